@@ -1,0 +1,3 @@
+//! `ringgate-bench`: load, floors and races.
+
+fn main() {}

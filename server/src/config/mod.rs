@@ -1,0 +1,1 @@
+//! One definition of every option: flag, key, environment name, default, unit and text.

@@ -1,0 +1,1 @@
+//! `ringgate doctor`: what this machine offers, what is degraded, and the cure.

@@ -1,0 +1,4 @@
+//! The `ringgate` program.
+#![forbid(unsafe_code)]
+
+fn main() {}
