@@ -1,0 +1,92 @@
+//! Which CPUs the process may use, and pinning a thread to one of them.
+//!
+//! Called by the pool that starts one thread per core, and by `doctor`. Deliberately does not decide
+//! how many threads there are, and does not read the topology (SMT siblings, NUMA nodes).
+
+use std::io;
+
+use super::error::last;
+
+/// The largest mask asked for; Linux itself stops at 8192 CPUs on x86-64.
+const CPUS_MAX: usize = 1 << 16;
+
+/// The CPUs that the process may run on, ascending: the mask of its main thread, which the kernel
+/// keeps within the cgroup's cpuset (cpuset(7)).
+///
+/// Not the mask of the calling thread, which may already be pinned.
+///
+/// # Errors
+/// Whatever sched_getaffinity(2) answers.
+pub fn cpu_mask() -> io::Result<Vec<usize>> {
+    affinity_of(std::process::id() as libc::pid_t)
+}
+
+/// The CPUs that the calling thread may run on, ascending.
+///
+/// # Errors
+/// Whatever sched_getaffinity(2) answers.
+pub fn thread_cpu_mask() -> io::Result<Vec<usize>> {
+    affinity_of(0)
+}
+
+/// Pins the calling thread to `cpu` and reads the mask back to make sure.
+///
+/// # Errors
+/// `InvalidInput` if `cpu` is not in [`cpu_mask`]: the kernel would accept a CPU outside an earlier
+/// `taskset`, and the operator's choice counts. `Other` if the kernel did not obey.
+pub fn pin_current_thread(cpu: usize) -> io::Result<()> {
+    let allowed = cpu_mask()?;
+    if !allowed.contains(&cpu) || cpu >= libc::CPU_SETSIZE as usize {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!(
+                "cpu {cpu} is not among the CPUs this process may use ({allowed:?}); \
+                 widen the mask (taskset, AllowedCPUs=, cpuset) or name another CPU"
+            ),
+        ));
+    }
+    let obeyed = core_affinity::set_for_current(core_affinity::CoreId { id: cpu });
+    let mask = thread_cpu_mask()?;
+    if obeyed && mask == [cpu] {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!(
+            "pinning to cpu {cpu} had no effect: the thread's mask is {mask:?}"
+        )))
+    }
+}
+
+/// The CPU that the calling thread is on at this moment (getcpu(2)).
+///
+/// # Errors
+/// Whatever sched_getcpu(3) answers; never on Linux with getcpu(2).
+pub fn current_cpu() -> io::Result<usize> {
+    // SAFETY: sched_getcpu(3) takes no pointer. Guarded by
+    // `a_pinned_thread_runs_where_it_was_pinned`.
+    let cpu = unsafe { libc::sched_getcpu() };
+    usize::try_from(cpu).map_err(|_| last("sched_getcpu", ""))
+}
+
+/// The mask of thread `tid` (0: the calling one). The kernel wants room for every CPU it could have
+/// and says EINVAL to less, so the room doubles up to [`CPUS_MAX`].
+fn affinity_of(tid: libc::pid_t) -> io::Result<Vec<usize>> {
+    const WORD_BITS: usize = u64::BITS as usize;
+    let mut cpus = libc::CPU_SETSIZE as usize;
+    loop {
+        let mut words = vec![0u64; cpus / WORD_BITS];
+        let bytes = std::mem::size_of_val(words.as_slice());
+        // SAFETY: sched_getaffinity(2) writes at most `bytes` bytes, all of which `words` owns;
+        // its u64 elements are aligned as cpu_set_t needs. Guarded by
+        // `the_mask_is_the_one_in_proc`.
+        let result = unsafe { libc::sched_getaffinity(tid, bytes, words.as_mut_ptr().cast()) };
+        if result == 0 {
+            let set = |cpu: &usize| words[cpu / WORD_BITS] >> (cpu % WORD_BITS) & 1 == 1;
+            return Ok((0..cpus).filter(set).collect());
+        }
+        let error = last("sched_getaffinity", "");
+        if super::errno(&error) != Some(libc::EINVAL) || cpus >= CPUS_MAX {
+            return Err(error);
+        }
+        cpus *= 2;
+    }
+}

@@ -1,0 +1,210 @@
+//! Signals as things to read, not as handlers.
+//!
+//! Decides which signals exist for Ringgate (a closed set) and how they are blocked, read and sent.
+//! Called by the program before it starts any thread, so that every thread inherits the block, and by
+//! the coordinator. Deliberately installs no handler and gives no signal a meaning.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use super::error::{check, last, named};
+
+/// The signals that Ringgate knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Signal {
+    /// SIGINT
+    Int,
+    /// SIGTERM
+    Term,
+    /// SIGQUIT
+    Quit,
+    /// SIGTTIN
+    Ttin,
+    /// SIGTTOU
+    Ttou,
+    /// SIGHUP
+    Hup,
+    /// SIGUSR1
+    Usr1,
+    /// SIGUSR2
+    Usr2,
+    /// SIGCHLD
+    Chld,
+}
+
+impl Signal {
+    /// Every signal that Ringgate knows.
+    pub const ALL: [Signal; 9] = [
+        Signal::Int,
+        Signal::Term,
+        Signal::Quit,
+        Signal::Ttin,
+        Signal::Ttou,
+        Signal::Hup,
+        Signal::Usr1,
+        Signal::Usr2,
+        Signal::Chld,
+    ];
+
+    /// The kernel's number (signal(7)).
+    pub const fn number(self) -> i32 {
+        match self {
+            Signal::Int => libc::SIGINT,
+            Signal::Term => libc::SIGTERM,
+            Signal::Quit => libc::SIGQUIT,
+            Signal::Ttin => libc::SIGTTIN,
+            Signal::Ttou => libc::SIGTTOU,
+            Signal::Hup => libc::SIGHUP,
+            Signal::Usr1 => libc::SIGUSR1,
+            Signal::Usr2 => libc::SIGUSR2,
+            Signal::Chld => libc::SIGCHLD,
+        }
+    }
+
+    /// The signal with this number, if Ringgate knows it.
+    pub fn from_number(number: i32) -> Option<Signal> {
+        Signal::ALL
+            .into_iter()
+            .find(|signal| signal.number() == number)
+    }
+}
+
+/// Blocks `signals` for the calling thread and for every thread it starts from now on. Call it
+/// before the first thread starts: a signal goes to any thread that does not block it.
+///
+/// Programs started with [`std::process::Command`] do not inherit the block; the standard library
+/// empties the mask of a child.
+///
+/// # Errors
+/// Whatever pthread_sigmask(3) answers.
+pub fn block_signals(signals: &[Signal]) -> io::Result<()> {
+    let set = set_of(signals);
+    // SAFETY: pthread_sigmask(3) reads one set, which lives on this stack, and may be given no place
+    // for the old one. Guarded by `a_blocked_signal_is_read_and_kills_nobody`.
+    let errno = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
+    match errno {
+        0 => Ok(()),
+        errno => Err(named(
+            io::Error::from_raw_os_error(errno),
+            "pthread_sigmask",
+            "",
+            "",
+        )),
+    }
+}
+
+/// Makes sure that a write to a closed socket is an error and not a death: ignores SIGPIPE. Rust
+/// programs start so; a library inside another program's `main` cannot rely on it.
+///
+/// # Errors
+/// Whatever sigaction(2) answers.
+pub fn ignore_sigpipe() -> io::Result<()> {
+    // SAFETY: signal(2) with SIG_IGN runs no code of ours. Guarded by
+    // `sigpipe_is_ignored_after_asking`.
+    let old = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    if old == libc::SIG_ERR {
+        Err(last("signal", "SIGPIPE"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Sends `signal` to process `pid`.
+///
+/// # Errors
+/// `InvalidInput` for pid 0 or one beyond `i32`, which kill(2) would take for process groups; ESRCH
+/// if there is no such process; EPERM if it is not ours.
+pub fn send_signal(pid: u32, signal: Signal) -> io::Result<()> {
+    let target = libc::pid_t::try_from(pid)
+        .ok()
+        .filter(|pid| *pid > 0)
+        .ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{pid} is not a process id"),
+            )
+        })?;
+    // SAFETY: kill(2) takes no pointer. Guarded by `a_signal_sent_to_a_process_arrives_there`.
+    let result = unsafe { libc::kill(target, signal.number()) };
+    check(result, "kill", format!("pid {pid}"))?;
+    Ok(())
+}
+
+/// A descriptor that becomes readable when one of its signals is pending (signalfd(2)).
+///
+/// It reads the signals of the process and of the thread that *reads*, so read it on the thread that
+/// polls it. Equal signals that arrive before a read count once.
+#[derive(Debug)]
+pub struct SignalFd(OwnedFd);
+
+impl SignalFd {
+    /// Blocks `signals` for the calling thread ([`block_signals`]) and opens the descriptor,
+    /// non-blocking and close-on-exec.
+    ///
+    /// # Errors
+    /// Whatever pthread_sigmask(3) and signalfd(2) answer.
+    pub fn new(signals: &[Signal]) -> io::Result<SignalFd> {
+        block_signals(signals)?;
+        let set = set_of(signals);
+        // SAFETY: signalfd(2) reads one set, which lives on this stack; -1 asks for a new
+        // descriptor. Guarded by `a_blocked_signal_is_read_and_kills_nobody`.
+        let fd = unsafe { libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        let fd = check(fd, "signalfd", "")?;
+        // SAFETY: the kernel has just given this descriptor to us and to nobody else.
+        Ok(SignalFd(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// The next pending signal, or `None`. Never blocks.
+    ///
+    /// # Errors
+    /// Whatever else read(2) answers.
+    pub fn read(&self) -> io::Result<Option<Signal>> {
+        loop {
+            let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
+            let size = size_of::<libc::signalfd_siginfo>();
+            // SAFETY: read(2) writes at most `size` bytes, all inside `info`. Guarded by
+            // `a_blocked_signal_is_read_and_kills_nobody`.
+            let n = unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
+            if n < 0 {
+                let error = last("read", "from a signalfd");
+                match error.kind() {
+                    io::ErrorKind::WouldBlock => return Ok(None),
+                    io::ErrorKind::Interrupted => continue,
+                    _ => return Err(error),
+                }
+            }
+            // SAFETY: zeroed above, and every bit pattern is a valid siginfo (plain integers).
+            let number = unsafe { info.assume_init() }.ssi_signo as i32;
+            if let Some(signal) = Signal::from_number(number) {
+                return Ok(Some(signal));
+            }
+        }
+    }
+}
+
+impl AsFd for SignalFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for SignalFd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+fn set_of(signals: &[Signal]) -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    // SAFETY: sigemptyset(3) initialises the whole set; sigaddset(3) takes a set so initialised, and
+    // only numbers of the closed enum above, all valid. Guarded by
+    // `a_signal_that_was_not_asked_for_is_not_read`.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), signal.number());
+        }
+        set.assume_init()
+    }
+}

@@ -1,0 +1,364 @@
+//! Sockets that are not listeners: making them, their options, their two addresses, their peer.
+//!
+//! Called by the accept path, the client side of tests and tools, and `listener`. Deliberately moves
+//! no data; rings do. Sockets are made *blocking*: a ring arms a poll for a blocking socket but gives
+//! EAGAIN at once for one with O_NONBLOCK.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use super::address::{Address, SocketAddrStorage};
+use super::error::{check, last};
+
+/// The family of a TCP or UDP socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// AF_INET
+    V4,
+    /// AF_INET6
+    V6,
+}
+
+impl Family {
+    /// The family of `address`.
+    pub fn of(address: SocketAddr) -> Family {
+        if address.is_ipv4() {
+            Family::V4
+        } else {
+            Family::V6
+        }
+    }
+
+    const fn number(self) -> libc::c_int {
+        match self {
+            Family::V4 => libc::AF_INET,
+            Family::V6 => libc::AF_INET6,
+        }
+    }
+}
+
+/// A TCP socket to connect with; close-on-exec, blocking.
+///
+/// # Errors
+/// EMFILE, ENFILE, ENOMEM or EAFNOSUPPORT of socket(2).
+pub fn tcp_socket(family: Family) -> io::Result<OwnedFd> {
+    new_socket(family.number(), libc::SOCK_STREAM)
+}
+
+/// A Unix stream socket to connect with; close-on-exec, blocking.
+///
+/// # Errors
+/// EMFILE, ENFILE or ENOMEM of socket(2).
+pub fn unix_socket() -> io::Result<OwnedFd> {
+    new_socket(libc::AF_UNIX, libc::SOCK_STREAM)
+}
+
+/// A UDP socket bound to `address`; close-on-exec, blocking.
+///
+/// # Errors
+/// Whatever socket(2) and bind(2) answer, with the address.
+pub fn udp_bind(address: SocketAddr) -> io::Result<OwnedFd> {
+    let socket = new_socket(Family::of(address).number(), libc::SOCK_DGRAM)?;
+    bind(socket.as_fd(), &SocketAddrStorage::from_inet(address))?;
+    Ok(socket)
+}
+
+/// Connects and waits for the answer. For set-up, tools and tests: it blocks the thread.
+///
+/// # Errors
+/// Whatever connect(2) answers, with the address.
+pub fn connect(fd: BorrowedFd<'_>, address: &SocketAddrStorage) -> io::Result<()> {
+    // SAFETY: connect(2) reads `byte_len` bytes, all inside the storage. Guarded by
+    // `connections_are_spread_over_the_siblings`.
+    let result = unsafe { libc::connect(fd.as_raw_fd(), address.as_ptr(), address.byte_len()) };
+    check(result, "connect", text(address))?;
+    Ok(())
+}
+
+/// What [`shutdown`] ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// SHUT_RD: nothing more is received.
+    Read,
+    /// SHUT_WR: a FIN follows what is queued.
+    Write,
+    /// SHUT_RDWR: both.
+    Both,
+}
+
+impl Direction {
+    /// The number that shutdown(2) and the ring's shutdown take.
+    pub const fn number(self) -> libc::c_int {
+        match self {
+            Direction::Read => libc::SHUT_RD,
+            Direction::Write => libc::SHUT_WR,
+            Direction::Both => libc::SHUT_RDWR,
+        }
+    }
+}
+
+/// Ends one or both directions of a connection without closing the descriptor.
+///
+/// # Errors
+/// ENOTCONN if the peer has reset it already; whatever else shutdown(2) answers.
+pub fn shutdown(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
+    // SAFETY: shutdown(2) takes no pointer. Guarded by `a_shut_down_socket_reads_as_ended`.
+    let result = unsafe { libc::shutdown(fd.as_raw_fd(), direction.number()) };
+    check(result, "shutdown", "")?;
+    Ok(())
+}
+
+/// Makes the coming close a reset (RST) that throws away what is queued (socket(7), SO_LINGER 0).
+///
+/// # Errors
+/// Whatever setsockopt(2) answers.
+pub fn set_linger0(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    set_option(fd, libc::SOL_SOCKET, libc::SO_LINGER, &linger, "SO_LINGER")
+}
+
+/// Switches Nagle's algorithm off or on (tcp(7), TCP_NODELAY). Sockets accepted from Ringgate's own
+/// listeners inherit it switched off.
+///
+/// # Errors
+/// Whatever setsockopt(2) answers; EOPNOTSUPP for what is not TCP.
+pub fn set_nodelay(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    set_option(
+        fd,
+        libc::IPPROTO_TCP,
+        libc::TCP_NODELAY,
+        &libc::c_int::from(on),
+        "TCP_NODELAY",
+    )
+}
+
+/// Whether Nagle's algorithm is off.
+///
+/// # Errors
+/// Whatever getsockopt(2) answers; EOPNOTSUPP for what is not TCP.
+pub fn nodelay(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    get_int(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, "TCP_NODELAY").map(|on| on != 0)
+}
+
+/// Has the kernel probe an idle TCP peer: first after `idle`, then every `interval`, and give it up
+/// after `probes` without answer (tcp(7)). Both times are rounded up to whole seconds.
+///
+/// # Errors
+/// EINVAL for zero or more than 32767 s or 127 probes; whatever else setsockopt(2) answers.
+pub fn set_keepalive(
+    fd: BorrowedFd<'_>,
+    idle: Duration,
+    interval: Duration,
+    probes: u32,
+) -> io::Result<()> {
+    let seconds = |time: Duration| {
+        let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        libc::c_int::try_from(whole).unwrap_or(libc::c_int::MAX)
+    };
+    let probes = libc::c_int::try_from(probes).unwrap_or(libc::c_int::MAX);
+    let tcp = libc::IPPROTO_TCP;
+    set_option(fd, tcp, libc::TCP_KEEPIDLE, &seconds(idle), "TCP_KEEPIDLE")?;
+    set_option(
+        fd,
+        tcp,
+        libc::TCP_KEEPINTVL,
+        &seconds(interval),
+        "TCP_KEEPINTVL",
+    )?;
+    set_option(fd, tcp, libc::TCP_KEEPCNT, &probes, "TCP_KEEPCNT")?;
+    set_option(
+        fd,
+        libc::SOL_SOCKET,
+        libc::SO_KEEPALIVE,
+        &1i32,
+        "SO_KEEPALIVE",
+    )
+}
+
+/// Where the socket is bound.
+///
+/// # Errors
+/// Whatever getsockname(2) answers.
+pub fn local_addr(fd: BorrowedFd<'_>) -> io::Result<Address> {
+    let mut address = SocketAddrStorage::empty();
+    let (name, len) = (address.as_mut_ptr(), &raw mut *address.len_mut());
+    // SAFETY: getsockname(2) writes at most `*len` bytes, which is the size of the storage, and then
+    // `*len`; both belong to `address`. Guarded by `the_siblings_of_port_0_share_the_chosen_port`.
+    let result = unsafe { libc::getsockname(fd.as_raw_fd(), name, len) };
+    check(result, "getsockname", "")?;
+    address.decode()
+}
+
+/// Who is at the other end.
+///
+/// # Errors
+/// ENOTCONN if nobody is, or the peer has reset the connection; whatever else getpeername(2) answers.
+pub fn peer_addr(fd: BorrowedFd<'_>) -> io::Result<Address> {
+    let mut address = SocketAddrStorage::empty();
+    let (name, len) = (address.as_mut_ptr(), &raw mut *address.len_mut());
+    // SAFETY: getpeername(2) writes as getsockname(2) does, see `local_addr`. Guarded by
+    // `a_connection_knows_both_of_its_addresses`.
+    let result = unsafe { libc::getpeername(fd.as_raw_fd(), name, len) };
+    check(result, "getpeername", "")?;
+    address.decode()
+}
+
+/// Who made the other end of a Unix stream socket, as it was at connect(2) or listen(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerCredentials {
+    /// Process id in the reader's namespace; 0 if it has none there.
+    pub pid: i32,
+    /// Effective user id.
+    pub uid: u32,
+    /// Effective group id.
+    pub gid: u32,
+}
+
+/// Who made the other end of a Unix stream socket (unix(7), SO_PEERCRED).
+///
+/// # Errors
+/// Whatever getsockopt(2) answers.
+pub fn peer_credentials(fd: BorrowedFd<'_>) -> io::Result<PeerCredentials> {
+    let mut bytes = [0u8; size_of::<libc::ucred>()];
+    let n = get_bytes(
+        fd,
+        libc::SOL_SOCKET,
+        libc::SO_PEERCRED,
+        &mut bytes,
+        "SO_PEERCRED",
+    )?;
+    let field = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    // An internet socket answers uid -1, "nobody knows".
+    if n < bytes.len() || field(4) == u32::MAX {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "SO_PEERCRED: not a connected Unix socket",
+        ));
+    }
+    Ok(PeerCredentials {
+        pid: field(0) as i32,
+        uid: field(4),
+        gid: field(8),
+    })
+}
+
+pub(super) fn new_socket(family: libc::c_int, kind: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: socket(2) takes no pointer. Guarded by `siblings_share_a_port`.
+    let fd = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) };
+    let fd = check(fd, "socket", "")?;
+    // SAFETY: the kernel has just given this descriptor to us and to nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+pub(super) fn bind(fd: BorrowedFd<'_>, address: &SocketAddrStorage) -> io::Result<()> {
+    // SAFETY: bind(2) reads `byte_len` bytes, all inside the storage. Guarded by
+    // `siblings_share_a_port`.
+    let result = unsafe { libc::bind(fd.as_raw_fd(), address.as_ptr(), address.byte_len()) };
+    check(result, "bind", text(address))?;
+    Ok(())
+}
+
+/// Waits until `fd` is readable or has ended, at most `timeout` (`None`: without bound). Answers
+/// whether it is. A signal does not cut the wait short.
+///
+/// # Errors
+/// Whatever poll(2) answers.
+pub fn poll_readable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<bool> {
+    let deadline = timeout.map(|timeout| std::time::Instant::now() + timeout);
+    loop {
+        let left = deadline.map(|at| at.saturating_duration_since(std::time::Instant::now()));
+        let wait = left.map(|left| libc::timespec {
+            tv_sec: left.as_secs() as libc::time_t,
+            tv_nsec: left.subsec_nanos().into(),
+        });
+        let wait = wait
+            .as_ref()
+            .map_or(std::ptr::null(), |wait| &raw const *wait);
+        let mut poll = libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: ppoll(2) reads and writes one pollfd and reads one timespec, both on this stack; a
+        // null mask leaves the signals as they are. Guarded by `the_end_of_a_child_is_polled`.
+        let ready = unsafe { libc::ppoll(&mut poll, 1, wait, std::ptr::null()) };
+        if ready >= 0 {
+            return Ok(ready > 0);
+        }
+        let error = last("poll", "");
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Sets one socket option. `T` is the plain kernel type that the option's man page names.
+pub(super) fn set_option<T: Copy>(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: &T,
+    name: &'static str,
+) -> io::Result<()> {
+    let value: *const T = value;
+    // SAFETY: setsockopt(2) reads exactly `size_of::<T>()` bytes behind a good reference. Guarded by
+    // `accepted_sockets_inherit_nodelay`.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            option,
+            value.cast(),
+            size_of::<T>() as u32,
+        )
+    };
+    check(result, "setsockopt", name)?;
+    Ok(())
+}
+
+pub(super) fn get_int(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    name: &'static str,
+) -> io::Result<libc::c_int> {
+    let mut bytes = [0u8; size_of::<libc::c_int>()];
+    get_bytes(fd, level, option, &mut bytes, name)?;
+    Ok(libc::c_int::from_ne_bytes(bytes))
+}
+
+/// Fills `bytes` with an option's value and answers how many the kernel wrote.
+pub(super) fn get_bytes(
+    fd: BorrowedFd<'_>,
+    level: libc::c_int,
+    option: libc::c_int,
+    bytes: &mut [u8],
+    name: &'static str,
+) -> io::Result<usize> {
+    let mut len = bytes.len() as libc::socklen_t;
+    // SAFETY: getsockopt(2) writes at most `len` bytes, all inside `bytes`, and then `len`. Guarded
+    // by `the_queue_of_a_listener_is_counted`.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            level,
+            option,
+            bytes.as_mut_ptr().cast(),
+            &mut len,
+        )
+    };
+    check(result, "getsockopt", name)?;
+    Ok(len as usize)
+}
+
+fn text(address: &SocketAddrStorage) -> String {
+    address
+        .decode()
+        .map(|address| address.to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,169 @@
+//! Listening Unix sockets, whose file outlives a crash, and listeners inherited as numbers.
+//!
+//! Called once at start. Decides whether a socket file is stale, by calling it: whoever answers owns
+//! it. Deliberately does not remove the file at the end; the owner of the address does, if it is still
+//! its own.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, Permissions, TryLockError};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use super::address::SocketAddrStorage;
+use super::error::{check, errno, named};
+use super::listener::listen;
+use super::socket::{bind, get_int, new_socket};
+
+/// How long to wait for another program that makes a socket in the same directory at this moment.
+const DIRECTORY_LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// The backlog of a Unix listener, in connections; the kernel cuts it to net.core.somaxconn. Unlike
+/// TCP, a full queue makes connect(2) wait or fail with EAGAIN.
+const UNIX_BACKLOG: u32 = 4096;
+
+/// A listening Unix stream socket at `path` with the permission bits `mode` (for example 0o660);
+/// close-on-exec, blocking.
+///
+/// A socket file that nobody answers is stale: it is removed and replaced. The directory is locked
+/// (flock(2)) meanwhile, so that two programs that start at once do not remove each other's file. Nobody
+/// gets in before `mode` holds: listen(2) comes last.
+///
+/// # Errors
+/// `AddrInUse` if a live server answers there; `AlreadyExists` if the file is not a socket;
+/// `InvalidInput` if the path is too long; `TimedOut` if the directory stays locked for 2 s; whatever
+/// else the file system, bind(2) and listen(2) answer.
+pub fn unix_listener(path: &Path, mode: u32) -> io::Result<OwnedFd> {
+    let address = SocketAddrStorage::from_unix_path(path)?;
+    let _lock = lock_directory_of(path)?;
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                format!(
+                    "{} exists and is not a socket; remove it or choose another path",
+                    path.display()
+                ),
+            ));
+        }
+        Ok(_) if is_answered(&address, path)? => {
+            return Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                format!(
+                    "a live server owns {} (`ss -lxp` names it); stop it or choose another path",
+                    path.display()
+                ),
+            ));
+        }
+        Ok(_) => fs::remove_file(path).map_err(|error| at("unlink", path, error))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(at("stat", path, error)),
+    }
+    let socket = new_socket(libc::AF_UNIX, libc::SOCK_STREAM)?;
+    bind(socket.as_fd(), &address)?;
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .map_err(|error| at("chmod", path, error))
+        .and_then(|()| listen(socket.as_fd(), UNIX_BACKLOG))
+        .inspect_err(|_| {
+            // The file is ours and nobody listens: the error above counts, not this one.
+            let _ = fs::remove_file(path);
+        })?;
+    Ok(socket)
+}
+
+/// Whether somebody listens at `address`. Never waits: a full queue answers EAGAIN, and is a server.
+fn is_answered(address: &SocketAddrStorage, path: &Path) -> io::Result<bool> {
+    let caller = new_socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_NONBLOCK)?;
+    match super::socket::connect(caller.as_fd(), address) {
+        Ok(()) => Ok(true),
+        Err(error) => match errno(&error) {
+            Some(libc::EAGAIN) => Ok(true),
+            // A socket of another type (datagram) is somebody's too.
+            Some(libc::EPROTOTYPE) => Ok(true),
+            Some(libc::ECONNREFUSED) => Ok(false),
+            _ => Err(at("connect", path, error)),
+        },
+    }
+}
+
+fn lock_directory_of(path: &Path) -> io::Result<File> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let file = File::open(directory).map_err(|error| at("open", directory, error))?;
+    let deadline = Instant::now() + DIRECTORY_LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(at("flock", directory, error)),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!(
+                        "{} has been locked by another process for {DIRECTORY_LOCK_WAIT:?} \
+                         (`lslocks` names it)",
+                        directory.display()
+                    ),
+                ));
+            }
+        }
+    }
+}
+
+fn at(call: &'static str, path: &Path, error: io::Error) -> io::Error {
+    named(error, call, path.display().to_string(), "")
+}
+
+/// The descriptors that [`inherited_listener`] has given away, so that none has two owners.
+static CLAIMED: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
+
+/// Takes over a listening socket that the parent opened and left to this process as number `number`
+/// (`fd:N`, systemd's LISTEN_FDS), and sets close-on-exec so that it goes no further.
+///
+/// Call it at start, before this program opens sockets of its own: a number says nothing about who
+/// opened it.
+///
+/// # Errors
+/// `InvalidInput` for standard input, output and error, for a number that was taken over before, one
+/// that is not open, or is not a listening socket.
+pub fn inherited_listener(number: RawFd) -> io::Result<OwnedFd> {
+    let refuse = |why: &str| {
+        let text = format!("fd:{number} {why}; name a listening socket that the parent passes on");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+    };
+    if number <= libc::STDERR_FILENO {
+        return refuse("is standard input, output or error, or negative");
+    }
+    let mut claimed = CLAIMED
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    if claimed.contains(&number) {
+        return refuse("has been taken over already");
+    }
+    // SAFETY: borrowed only for the checks below. If nothing is open at the number, the kernel says
+    // EBADF; the number is not -1. Guarded by `only_a_listening_socket_is_inherited`.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    match get_int(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN, "SO_ACCEPTCONN") {
+        Ok(1) => {}
+        Ok(_) => return refuse("is a socket that does not listen"),
+        Err(error) => match errno(&error) {
+            Some(libc::EBADF) => return refuse("is not open"),
+            Some(libc::ENOTSOCK) => return refuse("is not a socket"),
+            _ => return Err(error),
+        },
+    }
+    // SAFETY: fcntl(2) F_SETFD takes no pointer. Guarded by `only_a_listening_socket_is_inherited`.
+    let result = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
+    check(result, "fcntl", format!("fd:{number} F_SETFD"))?;
+    claimed.insert(number);
+    // SAFETY: open, as the checks found, and left to this process by its parent; the claim above
+    // makes sure that it is taken over once. Guarded by `only_a_listening_socket_is_inherited`.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
