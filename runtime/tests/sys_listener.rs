@@ -222,7 +222,7 @@ fn accepted_sockets_inherit_nodelay() {
 
 #[test]
 fn helpers_of_one_listener_never_block_each_other() {
-    const CONNECTIONS: usize = 1000;
+    const CONNECTIONS: usize = 200;
     let (listeners, address) = tcp_listeners(ANY_PORT, 1, 64).unwrap();
     let taken = AtomicUsize::new(0);
     std::thread::scope(|scope| {
