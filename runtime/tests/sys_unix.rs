@@ -173,7 +173,7 @@ fn addresses_survive_the_way_through_the_kernel_form() {
 }
 
 #[test]
-fn an_abstract_name_is_read_whole() {
+fn an_abstract_name_is_taken_whole() {
     use std::os::linux::net::SocketAddrExt;
     let name = format!("ringgate-{}\0x", std::process::id());
     let abstract_address =
@@ -181,7 +181,19 @@ fn an_abstract_name_is_read_whole() {
     let listener = UnixListener::bind_addr(&abstract_address).unwrap();
     let address = local_addr(listener.as_fd()).unwrap();
     assert_eq!(address, Address::UnixAbstract(name.into_bytes()));
-    assert!(SocketAddrStorage::encode(&address).is_err());
+    assert_eq!(
+        SocketAddrStorage::encode(&address)
+            .unwrap()
+            .decode()
+            .unwrap(),
+        address
+    );
+    let client = socket::unix_socket().unwrap();
+    socket::connect(
+        client.as_fd(),
+        &SocketAddrStorage::encode(&address).unwrap(),
+    )
+    .unwrap();
 }
 
 #[test]

@@ -102,31 +102,23 @@ impl SocketAddrStorage {
                 bytes.len()
             ));
         }
-        let mut sun_path = [0 as libc::c_char; UNIX_PATH_BYTES_MAX + 1];
-        for (to, from) in sun_path.iter_mut().zip(bytes) {
-            *to = *from as libc::c_char;
-        }
-        let family = libc::AF_UNIX as libc::sa_family_t;
-        let mut address = SocketAddrStorage::from_sockaddr(libc::sockaddr_un {
-            sun_family: family,
-            sun_path,
-        });
-        address.len = (PATH_OFFSET + bytes.len() + 1) as libc::socklen_t;
-        Ok(address)
+        Ok(SocketAddrStorage::from_sun_path(bytes.iter().chain(&[0])))
     }
 
     /// The kernel's form of `address`.
     ///
     /// # Errors
-    /// As [`SocketAddrStorage::from_unix_path`]; also for names in the abstract namespace, which
-    /// Ringgate reads but never binds or calls.
+    /// As [`SocketAddrStorage::from_unix_path`]; `Unsupported` for a socket without a name.
     pub fn encode(address: &Address) -> io::Result<SocketAddrStorage> {
         match address {
             Address::Inet(address) => Ok(SocketAddrStorage::from_inet(*address)),
             Address::UnixPath(path) => SocketAddrStorage::from_unix_path(path),
+            Address::UnixAbstract(name) if name.len() <= UNIX_PATH_BYTES_MAX => {
+                Ok(SocketAddrStorage::from_sun_path([0].iter().chain(name)))
+            }
             Address::UnixAbstract(_) | Address::UnixUnnamed => Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                format!("{address} is not an address to bind or to connect to; give a path"),
+                format!("{address} is not an address to bind or to connect to"),
             )),
         }
     }
@@ -212,6 +204,23 @@ impl SocketAddrStorage {
     /// The length as a place for the kernel to correct; before the call it must say the room.
     pub fn len_mut(&mut self) -> &mut libc::socklen_t {
         &mut self.len
+    }
+
+    /// `name` must fit, with its zero byte at the beginning (abstract) or at the end (path).
+    fn from_sun_path<'a>(name: impl Iterator<Item = &'a u8>) -> SocketAddrStorage {
+        let mut sun_path = [0 as libc::c_char; UNIX_PATH_BYTES_MAX + 1];
+        let mut len = PATH_OFFSET;
+        for (to, from) in sun_path.iter_mut().zip(name) {
+            *to = *from as libc::c_char;
+            len += 1;
+        }
+        let sun_family = libc::AF_UNIX as libc::sa_family_t;
+        let mut new = SocketAddrStorage::from_sockaddr(libc::sockaddr_un {
+            sun_family,
+            sun_path,
+        });
+        new.len = len as libc::socklen_t;
+        new
     }
 
     fn from_sockaddr<T: Copy>(address: T) -> SocketAddrStorage {

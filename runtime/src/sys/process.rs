@@ -57,3 +57,15 @@ pub fn page_bytes() -> io::Result<u64> {
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     u64::try_from(size).map_err(|_| last("sysconf", "_SC_PAGESIZE"))
 }
+
+/// Whether the calling thread runs under a seccomp filter (`Seccomp: 2` in proc(5)).
+///
+/// # Errors
+/// If `/proc` is not mounted.
+pub fn seccomp_filtered() -> io::Result<bool> {
+    let status = proc_text("/proc/thread-self/status")?;
+    let mode = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Seccomp:"));
+    Ok(mode.is_some_and(|mode| mode.trim() == "2"))
+}

@@ -1,0 +1,277 @@
+//! The io_uring features that Ringgate uses, and what each is for: one table.
+//!
+//! Called by the probe and by whoever explains its findings. Deliberately holds no code that tries
+//! anything; `trials` does.
+
+/// An io_uring feature that Ringgate uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    missing_docs,
+    reason = "the table below says of each what it is and what it is for"
+)]
+pub enum Feature {
+    Clamp,
+    SubmitAll,
+    CoopTaskrun,
+    TaskrunFlag,
+    SingleIssuer,
+    DeferTaskrun,
+    NoSqarray,
+    NoDrop,
+    ExtArg,
+    CqeSkip,
+    NoIowait,
+    MultishotAccept,
+    BufferRing,
+    MultishotRecv,
+    MultishotRecvmsg,
+    MultishotPoll,
+    AsyncCancel,
+    SendWaitall,
+    SendZc,
+    Openat,
+    Statx,
+    Read,
+    Write,
+    Splice,
+    Connect,
+    Shutdown,
+    Close,
+    MsgRing,
+}
+
+/// Whether Ringgate runs without a feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It refuses to start.
+    Required,
+    /// It runs, degraded as the table says.
+    Optional,
+}
+
+/// What is known of a feature beforehand.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// Its name in output and in configuration; stable.
+    pub name: &'static str,
+    /// The first mainline kernel that has it.
+    pub since: &'static str,
+    /// Whether Ringgate runs without it.
+    pub need: Need,
+    /// What Ringgate does with it.
+    pub used_for: &'static str,
+    /// What is worse without it.
+    pub without_it: &'static str,
+    /// How to get it.
+    pub cure: &'static str,
+}
+
+const CANNOT_RUN: &str = "ringgate does not start";
+const LINUX_6_1: &str = "run Linux 6.1 or newer";
+const LINUX_6_6: &str = "run Linux 6.6 or newer";
+const LINUX_6_15: &str = "run Linux 6.15 or newer";
+
+impl Feature {
+    /// Every feature, in the order of the probe: set-up flags, feature bits, operations.
+    pub const ALL: [Feature; 28] = [
+        Feature::Clamp,
+        Feature::SubmitAll,
+        Feature::CoopTaskrun,
+        Feature::TaskrunFlag,
+        Feature::SingleIssuer,
+        Feature::DeferTaskrun,
+        Feature::NoSqarray,
+        Feature::NoDrop,
+        Feature::ExtArg,
+        Feature::CqeSkip,
+        Feature::NoIowait,
+        Feature::MultishotAccept,
+        Feature::BufferRing,
+        Feature::MultishotRecv,
+        Feature::MultishotRecvmsg,
+        Feature::MultishotPoll,
+        Feature::AsyncCancel,
+        Feature::SendWaitall,
+        Feature::SendZc,
+        Feature::Openat,
+        Feature::Statx,
+        Feature::Read,
+        Feature::Write,
+        Feature::Splice,
+        Feature::Connect,
+        Feature::Shutdown,
+        Feature::Close,
+        Feature::MsgRing,
+    ];
+
+    /// What is known of it beforehand.
+    pub const fn facts(self) -> Facts {
+        match self {
+            Feature::Clamp => optional(
+                "clamp",
+                "5.6",
+                "a ring as large as the kernel allows when the configured size is larger",
+                "a ring size above the kernel's limit is an error",
+                LINUX_6_1,
+            ),
+            Feature::SubmitAll => optional(
+                "submit-all",
+                "5.18",
+                "one enter submits the whole batch even if an entry fails",
+                "a failed entry ends the batch and costs another enter",
+                LINUX_6_1,
+            ),
+            Feature::CoopTaskrun => optional(
+                "coop-taskrun",
+                "5.19",
+                "completions do not interrupt the core while it runs handlers",
+                "an interrupt for completions that arrive during a handler",
+                LINUX_6_1,
+            ),
+            Feature::TaskrunFlag => optional(
+                "taskrun-flag",
+                "5.19",
+                "seeing in memory that completions wait, without a system call",
+                "an enter to find out whether completions wait",
+                LINUX_6_1,
+            ),
+            Feature::SingleIssuer => optional(
+                "single-issuer",
+                "6.0",
+                "the kernel relies on one thread per ring and locks less",
+                "more locking in the kernel for each submission",
+                LINUX_6_1,
+            ),
+            Feature::DeferTaskrun => required(
+                "defer-taskrun",
+                "6.1",
+                "completions are processed when the core asks for them, in batches",
+            ),
+            Feature::NoSqarray => optional(
+                "no-sqarray",
+                "6.6",
+                "submission without an index array: a cache line less for each entry",
+                "one more cache line for each submission",
+                LINUX_6_6,
+            ),
+            Feature::NoDrop => required(
+                "no-drop",
+                "5.5",
+                "completions are kept when the completion queue is full",
+            ),
+            Feature::ExtArg => required(
+                "ext-arg",
+                "5.11",
+                "the wait for completions ends at the next timer without a timeout operation",
+            ),
+            Feature::CqeSkip => optional(
+                "cqe-skip",
+                "5.17",
+                "operations whose success interests nobody leave no completion",
+                "one more completion to take for each close and cancel",
+                LINUX_6_1,
+            ),
+            Feature::NoIowait => optional(
+                "no-iowait",
+                "6.15",
+                "a core that waits for requests counts as idle and not as waiting for a disk",
+                "an idle server shows as iowait in top, and the CPU may clock higher than needed",
+                LINUX_6_15,
+            ),
+            Feature::MultishotAccept => required(
+                "multishot-accept",
+                "5.19",
+                "one submission accepts connections for as long as it is armed",
+            ),
+            Feature::BufferRing => required(
+                "buffer-ring",
+                "5.19",
+                "idle connections hold no receive buffer",
+            ),
+            Feature::MultishotRecv => required(
+                "multishot-recv",
+                "6.0",
+                "one submission receives for the life of a connection",
+            ),
+            Feature::MultishotRecvmsg => optional(
+                "multishot-recvmsg",
+                "6.0",
+                "one submission receives every datagram of a UDP socket",
+                "one submission for each datagram",
+                LINUX_6_1,
+            ),
+            Feature::MultishotPoll => required(
+                "multishot-poll",
+                "5.13",
+                "waking a core from another thread, and helping the listener of a stuck core",
+            ),
+            Feature::AsyncCancel => required(
+                "async-cancel",
+                "5.5",
+                "taking back operations: timeouts, drain, connections that move between cores",
+            ),
+            Feature::SendWaitall => required(
+                "send-waitall",
+                "5.19",
+                "the kernel sends the whole answer, however often the socket is full meanwhile",
+            ),
+            Feature::SendZc => optional(
+                "send-zc",
+                "6.0",
+                "large answers leave without being copied",
+                "large answers are copied, as small ones always are",
+                LINUX_6_1,
+            ),
+            Feature::Openat => required("openat", "5.6", "opening files off the core's thread"),
+            Feature::Statx => required("statx", "5.6", "sizes and dates of files"),
+            Feature::Read => required("read", "5.6", "reading files and pipes"),
+            Feature::Write => required("write", "5.6", "writing files and pipes"),
+            Feature::Splice => optional(
+                "splice",
+                "5.7",
+                "files go to sockets without passing through user memory",
+                "files are read into buffers and sent from there",
+                LINUX_6_1,
+            ),
+            Feature::Connect => required("connect", "5.5", "connections that handlers open"),
+            Feature::Shutdown => required("shutdown", "5.11", "closing one direction in order"),
+            Feature::Close => required("close", "5.6", "closing descriptors with the batch"),
+            Feature::MsgRing => optional(
+                "msg-ring",
+                "5.18",
+                "completions posted straight to the ring of another core",
+                "other cores are woken through an eventfd only",
+                LINUX_6_1,
+            ),
+        }
+    }
+}
+
+const fn optional(
+    name: &'static str,
+    since: &'static str,
+    used_for: &'static str,
+    without_it: &'static str,
+    cure: &'static str,
+) -> Facts {
+    Facts {
+        name,
+        since,
+        need: Need::Optional,
+        used_for,
+        without_it,
+        cure,
+    }
+}
+
+const fn required(name: &'static str, since: &'static str, used_for: &'static str) -> Facts {
+    let (need, without_it, cure) = (Need::Required, CANNOT_RUN, LINUX_6_1);
+    Facts {
+        name,
+        since,
+        need,
+        used_for,
+        without_it,
+        cure,
+    }
+}
