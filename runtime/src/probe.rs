@@ -14,6 +14,8 @@ pub use feature::{Facts, Feature, Need};
 pub use trial::Failure;
 pub use unavailable::{Cause, Unavailable, explain_setup_error};
 
+use trial::Trial;
+
 /// What [`probe`] found out about one feature.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -88,7 +90,7 @@ pub fn probe() -> Report {
         };
         // The flags come first in the table, so that all the rest is tried on a ring like those
         // Ringgate works with.
-        let failure = trials::run(feature, has(Feature::DeferTaskrun)).err();
+        let failure = trials::run(feature, || Trial::new(has(Feature::DeferTaskrun))).err();
         findings.push(Finding { feature, failure });
     }
     let unavailable = unavailable::judge(&kernel, &findings);

@@ -42,7 +42,7 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.errno {
-            0 => write!(f, "{}: without the promised effect", self.call),
+            0 => write!(f, "{}: absent or without effect", self.call),
             errno => write!(f, "{}: {}", self.call, io::Error::from_raw_os_error(errno)),
         }
     }
@@ -123,14 +123,31 @@ impl Trial {
         if defer {
             builder.setup_single_issuer().setup_defer_taskrun();
         }
-        let ring = build(&builder, ENTRIES)?;
-        let (in_flight, memory) = (BTreeMap::new(), Vec::new());
-        Ok(Trial {
+        Ok(Trial::on(build(&builder, ENTRIES)?))
+    }
+
+    fn on(ring: IoUring) -> Trial {
+        Trial {
             ring,
-            in_flight,
-            memory,
+            in_flight: BTreeMap::new(),
+            memory: Vec::new(),
             has_buffers: false,
-        })
+        }
+    }
+
+    /// A ring that refuses every operation but a nop, as a kernel without them would.
+    #[cfg(test)]
+    pub(super) fn that_may_do_nothing() -> Result<Trial, Failure> {
+        let ring = build(IoUring::builder().setup_r_disabled(), ENTRIES)?;
+        let mut only_nop = [io_uring::register::Restriction::sqe_op(opcode::Nop::CODE)];
+        let submitter = ring.submitter();
+        submitter
+            .register_restrictions(&mut only_nop)
+            .map_err(failed("restrict"))?;
+        submitter
+            .register_enable_rings()
+            .map_err(failed("enable"))?;
+        Ok(Trial::on(ring))
     }
 
     pub(super) fn ring_fd(&self) -> RawFd {
