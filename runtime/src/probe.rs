@@ -59,7 +59,7 @@ impl Report {
 }
 
 /// Tries every feature, on the calling thread (a seccomp filter can be a thread's own), within some
-/// milliseconds: each trial ends by itself, or at [`trial::PATIENCE`].
+/// milliseconds: each trial ends by itself, or after ten seconds.
 ///
 /// It needs a few descriptors and a thread, and leaves nothing behind.
 pub fn probe() -> Report {
