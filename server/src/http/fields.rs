@@ -1,0 +1,229 @@
+//! The few fields that steer the connection: Host, Content-Length, Transfer-Encoding, Connection,
+//! Expect and Upgrade. [`super::head`] shows each field line to [`Steering::see`] once, in order,
+//! and then asks [`Steering::conclude`] what they mean together. Deliberately not here: every
+//! other field, which is only remembered as a span.
+
+use super::head::Span;
+use super::refusal::Refusal;
+use super::target::authority_is_valid;
+use ::http::{StatusCode, Version};
+
+/// How the end of a request body is found (RFC 9112 section 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BodyFraming {
+    /// No byte of body follows the head: neither length nor coding was given, or the length is 0.
+    None,
+    /// Exactly this many bytes follow; never 0.
+    Length(u64),
+    /// Chunks follow (section 7.1).
+    Chunked,
+}
+
+/// What the steering fields of one request mean together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Conclusion {
+    pub(crate) framing: BodyFraming,
+    pub(crate) keep_alive: bool,
+    pub(crate) expect_continue: bool,
+    pub(crate) upgrade: bool,
+    pub(crate) host: Span,
+}
+
+/// What has been seen of the steering fields so far.
+#[derive(Default)]
+pub(crate) struct Steering {
+    host: Option<Span>,
+    length: Option<u64>,
+    chunked: bool,
+    unknown_coding: bool,
+    transfer_encoding: bool,
+    close: bool,
+    keep_alive: bool,
+    upgrade_option: bool,
+    upgrade_field: bool,
+    expect_continue: bool,
+    expect_other: bool,
+}
+
+impl Steering {
+    /// Takes note of one field line. The length of the name alone rules out nearly every field
+    /// that does not steer.
+    #[inline]
+    pub(crate) fn see(&mut self, name: &[u8], value: &[u8], at: Span) -> Result<(), Refusal> {
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => self.see_host(value, at),
+            6 if name.eq_ignore_ascii_case(b"expect") => {
+                self.see_expect(value);
+                Ok(())
+            }
+            7 if name.eq_ignore_ascii_case(b"upgrade") => {
+                self.upgrade_field = true;
+                Ok(())
+            }
+            10 if name.eq_ignore_ascii_case(b"connection") => {
+                self.see_connection(value);
+                Ok(())
+            }
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.see_length(value),
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.see_coding(value),
+            _ => Ok(()),
+        }
+    }
+
+    /// RFC 9112 section 3.2: more than one Host, or an invalid one, is answered with 400.
+    #[inline]
+    fn see_host(&mut self, value: &[u8], at: Span) -> Result<(), Refusal> {
+        if self.host.replace(at).is_some() {
+            return Err(Refusal::bad_request(
+                "The request has more than one Host field.",
+            ));
+        }
+        if !authority_is_valid(value) {
+            return Err(Refusal::bad_request(
+                "The Host field is not a host and optional port.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// RFC 9112 section 6.3: a length that is repeated, a list, or not `1*DIGIT` is refused.
+    /// Section 6.3 would let identical repetitions pass; two parties that disagree about which
+    /// of them counts are how requests are smuggled, so they are refused as well.
+    fn see_length(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        // RFC 9110 section 8.6: Content-Length = 1*DIGIT, any number of leading zeros.
+        let mut length = 0u64;
+        for &digit in value {
+            if !digit.is_ascii_digit() {
+                return Err(Refusal::bad_request(
+                    "Content-Length is not one decimal number.",
+                ));
+            }
+            length = length
+                .checked_mul(10)
+                .and_then(|n| n.checked_add(u64::from(digit - b'0')))
+                .ok_or(Refusal::bad_request(
+                    "Content-Length is larger than any body can be.",
+                ))?;
+        }
+        if value.is_empty() {
+            return Err(Refusal::bad_request("Content-Length is empty."));
+        }
+        if self.length.replace(length).is_some() {
+            return Err(Refusal::bad_request(
+                "The request has more than one Content-Length.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// RFC 9112 section 6.1: chunked must come once and last; other codings are not implemented.
+    fn see_coding(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        self.transfer_encoding = true;
+        // Empty list elements are tolerated elsewhere (RFC 9110 section 5.6.1.2), but not in the
+        // field that says where the next request begins.
+        for coding in value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
+            if coding.is_empty() {
+                return Err(Refusal::bad_request(
+                    "Transfer-Encoding has an empty element.",
+                ));
+            }
+            if self.chunked {
+                return Err(Refusal::bad_request(
+                    "In Transfer-Encoding, chunked is not last.",
+                ));
+            }
+            match coding.eq_ignore_ascii_case(b"chunked") {
+                true => self.chunked = true,
+                false => self.unknown_coding = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 9110 section 7.6.1: a list of case-insensitive options, over any number of lines.
+    fn see_connection(&mut self, value: &[u8]) {
+        for option in list(value) {
+            match option.len() {
+                5 if option.eq_ignore_ascii_case(b"close") => self.close = true,
+                7 if option.eq_ignore_ascii_case(b"upgrade") => self.upgrade_option = true,
+                10 if option.eq_ignore_ascii_case(b"keep-alive") => self.keep_alive = true,
+                _ => {}
+            }
+        }
+    }
+
+    /// RFC 9110 section 10.1.1: 100-continue is the only expectation there is.
+    fn see_expect(&mut self, value: &[u8]) {
+        for expectation in list(value) {
+            match expectation.eq_ignore_ascii_case(b"100-continue") {
+                true => self.expect_continue = true,
+                false => self.expect_other = true,
+            }
+        }
+    }
+
+    /// What all fields together mean for a request of `version`.
+    #[inline]
+    pub(crate) fn conclude(&self, version: Version) -> Result<Conclusion, Refusal> {
+        let modern = version == Version::HTTP_11;
+        // RFC 9112 section 3.2: an HTTP/1.1 request without Host is answered with 400.
+        if modern && self.host.is_none() {
+            return Err(Refusal::bad_request(
+                "An HTTP/1.1 request needs a Host field.",
+            ));
+        }
+        let framing = match (self.transfer_encoding, self.length) {
+            (false, None | Some(0)) => BodyFraming::None,
+            (false, Some(length)) => BodyFraming::Length(length),
+            (true, length) => self.coded(modern, length)?,
+        };
+        // RFC 9110 section 10.1.1: 417 for an expectation that cannot be met; an expectation of
+        // an HTTP/1.0 client is ignored.
+        if modern && self.expect_other {
+            return Err(Refusal::client(
+                StatusCode::EXPECTATION_FAILED,
+                "The only expectation this server meets is 100-continue.",
+            ));
+        }
+        Ok(Conclusion {
+            framing,
+            // RFC 9112 section 9.3: close wins, 1.1 persists, 1.0 only on request.
+            keep_alive: !self.close && (modern || self.keep_alive),
+            expect_continue: modern && self.expect_continue && framing != BodyFraming::None,
+            // RFC 9110 section 7.8: Upgrade counts only with its connection option, and never in
+            // HTTP/1.0.
+            upgrade: modern && self.upgrade_option && self.upgrade_field,
+            host: self.host.unwrap_or_default(),
+        })
+    }
+
+    #[cold]
+    fn coded(&self, modern: bool, length: Option<u64>) -> Result<BodyFraming, Refusal> {
+        // RFC 9112 section 6.1: a server should treat both fields together as an attack.
+        if length.is_some() {
+            return Err(Refusal::bad_request(
+                "The request has both Content-Length and Transfer-Encoding.",
+            ));
+        }
+        // RFC 9112 section 6.1: in an HTTP/1.0 message the framing is to be treated as faulty.
+        if !modern {
+            return Err(Refusal::bad_request("HTTP/1.0 has no Transfer-Encoding."));
+        }
+        // RFC 9112 section 6.1: 501 for a coding that is not understood.
+        match self.unknown_coding {
+            false => Ok(BodyFraming::Chunked),
+            true => Err(Refusal::server(
+                StatusCode::NOT_IMPLEMENTED,
+                "The only transfer coding this server understands is chunked.",
+            )),
+        }
+    }
+}
+
+/// The elements of a comma-separated field value (RFC 9110 section 5.6.1), empty ones left out.
+pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|&b| b == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|element| !element.is_empty())
+}

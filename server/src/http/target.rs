@@ -1,0 +1,279 @@
+//! The request target (RFC 9112 section 3.2) and the Host field (RFC 9110 section 7.2): which of
+//! the four forms a target has, where its path, query and authority lie, and whether an authority
+//! is well formed. Called by [`super::head`] once per request. Deliberately not here: decoding of
+//! percent escapes and removal of dot segments, which are the business of whoever maps a path to
+//! a resource.
+
+use super::head::Span;
+use super::refusal::Refusal;
+use ::http::Method;
+
+/// The form a request target was written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TargetForm {
+    /// `/path?query` (RFC 9112 section 3.2.1): what nearly every request uses.
+    Origin,
+    /// `http://host/path?query` (section 3.2.2): what a client sends to a proxy.
+    Absolute,
+    /// `host:port` (section 3.2.3): CONNECT only.
+    Authority,
+    /// `*` (section 3.2.4): OPTIONS only.
+    Asterisk,
+}
+
+/// Where the parts of a target lie, relative to the first byte of the target.
+pub(crate) struct Target {
+    pub(crate) form: TargetForm,
+    pub(crate) path: Span,
+    pub(crate) query: Option<Span>,
+    /// Authority of an absolute or authority form; it replaces Host (RFC 9112 section 3.2.2).
+    pub(crate) authority: Option<Span>,
+}
+
+const PATH: u8 = 1;
+const QUERY: u8 = 2;
+const HOST_NAME: u8 = 4;
+const HOST_OTHER: u8 = 8;
+
+/// What each byte may be part of. Paths and queries take what RFC 3986 allows plus the printable
+/// ASCII that browsers send unescaped and `http::Uri` accepts; never controls, spaces, `#` or
+/// bytes above 0x7E.
+static CLASS: [u8; 256] = {
+    let mut class = [0u8; 256];
+    let mut byte = 0usize;
+    while byte < 256 {
+        let b = byte as u8;
+        if matches!(b, b'!' | b'"' | 0x24..=0x3B | b'=' | 0x40..=0x5F | 0x61..=0x7E) {
+            class[byte] |= PATH;
+        }
+        if matches!(b, b'!' | 0x24..=0x3B | b'=' | 0x3F..=0x7E) {
+            class[byte] |= QUERY;
+        }
+        // RFC 3986 section 3.2.2: unreserved, then percent escapes and sub-delims of a reg-name.
+        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~') {
+            class[byte] |= HOST_NAME;
+        }
+        if matches!(
+            b,
+            b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b','
+        ) || matches!(b, b';' | b'=')
+        {
+            class[byte] |= HOST_OTHER;
+        }
+        byte += 1;
+    }
+    class
+};
+
+const fn is(byte: u8, class: u8) -> bool {
+    CLASS[byte as usize] & class != 0
+}
+
+/// Splits `target` into its parts, by the form that its method and its first byte allow.
+#[inline]
+pub(crate) fn split(method: &Method, target: &[u8]) -> Result<Target, Refusal> {
+    if target.first() == Some(&b'/') {
+        let (path, query) = split_path(target, 0)?;
+        // RFC 9112 section 3.2.3: CONNECT takes the authority form and no other.
+        if *method == Method::CONNECT {
+            return Err(Refusal::bad_request(
+                "CONNECT needs a target of the form host:port.",
+            ));
+        }
+        return Ok(Target {
+            form: TargetForm::Origin,
+            path,
+            query,
+            authority: None,
+        });
+    }
+    split_other(method, target)
+}
+
+/// Path and query of the part of `target` that begins at `start`.
+#[inline]
+fn split_path(target: &[u8], start: usize) -> Result<(Span, Option<Span>), Refusal> {
+    let rest = &target[start..];
+    match rest.iter().position(|&b| !is(b, PATH)) {
+        None => Ok((Span::new(start, rest.len()), None)),
+        Some(mark) if rest[mark] == b'?' && rest[mark + 1..].iter().all(|&b| is(b, QUERY)) => {
+            let query = Span::new(start + mark + 1, rest.len() - mark - 1);
+            Ok((Span::new(start, mark), Some(query)))
+        }
+        Some(_) => Err(bad_byte()),
+    }
+}
+
+#[cold]
+fn bad_byte() -> Refusal {
+    Refusal::bad_request("The request target holds a byte that must be percent-encoded.")
+}
+
+#[cold]
+fn split_other(method: &Method, target: &[u8]) -> Result<Target, Refusal> {
+    // RFC 9112 section 3.2.3.
+    if *method == Method::CONNECT {
+        return match authority_ends_with_port(target) {
+            true => Ok(Target {
+                form: TargetForm::Authority,
+                path: Span::new(0, 0),
+                query: None,
+                authority: Some(Span::new(0, target.len())),
+            }),
+            false => Err(Refusal::bad_request(
+                "CONNECT needs a target of the form host:port.",
+            )),
+        };
+    }
+    // RFC 9112 section 3.2.4: the asterisk form is only used for a server-wide OPTIONS.
+    if target == b"*" {
+        return match *method == Method::OPTIONS {
+            true => Ok(Target {
+                form: TargetForm::Asterisk,
+                path: Span::new(0, 1),
+                query: None,
+                authority: None,
+            }),
+            false => Err(Refusal::bad_request("The target * is for OPTIONS only.")),
+        };
+    }
+    // RFC 9112 section 3.2.2: a server must accept the absolute form.
+    let Some(start) = scheme_length(target) else {
+        return Err(Refusal::bad_request(
+            "The request target is neither a path, an http URI, an authority nor *.",
+        ));
+    };
+    let rest = &target[start..];
+    let authority = rest
+        .iter()
+        .position(|b| matches!(b, b'/' | b'?'))
+        .unwrap_or(rest.len());
+    // RFC 9110 section 4.2.1: an http URI with an empty host is invalid; section 4.2.4: user
+    // information in an authority is an error (the `@` is in no host).
+    if authority == 0 || rest[0] == b':' || !authority_is_valid(&rest[..authority]) {
+        return Err(Refusal::bad_request(
+            "The authority of the request target is malformed.",
+        ));
+    }
+    let (path, query) = split_path(target, start + authority)?;
+    Ok(Target {
+        form: TargetForm::Absolute,
+        path,
+        query,
+        authority: Some(Span::new(start, authority)),
+    })
+}
+
+/// Length of `http://` or `https://` at the front of `target`, in any case.
+fn scheme_length(target: &[u8]) -> Option<usize> {
+    ["http://", "https://"]
+        .into_iter()
+        .map(str::as_bytes)
+        .find_map(|scheme| {
+            let front = target.get(..scheme.len())?;
+            front.eq_ignore_ascii_case(scheme).then_some(scheme.len())
+        })
+}
+
+fn authority_ends_with_port(authority: &[u8]) -> bool {
+    let Some(colon) = authority.iter().rposition(|&b| b == b':') else {
+        return false;
+    };
+    colon > 0 && colon + 1 < authority.len() && authority_is_valid(authority)
+}
+
+/// Whether `value` is `uri-host [ ":" port ]` (RFC 9110 section 7.2). An empty value is valid: it
+/// is what a client sends for a target without an authority (RFC 9112 section 3.2).
+#[inline]
+pub(crate) fn authority_is_valid(value: &[u8]) -> bool {
+    match value.iter().position(|&b| !is(b, HOST_NAME)) {
+        None => true,
+        Some(colon) if value[colon] == b':' => port_is_valid(&value[colon + 1..]),
+        Some(_) => unusual_authority_is_valid(value),
+    }
+}
+
+/// `port = *DIGIT` (RFC 3986 section 3.2.3), no longer than a port number can be.
+#[inline]
+fn port_is_valid(port: &[u8]) -> bool {
+    port.len() <= 5
+        && port.iter().all(u8::is_ascii_digit)
+        && port.iter().fold(0, |n, &b| n * 10 + u32::from(b - b'0')) <= u32::from(u16::MAX)
+}
+
+#[cold]
+fn unusual_authority_is_valid(value: &[u8]) -> bool {
+    // RFC 3986 section 3.2.2: an IPv6 or later literal stands in brackets.
+    if let Some(rest) = value.strip_prefix(b"[") {
+        let Some(end) = rest.iter().position(|&b| b == b']') else {
+            return false;
+        };
+        let (literal, port) = (&rest[..end], &rest[end + 1..]);
+        let literal = std::str::from_utf8(literal).ok();
+        let is_v6 = literal.is_some_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok());
+        return is_v6
+            && port
+                .strip_prefix(b":")
+                .map_or(port.is_empty(), port_is_valid);
+    }
+    let host = value.iter().position(|&b| b == b':').unwrap_or(value.len());
+    let (host, port) = value.split_at(host);
+    host.iter().all(|&b| is(b, HOST_NAME | HOST_OTHER))
+        && escapes_are_whole(host)
+        && port.strip_prefix(b":").is_none_or(port_is_valid)
+}
+
+/// RFC 3986 section 2.1: every `%` is followed by two hexadecimal digits.
+fn escapes_are_whole(host: &[u8]) -> bool {
+    host.iter()
+        .enumerate()
+        .filter(|&(_, &b)| b == b'%')
+        .all(|(at, _)| {
+            let digits = host.get(at + 1..at + 3);
+            digits.is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_a_target_may_hold_is_one_that_http_uri_takes_too() {
+        for byte in 0..=255u8 {
+            for shape in [&b"/a"[..], b"/a?q="] {
+                let mut target = shape.to_vec();
+                target.push(byte);
+                let ours = split(&Method::GET, &target).is_ok();
+                if ours {
+                    assert!(
+                        ::http::Uri::try_from(&target[..]).is_ok(),
+                        "{byte:#x} in {shape:?}"
+                    );
+                    assert!(byte.is_ascii() && byte > b' ' && byte != b'#' && byte != 0x7F);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn authorities_are_hosts_with_an_optional_port() {
+        for good in [
+            "",
+            "a",
+            "a.b-c_d~1",
+            "127.0.0.1:8080",
+            "a:",
+            "[::1]",
+            "[::1]:80",
+            "%41:65535",
+        ] {
+            assert!(authority_is_valid(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "a b", "a:b", "a:80:80", "u@h", "[::1", "[zz]", "[::1]80", "a/b", "a:65536", "%4",
+        ] {
+            assert!(!authority_is_valid(bad.as_bytes()), "{bad}");
+        }
+    }
+}
