@@ -51,23 +51,23 @@ impl Steering {
     #[inline]
     pub(crate) fn see(&mut self, name: &[u8], value: &[u8], at: Span) -> Result<(), Refusal> {
         match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => self.see_host(value, at),
-            6 if name.eq_ignore_ascii_case(b"expect") => {
-                self.see_expect(value);
-                Ok(())
-            }
-            7 if name.eq_ignore_ascii_case(b"upgrade") => {
-                self.upgrade_field = true;
-                Ok(())
-            }
-            10 if name.eq_ignore_ascii_case(b"connection") => {
-                self.see_connection(value);
-                Ok(())
-            }
-            14 if name.eq_ignore_ascii_case(b"content-length") => self.see_length(value),
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.see_coding(value),
+            4 if is_host(name) => self.see_host(value, at),
+            6 | 7 | 10 | 14 | 17 => self.see_rare(name, value),
             _ => Ok(()),
         }
+    }
+
+    #[inline(never)]
+    fn see_rare(&mut self, name: &[u8], value: &[u8]) -> Result<(), Refusal> {
+        match name.len() {
+            6 if name.eq_ignore_ascii_case(b"expect") => self.see_expect(value),
+            7 if name.eq_ignore_ascii_case(b"upgrade") => self.upgrade_field = true,
+            10 if name.eq_ignore_ascii_case(b"connection") => self.see_connection(value),
+            14 if name.eq_ignore_ascii_case(b"content-length") => self.see_length(value)?,
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.see_coding(value)?,
+            _ => {}
+        }
+        Ok(())
     }
 
     /// RFC 9112 section 3.2: more than one Host, or an invalid one, is answered with 400.
@@ -218,6 +218,15 @@ impl Steering {
             )),
         }
     }
+}
+
+/// Setting bit 5 makes a capital letter small, and no other byte of a token a letter of `host`.
+#[inline]
+fn is_host(name: &[u8]) -> bool {
+    let Ok(four) = <[u8; 4]>::try_from(name) else {
+        return false;
+    };
+    u32::from_ne_bytes(four) | 0x2020_2020 == u32::from_ne_bytes(*b"host")
 }
 
 /// The elements of a comma-separated field value (RFC 9110 section 5.6.1), empty ones left out.

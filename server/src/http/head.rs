@@ -350,6 +350,9 @@ fn complete(
 
 #[inline]
 fn method_of(name: &str) -> Result<Method, Refusal> {
+    if name == "GET" {
+        return Ok(Method::GET);
+    }
     // RFC 9112 section 3: 501 for a method longer than any that is implemented.
     if name.len() > METHOD_BYTES_MAX {
         return Err(Refusal::server(

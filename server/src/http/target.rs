@@ -69,6 +69,21 @@ const fn is(byte: u8, class: u8) -> bool {
     CLASS[byte as usize] & class != 0
 }
 
+/// Length of the longest prefix of `bytes` that is all of `class`. Eight table look-ups a test
+/// instead of one: targets and hosts are scanned once a request.
+#[inline]
+fn prefix_of(bytes: &[u8], class: u8) -> usize {
+    let (eights, _) = bytes.as_chunks::<8>();
+    let whole = |eight: &&[u8; 8]| eight.iter().fold(class, |all, &b| all & CLASS[b as usize]) != 0;
+    let start = eights.iter().take_while(whole).count() * 8;
+    let rest = &bytes[start..];
+    start
+        + rest
+            .iter()
+            .position(|&b| !is(b, class))
+            .unwrap_or(rest.len())
+}
+
 /// Splits `target` into its parts, by the form that its method and its first byte allow.
 #[inline]
 pub(crate) fn split(method: &Method, target: &[u8]) -> Result<Target, Refusal> {
@@ -94,11 +109,12 @@ pub(crate) fn split(method: &Method, target: &[u8]) -> Result<Target, Refusal> {
 #[inline]
 fn split_path(target: &[u8], start: usize) -> Result<(Span, Option<Span>), Refusal> {
     let rest = &target[start..];
-    match rest.iter().position(|&b| !is(b, PATH)) {
-        None => Ok((Span::new(start, rest.len()), None)),
-        Some(mark) if rest[mark] == b'?' && rest[mark + 1..].iter().all(|&b| is(b, QUERY)) => {
-            let query = Span::new(start + mark + 1, rest.len() - mark - 1);
-            Ok((Span::new(start, mark), Some(query)))
+    let mark = prefix_of(rest, PATH);
+    let path = Span::new(start, mark);
+    match rest[mark..].split_first() {
+        None => Ok((path, None)),
+        Some((b'?', query)) if prefix_of(query, QUERY) == query.len() => {
+            Ok((path, Some(Span::new(start + mark + 1, query.len()))))
         }
         Some(_) => Err(bad_byte()),
     }
@@ -186,19 +202,25 @@ fn authority_ends_with_port(authority: &[u8]) -> bool {
 /// is what a client sends for a target without an authority (RFC 9112 section 3.2).
 #[inline]
 pub(crate) fn authority_is_valid(value: &[u8]) -> bool {
-    match value.iter().position(|&b| !is(b, HOST_NAME)) {
+    match value[prefix_of(value, HOST_NAME)..].split_first() {
         None => true,
-        Some(colon) if value[colon] == b':' => port_is_valid(&value[colon + 1..]),
+        Some((b':', port)) => port_is_valid(port),
         Some(_) => unusual_authority_is_valid(value),
     }
 }
 
-/// `port = *DIGIT` (RFC 3986 section 3.2.3), no longer than a port number can be.
+/// `port = *DIGIT` (RFC 3986 section 3.2.3), no larger than a port number can be.
 #[inline]
 fn port_is_valid(port: &[u8]) -> bool {
-    port.len() <= 5
-        && port.iter().all(u8::is_ascii_digit)
-        && port.iter().fold(0, |n, &b| n * 10 + u32::from(b - b'0')) <= u32::from(u16::MAX)
+    let mut number = 0u32;
+    for &digit in port {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 || number > u32::from(u16::MAX) {
+            return false;
+        }
+        number = number * 10 + u32::from(digit);
+    }
+    number <= u32::from(u16::MAX)
 }
 
 #[cold]

@@ -1,0 +1,233 @@
+//! The life cycle of a connection: RFC 9112 section 9. The whole table is in `life_cycle.txt`;
+//! after a change that is meant, run the test with `RINGGATE_BLESS=1` and read the difference.
+
+use ringgate::http::exchange::{
+    After, Circumstances, Effect, Event, State, UnreadBody, after_answer,
+};
+use std::fmt::Write;
+use std::num::NonZeroU32;
+
+const STATES: [State; 13] = [
+    State::Idle,
+    State::Head,
+    State::Receiving,
+    State::Running,
+    State::StreamingReceiving,
+    State::Streaming,
+    State::WritingUnread(After::KeepAlive),
+    State::WritingUnread(After::Close),
+    State::Writing(After::KeepAlive),
+    State::Writing(After::Close),
+    State::Draining,
+    State::Lingering,
+    State::Closed,
+];
+
+const EVENTS: [Event; 18] = [
+    Event::BytesArrived,
+    Event::HeadComplete { body_pending: true },
+    Event::HeadComplete {
+        body_pending: false,
+    },
+    Event::Refused,
+    Event::BodyComplete,
+    Event::AnswerStarted,
+    Event::AnswerEnded(After::KeepAlive),
+    Event::AnswerEnded(After::Close),
+    Event::HandlerFailed(After::KeepAlive),
+    Event::HandlerFailed(After::Close),
+    Event::Flushed { unread: true },
+    Event::Flushed { unread: false },
+    Event::PeerEof,
+    Event::Reset,
+    Event::DeadlinePassed,
+    Event::DiscardedEnough,
+    Event::Drain,
+    Event::Force,
+];
+
+fn table() -> String {
+    let mut table = String::new();
+    for state in STATES {
+        let deadline = |sending| format!("{:?}", state.deadline(sending)).replace("None", "-");
+        let (waiting, sending) = (deadline(false), deadline(true));
+        writeln!(
+            table,
+            "{state:?} (deadline {waiting}, while sending {sending})"
+        )
+        .expect("memory");
+        for event in EVENTS {
+            let (next, effect) = state.on(event);
+            if effect != Effect::Impossible {
+                let (event, next) = (format!("{event:?}"), format!("{next:?}"));
+                writeln!(table, "    {event:<36} {next:<26} {effect:?}").expect("memory");
+            }
+        }
+    }
+    table
+}
+
+#[test]
+fn every_state_answers_every_event_as_written_down() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/http_protocol/life_cycle.txt"
+    );
+    if std::env::var_os("RINGGATE_BLESS").is_some() {
+        std::fs::write(path, table()).expect("the table is writable");
+    }
+    let written = std::fs::read_to_string(path).expect("the table is readable");
+    assert!(
+        written == table(),
+        "the table in {path} is no longer true; now it is:\n{}",
+        table()
+    );
+}
+
+#[test]
+fn an_impossible_event_changes_nothing() {
+    for state in STATES {
+        for event in EVENTS {
+            let (next, effect) = state.on(event);
+            assert!(
+                effect != Effect::Impossible || next == state,
+                "{state:?} {event:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn force_reset_and_drain_are_legal_in_every_state() {
+    for state in STATES {
+        for event in [Event::Force, Event::Reset] {
+            let (next, effect) = state.on(event);
+            assert_eq!(next, State::Closed, "{state:?} {event:?}");
+            assert_ne!(effect, Effect::Impossible, "{state:?} {event:?}");
+        }
+        assert_ne!(state.on(Event::Drain).1, Effect::Impossible, "{state:?}");
+        assert_ne!(
+            state.on(Event::BytesArrived).1,
+            Effect::Impossible,
+            "{state:?}"
+        );
+        assert_ne!(state.on(Event::PeerEof).1, Effect::Impossible, "{state:?}");
+    }
+}
+
+#[test]
+fn nothing_leads_out_of_closed_and_every_deadline_leads_on() {
+    for event in EVENTS {
+        assert_eq!(State::Closed.on(event), (State::Closed, Effect::Nothing));
+    }
+    for state in STATES {
+        if state.deadline(false).or(state.deadline(true)).is_some() {
+            assert_ne!(
+                state.on(Event::DeadlinePassed).0,
+                state,
+                "{state:?} would wait for ever"
+            );
+        }
+    }
+}
+
+#[test]
+fn section_9_6_an_error_answer_is_never_followed_by_another_request() {
+    for state in STATES {
+        for event in EVENTS {
+            let (next, effect) = state.on(event);
+            let refused = matches!(effect, Effect::AnswerRefusal)
+                || matches!(effect, Effect::AnswerError(status) if status.is_client_error());
+            let closes = matches!(
+                next,
+                State::WritingUnread(After::Close) | State::Writing(After::Close)
+            );
+            assert!(!refused || closes, "{state:?} {event:?}");
+        }
+    }
+}
+
+#[test]
+fn section_9_3_a_connection_persists_only_if_everything_allows_it() {
+    let yes = Circumstances {
+        request_keep_alive: true,
+        handler_closes: false,
+        draining: false,
+        served: 9,
+        served_max: NonZeroU32::new(10),
+        unread: UnreadBody::Discardable,
+    };
+    assert_eq!(after_answer(&yes), After::KeepAlive);
+    assert_eq!(
+        after_answer(&Circumstances {
+            served_max: None,
+            ..yes
+        }),
+        After::KeepAlive
+    );
+    for no in [
+        Circumstances {
+            request_keep_alive: false,
+            ..yes
+        },
+        Circumstances {
+            handler_closes: true,
+            ..yes
+        },
+        Circumstances {
+            draining: true,
+            ..yes
+        },
+        Circumstances { served: 10, ..yes },
+        Circumstances {
+            unread: UnreadBody::TooMuch,
+            ..yes
+        },
+        Circumstances {
+            unread: UnreadBody::ContinueUnsent,
+            ..yes
+        },
+    ] {
+        assert_eq!(after_answer(&no), After::Close, "{no:?}");
+    }
+}
+
+#[test]
+fn pipelined_requests_are_answered_one_after_the_other() {
+    let mut state = State::Idle;
+    let mut effects = Vec::new();
+    for event in [
+        Event::BytesArrived,
+        Event::HeadComplete {
+            body_pending: false,
+        },
+        Event::BytesArrived,
+        Event::AnswerEnded(After::KeepAlive),
+        Event::PeerEof,
+        Event::Flushed { unread: true },
+        Event::BytesArrived,
+        Event::HeadComplete {
+            body_pending: false,
+        },
+        Event::AnswerEnded(After::Close),
+        Event::Flushed { unread: false },
+    ] {
+        let (next, effect) = state.on(event);
+        state = next;
+        effects.push(effect);
+    }
+    use Effect::{Close, Hold, NextRequest, Nothing, ReadHead, RememberEof, RunHandler};
+    let first = [
+        ReadHead,
+        RunHandler,
+        Hold,
+        Nothing,
+        RememberEof,
+        NextRequest,
+    ];
+    assert_eq!(
+        effects,
+        [&first[..], &[ReadHead, RunHandler, Nothing, Close]].concat()
+    );
+    assert_eq!(state, State::Closed);
+}
