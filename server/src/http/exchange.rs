@@ -4,7 +4,7 @@
 //! a connection to another core, which leaves this state as it is.
 //!
 //! ```text
-//!            bytes          head               answer            flushed
+//!            bytes          head               answer         flushed, batched
 //!   Idle ----------> Head --------> Running ----------> Writing ---------> Idle
 //!    ^                 |  with body     ^ body read        ^ body read       (or Closed)
 //!    |                 +---------> Receiving ------> WritingUnread
@@ -137,6 +137,9 @@ pub enum Event {
     AnswerEnded(After),
     /// The handler panicked or gave up. What would follow an error answer: see [`after_answer`].
     HandlerFailed(After),
+    /// A further request is there already: the complete answer stays queued, so that all answers
+    /// of a pipelined batch leave in one send. Instead of Flushed, which comes after the batch.
+    Batched,
     /// Everything queued is with the kernel.
     Flushed {
         /// Whether unread bytes are there.
@@ -146,8 +149,10 @@ pub enum Event {
     PeerEof,
     /// The connection broke.
     Reset,
-    /// The deadline in force passed ([`State::deadline`]).
+    /// The deadline in force passed ([`State::deadline`]), and it was not [`Deadline::Write`].
     DeadlinePassed,
+    /// [`Deadline::Write`] passed.
+    WriteStalled,
     /// As many bytes were thrown away as the caller's cap allows.
     DiscardedEnough,
     /// The server drains. An idle connection is told once its grace is over: it closes.
@@ -185,7 +190,7 @@ pub enum Effect {
     RememberEof,
     /// Shut down the sending side, and throw away what arrives.
     Linger,
-    /// Close: everything due was sent.
+    /// Close, once what is queued is sent.
     Close,
     /// Drop the handler and the unsent bytes, and close.
     Abort,
@@ -239,11 +244,19 @@ impl State {
     #[must_use]
     pub const fn deadline(self, sending: bool) -> Option<Deadline> {
         match self {
+            State::Idle
+            | State::Head
+            | State::Receiving
+            | State::StreamingReceiving
+            | State::Running
+            | State::Streaming
+                if sending =>
+            {
+                Some(Deadline::Write)
+            }
             State::Idle => Some(Deadline::Idle),
             State::Head => Some(Deadline::Head),
-            State::Receiving | State::StreamingReceiving if sending => Some(Deadline::Write),
             State::Receiving | State::StreamingReceiving => Some(Deadline::Body),
-            State::Running | State::Streaming if sending => Some(Deadline::Write),
             // How long a handler may think is its own business.
             State::Running | State::Streaming => None,
             State::WritingUnread(_) | State::Writing(_) => Some(Deadline::Write),
@@ -262,13 +275,14 @@ const fn idle(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::Head, Effect::ReadHead),
         // RFC 9112 section 9.5: an idle connection may be closed at any time.
-        E::PeerEof | E::Reset | E::DeadlinePassed | E::Drain | E::Force => {
-            (S::Closed, Effect::Close)
-        }
+        E::PeerEof | E::DeadlinePassed | E::Drain => (S::Closed, Effect::Close),
+        // The last answers of a batch are out.
+        E::Flushed { .. } => (S::Idle, Effect::Nothing),
+        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
         E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::AnswerStarted => {
             (S::Idle, Impossible)
         }
-        E::AnswerEnded(_) | E::HandlerFailed(_) | E::Flushed { .. } | E::DiscardedEnough => {
+        E::AnswerEnded(_) | E::HandlerFailed(_) | E::Batched | E::DiscardedEnough => {
             (S::Idle, Impossible)
         }
     }
@@ -285,14 +299,14 @@ const fn head(event: Event) -> (State, Effect) {
         // RFC 9110 section 15.5.9.
         E::DeadlinePassed => (S::WritingUnread(After::Close), TIMED_OUT),
         // Half a head asks for nothing.
-        E::PeerEof | E::Reset => (S::Closed, Effect::Close),
-        // The answer will announce the close.
-        E::Drain => (S::Head, Effect::Nothing),
-        E::Force => (S::Closed, Effect::Abort),
+        E::PeerEof => (S::Closed, Effect::Close),
+        // The answer will announce the close; the answers of a batch are out.
+        E::Drain | E::Flushed { .. } => (S::Head, Effect::Nothing),
+        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
         E::BodyComplete | E::AnswerStarted | E::AnswerEnded(_) | E::HandlerFailed(_) => {
             (S::Head, Impossible)
         }
-        E::Flushed { .. } | E::DiscardedEnough => (S::Head, Impossible),
+        E::Batched | E::DiscardedEnough => (S::Head, Impossible),
     }
 }
 
@@ -304,14 +318,14 @@ const fn receiving(event: Event) -> (State, Effect) {
         E::AnswerStarted => (S::StreamingReceiving, Effect::Nothing),
         E::AnswerEnded(after) => (S::WritingUnread(after), Effect::Nothing),
         E::HandlerFailed(_) => (S::WritingUnread(After::Close), FAILED),
-        // `100 Continue` is out.
+        // `100 Continue` is out, or the answers of a batch.
         E::Flushed { .. } => (S::Receiving, Effect::Nothing),
         // RFC 9112 section 8: the request is incomplete, and an error answer may say so.
         E::PeerEof => (S::Writing(After::Close), CUT),
         E::DeadlinePassed => (S::WritingUnread(After::Close), TIMED_OUT),
         E::Drain => (S::Receiving, Effect::Nothing),
-        E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::HeadComplete { .. } | E::DiscardedEnough => (S::Receiving, Impossible),
+        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
+        E::HeadComplete { .. } | E::Batched | E::DiscardedEnough => (S::Receiving, Impossible),
     }
 }
 
@@ -325,12 +339,12 @@ const fn running(event: Event) -> (State, Effect) {
         E::Flushed { .. } | E::Drain => (S::Running, Effect::Nothing),
         // A client may end its side and still read (RFC 9112 section 9.6 asks no more of it).
         E::PeerEof => (S::Running, Effect::RememberEof),
-        // `100 Continue` was not taken.
-        E::DeadlinePassed => (S::Closed, Effect::Abort),
-        E::Reset | E::Force => (S::Closed, Effect::Abort),
+        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
         E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::DiscardedEnough => {
             (S::Running, Impossible)
         }
+        // How long a handler may think is its own business.
+        E::Batched | E::DeadlinePassed => (S::Running, Impossible),
     }
 }
 
@@ -344,8 +358,8 @@ const fn streaming_receiving(event: Event) -> (State, Effect) {
         E::Refused | E::HandlerFailed(_) | E::PeerEof | E::DeadlinePassed => {
             (S::Closed, Effect::Abort)
         }
-        E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::HeadComplete { .. } | E::AnswerStarted | E::DiscardedEnough => {
+        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
+        E::HeadComplete { .. } | E::AnswerStarted | E::Batched | E::DiscardedEnough => {
             (S::StreamingReceiving, Impossible)
         }
     }
@@ -357,9 +371,11 @@ const fn streaming(event: Event) -> (State, Effect) {
         E::AnswerEnded(after) => (S::Writing(after), Effect::Nothing),
         E::Flushed { .. } | E::Drain => (S::Streaming, Effect::Nothing),
         E::PeerEof => (S::Streaming, Effect::RememberEof),
-        E::HandlerFailed(_) | E::DeadlinePassed | E::Reset | E::Force => (S::Closed, Effect::Abort),
+        E::HandlerFailed(_) | E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
         E::HeadComplete { .. } | E::Refused | E::BodyComplete => (S::Streaming, Impossible),
-        E::AnswerStarted | E::DiscardedEnough => (S::Streaming, Impossible),
+        E::AnswerStarted | E::Batched | E::DeadlinePassed | E::DiscardedEnough => {
+            (S::Streaming, Impossible)
+        }
     }
 }
 
@@ -374,10 +390,11 @@ const fn writing_unread_then_keep(event: Event) -> (State, Effect) {
         E::Flushed { unread: false } => (S::Draining, Effect::Nothing),
         E::PeerEof => (S::Writing(After::Close), Effect::Nothing),
         E::Drain => (SAME, Effect::Nothing),
-        E::DeadlinePassed | E::Reset | E::Force => (S::Closed, Effect::Abort),
+        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
         E::HeadComplete { .. } | E::AnswerStarted | E::AnswerEnded(_) | E::HandlerFailed(_) => {
             (SAME, Impossible)
         }
+        E::Batched | E::DeadlinePassed => (SAME, Impossible),
     }
 }
 
@@ -390,11 +407,13 @@ const fn writing_unread_then_close(event: Event) -> (State, Effect) {
         E::Flushed { .. } => (S::Lingering, Effect::Linger),
         E::PeerEof => (S::Writing(After::Close), Effect::Nothing),
         E::Drain => (SAME, Effect::Nothing),
-        E::DeadlinePassed | E::Reset | E::Force => (S::Closed, Effect::Abort),
+        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
         E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::AnswerStarted => {
             (SAME, Impossible)
         }
-        E::AnswerEnded(_) | E::HandlerFailed(_) => (SAME, Impossible),
+        E::AnswerEnded(_) | E::HandlerFailed(_) | E::Batched | E::DeadlinePassed => {
+            (SAME, Impossible)
+        }
     }
 }
 
@@ -402,13 +421,14 @@ const fn writing_then_keep(event: Event) -> (State, Effect) {
     const SAME: State = S::Writing(After::KeepAlive);
     match event {
         E::BytesArrived => (SAME, Effect::Hold),
-        E::Flushed { .. } => (S::Idle, Effect::NextRequest),
+        E::Batched | E::Flushed { .. } => (S::Idle, Effect::NextRequest),
         E::PeerEof => (SAME, Effect::RememberEof),
         E::Drain => (SAME, Effect::Nothing),
-        E::DeadlinePassed | E::Reset | E::Force => (S::Closed, Effect::Abort),
+        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
         E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::AnswerStarted => {
             (SAME, Impossible)
         }
+        E::DeadlinePassed => (SAME, Impossible),
         E::AnswerEnded(_) | E::HandlerFailed(_) | E::DiscardedEnough => (SAME, Impossible),
     }
 }
@@ -422,10 +442,11 @@ const fn writing_then_close(event: Event) -> (State, Effect) {
         E::Flushed { unread: false } => (S::Closed, Effect::Close),
         E::PeerEof => (SAME, Effect::RememberEof),
         E::Drain => (SAME, Effect::Nothing),
-        E::DeadlinePassed | E::Reset | E::Force => (S::Closed, Effect::Abort),
+        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
         E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::AnswerStarted => {
             (SAME, Impossible)
         }
+        E::Batched | E::DeadlinePassed => (SAME, Impossible),
         E::AnswerEnded(_) | E::HandlerFailed(_) | E::DiscardedEnough => (SAME, Impossible),
     }
 }
@@ -440,7 +461,7 @@ const fn draining(event: Event) -> (State, Effect) {
         E::HeadComplete { .. } | E::AnswerStarted | E::AnswerEnded(_) | E::HandlerFailed(_) => {
             (S::Draining, Impossible)
         }
-        E::Flushed { .. } => (S::Draining, Impossible),
+        E::Batched | E::Flushed { .. } | E::WriteStalled => (S::Draining, Impossible),
     }
 }
 
@@ -454,7 +475,10 @@ const fn lingering(event: Event) -> (State, Effect) {
         E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::AnswerStarted => {
             (S::Lingering, Impossible)
         }
-        E::AnswerEnded(_) | E::HandlerFailed(_) | E::Flushed { .. } => (S::Lingering, Impossible),
+        E::WriteStalled => (S::Lingering, Impossible),
+        E::AnswerEnded(_) | E::HandlerFailed(_) | E::Batched | E::Flushed { .. } => {
+            (S::Lingering, Impossible)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! after a change that is meant, run the test with `RINGGATE_BLESS=1` and read the difference.
 
 use ringgate::http::exchange::{
-    After, Circumstances, Effect, Event, State, UnreadBody, after_answer,
+    After, Circumstances, Deadline, Effect, Event, State, UnreadBody, after_answer,
 };
 use std::fmt::Write;
 use std::num::NonZeroU32;
@@ -23,7 +23,7 @@ const STATES: [State; 13] = [
     State::Closed,
 ];
 
-const EVENTS: [Event; 18] = [
+const EVENTS: [Event; 20] = [
     Event::BytesArrived,
     Event::HeadComplete { body_pending: true },
     Event::HeadComplete {
@@ -36,11 +36,13 @@ const EVENTS: [Event; 18] = [
     Event::AnswerEnded(After::Close),
     Event::HandlerFailed(After::KeepAlive),
     Event::HandlerFailed(After::Close),
+    Event::Batched,
     Event::Flushed { unread: true },
     Event::Flushed { unread: false },
     Event::PeerEof,
     Event::Reset,
     Event::DeadlinePassed,
+    Event::WriteStalled,
     Event::DiscardedEnough,
     Event::Drain,
     Event::Force,
@@ -49,7 +51,10 @@ const EVENTS: [Event; 18] = [
 fn table() -> String {
     let mut table = String::new();
     for state in STATES {
-        let deadline = |sending| format!("{:?}", state.deadline(sending)).replace("None", "-");
+        let deadline = |sending| match state.deadline(sending) {
+            Some(deadline) => format!("{deadline:?}"),
+            None => "none".into(),
+        };
         let (waiting, sending) = (deadline(false), deadline(true));
         writeln!(
             table,
@@ -121,11 +126,20 @@ fn nothing_leads_out_of_closed_and_every_deadline_leads_on() {
         assert_eq!(State::Closed.on(event), (State::Closed, Effect::Nothing));
     }
     for state in STATES {
-        if state.deadline(false).or(state.deadline(true)).is_some() {
-            assert_ne!(
-                state.on(Event::DeadlinePassed).0,
-                state,
-                "{state:?} would wait for ever"
+        for deadline in [state.deadline(false), state.deadline(true)]
+            .into_iter()
+            .flatten()
+        {
+            let event = match deadline {
+                Deadline::Write => Event::WriteStalled,
+                Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => {
+                    Event::DeadlinePassed
+                }
+            };
+            let (next, effect) = state.on(event);
+            assert!(
+                next != state && effect != Effect::Impossible,
+                "{state:?} {event:?}"
             );
         }
     }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod bodies;
+mod conversation;
 mod heads;
 mod life_cycle;
 mod properties;

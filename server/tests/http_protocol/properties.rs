@@ -1,11 +1,12 @@
 //! Properties: no garbage panics, and no cut changes a meaning.
 
+use super::conversation::conversation;
 use super::decode;
 use bytes::Bytes;
 use proptest::prelude::*;
 use ringgate::http::body::BodyDecoder;
 use ringgate::http::fields::BodyFraming;
-use ringgate::http::head::{Head, HeadLimits, Parse, parse_head, parse_head_after};
+use ringgate::http::head::{HeadLimits, Parse, parse_head};
 
 /// Bytes that look enough like HTTP to get past the first checks.
 fn nearly_http() -> impl Strategy<Value = Vec<u8>> {
@@ -78,55 +79,6 @@ fn pieces<'a>(bytes: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
 
 fn cuts() -> impl Strategy<Value = Vec<prop::sample::Index>> {
     prop::collection::vec(any::<prop::sample::Index>(), 0..8)
-}
-
-/// Everything that a connection makes of a stream: the heads and payloads, and how it ended.
-fn conversation(pieces: &[&[u8]]) -> (Vec<(Head, Vec<u8>)>, String) {
-    let limits = HeadLimits {
-        head_size: 4096,
-        head_count: 64,
-        uri_size: 512,
-    };
-    let mut requests: Vec<(Head, Vec<u8>)> = Vec::new();
-    let mut body: Option<BodyDecoder> = None;
-    let (mut buffer, mut seen) = (Vec::new(), 0);
-    for piece in pieces {
-        buffer.extend_from_slice(piece);
-        loop {
-            if let (Some(decoder), Some((_, payload))) = (&mut body, requests.last_mut()) {
-                let decoded = match decoder.next(&buffer) {
-                    Ok(decoded) => decoded,
-                    Err(refusal) => return (requests, refusal.to_string()),
-                };
-                payload.extend_from_slice(&buffer[decoded.payload]);
-                buffer.drain(..decoded.consumed);
-                match decoded.finished {
-                    true => body = None,
-                    false if buffer.is_empty() => break,
-                    false => {}
-                }
-                continue;
-            }
-            match parse_head_after(&buffer, seen, &limits) {
-                Ok(Parse::Complete(head)) => {
-                    buffer.drain(..head.len);
-                    seen = 0;
-                    match BodyDecoder::new(head.framing, Some(100_000)) {
-                        Ok(decoder) => body = Some(decoder),
-                        Err(refusal) => return (requests, refusal.to_string()),
-                    }
-                    requests.push((head, Vec::new()));
-                }
-                Ok(Parse::Partial) => {
-                    seen = buffer.len();
-                    break;
-                }
-                Ok(Parse::Http2Preface) => return (requests, "HTTP/2".into()),
-                Err(refusal) => return (requests, refusal.to_string()),
-            }
-        }
-    }
-    (requests, String::new())
 }
 
 proptest! {

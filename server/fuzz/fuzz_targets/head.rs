@@ -1,0 +1,31 @@
+//! Any bytes as a request head: no panic, spans inside the head, and no prefix with another
+//! meaning than the whole.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ringgate::http::head::{HeadLimits, Parse, parse_head};
+
+fuzz_target!(|bytes: &[u8]| {
+    let limits = HeadLimits {
+        head_size: 1024,
+        head_count: 16,
+        uri_size: 64,
+    };
+    let whole = parse_head(bytes, &limits);
+    if let Ok(Parse::Complete(head)) = &whole {
+        assert!(head.len <= bytes.len() && bytes[..head.len].ends_with(b"\r\n\r\n"));
+        assert!(!head.target(bytes).is_empty());
+        let parts = head
+            .to_http_parts_copied(bytes)
+            .expect("http takes what the parser takes");
+        assert_eq!(parts.headers.len(), head.headers(bytes).count());
+        let again = parse_head(&bytes[..head.len], &limits);
+        assert_eq!(again, whole, "what follows a head has no part in it");
+    }
+    for cut in 0..bytes.len() {
+        match parse_head(&bytes[..cut], &limits) {
+            Ok(Parse::Partial) => {}
+            front => assert_eq!(front, whole, "cut at {cut}"),
+        }
+    }
+});
