@@ -33,6 +33,8 @@ pub(crate) struct Conclusion {
 #[derive(Default)]
 pub(crate) struct Steering {
     host: Option<Span>,
+    /// Whether any of the following was seen.
+    rare: bool,
     length: Option<u64>,
     chunked: bool,
     unknown_coding: bool,
@@ -65,8 +67,9 @@ impl Steering {
             10 if name.eq_ignore_ascii_case(b"connection") => self.see_connection(value),
             14 if name.eq_ignore_ascii_case(b"content-length") => self.see_length(value)?,
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.see_coding(value)?,
-            _ => {}
+            _ => return Ok(()),
         }
+        self.rare = true;
         Ok(())
     }
 
@@ -172,6 +175,22 @@ impl Steering {
                 "An HTTP/1.1 request needs a Host field.",
             ));
         }
+        let host = self.host.unwrap_or_default();
+        match self.rare {
+            true => self.conclude_rare(modern, host),
+            // RFC 9112 section 9.3: without any option 1.1 persists and 1.0 does not.
+            false => Ok(Conclusion {
+                framing: BodyFraming::None,
+                keep_alive: modern,
+                expect_continue: false,
+                upgrade: false,
+                host,
+            }),
+        }
+    }
+
+    #[inline(never)]
+    fn conclude_rare(&self, modern: bool, host: Span) -> Result<Conclusion, Refusal> {
         let framing = match (self.transfer_encoding, self.length) {
             (false, None | Some(0)) => BodyFraming::None,
             (false, Some(length)) => BodyFraming::Length(length),
@@ -193,7 +212,7 @@ impl Steering {
             // RFC 9110 section 7.8: Upgrade counts only with its connection option, and never in
             // HTTP/1.0.
             upgrade: modern && self.upgrade_option && self.upgrade_field,
-            host: self.host.unwrap_or_default(),
+            host,
         })
     }
 

@@ -162,6 +162,16 @@ impl Head {
         text(self.target.of(bytes))
     }
 
+    /// The path as bytes: what [`Head::path`] gives, without a look at each byte to prove to the
+    /// compiler that they are ASCII. For comparisons with fixed paths.
+    #[inline]
+    pub fn path_bytes<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        match self.path.len {
+            0 => self.path_of_bare_authority().as_bytes(),
+            _ => self.path.of(bytes),
+        }
+    }
+
     /// The path, still percent-encoded: `*` for a server-wide OPTIONS, empty for CONNECT, and
     /// never empty otherwise.
     pub fn path<'a>(&self, bytes: &'a [u8]) -> &'a str {
@@ -267,7 +277,7 @@ fn parse_with<const SLOTS: usize>(bytes: &[u8], limits: &HeadLimits) -> Result<P
     let mut request = httparse::Request::new(&mut []);
     match request.parse_with_uninit_headers(message, &mut slots[..count.min(SLOTS)]) {
         Ok(httparse::Status::Complete(len)) => {
-            complete(&window[..skipped + len], skipped, &request, limits).map(Parse::Complete)
+            complete(&window[..skipped + len], skipped, &request, limits)
         }
         Ok(httparse::Status::Partial) => unfinished(window, message, limits),
         Err(httparse::Error::TooManyHeaders) if SLOTS < count => parse_large(bytes, limits),
@@ -288,7 +298,7 @@ fn complete(
     skipped: usize,
     request: &httparse::Request<'_, '_>,
     limits: &HeadLimits,
-) -> Result<Head, Refusal> {
+) -> Result<Parse, Refusal> {
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
     else {
         return Err(Refusal::bad_request("The request line is incomplete."));
@@ -329,7 +339,7 @@ fn complete(
     } = steering.conclude(version)?;
     let parts = target::split(&method, target.as_bytes())?;
     let at = skipped + request.method.map_or(0, str::len) + 1;
-    Ok(Head {
+    Ok(Parse::Complete(Head {
         method,
         version,
         form: parts.form,
@@ -345,7 +355,7 @@ fn complete(
             .authority
             .map_or(host, |authority| authority.shifted(at)),
         fields,
-    })
+    }))
 }
 
 #[inline]

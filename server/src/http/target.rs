@@ -34,6 +34,7 @@ const PATH: u8 = 1;
 const QUERY: u8 = 2;
 const HOST_NAME: u8 = 4;
 const HOST_OTHER: u8 = 8;
+const DIGIT: u8 = 16;
 
 /// What each byte may be part of. Paths and queries take what RFC 3986 allows plus the printable
 /// ASCII that browsers send unescaped and `http::Uri` accepts; never controls, spaces, `#` or
@@ -59,6 +60,9 @@ static CLASS: [u8; 256] = {
         ) || matches!(b, b';' | b'=')
         {
             class[byte] |= HOST_OTHER;
+        }
+        if b.is_ascii_digit() {
+            class[byte] |= DIGIT;
         }
         byte += 1;
     }
@@ -212,15 +216,15 @@ pub(crate) fn authority_is_valid(value: &[u8]) -> bool {
 /// `port = *DIGIT` (RFC 3986 section 3.2.3), no larger than a port number can be.
 #[inline]
 fn port_is_valid(port: &[u8]) -> bool {
-    let mut number = 0u32;
-    for &digit in port {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 || number > u32::from(u16::MAX) {
-            return false;
-        }
-        number = number * 10 + u32::from(digit);
+    if prefix_of(port, DIGIT) != port.len() {
+        return false;
     }
-    number <= u32::from(u16::MAX)
+    // Four digits cannot say too large a number.
+    port.len() < 5
+        || port
+            .iter()
+            .fold(0, |n, &b| u32::min(n * 10 + u32::from(b - b'0'), 1 << 16))
+            < 1 << 16
 }
 
 #[cold]
@@ -289,11 +293,22 @@ mod tests {
             "[::1]",
             "[::1]:80",
             "%41:65535",
+            "a:000080",
         ] {
             assert!(authority_is_valid(good.as_bytes()), "{good}");
         }
         for bad in [
-            "a b", "a:b", "a:80:80", "u@h", "[::1", "[zz]", "[::1]80", "a/b", "a:65536", "%4",
+            "a b",
+            "a:b",
+            "a:80:80",
+            "u@h",
+            "[::1",
+            "[zz]",
+            "[::1]80",
+            "a/b",
+            "a:65536",
+            "a:99999999999",
+            "%4",
         ] {
             assert!(!authority_is_valid(bad.as_bytes()), "{bad}");
         }

@@ -24,7 +24,10 @@ fn a_request_is_parsed_into_its_parts() {
     assert_eq!(head.method, Method::GET);
     assert_eq!(head.version, Version::HTTP_11);
     assert_eq!(head.form, TargetForm::Origin);
-    assert_eq!(head.path(bytes), "/plaintext");
+    assert_eq!(
+        (head.path(bytes), head.path_bytes(bytes)),
+        ("/plaintext", &b"/plaintext"[..])
+    );
     assert_eq!(head.query(bytes), Some("a=b"));
     assert_eq!(head.target(bytes), "/plaintext?a=b");
     assert_eq!(head.host(bytes), "127.0.0.1:8080");
