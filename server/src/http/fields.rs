@@ -1,6 +1,6 @@
 //! The few fields that steer the connection: Host, Content-Length, Transfer-Encoding, Connection,
-//! Expect and Upgrade. [`super::head`] shows each field line to [`Steering::see`] once, in order,
-//! and then asks [`Steering::conclude`] what they mean together. Deliberately not here: every
+//! Expect and Upgrade. [`super::head`] shows each field line to `Steering::see` once, in order,
+//! and then asks `Steering::conclude` what they mean together. Deliberately not here: every
 //! other field, which is only remembered as a span.
 
 use super::head::Span;
