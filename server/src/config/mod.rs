@@ -1,1 +1,85 @@
-//! One definition of every option: flag, key, environment name, default, unit and text.
+//! Configuration: one definition of every option, and all that is made from it.
+//!
+//! `options.rs` is the definition. From it come the command line, the reader of the TOML file, the
+//! reader of the environment, the help, `docs/configuration.md` and `docs/ringgate.example.toml`.
+//! Flags go over the environment and that over the file, key by key; then the values are checked
+//! together. Nothing here touches the process: arguments, environment and file text are handed in,
+//! so the program's `main` looks like this:
+//!
+//! ```no_run
+//! use ringgate::config::{self, Invocation};
+//! use std::process::ExitCode;
+//!
+//! fn main() -> ExitCode {
+//!     let read_file = |path: &std::path::Path| std::fs::read_to_string(path);
+//!     match config::parse(std::env::args_os(), std::env::vars_os(), read_file) {
+//!         Ok(Invocation::Serve(_config, provenance)) => {
+//!             for warning in provenance.warnings() {
+//!                 eprintln!("ringgate: {warning}");
+//!             }
+//!             ExitCode::SUCCESS // serve here
+//!         }
+//!         Ok(Invocation::CheckConfig { config, provenance, print }) => {
+//!             if print {
+//!                 print!("{}", config::effective(&config, &provenance));
+//!             }
+//!             ExitCode::SUCCESS
+//!         }
+//!         Ok(Invocation::Doctor { json: _ }) => ExitCode::SUCCESS, // examine here
+//!         Ok(Invocation::Ctl(_ctl)) => ExitCode::SUCCESS,          // speak to the server here
+//!         Ok(Invocation::Show(text)) => {
+//!             print!("{text}");
+//!             ExitCode::SUCCESS
+//!         }
+//!         Err(error) => {
+//!             eprintln!("ringgate: {error}");
+//!             ExitCode::from(config::Error::EXIT_CODE)
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! It does not decide what an option does, makes no socket and no directory, and looks at no
+//! machine: what `auto` comes to is asked with the number of CPUs or the user as an argument.
+
+mod settings;
+
+mod address;
+mod admission;
+mod choice;
+mod control;
+mod cores;
+mod duration;
+mod size;
+
+mod definition;
+mod kind;
+mod options;
+
+mod command;
+mod error;
+mod file;
+mod parse;
+mod source;
+
+mod effective;
+mod wrap;
+
+#[cfg(test)]
+mod document;
+#[cfg(test)]
+mod tests;
+
+pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX};
+pub use admission::{AdmissionError, AdmissionLimits, MaxAccepts};
+pub use choice::{Demo, DrainPending, LogFormat, LogLevel, OnTerm, RingFlag, Shed};
+pub use command::{VERSION, command};
+pub use control::ControlPath;
+pub use cores::{CORES_MAX, CorePlan, CoreSpec};
+pub use duration::{format_duration, parse_duration};
+pub use effective::effective;
+pub use error::{Error, Malformed, WrongValue};
+pub use parse::{Ctl, CtlCommand, Invocation, parse};
+pub use settings::{Config, Drain, Heartbeat, HttpLimits, Log, QueueRules, Rings, Timeouts};
+pub use size::{format_size, parse_size};
+pub use source::{Provenance, Source};

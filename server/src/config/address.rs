@@ -1,0 +1,196 @@
+//! Where a listener listens: an address of TCP, a Unix socket, or a descriptor handed in.
+//!
+//! Decides how such a place is written and read back. Called by the option table and by whoever
+//! builds a [`Config`](super::Config) in code. It does not resolve names, bind, or look at the
+//! descriptor: `localhost:8080` is refused, because a name may mean two addresses or none.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::error::Malformed;
+
+/// Longest path of a Unix socket in bytes: `sun_path` holds 108 with its final NUL (unix(7)).
+pub const UNIX_PATH_BYTES_MAX: usize = 107;
+
+/// The first descriptor that is not one of the standard streams.
+const FIRST_FREE_DESCRIPTOR: i32 = 3;
+
+/// One place to listen on.
+///
+/// Written `IP:PORT`, `[v6]:PORT`, `unix:PATH` or `fd:N`; [`fmt::Display`] writes what
+/// [`FromStr`] reads.
+///
+/// ```
+/// use ringgate::config::ListenAddr;
+///
+/// let address: ListenAddr = "[::1]:8080".parse().unwrap();
+/// assert!(address.is_local());
+/// assert_eq!(address.to_string(), "[::1]:8080");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ListenAddr {
+    /// TCP over IPv4 or IPv6. Port 0 asks the kernel for a free port (ip(7)).
+    Tcp(SocketAddr),
+    /// A Unix stream socket at this path (unix(7)).
+    Unix(PathBuf),
+    /// A listening socket that the parent process left open under this number.
+    Fd(i32),
+}
+
+impl ListenAddr {
+    /// Whether only processes of this machine can reach the address.
+    ///
+    /// A descriptor answers `false`: what it is bound to is not known before it is asked
+    /// (getsockname(2)), and the careful answer is the public one.
+    pub fn is_local(&self) -> bool {
+        match self {
+            ListenAddr::Tcp(address) => is_loopback(address.ip()),
+            ListenAddr::Unix(_) => true,
+            ListenAddr::Fd(_) => false,
+        }
+    }
+
+    /// Whether two listeners may not both have this address. Port 0 names a new port each time.
+    pub fn is_exclusive(&self) -> bool {
+        !matches!(self, ListenAddr::Tcp(address) if address.port() == 0)
+    }
+}
+
+/// Loopback, also where IPv6 carries an IPv4 address (`::ffff:127.0.0.1`).
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+impl fmt::Display for ListenAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenAddr::Tcp(address) => write!(f, "{address}"),
+            ListenAddr::Unix(path) => write!(f, "unix:{}", path.display()),
+            ListenAddr::Fd(number) => write!(f, "fd:{number}"),
+        }
+    }
+}
+
+impl FromStr for ListenAddr {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            unix_path(path).map(|path| ListenAddr::Unix(path.to_owned()))
+        } else if let Some(number) = text.strip_prefix("fd:") {
+            descriptor(number).map(ListenAddr::Fd)
+        } else {
+            tcp(text).map(ListenAddr::Tcp)
+        }
+    }
+}
+
+fn unix_path(path: &str) -> Result<&Path, Malformed> {
+    if path.is_empty() {
+        Err(Malformed::new("unix: needs a path after it"))
+    } else if path.contains('\0') {
+        Err(Malformed::new(
+            "the path of a Unix socket cannot hold a NUL byte",
+        ))
+    } else if path.len() > UNIX_PATH_BYTES_MAX {
+        Err(Malformed::new(format!(
+            "the path has {} bytes, a Unix socket takes at most {UNIX_PATH_BYTES_MAX}",
+            path.len()
+        )))
+    } else {
+        Ok(Path::new(path))
+    }
+}
+
+fn descriptor(number: &str) -> Result<i32, Malformed> {
+    match super::size::whole_number(number).and_then(|number| i32::try_from(number).ok()) {
+        Some(number) if number >= FIRST_FREE_DESCRIPTOR => Ok(number),
+        Some(_) => Err(Malformed::new(format!(
+            "descriptors 0 to 2 are the standard streams, listeners begin at \
+             {FIRST_FREE_DESCRIPTOR}"
+        ))),
+        None => Err(Malformed::new(
+            "fd: needs the number of a descriptor after it",
+        )),
+    }
+}
+
+fn tcp(text: &str) -> Result<SocketAddr, Malformed> {
+    let refusal = match text.parse() {
+        Ok(address) => return Ok(address),
+        Err(_) if text.parse::<IpAddr>().is_ok() => "the port is missing",
+        Err(_) if super::size::whole_number(text).is_some() => {
+            "a port alone does not say which address: write 127.0.0.1:PORT or 0.0.0.0:PORT"
+        }
+        Err(_) if text.starts_with(':') => "the address before the port is missing",
+        Err(_) => "names are not looked up: write the IP address and the port",
+    };
+    Err(Malformed::new(refusal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn address() -> impl Strategy<Value = ListenAddr> {
+        prop_oneof![
+            any::<(std::net::Ipv4Addr, u16)>()
+                .prop_map(|pair| ListenAddr::Tcp(SocketAddr::from(pair))),
+            any::<(std::net::Ipv6Addr, u16)>()
+                .prop_map(|pair| ListenAddr::Tcp(SocketAddr::from(pair))),
+            "[a-zA-Z0-9/._:, -]{1,107}".prop_map(|path| ListenAddr::Unix(path.into())),
+            (3..=i32::MAX).prop_map(ListenAddr::Fd),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_address_written_is_read_back_the_same(address in address()) {
+            prop_assert_eq!(address.to_string().parse::<ListenAddr>(), Ok(address));
+        }
+
+        #[test]
+        fn reading_an_address_never_panics(text in any::<String>()) {
+            let _ = text.parse::<ListenAddr>();
+        }
+    }
+
+    #[track_caller]
+    fn refused(text: &str, because: &str) {
+        let refusal = text.parse::<ListenAddr>().expect_err(text).to_string();
+        assert!(refusal.contains(because), "{text}: {refusal}");
+    }
+
+    #[test]
+    fn a_refused_address_says_what_is_missing() {
+        refused("8080", "a port alone");
+        refused(":8080", "address before the port");
+        refused("127.0.0.1", "port is missing");
+        refused("::1", "port is missing");
+        refused("localhost:80", "names are not looked up");
+        refused("127.0.0.1:65536", "IP address and the port");
+        refused("unix:", "needs a path");
+        refused("unix:/a\0b", "NUL");
+        refused(&format!("unix:{}", "x".repeat(108)), "at most 107");
+        refused("fd:", "number of a descriptor");
+        refused("fd:-1", "number of a descriptor");
+        refused("fd:2", "standard streams");
+    }
+
+    #[test]
+    fn only_loopback_and_unix_sockets_are_local() {
+        let local = |text: &str| text.parse::<ListenAddr>().expect(text).is_local();
+        assert!(local("127.0.0.1:80"));
+        assert!(local("127.9.9.9:80"));
+        assert!(local("[::1]:80"));
+        assert!(local("[::ffff:127.0.0.1]:80"));
+        assert!(local("unix:/run/x"));
+        assert!(!local("0.0.0.0:80"));
+        assert!(!local("[::]:80"));
+        assert!(!local("10.0.0.1:80"));
+        assert!(!local("fd:3"));
+    }
+}

@@ -1,0 +1,187 @@
+//! The options whose value is one of a few words, and those words.
+//!
+//! Each enum and its words are written once; reading, writing and the list of what is allowed
+//! follow from that. What a choice does is up to the code that asks for it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tracing::level_filters::LevelFilter;
+
+use super::error::Malformed;
+
+/// An option with a fixed list of words, as the option table sees it.
+pub(super) trait Choice {
+    /// Every word, in the order of the documentation.
+    fn words(&self) -> &'static [&'static str];
+    /// The word chosen now.
+    fn word(&self) -> &'static str;
+    /// Chooses by word; `false` if there is no such word.
+    fn choose(&mut self, word: &str) -> bool;
+}
+
+macro_rules! choice {
+    ($($(#[$of_enum:meta])* pub enum $name:ident {
+        $($(#[$of_variant:meta])* $variant:ident = $word:literal,)+
+    })+) => {$(
+        $(#[$of_enum])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$of_variant])* #[doc = concat!("Written `", $word, "`.")] $variant,)+
+        }
+
+        impl $name {
+            /// Every choice, in the order of the documentation.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
+            /// The word of this choice.
+            pub const fn word(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.word())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Malformed;
+
+            fn from_str(text: &str) -> Result<Self, Malformed> {
+                match text { $($word => Ok($name::$variant),)+ _ => Err(Malformed::plain()) }
+            }
+        }
+
+        impl Choice for $name {
+            fn words(&self) -> &'static [&'static str] { &[$($word),+] }
+            fn word(&self) -> &'static str { (*self).word() }
+            fn choose(&mut self, word: &str) -> bool {
+                word.parse().map(|choice| *self = choice).is_ok()
+            }
+        }
+    )+};
+}
+
+choice! {
+    /// Whether the routes that make trouble on purpose exist.
+    pub enum Demo {
+        /// Only if every listener is loopback or a Unix socket.
+        Auto = "auto",
+        /// Always.
+        On = "on",
+        /// Never.
+        Off = "off",
+    }
+
+    /// The least important event that is still logged.
+    pub enum LogLevel {
+        /// The server could not do its work.
+        Error = "error",
+        /// Something was refused, lost or degraded.
+        Warn = "warn",
+        /// Start, stop, resize and their like.
+        Info = "info",
+        /// Every connection.
+        Debug = "debug",
+        /// Every operation.
+        Trace = "trace",
+        /// Nothing.
+        Off = "off",
+    }
+
+    /// How a log line looks.
+    pub enum LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
+
+    /// What SIGTERM does.
+    pub enum OnTerm {
+        /// Stop now.
+        Stop = "stop",
+        /// Drain, then stop.
+        Drain = "drain",
+    }
+
+    /// What a drain does with requests that wait for a slot.
+    pub enum DrainPending {
+        /// They are served, and those left at the deadline get 503.
+        Serve = "serve",
+        /// They get 503 at once.
+        Refuse = "refuse",
+    }
+
+    /// Who gets the 503 when one request too many is in.
+    pub enum Shed {
+        /// The request that has waited longest.
+        Oldest = "oldest",
+        /// The request that came last.
+        Newest = "newest",
+    }
+
+    /// A feature of the rings that can be done without, so that the degraded mode can be tested
+    /// (io_uring_setup(2), io_uring_enter(2)).
+    pub enum RingFlag {
+        /// `IORING_SETUP_SINGLE_ISSUER`.
+        SingleIssuer = "single_issuer",
+        /// `IORING_SETUP_DEFER_TASKRUN`.
+        DeferTaskrun = "defer_taskrun",
+        /// `IORING_SETUP_COOP_TASKRUN`.
+        CoopTaskrun = "coop_taskrun",
+        /// `IORING_SETUP_TASKRUN_FLAG`.
+        TaskrunFlag = "taskrun_flag",
+        /// `IORING_SETUP_SUBMIT_ALL`.
+        SubmitAll = "submit_all",
+        /// `IORING_SETUP_NO_SQARRAY`.
+        NoSqarray = "no_sqarray",
+        /// `IORING_ACCEPT_MULTISHOT`.
+        MultishotAccept = "multishot_accept",
+        /// `IORING_RECV_MULTISHOT`.
+        MultishotRecv = "multishot_recv",
+        /// `IORING_REGISTER_PBUF_RING`.
+        BufferRing = "buffer_ring",
+        /// `IORING_ENTER_NO_IOWAIT`.
+        NoIowait = "no_iowait",
+    }
+}
+
+impl From<LogLevel> for LevelFilter {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Trace => LevelFilter::TRACE,
+            LogLevel::Off => LevelFilter::OFF,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_read_back_as_its_choice() {
+        for flag in RingFlag::ALL {
+            assert_eq!(flag.word().parse::<RingFlag>(), Ok(*flag));
+        }
+        for level in LogLevel::ALL {
+            assert_eq!(level.to_string().parse::<LogLevel>(), Ok(*level));
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_choice_leaves_the_old_choice() {
+        let mut demo = Demo::On;
+        assert!(!Choice::choose(&mut demo, "ON"));
+        assert_eq!(demo, Demo::On);
+        assert!(Choice::choose(&mut demo, "off"));
+        assert_eq!(demo, Demo::Off);
+    }
+}

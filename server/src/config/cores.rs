@@ -1,0 +1,191 @@
+//! How many cores serve: one number, a range, or as many as the process may run on.
+//!
+//! Decides how the wish is written and what it comes to on a machine. It does not look at the
+//! machine: the number of CPUs in the process's mask is an argument.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use super::error::Malformed;
+
+/// Most cores of one process; a bound for tables, far above the machines we know.
+pub const CORES_MAX: u32 = 1024;
+
+/// The wished number of cores, written `auto`, `N` or `MIN..MAX` (both ends included).
+///
+/// More cores than CPUs are allowed: threads then share CPUs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CoreSpec {
+    /// As many as the process's CPU mask has CPUs (sched_getaffinity(2)).
+    #[default]
+    Auto,
+    /// Exactly this many.
+    Exactly(NonZeroU32),
+    /// Between these two; the pool starts with `min` and may be resized up to `max`.
+    Between {
+        /// Fewest cores.
+        min: NonZeroU32,
+        /// Most cores, not below `min`.
+        max: NonZeroU32,
+    },
+}
+
+impl CoreSpec {
+    /// Fewest cores, which is also the number at start. `cpus` is the size of the CPU mask.
+    pub fn min(self, cpus: NonZeroU32) -> NonZeroU32 {
+        match self {
+            CoreSpec::Auto => cpus,
+            CoreSpec::Exactly(number) => number,
+            CoreSpec::Between { min, .. } => min,
+        }
+    }
+
+    /// Most cores. `cpus` is the size of the CPU mask.
+    pub fn max(self, cpus: NonZeroU32) -> NonZeroU32 {
+        match self {
+            CoreSpec::Auto => cpus,
+            CoreSpec::Exactly(number) => number,
+            CoreSpec::Between { max, .. } => max,
+        }
+    }
+
+    /// Most cores as far as it is known without the machine.
+    pub fn known_max(self) -> Option<NonZeroU32> {
+        match self {
+            CoreSpec::Auto => None,
+            CoreSpec::Exactly(number) => Some(number),
+            CoreSpec::Between { max, .. } => Some(max),
+        }
+    }
+}
+
+/// What the wish comes to on one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CorePlan {
+    /// Cores at start and fewest cores.
+    pub min: NonZeroU32,
+    /// Most cores, not below `min`.
+    pub max: NonZeroU32,
+    /// Listener slots, not below `max`.
+    pub slots: NonZeroU32,
+}
+
+impl CorePlan {
+    /// `slots` is the wished number of slots, `None` for the larger of the most cores and `cpus`;
+    /// `cpus` is the size of the CPU mask. Cores beyond the slots have no listener, so the slots
+    /// bound them; that only happens to `auto`, since [`Config::check`](super::Config::check)
+    /// refuses to wish for both.
+    pub fn new(spec: CoreSpec, slots: Option<NonZeroU32>, cpus: NonZeroU32) -> Self {
+        let slots = slots.unwrap_or_else(|| spec.max(cpus).max(cpus));
+        CorePlan {
+            min: spec.min(cpus).min(slots),
+            max: spec.max(cpus).min(slots),
+            slots,
+        }
+    }
+}
+
+impl fmt::Display for CoreSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CoreSpec::Auto => f.write_str("auto"),
+            CoreSpec::Exactly(number) => write!(f, "{number}"),
+            CoreSpec::Between { min, max } => write!(f, "{min}..{max}"),
+        }
+    }
+}
+
+impl FromStr for CoreSpec {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        if text == "auto" {
+            return Ok(CoreSpec::Auto);
+        }
+        let Some((min, max)) = text.split_once("..") else {
+            return number(text).map(CoreSpec::Exactly);
+        };
+        let (min, max) = (number(min)?, number(max)?);
+        if min > max {
+            return Err(Malformed::new(format!(
+                "the smaller number comes first: {max}..{min}"
+            )));
+        }
+        Ok(CoreSpec::Between { min, max })
+    }
+}
+
+fn number(text: &str) -> Result<NonZeroU32, Malformed> {
+    super::size::whole_number(text)
+        .and_then(|number| u32::try_from(number).ok())
+        .filter(|number| *number <= CORES_MAX)
+        .and_then(NonZeroU32::new)
+        .ok_or_else(Malformed::plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn spec() -> impl Strategy<Value = CoreSpec> {
+        let number = || (1..=CORES_MAX).prop_map(|n| NonZeroU32::new(n).expect("from 1"));
+        prop_oneof![
+            Just(CoreSpec::Auto),
+            number().prop_map(CoreSpec::Exactly),
+            (number(), number()).prop_map(|(a, b)| CoreSpec::Between {
+                min: a.min(b),
+                max: a.max(b)
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_of_cores_written_is_read_back_the_same(spec in spec()) {
+            prop_assert_eq!(spec.to_string().parse::<CoreSpec>(), Ok(spec));
+        }
+
+        #[test]
+        fn reading_a_number_of_cores_never_panics(text in any::<String>()) {
+            let _ = text.parse::<CoreSpec>();
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in [
+            "", "0", "0..4", "4..2", "1..", "..4", "1..2..3", "1...3", "-1", "1025",
+        ] {
+            assert!(text.parse::<CoreSpec>().is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn slots_are_the_larger_of_most_cores_and_cpus_and_bound_auto() {
+        let plan = |spec: &str, slots: u32, cpus: u32| {
+            let cpus = NonZeroU32::new(cpus).expect("not zero");
+            let plan = CorePlan::new(spec.parse().expect(spec), NonZeroU32::new(slots), cpus);
+            (plan.min.get(), plan.max.get(), plan.slots.get())
+        };
+        const AUTO: u32 = 0;
+        assert_eq!(plan("auto", AUTO, 6), (6, 6, 6));
+        assert_eq!(plan("2", AUTO, 6), (2, 2, 6));
+        assert_eq!(plan("2..12", AUTO, 6), (2, 12, 12));
+        assert_eq!(plan("2", 4, 6), (2, 2, 4));
+        assert_eq!(plan("auto", 4, 6), (4, 4, 4));
+    }
+
+    #[test]
+    fn auto_follows_the_cpu_mask_and_a_number_does_not() {
+        let cpus = NonZeroU32::new(6).expect("not zero");
+        let ends = |text: &str| {
+            let spec: CoreSpec = text.parse().expect(text);
+            (spec.min(cpus).get(), spec.max(cpus).get())
+        };
+        assert_eq!(ends("auto"), (6, 6));
+        assert_eq!(ends("8"), (8, 8));
+        assert_eq!(ends("2..12"), (2, 12));
+    }
+}

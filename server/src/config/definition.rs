@@ -1,0 +1,132 @@
+//! What an option is: its names, its kind of value, its group; and the draft its value goes into.
+//!
+//! The options themselves are in `options.rs`, the kinds in `kind.rs`. Nothing is read or written
+//! here.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use super::admission::{AdmissionLimits, MaxAccepts};
+use super::error::Error;
+use super::kind::Kind;
+use super::settings::Config;
+
+/// Values before they are checked together: what the readers write into.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Draft {
+    pub(super) config: Config,
+    /// Apart from `config.admission`, because the pair is only made when both are known.
+    pub(super) max_threads: Option<NonZeroU32>,
+    pub(super) max_accepts: MaxAccepts,
+    pub(super) file: Option<PathBuf>,
+}
+
+impl From<Config> for Draft {
+    fn from(config: Config) -> Self {
+        let (max_threads, max_accepts) = (
+            config.admission.max_threads(),
+            config.admission.max_accepts(),
+        );
+        Draft {
+            config,
+            max_threads,
+            max_accepts,
+            file: None,
+        }
+    }
+}
+
+impl Draft {
+    /// Checks the values together.
+    pub(super) fn finish(self) -> Result<Config, Error> {
+        let admission = AdmissionLimits::new(self.max_threads, self.max_accepts)
+            .map_err(|error| Error::conflict(&["max_threads", "max_accepts"], error.to_string()))?;
+        let config = Config {
+            admission,
+            ..self.config
+        };
+        config.check()?;
+        Ok(config)
+    }
+}
+
+/// One option.
+pub(super) struct OptionDef {
+    /// The key in the file; flag and environment name follow from it.
+    pub(super) key: &'static str,
+    pub(super) kind: Kind,
+    /// As a value is written, in its normal form.
+    pub(super) default: &'static str,
+    /// What a number counts, or what sort of word it is.
+    pub(super) unit: &'static str,
+    /// One sentence.
+    pub(super) help: &'static str,
+    pub(super) group: Group,
+    pub(super) change: Change,
+}
+
+impl OptionDef {
+    /// `--max-threads`
+    pub(super) fn flag(&self) -> String {
+        format!("--{}", self.flag_name())
+    }
+
+    /// `max-threads`
+    pub(super) fn flag_name(&self) -> String {
+        self.key.replace('_', "-")
+    }
+
+    /// `RINGGATE_MAX_THREADS`
+    pub(super) fn environment(&self) -> String {
+        format!("RINGGATE_{}", self.key.to_ascii_uppercase())
+    }
+
+    /// Whether the file may have it: a file cannot name itself.
+    pub(super) fn in_file(&self) -> bool {
+        self.key != "config"
+    }
+}
+
+/// The heading an option stands under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    Server,
+    Admission,
+    Limits,
+    Timeouts,
+    Drain,
+    Heartbeat,
+    Rings,
+}
+
+impl Group {
+    /// Every group, in the order of help and documentation.
+    pub(super) const ALL: [Group; 7] = [
+        Group::Server,
+        Group::Admission,
+        Group::Limits,
+        Group::Timeouts,
+        Group::Drain,
+        Group::Heartbeat,
+        Group::Rings,
+    ];
+
+    pub(super) const fn heading(self) -> &'static str {
+        match self {
+            Group::Server => "Server",
+            Group::Admission => "Waiting requests",
+            Group::Limits => "Limits of a request",
+            Group::Timeouts => "Timeouts of a connection",
+            Group::Drain => "Drain",
+            Group::Heartbeat => "Heartbeat of the cores",
+            Group::Rings => "Cores, rings and buffers",
+        }
+    }
+}
+
+/// Whether a value can change under a running server, or only with a new start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Live,
+    Restart,
+}

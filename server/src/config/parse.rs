@@ -1,0 +1,320 @@
+//! From command line, environment and file to what the program is asked to do.
+//!
+//! Pure: the environment is an argument and the file is read through a closure. The layers are laid
+//! over each other key by key, each value judged where it stands, then all of them together.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+
+use super::command::command;
+use super::control::ControlPath;
+use super::definition::{Draft, OptionDef};
+use super::error::Error;
+use super::file;
+use super::options::{OPTIONS, index_of};
+use super::settings::Config;
+use super::source::{Provenance, Source};
+
+/// What the program is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// Serve with this configuration.
+    Serve(Config, Provenance),
+    /// The configuration has been checked and is good.
+    CheckConfig {
+        /// What `serve` would use.
+        config: Config,
+        /// Where each value came from.
+        provenance: Provenance,
+        /// Whether to print [`effective`](super::effective) values.
+        print: bool,
+    },
+    /// Examine the machine.
+    Doctor {
+        /// Answer in JSON.
+        json: bool,
+    },
+    /// Speak to a running server.
+    Ctl(Ctl),
+    /// Print this text on standard output and be done: help or version.
+    Show(String),
+}
+
+/// A command for a running server, and where to find it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ctl {
+    /// The server's control socket.
+    pub control: ControlPath,
+    /// What is asked of it.
+    pub command: CtlCommand,
+}
+
+/// What is asked of a running server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CtlCommand {
+    /// Show the state.
+    Status {
+        /// Answer in JSON.
+        json: bool,
+    },
+    /// Change the number of cores.
+    Resize {
+        /// The new number.
+        cores: NonZeroU32,
+        /// Return only when it is reached.
+        wait: bool,
+    },
+    /// End once the connections have finished.
+    Drain,
+    /// End now.
+    Stop,
+}
+
+/// The environment as it was handed in.
+type Environment = HashMap<OsString, OsString>;
+
+/// Reads what the program is asked to do. `args` begins with the program's name, as
+/// [`std::env::args_os`] does; `read_file` is called once for the configuration file, if there is
+/// one. Relative paths are left relative to the working directory.
+///
+/// # Errors
+///
+/// [`Error`] with one line for the first fault found: in the file, then in environment and flags option
+/// by option, then in what does not go together.
+pub fn parse<A, E>(
+    args: A,
+    env: E,
+    read_file: impl FnOnce(&Path) -> io::Result<String>,
+) -> Result<Invocation, Error>
+where
+    A: IntoIterator<Item = OsString>,
+    E: IntoIterator<Item = (OsString, OsString)>,
+{
+    let env: Environment = env.into_iter().collect();
+    let matches = match command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                return Ok(Invocation::Show(error.render().to_string()));
+            }
+            _ => return Err(Error::Usage(one_line(&error.render().to_string()))),
+        },
+    };
+    match matches.subcommand() {
+        None => serve(&matches, &env, read_file),
+        Some(("serve", matches)) => serve(matches, &env, read_file),
+        Some(("check-config", matches)) => {
+            let path = matches.get_one::<OsString>("FILE").map(PathBuf::from);
+            let named = path.map(|path| (path, None));
+            let (config, provenance) = layers(named, &env, None, read_file)?;
+            Ok(Invocation::CheckConfig {
+                config,
+                provenance,
+                print: matches.get_flag("print"),
+            })
+        }
+        Some(("doctor", matches)) => Ok(Invocation::Doctor {
+            json: matches.get_flag("json"),
+        }),
+        Some((_, matches)) => ctl(matches, &env).map(Invocation::Ctl),
+    }
+}
+
+fn serve(
+    flags: &ArgMatches,
+    env: &Environment,
+    read_file: impl FnOnce(&Path) -> io::Result<String>,
+) -> Result<Invocation, Error> {
+    let mut draft = Draft::default();
+    let mut source = None;
+    for option in OPTIONS.iter().filter(|option| !option.in_file()) {
+        from_environment(option, env, &mut draft, |from| source = Some(from))?;
+        from_flags(option, flags, &mut draft, |from| source = Some(from))?;
+    }
+    let named = draft.file.map(|path| (path, source));
+    let (config, provenance) = layers(named, env, Some(flags), read_file)?;
+    Ok(Invocation::Serve(config, provenance))
+}
+
+/// Lays defaults, file, environment and flags over each other and checks the result.
+fn layers(
+    file: Option<(PathBuf, Option<Source>)>,
+    env: &Environment,
+    flags: Option<&ArgMatches>,
+    read_file: impl FnOnce(&Path) -> io::Result<String>,
+) -> Result<(Config, Provenance), Error> {
+    let mut draft = Draft::default();
+    let mut provenance = Provenance::new(file.as_ref().map(|(path, _)| path.clone()));
+    if let Some((path, named_by)) = file {
+        let text = read_file(&path).map_err(|error| Error::Unreadable {
+            path: path.clone(),
+            named_by: named_by.clone(),
+            reason: error.to_string(),
+        })?;
+        file::read(&path, &text, &mut draft, &mut provenance)?;
+        if let (Some(option), Some(source)) = (index_of("config"), named_by) {
+            provenance.set(option, source);
+        }
+    }
+    for (index, option) in OPTIONS
+        .iter()
+        .enumerate()
+        .filter(|(_, option)| option.in_file())
+    {
+        from_environment(option, env, &mut draft, |from| provenance.set(index, from))?;
+        if let Some(flags) = flags {
+            from_flags(option, flags, &mut draft, |from| {
+                provenance.set(index, from)
+            })?;
+        }
+    }
+    warn_of_misspelt_variables(env, &mut provenance);
+    let config = draft
+        .finish()
+        .map_err(|error| with_sources(error, &provenance))?;
+    Ok((config, provenance))
+}
+
+fn from_environment(
+    option: &OptionDef,
+    env: &Environment,
+    draft: &mut Draft,
+    came_from: impl FnOnce(Source),
+) -> Result<(), Error> {
+    let name = option.environment();
+    let Some(value) = env.get(OsStr::new(&name)) else {
+        return Ok(());
+    };
+    let from = Source::Environment(name);
+    let items = match value.to_str() {
+        Some("") if option.kind.repeatable() => Vec::new(),
+        Some(list) if option.kind.repeatable() => {
+            list.split(',').map(|item| item.trim().into()).collect()
+        }
+        _ => vec![value.clone()],
+    };
+    option
+        .kind
+        .read(draft, &items)
+        .map_err(|refused| refused.at(option, from.clone()))?;
+    came_from(from);
+    Ok(())
+}
+
+fn from_flags(
+    option: &OptionDef,
+    flags: &ArgMatches,
+    draft: &mut Draft,
+    came_from: impl FnOnce(Source),
+) -> Result<(), Error> {
+    let Some(items) = flags.get_many::<OsString>(option.key) else {
+        return Ok(());
+    };
+    let items: Vec<OsString> = items.cloned().collect();
+    let from = Source::Flag(option.flag());
+    option
+        .kind
+        .read(draft, &items)
+        .map_err(|refused| refused.at(option, from.clone()))?;
+    came_from(from);
+    Ok(())
+}
+
+/// A variable that no option has may belong to somebody else (Kubernetes sets `RINGGATE_PORT` for a
+/// service of that name), so it is no error; one that is spelled almost like ours is worth a line.
+fn warn_of_misspelt_variables(env: &Environment, provenance: &mut Provenance) {
+    const PREFIX: &str = "RINGGATE_";
+    const LETTERS_PER_SLIP: usize = 5;
+    let mut unknown: Vec<&str> = env
+        .keys()
+        .filter_map(|name| name.to_str().filter(|name| name.starts_with(PREFIX)))
+        .collect();
+    unknown.sort_unstable();
+    for name in unknown {
+        let distance = |option: &OptionDef| {
+            let known = option.environment();
+            (strsim::damerau_levenshtein(name, &known), known)
+        };
+        let slips = (name.len() - PREFIX.len()).div_ceil(LETTERS_PER_SLIP);
+        if let Some((distance, known)) = OPTIONS.iter().map(distance).min()
+            && (1..=slips).contains(&distance)
+        {
+            provenance.warn(format!(
+                "{name} is no option of ringgate; is {known} meant?"
+            ));
+        }
+    }
+}
+
+fn with_sources(error: Error, provenance: &Provenance) -> Error {
+    match error {
+        Error::Conflict { message, keys, .. } => {
+            let from = keys
+                .iter()
+                .filter_map(|key| Some((*key, provenance.source(key)?.clone())));
+            Error::Conflict {
+                message,
+                from: from.collect(),
+                keys,
+            }
+        }
+        other => other,
+    }
+}
+
+fn ctl(matches: &ArgMatches, env: &Environment) -> Result<Ctl, Error> {
+    let mut draft = Draft::default();
+    for option in OPTIONS.iter().filter(|option| option.key == "control") {
+        from_environment(option, env, &mut draft, |_| ())?;
+        from_flags(option, matches, &mut draft, |_| ())?;
+    }
+    let control = draft.config.control;
+    if control == ControlPath::Off {
+        let message = "ctl needs a control socket, but control is none; name it with --control";
+        return Err(Error::Usage(message.to_owned()));
+    }
+    let command = match matches.subcommand() {
+        Some(("status", matches)) => CtlCommand::Status {
+            json: matches.get_flag("json"),
+        },
+        Some(("resize", matches)) => CtlCommand::Resize {
+            cores: matches
+                .get_one::<u32>("cores")
+                .and_then(|cores| NonZeroU32::new(*cores))
+                .ok_or_else(|| Error::Usage("resize needs a number of cores".to_owned()))?,
+            wait: matches.get_flag("wait"),
+        },
+        Some(("drain", _)) => CtlCommand::Drain,
+        Some(("stop", _)) => CtlCommand::Stop,
+        Some((name, _)) => return Err(Error::Usage(format!("ctl has no command {name}"))),
+        None => return Err(Error::Usage("ctl needs a command".to_owned())),
+    };
+    Ok(Ctl { control, command })
+}
+
+/// Folds clap's message and its tips into one line and leaves its usage text out.
+fn one_line(message: &str) -> String {
+    let mut line = String::new();
+    let parts = message
+        .lines()
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    for part in parts.take_while(|part| !part.starts_with("Usage:")) {
+        let part = part.strip_prefix("error: ").unwrap_or(part);
+        if part.starts_with("For more information") {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(if line.ends_with(':') { " " } else { "; " });
+        }
+        line.push_str(part);
+    }
+    line
+}

@@ -1,0 +1,400 @@
+//! The settings themselves: what every other part of the server reads.
+//!
+//! Plain data with public fields, so that a program can start from [`Config::default`] and set what
+//! it wants; [`Config::check`] then refuses what the readers of file, environment and flags would
+//! have refused. How a setting is spelled is in `options.rs`.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::address::ListenAddr;
+use super::admission::AdmissionLimits;
+use super::choice::{Demo, DrainPending, LogFormat, LogLevel, OnTerm, RingFlag, Shed};
+use super::control::ControlPath;
+use super::cores::CoreSpec;
+use super::definition::{Change, Draft, OptionDef};
+use super::duration::format_duration;
+use super::error::Error;
+use super::options::OPTIONS;
+use super::size::format_size;
+use super::source::Source;
+
+/// Everything one server is told. Its default serves on `127.0.0.1:8080` and refuses nobody.
+///
+/// ```
+/// use ringgate::config::Config;
+///
+/// let mut config = Config::default();
+/// config.listen = vec!["127.0.0.1:0".parse().unwrap()];
+/// config.limits.body_size = None;
+/// config.check().unwrap();
+///
+/// config.listen.clear();
+/// assert!(config.check().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen; at least one place.
+    pub listen: Vec<ListenAddr>,
+    /// How many cores serve.
+    pub cores: CoreSpec,
+    /// Listener slots, the most cores a resize can reach; `None` is the larger of the cores'
+    /// maximum and the CPUs of the mask.
+    pub core_slots: Option<NonZeroU32>,
+    /// How many requests run and wait.
+    pub admission: AdmissionLimits,
+    /// What happens to those that wait.
+    pub queue: QueueRules,
+    /// Bounds of one HTTP request.
+    pub limits: HttpLimits,
+    /// How long a connection may take for what.
+    pub timeouts: Timeouts,
+    /// How the server ends.
+    pub drain: Drain,
+    /// When a core counts as slow or dead.
+    pub heartbeat: Heartbeat,
+    /// Rings, buffers and turns of each core.
+    pub rings: Rings,
+    /// What is logged, how and where to.
+    pub log: Log,
+    /// Directory served under `/files/`.
+    pub root: Option<PathBuf>,
+    /// The control socket.
+    pub control: ControlPath,
+    /// Where metrics are served.
+    pub metrics: Option<ListenAddr>,
+    /// Whether the routes that make trouble on purpose exist.
+    pub demo: Demo,
+    /// Ring features to do without.
+    pub without: Vec<RingFlag>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: vec![ListenAddr::Tcp(([127, 0, 0, 1], 8080).into())],
+            cores: CoreSpec::Auto,
+            core_slots: None,
+            admission: AdmissionLimits::default(),
+            queue: QueueRules::default(),
+            limits: HttpLimits::default(),
+            timeouts: Timeouts::default(),
+            drain: Drain::default(),
+            heartbeat: Heartbeat::default(),
+            rings: Rings::default(),
+            log: Log::default(),
+            root: None,
+            control: ControlPath::Auto,
+            metrics: None,
+            demo: Demo::Auto,
+            without: Vec::new(),
+        }
+    }
+}
+
+/// What happens to requests that wait for a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueRules {
+    /// Who gets the 503 when one too many is in.
+    pub shed: Shed,
+    /// Longest wait for a slot; `None` is no limit.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for QueueRules {
+    fn default() -> Self {
+        QueueRules {
+            shed: Shed::Oldest,
+            timeout: None,
+        }
+    }
+}
+
+/// Bounds of one HTTP request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Largest request head in bytes.
+    pub head_size: usize,
+    /// Most header fields in one head.
+    pub head_count: usize,
+    /// Longest request target in bytes.
+    pub uri_size: usize,
+    /// Largest request body in bytes; `None` is no limit.
+    pub body_size: Option<u64>,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        HttpLimits {
+            head_size: 16 << 10,
+            head_count: 100,
+            uri_size: 8 << 10,
+            body_size: Some(1 << 20),
+        }
+    }
+}
+
+/// How long a connection may take for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the first byte of a request head to its last.
+    pub head: Duration,
+    /// Longest pause in a request body.
+    pub body: Duration,
+    /// Longest time in which a client takes nothing of an answer.
+    pub write: Duration,
+    /// Longest wait for the next request.
+    pub idle: Duration,
+    /// Longest time to discard what a client still sends after its last answer.
+    pub linger: Duration,
+    /// Most bytes discarded in that time.
+    pub linger_size: u64,
+    /// Requests after which a connection closes; 0 is no limit.
+    pub requests_per_connection: u32,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
+            linger: Duration::from_secs(2),
+            linger_size: 1 << 20,
+            requests_per_connection: 0,
+        }
+    }
+}
+
+/// How the server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// How long accepting goes on after `/readyz` says no.
+    pub grace: Duration,
+    /// How long after its last use an idle connection is kept for one more answer, which then
+    /// announces the close.
+    pub keepalive_grace: Duration,
+    /// Time after which what is left is cut.
+    pub graceful_timeout: Duration,
+    /// What becomes of requests that wait for a slot.
+    pub pending: DrainPending,
+    /// What SIGTERM does.
+    pub on_term: OnTerm,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Drain {
+            grace: Duration::ZERO,
+            keepalive_grace: Duration::from_secs(2),
+            graceful_timeout: Duration::from_secs(30),
+            pending: DrainPending::Serve,
+            on_term: OnTerm::Stop,
+        }
+    }
+}
+
+/// When a core counts as slow or dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// How often the coordinator looks.
+    pub interval: Duration,
+    /// Silence after which a core is replaced.
+    pub timeout: Duration,
+    /// Silence after which new connections are kept away from a core.
+    pub stall: Duration,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Heartbeat {
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(20),
+            stall: Duration::from_millis(250),
+        }
+    }
+}
+
+/// Rings, buffers and turns of each core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rings {
+    /// Submission queue entries, a power of two.
+    pub entries: u32,
+    /// Provided buffers, a power of two.
+    pub buffers: u32,
+    /// Bytes of one provided buffer.
+    pub buffer_size: u32,
+    /// Buffers that handlers may keep past a turn.
+    pub leases_kept: u32,
+    /// Most connections taken in one turn.
+    pub accepts_per_turn: u32,
+    /// Most open connections; `None` is no limit.
+    pub max_connections: Option<NonZeroU32>,
+    /// How long to look for work before blocking in the kernel.
+    pub spin: Duration,
+}
+
+impl Default for Rings {
+    fn default() -> Self {
+        Rings {
+            entries: 1024,
+            buffers: 1024,
+            buffer_size: 4 << 10,
+            leases_kept: 1024,
+            accepts_per_turn: 64,
+            max_connections: None,
+            spin: Duration::ZERO,
+        }
+    }
+}
+
+/// What is logged, how and where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The file; `None` is standard error.
+    pub file: Option<PathBuf>,
+    /// The least important event that is still logged.
+    pub level: LogLevel,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log {
+            file: None,
+            level: LogLevel::Info,
+            format: LogFormat::Text,
+        }
+    }
+}
+
+impl Config {
+    /// Refuses what the readers would refuse: a value out of its range, or values that do not go
+    /// together. Call it on a configuration made in code; the readers have called it already.
+    ///
+    /// # Errors
+    ///
+    /// The first fault found, as [`Error::Value`] or [`Error::Conflict`].
+    pub fn check(&self) -> Result<(), Error> {
+        let draft = Draft::from(self.clone());
+        for option in OPTIONS {
+            option
+                .kind
+                .check(&draft)
+                .map_err(|refused| refused.at(option, Source::Code))?;
+        }
+        self.check_listeners()?;
+        self.check_slots()?;
+        self.check_relations()
+    }
+
+    /// Keys of the options that differ in `other` and cannot change under a running server.
+    pub fn needs_restart(&self, other: &Config) -> Vec<&'static str> {
+        let (ours, theirs) = (Draft::from(self.clone()), Draft::from(other.clone()));
+        let differs = |option: &&OptionDef| option.kind.write(&ours) != option.kind.write(&theirs);
+        OPTIONS
+            .iter()
+            .filter(|option| option.change == Change::Restart)
+            .filter(differs)
+            .map(|option| option.key)
+            .collect()
+    }
+
+    fn check_listeners(&self) -> Result<(), Error> {
+        let mut taken = HashSet::new();
+        for address in self.listen.iter().filter(|address| address.is_exclusive()) {
+            if !taken.insert(address) {
+                let message = format!("listen names {address} twice; leave one out");
+                return Err(Error::conflict(&["listen"], message));
+            }
+        }
+        if let Some(metrics) = self
+            .metrics
+            .as_ref()
+            .filter(|metrics| taken.contains(metrics))
+        {
+            let message = format!("listen and metrics both name {metrics}; give one another");
+            return Err(Error::conflict(&["listen", "metrics"], message));
+        }
+        if let ControlPath::At(path) = &self.control {
+            let control = ListenAddr::Unix(path.clone());
+            let (key, clashes) = match &self.metrics {
+                Some(metrics) if *metrics == control => ("metrics", true),
+                _ => ("listen", taken.contains(&control)),
+            };
+            if clashes {
+                let message = format!("{key} and control both name {control}; give one another");
+                return Err(Error::conflict(&[key, "control"], message));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_slots(&self) -> Result<(), Error> {
+        match (self.core_slots, self.cores.known_max()) {
+            (Some(slots), Some(cores)) if slots < cores => Err(Error::conflict(
+                &["core_slots", "cores"],
+                format!(
+                    "core_slots = {slots} is less than the {cores} that cores asks for; raise it \
+                     or set it to auto"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_relations(&self) -> Result<(), Error> {
+        let Heartbeat {
+            interval,
+            timeout,
+            stall,
+        } = self.heartbeat;
+        if timeout <= interval {
+            return Err(not_above(
+                "heartbeat_timeout",
+                timeout,
+                "heartbeat_interval",
+                interval,
+            ));
+        }
+        if timeout <= stall {
+            return Err(not_above("heartbeat_timeout", timeout, "stall", stall));
+        }
+        let HttpLimits {
+            head_size,
+            uri_size,
+            ..
+        } = self.limits;
+        if uri_size > head_size {
+            return Err(Error::conflict(
+                &["uri_size", "head_size"],
+                format!(
+                    "uri_size = {} is more than head_size = {}, of which the target is a part",
+                    format_size(uri_size as u64),
+                    format_size(head_size as u64)
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn not_above(
+    key: &'static str,
+    value: Duration,
+    other: &'static str,
+    other_value: Duration,
+) -> Error {
+    Error::conflict(
+        &[key, other],
+        format!(
+            "{key} = {} is not greater than {other} = {}; raise the one or lower the other",
+            format_duration(value),
+            format_duration(other_value)
+        ),
+    )
+}

@@ -1,0 +1,89 @@
+//! Who gave a value: a flag, the environment, a line of the file, or nobody.
+//!
+//! Kept beside the values so that an error can point and `check-config --print` can tell.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::options::{OPTIONS, index_of};
+
+/// Who gave a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Nobody: it is the default.
+    Default,
+    /// The configuration file.
+    File {
+        /// The file as it was named.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: usize,
+        /// Column in characters, counted from 1.
+        column: usize,
+    },
+    /// An environment variable.
+    Environment(String),
+    /// A command-line flag, with its dashes.
+    Flag(String),
+    /// A program that made its [`Config`](super::Config) itself.
+    Code,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Default => f.write_str("default"),
+            Source::File { path, line, column } => {
+                write!(f, "{}:{line}:{column}", path.display())
+            }
+            Source::Environment(name) => write!(f, "environment {name}"),
+            Source::Flag(flag) => write!(f, "flag {flag}"),
+            Source::Code => f.write_str("set by the program"),
+        }
+    }
+}
+
+/// Where every value of a [`Config`](super::Config) came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provenance {
+    sources: Vec<Source>,
+    file: Option<PathBuf>,
+    warnings: Vec<String>,
+}
+
+impl Provenance {
+    pub(super) fn new(file: Option<PathBuf>) -> Self {
+        Provenance {
+            sources: vec![Source::Default; OPTIONS.len()],
+            file,
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(super) fn set(&mut self, option: usize, source: Source) {
+        self.sources[option] = source;
+    }
+
+    pub(super) fn at(&self, option: usize) -> &Source {
+        &self.sources[option]
+    }
+
+    pub(super) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
+    /// Who gave the value of the option with this key; `None` if no option has it.
+    pub fn source(&self, key: &str) -> Option<&Source> {
+        index_of(key).map(|option| &self.sources[option])
+    }
+
+    /// The configuration file, if there is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// What is allowed and yet looks like a mistake, each one line for the log.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}

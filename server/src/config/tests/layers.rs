@@ -1,0 +1,401 @@
+//! Every option can be given in every way, and flags go over environment over file, key by key.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::super::definition::OptionDef;
+use super::super::effective::toml_value;
+use super::super::options::OPTIONS;
+use super::super::{
+    AdmissionLimits, ControlPath, Demo, Drain, DrainPending, Heartbeat, HttpLimits, ListenAddr,
+    Log, LogFormat, LogLevel, MaxAccepts, OnTerm, QueueRules, RingFlag, Rings, Shed, Source,
+    Timeouts,
+};
+use super::*;
+
+/// An allowed value that is not the default, and further flags it needs to be allowed.
+fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static str]) {
+    let values: &[&str] = match option.key {
+        "listen" => &["127.0.0.1:9", "unix:/run/x.sock", "fd:3"],
+        "cores" => &["2..4"],
+        "core_slots" => &["8"],
+        "max_threads" => &["100"],
+        "max_accepts" => return (&["120"], &["--max-threads", "100"]),
+        "root" => &["/srv/www"],
+        "control" => &["/run/c.sock"],
+        "metrics" => &["127.0.0.1:9100"],
+        "config" => &["ringgate.toml"],
+        "log_file" => &["/var/log/r.log"],
+        "log_level" => &["debug"],
+        "log_format" => &["json"],
+        "demo" => &["off"],
+        "without" => &["defer_taskrun", "no_iowait"],
+        "shed" => &["newest"],
+        "queue_timeout" => &["3s"],
+        "head_size" => &["32KiB"],
+        "head_count" => &["64"],
+        "uri_size" => &["2KiB"],
+        "body_size" => &["none"],
+        "linger_size" => &["64KiB"],
+        "requests_per_connection" => &["1000"],
+        "drain_pending" => &["refuse"],
+        "on_term" => &["drain"],
+        "ring_entries" => &["256"],
+        "buffers" => &["512"],
+        "buffer_size" => &["8KiB"],
+        "leases_kept" => &["7"],
+        "accepts_per_turn" => &["16"],
+        "max_connections" => &["5000"],
+        "stall" => &["100ms"],
+        "spin" => &["50us"],
+        "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
+        | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "heartbeat_interval" => &["9s"],
+        "heartbeat_timeout" => &["1m"],
+        other => panic!("give {other} a sample value"),
+    };
+    (values, &[])
+}
+
+#[track_caller]
+fn check_set(option: &OptionDef, given: Given, expected: Source) {
+    let (values, companions) = sample(option);
+    let (config, provenance) = given.flags(companions.iter().copied()).serve();
+    assert_eq!(
+        provenance.source(option.key),
+        Some(&expected),
+        "{}",
+        option.key
+    );
+    for other in OPTIONS.iter().filter(|other| other.in_file()) {
+        let now = written(other, &config);
+        if other.key == option.key {
+            assert_eq!(now, values, "{} was not set", option.key);
+        } else if !companions.contains(&other.flag().as_str()) {
+            let default = written(other, &Config::default());
+            assert_eq!(now, default, "{} changed {}", option.key, other.key);
+        }
+    }
+}
+
+#[test]
+fn every_option_can_be_set_by_its_flag() {
+    for option in OPTIONS {
+        let flags = sample(option)
+            .0
+            .iter()
+            .flat_map(|value| [option.flag(), (*value).into()]);
+        let mut given = Given::default().flags(flags);
+        if !option.in_file() {
+            given.file = Some(String::new());
+            given.flags.clear();
+        }
+        check_set(option, given, Source::Flag(option.flag()));
+    }
+}
+
+#[test]
+fn every_option_can_be_set_in_the_environment() {
+    for option in OPTIONS {
+        let name = option.environment();
+        let values = sample(option).0.join(",");
+        if option.in_file() {
+            let given = Given::default().env(&name, &values);
+            check_set(option, given, Source::Environment(name));
+        } else {
+            let env = [(name.clone().into(), values.into())];
+            let read = parse(["ringgate".into()], env, |_: &Path| Ok("cores = 3".into()));
+            let Ok(Invocation::Serve(config, provenance)) = read else {
+                panic!("{read:?}")
+            };
+            assert_eq!(config.cores.to_string(), "3");
+            assert_eq!(
+                provenance.source(option.key),
+                Some(&Source::Environment(name))
+            );
+        }
+    }
+}
+
+#[test]
+fn every_option_can_be_set_in_the_file() {
+    for option in OPTIONS.iter().filter(|option| option.in_file()) {
+        let values: Vec<OsString> = sample(option).0.iter().map(OsString::from).collect();
+        let text = format!("\n{} = {}\n", option.key, toml_value(&option.kind, &values));
+        let from = Source::File {
+            path: "ringgate.toml".into(),
+            line: 2,
+            column: 1,
+        };
+        check_set(option, Given::default().file(text), from);
+    }
+}
+
+#[test]
+fn flags_go_over_the_environment_and_that_over_the_file_for_every_option() {
+    for option in OPTIONS.iter().filter(|option| option.in_file()) {
+        let (values, companions) = sample(option);
+        let items = |values: &[&str]| values.iter().map(OsString::from).collect::<Vec<_>>();
+        let sampled = items(values);
+        let default = written(option, &Config::default());
+        let line =
+            |items: &[OsString]| format!("{} = {}", option.key, toml_value(&option.kind, items));
+        let list = |items: &[OsString]| items.join(",".as_ref()).into_string().expect("UTF-8");
+        let companions = || companions.iter().copied();
+
+        let given = Given::default()
+            .file(line(&default))
+            .env(&option.environment(), &list(&sampled));
+        let config = given.flags(companions()).config();
+        assert_eq!(
+            written(option, &config),
+            sampled,
+            "{}: environment over file",
+            option.key
+        );
+
+        let flags = values
+            .iter()
+            .flat_map(|value| [option.flag(), (*value).to_owned()]);
+        let given = Given::default()
+            .env(&option.environment(), &list(&default))
+            .flags(flags);
+        let config = given.file(line(&default)).flags(companions()).config();
+        assert_eq!(
+            written(option, &config),
+            sampled,
+            "{}: flag over both",
+            option.key
+        );
+    }
+}
+
+/// Every value differs from every other of its type, so that no two fields can be exchanged.
+#[test]
+fn each_key_sets_the_field_of_its_name() {
+    let second = Duration::from_secs;
+    let number = |number: u32| NonZeroU32::new(number);
+    let file = r#"
+        listen = ["127.0.0.1:1", "unix:/l"]
+        cores = "2..3"
+        core_slots = 4
+        max_threads = 5
+        max_accepts = 6
+        root = "/r"
+        control = "/c"
+        metrics = "127.0.0.1:7"
+        log_file = "/f"
+        log_level = "warn"
+        log_format = "json"
+        demo = "on"
+        without = ["single_issuer", "coop_taskrun"]
+        shed = "newest"
+        queue_timeout = "8s"
+        head_size = 9009
+        head_count = 10
+        uri_size = 1111
+        body_size = 1212
+        head_timeout = "13s"
+        body_timeout = "14s"
+        write_timeout = "15s"
+        idle_timeout = "16s"
+        linger_timeout = "17s"
+        linger_size = 1818
+        requests_per_connection = 19
+        drain_grace = "20s"
+        keepalive_grace = "21s"
+        graceful_timeout = "22s"
+        drain_pending = "refuse"
+        on_term = "drain"
+        heartbeat_interval = "23s"
+        heartbeat_timeout = "24s"
+        stall = "1s"
+        ring_entries = 64
+        buffers = 128
+        buffer_size = 2525
+        leases_kept = 26
+        accepts_per_turn = 27
+        max_connections = 28
+        spin = "29us"
+    "#;
+    let most = MaxAccepts::AtMost(number(6).expect("not zero"));
+    let expected = Config {
+        listen: vec![
+            ListenAddr::Tcp(([127, 0, 0, 1], 1).into()),
+            ListenAddr::Unix("/l".into()),
+        ],
+        cores: "2..3".parse().expect("cores"),
+        core_slots: number(4),
+        admission: AdmissionLimits::new(number(5), most).expect("a good pair"),
+        queue: QueueRules {
+            shed: Shed::Newest,
+            timeout: Some(second(8)),
+        },
+        limits: HttpLimits {
+            head_size: 9009,
+            head_count: 10,
+            uri_size: 1111,
+            body_size: Some(1212),
+        },
+        timeouts: Timeouts {
+            head: second(13),
+            body: second(14),
+            write: second(15),
+            idle: second(16),
+            linger: second(17),
+            linger_size: 1818,
+            requests_per_connection: 19,
+        },
+        drain: Drain {
+            grace: second(20),
+            keepalive_grace: second(21),
+            graceful_timeout: second(22),
+            pending: DrainPending::Refuse,
+            on_term: OnTerm::Drain,
+        },
+        heartbeat: Heartbeat {
+            interval: second(23),
+            timeout: second(24),
+            stall: second(1),
+        },
+        rings: Rings {
+            entries: 64,
+            buffers: 128,
+            buffer_size: 2525,
+            leases_kept: 26,
+            accepts_per_turn: 27,
+            max_connections: number(28),
+            spin: Duration::from_micros(29),
+        },
+        log: Log {
+            file: Some("/f".into()),
+            level: LogLevel::Warn,
+            format: LogFormat::Json,
+        },
+        root: Some("/r".into()),
+        control: ControlPath::At("/c".into()),
+        metrics: Some(ListenAddr::Tcp(([127, 0, 0, 1], 7).into())),
+        demo: Demo::On,
+        without: vec![RingFlag::SingleIssuer, RingFlag::CoopTaskrun],
+    };
+    let (config, provenance) = Given::default().file(file).serve();
+    assert_eq!(config, expected);
+    for option in OPTIONS.iter().filter(|option| option.in_file()) {
+        let source = provenance.source(option.key);
+        assert_ne!(
+            source,
+            Some(&Source::Default),
+            "{} is not in this test",
+            option.key
+        );
+    }
+}
+
+#[test]
+fn layers_are_merged_key_by_key_and_not_as_a_whole() {
+    let (config, provenance) = Given::default()
+        .file("head_timeout = \"1s\"\nbody_timeout = \"1s\"\nidle_timeout = \"1s\"\n")
+        .env("RINGGATE_BODY_TIMEOUT", "2s")
+        .env("RINGGATE_IDLE_TIMEOUT", "2s")
+        .flags(["--idle-timeout", "3s"])
+        .serve();
+    let seconds = [
+        config.timeouts.head,
+        config.timeouts.body,
+        config.timeouts.idle,
+    ];
+    assert_eq!(seconds, [1, 2, 3].map(Duration::from_secs));
+    assert_eq!(config.timeouts.write, Config::default().timeouts.write);
+    let source = |key: &str| provenance.source(key).expect(key).to_string();
+    assert_eq!(source("head_timeout"), "ringgate.toml:1:1");
+    assert_eq!(source("body_timeout"), "environment RINGGATE_BODY_TIMEOUT");
+    assert_eq!(source("idle_timeout"), "flag --idle-timeout");
+    assert_eq!(source("write_timeout"), "default");
+}
+
+#[test]
+fn values_are_checked_together_only_after_the_merge() {
+    let config = Given::default()
+        .file("max_threads = 100\nmax_accepts = 120\n")
+        .env("RINGGATE_MAX_THREADS", "200")
+        .flags(["--max-accepts", "300"])
+        .config();
+    assert_eq!(config.admission.max_threads().map(|n| n.get()), Some(200));
+    assert_eq!(config.admission.max_accepts().to_string(), "300");
+}
+
+#[test]
+fn a_wrong_value_is_refused_also_under_a_good_one() {
+    let message = Given::default()
+        .file("cores = \"many\"")
+        .flags(["--cores", "2"])
+        .refusal();
+    assert_has(&message, &["ringgate.toml:1", "cores", "many"]);
+}
+
+#[test]
+fn a_repeatable_option_is_replaced_as_a_whole() {
+    let given = || Given::default().file("listen = [\"127.0.0.1:1\", \"127.0.0.1:2\"]");
+    assert_eq!(given().config().listen.len(), 2);
+    let replaced = given().flags(["--listen", "127.0.0.1:3"]).config();
+    assert_eq!(
+        replaced.listen,
+        ["127.0.0.1:3".parse::<ListenAddr>().expect("address")]
+    );
+}
+
+#[test]
+fn a_list_may_be_one_string_in_the_file_and_has_commas_in_the_environment() {
+    let config = Given::default().file("without = \"no_iowait\"").config();
+    assert_eq!(config.without, [RingFlag::NoIowait]);
+    let config = Given::default()
+        .env("RINGGATE_WITHOUT", "no_iowait, submit_all")
+        .config();
+    assert_eq!(config.without, [RingFlag::NoIowait, RingFlag::SubmitAll]);
+    let config = Given::default()
+        .file("without = \"no_iowait\"")
+        .env("RINGGATE_WITHOUT", "")
+        .config();
+    assert_eq!(config.without, []);
+}
+
+#[test]
+fn the_default_configuration_is_that_of_the_definition() {
+    let config = Given::default().config();
+    assert_eq!(config, Config::default());
+    for option in OPTIONS.iter().filter(|option| option.in_file()) {
+        let default = super::super::document::default_items(option);
+        assert_eq!(written(option, &config), default, "{}", option.key);
+        let mut draft = Draft::default();
+        assert!(
+            option.kind.read(&mut draft, &default).is_ok(),
+            "{}",
+            option.key
+        );
+        assert_eq!(draft, Draft::default(), "{}", option.key);
+    }
+}
+
+#[test]
+fn the_flag_for_the_file_goes_over_the_variable_and_can_switch_it_off() {
+    let config = Given::default()
+        .env("RINGGATE_CONFIG", "/etc/other.toml")
+        .file("cores = 3")
+        .config();
+    assert_eq!(config.cores.to_string(), "3");
+    let given = Given::default().env("RINGGATE_CONFIG", "/etc/other.toml");
+    assert_eq!(
+        given.flags(["--config", "none"]).config(),
+        Config::default()
+    );
+}
+
+#[test]
+fn what_needs_a_new_start_is_told_from_what_can_change_live() {
+    let old = Config::default();
+    let mut new = old.clone();
+    new.timeouts.idle = Duration::from_secs(1);
+    assert!(old.needs_restart(&new).is_empty());
+    new.rings.entries = 64;
+    new.listen.clear();
+    assert_eq!(old.needs_restart(&new), ["listen", "ring_entries"]);
+}

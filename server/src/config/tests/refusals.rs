@@ -1,0 +1,321 @@
+//! What is refused, and that the message names the place, the key, the value and what is allowed.
+
+use std::time::Duration;
+
+use super::super::kind::Kind;
+use super::super::options::OPTIONS;
+use super::super::{ControlPath, ListenAddr, Source};
+use super::*;
+
+#[test]
+fn an_unknown_key_names_file_line_and_the_nearest_known_key() {
+    let refusal = |line: &str| {
+        Given::default()
+            .file(format!("# one\n\n{line}\n"))
+            .refusal()
+    };
+    for (line, key, nearest) in [
+        ("max_treads = 1", "max_treads", "max_threads"),
+        ("max-threads = 1", "max-threads", "max_threads"),
+        ("Listen = \"127.0.0.1:1\"", "Listen", "listen"),
+        ("headsize = 1", "headsize", "head_size"),
+    ] {
+        let message = refusal(line);
+        let (key, nearest) = (format!("`{key}`"), format!("`{nearest}`"));
+        assert_has(&message, &["ringgate.toml:3:1", &key, &nearest]);
+    }
+}
+
+#[test]
+fn the_file_cannot_name_another_file() {
+    assert_has(
+        &Given::default().file("config = \"x\"").refusal(),
+        &["unknown key `config`"],
+    );
+}
+
+#[test]
+fn a_section_is_refused_since_keys_are_flat() {
+    let message = Given::default()
+        .file("cores = 1\n[listen]\nx = 1")
+        .refusal();
+    assert_has(&message, &["ringgate.toml:2:2", "section", "flat"]);
+    let message = Given::default().file("[timeouts]\nhead = \"1s\"").refusal();
+    assert_has(&message, &["ringgate.toml:1:2", "`timeouts`"]);
+}
+
+#[test]
+fn broken_toml_and_a_key_given_twice_name_file_and_line() {
+    for text in [
+        "cores = 1\ncores = 2",
+        "demo = \"on\"\nlisten = [",
+        "# x\n= 3",
+        "\ncores 3",
+    ] {
+        assert_has(&Given::default().file(text).refusal(), &["ringgate.toml:2"]);
+    }
+}
+
+/// Values that no option of this kind takes, written as in a flag.
+fn wrong(kind: &Kind) -> Vec<&'static str> {
+    match kind {
+        Kind::Addresses(_) | Kind::AddressOrNone(_) => vec!["localhost:1", "8080", "unix:"],
+        Kind::Cores(_) => vec!["0", "4..2", "all"],
+        Kind::CountOr { .. } => vec!["0", "-1", "1.5", "4294967296", "unlimited", ""],
+        Kind::MaxAccepts(_) => vec!["0", "-1", "1.5", "4294967296", "infinite", ""],
+        Kind::Count { .. } => vec!["-1", "99999999999", "1.5", "none", ""],
+        Kind::Size { .. } => vec!["-1", "64K", "999TiB", "none", ""],
+        Kind::SizeOrNone(_) => vec!["-1", "64K", "unlimited", ""],
+        Kind::Duration { .. } => vec!["30", "-1s", "1000h", "1.5s", "none", ""],
+        Kind::DurationOrNone { .. } => vec!["30", "-1s", "1000h", "never", ""],
+        Kind::Choice(_) => vec!["perhaps", "ON", ""],
+        Kind::RingFlags(_) => vec!["iopoll", "SINGLE_ISSUER"],
+        Kind::PathOrNone { .. } | Kind::Control(_) => vec![""],
+    }
+}
+
+#[test]
+fn every_wrong_value_names_its_flag_or_variable_or_line_and_what_is_allowed() {
+    for option in OPTIONS {
+        for value in wrong(&option.kind) {
+            let shown = format!("{value:?}");
+            let allowed = option.kind.allowed();
+            let given = Given::default().flags([format!("{}={value}", option.flag())]);
+            assert_has(&given.refusal(), &[&option.flag(), &shown, &allowed]);
+
+            let name = option.environment();
+            // An empty list is allowed where there may be nothing.
+            if !value.is_empty() || !option.kind.repeatable() {
+                let message = Given::default().env(&name, value).refusal();
+                assert_has(&message, &[&format!("{name}={shown}"), &allowed]);
+            }
+            if option.in_file() {
+                let message = Given::default()
+                    .file(format!("\n{} = {shown}", option.key))
+                    .refusal();
+                let column = option.key.len() + 4;
+                let place = format!("ringgate.toml:2:{column}: {} = {shown}", option.key);
+                assert_has(&message, &[&place, &allowed]);
+            }
+        }
+    }
+}
+
+#[test]
+fn bare_toml_values_of_the_wrong_type_are_refused() {
+    for (line, value) in [
+        ("listen = 8080", "8080"),
+        ("root = 5", "5"),
+        ("demo = true", "true"),
+        ("log_file = 2026-01-01", "2026-01-01"),
+        ("control = { path = \"x\" }", "path"),
+        ("cores = true", "true"),
+        ("cores = 1.5", "1.5"),
+        ("cores = -1", "-1"),
+        ("idle_timeout = 75", "75s"),
+        ("head_size = [1]x", "ringgate.toml:1"),
+        ("without = [1]", "1"),
+        ("cores = [1, 2]", "one value"),
+        ("cores = []", "one value"),
+        ("listen = []", "at least one address"),
+    ] {
+        let message = Given::default().file(line).refusal();
+        assert_has(&message, &["ringgate.toml:1:", value]);
+    }
+}
+
+#[test]
+fn a_wrong_item_of_a_list_is_pointed_at() {
+    let text = "listen = [\n  \"127.0.0.1:1\",\n  \"nowhere\",\n]\n";
+    assert_has(
+        &Given::default().file(text).refusal(),
+        &["ringgate.toml:3:3", "\"nowhere\""],
+    );
+    let message = Given::default()
+        .env("RINGGATE_LISTEN", "127.0.0.1:1,,")
+        .refusal();
+    assert_has(&message, &["RINGGATE_LISTEN=\"\""]);
+    assert_has(
+        &Given::default().file("idle_timeout = 75").refusal(),
+        &["idle_timeout = 75: "],
+    );
+}
+
+#[test]
+fn a_duration_without_unit_is_told_the_forms() {
+    let message = Given::default().file("idle_timeout = 75").refusal();
+    assert_has(&message, &["75us", "75ms", "75s", "75m", "75h"]);
+    assert_eq!(
+        Given::default().file("spin = 0").config().rings.spin,
+        Duration::ZERO
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_names_itself_and_who_named_it() {
+    let refusal = |args: &[&str], env: Vec<(OsString, OsString)>| {
+        let args = args.iter().map(OsString::from);
+        let missing = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+        parse(args, env, missing).expect_err("no file").to_string()
+    };
+    let message = refusal(&["ringgate", "--config", "a.toml"], vec![]);
+    assert_has(&message, &["a.toml", "--config", "not found"]);
+    let message = refusal(
+        &["ringgate"],
+        vec![("RINGGATE_CONFIG".into(), "b.toml".into())],
+    );
+    assert_has(&message, &["b.toml", "RINGGATE_CONFIG"]);
+    assert_has(
+        &refusal(&["ringgate", "check-config", "c.toml"], vec![]),
+        &["c.toml"],
+    );
+}
+
+#[test]
+fn h1_limits_that_are_not_positive_are_refused_in_file_flag_and_environment_alike() {
+    for key in ["max_threads", "max_accepts"] {
+        let option = OPTIONS.iter().find(|option| option.key == key).expect(key);
+        for value in ["0", "-1", "1.5", "4294967296"] {
+            let (flag, name) = (option.flag(), option.environment());
+            let allowed = "a whole number from 1 to 4294967295";
+            let messages = [
+                Given::default().file(format!("{key} = {value}")).refusal(),
+                Given::default().env(&name, value).refusal(),
+                Given::default().flags([flag, value.to_owned()]).refusal(),
+            ];
+            for message in messages {
+                assert_has(&message, &[value, allowed]);
+            }
+        }
+    }
+}
+
+#[test]
+fn h2_wrong_pairs_are_refused_with_both_numbers_wherever_they_come_from() {
+    let message = Given::default()
+        .file("max_threads = 100")
+        .env("RINGGATE_MAX_ACCEPTS", "100")
+        .refusal();
+    assert_has(&message, &["max_threads = 100", "max_accepts = 100"]);
+    assert_has(
+        &message,
+        &[
+            "from ringgate.toml:1:1",
+            "from environment RINGGATE_MAX_ACCEPTS",
+        ],
+    );
+
+    for accepts in ["120", "unbounded"] {
+        let message = Given::default().flags(["--max-accepts", accepts]).refusal();
+        let shown = format!("max_accepts = {accepts}");
+        assert_has(
+            &message,
+            &["max_threads = none", &shown, "flag --max-accepts"],
+        );
+    }
+}
+
+#[test]
+fn naming_an_address_twice_is_refused() {
+    let listen = |addresses: [&str; 2]| {
+        Given::default().flags(addresses.iter().flat_map(|address| ["--listen", address]))
+    };
+    for address in ["127.0.0.1:80", "[::1]:80", "unix:/run/x", "fd:3"] {
+        assert_has(
+            &listen([address, address]).refusal(),
+            &["twice", address, "flag --listen"],
+        );
+    }
+    assert_eq!(
+        listen(["127.0.0.1:0", "127.0.0.1:0"]).config().listen.len(),
+        2
+    );
+
+    let given = listen(["127.0.0.1:80", "unix:/run/x"]);
+    let message = given.clone().flags(["--metrics", "127.0.0.1:80"]).refusal();
+    assert_has(&message, &["listen and metrics", "127.0.0.1:80"]);
+    let message = given.flags(["--control", "/run/x"]).refusal();
+    assert_has(&message, &["listen and control", "/run/x"]);
+    let message = Given::default()
+        .flags(["--control", "/run/x", "--metrics", "unix:/run/x"])
+        .refusal();
+    assert_has(&message, &["metrics and control", "/run/x"]);
+}
+
+#[test]
+fn values_that_do_not_go_together_are_refused_with_both() {
+    for (flags, parts) in [
+        (["--core-slots=2", "--cores=4"], ["core_slots = 2", "4"]),
+        (["--core-slots=2", "--cores=1..3"], ["core_slots = 2", "3"]),
+        (
+            ["--heartbeat-timeout=5s", "--heartbeat-interval=5s"],
+            ["5s", "heartbeat_interval = 5s"],
+        ),
+        (
+            ["--heartbeat-timeout=6s", "--stall=6s"],
+            ["heartbeat_timeout = 6s", "stall = 6s"],
+        ),
+        (
+            ["--head-size=1KiB", "--uri-size=2KiB"],
+            ["head_size = 1KiB", "uri_size = 2KiB"],
+        ),
+    ] {
+        assert_has(&Given::default().flags(flags).refusal(), &parts);
+    }
+}
+
+#[test]
+fn a_configuration_made_in_code_is_held_to_the_same_rules() {
+    type Edit = fn(&mut Config);
+    let edits: [(Edit, &str); 8] = [
+        (|config| config.listen.clear(), "listen"),
+        (|config| config.rings.entries = 1000, "ring_entries"),
+        (
+            |config| config.timeouts.head = Duration::MAX,
+            "head_timeout",
+        ),
+        (|config| config.limits.head_count = 0, "head_count"),
+        (|config| config.root = Some("none".into()), "root"),
+        (|config| config.root = Some("".into()), "root"),
+        (
+            |config| config.control = ControlPath::At("auto".into()),
+            "control",
+        ),
+        (|config| config.listen.push(ListenAddr::Fd(0)), "listen"),
+    ];
+    for (edit, key) in edits {
+        let mut config = Config::default();
+        edit(&mut config);
+        match config.check() {
+            Err(Error::Value(wrong)) => {
+                assert_eq!((wrong.key, wrong.from), (key, Source::Code));
+            }
+            other => panic!("{key}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_variable_spelled_almost_like_ours_is_a_warning_and_a_stranger_is_not() {
+    let (_, provenance) = Given::default()
+        .env("RINGGATE_MAX_THREAD", "1")
+        .env("RINGGATE_PORT", "tcp://10.0.0.1:80")
+        .env("RINGGATE_CORES", "1")
+        .env("HOME", "/")
+        .serve();
+    let [warning] = provenance.warnings() else {
+        panic!("{:?}", provenance.warnings())
+    };
+    assert_has(warning, &["RINGGATE_MAX_THREAD ", "RINGGATE_MAX_THREADS"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn text_that_is_not_utf8_is_refused_and_a_path_that_is_not_is_taken() {
+    use std::os::unix::ffi::OsStringExt;
+    let odd = || OsString::from_vec(vec![b'/', 0xff]);
+    let refusal = Given::default().flags(["--cores".into(), odd()]).refusal();
+    assert_has(&refusal, &["--cores", "not UTF-8"]);
+    let config = Given::default().flags(["--root".into(), odd()]).config();
+    assert_eq!(config.root, Some(odd().into()));
+}
