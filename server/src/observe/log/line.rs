@@ -1,0 +1,247 @@
+//! One event becomes one line: text for people, JSON for machines.
+//!
+//! Pure: time and thread name are arguments. Called by the layer for each event and by the log
+//! thread for its own reports. It visits an event twice (message first, then the fields) instead
+//! of collecting the fields, so that a line costs one buffer. Spans are not printed: a request is
+//! described by the fields of its event.
+
+use std::error::Error;
+use std::fmt::{self, Write};
+use std::time::SystemTime;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level};
+
+use super::escape::{Escape, Style};
+
+/// How a line is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// `2026-11-21T18:30:00.123Z WARN  message key=value`
+    #[default]
+    Text,
+    /// One object a line: `ts`, `level`, `target`, `message`, the fields, `thread`. A field with
+    /// one of these names is written as `field.NAME`.
+    Json,
+}
+
+const MESSAGE: &str = "message";
+const OWN_NAMES: [&str; 5] = ["ts", "level", "target", MESSAGE, "thread"];
+
+/// Appends the line of `event`, with its `\n`, to `line`.
+pub(super) fn event(
+    line: &mut String,
+    format: Format,
+    now: SystemTime,
+    thread: &str,
+    event: &Event<'_>,
+) {
+    let metadata = event.metadata();
+    head(line, format, now, *metadata.level(), metadata.target());
+    let message_at = line.len();
+    event.record(&mut MessageVisitor { line, format });
+    if line.len() == message_at && format == Format::Text {
+        // An event of fields alone: its target stands for the message.
+        text(line, Style::Message, format_args!("{}", metadata.target()));
+    }
+    message_end(line, format);
+    event.record(&mut FieldVisitor { line, format });
+    tail(line, format, thread);
+}
+
+/// Appends a line of the log thread itself, which has no `tracing` event.
+pub(super) fn report(
+    line: &mut String,
+    format: Format,
+    now: SystemTime,
+    thread: &str,
+    message: fmt::Arguments<'_>,
+) {
+    head(line, format, now, Level::WARN, module_path!());
+    message_text(line, format, message);
+    message_end(line, format);
+    tail(line, format, thread);
+}
+
+// Writing to a String cannot fail; a `Display` that returns an error leaves what it wrote.
+
+fn head(line: &mut String, format: Format, now: SystemTime, level: Level, target: &str) {
+    let ts = humantime::format_rfc3339_millis(now);
+    let _ = match format {
+        Format::Text => write!(line, "{ts} {:<5} ", level.as_str()),
+        Format::Json => write!(
+            line,
+            "{{\"ts\":\"{ts}\",\"level\":\"{level}\",\"target\":\""
+        ),
+    };
+    if format == Format::Json {
+        text(line, Style::Json, format_args!("{target}"));
+        line.push_str("\",\"message\":\"");
+    }
+}
+
+fn message_text(line: &mut String, format: Format, message: fmt::Arguments<'_>) {
+    let style = if format == Format::Text {
+        Style::Message
+    } else {
+        Style::Json
+    };
+    text(line, style, message);
+}
+
+fn message_end(line: &mut String, format: Format) {
+    if format == Format::Json {
+        line.push('"');
+    }
+}
+
+fn tail(line: &mut String, format: Format, thread: &str) {
+    if format == Format::Json {
+        line.push_str(",\"thread\":\"");
+        text(line, Style::Json, format_args!("{thread}"));
+        line.push_str("\"}");
+    }
+    line.push('\n');
+}
+
+fn text(line: &mut String, style: Style, content: fmt::Arguments<'_>) -> bool {
+    let mut escape = Escape::new(line, style);
+    let _ = escape.write_fmt(content);
+    escape.finish()
+}
+
+/// A name or value of a text line: quoted when it is empty or not plain.
+fn quoted_if_needed(line: &mut String, content: fmt::Arguments<'_>) {
+    let start = line.len();
+    let plain = text(line, Style::Value, content);
+    if !plain || line.len() == start {
+        line.insert(start, '"');
+        line.push('"');
+    }
+}
+
+struct MessageVisitor<'a> {
+    line: &'a mut String,
+    format: Format,
+}
+
+impl Visit for MessageVisitor<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == MESSAGE {
+            message_text(self.line, self.format, format_args!("{value}"));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == MESSAGE {
+            message_text(self.line, self.format, format_args!("{value:?}"));
+        }
+    }
+}
+
+struct FieldVisitor<'a> {
+    line: &'a mut String,
+    format: Format,
+}
+
+impl FieldVisitor<'_> {
+    /// Writes the name up to where the value starts; false for the message, already written.
+    fn name(&mut self, field: &Field) -> bool {
+        let name = field.name();
+        if name == MESSAGE {
+            return false;
+        }
+        match self.format {
+            Format::Text => {
+                self.line.push(' ');
+                quoted_if_needed(self.line, format_args!("{name}"));
+                self.line.push('=');
+            }
+            Format::Json => {
+                let prefix = if OWN_NAMES.contains(&name) {
+                    "field."
+                } else {
+                    ""
+                };
+                self.line.push_str(",\"");
+                text(self.line, Style::Json, format_args!("{prefix}{name}"));
+                self.line.push_str("\":");
+            }
+        }
+        true
+    }
+
+    fn string(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        if !self.name(field) {
+            return;
+        }
+        match self.format {
+            Format::Text => quoted_if_needed(self.line, value),
+            Format::Json => {
+                self.line.push('"');
+                text(self.line, Style::Json, value);
+                self.line.push('"');
+            }
+        }
+    }
+
+    fn bare(&mut self, field: &Field, value: impl fmt::Display) {
+        if self.name(field) {
+            let _ = write!(self.line, "{value}");
+        }
+    }
+}
+
+impl Visit for FieldVisitor<'_> {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.bare(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.bare(field, value);
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.bare(field, value);
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        self.bare(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.bare(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // JSON has no infinity and no NaN (RFC 8259, section 6).
+        if value.is_finite() {
+            self.bare(field, value);
+        } else {
+            self.string(field, format_args!("{value}"));
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.string(field, format_args!("{value}"));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.string(field, format_args!("{}", Chain(value)));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.string(field, format_args!("{value:?}"));
+    }
+}
+
+/// An error and what caused it: `outer: inner: innermost`.
+struct Chain<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        std::iter::successors(self.0.source(), |&cause| cause.source())
+            .try_for_each(|cause| write!(f, ": {cause}"))
+    }
+}

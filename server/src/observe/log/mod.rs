@@ -1,0 +1,211 @@
+//! Log lines: from a `tracing` event on a core to stderr or a file, without the core ever waiting.
+//!
+//! The program calls [`init`] once and keeps the [`LogHandle`]; everything else logs through the
+//! `tracing` macros, and through [`limited!`](crate::limited) what a client can repeat at will.
+//! stdout is never written: it carries results. Not here: what is worth a line, log rotation (an
+//! outside tool renames the file, then [`LogHandle::reopen`]), remote collectors.
+//!
+//! Rooms in reading order: `limit` (once a second and reason), `secret`, `layer` (on the core),
+//! `line` and `escape` (what a line looks like), `writer` (queue and thread).
+
+mod escape;
+mod layer;
+mod limit;
+mod line;
+mod secret;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::panic;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::layer::SubscriberExt;
+
+pub use limit::{Decision, INTERVAL_NANOS, RateLimit};
+pub use line::Format;
+pub use secret::Secret;
+#[doc(hidden)]
+pub use tracing;
+
+use layer::LineLayer;
+use writer::{Front, QUEUE_LINES_MAX, Sink};
+
+/// What is logged, how, and where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogOptions {
+    /// The least severe level that is written.
+    pub level: LevelFilter,
+    /// Text or JSON.
+    pub format: Format,
+    /// Where lines go.
+    pub target: Target,
+}
+
+impl Default for LogOptions {
+    /// Text to stderr, from `info` up.
+    fn default() -> Self {
+        Self {
+            level: LevelFilter::INFO,
+            format: Format::Text,
+            target: Target::Stderr,
+        }
+    }
+}
+
+/// Where lines go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// Standard error, through a duplicate of its descriptor: whoever prints to stderr directly
+    /// (a panic, a C library) does not wait for a stalled log.
+    #[default]
+    Stderr,
+    /// A file, appended to; made with mode 0640 if it is missing.
+    File(PathBuf),
+}
+
+/// The running log: its counts, and what its owner can ask of it. Clones are the same log.
+#[derive(Clone)]
+pub struct LogHandle(Arc<Front>);
+
+impl LogHandle {
+    /// Lines dropped so far because the queue was full or the output failed.
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped()
+    }
+
+    /// Lines written so far, not counting the log's own reports of drops.
+    pub fn written(&self) -> u64 {
+        self.0.written()
+    }
+
+    /// Waits until everything logged before the call is written, at most for `within`. False
+    /// means that the time was over first, so that a stalled pipe cannot hang an exit.
+    ///
+    /// Blocks: not for a core.
+    pub fn flush(&self, within: Duration) -> bool {
+        self.0.flush(within)
+    }
+
+    /// Opens the log file again under its name, for log rotation. Lines still queued go to the
+    /// new file. If it cannot be opened the log stays in the old one and says so there. Without
+    /// effect on stderr. Returns at once.
+    pub fn reopen(&self) {
+        self.0.reopen();
+    }
+}
+
+impl fmt::Debug for LogHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogHandle")
+            .field("written", &self.written())
+            .field("dropped", &self.dropped())
+            .finish()
+    }
+}
+
+/// Opens the target, starts the thread `rg-log` and makes this log the process's `tracing`
+/// subscriber.
+///
+/// The thread inherits the caller's signal mask and CPU set: call it after blocking the signals
+/// that are read elsewhere, and before pinning.
+///
+/// # Errors
+/// The target cannot be opened, no thread can be started, or (`AlreadyExists`) the process has
+/// a subscriber already.
+pub fn init(options: LogOptions) -> io::Result<LogHandle> {
+    let (out, file): (Box<dyn Write + Send>, _) = match &options.target {
+        Target::Stderr => {
+            let stderr = io::stderr().as_fd().try_clone_to_owned()?;
+            (Box::new(File::from(stderr)), None)
+        }
+        Target::File(path) => (Box::new(open_log_file(path)?), Some(path.clone())),
+    };
+    let (subscriber, handle) = assemble(&options, QUEUE_LINES_MAX, Sink::new(out, file))?;
+    tracing::dispatcher::set_global_default(Dispatch::new(subscriber)).map_err(|_| {
+        let cure = "a tracing subscriber is set already: call log::init once, and set no other";
+        io::Error::new(ErrorKind::AlreadyExists, cure)
+    })?;
+    Ok(handle)
+}
+
+/// As [`init`] with an output of the caller's, and without making it global: for tests and for
+/// programs that add layers of their own. `options.target` is not used.
+///
+/// # Errors
+/// No thread can be started.
+pub fn build(
+    options: &LogOptions,
+    writer: Box<dyn Write + Send>,
+) -> io::Result<(impl Subscriber + Send + Sync + use<>, LogHandle)> {
+    assemble(options, QUEUE_LINES_MAX, Sink::new(writer, None))
+}
+
+fn assemble(
+    options: &LogOptions,
+    lines_max: usize,
+    sink: Sink,
+) -> io::Result<(impl Subscriber + Send + Sync + use<>, LogHandle)> {
+    let format = options.format;
+    let front = Arc::new(Front::start(format, lines_max, sink)?);
+    let layer = LineLayer {
+        front: Arc::clone(&front),
+        format,
+    };
+    let subscriber = tracing_subscriber::registry()
+        .with(layer)
+        .with(options.level);
+    Ok((subscriber, LogHandle(front)))
+}
+
+fn open_log_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .open(path)
+        .map_err(|error| {
+            let cure = match error.kind() {
+                ErrorKind::NotFound => "; make its directory first",
+                ErrorKind::PermissionDenied => {
+                    "; let this user write it, or name another `log_file`"
+                }
+                ErrorKind::IsADirectory => "; name a file",
+                _ => "",
+            };
+            let what = format!("cannot open the log file {}: {error}{cure}", path.display());
+            io::Error::new(error.kind(), what)
+        })
+}
+
+/// Makes panics a log line (`error`, with message, place and thread) instead of a direct write to
+/// stderr, where a core would wait for a stalled reader.
+///
+/// With `RUST_BACKTRACE` set the hook before it runs as well: who asks for a backtrace accepts
+/// the wait.
+pub fn panics_to_log() {
+    let before = panic::take_hook();
+    let backtrace = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
+    panic::set_hook(Box::new(move |info| {
+        let message = info
+            .payload_as_str()
+            .unwrap_or("(a payload that is not text)");
+        let at = info.location().map(tracing::field::display);
+        let thread = std::thread::current();
+        let on = thread.name().unwrap_or("unnamed");
+        tracing::error!(panic = message, at, on, "a thread panicked");
+        if backtrace {
+            before(info);
+        }
+    }));
+}

@@ -1,0 +1,557 @@
+//! The log as its users see it: events in, lines and counts out, over real pipes and files.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tracing::dispatcher::WeakDispatch;
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::with_default;
+use tracing::{debug, error, info, warn};
+
+use super::*;
+
+/// Long enough for any machine; a test that waits this long has failed.
+const LONG: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The lines that `events` leads to.
+fn lines(level: LevelFilter, format: Format, events: impl FnOnce()) -> Vec<String> {
+    let buffer = Buffer::default();
+    let options = LogOptions {
+        level,
+        format,
+        ..LogOptions::default()
+    };
+    let (subscriber, handle) = build(&options, Box::new(buffer.clone())).unwrap();
+    with_default(subscriber, events);
+    assert!(handle.flush(LONG));
+    let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'), "{text:?}");
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    assert_eq!(handle.written(), lines.len() as u64);
+    assert_eq!(handle.dropped(), 0);
+    lines
+}
+
+fn text_line(events: impl FnOnce()) -> String {
+    let [line] = <[String; 1]>::try_from(lines(LevelFilter::TRACE, Format::Text, events)).unwrap();
+    let (ts, rest) = line.split_once(' ').unwrap();
+    assert_is_timestamp(ts);
+    rest.to_owned()
+}
+
+fn json_line(events: impl FnOnce()) -> serde_json::Map<String, Value> {
+    let [line] = <[String; 1]>::try_from(lines(LevelFilter::TRACE, Format::Json, events)).unwrap();
+    let Value::Object(object) = serde_json::from_str(&line).unwrap() else {
+        panic!("{line}")
+    };
+    assert_is_timestamp(object["ts"].as_str().unwrap());
+    object
+}
+
+fn assert_is_timestamp(ts: &str) {
+    let shape: String = ts
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    assert_eq!(shape, "0000-00-00T00:00:00.000Z");
+    humantime::parse_rfc3339(ts).unwrap();
+}
+
+#[test]
+fn a_text_line_is_time_level_message_and_fields() {
+    let line = text_line(|| warn!(core = 3, open = 10_u64, ratio = 0.5, up = true, "pool grew"));
+    assert_eq!(line, "WARN  pool grew core=3 open=10 ratio=0.5 up=true");
+    let line = text_line(|| error!("no ring"));
+    assert_eq!(line, "ERROR no ring");
+}
+
+#[test]
+fn the_message_comes_first_wherever_it_was_given() {
+    let line = text_line(|| info!(core = 1, message = "hello", cpu = 2));
+    assert_eq!(line, "INFO  hello core=1 cpu=2");
+}
+
+#[test]
+fn an_event_without_a_message_shows_its_target() {
+    let line = text_line(|| info!(target: "ringgate::pool", core = 1));
+    assert_eq!(line, "INFO  ringgate::pool core=1");
+}
+
+#[test]
+fn text_values_are_quoted_only_where_a_reader_could_misread_them() {
+    let line = text_line(|| info!(a = "x", b = "x y", c = "", d = "x=1", e = "say \"x\"", "m"));
+    assert_eq!(line, r#"INFO  m a=x b="x y" c="" d="x=1" e="say \"x\"""#);
+}
+
+#[test]
+fn a_client_cannot_forge_a_line() {
+    let forged = "/\r\n2026-11-21T18:30:00.123Z ERROR forged\x1b[2J";
+    let line = text_line(|| info!(path = forged, "request"));
+    assert_eq!(
+        line,
+        r#"INFO  request path="/\r\n2026-11-21T18:30:00.123Z ERROR forged\u{1b}[2J""#
+    );
+    let line = text_line(|| info!("request for {forged}"));
+    assert!(line.ends_with(r"request for /\r\n2026-11-21T18:30:00.123Z ERROR forged\u{1b}[2J"));
+    let object = json_line(|| info!(path = forged, "request"));
+    assert_eq!(object["path"], forged);
+}
+
+#[test]
+fn a_json_line_is_one_object_with_typed_fields() {
+    let object = json_line(|| {
+        warn!(target: "ringgate::pool", core = 3, delta = -1, up = true, name = "a \"b\"",
+              ratio = 0.5, nan = f64::NAN, peer = ?("x", 1), "pool grew");
+    });
+    let keys: Vec<&str> = object.keys().map(String::as_str).collect();
+    let mut expected = vec![
+        "ts", "level", "target", "message", "core", "delta", "up", "name", "ratio", "nan", "peer",
+        "thread",
+    ];
+    expected.sort_unstable();
+    let mut sorted = keys.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, expected);
+    assert_eq!(object["level"], "WARN");
+    assert_eq!(object["target"], "ringgate::pool");
+    assert_eq!(object["message"], "pool grew");
+    assert_eq!(object["core"], 3);
+    assert_eq!(object["delta"], -1);
+    assert_eq!(object["up"], true);
+    assert_eq!(object["name"], "a \"b\"");
+    assert_eq!(object["ratio"], 0.5);
+    assert_eq!(object["nan"], "NaN");
+    assert_eq!(object["peer"], "(\"x\", 1)");
+    assert_eq!(object["thread"], std::thread::current().name().unwrap());
+}
+
+#[test]
+fn a_field_cannot_take_the_place_of_the_lines_own_names() {
+    let object = json_line(|| info!(ts = 1, level = "x", thread = "y", "m"));
+    assert_eq!(object["level"], "INFO");
+    assert_eq!(object["field.ts"], 1);
+    assert_eq!(object["field.level"], "x");
+    assert_eq!(object["field.thread"], "y");
+}
+
+#[test]
+fn an_error_is_told_with_its_causes() {
+    #[derive(Debug)]
+    struct Outer(io::Error);
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("cannot listen")
+        }
+    }
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let outer = Outer(io::Error::other("port taken"));
+    let line = text_line(|| error!(error = &outer as &(dyn Error + 'static), "stopped"));
+    assert_eq!(line, r#"ERROR stopped error="cannot listen: port taken""#);
+}
+
+#[test]
+fn a_secret_is_redacted_in_a_line() {
+    let token = Secret::new("hunter2");
+    let line = text_line(|| info!(%token, again = ?token, "asked"));
+    assert_eq!(line, "INFO  asked token=[redacted] again=[redacted]");
+}
+
+#[test]
+fn less_severe_events_than_the_level_are_not_written() {
+    let events = || {
+        debug!("no");
+        info!("no");
+        warn!("yes");
+    };
+    assert_eq!(lines(LevelFilter::WARN, Format::Text, events).len(), 1);
+    assert_eq!(lines(LevelFilter::OFF, Format::Text, events).len(), 0);
+    assert_eq!(lines(LevelFilter::TRACE, Format::Text, events).len(), 3);
+}
+
+#[test]
+fn a_limited_event_tells_how_many_were_left_out() {
+    let limiter = RateLimit::new();
+    let at = |now: u64| crate::limited!(limiter, now, warn, "reset", peer = "p", "peer reset");
+    let lines = lines(LevelFilter::TRACE, Format::Text, || {
+        for now in [0, 1, 2, INTERVAL_NANOS] {
+            at(now);
+        }
+    });
+    let tails: Vec<&str> = lines
+        .iter()
+        .map(|line| line.split_once(' ').unwrap().1)
+        .collect();
+    assert_eq!(
+        tails,
+        [
+            "WARN  peer reset reason=reset peer=p",
+            "WARN  peer reset reason=reset suppressed=2 peer=p"
+        ]
+    );
+}
+
+/// A log that writes into a real pipe which nobody reads yet.
+fn log_into_pipe(lines_max: usize) -> (Dispatch, LogHandle, PipeReader, PipeWriter) {
+    let (reader, writer) = io::pipe().unwrap();
+    let ours = writer.try_clone().unwrap();
+    let sink = Sink::new(Box::new(writer), None);
+    let (subscriber, handle) = assemble(&LogOptions::default(), lines_max, sink).unwrap();
+    (Dispatch::new(subscriber), handle, reader, ours)
+}
+
+/// Logs numbered lines until the log drops; with a writer that blocks, only dropping ends this.
+fn log_until_dropped(log: &Dispatch, handle: &LogHandle) -> u64 {
+    let started = Instant::now();
+    let mut logged = 0;
+    tracing::dispatcher::with_default(log, || {
+        while handle.dropped() < 100 {
+            info!(number = logged, "line");
+            logged += 1;
+            assert!(started.elapsed() < LONG, "the pipe never filled up");
+        }
+    });
+    logged
+}
+
+#[test]
+fn a_stalled_reader_costs_lines_that_are_counted_and_told_but_never_time() {
+    let (log, handle, reader, ours) = log_into_pipe(QUEUE_LINES_MAX);
+    let logged = log_until_dropped(&log, &handle);
+    let dropped = handle.dropped();
+
+    // A flush of a stalled log gives up at its deadline.
+    assert!(!handle.flush(Duration::from_millis(20)));
+
+    // The reader comes back: everything that was queued arrives in order, then the count.
+    drop(ours);
+    let reading = std::thread::spawn(move || {
+        BufReader::new(reader)
+            .lines()
+            .map(Result::unwrap)
+            .collect::<Vec<_>>()
+    });
+    assert!(handle.flush(LONG));
+    assert_eq!(handle.written() + dropped, logged);
+    assert_eq!(handle.dropped(), dropped);
+    drop((log, handle));
+
+    let lines = reading.join().unwrap();
+    let (reports, lines): (Vec<_>, Vec<_>) =
+        lines.into_iter().partition(|line| line.contains("dropped"));
+    assert_eq!(lines.len() as u64 + dropped, logged);
+    let numbers: Vec<u64> = lines
+        .iter()
+        .map(|line| line.split_once("number=").unwrap().1.parse().unwrap())
+        .collect();
+    assert!(numbers.is_sorted(), "lines arrived out of order");
+    let told: u64 = reports.iter().map(|line| reported(line)).sum();
+    assert_eq!(told, dropped, "{reports:?}");
+}
+
+/// N of `... WARN  dropped N log lines`.
+fn reported(line: &str) -> u64 {
+    let (_, rest) = line.split_once(" WARN  dropped ").unwrap();
+    rest.strip_suffix(" log lines").unwrap().parse().unwrap()
+}
+
+#[test]
+fn lasting_overload_is_told_although_the_queue_never_runs_empty() {
+    const LINES_MAX: usize = 8;
+    /// Logs a queueful more during each of its first hundred writes.
+    struct Refill(Buffer, Arc<OnceLock<WeakDispatch>>, u32, Sender<()>);
+    impl Write for Refill {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.2 < 100 {
+                self.2 += 1;
+                let log = self.1.wait().upgrade().unwrap();
+                tracing::dispatcher::with_default(&log, || {
+                    (0..LINES_MAX).for_each(|n| info!(number = n, "line"));
+                });
+            }
+            let written = self.0.write(bytes);
+            if self.2 == 100 {
+                let _ = self.3.send(());
+            }
+            written
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let (buffer, weak) = (Buffer::default(), Arc::new(OnceLock::new()));
+    let (done, wait) = channel();
+    let refill = Refill(buffer.clone(), Arc::clone(&weak), 0, done);
+    let sink = Sink::new(Box::new(refill), None);
+    let (subscriber, _handle) = assemble(&LogOptions::default(), LINES_MAX, sink).unwrap();
+    let log = Dispatch::new(subscriber);
+    weak.set(log.downgrade()).unwrap();
+    tracing::dispatcher::with_default(&log, || info!("first"));
+    wait.recv_timeout(LONG).unwrap();
+    let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+    let first = text
+        .lines()
+        .position(|line| line.contains(" dropped "))
+        .unwrap();
+    assert_eq!(
+        first, LINES_MAX,
+        "a queueful of lines, then the report:\n{text}"
+    );
+}
+
+#[test]
+fn a_huge_line_counts_by_its_bytes() {
+    let (log, handle, _reader, _ours) = log_into_pipe(QUEUE_LINES_MAX);
+    let huge = "x".repeat(escape::VALUE_BYTES_MAX);
+    let mut logged = 0_usize;
+    tracing::dispatcher::with_default(&log, || {
+        while handle.dropped() == 0 {
+            info!(huge, "line");
+            logged += 1;
+        }
+    });
+    assert!(
+        logged < QUEUE_LINES_MAX,
+        "{logged} lines of 4 KiB were queued"
+    );
+}
+
+#[test]
+fn an_output_that_fails_costs_lines_but_neither_ends_the_log_nor_tears_the_next_line() {
+    /// Takes three bytes, then has no space, then works.
+    struct Full(Buffer, u32);
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1 += 1;
+            match self.1 {
+                1 => self.0.write(&bytes[..3]),
+                2 => Err(io::ErrorKind::StorageFull.into()),
+                3 => Err(io::ErrorKind::Interrupted.into()),
+                4 => Err(io::ErrorKind::WouldBlock.into()),
+                _ => self.0.write(bytes),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let buffer = Buffer::default();
+    let sink = Box::new(Full(buffer.clone(), 0));
+    let (subscriber, handle) = build(&LogOptions::default(), sink).unwrap();
+    with_default(subscriber, || {
+        info!("first");
+        assert!(handle.flush(LONG));
+        info!("second");
+        assert!(handle.flush(LONG));
+    });
+    assert_eq!((handle.written(), handle.dropped()), (1, 1));
+    let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text:?}");
+    assert_eq!(lines[0].len(), 3);
+    assert_eq!(reported(lines[1]), 1);
+    assert!(lines[2].ends_with("INFO  second"));
+}
+
+#[test]
+fn the_last_lines_are_written_when_the_log_is_let_go() {
+    let (log, handle, mut reader, ours) = log_into_pipe(QUEUE_LINES_MAX);
+    tracing::dispatcher::with_default(&log, || info!("last"));
+    drop((log, handle, ours));
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert!(text.ends_with("INFO  last\n"), "{text:?}");
+}
+
+/// A directory of this test alone, removed at its end.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("ringgate-log-{name}-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        Self(dir)
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_rotated_file_is_left_and_the_name_opened_again() {
+    let dir = Dir::new("rotate");
+    let (path, rotated) = (dir.0.join("log"), dir.0.join("log.1"));
+    let sink = Sink::new(Box::new(open_log_file(&path).unwrap()), Some(path.clone()));
+    let (subscriber, handle) = assemble(&LogOptions::default(), 64, sink).unwrap();
+    with_default(subscriber, || {
+        info!("before");
+        assert!(handle.flush(LONG));
+        std::fs::rename(&path, &rotated).unwrap();
+        handle.reopen();
+        info!("after");
+        assert!(handle.flush(LONG));
+
+        // A name that cannot be opened: the log goes on where it is, and says so.
+        std::fs::rename(&path, dir.0.join("log.2")).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        handle.reopen();
+        info!("still here");
+        assert!(handle.flush(LONG));
+    });
+    assert!(
+        std::fs::read_to_string(rotated)
+            .unwrap()
+            .ends_with("before\n")
+    );
+    let second = std::fs::read_to_string(dir.0.join("log.2")).unwrap();
+    let lines: Vec<&str> = second.lines().collect();
+    assert!(lines[0].ends_with("after"), "{second}");
+    assert!(
+        lines[1].contains("name a file; the log stays in the old file"),
+        "{second}"
+    );
+    assert!(lines[2].ends_with("still here"), "{second}");
+}
+
+#[test]
+fn a_log_file_that_cannot_be_opened_is_named_with_the_cure() {
+    let dir = Dir::new("missing");
+    let path = dir.0.join("no/log");
+    let options = LogOptions {
+        target: Target::File(path.clone()),
+        ..LogOptions::default()
+    };
+    let error = init(options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let text = error.to_string();
+    assert!(text.contains(path.to_str().unwrap()), "{text}");
+    assert!(text.contains("make its directory first"), "{text}");
+}
+
+#[test]
+fn an_existing_file_is_appended_to() {
+    let dir = Dir::new("append");
+    let path = dir.0.join("log");
+    std::fs::write(&path, "old\n").unwrap();
+    open_log_file(&path).unwrap().write_all(b"new\n").unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "old\nnew\n");
+}
+
+#[test]
+fn ten_threads_lose_nothing_and_mix_nothing_below_the_limit() {
+    let (log, handle, reader, ours) = log_into_pipe(QUEUE_LINES_MAX);
+    drop(ours);
+    let reading = std::thread::spawn(move || BufReader::new(reader).lines().count());
+    std::thread::scope(|scope| {
+        for thread in 0..10 {
+            let log = &log;
+            scope.spawn(move || {
+                tracing::dispatcher::with_default(log, || {
+                    (0..100).for_each(|number| info!(thread, number, "line"));
+                });
+            });
+        }
+    });
+    assert!(handle.flush(LONG));
+    assert_eq!((handle.written(), handle.dropped()), (1000, 0));
+    drop((log, handle));
+    assert_eq!(reading.join().unwrap(), 1000);
+}
+
+/// The test below runs itself again as a child with this set.
+const CHILD: &str = "RINGGATE_TEST_LOG_CHILD";
+
+#[test]
+fn a_stalled_stderr_stops_neither_a_panicking_thread_nor_the_exit() {
+    if std::env::var_os(CHILD).is_some() {
+        return stalled_stderr_child();
+    }
+    let name =
+        "observe::log::tests::a_stalled_stderr_stops_neither_a_panicking_thread_nor_the_exit";
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(CHILD, "1")
+        .env_remove("RUST_BACKTRACE")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The child's stdout ends when it does; its stderr is read only after that.
+    let mut out = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut out)
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(
+        out.contains("child: flushed=false second=AlreadyExists"),
+        "{out}"
+    );
+    let mut log = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut log)
+        .unwrap();
+    let first = log.lines().next().unwrap();
+    assert!(
+        first.contains("ERROR a thread panicked panic=\"first panic\" at=server/src/"),
+        "{first}"
+    );
+    assert!(first.ends_with("on=unlucky"), "{first}");
+}
+
+fn stalled_stderr_child() {
+    let handle = init(LogOptions::default()).unwrap();
+    let second = init(LogOptions::default()).unwrap_err().kind();
+    panics_to_log();
+    let panicking = |message: &'static str| {
+        let thread = std::thread::Builder::new().name("unlucky".into());
+        thread
+            .spawn(move || panic!("{message}"))
+            .unwrap()
+            .join()
+            .unwrap_err();
+    };
+    panicking("first panic");
+    assert!(handle.flush(LONG));
+    while handle.dropped() == 0 {
+        info!("a line for nobody");
+    }
+    panicking("panic while nobody reads");
+    let flushed = handle.flush(Duration::from_millis(20));
+    println!("child: flushed={flushed} second={second:?}");
+}
