@@ -1,10 +1,13 @@
 //! What the server tells of itself: log lines and metrics.
 //!
 //! [`log`] turns `tracing` events into lines and writes them from a thread of its own, so that a
-//! stalled reader never stops a core. [`counter`] is what the cores count with.
+//! stalled reader never stops a core. [`metrics`] renders a snapshot of counters as Prometheus
+//! text. [`counter`] and [`metrics::Histogram`] are what the cores count with. Nothing here
+//! gathers the snapshot or answers a request: the coordinator and the metrics listener do.
 
 pub mod counter;
 pub mod log;
+pub mod metrics;
 
 pub use counter::Counter;
 pub use log::Secret;

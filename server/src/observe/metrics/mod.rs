@@ -1,0 +1,21 @@
+//! Metrics: a snapshot of numbers in, a page for Prometheus out.
+//!
+//! Rooms in reading order: `snapshot` (what is told), `table` (each metric once), `render` (the
+//! text format), `histogram` (how durations are counted). Pure but for the histogram, which the
+//! cores write and the coordinator reads. Gathering the snapshot and serving the page is done
+//! elsewhere.
+
+mod histogram;
+mod render;
+mod snapshot;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use histogram::{DIVISIONS, Histogram, HistogramSnapshot, LE_NANOS};
+pub use render::{CONTENT_TYPE, markdown, render};
+pub use snapshot::{
+    ConnectionCounts, CoreSample, CountsBy, ListenerSample, RequestCounts, Snapshot,
+};
+pub use table::{Definition, Kind, METRICS, Unit};

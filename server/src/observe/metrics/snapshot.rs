@@ -1,0 +1,138 @@
+//! What the metrics are rendered from: plain numbers, gathered elsewhere at one moment.
+//!
+//! The coordinator fills it in, the renderer reads it. No behaviour, no clock. All counts are
+//! since the start of the process unless a field says otherwise.
+
+use std::collections::BTreeMap;
+
+use super::histogram::HistogramSnapshot;
+
+/// Counts by reason, status or class. A key that is put in with 0 is rendered as 0: do so for
+/// those that are known beforehand, for a rate needs a first value.
+pub type CountsBy = BTreeMap<&'static str, u64>;
+
+/// Everything the metrics tell.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// `starting`, `running`, `draining` or `stopped`.
+    pub phase: &'static str,
+    /// Seconds since the process started to serve.
+    pub uptime_seconds: f64,
+    /// The limits that are set, by configuration key (`max_threads`); one that is none or
+    /// unbounded is left out.
+    pub limits: CountsBy,
+    /// One for each core slot that has run.
+    pub cores: Vec<CoreSample>,
+    /// One for each listener.
+    pub listeners: Vec<ListenerSample>,
+    /// From the log handle.
+    pub log_lines_written: u64,
+    /// From the log handle.
+    pub log_lines_dropped: u64,
+    /// Resident memory of the process (proc_pid_statm(5)).
+    pub rss_bytes: u64,
+    /// `ListenOverflows` of the network namespace (proc_net_netstat(5)): not of this process
+    /// alone, and since the namespace was made.
+    pub listen_overflows: u64,
+}
+
+/// One core slot, identified by `index` for as long as the process lives: when its thread is
+/// replaced the counts go on.
+#[derive(Clone, Debug, Default)]
+pub struct CoreSample {
+    /// Slot of the core, from 0.
+    pub index: u32,
+    /// CPU that its thread is pinned to.
+    pub cpu: u32,
+    /// State of the core, in lower case.
+    pub state: &'static str,
+    /// The ledger of connections.
+    pub connections: ConnectionCounts,
+    /// The ledger of requests.
+    pub requests: RequestCounts,
+    /// Operations the kernel has not completed, now.
+    pub operations_in_flight: u64,
+    /// Seconds since the last turn, or 0 while the core waits in the kernel.
+    pub heartbeat_age_seconds: f64,
+    /// Turns of the loop.
+    pub turns: u64,
+    /// Receive buffers that hold bytes not yet consumed, now.
+    pub buffers_in_use: u64,
+    /// Buffers kept beyond the turn they were received in, now.
+    pub leases_kept: u64,
+    /// Bytes received from connections.
+    pub bytes_received: u64,
+    /// Bytes sent to connections.
+    pub bytes_sent: u64,
+    /// Completions that found their operation gone.
+    pub stale_completions: u64,
+    /// Times that accepting was paused, by reason.
+    pub accept_pauses: CountsBy,
+    /// Requests that broke the protocol, by the status they were answered with.
+    pub protocol_errors: CountsBy,
+    /// Answers by class: `1xx` to `5xx`.
+    pub responses: CountsBy,
+    /// Handlers that panicked.
+    pub handler_panics: u64,
+    /// Tasks that exist, now.
+    pub tasks: u64,
+    /// Times that the completion queue was full.
+    pub cq_overflows: u64,
+    /// From the start of a handler to the end of its answer.
+    pub service_time: HistogramSnapshot,
+    /// From a whole request head to the start of its handler.
+    pub queue_time: HistogramSnapshot,
+}
+
+/// The ledger of connections of one core:
+/// `accepted + handed_in = finished + rejected + aborted + open + handed_out`.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionCounts {
+    /// Taken from a listener.
+    pub accepted: u64,
+    /// Ended in order.
+    pub finished: u64,
+    /// Ended with a refusal, by reason.
+    pub rejected: CountsBy,
+    /// Ended by reset, error, timeout or force.
+    pub aborted: u64,
+    /// Open now.
+    pub open: u64,
+    /// Received from another core.
+    pub handed_in: u64,
+    /// Given to another core.
+    pub handed_out: u64,
+}
+
+/// The ledger of requests of one core:
+/// `begun = answered + rejected + aborted + running + pending`.
+#[derive(Clone, Debug, Default)]
+pub struct RequestCounts {
+    /// Heads that were received whole.
+    pub begun: u64,
+    /// Answered by a handler.
+    pub answered: u64,
+    /// Refused, by reason.
+    pub rejected: CountsBy,
+    /// Ended without a whole answer.
+    pub aborted: u64,
+    /// In a handler now.
+    pub running: u64,
+    /// Waiting for admission now.
+    pub pending: u64,
+}
+
+/// One listening socket.
+#[derive(Clone, Debug, Default)]
+pub struct ListenerSample {
+    /// The address as it is written in the configuration.
+    pub address: String,
+    /// Core slot that the listener was made for.
+    pub slot: u32,
+    /// Index of the core that holds its baton; none while it passes.
+    pub owner_core: Option<u32>,
+    /// Connections that wait to be accepted, now.
+    pub queue: u64,
+    /// The most that may wait.
+    pub queue_limit: u64,
+}

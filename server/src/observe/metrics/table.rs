@@ -1,0 +1,270 @@
+//! The one table of metrics: name, type, unit, labels, help, and how each is read.
+//!
+//! The renderer and docs/metrics.md are made from it, so a metric that is not here cannot be
+//! rendered, and one that is here cannot be forgotten.
+
+use super::render::Emit;
+use super::snapshot::{CoreSample, CountsBy, ListenerSample, Snapshot};
+
+/// What the numbers of a metric mean (Prometheus text format 0.0.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows, until the process ends.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts of values by size.
+    Histogram,
+}
+
+impl Kind {
+    /// As written in a `# TYPE` line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        }
+    }
+}
+
+/// What a metric is measured in. Decides how its name ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A plain number.
+    None,
+    /// Seconds.
+    Seconds,
+    /// Bytes.
+    Bytes,
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Definition {
+    /// Full name, with unit and `_total` where it must have them.
+    pub name: &'static str,
+    /// Type.
+    pub kind: Kind,
+    /// Unit.
+    pub unit: Unit,
+    /// Names of its labels, in order.
+    pub labels: &'static [&'static str],
+    /// One sentence without a full stop.
+    pub help: &'static str,
+    pub(super) read: fn(&Snapshot, &mut Emit<'_>),
+}
+
+use Kind::{Counter, Gauge, Histogram};
+
+type Read = fn(&Snapshot, &mut Emit<'_>);
+
+const fn define(
+    name: &'static str,
+    kind: Kind,
+    unit: Unit,
+    labels: &'static [&'static str],
+    help: &'static str,
+    read: Read,
+) -> Definition {
+    Definition {
+        name,
+        kind,
+        unit,
+        labels,
+        help,
+        read,
+    }
+}
+
+const fn plain(name: &'static str, kind: Kind, help: &'static str, read: Read) -> Definition {
+    define(name, kind, Unit::None, &[], help, read)
+}
+
+const fn per_core(name: &'static str, kind: Kind, help: &'static str, read: Read) -> Definition {
+    define(name, kind, Unit::None, &["core"], help, read)
+}
+
+const fn per_core_by(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+    read: Read,
+) -> Definition {
+    define(name, Counter, Unit::None, labels, help, read)
+}
+
+const fn per_listener(name: &'static str, help: &'static str, read: Read) -> Definition {
+    define(name, Gauge, Unit::None, &["address", "slot"], help, read)
+}
+
+/// A number of each core.
+fn core(s: &Snapshot, out: &mut Emit<'_>, value: impl Fn(&CoreSample) -> u64) {
+    s.cores
+        .iter()
+        .for_each(|core| out.int(&[&core.index], value(core)));
+}
+
+/// A map of each core.
+fn core_by<'s>(s: &'s Snapshot, out: &mut Emit<'_>, map: impl Fn(&'s CoreSample) -> &'s CountsBy) {
+    for core in &s.cores {
+        map(core)
+            .iter()
+            .for_each(|(key, &count)| out.int(&[&core.index, key], count));
+    }
+}
+
+fn listener(s: &Snapshot, out: &mut Emit<'_>, value: impl Fn(&ListenerSample) -> Option<u64>) {
+    for listener in &s.listeners {
+        if let Some(value) = value(listener) {
+            out.int(&[&listener.address, &listener.slot], value);
+        }
+    }
+}
+
+const CORE_REASON: &[&str] = &["core", "reason"];
+
+/// Every metric, in the order in which they are rendered.
+#[rustfmt::skip] // one idea a line: a table
+pub static METRICS: &[Definition] = &[
+    // The process.
+    define("ringgate_build_info", Gauge, Unit::None, &["version"],
+        "Always 1; its label tells the version",
+        |_, out| out.int(&[&env!("CARGO_PKG_VERSION")], 1)),
+    define("ringgate_phase", Gauge, Unit::None, &["phase"],
+        "Always 1; its label tells the phase: starting, running, draining or stopped",
+        |s, out| out.int(&[&s.phase], 1)),
+    define("ringgate_uptime_seconds", Gauge, Unit::Seconds, &[],
+        "Time since the process started to serve",
+        |s, out| out.float(&[], s.uptime_seconds)),
+    define("ringgate_limit", Gauge, Unit::None, &["limit"],
+        "A limit by its configuration key; absent when there is none",
+        |s, out| s.limits.iter().for_each(|(limit, &n)| out.int(&[limit], n))),
+    define("ringgate_resident_memory_bytes", Gauge, Unit::Bytes, &[],
+        "Resident memory of the process",
+        |s, out| out.int(&[], s.rss_bytes)),
+    plain("ringgate_log_lines_written_total", Counter,
+        "Log lines written",
+        |s, out| out.int(&[], s.log_lines_written)),
+    plain("ringgate_log_lines_dropped_total", Counter,
+        "Log lines dropped because the reader of the log stalled or writing failed",
+        |s, out| out.int(&[], s.log_lines_dropped)),
+    plain("ringgate_listen_overflows_total", Counter,
+        "Connections the kernel refused because a listen queue was full, of all programs in this network namespace",
+        |s, out| out.int(&[], s.listen_overflows)),
+
+    // The listeners.
+    per_listener("ringgate_listener_queue",
+        "Connections that wait to be accepted",
+        |s, out| listener(s, out, |l| Some(l.queue))),
+    per_listener("ringgate_listener_queue_limit",
+        "The most connections that may wait to be accepted",
+        |s, out| listener(s, out, |l| Some(l.queue_limit))),
+    per_listener("ringgate_listener_owner_core",
+        "Index of the core that accepts from the listener; absent while it passes to another",
+        |s, out| listener(s, out, |l| l.owner_core.map(u64::from))),
+
+    // The cores.
+    plain("ringgate_cores", Gauge,
+        "Core slots that have run",
+        |s, out| out.int(&[], s.cores.len() as u64)),
+    define("ringgate_core_info", Gauge, Unit::None, &["core", "cpu", "state"],
+        "Always 1; its labels tell the CPU and the state of the core",
+        |s, out| s.cores.iter().for_each(|c| out.int(&[&c.index, &c.cpu, &c.state], 1))),
+    define("ringgate_heartbeat_age_seconds", Gauge, Unit::Seconds, &["core"],
+        "Time since the last turn of the core's loop, 0 while it waits in the kernel",
+        |s, out| s.cores.iter().for_each(|c| out.float(&[&c.index], c.heartbeat_age_seconds))),
+    per_core("ringgate_turns_total", Counter,
+        "Turns of the core's loop",
+        |s, out| core(s, out, |c| c.turns)),
+    per_core("ringgate_tasks", Gauge,
+        "Tasks that exist",
+        |s, out| core(s, out, |c| c.tasks)),
+
+    // The ledger of connections: accepted + handed_in
+    //   = finished + rejected + aborted + open + handed_out, of each core.
+    per_core("ringgate_connections_accepted_total", Counter,
+        "Connections taken from a listener",
+        |s, out| core(s, out, |c| c.connections.accepted)),
+    per_core("ringgate_connections_handed_in_total", Counter,
+        "Connections received from another core",
+        |s, out| core(s, out, |c| c.connections.handed_in)),
+    per_core("ringgate_connections_finished_total", Counter,
+        "Connections that ended in order",
+        |s, out| core(s, out, |c| c.connections.finished)),
+    per_core_by("ringgate_connections_rejected_total", CORE_REASON,
+        "Connections that ended with a refusal, by reason",
+        |s, out| core_by(s, out, |c| &c.connections.rejected)),
+    per_core("ringgate_connections_aborted_total", Counter,
+        "Connections that ended by reset, error, timeout or force",
+        |s, out| core(s, out, |c| c.connections.aborted)),
+    per_core("ringgate_connections_open", Gauge,
+        "Connections that are open",
+        |s, out| core(s, out, |c| c.connections.open)),
+    per_core("ringgate_connections_handed_out_total", Counter,
+        "Connections given to another core",
+        |s, out| core(s, out, |c| c.connections.handed_out)),
+
+    // The ledger of requests: begun = answered + rejected + aborted + running + pending.
+    per_core("ringgate_requests_begun_total", Counter,
+        "Requests whose head was received whole",
+        |s, out| core(s, out, |c| c.requests.begun)),
+    per_core("ringgate_requests_answered_total", Counter,
+        "Requests answered by a handler",
+        |s, out| core(s, out, |c| c.requests.answered)),
+    per_core_by("ringgate_requests_rejected_total", CORE_REASON,
+        "Requests refused, by reason",
+        |s, out| core_by(s, out, |c| &c.requests.rejected)),
+    per_core("ringgate_requests_aborted_total", Counter,
+        "Requests that ended without a whole answer",
+        |s, out| core(s, out, |c| c.requests.aborted)),
+    per_core("ringgate_requests_running", Gauge,
+        "Requests in a handler",
+        |s, out| core(s, out, |c| c.requests.running)),
+    per_core("ringgate_requests_pending", Gauge,
+        "Requests that wait for admission",
+        |s, out| core(s, out, |c| c.requests.pending)),
+    define("ringgate_request_service_seconds", Histogram, Unit::Seconds, &["core"],
+        "Time from the start of a handler to the end of its answer",
+        |s, out| s.cores.iter().for_each(|c| out.histogram(&[&c.index], &c.service_time))),
+    define("ringgate_request_queue_seconds", Histogram, Unit::Seconds, &["core"],
+        "Time from a whole request head to the start of its handler",
+        |s, out| s.cores.iter().for_each(|c| out.histogram(&[&c.index], &c.queue_time))),
+
+    // What the handlers and the peers did.
+    per_core_by("ringgate_responses_total", &["core", "class"],
+        "Answers by class of status: 1xx to 5xx",
+        |s, out| core_by(s, out, |c| &c.responses)),
+    per_core_by("ringgate_protocol_errors_total", &["core", "status"],
+        "Requests that broke the protocol, by the status they were answered with",
+        |s, out| core_by(s, out, |c| &c.protocol_errors)),
+    per_core("ringgate_handler_panics_total", Counter,
+        "Handlers that panicked",
+        |s, out| core(s, out, |c| c.handler_panics)),
+    per_core_by("ringgate_accept_pauses_total", CORE_REASON,
+        "Times that accepting was paused, by reason",
+        |s, out| core_by(s, out, |c| &c.accept_pauses)),
+    define("ringgate_received_bytes_total", Counter, Unit::Bytes, &["core"],
+        "Bytes received from connections",
+        |s, out| core(s, out, |c| c.bytes_received)),
+    define("ringgate_sent_bytes_total", Counter, Unit::Bytes, &["core"],
+        "Bytes sent to connections",
+        |s, out| core(s, out, |c| c.bytes_sent)),
+
+    // The rings.
+    per_core("ringgate_operations_in_flight", Gauge,
+        "Operations the kernel has not completed",
+        |s, out| core(s, out, |c| c.operations_in_flight)),
+    per_core("ringgate_buffers_in_use", Gauge,
+        "Receive buffers that hold bytes not yet consumed",
+        |s, out| core(s, out, |c| c.buffers_in_use)),
+    per_core("ringgate_leases_kept", Gauge,
+        "Receive buffers kept beyond the turn they were received in",
+        |s, out| core(s, out, |c| c.leases_kept)),
+    per_core("ringgate_stale_completions_total", Counter,
+        "Completions that found their operation gone",
+        |s, out| core(s, out, |c| c.stale_completions)),
+    per_core("ringgate_completion_queue_overflows_total", Counter,
+        "Times that the completion queue was full",
+        |s, out| core(s, out, |c| c.cq_overflows)),
+];
