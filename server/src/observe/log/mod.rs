@@ -191,6 +191,9 @@ fn open_log_file(path: &Path) -> io::Result<File> {
 /// Makes panics a log line (`error`, with message, place and thread) instead of a direct write to
 /// stderr, where a core would wait for a stalled reader.
 ///
+/// Call it after [`init`]: with no subscriber a panic would go unseen. Who ends the process after
+/// a panic calls [`LogHandle::flush`] first.
+///
 /// With `RUST_BACKTRACE` set the hook before it runs as well: who asks for a backtrace accepts
 /// the wait.
 pub fn panics_to_log() {
