@@ -151,8 +151,6 @@ fn an_output_that_fails_costs_lines_but_neither_ends_the_log_nor_tears_the_next_
             match self.1 {
                 1 => self.0.write(&bytes[..3]),
                 2 => Err(io::ErrorKind::StorageFull.into()),
-                3 => Err(io::ErrorKind::Interrupted.into()),
-                4 => Err(io::ErrorKind::WouldBlock.into()),
                 _ => self.0.write(bytes),
             }
         }
@@ -178,6 +176,49 @@ fn an_output_that_fails_costs_lines_but_neither_ends_the_log_nor_tears_the_next_
     assert_eq!(lines[0].len(), 3);
     assert_eq!(reported(lines[1]), 1);
     assert!(lines[2].ends_with("INFO  second"));
+}
+
+#[test]
+fn a_non_blocking_output_that_is_full_for_a_while_costs_nothing() {
+    /// Is interrupted, then full, then takes a byte at a time.
+    struct Slow(Buffer, u32);
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1 += 1;
+            match self.1 {
+                1 => Err(ErrorKind::Interrupted.into()),
+                2..5 => Err(ErrorKind::WouldBlock.into()),
+                _ => self.0.write(&bytes[..1]),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let buffer = Buffer::default();
+    let slow = Box::new(Slow(buffer.clone(), 0));
+    let (subscriber, handle) = build(&LogOptions::default(), slow).unwrap();
+    with_default(subscriber, || info!("whole"));
+    assert!(handle.flush(LONG));
+    assert_eq!((handle.written(), handle.dropped()), (1, 0));
+    let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+    assert!(text.ends_with("INFO  whole\n"), "{text:?}");
+}
+
+#[test]
+fn room_in_the_queue_comes_back_with_each_line_written() {
+    let (subscriber, handle) = build(&LogOptions::default(), Box::new(io::sink())).unwrap();
+    let long = "x".repeat(escape::VALUE_BYTES_MAX);
+    with_default(subscriber, || {
+        // Eight MiB in all, far more than may wait at once.
+        for _ in 0..2048 {
+            info!(long, "line");
+            assert!(handle.flush(LONG));
+        }
+    });
+    assert_eq!((handle.written(), handle.dropped()), (2048, 0));
 }
 
 #[test]
