@@ -1,0 +1,9 @@
+//! Load, raw floors and races: how Ringgate is measured, and against what.
+//!
+//! A library so that tests can call [`load::run`] and read its [`load::Report`]; the program
+//! `ringgate-bench` is a thin command line over it. Unsafe code is confined to [`floor`].
+#![deny(unsafe_code)]
+
+pub mod cli;
+pub mod load;
+pub mod target;

@@ -1,0 +1,269 @@
+//! What a load run says: one object with stable field names, and a text of it for people.
+//!
+//! Built once by [`crate::load::run`]. The field names are an interface (docs/benchmarking.md).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::load::options::{Method, Mode, Options};
+use crate::load::tally::Tally;
+
+/// The outcome of a load run. `issued` equals the sum of all buckets, `ok` to `local`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The target as given.
+    pub target: String,
+    /// Keep-alive or one connection per request.
+    pub mode: Mode,
+    /// The request method.
+    pub method: Method,
+    /// Connections that carried requests.
+    pub connections: usize,
+    /// Client threads.
+    pub threads: usize,
+    /// Requests sent together on one connection.
+    pub pipeline: usize,
+    /// Requests a second of the timetable; `null` in closed loop.
+    pub rate: Option<u64>,
+    /// Requests issued.
+    pub issued: u64,
+    /// Complete 2xx answers that were what they had to be.
+    pub ok: u64,
+    /// Complete answers with another status, by code.
+    pub status: BTreeMap<u16, u64>,
+    /// Connection refused.
+    pub refused: u64,
+    /// ECONNRESET or EPIPE before a complete answer.
+    pub reset: u64,
+    /// End of stream before a complete answer.
+    pub cut: u64,
+    /// No complete answer within the timeout.
+    pub timeout: u64,
+    /// Framing or body not what it had to be.
+    pub wrong: u64,
+    /// Answers followed by bytes nobody asked for.
+    pub doubled: u64,
+    /// Requests for which this machine could not make a connection.
+    pub local: u64,
+    /// Seconds from the start to the last outcome.
+    pub elapsed_seconds: f64,
+    /// `ok / elapsed_seconds`.
+    pub requests_per_second: f64,
+    /// Latency of complete answers (`ok` and `status`).
+    pub latency_us: LatencyReport,
+    /// Bytes written to sockets.
+    pub bytes_sent: u64,
+    /// Bytes read from sockets.
+    pub bytes_received: u64,
+    /// Bytes that belonged to no request.
+    pub unasked_bytes: u64,
+    /// Connections that were begun, refused ones included.
+    pub connects: u64,
+    /// Those of `connects` that took the place of an earlier one (keep-alive mode only).
+    pub reconnects: u64,
+    /// Connections the server ended unannounced while no request was outstanding.
+    pub idle_closed: u64,
+    /// Connections the server announced to close and then kept open for the timeout.
+    pub unclosed: u64,
+    /// Different local addresses and ports used (TCP).
+    pub distinct_local_ports: usize,
+    /// Values of the header of `--track-header`, with how many answers had each.
+    pub tracked_header: Option<TrackedHeader>,
+    /// The fate of the `--idle` connections.
+    pub idle: Option<IdleReport>,
+}
+
+/// Latency in microseconds. All zero if there was no complete answer.
+#[derive(Debug, Clone, Serialize)]
+pub struct LatencyReport {
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// 99.9th percentile.
+    pub p99_9: f64,
+    /// Longest.
+    pub max: f64,
+    /// Arithmetic mean.
+    pub mean: f64,
+}
+
+/// How often each value of one response header was seen.
+#[derive(Debug, Clone, Serialize)]
+pub struct TrackedHeader {
+    /// The header's name as asked.
+    pub name: String,
+    /// Value to count; answers without the header count as `(absent)`.
+    pub values: BTreeMap<String, u64>,
+}
+
+/// What became of the connections that were only kept.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct IdleReport {
+    /// Asked for.
+    pub asked: usize,
+    /// Opened before the run.
+    pub opened: usize,
+    /// Still open, and without a byte from the server, when the run ended.
+    pub open_at_end: usize,
+}
+
+impl Report {
+    pub(crate) fn new(
+        options: &Options,
+        start: Instant,
+        tally: &Tally,
+        idle: Option<IdleReport>,
+    ) -> Self {
+        assert_eq!(
+            tally.issued,
+            tally.ended(),
+            "load generator bug: requests issued and requests accounted for differ"
+        );
+        let elapsed_seconds = tally.last.duration_since(start).as_secs_f64();
+        let microseconds = |nanoseconds: u64| nanoseconds as f64 / 1000.0;
+        let quantile = |q| microseconds(tally.latency.value_at_quantile(q));
+        Self {
+            target: options.target.to_string(),
+            mode: options.mode,
+            method: options.method,
+            connections: options.connections,
+            threads: options.threads,
+            pipeline: options.pipeline,
+            rate: options.rate.map(|rate| rate.get()),
+            issued: tally.issued,
+            ok: tally.ok,
+            // A code whose last request was reclassified is not worth a row.
+            status: tally
+                .status
+                .iter()
+                .filter(|(_, n)| **n > 0)
+                .map(|(c, n)| (*c, *n))
+                .collect(),
+            refused: tally.refused,
+            reset: tally.reset,
+            cut: tally.cut,
+            timeout: tally.timeout,
+            wrong: tally.wrong,
+            doubled: tally.doubled,
+            local: tally.local,
+            elapsed_seconds,
+            requests_per_second: if elapsed_seconds > 0.0 {
+                tally.ok as f64 / elapsed_seconds
+            } else {
+                0.0
+            },
+            latency_us: LatencyReport {
+                p50: quantile(0.5),
+                p90: quantile(0.9),
+                p99: quantile(0.99),
+                p99_9: quantile(0.999),
+                max: microseconds(tally.latency.max()),
+                mean: tally.latency.mean() / 1000.0,
+            },
+            bytes_sent: tally.bytes_sent,
+            bytes_received: tally.bytes_received,
+            unasked_bytes: tally.unasked_bytes,
+            connects: tally.connects,
+            reconnects: tally.reconnects,
+            idle_closed: tally.idle_closed,
+            unclosed: tally.unclosed,
+            distinct_local_ports: tally.local_addresses.len(),
+            tracked_header: options.track_header.clone().map(|name| TrackedHeader {
+                name,
+                values: tally.tracked.clone(),
+            }),
+            idle,
+        }
+    }
+
+    /// Requests that did not end as `ok`.
+    pub fn not_ok(&self) -> u64 {
+        self.issued - self.ok
+    }
+
+    /// Complete answers with a status other than 2xx.
+    pub fn status_total(&self) -> u64 {
+        self.status.values().sum()
+    }
+
+    /// The buckets other than `ok` that are not empty, for example `cut 3, status 503 x 2`.
+    pub fn failures(&self) -> String {
+        let named = [
+            ("refused", self.refused),
+            ("reset", self.reset),
+            ("cut", self.cut),
+            ("timeout", self.timeout),
+            ("wrong", self.wrong),
+            ("doubled", self.doubled),
+            ("local", self.local),
+        ];
+        let mut texts: Vec<_> = named
+            .iter()
+            .filter(|(_, n)| *n > 0)
+            .map(|(name, n)| format!("{name} {n}"))
+            .collect();
+        texts.extend(
+            self.status
+                .iter()
+                .map(|(code, n)| format!("status {code} x {n}")),
+        );
+        texts.join(", ")
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{}  {} connections, {} threads",
+            self.target, self.connections, self.threads
+        )?;
+        let failures = self.failures();
+        let failures = if failures.is_empty() {
+            "nothing else"
+        } else {
+            &failures
+        };
+        writeln!(f, "issued {} = ok {} + {failures}", self.issued, self.ok)?;
+        writeln!(
+            f,
+            "{:.0} requests/s over {:.3} s, {} bytes in, {} bytes out",
+            self.requests_per_second, self.elapsed_seconds, self.bytes_received, self.bytes_sent
+        )?;
+        let l = &self.latency_us;
+        writeln!(
+            f,
+            "latency us: p50 {:.0}  p90 {:.0}  p99 {:.0}  p99.9 {:.0}  max {:.0}",
+            l.p50, l.p90, l.p99, l.p99_9, l.max
+        )?;
+        write!(
+            f,
+            "connects {} (again {}), local ports {}, closed while idle {}, announced but not closed {}, unasked bytes {}",
+            self.connects,
+            self.reconnects,
+            self.distinct_local_ports,
+            self.idle_closed,
+            self.unclosed,
+            self.unasked_bytes
+        )?;
+        if let Some(tracked) = &self.tracked_header {
+            for (value, count) in &tracked.values {
+                write!(f, "\n{}: {value}  {count}", tracked.name)?;
+            }
+        }
+        if let Some(idle) = &self.idle {
+            write!(
+                f,
+                "\nidle connections: asked {}, opened {}, open at the end {}",
+                idle.asked, idle.opened, idle.open_at_end
+            )?;
+        }
+        Ok(())
+    }
+}

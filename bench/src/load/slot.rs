@@ -1,0 +1,471 @@
+//! One place for a connection, and the requests that are outstanding on it.
+//!
+//! Decides in which bucket a request ends; called by the worker with what the socket did. It does
+//! not decide when to issue requests: each method returns an [`Effect`] that the worker performs.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::time::Instant;
+
+use mio::{Registry, Token};
+
+use crate::load::options::{Mode, Options};
+use crate::load::request::Template;
+use crate::load::response::{Answer, Decoder, Inspect};
+use crate::load::stream::Stream;
+use crate::load::tally::{Outcome, Tally};
+
+/// Reads of one connection before the others get their turn.
+const READS_PER_TURN_MAX: usize = 64;
+
+/// What the worker has to do for a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Effect {
+    /// Nothing: an event or the timeout brings it on.
+    Wait,
+    /// Nothing is outstanding: it may take the next request.
+    Free,
+    /// The same, but after a pause: the connection could not be made, and asking again at once
+    /// would only spin. Also for a connect that has to be tried again.
+    Pause,
+    /// There may be more to read, without a further event.
+    ReadMore,
+}
+
+/// The life of a slot's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No connection. Requests may be outstanding: then connecting is tried again.
+    Vacant,
+    /// The connect is under way.
+    Connecting,
+    /// Requests may be written and answers read.
+    Open,
+    /// The server announced its close; its end of stream is awaited.
+    Ending { since: Instant },
+    /// The run is over and we said so; the server's end of stream is awaited.
+    Settling,
+}
+
+/// A request without an outcome.
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    number: u64,
+    since: Instant,
+}
+
+/// What all slots of a worker share.
+pub(crate) struct Shared<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) template: Template,
+    pub(crate) tally: Tally,
+    /// Requests on slots without an outcome.
+    pub(crate) in_flight: u64,
+    pub(crate) registry: Registry,
+    pub(crate) scratch: Vec<u8>,
+    connects_begun: u64,
+    next_number: u64,
+}
+
+impl<'a> Shared<'a> {
+    pub(crate) fn new(
+        options: &'a Options,
+        thread: usize,
+        registry: Registry,
+        start: Instant,
+    ) -> Self {
+        Self {
+            options,
+            template: Template::new(options),
+            tally: Tally::new(start),
+            in_flight: 0,
+            registry,
+            scratch: vec![0; 64 * 1024],
+            // Threads begin at different source addresses and number their requests apart.
+            connects_begun: thread as u64,
+            next_number: (thread as u64) << 48,
+        }
+    }
+
+    fn end(&mut self, pending: Pending, outcome: Outcome, now: Instant) {
+        self.in_flight -= 1;
+        self.tally.end(outcome, pending.since, now);
+    }
+}
+
+/// One connection at a time, and what is outstanding on it.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    token: Token,
+    phase: Phase,
+    stream: Option<Stream>,
+    outgoing: Vec<u8>,
+    written: usize,
+    outstanding: VecDeque<Pending>,
+    /// Received bytes of an incomplete head or line.
+    unparsed: Vec<u8>,
+    decoder: Decoder,
+    /// How the latest complete answer on this connection was counted.
+    last: Option<Outcome>,
+    had_connection: bool,
+    /// Requests were added and the worker has not been told since that the slot is free.
+    held: bool,
+}
+
+impl Slot {
+    pub(crate) fn new(token: Token) -> Self {
+        Self {
+            token,
+            phase: Phase::Vacant,
+            stream: None,
+            outgoing: Vec::new(),
+            written: 0,
+            outstanding: VecDeque::new(),
+            unparsed: Vec::new(),
+            decoder: Decoder::new(),
+            last: None,
+            had_connection: false,
+            held: false,
+        }
+    }
+
+    /// Whether requests are outstanding.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.outstanding.is_empty()
+    }
+
+    /// Whether a socket is still open.
+    pub(crate) fn has_stream(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Adds a request that counts from `since`; [`Slot::send`] then sends all that were added.
+    pub(crate) fn add(&mut self, shared: &mut Shared<'_>, since: Instant) {
+        let number = shared.next_number;
+        shared.next_number += 1;
+        shared.in_flight += 1;
+        self.held = true;
+        shared.template.append(number, &mut self.outgoing);
+        self.outstanding.push_back(Pending { number, since });
+    }
+
+    /// Connects if need be, and writes what the socket takes.
+    pub(crate) fn send(&mut self, shared: &mut Shared<'_>) -> Effect {
+        if self.phase == Phase::Vacant {
+            match self.connect(shared) {
+                Ok(()) => self.phase = Phase::Connecting,
+                // Backlog of a Unix socket full: nothing was queued, the requests wait (unix(7)).
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Effect::Pause,
+                Err(error) => return self.fail(shared, connect_outcome(&error)),
+            }
+        }
+        self.flush(shared)
+    }
+
+    fn connect(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
+        let mut stream = Stream::connect(shared.options, shared.connects_begun)?;
+        shared.connects_begun += 1;
+        stream.register(&shared.registry, self.token)?;
+        shared.tally.connects += 1;
+        if self.had_connection && shared.options.mode == Mode::Keepalive {
+            shared.tally.reconnects += 1;
+        }
+        self.had_connection = true;
+        if let Some(address) = stream.local_address() {
+            shared.tally.local_addresses.insert(address);
+        }
+        self.stream = Some(stream);
+        Ok(())
+    }
+
+    /// The socket reported something: writes what waits, then reads. `ended` says that the event
+    /// announced the end of the stream, so that a short read is not taken for "no more".
+    pub(crate) fn on_event(
+        &mut self,
+        shared: &mut Shared<'_>,
+        readable: bool,
+        ended: bool,
+    ) -> Effect {
+        if self.written < self.outgoing.len() {
+            match self.flush(shared) {
+                Effect::Wait => {}
+                effect => return effect,
+            }
+        }
+        if readable || ended {
+            self.receive(shared, ended)
+        } else {
+            Effect::Wait
+        }
+    }
+
+    /// Writes until all is written or the socket is full. A write on a socket that still connects
+    /// answers EAGAIN, on one that was refused ECONNREFUSED: no separate question is needed.
+    fn flush(&mut self, shared: &mut Shared<'_>) -> Effect {
+        let Some(stream) = &mut self.stream else {
+            return Effect::Wait;
+        };
+        while self.written < self.outgoing.len() {
+            match stream.write(&self.outgoing[self.written..]) {
+                Ok(n) => {
+                    self.phase = if self.phase == Phase::Connecting {
+                        Phase::Open
+                    } else {
+                        self.phase
+                    };
+                    self.written += n;
+                    shared.tally.bytes_sent += n as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Effect::Wait,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if self.phase == Phase::Connecting => {
+                    return self.fail(shared, connect_outcome(&error));
+                }
+                Err(_) => {
+                    // What the server answered before it closed counts; then comes the error.
+                    self.forget_outgoing();
+                    return match self.receive(shared, true) {
+                        Effect::Wait if self.is_busy() => self.fail(shared, Outcome::Reset),
+                        Effect::Free => {
+                            // All answered, but nothing more can be written here.
+                            self.vacate();
+                            Effect::Free
+                        }
+                        effect => effect,
+                    };
+                }
+            }
+        }
+        self.forget_outgoing();
+        Effect::Wait
+    }
+
+    fn forget_outgoing(&mut self) {
+        self.outgoing.clear();
+        self.written = 0;
+    }
+
+    /// Reads what there is, and gives every answer found its outcome.
+    pub(crate) fn receive(&mut self, shared: &mut Shared<'_>, ended: bool) -> Effect {
+        if matches!(self.phase, Phase::Vacant | Phase::Connecting) {
+            return Effect::Wait;
+        }
+        for _ in 0..READS_PER_TURN_MAX {
+            let Some(stream) = &mut self.stream else {
+                return Effect::Wait;
+            };
+            let n = match stream.read(&mut shared.scratch) {
+                Ok(0) => return self.end_of_stream(shared),
+                Ok(n) => n,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return self.rest();
+                }
+                Err(_) if self.is_busy() => return self.fail(shared, Outcome::Reset),
+                Err(_) => return self.end_of_stream(shared),
+            };
+            shared.tally.bytes_received += n as u64;
+            if let Some(effect) = self.feed(shared, n) {
+                return effect;
+            }
+            // A short read has emptied the socket (epoll(7)), unless the end is already announced.
+            if n < shared.scratch.len() && !ended {
+                return self.rest();
+            }
+        }
+        Effect::ReadMore
+    }
+
+    /// All that could be read has been read.
+    fn rest(&mut self) -> Effect {
+        if self.phase == Phase::Open && !self.is_busy() {
+            self.release(Effect::Free)
+        } else {
+            Effect::Wait
+        }
+    }
+
+    /// Tells the worker once, and only once, that the slot may be used again.
+    fn release(&mut self, effect: Effect) -> Effect {
+        if std::mem::take(&mut self.held) {
+            effect
+        } else {
+            Effect::Wait
+        }
+    }
+
+    /// Decodes the first `n` scratch bytes. An effect is returned if the connection is gone.
+    fn feed(&mut self, shared: &mut Shared<'_>, n: usize) -> Option<Effect> {
+        let scratch = std::mem::take(&mut shared.scratch);
+        let effect = if self.unparsed.is_empty() {
+            self.decode(shared, &scratch[..n])
+        } else {
+            let mut bytes = std::mem::take(&mut self.unparsed);
+            bytes.extend_from_slice(&scratch[..n]);
+            self.decode(shared, &bytes)
+        };
+        shared.scratch = scratch;
+        effect
+    }
+
+    fn decode(&mut self, shared: &mut Shared<'_>, mut bytes: &[u8]) -> Option<Effect> {
+        while !bytes.is_empty() {
+            let Some(pending) = self.outstanding.front().copied() else {
+                return Some(self.unasked(shared, bytes.len()));
+            };
+            let mut look = Look {
+                template: &shared.template,
+                number: pending.number,
+                track: shared.options.track_header.as_deref(),
+                tally: &mut shared.tally,
+            };
+            match self.decoder.advance(bytes, &mut look) {
+                Err(_) => return Some(self.fail(shared, Outcome::Wrong)),
+                Ok((used, None)) => {
+                    self.unparsed.extend_from_slice(&bytes[used..]);
+                    return None;
+                }
+                Ok((used, Some(answer))) => {
+                    bytes = &bytes[used..];
+                    self.complete(shared, answer, Instant::now());
+                }
+            }
+        }
+        None
+    }
+
+    /// The oldest outstanding request has its complete answer.
+    fn complete(&mut self, shared: &mut Shared<'_>, answer: Answer, now: Instant) {
+        let Some(pending) = self.outstanding.pop_front() else {
+            return;
+        };
+        let length = shared.template.expected_length();
+        let outcome = match answer.status {
+            200..300 if !answer.body_matches => Outcome::Wrong,
+            200..300 if length.is_some_and(|length| length != answer.body_bytes) => Outcome::Wrong,
+            200..300 => Outcome::Ok,
+            status => Outcome::Status(status),
+        };
+        shared.end(pending, outcome, now);
+        self.last = Some(outcome);
+        // A client that said close sends nothing more, whatever the answer says (RFC 9112 section 9.6).
+        if answer.close || shared.options.mode == Mode::Close {
+            // Nobody will answer what was sent behind it (RFC 9112 section 9.6).
+            self.end_outstanding(shared, Outcome::Cut, now);
+            self.forget_outgoing();
+            self.phase = Phase::Ending { since: now };
+        }
+    }
+
+    /// Bytes that belong to no request: the answer before them was not the only one.
+    fn unasked(&mut self, shared: &mut Shared<'_>, bytes: usize) -> Effect {
+        shared.tally.unasked_bytes += bytes as u64;
+        if let Some(last) = self.last.take() {
+            shared.tally.reclassify(last, Outcome::Doubled);
+        }
+        self.fail(shared, Outcome::Doubled)
+    }
+
+    /// The server ended the stream.
+    fn end_of_stream(&mut self, shared: &mut Shared<'_>) -> Effect {
+        if let Some(answer) = self.decoder.end_of_stream() {
+            self.complete(shared, answer, Instant::now());
+        } else if !self.is_busy() && self.phase == Phase::Open {
+            shared.tally.idle_closed += 1;
+        }
+        self.fail(shared, Outcome::Cut)
+    }
+
+    /// Drops the connection; what is still outstanding ends as `outcome`.
+    fn fail(&mut self, shared: &mut Shared<'_>, outcome: Outcome) -> Effect {
+        self.end_outstanding(shared, outcome, Instant::now());
+        self.vacate();
+        let pause = matches!(outcome, Outcome::Refused | Outcome::Local);
+        self.release(if pause { Effect::Pause } else { Effect::Free })
+    }
+
+    /// Closes the connection, if any, and forgets what belonged to it.
+    fn vacate(&mut self) {
+        self.stream = None;
+        self.phase = Phase::Vacant;
+        self.forget_outgoing();
+        self.unparsed.clear();
+        self.decoder = Decoder::new();
+        self.last = None;
+    }
+
+    fn end_outstanding(&mut self, shared: &mut Shared<'_>, outcome: Outcome, now: Instant) {
+        while let Some(pending) = self.outstanding.pop_front() {
+            shared.end(pending, outcome, now);
+        }
+    }
+
+    /// Gives up what has waited longer than the timeout.
+    pub(crate) fn expire(&mut self, shared: &mut Shared<'_>, now: Instant) -> Effect {
+        let timeout = shared.options.timeout;
+        let late = |since: Instant| now.saturating_duration_since(since) >= timeout;
+        if self
+            .outstanding
+            .front()
+            .is_some_and(|pending| late(pending.since))
+        {
+            let resting = self.phase == Phase::Vacant;
+            let effect = self.fail(shared, Outcome::Timeout);
+            // A slot that rests before its next connect is freed by the end of its pause.
+            return if resting { Effect::Wait } else { effect };
+        }
+        match self.phase {
+            Phase::Ending { since } if late(since) => {
+                shared.tally.unclosed += 1;
+                self.fail(shared, Outcome::Cut)
+            }
+            _ => Effect::Wait,
+        }
+    }
+
+    /// The run is over: says so to the server, so that its end of stream, or an answer nobody asked
+    /// for, can be awaited.
+    pub(crate) fn settle(&mut self, shared: &mut Shared<'_>) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Settling;
+            let said = self.stream.as_ref().map(Stream::shutdown_write);
+            if let Some(Err(_)) = said {
+                let _ = self.fail(shared, Outcome::Cut);
+            }
+        }
+    }
+}
+
+/// How a failed connect is counted (connect(2)).
+fn connect_outcome(error: &io::Error) -> Outcome {
+    match error.kind() {
+        ErrorKind::ConnectionRefused | ErrorKind::NotFound => Outcome::Refused,
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Outcome::Reset,
+        ErrorKind::TimedOut => Outcome::Timeout,
+        _ => Outcome::Local,
+    }
+}
+
+/// Looks at one answer: is the body right, and what does the tracked header say?
+struct Look<'a> {
+    template: &'a Template,
+    number: u64,
+    track: Option<&'a str>,
+    tally: &'a mut Tally,
+}
+
+impl Inspect for Look<'_> {
+    fn headers(&mut self, headers: &[httparse::Header<'_>]) {
+        if let Some(name) = self.track {
+            let field = headers
+                .iter()
+                .find(|field| field.name.eq_ignore_ascii_case(name));
+            self.tally.track(field.map(|field| field.value));
+        }
+    }
+
+    fn body(&mut self, status: u16, offset: u64, piece: &[u8]) -> bool {
+        !(200..300).contains(&status) || self.template.matches(self.number, offset, piece)
+    }
+}

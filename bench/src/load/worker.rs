@@ -1,0 +1,259 @@
+//! The event loop of one load thread: when requests are issued, and to which slot.
+//!
+//! Closed loop: a slot that is free takes the next batch at once. Open loop: batches come from the
+//! timetable and wait, with their scheduled instant, until a slot is free. It does not judge
+//! answers; that is the slot's.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token};
+
+use crate::load::options::Options;
+use crate::load::schedule::{Budget, Timetable};
+use crate::load::slot::{Effect, Shared, Slot};
+use crate::load::tally::{Outcome, Tally};
+
+/// Events taken in one turn.
+const EVENTS_PER_TURN_MAX: usize = 1024;
+/// How long a slot rests whose connection could not be made.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How long the servers' ends of stream are awaited after the last outcome.
+const SETTLE_MAX: Duration = Duration::from_millis(500);
+/// Below this the loop spins towards the next arrival: epoll_wait(2) counts in milliseconds, and a
+/// late request would show as latency of the server.
+const SPIN_BELOW: Duration = Duration::from_millis(2);
+
+/// One load thread, ready to run.
+pub(crate) struct Worker<'a> {
+    options: &'a Options,
+    thread: usize,
+    poll: Poll,
+}
+
+impl<'a> Worker<'a> {
+    pub(crate) fn new(options: &'a Options, thread: usize) -> io::Result<Self> {
+        Ok(Self {
+            options,
+            thread,
+            poll: Poll::new()?,
+        })
+    }
+
+    /// Runs to the last outcome and returns the counts.
+    pub(crate) fn run(self, start: Instant) -> io::Result<Tally> {
+        if let Some(cpu) = self.options.cpu {
+            let id = cpu + self.thread;
+            if !core_affinity::set_for_current(core_affinity::CoreId { id }) {
+                return Err(io::Error::other(format!(
+                    "could not pin a thread to CPU {id}"
+                )));
+            }
+        }
+        let (all, threads) = (self.options.connections, self.options.threads);
+        let share = all / threads + usize::from(self.thread < all % threads);
+        let registry = self.poll.registry().try_clone()?;
+        let mut turn = Turn {
+            batch: self.options.pipeline as u64,
+            budget: Budget::new(self.options, self.thread, start),
+            timetable: Timetable::new(self.options, self.thread, start),
+            shared: Shared::new(self.options, self.thread, registry, start),
+            slots: (0..share).map(|n| Slot::new(Token(n))).collect(),
+            free: (0..share).collect(),
+            paused: VecDeque::new(),
+            unread: VecDeque::new(),
+            next_tick: start,
+        };
+        turn.run(self.poll)?;
+        Ok(turn.shared.tally)
+    }
+}
+
+/// What one thread works on.
+struct Turn<'a> {
+    batch: u64,
+    budget: Budget,
+    timetable: Option<Timetable>,
+    shared: Shared<'a>,
+    slots: Vec<Slot>,
+    /// Slots without outstanding requests, longest free first.
+    free: VecDeque<usize>,
+    /// Slots that rest, and until when; the pause is constant, so the order is by time.
+    paused: VecDeque<(Instant, usize)>,
+    /// Slots with more to read and no event to come.
+    unread: VecDeque<usize>,
+    next_tick: Instant,
+}
+
+impl Turn<'_> {
+    fn run(&mut self, mut poll: Poll) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN_MAX);
+        loop {
+            let now = Instant::now();
+            self.issue(now);
+            self.tick(now);
+            let issuing = self.timetable.as_ref().map_or_else(
+                || !self.budget.is_spent(now),
+                |table| !table.is_finished(&self.budget),
+            );
+            if !issuing && self.shared.in_flight == 0 {
+                break;
+            }
+            self.wait(&mut poll, &mut events, self.patience(now))?;
+            self.take_events(&events);
+            self.resume(Instant::now());
+        }
+        self.settle(&mut poll, &mut events)
+    }
+
+    /// Hands requests to free slots: at most one batch for each slot that was free at the start.
+    fn issue(&mut self, now: Instant) {
+        if let Some(table) = &mut self.timetable {
+            let scheduled = table.collect(&mut self.budget, now);
+            self.shared.tally.issue(scheduled);
+        }
+        for _ in 0..self.free.len() {
+            let Some(index) = self.free.pop_front() else {
+                return;
+            };
+            let slot = &mut self.slots[index];
+            match &mut self.timetable {
+                None => {
+                    let batch = self.budget.take(self.batch, now);
+                    self.shared.tally.issue(batch);
+                    for _ in 0..batch {
+                        // The clock is read anew: a long turn must not count as latency.
+                        slot.add(&mut self.shared, Instant::now());
+                    }
+                }
+                Some(table) => {
+                    let batch = table.due.len().min(self.batch as usize);
+                    for since in table.due.drain(..batch) {
+                        slot.add(&mut self.shared, since);
+                    }
+                }
+            }
+            if !slot.is_busy() {
+                self.free.push_front(index);
+                return;
+            }
+            let effect = slot.send(&mut self.shared);
+            self.perform(index, effect);
+        }
+    }
+
+    /// Once in a while: gives up what waited too long.
+    fn tick(&mut self, now: Instant) {
+        if now < self.next_tick {
+            return;
+        }
+        self.next_tick = now + self.tick_interval();
+        for index in 0..self.slots.len() {
+            let effect = self.slots[index].expire(&mut self.shared, now);
+            self.perform(index, effect);
+        }
+        let timeout = self.shared.options.timeout;
+        if let Some(table) = &mut self.timetable {
+            while let Some(since) = table.due.pop_front_if(|since| *since + timeout <= now) {
+                self.shared.tally.end(Outcome::Timeout, since, now);
+            }
+        }
+    }
+
+    fn tick_interval(&self) -> Duration {
+        (self.shared.options.timeout / 10)
+            .clamp(Duration::from_millis(1), Duration::from_millis(100))
+    }
+
+    /// How long the next wait may be.
+    fn patience(&self, now: Instant) -> Duration {
+        if !self.unread.is_empty()
+            || (self.timetable.is_none() && !self.free.is_empty() && !self.budget.is_spent(now))
+        {
+            return Duration::ZERO;
+        }
+        let mut until = self.next_tick;
+        if let Some((at, _)) = self.paused.front() {
+            until = until.min(*at);
+        }
+        let patience = until.saturating_duration_since(now);
+        match self.timetable.as_ref().and_then(Timetable::next_arrival) {
+            None => patience,
+            Some(at) => match at.saturating_duration_since(now) {
+                gap if gap < SPIN_BELOW => Duration::ZERO,
+                gap => patience.min(gap - SPIN_BELOW / 2),
+            },
+        }
+    }
+
+    fn wait(&self, poll: &mut Poll, events: &mut Events, patience: Duration) -> io::Result<()> {
+        match poll.poll(events, Some(patience)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                events.clear();
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn take_events(&mut self, events: &Events) {
+        for _ in 0..self.unread.len() {
+            let Some(index) = self.unread.pop_front() else {
+                break;
+            };
+            let effect = self.slots[index].receive(&mut self.shared, true);
+            self.perform(index, effect);
+        }
+        for event in events {
+            let index = event.token().0;
+            let ended = event.is_read_closed() || event.is_error();
+            let effect = self.slots[index].on_event(&mut self.shared, event.is_readable(), ended);
+            self.perform(index, effect);
+        }
+    }
+
+    /// Lets rested slots go on: with the connect that is due, or as free ones.
+    fn resume(&mut self, now: Instant) {
+        while let Some((_, index)) = self.paused.pop_front_if(|(at, _)| *at <= now) {
+            if self.slots[index].is_busy() {
+                let effect = self.slots[index].send(&mut self.shared);
+                self.perform(index, effect);
+            } else {
+                self.free.push_back(index);
+            }
+        }
+    }
+
+    fn perform(&mut self, index: usize, effect: Effect) {
+        match effect {
+            Effect::Wait => {}
+            Effect::Free => self.free.push_back(index),
+            Effect::Pause => self.paused.push_back((Instant::now() + PAUSE, index)),
+            Effect::ReadMore => self.unread.push_back(index),
+        }
+    }
+
+    /// Ends all connections in order and watches for bytes that nobody asked for.
+    fn settle(&mut self, poll: &mut Poll, events: &mut Events) -> io::Result<()> {
+        let deadline = Instant::now() + SETTLE_MAX;
+        for slot in &mut self.slots {
+            slot.settle(&mut self.shared);
+        }
+        loop {
+            self.free.clear();
+            self.paused.clear();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || !self.slots.iter().any(Slot::has_stream) {
+                return Ok(());
+            }
+            let patience = if self.unread.is_empty() {
+                left
+            } else {
+                Duration::ZERO
+            };
+            self.wait(poll, events, patience)?;
+            self.take_events(events);
+        }
+    }
+}
