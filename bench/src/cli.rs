@@ -3,11 +3,17 @@
 //! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 it could not be done,
 //! 2 usage.
 
+use std::fmt::Display;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
 
+use crate::floor::{self, After};
 use crate::load::{self, LoadError};
+use crate::target::require_loopback;
+use crate::{idle_memory, race, server, syscalls};
 
 /// Load generator, raw kernel floors and races against peers.
 #[derive(Debug, Parser)]
@@ -20,22 +26,71 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Send HTTP/1.1 requests and account for every one of them
-    Load(LoadArgs),
+    Load(With<load::Options>),
+    /// Serve one constant answer for every empty line: the least a server can cost
+    Floor(FloorArgs),
+    /// Compare CPU time per request of servers, interleaved, against the raw io_uring floor
+    Race(With<race::Options>),
+    /// Count system calls per request with strace
+    Syscalls(With<syscalls::Options>),
+    /// Measure a server's memory per idle connection
+    IdleMemory(With<idle_memory::Options>),
+}
+
+/// A room's options, and how its report is printed.
+#[derive(Debug, Args)]
+struct With<O: Args> {
+    #[command(flatten)]
+    options: O,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
-struct LoadArgs {
-    #[command(flatten)]
-    options: load::Options,
-    /// Print the report as one JSON object
+struct FloorArgs {
+    /// Which kernel interface
+    kind: FloorKind,
+    /// Where to listen; loopback only
+    #[arg(long, value_name = "IP:PORT", value_parser = parse_listen)]
+    listen: SocketAddr,
+    /// Pin to this CPU
+    #[arg(long, value_name = "N")]
+    cpu: Option<usize>,
+    /// End each connection after its first answers
     #[arg(long)]
-    json: bool,
+    close: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FloorKind {
+    Uring,
+    Epoll,
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let address = text
+        .parse()
+        .map_err(|_| format!("`{text}` is not IP:PORT"))?;
+    require_loopback(address).map_err(|error| error.to_string())
 }
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Load(args) => run_load(&args),
+        Command::Load(args) => load::run(&args.options)
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report)),
+        Command::Floor(args) => run_floor(&args),
+        Command::Race(args) => race::run(&args.options, |line| eprintln!("{line}"))
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report)),
+        Command::Syscalls(args) => syscalls::run(&args.options)
+            .map_err(Failure::from)
+            .and_then(|counts| counts.iter().try_for_each(|count| args.print(count))),
+        Command::IdleMemory(args) => idle_memory::run(&args.options)
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,8 +107,8 @@ struct Failure {
     text: String,
 }
 
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(error: E) -> Self {
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
         Self {
             code: 1,
             text: error.to_string(),
@@ -61,21 +116,48 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-fn run_load(args: &LoadArgs) -> Result<(), Failure> {
-    let report = match load::run(&args.options) {
-        Ok(report) => report,
-        Err(LoadError::Usage(error)) => {
-            return Err(Failure {
-                code: 2,
-                text: error.to_string(),
-            });
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let code = if matches!(error, LoadError::Usage(_)) {
+            2
+        } else {
+            1
+        };
+        Self {
+            code,
+            text: error.to_string(),
         }
-        Err(error) => return Err(error.into()),
-    };
-    if args.json {
-        println!("{}", serde_json::to_string(&report)?);
-    } else {
-        println!("{report}");
     }
-    Ok(())
+}
+
+impl<O: Args> With<O> {
+    fn print<R: Serialize + Display>(&self, report: &R) -> Result<(), Failure> {
+        if self.json {
+            println!(
+                "{}",
+                serde_json::to_string(report).map_err(std::io::Error::from)?
+            );
+        } else {
+            println!("{report}");
+        }
+        Ok(())
+    }
+}
+
+fn run_floor(args: &FloorArgs) -> Result<(), Failure> {
+    if let Some(cpu) = args.cpu {
+        server::pin_this_thread(cpu)?;
+    }
+    load::raise_nofile(0)?;
+    let listener = floor::listen(args.listen)?;
+    let after = if args.close {
+        After::Close
+    } else {
+        After::Keep
+    };
+    Err(match args.kind {
+        FloorKind::Uring => floor::uring::serve(&listener, after),
+        FloorKind::Epoll => floor::epoll::serve(&listener, after),
+    }
+    .into())
 }

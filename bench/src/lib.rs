@@ -5,5 +5,11 @@
 #![deny(unsafe_code)]
 
 pub mod cli;
+pub mod floor;
+pub mod idle_memory;
 pub mod load;
+pub mod proc;
+pub mod race;
+pub mod server;
+pub mod syscalls;
 pub mod target;

@@ -25,6 +25,7 @@ use std::io;
 use std::time::Instant;
 
 use stream::IdleSet;
+pub(crate) use stream::tcp_socket;
 use tally::Tally;
 use worker::Worker;
 

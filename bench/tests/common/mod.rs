@@ -2,7 +2,7 @@
 //!
 //! Each accepts connections in a thread of its own and hands them to the test's closure, one
 //! thread a connection. They end with the test process.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,10 +11,10 @@ use std::sync::Arc;
 use ringgate_bench::load::{Options, Report, run};
 
 /// A correct answer with the expected plaintext body.
-pub const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!";
+pub(crate) const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!";
 
 /// Serves every connection with `serve`; returns the address.
-pub fn server(serve: impl Fn(Client) + Send + Sync + 'static) -> SocketAddr {
+pub(crate) fn server(serve: impl Fn(Client) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("bound");
     let serve = Arc::new(serve);
@@ -34,7 +34,7 @@ pub fn server(serve: impl Fn(Client) + Send + Sync + 'static) -> SocketAddr {
 }
 
 /// A server that answers every request of a connection with `answer`.
-pub fn answering(answer: &'static [u8]) -> SocketAddr {
+pub(crate) fn answering(answer: &'static [u8]) -> SocketAddr {
     server(move |mut client| {
         while client.request().is_some() {
             client.say(answer);
@@ -43,16 +43,16 @@ pub fn answering(answer: &'static [u8]) -> SocketAddr {
 }
 
 /// One accepted connection.
-pub struct Client {
-    pub stream: TcpStream,
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
     /// How many connections were accepted before this one.
-    pub nth: usize,
+    pub(crate) nth: usize,
     unread: Vec<u8>,
 }
 
 impl Client {
     /// Reads one request; its body if it has a Content-Length. `None` at the end of the stream.
-    pub fn request(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn request(&mut self) -> Option<Vec<u8>> {
         let mut chunk = [0; 16 * 1024];
         loop {
             if let Some(head) = self.unread.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -76,12 +76,12 @@ impl Client {
     }
 
     /// Writes `bytes`; a peer that is gone is the test's business, not this one's.
-    pub fn say(&mut self, bytes: &[u8]) {
+    pub(crate) fn say(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
     }
 
     /// Closes with a reset instead of an orderly end (SO_LINGER with zero, socket(7)).
-    pub fn reset(self) {
+    pub(crate) fn reset(self) {
         socket2::SockRef::from(&self.stream)
             .set_linger(Some(std::time::Duration::ZERO))
             .expect("SO_LINGER");
@@ -89,7 +89,11 @@ impl Client {
 }
 
 /// Runs `requests` requests against `address` after `change`, and checks the sum of the buckets.
-pub fn load(address: SocketAddr, requests: u64, change: impl FnOnce(&mut Options)) -> Report {
+pub(crate) fn load(
+    address: SocketAddr,
+    requests: u64,
+    change: impl FnOnce(&mut Options),
+) -> Report {
     let target = format!("http://{address}/").parse().expect("loopback");
     let mut options = Options::to(target);
     options.requests = Some(requests);

@@ -1,0 +1,176 @@
+//! The program's other doors: races, memory and their errors, against the floors alone.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use ringgate_bench::floor::{self, After};
+use ringgate_bench::idle_memory;
+use ringgate_bench::server::{Binaries, Peer, Server};
+
+fn bench(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ringgate-bench"))
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_missing_ringgate_binary_is_an_error_that_names_the_cure() {
+    let output = bench(&[
+        "race",
+        "--peers",
+        "ringgate",
+        "--ringgate-binary",
+        "/nonexistent/ringgate",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("cargo build --release"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_floor_refuses_to_listen_beyond_loopback_and_names_a_taken_port() {
+    let output = bench(&["floor", "epoll", "--listen", "0.0.0.0:0"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("not a loopback address"));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = bench(&["floor", "uring", "--listen", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains(&address), "{}", stderr(&output));
+}
+
+#[test]
+fn unknown_peers_and_scenarios_are_usage_errors_that_list_the_known() {
+    let output = bench(&["race", "--peers", "nobody"]);
+    assert!(output.status.code() == Some(2) && stderr(&output).contains("tokio-uring"));
+    let output = bench(&["race", "--scenarios", "uphill"]);
+    assert!(output.status.code() == Some(2) && stderr(&output).contains("plain-cN"));
+}
+
+#[test]
+fn a_race_of_the_floors_measures_both() {
+    if core_affinity::get_core_ids().is_none_or(|cpus| cpus.len() < 2) {
+        eprintln!("a race needs two CPUs; nothing was tested");
+        return;
+    }
+    let output = bench(&[
+        "race",
+        "--json",
+        "--peers",
+        "uring,epoll",
+        "--rounds",
+        "1",
+        "--seconds",
+        "1",
+        "--scenarios",
+        "plain-c8,close-c8",
+    ]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["invalid"], serde_json::json!([]));
+    let rows = report["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        assert!(
+            row["cpu_us_per_request"]["median"].as_f64().unwrap() > 0.0,
+            "{row}"
+        );
+    }
+    assert_eq!(
+        rows[0]["ratio_to_floor"]["median"], 1.0,
+        "the floor against itself"
+    );
+}
+
+#[test]
+fn an_idle_connection_of_a_floor_costs_next_to_nothing() {
+    let listener = floor::listen(([127, 0, 0, 1], 0).into()).unwrap();
+    let address: SocketAddr = listener.local_addr().unwrap();
+    std::thread::spawn(move || floor::epoll::serve(&listener, After::Keep));
+    let options = idle_memory::Options {
+        target: format!("http://{address}/").parse().unwrap(),
+        pid: std::process::id(),
+        steps: vec![100, 600],
+        source_addresses: 2,
+    };
+    let report = idle_memory::run(&options).unwrap();
+    assert_eq!(
+        report
+            .steps
+            .iter()
+            .map(|step| step.connections)
+            .collect::<Vec<_>>(),
+        [100, 600]
+    );
+    // Client and floor share this process; a read buffer a connection would be 4 KiB and more.
+    assert!(report.private_bytes_per_connection < 4096.0, "{report}");
+    let falling = idle_memory::Options {
+        steps: vec![600, 100],
+        ..options
+    };
+    assert!(
+        idle_memory::run(&falling)
+            .unwrap_err()
+            .to_string()
+            .contains("rise")
+    );
+}
+
+/// A program that is started as `ringgate serve --listen ADDRESS --cores 1` and runs `line`.
+fn stand_in(name: &str, line: &str) -> PathBuf {
+    let path =
+        std::env::temp_dir().join(format!("ringgate-stand-in-{name}-{}", std::process::id()));
+    std::fs::write(&path, format!("#!/bin/sh\n{line}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    path
+}
+
+/// Starts the stand-in; where it runs does not matter, so the first allowed CPU is taken.
+fn start(path: &Path) -> std::io::Result<Server> {
+    let cpu = core_affinity::get_core_ids().unwrap()[0].id;
+    let started = Binaries::prepare(&[Peer::Ringgate], Some(path), None)
+        .and_then(|binaries| Server::start(&binaries, Peer::Ringgate, cpu, After::Keep));
+    std::fs::remove_file(path).unwrap();
+    started
+}
+
+#[test]
+fn a_server_is_ended_when_its_guard_is_dropped_even_by_a_panic() {
+    let line = format!(
+        "exec {} floor epoll --listen \"$3\"",
+        env!("CARGO_BIN_EXE_ringgate-bench")
+    );
+    let pid = std::sync::OnceLock::new();
+    let panicked = std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            let server = start(&stand_in("good", &line)).unwrap();
+            assert!(Path::new(&format!("/proc/{}", server.pid())).exists());
+            pid.set(server.pid()).unwrap();
+            panic!("something goes wrong while the server runs");
+        });
+        run.join().is_err()
+    });
+    assert!(panicked);
+    assert!(!Path::new(&format!("/proc/{}", pid.get().unwrap())).exists());
+}
+
+#[test]
+fn a_server_that_ends_at_once_is_an_error_with_its_last_words() {
+    let error = start(&stand_in("bad", "echo 'no ring for you' >&2; exit 3"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("no ring for you") && error.contains("ringgate"),
+        "{error}"
+    );
+}
