@@ -122,7 +122,7 @@ impl Binaries {
         let listen = listen.to_string();
         let mut command = match peer {
             Peer::Uring | Peer::Epoll => {
-                let mut command = Command::new(&self.bench);
+                let mut command = ends_with_us(&self.bench);
                 command.args(["floor", peer.name(), "--listen", &listen]);
                 if after == After::Close {
                     command.arg("--close");
@@ -133,18 +133,36 @@ impl Binaries {
                 let path = self.peers.as_ref().ok_or_else(|| {
                     io::Error::other("the peers' binary was not built; this is a bug")
                 })?;
-                let mut command = Command::new(path);
+                let mut command = ends_with_us(path);
                 command.args([peer.name(), "--listen", &listen]);
                 command
             }
             Peer::Ringgate => {
-                let mut command = Command::new(&self.ringgate);
+                let mut command = ends_with_us(&self.ringgate);
                 command.args(["serve", "--listen", &listen, "--cores", "1"]);
                 command
             }
         };
         command.stdin(Stdio::null()).stdout(Stdio::null());
         Ok(command)
+    }
+}
+
+/// A command for `program` that the kernel ends if this thread ends first, however that happens
+/// (PR_SET_PDEATHSIG): the guard cannot run when this process is killed. Done by setpriv(1), which
+/// then becomes the program under the same process id; without setpriv only the guard is left.
+fn ends_with_us(program: &Path) -> Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match std::env::split_paths(&path)
+        .map(|at| at.join("setpriv"))
+        .find(|file| file.is_file())
+    {
+        None => Command::new(program),
+        Some(setpriv) => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+            command
+        }
     }
 }
 

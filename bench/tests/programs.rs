@@ -174,3 +174,104 @@ fn a_server_that_ends_at_once_is_an_error_with_its_last_words() {
         "{error}"
     );
 }
+
+#[test]
+fn a_cell_with_a_bad_answer_takes_part_in_no_figure_and_is_named() {
+    // A floor told to close announces it in each answer of a batch: all but the first are too many.
+    let line = format!(
+        "exec {} floor epoll --close --listen \"$3\"",
+        env!("CARGO_BIN_EXE_ringgate-bench")
+    );
+    let path = stand_in("wrong", &line);
+    let output = bench(&[
+        "race",
+        "--json",
+        "--peers",
+        "ringgate",
+        "--rounds",
+        "1",
+        "--seconds",
+        "1",
+        "--scenarios",
+        "pipeline16-c2",
+        "--ringgate-binary",
+        path.to_str().unwrap(),
+    ]);
+    std::fs::remove_file(path).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["rows"], &report["cells"]),
+        (&serde_json::json!([]), &serde_json::json!([]))
+    );
+    assert_eq!(report["invalid"][0]["peer"], "ringgate");
+    assert!(
+        report["invalid"][0]["failures"]
+            .as_str()
+            .unwrap()
+            .contains("doubled"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_race_that_is_killed_leaves_no_server_behind() {
+    let pid_file = std::env::temp_dir().join(format!("ringgate-bench-pid-{}", std::process::id()));
+    let line = format!(
+        "echo $$ > {0}.new; mv {0}.new {0}; exec {1} floor epoll --listen \"$3\"",
+        pid_file.display(),
+        env!("CARGO_BIN_EXE_ringgate-bench")
+    );
+    let path = stand_in("orphan", &line);
+    let mut race = Command::new(env!("CARGO_BIN_EXE_ringgate-bench"))
+        .args([
+            "race",
+            "--peers",
+            "ringgate",
+            "--seconds",
+            "600",
+            "--scenarios",
+            "plain-c1",
+        ])
+        .arg("--ringgate-binary")
+        .arg(&path)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = eventually(|| std::fs::read_to_string(&pid_file).ok());
+    race.kill().unwrap();
+    race.wait().unwrap();
+    eventually(|| (!Path::new(&format!("/proc/{}", pid.trim())).exists()).then_some(()));
+    std::fs::remove_file(path).unwrap();
+    std::fs::remove_file(pid_file).unwrap();
+}
+
+/// Asks until there is an answer, for at most ten seconds.
+fn eventually<T>(ask: impl Fn() -> Option<T>) -> T {
+    let start = std::time::Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed().as_secs() < 10, "it did not happen");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn every_flag_is_documented() {
+    let document = include_str!("../../docs/benchmarking.md");
+    for command in ["load", "floor", "race", "syscalls", "idle-memory"] {
+        let help = String::from_utf8(bench(&[command, "--help"]).stdout).unwrap();
+        let flags: Vec<_> = help
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+            .filter(|word| word.starts_with("--") && word.len() > 2 && *word != "--help")
+            .collect();
+        assert!(flags.len() > 2, "{command}: {help}");
+        for flag in flags {
+            assert!(
+                document.contains(flag),
+                "docs/benchmarking.md misses {command} {flag}"
+            );
+        }
+    }
+}

@@ -24,6 +24,7 @@ use std::fmt;
 use std::io;
 use std::time::Instant;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use stream::IdleSet;
 pub(crate) use stream::tcp_socket;
 use tally::Tally;
@@ -122,9 +123,13 @@ pub fn run(options: &Options) -> Result<Report, LoadError> {
 /// Raises the soft limit of open files to the hard one and says so if that is still too little.
 ///
 /// # Errors
-/// `Other` naming both numbers and the cure when `needed` descriptors cannot be had.
+/// What setrlimit(2) answers, or `Other` naming both numbers and the cure when `needed` descriptors cannot be had.
 pub fn raise_nofile(needed: u64) -> io::Result<()> {
-    let limit = rlimit::increase_nofile_limit(u64::MAX)?;
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    // No maximum means no limit.
+    let limit = limit.maximum.unwrap_or(u64::MAX);
     if limit < needed {
         return Err(io::Error::other(format!(
             "{needed} descriptors are needed but RLIMIT_NOFILE is {limit}; raise it \

@@ -18,7 +18,7 @@ const BODY_BYTES_MAX: usize = 1 << 30;
 /// The wishes for one load run.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// http://127.0.0.1:PORT/path, http://[::1]:PORT/path or unix:SOCKET[:/path]
+    /// Target: `http://IP:PORT/path` with a loopback IP, or `unix:SOCKET:/path`
     #[arg(long = "url", value_name = "URL")]
     pub target: Target,
     /// Connections that carry requests, shared out over the threads
@@ -37,7 +37,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Mode::Keepalive)]
     pub mode: Mode,
     /// Request method
-    #[arg(long, value_enum, default_value_t = Method::Get)]
+    #[arg(long, value_enum, ignore_case = true, default_value_t = Method::Get)]
     pub method: Method,
     /// Bytes of request body (POST); every request has its own, reproducible bytes
     #[arg(long, default_value_t = 0, value_name = "BYTES")]

@@ -80,16 +80,21 @@ impl Timetable {
         })
     }
 
-    /// The next arrival, if the timetable has one.
-    pub(crate) fn next_arrival(&self) -> Option<Instant> {
+    /// The next arrival inside the window.
+    fn next_arrival(&self) -> Option<Instant> {
         let nanoseconds = u128::from(self.next) * 1_000_000_000 / u128::from(self.rate);
         let at = self.start + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         self.end.is_none_or(|end| at < end).then_some(at)
     }
 
+    /// The next arrival that the budget allows.
+    pub(crate) fn upcoming(&self, budget: &Budget) -> Option<Instant> {
+        self.next_arrival().filter(|_| budget.left > 0)
+    }
+
     /// Whether nothing waits and nothing more will arrive.
     pub(crate) fn is_finished(&self, budget: &Budget) -> bool {
-        self.due.is_empty() && (budget.left == 0 || self.next_arrival().is_none())
+        self.due.is_empty() && self.upcoming(budget).is_none()
     }
 
     /// Moves the arrivals up to `now` into `due`, as far as the budget goes; returns how many.

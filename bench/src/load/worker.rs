@@ -178,7 +178,11 @@ impl Turn<'_> {
             until = until.min(*at);
         }
         let patience = until.saturating_duration_since(now);
-        match self.timetable.as_ref().and_then(Timetable::next_arrival) {
+        let upcoming = self
+            .timetable
+            .as_ref()
+            .and_then(|table| table.upcoming(&self.budget));
+        match upcoming {
             None => patience,
             Some(at) => match at.saturating_duration_since(now) {
                 gap if gap < SPIN_BELOW => Duration::ZERO,
