@@ -1,4 +1,34 @@
 //! A thread-per-core io_uring runtime for Linux. Knows nothing of HTTP.
+//!
+//! The rooms, in the order in which they are best read:
+//!
+//! - [`driver`]: the one seam. A ring of the kernel, or a simulated one, under the same code above.
+//! - [`op`]: operations in flight. An operation owns its memory until its last completion.
+//! - [`buffer`]: memory that the kernel fills when data is there, lent out as leases.
+//! - [`timer`]: one wheel of deadlines.
+//! - [`task`]: futures that stay on their core, and the wakers that reach them from any thread.
+//! - [`core`](mod@core): one thread's loop over all of these, a turn at a time.
+//! - [`net`], [`fs`]: sockets and files as ordinary asynchronous types.
+//! - [`probe`], [`sys`]: what this kernel can do; safe faces for system calls.
 
+pub mod buffer;
+pub mod core;
+pub mod descriptor;
+pub mod driver;
+pub mod errno;
+pub mod mailbox;
+pub mod op;
 pub mod probe;
 pub mod sys;
+pub mod task;
+pub mod time;
+pub mod timer;
+
+pub use crate::core::{Core, CoreOptions, Event, Received, Sink, current};
+pub use buffer::Lease;
+pub use descriptor::Descriptor;
+pub use errno::Errno;
+pub use mailbox::Remote;
+pub use op::{OpId, SendBuffer};
+pub use task::{JoinHandle, Panic};
+pub use time::{Moment, sleep, sleep_until, timeout};

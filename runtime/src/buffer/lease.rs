@@ -1,0 +1,106 @@
+//! A view of received bytes where the kernel put them.
+
+use super::pool::Pool;
+use bytes::Bytes;
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+/// Received bytes, read in place. Cheap to share in parts; stays on its core (`!Send`): what goes
+/// to another thread is copied ([`Lease::to_bytes`]).
+pub struct Lease {
+    pool: Rc<Pool>,
+    block: u32,
+    start: NonNull<u8>,
+    len: u32,
+}
+
+impl Lease {
+    /// # Safety
+    /// `start` points to `len` initialised bytes of `block`, which nobody writes until the last
+    /// share is dropped; the block counts this lease as a share.
+    #[inline]
+    pub(super) unsafe fn new(pool: Rc<Pool>, block: u32, start: NonNull<u8>, len: u32) -> Lease {
+        Lease {
+            pool,
+            block,
+            start,
+            len,
+        }
+    }
+
+    /// A share of a part of these bytes.
+    ///
+    /// # Panics
+    /// If the range leaves the lease.
+    #[inline]
+    pub fn slice(&self, range: Range<usize>) -> Lease {
+        assert!(
+            range.start <= range.end && range.end <= self.len as usize,
+            "range in lease"
+        );
+        self.pool.share(self.block);
+        // SAFETY: the range is inside the lease, and the block counts the new share. Guarded by
+        // `a_lease_goes_back_with_its_last_share`.
+        unsafe {
+            let start = self.start.add(range.start);
+            Lease::new(self.pool.clone(), self.block, start, range.len() as u32)
+        }
+    }
+
+    /// Drops the first `count` bytes from view.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[inline]
+    pub fn advance(&mut self, count: usize) {
+        assert!(count <= self.len as usize, "count in lease");
+        // SAFETY: inside the lease, or one past its end. Guarded by
+        // `a_lease_goes_back_with_its_last_share`.
+        self.start = unsafe { self.start.add(count) };
+        self.len -= count as u32;
+    }
+
+    /// Leaves only the first `count` bytes in view.
+    #[inline]
+    pub fn truncate(&mut self, count: usize) {
+        self.len = self.len.min(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
+    /// A copy that may go anywhere.
+    pub fn to_bytes(&self) -> Bytes {
+        Bytes::copy_from_slice(self)
+    }
+}
+
+impl Clone for Lease {
+    #[inline]
+    fn clone(&self) -> Lease {
+        self.slice(0..self.len as usize)
+    }
+}
+
+impl Deref for Lease {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        // SAFETY: initialised by the kernel and not written while this share lives. Guarded by
+        // `a_lease_goes_back_with_its_last_share`.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len as usize) }
+    }
+}
+
+impl Drop for Lease {
+    #[inline]
+    fn drop(&mut self) {
+        self.pool.unshare(self.block);
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "lease of {} bytes", self.len)
+    }
+}

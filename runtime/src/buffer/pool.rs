@@ -1,0 +1,288 @@
+//! Who holds which buffer of a core. Called by the table of operations when a leased receive
+//! completes, by [`Lease`] when shares come and go, and by the core at the end of each turn.
+
+use super::lease::Lease;
+use super::ring::BufferRing;
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+/// Sizes of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolOptions {
+    /// Buffers in the ring: a power of two, at most 32768.
+    pub buffers: u16,
+    /// Bytes of one buffer.
+    pub buffer_size: u32,
+    /// Leases that may be kept past a turn with their memory replaced.
+    pub leases_kept: u32,
+}
+
+impl Default for PoolOptions {
+    /// 1024 buffers of 4 KiB, 1024 kept leases: 4 MiB a core, 8 at most.
+    fn default() -> PoolOptions {
+        PoolOptions {
+            buffers: 1024,
+            buffer_size: 4096,
+            leases_kept: 1024,
+        }
+    }
+}
+
+/// The number of a buffer whose memory is not in the ring's hands at all.
+const NO_ID: u32 = u32::MAX;
+
+/// A piece of memory of the size of a buffer.
+struct Block {
+    memory: NonNull<u8>,
+    /// Shares of the lease on it; 0 while it is the kernel's or spare.
+    shares: Cell<u32>,
+    /// The buffer number it is (or, once given back, will be) provided under; [`NO_ID`] after a
+    /// replacement.
+    id: Cell<u32>,
+}
+
+/// The buffers of one core. Shared by the core and its leases, never by threads.
+pub struct Pool {
+    ring: BufferRing,
+    options: PoolOptions,
+    layout: Layout,
+    blocks: RefCell<Vec<Block>>,
+    /// Which block a buffer number names.
+    by_id: RefCell<Vec<u32>>,
+    spare: RefCell<Vec<u32>>,
+    /// Buffers that became leases in this turn.
+    lent_this_turn: RefCell<Vec<u16>>,
+    provided: Cell<u32>,
+    kept: Cell<u32>,
+}
+
+impl Pool {
+    /// Allocates the buffers and provides all of them.
+    ///
+    /// # Errors
+    /// What mmap(2) answers for the ring.
+    pub(crate) fn new(options: PoolOptions) -> io::Result<Rc<Pool>> {
+        let layout = Layout::from_size_align(options.buffer_size as usize, 64)
+            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        assert!(layout.size() > 0, "buffer_size: at least one byte");
+        let pool = Pool {
+            ring: BufferRing::new(options.buffers)?,
+            options,
+            layout,
+            blocks: RefCell::new(Vec::with_capacity(options.buffers as usize)),
+            by_id: RefCell::new(Vec::with_capacity(options.buffers as usize)),
+            spare: RefCell::new(Vec::new()),
+            lent_this_turn: RefCell::new(Vec::new()),
+            provided: Cell::new(0),
+            kept: Cell::new(0),
+        };
+        for id in 0..options.buffers {
+            let block = pool.new_block();
+            pool.by_id.borrow_mut().push(block);
+            pool.provide(id, block);
+        }
+        Ok(Rc::new(pool))
+    }
+
+    pub(crate) fn ring(&self) -> &BufferRing {
+        &self.ring
+    }
+
+    /// Buffers that the kernel may fill. (It is told so by the core; what it has filled counts
+    /// until the completion is taken.)
+    pub fn available(&self) -> u32 {
+        self.provided.get()
+    }
+
+    /// Leases that were kept past their turn and live.
+    pub fn kept(&self) -> u32 {
+        self.kept.get()
+    }
+
+    /// Buffers that are lent out, kept ones included.
+    pub fn lent(&self) -> u32 {
+        u32::from(self.options.buffers) - self.provided.get() + self.kept.get()
+    }
+
+    /// Whether a lease kept past this turn would shrink the ring: time to copy instead.
+    #[inline]
+    pub fn is_at_cap(&self) -> bool {
+        self.kept.get() >= self.options.leases_kept
+    }
+
+    fn new_block(&self) -> u32 {
+        // SAFETY: the layout has a size above zero (checked in `new`). Guarded by
+        // `leases_come_from_the_ring_and_go_back`.
+        let memory = unsafe { alloc(self.layout) };
+        let Some(memory) = NonNull::new(memory) else {
+            handle_alloc_error(self.layout)
+        };
+        let mut blocks = self.blocks.borrow_mut();
+        blocks.push(Block {
+            memory,
+            shares: Cell::new(0),
+            id: Cell::new(NO_ID),
+        });
+        (blocks.len() - 1) as u32
+    }
+
+    fn provide(&self, id: u16, index: u32) {
+        let blocks = self.blocks.borrow();
+        let block = &blocks[index as usize];
+        debug_assert_eq!(block.shares.get(), 0);
+        block.id.set(u32::from(id));
+        self.provided.set(self.provided.get() + 1);
+        // SAFETY: nobody has a share of the block, and it is freed only with the pool, after the
+        // ring. One block a number, so never more than `entries`. Guarded by
+        // `leases_come_from_the_ring_and_go_back`.
+        unsafe {
+            self.ring
+                .provide(id, block.memory, self.options.buffer_size)
+        };
+    }
+
+    /// The kernel filled `len` bytes of buffer `id`: they become a lease.
+    #[inline]
+    pub(crate) fn lend(self: &Rc<Self>, id: u16, len: u32) -> Lease {
+        let index = self.by_id.borrow()[id as usize];
+        let memory = {
+            let blocks = self.blocks.borrow();
+            let block = &blocks[index as usize];
+            debug_assert_eq!(block.shares.get(), 0, "buffer {id} is lent already");
+            block.shares.set(1);
+            block.memory
+        };
+        debug_assert!(len <= self.options.buffer_size);
+        self.provided.set(self.provided.get() - 1);
+        self.lent_this_turn.borrow_mut().push(id);
+        // SAFETY: the completion gave the buffer to us, the kernel wrote `len` bytes of it, and it
+        // is provided again only when the last share is dropped. Guarded by
+        // `leases_come_from_the_ring_and_go_back`.
+        unsafe { Lease::new(self.clone(), index, memory, len) }
+    }
+
+    #[inline]
+    pub(super) fn share(&self, index: u32) {
+        let blocks = self.blocks.borrow();
+        let shares = &blocks[index as usize].shares;
+        shares.set(shares.get() + 1);
+    }
+
+    #[inline]
+    pub(super) fn unshare(&self, index: u32) {
+        let id = {
+            let blocks = self.blocks.borrow();
+            let block = &blocks[index as usize];
+            let left = block.shares.get() - 1;
+            block.shares.set(left);
+            if left > 0 {
+                return;
+            }
+            block.id.get()
+        };
+        match u16::try_from(id) {
+            Ok(id) => self.provide(id, index),
+            Err(_) => {
+                self.kept.set(self.kept.get() - 1);
+                self.spare.borrow_mut().push(index);
+            }
+        }
+    }
+
+    /// Replaces the memory of every lease of this turn that still lives, up to the cap.
+    #[inline]
+    pub(crate) fn end_of_turn(&self) {
+        if !self.lent_this_turn.borrow().is_empty() {
+            self.replace_kept();
+        }
+    }
+
+    fn replace_kept(&self) {
+        let mut lent = self.lent_this_turn.take();
+        for id in lent.drain(..) {
+            let index = self.by_id.borrow()[id as usize];
+            let kept = self.blocks.borrow()[index as usize].shares.get() > 0;
+            if !kept || self.is_at_cap() {
+                continue;
+            }
+            self.blocks.borrow()[index as usize].id.set(NO_ID);
+            self.kept.set(self.kept.get() + 1);
+            let spare = self.spare.borrow_mut().pop();
+            let fresh = spare.unwrap_or_else(|| self.new_block());
+            self.by_id.borrow_mut()[id as usize] = fresh;
+            self.provide(id, fresh);
+        }
+        // The list's memory is used again.
+        self.lent_this_turn.replace(lent);
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        for block in self.blocks.get_mut() {
+            // SAFETY: allocated with this layout in `new_block`; no lease lives (each holds the
+            // pool) and the ring that could write is closed (see `Core`). Guarded by
+            // `a_core_gives_everything_back`.
+            unsafe { dealloc(block.memory.as_ptr(), self.layout) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(buffers: u16, leases_kept: u32) -> Rc<Pool> {
+        Pool::new(PoolOptions {
+            buffers,
+            buffer_size: 64,
+            leases_kept,
+        })
+        .expect("a pool")
+    }
+
+    fn consume(pool: &Pool, head: &mut u16) -> Option<u16> {
+        let ring = pool.ring();
+        BufferRing::consume(ring.address(), ring.entries(), head).map(|(id, ..)| id)
+    }
+
+    #[test]
+    fn a_lease_goes_back_with_its_last_share() {
+        let pool = pool(2, 0);
+        let mut head = 0;
+        let id = consume(&pool, &mut head).expect("provided");
+        let lease = pool.lend(id, 10);
+        let share = lease.slice(2..4);
+        drop(lease);
+        assert_eq!(pool.available(), 1);
+        assert_eq!(share.len(), 2);
+        drop(share);
+        assert_eq!(pool.available(), 2);
+        assert_eq!(consume(&pool, &mut head), Some(1));
+        assert_eq!(consume(&pool, &mut head), Some(id));
+        assert_eq!(consume(&pool, &mut head), None);
+    }
+
+    #[test]
+    fn a_lease_kept_past_the_turn_is_replaced_up_to_the_cap() {
+        let pool = pool(2, 1);
+        let mut head = 0;
+        let first = pool.lend(consume(&pool, &mut head).expect("provided"), 1);
+        let second = pool.lend(consume(&pool, &mut head).expect("provided"), 1);
+        assert!(!pool.is_at_cap());
+        pool.end_of_turn();
+        assert!(pool.is_at_cap());
+        assert_eq!((pool.available(), pool.kept(), pool.lent()), (1, 1, 2));
+        drop(first);
+        assert_eq!(
+            (pool.available(), pool.kept()),
+            (1, 0),
+            "its memory is spare now"
+        );
+        drop(second);
+        assert_eq!((pool.available(), pool.lent()), (2, 0));
+    }
+}

@@ -1,0 +1,112 @@
+//! The ring of provided buffers that core and kernel share: entries, and a tail that the core
+//! advances (io_uring_register_buf_ring(3)). Knows nothing of who uses a buffer.
+
+use io_uring::types::BufRingEntry;
+use std::cell::Cell;
+use std::io;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+/// The shared memory of one ring of buffers.
+pub struct BufferRing {
+    base: NonNull<BufRingEntry>,
+    entries: u16,
+    tail: Cell<u16>,
+}
+
+impl BufferRing {
+    /// Maps a ring of `entries`, a power of two of at most 32768.
+    pub(crate) fn new(entries: u16) -> io::Result<BufferRing> {
+        assert!(
+            entries.is_power_of_two() && entries <= 1 << 15,
+            "entries: a power of two"
+        );
+        let bytes = entries as usize * size_of::<BufRingEntry>();
+        // SAFETY: mmap(2) of fresh anonymous memory; page aligned as the registration asks.
+        // Guarded by `leases_come_from_the_ring_and_go_back`.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_ANONYMOUS | libc::MAP_PRIVATE,
+                -1,
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let base = NonNull::new(base.cast()).expect("mmap never answers a null mapping");
+        Ok(BufferRing {
+            base,
+            entries,
+            tail: Cell::new(0),
+        })
+    }
+
+    pub(crate) fn address(&self) -> u64 {
+        self.base.as_ptr() as u64
+    }
+
+    pub(crate) fn entries(&self) -> u16 {
+        self.entries
+    }
+
+    /// Gives the kernel one buffer.
+    ///
+    /// # Safety
+    /// `memory` has `len` bytes that nobody reads or writes until a completion names `id`, and
+    /// that stay allocated until then or until the ring is closed. At most `entries` buffers are
+    /// provided at a time.
+    #[inline]
+    pub(crate) unsafe fn provide(&self, id: u16, memory: NonNull<u8>, len: u32) {
+        let tail = self.tail.get();
+        let index = (tail & (self.entries - 1)) as usize;
+        // SAFETY: the index is inside the mapping, and the entry is not the kernel's: it consumed
+        // it before the buffer came back. The tail overlays the reserved field of entry 0, which
+        // these setters do not write (io_uring_register_buf_ring(3)). Guarded by
+        // `leases_come_from_the_ring_and_go_back`.
+        unsafe {
+            let entry = &mut *self.base.as_ptr().add(index);
+            entry.set_addr(memory.as_ptr() as u64);
+            entry.set_len(len);
+            entry.set_bid(id);
+        }
+        self.tail.set(tail.wrapping_add(1));
+        self.shared_tail()
+            .store(tail.wrapping_add(1), Ordering::Release);
+    }
+
+    fn shared_tail(&self) -> &AtomicU16 {
+        // SAFETY: the tail is an aligned u16 inside the mapping, read by the kernel and written
+        // only here. Guarded by `leases_come_from_the_ring_and_go_back`.
+        unsafe { &*BufRingEntry::tail(self.base.as_ptr()).cast::<AtomicU16>() }
+    }
+
+    /// What the kernel does, for the simulated driver: takes the buffer at `head` if one is
+    /// provided: number, memory and length.
+    pub(crate) fn consume(base: u64, entries: u16, head: &mut u16) -> Option<(u16, *mut u8, u32)> {
+        let base = base as *const BufRingEntry;
+        // SAFETY: `base` is a mapped ring of `entries` (the simulated driver got it from
+        // `address` and is dropped before the ring). Guarded by the simulated driver's tests.
+        unsafe {
+            let tail = (*BufRingEntry::tail(base).cast::<AtomicU16>()).load(Ordering::Acquire);
+            if tail == *head {
+                return None;
+            }
+            let entry = &*base.add((*head & (entries - 1)) as usize);
+            *head = head.wrapping_add(1);
+            Some((entry.bid(), entry.addr() as *mut u8, entry.len()))
+        }
+    }
+}
+
+impl Drop for BufferRing {
+    fn drop(&mut self) {
+        let bytes = self.entries as usize * size_of::<BufRingEntry>();
+        // SAFETY: the mapping made in `new`; the io_uring that knew it is closed (see `Core`).
+        // Guarded by `a_core_gives_everything_back`.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), bytes) };
+    }
+}

@@ -1,0 +1,321 @@
+//! The driver over the kernel's io_uring: encodes operations, enters, takes completions.
+
+use super::operation::{Completion, Operation};
+use super::setup::{self, RingFlag, RingFlags};
+use super::token::Token;
+use crate::buffer::ring::BufferRing;
+use crate::errno::Errno;
+use crate::probe::Unavailable;
+use crate::sys::thread::monotonic_nanos;
+use crate::time::Moment;
+use io_uring::{IoUring, opcode, squeue, types};
+use std::io;
+use std::time::Duration;
+
+const ENTER_GETEVENTS: u32 = 1 << 0;
+const ENTER_EXT_ARG: u32 = 1 << 3;
+const ENTER_NO_IOWAIT: u32 = 1 << 7;
+
+/// Group number of the core's buffers; there is one group a ring.
+pub(crate) const BUFFER_GROUP: u16 = 0;
+
+/// One ring of the kernel, used only by the thread that made it.
+pub struct KernelDriver {
+    ring: IoUring,
+    flags: RingFlags,
+    enter_flags: u32,
+    enters: u64,
+    random: u64,
+}
+
+impl KernelDriver {
+    /// Sets a ring up on the calling thread.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: one line that names the cure.
+    pub fn new(
+        entries: u32,
+        wanted: RingFlags,
+        no_iowait: bool,
+    ) -> Result<KernelDriver, Unavailable> {
+        let setup::Made { ring, flags } = setup::set_up(entries, wanted)?;
+        let random = monotonic_nanos() ^ (&raw const ring as u64).rotate_left(32);
+        let mut driver = KernelDriver {
+            ring,
+            flags,
+            enter_flags: ENTER_EXT_ARG,
+            enters: 0,
+            random,
+        };
+        if no_iowait {
+            // A core that waits for clients is idle, not waiting for a disk: the flag keeps it out
+            // of the time counted as iowait. A kernel that does not know it answers EINVAL.
+            driver.enter_flags |= ENTER_NO_IOWAIT;
+            if driver.enter(false, None).is_err() {
+                driver.enter_flags &= !ENTER_NO_IOWAIT;
+            }
+        }
+        Ok(driver)
+    }
+
+    /// The set-up flags the ring has.
+    pub fn flags(&self) -> RingFlags {
+        self.flags
+    }
+
+    /// Times io_uring_enter(2) was called.
+    pub fn enters(&self) -> u64 {
+        self.enters
+    }
+
+    /// Nanoseconds of CLOCK_MONOTONIC.
+    #[inline]
+    pub fn now(&self) -> Moment {
+        Moment::from_nanos(monotonic_nanos())
+    }
+
+    /// A number nobody has to be unable to guess (xorshift64*).
+    pub fn random(&mut self) -> u64 {
+        let mut x = self.random | 1;
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.random = x;
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// Queues one operation; it is submitted at the next [`KernelDriver::enter`], or at once when
+    /// the queue is full.
+    ///
+    /// # Safety
+    /// The memory behind the operation's pointers stays valid and in place until the operation's
+    /// last completion was taken.
+    #[inline]
+    pub unsafe fn push(&mut self, operation: Operation, token: Token) -> Result<(), Errno> {
+        let entry = encode(operation).user_data(token.to_user_data());
+        loop {
+            // SAFETY: the caller keeps the memory as io_uring_enter(2) asks. Guarded by the
+            // dropped-in-flight tests of `tests/dropped_in_flight.rs`.
+            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
+                return Ok(());
+            }
+            self.enter(false, Some(Duration::ZERO))?;
+        }
+    }
+
+    /// Submits everything queued and lets the kernel make completions; with `wait` sleeps until
+    /// there is one or `timeout` passed. A DEFER ring makes completions only here, so this is
+    /// called once a turn also when there is nothing to wait for.
+    ///
+    /// # Errors
+    /// What io_uring_enter(2) answers, except EINTR, ETIME, EBUSY and EAGAIN, after which the next
+    /// turn simply goes on.
+    pub fn enter(&mut self, wait: bool, timeout: Option<Duration>) -> Result<(), Errno> {
+        self.enters += 1;
+        let (to_submit, overflow) = {
+            let queue = self.ring.submission();
+            (queue.len() as u32, queue.cq_overflow())
+        };
+        let wait = wait && !overflow && self.ring.completion().is_empty();
+        let spec = timeout.map(|t| {
+            types::Timespec::new()
+                .sec(t.as_secs())
+                .nsec(t.subsec_nanos())
+        });
+        let mut args = types::SubmitArgs::new();
+        if wait && let Some(spec) = &spec {
+            args = args.timespec(spec);
+        }
+        let flags = self.enter_flags | ENTER_GETEVENTS;
+        // SAFETY: io_uring_enter(2) reads `args` (and the time span it names) during the call
+        // only, and EXT_ARG says that it is of that form. Guarded by
+        // `an_enter_without_completions_returns_at_its_timeout`.
+        let entered = unsafe {
+            self.ring
+                .submitter()
+                .enter(to_submit, u32::from(wait), flags, Some(&args))
+        };
+        match entered {
+            Ok(_) => Ok(()),
+            Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
+                libc::EINTR | libc::ETIME | libc::EBUSY | libc::EAGAIN => Ok(()),
+                errno => Err(Errno(errno)),
+            },
+        }
+    }
+
+    /// Takes up to `most` completions.
+    #[inline]
+    pub fn completions(&mut self, most: usize, into: &mut Vec<Completion>) {
+        for entry in self.ring.completion().take(most) {
+            into.push(Completion {
+                token: Token::from_user_data(entry.user_data()),
+                result: entry.result(),
+                flags: entry.flags(),
+            });
+        }
+    }
+
+    /// Whether completions overflowed the queue and wait in the kernel (none is lost: NODROP).
+    pub fn overflowed(&mut self) -> bool {
+        self.ring.submission().cq_overflow()
+    }
+
+    /// Registers the core's buffers.
+    ///
+    /// # Errors
+    /// What io_uring_register(2) answers: ENOMEM under a small memlock limit, EINVAL on a kernel
+    /// without provided-buffer rings.
+    pub(crate) fn register_buffers(&mut self, buffers: &BufferRing) -> Result<(), Errno> {
+        // SAFETY: the ring memory is mapped, page aligned, of the stated number of entries, and is
+        // unmapped only after this ring is closed (`Core` drops its driver first). Guarded by
+        // `leases_come_from_the_ring_and_go_back`.
+        let registered = unsafe {
+            self.ring.submitter().register_buf_ring_with_flags(
+                buffers.address(),
+                buffers.entries(),
+                BUFFER_GROUP,
+                0,
+            )
+        };
+        registered.map_err(|error: io::Error| Errno(error.raw_os_error().unwrap_or(libc::EIO)))
+    }
+
+    /// Whether completions are made only inside [`KernelDriver::enter`].
+    pub fn is_deferred(&self) -> bool {
+        self.flags.has(RingFlag::DeferTaskrun)
+    }
+}
+
+#[inline(always)]
+fn encode(operation: Operation) -> squeue::Entry {
+    match operation {
+        Operation::Nop => opcode::Nop::new().build(),
+        Operation::Accept {
+            listener,
+            multishot: true,
+        } => opcode::AcceptMulti::new(types::Fd(listener))
+            .flags(libc::SOCK_CLOEXEC)
+            .build(),
+        Operation::Accept {
+            listener,
+            multishot: false,
+        } => opcode::Accept::new(
+            types::Fd(listener),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        )
+        .flags(libc::SOCK_CLOEXEC)
+        .build(),
+        Operation::ReceiveLeased {
+            socket,
+            multishot: true,
+        } => opcode::RecvMulti::new(types::Fd(socket), BUFFER_GROUP).build(),
+        Operation::ReceiveLeased {
+            socket,
+            multishot: false,
+        } => opcode::Recv::new(types::Fd(socket), std::ptr::null_mut(), 0)
+            .buf_group(BUFFER_GROUP)
+            .build()
+            .flags(squeue::Flags::BUFFER_SELECT),
+        Operation::Receive { socket, into, len } => {
+            opcode::Recv::new(types::Fd(socket), into, len).build()
+        }
+        Operation::Send {
+            socket,
+            from,
+            len,
+            more,
+        } => {
+            let more = if more { libc::MSG_MORE } else { 0 };
+            opcode::Send::new(types::Fd(socket), from, len)
+                .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL | more)
+                .build()
+        }
+        Operation::ReceiveMessage { socket, message } => {
+            opcode::RecvMsg::new(types::Fd(socket), message).build()
+        }
+        Operation::SendMessage { socket, message } => {
+            opcode::SendMsg::new(types::Fd(socket), message)
+                .flags(libc::MSG_NOSIGNAL as u32)
+                .build()
+        }
+        Operation::Connect {
+            socket,
+            address,
+            len,
+        } => opcode::Connect::new(types::Fd(socket), address, len).build(),
+        Operation::Shutdown { socket, how } => {
+            opcode::Shutdown::new(types::Fd(socket), how).build()
+        }
+        Operation::Close { fd } => opcode::Close::new(types::Fd(fd)).build(),
+        Operation::Cancel { target } => opcode::AsyncCancel::new(target.to_user_data()).build(),
+        Operation::Poll {
+            fd,
+            events,
+            multishot,
+        } => opcode::PollAdd::new(types::Fd(fd), events)
+            .multi(multishot)
+            .build(),
+        Operation::Timeout { after } => opcode::Timeout::new(after).build(),
+        Operation::Read {
+            fd,
+            into,
+            len,
+            offset,
+        } => opcode::Read::new(types::Fd(fd), into, len)
+            .offset(offset)
+            .build(),
+        Operation::Write {
+            fd,
+            from,
+            len,
+            offset,
+        } => opcode::Write::new(types::Fd(fd), from, len)
+            .offset(offset)
+            .build(),
+        Operation::Open {
+            directory,
+            path,
+            flags,
+            mode,
+        } => opcode::OpenAt::new(types::Fd(directory), path)
+            .flags(flags)
+            .mode(mode)
+            .build(),
+        Operation::Statx {
+            directory,
+            path,
+            flags,
+            mask,
+            into,
+        } => opcode::Statx::new(types::Fd(directory), path, into.cast())
+            .flags(flags)
+            .mask(mask)
+            .build(),
+        Operation::Splice {
+            from,
+            from_offset,
+            to,
+            to_offset,
+            len,
+        } => {
+            opcode::Splice::new(types::Fd(from), from_offset, types::Fd(to), to_offset, len).build()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_enter_without_completions_returns_at_its_timeout() {
+        let mut driver = KernelDriver::new(8, RingFlags::all(), true).expect("a ring");
+        let before = driver.now();
+        driver
+            .enter(true, Some(Duration::from_millis(20)))
+            .expect("enter");
+        assert!(driver.now() - before >= Duration::from_millis(19));
+    }
+}

@@ -1,0 +1,119 @@
+//! How other threads reach a core: wake-ups for its tasks, and one bell.
+//!
+//! A lock-free queue and an eventfd that is written only while the core sleeps. Messages
+//! themselves belong to whoever sends them; after queueing one it rings ([`Remote::notify`]).
+
+use crate::sys::event::EventFd;
+use crossbeam_queue::SegQueue;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+
+/// The part of a core that other threads see.
+pub(crate) struct Shared {
+    wakes: SegQueue<u32>,
+    notified: AtomicBool,
+    sleeping: AtomicBool,
+    turns: AtomicU64,
+    event: EventFd,
+}
+
+impl Shared {
+    pub(crate) fn new() -> io::Result<Arc<Shared>> {
+        Ok(Arc::new(Shared {
+            wakes: SegQueue::new(),
+            notified: AtomicBool::new(false),
+            sleeping: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
+            event: EventFd::new()?,
+        }))
+    }
+
+    pub(crate) fn event(&self) -> RawFd {
+        self.event.as_raw_fd()
+    }
+
+    pub(crate) fn wake_task(&self, slot: u32) {
+        self.wakes.push(slot);
+        self.rouse();
+    }
+
+    fn rouse(&self) {
+        // Pairs with the fence in `may_sleep`: either the sleeper sees what was queued, or this
+        // sees the sleeper.
+        fence(Ordering::SeqCst);
+        if self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::AcqRel) {
+            // A failed write could only be EBADF or the like: the core is gone.
+            let _ = self.event.notify();
+        }
+    }
+
+    /// Says that the core is about to sleep; answers false if something is there for it already.
+    #[inline]
+    pub(crate) fn may_sleep(&self) -> bool {
+        self.sleeping.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if self.wakes.is_empty() && !self.notified.load(Ordering::Relaxed) {
+            return true;
+        }
+        self.sleeping.store(false, Ordering::Relaxed);
+        false
+    }
+
+    #[inline]
+    pub(crate) fn woke(&self) {
+        self.sleeping.store(false, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn next_wake(&self) -> Option<u32> {
+        if self.wakes.is_empty() {
+            None
+        } else {
+            self.wakes.pop()
+        }
+    }
+
+    /// Whether the bell was rung since the last call.
+    #[inline]
+    pub(crate) fn take_notified(&self) -> bool {
+        self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::AcqRel)
+    }
+
+    #[inline]
+    pub(crate) fn beat(&self, turns: u64) {
+        self.turns.store(turns, Ordering::Relaxed);
+    }
+}
+
+/// A handle on a core for other threads.
+#[derive(Clone)]
+pub struct Remote(pub(crate) Arc<Shared>);
+
+impl Remote {
+    /// Rings: the core calls [`Sink::on_notified`](crate::Sink::on_notified) in its next turn,
+    /// which begins at once if it sleeps.
+    pub fn notify(&self) {
+        self.0.notified.store(true, Ordering::Release);
+        self.0.rouse();
+    }
+
+    /// The core's heartbeat: turns of its loop so far, and whether it sleeps in the kernel. A core
+    /// that neither sleeps nor turns is stuck in a task.
+    pub fn heartbeat(&self) -> Heartbeat {
+        Heartbeat {
+            turns: self.0.turns.load(Ordering::Relaxed),
+            parked: self.0.sleeping.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// See [`Remote::heartbeat`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Turns of the loop.
+    pub turns: u64,
+    /// Whether the core waits in the kernel for something to do.
+    pub parked: bool,
+}

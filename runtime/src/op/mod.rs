@@ -1,0 +1,22 @@
+//! Operations in flight. The operation owns its memory until its last completion; whoever asked
+//! for it only waits. Dropping the one who waits turns the entry into an orphan and cancels the
+//! operation; the entry and its memory are freed at the last completion.
+//!
+//! Called by [`Core`](crate::Core), which submits what is entered here and tells the owners. What a
+//! result means is decided by the owner, or by [`crate::net`] and [`crate::fs`].
+
+mod future;
+mod memory;
+mod table;
+
+pub(crate) use future::{OpFuture, Outcome};
+pub use memory::SendBuffer;
+pub(crate) use memory::{Memory, Message, Stash};
+pub(crate) use table::{Cancel, Finished, Kind, OpTable, Stage, dispose};
+
+use crate::driver::Token;
+
+/// Names an operation in flight. After its last completion it names nothing, and cancelling it
+/// does nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OpId(pub(crate) Token);

@@ -1,0 +1,177 @@
+//! Places for futures that are used again: starting a task costs no allocation once a task of its
+//! size class has ended.
+//!
+//! Called by the task table only. One arena a core; blocks never leave their thread.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+/// Smallest block, in bytes; class n has twice the bytes of class n-1.
+const CLASS_MIN_BYTES: usize = 128;
+const CLASSES: usize = 8;
+const ALIGN: usize = 64;
+/// Free blocks kept a class.
+const FREE_MAX: usize = 1024;
+
+type Shape = dyn Future<Output = ()>;
+
+/// The free blocks of one core.
+#[derive(Default)]
+pub(crate) struct Arena {
+    free: RefCell<[Vec<NonNull<u8>>; CLASSES]>,
+}
+
+fn class_of(layout: Layout) -> Option<usize> {
+    if layout.align() > ALIGN {
+        return None;
+    }
+    let blocks = layout.size().div_ceil(CLASS_MIN_BYTES).max(1);
+    let class = blocks.next_power_of_two().trailing_zeros() as usize;
+    (class < CLASSES).then_some(class)
+}
+
+fn class_layout(class: usize) -> Layout {
+    Layout::from_size_align(CLASS_MIN_BYTES << class, ALIGN).expect("a small power of two")
+}
+
+/// A future in a block.
+pub(crate) struct Placed {
+    future: NonNull<Shape>,
+    class: usize,
+    arena: Rc<Arena>,
+}
+
+/// A future with a place, whatever place that is.
+pub(crate) enum TaskBox {
+    Placed(Placed),
+    /// Too large for the arena.
+    Boxed(Pin<Box<Shape>>),
+}
+
+impl TaskBox {
+    /// Puts `future` into a block of `arena`, or a box if it is larger than the largest class.
+    #[inline]
+    pub(crate) fn new<F: Future<Output = ()> + 'static>(arena: &Rc<Arena>, future: F) -> TaskBox {
+        let Some(class) = class_of(Layout::new::<F>()) else {
+            return TaskBox::Boxed(Box::pin(future));
+        };
+        let block = arena.take(class).cast::<F>();
+        // SAFETY: the block is at least as large and as aligned as F (its class), and is ours
+        // alone until `Placed` is dropped. Guarded by `a_block_is_used_again_and_drops_run_once`.
+        unsafe { block.write(future) };
+        let future: NonNull<Shape> = block;
+        TaskBox::Placed(Placed {
+            future,
+            class,
+            arena: arena.clone(),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn as_mut(&mut self) -> Pin<&mut Shape> {
+        match self {
+            // SAFETY: the future stays in its block until it is dropped there, so the pin holds;
+            // the borrow is that of self. Guarded by `a_block_is_used_again_and_drops_run_once`.
+            TaskBox::Placed(placed) => unsafe { Pin::new_unchecked(placed.future.as_mut()) },
+            TaskBox::Boxed(boxed) => boxed.as_mut(),
+        }
+    }
+}
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        /// Gives the block back also when the future's own drop panics.
+        struct Back(NonNull<u8>, usize, Rc<Arena>);
+        impl Drop for Back {
+            fn drop(&mut self) {
+                self.2.give(self.1, self.0);
+            }
+        }
+        let _back = Back(self.future.cast(), self.class, self.arena.clone());
+        // SAFETY: the future was written in `TaskBox::new` and is dropped once, here. Guarded by
+        // `a_block_is_used_again_and_drops_run_once`.
+        unsafe { self.future.drop_in_place() };
+    }
+}
+
+impl Arena {
+    #[inline]
+    fn take(&self, class: usize) -> NonNull<u8> {
+        if let Some(block) = self.free.borrow_mut()[class].pop() {
+            return block;
+        }
+        let layout = class_layout(class);
+        // SAFETY: the layout has a size above zero. Guarded by
+        // `a_block_is_used_again_and_drops_run_once`.
+        let block = unsafe { alloc(layout) };
+        NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
+    }
+
+    #[inline]
+    fn give(&self, class: usize, block: NonNull<u8>) {
+        let mut free = self.free.borrow_mut();
+        if free[class].len() < FREE_MAX {
+            free[class].push(block);
+            return;
+        }
+        // SAFETY: allocated with this layout in `take`, and empty. Guarded by
+        // `a_block_is_used_again_and_drops_run_once`.
+        unsafe { dealloc(block.as_ptr(), class_layout(class)) };
+    }
+}
+
+impl Drop for Arena {
+    fn drop(&mut self) {
+        for (class, blocks) in self.free.get_mut().iter_mut().enumerate() {
+            for block in blocks.drain(..) {
+                // SAFETY: allocated with this layout in `take`, and empty. Guarded by
+                // `a_block_is_used_again_and_drops_run_once`.
+                unsafe { dealloc(block.as_ptr(), class_layout(class)) };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::task::{Context, Waker};
+
+    #[test]
+    fn a_block_is_used_again_and_drops_run_once() {
+        struct Count(Rc<Cell<u32>>);
+        impl Drop for Count {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() + 1);
+            }
+        }
+        let arena = Rc::new(Arena::default());
+        let drops = Rc::new(Cell::new(0));
+        let mut places = Vec::new();
+        for _ in 0..3 {
+            let count = Count(drops.clone());
+            let mut task = TaskBox::new(&arena, async move {
+                let _count = count;
+                std::future::pending::<()>().await;
+            });
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(task.as_mut().poll(&mut cx).is_pending());
+            if let TaskBox::Placed(placed) = &task {
+                places.push(placed.future.cast::<u8>());
+            }
+        }
+        assert_eq!(drops.get(), 3);
+        assert_eq!(places.len(), 3);
+        assert!(places.iter().all(|place| *place == places[0]));
+        let large = [0u8; CLASS_MIN_BYTES << CLASSES];
+        let boxed = TaskBox::new(&arena, async move {
+            std::future::ready(large).await;
+        });
+        assert!(matches!(boxed, TaskBox::Boxed(_)));
+    }
+}

@@ -1,0 +1,143 @@
+//! Waiting for a task's value, and panics as values.
+
+use super::TaskId;
+use crate::core::Core;
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind as catch};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+
+/// What a task panicked with.
+pub struct Panic(Box<dyn Any + Send>);
+
+impl Panic {
+    /// The panic's text, if it had one.
+    pub fn message(&self) -> &str {
+        let payload: &dyn Any = &*self.0;
+        match payload.downcast_ref::<&'static str>() {
+            Some(text) => text,
+            None => payload
+                .downcast_ref::<String>()
+                .map_or("no message", String::as_str),
+        }
+    }
+
+    /// The panic's payload, for `std::panic::resume_unwind`.
+    pub fn into_inner(self) -> Box<dyn Any + Send> {
+        self.0
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "panic: {}", self.message())
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the task panicked: {}", self.message())
+    }
+}
+
+impl std::error::Error for Panic {}
+
+/// Runs a future and gives its panic as a value.
+pub fn catch_unwind<F: Future>(future: F) -> CatchUnwind<F> {
+    CatchUnwind { future }
+}
+
+/// The future of [`catch_unwind`].
+pub struct CatchUnwind<F> {
+    future: F,
+}
+
+impl<F: Future> Future for CatchUnwind<F> {
+    type Output = Result<F::Output, Panic>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: structural pinning of the only field; it is never moved out, and there is no
+        // Drop impl. Guarded by `a_panic_is_a_value_and_ends_one_task_only`.
+        let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
+        match catch(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => Poll::Ready(Err(Panic(payload))),
+        }
+    }
+}
+
+struct Join<T> {
+    result: Option<Result<T, Panic>>,
+    waker: Option<Waker>,
+}
+
+/// Waits for the value of a task. Dropping it lets the task run on by itself.
+pub struct JoinHandle<T> {
+    join: Rc<RefCell<Join<T>>>,
+    core: Weak<Core>,
+    task: Option<TaskId>,
+}
+
+pub(crate) fn joinable<F: Future + 'static>(
+    core: &Rc<Core>,
+    future: F,
+) -> (impl Future<Output = ()> + 'static, JoinHandle<F::Output>) {
+    let join = Rc::new(RefCell::new(Join {
+        result: None,
+        waker: None,
+    }));
+    let handle = JoinHandle {
+        join: join.clone(),
+        core: Rc::downgrade(core),
+        task: None,
+    };
+    let task = async move {
+        let result = catch_unwind(future).await;
+        let mut join = join.borrow_mut();
+        join.result = Some(result);
+        if let Some(waker) = join.waker.take() {
+            waker.wake();
+        }
+    };
+    (task, handle)
+}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn of(mut self, task: TaskId) -> JoinHandle<T> {
+        self.task = Some(task);
+        self
+    }
+
+    /// Drops the task's future where it stands. A handle that is awaited afterwards stays pending
+    /// unless the task had ended before.
+    pub fn abort(&self) {
+        if let (Some(core), Some(task)) = (self.core.upgrade(), self.task) {
+            core.cancel_task(task);
+        }
+    }
+
+    /// Whether the value is there.
+    pub fn is_finished(&self) -> bool {
+        self.join.borrow().result.is_some()
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, Panic>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut join = self.join.borrow_mut();
+        match join.result.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                join.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Tasks: futures that live on one core and are polled by it alone (seed row T3).
+//!
+//! The table knows where each task lies and which are ready; [`Core`](crate::Core) runs them. A
+//! panic ends its own task and no other.
+
+mod arena;
+mod join;
+mod wake;
+
+pub(crate) use join::joinable;
+pub use join::{JoinHandle, Panic, catch_unwind};
+
+use crate::mailbox::Shared;
+use arena::{Arena, TaskBox};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind as catch};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use wake::WakeCell;
+
+/// Names a task until it ends; afterwards it names nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TaskId {
+    slot: u32,
+    generation: u32,
+}
+
+struct Seat {
+    generation: u32,
+    tenant: Tenant,
+    cell: Arc<WakeCell>,
+    /// None while the task is being polled.
+    waker: Option<Waker>,
+}
+
+enum Tenant {
+    None,
+    Task(TaskBox),
+    /// The task is being polled, by a frame further up.
+    Away,
+    /// As Away, and the task is dropped when that poll returns.
+    Cancelled,
+}
+
+/// The tasks of one core. Seats are never given back: wakers name them for ever.
+pub(crate) struct Tasks {
+    seats: Vec<Seat>,
+    free: Vec<u32>,
+    arena: Rc<Arena>,
+    shared: Arc<Shared>,
+    panics: u64,
+}
+
+/// A task taken out of the table to be polled.
+pub(crate) struct Turn {
+    slot: u32,
+    task: TaskBox,
+    waker: Waker,
+}
+
+impl Tasks {
+    pub(crate) fn new(shared: Arc<Shared>) -> Tasks {
+        Tasks {
+            seats: Vec::new(),
+            free: Vec::new(),
+            arena: Rc::default(),
+            shared,
+            panics: 0,
+        }
+    }
+
+    /// Tasks that have not ended.
+    pub(crate) fn len(&self) -> usize {
+        self.seats.len() - self.free.len()
+    }
+
+    pub(crate) fn panics(&self) -> u64 {
+        self.panics
+    }
+
+    #[inline]
+    pub(crate) fn insert<F: Future<Output = ()> + 'static>(&mut self, future: F) -> TaskId {
+        let task = TaskBox::new(&self.arena, future);
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = self.seats.len() as u32;
+                let cell = WakeCell::new(slot, self.shared.clone());
+                let waker = Some(Waker::from(cell.clone()));
+                self.seats.push(Seat {
+                    generation: 0,
+                    tenant: Tenant::None,
+                    cell,
+                    waker,
+                });
+                slot
+            }
+        };
+        let seat = &mut self.seats[slot as usize];
+        seat.tenant = Tenant::Task(task);
+        TaskId {
+            slot,
+            generation: seat.generation,
+        }
+    }
+
+    /// Takes the task out for a poll; None if the seat is empty or its task being polled.
+    #[inline]
+    pub(crate) fn begin(&mut self, slot: u32) -> Option<Turn> {
+        let seat = self.seats.get_mut(slot as usize)?;
+        seat.cell.polled();
+        if !matches!(seat.tenant, Tenant::Task(_)) {
+            return None;
+        }
+        match (
+            std::mem::replace(&mut seat.tenant, Tenant::Away),
+            seat.waker.take(),
+        ) {
+            (Tenant::Task(task), Some(waker)) => Some(Turn { slot, task, waker }),
+            (tenant, waker) => {
+                seat.tenant = tenant;
+                seat.waker = waker;
+                None
+            }
+        }
+    }
+
+    /// Puts a polled task back, or frees its seat. Answers what is to be dropped, outside of any
+    /// borrow of the table.
+    #[inline]
+    pub(crate) fn end(&mut self, turn: Turn, ended: Ended) -> Option<TaskBox> {
+        let Turn { slot, task, waker } = turn;
+        let seat = &mut self.seats[slot as usize];
+        seat.waker = Some(waker);
+        if ended == Ended::Panicked {
+            self.panics += 1;
+        }
+        if ended == Ended::Not && !matches!(seat.tenant, Tenant::Cancelled) {
+            seat.tenant = Tenant::Task(task);
+            return None;
+        }
+        self.vacate(slot);
+        Some(task)
+    }
+
+    fn vacate(&mut self, slot: u32) {
+        let seat = &mut self.seats[slot as usize];
+        seat.tenant = Tenant::None;
+        seat.generation = seat.generation.wrapping_add(1);
+        self.free.push(slot);
+    }
+
+    /// Takes a task out for good. Answers what is to be dropped, outside of any borrow.
+    pub(crate) fn cancel(&mut self, id: TaskId) -> Option<TaskBox> {
+        let seat = self.seats.get_mut(id.slot as usize)?;
+        if seat.generation != id.generation {
+            return None;
+        }
+        match std::mem::replace(&mut seat.tenant, Tenant::Cancelled) {
+            Tenant::Task(task) => {
+                self.vacate(id.slot);
+                Some(task)
+            }
+            Tenant::Away | Tenant::Cancelled => None,
+            Tenant::None => {
+                seat.tenant = Tenant::None;
+                None
+            }
+        }
+    }
+
+    /// Takes every task out. The caller drops them outside of any borrow.
+    pub(crate) fn clear(&mut self) -> Vec<TaskBox> {
+        let ids = (0..self.seats.len() as u32).map(|slot| TaskId {
+            slot,
+            generation: self.seats[slot as usize].generation,
+        });
+        ids.collect::<Vec<_>>()
+            .into_iter()
+            .filter_map(|id| self.cancel(id))
+            .collect()
+    }
+
+    pub(crate) fn slot(&self, id: TaskId) -> u32 {
+        id.slot
+    }
+}
+
+/// Whether a poll was the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Not,
+    Finished,
+    Panicked,
+}
+
+impl Turn {
+    #[inline]
+    pub(crate) fn poll(&mut self) -> Ended {
+        let mut cx = Context::from_waker(&self.waker);
+        let task = self.task.as_mut();
+        match catch(AssertUnwindSafe(|| task.poll(&mut cx))) {
+            Ok(poll) if poll.is_ready() => Ended::Finished,
+            Ok(_) => Ended::Not,
+            Err(_) => Ended::Panicked,
+        }
+    }
+}
