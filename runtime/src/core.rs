@@ -16,12 +16,14 @@ use crate::op::{
     Cancel, Finished, Kind, Memory, OpFuture, OpId, OpTable, SendBuffer, Stage, dispose,
 };
 use crate::probe::{Unavailable, explain_setup_error};
+use crate::sys::socket::Direction;
 use crate::task::{Ended, JoinHandle, TaskId, Tasks, joinable};
 use crate::time::Moment;
 use crate::timer::{Owner, TimerId, Wheel};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -301,6 +303,18 @@ impl Core {
         self.now.get()
     }
 
+    /// Time since 1970 by the wall clock; simulated time starts in 2001.
+    pub fn wall_clock(&self) -> Duration {
+        match &*self.driver.borrow() {
+            Driver::Kernel(_) => std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap_or_default(),
+            Driver::Simulated(driver) => {
+                Duration::from_secs(1_000_000_000) + Duration::from_nanos(driver.now().as_nanos())
+            }
+        }
+    }
+
     /// A random number, not a secret one.
     pub fn random(&self) -> u64 {
         self.driver.borrow_mut().random()
@@ -424,14 +438,18 @@ impl Core {
         })
     }
 
-    /// Sends all of `buffer` under `key`. One send a socket at a time keeps the order. `more`:
-    /// further bytes follow at once, a partial packet may wait for them (MSG_MORE, send(2)).
+    /// Sends the bytes in `range` of `buffer` under `key`. One send a socket at a time keeps the
+    /// order. `more`: further bytes follow at once, a partial packet may wait for them (MSG_MORE,
+    /// send(2)).
+    ///
+    /// # Panics
+    /// If the range leaves the buffer.
     #[inline]
     pub fn send(
         &self,
         socket: &Descriptor,
         buffer: SendBuffer,
-        from: usize,
+        range: Range<usize>,
         more: bool,
         key: u64,
     ) -> OpId {
@@ -442,7 +460,7 @@ impl Core {
             Memory::Send(buffer),
             |memory| {
                 let bytes = match memory {
-                    Memory::Send(buffer) => &buffer.as_slice()[from..],
+                    Memory::Send(buffer) => &buffer.as_slice()[range],
                     _ => &[],
                 };
                 let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
@@ -494,6 +512,19 @@ impl Core {
             },
             Untracked::Close,
         );
+    }
+
+    /// Shuts one or both sides of a socket down through the ring (shutdown(2)).
+    pub fn shutdown(&self, socket: &Descriptor, direction: Direction) {
+        let operation = Operation::Shutdown {
+            socket: socket.as_raw_fd(),
+            how: match direction {
+                Direction::Read => libc::SHUT_RD,
+                Direction::Write => libc::SHUT_WR,
+                Direction::Both => libc::SHUT_RDWR,
+            },
+        };
+        self.push_untracked(operation, Untracked::Cancel);
     }
 
     /// Tells [`Sink::on_event`] of `key` at `deadline`.

@@ -46,6 +46,51 @@ impl SendBuffer {
     }
 }
 
+impl std::ops::Deref for SendBuffer {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl From<Vec<u8>> for SendBuffer {
+    fn from(bytes: Vec<u8>) -> SendBuffer {
+        SendBuffer::Vec(bytes)
+    }
+}
+
+impl From<String> for SendBuffer {
+    fn from(text: String) -> SendBuffer {
+        SendBuffer::Vec(text.into_bytes())
+    }
+}
+
+impl From<Bytes> for SendBuffer {
+    fn from(bytes: Bytes) -> SendBuffer {
+        SendBuffer::Bytes(bytes)
+    }
+}
+
+impl From<&'static [u8]> for SendBuffer {
+    fn from(bytes: &'static [u8]) -> SendBuffer {
+        SendBuffer::Static(bytes)
+    }
+}
+
+impl From<&'static str> for SendBuffer {
+    fn from(text: &'static str) -> SendBuffer {
+        SendBuffer::Static(text.as_bytes())
+    }
+}
+
+impl From<Lease> for SendBuffer {
+    fn from(lease: Lease) -> SendBuffer {
+        SendBuffer::Lease(lease)
+    }
+}
+
 impl fmt::Debug for SendBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes to send", self.len())

@@ -1,0 +1,223 @@
+//! What one core counts. One writer, its core (row H19); anyone reads. Two ledgers:
+//!
+//! - connections: `accepted + handed_in = finished + rejected + aborted + open + handed_out`
+//! - requests: `begun = answered + rejected + aborted + running + pending`
+//!
+//! Each core checks its own once a turn in debug builds. A connection is *rejected* if its last
+//! exchange was a refusal by the gate, *aborted* on reset, error, timeout or force, else
+//! *finished*. Connections of the control socket and of the metrics address are in neither.
+
+use crate::observe::Counter;
+use crate::observe::metrics::Histogram;
+
+/// Why the gate refused a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Every slot was taken, and no place to wait was left.
+    Full,
+    /// The server is about to end.
+    Draining,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Reason; 2] = [Reason::Full, Reason::Draining];
+
+    /// The reason in log, status, metrics and the `X-Ringgate-Reason` field.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Reason::Full => "full",
+            Reason::Draining => "draining",
+        }
+    }
+}
+
+/// A count for each [`Reason`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ByReason([u64; Reason::ALL.len()]);
+
+impl ByReason {
+    /// The count of one reason.
+    pub const fn get(&self, reason: Reason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// All of them together.
+    pub fn sum(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    fn add(&mut self, other: &ByReason) {
+        self.0
+            .iter_mut()
+            .zip(&other.0)
+            .for_each(|(mine, theirs)| *mine += theirs);
+    }
+}
+
+/// The ledger of connections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the terms are defined at the top of the file")]
+pub struct Connections {
+    pub accepted: u64,
+    pub handed_in: u64,
+    pub finished: u64,
+    pub rejected: ByReason,
+    pub aborted: u64,
+    pub open: u64,
+    pub handed_out: u64,
+}
+
+impl Connections {
+    /// Whether one core's ledger balances.
+    pub fn balances(&self) -> bool {
+        self.accepted + self.handed_in
+            == self.finished + self.rejected.sum() + self.aborted + self.open + self.handed_out
+    }
+
+    /// Adds another core's.
+    pub fn add(&mut self, other: &Connections) {
+        self.accepted += other.accepted;
+        self.handed_in += other.handed_in;
+        self.finished += other.finished;
+        self.rejected.add(&other.rejected);
+        self.aborted += other.aborted;
+        self.open += other.open;
+        self.handed_out += other.handed_out;
+    }
+
+    /// Connections between two cores, in a sum over all of them.
+    pub const fn in_transit(&self) -> u64 {
+        self.handed_out.saturating_sub(self.handed_in)
+    }
+}
+
+/// The ledger of requests.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the terms are defined at the top of the file")]
+pub struct Requests {
+    pub begun: u64,
+    pub answered: u64,
+    pub rejected: ByReason,
+    pub aborted: u64,
+    pub running: u64,
+    pub pending: u64,
+}
+
+impl Requests {
+    /// Whether the ledger balances.
+    pub fn balances(&self) -> bool {
+        self.begun
+            == self.answered + self.rejected.sum() + self.aborted + self.running + self.pending
+    }
+
+    /// Adds another core's.
+    pub fn add(&mut self, other: &Requests) {
+        self.begun += other.begun;
+        self.answered += other.answered;
+        self.rejected.add(&other.rejected);
+        self.aborted += other.aborted;
+        self.running += other.running;
+        self.pending += other.pending;
+    }
+}
+
+/// A number that goes up and down, written by one thread.
+#[derive(Debug, Default)]
+pub struct Gauge(Counter);
+
+impl Gauge {
+    /// One more.
+    #[inline]
+    pub fn rise(&self) {
+        self.0.add(1);
+    }
+
+    /// One less.
+    #[inline]
+    pub fn fall(&self) {
+        self.0.add(1u64.wrapping_neg());
+    }
+
+    /// Replaces the number.
+    #[inline]
+    pub fn set(&self, value: u64) {
+        self.0.add(value.wrapping_sub(self.0.get()));
+    }
+
+    /// The number.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// All that one core counts.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "named as in docs/metrics.md")]
+pub struct CoreStats {
+    pub accepted: Counter,
+    pub handed_in: Counter,
+    pub finished: Counter,
+    pub rejected: [Counter; Reason::ALL.len()],
+    pub aborted: Counter,
+    pub open: Gauge,
+    pub handed_out: Counter,
+
+    pub begun: Counter,
+    pub answered: Counter,
+    pub requests_rejected: [Counter; Reason::ALL.len()],
+    pub requests_aborted: Counter,
+    pub running: Gauge,
+    pub pending: Gauge,
+
+    pub bytes_received: Counter,
+    pub bytes_sent: Counter,
+    pub handler_panics: Counter,
+    pub responses: [Counter; 6],
+    pub refusals: Counter,
+    pub accept_pauses: Counter,
+    pub service_time: Histogram,
+    pub queue_time: Histogram,
+
+    pub operations_in_flight: Gauge,
+    pub turns: Gauge,
+    pub enters: Gauge,
+    pub stale_completions: Gauge,
+    pub completion_overflows: Gauge,
+    pub starved_receives: Gauge,
+    pub tasks: Gauge,
+    pub buffers_lent: Gauge,
+    pub leases_kept: Gauge,
+}
+
+fn read(counters: &[Counter; Reason::ALL.len()]) -> ByReason {
+    ByReason(std::array::from_fn(|index| counters[index].get()))
+}
+
+impl CoreStats {
+    /// The ledger of connections now.
+    pub fn connections(&self) -> Connections {
+        Connections {
+            accepted: self.accepted.get(),
+            handed_in: self.handed_in.get(),
+            finished: self.finished.get(),
+            rejected: read(&self.rejected),
+            aborted: self.aborted.get(),
+            open: self.open.get(),
+            handed_out: self.handed_out.get(),
+        }
+    }
+
+    /// The ledger of requests now.
+    pub fn requests(&self) -> Requests {
+        Requests {
+            begun: self.begun.get(),
+            answered: self.answered.get(),
+            rejected: read(&self.requests_rejected),
+            aborted: self.requests_aborted.get(),
+            running: self.running.get(),
+            pending: self.pending.get(),
+        }
+    }
+}

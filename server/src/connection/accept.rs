@@ -1,0 +1,178 @@
+//! Step one: connections come in. A listener has one owner at any instant, whoever holds its
+//! baton: the owner's multishot accept takes what arrives. Giving it up means cancelling and
+//! serving what came until the last completion; only then is it somebody else's.
+
+use super::engine::{Engine, Report};
+use super::key::Subject;
+use super::table::Connection;
+use ringgate_runtime::{Core, Descriptor, Errno, OpId};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long accepting rests when descriptors or memory ran out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Names a listener of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ListenerId(pub(crate) u32);
+
+/// A listener as its owner gets it. The process keeps it open to the end.
+#[derive(Debug, Clone)]
+pub(crate) struct ListenerSeat {
+    pub(crate) id: ListenerId,
+    pub(crate) socket: Arc<OwnedFd>,
+    /// Several cores accept on it (a Unix socket, an inherited descriptor): one by one, since the
+    /// first multishot accept would take all.
+    pub(crate) shared: bool,
+}
+
+struct Owned {
+    seat: ListenerSeat,
+    accept: Option<OpId>,
+    leaving: bool,
+}
+
+/// The listeners this core owns.
+#[derive(Default)]
+pub(super) struct Listeners {
+    owned: Vec<Owned>,
+    paused: bool,
+}
+
+impl Listeners {
+    pub(super) fn is_empty(&self) -> bool {
+        self.owned.is_empty()
+    }
+
+    fn find(&mut self, id: ListenerId) -> Option<&mut Owned> {
+        self.owned.iter_mut().find(|owned| owned.seat.id == id)
+    }
+}
+
+impl Engine {
+    pub(super) fn arm(&mut self, core: &Rc<Core>, seat: ListenerSeat) {
+        let id = seat.id;
+        self.listeners.owned.push(Owned {
+            seat,
+            accept: None,
+            leaving: false,
+        });
+        self.accept_on(core, id);
+    }
+
+    fn accept_on(&mut self, core: &Core, id: ListenerId) {
+        if self.listeners.paused || self.is_full() {
+            return;
+        }
+        let Some(owned) = self.listeners.find(id) else {
+            return;
+        };
+        if owned.leaving || owned.accept.is_some() {
+            return;
+        }
+        let key = Subject::Accept(id.0).to_key();
+        owned.accept = Some(match owned.seat.shared {
+            true => core.accept_one(&owned.seat.socket, key),
+            false => core.accept(&owned.seat.socket, key),
+        });
+    }
+
+    pub(super) fn disarm(&mut self, core: &Core, id: ListenerId) {
+        let Some(owned) = self.listeners.find(id) else {
+            return self.post.to_coordinator(Report::Disarmed(self.index, id));
+        };
+        owned.leaving = true;
+        match owned.accept {
+            Some(accept) => core.cancel(accept),
+            None => self.pass_on(id),
+        }
+    }
+
+    fn pass_on(&mut self, id: ListenerId) {
+        self.listeners.owned.retain(|owned| owned.seat.id != id);
+        self.post.to_coordinator(Report::Disarmed(self.index, id));
+    }
+
+    /// Whether `max_connections` is reached (row M10).
+    fn is_full(&self) -> bool {
+        let max = self.settings.max_connections;
+        max.is_some_and(|max| self.table.len() as u64 >= u64::from(max.get()))
+    }
+
+    #[inline]
+    pub(super) fn on_accepted(
+        &mut self,
+        core: &Rc<Core>,
+        id: ListenerId,
+        result: Result<Descriptor, Errno>,
+        more: bool,
+    ) {
+        match result {
+            Ok(socket) => self.begin(core, socket),
+            Err(errno) => self.on_accept_error(core, errno),
+        }
+        let full = self.is_full();
+        let Some(owned) = self.listeners.find(id) else {
+            return;
+        };
+        if more {
+            if full && let Some(accept) = owned.accept {
+                core.cancel(accept);
+            }
+            return;
+        }
+        owned.accept = None;
+        match owned.leaving {
+            true => self.pass_on(id),
+            false => self.accept_on(core, id),
+        }
+    }
+
+    fn begin(&mut self, core: &Rc<Core>, socket: Descriptor) {
+        let key = self.seat(Connection::new(socket, core.now()));
+        self.stats.accepted.add(1);
+        self.listen_to(core, key);
+        self.set_deadline(core, key, false);
+    }
+
+    fn on_accept_error(&mut self, core: &Rc<Core>, errno: Errno) {
+        if errno.is_cancelled() || errno.is_peer_gone() {
+            return;
+        }
+        // Row H8: out of descriptors or memory. What arrives waits in the kernel's queue.
+        if !self.listeners.paused {
+            self.listeners.paused = true;
+            self.stats.accept_pauses.add(1);
+            core.set_timer(core.now() + ACCEPT_PAUSE, Subject::ResumeAccept.to_key());
+        }
+        crate::limited!(
+            self.log,
+            core.now().as_nanos(),
+            warn,
+            "accept",
+            error = %errno,
+            "accepting pauses; raise the limit of open files (LimitNOFILE= in the unit) or lower max_connections"
+        );
+    }
+
+    pub(super) fn resume_accepting(&mut self, core: &Rc<Core>) {
+        self.listeners.paused = false;
+        self.accept_where_idle(core);
+    }
+
+    /// Arms every listener that has no accept in flight, after a pause or below
+    /// `max_connections` again.
+    pub(super) fn accept_where_idle(&mut self, core: &Rc<Core>) {
+        let idle = self
+            .listeners
+            .owned
+            .iter()
+            .filter(|owned| owned.accept.is_none());
+        let idle: Vec<ListenerId> = idle.map(|owned| owned.seat.id).collect();
+        for id in idle {
+            self.accept_on(core, id);
+        }
+    }
+}

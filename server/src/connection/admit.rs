@@ -1,0 +1,202 @@
+//! Step three: a complete head stands at the gate. It runs, waits, or is refused.
+
+use super::engine::Engine;
+use super::key::ConnectionKey;
+use super::table::{Exchange, Piece, Waiting};
+use crate::admission::gate::{Entry, Ticket, Verdict, Waiter};
+use crate::admission::ledger::Reason;
+use crate::handler::{BodyCell, HeadBytes, RequestBody, RequestParts, Response, Routed};
+use crate::http::body::BodyDecoder;
+use crate::http::exchange::Event;
+use crate::http::fields::BodyFraming;
+use crate::http::head::Head;
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{HeaderName, HeaderValue, StatusCode};
+use ringgate_runtime::Core;
+use std::rc::Rc;
+
+/// Seconds after which a refused client may try again.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+/// Says why the gate refused.
+const REASON_FIELD: HeaderName = HeaderName::from_static("x-ringgate-reason");
+
+impl Engine {
+    /// A head is complete: it becomes an exchange, finds its route and stands at the gate.
+    #[inline]
+    pub(super) fn on_head(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        head: Head,
+        bytes: Piece,
+    ) {
+        // Kept leases are bounded: at the bound heads are copied and their buffers go back.
+        let bytes = match bytes {
+            Piece::Leased(lease) if core.buffers().is_at_cap() => {
+                HeadBytes::Gathered(Bytes::copy_from_slice(&lease))
+            }
+            Piece::Leased(lease) => HeadBytes::Leased(lease),
+            Piece::Gathered(bytes) => HeadBytes::Gathered(bytes),
+        };
+        let path = head.path(&bytes);
+        let path_at = path.as_ptr() as usize - bytes.as_ptr() as usize;
+        let routed = self.app.route(&head.method, path, path_at);
+        let limit = match &routed {
+            Routed::Found { options, .. } => options.body_size.unwrap_or(self.settings.body_size),
+            Routed::Answer(_) => self.settings.body_size,
+        };
+        let body_pending = head.framing != BodyFraming::None;
+        let mut decoder = None;
+        if body_pending {
+            match BodyDecoder::new(head.framing, limit) {
+                Ok(fresh) => decoder = Some(Box::new(fresh)),
+                Err(refusal) => return self.refuse(core, key, &refusal),
+            }
+        }
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let (state, _run) = connection.state.on(Event::HeadComplete { body_pending });
+        connection.state = state;
+        connection.served += 1;
+        connection.discarded = 0;
+        let body = body_pending.then(|| BodyCell::new(self.attention.clone(), key));
+        self.stats.begun.add(1);
+        self.stats.running.rise();
+        let exchange = self.exchanges.insert(Exchange {
+            method: head.method.clone(),
+            version: head.version,
+            keep_alive: head.keep_alive,
+            awaits_continue: head.expect_continue && body_pending,
+            began: core.now(),
+            decoder,
+            body: body.clone(),
+            task: None,
+            ticket: None,
+            waiting: None,
+            stream: None,
+        });
+        connection.exchange = Some(exchange as u32);
+        match routed {
+            Routed::Answer(response) => {
+                // Nobody reads the body: it is discarded as after any answer.
+                self.on_answer(core, key, Ok(*response));
+            }
+            Routed::Found {
+                route,
+                options,
+                params,
+                names,
+            } => {
+                let parts = RequestParts {
+                    head,
+                    bytes,
+                    params,
+                    names,
+                    body: RequestBody(body),
+                    core: self.index,
+                };
+                self.admit(core, key, route, options.gated, parts);
+            }
+        }
+    }
+
+    #[inline]
+    fn admit(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        route: u32,
+        gated: bool,
+        parts: RequestParts,
+    ) {
+        let entry = match gated {
+            true => self.gate.enter(Waiter {
+                core: self.index,
+                key,
+            }),
+            false => Entry::Run(Ticket::free()),
+        };
+        match entry {
+            Entry::Run(ticket) => self.run(core, key, route, parts, ticket),
+            Entry::Refused => self.reject(core, key, Reason::Full),
+            Entry::Wait => {
+                self.stats.running.fall();
+                self.stats.pending.rise();
+                let waiting = Waiting {
+                    route,
+                    parts,
+                    since: core.now(),
+                };
+                if let Some(exchange) = self.exchange_of(key) {
+                    exchange.waiting = Some(Box::new(waiting));
+                }
+            }
+        }
+    }
+
+    /// The gate's word on a request that waited. One that is gone meanwhile drops the ticket,
+    /// which gives the slot to the next.
+    pub(super) fn on_verdict(&mut self, core: &Rc<Core>, verdict: Verdict) {
+        let key = match &verdict {
+            Verdict::Granted(key, _) | Verdict::Refused(key) => *key,
+        };
+        let Some(waiting) = self
+            .exchange_of(key)
+            .and_then(|exchange| exchange.waiting.take())
+        else {
+            return;
+        };
+        self.stats.pending.fall();
+        self.stats.running.rise();
+        match verdict {
+            Verdict::Granted(_, ticket) => {
+                self.stats
+                    .queue_time
+                    .record((core.now() - waiting.since).as_nanos() as u64);
+                self.run(core, key, waiting.route, waiting.parts, ticket);
+                self.take_answers(core);
+            }
+            Verdict::Refused(_) => {
+                let reason = if self.is_draining() {
+                    Reason::Draining
+                } else {
+                    Reason::Full
+                };
+                drop(waiting);
+                self.reject(core, key, reason);
+            }
+        }
+        self.settle(core, key);
+    }
+
+    /// Row H10: a short 503 that the client gets whole.
+    fn reject(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
+        if let Some(connection) = self.table.get(key) {
+            connection.rejected = Some(reason);
+        }
+        crate::limited!(
+            self.log,
+            core.now().as_nanos(),
+            warn,
+            reason.name(),
+            reason = reason.name(),
+            "a request was refused by the gate"
+        );
+        let response = Response::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server is busy; try again soon",
+        )
+        .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS)
+        .with_header(REASON_FIELD, HeaderValue::from_static(reason.name()))
+        .closing();
+        self.on_answer(core, key, Ok(response));
+    }
+
+    #[inline]
+    pub(super) fn exchange_of(&mut self, key: ConnectionKey) -> Option<&mut Exchange> {
+        let exchange = self.table.get(key)?.exchange?;
+        self.exchanges.get_mut(exchange as usize)
+    }
+}

@@ -1,0 +1,314 @@
+//! Step six: a connection ends, and what its state demands on the way there. Closing a descriptor
+//! cancels nothing, so: cancel the receive, take its last completion, then close.
+
+use super::engine::{Course, Engine};
+use super::key::{ConnectionKey, Subject};
+use super::table::Receive;
+use crate::admission::gate::Waiter;
+use crate::handler::{BodyError, BodyState};
+use crate::http::exchange::{Deadline, Effect, Event, State};
+use ringgate_runtime::Core;
+use ringgate_runtime::sys::socket::Direction;
+use std::rc::Rc;
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Its answer is with the kernel.
+    Answered,
+    /// Its connection broke first.
+    Aborted,
+}
+
+impl Engine {
+    /// Something happened: the state changes, and what it demands is done.
+    pub(super) fn on(&mut self, core: &Rc<Core>, key: ConnectionKey, event: Event) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let (state, effect) = connection.state.on(event);
+        debug_assert!(
+            effect != Effect::Impossible,
+            "{event:?} in {:?}",
+            connection.state
+        );
+        connection.state = state;
+        self.perform(core, key, effect);
+    }
+
+    pub(super) fn perform(&mut self, core: &Rc<Core>, key: ConnectionKey, effect: Effect) {
+        match effect {
+            Effect::Nothing | Effect::Hold | Effect::Impossible => {}
+            // Reading is driven by `advance`, running by `admit`, refusing by `refuse`.
+            Effect::ReadHead | Effect::ReadBody | Effect::DiscardBody | Effect::Discard => {}
+            Effect::RunHandler | Effect::AnswerRefusal => {}
+            Effect::AnswerError(status) => self.write_error(core, key, status),
+            Effect::NextRequest => self.next_request(core, key),
+            Effect::RememberEof => {
+                if let Some(connection) = self.table.get(key) {
+                    connection.eof = true;
+                }
+            }
+            Effect::Linger => self.linger(core, key),
+            Effect::Close => self.close(core, key),
+            Effect::Abort => self.abort(core, key),
+        }
+    }
+
+    fn next_request(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.finish_exchange(core, key, Ending::Answered);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if !connection.unread.is_empty() {
+            return;
+        }
+        if connection.eof {
+            return self.on(core, key, Event::PeerEof);
+        }
+        match &self.course {
+            Course::Serving => {}
+            Course::Leaving(_) => self.move_out_if_movable(core, key),
+            Course::Draining | Course::Forced => self.close_if_idle(core, key),
+        }
+    }
+
+    fn linger(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.finish_exchange(core, key, Ending::Answered);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.unread = super::table::Unread::None;
+        if connection.eof {
+            connection.state = State::Closed;
+            return self.close(core, key);
+        }
+        core.shutdown(&connection.socket, Direction::Write);
+        self.listen_to(core, key);
+    }
+
+    /// Ends the exchange, whatever it held.
+    pub(super) fn finish_exchange(&mut self, core: &Rc<Core>, key: ConnectionKey, ending: Ending) {
+        self.drop_handler(core, key);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let Some(index) = connection.exchange.take() else {
+            return;
+        };
+        let rejected = connection.rejected;
+        let exchange = self.exchanges.remove(index as usize);
+        self.stats.running.fall();
+        match (ending, rejected) {
+            (Ending::Aborted, _) => self.stats.requests_aborted.add(1),
+            (Ending::Answered, Some(reason)) => {
+                self.stats.requests_rejected[reason as usize].add(1);
+            }
+            (Ending::Answered, None) => {
+                self.stats.answered.add(1);
+                self.stats
+                    .service_time
+                    .record((core.now() - exchange.began).as_nanos() as u64);
+            }
+        }
+        drop(exchange);
+    }
+
+    /// Drops what works for a request: its place at the gate, its handler, its stream.
+    pub(super) fn drop_handler(&mut self, core: &Core, key: ConnectionKey) {
+        let waiter = Waiter {
+            core: self.index,
+            key,
+        };
+        let Some(exchange) = self.exchange_of(key) else {
+            return;
+        };
+        let waiting = exchange.waiting.take();
+        let task = exchange.task.take();
+        let stream = exchange.stream.take();
+        if let Some(body) = &exchange.body {
+            body.fail_if_arriving(BodyError::Cut);
+        }
+        if waiting.is_some() {
+            self.gate.leave(waiter);
+            self.stats.pending.fall();
+            self.stats.running.rise();
+        }
+        if let Some(task) = task {
+            core.cancel_task(task);
+        }
+        if let Some(stream) = stream {
+            core.cancel_task(stream.task);
+        }
+        drop(waiting);
+    }
+
+    /// Closes once everything queued is sent.
+    pub(super) fn close(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.state = State::Closed;
+        if !connection.output.is_flushed() {
+            return;
+        }
+        self.finish_exchange(core, key, Ending::Answered);
+        self.stop_listening(core, key);
+        self.close_when_quiet(core, key);
+    }
+
+    /// Drops what is queued, and closes.
+    pub(super) fn abort(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.finish_exchange(core, key, Ending::Aborted);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.state = State::Closed;
+        connection.aborted = true;
+        connection.output.pieces.clear();
+        connection.output.tail = Vec::new();
+        connection.output.queued = 0;
+        if connection.output.in_flight.is_some() {
+            // Ends the send in flight at once.
+            core.shutdown(&connection.socket, Direction::Both);
+        }
+        self.stop_listening(core, key);
+        self.close_when_quiet(core, key);
+    }
+
+    /// Closes if nothing of the connection is in flight any more; its last completion comes here
+    /// again.
+    pub(super) fn close_when_quiet(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if connection.receive != Receive::Off || connection.output.in_flight.is_some() {
+            return;
+        }
+        let Some(connection) = self.table.remove(key) else {
+            return;
+        };
+        if let Some((timer, _)) = connection.timer {
+            core.cancel_timer(timer);
+        }
+        self.stats.open.fall();
+        match connection.rejected {
+            Some(reason) if !connection.aborted => self.stats.rejected[reason as usize].add(1),
+            _ if connection.aborted => self.stats.aborted.add(1),
+            _ => self.stats.finished.add(1),
+        }
+        core.close(connection.socket);
+        if self.settings.max_connections.is_some() {
+            self.accept_where_idle(core);
+        }
+    }
+
+    /// Sets the deadline that is in force now. `restart`: progress was made.
+    #[inline]
+    pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, restart: bool) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let kind = connection.state.deadline(!connection.output.is_flushed());
+        let restart = restart || matches!(kind, Some(Deadline::Body));
+        if kind == connection.deadline_of && !restart {
+            return;
+        }
+        connection.deadline_of = kind;
+        let Some(kind) = kind else {
+            connection.deadline = ringgate_runtime::Moment::NEVER;
+            return;
+        };
+        let deadline = core.now() + self.settings.timeout(kind);
+        connection.deadline = deadline;
+        // A timer that fires too early looks again; one that would fire too late is set anew.
+        match connection.timer {
+            Some((_, at)) if at <= deadline => return,
+            Some((timer, _)) => {
+                core.cancel_timer(timer);
+            }
+            None => {}
+        }
+        let timer = core.set_timer(deadline, Subject::Deadline(key).to_key());
+        connection.timer = Some((timer, deadline));
+    }
+
+    pub(super) fn on_deadline(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.timer = None;
+        let Some(kind) = connection.deadline_of else {
+            return;
+        };
+        if connection.deadline > core.now() {
+            let deadline = connection.deadline;
+            let timer = core.set_timer(deadline, Subject::Deadline(key).to_key());
+            connection.timer = Some((timer, deadline));
+            return;
+        }
+        connection.deadline_of = None;
+        match kind {
+            Deadline::Write => {
+                connection.aborted = true;
+                self.on(core, key, Event::WriteStalled);
+            }
+            Deadline::Head | Deadline::Body => {
+                connection.aborted = true;
+                self.on(core, key, Event::DeadlinePassed);
+            }
+            Deadline::Idle | Deadline::Linger => self.on(core, key, Event::DeadlinePassed),
+        }
+        self.settle(core, key);
+    }
+
+    /// Draining: an idle connection closes, at the end of its grace. One whose answer announced the
+    /// close is not idle any more and ends by itself.
+    pub(super) fn close_if_idle(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if connection.state != State::Idle || connection.exchange.is_some() {
+            return;
+        }
+        let served = connection.served > 0;
+        let grace = if served {
+            self.settings.keepalive_grace
+        } else {
+            Default::default()
+        };
+        let until = connection.idle_since + grace;
+        if until <= core.now() {
+            self.on(core, key, Event::Drain);
+            return self.settle(core, key);
+        }
+        connection.deadline_of = Some(Deadline::Idle);
+        connection.deadline = until;
+        if let Some((timer, _)) = connection.timer.take() {
+            core.cancel_timer(timer);
+        }
+        let timer = core.set_timer(until, Subject::Deadline(key).to_key());
+        connection.timer = Some((timer, until));
+    }
+
+    /// The end of patience.
+    pub(super) fn force(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let busy = connection.exchange.is_some() || connection.state != State::Idle;
+        let forced = !matches!(connection.state, State::Lingering | State::Closed);
+        if busy && forced {
+            self.cut += 1;
+            connection.aborted = true;
+        }
+        self.on(core, key, Event::Force);
+        if let Some(connection) = self.table.get(key) {
+            let in_flight = connection.output.in_flight.is_some();
+            if in_flight {
+                core.shutdown(&connection.socket, Direction::Both);
+            }
+        }
+        self.settle(core, key);
+    }
+}

@@ -1,0 +1,333 @@
+//! The engine of one core: its connections, and what happens to them. The owner of events of its
+//! ring; each event goes to the file of its step.
+
+use super::accept::{ListenerId, ListenerSeat, Listeners};
+use super::key::{ConnectionKey, Subject};
+use super::settings::Settings;
+use super::table::{Connection, Exchange, Table};
+use super::transfer::Parcel;
+use crate::admission::gate::{Gate, Verdict};
+use crate::admission::ledger::CoreStats;
+use crate::handler::{Application, Response};
+use crate::http::date::{Date, DateCache};
+use crate::observe::log::RateLimit;
+use ringgate_runtime::{Core, Event, Moment, Sink};
+use slab::Slab;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Answers that handlers gave and the engine has not taken up yet.
+#[derive(Default)]
+pub(crate) struct Finished {
+    answers: RefCell<VecDeque<(ConnectionKey, Result<Response, String>)>>,
+}
+
+impl Finished {
+    #[inline]
+    pub(crate) fn push(&self, key: ConnectionKey, answer: Result<Response, String>) {
+        self.answers.borrow_mut().push_back((key, answer));
+    }
+
+    #[inline]
+    pub(super) fn pop(&self) -> Option<(ConnectionKey, Result<Response, String>)> {
+        self.answers.borrow_mut().pop_front()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.answers.borrow().is_empty()
+    }
+}
+
+/// Connections that something outside of the engine has changed: a handler read its body, a stream
+/// has a piece.
+#[derive(Default)]
+pub(crate) struct Attention {
+    calls: RefCell<Vec<ConnectionKey>>,
+}
+
+impl Attention {
+    pub(crate) fn call(&self, key: ConnectionKey) {
+        self.calls.borrow_mut().push(key);
+    }
+}
+
+/// What a core is told.
+pub(crate) enum Message {
+    /// Own this listener: accept on it.
+    Arm(ListenerSeat),
+    /// Give this listener up; answered by [`Report::Disarmed`] once nothing of it is in flight.
+    Disarm(ListenerId),
+    /// The gate's word on one of its requests.
+    Verdict(Verdict),
+    /// A connection moves in.
+    Parcel(Box<Parcel>),
+    /// Put the gauges into the shared counters and say so.
+    Publish(std::sync::mpsc::SyncSender<u32>),
+    /// Move every connection that can be moved to these cores in turn, and the others when they
+    /// can be; end when none is left. No listener is owned any more.
+    Leave(Vec<u32>),
+    /// Answers announce the end; idle connections close when their grace is over; end when none
+    /// is left. No listener is owned any more.
+    Drain,
+    /// Close everything now, and end.
+    Force,
+}
+
+/// What a core tells the coordinator.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// The listener has no owner now, and nothing of it is in flight.
+    Disarmed(u32, ListenerId),
+}
+
+/// Where messages go.
+pub(crate) trait Post: Send + Sync {
+    /// To another core.
+    fn to_core(&self, core: u32, message: Message);
+    /// To the coordinator.
+    fn to_coordinator(&self, report: Report);
+    /// The messages that wait for this core.
+    fn next(&self, core: u32) -> Option<Message>;
+}
+
+/// What the core is on its way to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Course {
+    Serving,
+    /// Connections go to these cores.
+    Leaving(Vec<u32>),
+    Draining,
+    Forced,
+}
+
+/// What an engine is made of.
+pub(crate) struct EngineParts {
+    pub(crate) index: u32,
+    pub(crate) epoch: u32,
+    pub(crate) settings: Settings,
+    pub(crate) app: Rc<dyn Application>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) stats: Arc<CoreStats>,
+    pub(crate) post: Arc<dyn Post>,
+}
+
+/// See the top of the file.
+pub(crate) struct Engine {
+    pub(super) index: u32,
+    pub(super) settings: Settings,
+    pub(super) app: Rc<dyn Application>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) stats: Arc<CoreStats>,
+    pub(super) post: Arc<dyn Post>,
+    pub(super) table: Table,
+    pub(super) exchanges: Slab<Exchange>,
+    pub(super) listeners: Listeners,
+    pub(super) finished: Rc<Finished>,
+    pub(super) attention: Rc<Attention>,
+    pub(super) buffers: Vec<Vec<u8>>,
+    pub(super) course: Course,
+    pub(super) cut: u64,
+    pub(super) log: RateLimit,
+    next_heir: usize,
+    date: DateCache,
+    date_until: Moment,
+}
+
+impl Engine {
+    pub(crate) fn new(parts: EngineParts) -> Engine {
+        Engine {
+            index: parts.index,
+            settings: parts.settings,
+            app: parts.app,
+            gate: parts.gate,
+            stats: parts.stats,
+            post: parts.post,
+            table: Table::new(parts.epoch),
+            exchanges: Slab::new(),
+            listeners: Listeners::default(),
+            finished: Rc::default(),
+            attention: Rc::default(),
+            buffers: Vec::new(),
+            course: Course::Serving,
+            cut: 0,
+            log: RateLimit::new(),
+            next_heir: 0,
+            date: DateCache::new(0),
+            date_until: Moment::default(),
+        }
+    }
+
+    /// Whether the core has nothing left to do and was told to end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.course != Course::Serving && self.table.len() == 0 && self.listeners.is_empty()
+    }
+
+    /// Connections that were open when they were cut off by force.
+    pub(crate) fn cut(&self) -> u64 {
+        self.cut
+    }
+
+    /// The date of this second (RFC 9110 section 6.6.1).
+    #[inline]
+    pub(super) fn date(&mut self, core: &Core) -> &Date {
+        if core.now() >= self.date_until {
+            let wall = core.wall_clock();
+            self.date.at(wall.as_secs());
+            let rest = Duration::from_secs(1) - Duration::from_nanos(wall.subsec_nanos().into());
+            self.date_until = core.now() + rest;
+        }
+        self.date.current()
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        matches!(self.course, Course::Draining | Course::Forced)
+    }
+
+    /// The core the next connection goes to when this one leaves.
+    pub(super) fn next_heir(&mut self) -> Option<u32> {
+        let Course::Leaving(heirs) = &self.course else {
+            return None;
+        };
+        if heirs.is_empty() {
+            return None;
+        }
+        self.next_heir = (self.next_heir + 1) % heirs.len();
+        Some(heirs[self.next_heir])
+    }
+
+    fn hear(&mut self, core: &Rc<Core>, message: Message) {
+        match message {
+            Message::Arm(seat) => self.arm(core, seat),
+            Message::Disarm(listener) => self.disarm(core, listener),
+            Message::Verdict(verdict) => self.on_verdict(core, verdict),
+            Message::Parcel(parcel) => self.move_in(core, *parcel),
+            Message::Publish(reply) => {
+                self.publish(core);
+                // The one who asked may have given up waiting.
+                let _ = reply.try_send(self.index);
+            }
+            Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),
+            Message::Drain => self.set_course(core, Course::Draining),
+            Message::Force => self.set_course(core, Course::Forced),
+        }
+    }
+
+    fn set_course(&mut self, core: &Rc<Core>, course: Course) {
+        self.course = course;
+        for key in self.table.keys() {
+            match &self.course {
+                Course::Serving => {}
+                Course::Leaving(_) => self.move_out_if_movable(core, key),
+                Course::Draining => self.close_if_idle(core, key),
+                Course::Forced => self.force(core, key),
+            }
+        }
+    }
+
+    /// Copies the gauges that only the core knows into the shared counters.
+    fn publish(&self, core: &Core) {
+        let counts = core.counts();
+        let stats = &self.stats;
+        stats.operations_in_flight.set(counts.operations_in_flight);
+        stats.turns.set(counts.turns);
+        stats.enters.set(counts.enters);
+        stats.stale_completions.set(counts.stale_completions);
+        stats.completion_overflows.set(counts.completion_overflows);
+        stats.starved_receives.set(counts.starved_receives);
+        stats.tasks.set(counts.tasks);
+        stats.buffers_lent.set(u64::from(core.buffers().lent()));
+        stats.leases_kept.set(u64::from(core.buffers().kept()));
+    }
+
+    /// Takes up what handlers and streams left behind.
+    fn take_up(&mut self, core: &Rc<Core>) {
+        while let Some((key, answer)) = self.finished.pop() {
+            self.on_answer(core, key, answer);
+            self.settle(core, key);
+        }
+        if self.attention.calls.borrow().is_empty() {
+            return;
+        }
+        let calls = self.attention.calls.take();
+        for key in calls {
+            self.look_after(core, key);
+        }
+    }
+
+    #[cfg(debug_assertions)]
+    fn check_ledgers(&self) {
+        let connections = self.stats.connections();
+        let requests = self.stats.requests();
+        assert_eq!(
+            connections.open,
+            self.table.len() as u64,
+            "open connections"
+        );
+        assert!(connections.balances(), "connections: {connections:?}");
+        assert!(requests.balances(), "requests: {requests:?}");
+    }
+}
+
+impl Sink for Engine {
+    #[inline]
+    fn on_event(&mut self, core: &Rc<Core>, event: Event) {
+        match event {
+            Event::Received {
+                key,
+                received,
+                more,
+            } => {
+                if let Some(Subject::Receive(key)) = Subject::from_key(key) {
+                    self.on_received(core, key, received, more);
+                }
+            }
+            Event::Sent {
+                key,
+                result,
+                buffer,
+            } => {
+                if let Some(Subject::Send(key)) = Subject::from_key(key) {
+                    self.on_sent(core, key, result, buffer);
+                }
+            }
+            Event::Accepted { key, result, more } => {
+                if let Some(Subject::Accept(listener)) = Subject::from_key(key) {
+                    self.on_accepted(core, ListenerId(listener), result, more);
+                }
+            }
+            Event::Timer { key } => match Subject::from_key(key) {
+                Some(Subject::Deadline(key)) => self.on_deadline(core, key),
+                Some(Subject::ResumeAccept) => self.resume_accepting(core),
+                _ => {}
+            },
+            Event::Polled { .. } => {}
+        }
+    }
+
+    fn on_notified(&mut self, core: &Rc<Core>) {
+        while let Some(message) = self.post.next(self.index) {
+            self.hear(core, message);
+        }
+    }
+
+    fn before_wait(&mut self, core: &Rc<Core>) {
+        self.take_up(core);
+        #[cfg(debug_assertions)]
+        self.check_ledgers();
+    }
+
+    fn is_busy(&self) -> bool {
+        !self.finished.is_empty() || !self.attention.calls.borrow().is_empty()
+    }
+}
+
+/// Puts a connection into the table; the caller counts where it came from.
+impl Engine {
+    pub(super) fn seat(&mut self, connection: Connection) -> ConnectionKey {
+        self.stats.open.rise();
+        self.table.insert(connection)
+    }
+}

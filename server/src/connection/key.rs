@@ -1,0 +1,110 @@
+//! Names for connections, and the keys under which their operations' events come back.
+
+/// Names a connection of a core: a seat of its table, and which tenant of that seat, so that a
+/// late word for one that is gone reaches nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ConnectionKey {
+    slot: u32,
+    generation: u32,
+}
+
+/// Generations are 24 bits, so that a key fits beside its role.
+pub(crate) const GENERATION_MASK: u32 = (1 << 24) - 1;
+
+impl ConnectionKey {
+    #[inline]
+    pub(crate) const fn new(slot: u32, generation: u32) -> ConnectionKey {
+        ConnectionKey {
+            slot,
+            generation: generation & GENERATION_MASK,
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn slot(self) -> u32 {
+        self.slot
+    }
+
+    #[inline]
+    pub(crate) const fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The accept of a listener, by its number.
+    Accept(u32),
+    /// The receive of a connection.
+    Receive(ConnectionKey),
+    /// The send of a connection.
+    Send(ConnectionKey),
+    /// The deadline of a connection.
+    Deadline(ConnectionKey),
+    /// Time to try a paused listener again.
+    ResumeAccept,
+    /// The core's own tick.
+    Tick,
+}
+
+const ACCEPT: u64 = 1;
+const RECEIVE: u64 = 2;
+const SEND: u64 = 3;
+const DEADLINE: u64 = 4;
+const RESUME_ACCEPT: u64 = 5;
+const TICK: u64 = 6;
+
+impl Subject {
+    /// The number that travels with the operation.
+    #[inline]
+    pub(crate) const fn to_key(self) -> u64 {
+        let (role, slot, generation) = match self {
+            Subject::Accept(listener) => (ACCEPT, listener, 0),
+            Subject::Receive(key) => (RECEIVE, key.slot, key.generation),
+            Subject::Send(key) => (SEND, key.slot, key.generation),
+            Subject::Deadline(key) => (DEADLINE, key.slot, key.generation),
+            Subject::ResumeAccept => (RESUME_ACCEPT, 0, 0),
+            Subject::Tick => (TICK, 0, 0),
+        };
+        role << 56 | (generation as u64) << 32 | slot as u64
+    }
+
+    /// Reads back what [`Subject::to_key`] made; None for anything else.
+    #[inline]
+    pub(crate) const fn from_key(key: u64) -> Option<Subject> {
+        let slot = key as u32;
+        let connection = ConnectionKey::new(slot, (key >> 32) as u32);
+        Some(match key >> 56 {
+            ACCEPT => Subject::Accept(slot),
+            RECEIVE => Subject::Receive(connection),
+            SEND => Subject::Send(connection),
+            DEADLINE => Subject::Deadline(connection),
+            RESUME_ACCEPT => Subject::ResumeAccept,
+            TICK => Subject::Tick,
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subject_survives_its_key() {
+        let key = ConnectionKey::new(u32::MAX, u32::MAX);
+        let subjects = [
+            Subject::Accept(7),
+            Subject::Receive(key),
+            Subject::Send(key),
+            Subject::Deadline(ConnectionKey::new(0, 1)),
+            Subject::ResumeAccept,
+            Subject::Tick,
+        ];
+        for subject in subjects {
+            assert_eq!(Subject::from_key(subject.to_key()), Some(subject));
+        }
+        assert_eq!(Subject::from_key(0), None);
+    }
+}

@@ -1,0 +1,49 @@
+//! A connection's way, in one straight line; one file a step:
+//!
+//! [`accept`] > [`read`] > [`admit`] > [`handle`] > [`write`] > [`close`]
+//!
+//! Between requests a connection is plain data ([`table::Connection`]): a descriptor, unread bytes,
+//! a state of two bytes ([`crate::http::exchange`]), deadlines and counters. That is why it can be
+//! moved to another core ([`transfer`]) and costs a few hundred bytes while it idles. A future
+//! exists only while its handler runs.
+//!
+//! The [`Engine`] of a core owns its connections and is the owner of events of its ring. What is
+//! decided here is what to submit; what it means is decided in [`crate::http`] and
+//! [`crate::admission`].
+
+mod accept;
+mod admit;
+mod close;
+mod engine;
+mod handle;
+mod key;
+mod read;
+mod settings;
+mod table;
+mod transfer;
+mod write;
+
+pub(crate) use accept::{ListenerId, ListenerSeat};
+pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Report};
+pub(crate) use key::ConnectionKey;
+pub(crate) use settings::Settings;
+pub(crate) use transfer::Parcel;
+
+/// Received bytes of a body that may wait for their handler before receiving pauses.
+pub(crate) const BODY_QUEUE_HIGH_BYTES: usize = 256 << 10;
+/// Receiving goes on when so many or fewer wait.
+pub(crate) const BODY_QUEUE_LOW_BYTES: usize = 64 << 10;
+/// Unread bytes of later requests that may wait before receiving pauses.
+pub(crate) const UNREAD_HIGH_BYTES: usize = 64 << 10;
+/// Bytes of answers that may wait to be sent before no further request of a batch is read, and no
+/// further piece of a stream is taken.
+pub(crate) const OUTPUT_HIGH_BYTES: usize = 256 << 10;
+/// Bodies up to this size are copied behind their head, so that one send carries both.
+pub(crate) const BODY_COPIED_MAX_BYTES: usize = 16 << 10;
+/// Bytes of one send at most, so that a deadline without progress means something.
+pub(crate) const SEND_MAX_BYTES: usize = 256 << 10;
+/// An unread rest of a body up to this size is read and thrown away to keep the connection.
+pub(crate) const DISCARD_MAX_BYTES: u64 = 64 << 10;
+
+const _: () = assert!(BODY_QUEUE_LOW_BYTES < BODY_QUEUE_HIGH_BYTES);
+const _: () = assert!(BODY_COPIED_MAX_BYTES < OUTPUT_HIGH_BYTES);

@@ -1,0 +1,52 @@
+//! What a core's connections need of the configuration, in the form in which they need it.
+
+use crate::config::Config;
+use crate::http::exchange::Deadline;
+use crate::http::head::HeadLimits;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// Limits and time spans of connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) head: HeadLimits,
+    pub(crate) body_size: Option<u64>,
+    pub(crate) linger_size: u64,
+    pub(crate) served_max: Option<NonZeroU32>,
+    pub(crate) accepts_per_turn: u32,
+    pub(crate) max_connections: Option<NonZeroU32>,
+    pub(crate) keepalive_grace: Duration,
+    timeouts: [Duration; 5],
+}
+
+impl Settings {
+    pub(crate) fn new(config: &Config) -> Settings {
+        let timeouts = &config.timeouts;
+        Settings {
+            head: HeadLimits {
+                head_size: config.limits.head_size,
+                head_count: config.limits.head_count,
+                uri_size: config.limits.uri_size,
+            },
+            body_size: config.limits.body_size,
+            linger_size: timeouts.linger_size,
+            served_max: NonZeroU32::new(timeouts.requests_per_connection),
+            accepts_per_turn: config.rings.accepts_per_turn,
+            max_connections: config.rings.max_connections,
+            keepalive_grace: config.drain.keepalive_grace,
+            timeouts: [
+                timeouts.head,
+                timeouts.body,
+                timeouts.write,
+                timeouts.idle,
+                timeouts.linger,
+            ],
+        }
+    }
+
+    /// How long a connection may take for what.
+    #[inline]
+    pub(crate) fn timeout(&self, deadline: Deadline) -> Duration {
+        self.timeouts[deadline as usize]
+    }
+}

@@ -1,0 +1,319 @@
+//! A connection as plain data, and the table of a core's connections.
+
+use super::key::{ConnectionKey, GENERATION_MASK};
+use crate::admission::gate::Ticket;
+use crate::admission::ledger::Reason;
+use crate::handler::{BodyCell, Chunk};
+use crate::http::body::BodyDecoder;
+use crate::http::exchange::{Deadline, State};
+use bytes::{Bytes, BytesMut};
+use http::{Method, Version};
+use ringgate_runtime::task::TaskId;
+use ringgate_runtime::timer::TimerId;
+use ringgate_runtime::{Descriptor, Lease, Moment, OpId};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Received bytes that nobody has read yet.
+pub(crate) enum Unread {
+    None,
+    /// Where the kernel put them; only while they are being worked on.
+    Leased(Lease),
+    /// Gathered, since more has to come or their turn has not come.
+    Gathered(BytesMut),
+}
+
+impl Unread {
+    #[inline]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self {
+            Unread::None => &[],
+            Unread::Leased(lease) => lease,
+            Unread::Gathered(bytes) => bytes,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.as_slice().is_empty()
+    }
+
+    /// Adds received bytes behind what is there.
+    #[inline]
+    pub(crate) fn add(&mut self, lease: Lease) {
+        match self {
+            Unread::None => *self = Unread::Leased(lease),
+            Unread::Gathered(bytes) => bytes.extend_from_slice(&lease),
+            Unread::Leased(front) => {
+                let mut bytes = BytesMut::with_capacity(front.len() + lease.len());
+                bytes.extend_from_slice(front);
+                bytes.extend_from_slice(&lease);
+                *self = Unread::Gathered(bytes);
+            }
+        }
+    }
+
+    /// Takes the first `count` bytes out, without copying them.
+    #[inline]
+    pub(crate) fn split(&mut self, count: usize) -> Piece {
+        match self {
+            Unread::None => Piece::Gathered(Bytes::new()),
+            Unread::Leased(lease) => {
+                let piece = lease.slice(0..count);
+                lease.advance(count);
+                if lease.is_empty() {
+                    *self = Unread::None;
+                }
+                Piece::Leased(piece)
+            }
+            Unread::Gathered(bytes) => {
+                let piece = bytes.split_to(count).freeze();
+                if bytes.is_empty() {
+                    *self = Unread::None;
+                }
+                Piece::Gathered(piece)
+            }
+        }
+    }
+
+    /// Drops the first `count` bytes.
+    #[inline]
+    pub(crate) fn skip(&mut self, count: usize) {
+        match self {
+            Unread::None => {}
+            Unread::Leased(lease) => lease.advance(count),
+            Unread::Gathered(bytes) => bytes::Buf::advance(bytes, count),
+        }
+        if self.is_empty() {
+            *self = Unread::None;
+        }
+    }
+
+    /// Work on the bytes stops here: a rest gives its lease back and waits as a copy.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        if let Unread::Leased(lease) = self {
+            let rest = BytesMut::from(&lease[..]);
+            *self = if rest.is_empty() {
+                Unread::None
+            } else {
+                Unread::Gathered(rest)
+            };
+        }
+    }
+}
+
+/// Bytes taken out of [`Unread`].
+pub(crate) enum Piece {
+    Leased(Lease),
+    Gathered(Bytes),
+}
+
+/// The receiving side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Receive {
+    /// No receive in flight.
+    Off,
+    /// Armed.
+    On(OpId),
+    /// Being cancelled; its last completion is still to come.
+    Ending(OpId),
+}
+
+/// The sending side: what waits to be sent, in order, and what is being sent.
+#[derive(Default)]
+pub(crate) struct Output {
+    /// Complete pieces, before `tail`.
+    pub(crate) pieces: VecDeque<Chunk>,
+    /// Heads and small bodies, gathered.
+    pub(crate) tail: Vec<u8>,
+    /// Bytes in `pieces` and `tail`.
+    pub(crate) queued: usize,
+    /// Whether a send is in flight, and how many bytes of its buffer were sent before it.
+    pub(crate) in_flight: Option<usize>,
+}
+
+impl Output {
+    /// Whether all of it is with the kernel.
+    #[inline]
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.queued == 0 && self.in_flight.is_none()
+    }
+}
+
+/// One request, from its head to the end of its answer.
+pub(crate) struct Exchange {
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    pub(crate) keep_alive: bool,
+    /// The client waits for `100 Continue`, which nobody has sent.
+    pub(crate) awaits_continue: bool,
+    pub(crate) began: Moment,
+    pub(crate) decoder: Option<Box<BodyDecoder>>,
+    pub(crate) body: Option<Rc<BodyCell>>,
+    pub(crate) task: Option<TaskId>,
+    pub(crate) ticket: Option<Ticket>,
+    /// What waits at the gate.
+    pub(crate) waiting: Option<Box<Waiting>>,
+    /// The body of the answer, while it streams.
+    pub(crate) stream: Option<Streaming>,
+}
+
+/// A request that waits at the gate.
+pub(crate) struct Waiting {
+    pub(crate) route: u32,
+    pub(crate) parts: crate::handler::RequestParts,
+    pub(crate) since: Moment,
+}
+
+/// An answer on its way piece by piece.
+pub(crate) struct Streaming {
+    pub(crate) outlet: Rc<super::write::Outlet>,
+    pub(crate) task: TaskId,
+    /// Bytes still to come of a body with Content-Length.
+    pub(crate) left: Option<u64>,
+    pub(crate) chunked: bool,
+    pub(crate) after: crate::http::exchange::After,
+}
+
+/// One connection.
+pub(crate) struct Connection {
+    pub(crate) socket: Descriptor,
+    pub(crate) state: State,
+    pub(crate) receive: Receive,
+    /// The peer ended its side.
+    pub(crate) eof: bool,
+    /// It leaves for another core once its receive has ended.
+    pub(crate) moving_to: Option<u32>,
+    /// Its last exchange was refused by the gate.
+    pub(crate) rejected: Option<Reason>,
+    /// It ends by reset, error, timeout or force.
+    pub(crate) aborted: bool,
+    /// Which deadline is in force.
+    pub(crate) deadline_of: Option<Deadline>,
+    pub(crate) served: u32,
+    /// Bytes of a partial head that were looked at already.
+    pub(crate) seen: u32,
+    /// Bytes thrown away in this state.
+    pub(crate) discarded: u64,
+    pub(crate) deadline: Moment,
+    pub(crate) timer: Option<(TimerId, Moment)>,
+    pub(crate) unread: Unread,
+    pub(crate) output: Output,
+    /// Index into the core's exchanges.
+    pub(crate) exchange: Option<u32>,
+    /// The last byte of an answer was taken by the kernel then, or the connection was accepted.
+    pub(crate) idle_since: Moment,
+}
+
+impl Connection {
+    pub(crate) fn new(socket: Descriptor, now: Moment) -> Connection {
+        Connection {
+            socket,
+            state: State::Idle,
+            receive: Receive::Off,
+            eof: false,
+            moving_to: None,
+            rejected: None,
+            aborted: false,
+            deadline_of: None,
+            served: 0,
+            seen: 0,
+            discarded: 0,
+            deadline: Moment::NEVER,
+            timer: None,
+            unread: Unread::None,
+            output: Output::default(),
+            exchange: None,
+            idle_since: now,
+        }
+    }
+
+    /// Whether it is between requests with nothing owed in either direction: it can be moved.
+    pub(crate) fn is_movable(&self) -> bool {
+        matches!(self.state, State::Idle | State::Head)
+            && self.exchange.is_none()
+            && self.output.is_flushed()
+            && !self.eof
+    }
+}
+
+enum Seat {
+    Taken(Connection),
+    Free(u32),
+}
+
+/// The connections of one core.
+pub(crate) struct Table {
+    seats: Vec<(u32, Seat)>,
+    free: u32,
+    len: usize,
+    first: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Table {
+    /// An empty table. `epoch` differs for each thread that takes a core's place, so that a word
+    /// meant for a connection of the one before reaches nobody.
+    pub(crate) fn new(epoch: u32) -> Table {
+        Table {
+            seats: Vec::new(),
+            free: NONE,
+            len: 0,
+            first: (epoch << 12) & GENERATION_MASK,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn insert(&mut self, connection: Connection) -> ConnectionKey {
+        self.len += 1;
+        if self.free == NONE {
+            let slot = self.seats.len() as u32;
+            self.seats.push((self.first, Seat::Taken(connection)));
+            return ConnectionKey::new(slot, self.first);
+        }
+        let slot = self.free;
+        let (generation, seat) = &mut self.seats[slot as usize];
+        if let Seat::Free(next) = seat {
+            self.free = *next;
+        }
+        *seat = Seat::Taken(connection);
+        ConnectionKey::new(slot, *generation)
+    }
+
+    #[inline]
+    pub(crate) fn get(&mut self, key: ConnectionKey) -> Option<&mut Connection> {
+        match self.seats.get_mut(key.slot() as usize) {
+            Some((generation, Seat::Taken(connection))) if *generation == key.generation() => {
+                Some(connection)
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: ConnectionKey) -> Option<Connection> {
+        self.get(key)?;
+        let (generation, seat) = &mut self.seats[key.slot() as usize];
+        *generation = (*generation + 1) & GENERATION_MASK;
+        self.len -= 1;
+        match std::mem::replace(seat, Seat::Free(self.free)) {
+            Seat::Taken(connection) => {
+                self.free = key.slot();
+                Some(connection)
+            }
+            Seat::Free(_) => None,
+        }
+    }
+
+    pub(crate) fn keys(&self) -> Vec<ConnectionKey> {
+        let taken = self.seats.iter().enumerate();
+        taken
+            .filter(|(_, (_, seat))| matches!(seat, Seat::Taken(_)))
+            .map(|(slot, (generation, _))| ConnectionKey::new(slot as u32, *generation))
+            .collect()
+    }
+}

@@ -1,0 +1,113 @@
+//! Moving a connection to another core, in six steps: (1) it is marked as moving; (2) its receive
+//! is cancelled; (3) completions are taken until the last, which may still bring bytes; (4) leases
+//! are copied and given back; (5) descriptor, bytes, state and deadlines go; (6) the receiver feeds
+//! the bytes first, then arms its receive. A request that turns up in step 3 is served where it is.
+
+use super::engine::{Engine, Message};
+use super::key::ConnectionKey;
+use super::table::{Connection, Receive, Unread};
+use crate::http::exchange::{Deadline, State};
+use bytes::BytesMut;
+use ringgate_runtime::{Core, Descriptor, Moment};
+use std::rc::Rc;
+
+/// A connection between two cores: plain data.
+pub(crate) struct Parcel {
+    socket: Descriptor,
+    state: State,
+    unread: BytesMut,
+    served: u32,
+    idle_since: Moment,
+    deadline_of: Option<Deadline>,
+    deadline: Moment,
+}
+
+impl Engine {
+    /// Steps 1 and 2, for the next heir if this core is leaving.
+    pub(super) fn move_out_if_movable(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        if let Some(heir) = self.next_heir() {
+            self.move_out(core, key, heir);
+        }
+    }
+
+    /// Steps 1 and 2.
+    pub(super) fn move_out(&mut self, core: &Rc<Core>, key: ConnectionKey, to: u32) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if !connection.is_movable() || connection.moving_to.is_some() {
+            return;
+        }
+        connection.moving_to = Some(to);
+        match connection.receive {
+            Receive::Off => self.move_out_when_quiet(core, key),
+            Receive::On(_) => self.stop_listening(core, key),
+            Receive::Ending(_) => {}
+        }
+    }
+
+    /// Steps 4 and 5, after the last completion of the receive.
+    pub(super) fn move_out_when_quiet(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let Some(to) = connection.moving_to.take() else {
+            return;
+        };
+        if !connection.is_movable() {
+            // It was used, or ended, meanwhile: it stays for this time.
+            return self.regulate(core, key);
+        }
+        let Some(mut connection) = self.table.remove(key) else {
+            return;
+        };
+        if let Some((timer, _)) = connection.timer {
+            core.cancel_timer(timer);
+        }
+        connection.unread.settle();
+        let unread = match connection.unread {
+            Unread::Gathered(bytes) => bytes,
+            Unread::None | Unread::Leased(_) => BytesMut::new(),
+        };
+        self.stats.open.fall();
+        self.stats.handed_out.add(1);
+        let parcel = Parcel {
+            socket: connection.socket,
+            state: connection.state,
+            unread,
+            served: connection.served,
+            idle_since: connection.idle_since,
+            deadline_of: connection.deadline_of,
+            deadline: connection.deadline,
+        };
+        self.post.to_core(to, Message::Parcel(Box::new(parcel)));
+    }
+
+    /// Step 6.
+    pub(super) fn move_in(&mut self, core: &Rc<Core>, parcel: Parcel) {
+        let mut connection = Connection::new(parcel.socket, core.now());
+        connection.state = parcel.state;
+        connection.served = parcel.served;
+        connection.idle_since = parcel.idle_since;
+        if !parcel.unread.is_empty() {
+            connection.unread = Unread::Gathered(parcel.unread);
+        }
+        let key = self.seat(connection);
+        self.stats.handed_in.add(1);
+        self.advance(core, key);
+        self.listen_to(core, key);
+        self.settle(core, key);
+        if let Some(connection) = self.table.get(key)
+            && connection.deadline_of == parcel.deadline_of
+        {
+            // The same wait goes on; it does not start again.
+            connection.deadline = connection.deadline.min(parcel.deadline);
+        }
+        match self.course.clone() {
+            super::engine::Course::Serving => {}
+            super::engine::Course::Leaving(_) => self.move_out_if_movable(core, key),
+            super::engine::Course::Draining => self.close_if_idle(core, key),
+            super::engine::Course::Forced => self.force(core, key),
+        }
+    }
+}

@@ -1,0 +1,510 @@
+//! Step five: answers go out. One send is in flight a connection; heads and small bodies are
+//! gathered meanwhile, so that all answers of a pipelined batch leave in one send.
+
+use super::engine::{Attention, Engine};
+use super::key::{ConnectionKey, Subject};
+use super::table::{Connection, Output, Streaming};
+use super::{BODY_COPIED_MAX_BYTES, OUTPUT_HIGH_BYTES, SEND_MAX_BYTES};
+use crate::handler::{Body, BodyStream, Chunk, Response};
+use crate::http::exchange::{After, Circumstances, Event, State, UnreadBody, after_answer};
+use crate::http::refusal::Refusal;
+use crate::http::response::{
+    self, BodyLength, CHUNK_END, ConnectionHeader, Fields, Framing, LAST_CHUNK, ResponseHead,
+};
+use http::StatusCode;
+use ringgate_runtime::{Core, Errno};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+/// Bytes of pieces that may wait between a stream and its connection.
+const STREAM_QUEUE_BYTES: usize = 64 << 10;
+/// Empty buffers kept a core for heads and small bodies, and the largest one worth keeping.
+const BUFFERS_KEPT: usize = 256;
+const BUFFER_KEPT_MAX_BYTES: usize = 64 << 10;
+
+/// The place between the stream of an answer and its connection.
+#[derive(Default)]
+pub(super) struct Outlet {
+    inner: RefCell<OutletInner>,
+}
+
+#[derive(Default)]
+struct OutletInner {
+    pieces: VecDeque<Chunk>,
+    queued: usize,
+    end: Option<Result<(), String>>,
+    room: Option<Waker>,
+}
+
+impl Outlet {
+    fn pop(&self) -> Option<Chunk> {
+        let mut inner = self.inner.borrow_mut();
+        let piece = inner.pieces.pop_front()?;
+        inner.queued -= piece.len();
+        if inner.queued < STREAM_QUEUE_BYTES
+            && let Some(waker) = inner.room.take()
+        {
+            drop(inner);
+            waker.wake();
+        }
+        Some(piece)
+    }
+
+    fn ended(&self) -> Option<Result<(), String>> {
+        self.inner.borrow().end.clone()
+    }
+}
+
+/// Takes the pieces of a stream as the connection has room for them.
+async fn pump(
+    mut stream: BodyStream,
+    outlet: Rc<Outlet>,
+    attention: Rc<Attention>,
+    key: ConnectionKey,
+) {
+    loop {
+        let next = std::future::poll_fn(|cx| {
+            let mut inner = outlet.inner.borrow_mut();
+            if inner.queued >= STREAM_QUEUE_BYTES {
+                inner.room = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            drop(inner);
+            stream.as_mut().poll_next(cx)
+        });
+        let next = ringgate_runtime::task::catch_unwind(next).await;
+        let mut inner = outlet.inner.borrow_mut();
+        match next {
+            Ok(Some(Ok(piece))) if piece.is_empty() => continue,
+            Ok(Some(Ok(piece))) => {
+                inner.queued += piece.len();
+                inner.pieces.push_back(piece);
+            }
+            Ok(Some(Err(error))) => inner.end = Some(Err(error.to_string())),
+            Ok(None) => inner.end = Some(Ok(())),
+            Err(panic) => inner.end = Some(Err(format!("panicked: {}", panic.message()))),
+        }
+        let over = inner.end.is_some();
+        drop(inner);
+        attention.call(key);
+        if over {
+            return;
+        }
+    }
+}
+
+impl Output {
+    /// The buffer that heads and small bodies are gathered in.
+    #[inline]
+    fn gather(&mut self, buffers: &mut Vec<Vec<u8>>) -> &mut Vec<u8> {
+        if self.tail.capacity() == 0 {
+            self.tail = buffers.pop().unwrap_or_else(|| Vec::with_capacity(512));
+        }
+        &mut self.tail
+    }
+
+    fn write(&mut self, buffers: &mut Vec<Vec<u8>>, bytes: &[u8]) {
+        self.gather(buffers).extend_from_slice(bytes);
+        self.queued += bytes.len();
+    }
+
+    /// Adds bytes of a body: small ones behind what is gathered, large ones as they are.
+    fn add(&mut self, buffers: &mut Vec<Vec<u8>>, chunk: Chunk) {
+        if chunk.len() <= BODY_COPIED_MAX_BYTES {
+            return self.write(buffers, &chunk);
+        }
+        if !self.tail.is_empty() {
+            self.pieces
+                .push_back(Chunk::Vec(std::mem::take(&mut self.tail)));
+        }
+        self.queued += chunk.len();
+        self.pieces.push_back(chunk);
+    }
+}
+
+impl Engine {
+    /// A handler gave its answer, or panicked.
+    #[inline]
+    pub(super) fn on_answer(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        answer: Result<Response, String>,
+    ) {
+        let response = match answer {
+            Ok(response) => response,
+            Err(panic) => self.on_panic(core, &panic),
+        };
+        let date = *self.date(core);
+        let draining = self.is_draining();
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let Some(index) = connection.exchange else {
+            return;
+        };
+        if !matches!(connection.state, State::Receiving | State::Running) {
+            return;
+        }
+        let exchange = &mut self.exchanges[index as usize];
+        exchange.task = None;
+        let still_read = exchange
+            .body
+            .as_ref()
+            .is_some_and(|body| !body.is_abandoned());
+        if exchange.awaits_continue && still_read && connection.state == State::Receiving {
+            // The answer's body is made from the request's: the client has to send it.
+            exchange.awaits_continue = false;
+            response::encode_continue(connection.output.gather(&mut self.buffers));
+            connection.output.queued = connection.output.tail.len();
+        }
+        let after = after_answer(&Circumstances {
+            request_keep_alive: exchange.keep_alive,
+            handler_closes: response.close,
+            draining,
+            served: connection.served,
+            served_max: self.settings.served_max,
+            unread: unread_body(exchange, still_read),
+        });
+        let Response {
+            status,
+            fields,
+            body,
+            ..
+        } = response;
+        let framing = Framing::new(
+            &exchange.method,
+            exchange.version,
+            status,
+            body.len(),
+            after,
+        );
+        let tail = connection.output.gather(&mut self.buffers);
+        let before = tail.len();
+        let head = ResponseHead {
+            status,
+            fields: Fields::List(&fields),
+            body: framing.body,
+            connection: framing.connection,
+        };
+        head.encode(&date, tail);
+        connection.output.queued += tail.len() - before;
+        self.stats.responses[(status.as_u16() / 100).min(5) as usize].add(1);
+        match body {
+            Body::Chunk(chunk) if framing.sends_body => {
+                connection.output.add(&mut self.buffers, chunk);
+            }
+            Body::Stream { stream, len } if framing.sends_body => {
+                let chunked = framing.body == BodyLength::Chunked;
+                return self.stream(core, key, stream, len, chunked, framing.after);
+            }
+            Body::Chunk(_) | Body::Stream { .. } | Body::Empty => {}
+        }
+        self.answer_ended(core, key, framing.after);
+    }
+
+    /// The last byte of an answer is queued.
+    fn answer_ended(&mut self, core: &Rc<Core>, key: ConnectionKey, after: After) {
+        let Some(exchange) = self.exchange_of(key) else {
+            return;
+        };
+        let still_read = exchange
+            .body
+            .as_ref()
+            .is_some_and(|body| !body.is_abandoned());
+        let after = match unread_body(exchange, still_read) {
+            UnreadBody::None | UnreadBody::Discardable => after,
+            UnreadBody::TooMuch | UnreadBody::ContinueUnsent => After::Close,
+        };
+        self.on(core, key, Event::AnswerEnded(after));
+    }
+
+    fn on_panic(&mut self, core: &Rc<Core>, message: &str) -> Response {
+        self.stats.handler_panics.add(1);
+        crate::limited!(
+            self.log,
+            core.now().as_nanos(),
+            error,
+            "panic",
+            message,
+            "a handler panicked; its request is answered with 500"
+        );
+        Response::error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the handler of this path failed",
+        )
+    }
+
+    fn stream(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        stream: BodyStream,
+        len: Option<u64>,
+        chunked: bool,
+        after: After,
+    ) {
+        self.on(core, key, Event::AnswerStarted);
+        let outlet = Rc::<Outlet>::default();
+        let task = core.start(pump(stream, outlet.clone(), self.attention.clone(), key));
+        if let Some(exchange) = self.exchange_of(key) {
+            exchange.stream = Some(Streaming {
+                outlet,
+                task,
+                left: len,
+                chunked,
+                after,
+            });
+        }
+        self.take_stream(core, key);
+    }
+
+    /// Queues the pieces a stream has ready, as far as there is room.
+    pub(super) fn take_stream(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let ended = loop {
+            let Some(connection) = self.table.get(key) else {
+                return;
+            };
+            let Some(index) = connection.exchange else {
+                return;
+            };
+            let Some(streaming) = &mut self.exchanges[index as usize].stream else {
+                return;
+            };
+            if connection.output.queued >= OUTPUT_HIGH_BYTES {
+                return;
+            }
+            let Some(piece) = streaming.outlet.pop() else {
+                match streaming.outlet.ended() {
+                    None => return,
+                    Some(end) => break end,
+                }
+            };
+            if let Some(left) = &mut streaming.left {
+                let Some(rest) = left.checked_sub(piece.len() as u64) else {
+                    break Err("it is longer than its Content-Length".to_owned());
+                };
+                *left = rest;
+            }
+            let output = &mut connection.output;
+            if streaming.chunked {
+                let tail = output.gather(&mut self.buffers);
+                let before = tail.len();
+                response::encode_chunk_header(piece.len() as u64, tail);
+                output.queued += output.tail.len() - before;
+                output.add(&mut self.buffers, piece);
+                output.write(&mut self.buffers, CHUNK_END);
+            } else {
+                output.add(&mut self.buffers, piece);
+            }
+        };
+        let Some(streaming) = self
+            .exchange_of(key)
+            .and_then(|exchange| exchange.stream.take())
+        else {
+            return;
+        };
+        let short = streaming.left.filter(|left| *left > 0);
+        let ended = match short {
+            Some(left) if ended.is_ok() => Err(format!(
+                "it is {left} bytes shorter than its Content-Length"
+            )),
+            _ => ended,
+        };
+        match ended {
+            Ok(()) => {
+                if streaming.chunked
+                    && let Some(connection) = self.table.get(key)
+                {
+                    connection.output.write(&mut self.buffers, LAST_CHUNK);
+                }
+                self.answer_ended(core, key, streaming.after);
+            }
+            Err(reason) => {
+                crate::limited!(
+                    self.log,
+                    core.now().as_nanos(),
+                    warn,
+                    "stream",
+                    reason,
+                    "the body of an answer failed; its connection is cut"
+                );
+                self.on(core, key, Event::HandlerFailed(After::Close));
+            }
+        }
+    }
+
+    pub(super) fn write_continue(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let tail = connection.output.gather(&mut self.buffers);
+        let before = tail.len();
+        response::encode_continue(tail);
+        connection.output.queued += connection.output.tail.len() - before;
+    }
+
+    /// Queues the answer to a message that is refused; what ran for it is dropped.
+    pub(super) fn write_refusal(&mut self, core: &Rc<Core>, key: ConnectionKey, refusal: &Refusal) {
+        let date = *self.date(core);
+        let to_head = self
+            .exchange_of(key)
+            .is_some_and(|e| e.method == http::Method::HEAD);
+        self.drop_handler(core, key);
+        self.stats.responses[(refusal.status.as_u16() / 100).min(5) as usize].add(1);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.discarded = 0;
+        let tail = connection.output.gather(&mut self.buffers);
+        let before = tail.len();
+        response::encode_refusal(refusal, to_head, &date, tail);
+        connection.output.queued += connection.output.tail.len() - before;
+    }
+
+    /// Queues an error answer in place of the handler's.
+    pub(super) fn write_error(&mut self, core: &Rc<Core>, key: ConnectionKey, status: StatusCode) {
+        let date = *self.date(core);
+        self.drop_handler(core, key);
+        self.stats.responses[(status.as_u16() / 100).min(5) as usize].add(1);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let phrase = status.canonical_reason().unwrap_or("Error");
+        let body = format!("{} {phrase}\n", status.as_u16());
+        let head = ResponseHead {
+            status,
+            fields: Fields::List(&[]),
+            body: BodyLength::Known(body.len() as u64),
+            connection: ConnectionHeader::Close,
+        };
+        let tail = connection.output.gather(&mut self.buffers);
+        let before = tail.len();
+        head.encode(&date, tail);
+        connection.output.queued += connection.output.tail.len() - before;
+        connection.output.write(&mut self.buffers, body.as_bytes());
+    }
+
+    /// Sends what is queued unless a send is in flight.
+    #[inline]
+    pub(super) fn flush(&mut self, core: &Core, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if connection.output.in_flight.is_some() || connection.output.queued == 0 {
+            return;
+        }
+        let output = &mut connection.output;
+        let buffer = match output.pieces.pop_front() {
+            Some(piece) => piece,
+            None => Chunk::Vec(std::mem::take(&mut output.tail)),
+        };
+        output.queued -= buffer.len();
+        send(core, connection, key, buffer, 0);
+    }
+
+    #[inline]
+    pub(super) fn on_sent(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        result: Result<u32, Errno>,
+        buffer: Chunk,
+    ) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let before = connection.output.in_flight.take().unwrap_or(0);
+        let sent = match result {
+            Ok(sent) => sent as usize,
+            Err(_) => {
+                self.on(core, key, Event::Reset);
+                return self.settle(core, key);
+            }
+        };
+        self.stats.bytes_sent.add(sent as u64);
+        if connection.aborted {
+            return self.settle(core, key);
+        }
+        let done = before + sent;
+        if done < buffer.len() {
+            send(core, connection, key, buffer, done);
+            return self.set_deadline(core, key, true);
+        }
+        if let Chunk::Vec(mut bytes) = buffer
+            && bytes.capacity() <= BUFFER_KEPT_MAX_BYTES
+            && self.buffers.len() < BUFFERS_KEPT
+        {
+            bytes.clear();
+            self.buffers.push(bytes);
+        }
+        self.take_stream(core, key);
+        self.flush(core, key);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if connection.output.is_flushed() {
+            connection.idle_since = core.now();
+            if !matches!(
+                connection.state,
+                State::Draining | State::Lingering | State::Closed
+            ) {
+                let unread = !connection.unread.is_empty();
+                self.on(core, key, Event::Flushed { unread });
+            }
+            self.advance(core, key);
+            self.regulate(core, key);
+        }
+        self.settle(core, key);
+    }
+
+    /// Every event of a connection ends here: what is queued goes out, and the deadline in force
+    /// is set.
+    #[inline]
+    pub(super) fn settle(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.take_stream(core, key);
+        self.flush(core, key);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        match connection.state {
+            State::Closed => self.close(core, key),
+            _ => self.set_deadline(core, key, false),
+        }
+    }
+}
+
+#[inline]
+fn send(core: &Core, connection: &mut Connection, key: ConnectionKey, buffer: Chunk, from: usize) {
+    let to = buffer.len().min(from + SEND_MAX_BYTES);
+    let output = &connection.output;
+    let more = to < buffer.len() || !output.pieces.is_empty();
+    connection.output.in_flight = Some(from);
+    core.send(
+        &connection.socket,
+        buffer,
+        from..to,
+        more,
+        Subject::Send(key).to_key(),
+    );
+}
+
+/// What is left of the request's body.
+#[inline]
+fn unread_body(exchange: &super::table::Exchange, still_read: bool) -> UnreadBody {
+    let Some(decoder) = &exchange.decoder else {
+        return UnreadBody::None;
+    };
+    if decoder.is_finished() {
+        return UnreadBody::None;
+    }
+    if exchange.awaits_continue {
+        return UnreadBody::ContinueUnsent;
+    }
+    if still_read || decoder.rest_is_within(super::DISCARD_MAX_BYTES) {
+        return UnreadBody::Discardable;
+    }
+    UnreadBody::TooMuch
+}

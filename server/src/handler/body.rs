@@ -1,0 +1,233 @@
+//! The body of a request, as its handler reads it: pieces where the kernel put them, decoded, in
+//! order, with back-pressure. The connection puts pieces in, the handler takes them out; neither
+//! waits for the other inside this file.
+
+use super::Chunk;
+use crate::connection::{Attention, ConnectionKey};
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+use http::{HeaderMap, StatusCode};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// Why a body ended before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyError {
+    /// The client broke the framing or went beyond the limit; the status says which.
+    Refused(StatusCode, &'static str),
+    /// The connection ended first, or nothing came for too long.
+    Cut,
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BodyError::Refused(status, reason) => {
+                write!(f, "request body refused ({status}): {reason}")
+            }
+            BodyError::Cut => f.write_str("the request body was cut off"),
+        }
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+/// How far a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum BodyState {
+    #[default]
+    Arriving,
+    Complete,
+    Failed(BodyError),
+}
+
+#[derive(Default)]
+struct Inner {
+    pieces: VecDeque<Chunk>,
+    queued: usize,
+    state: BodyState,
+    waker: Option<Waker>,
+    asked: bool,
+    abandoned: bool,
+    trailers: Option<Box<HeaderMap>>,
+}
+
+/// The place between a connection and the handler of its request.
+pub(crate) struct BodyCell {
+    inner: RefCell<Inner>,
+    attention: Rc<Attention>,
+    key: ConnectionKey,
+}
+
+impl BodyCell {
+    pub(crate) fn new(attention: Rc<Attention>, key: ConnectionKey) -> Rc<BodyCell> {
+        Rc::new(BodyCell {
+            inner: RefCell::default(),
+            attention,
+            key,
+        })
+    }
+
+    /// The connection adds a decoded piece.
+    pub(crate) fn push(&self, piece: Chunk) {
+        let waker = {
+            let mut inner = self.inner.borrow_mut();
+            if inner.abandoned {
+                return;
+            }
+            inner.queued += piece.len();
+            inner.pieces.push_back(piece);
+            inner.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The connection says that no piece follows.
+    pub(crate) fn finish(&self, state: BodyState, trailers: Option<HeaderMap>) {
+        let waker = {
+            let mut inner = self.inner.borrow_mut();
+            inner.state = state;
+            inner.trailers = trailers.filter(|map| !map.is_empty()).map(Box::new);
+            inner.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The connection gives up on the body, unless it is complete.
+    pub(crate) fn fail_if_arriving(&self, error: BodyError) {
+        if self.inner.borrow().state == BodyState::Arriving {
+            self.finish(BodyState::Failed(error), None);
+        }
+    }
+
+    /// Bytes that wait for the handler.
+    pub(crate) fn queued(&self) -> usize {
+        self.inner.borrow().queued
+    }
+
+    /// Whether the handler has asked for the body: then a client that waits for `100 Continue`
+    /// gets it.
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.inner.borrow().asked
+    }
+
+    /// Whether the handler has let go of the body.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.inner.borrow().abandoned
+    }
+
+    fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, BodyError>>> {
+        let mut inner = self.inner.borrow_mut();
+        let first = !inner.asked;
+        inner.asked = true;
+        if let Some(piece) = inner.pieces.pop_front() {
+            let before = inner.queued;
+            inner.queued -= piece.len();
+            let resumes = before > crate::connection::BODY_QUEUE_LOW_BYTES
+                && inner.queued <= crate::connection::BODY_QUEUE_LOW_BYTES;
+            drop(inner);
+            if resumes || first {
+                self.attention.call(self.key);
+            }
+            return Poll::Ready(Some(Ok(piece)));
+        }
+        match inner.state {
+            BodyState::Complete => Poll::Ready(None),
+            BodyState::Failed(error) => Poll::Ready(Some(Err(error))),
+            BodyState::Arriving => {
+                inner.waker = Some(cx.waker().clone());
+                drop(inner);
+                if first {
+                    self.attention.call(self.key);
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// The body of a request: a stream of pieces, in order.
+///
+/// Dropping it says that the rest is not wanted: a short rest is read and thrown away, a long one
+/// ends the connection after the answer.
+pub struct RequestBody(pub(crate) Option<Rc<BodyCell>>);
+
+impl RequestBody {
+    /// The next piece; None after the last.
+    ///
+    /// # Errors
+    /// [`BodyError`] if the body did not come whole. If no answer was begun the right one is given
+    /// when the handler returns.
+    pub async fn chunk(&mut self) -> Option<Result<Chunk, BodyError>> {
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, BodyError>>> {
+        match &self.0 {
+            None => Poll::Ready(None),
+            Some(cell) => cell.poll_piece(cx),
+        }
+    }
+
+    /// Reads the whole body into memory. The route's body limit bounds it.
+    ///
+    /// # Errors
+    /// As [`RequestBody::chunk`].
+    pub async fn bytes(mut self) -> Result<Bytes, BodyError> {
+        let mut all = BytesMut::new();
+        while let Some(piece) = self.chunk().await {
+            all.extend_from_slice(piece?.as_slice());
+        }
+        Ok(all.freeze())
+    }
+
+    /// Whether there is no body at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The trailer fields, once the body is read to its end (RFC 9110 section 6.5).
+    pub fn trailers(&self) -> Option<HeaderMap> {
+        let cell = self.0.as_ref()?;
+        cell.inner.borrow().trailers.as_deref().cloned()
+    }
+}
+
+impl Stream for RequestBody {
+    type Item = Result<Chunk, BodyError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_chunk(cx)
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if let Some(cell) = &self.0 {
+            let mut inner = cell.inner.borrow_mut();
+            inner.abandoned = true;
+            let pieces = std::mem::take(&mut inner.pieces);
+            inner.queued = 0;
+            drop(inner);
+            drop(pieces);
+            cell.attention.call(cell.key);
+        }
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("no body"),
+            Some(cell) => write!(f, "body, {:?}", cell.inner.borrow().state),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
+
+use super::RequestBody;
+use crate::http::head::Head;
+use bytes::Bytes;
+use http::{Method, Version};
+use ringgate_runtime::Lease;
+use smallvec::SmallVec;
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+use std::rc::Rc;
+
+/// The bytes of a head: where the kernel put them, or gathered if they came in pieces.
+pub(crate) enum HeadBytes {
+    Leased(Lease),
+    Gathered(Bytes),
+}
+
+impl Deref for HeadBytes {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            HeadBytes::Leased(lease) => lease,
+            HeadBytes::Gathered(bytes) => bytes,
+        }
+    }
+}
+
+/// A path parameter: where it lies in the head, in the order of the route's names.
+pub(crate) type Params = SmallVec<[(u16, u16); 3]>;
+
+/// What a request is made of before the application's state joins it.
+pub struct RequestParts {
+    pub(crate) head: Head,
+    pub(crate) bytes: HeadBytes,
+    pub(crate) params: Params,
+    pub(crate) names: Option<std::sync::Arc<[String]>>,
+    pub(crate) body: RequestBody,
+    pub(crate) core: u32,
+}
+
+/// A request, with the state of the core it runs on.
+///
+/// Its head borrows the buffer it was received in; the body is read with [`Request::body`].
+pub struct Request<S = ()> {
+    parts: RequestParts,
+    state: Rc<S>,
+}
+
+impl<S> Request<S> {
+    #[inline]
+    pub(crate) fn new(parts: RequestParts, state: Rc<S>) -> Request<S> {
+        Request { parts, state }
+    }
+
+    /// The method.
+    #[inline]
+    pub fn method(&self) -> &Method {
+        &self.parts.head.method
+    }
+
+    /// The path as the client wrote it, not decoded.
+    #[inline]
+    pub fn path(&self) -> &str {
+        self.parts.head.path(&self.parts.bytes)
+    }
+
+    /// What follows the first `?`, not decoded.
+    #[inline]
+    pub fn query(&self) -> Option<&str> {
+        self.parts.head.query(&self.parts.bytes)
+    }
+
+    /// The first value of a name in the query, decoded (`application/x-www-form-urlencoded`).
+    pub fn query_value(&self, name: &str) -> Option<Cow<'_, str>> {
+        let pairs = self.query()?.split('&');
+        pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .find_map(|(key, value)| {
+                (decode(key, true).as_deref() == Some(name))
+                    .then(|| decode(value, true))
+                    .flatten()
+            })
+    }
+
+    /// HTTP/1.0 or HTTP/1.1.
+    #[inline]
+    pub fn version(&self) -> Version {
+        self.parts.head.version
+    }
+
+    /// The first field of a name, without regard to case. Its bytes may be above 0x7F.
+    #[inline]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.parts.head.header(&self.parts.bytes, name)
+    }
+
+    /// All fields, in the order in which they came.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.parts.head.headers(&self.parts.bytes)
+    }
+
+    /// The path parameter of a name, as the client wrote it.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        let names = self.parts.names.as_ref()?;
+        let index = names.iter().position(|have| have == name)?;
+        let (at, len) = *self.parts.params.get(index)?;
+        std::str::from_utf8(
+            self.parts
+                .bytes
+                .get(at as usize..at as usize + len as usize)?,
+        )
+        .ok()
+    }
+
+    /// The path parameter of a name, decoded; None also if what it decodes to is not UTF-8.
+    pub fn param_decoded(&self, name: &str) -> Option<Cow<'_, str>> {
+        decode(self.param(name)?, false)
+    }
+
+    /// The state that `init` made for this core.
+    #[inline]
+    pub fn state(&self) -> &Rc<S> {
+        &self.state
+    }
+
+    /// Number of the core that serves this request.
+    #[inline]
+    pub fn core(&self) -> u32 {
+        self.parts.core
+    }
+
+    /// The body.
+    #[inline]
+    pub fn body(&mut self) -> &mut RequestBody {
+        &mut self.parts.body
+    }
+
+    /// The body, without the rest.
+    pub fn into_body(self) -> RequestBody {
+        self.parts.body
+    }
+
+    /// The `http` crate's request, made from the parsed parts without parsing again.
+    ///
+    /// # Errors
+    /// If the target is not one that the `http` crate can express.
+    pub fn into_http(self) -> Result<http::Request<RequestBody>, crate::http::refusal::Refusal> {
+        let RequestParts {
+            head, bytes, body, ..
+        } = self.parts;
+        let parts = match &bytes {
+            HeadBytes::Leased(lease) => head.to_http_parts_copied(lease)?,
+            HeadBytes::Gathered(bytes) => head.to_http_parts(bytes)?,
+        };
+        Ok(http::Request::from_parts(parts, body))
+    }
+}
+
+/// Decodes percent escapes; `plus`: a plus sign stands for a space. None if it is not UTF-8 then.
+fn decode(text: &str, plus: bool) -> Option<Cow<'_, str>> {
+    if plus && text.contains('+') {
+        let spaced = text.replace('+', " ");
+        let decoded = percent_encoding::percent_decode_str(&spaced)
+            .decode_utf8()
+            .ok()?;
+        return Some(Cow::Owned(decoded.into_owned()));
+    }
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8()
+        .ok()
+}
+
+impl<S> fmt::Debug for Request<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {:?}", self.method(), self.path(), self.version())
+    }
+}

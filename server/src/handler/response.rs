@@ -1,0 +1,341 @@
+//! An answer as a handler gives it. Framing, Date and Connection are the server's business
+//! ([`crate::http::response`]).
+
+use futures_core::Stream;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, StatusCode};
+use smallvec::SmallVec;
+use std::cell::RefCell;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// Bytes of a body: of one's own, shared, static, or received ones sent back where they lie.
+pub use ringgate_runtime::SendBuffer as Chunk;
+
+/// What a body is read from.
+pub type BodyStream = Pin<Box<dyn Stream<Item = Result<Chunk, Box<dyn Error>>>>>;
+
+/// The body of an answer.
+pub enum Body {
+    /// None.
+    Empty,
+    /// All of it.
+    Chunk(Chunk),
+    /// Pieces as they come; the client's slowness reaches the stream as not being polled.
+    Stream {
+        /// Bytes in all, if known: sent as Content-Length, and held to it. Else chunked.
+        len: Option<u64>,
+        /// The pieces.
+        stream: BodyStream,
+    },
+}
+
+impl Body {
+    /// Pieces as they come, of unknown number.
+    pub fn stream<T, E>(stream: impl Stream<Item = Result<T, E>> + 'static) -> Body
+    where
+        T: Into<Chunk> + 'static,
+        E: Into<Box<dyn Error>> + 'static,
+    {
+        Body::Stream {
+            len: None,
+            stream: Box::pin(Erased { stream }),
+        }
+    }
+
+    /// Pieces as they come, `len` bytes in all.
+    pub fn sized_stream<T, E>(len: u64, stream: impl Stream<Item = Result<T, E>> + 'static) -> Body
+    where
+        T: Into<Chunk> + 'static,
+        E: Into<Box<dyn Error>> + 'static,
+    {
+        Body::Stream {
+            len: Some(len),
+            stream: Box::pin(Erased { stream }),
+        }
+    }
+
+    /// What an asynchronous function writes: `Body::writer(|mut out| async move { ... })`.
+    pub fn writer<F, W>(write: W) -> Body
+    where
+        W: FnOnce(Writer) -> F,
+        F: Future<Output = Result<(), Box<dyn Error>>> + 'static,
+    {
+        let place = Rc::new(RefCell::new(None));
+        let future = Box::pin(write(Writer {
+            place: place.clone(),
+        }));
+        Body::Stream {
+            len: None,
+            stream: Box::pin(Written {
+                place,
+                future: Some(future),
+            }),
+        }
+    }
+
+    /// As [`Body::writer`], for `len` bytes in all.
+    pub fn sized_writer<F, W>(len: u64, write: W) -> Body
+    where
+        W: FnOnce(Writer) -> F,
+        F: Future<Output = Result<(), Box<dyn Error>>> + 'static,
+    {
+        match Body::writer(write) {
+            Body::Stream { stream, .. } => Body::Stream {
+                len: Some(len),
+                stream,
+            },
+            other => other,
+        }
+    }
+
+    /// Bytes in all, if known.
+    pub fn len(&self) -> Option<u64> {
+        match self {
+            Body::Empty => Some(0),
+            Body::Chunk(chunk) => Some(chunk.len() as u64),
+            Body::Stream { len, .. } => *len,
+        }
+    }
+
+    /// Whether it is known to be empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+}
+
+impl<T: Into<Chunk>> From<T> for Body {
+    fn from(bytes: T) -> Body {
+        Body::Chunk(bytes.into())
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Any stream of what can become chunks and errors.
+    struct Erased<S> { #[pin] stream: S }
+}
+
+impl<S, T, E> Stream for Erased<S>
+where
+    S: Stream<Item = Result<T, E>>,
+    T: Into<Chunk>,
+    E: Into<Box<dyn Error>>,
+{
+    type Item = Result<Chunk, Box<dyn Error>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = self.project().stream.poll_next(cx);
+        item.map(|item| item.map(|item| item.map(Into::into).map_err(Into::into)))
+    }
+}
+
+/// Where a [`Body::writer`] writes.
+pub struct Writer {
+    place: Rc<RefCell<Option<Chunk>>>,
+}
+
+impl Writer {
+    /// Adds a piece; waits until the one before is taken.
+    pub async fn write(&mut self, chunk: impl Into<Chunk>) {
+        let chunk: Chunk = chunk.into();
+        if chunk.is_empty() {
+            return;
+        }
+        let mut chunk = Some(chunk);
+        std::future::poll_fn(|_| {
+            let mut place = self.place.borrow_mut();
+            // No waker: the one who empties the place polls this future next.
+            if place.is_some() {
+                return Poll::Pending;
+            }
+            *place = chunk.take();
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
+struct Written<F> {
+    place: Rc<RefCell<Option<Chunk>>>,
+    future: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future<Output = Result<(), Box<dyn Error>>>> Stream for Written<F> {
+    type Item = Result<Chunk, Box<dyn Error>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(chunk) = self.place.take() {
+            return Poll::Ready(Some(Ok(chunk)));
+        }
+        let Some(future) = &mut self.future else {
+            return Poll::Ready(None);
+        };
+        let ended = future.as_mut().poll(cx);
+        if ended.is_ready() {
+            self.future = None;
+        }
+        let chunk = self.place.take();
+        match (chunk, ended) {
+            (Some(chunk), Poll::Ready(Ok(())) | Poll::Pending) => Poll::Ready(Some(Ok(chunk))),
+            (None, Poll::Ready(Ok(()))) => Poll::Ready(None),
+            (None, Poll::Pending) => Poll::Pending,
+            (_, Poll::Ready(Err(error))) => Poll::Ready(Some(Err(error))),
+        }
+    }
+}
+
+/// An answer: status, fields, body.
+pub struct Response {
+    pub(crate) status: StatusCode,
+    pub(crate) fields: SmallVec<[(HeaderName, HeaderValue); 2]>,
+    pub(crate) body: Body,
+    pub(crate) close: bool,
+}
+
+impl Response {
+    /// An answer of `status` without a body.
+    #[inline]
+    pub fn new(status: StatusCode) -> Response {
+        Response {
+            status,
+            fields: SmallVec::new(),
+            body: Body::Empty,
+            close: false,
+        }
+    }
+
+    /// 200 with `text/plain; charset=utf-8`.
+    #[inline]
+    pub fn text(text: impl Into<Chunk>) -> Response {
+        Response::new(StatusCode::OK)
+            .with_header(
+                CONTENT_TYPE,
+                HeaderValue::from_static("text/plain; charset=utf-8"),
+            )
+            .with_body(text.into())
+    }
+
+    /// 200 with `application/json`.
+    #[inline]
+    pub fn json(json: impl Into<Chunk>) -> Response {
+        Response::new(StatusCode::OK)
+            .with_header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .with_body(json.into())
+    }
+
+    /// 200 with `text/html; charset=utf-8`.
+    pub fn html(html: impl Into<Chunk>) -> Response {
+        Response::new(StatusCode::OK)
+            .with_header(
+                CONTENT_TYPE,
+                HeaderValue::from_static("text/html; charset=utf-8"),
+            )
+            .with_body(html.into())
+    }
+
+    /// A short line of text that says what an error status means here.
+    pub fn error(status: StatusCode, reason: &str) -> Response {
+        let phrase = status.canonical_reason().unwrap_or("Error");
+        let text = format!("{} {phrase}: {reason}\n", status.as_u16());
+        Response::text(text).with_status(status)
+    }
+
+    /// With another status.
+    #[inline]
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Response {
+        self.status = status;
+        self
+    }
+
+    /// With a further field. Date, Connection, Content-Length and Transfer-Encoding are written by
+    /// the server; such fields given here are left out.
+    #[inline]
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Response {
+        self.fields.push((name, value));
+        self
+    }
+
+    /// With a body.
+    #[inline]
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Body>) -> Response {
+        self.body = body.into();
+        self
+    }
+
+    /// With the end of the connection after this answer.
+    #[must_use]
+    pub fn closing(mut self) -> Response {
+        self.close = true;
+        self
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The body.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The fields.
+    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.fields
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "answer {}", self.status)
+    }
+}
+
+/// What a handler may return.
+pub trait IntoResponse {
+    /// The answer.
+    fn into_response(self) -> Response;
+}
+
+impl IntoResponse for Response {
+    #[inline]
+    fn into_response(self) -> Response {
+        self
+    }
+}
+
+impl IntoResponse for &'static str {
+    #[inline]
+    fn into_response(self) -> Response {
+        Response::text(self)
+    }
+}
+
+impl IntoResponse for String {
+    fn into_response(self) -> Response {
+        Response::text(self)
+    }
+}
+
+impl IntoResponse for StatusCode {
+    fn into_response(self) -> Response {
+        Response::new(self)
+    }
+}
+
+impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
+    #[inline]
+    fn into_response(self) -> Response {
+        match self {
+            Ok(value) => value.into_response(),
+            Err(error) => error.into_response(),
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Which handler a request goes to, and the seam between connections and applications.
+
+use super::request::{Params, Request, RequestParts};
+use super::response::{IntoResponse, Response};
+use crate::connection::{ConnectionKey, Finished};
+use http::header::ALLOW;
+use http::{HeaderValue, Method, StatusCode};
+use ringgate_runtime::Core;
+use ringgate_runtime::task::{TaskId, catch_unwind};
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What holds for one route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteOptions {
+    /// Whether requests pass the gate; health checks do not.
+    pub gated: bool,
+    /// Largest body in bytes: None for the server's `body_size`, `Some(None)` for any.
+    pub body_size: Option<Option<u64>>,
+}
+
+impl Default for RouteOptions {
+    fn default() -> RouteOptions {
+        RouteOptions {
+            gated: true,
+            body_size: None,
+        }
+    }
+}
+
+type Handler<S> = Box<dyn Fn(&Core, Request<S>, Reply) -> TaskId + Send + Sync>;
+
+struct Route<S> {
+    handler: Handler<S>,
+    options: RouteOptions,
+}
+
+struct Path {
+    names: Arc<[String]>,
+    methods: Vec<(Method, u32)>,
+    allow: HeaderValue,
+}
+
+/// Routes with path parameters: `/bytes/{n}`, `/files/{*path}` (the syntax is matchit's). `S` is
+/// the state that `init` makes for each core.
+pub struct Router<S = ()> {
+    tree: matchit::Router<u32>,
+    paths: Vec<Path>,
+    routes: Vec<Route<S>>,
+}
+
+impl<S: 'static> Default for Router<S> {
+    fn default() -> Router<S> {
+        Router::new()
+    }
+}
+
+impl<S: 'static> Router<S> {
+    /// No route: everything is 404.
+    pub fn new() -> Router<S> {
+        Router {
+            tree: matchit::Router::new(),
+            paths: Vec::new(),
+            routes: Vec::new(),
+        }
+    }
+
+    /// Gives requests of `method` to `path` to `handler`. GET serves HEAD too, unless HEAD has a
+    /// route of its own.
+    ///
+    /// # Panics
+    /// If the path is malformed or conflicts with another, or already has this method: a mistake
+    /// of the program, found at start.
+    #[must_use]
+    pub fn route<H, F>(self, method: Method, path: &str, handler: H) -> Router<S>
+    where
+        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
+        self.route_with(RouteOptions::default(), method, path, handler)
+    }
+
+    /// GET; see [`Router::route`].
+    #[must_use]
+    pub fn get<H, F>(self, path: &str, handler: H) -> Router<S>
+    where
+        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
+        self.route(Method::GET, path, handler)
+    }
+
+    /// POST; see [`Router::route`].
+    #[must_use]
+    pub fn post<H, F>(self, path: &str, handler: H) -> Router<S>
+    where
+        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
+        self.route(Method::POST, path, handler)
+    }
+
+    /// As [`Router::route`], with options. Panics likewise.
+    #[must_use]
+    pub fn route_with<H, F>(
+        mut self,
+        options: RouteOptions,
+        method: Method,
+        path: &str,
+        handler: H,
+    ) -> Router<S>
+    where
+        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
+        let handler: Handler<S> = Box::new(move |core, request, reply| {
+            let future = handler(request);
+            core.start(async move {
+                let response = catch_unwind(async move { future.await.into_response() }).await;
+                reply.send(response.map_err(|panic| panic.message().to_owned()));
+            })
+        });
+        let route = self.routes.len() as u32;
+        self.routes.push(Route { handler, options });
+        let index = match self.tree.at(path) {
+            Ok(found) if self.paths[*found.value as usize].text_is(path, &found.params) => {
+                *found.value
+            }
+            _ => self.insert(path),
+        };
+        self.paths[index as usize].add(method, route, path);
+        self
+    }
+
+    fn insert(&mut self, path: &str) -> u32 {
+        let index = self.paths.len() as u32;
+        if let Err(error) = self.tree.insert(path, index) {
+            panic!("route {path:?}: {error}");
+        }
+        let names = path
+            .split('{')
+            .skip(1)
+            .filter_map(|rest| rest.split('}').next());
+        let names = names
+            .map(|name| name.trim_start_matches('*').to_owned())
+            .collect();
+        let allow = HeaderValue::from_static("");
+        self.paths.push(Path {
+            names,
+            methods: Vec::new(),
+            allow,
+        });
+        index
+    }
+}
+
+impl Path {
+    /// Whether looking `path` up by its own text found itself: each parameter stands for its own
+    /// placeholder.
+    fn text_is(&self, path: &str, params: &matchit::Params<'_, '_>) -> bool {
+        let placeholders = path.matches('{').count();
+        self.names.len() == placeholders
+            && params.iter().all(|(name, value)| {
+                value == format!("{{{name}}}") || value == format!("{{*{name}}}")
+            })
+    }
+
+    fn add(&mut self, method: Method, route: u32, path: &str) {
+        assert!(
+            !self.methods.iter().any(|(have, _)| *have == method),
+            "route {path:?} has {method} already"
+        );
+        self.methods.push((method, route));
+        let mut names: Vec<&str> = self
+            .methods
+            .iter()
+            .map(|(method, _)| method.as_str())
+            .collect();
+        if names.contains(&"GET") && !names.contains(&"HEAD") {
+            names.push("HEAD");
+        }
+        names.sort_unstable();
+        self.allow = HeaderValue::from_str(&names.join(", ")).expect("methods are tokens");
+    }
+
+    #[inline]
+    fn find(&self, method: &Method) -> Option<u32> {
+        let find = |wanted: &Method| {
+            self.methods
+                .iter()
+                .find(|(have, _)| have == wanted)
+                .map(|(_, route)| *route)
+        };
+        find(method).or_else(|| {
+            if *method == Method::HEAD {
+                find(&Method::GET)
+            } else {
+                None
+            }
+        })
+    }
+}
+
+/// Where a request goes.
+pub(crate) enum Routed {
+    /// To a handler.
+    Found {
+        route: u32,
+        options: RouteOptions,
+        params: Params,
+        names: Option<Arc<[String]>>,
+    },
+    /// Nowhere: the answer is known.
+    Answer(Box<Response>),
+}
+
+/// What a connection needs of an application.
+pub(crate) trait Application {
+    /// Where a request goes.
+    fn route(&self, method: &Method, path: &str, path_at: usize) -> Routed;
+    /// Gives the request to the handler of `route`, which runs up to where it first waits.
+    fn call(&self, core: &Core, route: u32, parts: RequestParts, reply: Reply) -> TaskId;
+}
+
+/// A router with the state of one core.
+pub(crate) struct PerCore<S> {
+    pub(crate) router: Arc<Router<S>>,
+    pub(crate) state: Rc<S>,
+}
+
+impl<S: 'static> Application for PerCore<S> {
+    #[inline]
+    fn route(&self, method: &Method, path: &str, path_at: usize) -> Routed {
+        let Ok(found) = self.router.tree.at(path) else {
+            let reason = "nothing is served under this path";
+            return Routed::Answer(Box::new(Response::error(StatusCode::NOT_FOUND, reason)));
+        };
+        let entry = &self.router.paths[*found.value as usize];
+        let Some(route) = entry.find(method) else {
+            let reason = "this path does not answer to this method";
+            let response = Response::error(StatusCode::METHOD_NOT_ALLOWED, reason)
+                .with_header(ALLOW, entry.allow.clone());
+            return Routed::Answer(Box::new(response));
+        };
+        let mut params = Params::new();
+        let mut names = None;
+        if !entry.names.is_empty() {
+            names = Some(entry.names.clone());
+            for (_, value) in found.params.iter() {
+                let at = path_at + (value.as_ptr() as usize - path.as_ptr() as usize);
+                params.push((at as u16, value.len() as u16));
+            }
+        }
+        let options = self.router.routes[route as usize].options;
+        Routed::Found {
+            route,
+            options,
+            params,
+            names,
+        }
+    }
+
+    #[inline]
+    fn call(&self, core: &Core, route: u32, parts: RequestParts, reply: Reply) -> TaskId {
+        let request = Request::new(parts, self.state.clone());
+        (self.router.routes[route as usize].handler)(core, request, reply)
+    }
+}
+
+/// Where an answer goes: to the connection that asked. Dropped unused, nothing is answered; the
+/// connection drops it so when it gives up on the request.
+pub(crate) struct Reply {
+    finished: Rc<Finished>,
+    key: ConnectionKey,
+}
+
+impl Reply {
+    #[inline]
+    pub(crate) fn new(finished: Rc<Finished>, key: ConnectionKey) -> Reply {
+        Reply { finished, key }
+    }
+
+    /// Gives the answer, or what the handler panicked with.
+    #[inline]
+    pub(crate) fn send(self, result: Result<Response, String>) {
+        self.finished.push(self.key, result);
+    }
+}
