@@ -4,7 +4,17 @@
 pub mod admission;
 pub mod config;
 mod connection;
+mod coordinator;
 pub mod doctor;
 pub mod handler;
 pub mod http;
 pub mod observe;
+
+pub use coordinator::{
+    CoreInfo, CoreStatus, Ended, ListenerStatus, Running, Server, ServerHandle, StartError, Status,
+};
+pub use handler::{
+    Body, BodyError, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions, Router,
+    Writer,
+};
+pub use ringgate_runtime as runtime;

@@ -142,8 +142,6 @@ choice! {
         MultishotAccept = "multishot_accept",
         /// `IORING_RECV_MULTISHOT`.
         MultishotRecv = "multishot_recv",
-        /// `IORING_REGISTER_PBUF_RING`.
-        BufferRing = "buffer_ring",
         /// `IORING_ENTER_NO_IOWAIT`.
         NoIowait = "no_iowait",
     }

@@ -3,7 +3,7 @@
 //! serving what came until the last completion; only then is it somebody else's.
 
 use super::engine::{Engine, Report};
-use super::key::Subject;
+use super::key::{ConnectionKey, Subject};
 use super::table::Connection;
 use ringgate_runtime::{Core, Descriptor, Errno, OpId};
 use std::os::fd::OwnedFd;
@@ -110,7 +110,9 @@ impl Engine {
         more: bool,
     ) {
         match result {
-            Ok(socket) => self.begin(core, socket),
+            Ok(socket) => {
+                self.begin(core, socket);
+            }
             Err(errno) => self.on_accept_error(core, errno),
         }
         let full = self.is_full();
@@ -130,11 +132,18 @@ impl Engine {
         }
     }
 
-    fn begin(&mut self, core: &Rc<Core>, socket: Descriptor) {
+    /// Serves a connection that another thread accepted.
+    pub(super) fn adopt(&mut self, core: &Rc<Core>, socket: Descriptor) {
+        let key = self.begin(core, socket);
+        self.follow_course(core, key);
+    }
+
+    fn begin(&mut self, core: &Rc<Core>, socket: Descriptor) -> ConnectionKey {
         let key = self.seat(Connection::new(socket, core.now()));
         self.stats.accepted.add(1);
         self.listen_to(core, key);
         self.set_deadline(core, key, false);
+        key
     }
 
     fn on_accept_error(&mut self, core: &Rc<Core>, errno: Errno) {

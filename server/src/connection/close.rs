@@ -1,11 +1,11 @@
 //! Step six: a connection ends, and what its state demands on the way there. Closing a descriptor
 //! cancels nothing, so: cancel the receive, take its last completion, then close.
 
-use super::engine::{Course, Engine};
+use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use super::table::Receive;
 use crate::admission::gate::Waiter;
-use crate::handler::{BodyError, BodyState};
+use crate::handler::BodyError;
 use crate::http::exchange::{Deadline, Effect, Event, State};
 use ringgate_runtime::Core;
 use ringgate_runtime::sys::socket::Direction;
@@ -66,11 +66,7 @@ impl Engine {
         if connection.eof {
             return self.on(core, key, Event::PeerEof);
         }
-        match &self.course {
-            Course::Serving => {}
-            Course::Leaving(_) => self.move_out_if_movable(core, key),
-            Course::Draining | Course::Forced => self.close_if_idle(core, key),
-        }
+        self.follow_course(core, key);
     }
 
     fn linger(&mut self, core: &Rc<Core>, key: ConnectionKey) {

@@ -11,7 +11,7 @@ use crate::admission::ledger::CoreStats;
 use crate::handler::{Application, Response};
 use crate::http::date::{Date, DateCache};
 use crate::observe::log::RateLimit;
-use ringgate_runtime::{Core, Event, Moment, Sink};
+use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
 use slab::Slab;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -62,6 +62,8 @@ pub(crate) enum Message {
     Disarm(ListenerId),
     /// The gate's word on one of its requests.
     Verdict(Verdict),
+    /// Serve this connection, accepted elsewhere.
+    Adopt(Descriptor),
     /// A connection moves in.
     Parcel(Box<Parcel>),
     /// Put the gauges into the shared counters and say so.
@@ -203,6 +205,7 @@ impl Engine {
             Message::Arm(seat) => self.arm(core, seat),
             Message::Disarm(listener) => self.disarm(core, listener),
             Message::Verdict(verdict) => self.on_verdict(core, verdict),
+            Message::Adopt(socket) => self.adopt(core, socket),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
             Message::Publish(reply) => {
                 self.publish(core);
@@ -217,13 +220,23 @@ impl Engine {
 
     fn set_course(&mut self, core: &Rc<Core>, course: Course) {
         self.course = course;
+        self.after_course_change(core);
+    }
+
+    /// Does to every connection what the course demands of it.
+    fn after_course_change(&mut self, core: &Rc<Core>) {
         for key in self.table.keys() {
-            match &self.course {
-                Course::Serving => {}
-                Course::Leaving(_) => self.move_out_if_movable(core, key),
-                Course::Draining => self.close_if_idle(core, key),
-                Course::Forced => self.force(core, key),
-            }
+            self.follow_course(core, key);
+        }
+    }
+
+    /// Does to a connection what the course demands of it.
+    pub(super) fn follow_course(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        match &self.course {
+            Course::Serving => {}
+            Course::Leaving(_) => self.move_out_if_movable(core, key),
+            Course::Draining => self.close_if_idle(core, key),
+            Course::Forced => self.force(core, key),
         }
     }
 

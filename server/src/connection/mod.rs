@@ -24,10 +24,9 @@ mod transfer;
 mod write;
 
 pub(crate) use accept::{ListenerId, ListenerSeat};
-pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Report};
+pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Post, Report};
 pub(crate) use key::ConnectionKey;
 pub(crate) use settings::Settings;
-pub(crate) use transfer::Parcel;
 
 /// Received bytes of a body that may wait for their handler before receiving pauses.
 pub(crate) const BODY_QUEUE_HIGH_BYTES: usize = 256 << 10;

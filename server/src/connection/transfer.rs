@@ -103,11 +103,6 @@ impl Engine {
             // The same wait goes on; it does not start again.
             connection.deadline = connection.deadline.min(parcel.deadline);
         }
-        match self.course.clone() {
-            super::engine::Course::Serving => {}
-            super::engine::Course::Leaving(_) => self.move_out_if_movable(core, key),
-            super::engine::Course::Draining => self.close_if_idle(core, key),
-            super::engine::Course::Forced => self.force(core, key),
-        }
+        self.follow_course(core, key);
     }
 }

@@ -1,0 +1,56 @@
+//! Everything that can happen to the coordinator.
+
+use super::reply::Reply;
+use super::status::Status;
+use crate::connection::{ListenerId, Report};
+use ringgate_runtime::Descriptor;
+use ringgate_runtime::sys::signals::Signal;
+
+/// An event. Closed on purpose: a new one does not compile until every place answers it.
+pub(crate) enum Event {
+    /// A core's ring is set up; it waits for messages.
+    CoreUp(u32),
+    /// A core could not be set up, and why.
+    CoreFailed(u32, String),
+    /// A core's thread is over.
+    CoreEnded(CoreEnd),
+    /// Nobody owns this listener now.
+    Disarmed(u32, ListenerId),
+    /// A signal of the process.
+    Signal(Signal),
+    /// Somebody asks for something.
+    Command(Command),
+    /// The time for a graceful end is over.
+    GraceOver,
+}
+
+impl From<Report> for Event {
+    fn from(report: Report) -> Event {
+        match report {
+            Report::Disarmed(core, listener) => Event::Disarmed(core, listener),
+        }
+    }
+}
+
+/// How a core's thread ended.
+pub(crate) struct CoreEnd {
+    pub(crate) core: u32,
+    /// Whether it panicked.
+    pub(crate) panicked: bool,
+    /// Connections it had to cut off.
+    pub(crate) cut: u64,
+    /// Connections it had accepted and could not serve any more.
+    pub(crate) accepted: Vec<Descriptor>,
+}
+
+/// What can be asked of the coordinator.
+pub(crate) enum Command {
+    /// How it stands.
+    Status(Reply<Status>),
+    /// So many cores.
+    Resize(u32, Reply<Result<(), String>>),
+    /// End gracefully.
+    Drain,
+    /// End at once.
+    Stop,
+}

@@ -1,0 +1,23 @@
+//! The coordinator: one thread with a ring of its own that starts cores, passes the batons of the
+//! listeners, resizes, drains and stops. No connection is lost by any of it.
+//!
+//! - [`plan`]: what to do next, as a pure function of the pool; tested without threads.
+//! - [`event`]: everything that can happen to it, in one closed enum.
+//! - [`listeners`]: the process's listeners, one per core slot and address.
+//! - [`post`]: mailboxes that outlive the threads behind them.
+//! - [`thread`]: a core's thread from its first line to its last.
+//! - [`run`]: the loop that hears events and performs the plan.
+//! - [`handle`], [`status`]: what others may ask.
+
+mod event;
+mod handle;
+mod listeners;
+mod plan;
+mod post;
+mod reply;
+mod run;
+mod status;
+mod thread;
+
+pub use handle::{CoreInfo, Ended, Running, Server, ServerHandle, StartError};
+pub use status::{CoreStatus, ListenerStatus, Status};

@@ -1,0 +1,105 @@
+//! Mailboxes. Each belongs to a core slot, not to a thread: what was sent to a thread that ended is
+//! heard by the one that takes its place.
+
+use super::event::Event;
+use crate::admission::gate::{self, Verdict};
+use crate::connection::{self, Message, Report};
+use crossbeam_queue::SegQueue;
+use ringgate_runtime::Remote;
+use std::sync::{Arc, Mutex, PoisonError};
+
+struct Mailbox<M> {
+    queue: SegQueue<M>,
+    bell: Mutex<Option<Remote>>,
+}
+
+impl<M> Default for Mailbox<M> {
+    fn default() -> Mailbox<M> {
+        Mailbox {
+            queue: SegQueue::new(),
+            bell: Mutex::new(None),
+        }
+    }
+}
+
+impl<M> Mailbox<M> {
+    fn send(&self, message: M) {
+        self.queue.push(message);
+        let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bell) = &*bell {
+            bell.notify();
+        }
+    }
+
+    fn attach(&self, bell: Option<Remote>) {
+        let mut place = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
+        *place = bell;
+        // What came before there was a bell.
+        if let Some(bell) = &*place {
+            bell.notify();
+        }
+    }
+}
+
+/// The mailboxes of all core slots and of the coordinator.
+pub(crate) struct PostOffice {
+    cores: Vec<Mailbox<Message>>,
+    coordinator: Mailbox<Event>,
+}
+
+impl PostOffice {
+    pub(crate) fn new(slots: u32) -> Arc<PostOffice> {
+        let cores = (0..slots).map(|_| Mailbox::default()).collect();
+        Arc::new(PostOffice {
+            cores,
+            coordinator: Mailbox::default(),
+        })
+    }
+
+    pub(crate) fn attach_core(&self, core: u32, bell: Option<Remote>) {
+        self.cores[core as usize].attach(bell);
+    }
+
+    pub(crate) fn attach_coordinator(&self, bell: Option<Remote>) {
+        self.coordinator.attach(bell);
+    }
+
+    pub(crate) fn to_core(&self, core: u32, message: Message) {
+        self.cores[core as usize].send(message);
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        self.coordinator.send(event);
+    }
+
+    pub(crate) fn next_event(&self) -> Option<Event> {
+        self.coordinator.queue.pop()
+    }
+
+    pub(crate) fn next_message(&self, core: u32) -> Option<Message> {
+        self.cores[core as usize].queue.pop()
+    }
+}
+
+/// A face of the post office for cores and gate.
+pub(crate) struct Postman(pub(crate) Arc<PostOffice>);
+
+impl connection::Post for Postman {
+    fn to_core(&self, core: u32, message: Message) {
+        self.0.to_core(core, message);
+    }
+
+    fn to_coordinator(&self, report: Report) {
+        self.0.tell(report.into());
+    }
+
+    fn next(&self, core: u32) -> Option<Message> {
+        self.0.next_message(core)
+    }
+}
+
+impl gate::Post for Postman {
+    fn post(&self, core: u32, verdict: Verdict) {
+        self.0.to_core(core, Message::Verdict(verdict));
+    }
+}

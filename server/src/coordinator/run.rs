@@ -1,0 +1,595 @@
+//! The coordinator's loop: hears events, changes the pool, performs the plan.
+
+use super::event::{Command, CoreEnd, Event};
+use super::handle::{CoreInfo, Ended, ServerHandle};
+use super::listeners::Listeners;
+use super::plan::{Action, Baton, CoreState, Pool};
+use super::post::{PostOffice, Postman};
+use super::status::{self, CoreStatus, Status, Totals};
+use super::thread::{CoreThread, MakeApp};
+use crate::admission::decide::Phase as GatePhase;
+use crate::admission::gate::Gate;
+use crate::admission::ledger::CoreStats;
+use crate::config::{Config, CorePlan, DrainPending, OnTerm};
+use crate::connection::Message;
+use crossbeam_utils::CachePadded;
+use ringgate_runtime::buffer::PoolOptions;
+use ringgate_runtime::sys::listener::accept_nonblocking;
+use ringgate_runtime::sys::signals::{Signal, SignalFd};
+use ringgate_runtime::{Core, CoreOptions, Descriptor, Event as Completion, Moment, Remote, Sink};
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long a core has to report its figures before they are read without it.
+const FIGURES_PATIENCE: Duration = Duration::from_millis(100);
+/// Panics of cores after which the process gives up and lets its supervisor start it anew.
+const PANICS_MAX: u32 = 16;
+/// poll(2) POLLIN, on every architecture.
+const POLL_IN: u32 = 1;
+
+const SIGNAL_KEY: u64 = 1;
+const GRACE_KEY: u64 = 2;
+
+/// Where the server is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Starting,
+    Running,
+    /// No new connections; the cores finish what they have.
+    Draining,
+    /// The cores were told to close everything.
+    Stopping,
+    Stopped,
+}
+
+impl Phase {
+    const fn name(self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::Running => "running",
+            Phase::Draining => "draining",
+            Phase::Stopping => "stopping",
+            Phase::Stopped => "stopped",
+        }
+    }
+}
+
+/// All a coordinator starts with.
+pub(crate) struct Start {
+    pub(crate) config: Config,
+    pub(crate) plan: CorePlan,
+    pub(crate) cpus: Vec<u32>,
+    pub(crate) listeners: Listeners,
+    pub(crate) make_app: Arc<MakeApp>,
+    pub(crate) post: Arc<PostOffice>,
+    pub(crate) handle: ServerHandle,
+    pub(crate) signals: &'static [Signal],
+    pub(crate) started: SyncSender<Result<(), String>>,
+}
+
+struct Slot {
+    stats: Arc<CoreStats>,
+    epoch: u32,
+    thread: Option<JoinHandle<()>>,
+    remote: Option<Remote>,
+    /// Turns when they were last seen to change, and when that was.
+    beat: (u64, Moment),
+}
+
+/// See the top of the file.
+pub(crate) struct Coordinator {
+    config: Arc<Config>,
+    cpus: Vec<u32>,
+    listeners: Listeners,
+    make_app: Arc<MakeApp>,
+    post: Arc<PostOffice>,
+    handle: ServerHandle,
+    gate: Arc<Gate>,
+    started: Option<SyncSender<Result<(), String>>>,
+    signals: Option<SignalFd>,
+    phase: Phase,
+    pool: Pool,
+    slots: Vec<Slot>,
+    /// Whether the cores were told of the drain.
+    told: bool,
+    panics: u32,
+    ended: Ended,
+    began: Moment,
+}
+
+impl Coordinator {
+    /// The whole life of the coordinator's thread.
+    pub(crate) fn run(start: Start) -> Ended {
+        let started = start.started.clone();
+        match Coordinator::new(start) {
+            Ok((core, mut coordinator)) => {
+                coordinator.replan(&core);
+                core.run(&mut coordinator, |coordinator| {
+                    coordinator.phase == Phase::Stopped
+                });
+                coordinator.finish(&core)
+            }
+            Err(error) => {
+                // The one who started is waiting for it.
+                let _ = started.send(Err(error.clone()));
+                Ended {
+                    failed: Some(error),
+                    ..Ended::default()
+                }
+            }
+        }
+    }
+
+    fn new(start: Start) -> Result<(Rc<Core>, Coordinator), String> {
+        let options = CoreOptions {
+            entries: 64,
+            buffers: PoolOptions {
+                buffers: 16,
+                buffer_size: 4096,
+                leases_kept: 64,
+            },
+            ..super::thread::core_options(&start.config)
+        };
+        let core = Core::new(options).map_err(|error| error.to_string())?;
+        let signals = match start.signals {
+            [] => None,
+            signals => Some(SignalFd::new(signals).map_err(|error| error.to_string())?),
+        };
+        if let Some(signals) = &signals {
+            core.poll(signals, POLL_IN, SIGNAL_KEY);
+        }
+        start.post.attach_coordinator(Some(core.remote()));
+        let config = Arc::new(start.config);
+        let gate = Gate::new(
+            config.admission,
+            config.queue.shed,
+            config.drain.pending,
+            Box::new(Postman(start.post.clone())),
+        );
+        let slots = start.plan.slots.get();
+        let pool = Pool {
+            target: start.plan.min.get(),
+            accepting: true,
+            spawning: true,
+            cores: vec![CoreState::Absent; slots as usize],
+            seats: start
+                .listeners
+                .all
+                .iter()
+                .map(|listener| listener.seat)
+                .collect(),
+        };
+        let began = core.now();
+        let coordinator = Coordinator {
+            config,
+            cpus: start.cpus,
+            listeners: start.listeners,
+            make_app: start.make_app,
+            post: start.post,
+            handle: start.handle,
+            gate,
+            started: Some(start.started),
+            signals,
+            phase: Phase::Starting,
+            pool,
+            slots: (0..slots)
+                .map(|_| Slot {
+                    // Padded once as a whole: the counters of one core share lines, those of two
+                    // never do.
+                    stats: Arc::new(CachePadded::new(CoreStats::default()).into_inner()),
+                    epoch: 0,
+                    thread: None,
+                    remote: None,
+                    beat: (0, began),
+                })
+                .collect(),
+            told: false,
+            panics: 0,
+            ended: Ended::default(),
+            began,
+        };
+        Ok((core, coordinator))
+    }
+
+    fn hear(&mut self, core: &Rc<Core>, event: Event) {
+        match event {
+            Event::CoreUp(index) => self.core_up(index),
+            Event::CoreFailed(index, error) => self.core_failed(core, index, error),
+            Event::CoreEnded(end) => self.core_ended(core, end),
+            Event::Disarmed(_, listener) => {
+                self.pool.seats[listener.0 as usize].baton = Baton::Free;
+            }
+            Event::Signal(signal) => self.obey(core, signal),
+            Event::Command(Command::Status(reply)) => reply.send(self.status(core)),
+            Event::Command(Command::Resize(cores, reply)) => reply.send(self.resize(cores)),
+            Event::Command(Command::Drain) => self.drain(core),
+            Event::Command(Command::Stop) => self.stop(),
+            Event::GraceOver => self.grace_over(),
+        }
+    }
+
+    fn core_up(&mut self, index: u32) {
+        let state = &mut self.pool.cores[index as usize];
+        if *state == CoreState::Starting {
+            *state = CoreState::Running;
+        }
+        tracing::debug!(core = index, "core serves");
+    }
+
+    fn core_failed(&mut self, core: &Rc<Core>, index: u32, error: String) {
+        self.pool.cores[index as usize] = CoreState::Absent;
+        self.join(index);
+        match self.phase {
+            Phase::Starting => {
+                self.ended.failed = Some(error);
+                self.stop();
+            }
+            Phase::Running => {
+                tracing::error!(
+                    core = index,
+                    error,
+                    "a core could not be started; going on with fewer"
+                );
+                self.pool.target = self.pool.running().len().max(1) as u32;
+                if self.pool.running().is_empty() {
+                    self.ended.failed = Some("no core could be started".to_owned());
+                    self.drain(core);
+                }
+            }
+            Phase::Draining | Phase::Stopping | Phase::Stopped => {}
+        }
+    }
+
+    fn core_ended(&mut self, core: &Rc<Core>, end: CoreEnd) {
+        self.join(end.core);
+        self.pool.cores[end.core as usize] = CoreState::Absent;
+        for seat in &mut self.pool.seats {
+            if matches!(seat.baton, Baton::Held(holder) | Baton::Recalled(holder) if holder == end.core)
+            {
+                seat.baton = Baton::Free;
+            }
+        }
+        self.ended.cut += end.cut;
+        let heirs = self.pool.running();
+        for (index, socket) in end.accepted.into_iter().enumerate() {
+            if !heirs.is_empty() {
+                self.post
+                    .to_core(heirs[index % heirs.len()], Message::Adopt(socket));
+            }
+        }
+        if end.panicked {
+            self.panics += 1;
+            tracing::error!(core = end.core, "a core panicked; it is replaced");
+            if self.panics >= PANICS_MAX {
+                self.ended.failed = Some(format!("{PANICS_MAX} cores panicked; giving up"));
+                self.drain(core);
+            }
+        }
+    }
+
+    fn join(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        slot.remote = None;
+        if let Some(thread) = slot.thread.take() {
+            // It has told of its end as the last thing it did, panics included.
+            let _ = thread.join();
+        }
+    }
+
+    fn obey(&mut self, core: &Rc<Core>, signal: Signal) {
+        tracing::info!(?signal, "signal");
+        match signal {
+            Signal::Int => self.stop(),
+            Signal::Term if self.config.drain.on_term == OnTerm::Stop => self.stop(),
+            // A second word is meant: a drain that is on becomes a stop (row M1).
+            Signal::Term if self.phase == Phase::Draining => self.stop(),
+            Signal::Term | Signal::Quit => self.drain(core),
+            Signal::Ttin => self.resize_by(1),
+            Signal::Ttou => self.resize_by(-1),
+            Signal::Hup | Signal::Usr1 | Signal::Usr2 | Signal::Chld => {}
+        }
+    }
+
+    fn resize_by(&mut self, change: i32) {
+        let target = self.pool.target.saturating_add_signed(change);
+        if let Err(error) = self.resize(target) {
+            tracing::warn!(error, "the number of cores stays as it is");
+        }
+    }
+
+    fn resize(&mut self, cores: u32) -> Result<(), String> {
+        let slots = self.pool.cores.len() as u32;
+        if self.phase != Phase::Running {
+            return Err(format!("the server is {}", self.phase.name()));
+        }
+        if cores > slots {
+            return Err(format!(
+                "{cores} cores are more than the {slots} slots; start with a larger core_slots"
+            ));
+        }
+        if cores == 0 {
+            return Err("the last core stays; drain or stop ends the server".to_owned());
+        }
+        self.pool.target = cores;
+        tracing::info!(cores, "resize");
+        Ok(())
+    }
+
+    fn drain(&mut self, core: &Rc<Core>) {
+        if !matches!(self.phase, Phase::Starting | Phase::Running) {
+            return;
+        }
+        self.phase = Phase::Draining;
+        self.handle.set_ready(false);
+        self.pool.accepting = false;
+        self.pool.spawning = false;
+        if self.config.drain.pending == DrainPending::Refuse {
+            self.gate.set_phase(GatePhase::Draining);
+        }
+        let deadline = core.now() + self.config.drain.graceful_timeout;
+        core.set_timer(deadline, GRACE_KEY);
+        tracing::info!("draining");
+    }
+
+    fn grace_over(&mut self) {
+        if self.phase == Phase::Draining {
+            tracing::warn!("the graceful timeout is over; what is left is cut off");
+            self.stop();
+        }
+    }
+
+    fn stop(&mut self) {
+        if matches!(self.phase, Phase::Stopping | Phase::Stopped) {
+            return;
+        }
+        self.phase = Phase::Stopping;
+        self.handle.set_ready(false);
+        self.pool.accepting = false;
+        self.pool.spawning = false;
+        self.told = false;
+        self.gate.set_phase(GatePhase::Stopped);
+        tracing::info!("stopping");
+    }
+
+    /// Performs the plan, and the steps of an end.
+    fn replan(&mut self, core: &Rc<Core>) {
+        loop {
+            let actions = self.pool.plan();
+            if actions.is_empty() {
+                break;
+            }
+            for action in actions {
+                self.pool.perform(&action);
+                self.perform(core, action);
+            }
+        }
+        match self.phase {
+            Phase::Starting => self.start_is_over(),
+            Phase::Running => {}
+            Phase::Draining | Phase::Stopping => self.end(),
+            Phase::Stopped => {}
+        }
+    }
+
+    fn start_is_over(&mut self) {
+        let up = self.pool.running().len() as u32;
+        if up == self.pool.target {
+            self.phase = Phase::Running;
+            self.handle.set_ready(true);
+            if let Some(started) = self.started.take() {
+                let _ = started.send(Ok(()));
+            }
+        }
+    }
+
+    /// The steps of an end, each when the one before is done: batons come back, what the kernel
+    /// still has queued is taken, the cores are told, and the last of them turns out the light.
+    fn end(&mut self) {
+        let held = self.pool.seats.iter().any(|seat| seat.baton != Baton::Free);
+        let starting = self.pool.cores.contains(&CoreState::Starting);
+        let stopping = self.phase == Phase::Stopping;
+        if !self.told && !starting && (!held || stopping) {
+            if !held {
+                self.take_queued();
+            }
+            self.told = true;
+            for (index, state) in (0..).zip(&self.pool.cores) {
+                if *state != CoreState::Absent {
+                    let message = if stopping {
+                        Message::Force
+                    } else {
+                        Message::Drain
+                    };
+                    self.post.to_core(index, message);
+                }
+            }
+        }
+        if self
+            .pool
+            .cores
+            .iter()
+            .all(|state| *state == CoreState::Absent)
+        {
+            self.phase = Phase::Stopped;
+        }
+    }
+
+    /// Takes the connections that the kernel has queued and gives them to the cores, then closes
+    /// the listeners: later ones are refused instead of reset.
+    fn take_queued(&mut self) {
+        let cores = self.pool.running();
+        let mut next = 0;
+        if self.phase == Phase::Draining && !cores.is_empty() {
+            for listener in &self.listeners.all {
+                while let Ok(Some(socket)) = accept_nonblocking(listener.socket.as_fd()) {
+                    let message = Message::Adopt(Descriptor::from(socket));
+                    self.post.to_core(cores[next % cores.len()], message);
+                    next += 1;
+                }
+            }
+        }
+        self.listeners.close();
+        self.pool.seats.clear();
+    }
+
+    fn perform(&mut self, core: &Rc<Core>, action: Action) {
+        match action {
+            Action::Spawn(index) => self.spawn(core, index),
+            Action::Retire(_) => {}
+            Action::Leave(index, heirs) => self.post.to_core(index, Message::Leave(heirs)),
+            Action::Arm { seat, core } => {
+                self.post
+                    .to_core(core, Message::Arm(self.listeners.seat(seat)));
+            }
+            Action::Recall { seat, core } => {
+                self.post
+                    .to_core(core, Message::Disarm(self.listeners.seat(seat).id));
+            }
+        }
+    }
+
+    fn cpu_of(&self, index: u32) -> Option<u32> {
+        // More cores than CPUs share them in turn.
+        let cpus = self.cpus.len() as u32;
+        (cpus > 0).then(|| self.cpus[(index % cpus) as usize])
+    }
+
+    fn spawn(&mut self, core: &Rc<Core>, index: u32) {
+        let cpu = self.cpu_of(index);
+        let slot = &mut self.slots[index as usize];
+        slot.epoch += 1;
+        slot.beat = (0, core.now());
+        let thread = CoreThread {
+            info: CoreInfo {
+                index,
+                cpu,
+                server: self.handle.clone(),
+            },
+            epoch: slot.epoch,
+            config: self.config.clone(),
+            make_app: self.make_app.clone(),
+            gate: self.gate.clone(),
+            stats: slot.stats.clone(),
+            post: self.post.clone(),
+        };
+        let spawned = std::thread::Builder::new()
+            .name(format!("rg-core-{index}"))
+            .spawn(move || thread.run());
+        match spawned {
+            Ok(thread) => slot.thread = Some(thread),
+            Err(error) => {
+                let error = format!(
+                    "cannot start a thread: {error}; raise the limit of tasks (TasksMax= in the unit)"
+                );
+                self.post.tell(Event::CoreFailed(index, error));
+            }
+        }
+    }
+
+    /// Puts the figures of all cores together. Each core brings its gauges up to date between two
+    /// events; one that does not answer in time is read as it stands.
+    fn status(&mut self, core: &Rc<Core>) -> Status {
+        let alive = |state: &CoreState| !matches!(state, CoreState::Absent | CoreState::Starting);
+        let asked: Vec<u32> = (0..)
+            .zip(&self.pool.cores)
+            .filter(|(_, state)| alive(state))
+            .map(|(index, _)| index)
+            .collect();
+        let (sender, answers) = sync_channel(asked.len().max(1));
+        for index in &asked {
+            self.post.to_core(*index, Message::Publish(sender.clone()));
+        }
+        drop(sender);
+        let mut answered = Vec::new();
+        let give_up = std::time::Instant::now() + FIGURES_PATIENCE;
+        while answered.len() < asked.len() {
+            let left = give_up.saturating_duration_since(std::time::Instant::now());
+            match answers.recv_timeout(left) {
+                Ok(index) => answered.push(index),
+                Err(_) => break,
+            }
+        }
+        let (connections, requests) = status::totals(self.slots.iter().map(|slot| &*slot.stats));
+        let now = core.now();
+        let cores = (0..)
+            .zip(&self.pool.cores)
+            .filter(|(_, state)| **state != CoreState::Absent)
+            .map(|(index, state)| {
+                let slot = &mut self.slots[index as usize];
+                let stats = &slot.stats;
+                let silent = alive(state) && !answered.contains(&index);
+                if !silent {
+                    slot.beat = (stats.turns.get(), now);
+                }
+                CoreStatus {
+                    index,
+                    cpu: self
+                        .cpus
+                        .get(index as usize % self.cpus.len().max(1))
+                        .copied(),
+                    state: if silent { "blocked" } else { state.name() },
+                    operations_in_flight: stats.operations_in_flight.get(),
+                    heartbeat_age_ms: (now - slot.beat.1).as_millis() as u64,
+                    connections: (&stats.connections()).into(),
+                    requests: (&stats.requests()).into(),
+                }
+            })
+            .collect();
+        Status {
+            phase: self.phase.name(),
+            pid: std::process::id(),
+            uptime_seconds: (now - self.began).as_secs_f64(),
+            limits: self.gate.limits().into(),
+            totals: Totals::new(&connections, &requests),
+            cores,
+            listeners: status::listeners(&self.listeners, &self.pool),
+        }
+    }
+
+    fn finish(mut self, core: &Rc<Core>) -> Ended {
+        self.post.attach_coordinator(None);
+        // Whoever still asks is answered by the dropped reply.
+        while self.post.next_event().is_some() {}
+        self.listeners.close();
+        if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
+            std::mem::forget(core.clone());
+        }
+        let (connections, requests) = status::totals(self.slots.iter().map(|slot| &*slot.stats));
+        if let (Some(started), Some(error)) = (self.started.take(), &self.ended.failed) {
+            let _ = started.send(Err(error.clone()));
+        }
+        Ended {
+            connections,
+            requests,
+            ..self.ended
+        }
+    }
+}
+
+impl Sink for Coordinator {
+    fn on_event(&mut self, core: &Rc<Core>, event: Completion) {
+        match event {
+            Completion::Polled {
+                key: SIGNAL_KEY, ..
+            } => {
+                while let Some(Ok(Some(signal))) = self.signals.as_ref().map(SignalFd::read) {
+                    self.hear(core, Event::Signal(signal));
+                }
+            }
+            Completion::Timer { key: GRACE_KEY } => self.hear(core, Event::GraceOver),
+            _ => {}
+        }
+        self.replan(core);
+    }
+
+    fn on_notified(&mut self, core: &Rc<Core>) {
+        while let Some(event) = self.post.next_event() {
+            self.hear(core, event);
+        }
+        self.replan(core);
+    }
+}

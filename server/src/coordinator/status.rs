@@ -1,0 +1,205 @@
+//! How the server stands, in the form in which `ringgate ctl status --json` and `/status.json` show
+//! it. The names of the fields are a contract (docs/status.md).
+
+use super::listeners::Listeners;
+use super::plan::{Baton, Pool};
+use crate::admission::ledger::{ByReason, Connections, CoreStats, Reason, Requests};
+use crate::config::{AdmissionLimits, MaxAccepts};
+use ringgate_runtime::sys::tcp_info::listen_queue;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+
+/// The whole server.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct Status {
+    pub phase: &'static str,
+    pub pid: u32,
+    pub uptime_seconds: f64,
+    pub limits: Limits,
+    pub totals: Totals,
+    pub cores: Vec<CoreStatus>,
+    pub listeners: Vec<ListenerStatus>,
+}
+
+/// The limits in force.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct Limits {
+    pub max_threads: Option<u32>,
+    pub max_accepts: Accepts,
+}
+
+/// `null`, a number or `"unbounded"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepts(MaxAccepts);
+
+impl Serialize for Accepts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            MaxAccepts::None => serializer.serialize_none(),
+            MaxAccepts::AtMost(most) => serializer.serialize_u32(most.get()),
+            MaxAccepts::Unbounded => serializer.serialize_str("unbounded"),
+        }
+    }
+}
+
+impl From<AdmissionLimits> for Limits {
+    fn from(limits: AdmissionLimits) -> Limits {
+        Limits {
+            max_threads: limits.max_threads().map(|slots| slots.get()),
+            max_accepts: Accepts(limits.max_accepts()),
+        }
+    }
+}
+
+/// Both ledgers over all cores.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct Totals {
+    pub connections: TotalConnections,
+    pub requests: RequestFigures,
+}
+
+/// The ledger of connections over all cores.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct TotalConnections {
+    pub accepted: u64,
+    pub finished: u64,
+    pub rejected: BTreeMap<&'static str, u64>,
+    pub aborted: u64,
+    pub open: u64,
+    pub in_transit: u64,
+}
+
+/// The ledger of connections of one core.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct ConnectionFigures {
+    pub accepted: u64,
+    pub handed_in: u64,
+    pub finished: u64,
+    pub rejected: BTreeMap<&'static str, u64>,
+    pub aborted: u64,
+    pub open: u64,
+    pub handed_out: u64,
+}
+
+/// The ledger of requests.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct RequestFigures {
+    pub begun: u64,
+    pub answered: u64,
+    pub rejected: BTreeMap<&'static str, u64>,
+    pub aborted: u64,
+    pub running: u64,
+    pub pending: u64,
+}
+
+/// One core.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct CoreStatus {
+    pub index: u32,
+    pub cpu: Option<u32>,
+    pub state: &'static str,
+    pub operations_in_flight: u64,
+    pub heartbeat_age_ms: u64,
+    pub connections: ConnectionFigures,
+    pub requests: RequestFigures,
+}
+
+/// One listener.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct ListenerStatus {
+    pub address: String,
+    pub slot: u32,
+    pub owner_core: Option<u32>,
+    pub queue: Option<u32>,
+    pub queue_limit: Option<u32>,
+}
+
+fn reasons(counts: &ByReason) -> BTreeMap<&'static str, u64> {
+    Reason::ALL
+        .iter()
+        .map(|reason| (reason.name(), counts.get(*reason)))
+        .collect()
+}
+
+impl From<&Connections> for ConnectionFigures {
+    fn from(ledger: &Connections) -> ConnectionFigures {
+        ConnectionFigures {
+            accepted: ledger.accepted,
+            handed_in: ledger.handed_in,
+            finished: ledger.finished,
+            rejected: reasons(&ledger.rejected),
+            aborted: ledger.aborted,
+            open: ledger.open,
+            handed_out: ledger.handed_out,
+        }
+    }
+}
+
+impl From<&Requests> for RequestFigures {
+    fn from(ledger: &Requests) -> RequestFigures {
+        RequestFigures {
+            begun: ledger.begun,
+            answered: ledger.answered,
+            rejected: reasons(&ledger.rejected),
+            aborted: ledger.aborted,
+            running: ledger.running,
+            pending: ledger.pending,
+        }
+    }
+}
+
+/// Both ledgers in sum.
+pub(crate) fn totals<'a>(cores: impl Iterator<Item = &'a CoreStats>) -> (Connections, Requests) {
+    let mut connections = Connections::default();
+    let mut requests = Requests::default();
+    for core in cores {
+        connections.add(&core.connections());
+        requests.add(&core.requests());
+    }
+    (connections, requests)
+}
+
+impl Totals {
+    pub(crate) fn new(connections: &Connections, requests: &Requests) -> Totals {
+        Totals {
+            connections: TotalConnections {
+                accepted: connections.accepted,
+                finished: connections.finished,
+                rejected: reasons(&connections.rejected),
+                aborted: connections.aborted,
+                open: connections.open,
+                in_transit: connections.in_transit(),
+            },
+            requests: requests.into(),
+        }
+    }
+}
+
+/// The listeners as `ss -ltn` shows them: the kernel's queue is outside of all counts (row H12).
+pub(crate) fn listeners(listeners: &Listeners, pool: &Pool) -> Vec<ListenerStatus> {
+    let seats = listeners.all.iter().zip(&pool.seats);
+    seats
+        .map(|(listener, seat)| {
+            let queue = listen_queue(listener.socket.as_fd()).ok();
+            ListenerStatus {
+                address: listener.address.clone(),
+                slot: seat.slot,
+                owner_core: match seat.baton {
+                    Baton::Held(core) | Baton::Recalled(core) => Some(core),
+                    Baton::Free => None,
+                },
+                queue: queue.map(|queue| queue.queue),
+                queue_limit: queue.map(|queue| queue.limit),
+            }
+        })
+        .collect()
+}

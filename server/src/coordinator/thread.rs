@@ -1,0 +1,180 @@
+//! A core's thread, from its first line to its last.
+
+use super::event::{CoreEnd, Event};
+use super::handle::CoreInfo;
+use super::post::{PostOffice, Postman};
+use crate::admission::gate::Gate;
+use crate::admission::ledger::CoreStats;
+use crate::config::{Config, RingFlag as Without};
+use crate::connection::{Engine, EngineParts, Settings};
+use crate::handler::Application;
+use ringgate_runtime::buffer::PoolOptions;
+use ringgate_runtime::driver::{RingFlag, RingFlags};
+use ringgate_runtime::sys::cpu::pin_current_thread;
+use ringgate_runtime::{Core, CoreOptions, Descriptor, Event as Completion, Sink};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a core waits at its end for operations that were cancelled.
+const TEARDOWN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Makes the application's part of a core, on the core's thread.
+pub(crate) type MakeApp = dyn Fn(&CoreInfo) -> Rc<dyn Application> + Send + Sync;
+
+/// All a core's thread needs.
+pub(crate) struct CoreThread {
+    pub(crate) info: CoreInfo,
+    pub(crate) epoch: u32,
+    pub(crate) config: Arc<Config>,
+    pub(crate) make_app: Arc<MakeApp>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) stats: Arc<CoreStats>,
+    pub(crate) post: Arc<PostOffice>,
+}
+
+/// What the configuration asks of a ring.
+pub(crate) fn core_options(config: &Config) -> CoreOptions {
+    let rings = &config.rings;
+    let mut options = CoreOptions {
+        entries: rings.entries,
+        buffers: PoolOptions {
+            // Both are bounded by the definition of the options.
+            buffers: u16::try_from(rings.buffers).unwrap_or(1 << 15),
+            buffer_size: rings.buffer_size,
+            leases_kept: rings.leases_kept,
+        },
+        spin: rings.spin,
+        ..CoreOptions::default()
+    };
+    for flag in &config.without {
+        let ring = match flag {
+            Without::SingleIssuer => RingFlag::SingleIssuer,
+            Without::DeferTaskrun => RingFlag::DeferTaskrun,
+            Without::CoopTaskrun => RingFlag::CoopTaskrun,
+            Without::TaskrunFlag => RingFlag::TaskrunFlag,
+            Without::SubmitAll => RingFlag::SubmitAll,
+            Without::NoSqarray => RingFlag::NoSqarray,
+            Without::NoIowait => {
+                options.no_iowait = false;
+                continue;
+            }
+            Without::MultishotAccept => {
+                options.multishot_accept = false;
+                continue;
+            }
+            Without::MultishotRecv => {
+                options.multishot_receive = false;
+                continue;
+            }
+        };
+        options.flags = RingFlags::without(options.flags, ring);
+    }
+    options
+}
+
+impl CoreThread {
+    /// The whole life of the thread.
+    pub(crate) fn run(self) {
+        let core = self.info.index();
+        let post = self.post.clone();
+        let end = match catch_unwind(AssertUnwindSafe(|| self.serve())) {
+            Ok(Ok(end)) => end,
+            Ok(Err(error)) => return post.tell(Event::CoreFailed(core, error)),
+            Err(_) => CoreEnd {
+                core,
+                panicked: true,
+                cut: 0,
+                accepted: Vec::new(),
+            },
+        };
+        post.tell(Event::CoreEnded(end));
+    }
+
+    fn serve(self) -> Result<CoreEnd, String> {
+        let index = self.info.index();
+        if let Some(cpu) = self.info.cpu() {
+            pin_current_thread(cpu as usize).map_err(|error| error.to_string())?;
+        }
+        let options = core_options(&self.config);
+        let core = Core::new(options).map_err(|error| error.to_string())?;
+        if index == 0
+            && let Some(flags) = core.ring_flags()
+            && flags != options.flags
+        {
+            tracing::info!(asked = %options.flags, given = %flags, "the ring is set up with fewer flags");
+        }
+        let _entered = core.enter();
+        let app = (self.make_app)(&self.info);
+        let mut engine = Engine::new(EngineParts {
+            index,
+            epoch: self.epoch,
+            settings: Settings::new(&self.config),
+            app,
+            gate: self.gate.clone(),
+            stats: self.stats.clone(),
+            post: Arc::new(Postman(self.post.clone())),
+        });
+        self.post.attach_core(index, Some(core.remote()));
+        self.post.tell(Event::CoreUp(index));
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            core.run(&mut engine, |engine| engine.is_over());
+        }));
+        self.post.attach_core(index, None);
+        let cut = engine.cut();
+        let mut salvage = Salvage::default();
+        if served.is_err() {
+            self.account_for_lost();
+        }
+        // Also after a panic, on this thread: the kernel must owe nothing before sockets are closed
+        // and memory is freed.
+        if let Err(left) = core.teardown(&mut salvage, TEARDOWN_PATIENCE) {
+            tracing::error!(
+                core = index,
+                left,
+                "operations did not end; their memory is leaked"
+            );
+            std::mem::forget(core.clone());
+        }
+        drop(engine);
+        Ok(CoreEnd {
+            core: index,
+            panicked: served.is_err(),
+            cut,
+            accepted: salvage.accepted,
+        })
+    }
+
+    /// The connections and requests of a core that panicked are gone: both ledgers say so.
+    fn account_for_lost(&self) {
+        let stats = &self.stats;
+        let open = stats.open.get();
+        stats.aborted.add(open);
+        stats.open.set(0);
+        let requests = stats.requests();
+        let lost = requests
+            .begun
+            .saturating_sub(requests.answered + requests.rejected.sum() + requests.aborted);
+        stats.requests_aborted.add(lost);
+        stats.running.set(0);
+        stats.pending.set(0);
+    }
+}
+
+/// Takes the connections that were accepted while a core was ending.
+#[derive(Default)]
+struct Salvage {
+    accepted: Vec<Descriptor>,
+}
+
+impl Sink for Salvage {
+    fn on_event(&mut self, _: &Rc<Core>, event: Completion) {
+        if let Completion::Accepted {
+            result: Ok(socket), ..
+        } = event
+        {
+            self.accepted.push(socket);
+        }
+    }
+}
