@@ -3,6 +3,8 @@
 //!
 //! `RINGGATE_TEST_SIZE=n` runs n times as many seeds, `RINGGATE_TEST_SEED=s` only seed s.
 
+mod both;
 mod echo;
 mod echo_tests;
 mod replay;
+mod stage;

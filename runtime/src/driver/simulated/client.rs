@@ -98,6 +98,11 @@ impl Client {
         self.world.state().streams[self.stream].received.clone()
     }
 
+    /// How many bytes [`Client::received`] has.
+    pub fn received_len(&self) -> usize {
+        self.world.state().streams[self.stream].received.len()
+    }
+
     /// Takes the bytes received so far.
     pub fn take_received(&self) -> Vec<u8> {
         std::mem::take(&mut self.world.state().streams[self.stream].received)
