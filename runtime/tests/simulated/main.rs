@@ -8,3 +8,4 @@ mod echo;
 mod echo_tests;
 mod replay;
 mod stage;
+mod starved;
