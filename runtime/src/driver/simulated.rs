@@ -27,3 +27,6 @@ pub use socket::Ending;
 pub use world::{
     DEADLOCKS_IN_A_ROW_MAX, ENTER_COST, IDLE_WAITS_IN_A_ROW_MAX, LOG_LINES_MAX, World,
 };
+
+#[cfg(test)]
+mod tests;
