@@ -59,6 +59,15 @@ impl Echo {
         &self.listener
     }
 
+    /// Cancels every receive and the accept, as if their connections were to move; each is armed
+    /// again when it has ended.
+    pub(crate) fn interrupt(&mut self, core: &Core) {
+        let receives = self.connections.values().filter_map(|c| c.receive);
+        for operation in receives.chain(self.accept) {
+            core.cancel(operation);
+        }
+    }
+
     /// From now on nothing is begun any more.
     pub(crate) fn stop(&mut self) {
         self.stopping = true;
@@ -102,9 +111,15 @@ impl Echo {
                 }
             }
             Received::Eof => assert!(!more),
-            Received::Failed(_) => {
+            Received::Failed(errno) => {
                 assert!(!more);
-                connection.broken = true;
+                // A cancelled receive may also end for want of a buffer.
+                let interrupted = errno.is_cancelled() || errno.is_exhaustion();
+                if interrupted && !stopping && !connection.broken {
+                    connection.receive = Some(core.receive(&connection.socket, id * 2));
+                } else {
+                    connection.broken = true;
+                }
             }
         }
     }

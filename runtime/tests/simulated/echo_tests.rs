@@ -26,6 +26,17 @@ fn core(world: &World) -> Rc<Core> {
 
 /// Runs turns until every client's connection has ended.
 fn run(world: &World, core: &Rc<Core>, echo: &mut Echo, clients: &[Client]) {
+    run_interrupted(world, core, echo, clients, 0);
+}
+
+/// The same, and interrupts the server in every `interrupts`th turn or so; never if it is 0.
+fn run_interrupted(
+    world: &World,
+    core: &Rc<Core>,
+    echo: &mut Echo,
+    clients: &[Client],
+    interrupts: u64,
+) {
     let deadline = world.now() + PATIENCE;
     while !clients.iter().all(Client::is_closed) {
         assert!(
@@ -34,6 +45,9 @@ fn run(world: &World, core: &Rc<Core>, echo: &mut Echo, clients: &[Client]) {
             world,
             world.log().join("\n")
         );
+        if interrupts > 0 && core.random() % interrupts == 0 {
+            echo.interrupt(core);
+        }
         core.turn(echo, None);
     }
 }
@@ -154,7 +168,8 @@ fn storm(seed: u64, faults: Faults) -> World {
         .filter(|(_, breaks)| !**breaks)
         .map(|(client, _)| client.clone())
         .collect();
-    run(&world, &core, &mut echo, &well);
+    let interrupts = [0, 3, 20][(core.random() % 3) as usize];
+    run_interrupted(&world, &core, &mut echo, &well, interrupts);
     assert_eq!(world.deadlocks(), 0);
     end(&world, &core, echo);
     for ((client, bytes), breaks) in clients.iter().zip(&expected).zip(&resets) {
@@ -218,6 +233,25 @@ fn a_connection_that_is_dropped_and_not_closed_shows() {
     assert_eq!(core.teardown(&mut (), PATIENCE), Ok(()));
     drop(echo);
     assert_eq!(world.open_descriptors(), 1);
+}
+
+#[test]
+fn a_core_that_spins_comes_to_an_end_in_virtual_time() {
+    let world = World::new(1, Faults::none());
+    let options = CoreOptions {
+        spin: Duration::from_millis(1),
+        ..CoreOptions::default()
+    };
+    let driver = Driver::Simulated(Box::new(world.driver()));
+    let core = Core::with_driver(driver, options).expect("a core");
+    let mut echo = Echo::new(&core, world.listen());
+    let client = world.connect_after(echo.listener(), Duration::from_secs(1));
+    client.send(b"hello");
+    client.once_received(5, Action::ShutdownWrite);
+    run(&world, &core, &mut echo, std::slice::from_ref(&client));
+    assert_eq!(client.received(), b"hello");
+    echo.stop();
+    assert_eq!(core.teardown(&mut echo, PATIENCE), Ok(()));
 }
 
 #[test]

@@ -171,6 +171,7 @@ impl SimulatedDriver {
         // `faults_lose_no_byte_and_leak_nothing`.
         let bytes = unsafe { std::slice::from_raw_parts(from.add(pending.done as usize), count) };
         state.streams[stream].write(bytes);
+        state.received(stream);
         pending.done += count as u32;
         if short || pending.done == len {
             return self.finish(state, token, pending.done as i32, None);

@@ -47,6 +47,12 @@ impl Client {
         self.at(self.world.now() + span, action);
     }
 
+    /// Does `action` as soon as the client has received `total` bytes in its life: an answer to
+    /// the server, without the test having to look. Answers to one total are given in order.
+    pub fn once_received(&self, total: u64, action: Action) {
+        self.world.state().answer(self.stream, total, action);
+    }
+
     /// Sends bytes now.
     pub fn send(&self, bytes: &[u8]) {
         self.act(Action::Send(bytes.to_vec()));

@@ -42,6 +42,8 @@ pub(super) struct Stream {
     client_closed: bool,
     /// What the client received and was not taken by the test.
     pub(super) received: Vec<u8>,
+    /// Bytes that the client received in its life.
+    pub(super) received_ever: u64,
     /// Bytes that the client still takes.
     pub(super) window: u64,
     pub(super) ending: Ending,
@@ -73,6 +75,7 @@ impl Stream {
             released: false,
             client_closed: false,
             received: Vec::new(),
+            received_ever: 0,
             window: u64::MAX,
             ending: Ending::Open,
             refused: false,
@@ -174,6 +177,7 @@ impl Stream {
             return;
         }
         self.received.extend_from_slice(bytes);
+        self.received_ever += bytes.len() as u64;
         if self.window != u64::MAX {
             self.window -= bytes.len() as u64;
         }

@@ -157,6 +157,22 @@ fn waiting_goes_from_one_client_action_to_the_next_until_something_completes() {
 }
 
 #[test]
+fn a_client_answers_once_it_has_received_enough() {
+    let mut bench = without_faults();
+    let (client, socket) = bench.pair();
+    client.once_received(5, Action::Send(b"thanks".to_vec()));
+    client.once_received(5, Action::ShutdownWrite);
+    bench.push(receive(socket));
+    let sent = [send(socket, b"two"), send(socket, b"more")].map(|send| {
+        let results = bench.results(send);
+        (results, client.unreceived())
+    });
+    assert_eq!(sent, [(vec![3], 0), (vec![4], 0)]);
+    let results: Vec<i32> = bench.wait(true, None).iter().map(|c| c.result).collect();
+    assert_eq!(results, [6, 0]);
+}
+
+#[test]
 fn a_receive_into_memory_of_the_operation_is_filled() {
     let mut bench = without_faults();
     let (client, socket) = bench.pair();

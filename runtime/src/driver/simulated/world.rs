@@ -54,6 +54,8 @@ pub(super) struct State {
     /// By moment, then in the order in which it was asked for.
     schedule: BTreeMap<(Moment, u64), (usize, Scheduled)>,
     scheduled: u64,
+    /// What a client does once it has received so many bytes: by stream, total and order.
+    answers: BTreeMap<(usize, u64, u64), Action>,
     accepted_open: usize,
     rings: u64,
     deadlocks: u64,
@@ -87,6 +89,7 @@ impl World {
                 next_number: SIMULATED,
                 schedule: BTreeMap::new(),
                 scheduled: 0,
+                answers: BTreeMap::new(),
                 accepted_open: 0,
                 rings: 0,
                 deadlocks: 0,
@@ -326,6 +329,24 @@ impl State {
 
     pub(super) fn schedule(&mut self, stream: usize, moment: Moment, action: Action) {
         self.enqueue(moment, stream, Scheduled::Act(action));
+    }
+
+    pub(super) fn answer(&mut self, stream: usize, total: u64, action: Action) {
+        self.answers.insert((stream, total, self.scheduled), action);
+        self.scheduled += 1;
+        self.received(stream);
+    }
+
+    /// A client may have received bytes: what it was to do then is scheduled for now.
+    pub(super) fn received(&mut self, stream: usize) {
+        let ever = self.streams[stream].received_ever;
+        let due = (stream, 0, 0)..=(stream, ever, u64::MAX);
+        while let Some((key, _)) = self.answers.range(due.clone()).next() {
+            let key = *key;
+            if let Some(action) = self.answers.remove(&key) {
+                self.schedule(stream, self.now, action);
+            }
+        }
     }
 
     fn enqueue(&mut self, moment: Moment, stream: usize, what: Scheduled) {
