@@ -6,6 +6,38 @@
 //! can see them, and where the kernel has a choice, [`Faults`] chooses badly on purpose. A script
 //! that runs on this driver and on the kernel's (`tests/simulated.rs`) keeps it honest.
 //!
+//! ```
+//! use ringgate_runtime::driver::Driver;
+//! use ringgate_runtime::driver::simulated::{Ending, Faults, World};
+//! use ringgate_runtime::{Core, CoreOptions, Event, Sink};
+//! use std::{rc::Rc, time::Duration};
+//!
+//! /// Closes every connection as soon as it is there.
+//! struct Doorkeeper;
+//!
+//! impl Sink for Doorkeeper {
+//!     fn on_event(&mut self, core: &Rc<Core>, event: Event) {
+//!         if let Event::Accepted { result: Ok(socket), .. } = event {
+//!             core.close(socket);
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let world = World::new(42, Faults::some());
+//! let driver = Driver::Simulated(Box::new(world.driver()));
+//! let core = Core::with_driver(driver, CoreOptions::default())?;
+//! let listener = world.listen();
+//! core.accept_one(&listener, 0);
+//! let client = world.connect_after(&listener, Duration::from_secs(3600));
+//! core.run(&mut Doorkeeper, |_| client.is_closed()); // takes no hour
+//! assert!(client.ending() == Ending::Eof || client.was_refused());
+//! assert_eq!(core.teardown(&mut Doorkeeper, Duration::from_secs(1)), Ok(()));
+//! assert_eq!(world.open_descriptors(), 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Deliberately not here: addresses, a network with delays or loss (a stream has neither), a send
 //! buffer (a completed send is a received one), overflow of the completion queue, and other
 //! threads. connect, sendmsg, recvmsg and splice answer EOPNOTSUPP; file operations go to the

@@ -3,6 +3,7 @@
 use crate::echo::Echo;
 use crate::replay::each_seed;
 use ringgate_runtime::buffer::PoolOptions;
+use ringgate_runtime::descriptor::SIMULATED;
 use ringgate_runtime::driver::Driver;
 use ringgate_runtime::driver::simulated::{Action, Client, Ending, Faults, World};
 use ringgate_runtime::{Core, CoreOptions};
@@ -45,7 +46,7 @@ fn run_interrupted(
             world,
             world.log().join("\n")
         );
-        if interrupts > 0 && core.random() % interrupts == 0 {
+        if interrupts > 0 && core.random().is_multiple_of(interrupts) {
             echo.interrupt(core);
         }
         core.turn(echo, None);
@@ -191,6 +192,30 @@ fn the_same_seed_gives_the_same_log() {
     let second = storm(7, Faults::some());
     assert_eq!(first.log(), second.log());
     assert_eq!(first.log_hash(), second.log_hash());
+}
+
+#[test]
+fn the_log_shows_what_was_asked_and_what_came_of_it() {
+    let world = World::new(1, Faults::none());
+    let core = core(&world);
+    let mut echo = Echo::new(&core, world.listen());
+    let client = world.connect(echo.listener());
+    client.send(b"hello");
+    client.shutdown_write();
+    run(&world, &core, &mut echo, &[client]);
+    let log = world.log().join("\n");
+    let (listener, accepted) = (SIMULATED, SIMULATED + 1);
+    for part in [
+        "client 0: connects",
+        "client 0: sends 5 bytes a430d84680aabd0b",
+        &format!("ring 0: op 0.0 Accept {{ listener: {listener}, multishot: true }}"),
+        &format!("ring 0: op 0.0 answers {accepted} and goes on"),
+        "client 0: receives 5 bytes a430d84680aabd0b",
+        "client 0: Eof",
+    ] {
+        assert!(log.contains(part), "{part:?} is not in:\n{log}");
+    }
+    end(&world, &core, echo);
 }
 
 #[test]

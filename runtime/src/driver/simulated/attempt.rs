@@ -4,7 +4,7 @@
 
 use super::ring::{Buffers, On, Pending, SimulatedDriver, Tried};
 use super::socket::{Readable, Wakes};
-use super::world::{Handle, State};
+use super::world::{Handle, State, fingerprint};
 use crate::driver::operation::Operation;
 use crate::driver::token::Token;
 
@@ -170,6 +170,12 @@ impl SimulatedDriver {
         // (io_uring_prep_send(3)), and `done + count` is no more. Guarded by
         // `faults_lose_no_byte_and_leak_nothing`.
         let bytes = unsafe { std::slice::from_raw_parts(from.add(pending.done as usize), count) };
+        if count > 0 {
+            let hash = fingerprint(bytes);
+            state.note(format_args!(
+                "client {stream}: receives {count} bytes {hash:016x}"
+            ));
+        }
         state.streams[stream].write(bytes);
         state.received(stream);
         pending.done += count as u32;

@@ -98,7 +98,9 @@ impl SimulatedDriver {
     ///
     /// # Safety
     /// As [`KernelDriver::push`](crate::driver::KernelDriver::push).
-    #[expect(clippy::missing_errors_doc, reason = "the queue is never full")]
+    ///
+    /// # Errors
+    /// None: the queue is never full.
     pub unsafe fn push(&mut self, operation: Operation, token: Token) -> Result<(), Errno> {
         self.submitted.push((operation, token));
         Ok(())
