@@ -13,15 +13,22 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 const BUFFERS: u16 = 4;
 
-fn core(world: &World) -> Rc<Core> {
-    let options = CoreOptions {
+fn options() -> CoreOptions {
+    CoreOptions {
         buffers: PoolOptions {
             buffers: BUFFERS,
             buffer_size: 256,
             leases_kept: 2,
         },
         ..CoreOptions::default()
-    };
+    }
+}
+
+fn core(world: &World) -> Rc<Core> {
+    core_of(world, options())
+}
+
+fn core_of(world: &World, options: CoreOptions) -> Rc<Core> {
     Core::with_driver(Driver::Simulated(Box::new(world.driver())), options).expect("a core")
 }
 
@@ -126,7 +133,11 @@ fn a_client_that_stalls_holds_up_its_own_answer_only() {
 /// One conversation of several clients, with everything drawn from `seed`.
 fn storm(seed: u64, faults: Faults) -> World {
     let world = World::new(seed, faults);
-    let core = core(&world);
+    let mut options = options();
+    options.multishot_accept = seed % 5 != 0;
+    options.multishot_receive = seed % 7 != 0;
+    options.buffers.leases_kept = (seed % 3) as u32;
+    let core = core_of(&world, options);
     let mut echo = Echo::new(&core, world.listen());
     let mut clients = Vec::new();
     let mut expected = Vec::new();
@@ -265,18 +276,16 @@ fn a_core_that_spins_comes_to_an_end_in_virtual_time() {
     let world = World::new(1, Faults::none());
     let options = CoreOptions {
         spin: Duration::from_millis(1),
-        ..CoreOptions::default()
+        ..options()
     };
-    let driver = Driver::Simulated(Box::new(world.driver()));
-    let core = Core::with_driver(driver, options).expect("a core");
+    let core = core_of(&world, options);
     let mut echo = Echo::new(&core, world.listen());
     let client = world.connect_after(echo.listener(), Duration::from_secs(1));
     client.send(b"hello");
     client.once_received(5, Action::ShutdownWrite);
     run(&world, &core, &mut echo, std::slice::from_ref(&client));
     assert_eq!(client.received(), b"hello");
-    echo.stop();
-    assert_eq!(core.teardown(&mut echo, PATIENCE), Ok(()));
+    end(&world, &core, echo);
 }
 
 #[test]
