@@ -134,8 +134,8 @@ fn a_client_that_stalls_holds_up_its_own_answer_only() {
 fn storm(seed: u64, faults: Faults) -> World {
     let world = World::new(seed, faults);
     let mut options = options();
-    options.multishot_accept = seed % 5 != 0;
-    options.multishot_receive = seed % 7 != 0;
+    options.multishot_accept = !seed.is_multiple_of(5);
+    options.multishot_receive = !seed.is_multiple_of(7);
     options.buffers.leases_kept = (seed % 3) as u32;
     let core = core_of(&world, options);
     let mut echo = Echo::new(&core, world.listen());
