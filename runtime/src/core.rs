@@ -662,13 +662,13 @@ impl Core {
         self.run_ready();
         self.expire_timers(sink);
         sink.before_wait(self);
+        self.feed_starved();
         self.enter_driver(sink, most);
         self.now.set(self.driver.borrow().now());
         self.take_completions(sink);
         self.hear_other_threads(sink);
         sink.before_wait(self);
         self.pool.end_of_turn();
-        self.feed_starved();
         self.count(|counts| counts.turns += 1);
         self.shared.beat(self.counts.get().turns);
     }
@@ -860,19 +860,23 @@ impl Core {
         }
     }
 
-    /// Arms starved receives again, one for each buffer that came back. Never at once: on an empty
-    /// ring a receive fails at once even if no byte is there.
+    /// Arms starved receives again, one for each buffer that is there. Never at once: on an empty
+    /// ring a receive fails at once even if no byte is there. Called as the last thing before the
+    /// core may sleep, so that a buffer given back anywhere in a turn reaches the next in line.
     fn feed_starved(&self) {
         if self.starved.borrow().is_empty() {
             return;
         }
-        for _ in 0..self.pool.available() {
+        let mut buffers = self.pool.available();
+        while buffers > 0 {
             let Some(id) = self.starved.borrow_mut().pop_front() else {
                 break;
             };
+            // One that was cancelled in line uses no buffer up.
             let again = self.ops.borrow_mut().unstarve(id);
             if let Some((socket, multishot)) = again {
                 self.push(id, Operation::ReceiveLeased { socket, multishot });
+                buffers -= 1;
             }
         }
     }

@@ -1,38 +1,64 @@
-//! A made-up world under the production code.
+//! A made-up world under the production code: sockets in memory, virtual time, and a seed that
+//! decides all that is left to chance. The same seed replays the same run.
+//!
+//! A test makes a [`World`], gives its [`World::driver`] to a [`Core`](crate::Core), and moves
+//! [`Client`]s. It follows the rules of io_uring and of Linux's TCP as far as an owner of sockets
+//! can see them, and where the kernel has a choice, [`Faults`] chooses badly on purpose. A script
+//! that runs on this driver and on the kernel's (`tests/simulated.rs`) keeps it honest.
+//!
+//! ```
+//! use ringgate_runtime::driver::Driver;
+//! use ringgate_runtime::driver::simulated::{Ending, Faults, World};
+//! use ringgate_runtime::{Core, CoreOptions, Event, Sink};
+//! use std::{rc::Rc, time::Duration};
+//!
+//! /// Closes every connection as soon as it is there.
+//! struct Doorkeeper;
+//!
+//! impl Sink for Doorkeeper {
+//!     fn on_event(&mut self, core: &Rc<Core>, event: Event) {
+//!         if let Event::Accepted { result: Ok(socket), .. } = event {
+//!             core.close(socket);
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let world = World::new(42, Faults::some());
+//! let driver = Driver::Simulated(Box::new(world.driver()));
+//! let core = Core::with_driver(driver, CoreOptions::default())?;
+//! let listener = world.listen();
+//! core.accept_one(&listener, 0);
+//! let client = world.connect_after(&listener, Duration::from_secs(3600));
+//! core.run(&mut Doorkeeper, |_| client.is_closed()); // takes no hour
+//! assert!(client.ending() == Ending::Eof || client.was_refused());
+//! assert_eq!(core.teardown(&mut Doorkeeper, Duration::from_secs(1)), Ok(()));
+//! assert_eq!(world.open_descriptors(), 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Deliberately not here: addresses, a network with delays or loss (a stream has neither), a send
+//! buffer (a completed send is a received one), overflow of the completion queue, and other
+//! threads. connect, sendmsg, recvmsg and splice answer EOPNOTSUPP; file operations go to the
+//! kernel at once.
 
-use super::operation::{Completion, Operation};
-use super::token::Token;
-use crate::buffer::ring::BufferRing;
-use crate::errno::Errno;
-use crate::time::Moment;
-use std::time::Duration;
+mod attempt;
+mod client;
+mod describe;
+mod faults;
+mod files;
+mod ring;
+mod socket;
+mod world;
 
-/// A simulated ring.
-pub struct SimulatedDriver {}
+pub use client::{Action, Client};
+pub use faults::Faults;
+pub use ring::SimulatedDriver;
+pub use socket::Ending;
+pub use world::{
+    DEADLOCKS_IN_A_ROW_MAX, ENTER_COST, IDLE_WAITS_IN_A_ROW_MAX, LOG_LINES_MAX, World,
+};
 
-impl SimulatedDriver {
-    /// # Safety
-    /// As [`super::KernelDriver::push`].
-    pub unsafe fn push(&mut self, _: Operation, _: Token) -> Result<(), Errno> {
-        Ok(())
-    }
-    /// See [`super::KernelDriver::enter`].
-    pub fn enter(&mut self, _: bool, _: Option<Duration>) -> Result<(), Errno> {
-        Ok(())
-    }
-    /// See [`super::KernelDriver::completions`].
-    pub fn completions(&mut self, _: usize, _: &mut Vec<Completion>) {}
-    /// Virtual time.
-    pub fn now(&self) -> Moment {
-        Moment::default()
-    }
-    /// The next number of the seed.
-    pub fn random(&mut self) -> u64 {
-        0
-    }
-    /// Times entered.
-    pub fn enters(&self) -> u64 {
-        0
-    }
-    pub(crate) fn register_buffers(&mut self, _: &BufferRing) {}
-}
+#[cfg(test)]
+mod tests;
