@@ -1,14 +1,12 @@
 //! The `ringgate` program.
 #![forbid(unsafe_code)]
 
-use http::HeaderValue;
-use http::header::CONTENT_TYPE;
 use ringgate::config::{Config, Invocation};
 use ringgate::{Request, Response, Router, Server};
 
 async fn plaintext(_: Request) -> Response {
     Response::new(http::StatusCode::OK)
-        .with_header(CONTENT_TYPE, HeaderValue::from_static("text/plain"))
+        .with_content_type("text/plain")
         .with_body("Hello, World!")
 }
 

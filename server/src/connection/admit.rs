@@ -5,7 +5,9 @@ use super::key::ConnectionKey;
 use super::table::{Exchange, Piece, Waiting};
 use crate::admission::gate::{Entry, Ticket, Verdict, Waiter};
 use crate::admission::ledger::Reason;
-use crate::handler::{BodyCell, HeadBytes, RequestBody, RequestParts, Response, Routed};
+use crate::handler::{
+    BodyCell, HeadBytes, PlacedParts, RequestBody, RequestParts, Response, Routed,
+};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::Event;
 use crate::http::fields::BodyFraming;
@@ -40,7 +42,9 @@ impl Engine {
             Piece::Gathered(bytes) => HeadBytes::Gathered(bytes),
         };
         let path = head.path(&bytes);
-        let path_at = path.as_ptr() as usize - bytes.as_ptr() as usize;
+        // Wraps if the path is not in the bytes at all (an authority alone stands for `/`): such a
+        // path has no parameters.
+        let path_at = (path.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
         let routed = self.app.route(&head.method, path, path_at);
         let limit = match &routed {
             Routed::Found { options, .. } => options.body_size.unwrap_or(self.settings.body_size),
@@ -97,6 +101,7 @@ impl Engine {
                     body: RequestBody(body),
                     core: self.index,
                 };
+                let parts = self.parts.place(parts);
                 self.admit(core, key, route, options.gated, parts);
             }
         }
@@ -109,7 +114,7 @@ impl Engine {
         key: ConnectionKey,
         route: u32,
         gated: bool,
-        parts: RequestParts,
+        parts: PlacedParts,
     ) {
         let entry = match gated {
             true => self.gate.enter(Waiter {

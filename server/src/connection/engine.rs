@@ -8,7 +8,7 @@ use super::table::{Connection, Exchange, Table};
 use super::transfer::Parcel;
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
-use crate::handler::{Application, Response};
+use crate::handler::{Application, PartsPool, Response};
 use crate::http::date::{Date, DateCache};
 use crate::observe::log::RateLimit;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
@@ -130,6 +130,7 @@ pub(crate) struct Engine {
     pub(super) finished: Rc<Finished>,
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
+    pub(super) parts: Rc<PartsPool>,
     pub(super) course: Course,
     pub(super) cut: u64,
     pub(super) log: RateLimit,
@@ -153,6 +154,7 @@ impl Engine {
             finished: Rc::default(),
             attention: Rc::default(),
             buffers: Vec::new(),
+            parts: Rc::default(),
             course: Course::Serving,
             cut: 0,
             log: RateLimit::new(),

@@ -4,7 +4,7 @@
 use super::engine::Engine;
 use super::key::ConnectionKey;
 use crate::admission::gate::Ticket;
-use crate::handler::{Reply, RequestParts};
+use crate::handler::{PlacedParts, Reply};
 use crate::http::exchange::State;
 use ringgate_runtime::Core;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ impl Engine {
         core: &Rc<Core>,
         key: ConnectionKey,
         route: u32,
-        parts: RequestParts,
+        parts: PlacedParts,
         ticket: Ticket,
     ) {
         if let Some(exchange) = self.exchange_of(key) {

@@ -162,7 +162,7 @@ pub(crate) struct Exchange {
 /// A request that waits at the gate.
 pub(crate) struct Waiting {
     pub(crate) route: u32,
-    pub(crate) parts: crate::handler::RequestParts,
+    pub(crate) parts: crate::handler::PlacedParts,
     pub(crate) since: Moment,
 }
 

@@ -170,6 +170,7 @@ impl Engine {
         });
         let Response {
             status,
+            content_type,
             fields,
             body,
             ..
@@ -185,6 +186,7 @@ impl Engine {
         let before = tail.len();
         let head = ResponseHead {
             status,
+            content_type,
             fields: Fields::List(&fields),
             body: framing.body,
             connection: framing.connection,
@@ -376,6 +378,7 @@ impl Engine {
         let body = format!("{} {phrase}\n", status.as_u16());
         let head = ResponseHead {
             status,
+            content_type: Some("text/plain"),
             fields: Fields::List(&[]),
             body: BodyLength::Known(body.len() as u64),
             connection: ConnectionHeader::Close,
