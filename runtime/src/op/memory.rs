@@ -100,36 +100,6 @@ impl fmt::Debug for SendBuffer {
     }
 }
 
-impl From<Vec<u8>> for SendBuffer {
-    fn from(bytes: Vec<u8>) -> SendBuffer {
-        SendBuffer::Vec(bytes)
-    }
-}
-
-impl From<Bytes> for SendBuffer {
-    fn from(bytes: Bytes) -> SendBuffer {
-        SendBuffer::Bytes(bytes)
-    }
-}
-
-impl From<&'static [u8]> for SendBuffer {
-    fn from(bytes: &'static [u8]) -> SendBuffer {
-        SendBuffer::Static(bytes)
-    }
-}
-
-impl From<&'static str> for SendBuffer {
-    fn from(text: &'static str) -> SendBuffer {
-        SendBuffer::Static(text.as_bytes())
-    }
-}
-
-impl From<Lease> for SendBuffer {
-    fn from(lease: Lease) -> SendBuffer {
-        SendBuffer::Lease(lease)
-    }
-}
-
 /// A descriptor shared by its owner and by the operations on it. It is closed, through the ring,
 /// when the last of them is done with it: closing cancels nothing, and a number that an operation
 /// still waits with must not name another file (close(2)).
