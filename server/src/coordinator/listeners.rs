@@ -3,7 +3,7 @@
 
 use super::plan::{Baton, Seat};
 use crate::config::ListenAddr;
-use crate::connection::{ListenerId, ListenerSeat};
+use crate::connection::{ListenerId, ListenerSeat, Socket};
 use ringgate_runtime::sys::address::Address;
 use ringgate_runtime::sys::listener::tcp_listeners;
 use ringgate_runtime::sys::socket::local_addr;
@@ -134,7 +134,7 @@ impl Listeners {
         let listener = &self.all[index];
         ListenerSeat {
             id: ListenerId(index as u32),
-            socket: listener.socket.clone(),
+            socket: Socket::Real(listener.socket.clone()),
             shared: listener.seat.shared,
         }
     }

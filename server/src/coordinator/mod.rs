@@ -20,4 +20,6 @@ mod status;
 mod thread;
 
 pub use handle::{CoreInfo, Ended, Running, Server, ServerHandle, StartError};
+pub(crate) use post::{PostOffice, Postman};
 pub use status::{CoreStatus, ListenerStatus, Status};
+pub(crate) use thread::core_options;
