@@ -176,7 +176,7 @@ impl Drop for Simulation {
     fn drop(&mut self) {
         for each in &mut self.cores {
             // Tasks keep their core alive; without them it is freed like anything else.
-            let _ = each.core.teardown(&mut each.engine, Duration::from_secs(1));
+            let _ = each.core.teardown(&mut (), Duration::from_secs(1));
         }
     }
 }
