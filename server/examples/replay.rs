@@ -11,11 +11,15 @@ use ringgate::{Request, Response, Router};
 const REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
 
 async fn plaintext(_: Request) -> Response {
-    Response::new(http::StatusCode::OK).with_content_type("text/plain").with_body("Hello, World!")
+    Response::new(http::StatusCode::OK)
+        .with_content_type("text/plain")
+        .with_body("Hello, World!")
 }
 
 fn main() {
-    let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
+    let mut numbers = std::env::args()
+        .skip(1)
+        .filter_map(|argument| argument.parse().ok());
     let requests: usize = numbers.next().unwrap_or(1000);
     let pipeline: usize = numbers.next().unwrap_or(1);
     let router = Router::new().get("/plaintext", plaintext);
@@ -27,7 +31,10 @@ fn main() {
         client.send(&batch);
         simulation.run_until(|_| client.received().ends_with(b"Hello, World!"));
         let got = client.take_received();
-        answered += got.windows(13).filter(|bytes| bytes == b"Hello, World!").count();
+        answered += got
+            .windows(13)
+            .filter(|bytes| bytes == b"Hello, World!")
+            .count();
     }
     println!("{answered} requests");
 }

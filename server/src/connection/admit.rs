@@ -68,7 +68,7 @@ impl Engine {
         let body = body_pending.then(|| BodyCell::new(self.attention.clone(), key));
         self.stats.begun.add(1);
         self.stats.running.rise();
-        let exchange = self.exchanges.insert(Exchange {
+        let exchange = Exchange {
             method: head.method.clone(),
             version: head.version,
             keep_alive: head.keep_alive,
@@ -80,11 +80,12 @@ impl Engine {
             ticket: None,
             waiting: None,
             stream: None,
-        });
-        connection.exchange = Some(exchange as u32);
+        };
         match routed {
             Routed::Answer(response) => {
                 // Nobody reads the body: it is discarded as after any answer.
+                drop(RequestBody(body));
+                self.keep(key, exchange);
                 self.on_answer(core, key, Ok(*response));
             }
             Routed::Found {
@@ -93,18 +94,25 @@ impl Engine {
                 params,
                 names,
             } => {
-                let parts = RequestParts {
+                let parts = self.parts.place(RequestParts {
                     head,
                     bytes,
                     params,
                     names,
                     body: RequestBody(body),
                     core: self.index,
-                };
-                let parts = self.parts.place(parts);
-                self.admit(core, key, route, options.gated, parts);
+                });
+                self.admit(core, key, route, options.gated, parts, exchange);
             }
         }
+    }
+
+    /// The exchange goes on beyond this event: it gets a place.
+    pub(super) fn keep(&mut self, key: ConnectionKey, exchange: Exchange) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.exchange = Some(self.exchanges.insert(exchange) as u32);
     }
 
     #[inline]
@@ -115,6 +123,7 @@ impl Engine {
         route: u32,
         gated: bool,
         parts: PlacedParts,
+        mut exchange: Exchange,
     ) {
         let entry = match gated {
             true => self.gate.enter(Waiter {
@@ -124,8 +133,15 @@ impl Engine {
             false => Entry::Run(Ticket::free()),
         };
         match entry {
-            Entry::Run(ticket) => self.run(core, key, route, parts, ticket),
-            Entry::Refused => self.reject(core, key, Reason::Full),
+            Entry::Run(ticket) => {
+                exchange.ticket = Some(ticket);
+                self.run(core, key, route, parts, exchange);
+            }
+            Entry::Refused => {
+                drop(parts);
+                self.keep(key, exchange);
+                self.reject(core, key, Reason::Full);
+            }
             Entry::Wait => {
                 self.stats.running.fall();
                 self.stats.pending.rise();
@@ -134,9 +150,8 @@ impl Engine {
                     parts,
                     since: core.now(),
                 };
-                if let Some(exchange) = self.exchange_of(key) {
-                    exchange.waiting = Some(Box::new(waiting));
-                }
+                exchange.waiting = Some(Box::new(waiting));
+                self.keep(key, exchange);
             }
         }
     }
@@ -160,8 +175,7 @@ impl Engine {
                 self.stats
                     .queue_time
                     .record((core.now() - waiting.since).as_nanos() as u64);
-                self.run(core, key, waiting.route, waiting.parts, ticket);
-                self.take_answers(core);
+                self.run_granted(core, key, *waiting, ticket);
             }
             Verdict::Refused(_) => {
                 let reason = if self.is_draining() {

@@ -148,6 +148,7 @@ impl Engine {
         if !connection.output.is_flushed() {
             return;
         }
+        self.settle_answers(core, key, Ending::Answered);
         self.finish_exchange(core, key, Ending::Answered);
         self.stop_listening(core, key);
         self.close_when_quiet(core, key);
@@ -155,6 +156,7 @@ impl Engine {
 
     /// Drops what is queued, and closes.
     pub(super) fn abort(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.settle_answers(core, key, Ending::Aborted);
         self.finish_exchange(core, key, Ending::Aborted);
         let Some(connection) = self.table.get(key) else {
             return;

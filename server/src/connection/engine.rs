@@ -36,6 +36,15 @@ impl Finished {
         self.answers.borrow_mut().pop_front()
     }
 
+    /// The newest answer, if it is that of `key`.
+    #[inline]
+    pub(super) fn pop_for(&self, key: ConnectionKey) -> Option<Result<Response, String>> {
+        let mut answers = self.answers.borrow_mut();
+        answers
+            .pop_back_if(|(owner, _)| *owner == key)
+            .map(|(_, answer)| answer)
+    }
+
     fn is_empty(&self) -> bool {
         self.answers.borrow().is_empty()
     }

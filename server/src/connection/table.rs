@@ -192,6 +192,10 @@ pub(crate) struct Connection {
     /// Which deadline is in force.
     pub(crate) deadline_of: Option<Deadline>,
     pub(crate) served: u32,
+    /// Requests answered at once whose answers are not all with the kernel yet, and when the first
+    /// of them began.
+    pub(crate) unflushed: u32,
+    pub(crate) answering_since: Moment,
     /// Bytes of a partial head that were looked at already.
     pub(crate) seen: u32,
     /// Bytes thrown away in this state.
@@ -218,6 +222,8 @@ impl Connection {
             aborted: false,
             deadline_of: None,
             served: 0,
+            unflushed: 0,
+            answering_since: now,
             seen: 0,
             discarded: 0,
             deadline: Moment::NEVER,
