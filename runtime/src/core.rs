@@ -639,13 +639,14 @@ impl Core {
         self.run_ready();
         self.expire_timers(sink);
         sink.before_wait(self);
+        // Before the wait: a task of this turn may have given back what a receive waits for.
+        self.feed_starved();
         self.enter_driver(sink, most);
         self.now.set(self.driver.borrow().now());
         self.take_completions(sink);
         self.hear_other_threads(sink);
         sink.before_wait(self);
         self.pool.end_of_turn();
-        self.feed_starved();
         self.count(|counts| counts.turns += 1);
         self.shared.beat(self.counts.get().turns);
     }
