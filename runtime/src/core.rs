@@ -617,11 +617,20 @@ impl Core {
 
     /// Runs turns until `future` is ready.
     pub fn block_on<F: Future + 'static>(self: &Rc<Self>, future: F) -> F::Output {
-        let _entered = self.enter();
-        let handle = self.spawn(future);
-        while !handle.is_finished() {
-            self.turn(&mut (), None);
+        /// Keeps the core from sleeping in the very turn in which the future became ready.
+        struct Awaited<T>(JoinHandle<T>);
+        impl<T> Sink for Awaited<T> {
+            fn on_event(&mut self, _: &Rc<Core>, _: Event) {}
+            fn is_busy(&self) -> bool {
+                self.0.is_finished()
+            }
         }
+        let _entered = self.enter();
+        let mut awaited = Awaited(self.spawn(future));
+        while !awaited.0.is_finished() {
+            self.turn(&mut awaited, None);
+        }
+        let handle = awaited.0;
         // What the future left behind, such as a close, waits for no later turn.
         let _ = self.driver.borrow_mut().enter(false, None);
         let mut handle = std::pin::pin!(handle);
