@@ -121,7 +121,9 @@ fn a_listener_passed_between_cores_under_a_storm_loses_no_connection() {
         .collect();
     let pass_to = |core: usize| {
         batons[core].send(()).expect("the core lives");
-        returned.recv_timeout(PATIENCE).expect("the baton comes back");
+        returned
+            .recv_timeout(PATIENCE)
+            .expect("the baton comes back");
     };
     for pass in 0..size(400) {
         pass_to(pass % CORES);
@@ -142,7 +144,10 @@ fn a_listener_passed_between_cores_under_a_storm_loses_no_connection() {
         lost += its_lost;
     }
     drop(batons);
-    let served: usize = cores.into_iter().map(|core| core.join().expect("a core")).sum();
+    let served: usize = cores
+        .into_iter()
+        .map(|core| core.join().expect("a core"))
+        .sum();
     assert_eq!((lost, served), (0, made), "lost, and served of {made}");
     assert!(made > CLIENTS, "there was a storm");
 }

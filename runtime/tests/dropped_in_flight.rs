@@ -128,14 +128,18 @@ fn a_connection_of_a_dropped_accept_goes_to_the_accept_that_waits_already() {
     turns(&core, 1);
     let theirs = client(address);
     let woken = |flag: usize| flags[flag].0.load(Ordering::SeqCst);
-    turn_until(&core, &mut (), "one accept is done", |()| woken(0) || woken(1));
+    turn_until(&core, &mut (), "one accept is done", |()| {
+        woken(0) || woken(1)
+    });
     let (done, waits, context) = if woken(0) {
         (first, second, &mut contexts[1])
     } else {
         (second, first, &mut contexts[0])
     };
     drop(done);
-    turn_until(&core, &mut (), "the other is woken", |()| woken(0) && woken(1));
+    turn_until(&core, &mut (), "the other is woken", |()| {
+        woken(0) && woken(1)
+    });
     let mut waits = waits;
     let Poll::Ready(Ok(ours)) = waits.as_mut().poll(context) else {
         panic!("it has the connection");
@@ -157,7 +161,10 @@ fn a_listener_dropped_with_an_accept_in_flight_is_closed() {
     drop((listener, entered));
     settle(&core);
     turns(&core, 2);
-    assert!(is_closed(&mut waiting), "whoever was accepted or queued hears it");
+    assert!(
+        is_closed(&mut waiting),
+        "whoever was accepted or queued hears it"
+    );
     assert!(std::net::TcpStream::connect(address).is_err());
     finish(core);
 }
@@ -178,7 +185,9 @@ fn a_dropped_open_leaks_no_descriptor() {
     };
     assert!(is_open(&path), "it would have been found");
     drop(opened);
-    turn_until(&core, &mut (), "closed through the ring", |()| !is_open(&path));
+    turn_until(&core, &mut (), "closed through the ring", |()| {
+        !is_open(&path)
+    });
     finish(core);
     std::fs::remove_file(path).expect("the file is ours");
 }

@@ -163,9 +163,14 @@ fn receives_without_a_buffer_wait_until_leases_come_back() {
     });
     let before = core.counts();
     let until = before.turns + 50;
-    turn_until(&core, &mut recorder, "turns", |_| core.counts().turns >= until);
+    turn_until(&core, &mut recorder, "turns", |_| {
+        core.counts().turns >= until
+    });
     let after = core.counts();
-    assert_eq!(after.starved_receives, before.starved_receives, "none tried");
+    assert_eq!(
+        after.starved_receives, before.starved_receives,
+        "none tried"
+    );
     // Each of these turns slept for its 5 ms: one enter a turn and no more.
     assert!(after.enters - before.enters <= after.turns - before.turns);
     assert_eq!(recorder.receives, 2, "their owners hear nothing of it");
@@ -240,7 +245,9 @@ fn a_multishot_poll_tells_again_and_again() {
     let poll = core.poll(&out, libc::POLLIN as u32, 1);
     for round in 1..=10 {
         into.write_all(b"x").expect("write");
-        turn_until(&core, &mut recorder, "an event", |r| r.polled.len() >= round);
+        turn_until(&core, &mut recorder, "an event", |r| {
+            r.polled.len() >= round
+        });
         (&out).read_exact(&mut [0; 1]).expect("read");
         core.turn(&mut recorder, Some(Duration::ZERO));
     }
@@ -260,7 +267,10 @@ fn a_poll_says_what_is_ready() {
         assert_eq!(ready.expect("poll"), libc::POLLOUT as u32);
         drop(into);
         let ready = poll_once(out.as_fd(), libc::POLLIN as u32).await;
-        assert_eq!(ready.expect("poll") & libc::POLLHUP as u32, libc::POLLHUP as u32);
+        assert_eq!(
+            ready.expect("poll") & libc::POLLHUP as u32,
+            libc::POLLHUP as u32
+        );
     });
     finish(core);
 }
@@ -271,7 +281,9 @@ fn a_timeout_of_the_kernel_is_never_early() {
     let core = core();
     run(&core, async {
         let before = Instant::now();
-        kernel_timeout(Duration::from_millis(20)).await.expect("it expires");
+        kernel_timeout(Duration::from_millis(20))
+            .await
+            .expect("it expires");
         assert!(before.elapsed() >= Duration::from_millis(20));
     });
     finish(core);
@@ -311,7 +323,10 @@ fn an_overflowed_completion_queue_keeps_every_completion() {
     }
     turn_until(&core, &mut (), "all come back", |()| done.get() == count);
     let overflows = core.counts().completion_overflows;
-    assert!(overflows > 0, "the queue never overflowed: this proves nothing");
+    assert!(
+        overflows > 0,
+        "the queue never overflowed: this proves nothing"
+    );
     turn_until(&core, &mut (), "tasks end", |()| core.counts().tasks == 0);
     finish(core);
 }
@@ -383,7 +398,8 @@ fn a_sleeping_core_hears_every_wake_from_other_threads() {
     impl ringgate_runtime::Sink for Answers {
         fn on_event(&mut self, _: &Rc<Core>, _: ringgate_runtime::Event) {}
         fn on_notified(&mut self, _: &Rc<Core>) {
-            self.1.store(self.0.load(Ordering::SeqCst), Ordering::SeqCst);
+            self.1
+                .store(self.0.load(Ordering::SeqCst), Ordering::SeqCst);
         }
     }
     // Sleeps without a limit of its own: only the wake-ups get it through.
@@ -449,10 +465,14 @@ fn ten_thousand_suspended_tasks_do_not_keep_a_core_from_receiving() {
     core.receive(&ours, 1);
     for round in 1..=20 {
         theirs.write_all(b"ping").expect("write");
-        turn_until(&core, &mut recorder, "it came", |r| r.bytes.len() == 4 * round);
+        turn_until(&core, &mut recorder, "it came", |r| {
+            r.bytes.len() == 4 * round
+        });
     }
     assert_eq!(core.counts().tasks, 10_000);
     open.set(true);
-    turn_until(&core, &mut recorder, "all end", |_| core.counts().tasks == 0);
+    turn_until(&core, &mut recorder, "all end", |_| {
+        core.counts().tasks == 0
+    });
     core.teardown(&mut recorder, PATIENCE).expect("all taken");
 }
