@@ -62,7 +62,11 @@ fn a_multishot_accept_goes_on_until_it_is_cancelled() {
     let mut recorder = Recorder::default();
     let accept = core.accept(&listener, 1);
     let count = size(50);
-    let clients: Vec<_> = (0..count).map(|_| client(address)).collect();
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        clients.push(client(address));
+        core.turn(&mut recorder, Some(Duration::ZERO));
+    }
     turn_until(&core, &mut recorder, "all", |r| r.accepted.len() == count);
     assert!(!recorder.has_ended(1));
     core.cancel(accept);
