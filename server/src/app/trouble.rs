@@ -23,7 +23,7 @@ pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
 /// Suspends: the core serves others meanwhile.
 async fn sleep(request: Request<AppState>) -> Result<Response, Response> {
     let time = parameter::milliseconds(&request)?;
-    ringgate_runtime::sleep(time).await;
+    crate::runtime::sleep(time).await;
     Ok(Response::text(format!("slept {} ms\n", time.as_millis())))
 }
 
@@ -34,7 +34,7 @@ async fn stream(request: Request<AppState>) -> Result<Response, Response> {
     let body = Body::writer(move |mut out| async move {
         for piece in 1..=pieces {
             if piece > 1 && !pause.is_zero() {
-                ringgate_runtime::sleep(pause).await;
+                crate::runtime::sleep(pause).await;
             }
             out.write(format!("{piece} of {pieces}\n")).await;
         }

@@ -14,12 +14,12 @@ mod range;
 
 use super::AppState;
 use crate::handler::{Body, Request, Response, Router, Writer};
+use crate::runtime::fs::{File, Metadata};
 use http::header::{
     ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, StatusCode};
 use range::Part;
-use ringgate_runtime::fs::{File, Metadata};
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 use std::error::Error;
