@@ -85,6 +85,7 @@ impl Engine {
         match routed {
             Routed::Answer(response) => {
                 // Nobody reads the body: it is discarded as after any answer.
+                drop(RequestBody(body));
                 self.on_answer(core, key, Ok(*response));
             }
             Routed::Found {
