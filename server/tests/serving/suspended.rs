@@ -42,6 +42,9 @@ fn thousands_of_suspended_handlers_do_not_keep_a_core_from_receiving() {
         body.len()
     );
     assert_eq!(server.total("requests/running"), size);
+    for client in &suspended {
+        client.reset_when_dropped();
+    }
     drop(suspended);
     wait_for("all handlers are dropped", || {
         server.total("requests/running") == 0

@@ -63,11 +63,6 @@ impl Client {
         self.stream.write_all(bytes.as_ref()).expect("sent");
     }
 
-    /// As [`Client::send`], to a server that may have closed already.
-    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
-        self.stream.write_all(bytes.as_ref()).is_ok()
-    }
-
     /// Sends no more; still reads.
     pub(crate) fn finish_sending(&mut self) {
         self.stream.shutdown(Shutdown::Write).expect("shut down");
@@ -76,6 +71,13 @@ impl Client {
     #[track_caller]
     pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.request("GET", path, "", b"")
+    }
+
+    /// Ends with a reset (socket(7), SO_LINGER): unlike the end of sending alone, nobody can take
+    /// it for a client that still reads.
+    pub(crate) fn reset_when_dropped(&self) {
+        rustix::net::sockopt::set_socket_linger(&self.stream, Some(std::time::Duration::ZERO))
+            .expect("SO_LINGER");
     }
 
     /// Sends a request and reads its answer. `fields` are whole lines.
@@ -204,10 +206,7 @@ impl Client {
         let mut buffer = [0; 64 << 10];
         let count = match self.stream.read(&mut buffer) {
             Ok(count) => count,
-            Err(error) => panic!(
-                "no {wanted} ({error}) after {:?}",
-                shown(&self.unread)
-            ),
+            Err(error) => panic!("no {wanted} ({error}) after {:?}", shown(&self.unread)),
         };
         let so_far = shown(&self.unread);
         assert!(

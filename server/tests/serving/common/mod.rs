@@ -10,7 +10,7 @@ pub(crate) use run::{block_on, curl, curl_path, output, wait_for};
 use ringgate::app::{self, AppOptions, AppState};
 use ringgate::config::{Config, ControlPath, CoreSpec, ListenAddr, LogLevel};
 use ringgate::handler::Router;
-use ringgate::{CoreInfo, Running, Server};
+use ringgate::{CoreInfo, Ended, Running, Server};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -90,6 +90,11 @@ impl TestServer {
         self.running.as_ref().expect("runs until dropped")
     }
 
+    /// Waits for a server that ends by itself.
+    pub(crate) fn join(mut self) -> Ended {
+        self.running.take().expect("runs until dropped").join()
+    }
+
     /// What `/status.json` would say.
     pub(crate) fn status(&self) -> Value {
         let status = block_on(self.running().handle().status());
@@ -131,7 +136,7 @@ impl Drop for TestServer {
     fn drop(&mut self) {
         let until = Instant::now() + PATIENCE;
         let mut status = Value::Null;
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && self.running.is_some() {
             status = self.status();
             while !is_settled(&status) && Instant::now() < until {
                 std::thread::sleep(Duration::from_millis(5));
