@@ -3,9 +3,7 @@
 
 use super::{AppState, parameter};
 use crate::handler::{Body, Request, Response, Router};
-use http::HeaderValue;
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 use std::time::Instant;
 
 /// The most pieces of one `/stream`.
@@ -40,9 +38,8 @@ async fn stream(request: Request<AppState>) -> Result<Response, Response> {
         }
         Ok(())
     });
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
     Ok(Response::new(StatusCode::OK)
-        .with_header(CONTENT_TYPE, text)
+        .with_content_type("text/plain; charset=utf-8")
         .with_body(body))
 }
 

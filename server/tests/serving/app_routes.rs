@@ -1,6 +1,8 @@
 //! The contract of every route of the built-in application.
 
 use crate::common::{Answer, config, start, start_app, wait_for};
+use ringgate::config::{AdmissionLimits, MaxAccepts};
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 const TROUBLE: [&str; 8] = [
@@ -288,6 +290,30 @@ fn trouble_does_not_exist_without_being_asked_for() {
         assert_eq!(client.get(path).status, 200, "{path}");
     }
     assert_eq!(client.request("POST", "/echo", "", b"x").body, b"x");
+}
+
+#[test]
+fn a_full_gate_refuses_work_but_tells_health_and_status() {
+    let mut config = config();
+    let one = NonZeroU32::new(1);
+    config.admission = AdmissionLimits::new(one, MaxAccepts::None).expect("limits that agree");
+    let server = start_app(config, true);
+    let mut busy = server.connect();
+    busy.send("GET /sleep?ms=600000 HTTP/1.1\r\nHost: t\r\n\r\n");
+    wait_for("busy", || server.total("requests/running") == 1);
+    let refused = server.get("/plaintext");
+    assert_eq!((refused.status, refused.closes()), (503, true));
+    assert_eq!(refused.header("x-ringgate-reason"), Some("full"));
+    assert!(refused.header("retry-after").is_some());
+    for path in ["/healthz", "/readyz", "/status.json"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
+    assert_eq!(server.total("requests/rejected"), 1);
+    busy.reset_when_dropped();
+    drop(busy);
+    wait_for("the slot is free again", || {
+        server.get("/plaintext").status == 200
+    });
 }
 
 #[test]
