@@ -38,7 +38,7 @@ impl Sink for Server {
                 self.ended = !more;
                 if let Ok(connection) = result {
                     let key = self.sending.len() as u64;
-                    core.send(&connection, SendBuffer::Static(b"x"), 0, false, key);
+                    core.send(&connection, SendBuffer::Static(b"x"), 0..1, false, key);
                     self.sending.push(Some(connection));
                     self.served += 1;
                 }

@@ -37,7 +37,8 @@ fn serves(core: &Rc<Core>, mode: &str) {
             }
         }
         let bytes = SendBuffer::Vec(std::mem::take(&mut recorder.bytes));
-        core.send(&recorder.accepted[round - 1], bytes, 0, false, 2);
+        let all = 0..bytes.len();
+        core.send(&recorder.accepted[round - 1], bytes, all, false, 2);
         turn_until(core, &mut recorder, mode, |r| r.has_ended(2));
         let mut echoed = [0; 15];
         theirs.read_exact(&mut echoed).expect("read");

@@ -205,7 +205,7 @@ fn a_send_waits_for_all_of_eight_mebibytes_to_a_slow_reader() {
         }
     });
     let mut recorder = Recorder::default();
-    core.send(&ours, SendBuffer::Vec(vec![7; length]), 0, false, 1);
+    core.send(&ours, SendBuffer::Vec(vec![7; length]), 0..length, false, 1);
     turn_until(&core, &mut recorder, "sent", |r| r.has_ended(1));
     assert_eq!(recorder.sent, [Ok(length as u32)]);
     reader.join().expect("the reader has all");
@@ -218,9 +218,15 @@ fn a_part_with_more_to_follow_is_sent_with_the_rest() {
     let core = core();
     let (ours, mut theirs) = pair();
     let mut recorder = Recorder::default();
-    core.send(&ours, SendBuffer::Static(b"not this: head "), 10, true, 1);
+    core.send(
+        &ours,
+        SendBuffer::Static(b"not this: head "),
+        10..15,
+        true,
+        1,
+    );
     turn_until(&core, &mut recorder, "sent", |r| r.has_ended(1));
-    core.send(&ours, SendBuffer::Static(b"body"), 0, false, 2);
+    core.send(&ours, SendBuffer::Static(b"body"), 0..4, false, 2);
     turn_until(&core, &mut recorder, "sent", |r| r.has_ended(2));
     assert_eq!(recorder.sent, [Ok(5), Ok(4)]);
     let mut got = [0; 9];

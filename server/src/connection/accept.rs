@@ -170,7 +170,7 @@ impl Engine {
         let key = self.seat(Connection::new(socket, core.now()));
         self.stats.accepted.add(1);
         self.listen_to(core, key);
-        self.set_deadline(core, key, false);
+        self.set_deadline(core, key);
         key
     }
 

@@ -163,6 +163,7 @@ impl Engine {
         };
         connection.state = State::Closed;
         connection.aborted = true;
+        connection.dropped = true;
         connection.output.pieces.clear();
         connection.output.tail = Vec::new();
         connection.output.queued = 0;
@@ -201,15 +202,15 @@ impl Engine {
         }
     }
 
-    /// Sets the deadline that is in force now. `restart`: progress was made.
+    /// Sets the deadline that is in force now. One that is in force already goes on, but that of a
+    /// body begins anew: every event of a body is progress.
     #[inline]
-    pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, restart: bool) {
+    pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey) {
         let Some(connection) = self.table.get(key) else {
             return;
         };
         let kind = connection.state.deadline(!connection.output.is_flushed());
-        let restart = restart || matches!(kind, Some(Deadline::Body));
-        if kind == connection.deadline_of && !restart {
+        if kind == connection.deadline_of && kind != Some(Deadline::Body) {
             return;
         }
         connection.deadline_of = kind;

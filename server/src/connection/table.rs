@@ -189,6 +189,8 @@ pub(crate) struct Connection {
     pub(crate) rejected: Option<Reason>,
     /// It ends by reset, error, timeout or force.
     pub(crate) aborted: bool,
+    /// What it had to send is dropped; a send in flight is not followed by another.
+    pub(crate) dropped: bool,
     /// Which deadline is in force.
     pub(crate) deadline_of: Option<Deadline>,
     pub(crate) served: u32,
@@ -220,6 +222,7 @@ impl Connection {
             moving_to: None,
             rejected: None,
             aborted: false,
+            dropped: false,
             deadline_of: None,
             served: 0,
             unflushed: 0,

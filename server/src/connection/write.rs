@@ -8,7 +8,9 @@ use super::table::{Connection, Exchange, Output, Streaming};
 use super::{BODY_COPIED_MAX_BYTES, OUTPUT_HIGH_BYTES, SEND_MAX_BYTES};
 use crate::handler::{Body, BodyStream, Chunk, Response};
 use crate::http::date::Date;
-use crate::http::exchange::{After, Circumstances, Event, State, UnreadBody, after_answer};
+use crate::http::exchange::{
+    After, Circumstances, Deadline, Event, State, UnreadBody, after_answer,
+};
 use crate::http::refusal::Refusal;
 use crate::http::response::{
     self, BodyLength, CHUNK_END, ConnectionHeader, Fields, Framing, LAST_CHUNK, ResponseHead,
@@ -457,13 +459,17 @@ impl Engine {
             }
         };
         self.stats.bytes_sent.add(sent as u64);
-        if connection.aborted {
+        if connection.dropped {
             return self.settle(core, key);
+        }
+        if connection.deadline_of == Some(Deadline::Write) {
+            // The client took something: its time begins anew, also if more is sent at once.
+            connection.deadline_of = None;
         }
         let done = before + sent;
         if done < buffer.len() {
             send(core, connection, key, buffer, done);
-            return self.set_deadline(core, key, true);
+            return self.set_deadline(core, key);
         }
         if let Chunk::Vec(mut bytes) = buffer
             && bytes.capacity() <= BUFFER_KEPT_MAX_BYTES
@@ -474,26 +480,36 @@ impl Engine {
         }
         self.take_stream(core, key);
         self.flush(core, key);
+        let flushed = self
+            .table
+            .get(key)
+            .is_some_and(|connection| connection.output.is_flushed());
+        if flushed {
+            self.on_flushed(core, key);
+        }
+        self.settle(core, key);
+    }
+
+    /// Everything queued is with the kernel: on to what comes next.
+    #[inline]
+    fn on_flushed(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if connection.output.is_flushed() {
-            connection.idle_since = core.now();
-            self.settle_answers(core, key, Ending::Answered);
-            let Some(connection) = self.table.get(key) else {
-                return;
-            };
-            if !matches!(
-                connection.state,
-                State::Draining | State::Lingering | State::Closed
-            ) {
-                let unread = !connection.unread.is_empty();
-                self.on(core, key, Event::Flushed { unread });
-            }
-            self.advance(core, key);
-            self.regulate(core, key);
+        connection.idle_since = core.now();
+        self.settle_answers(core, key, Ending::Answered);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if !matches!(
+            connection.state,
+            State::Draining | State::Lingering | State::Closed
+        ) {
+            let unread = !connection.unread.is_empty();
+            self.on(core, key, Event::Flushed { unread });
         }
-        self.settle(core, key);
+        self.advance(core, key);
+        self.regulate(core, key);
     }
 
     /// Every event of a connection ends here: what is queued goes out, and the deadline in force
@@ -502,12 +518,25 @@ impl Engine {
     pub(super) fn settle(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.take_stream(core, key);
         self.flush(core, key);
+        // The end of a stream of known length adds no byte: if it is told after the last byte went
+        // out, no send is left whose completion would lead on.
+        let over = self.table.get(key).is_some_and(|connection| {
+            matches!(
+                connection.state,
+                State::Writing(_) | State::WritingUnread(_)
+            ) && connection.output.is_flushed()
+        });
+        if over {
+            self.on_flushed(core, key);
+            self.take_stream(core, key);
+            self.flush(core, key);
+        }
         let Some(connection) = self.table.get(key) else {
             return;
         };
         match connection.state {
             State::Closed => self.close(core, key),
-            _ => self.set_deadline(core, key, false),
+            _ => self.set_deadline(core, key),
         }
     }
 }
