@@ -39,6 +39,9 @@ pub const COMPLETIONS_PER_TURN_MAX: usize = 4096;
 /// Messages of other threads heard in one turn at most.
 const WAKES_PER_TURN_MAX: usize = 4096;
 
+/// How long a core that is dropped without teardown waits for its operations to end.
+const DROP_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How a core is set up.
 #[derive(Debug, Clone, Copy)]
 pub struct CoreOptions {
@@ -186,6 +189,8 @@ pub struct Core {
     /// Receives that wait for a buffer, longest first.
     starved: RefCell<VecDeque<OpId>>,
     taken: RefCell<Vec<Completion>>,
+    /// Which of them is the next to be told.
+    taken_next: Cell<usize>,
     shared: Arc<Shared>,
     options: CoreOptions,
     now: Cell<Moment>,
@@ -272,6 +277,7 @@ impl Core {
             own: RefCell::default(),
             starved: RefCell::default(),
             taken: RefCell::new(Vec::with_capacity(256)),
+            taken_next: Cell::new(0),
             shared,
             options,
             now: Cell::new(now),
@@ -647,6 +653,8 @@ impl Core {
         while !handle.is_finished() {
             self.turn(&mut (), None);
         }
+        // What the future left behind, such as a close, waits for no later turn.
+        let _ = self.driver.borrow_mut().enter(false, None);
         let mut handle = std::pin::pin!(handle);
         let mut cx = std::task::Context::from_waker(Waker::noop());
         match handle.as_mut().poll(&mut cx) {
@@ -662,6 +670,7 @@ impl Core {
         self.run_ready();
         self.expire_timers(sink);
         sink.before_wait(self);
+        // Before the wait: a task of this turn may have given back what a receive waits for.
         self.feed_starved();
         self.enter_driver(sink, most);
         self.now.set(self.driver.borrow().now());
@@ -743,14 +752,20 @@ impl Core {
     }
 
     fn take_completions<S: Sink>(self: &Rc<Self>, sink: &mut S) {
-        let mut taken = self.taken.take();
         self.driver
             .borrow_mut()
-            .completions(COMPLETIONS_PER_TURN_MAX, &mut taken);
-        for completion in taken.drain(..) {
+            .completions(COMPLETIONS_PER_TURN_MAX, &mut self.taken.borrow_mut());
+        // One by one and not drained: if the sink panics, the rest is still there for teardown.
+        loop {
+            let next = self.taken_next.get();
+            let Some(completion) = self.taken.borrow().get(next).copied() else {
+                break;
+            };
+            self.taken_next.set(next + 1);
             self.complete(&completion, sink);
         }
-        self.taken.replace(taken);
+        self.taken.borrow_mut().clear();
+        self.taken_next.set(0);
         let own = self.own.borrow().len();
         for _ in 0..own {
             let completion = self.own.borrow_mut().pop_front();
@@ -771,7 +786,18 @@ impl Core {
         let finished = self.ops.borrow_mut().complete(completion);
         match finished {
             Finished::Event { key, kind, memory } => self.tell(sink, key, kind, memory, completion),
-            Finished::Woken(waker) => waker.wake(),
+            Finished::Woken(waker) => {
+                // Lent at once and not when the future looks: a buffer that the kernel has filled
+                // must not count as one that a starved receive could have.
+                if let Some(buffer) = completion.buffer() {
+                    let len = Errno::check(completion.result).unwrap_or(0);
+                    let lease = Memory::Leased(self.pool.lend(buffer, len));
+                    let id = OpId(completion.token);
+                    let replaced = self.ops.borrow_mut().deliver(id, lease);
+                    drop(replaced);
+                }
+                waker.wake();
+            }
             Finished::Orphaned { kind, memory } => self.dispose(kind, memory, completion),
             Finished::Starved => {
                 self.starved.borrow_mut().push_back(OpId(completion.token));
@@ -842,8 +868,9 @@ impl Core {
     }
 
     fn dispose(&self, kind: Kind, memory: Memory, completion: &Completion) {
-        if let Some(id) = completion.buffer() {
-            drop(self.pool.lend(id, 0));
+        match completion.buffer() {
+            Some(id) if !matches!(memory, Memory::Leased(_)) => drop(self.pool.lend(id, 0)),
+            _ => {}
         }
         dispose(kind, &memory, completion.result);
     }
@@ -917,10 +944,52 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Cancels and takes everything without telling anybody; answers whether nothing is left.
+    fn reap(&mut self, patience: Duration) -> bool {
+        let deadline = self.driver.borrow().now() + patience;
+        let mut taken = self.taken.take().split_off(self.taken_next.take());
+        loop {
+            for completion in taken.drain(..).chain(self.own.take()) {
+                if completion.token.generation == Token::UNTRACKED_GENERATION {
+                    continue;
+                }
+                let finished = self.ops.borrow_mut().complete(&completion);
+                if let Finished::Event { kind, memory, .. } | Finished::Orphaned { kind, memory } =
+                    finished
+                {
+                    dispose(kind, &memory, completion.result);
+                }
+            }
+            let all = self.ops.borrow().all();
+            for id in &all {
+                self.cancel(*id);
+            }
+            let mut driver = self.driver.borrow_mut();
+            let waits = !all.is_empty() && self.own.borrow().is_empty();
+            let _ = driver.enter(waits, Some(Duration::from_millis(10)));
+            if all.is_empty() {
+                return true;
+            }
+            if driver.now() >= deadline {
+                return false;
+            }
+            driver.completions(COMPLETIONS_PER_TURN_MAX, &mut taken);
+        }
+    }
+}
+
 impl Drop for Core {
     fn drop(&mut self) {
         // Tasks hold operations and timers of this very core through `Rc`s, so a core that still
         // has any is kept alive by them and never gets here; `teardown` is the way out.
         debug_assert_eq!(self.tasks.borrow().len(), 0);
+        // Closing a ring cancels asynchronously, so what is in flight (the wake-up always is, if
+        // nobody called `teardown`) ends first. What does not end keeps its memory for ever.
+        let is_kernels = matches!(&*self.driver.borrow(), Driver::Kernel(_));
+        if is_kernels && !self.reap(DROP_PATIENCE) {
+            std::mem::forget(self.ops.replace(OpTable::new()));
+            std::mem::forget(self.pool.clone());
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{Memory, OpId};
 use crate::core::Core;
+use crate::descriptor::Descriptor;
 use crate::driver::Completion;
+use crate::errno::Errno;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,6 +14,25 @@ use std::task::{Context, Poll};
 pub(crate) struct Outcome {
     pub(crate) completion: Completion,
     pub(crate) memory: Memory,
+}
+
+impl Outcome {
+    /// The count, or the error.
+    pub(crate) fn result(&self) -> Result<u32, Errno> {
+        Errno::check(self.completion.result)
+    }
+
+    /// The descriptor that an accept or open brought, or the error.
+    ///
+    /// # Safety
+    /// The operation was one of these two.
+    pub(crate) unsafe fn descriptor(self) -> Result<Descriptor, Errno> {
+        let raw = self.result()?;
+        // SAFETY: a successful accept or open brings a descriptor that nobody else owns
+        // (io_uring_enter(2)), and the outcome is consumed. Guarded by
+        // `a_dropped_open_leaks_no_descriptor`.
+        Ok(unsafe { Descriptor::from_completion(raw as i32) })
+    }
 }
 
 /// Waits for the only completion of an operation.

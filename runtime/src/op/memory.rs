@@ -1,6 +1,7 @@
 //! The memory an operation owns while the kernel may touch it.
 
 use crate::buffer::Lease;
+use crate::core::Core;
 use crate::descriptor::Descriptor;
 use crate::sys::address::SocketAddrStorage;
 use bytes::Bytes;
@@ -8,7 +9,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::CString;
 use std::fmt;
-use std::rc::Rc;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::rc::{Rc, Weak};
+use std::task::Waker;
 
 /// Bytes to send, owned by the send until it completes.
 pub enum SendBuffer {
@@ -97,9 +100,70 @@ impl fmt::Debug for SendBuffer {
     }
 }
 
+/// A descriptor shared by its owner and by the operations on it. It is closed, through the ring,
+/// when the last of them is done with it: closing cancels nothing, and a number that an operation
+/// still waits with must not name another file (close(2)).
+pub(crate) struct Handle {
+    descriptor: Option<Descriptor>,
+    core: Weak<Core>,
+}
+
+impl Handle {
+    pub(crate) fn new(core: &Rc<Core>, descriptor: Descriptor) -> Rc<Handle> {
+        Rc::new(Handle {
+            descriptor: Some(descriptor),
+            core: Rc::downgrade(core),
+        })
+    }
+
+    pub(crate) fn raw(&self) -> RawFd {
+        self.descriptor.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    /// The descriptor for a safe system call; None if it is simulated.
+    pub(crate) fn real(&self) -> Option<BorrowedFd<'_>> {
+        self.descriptor.as_ref().and_then(Descriptor::real)
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Without a core (it is being dropped itself) the descriptor closes itself.
+        if let (Some(core), Some(descriptor)) = (self.core.upgrade(), self.descriptor.take()) {
+            core.close(descriptor);
+        }
+    }
+}
+
 /// Where accepted sockets go when nobody waits for them any more: the next accept takes them, so
 /// that dropping the future of an accept loses no connection.
-pub(crate) type Stash = Rc<RefCell<VecDeque<Descriptor>>>;
+#[derive(Default)]
+pub(crate) struct Stash {
+    accepted: RefCell<VecDeque<Descriptor>>,
+    /// Accepts of the same listener that wait in the kernel.
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Stash {
+    pub(crate) fn put(&self, connection: Descriptor) {
+        self.accepted.borrow_mut().push_back(connection);
+        for waker in self.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn take(&self) -> Option<Descriptor> {
+        self.accepted.borrow_mut().pop_front()
+    }
+
+    /// Wakes `waker` when something is put here.
+    pub(crate) fn wait(&self, waker: &Waker) {
+        let mut waiting = self.waiting.borrow_mut();
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+}
 
 /// A message header and all it points to, at a fixed place.
 pub(crate) struct Message {
@@ -110,16 +174,49 @@ pub(crate) struct Message {
 }
 
 /// What an operation in flight owns.
+///
+/// Handles are descriptors that must stay open until the operation ended.
 pub(crate) enum Memory {
     None,
     Send(SendBuffer),
+    StreamSend(
+        SendBuffer,
+        #[expect(dead_code, reason = "kept open")] Rc<Handle>,
+    ),
     Bytes(Vec<u8>),
-    Stash(Stash),
-    Address(Box<SocketAddrStorage>),
-    Message(Box<Message>),
+    FileBytes(
+        Vec<u8>,
+        #[expect(dead_code, reason = "kept open")] Rc<Handle>,
+    ),
+    Accept(
+        Rc<Stash>,
+        #[expect(dead_code, reason = "kept open")] Rc<Handle>,
+    ),
+    Address(
+        Box<SocketAddrStorage>,
+        #[expect(dead_code, reason = "kept open")] Rc<Handle>,
+    ),
+    Message(
+        Box<Message>,
+        #[expect(dead_code, reason = "kept open")] Rc<Handle>,
+    ),
     Path(CString),
-    Stat(Box<(CString, libc::statx)>),
+    Stat(
+        Box<Stat>,
+        #[expect(dead_code, reason = "kept open")] Option<Rc<Handle>>,
+    ),
     Span(Box<io_uring::types::Timespec>),
-    /// Descriptors that must stay open meanwhile.
-    Descriptors(Rc<Descriptor>, Option<Rc<Descriptor>>),
+    /// Only descriptors.
+    Handles(
+        #[expect(dead_code, reason = "kept open")] Rc<Handle>,
+        #[expect(dead_code, reason = "kept open")] Option<Rc<Handle>>,
+    ),
+    /// After the completion of a receive: the bytes.
+    Leased(Lease),
+}
+
+/// What statx(2) reads and writes.
+pub(crate) struct Stat {
+    pub(crate) path: CString,
+    pub(crate) result: libc::statx,
 }

@@ -7,11 +7,13 @@
 
 mod future;
 mod memory;
+mod single;
 mod table;
 
-pub(crate) use future::{OpFuture, Outcome};
+pub(crate) use future::OpFuture;
 pub use memory::SendBuffer;
-pub(crate) use memory::{Memory, Message, Stash};
+pub(crate) use memory::{Handle, Memory, Message, Stash, Stat};
+pub use single::{kernel_timeout, nop, poll_once};
 pub(crate) use table::{Cancel, Finished, Kind, OpTable, Stage, dispose};
 
 use crate::driver::Token;

@@ -221,6 +221,14 @@ impl OpTable {
         }
     }
 
+    /// Puts what a done operation received in place of the memory it owned, which is answered.
+    pub(crate) fn deliver(&mut self, id: OpId, received: Memory) -> Memory {
+        match self.get(id) {
+            Some(entry) => std::mem::replace(&mut entry.memory, received),
+            None => received,
+        }
+    }
+
     /// The one who waited is gone. Answers the completion that came unseen, if it did.
     pub(crate) fn orphan(&mut self, id: OpId) -> Option<(Completion, Kind, Memory)> {
         let entry = self.get(id)?;
@@ -297,7 +305,7 @@ pub(crate) fn dispose(kind: Kind, memory: &Memory, result: i32) {
     // (io_uring_enter(2)). Guarded by `a_dropped_accept_loses_no_connection` and
     // `a_dropped_open_leaks_no_descriptor`.
     let descriptor = unsafe { Descriptor::from_completion(result) };
-    if let Memory::Stash(stash) = memory {
-        stash.borrow_mut().push_back(descriptor);
+    if let Memory::Accept(stash, _) = memory {
+        stash.put(descriptor);
     }
 }

@@ -48,6 +48,7 @@ pub struct Router<S = ()> {
     tree: matchit::Router<u32>,
     paths: Vec<Path>,
     routes: Vec<Route<S>>,
+    fallback: Option<u32>,
 }
 
 impl<S: 'static> Default for Router<S> {
@@ -63,6 +64,7 @@ impl<S: 'static> Router<S> {
             tree: matchit::Router::new(),
             paths: Vec::new(),
             routes: Vec::new(),
+            fallback: None,
         }
     }
 
@@ -114,6 +116,37 @@ impl<S: 'static> Router<S> {
         H: Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
+        let route = self.add(options, handler);
+        let index = match self.tree.at(path) {
+            Ok(found) if self.paths[*found.value as usize].text_is(path, &found.params) => {
+                *found.value
+            }
+            _ => self.insert(path),
+        };
+        self.paths[index as usize].add(method, route, path);
+        self
+    }
+
+    /// Gives what is under no route's path to `handler`, whatever its method, in place of a 404.
+    ///
+    /// # Panics
+    /// If there is a fallback already.
+    #[must_use]
+    pub fn fallback<H, F>(mut self, options: RouteOptions, handler: H) -> Router<S>
+    where
+        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
+        assert!(self.fallback.is_none(), "there is a fallback already");
+        self.fallback = Some(self.add(options, handler));
+        self
+    }
+
+    fn add<H, F>(&mut self, options: RouteOptions, handler: H) -> u32
+    where
+        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
         let handler: Handler<S> = Box::new(move |core, request, reply| {
             let future = handler(request);
             core.start(async move {
@@ -123,14 +156,7 @@ impl<S: 'static> Router<S> {
         });
         let route = self.routes.len() as u32;
         self.routes.push(Route { handler, options });
-        let index = match self.tree.at(path) {
-            Ok(found) if self.paths[*found.value as usize].text_is(path, &found.params) => {
-                *found.value
-            }
-            _ => self.insert(path),
-        };
-        self.paths[index as usize].add(method, route, path);
-        self
+        route
     }
 
     fn insert(&mut self, path: &str) -> u32 {
@@ -233,6 +259,14 @@ impl<S: 'static> Application for PerCore<S> {
     #[inline]
     fn route(&self, method: &Method, path: &str, path_at: usize) -> Routed {
         let Ok(found) = self.router.tree.at(path) else {
+            if let Some(route) = self.router.fallback {
+                return Routed::Found {
+                    route,
+                    options: self.router.routes[route as usize].options,
+                    params: Params::new(),
+                    names: None,
+                };
+            }
             let reason = "nothing is served under this path";
             return Routed::Answer(Box::new(Response::error(StatusCode::NOT_FOUND, reason)));
         };
@@ -285,5 +319,72 @@ impl Reply {
     #[inline]
     pub(crate) fn send(self, result: Result<Response, String>) {
         self.finished.push(self.key, result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(router: Router<()>, method: Method, path: &str) -> Routed {
+        let app = PerCore {
+            router: Arc::new(router),
+            state: Rc::new(()),
+        };
+        app.route(&method, path, 0)
+    }
+
+    fn status(routed: Routed) -> Option<StatusCode> {
+        match routed {
+            Routed::Answer(response) => Some(response.status()),
+            Routed::Found { .. } => None,
+        }
+    }
+
+    async fn handler(_: Request) -> StatusCode {
+        StatusCode::OK
+    }
+
+    const UNGATED: RouteOptions = RouteOptions {
+        gated: false,
+        body_size: None,
+    };
+
+    #[test]
+    fn a_fallback_takes_every_method_of_every_path_without_a_route() {
+        for path in ["/", "/a", "/a/b/c", "*"] {
+            for method in [
+                Method::GET,
+                Method::DELETE,
+                Method::from_bytes(b"BREW").unwrap(),
+            ] {
+                let router = Router::new()
+                    .get("/other", handler)
+                    .fallback(UNGATED, handler);
+                match find(router, method, path) {
+                    Routed::Found { route, options, .. } => {
+                        assert_eq!((route, options), (1, UNGATED), "{path}");
+                    }
+                    Routed::Answer(_) => panic!("{path} has no route"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_with_a_route_is_not_the_fallbacks() {
+        let router = || Router::new().get("/a", handler).fallback(UNGATED, handler);
+        assert!(matches!(
+            find(router(), Method::GET, "/a"),
+            Routed::Found { route: 0, .. }
+        ));
+        let other = status(find(router(), Method::POST, "/a"));
+        assert_eq!(other, Some(StatusCode::METHOD_NOT_ALLOWED));
+    }
+
+    #[test]
+    fn without_a_fallback_an_unknown_path_is_not_found() {
+        let routed = find(Router::new().get("/a", handler), Method::GET, "/b");
+        assert_eq!(status(routed), Some(StatusCode::NOT_FOUND));
     }
 }

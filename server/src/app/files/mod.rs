@@ -1,0 +1,212 @@
+//! `/files/{path}`: the files under one directory, read through the ring.
+//!
+//! A path is resolved by the kernel, and held under the directory by it: openat2(2) with
+//! `RESOLVE_BENEATH`. No `..`, no absolute path and no symbolic link leads out, also if the tree is
+//! changed at that very moment; to look first (canonicalize, compare the prefix) and then open would
+//! leave a gap between the two. Links that stay inside are followed. The open itself is an ordinary
+//! system call on the core's thread; what may take long, reading, is not.
+//!
+//! Decided elsewhere: which part of a file is sent ([`range`]) and its type ([`media_type`]).
+//! Deliberately absent: listings of directories, compression, entity tags, several ranges at once.
+
+mod media_type;
+mod range;
+
+use super::AppState;
+use crate::handler::{Body, Request, Response, Router, Writer};
+use http::header::{
+    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderValue, StatusCode};
+use range::Part;
+use ringgate_runtime::fs::{File, Metadata};
+use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::io::Errno;
+use std::error::Error;
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Bytes of one read.
+const READ_BYTES: u64 = 64 << 10;
+/// What a directory answers with.
+const INDEX: &str = "index.html";
+/// Times that an open is tried while the tree is being changed (openat2(2), EAGAIN).
+const OPEN_TRIES: u32 = 8;
+
+pub(super) fn routes(router: Router<AppState>, root: PathBuf) -> Router<AppState> {
+    let root: Arc<Path> = root.into();
+    let top = root.clone();
+    router
+        .get("/files/", move |request| serve(top.clone(), request))
+        .get("/files/{*path}", move |request| {
+            serve(root.clone(), request)
+        })
+}
+
+async fn serve(root: Arc<Path>, request: Request<AppState>) -> Result<Response, Response> {
+    let encoded = request.param("path").unwrap_or("");
+    let path: Vec<u8> = percent_encoding::percent_decode_str(encoded).collect();
+    let path = Path::new(OsStr::from_bytes(&path));
+    let (mut file, mut about) = find(&root, path).await?;
+    let mut media_type = media_type::of(path);
+    if about.is_dir() {
+        // Relative links in an index are relative to the directory: its path must end in a slash.
+        if !request.path().ends_with('/') {
+            return moved(&format!("{}/", request.path()));
+        }
+        (file, about) = find(&root, &path.join(INDEX)).await?;
+        media_type = media_type::of(Path::new(INDEX));
+    }
+    if !about.is_file() {
+        return Err(not_found());
+    }
+    Ok(answer(&request, file, &about, media_type))
+}
+
+/// Opens what lies at `path` under `root`.
+async fn find(root: &Path, path: &Path) -> Result<(File, Metadata), Response> {
+    let inside = path
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !inside {
+        return Err(not_found());
+    }
+    let file = File::from_fd(open_beneath(root, path).map_err(refused)?);
+    let about = file
+        .metadata()
+        .await
+        .map_err(|error| Response::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))?;
+    Ok((file, about))
+}
+
+/// The root is opened anew each time: a deployment that renames a new tree into its place is seen.
+fn open_beneath(root: &Path, path: &Path) -> Result<OwnedFd, Errno> {
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = open(root, directory, Mode::empty())?;
+    let path = if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
+    };
+    // NONBLOCK: to open a pipe without a writer would wait for one.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let mut tries = 1;
+    loop {
+        match openat2(&root, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) if tries < OPEN_TRIES => tries += 1,
+            opened => return opened,
+        }
+    }
+}
+
+/// What cannot be opened is not there, whatever the reason: the difference is nobody's business.
+/// Only a want of the server itself is told apart.
+fn refused(error: Errno) -> Response {
+    match error {
+        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => Response::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the file cannot be opened just now; try again",
+        ),
+        Errno::IO | Errno::NOSYS | Errno::PERM => {
+            Response::error(StatusCode::INTERNAL_SERVER_ERROR, "the file cannot be read")
+        }
+        _ => not_found(),
+    }
+}
+
+fn not_found() -> Response {
+    Response::error(StatusCode::NOT_FOUND, "there is no such file")
+}
+
+fn moved(to: &str) -> Result<Response, Response> {
+    let to = HeaderValue::from_str(to).map_err(|_| not_found())?;
+    Ok(Response::new(StatusCode::MOVED_PERMANENTLY).with_header(LOCATION, to))
+}
+
+fn answer(
+    request: &Request<AppState>,
+    file: File,
+    about: &Metadata,
+    media_type: &'static str,
+) -> Response {
+    let modified = httpdate::fmt_http_date(about.modified().clamp(UNIX_EPOCH, SystemTime::now()));
+    let response = |status| {
+        let response = Response::new(status).with_header(ACCEPT_RANGES, bytes_unit());
+        match HeaderValue::from_str(&modified) {
+            Ok(date) => response.with_header(LAST_MODIFIED, date),
+            Err(_) => response,
+        }
+    };
+    if range::is_unchanged(
+        request.header("if-none-match"),
+        request.header("if-modified-since"),
+        about.modified(),
+    ) {
+        return response(StatusCode::NOT_MODIFIED);
+    }
+    let wanted = range::wanted(
+        request.header("range"),
+        request.header("if-range"),
+        &modified,
+        about.len(),
+    );
+    let (status, from, to) = match wanted {
+        Part::Whole => (StatusCode::OK, 0, about.len()),
+        Part::Of { from, to } => (StatusCode::PARTIAL_CONTENT, from, to),
+        Part::Beyond => {
+            let range = format!("bytes */{}", about.len());
+            let response = Response::error(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "the file ends before this range begins",
+            );
+            return with_range(response, &range);
+        }
+    };
+    let response = response(status)
+        .with_header(CONTENT_TYPE, HeaderValue::from_static(media_type))
+        .with_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+        .with_body(Body::sized_writer(to - from, move |out| {
+            copy(file, from, to, out)
+        }));
+    match status {
+        StatusCode::PARTIAL_CONTENT => {
+            let range = format!("bytes {from}-{}/{}", to - 1, about.len());
+            with_range(response, &range)
+        }
+        _ => response,
+    }
+}
+
+fn bytes_unit() -> HeaderValue {
+    HeaderValue::from_static("bytes")
+}
+
+fn with_range(response: Response, range: &str) -> Response {
+    match HeaderValue::from_str(range) {
+        Ok(range) => response.with_header(CONTENT_RANGE, range),
+        Err(_) => response,
+    }
+}
+
+/// Writes the bytes from `from` up to `to`. A file that shrank meanwhile is an error: the promised
+/// length cannot be kept, so the connection ends short of it and the client knows.
+async fn copy(file: File, from: u64, to: u64, mut out: Writer) -> Result<(), Box<dyn Error>> {
+    let mut at = from;
+    while at < to {
+        let buffer = vec![0; (to - at).min(READ_BYTES) as usize];
+        let (count, mut buffer) = file.read_at(buffer, at).await;
+        let count = count?;
+        if count == 0 {
+            return Err("the file became shorter while it was sent".into());
+        }
+        buffer.truncate(count);
+        at += count as u64;
+        out.write(buffer).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! `/healthz`, `/readyz` and `/status.json`: what load balancers and people ask a server about
+//! itself. None passes the gate: they are wanted most when it is full.
+
+use super::AppState;
+use crate::handler::{Request, Response, RouteOptions, Router};
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, Method, StatusCode};
+
+const UNGATED: RouteOptions = RouteOptions {
+    gated: false,
+    body_size: None,
+};
+
+pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
+    router
+        .route_with(UNGATED, Method::GET, "/healthz", healthz)
+        .route_with(UNGATED, Method::GET, "/readyz", readyz)
+}
+
+pub(super) fn trouble_routes(router: Router<AppState>) -> Router<AppState> {
+    router.route_with(UNGATED, Method::GET, "/status.json", status)
+}
+
+/// The process turns: that is all it says.
+async fn healthz(_: Request<AppState>) -> Response {
+    Response::text("ok\n")
+}
+
+/// Whether new work should be sent here.
+async fn readyz(request: Request<AppState>) -> Response {
+    if request.state().server.is_ready() {
+        Response::text("ok\n")
+    } else {
+        Response::text("draining\n").with_status(StatusCode::SERVICE_UNAVAILABLE)
+    }
+}
+
+async fn status(request: Request<AppState>) -> Response {
+    let status = request.state().server.status().await;
+    match serde_json::to_vec(&status) {
+        Ok(json) => {
+            Response::json(json).with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        }
+        Err(error) => Response::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}

@@ -1,0 +1,61 @@
+//! The application that `ringgate serve` runs when it is given no other: small routes to measure,
+//! to try and to torment a server with. It is written against the library's public interface alone,
+//! so copy it to begin your own.
+//!
+//! Called by the program, which says whether the routes that make trouble exist. Listening,
+//! limits, admission and time-outs are not decided here.
+
+mod bodies;
+mod files;
+mod health;
+mod page;
+mod parameter;
+mod plain;
+mod trouble;
+
+use crate::handler::Router;
+use crate::{CoreInfo, ServerHandle};
+use std::path::PathBuf;
+
+/// What the application serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AppOptions {
+    /// The directory under `/files/`; without it there is no such path.
+    pub root: Option<PathBuf>,
+    /// Whether the routes exist that make trouble on purpose or tell about the server: `/spin`,
+    /// `/block`, `/panic`, `/sleep`, `/stream`, `/bytes`, `/upload`, `/status.json`.
+    pub trouble: bool,
+}
+
+/// What each core keeps for the handlers that run on it.
+#[derive(Clone)]
+pub struct AppState {
+    server: ServerHandle,
+}
+
+impl AppState {
+    /// The state of one core, made before it takes work.
+    pub fn new(core: &CoreInfo) -> AppState {
+        AppState {
+            server: core.server().clone(),
+        }
+    }
+}
+
+/// All routes that `options` ask for.
+pub fn router(options: AppOptions) -> Router<AppState> {
+    let mut router = Router::new();
+    router = plain::routes(router);
+    router = page::routes(router);
+    router = health::routes(router);
+    router = bodies::routes(router);
+    if let Some(root) = options.root {
+        router = files::routes(router, root);
+    }
+    if options.trouble {
+        router = bodies::trouble_routes(router);
+        router = health::trouble_routes(router);
+        router = trouble::routes(router);
+    }
+    router
+}

@@ -1,0 +1,69 @@
+//! `/sleep`, `/stream`, `/spin`, `/block` and `/panic`: what good and bad handlers do to a server,
+//! on request. They exist where the program trusts everyone who can connect, and nowhere else.
+
+use super::{AppState, parameter};
+use crate::handler::{Body, Request, Response, Router};
+use http::HeaderValue;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use std::time::Instant;
+
+/// The most pieces of one `/stream`.
+const PIECES_MAX: u64 = 1_000_000;
+
+pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
+    router
+        .get("/sleep", sleep)
+        .get("/stream", stream)
+        .get("/spin", spin)
+        .get("/block", block)
+        .get("/panic", panic)
+}
+
+/// Suspends: the core serves others meanwhile.
+async fn sleep(request: Request<AppState>) -> Result<Response, Response> {
+    let time = parameter::milliseconds(&request)?;
+    ringgate_runtime::sleep(time).await;
+    Ok(Response::text(format!("slept {} ms\n", time.as_millis())))
+}
+
+/// `n` lines in chunks, the first at once, each of the others `ms` after the one before.
+async fn stream(request: Request<AppState>) -> Result<Response, Response> {
+    let pieces = parameter::query(&request, "n", PIECES_MAX)?;
+    let pause = parameter::milliseconds(&request)?;
+    let body = Body::writer(move |mut out| async move {
+        for piece in 1..=pieces {
+            if piece > 1 && !pause.is_zero() {
+                ringgate_runtime::sleep(pause).await;
+            }
+            out.write(format!("{piece} of {pieces}\n")).await;
+        }
+        Ok(())
+    });
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    Ok(Response::new(StatusCode::OK)
+        .with_header(CONTENT_TYPE, text)
+        .with_body(body))
+}
+
+/// Burns the core: nothing else runs on it meanwhile.
+async fn spin(request: Request<AppState>) -> Result<Response, Response> {
+    let time = parameter::milliseconds(&request)?;
+    let began = Instant::now();
+    while began.elapsed() < time {
+        std::hint::spin_loop();
+    }
+    Ok(Response::text(format!("spun {} ms\n", time.as_millis())))
+}
+
+/// Blocks the core's thread, as a synchronous call to a slow file system or database would.
+async fn block(request: Request<AppState>) -> Result<Response, Response> {
+    let time = parameter::milliseconds(&request)?;
+    std::thread::sleep(time);
+    Ok(Response::text(format!("blocked {} ms\n", time.as_millis())))
+}
+
+/// Costs this request alone.
+async fn panic(_: Request<AppState>) -> Response {
+    panic!("asked to panic by GET /panic")
+}
