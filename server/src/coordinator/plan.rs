@@ -195,10 +195,10 @@ mod tests {
             actions.iter().for_each(|action| pool.perform(action));
             let mut changed = !actions.is_empty();
             for state in &mut pool.cores {
-                let next = match state {
+                let next = match *state {
                     CoreState::Starting => CoreState::Running,
                     CoreState::Leaving => CoreState::Absent,
-                    other => *other,
+                    other => other,
                 };
                 changed |= next != *state;
                 *state = next;
