@@ -5,6 +5,7 @@ pub mod admission;
 pub mod app;
 pub mod config;
 mod connection;
+pub mod control;
 mod coordinator;
 pub mod doctor;
 pub mod handler;
@@ -14,6 +15,7 @@ pub mod simulation;
 
 pub use coordinator::{
     CoreInfo, CoreStatus, Ended, ListenerStatus, Running, Server, ServerHandle, StartError, Status,
+    block_obeyed_signals,
 };
 pub use handler::{
     Body, BodyError, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions, Router,

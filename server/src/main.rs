@@ -1,37 +1,237 @@
-//! The `ringgate` program.
+//! The `ringgate` program: reads what is asked, sets the process up, and turns how it ended into an
+//! exit code (docs/signals-and-exit-codes.md).
+//!
+//! What it serves is the library's built-in application. Results go to standard output, everything
+//! else to the log.
 #![forbid(unsafe_code)]
 
-use ringgate::config::{Config, Invocation};
-use ringgate::{Request, Response, Router, Server};
+use ringgate::app::{self, AppOptions, AppState};
+use ringgate::config::{self, Config, Demo, Invocation, LogFormat, LogLevel, Provenance};
+use ringgate::observe::log::{self, Format, LogHandle, LogOptions, Target};
+use ringgate::runtime::sys::cpu::cpu_mask;
+use ringgate::runtime::sys::limits::raise_nofile;
+use ringgate::{Ended, Server, ServerHandle, StartError};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+use tracing::level_filters::LevelFilter;
 
-async fn plaintext(_: Request) -> Response {
-    Response::new(http::StatusCode::OK)
-        .with_content_type("text/plain")
-        .with_body("Hello, World!")
+/// Something went wrong that is no fault of the configuration.
+const FAILED: u8 = 1;
+/// The command line or the configuration is wrong.
+const USAGE: u8 = config::Error::EXIT_CODE;
+/// A drain had to cut connections.
+const CUT: u8 = 3;
+
+/// How long an exit waits for a log whose reader stalls.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let read_file = |path: &Path| std::fs::read_to_string(path);
+    match config::parse(std::env::args_os(), std::env::vars_os(), read_file) {
+        Ok(Invocation::Serve(config, provenance)) => serve(config, &provenance),
+        Ok(Invocation::CheckConfig {
+            config,
+            provenance,
+            print,
+        }) => {
+            for warning in provenance.warnings() {
+                complain(warning);
+            }
+            match print {
+                true => result(&config::effective(&config, &provenance)),
+                false => ExitCode::SUCCESS,
+            }
+        }
+        Ok(Invocation::Doctor { json }) => match ringgate::doctor::run(json, &mut io::stdout()) {
+            Ok(verdict) => ExitCode::from(verdict.exit_code()),
+            Err(error) => failed(FAILED, error),
+        },
+        Ok(Invocation::Ctl(ctl)) => match ringgate::control::client::run(&ctl, &mut io::stdout()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(FAILED, error),
+        },
+        Ok(Invocation::Show(text)) => result(&text),
+        Err(error) => failed(USAGE, error),
+    }
 }
 
-fn main() {
-    let parsed = ringgate::config::parse(std::env::args_os(), std::env::vars_os(), |p| {
-        std::fs::read_to_string(p)
-    });
-    let config: Config = match parsed {
-        Ok(Invocation::Serve(config, _)) => config,
-        Ok(_) => return,
-        Err(error) => {
-            eprintln!("{error}");
-            std::process::exit(2)
-        }
+fn complain(about: impl Display) {
+    // To whom, if standard error is closed?
+    let _ = writeln!(io::stderr(), "ringgate: {about}");
+}
+
+fn failed(code: u8, error: impl Display) -> ExitCode {
+    complain(error);
+    ExitCode::from(code)
+}
+
+fn result(text: &str) -> ExitCode {
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(FAILED, error),
+    }
+}
+
+fn serve(config: Config, provenance: &Provenance) -> ExitCode {
+    // Before the first thread, which is the log's: a signal goes to any thread that lets it.
+    if let Err(error) = ringgate::block_obeyed_signals() {
+        return failed(FAILED, error);
+    }
+    let log = match log::init(log_options(&config)) {
+        Ok(log) => log,
+        Err(error) => return failed(FAILED, error),
     };
-    let router = Router::new().get("/plaintext", plaintext);
-    match Server::new(config, router).with_signals().start() {
+    log::panics_to_log();
+    let code = run(config, provenance, &log);
+    log.flush(LOG_PATIENCE);
+    ExitCode::from(code)
+}
+
+fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
+    for warning in provenance.warnings() {
+        tracing::warn!("{warning}");
+    }
+    if let Err(error) = raise_nofile() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+    warn_of_shared_cpus(&config);
+    let demo = config.demo;
+    let root = config.root.clone();
+    let router = move |is_local| {
+        let trouble = match demo {
+            Demo::Auto => is_local,
+            Demo::On => true,
+            Demo::Off => false,
+        };
+        app::router(AppOptions { root, trouble })
+    };
+    let server = Server::with_router(config, router, AppState::new)
+        .with_signals()
+        .with_control()
+        .with_log(log.clone());
+    match server.start() {
         Ok(running) => {
-            eprintln!("listening on {:?}", running.handle());
+            welcome(running.handle());
             let ended = running.join();
-            eprintln!("{ended:?}");
+            farewell(&ended);
+            exit_code(&ended)
         }
         Err(error) => {
-            eprintln!("{error}");
-            std::process::exit(1)
+            tracing::error!("{error}");
+            match error {
+                StartError::Config(_) => USAGE,
+                _ => FAILED,
+            }
         }
+    }
+}
+
+fn log_options(config: &Config) -> LogOptions {
+    LogOptions {
+        level: match config.log.level {
+            LogLevel::Off => LevelFilter::OFF,
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Trace => LevelFilter::TRACE,
+        },
+        format: match config.log.format {
+            LogFormat::Text => Format::Text,
+            LogFormat::Json => Format::Json,
+        },
+        target: match &config.log.file {
+            Some(path) => Target::File(path.clone()),
+            None => Target::Stderr,
+        },
+    }
+}
+
+/// More cores than CPUs share them in turn: allowed, and worth a line.
+fn warn_of_shared_cpus(config: &Config) {
+    let cpus = cpu_mask().map_or(0, |cpus| cpus.len() as u32);
+    let Some(count) = NonZeroU32::new(cpus) else {
+        return;
+    };
+    let cores = config.cores.min(count).get();
+    if cores > cpus {
+        tracing::warn!("{cores} cores share the {cpus} CPUs that this process may use");
+    }
+}
+
+/// Says where the server is, and what to try.
+fn welcome(server: &ServerHandle) {
+    for (index, address) in server.addresses().iter().enumerate() {
+        let place = match address.strip_prefix("unix:") {
+            Some(path) => format!("--unix-socket {path} http://localhost/"),
+            None => format!("http://{address}/"),
+        };
+        match index {
+            0 => tracing::info!("listening on {} (try: curl {place})", shown(address)),
+            _ => tracing::info!("listening on {}", shown(address)),
+        }
+    }
+    if let Some(address) = server.metrics_address() {
+        tracing::info!("metrics on {}", shown(address));
+    }
+    if let Some(path) = server.control_path() {
+        tracing::info!("control socket {}", path.display());
+    }
+}
+
+fn shown(address: &str) -> String {
+    match address.split_once(':') {
+        Some(("unix" | "fd", _)) => address.to_owned(),
+        _ => format!("http://{address}"),
+    }
+}
+
+/// Both ledgers, the last word on every connection and every request.
+fn farewell(ended: &Ended) {
+    let c = &ended.connections;
+    tracing::info!(
+        accepted = c.accepted,
+        finished = c.finished,
+        rejected = c.rejected.sum(),
+        aborted = c.aborted,
+        open = c.open,
+        in_transit = c.in_transit(),
+        "connections"
+    );
+    let r = &ended.requests;
+    tracing::info!(
+        begun = r.begun,
+        answered = r.answered,
+        rejected = r.rejected.sum(),
+        aborted = r.aborted,
+        running = r.running,
+        pending = r.pending,
+        "requests"
+    );
+    if let Some(why) = &ended.failed {
+        tracing::error!("{why}");
+    } else if ended.drained && ended.cut > 0 {
+        tracing::warn!(cut = ended.cut, "the drain had to cut connections");
+    } else {
+        tracing::info!("stopped");
+    }
+}
+
+fn exit_code(ended: &Ended) -> u8 {
+    match ended {
+        Ended {
+            failed: Some(_), ..
+        } => FAILED,
+        Ended {
+            drained: true,
+            cut: 1..,
+            ..
+        } => CUT,
+        _ => 0,
     }
 }

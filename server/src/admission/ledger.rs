@@ -181,7 +181,7 @@ pub struct CoreStats {
     pub bytes_sent: Counter,
     pub handler_panics: Counter,
     pub responses: [Counter; 6],
-    pub refusals: Counter,
+    pub refusals: [Counter; REFUSAL_STATUSES.len()],
     pub accept_pauses: Counter,
     pub service_time: Histogram,
     pub queue_time: Histogram,
@@ -197,11 +197,32 @@ pub struct CoreStats {
     pub leases_kept: Gauge,
 }
 
+/// Every status that a refused message is answered with, in number and text.
+pub const REFUSAL_STATUSES: [(u16, &str); 8] = [
+    (400, "400"),
+    (408, "408"),
+    (413, "413"),
+    (414, "414"),
+    (417, "417"),
+    (431, "431"),
+    (501, "501"),
+    (505, "505"),
+];
+
 fn read(counters: &[Counter; Reason::ALL.len()]) -> ByReason {
     ByReason(std::array::from_fn(|index| counters[index].get()))
 }
 
 impl CoreStats {
+    /// Counts a refused message by the status of the answer; one that is not in
+    /// [`REFUSAL_STATUSES`] as a 400.
+    pub(crate) fn refused(&self, status: u16) {
+        let known = REFUSAL_STATUSES
+            .iter()
+            .position(|(code, _)| *code == status);
+        self.refusals[known.unwrap_or(0)].add(1);
+    }
+
     /// The ledger of connections now.
     pub fn connections(&self) -> Connections {
         Connections {

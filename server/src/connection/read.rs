@@ -272,7 +272,7 @@ impl Engine {
         if effect != Effect::AnswerRefusal {
             return self.perform(core, key, effect);
         }
-        self.stats.refusals.add(1);
+        self.stats.refused(refusal.status.as_u16());
         self.write_refusal(core, key, refusal);
     }
 

@@ -3,6 +3,7 @@
 use super::reply::Reply;
 use super::status::Status;
 use crate::connection::{ListenerId, Report};
+use crate::observe::metrics::Snapshot;
 use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::signals::Signal;
 
@@ -47,8 +48,14 @@ pub(crate) struct CoreEnd {
 pub(crate) enum Command {
     /// How it stands.
     Status(Reply<Status>),
-    /// So many cores.
-    Resize(u32, Reply<Result<(), String>>),
+    /// What the metrics are rendered from.
+    Metrics(Reply<Snapshot>),
+    /// So many cores. With `wait` the answer comes when the last of them is there or gone.
+    Resize {
+        cores: u32,
+        wait: bool,
+        reply: Reply<Result<(), String>>,
+    },
     /// End gracefully.
     Drain,
     /// End at once.

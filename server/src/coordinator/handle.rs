@@ -1,19 +1,23 @@
 //! What a program does with a server: build it, start it, ask it, wait for its end.
 
 use super::event::{Command, Event};
-use super::listeners::{ListenError, Listeners};
+use super::listeners::{ListenError, Listeners, bind_one};
 use super::post::PostOffice;
 use super::reply::{Reply, reply};
-use super::run::{Coordinator, Start};
+use super::run::{Coordinator, Operators, Start};
 use super::status::Status;
 use super::thread::MakeApp;
 use crate::admission::ledger::{Connections, Requests};
-use crate::config::{self, Config, CorePlan};
+use crate::config::{self, Config, ControlPath, CorePlan};
+use crate::control::socket::{self, ControlSocket};
 use crate::handler::{PerCore, Router};
+use crate::observe::log::LogHandle;
+use crate::observe::metrics::Snapshot;
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,9 +31,11 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 /// A server that has not started.
 pub struct Server<S = ()> {
     config: Config,
-    router: Router<S>,
+    make_router: Box<dyn FnOnce(bool) -> Router<S>>,
     init: Box<dyn Fn(&CoreInfo) -> S + Send + Sync>,
     signals: bool,
+    control: bool,
+    log: Option<LogHandle>,
 }
 
 impl Server<()> {
@@ -47,12 +53,41 @@ impl<S: 'static> Server<S> {
         router: Router<S>,
         init: impl Fn(&CoreInfo) -> S + Send + Sync + 'static,
     ) -> Server<S> {
+        Server::with_router(config, |_| router, init)
+    }
+
+    /// As [`Server::with_state`], for routes that depend on who can reach the server:
+    /// `make_router` runs once when the addresses are bound, and is told whether all of them are
+    /// loopback or Unix sockets ([`ServerHandle::is_local`]).
+    pub fn with_router(
+        config: Config,
+        make_router: impl FnOnce(bool) -> Router<S> + 'static,
+        init: impl Fn(&CoreInfo) -> S + Send + Sync + 'static,
+    ) -> Server<S> {
         Server {
             config,
-            router,
+            make_router: Box::new(make_router),
             init: Box::new(init),
             signals: false,
+            control: false,
+            log: None,
         }
+    }
+
+    /// Makes the control socket that the configuration names, so that `ringgate ctl` finds the
+    /// server (docs/control.md). If a live server owns its path, or the default path cannot be
+    /// had, a warning is logged and the server goes on without.
+    #[must_use]
+    pub fn with_control(mut self) -> Server<S> {
+        self.control = true;
+        self
+    }
+
+    /// Tells how many log lines were written and dropped in the metrics.
+    #[must_use]
+    pub fn with_log(mut self, log: LogHandle) -> Server<S> {
+        self.log = Some(log);
+        self
     }
 
     /// Obeys the process's signals: INT and TERM stop, QUIT drains, TTIN and TTOU add and remove a
@@ -71,9 +106,11 @@ impl<S: 'static> Server<S> {
     pub fn start(self) -> Result<Running, StartError> {
         let Server {
             config,
-            router,
+            make_router,
             init,
             signals,
+            control,
+            log,
         } = self;
         config.check().map_err(StartError::Config)?;
         let cpus = cpu_mask().map_err(|error| StartError::Setup(error.to_string()))?;
@@ -84,15 +121,18 @@ impl<S: 'static> Server<S> {
         block_signals(obeyed).map_err(|error| StartError::Setup(error.to_string()))?;
         let listeners =
             Listeners::bind(&config.listen, plan.slots.get()).map_err(StartError::Listen)?;
+        let (operators, control_path, metrics_address) = operators(&config, control, log)?;
         let post = PostOffice::new(plan.slots.get());
         let shared = Arc::new(HandleShared {
             addresses: listeners.addresses(),
             local: listeners.local,
+            control_path,
+            metrics_address,
             ready: AtomicBool::new(false),
             post: post.clone(),
         });
         let handle = ServerHandle(shared);
-        let router = Arc::new(router);
+        let router = Arc::new(make_router(listeners.local));
         let make_app: Arc<MakeApp> = Arc::new(move |info: &CoreInfo| {
             Rc::new(PerCore {
                 router: router.clone(),
@@ -105,6 +145,7 @@ impl<S: 'static> Server<S> {
             plan,
             cpus: cpus.iter().map(|cpu| *cpu as u32).collect(),
             listeners,
+            operators,
             make_app,
             post,
             handle: handle.clone(),
@@ -131,6 +172,46 @@ impl<S: 'static> Server<S> {
     }
 }
 
+/// Binds the control socket and the metrics address, and says where they are.
+fn operators(
+    config: &Config,
+    control: bool,
+    log: Option<LogHandle>,
+) -> Result<(Operators, Option<PathBuf>, Option<String>), StartError> {
+    let wish = match control {
+        true => &config.control,
+        false => &ControlPath::Off,
+    };
+    let mut operators = Operators {
+        log,
+        ..Operators::default()
+    };
+    let mut control_path = None;
+    match socket::make(wish) {
+        Ok(ControlSocket::Listening(socket, file)) => {
+            control_path = Some(file.path().to_owned());
+            operators.control = Some(socket);
+            operators.files.push(file);
+        }
+        Ok(ControlSocket::Off) => {}
+        Ok(ControlSocket::Missing(why)) => {
+            tracing::warn!(why, "no control socket; ctl cannot reach this server");
+        }
+        Err(error) => {
+            let error = ListenError::new("the control socket", error);
+            return Err(StartError::Listen(error));
+        }
+    }
+    let mut metrics_address = None;
+    if let Some(address) = &config.metrics {
+        let (socket, bound, file) = bind_one(address).map_err(StartError::Listen)?;
+        metrics_address = Some(bound);
+        operators.metrics = Some(socket);
+        operators.files.extend(file);
+    }
+    Ok((operators, control_path, metrics_address))
+}
+
 /// Signals that a server obeys.
 const OBEYED: [Signal; 5] = [
     Signal::Int,
@@ -139,6 +220,15 @@ const OBEYED: [Signal; 5] = [
     Signal::Ttin,
     Signal::Ttou,
 ];
+
+/// Blocks the signals that [`Server::with_signals`] obeys, for this thread and those it starts. For
+/// a program that makes threads before it starts the server: call it first.
+///
+/// # Errors
+/// Whatever pthread_sigmask(3) answers.
+pub fn block_obeyed_signals() -> std::io::Result<()> {
+    block_signals(&OBEYED)
+}
 
 /// Why a server did not start.
 #[derive(Debug)]
@@ -192,6 +282,8 @@ impl CoreInfo {
 struct HandleShared {
     addresses: Vec<String>,
     local: bool,
+    control_path: Option<PathBuf>,
+    metrics_address: Option<String>,
     ready: AtomicBool,
     post: Arc<PostOffice>,
 }
@@ -209,6 +301,16 @@ impl ServerHandle {
     /// Whether only this machine can connect: every address is loopback or a Unix socket.
     pub fn is_local(&self) -> bool {
         self.0.local
+    }
+
+    /// Where the control socket is, if there is one.
+    pub fn control_path(&self) -> Option<&Path> {
+        self.0.control_path.as_deref()
+    }
+
+    /// Where metrics are served, as bound, if they are.
+    pub fn metrics_address(&self) -> Option<&str> {
+        self.0.metrics_address.as_deref()
     }
 
     /// Whether new work is welcome: started and not ending.
@@ -241,13 +343,35 @@ impl ServerHandle {
         self.ask(Command::Status).wait(ANSWER_PATIENCE)
     }
 
+    /// What the metrics are rendered from; None once the server has ended. The counts of the log
+    /// are the log's ([`LogHandle::written`]) and not filled in.
+    pub async fn metrics(&self) -> Option<Snapshot> {
+        self.ask(Command::Metrics).await
+    }
+
     /// Sets the number of cores.
     ///
     /// # Errors
     /// A line that says why not: more than there are slots, or none.
     pub async fn resize(&self, cores: u32) -> Result<(), String> {
-        let answer = self.ask(|reply| Command::Resize(cores, reply)).await;
-        answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
+        let wait = false;
+        let answer = self.ask(|reply| Command::Resize { cores, wait, reply });
+        answer
+            .await
+            .unwrap_or_else(|| Err("the server has ended".to_owned()))
+    }
+
+    /// As [`ServerHandle::resize`], and returns when the last core is there or gone. A core that
+    /// leaves finishes what runs on it first.
+    ///
+    /// # Errors
+    /// Likewise; also when another resize or the end of the server came between.
+    pub async fn resize_and_wait(&self, cores: u32) -> Result<(), String> {
+        let wait = true;
+        let answer = self.ask(|reply| Command::Resize { cores, wait, reply });
+        answer
+            .await
+            .unwrap_or_else(|| Err("the server has ended".to_owned()))
     }
 
     /// As [`ServerHandle::resize`], waiting in this thread.
@@ -256,7 +380,11 @@ impl ServerHandle {
     /// Likewise.
     pub fn wait_resize(&self, cores: u32) -> Result<(), String> {
         let answer = self
-            .ask(|reply| Command::Resize(cores, reply))
+            .ask(|reply| Command::Resize {
+                cores,
+                wait: false,
+                reply,
+            })
             .wait(ANSWER_PATIENCE);
         answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
     }
@@ -304,8 +432,10 @@ impl Running {
 /// How a server ended.
 #[derive(Debug, Clone, Default)]
 pub struct Ended {
-    /// Requests that a graceful end had to cut off.
+    /// Connections that were cut off with a request under way.
     pub cut: u64,
+    /// Whether a graceful end was asked for, so that nothing should have been cut.
+    pub drained: bool,
     /// Why it ended by itself, if it did.
     pub failed: Option<String>,
     /// The ledger of connections over all cores, from start to end.

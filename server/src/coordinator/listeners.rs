@@ -4,14 +4,14 @@
 use super::plan::{Baton, Seat};
 use crate::config::ListenAddr;
 use crate::connection::{ListenerId, ListenerSeat, Socket};
+use crate::control::socket::SocketFile;
 use ringgate_runtime::sys::address::Address;
-use ringgate_runtime::sys::listener::tcp_listeners;
+use ringgate_runtime::sys::listener::{ReusePort, tcp_listener, tcp_listeners};
 use ringgate_runtime::sys::socket::local_addr;
 use ringgate_runtime::sys::unix_listener::{inherited_listener, unix_listener};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Connections the kernel may queue a listener; it cuts the number to net.core.somaxconn.
@@ -31,6 +31,15 @@ pub(crate) struct Listener {
 pub struct ListenError {
     address: String,
     source: io::Error,
+}
+
+impl ListenError {
+    pub(crate) fn new(address: impl fmt::Display, source: io::Error) -> ListenError {
+        ListenError {
+            address: address.to_string(),
+            source,
+        }
+    }
 }
 
 impl fmt::Display for ListenError {
@@ -58,9 +67,9 @@ const ACCESS_DENIED: i32 = 13;
 
 /// All listeners of the process.
 pub(crate) struct Listeners {
+    /// Socket files; dropped before the sockets.
+    files: Vec<SocketFile>,
     pub(crate) all: Vec<Listener>,
-    /// Socket files to remove at the end.
-    files: Vec<PathBuf>,
     /// Whether every address is loopback or a Unix socket.
     pub(crate) local: bool,
 }
@@ -74,10 +83,7 @@ impl Listeners {
             local: true,
         };
         for address in addresses {
-            let fail = |source| ListenError {
-                address: address.to_string(),
-                source,
-            };
+            let fail = |source| ListenError::new(address, source);
             match address {
                 ListenAddr::Tcp(inet) => {
                     let (sockets, bound) =
@@ -89,7 +95,8 @@ impl Listeners {
                 }
                 ListenAddr::Unix(path) => {
                     let socket = unix_listener(path, SOCKET_MODE).map_err(fail)?;
-                    listeners.files.push(path.clone());
+                    let file = SocketFile::at(path).map_err(fail)?;
+                    listeners.files.push(file);
                     listeners.share(address.to_string(), slots, socket);
                 }
                 ListenAddr::Fd(number) => {
@@ -152,10 +159,31 @@ impl Listeners {
 
     /// Closes them: from here on the kernel refuses connections.
     pub(crate) fn close(&mut self) {
+        // The files first: as long as the socket listens nobody takes its file for stale.
+        self.files.clear();
         self.all.clear();
-        for file in self.files.drain(..) {
-            // It may be gone already; nothing depends on it.
-            let _ = std::fs::remove_file(file);
+    }
+}
+
+/// One listener at `address` that only the coordinator accepts from, and the address as bound.
+pub(crate) fn bind_one(
+    address: &ListenAddr,
+) -> Result<(OwnedFd, String, Option<SocketFile>), ListenError> {
+    let fail = |source| ListenError::new(address, source);
+    match address {
+        ListenAddr::Tcp(inet) => {
+            let socket = tcp_listener(*inet, ReusePort::First, BACKLOG).map_err(fail)?;
+            let bound = local_addr(socket.as_fd()).map_err(fail)?;
+            Ok((socket, bound.to_string(), None))
+        }
+        ListenAddr::Unix(path) => {
+            let socket = unix_listener(path, SOCKET_MODE).map_err(fail)?;
+            let file = SocketFile::at(path).map_err(fail)?;
+            Ok((socket, address.to_string(), Some(file)))
+        }
+        ListenAddr::Fd(number) => {
+            let socket = inherited_listener(*number).map_err(fail)?;
+            Ok((socket, address.to_string(), None))
         }
     }
 }

@@ -7,9 +7,10 @@
 //! - [`post`]: mailboxes that outlive the threads behind them.
 //! - [`thread`]: a core's thread from its first line to its last.
 //! - [`run`]: the loop that hears events and performs the plan.
-//! - [`handle`], [`status`]: what others may ask.
+//! - [`handle`], [`status`], [`figures`]: what others may ask.
 
 mod event;
+mod figures;
 mod handle;
 mod listeners;
 mod plan;
@@ -19,7 +20,9 @@ mod run;
 mod status;
 mod thread;
 
-pub use handle::{CoreInfo, Ended, Running, Server, ServerHandle, StartError};
+pub use handle::{
+    CoreInfo, Ended, Running, Server, ServerHandle, StartError, block_obeyed_signals,
+};
 pub(crate) use post::{PostOffice, Postman};
 pub use status::{CoreStatus, ListenerStatus, Status};
 pub(crate) use thread::core_options;

@@ -1,10 +1,12 @@
 //! The coordinator's loop: hears events, changes the pool, performs the plan.
 
 use super::event::{Command, CoreEnd, Event};
+use super::figures;
 use super::handle::{CoreInfo, Ended, ServerHandle};
 use super::listeners::Listeners;
 use super::plan::{Action, Baton, CoreState, Pool};
 use super::post::{PostOffice, Postman};
+use super::reply::Reply;
 use super::status::{self, CoreStatus, Status, Totals};
 use super::thread::{CoreThread, MakeApp};
 use crate::admission::decide::Phase as GatePhase;
@@ -12,12 +14,16 @@ use crate::admission::gate::Gate;
 use crate::admission::ledger::CoreStats;
 use crate::config::{Config, CorePlan, DrainPending, OnTerm};
 use crate::connection::Message;
+use crate::control::socket::SocketFile;
+use crate::control::{scrape, server};
+use crate::observe::log::LogHandle;
+use crate::observe::metrics::{CoreSample, Snapshot};
 use crossbeam_utils::CachePadded;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::listener::accept_nonblocking;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
 use ringgate_runtime::{Core, CoreOptions, Descriptor, Event as Completion, Moment, Remote, Sink};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -64,11 +70,34 @@ pub(crate) struct Start {
     pub(crate) plan: CorePlan,
     pub(crate) cpus: Vec<u32>,
     pub(crate) listeners: Listeners,
+    pub(crate) operators: Operators,
     pub(crate) make_app: Arc<MakeApp>,
     pub(crate) post: Arc<PostOffice>,
     pub(crate) handle: ServerHandle,
     pub(crate) signals: &'static [Signal],
     pub(crate) started: SyncSender<Result<(), String>>,
+}
+
+/// The listeners of control and metrics, which the coordinator serves itself.
+#[derive(Default)]
+pub(crate) struct Operators {
+    /// Socket files; dropped before the sockets.
+    pub(crate) files: Vec<SocketFile>,
+    pub(crate) control: Option<OwnedFd>,
+    pub(crate) metrics: Option<OwnedFd>,
+    pub(crate) log: Option<LogHandle>,
+}
+
+impl Operators {
+    /// Starts to answer, in tasks on `core`.
+    fn serve(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
+        if let Some(listener) = self.control.take() {
+            core.spawn(server::run(listener, handle.clone()));
+        }
+        if let Some(listener) = self.metrics.take() {
+            core.spawn(scrape::run(listener, handle.clone(), self.log.clone()));
+        }
+    }
 }
 
 struct Slot {
@@ -85,6 +114,7 @@ pub(crate) struct Coordinator {
     config: Arc<Config>,
     cpus: Vec<u32>,
     listeners: Listeners,
+    operators: Operators,
     make_app: Arc<MakeApp>,
     post: Arc<PostOffice>,
     handle: ServerHandle,
@@ -97,6 +127,8 @@ pub(crate) struct Coordinator {
     /// Whether the cores were told of the drain.
     told: bool,
     panics: u32,
+    /// Who waits for a resize to be done, and to how many cores.
+    resizing: Vec<(u32, Reply<Result<(), String>>)>,
     ended: Ended,
     began: Moment,
 }
@@ -107,6 +139,8 @@ impl Coordinator {
         let started = start.started.clone();
         match Coordinator::new(start) {
             Ok((core, mut coordinator)) => {
+                let handle = coordinator.handle.clone();
+                coordinator.operators.serve(&core, &handle);
                 coordinator.replan(&core);
                 core.run(&mut coordinator, |coordinator| {
                     coordinator.phase == Phase::Stopped
@@ -168,6 +202,7 @@ impl Coordinator {
             config,
             cpus: start.cpus,
             listeners: start.listeners,
+            operators: start.operators,
             make_app: start.make_app,
             post: start.post,
             handle: start.handle,
@@ -189,6 +224,7 @@ impl Coordinator {
                 .collect(),
             told: false,
             panics: 0,
+            resizing: Vec::new(),
             ended: Ended::default(),
             began,
         };
@@ -205,7 +241,11 @@ impl Coordinator {
             }
             Event::Signal(signal) => self.obey(core, signal),
             Event::Command(Command::Status(reply)) => reply.send(self.status(core)),
-            Event::Command(Command::Resize(cores, reply)) => reply.send(self.resize(cores)),
+            Event::Command(Command::Metrics(reply)) => reply.send(self.metrics(core)),
+            Event::Command(Command::Resize { cores, wait, reply }) => match self.resize(cores) {
+                Ok(()) if wait => self.resizing.push((cores, reply)),
+                result => reply.send(result),
+            },
             Event::Command(Command::Drain) => self.drain(core),
             Event::Command(Command::Stop) => self.stop(),
             Event::GraceOver => self.grace_over(),
@@ -324,6 +364,7 @@ impl Coordinator {
             return;
         }
         self.phase = Phase::Draining;
+        self.ended.drained = true;
         self.handle.set_ready(false);
         self.pool.accepting = false;
         self.pool.spawning = false;
@@ -367,11 +408,35 @@ impl Coordinator {
                 self.perform(core, action);
             }
         }
+        self.answer_resizing();
         match self.phase {
             Phase::Starting => self.start_is_over(),
             Phase::Running => {}
             Phase::Draining | Phase::Stopping => self.end(),
             Phase::Stopped => {}
+        }
+    }
+
+    /// Answers those who wait for a resize that is done, or will not be.
+    fn answer_resizing(&mut self) {
+        if self.resizing.is_empty() {
+            return;
+        }
+        let settled = |state: &CoreState| matches!(state, CoreState::Absent | CoreState::Running);
+        let target = self.pool.target;
+        let done =
+            self.pool.cores.iter().all(settled) && self.pool.running().len() == target as usize;
+        let phase = self.phase;
+        for (cores, reply) in std::mem::take(&mut self.resizing) {
+            if phase != Phase::Running {
+                reply.send(Err(format!("the server is {}", phase.name())));
+            } else if cores != target {
+                reply.send(Err(format!("the number of cores is now to be {target}")));
+            } else if done {
+                reply.send(Ok(()));
+            } else {
+                self.resizing.push((cores, reply));
+            }
         }
     }
 
@@ -490,9 +555,9 @@ impl Coordinator {
         }
     }
 
-    /// Puts the figures of all cores together. Each core brings its gauges up to date between two
-    /// events; one that does not answer in time is read as it stands.
-    fn status(&mut self, core: &Rc<Core>) -> Status {
+    /// Asks each core to bring its gauges up to date, which it does between two events. Answers
+    /// which are alive and silent: what they count is read as it stands.
+    fn refresh(&mut self, core: &Rc<Core>) -> Vec<u32> {
         let alive = |state: &CoreState| !matches!(state, CoreState::Absent | CoreState::Starting);
         let asked: Vec<u32> = (0..)
             .zip(&self.pool.cores)
@@ -513,25 +578,30 @@ impl Coordinator {
                 Err(_) => break,
             }
         }
+        let now = core.now();
+        for index in &answered {
+            let slot = &mut self.slots[*index as usize];
+            slot.beat = (slot.stats.turns.get(), now);
+        }
+        let silent = asked.into_iter().filter(|core| !answered.contains(core));
+        silent.collect()
+    }
+
+    /// How the server stands.
+    fn status(&mut self, core: &Rc<Core>) -> Status {
+        let silent = self.refresh(core);
         let (connections, requests) = status::totals(self.slots.iter().map(|slot| &*slot.stats));
         let now = core.now();
         let cores = (0..)
             .zip(&self.pool.cores)
             .filter(|(_, state)| **state != CoreState::Absent)
             .map(|(index, state)| {
-                let slot = &mut self.slots[index as usize];
+                let slot = &self.slots[index as usize];
                 let stats = &slot.stats;
-                let silent = alive(state) && !answered.contains(&index);
-                if !silent {
-                    slot.beat = (stats.turns.get(), now);
-                }
                 CoreStatus {
                     index,
-                    cpu: self
-                        .cpus
-                        .get(index as usize % self.cpus.len().max(1))
-                        .copied(),
-                    state: if silent { "blocked" } else { state.name() },
+                    cpu: self.cpu_of(index),
+                    state: state_name(*state, silent.contains(&index)),
                     operations_in_flight: stats.operations_in_flight.get(),
                     heartbeat_age_ms: (now - slot.beat.1).as_millis() as u64,
                     connections: (&stats.connections()).into(),
@@ -550,11 +620,45 @@ impl Coordinator {
         }
     }
 
+    /// What the metrics are rendered from. A slot that has run keeps its place.
+    fn metrics(&mut self, core: &Rc<Core>) -> Snapshot {
+        let silent = self.refresh(core);
+        let now = core.now();
+        let ran = (0..)
+            .zip(&self.slots)
+            .filter(|(_, slot)| slot.epoch > 0)
+            .map(|(index, slot)| {
+                let is_silent = silent.contains(&index);
+                let age = if is_silent {
+                    now - slot.beat.1
+                } else {
+                    Duration::ZERO
+                };
+                CoreSample {
+                    index,
+                    cpu: self.cpu_of(index).unwrap_or_default(),
+                    state: state_name(self.pool.cores[index as usize], is_silent),
+                    heartbeat_age_seconds: age.as_secs_f64(),
+                    ..figures::core_sample(&slot.stats)
+                }
+            });
+        Snapshot {
+            phase: self.phase.name(),
+            uptime_seconds: (now - self.began).as_secs_f64(),
+            limits: figures::limits(self.gate.limits()),
+            cores: ran.collect(),
+            listeners: figures::listeners(&self.listeners, &self.pool),
+            ..figures::of_process()
+        }
+    }
+
     fn finish(mut self, core: &Rc<Core>) -> Ended {
         self.post.attach_coordinator(None);
         // Whoever still asks is answered by the dropped reply.
         while self.post.next_event().is_some() {}
+        self.resizing.clear();
         self.listeners.close();
+        self.operators.files.clear();
         if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
             std::mem::forget(core.clone());
         }
@@ -568,6 +672,11 @@ impl Coordinator {
             ..self.ended
         }
     }
+}
+
+/// A core that does not answer is blocked, whatever the plan says of it.
+fn state_name(state: CoreState, is_silent: bool) -> &'static str {
+    if is_silent { "blocked" } else { state.name() }
 }
 
 impl Sink for Coordinator {

@@ -25,7 +25,6 @@ pub struct Status {
 
 /// The limits in force.
 #[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/status.md defines each field")]
 pub struct Limits {
     pub max_threads: Option<u32>,
     pub max_accepts: Accepts,
@@ -56,7 +55,6 @@ impl From<AdmissionLimits> for Limits {
 
 /// Both ledgers over all cores.
 #[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/status.md defines each field")]
 pub struct Totals {
     pub connections: TotalConnections,
     pub requests: RequestFigures,
@@ -64,7 +62,6 @@ pub struct Totals {
 
 /// The ledger of connections over all cores.
 #[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/status.md defines each field")]
 pub struct TotalConnections {
     pub accepted: u64,
     pub finished: u64,
@@ -76,7 +73,6 @@ pub struct TotalConnections {
 
 /// The ledger of connections of one core.
 #[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/status.md defines each field")]
 pub struct ConnectionFigures {
     pub accepted: u64,
     pub handed_in: u64,
@@ -89,7 +85,6 @@ pub struct ConnectionFigures {
 
 /// The ledger of requests.
 #[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/status.md defines each field")]
 pub struct RequestFigures {
     pub begun: u64,
     pub answered: u64,

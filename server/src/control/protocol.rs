@@ -1,0 +1,123 @@
+//! The words of the control socket: one line of command in, one line of JSON out.
+//!
+//! Pure; read by both ends. docs/control.md describes them for others.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// Longest command in bytes, with its line feed.
+pub(super) const COMMAND_BYTES_MAX: usize = 128;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    Status,
+    Resize { cores: u32, wait: bool },
+    Drain,
+    Stop,
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::Status => f.write_str("status"),
+            Request::Resize { cores, wait } => {
+                let wait = if *wait { " wait" } else { "" };
+                write!(f, "resize {cores}{wait}")
+            }
+            Request::Drain => f.write_str("drain"),
+            Request::Stop => f.write_str("stop"),
+        }
+    }
+}
+
+impl FromStr for Request {
+    /// What is wrong with the line.
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Request, String> {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let resize = |number: &str, wait| {
+            let cores = number
+                .parse()
+                .map_err(|_| format!("{number:?} is not a number of cores"))?;
+            Ok(Request::Resize { cores, wait })
+        };
+        match words.as_slice() {
+            ["status"] => Ok(Request::Status),
+            ["resize", number] => resize(number, false),
+            ["resize", number, "wait"] => resize(number, true),
+            ["drain"] => Ok(Request::Drain),
+            ["stop"] => Ok(Request::Stop),
+            _ => Err(format!(
+                "{line:?} is no command; there are status, resize N [wait], drain and stop"
+            )),
+        }
+    }
+}
+
+/// The answer to everything but `status`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Outcome {
+    /// Whether it was done.
+    #[serde(default)]
+    pub(super) ok: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+}
+
+impl From<Result<(), String>> for Outcome {
+    fn from(result: Result<(), String>) -> Outcome {
+        Outcome {
+            ok: result.is_ok(),
+            error: result.err(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn request() -> impl Strategy<Value = Request> {
+        prop_oneof![
+            Just(Request::Status),
+            any::<(u32, bool)>().prop_map(|(cores, wait)| Request::Resize { cores, wait }),
+            Just(Request::Drain),
+            Just(Request::Stop),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_command_written_is_read_back_the_same(request in request()) {
+            let line = request.to_string();
+            prop_assert!(line.len() < COMMAND_BYTES_MAX);
+            prop_assert_eq!(line.parse(), Ok(request));
+        }
+
+        #[test]
+        fn reading_a_command_never_panics(line in any::<String>()) {
+            let _ = line.parse::<Request>();
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_command_is_told_which_there_are() {
+        let refusal = "restart".parse::<Request>().unwrap_err();
+        assert!(refusal.contains("resize N [wait]"), "{refusal}");
+        let refusal = "resize many".parse::<Request>().unwrap_err();
+        assert!(refusal.contains("\"many\""), "{refusal}");
+    }
+
+    #[test]
+    fn an_outcome_is_ok_or_says_why_not() {
+        let json = |outcome: Outcome| serde_json::to_string(&outcome).unwrap();
+        assert_eq!(json(Outcome::from(Ok(()))), r#"{"ok":true}"#);
+        let refused = Outcome::from(Err("no".to_owned()));
+        assert_eq!(json(refused), r#"{"ok":false,"error":"no"}"#);
+    }
+}

@@ -1,0 +1,201 @@
+//! The file of a Unix socket: made where only its owner gets at it, removed only by its owner.
+//!
+//! Called at start and at the end. A stale file is replaced and a live one is left alone by
+//! [`unix_listener`]; what a live one means for the start is decided here: a warning, and a server
+//! without a control socket.
+
+use crate::config::ControlPath;
+use ringgate_runtime::sys::process::user_id;
+use ringgate_runtime::sys::unix_listener::unix_listener;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// Who may speak to the server: its owner and root.
+const SOCKET_MODE: u32 = 0o600;
+/// The default directory; the socket in it is as safe as it is.
+const DIRECTORY_MODE: u32 = 0o700;
+/// Write permission for group and others.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// The file of a socket that this process listens on; removed when this is dropped, if it is still
+/// the same file. Drop it while the socket still listens: nobody takes a live socket for stale, so
+/// the file cannot change between the look and the removal.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode: two files of one name are not the same file.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// The file at `path`, which was made a moment ago.
+    ///
+    /// # Errors
+    /// It is gone already.
+    pub(crate) fn at(path: &Path) -> io::Result<SocketFile> {
+        Ok(SocketFile {
+            path: path.to_owned(),
+            identity: identity(path)?,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+            // It may be gone this instant; nothing depends on it.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// What came of the wish for a control socket.
+#[derive(Debug)]
+pub(crate) enum ControlSocket {
+    /// It listens.
+    Listening(OwnedFd, SocketFile),
+    /// The configuration wants none.
+    Off,
+    /// There is none, and why; the server goes on without.
+    Missing(String),
+}
+
+/// Makes the control socket.
+///
+/// # Errors
+/// A socket at a path that was named cannot be made for another reason than that a live server
+/// owns it. At the default path that is [`ControlSocket::Missing`]: nobody asked for it by name.
+pub(crate) fn make(wish: &ControlPath) -> io::Result<ControlSocket> {
+    let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR");
+    let Some(path) = wish.resolve(runtime_dir.as_deref(), user_id()) else {
+        return Ok(ControlSocket::Off);
+    };
+    let is_default = *wish == ControlPath::Auto;
+    let made = make_at(&path, is_default);
+    match made {
+        Ok((socket, file)) => Ok(ControlSocket::Listening(socket, file)),
+        Err(error) if is_default || error.kind() == io::ErrorKind::AddrInUse => {
+            Ok(ControlSocket::Missing(format!("{error}")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn make_at(path: &Path, is_default: bool) -> io::Result<(OwnedFd, SocketFile)> {
+    if let (true, Some(directory)) = (is_default, path.parent()) {
+        make_directory(directory)?;
+    }
+    let socket = unix_listener(path, SOCKET_MODE)?;
+    let file = SocketFile::at(path)?;
+    Ok((socket, file))
+}
+
+/// Makes the default directory, or makes sure that nobody else can put a socket into it: the last
+/// choice is in /tmp, where anybody can be first.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(directory) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => {
+            let text = format!("cannot make {}: {error}", directory.display());
+            return Err(io::Error::new(error.kind(), text));
+        }
+    }
+    let metadata = fs::symlink_metadata(directory)?;
+    let ours = metadata.is_dir()
+        && metadata.uid() == user_id()
+        && metadata.mode() & WRITABLE_BY_OTHERS == 0;
+    if ours {
+        return Ok(());
+    }
+    let text = format!(
+        "{} is not a directory that belongs to this user alone; remove it or name a path with \
+         --control",
+        directory.display()
+    );
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixListener;
+
+    fn directory(name: &str) -> PathBuf {
+        let name = format!("ringgate-socket-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_file_that_took_the_place_of_ours_is_not_removed() {
+        let directory = directory("replaced");
+        let path = directory.join("s");
+        let _first = UnixListener::bind(&path).unwrap();
+        let file = SocketFile::at(&path).unwrap();
+        // Kept under another name, so that its inode cannot be given to the second.
+        fs::rename(&path, directory.join("kept")).unwrap();
+        let _second = UnixListener::bind(&path).unwrap();
+        drop(file);
+        assert!(path.exists());
+        drop(SocketFile::at(&path).unwrap());
+        assert!(!path.exists());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_is_refused_with_a_cure() {
+        let directory = directory("open");
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
+        let refusal = make_directory(&directory).unwrap_err().to_string();
+        assert!(refusal.contains("--control"), "{refusal}");
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn the_default_directory_is_for_its_owner_only() {
+        let parent = directory("made");
+        let made = parent.join("ringgate");
+        make_directory(&made).unwrap();
+        assert_eq!(fs::metadata(&made).unwrap().mode() & 0o777, DIRECTORY_MODE);
+        make_directory(&made).unwrap();
+        fs::remove_dir_all(parent).unwrap();
+    }
+
+    #[test]
+    fn a_live_socket_means_going_on_without_and_a_stale_one_is_replaced() {
+        let directory = directory("live");
+        let path = directory.join("s");
+        let live = UnixListener::bind(&path).unwrap();
+        let wish = ControlPath::At(path.clone());
+        assert!(matches!(make(&wish), Ok(ControlSocket::Missing(_))));
+        drop(live);
+        let ControlSocket::Listening(_socket, file) = make(&wish).unwrap() else {
+            panic!("a stale file is replaced");
+        };
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, SOCKET_MODE);
+        drop(file);
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_named_path_that_cannot_be_is_an_error() {
+        let wish = ControlPath::At("/nonexistent/ringgate/s".into());
+        assert!(make(&wish).is_err());
+    }
+}

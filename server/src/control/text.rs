@@ -1,0 +1,182 @@
+//! A status for people: what `ringgate ctl status` prints without `--json`.
+//!
+//! Pure: the server's JSON in, text out. Takes what it finds: a figure that a server of another
+//! version does not tell is shown as `-`.
+
+use serde_json::Value;
+use std::fmt::Write;
+
+/// One figure as text.
+fn figure(of: &Value, path: &str) -> String {
+    match of.pointer(path) {
+        None => "-".to_owned(),
+        Some(Value::Null) => "none".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Object(counts)) => {
+            let sum: u64 = counts.values().filter_map(Value::as_u64).sum();
+            let by: Vec<String> = counts
+                .iter()
+                .filter(|(_, count)| count.as_u64() != Some(0))
+                .map(|(reason, count)| format!("{reason} {count}"))
+                .collect();
+            match by.is_empty() {
+                true => sum.to_string(),
+                false => format!("{sum} ({})", by.join(", ")),
+            }
+        }
+        Some(other) => other.to_string(),
+    }
+}
+
+/// Columns as wide as their widest cell; numbers to the right.
+fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([headings[column].len()]).max().unwrap_or(0)
+    };
+    let is_number = |cell: &str| cell.starts_with(|c: char| c.is_ascii_digit());
+    let mut text = String::new();
+    let heading: Vec<String> = headings.iter().map(|heading| heading.to_string()).collect();
+    for row in std::iter::once(&heading).chain(rows) {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = width(column);
+            let right = rows
+                .first()
+                .is_some_and(|row| is_number(&row[column]) && !row[column].contains(':'));
+            // Writing to a String cannot fail.
+            let _ = match right {
+                true => write!(line, "  {cell:>width$}"),
+                false => write!(line, "  {cell:<width$}"),
+            };
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn rows<'a>(status: &'a Value, list: &str, columns: &'a [(&str, &str)]) -> Vec<Vec<String>> {
+    let items = status.pointer(list).and_then(Value::as_array);
+    items
+        .into_iter()
+        .flatten()
+        .map(|item| columns.iter().map(|(_, path)| figure(item, path)).collect())
+        .collect()
+}
+
+fn section(text: &mut String, status: &Value, list: &str, columns: &[(&str, &str)]) {
+    let headings: Vec<&str> = columns.iter().map(|(heading, _)| *heading).collect();
+    text.push('\n');
+    text.push_str(&table(&headings, &rows(status, list, columns)));
+}
+
+const CORES: &[(&str, &str)] = &[
+    ("core", "/index"),
+    ("cpu", "/cpu"),
+    ("state", "/state"),
+    ("open", "/connections/open"),
+    ("accepted", "/connections/accepted"),
+    ("handed in", "/connections/handed_in"),
+    ("handed out", "/connections/handed_out"),
+    ("running", "/requests/running"),
+    ("pending", "/requests/pending"),
+    ("answered", "/requests/answered"),
+    ("operations", "/operations_in_flight"),
+    ("silent ms", "/heartbeat_age_ms"),
+];
+
+const LISTENERS: &[(&str, &str)] = &[
+    ("listener", "/address"),
+    ("slot", "/slot"),
+    ("owner", "/owner_core"),
+    ("queue", "/queue"),
+    ("limit", "/queue_limit"),
+];
+
+const CONNECTIONS: [&str; 6] = [
+    "accepted",
+    "finished",
+    "rejected",
+    "aborted",
+    "open",
+    "in_transit",
+];
+const REQUESTS: [&str; 6] = [
+    "begun", "answered", "rejected", "aborted", "running", "pending",
+];
+
+/// The whole status.
+pub(super) fn status(status: &Value) -> String {
+    let mut text = String::new();
+    let f = |path: &str| figure(status, path);
+    let uptime = status.pointer("/uptime_seconds").and_then(Value::as_f64);
+    let _ = writeln!(
+        text,
+        "{}, pid {}, up {:.0} s",
+        f("/phase"),
+        f("/pid"),
+        uptime.unwrap_or(0.0)
+    );
+    let _ = writeln!(
+        text,
+        "limits       max_threads {}  max_accepts {}",
+        f("/limits/max_threads"),
+        f("/limits/max_accepts")
+    );
+    for (name, group) in [("connections", CONNECTIONS), ("requests", REQUESTS)] {
+        let figures: Vec<String> = group
+            .iter()
+            .map(|figure| format!("{figure} {}", f(&format!("/totals/{name}/{figure}"))))
+            .collect();
+        let _ = writeln!(text, "{name:<12} {}", figures.join("  "));
+    }
+    section(&mut text, status, "/cores", CORES);
+    section(&mut text, status, "/listeners", LISTENERS);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_status_is_shown_with_every_core_and_listener() {
+        let shown = status(&json!({
+            "phase": "running", "pid": 7, "uptime_seconds": 61.4,
+            "limits": {"max_threads": null, "max_accepts": "unbounded"},
+            "totals": {
+                "connections": {"accepted": 12, "finished": 8, "rejected": {"full": 2, "draining": 0},
+                    "aborted": 1, "open": 1, "in_transit": 0},
+                "requests": {"begun": 1000, "answered": 1000, "rejected": {"full": 0, "draining": 0},
+                    "aborted": 0, "running": 0, "pending": 0}
+            },
+            "cores": [{"index": 0, "cpu": 3, "state": "running", "operations_in_flight": 4,
+                "heartbeat_age_ms": 0,
+                "connections": {"accepted": 12, "handed_in": 0, "handed_out": 0, "open": 1},
+                "requests": {"answered": 1000, "running": 0, "pending": 0}}],
+            "listeners": [{"address": "127.0.0.1:8080", "slot": 0, "owner_core": null, "queue": 0,
+                "queue_limit": 4096}]
+        }));
+        let expected = "\
+running, pid 7, up 61 s
+limits       max_threads none  max_accepts unbounded
+connections  accepted 12  finished 8  rejected 2 (full 2)  aborted 1  open 1  in_transit 0
+requests     begun 1000  answered 1000  rejected 0  aborted 0  running 0  pending 0
+
+  core  cpu  state    open  accepted  handed in  handed out  running  pending  answered  operations  silent ms
+     0    3  running     1        12          0           0        0        0      1000           4          0
+
+  listener        slot  owner  queue  limit
+  127.0.0.1:8080     0  none       0   4096
+";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn what_a_server_does_not_tell_is_a_dash() {
+        let shown = status(&json!({"phase": "running"}));
+        assert!(shown.starts_with("running, pid -, up 0 s\n"), "{shown}");
+    }
+}

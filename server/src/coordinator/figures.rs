@@ -1,0 +1,151 @@
+//! The parts of a metrics snapshot: what a core counts, what the listeners and the process show.
+//!
+//! Called by the coordinator for each scrape, so it may read files of /proc; a figure that cannot be
+//! had is 0. The names and their meaning are in docs/metrics.md.
+
+use super::listeners::Listeners;
+use super::plan::Pool;
+use super::status;
+use crate::admission::ledger::{ByReason, CoreStats, REFUSAL_STATUSES, Reason};
+use crate::config::{AdmissionLimits, MaxAccepts};
+use crate::observe::metrics::{
+    ConnectionCounts, CoreSample, CountsBy, ListenerSample, RequestCounts, Snapshot,
+};
+use ringgate_runtime::sys::process::rss_bytes;
+
+/// Classes of status, by their first digit.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+fn reasons(counts: &ByReason) -> CountsBy {
+    let all = Reason::ALL.iter();
+    all.map(|reason| (reason.name(), counts.get(*reason)))
+        .collect()
+}
+
+/// What one core counts; who and how it is, is the caller's.
+pub(super) fn core_sample(stats: &CoreStats) -> CoreSample {
+    let connections = stats.connections();
+    let requests = stats.requests();
+    CoreSample {
+        connections: ConnectionCounts {
+            accepted: connections.accepted,
+            finished: connections.finished,
+            rejected: reasons(&connections.rejected),
+            aborted: connections.aborted,
+            open: connections.open,
+            handed_in: connections.handed_in,
+            handed_out: connections.handed_out,
+        },
+        requests: RequestCounts {
+            begun: requests.begun,
+            answered: requests.answered,
+            rejected: reasons(&requests.rejected),
+            aborted: requests.aborted,
+            running: requests.running,
+            pending: requests.pending,
+        },
+        operations_in_flight: stats.operations_in_flight.get(),
+        turns: stats.turns.get(),
+        buffers_in_use: stats.buffers_lent.get(),
+        leases_kept: stats.leases_kept.get(),
+        bytes_received: stats.bytes_received.get(),
+        bytes_sent: stats.bytes_sent.get(),
+        stale_completions: stats.stale_completions.get(),
+        accept_pauses: CountsBy::from([("resources", stats.accept_pauses.get())]),
+        protocol_errors: REFUSAL_STATUSES
+            .iter()
+            .zip(&stats.refusals)
+            .map(|((_, status), count)| (*status, count.get()))
+            .collect(),
+        // Index 0 is of no class.
+        responses: CLASSES
+            .into_iter()
+            .zip(&stats.responses[1..])
+            .map(|(class, count)| (class, count.get()))
+            .collect(),
+        handler_panics: stats.handler_panics.get(),
+        tasks: stats.tasks.get(),
+        cq_overflows: stats.completion_overflows.get(),
+        service_time: stats.service_time.snapshot(),
+        queue_time: stats.queue_time.snapshot(),
+        ..CoreSample::default()
+    }
+}
+
+/// The limits that are numbers, by their keys.
+pub(super) fn limits(limits: AdmissionLimits) -> CountsBy {
+    let accepts = match limits.max_accepts() {
+        MaxAccepts::AtMost(most) => Some(most.get()),
+        MaxAccepts::None | MaxAccepts::Unbounded => None,
+    };
+    let threads = limits.max_threads().map(|slots| slots.get());
+    [("max_threads", threads), ("max_accepts", accepts)]
+        .into_iter()
+        .filter_map(|(key, limit)| Some((key, u64::from(limit?))))
+        .collect()
+}
+
+/// Every listener with its queue.
+pub(super) fn listeners(listeners: &Listeners, pool: &Pool) -> Vec<ListenerSample> {
+    let samples = status::listeners(listeners, pool);
+    samples
+        .into_iter()
+        .map(|listener| ListenerSample {
+            address: listener.address,
+            slot: listener.slot,
+            owner_core: listener.owner_core,
+            queue: listener.queue.unwrap_or_default().into(),
+            queue_limit: listener.queue_limit.unwrap_or_default().into(),
+        })
+        .collect()
+}
+
+/// What the kernel tells about the process.
+pub(super) fn of_process() -> Snapshot {
+    let netstat = std::fs::read_to_string("/proc/self/net/netstat").unwrap_or_default();
+    Snapshot {
+        rss_bytes: rss_bytes().unwrap_or_default(),
+        listen_overflows: extended(&netstat, "ListenOverflows").unwrap_or_default(),
+        ..Snapshot::default()
+    }
+}
+
+/// A figure of proc_pid_net(5) `netstat`: a line of names, then a line of numbers.
+fn extended(netstat: &str, name: &str) -> Option<u64> {
+    let mut lines = netstat.lines().filter(|line| line.starts_with("TcpExt:"));
+    let names = lines.next()?.split_ascii_whitespace();
+    let mut figures = names.zip(lines.next()?.split_ascii_whitespace());
+    figures.find(|(found, _)| *found == name)?.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_of_netstat_is_found_by_its_name() {
+        let text = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 1 22 3\n\
+                    IpExt: InNoRoutes\nIpExt: 4\n";
+        assert_eq!(extended(text, "ListenOverflows"), Some(22));
+        assert_eq!(extended(text, "Missing"), None);
+        assert_eq!(extended("", "ListenOverflows"), None);
+    }
+
+    #[test]
+    fn the_kernel_of_this_machine_tells_its_overflows() {
+        let text = std::fs::read_to_string("/proc/self/net/netstat").unwrap();
+        assert!(extended(&text, "ListenOverflows").is_some());
+        assert!(of_process().rss_bytes > 0);
+    }
+
+    #[test]
+    fn each_refusal_is_counted_under_its_status() {
+        let stats = CoreStats::default();
+        for (status, _) in REFUSAL_STATUSES {
+            stats.refused(status);
+        }
+        let sample = core_sample(&stats);
+        assert!(sample.protocol_errors.values().all(|count| *count == 1));
+        assert_eq!(sample.protocol_errors.len(), REFUSAL_STATUSES.len());
+    }
+}
