@@ -53,8 +53,6 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How the server ends.
     pub drain: Drain,
-    /// When a core counts as slow or dead.
-    pub heartbeat: Heartbeat,
     /// Rings, buffers and turns of each core.
     pub rings: Rings,
     /// What is logged, how and where to.
@@ -82,7 +80,6 @@ impl Default for Config {
             limits: HttpLimits::default(),
             timeouts: Timeouts::default(),
             drain: Drain::default(),
-            heartbeat: Heartbeat::default(),
             rings: Rings::default(),
             log: Log::default(),
             root: None,
@@ -99,16 +96,147 @@ impl Default for Config {
 pub struct QueueRules {
     /// Who gets the 503 when one too many is in.
     pub shed: Shed,
-    /// Longest wait for a slot; `None` is no limit.
-    pub timeout: Option<Duration>,
 }
 
 impl Default for QueueRules {
     fn default() -> Self {
-        QueueRules {
-            shed: Shed::Oldest,
-            timeout: None,
+        QueueRules { shed: Shed::Oldest }
+    }
+}
+
+/// Bounds of one HTTP request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Largest request head in bytes.
+    pub head_size: usize,
+    /// Most header fields in one head.
+    pub head_count: usize,
+    /// Longest request target in bytes.
+    pub uri_size: usize,
+    /// Largest request body in bytes; `None` is no limit.
+    pub body_size: Option<u64>,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        HttpLimits {
+            head_size: 16 << 10,
+            head_count: 100,
+            uri_size: 8 << 10,
+            body_size: Some(1 << 20),
         }
+    }
+}
+
+/// How long a connection may take for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the first byte of a request head to its last.
+    pub head: Duration,
+    /// Longest pause in a request body.
+    pub body: Duration,
+    /// Longest time in which a client takes nothing of an answer.
+    pub write: Duration,
+    /// Longest wait for the next request.
+    pub idle: Duration,
+    /// Longest time to discard what a client still sends after its last answer.
+    pub linger: Duration,
+    /// Most bytes discarded in that time.
+    pub linger_size: u64,
+    /// Requests after which a connection closes; 0 is no limit.
+    pub requests_per_connection: u32,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
+            linger: Duration::from_secs(2),
+            linger_size: 1 << 20,
+            requests_per_connection: 0,
+        }
+    }
+}
+
+/// How the server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drain {
+    /// How long accepting goes on after `/readyz` says no.
+    pub grace: Duration,
+    /// How long after its last use an idle connection is kept for one more answer, which then
+    /// announces the close.
+    pub keepalive_grace: Duration,
+    /// Time after which what is left is cut.
+    pub graceful_timeout: Duration,
+    /// What becomes of requests that wait for a slot.
+    pub pending: DrainPending,
+    /// What SIGTERM does.
+    pub on_term: OnTerm,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Drain {
+            grace: Duration::ZERO,
+            keepalive_grace: Duration::from_secs(2),
+            graceful_timeout: Duration::from_secs(30),
+            pending: DrainPending::Serve,
+            on_term: OnTerm::Stop,
+        }
+    }
+}
+
+/// Rings, buffers and turns of each core.
+    pub rings: Rings,
+    /// What is logged, how and where to.
+    pub log: Log,
+    /// Directory served under `/files/`.
+    pub root: Option<PathBuf>,
+    /// The control socket.
+    pub control: ControlPath,
+    /// Where metrics are served.
+    pub metrics: Option<ListenAddr>,
+    /// Whether the routes that make trouble on purpose exist.
+    pub demo: Demo,
+    /// Ring features to do without.
+    pub without: Vec<RingFlag>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: vec![ListenAddr::Tcp(([127, 0, 0, 1], 8080).into())],
+            cores: CoreSpec::Auto,
+            core_slots: None,
+            admission: AdmissionLimits::default(),
+            queue: QueueRules::default(),
+            limits: HttpLimits::default(),
+            timeouts: Timeouts::default(),
+            drain: Drain::default(),
+            rings: Rings::default(),
+            log: Log::default(),
+            root: None,
+            control: ControlPath::Auto,
+            metrics: None,
+            demo: Demo::Auto,
+            without: Vec::new(),
+        }
+    }
+}
+
+/// What happens to requests that wait for a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueRules {
+    /// Who gets the 503 when one too many is in.
+    pub shed: Shed,
+}
+
+impl Default for QueueRules {
+    fn default() -> Self {
+        QueueRules { shed: Shed::Oldest }
     }
 }
 
@@ -229,8 +357,6 @@ pub struct Rings {
     pub buffer_size: u32,
     /// Buffers that handlers may keep past a turn.
     pub leases_kept: u32,
-    /// Most connections taken in one turn.
-    pub accepts_per_turn: u32,
     /// Most open connections; `None` is no limit.
     pub max_connections: Option<NonZeroU32>,
     /// How long to look for work before blocking in the kernel.
@@ -244,7 +370,6 @@ impl Default for Rings {
             buffers: 1024,
             buffer_size: 4 << 10,
             leases_kept: 1024,
-            accepts_per_turn: 64,
             max_connections: None,
             spin: Duration::ZERO,
         }
@@ -348,22 +473,6 @@ impl Config {
     }
 
     fn check_relations(&self) -> Result<(), Error> {
-        let Heartbeat {
-            interval,
-            timeout,
-            stall,
-        } = self.heartbeat;
-        if timeout <= interval {
-            return Err(not_above(
-                "heartbeat_timeout",
-                timeout,
-                "heartbeat_interval",
-                interval,
-            ));
-        }
-        if timeout <= stall {
-            return Err(not_above("heartbeat_timeout", timeout, "stall", stall));
-        }
         let HttpLimits {
             head_size,
             uri_size,
@@ -383,18 +492,3 @@ impl Config {
     }
 }
 
-fn not_above(
-    key: &'static str,
-    value: Duration,
-    other: &'static str,
-    other_value: Duration,
-) -> Error {
-    Error::conflict(
-        &[key, other],
-        format!(
-            "{key} = {} is not greater than {other} = {}; raise the one or lower the other",
-            format_duration(value),
-            format_duration(other_value)
-        ),
-    )
-}

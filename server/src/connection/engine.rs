@@ -91,7 +91,7 @@ pub(crate) enum Message {
 #[derive(Debug)]
 pub(crate) enum Report {
     /// The listener has no owner now, and nothing of it is in flight.
-    Disarmed(u32, ListenerId),
+    Disarmed(ListenerId),
 }
 
 /// Where messages go.

@@ -236,7 +236,7 @@ impl Coordinator {
             Event::CoreUp(index) => self.core_up(index),
             Event::CoreFailed(index, error) => self.core_failed(core, index, error),
             Event::CoreEnded(end) => self.core_ended(core, end),
-            Event::Disarmed(_, listener) => {
+            Event::Disarmed(listener) => {
                 self.pool.seats[listener.0 as usize].baton = Baton::Free;
             }
             Event::Signal(signal) => self.obey(core, signal),
