@@ -128,8 +128,7 @@ impl Kind {
             | Kind::Count { .. }
             | Kind::Size { .. }
             | Kind::SizeOrNone(_)
-            | Kind::Duration { .. }
- => true,
+            | Kind::Duration { .. } => true,
             Kind::Addresses(_)
             | Kind::AddressOrNone(_)
             | Kind::Choice(_)
