@@ -15,7 +15,6 @@ use super::choice::{Demo, DrainPending, LogFormat, LogLevel, OnTerm, RingFlag, S
 use super::control::ControlPath;
 use super::cores::CoreSpec;
 use super::definition::{Change, Draft, OptionDef};
-use super::duration::format_duration;
 use super::error::Error;
 use super::options::OPTIONS;
 use super::size::format_size;
