@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # User-space instructions per request: the production code from accept to close, replayed over the
 # simulated ring (server/examples/replay.rs) under callgrind. Only what runs inside the engine is
-# counted, which is where requests are parsed, handled and answered; the simulation is not.
+# counted, which is where requests are parsed, handled and answered; the simulation is not, and neither
+# is the core's loop around the engine.
 #
 # Usage: scripts/instructions.sh [FEW MANY]
 #
