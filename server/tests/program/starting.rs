@@ -134,6 +134,43 @@ fn a_small_memlock_limit_is_no_obstacle_or_one_clear_line() {
     assert!(program.get("/plaintext").ends_with("Hello, World!"));
 }
 
+#[test]
+fn a_start_that_fails_says_so_on_standard_error_also_when_the_log_goes_to_a_file() {
+    let first = Program::start(&[]);
+    let file = first.directory.path("log");
+    let second = ringgate()
+        .args([
+            "--control",
+            "none",
+            "--listen",
+            &first.address,
+            "--log-file",
+        ])
+        .arg(&file)
+        .output()
+        .unwrap();
+    refused(&second, 1, &[&first.address, "taken"]);
+    let logged = std::fs::read_to_string(&file).unwrap();
+    assert!(logged.contains("taken"), "{logged}");
+}
+
+/// Listens on a free port of loopback and passes the socket on as descriptor 9.
+const INHERIT: &str = r"
+import os, socket, sys
+listener = socket.create_server(('127.0.0.1', 0))
+os.dup2(listener.fileno(), 9, inheritable=True)
+listener.close()
+os.execv(sys.argv[1], sys.argv[1:])
+";
+
+#[test]
+#[ignore = "needs python3"]
+fn an_inherited_listener_is_served_and_known_to_be_local() {
+    let wrapper = ["python3", "-c", INHERIT];
+    let program = Program::start_under(&wrapper, &["--listen", "fd:9", "--cores", "2"]);
+    assert!(program.get("/spin?ms=1").starts_with("HTTP/1.1 200 OK"));
+}
+
 /// Forbids io_uring_setup(2), number 425 on every architecture, with EPERM, then becomes the
 /// program that is named.
 const FORBID: &str = r"
