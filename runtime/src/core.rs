@@ -648,11 +648,20 @@ impl Core {
 
     /// Runs turns until `future` is ready.
     pub fn block_on<F: Future + 'static>(self: &Rc<Self>, future: F) -> F::Output {
-        let _entered = self.enter();
-        let handle = self.spawn(future);
-        while !handle.is_finished() {
-            self.turn(&mut (), None);
+        /// Keeps the core from sleeping in the very turn in which the future became ready.
+        struct Awaited<T>(JoinHandle<T>);
+        impl<T> Sink for Awaited<T> {
+            fn on_event(&mut self, _: &Rc<Core>, _: Event) {}
+            fn is_busy(&self) -> bool {
+                self.0.is_finished()
+            }
         }
+        let _entered = self.enter();
+        let mut awaited = Awaited(self.spawn(future));
+        while !awaited.0.is_finished() {
+            self.turn(&mut awaited, None);
+        }
+        let handle = awaited.0;
         // What the future left behind, such as a close, waits for no later turn.
         let _ = self.driver.borrow_mut().enter(false, None);
         let mut handle = std::pin::pin!(handle);
@@ -705,16 +714,18 @@ impl Core {
     fn enter_driver<S: Sink>(&self, sink: &mut S, most: Option<Duration>) {
         let idle =
             self.ready.borrow().is_empty() && self.own.borrow().is_empty() && !sink.is_busy();
-        let until = match self.wheel.borrow().next_expiry() {
-            Some(next) => Some(next.since(self.now())),
-            None => None,
-        };
+        let next = self.wheel.borrow().next_expiry();
+        let until = next.map(|next| next.since(self.now()));
         let timeout = match (until, most) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let wait =
-            idle && timeout != Some(Duration::ZERO) && !self.spun() && self.shared.may_sleep();
+        let wait = idle
+            && timeout != Some(Duration::ZERO)
+            && !self.spun(timeout)
+            && self.shared.may_sleep();
+        // The spin took its share of the time.
+        let timeout = timeout.map(|left| left.saturating_sub(self.options.spin));
         let mut driver = self.driver.borrow_mut();
         if let Err(errno) = driver.enter(wait, timeout) {
             // Nothing was submitted; the next turn tries again. EBADR says that the kernel could
@@ -730,13 +741,15 @@ impl Core {
         }
     }
 
-    /// Looks for completions for the bounded time of `spin`; answers whether there were any.
-    fn spun(&self) -> bool {
+    /// Looks for completions for the bounded time of `spin`, but not past `timeout`; answers whether
+    /// there were any.
+    fn spun(&self, timeout: Option<Duration>) -> bool {
         if self.options.spin.is_zero() {
             return false;
         }
         let mut driver = self.driver.borrow_mut();
-        let end = driver.now() + self.options.spin;
+        let spin = timeout.map_or(self.options.spin, |most| most.min(self.options.spin));
+        let end = driver.now() + spin;
         let mut taken = self.taken.borrow_mut();
         loop {
             let _ = driver.enter(false, None);

@@ -1,4 +1,4 @@
-//! Files as ordinary asynchronous types, for tasks on a [`Core`](crate::Core).
+//! Files as ordinary asynchronous types, for tasks on a [`Core`].
 //!
 //! Reads and writes name their offset and own their memory while they last. A dropped future
 //! cancels its operation; the descriptor is closed when the last operation on it ended. Directories

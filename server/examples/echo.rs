@@ -5,7 +5,7 @@
 
 use ringgate::Server;
 use ringgate::config::{Config, ListenAddr};
-use ringgate::handler::{Request, Response, RouteOptions, Router};
+use ringgate::{Request, Response, RouteOptions, Router};
 use std::error::Error;
 
 async fn echo(request: Request) -> Response {

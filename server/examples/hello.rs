@@ -2,7 +2,7 @@
 
 use ringgate::Server;
 use ringgate::config::Config;
-use ringgate::handler::{Request, Router};
+use ringgate::{Request, Router};
 use std::cell::Cell;
 
 /// What each core keeps for itself.

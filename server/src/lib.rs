@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod handler;
 pub mod http;
 pub mod observe;
+pub mod simulation;
 
 pub use coordinator::{
     CoreInfo, CoreStatus, Ended, ListenerStatus, Running, Server, ServerHandle, StartError, Status,

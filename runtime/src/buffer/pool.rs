@@ -107,10 +107,18 @@ impl Pool {
         u32::from(self.options.buffers) - self.provided.get() + self.kept.get()
     }
 
-    /// Whether a lease kept past this turn would shrink the ring: time to copy instead.
+    /// Whether a lease kept past this turn could shrink the ring: time to copy instead. Leases of
+    /// this turn count as if all were kept, because nobody knows yet which will be.
     #[inline]
     pub fn is_at_cap(&self) -> bool {
-        self.kept.get() >= self.options.leases_kept
+        self.lent() > self.options.leases_kept
+    }
+
+    /// Whether half of what may be kept is lent out: time to copy what can be copied piece by
+    /// piece, and to leave the rest to those who keep one lease each.
+    #[inline]
+    pub fn is_half_kept(&self) -> bool {
+        self.lent() > self.options.leases_kept / 2
     }
 
     fn new_block(&self) -> u32 {
@@ -205,7 +213,7 @@ impl Pool {
         for id in lent.drain(..) {
             let index = self.by_id.borrow()[id as usize];
             let kept = self.blocks.borrow()[index as usize].shares.get() > 0;
-            if !kept || self.is_at_cap() {
+            if !kept || self.kept.get() >= self.options.leases_kept {
                 continue;
             }
             self.blocks.borrow()[index as usize].id.set(NO_ID);
@@ -271,8 +279,9 @@ mod tests {
         let pool = pool(2, 1);
         let mut head = 0;
         let first = pool.lend(consume(&pool, &mut head).expect("provided"), 1);
+        assert!(!pool.is_at_cap(), "this one may be kept");
         let second = pool.lend(consume(&pool, &mut head).expect("provided"), 1);
-        assert!(!pool.is_at_cap());
+        assert!(pool.is_at_cap(), "not both, whichever is");
         pool.end_of_turn();
         assert!(pool.is_at_cap());
         assert_eq!((pool.available(), pool.kept(), pool.lent()), (1, 1, 2));

@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The shared memory of one ring of buffers.
-pub struct BufferRing {
+pub(crate) struct BufferRing {
     base: NonNull<BufRingEntry>,
     entries: u16,
     tail: Cell<u16>,

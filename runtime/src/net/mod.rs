@@ -1,4 +1,4 @@
-//! Sockets as ordinary asynchronous types, for tasks on a [`Core`](crate::Core).
+//! Sockets as ordinary asynchronous types, for tasks on a [`Core`].
 //!
 //! They belong to the core on which they were made and never leave its thread. Dropping any future
 //! at any moment loses no byte, no connection and no descriptor, because what is in flight belongs

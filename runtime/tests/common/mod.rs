@@ -4,6 +4,7 @@
 
 #![allow(
     dead_code,
+    unreachable_pub,
     unused_imports,
     reason = "each test program uses a part of it"
 )]
@@ -76,6 +77,9 @@ pub fn settle(core: &Rc<Core>) {
     turn_until(core, &mut (), "operations and buffers come back", |()| {
         core.counts().operations_in_flight == 0 && core.buffers().available() == buffers
     });
+    // Closes that were queued last are submitted by one more turn.
+    let until = core.counts().turns + 2;
+    turn_until(core, &mut (), "closes", |()| core.counts().turns >= until);
 }
 
 /// Ends a core whose tasks and operations the test has ended already.

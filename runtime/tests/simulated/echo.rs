@@ -32,7 +32,8 @@ impl Connection {
             && !self.broken
             && let Some(buffer) = self.unsent.pop_front()
         {
-            core.send(&self.socket, buffer, 0, false, id * 2 + 1);
+            let all = 0..buffer.len();
+            core.send(&self.socket, buffer, all, false, id * 2 + 1);
             self.sending = Some(0);
         }
     }
@@ -130,7 +131,8 @@ impl Echo {
         match result {
             Ok(sent) if from + (sent as usize) < buffer.len() && !self.stopping => {
                 let from = from + sent as usize;
-                core.send(&connection.socket, buffer, from, false, id * 2 + 1);
+                let rest = from..buffer.len();
+                core.send(&connection.socket, buffer, rest, false, id * 2 + 1);
                 connection.sending = Some(from);
             }
             Ok(_) => {}

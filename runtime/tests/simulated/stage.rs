@@ -304,7 +304,8 @@ impl Stage {
 
     pub(crate) fn send(&self, socket: &Descriptor, bytes: impl Into<Bytes>, key: u64) -> OpId {
         let buffer = SendBuffer::Bytes(bytes.into());
-        self.core.send(socket, buffer, 0, false, key)
+        let all = 0..buffer.len();
+        self.core.send(socket, buffer, all, false, key)
     }
 
     fn turn(&mut self, most: Duration) {

@@ -84,6 +84,12 @@ impl Drop for Ticket {
 }
 
 impl Ticket {
+    /// Whether nobody counts it.
+    #[inline]
+    pub(crate) fn is_free(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// For requests that do not pass the gate.
     pub(crate) fn free() -> Ticket {
         Ticket(None)

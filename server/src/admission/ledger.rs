@@ -139,6 +139,12 @@ impl Gauge {
         self.0.add(1u64.wrapping_neg());
     }
 
+    /// So many less.
+    #[inline]
+    pub fn fall_by(&self, count: u64) {
+        self.0.add(count.wrapping_neg());
+    }
+
     /// Replaces the number.
     #[inline]
     pub fn set(&self, value: u64) {

@@ -114,9 +114,8 @@ async fn upload(request: Request<AppState>) -> Response {
 async fn bytes(request: Request<AppState>) -> Result<Response, Response> {
     let len = parameter::path(&request, "n", BYTES_MAX)?;
     let body = Body::sized_writer(len, move |out| write_pattern(out, len));
-    let octets = HeaderValue::from_static("application/octet-stream");
     Ok(Response::new(StatusCode::OK)
-        .with_header(CONTENT_TYPE, octets)
+        .with_content_type("application/octet-stream")
         .with_body(body))
 }
 

@@ -3,8 +3,7 @@
 
 use super::AppState;
 use crate::handler::{Request, Response, Router};
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde::Serialize;
 
 const HELLO: &str = "Hello, World!";
@@ -20,7 +19,7 @@ pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
 
 async fn plaintext(_: Request<AppState>) -> Response {
     Response::new(StatusCode::OK)
-        .with_header(CONTENT_TYPE, HeaderValue::from_static("text/plain"))
+        .with_content_type("text/plain")
         .with_body(HELLO)
 }
 

@@ -3,9 +3,7 @@
 
 use super::{AppState, parameter};
 use crate::handler::{Body, Request, Response, Router};
-use http::HeaderValue;
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 use std::time::Instant;
 
 /// The most pieces of one `/stream`.
@@ -23,7 +21,7 @@ pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
 /// Suspends: the core serves others meanwhile.
 async fn sleep(request: Request<AppState>) -> Result<Response, Response> {
     let time = parameter::milliseconds(&request)?;
-    ringgate_runtime::sleep(time).await;
+    crate::runtime::sleep(time).await;
     Ok(Response::text(format!("slept {} ms\n", time.as_millis())))
 }
 
@@ -34,15 +32,14 @@ async fn stream(request: Request<AppState>) -> Result<Response, Response> {
     let body = Body::writer(move |mut out| async move {
         for piece in 1..=pieces {
             if piece > 1 && !pause.is_zero() {
-                ringgate_runtime::sleep(pause).await;
+                crate::runtime::sleep(pause).await;
             }
             out.write(format!("{piece} of {pieces}\n")).await;
         }
         Ok(())
     });
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
     Ok(Response::new(StatusCode::OK)
-        .with_header(CONTENT_TYPE, text)
+        .with_content_type("text/plain; charset=utf-8")
         .with_body(body))
 }
 

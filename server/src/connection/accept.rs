@@ -6,7 +6,7 @@ use super::engine::{Engine, Report};
 use super::key::{ConnectionKey, Subject};
 use super::table::Connection;
 use ringgate_runtime::{Core, Descriptor, Errno, OpId};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,38 @@ pub(crate) struct ListenerId(pub(crate) u32);
 #[derive(Debug, Clone)]
 pub(crate) struct ListenerSeat {
     pub(crate) id: ListenerId,
-    pub(crate) socket: Arc<OwnedFd>,
+    pub(crate) socket: Socket,
     /// Several cores accept on it (a Unix socket, an inherited descriptor): one by one, since the
     /// first multishot accept would take all.
     pub(crate) shared: bool,
+}
+
+/// The socket of a listener.
+#[derive(Debug, Clone)]
+pub(crate) enum Socket {
+    /// The process's.
+    Real(Arc<OwnedFd>),
+    /// One of a simulated world.
+    Simulated(RawFd),
+}
+
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Socket::Real(socket) => socket.as_raw_fd(),
+            Socket::Simulated(number) => *number,
+        }
+    }
+}
+
+impl ListenerSeat {
+    pub(crate) fn simulated(id: ListenerId, listener: &Descriptor) -> ListenerSeat {
+        ListenerSeat {
+            id,
+            socket: Socket::Simulated(listener.as_raw_fd()),
+            shared: false,
+        }
+    }
 }
 
 struct Owned {
@@ -142,7 +170,7 @@ impl Engine {
         let key = self.seat(Connection::new(socket, core.now()));
         self.stats.accepted.add(1);
         self.listen_to(core, key);
-        self.set_deadline(core, key, false);
+        self.set_deadline(core, key);
         key
     }
 

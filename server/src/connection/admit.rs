@@ -5,7 +5,9 @@ use super::key::ConnectionKey;
 use super::table::{Exchange, Piece, Waiting};
 use crate::admission::gate::{Entry, Ticket, Verdict, Waiter};
 use crate::admission::ledger::Reason;
-use crate::handler::{BodyCell, HeadBytes, RequestBody, RequestParts, Response, Routed};
+use crate::handler::{
+    BodyCell, HeadBytes, PlacedParts, RequestBody, RequestParts, Response, Routed,
+};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::Event;
 use crate::http::fields::BodyFraming;
@@ -40,7 +42,9 @@ impl Engine {
             Piece::Gathered(bytes) => HeadBytes::Gathered(bytes),
         };
         let path = head.path(&bytes);
-        let path_at = path.as_ptr() as usize - bytes.as_ptr() as usize;
+        // Wraps if the path is not in the bytes at all (an authority alone stands for `/`): such a
+        // path has no parameters.
+        let path_at = (path.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
         let routed = self.app.route(&head.method, path, path_at);
         let limit = match &routed {
             Routed::Found { options, .. } => options.body_size.unwrap_or(self.settings.body_size),
@@ -64,7 +68,7 @@ impl Engine {
         let body = body_pending.then(|| BodyCell::new(self.attention.clone(), key));
         self.stats.begun.add(1);
         self.stats.running.rise();
-        let exchange = self.exchanges.insert(Exchange {
+        let exchange = Exchange {
             method: head.method.clone(),
             version: head.version,
             keep_alive: head.keep_alive,
@@ -76,11 +80,12 @@ impl Engine {
             ticket: None,
             waiting: None,
             stream: None,
-        });
-        connection.exchange = Some(exchange as u32);
+        };
         match routed {
             Routed::Answer(response) => {
                 // Nobody reads the body: it is discarded as after any answer.
+                drop(RequestBody(body));
+                self.keep(key, exchange);
                 self.on_answer(core, key, Ok(*response));
             }
             Routed::Found {
@@ -89,17 +94,25 @@ impl Engine {
                 params,
                 names,
             } => {
-                let parts = RequestParts {
+                let parts = self.parts.place(RequestParts {
                     head,
                     bytes,
                     params,
                     names,
                     body: RequestBody(body),
                     core: self.index,
-                };
-                self.admit(core, key, route, options.gated, parts);
+                });
+                self.admit(core, key, route, options.gated, parts, exchange);
             }
         }
+    }
+
+    /// The exchange goes on beyond this event: it gets a place.
+    pub(super) fn keep(&mut self, key: ConnectionKey, exchange: Exchange) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.exchange = Some(self.exchanges.insert(exchange) as u32);
     }
 
     #[inline]
@@ -109,7 +122,8 @@ impl Engine {
         key: ConnectionKey,
         route: u32,
         gated: bool,
-        parts: RequestParts,
+        parts: PlacedParts,
+        mut exchange: Exchange,
     ) {
         let entry = match gated {
             true => self.gate.enter(Waiter {
@@ -119,8 +133,15 @@ impl Engine {
             false => Entry::Run(Ticket::free()),
         };
         match entry {
-            Entry::Run(ticket) => self.run(core, key, route, parts, ticket),
-            Entry::Refused => self.reject(core, key, Reason::Full),
+            Entry::Run(ticket) => {
+                exchange.ticket = Some(ticket);
+                self.run(core, key, route, parts, exchange);
+            }
+            Entry::Refused => {
+                drop(parts);
+                self.keep(key, exchange);
+                self.reject(core, key, Reason::Full);
+            }
             Entry::Wait => {
                 self.stats.running.fall();
                 self.stats.pending.rise();
@@ -129,9 +150,8 @@ impl Engine {
                     parts,
                     since: core.now(),
                 };
-                if let Some(exchange) = self.exchange_of(key) {
-                    exchange.waiting = Some(Box::new(waiting));
-                }
+                exchange.waiting = Some(Box::new(waiting));
+                self.keep(key, exchange);
             }
         }
     }
@@ -155,8 +175,7 @@ impl Engine {
                 self.stats
                     .queue_time
                     .record((core.now() - waiting.since).as_nanos() as u64);
-                self.run(core, key, waiting.route, waiting.parts, ticket);
-                self.take_answers(core);
+                self.run_granted(core, key, *waiting, ticket);
             }
             Verdict::Refused(_) => {
                 let reason = if self.is_draining() {

@@ -148,6 +148,7 @@ impl Engine {
         if !connection.output.is_flushed() {
             return;
         }
+        self.settle_answers(core, key, Ending::Answered);
         self.finish_exchange(core, key, Ending::Answered);
         self.stop_listening(core, key);
         self.close_when_quiet(core, key);
@@ -155,12 +156,14 @@ impl Engine {
 
     /// Drops what is queued, and closes.
     pub(super) fn abort(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.settle_answers(core, key, Ending::Aborted);
         self.finish_exchange(core, key, Ending::Aborted);
         let Some(connection) = self.table.get(key) else {
             return;
         };
         connection.state = State::Closed;
         connection.aborted = true;
+        connection.dropped = true;
         connection.output.pieces.clear();
         connection.output.tail = Vec::new();
         connection.output.queued = 0;
@@ -199,15 +202,15 @@ impl Engine {
         }
     }
 
-    /// Sets the deadline that is in force now. `restart`: progress was made.
+    /// Sets the deadline that is in force now. One that is in force already goes on, but that of a
+    /// body begins anew: every event of a body is progress.
     #[inline]
-    pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, restart: bool) {
+    pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey) {
         let Some(connection) = self.table.get(key) else {
             return;
         };
         let kind = connection.state.deadline(!connection.output.is_flushed());
-        let restart = restart || matches!(kind, Some(Deadline::Body));
-        if kind == connection.deadline_of && !restart {
+        if kind == connection.deadline_of && kind != Some(Deadline::Body) {
             return;
         }
         connection.deadline_of = kind;

@@ -8,7 +8,7 @@ use super::table::{Connection, Exchange, Table};
 use super::transfer::Parcel;
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
-use crate::handler::{Application, Response};
+use crate::handler::{Application, PartsPool, Response};
 use crate::http::date::{Date, DateCache};
 use crate::observe::log::RateLimit;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
@@ -34,6 +34,15 @@ impl Finished {
     #[inline]
     pub(super) fn pop(&self) -> Option<(ConnectionKey, Result<Response, String>)> {
         self.answers.borrow_mut().pop_front()
+    }
+
+    /// The newest answer, if it is that of `key`.
+    #[inline]
+    pub(super) fn pop_for(&self, key: ConnectionKey) -> Option<Result<Response, String>> {
+        let mut answers = self.answers.borrow_mut();
+        answers
+            .pop_back_if(|(owner, _)| *owner == key)
+            .map(|(_, answer)| answer)
     }
 
     fn is_empty(&self) -> bool {
@@ -130,6 +139,7 @@ pub(crate) struct Engine {
     pub(super) finished: Rc<Finished>,
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
+    pub(super) parts: Rc<PartsPool>,
     pub(super) course: Course,
     pub(super) cut: u64,
     pub(super) log: RateLimit,
@@ -153,6 +163,7 @@ impl Engine {
             finished: Rc::default(),
             attention: Rc::default(),
             buffers: Vec::new(),
+            parts: Rc::default(),
             course: Course::Serving,
             cut: 0,
             log: RateLimit::new(),

@@ -3,31 +3,65 @@
 
 use super::engine::Engine;
 use super::key::ConnectionKey;
+use super::table::{Exchange, Waiting};
 use crate::admission::gate::Ticket;
-use crate::handler::{Reply, RequestParts};
+use crate::handler::{Body, PlacedParts, Reply};
 use crate::http::exchange::State;
 use ringgate_runtime::Core;
+use ringgate_runtime::task::TaskId;
 use std::rc::Rc;
 
 impl Engine {
+    /// Runs the handler of a request that was admitted as it came.
     #[inline]
     pub(super) fn run(
         &mut self,
         core: &Rc<Core>,
         key: ConnectionKey,
         route: u32,
-        parts: RequestParts,
+        parts: PlacedParts,
+        mut exchange: Exchange,
+    ) {
+        let task = self.call(core, key, route, parts);
+        let at_once = match self.finished.pop_for(key) {
+            Some(Ok(response))
+                if exchange.body.is_none()
+                    && !matches!(response.body, Body::Stream { .. })
+                    && exchange.ticket.as_ref().is_some_and(Ticket::is_free) =>
+            {
+                return self.answer_at_once(core, key, &mut exchange, response);
+            }
+            other => other,
+        };
+        exchange.task = Some(task);
+        self.keep(key, exchange);
+        if let Some(answer) = at_once {
+            self.on_answer(core, key, answer);
+        }
+    }
+
+    /// Runs the handler of a request that waited at the gate.
+    pub(super) fn run_granted(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        waiting: Waiting,
         ticket: Ticket,
     ) {
         if let Some(exchange) = self.exchange_of(key) {
             exchange.ticket = Some(ticket);
         }
-        let reply = Reply::new(self.finished.clone(), key);
-        let app = self.app.clone();
-        let task = app.call(core, route, parts, reply);
+        let task = self.call(core, key, waiting.route, waiting.parts);
         if let Some(exchange) = self.exchange_of(key) {
             exchange.task = Some(task);
         }
+        self.take_answers(core);
+    }
+
+    #[inline]
+    fn call(&self, core: &Core, key: ConnectionKey, route: u32, parts: PlacedParts) -> TaskId {
+        let reply = Reply::new(self.finished.clone(), key);
+        self.app.call(core, route, parts, reply)
     }
 
     /// Takes up answers that handlers have given, without waiting for the turn's end.

@@ -23,7 +23,7 @@ mod table;
 mod transfer;
 mod write;
 
-pub(crate) use accept::{ListenerId, ListenerSeat};
+pub(crate) use accept::{ListenerId, ListenerSeat, Socket};
 pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Post, Report};
 pub(crate) use key::ConnectionKey;
 pub(crate) use settings::Settings;

@@ -9,6 +9,7 @@ use crate::handler::{BodyError, BodyState, Chunk};
 use crate::http::exchange::{After, Effect, Event, State};
 use crate::http::head::{Parse, http2_refusal, parse_head_after};
 use crate::http::refusal::Refusal;
+use bytes::Bytes;
 use ringgate_runtime::{Core, Received};
 use std::rc::Rc;
 
@@ -68,7 +69,21 @@ impl Engine {
         self.settle(core, key);
         if !more {
             self.on_receive_ended(core, key);
+        } else if self.is_behind(key) {
+            self.regulate(core, key);
         }
+    }
+
+    /// Whether bytes may be waiting for their reader.
+    #[inline]
+    fn is_behind(&mut self, key: ConnectionKey) -> bool {
+        self.table.get(key).is_some_and(|connection| {
+            !connection.unread.is_empty()
+                || matches!(
+                    connection.state,
+                    State::Receiving | State::StreamingReceiving | State::WritingUnread(_)
+                )
+        })
     }
 
     /// The receive is over: the connection leaves, is closed, or is listened to again.
@@ -187,6 +202,10 @@ impl Engine {
                 } else {
                     connection.unread.skip(decoded.payload.start);
                     cell.push(match connection.unread.split(decoded.payload.len()) {
+                        // A handler that reads late must not keep the buffers of all others.
+                        Piece::Leased(lease) if core.buffers().is_half_kept() => {
+                            Chunk::Bytes(Bytes::copy_from_slice(&lease))
+                        }
                         Piece::Leased(lease) => Chunk::Lease(lease),
                         Piece::Gathered(bytes) => Chunk::Bytes(bytes),
                     });

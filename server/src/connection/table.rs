@@ -162,7 +162,7 @@ pub(crate) struct Exchange {
 /// A request that waits at the gate.
 pub(crate) struct Waiting {
     pub(crate) route: u32,
-    pub(crate) parts: crate::handler::RequestParts,
+    pub(crate) parts: crate::handler::PlacedParts,
     pub(crate) since: Moment,
 }
 
@@ -189,9 +189,15 @@ pub(crate) struct Connection {
     pub(crate) rejected: Option<Reason>,
     /// It ends by reset, error, timeout or force.
     pub(crate) aborted: bool,
+    /// What it had to send is dropped; a send in flight is not followed by another.
+    pub(crate) dropped: bool,
     /// Which deadline is in force.
     pub(crate) deadline_of: Option<Deadline>,
     pub(crate) served: u32,
+    /// Requests answered at once whose answers are not all with the kernel yet, and when the first
+    /// of them began.
+    pub(crate) unflushed: u32,
+    pub(crate) answering_since: Moment,
     /// Bytes of a partial head that were looked at already.
     pub(crate) seen: u32,
     /// Bytes thrown away in this state.
@@ -216,8 +222,11 @@ impl Connection {
             moving_to: None,
             rejected: None,
             aborted: false,
+            dropped: false,
             deadline_of: None,
             served: 0,
+            unflushed: 0,
+            answering_since: now,
             seen: 0,
             discarded: 0,
             deadline: Moment::NEVER,

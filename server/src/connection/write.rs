@@ -1,12 +1,16 @@
 //! Step five: answers go out. One send is in flight a connection; heads and small bodies are
 //! gathered meanwhile, so that all answers of a pipelined batch leave in one send.
 
+use super::close::Ending;
 use super::engine::{Attention, Engine};
 use super::key::{ConnectionKey, Subject};
-use super::table::{Connection, Output, Streaming};
+use super::table::{Connection, Exchange, Output, Streaming};
 use super::{BODY_COPIED_MAX_BYTES, OUTPUT_HIGH_BYTES, SEND_MAX_BYTES};
 use crate::handler::{Body, BodyStream, Chunk, Response};
-use crate::http::exchange::{After, Circumstances, Event, State, UnreadBody, after_answer};
+use crate::http::date::Date;
+use crate::http::exchange::{
+    After, Circumstances, Deadline, Event, State, UnreadBody, after_answer,
+};
 use crate::http::refusal::Refusal;
 use crate::http::response::{
     self, BodyLength, CHUNK_END, ConnectionHeader, Fields, Framing, LAST_CHUNK, ResponseHead,
@@ -15,6 +19,7 @@ use http::StatusCode;
 use ringgate_runtime::{Core, Errno};
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
@@ -126,7 +131,6 @@ impl Output {
 
 impl Engine {
     /// A handler gave its answer, or panicked.
-    #[inline]
     pub(super) fn on_answer(
         &mut self,
         core: &Rc<Core>,
@@ -138,7 +142,7 @@ impl Engine {
             Err(panic) => self.on_panic(core, &panic),
         };
         let date = *self.date(core);
-        let draining = self.is_draining();
+        let context = self.answering();
         let Some(connection) = self.table.get(key) else {
             return;
         };
@@ -150,59 +154,88 @@ impl Engine {
         }
         let exchange = &mut self.exchanges[index as usize];
         exchange.task = None;
-        let still_read = exchange
-            .body
-            .as_ref()
-            .is_some_and(|body| !body.is_abandoned());
-        if exchange.awaits_continue && still_read && connection.state == State::Receiving {
-            // The answer's body is made from the request's: the client has to send it.
-            exchange.awaits_continue = false;
-            response::encode_continue(connection.output.gather(&mut self.buffers));
-            connection.output.queued = connection.output.tail.len();
+        self.stats.responses[class_of(&response)].add(1);
+        match queue(
+            connection,
+            exchange,
+            response,
+            &date,
+            context,
+            &mut self.buffers,
+        ) {
+            Queued::All(after) => self.answer_ended(core, key, after),
+            Queued::Head {
+                stream,
+                len,
+                chunked,
+                after,
+            } => {
+                self.stream(core, key, stream, len, chunked, after);
+            }
         }
-        let after = after_answer(&Circumstances {
-            request_keep_alive: exchange.keep_alive,
-            handler_closes: response.close,
-            draining,
-            served: connection.served,
-            served_max: self.settings.served_max,
-            unread: unread_body(exchange, still_read),
-        });
-        let Response {
-            status,
-            fields,
-            body,
-            ..
-        } = response;
-        let framing = Framing::new(
-            &exchange.method,
-            exchange.version,
-            status,
-            body.len(),
-            after,
-        );
-        let tail = connection.output.gather(&mut self.buffers);
-        let before = tail.len();
-        let head = ResponseHead {
-            status,
-            fields: Fields::List(&fields),
-            body: framing.body,
-            connection: framing.connection,
+    }
+
+    /// As [`Engine::on_answer`], for a request without a body whose handler answered at once with
+    /// the whole answer: nothing of the exchange has to be kept.
+    #[inline]
+    pub(super) fn answer_at_once(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        exchange: &mut Exchange,
+        response: Response,
+    ) {
+        let date = *self.date(core);
+        let context = self.answering();
+        let Some(connection) = self.table.get(key) else {
+            return;
         };
-        head.encode(&date, tail);
-        connection.output.queued += tail.len() - before;
-        self.stats.responses[(status.as_u16() / 100).min(5) as usize].add(1);
-        match body {
-            Body::Chunk(chunk) if framing.sends_body => {
-                connection.output.add(&mut self.buffers, chunk);
-            }
-            Body::Stream { stream, len } if framing.sends_body => {
-                let chunked = framing.body == BodyLength::Chunked;
-                return self.stream(core, key, stream, len, chunked, framing.after);
-            }
-            Body::Chunk(_) | Body::Stream { .. } | Body::Empty => {}
+        self.stats.responses[class_of(&response)].add(1);
+        if connection.unflushed == 0 {
+            connection.answering_since = exchange.began;
         }
-        self.answer_ended(core, key, framing.after);
+        connection.unflushed += 1;
+        match queue(
+            connection,
+            exchange,
+            response,
+            &date,
+            context,
+            &mut self.buffers,
+        ) {
+            Queued::All(after) | Queued::Head { after, .. } => {
+                self.on(core, key, Event::AnswerEnded(after));
+            }
+        }
+    }
+
+    /// Answers given at once that are with the kernel now, or will never be.
+    #[inline]
+    pub(super) fn settle_answers(&mut self, core: &Core, key: ConnectionKey, ending: Ending) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let count = std::mem::take(&mut connection.unflushed);
+        if count == 0 {
+            return;
+        }
+        let took = (core.now() - connection.answering_since).as_nanos() as u64;
+        self.stats.running.fall_by(u64::from(count));
+        match ending {
+            Ending::Answered => {
+                self.stats.answered.add(u64::from(count));
+                (0..count).for_each(|_| self.stats.service_time.record(took));
+            }
+            Ending::Aborted => self.stats.requests_aborted.add(u64::from(count)),
+        }
+    }
+
+    #[inline]
+    fn answering(&self) -> Answering {
+        Answering {
+            draining: self.is_draining(),
+            served_max: self.settings.served_max,
+        }
     }
 
     /// The last byte of an answer is queued.
@@ -376,6 +409,7 @@ impl Engine {
         let body = format!("{} {phrase}\n", status.as_u16());
         let head = ResponseHead {
             status,
+            content_type: Some("text/plain"),
             fields: Fields::List(&[]),
             body: BodyLength::Known(body.len() as u64),
             connection: ConnectionHeader::Close,
@@ -425,13 +459,17 @@ impl Engine {
             }
         };
         self.stats.bytes_sent.add(sent as u64);
-        if connection.aborted {
+        if connection.dropped {
             return self.settle(core, key);
+        }
+        if connection.deadline_of == Some(Deadline::Write) {
+            // The client took something: its time begins anew, also if more is sent at once.
+            connection.deadline_of = None;
         }
         let done = before + sent;
         if done < buffer.len() {
             send(core, connection, key, buffer, done);
-            return self.set_deadline(core, key, true);
+            return self.set_deadline(core, key);
         }
         if let Chunk::Vec(mut bytes) = buffer
             && bytes.capacity() <= BUFFER_KEPT_MAX_BYTES
@@ -442,22 +480,36 @@ impl Engine {
         }
         self.take_stream(core, key);
         self.flush(core, key);
+        let flushed = self
+            .table
+            .get(key)
+            .is_some_and(|connection| connection.output.is_flushed());
+        if flushed {
+            self.on_flushed(core, key);
+        }
+        self.settle(core, key);
+    }
+
+    /// Everything queued is with the kernel: on to what comes next.
+    #[inline]
+    fn on_flushed(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if connection.output.is_flushed() {
-            connection.idle_since = core.now();
-            if !matches!(
-                connection.state,
-                State::Draining | State::Lingering | State::Closed
-            ) {
-                let unread = !connection.unread.is_empty();
-                self.on(core, key, Event::Flushed { unread });
-            }
-            self.advance(core, key);
-            self.regulate(core, key);
+        connection.idle_since = core.now();
+        self.settle_answers(core, key, Ending::Answered);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if !matches!(
+            connection.state,
+            State::Draining | State::Lingering | State::Closed
+        ) {
+            let unread = !connection.unread.is_empty();
+            self.on(core, key, Event::Flushed { unread });
         }
-        self.settle(core, key);
+        self.advance(core, key);
+        self.regulate(core, key);
     }
 
     /// Every event of a connection ends here: what is queued goes out, and the deadline in force
@@ -466,14 +518,122 @@ impl Engine {
     pub(super) fn settle(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.take_stream(core, key);
         self.flush(core, key);
+        // The end of a stream of known length adds no byte: if it is told after the last byte went
+        // out, no send is left whose completion would lead on.
+        let over = self.table.get(key).is_some_and(|connection| {
+            matches!(
+                connection.state,
+                State::Writing(_) | State::WritingUnread(_)
+            ) && connection.output.is_flushed()
+        });
+        if over {
+            self.on_flushed(core, key);
+            self.take_stream(core, key);
+            self.flush(core, key);
+        }
         let Some(connection) = self.table.get(key) else {
             return;
         };
         match connection.state {
             State::Closed => self.close(core, key),
-            _ => self.set_deadline(core, key, false),
+            _ => self.set_deadline(core, key),
         }
     }
+}
+
+/// What the engine knows that decides how an answer is framed.
+#[derive(Clone, Copy)]
+struct Answering {
+    draining: bool,
+    served_max: Option<NonZeroU32>,
+}
+
+/// How much of an answer is queued.
+enum Queued {
+    All(After),
+    /// The body follows.
+    Head {
+        stream: BodyStream,
+        len: Option<u64>,
+        chunked: bool,
+        after: After,
+    },
+}
+
+#[inline]
+fn class_of(response: &Response) -> usize {
+    usize::from(response.status.as_u16() / 100).min(5)
+}
+
+/// Queues an answer: its head, and its body unless that is a stream.
+#[inline]
+fn queue(
+    connection: &mut Connection,
+    exchange: &mut Exchange,
+    response: Response,
+    date: &Date,
+    context: Answering,
+    buffers: &mut Vec<Vec<u8>>,
+) -> Queued {
+    let still_read = exchange
+        .body
+        .as_ref()
+        .is_some_and(|body| !body.is_abandoned());
+    if exchange.awaits_continue && still_read && connection.state == State::Receiving {
+        // The answer's body is made from the request's: the client has to send it.
+        exchange.awaits_continue = false;
+        let tail = connection.output.gather(buffers);
+        let before = tail.len();
+        response::encode_continue(tail);
+        connection.output.queued += connection.output.tail.len() - before;
+    }
+    let after = after_answer(&Circumstances {
+        request_keep_alive: exchange.keep_alive,
+        handler_closes: response.close,
+        draining: context.draining,
+        served: connection.served,
+        served_max: context.served_max,
+        unread: unread_body(exchange, still_read),
+    });
+    let Response {
+        status,
+        content_type,
+        fields,
+        body,
+        ..
+    } = response;
+    let framing = Framing::new(
+        &exchange.method,
+        exchange.version,
+        status,
+        body.len(),
+        after,
+    );
+    let tail = connection.output.gather(buffers);
+    let before = tail.len();
+    let head = ResponseHead {
+        status,
+        content_type,
+        fields: Fields::List(&fields),
+        body: framing.body,
+        connection: framing.connection,
+    };
+    head.encode(date, tail);
+    connection.output.queued += tail.len() - before;
+    match body {
+        Body::Chunk(chunk) if framing.sends_body => connection.output.add(buffers, chunk),
+        Body::Stream { stream, len } if framing.sends_body => {
+            let chunked = framing.body == BodyLength::Chunked;
+            return Queued::Head {
+                stream,
+                len,
+                chunked,
+                after: framing.after,
+            };
+        }
+        Body::Chunk(_) | Body::Stream { .. } | Body::Empty => {}
+    }
+    Queued::All(framing.after)
 }
 
 #[inline]
@@ -493,7 +653,7 @@ fn send(core: &Core, connection: &mut Connection, key: ConnectionKey, buffer: Ch
 
 /// What is left of the request's body.
 #[inline]
-fn unread_body(exchange: &super::table::Exchange, still_read: bool) -> UnreadBody {
+fn unread_body(exchange: &Exchange, still_read: bool) -> UnreadBody {
     let Some(decoder) = &exchange.decoder else {
         return UnreadBody::None;
     };

@@ -120,6 +120,7 @@ fn encode(
     let mut out = Vec::new();
     let head = ResponseHead {
         status,
+        content_type: None,
         fields: Fields::List(fields),
         body: BodyLength::Known(text.len() as u64),
         connection: ConnectionHeader::Close,

@@ -3,7 +3,7 @@
 
 use super::plan::{Baton, Seat};
 use crate::config::ListenAddr;
-use crate::connection::{ListenerId, ListenerSeat};
+use crate::connection::{ListenerId, ListenerSeat, Socket};
 use crate::control::socket::SocketFile;
 use ringgate_runtime::sys::address::Address;
 use ringgate_runtime::sys::listener::{ReusePort, tcp_listener, tcp_listeners};
@@ -141,7 +141,7 @@ impl Listeners {
         let listener = &self.all[index];
         ListenerSeat {
             id: ListenerId(index as u32),
-            socket: listener.socket.clone(),
+            socket: Socket::Real(listener.socket.clone()),
             shared: listener.seat.shared,
         }
     }

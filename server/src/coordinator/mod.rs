@@ -23,4 +23,6 @@ mod thread;
 pub use handle::{
     CoreInfo, Ended, Running, Server, ServerHandle, StartError, block_obeyed_signals,
 };
+pub(crate) use post::{PostOffice, Postman};
 pub use status::{CoreStatus, ListenerStatus, Status};
+pub(crate) use thread::core_options;

@@ -13,8 +13,8 @@ mod router;
 
 pub(crate) use body::{BodyCell, BodyState};
 pub use body::{BodyError, RequestBody};
-pub(crate) use request::HeadBytes;
-pub use request::{Request, RequestParts};
+pub use request::Request;
+pub(crate) use request::{HeadBytes, PartsPool, PlacedParts, RequestParts};
 pub use response::{Body, BodyStream, Chunk, IntoResponse, Response, Writer};
 pub(crate) use router::{Application, PerCore, Reply, Routed};
 pub use router::{RouteOptions, Router};

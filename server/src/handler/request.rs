@@ -7,8 +7,9 @@ use http::{Method, Version};
 use ringgate_runtime::Lease;
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 /// The bytes of a head: where the kernel put them, or gathered if they came in pieces.
@@ -33,7 +34,7 @@ impl Deref for HeadBytes {
 pub(crate) type Params = SmallVec<[(u16, u16); 3]>;
 
 /// What a request is made of before the application's state joins it.
-pub struct RequestParts {
+pub(crate) struct RequestParts {
     pub(crate) head: Head,
     pub(crate) bytes: HeadBytes,
     pub(crate) params: Params,
@@ -42,17 +43,90 @@ pub struct RequestParts {
     pub(crate) core: u32,
 }
 
+/// Places for the parts of requests, used again: a request costs no allocation once one before it
+/// has ended on this core, and it moves as a pointer.
+#[derive(Default)]
+pub(crate) struct PartsPool(RefCell<Vec<Box<Option<RequestParts>>>>);
+
+/// Places kept a core.
+const PARTS_KEPT: usize = 256;
+
+impl PartsPool {
+    #[inline]
+    pub(crate) fn place(self: &Rc<Self>, parts: RequestParts) -> PlacedParts {
+        let mut place = self.0.borrow_mut().pop().unwrap_or_default();
+        *place = Some(parts);
+        PlacedParts {
+            place: Some(place),
+            pool: self.clone(),
+        }
+    }
+}
+
+/// The parts of a request in their place.
+pub(crate) struct PlacedParts {
+    place: Option<Box<Option<RequestParts>>>,
+    pool: Rc<PartsPool>,
+}
+
+const PLACED: &str = "the parts are in their place until the request is dropped or taken apart";
+
+impl PlacedParts {
+    fn take(mut self) -> RequestParts {
+        self.place
+            .as_mut()
+            .and_then(|place| place.take())
+            .expect(PLACED)
+    }
+}
+
+impl Deref for PlacedParts {
+    type Target = RequestParts;
+
+    #[inline]
+    fn deref(&self) -> &RequestParts {
+        self.place
+            .as_deref()
+            .and_then(Option::as_ref)
+            .expect(PLACED)
+    }
+}
+
+impl DerefMut for PlacedParts {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut RequestParts {
+        self.place
+            .as_deref_mut()
+            .and_then(Option::as_mut)
+            .expect(PLACED)
+    }
+}
+
+impl Drop for PlacedParts {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(mut place) = self.place.take() {
+            // First the parts: dropping them may touch buffers and connections.
+            *place = None;
+            let mut kept = self.pool.0.borrow_mut();
+            if kept.len() < PARTS_KEPT {
+                kept.push(place);
+            }
+        }
+    }
+}
+
 /// A request, with the state of the core it runs on.
 ///
 /// Its head borrows the buffer it was received in; the body is read with [`Request::body`].
 pub struct Request<S = ()> {
-    parts: RequestParts,
+    parts: PlacedParts,
     state: Rc<S>,
 }
 
 impl<S> Request<S> {
     #[inline]
-    pub(crate) fn new(parts: RequestParts, state: Rc<S>) -> Request<S> {
+    pub(crate) fn new(parts: PlacedParts, state: Rc<S>) -> Request<S> {
         Request { parts, state }
     }
 
@@ -141,7 +215,7 @@ impl<S> Request<S> {
 
     /// The body, without the rest.
     pub fn into_body(self) -> RequestBody {
-        self.parts.body
+        self.parts.take().body
     }
 
     /// The `http` crate's request, made from the parsed parts without parsing again.
@@ -151,7 +225,7 @@ impl<S> Request<S> {
     pub fn into_http(self) -> Result<http::Request<RequestBody>, crate::http::refusal::Refusal> {
         let RequestParts {
             head, bytes, body, ..
-        } = self.parts;
+        } = self.parts.take();
         let parts = match &bytes {
             HeadBytes::Leased(lease) => head.to_http_parts_copied(lease)?,
             HeadBytes::Gathered(bytes) => head.to_http_parts(bytes)?,

@@ -4,7 +4,6 @@
 use futures_core::Stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, StatusCode};
-use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
@@ -191,7 +190,10 @@ impl<F: Future<Output = Result<(), Box<dyn Error>>>> Stream for Written<F> {
 /// An answer: status, fields, body.
 pub struct Response {
     pub(crate) status: StatusCode,
-    pub(crate) fields: SmallVec<[(HeaderName, HeaderValue); 2]>,
+    /// Written before the fields; kept apart because nearly every answer has just this one, and
+    /// names it by a constant.
+    pub(crate) content_type: Option<&'static str>,
+    pub(crate) fields: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Body,
     pub(crate) close: bool,
 }
@@ -202,7 +204,8 @@ impl Response {
     pub fn new(status: StatusCode) -> Response {
         Response {
             status,
-            fields: SmallVec::new(),
+            content_type: None,
+            fields: Vec::new(),
             body: Body::Empty,
             close: false,
         }
@@ -223,7 +226,7 @@ impl Response {
     #[inline]
     pub fn json(json: impl Into<Chunk>) -> Response {
         Response::new(StatusCode::OK)
-            .with_header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .with_content_type("application/json")
             .with_body(json.into())
     }
 
@@ -252,11 +255,30 @@ impl Response {
         self
     }
 
+    /// With this Content-Type: visible ASCII.
+    ///
+    /// # Panics
+    /// If it holds anything that a field value must not hold.
+    #[inline]
+    #[must_use]
+    pub fn with_content_type(mut self, content_type: &'static str) -> Response {
+        let legal = |byte: &u8| (0x20..0x7f).contains(byte);
+        assert!(
+            content_type.as_bytes().iter().all(legal),
+            "a content type is visible ASCII"
+        );
+        self.content_type = Some(content_type);
+        self
+    }
+
     /// With a further field. Date, Connection, Content-Length and Transfer-Encoding are written by
     /// the server; such fields given here are left out.
     #[inline]
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Response {
+        if name == CONTENT_TYPE {
+            self.content_type = None;
+        }
         self.fields.push((name, value));
         self
     }
@@ -286,7 +308,13 @@ impl Response {
         &self.body
     }
 
-    /// The fields.
+    /// The Content-Type, if it was given by [`Response::with_content_type`] or by one of the
+    /// constructors that set one.
+    pub fn content_type(&self) -> Option<&'static str> {
+        self.content_type
+    }
+
+    /// The other fields.
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.fields
     }

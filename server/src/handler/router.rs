@@ -1,6 +1,6 @@
 //! Which handler a request goes to, and the seam between connections and applications.
 
-use super::request::{Params, Request, RequestParts};
+use super::request::{Params, PlacedParts, Request};
 use super::response::{IntoResponse, Response};
 use crate::connection::{ConnectionKey, Finished};
 use http::header::ALLOW;
@@ -246,7 +246,7 @@ pub(crate) trait Application {
     /// Where a request goes.
     fn route(&self, method: &Method, path: &str, path_at: usize) -> Routed;
     /// Gives the request to the handler of `route`, which runs up to where it first waits.
-    fn call(&self, core: &Core, route: u32, parts: RequestParts, reply: Reply) -> TaskId;
+    fn call(&self, core: &Core, route: u32, parts: PlacedParts, reply: Reply) -> TaskId;
 }
 
 /// A router with the state of one core.
@@ -282,7 +282,7 @@ impl<S: 'static> Application for PerCore<S> {
         if !entry.names.is_empty() {
             names = Some(entry.names.clone());
             for (_, value) in found.params.iter() {
-                let at = path_at + (value.as_ptr() as usize - path.as_ptr() as usize);
+                let at = path_at.wrapping_add(value.as_ptr() as usize - path.as_ptr() as usize);
                 params.push((at as u16, value.len() as u16));
             }
         }
@@ -296,7 +296,7 @@ impl<S: 'static> Application for PerCore<S> {
     }
 
     #[inline]
-    fn call(&self, core: &Core, route: u32, parts: RequestParts, reply: Reply) -> TaskId {
+    fn call(&self, core: &Core, route: u32, parts: PlacedParts, reply: Reply) -> TaskId {
         let request = Request::new(parts, self.state.clone());
         (self.router.routes[route as usize].handler)(core, request, reply)
     }

@@ -120,6 +120,8 @@ fn bodiless(status: StatusCode) -> bool {
 pub struct ResponseHead<'a> {
     /// Status code; its usual reason phrase goes with it.
     pub status: StatusCode,
+    /// The Content-Type, for a caller that has it as a constant; else it is among the fields.
+    pub content_type: Option<&'static str>,
     /// The handler's fields.
     pub fields: Fields<'a>,
     /// How the body ends.
@@ -161,6 +163,11 @@ impl ResponseHead<'_> {
             ConnectionHeader::Close => out.extend_from_slice(b"Connection: close\r\n"),
             ConnectionHeader::KeepAlive => out.extend_from_slice(b"Connection: keep-alive\r\n"),
             ConnectionHeader::Upgrade => out.extend_from_slice(b"Connection: upgrade\r\n"),
+        }
+        if let Some(content_type) = self.content_type {
+            out.extend_from_slice(b"Content-Type: ");
+            out.extend_from_slice(content_type.as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
         match self.fields {
             Fields::List(list) => list
@@ -295,13 +302,10 @@ pub fn encode_trailers(trailers: &HeaderMap, out: &mut Vec<u8>) {
 /// line of text unless the request was a HEAD.
 pub fn encode_refusal(refusal: &Refusal, to_head: bool, date: &Date, out: &mut Vec<u8>) {
     let body = refusal_body(refusal);
-    let fields = [(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    )];
     let head = ResponseHead {
         status: refusal.status,
-        fields: Fields::List(&fields),
+        content_type: Some("text/plain; charset=utf-8"),
+        fields: Fields::List(&[]),
         body: BodyLength::Known(body.len() as u64),
         connection: ConnectionHeader::Close,
     };

@@ -25,6 +25,7 @@ fn plain(status: u16, body: BodyLength, connection: ConnectionHeader) -> String 
     let status = StatusCode::from_u16(status).expect("three digits");
     encode(&ResponseHead {
         status,
+        content_type: None,
         fields: Fields::List(&[]),
         body,
         connection,
@@ -42,6 +43,7 @@ fn a_plain_answer_is_status_date_length_and_the_fields_in_order() {
     ];
     let text = encode(&ResponseHead {
         status: StatusCode::OK,
+        content_type: None,
         fields: Fields::List(&fields),
         body: BodyLength::Known(13),
         connection: ConnectionHeader::Implicit,
@@ -83,6 +85,7 @@ fn section_6_1_fields_the_encoder_owns_are_never_sent_twice() {
     map.append("x-a", HeaderValue::from_static("2"));
     let text = encode(&ResponseHead {
         status: StatusCode::OK,
+        content_type: None,
         fields: Fields::Map(&map),
         body: BodyLength::Chunked,
         connection: ConnectionHeader::Close,

@@ -14,12 +14,10 @@ mod range;
 
 use super::AppState;
 use crate::handler::{Body, Request, Response, Router, Writer};
-use http::header::{
-    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS,
-};
+use crate::runtime::fs::{File, Metadata};
+use http::header::{ACCEPT_RANGES, CONTENT_RANGE, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 use range::Part;
-use ringgate_runtime::fs::{File, Metadata};
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 use std::error::Error;
@@ -168,7 +166,7 @@ fn answer(
         }
     };
     let response = response(status)
-        .with_header(CONTENT_TYPE, HeaderValue::from_static(media_type))
+        .with_content_type(media_type)
         .with_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
         .with_body(Body::sized_writer(to - from, move |out| {
             copy(file, from, to, out)

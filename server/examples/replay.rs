@@ -1,0 +1,40 @@
+//! Replays recorded requests through the production code over a simulated ring, for counting
+//! instructions: `scripts/instructions.sh` runs it under callgrind with two sizes and divides.
+//!
+//! Usage: `replay REQUESTS [PIPELINE]`.
+
+use ringgate::config::Config;
+use ringgate::simulation::Simulation;
+use ringgate::{Request, Response, Router};
+
+/// What wrk sends.
+const REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
+
+async fn plaintext(_: Request) -> Response {
+    Response::new(http::StatusCode::OK)
+        .with_content_type("text/plain")
+        .with_body("Hello, World!")
+}
+
+fn main() {
+    let mut numbers = std::env::args()
+        .skip(1)
+        .filter_map(|argument| argument.parse().ok());
+    let requests: usize = numbers.next().unwrap_or(1000);
+    let pipeline: usize = numbers.next().unwrap_or(1);
+    let router = Router::new().get("/plaintext", plaintext);
+    let mut simulation = Simulation::new(&Config::default(), router, 1);
+    let client = simulation.connect();
+    let batch = REQUEST.repeat(pipeline);
+    let mut answered = 0;
+    while answered < requests {
+        client.send(&batch);
+        simulation.run_until(|_| client.received().ends_with(b"Hello, World!"));
+        let got = client.take_received();
+        answered += got
+            .windows(13)
+            .filter(|bytes| bytes == b"Hello, World!")
+            .count();
+    }
+    println!("{answered} requests");
+}

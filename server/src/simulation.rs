@@ -1,0 +1,182 @@
+//! The server over a simulated ring: the production code from accept to close, on one thread, with
+//! virtual time and no kernel. For tests of applications that must not depend on timing, and for
+//! counting instructions.
+//!
+//! ```
+//! use ringgate::{Router, config::Config};
+//! use ringgate::simulation::Simulation;
+//!
+//! let router = Router::new().get("/", |_| async { "hello" });
+//! let mut simulation = Simulation::new(&Config::default(), router, 7);
+//! let client = simulation.connect();
+//! client.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+//! simulation.run_until(|_| client.received().ends_with(b"hello"));
+//! ```
+
+use crate::admission::gate::Gate;
+use crate::admission::ledger::{Connections, CoreStats, Requests};
+use crate::config::Config;
+use crate::connection::{Engine, EngineParts, ListenerId, ListenerSeat, Message, Settings};
+use crate::coordinator::{PostOffice, Postman, core_options};
+use crate::handler::{PerCore, Router};
+use ringgate_runtime::driver::Driver;
+use ringgate_runtime::driver::simulated::{Client, Faults, World};
+use ringgate_runtime::{Core, Descriptor};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Turns after which a condition that has not come true never will.
+const TURNS_MAX: usize = 1_000_000;
+
+/// Cores of one server in one simulated world.
+pub struct Simulation {
+    world: World,
+    post: Arc<PostOffice>,
+    listeners: Vec<Descriptor>,
+    cores: Vec<SimulatedCore>,
+}
+
+struct SimulatedCore {
+    core: Rc<Core>,
+    engine: Engine,
+    stats: Arc<CoreStats>,
+}
+
+impl Simulation {
+    /// One core without faults. `seed` decides what is left to chance.
+    ///
+    /// # Panics
+    /// If the configuration contradicts itself.
+    pub fn new(config: &Config, router: Router<()>, seed: u64) -> Simulation {
+        Simulation::with_cores(config, router, 1, seed, Faults::none())
+    }
+
+    /// Several cores, and what may go wrong. Each core has a listener of its own.
+    ///
+    /// # Panics
+    /// As [`Simulation::new`].
+    pub fn with_cores(
+        config: &Config,
+        router: Router<()>,
+        cores: u32,
+        seed: u64,
+        faults: Faults,
+    ) -> Simulation {
+        config
+            .check()
+            .expect("a configuration that does not contradict itself");
+        let world = World::new(seed, faults);
+        let post = PostOffice::new(cores);
+        let gate = Gate::new(
+            config.admission,
+            config.queue.shed,
+            config.drain.pending,
+            Box::new(Postman(post.clone())),
+        );
+        let router = Arc::new(router);
+        let mut simulation = Simulation {
+            world: world.clone(),
+            post: post.clone(),
+            listeners: Vec::new(),
+            cores: Vec::new(),
+        };
+        for index in 0..cores {
+            let driver = Driver::Simulated(Box::new(world.driver()));
+            let core = Core::with_driver(driver, core_options(config))
+                .expect("a simulated ring is always to be had");
+            post.attach_core(index, Some(core.remote()));
+            let stats = Arc::<CoreStats>::default();
+            let engine = Engine::new(EngineParts {
+                index,
+                epoch: 0,
+                settings: Settings::new(config),
+                app: Rc::new(PerCore {
+                    router: router.clone(),
+                    state: Rc::new(()),
+                }),
+                gate: gate.clone(),
+                stats: stats.clone(),
+                post: Arc::new(Postman(post.clone())),
+            });
+            let listener = world.listen();
+            let seat = ListenerSeat::simulated(ListenerId(index), &listener);
+            post.to_core(index, Message::Arm(seat));
+            simulation.listeners.push(listener);
+            simulation.cores.push(SimulatedCore {
+                core,
+                engine,
+                stats,
+            });
+        }
+        simulation.turn();
+        simulation
+    }
+
+    /// The world: its clock, its faults, its log.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// A client that connects to the first core.
+    pub fn connect(&self) -> Client {
+        self.connect_to(0)
+    }
+
+    /// A client that connects to a core.
+    pub fn connect_to(&self, core: usize) -> Client {
+        self.world.connect(&self.listeners[core])
+    }
+
+    /// One turn of every core.
+    pub fn turn(&mut self) {
+        for each in &mut self.cores {
+            let _entered = each.core.enter();
+            each.core
+                .turn(&mut each.engine, Some(Duration::from_millis(1)));
+        }
+    }
+
+    /// Turns until `done`.
+    ///
+    /// # Panics
+    /// If that never happens; the message names the seed, which replays the run.
+    pub fn run_until(&mut self, mut done: impl FnMut(&Simulation) -> bool) {
+        for _ in 0..TURNS_MAX {
+            if done(self) {
+                return;
+            }
+            self.turn();
+        }
+        panic!(
+            "seed {}: never done; the world's log ends {:#?}",
+            self.world.seed(),
+            tail(&self.world)
+        );
+    }
+
+    /// Moves every connection of `from` that can be moved to `to`, as when a core leaves the pool.
+    pub fn leave(&mut self, from: u32, to: u32) {
+        self.post.to_core(from, Message::Leave(vec![to]));
+    }
+
+    /// Both ledgers of a core.
+    pub fn ledgers(&self, core: usize) -> (Connections, Requests) {
+        let stats = &self.cores[core].stats;
+        (stats.connections(), stats.requests())
+    }
+}
+
+fn tail(world: &World) -> Vec<String> {
+    let log = world.log();
+    log[log.len().saturating_sub(20)..].to_vec()
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        for each in &mut self.cores {
+            // Tasks keep their core alive; without them it is freed like anything else.
+            let _ = each.core.teardown(&mut (), Duration::from_secs(1));
+        }
+    }
+}

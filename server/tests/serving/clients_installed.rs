@@ -1,0 +1,71 @@
+//! Clients that a machine may not have. Each says how to get it; run them with
+//! `cargo test -- --include-ignored`.
+
+use crate::common::{output, start};
+use std::process::Command;
+
+#[test]
+#[ignore = "needs wrk: apt-get install wrk"]
+fn wrk_sees_no_error() {
+    let server = start();
+    let mut wrk = Command::new("wrk");
+    let report = output(wrk.args(["-t1", "-c32", "-d1s", &server.url("/plaintext")]));
+    assert!(report.contains("Requests/sec:"), "{report}");
+    assert!(!report.contains("Socket errors"), "{report}");
+    assert!(!report.contains("Non-2xx"), "{report}");
+    assert!(server.total("requests/answered") > 0);
+}
+
+#[test]
+#[ignore = "needs ab: apt-get install apache2-utils"]
+fn ab_keeps_its_connections_alive() {
+    let server = start();
+    let mut ab = Command::new("ab");
+    let arguments = ["-k", "-n", "1000", "-c", "8"];
+    let report = output(ab.args(arguments).arg(server.url("/plaintext")));
+    let line = |name: &str| {
+        let line = report.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {report}"))
+            .trim()
+            .to_owned()
+    };
+    assert_eq!(line("Complete requests:"), "1000");
+    assert_eq!(line("Failed requests:"), "0");
+    assert_eq!(line("Keep-Alive requests:"), "1000");
+    assert!(server.total("connections/accepted") <= 8);
+}
+
+#[test]
+#[ignore = "needs a browser: apt-get install chromium"]
+fn a_browser_shows_the_live_table() {
+    let server = start();
+    let profile = std::env::temp_dir().join(format!("ringgate-chromium-{}", std::process::id()));
+    let mut chromium = Command::new("chromium");
+    chromium.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--virtual-time-budget=3000",
+        "--dump-dom",
+    ]);
+    chromium.arg(format!("--user-data-dir={}", profile.display()));
+    let page = output(chromium.arg(server.url("/")));
+    let _ = std::fs::remove_dir_all(profile);
+    for shown in [
+        ">live<",
+        ">balanced<",
+        &server.address().to_string(),
+        &std::process::id().to_string(),
+    ] {
+        assert!(page.contains(shown), "no {shown} in {page}");
+    }
+    assert!(
+        server.total("requests/answered") >= 2,
+        "the page and its numbers"
+    );
+}

@@ -1,0 +1,16 @@
+//! The whole server, in this process, under real clients over real sockets. One binary: a file is a
+//! subject, `common` holds the server under test and a client that speaks raw bytes.
+
+mod common;
+
+mod app_routes;
+mod bodies;
+mod client_curl;
+mod clients_installed;
+mod files;
+mod panics;
+mod pipelining;
+mod python_http_client;
+mod smuggling;
+mod suspended;
+mod timeouts;
