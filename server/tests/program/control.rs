@@ -179,7 +179,7 @@ fn without_a_server_ctl_names_the_path_and_the_cure() {
 fn status_is_answered_while_a_core_is_blocked() {
     let program = Program::start(&[]);
     let mut stream = program.connect();
-    write!(stream, "GET /block?ms=2000 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    write!(stream, "GET /block?ms=20000 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
     eventually("a blocked core", || {
         (program.status()["cores"][0]["state"] == "blocked").then_some(())
     });

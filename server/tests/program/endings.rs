@@ -30,11 +30,11 @@ fn int_and_term_stop_with_exit_code_0() {
 #[test]
 fn quit_drains_what_was_begun_and_exits_with_0() {
     let mut program = Program::start(&["--graceful-timeout", "20s"]);
-    let mut stream = sleeper(&program, 300);
+    let mut stream = sleeper(&program, 1500);
     program.signal(Signal::Quit);
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.ends_with("slept 300 ms\n"), "{answer}");
+    assert!(answer.ends_with("slept 1500 ms\n"), "{answer}");
     assert_eq!(program.exit_code(), Some(0));
 }
 
