@@ -100,6 +100,7 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
     warn_of_shared_cpus(&config);
+    let log_is_on_stderr = config.log.file.is_none() && config.log.level != LogLevel::Off;
     let demo = config.demo;
     let root = config.root.clone();
     let router = move |is_local| {
@@ -123,6 +124,9 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
         }
         Err(error) => {
             tracing::error!("{error}");
+            if !log_is_on_stderr {
+                complain(&error);
+            }
             match error {
                 StartError::Config(_) => USAGE,
                 _ => FAILED,

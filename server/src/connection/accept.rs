@@ -109,7 +109,7 @@ impl Engine {
 
     pub(super) fn disarm(&mut self, core: &Core, id: ListenerId) {
         let Some(owned) = self.listeners.find(id) else {
-            return self.post.to_coordinator(Report::Disarmed(id));
+            return self.post.to_coordinator(Report::Disarmed(self.index, id));
         };
         owned.leaving = true;
         match owned.accept {
@@ -120,7 +120,7 @@ impl Engine {
 
     fn pass_on(&mut self, id: ListenerId) {
         self.listeners.owned.retain(|owned| owned.seat.id != id);
-        self.post.to_coordinator(Report::Disarmed(id));
+        self.post.to_coordinator(Report::Disarmed(self.index, id));
     }
 
     /// Whether `max_connections` is reached (row M10).

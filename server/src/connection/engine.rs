@@ -91,7 +91,7 @@ pub(crate) enum Message {
 #[derive(Debug)]
 pub(crate) enum Report {
     /// The listener has no owner now, and nothing of it is in flight.
-    Disarmed(ListenerId),
+    Disarmed(u32, ListenerId),
 }
 
 /// Where messages go.

@@ -1,7 +1,7 @@
 //! `ringgate ctl`: asks a running server through its control socket.
 //!
 //! Called by the program; plain blocking sockets, for it has nothing else to do. How a status looks
-//! to people is in [`super::text`].
+//! to people is in `text`.
 
 use super::protocol::{Outcome, Request};
 use super::text;

@@ -1,12 +1,12 @@
 //! What operators reach a running server by: the control socket and the metrics address. Neither
 //! passes the gate, and neither is in the ledgers.
 //!
-//! - [`socket`]: where the control socket is made, and by whom its file is removed.
-//! - [`protocol`]: the words of the control socket; both ends read them from here (docs/control.md).
-//! - [`server`]: answers on the control socket.
-//! - [`scrape`]: answers `GET /metrics`.
-//! - [`serving`]: what the two have in common: a bounded number of connections, each a task.
-//! - [`client`] and [`text`]: `ringgate ctl`.
+//! - `socket`: where the control socket is made, and by whom its file is removed.
+//! - `protocol`: the words of the control socket; both ends read them from here (docs/control.md).
+//! - `server`: answers on the control socket.
+//! - `scrape`: answers `GET /metrics`.
+//! - `serving`: what the two have in common: a bounded number of connections, each a task.
+//! - `client` and `text`: `ringgate ctl`.
 //!
 //! The answering runs as tasks on the coordinator's own core, so that it works while every serving
 //! core is busy or blocked. What is asked goes through [`ServerHandle`](crate::ServerHandle) like

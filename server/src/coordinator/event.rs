@@ -16,7 +16,7 @@ pub(crate) enum Event {
     /// A core's thread is over.
     CoreEnded(CoreEnd),
     /// Nobody owns this listener now.
-    Disarmed(ListenerId),
+    Disarmed(u32, ListenerId),
     /// A signal of the process.
     Signal(Signal),
     /// Somebody asks for something.
@@ -28,7 +28,7 @@ pub(crate) enum Event {
 impl From<Report> for Event {
     fn from(report: Report) -> Event {
         match report {
-            Report::Disarmed(listener) => Event::Disarmed(listener),
+            Report::Disarmed(core, listener) => Event::Disarmed(core, listener),
         }
     }
 }

@@ -432,7 +432,7 @@ impl Running {
 /// How a server ended.
 #[derive(Debug, Clone, Default)]
 pub struct Ended {
-    /// Connections that were cut off with a request under way.
+    /// Connections that were open when they were cut off by force.
     pub cut: u64,
     /// Whether a graceful end was asked for, so that nothing should have been cut.
     pub drained: bool,

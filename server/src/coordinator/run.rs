@@ -13,7 +13,7 @@ use crate::admission::decide::Phase as GatePhase;
 use crate::admission::gate::Gate;
 use crate::admission::ledger::CoreStats;
 use crate::config::{Config, CorePlan, DrainPending, OnTerm};
-use crate::connection::Message;
+use crate::connection::{ListenerId, Message};
 use crate::control::socket::SocketFile;
 use crate::control::{scrape, server};
 use crate::observe::log::LogHandle;
@@ -236,9 +236,7 @@ impl Coordinator {
             Event::CoreUp(index) => self.core_up(index),
             Event::CoreFailed(index, error) => self.core_failed(core, index, error),
             Event::CoreEnded(end) => self.core_ended(core, end),
-            Event::Disarmed(listener) => {
-                self.pool.seats[listener.0 as usize].baton = Baton::Free;
-            }
+            Event::Disarmed(index, listener) => self.disarmed(index, listener),
             Event::Signal(signal) => self.obey(core, signal),
             Event::Command(Command::Status(reply)) => reply.send(self.status(core)),
             Event::Command(Command::Metrics(reply)) => reply.send(self.metrics(core)),
@@ -258,6 +256,17 @@ impl Coordinator {
             *state = CoreState::Running;
         }
         tracing::debug!(core = index, "core serves");
+    }
+
+    fn disarmed(&mut self, index: u32, listener: ListenerId) {
+        // The seats are gone once the listeners are closed.
+        let Some(seat) = self.pool.seats.get_mut(listener.0 as usize) else {
+            return;
+        };
+        // Another core may have it by now, if this one's end was heard first.
+        if matches!(seat.baton, Baton::Held(holder) | Baton::Recalled(holder) if holder == index) {
+            seat.baton = Baton::Free;
+        }
     }
 
     fn core_failed(&mut self, core: &Rc<Core>, index: u32, error: String) {

@@ -210,7 +210,7 @@ fn a_refusal_says_why_and_closes() {
         let mut out = Vec::new();
         encode_refusal(&refusal, to_head, &Date::new(784_111_777), &mut out);
         let fields = "Content-Length: 44\r\nConnection: close\r\n\
-                      content-type: text/plain; charset=utf-8\r\n";
+                      Content-Type: text/plain; charset=utf-8\r\n";
         let head = format!("HTTP/1.1 400 Bad Request\r\n{DATE}{fields}\r\n");
         assert_eq!(String::from_utf8_lossy(&out), format!("{head}{body}"));
     }

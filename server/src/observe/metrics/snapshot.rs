@@ -14,7 +14,7 @@ pub type CountsBy = BTreeMap<&'static str, u64>;
 /// Everything the metrics tell.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// `starting`, `running`, `draining` or `stopped`.
+    /// `starting`, `running`, `draining`, `stopping` or `stopped`.
     pub phase: &'static str,
     /// Seconds since the process started to serve.
     pub uptime_seconds: f64,

@@ -132,7 +132,7 @@ pub static METRICS: &[Definition] = &[
         "Always 1; its label tells the version",
         |_, out| out.int(&[&env!("CARGO_PKG_VERSION")], 1)),
     define("ringgate_phase", Gauge, Unit::None, &["phase"],
-        "Always 1; its label tells the phase: starting, running, draining or stopped",
+        "Always 1; its label tells the phase: starting, running, draining, stopping or stopped",
         |s, out| out.int(&[&s.phase], 1)),
     define("ringgate_uptime_seconds", Gauge, Unit::Seconds, &[],
         "Time since the process started to serve",

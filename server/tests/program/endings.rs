@@ -1,0 +1,102 @@
+//! Signals, drains, and the exit codes they lead to.
+
+use crate::common::{Program, eventually};
+use ringgate::runtime::sys::signals::Signal;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+/// A connection with a request that sleeps.
+fn sleeper(program: &Program, ms: u32) -> TcpStream {
+    let mut stream = program.connect();
+    write!(stream, "GET /sleep?ms={ms} HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    eventually("a running request", || {
+        (program.status()["totals"]["requests"]["running"] == 1).then_some(())
+    });
+    stream
+}
+
+#[test]
+fn int_and_term_stop_with_exit_code_0() {
+    for signal in [Signal::Int, Signal::Term] {
+        let mut program = Program::start(&[]);
+        let _open = sleeper(&program, 60_000);
+        program.signal(signal);
+        assert_eq!(program.exit_code(), Some(0));
+        program.wait_line("connections accepted=1");
+        program.wait_line("requests begun=1");
+    }
+}
+
+#[test]
+fn quit_drains_what_was_begun_and_exits_with_0() {
+    let mut program = Program::start(&["--graceful-timeout", "20s"]);
+    let mut stream = sleeper(&program, 1500);
+    program.signal(Signal::Quit);
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("slept 1500 ms\n"), "{answer}");
+    assert_eq!(program.exit_code(), Some(0));
+}
+
+#[test]
+fn a_drain_that_had_to_cut_exits_with_3() {
+    let mut program = Program::start(&["--graceful-timeout", "200ms"]);
+    let _cut = sleeper(&program, 60_000);
+    program.signal(Signal::Quit);
+    assert_eq!(program.exit_code(), Some(3));
+    program.wait_line("had to cut");
+}
+
+#[test]
+fn term_drains_where_it_is_configured_so_and_a_second_one_stops() {
+    let mut program = Program::start(&["--on-term", "drain", "--graceful-timeout", "60s"]);
+    let _cut = sleeper(&program, 60_000);
+    program.signal(Signal::Term);
+    program.wait_line("draining");
+    assert_eq!(program.status()["phase"], "draining");
+    program.signal(Signal::Term);
+    assert_eq!(program.exit_code(), Some(3));
+}
+
+#[test]
+fn ctl_drain_ends_an_idle_server_with_0() {
+    let mut program = Program::start(&[]);
+    assert!(program.ctl(&["drain"]).status.success());
+    assert_eq!(program.exit_code(), Some(0));
+}
+
+#[test]
+fn ttin_and_ttou_change_the_number_of_cores_and_the_last_one_stays() {
+    let mut program = Program::start(&["--core-slots", "2"]);
+    let cores = |program: &Program| program.status()["cores"].as_array().unwrap().len();
+    program.signal(Signal::Ttin);
+    eventually("two cores", || (cores(&program) == 2).then_some(()));
+    program.signal(Signal::Ttou);
+    eventually("one core", || (cores(&program) == 1).then_some(()));
+    program.signal(Signal::Ttou);
+    program.wait_line("the last core stays");
+    assert_eq!(cores(&program), 1);
+    assert!(program.get("/plaintext").ends_with("Hello, World!"));
+}
+
+#[test]
+fn readyz_says_no_while_draining() {
+    let mut program = Program::start(&["--graceful-timeout", "60s"]);
+    let _busy = sleeper(&program, 60_000);
+    // An idle connection of a draining server is good for one more answer.
+    let mut stream = program.connect();
+    let mut ask = |status: &[u8]| {
+        write!(stream, "GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, status);
+        let mut rest = [0; 1024];
+        assert!(stream.read(&mut rest).unwrap() > 0);
+    };
+    ask(b"HTTP/1.1 200");
+    program.signal(Signal::Quit);
+    program.wait_line("draining");
+    ask(b"HTTP/1.1 503");
+    program.signal(Signal::Int);
+    assert_eq!(program.exit_code(), Some(3));
+}

@@ -1,0 +1,12 @@
+//! The program as its users run it: the real binary, real sockets, real signals.
+//!
+//! Every server listens on port 0 and has a control socket in a directory of its own, so the tests
+//! run side by side. Every wait is for something, and has a deadline.
+
+mod common;
+mod control;
+mod documents;
+mod endings;
+mod metrics;
+mod scarcity;
+mod starting;

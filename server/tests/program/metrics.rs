@@ -1,0 +1,88 @@
+//! `--metrics`: what a scraper gets.
+
+use crate::common::{Program, connect, get};
+use std::io::{Read, Write};
+
+fn address(program: &mut Program) -> String {
+    let line = program.wait_line("metrics on http://");
+    line.split_once("http://").unwrap().1.trim().to_owned()
+}
+
+#[test]
+fn every_line_parses_and_every_name_is_documented() {
+    let mut program = Program::start(&["--metrics", "127.0.0.1:0", "--max-threads", "7"]);
+    let address = address(&mut program);
+    for _ in 0..5 {
+        program.get("/plaintext");
+    }
+    let answer = get(&address, "/metrics");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+    assert!(head.contains("text/plain; version=0.0.4"), "{head}");
+    let documented = include_str!("../../../docs/metrics.md");
+    for line in body.lines().filter(|line| !line.starts_with('#')) {
+        let (series, value) = line.rsplit_once(' ').expect(line);
+        value.parse::<f64>().expect(line);
+        let name = series.split('{').next().unwrap();
+        let family = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|suffix| name.strip_suffix(suffix))
+            .unwrap_or(name);
+        assert!(documented.contains(&format!("`{family}`")), "{name}");
+    }
+    for line in [
+        "ringgate_requests_answered_total{core=\"0\"} 5",
+        "ringgate_responses_total{core=\"0\",class=\"2xx\"} 5",
+        "ringgate_limit{limit=\"max_threads\"} 7",
+        "ringgate_phase{phase=\"running\"} 1",
+        "ringgate_request_service_seconds_count{core=\"0\"} 5",
+    ] {
+        assert!(body.contains(&format!("{line}\n")), "{line} in {body}");
+    }
+}
+
+#[test]
+fn a_scrape_is_in_no_ledger() {
+    let mut program = Program::start(&["--metrics", "127.0.0.1:0"]);
+    let address = address(&mut program);
+    get(&address, "/metrics");
+    assert_eq!(program.status()["totals"]["connections"]["accepted"], 0);
+}
+
+#[test]
+fn anything_but_a_get_of_metrics_is_told_so() {
+    let mut program = Program::start(&["--metrics", "127.0.0.1:0"]);
+    let address = address(&mut program);
+    assert!(get(&address, "/").starts_with("HTTP/1.1 404 "));
+    let ask = |bytes: &[u8]| {
+        let mut stream = connect(&address);
+        stream.write_all(bytes).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = ask(b"DELETE /metrics HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    assert!(
+        answer.to_lowercase().contains("allow: get, head"),
+        "{answer}"
+    );
+    let answer = ask(b"garbage\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+#[test]
+fn a_taken_metrics_address_is_exit_code_1() {
+    let first = Program::start(&[]);
+    let output = crate::common::ringgate()
+        .args(["--listen", "127.0.0.1:0", "--control", "none", "--metrics"])
+        .arg(&first.address)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains(&first.address) && text.contains("taken"),
+        "{text}"
+    );
+}

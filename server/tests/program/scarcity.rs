@@ -1,0 +1,129 @@
+//! Out of descriptors, buffers, completion slots or readers of the log: the server slows down, and
+//! recovers.
+
+use crate::common::{Directory, Program, assert_balanced, eventually, read_greetings, under};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+const GET: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n";
+
+fn connections(program: &Program, count: usize) -> Vec<TcpStream> {
+    (0..count).map(|_| program.connect()).collect()
+}
+
+#[test]
+fn out_of_descriptors_it_pauses_and_serves_everybody_in_the_end() {
+    // One listener, so that connections are accepted in the order in which they were made.
+    let limit = ["prlimit", "--nofile=64:64"];
+    let mut program = Program::start_under(&limit, &["--core-slots", "1"]);
+    let streams = connections(&program, 200);
+    program.wait_line("accepting pauses");
+    // Those that it has leave, and those that wait in the kernel's queue take their place.
+    for mut stream in streams {
+        stream.write_all(GET).unwrap();
+        read_greetings(&mut stream, 1);
+    }
+    eventually("all connections ended", || {
+        let status = program.status();
+        assert_balanced(&status);
+        let connections = &status["totals"]["connections"];
+        (connections["accepted"] == 200 && connections["open"] == 0).then_some(())
+    });
+    assert!(program.get("/plaintext").ends_with("Hello, World!"));
+}
+
+#[test]
+fn with_sixteen_buffers_two_hundred_bodies_are_answered() {
+    let program = Program::start(&["--buffers", "16"]);
+    let mut streams = connections(&program, 200);
+    let head = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 2000\r\n\r\n";
+    let half = [b'x'; 1000];
+    for stream in &mut streams {
+        stream.write_all(head).unwrap();
+        stream.write_all(&half).unwrap();
+    }
+    for stream in &mut streams {
+        stream.write_all(&half).unwrap();
+    }
+    for stream in &mut streams {
+        let mut read = Vec::new();
+        let mut buffer = [0; 4096];
+        let is_whole = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'x').count() >= 2000;
+        while !is_whole(&read) {
+            let count = stream.read(&mut buffer).expect("an answer in time");
+            assert!(count > 0, "cut: {:?}", String::from_utf8_lossy(&read));
+            read.extend_from_slice(&buffer[..count]);
+        }
+    }
+    assert_balanced(&program.status());
+}
+
+#[test]
+fn a_small_completion_queue_loses_no_answer() {
+    const PIPELINED: usize = 16;
+    let program = Program::start(&["--ring-entries", "64"]);
+    let mut streams = connections(&program, 500);
+    let batch = GET.repeat(PIPELINED);
+    for stream in &mut streams {
+        stream.write_all(&batch).unwrap();
+    }
+    for stream in &mut streams {
+        read_greetings(stream, PIPELINED);
+    }
+    let status = program.status();
+    assert_balanced(&status);
+    assert_eq!(status["totals"]["requests"]["answered"], 500 * PIPELINED);
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_up_nothing() {
+    const COMMANDS: usize = 4000;
+    let directory = Directory::new();
+    let metrics = directory.path("metrics.sock");
+    let mut program = Program::spawn(
+        under(&[]),
+        Directory::new(),
+        &[
+            "--log-level",
+            "trace",
+            "--metrics",
+            &format!("unix:{}", metrics.display()),
+        ],
+        false,
+    );
+    let mut stream = eventually("the control socket", || {
+        UnixStream::connect(program.control()).ok()
+    });
+    // Each is two lines of log: many times what a pipe holds.
+    let writer = stream.try_clone().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut writer = writer;
+            writer.write_all(&b"resize 1\n".repeat(COMMANDS)).unwrap();
+        });
+        let mut answers = vec![0; "{\"ok\":true}\n".len() * COMMANDS];
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        stream.read_exact(&mut answers).unwrap();
+    });
+    program.address = program.status()["listeners"][0]["address"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(program.get("/plaintext").ends_with("Hello, World!"));
+    let mut scrape = UnixStream::connect(&metrics).unwrap();
+    scrape
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n")
+        .unwrap();
+    let mut text = String::new();
+    scrape.read_to_string(&mut text).unwrap();
+    let dropped = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ringgate_log_lines_dropped_total "));
+    assert!(dropped.unwrap().parse::<u64>().unwrap() > 0, "{dropped:?}");
+    program.ctl(&["stop"]);
+    assert_eq!(program.exit_code(), Some(0));
+}

@@ -1,0 +1,197 @@
+//! How the program starts, or says in one line why it does not.
+
+use crate::common::{Directory, Program, connect, ringgate, under};
+use ringgate::runtime::sys::signals::Signal;
+use std::process::Output;
+
+#[track_caller]
+fn refused(output: &Output, code: i32, texts: &[&str]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "one line: {stderr}");
+    for text in texts {
+        assert!(stderr.contains(text), "{text:?} in {stderr}");
+    }
+    assert!(output.stdout.is_empty(), "results only on standard output");
+}
+
+#[test]
+fn the_first_line_says_where_it_listens_and_what_to_try() {
+    let program = Program::start(&[]);
+    let first = &program.seen[0];
+    assert!(!program.address.ends_with(":0"), "{first}");
+    let curl = format!("curl http://{}/", program.address);
+    assert!(first.contains(&curl), "{first}");
+    let answer = program.get("/plaintext");
+    assert!(answer.ends_with("\r\n\r\nHello, World!"), "{answer}");
+}
+
+#[test]
+fn the_path_of_the_control_socket_is_printed_at_start() {
+    let mut program = Program::start(&[]);
+    let path = program.control();
+    program.wait_line(&format!("control socket {}", path.display()));
+}
+
+#[test]
+fn a_taken_port_is_an_error_that_says_so_also_between_two_of_the_same_user() {
+    let first = Program::start(&[]);
+    let second = ringgate()
+        .args(["--control", "none", "--listen", &first.address])
+        .output()
+        .unwrap();
+    let address = first.address.as_str();
+    refused(&second, 1, &[address, "taken", "--listen"]);
+    assert!(first.get("/plaintext").ends_with("Hello, World!"));
+}
+
+#[test]
+fn a_wrong_configuration_is_exit_code_2() {
+    let wrong = ringgate().args(["--max-thread", "3"]).output().unwrap();
+    refused(&wrong, 2, &["--max-thread"]);
+    let wrong = ringgate().args(["--cores", "many"]).output().unwrap();
+    refused(&wrong, 2, &["--cores", "many"]);
+    let directory = Directory::new();
+    let file = directory.path("ringgate.toml");
+    std::fs::write(&file, "listn = [\"127.0.0.1:0\"]\n").unwrap();
+    let wrong = ringgate().arg("check-config").arg(&file).output().unwrap();
+    refused(&wrong, 2, &["listn", "`listen`", "ringgate.toml"]);
+}
+
+#[test]
+fn results_go_to_standard_output() {
+    for (args, text) in [
+        (["--version"].as_slice(), "ringgate 0."),
+        (&["--help"], "RINGGATE_MAX_THREADS"),
+        (&["doctor", "--json"], "\"verdict\""),
+    ] {
+        let output = ringgate().args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert!(stdout.contains(text), "{text:?} in {stdout}");
+    }
+}
+
+#[test]
+fn more_cores_than_cpus_are_one_warning_line() {
+    let mut program = Program::start(&["--cores", "64"]);
+    let warnings = || {
+        program
+            .seen
+            .iter()
+            .filter(|line| line.contains("share the"))
+    };
+    assert_eq!(warnings().count(), 1, "{:#?}", program.seen);
+    program.signal(Signal::Int);
+    assert_eq!(program.exit_code(), Some(0));
+}
+
+#[test]
+fn a_misspelt_variable_is_a_warning() {
+    let mut command = ringgate();
+    command.env("RINGGATE_MAX_THREDS", "3");
+    let mut program = Program::spawn(command, Directory::new(), &[], true);
+    program.wait_line("RINGGATE_MAX_THREADS");
+}
+
+#[test]
+fn the_routes_that_make_trouble_exist_only_for_this_machine_or_by_wish() {
+    let status_line = |args: &[&str]| {
+        let program = Program::start(args);
+        let port = program.address.rsplit_once(':').unwrap().1;
+        let answer = crate::common::get(&format!("127.0.0.1:{port}"), "/spin?ms=1");
+        answer.lines().next().unwrap_or_default().to_owned()
+    };
+    let (found, missing) = ("HTTP/1.1 200 OK", "HTTP/1.1 404 Not Found");
+    let everywhere = ["--listen", "0.0.0.0:0"];
+    assert_eq!(status_line(&[]), found);
+    assert_eq!(status_line(&["--demo", "off"]), missing);
+    assert_eq!(status_line(&everywhere), missing);
+    let on = [everywhere.as_slice(), &["--demo", "on"]].concat();
+    assert_eq!(status_line(&on), found);
+}
+
+#[test]
+fn a_unix_socket_is_served_and_its_file_removed_at_the_end() {
+    let directory = Directory::new();
+    let path = directory.path("http.sock");
+    let listen = format!("unix:{}", path.display());
+    let mut program = Program::start(&["--listen", "127.0.0.1:0", "--listen", &listen]);
+    program.wait_line(&listen);
+    assert!(std::os::unix::net::UnixStream::connect(&path).is_ok());
+    program.signal(Signal::Term);
+    assert_eq!(program.exit_code(), Some(0));
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_small_memlock_limit_is_no_obstacle_or_one_clear_line() {
+    let program = Program::start_under(&["prlimit", "--memlock=4096:4096"], &[]);
+    // Linux charges rings to the memory of the process since 5.12 and to this limit before; the
+    // line for those kernels is guarded by the tests of the runtime's `probe`.
+    drop(connect(&program.address));
+    assert!(program.get("/plaintext").ends_with("Hello, World!"));
+}
+
+#[test]
+fn a_start_that_fails_says_so_on_standard_error_also_when_the_log_goes_to_a_file() {
+    let first = Program::start(&[]);
+    let file = first.directory.path("log");
+    let second = ringgate()
+        .args([
+            "--control",
+            "none",
+            "--listen",
+            &first.address,
+            "--log-file",
+        ])
+        .arg(&file)
+        .output()
+        .unwrap();
+    refused(&second, 1, &[&first.address, "taken"]);
+    let logged = std::fs::read_to_string(&file).unwrap();
+    assert!(logged.contains("taken"), "{logged}");
+}
+
+/// Listens on a free port of loopback and passes the socket on as descriptor 9.
+const INHERIT: &str = r"
+import os, socket, sys
+listener = socket.create_server(('127.0.0.1', 0))
+os.dup2(listener.fileno(), 9, inheritable=True)
+listener.close()
+os.execv(sys.argv[1], sys.argv[1:])
+";
+
+#[test]
+#[ignore = "needs python3"]
+fn an_inherited_listener_is_served_and_known_to_be_local() {
+    let wrapper = ["python3", "-c", INHERIT];
+    let program = Program::start_under(&wrapper, &["--listen", "fd:9", "--cores", "2"]);
+    assert!(program.get("/spin?ms=1").starts_with("HTTP/1.1 200 OK"));
+}
+
+/// Forbids io_uring_setup(2), number 425 on every architecture, with EPERM, then becomes the
+/// program that is named.
+const FORBID: &str = r"
+import ctypes, os, struct, sys
+rules = [(0x20, 0, 0, 0), (0x15, 0, 1, 425), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b''.join(struct.pack('=HBBI', *rule) for rule in rules))
+class Program(ctypes.Structure):
+    _fields_ = [('len', ctypes.c_ushort), ('code', ctypes.c_void_p)]
+program = Program(len(rules), ctypes.addressof(code))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+";
+
+#[test]
+#[ignore = "needs python3"]
+fn forbidden_io_uring_is_one_line_with_a_cure_and_exit_code_1() {
+    let output = under(&["python3", "-c", FORBID])
+        .args(["--listen", "127.0.0.1:0", "--control", "none"])
+        .output()
+        .unwrap();
+    refused(&output, 1, &["io_uring", "seccomp"]);
+}
