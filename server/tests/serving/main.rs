@@ -8,6 +8,8 @@ mod bodies;
 mod client_curl;
 mod clients_installed;
 mod files;
+mod gate;
+mod moving;
 mod panics;
 mod pipelining;
 mod python_http_client;

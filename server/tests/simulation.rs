@@ -1,0 +1,115 @@
+//! The whole way of a connection, accept > parse > handle > write > close, over the simulated ring:
+//! the production code, virtual time, and everything that can go wrong under it.
+
+use ringgate::config::Config;
+use ringgate::runtime::driver::simulated::Faults;
+use ringgate::simulation::Simulation;
+use ringgate::{Request, Response, Router};
+use std::time::Duration;
+
+const GET: &[u8] = b"GET /hello HTTP/1.1\r\nHost: test\r\n\r\n";
+const BYE: &[u8] = b"GET /hello HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+
+fn router() -> Router<()> {
+    Router::new()
+        .get("/hello", |_: Request| async { "hello" })
+        .get("/later", |_: Request| async {
+            ringgate::runtime::sleep(Duration::from_secs(5)).await;
+            "later"
+        })
+        .post("/echo", |request: Request| async move {
+            Response::text(request.into_body().bytes().await.unwrap_or_default())
+        })
+}
+
+fn answers(bytes: &[u8], body: &[u8]) -> usize {
+    bytes
+        .windows(body.len())
+        .filter(|window| *window == body)
+        .count()
+}
+
+#[test]
+fn a_connection_is_accepted_parsed_handled_answered_and_closed() {
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    let client = simulation.connect();
+    client.send(GET);
+    simulation.run_until(|_| client.received().ends_with(b"hello"));
+    client.send(BYE);
+    simulation.run_until(|_| client.is_closed());
+    assert_eq!(answers(&client.received(), b"\r\n\r\nhello"), 2);
+    simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+    let (connections, requests) = simulation.ledgers(0);
+    assert_eq!(
+        (connections.accepted, connections.finished, connections.open),
+        (1, 1, 0)
+    );
+    assert_eq!((requests.begun, requests.answered), (2, 2));
+    assert_eq!(simulation.world().misuses(), 0);
+}
+
+#[test]
+fn a_handler_that_waits_five_seconds_takes_no_time_here() {
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    let client = simulation.connect();
+    let began = simulation.world().now();
+    client.send(b"GET /later HTTP/1.1\r\nHost: test\r\n\r\n");
+    simulation.run_until(|_| client.received().ends_with(b"later"));
+    assert!(simulation.world().now() - began >= Duration::from_secs(5));
+}
+
+#[test]
+fn half_a_head_moves_to_another_core_and_is_completed_there() {
+    let mut simulation = Simulation::with_cores(&Config::default(), router(), 2, 1, Faults::none());
+    let client = simulation.connect_to(0);
+    client.send(GET);
+    simulation.run_until(|_| client.received().ends_with(b"hello"));
+    client.send(&GET[..20]);
+    simulation.leave(0, 1);
+    simulation.run_until(|simulation| simulation.ledgers(1).0.handed_in == 1);
+    client.send(&GET[20..]);
+    simulation.run_until(|_| answers(&client.received(), b"\r\n\r\nhello") == 2);
+    let (left, _) = simulation.ledgers(0);
+    let (came, requests) = simulation.ledgers(1);
+    assert_eq!((left.handed_out, left.open), (1, 0));
+    assert_eq!((came.handed_in, came.open), (1, 1));
+    assert_eq!(requests.answered, 1);
+}
+
+#[test]
+fn whatever_goes_wrong_below_answers_are_whole_in_order_and_accounted_for() {
+    let size: u64 = std::env::var("RINGGATE_TEST_SIZE")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(1);
+    for seed in 1..=300 * size {
+        let faults = Faults {
+            accept_error: 0.0,
+            ..Faults::drawn(seed)
+        };
+        let mut simulation = Simulation::with_cores(&Config::default(), router(), 1, seed, faults);
+        let clients: Vec<_> = (0..3).map(|_| simulation.connect()).collect();
+        let body = vec![b'x'; 3000];
+        let mut script = GET.repeat(3);
+        script.extend_from_slice(
+            b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 3000\r\n\r\n",
+        );
+        script.extend_from_slice(&body);
+        script.extend_from_slice(BYE);
+        for (index, client) in clients.iter().enumerate() {
+            client.send_in_pieces(&script, 97 + index * 400, Duration::from_micros(50));
+        }
+        simulation.run_until(|_| clients.iter().all(|client| client.is_closed()));
+        for client in &clients {
+            let got = client.received();
+            assert_eq!(answers(&got, b"\r\n\r\nhello"), 4, "seed {seed}");
+            assert_eq!(answers(&got, b"HTTP/1.1 200 OK"), 5, "seed {seed}");
+            assert_eq!(answers(&got, &body), 1, "seed {seed}");
+        }
+        simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+        let (connections, requests) = simulation.ledgers(0);
+        assert!(connections.balances() && requests.balances(), "seed {seed}");
+        assert_eq!((requests.begun, requests.answered), (15, 15), "seed {seed}");
+        assert_eq!(simulation.world().misuses(), 0, "seed {seed}");
+    }
+}
