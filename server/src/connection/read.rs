@@ -47,6 +47,7 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
+        let ending = matches!(connection.receive, Receive::Ending(_));
         if !more {
             connection.receive = Receive::Off;
         }
@@ -61,6 +62,8 @@ impl Engine {
                 self.on(core, key, Event::PeerEof);
             }
             Received::Failed(errno) if errno.is_cancelled() => {}
+            // It was being cancelled when no buffer was there for it (ENOBUFS): it ends as asked.
+            Received::Failed(errno) if ending && errno.is_exhaustion() => {}
             Received::Failed(_) => {
                 connection.eof = true;
                 self.on(core, key, Event::Reset);

@@ -222,7 +222,11 @@ fn holding(go: &Arc<AtomicBool>) -> TestServer {
                 }
             },
         );
-    start_with(config(), router, |_| ())
+    // So few buffers that one body could hold them all.
+    let mut config = config();
+    config.rings.buffers = 64;
+    config.rings.leases_kept = 64;
+    start_with(config, router, |_| ())
 }
 
 #[test]
@@ -240,6 +244,12 @@ fn an_upload_stops_while_its_handler_does_not_read_and_loses_nothing() {
         sent < UNDER_WAY_BYTES_MAX as usize,
         "{sent} bytes went to a handler that reads none"
     );
+    let mut second = server.connect();
+    second.send(format!(
+        "POST /hold HTTP/1.1\r\nHost: t\r\nContent-Length: {len}\r\n\r\n"
+    ));
+    write_until_stalled(second.stream(), &body);
+    second.reset_when_dropped();
     assert_eq!(server.get("/plaintext").status, 200);
     go.store(true, SeqCst);
     let rest = &body[sent..];
