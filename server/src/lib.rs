@@ -22,3 +22,8 @@ pub use handler::{
     Writer,
 };
 pub use ringgate_runtime as runtime;
+
+/// The examples of the README, which must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -25,6 +25,10 @@ use std::time::Duration;
 pub const COMPLETIONS_PER_SUBMISSION: u32 = 4;
 
 /// A ring of the kernel or a simulated one.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one a core, and a box would put every operation a pointer away"
+)]
 pub enum Driver {
     /// The kernel's io_uring.
     Kernel(KernelDriver),

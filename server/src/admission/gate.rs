@@ -164,20 +164,6 @@ impl Gate {
         self.tell(verdicts);
     }
 
-    /// Changes the limits while running (row H14).
-    pub(crate) fn set_limits(self: &Arc<Self>, limits: AdmissionLimits) {
-        let mut inner = self.lock();
-        inner.limits = limits;
-        // Requests that run without a ticket that counts are not counted after the fact: the limit
-        // holds for those that begin from here on.
-        let guarded = limits.max_threads().is_some() || inner.phase != Phase::Running;
-        self.guarded
-            .store(guarded || inner.running > 0, Ordering::Release);
-        let verdicts = self.settle(&mut inner);
-        drop(inner);
-        self.tell(verdicts);
-    }
-
     /// The limits in force.
     pub(crate) fn limits(&self) -> AdmissionLimits {
         self.lock().limits

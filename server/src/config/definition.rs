@@ -95,19 +95,17 @@ pub(super) enum Group {
     Limits,
     Timeouts,
     Drain,
-    Heartbeat,
     Rings,
 }
 
 impl Group {
     /// Every group, in the order of help and documentation.
-    pub(super) const ALL: [Group; 7] = [
+    pub(super) const ALL: [Group; 6] = [
         Group::Server,
         Group::Admission,
         Group::Limits,
         Group::Timeouts,
         Group::Drain,
-        Group::Heartbeat,
         Group::Rings,
     ];
 
@@ -118,7 +116,6 @@ impl Group {
             Group::Limits => "Limits of a request",
             Group::Timeouts => "Timeouts of a connection",
             Group::Drain => "Drain",
-            Group::Heartbeat => "Heartbeat of the cores",
             Group::Rings => "Cores, rings and buffers",
         }
     }

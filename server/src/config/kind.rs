@@ -75,11 +75,6 @@ pub(super) enum Kind {
         min: Duration,
         max: Duration,
     },
-    DurationOrNone {
-        at: At<Option<Duration>>,
-        min: Duration,
-        max: Duration,
-    },
     Choice(At<dyn Choice>),
     RingFlags(At<Vec<RingFlag>>),
     PathOrNone {
@@ -133,8 +128,7 @@ impl Kind {
             | Kind::Count { .. }
             | Kind::Size { .. }
             | Kind::SizeOrNone(_)
-            | Kind::Duration { .. }
-            | Kind::DurationOrNone { .. } => true,
+            | Kind::Duration { .. } => true,
             Kind::Addresses(_)
             | Kind::AddressOrNone(_)
             | Kind::Choice(_)
@@ -253,13 +247,6 @@ impl Kind {
                 };
             }
             Kind::Duration { at, min, max } => *at(draft) = time(text, min, max)?,
-            Kind::DurationOrNone { at, min, max } => {
-                *at(draft) = if text == "none" {
-                    None
-                } else {
-                    Some(time(text, min, max)?)
-                };
-            }
             Kind::Choice(at) => {
                 if !at(draft).choose(text) {
                     return Err(Malformed::plain());
@@ -293,9 +280,6 @@ impl Kind {
                 or_word(at(draft).as_ref(), "none", |size| format_size(*size).into())
             }
             Kind::Duration { at, .. } => format_duration(*at(draft)).into(),
-            Kind::DurationOrNone { at, .. } => or_word(at(draft).as_ref(), "none", |time| {
-                format_duration(*time).into()
-            }),
             Kind::Choice(at) => at(draft).word().into(),
             Kind::PathOrNone { at, .. } => {
                 or_word(at(draft).as_ref(), "none", |path| path.clone().into())
@@ -353,7 +337,6 @@ impl Kind {
             Kind::Size { .. } => "SIZE",
             Kind::SizeOrNone(_) => "SIZE|none",
             Kind::Duration { .. } => "TIME",
-            Kind::DurationOrNone { .. } => "TIME|none",
             Kind::Choice(at) => return at(&mut Draft::default()).words().join("|"),
             Kind::RingFlags(_) => "FLAG",
             Kind::PathOrNone { placeholder, .. } => placeholder,
@@ -389,7 +372,6 @@ impl Kind {
             }
             Kind::SizeOrNone(_) => "a size such as 1MiB, or none".to_owned(),
             Kind::Duration { min, max, .. } => times(*min, *max),
-            Kind::DurationOrNone { min, max, .. } => format!("{}, or none", times(*min, *max)),
             Kind::Choice(at) => either(at(&mut Draft::default()).words()),
             Kind::RingFlags(_) => either(
                 &RingFlag::ALL

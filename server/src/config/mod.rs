@@ -80,6 +80,6 @@ pub use duration::{format_duration, parse_duration};
 pub use effective::effective;
 pub use error::{Error, Malformed, WrongValue};
 pub use parse::{Ctl, CtlCommand, Invocation, parse};
-pub use settings::{Config, Drain, Heartbeat, HttpLimits, Log, QueueRules, Rings, Timeouts};
+pub use settings::{Config, Drain, HttpLimits, Log, QueueRules, Rings, Timeouts};
 pub use size::{format_size, parse_size};
 pub use source::{Provenance, Source};

@@ -13,7 +13,6 @@ use super::kind::{At, Kind, Whole};
 const MIB: u64 = 1 << 20;
 const U32_MAX: u64 = u32::MAX as u64;
 const MILLISECOND: Duration = Duration::from_millis(1);
-const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 const fn count(at: At<dyn Whole>, min: u64, max: u64) -> Kind {
@@ -183,19 +182,6 @@ pub(super) static OPTIONS: &[OptionDef] = &[
         default: "oldest",
         unit: "request",
         help: "Gives the 503 to the request that has waited longest or to the one that came last.",
-        group: Group::Admission,
-        change: Change::Live,
-    },
-    OptionDef {
-        key: "queue_timeout",
-        kind: Kind::DurationOrNone {
-            at: |d| &mut d.config.queue.timeout,
-            min: MILLISECOND,
-            max: DAY,
-        },
-        default: "none",
-        unit: "duration",
-        help: "Answers 503 to a request that has waited this long for a slot.",
         group: Group::Admission,
         change: Change::Live,
     },
@@ -393,45 +379,6 @@ pub(super) static OPTIONS: &[OptionDef] = &[
         change: Change::Live,
     },
     OptionDef {
-        key: "heartbeat_interval",
-        kind: Kind::Duration {
-            at: |d| &mut d.config.heartbeat.interval,
-            min: Duration::from_millis(10),
-            max: HOUR,
-        },
-        default: "5s",
-        unit: "duration",
-        help: "The coordinator looks at every core this often.",
-        group: Group::Heartbeat,
-        change: Change::Live,
-    },
-    OptionDef {
-        key: "heartbeat_timeout",
-        kind: Kind::Duration {
-            at: |d| &mut d.config.heartbeat.timeout,
-            min: Duration::from_millis(20),
-            max: HOUR,
-        },
-        default: "20s",
-        unit: "duration",
-        help: "A core that is silent for this long is replaced.",
-        group: Group::Heartbeat,
-        change: Change::Live,
-    },
-    OptionDef {
-        key: "stall",
-        kind: Kind::Duration {
-            at: |d| &mut d.config.heartbeat.stall,
-            min: MILLISECOND,
-            max: HOUR,
-        },
-        default: "250ms",
-        unit: "duration",
-        help: "A core that is silent for this long gets no new connections until it stirs.",
-        group: Group::Heartbeat,
-        change: Change::Live,
-    },
-    OptionDef {
         key: "core_slots",
         kind: Kind::CountOr {
             word: "auto",
@@ -482,15 +429,6 @@ pub(super) static OPTIONS: &[OptionDef] = &[
         default: "1024",
         unit: "buffers per core",
         help: "Lets handlers keep this many buffers past a turn; beyond it heads are copied.",
-        group: Group::Rings,
-        change: Change::Restart,
-    },
-    OptionDef {
-        key: "accepts_per_turn",
-        kind: count(|d| &mut d.config.rings.accepts_per_turn, 1, 65_536),
-        default: "64",
-        unit: "connections per turn",
-        help: "Takes at most this many new connections in one turn of a core.",
         group: Group::Rings,
         change: Change::Restart,
     },

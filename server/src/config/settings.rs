@@ -15,7 +15,6 @@ use super::choice::{Demo, DrainPending, LogFormat, LogLevel, OnTerm, RingFlag, S
 use super::control::ControlPath;
 use super::cores::CoreSpec;
 use super::definition::{Change, Draft, OptionDef};
-use super::duration::format_duration;
 use super::error::Error;
 use super::options::OPTIONS;
 use super::size::format_size;
@@ -53,8 +52,6 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How the server ends.
     pub drain: Drain,
-    /// When a core counts as slow or dead.
-    pub heartbeat: Heartbeat,
     /// Rings, buffers and turns of each core.
     pub rings: Rings,
     /// What is logged, how and where to.
@@ -82,7 +79,6 @@ impl Default for Config {
             limits: HttpLimits::default(),
             timeouts: Timeouts::default(),
             drain: Drain::default(),
-            heartbeat: Heartbeat::default(),
             rings: Rings::default(),
             log: Log::default(),
             root: None,
@@ -99,16 +95,11 @@ impl Default for Config {
 pub struct QueueRules {
     /// Who gets the 503 when one too many is in.
     pub shed: Shed,
-    /// Longest wait for a slot; `None` is no limit.
-    pub timeout: Option<Duration>,
 }
 
 impl Default for QueueRules {
     fn default() -> Self {
-        QueueRules {
-            shed: Shed::Oldest,
-            timeout: None,
-        }
+        QueueRules { shed: Shed::Oldest }
     }
 }
 
@@ -197,27 +188,6 @@ impl Default for Drain {
     }
 }
 
-/// When a core counts as slow or dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heartbeat {
-    /// How often the coordinator looks.
-    pub interval: Duration,
-    /// Silence after which a core is replaced.
-    pub timeout: Duration,
-    /// Silence after which new connections are kept away from a core.
-    pub stall: Duration,
-}
-
-impl Default for Heartbeat {
-    fn default() -> Self {
-        Heartbeat {
-            interval: Duration::from_secs(5),
-            timeout: Duration::from_secs(20),
-            stall: Duration::from_millis(250),
-        }
-    }
-}
-
 /// Rings, buffers and turns of each core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rings {
@@ -229,8 +199,6 @@ pub struct Rings {
     pub buffer_size: u32,
     /// Buffers that handlers may keep past a turn.
     pub leases_kept: u32,
-    /// Most connections taken in one turn.
-    pub accepts_per_turn: u32,
     /// Most open connections; `None` is no limit.
     pub max_connections: Option<NonZeroU32>,
     /// How long to look for work before blocking in the kernel.
@@ -244,7 +212,6 @@ impl Default for Rings {
             buffers: 1024,
             buffer_size: 4 << 10,
             leases_kept: 1024,
-            accepts_per_turn: 64,
             max_connections: None,
             spin: Duration::ZERO,
         }
@@ -348,22 +315,6 @@ impl Config {
     }
 
     fn check_relations(&self) -> Result<(), Error> {
-        let Heartbeat {
-            interval,
-            timeout,
-            stall,
-        } = self.heartbeat;
-        if timeout <= interval {
-            return Err(not_above(
-                "heartbeat_timeout",
-                timeout,
-                "heartbeat_interval",
-                interval,
-            ));
-        }
-        if timeout <= stall {
-            return Err(not_above("heartbeat_timeout", timeout, "stall", stall));
-        }
         let HttpLimits {
             head_size,
             uri_size,
@@ -381,20 +332,4 @@ impl Config {
         }
         Ok(())
     }
-}
-
-fn not_above(
-    key: &'static str,
-    value: Duration,
-    other: &'static str,
-    other_value: Duration,
-) -> Error {
-    Error::conflict(
-        &[key, other],
-        format!(
-            "{key} = {} is not greater than {other} = {}; raise the one or lower the other",
-            format_duration(value),
-            format_duration(other_value)
-        ),
-    )
 }

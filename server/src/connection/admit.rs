@@ -41,11 +41,7 @@ impl Engine {
             Piece::Leased(lease) => HeadBytes::Leased(lease),
             Piece::Gathered(bytes) => HeadBytes::Gathered(bytes),
         };
-        let path = head.path(&bytes);
-        // Wraps if the path is not in the bytes at all (an authority alone stands for `/`): such a
-        // path has no parameters.
-        let path_at = (path.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
-        let routed = self.app.route(&head.method, path, path_at);
+        let routed = self.app.route(&head, &bytes);
         let limit = match &routed {
             Routed::Found { options, .. } => options.body_size.unwrap_or(self.settings.body_size),
             Routed::Answer(_) => self.settings.body_size,

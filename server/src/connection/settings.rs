@@ -13,7 +13,6 @@ pub(crate) struct Settings {
     pub(crate) body_size: Option<u64>,
     pub(crate) linger_size: u64,
     pub(crate) served_max: Option<NonZeroU32>,
-    pub(crate) accepts_per_turn: u32,
     pub(crate) max_connections: Option<NonZeroU32>,
     pub(crate) keepalive_grace: Duration,
     timeouts: [Duration; 5],
@@ -31,7 +30,6 @@ impl Settings {
             body_size: config.limits.body_size,
             linger_size: timeouts.linger_size,
             served_max: NonZeroU32::new(timeouts.requests_per_connection),
-            accepts_per_turn: config.rings.accepts_per_turn,
             max_connections: config.rings.max_connections,
             keepalive_grace: config.drain.keepalive_grace,
             timeouts: [

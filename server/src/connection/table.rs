@@ -247,6 +247,10 @@ impl Connection {
     }
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would put every event a pointer away"
+)]
 enum Seat {
     Taken(Connection),
     Free(u32),

@@ -46,6 +46,7 @@ pub(crate) struct RequestParts {
 /// Places for the parts of requests, used again: a request costs no allocation once one before it
 /// has ended on this core, and it moves as a pointer.
 #[derive(Default)]
+#[expect(clippy::vec_box, reason = "the boxes are what is used again")]
 pub(crate) struct PartsPool(RefCell<Vec<Box<Option<RequestParts>>>>);
 
 /// Places kept a core.

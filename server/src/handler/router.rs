@@ -3,6 +3,7 @@
 use super::request::{Params, PlacedParts, Request};
 use super::response::{IntoResponse, Response};
 use crate::connection::{ConnectionKey, Finished};
+use crate::http::head::Head;
 use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
 use ringgate_runtime::Core;
@@ -36,6 +37,29 @@ struct Route<S> {
     options: RouteOptions,
 }
 
+/// Paths without parameters, by their length: found by comparing bytes, which most requests need
+/// no more than. The tree prefers them too, so the order of looking changes nothing.
+#[derive(Default)]
+struct Fixed(Vec<Vec<(Box<[u8]>, u32)>>);
+
+impl Fixed {
+    fn insert(&mut self, path: &str, index: u32) {
+        if self.0.len() <= path.len() {
+            self.0.resize_with(path.len() + 1, Vec::new);
+        }
+        self.0[path.len()].push((path.as_bytes().into(), index));
+    }
+
+    #[inline]
+    fn find(&self, path: &[u8]) -> Option<u32> {
+        let same_length = self.0.get(path.len())?;
+        same_length
+            .iter()
+            .find(|(have, _)| **have == *path)
+            .map(|(_, index)| *index)
+    }
+}
+
 struct Path {
     names: Arc<[String]>,
     methods: Vec<(Method, u32)>,
@@ -46,6 +70,7 @@ struct Path {
 /// the state that `init` makes for each core.
 pub struct Router<S = ()> {
     tree: matchit::Router<u32>,
+    fixed: Fixed,
     paths: Vec<Path>,
     routes: Vec<Route<S>>,
     fallback: Option<u32>,
@@ -62,6 +87,7 @@ impl<S: 'static> Router<S> {
     pub fn new() -> Router<S> {
         Router {
             tree: matchit::Router::new(),
+            fixed: Fixed::default(),
             paths: Vec::new(),
             routes: Vec::new(),
             fallback: None,
@@ -164,6 +190,9 @@ impl<S: 'static> Router<S> {
         if let Err(error) = self.tree.insert(path, index) {
             panic!("route {path:?}: {error}");
         }
+        if !path.contains(['{', '}']) {
+            self.fixed.insert(path, index);
+        }
         let names = path
             .split('{')
             .skip(1)
@@ -178,6 +207,57 @@ impl<S: 'static> Router<S> {
             allow,
         });
         index
+    }
+}
+
+impl<S> Router<S> {
+    fn look_up(&self, head: &Head, bytes: &[u8]) -> Routed {
+        let path = head.path(bytes);
+        let Ok(found) = self.tree.at(path) else {
+            let Some(route) = self.fallback else {
+                let reason = "nothing is served under this path";
+                return Routed::Answer(Box::new(Response::error(StatusCode::NOT_FOUND, reason)));
+            };
+            return Routed::Found {
+                route,
+                options: self.routes[route as usize].options,
+                params: Params::new(),
+                names: None,
+            };
+        };
+        let entry = &self.paths[*found.value as usize];
+        // Wraps if the path is not in the bytes at all (an authority alone stands for `/`): such a
+        // path has no parameters.
+        let place = |value: &str| (value.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
+        let params = found.params.iter();
+        let params = params
+            .map(|(_, value)| (place(value) as u16, value.len() as u16))
+            .collect();
+        let names = (!entry.names.is_empty()).then(|| entry.names.clone());
+        self.routed(entry, &head.method, params, names)
+    }
+
+    #[inline]
+    fn routed(
+        &self,
+        entry: &Path,
+        method: &Method,
+        params: Params,
+        names: Option<Arc<[String]>>,
+    ) -> Routed {
+        let Some(route) = entry.find(method) else {
+            let reason = "this path does not answer to this method";
+            let response = Response::error(StatusCode::METHOD_NOT_ALLOWED, reason)
+                .with_header(ALLOW, entry.allow.clone());
+            return Routed::Answer(Box::new(response));
+        };
+        let options = self.routes[route as usize].options;
+        Routed::Found {
+            route,
+            options,
+            params,
+            names,
+        }
     }
 }
 
@@ -244,7 +324,7 @@ pub(crate) enum Routed {
 /// What a connection needs of an application.
 pub(crate) trait Application {
     /// Where a request goes.
-    fn route(&self, method: &Method, path: &str, path_at: usize) -> Routed;
+    fn route(&self, head: &Head, bytes: &[u8]) -> Routed;
     /// Gives the request to the handler of `route`, which runs up to where it first waits.
     fn call(&self, core: &Core, route: u32, parts: PlacedParts, reply: Reply) -> TaskId;
 }
@@ -257,41 +337,13 @@ pub(crate) struct PerCore<S> {
 
 impl<S: 'static> Application for PerCore<S> {
     #[inline]
-    fn route(&self, method: &Method, path: &str, path_at: usize) -> Routed {
-        let Ok(found) = self.router.tree.at(path) else {
-            if let Some(route) = self.router.fallback {
-                return Routed::Found {
-                    route,
-                    options: self.router.routes[route as usize].options,
-                    params: Params::new(),
-                    names: None,
-                };
+    fn route(&self, head: &Head, bytes: &[u8]) -> Routed {
+        match self.router.fixed.find(head.path_bytes(bytes)) {
+            Some(index) => {
+                let entry = &self.router.paths[index as usize];
+                self.router.routed(entry, &head.method, Params::new(), None)
             }
-            let reason = "nothing is served under this path";
-            return Routed::Answer(Box::new(Response::error(StatusCode::NOT_FOUND, reason)));
-        };
-        let entry = &self.router.paths[*found.value as usize];
-        let Some(route) = entry.find(method) else {
-            let reason = "this path does not answer to this method";
-            let response = Response::error(StatusCode::METHOD_NOT_ALLOWED, reason)
-                .with_header(ALLOW, entry.allow.clone());
-            return Routed::Answer(Box::new(response));
-        };
-        let mut params = Params::new();
-        let mut names = None;
-        if !entry.names.is_empty() {
-            names = Some(entry.names.clone());
-            for (_, value) in found.params.iter() {
-                let at = path_at.wrapping_add(value.as_ptr() as usize - path.as_ptr() as usize);
-                params.push((at as u16, value.len() as u16));
-            }
-        }
-        let options = self.router.routes[route as usize].options;
-        Routed::Found {
-            route,
-            options,
-            params,
-            names,
+            None => self.router.look_up(head, bytes),
         }
     }
 
@@ -325,13 +377,18 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::head::{HeadLimits, Parse, parse_head};
 
     fn find(router: Router<()>, method: Method, path: &str) -> Routed {
         let app = PerCore {
             router: Arc::new(router),
             state: Rc::new(()),
         };
-        app.route(&method, path, 0)
+        let text = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+        match parse_head(text.as_bytes(), &HeadLimits::default()) {
+            Ok(Parse::Complete(head)) => app.route(&head, text.as_bytes()),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn status(routed: Routed) -> Option<StatusCode> {
@@ -352,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_fallback_takes_every_method_of_every_path_without_a_route() {
-        for path in ["/", "/a", "/a/b/c", "*"] {
+        for path in ["/", "/a", "/a/b/c"] {
             for method in [
                 Method::GET,
                 Method::DELETE,

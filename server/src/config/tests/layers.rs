@@ -7,9 +7,8 @@ use super::super::definition::OptionDef;
 use super::super::effective::toml_value;
 use super::super::options::OPTIONS;
 use super::super::{
-    AdmissionLimits, ControlPath, Demo, Drain, DrainPending, Heartbeat, HttpLimits, ListenAddr,
-    Log, LogFormat, LogLevel, MaxAccepts, OnTerm, QueueRules, RingFlag, Rings, Shed, Source,
-    Timeouts,
+    AdmissionLimits, ControlPath, Demo, Drain, DrainPending, HttpLimits, ListenAddr, Log,
+    LogFormat, LogLevel, MaxAccepts, OnTerm, QueueRules, RingFlag, Rings, Shed, Source, Timeouts,
 };
 use super::*;
 
@@ -31,7 +30,6 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "demo" => &["off"],
         "without" => &["defer_taskrun", "no_iowait"],
         "shed" => &["newest"],
-        "queue_timeout" => &["3s"],
         "head_size" => &["32KiB"],
         "head_count" => &["64"],
         "uri_size" => &["2KiB"],
@@ -44,13 +42,10 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "buffers" => &["512"],
         "buffer_size" => &["8KiB"],
         "leases_kept" => &["7"],
-        "accepts_per_turn" => &["16"],
         "max_connections" => &["5000"],
-        "stall" => &["100ms"],
         "spin" => &["50us"],
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
-        | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "heartbeat_interval" => &["9s"],
-        "heartbeat_timeout" => &["1m"],
+        | "drain_grace" | "keepalive_grace" | "graceful_timeout" => &["9s"],
         other => panic!("give {other} a sample value"),
     };
     (values, &[])
@@ -189,7 +184,6 @@ fn each_key_sets_the_field_of_its_name() {
         demo = "on"
         without = ["single_issuer", "coop_taskrun"]
         shed = "newest"
-        queue_timeout = "8s"
         head_size = 9009
         head_count = 10
         uri_size = 1111
@@ -206,14 +200,10 @@ fn each_key_sets_the_field_of_its_name() {
         graceful_timeout = "22s"
         drain_pending = "refuse"
         on_term = "drain"
-        heartbeat_interval = "23s"
-        heartbeat_timeout = "24s"
-        stall = "1s"
         ring_entries = 64
         buffers = 128
         buffer_size = 2525
         leases_kept = 26
-        accepts_per_turn = 27
         max_connections = 28
         spin = "29us"
     "#;
@@ -226,10 +216,7 @@ fn each_key_sets_the_field_of_its_name() {
         cores: "2..3".parse().expect("cores"),
         core_slots: number(4),
         admission: AdmissionLimits::new(number(5), most).expect("a good pair"),
-        queue: QueueRules {
-            shed: Shed::Newest,
-            timeout: Some(second(8)),
-        },
+        queue: QueueRules { shed: Shed::Newest },
         limits: HttpLimits {
             head_size: 9009,
             head_count: 10,
@@ -252,17 +239,11 @@ fn each_key_sets_the_field_of_its_name() {
             pending: DrainPending::Refuse,
             on_term: OnTerm::Drain,
         },
-        heartbeat: Heartbeat {
-            interval: second(23),
-            timeout: second(24),
-            stall: second(1),
-        },
         rings: Rings {
             entries: 64,
             buffers: 128,
             buffer_size: 2525,
             leases_kept: 26,
-            accepts_per_turn: 27,
             max_connections: number(28),
             spin: Duration::from_micros(29),
         },

@@ -67,7 +67,6 @@ fn wrong(kind: &Kind) -> Vec<&'static str> {
         Kind::Size { .. } => vec!["-1", "64K", "999TiB", "none", ""],
         Kind::SizeOrNone(_) => vec!["-1", "64K", "unlimited", ""],
         Kind::Duration { .. } => vec!["30", "-1s", "1000h", "1.5s", "none", ""],
-        Kind::DurationOrNone { .. } => vec!["30", "-1s", "1000h", "never", ""],
         Kind::Choice(_) => vec!["perhaps", "ON", ""],
         Kind::RingFlags(_) => vec!["iopoll", "SINGLE_ISSUER"],
         Kind::PathOrNone { .. } | Kind::Control(_) => vec![""],
@@ -247,14 +246,6 @@ fn values_that_do_not_go_together_are_refused_with_both() {
     for (flags, parts) in [
         (["--core-slots=2", "--cores=4"], ["core_slots = 2", "4"]),
         (["--core-slots=2", "--cores=1..3"], ["core_slots = 2", "3"]),
-        (
-            ["--heartbeat-timeout=5s", "--heartbeat-interval=5s"],
-            ["5s", "heartbeat_interval = 5s"],
-        ),
-        (
-            ["--heartbeat-timeout=6s", "--stall=6s"],
-            ["heartbeat_timeout = 6s", "stall = 6s"],
-        ),
         (
             ["--head-size=1KiB", "--uri-size=2KiB"],
             ["head_size = 1KiB", "uri_size = 2KiB"],

@@ -93,9 +93,7 @@ fn both_ends_of_every_range_fit_their_field() {
         let ends = match &option.kind {
             Kind::Count { min, max, .. } => [min.to_string(), max.to_string()],
             Kind::Size { min, max, .. } => [format_size(*min), format_size(*max)],
-            Kind::Duration { min, max, .. } | Kind::DurationOrNone { min, max, .. } => {
-                [format_duration(*min), format_duration(*max)]
-            }
+            Kind::Duration { min, max, .. } => [format_duration(*min), format_duration(*max)],
             _ => continue,
         };
         for end in ends {

@@ -1,0 +1,302 @@
+//! The rules of the house, held to the files themselves: what every source opens with, where
+//! `unsafe` may stand and what stands above it, how long a file may be, that links of the documents
+//! lead somewhere, and that docs/seeds.md names the tests behind each row.
+//!
+//! It reads text and decides nothing about meaning; clippy and the compiler do the rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A file of one idea fits into this many lines.
+const LINES_MAX: usize = 700;
+/// Files that are longer, and how long they may be. They may shrink, never grow.
+const LONGER: &[(&str, usize)] = &[
+    ("runtime/src/core.rs", 1050),
+    ("server/src/coordinator/run.rs", 750),
+];
+
+fn root() -> PathBuf {
+    let server = Path::new(env!("CARGO_MANIFEST_DIR"));
+    server.parent().expect("a workspace around").to_owned()
+}
+
+/// A file of the workspace: its path from the root, and its text.
+struct File {
+    path: String,
+    text: String,
+}
+
+/// All files of an extension under a folder, builds and hidden folders left out, in order.
+fn files(folder: &str, extension: &str) -> Vec<File> {
+    let root = root();
+    let mut folders = vec![root.join(folder)];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a readable folder") {
+            let path = entry.expect("a readable entry").path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.expect("a name in UTF-8");
+            if path.is_dir() && name != "target" && !name.starts_with('.') {
+                folders.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                let text = fs::read_to_string(&path).expect("text in UTF-8");
+                let path = path.strip_prefix(&root).expect("below the root");
+                found.push(File {
+                    path: path.to_string_lossy().into_owned(),
+                    text,
+                });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+fn sources() -> Vec<File> {
+    let rooms = ["runtime", "server", "bench"];
+    let found: Vec<_> = rooms.iter().flat_map(|room| files(room, "rs")).collect();
+    assert!(found.len() > 100, "only {} sources found", found.len());
+    found
+}
+
+/// A line without its comment and without what its string literals hold.
+fn code(line: &str) -> String {
+    let mut code = String::new();
+    let mut in_string = false;
+    let mut characters = line.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' if in_string => drop(characters.next()),
+            '"' => in_string = !in_string,
+            '/' if !in_string && characters.peek() == Some(&'/') => break,
+            _ if in_string => {}
+            _ => code.push(character),
+        }
+    }
+    code
+}
+
+/// Whether this code, and not a name or a policy for pages with `unsafe-inline`, is unsafe.
+fn is_unsafe(code: &str) -> bool {
+    let mut words =
+        code.split_inclusive(|character: char| !character.is_alphanumeric() && character != '_');
+    words.any(|word| matches!(word, "unsafe" | "unsafe " | "unsafe("))
+}
+
+fn complain(broken: &[String], rule: &str) {
+    assert!(broken.is_empty(), "{rule}:\n  {}", broken.join("\n  "));
+}
+
+#[test]
+fn every_source_opens_by_saying_what_it_decides() {
+    let silent = |file: &File| !file.text.starts_with("//! ");
+    let broken: Vec<_> = sources().into_iter().filter(silent).collect();
+    let broken: Vec<_> = broken.into_iter().map(|file| file.path).collect();
+    complain(&broken, "these do not open with `//! `");
+}
+
+#[test]
+fn no_source_is_longer_than_one_idea() {
+    let broken: Vec<_> = sources()
+        .iter()
+        .filter_map(|file| {
+            let longer = LONGER.iter().find(|(path, _)| *path == file.path);
+            let most = longer.map_or(LINES_MAX, |(_, most)| *most);
+            let lines = file.text.lines().count();
+            (lines > most).then(|| format!("{}: {lines} lines, at most {most}", file.path))
+        })
+        .collect();
+    complain(&broken, "these are too long; split them by idea");
+}
+
+#[test]
+fn the_server_holds_no_unsafe_code() {
+    let broken: Vec<_> = files("server", "rs")
+        .iter()
+        .flat_map(|file| {
+            let lines = file.text.lines().enumerate();
+            lines
+                .filter(|(_, line)| is_unsafe(&code(line)))
+                .map(|(number, _)| format!("{}:{}", file.path, number + 1))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    complain(
+        &broken,
+        "system calls get their safe face in runtime/src/sys",
+    );
+    for path in ["server/src/lib.rs", "server/src/main.rs"] {
+        let text = fs::read_to_string(root().join(path)).expect("a crate root");
+        assert!(text.contains("#![forbid(unsafe_code)]"), "{path}");
+    }
+}
+
+/// Whether the comment right above this line, or above the statement it goes on, says SAFETY.
+fn is_justified(lines: &[&str], at: usize) -> bool {
+    let mut above = lines[..at].iter().rev().map(|line| line.trim()).peekable();
+    // The first lines of the same statement, and attributes.
+    while above.next_if(|line| continues(line)).is_some() {}
+    above
+        .take_while(|line| line.starts_with("//"))
+        .any(|line| line.contains("SAFETY:"))
+}
+
+fn continues(line: &str) -> bool {
+    let ends = [";", "{", "}", ","].iter().any(|end| line.ends_with(end));
+    line.starts_with("#[") || !(line.is_empty() || line.starts_with("//") || ends)
+}
+
+#[test]
+fn every_unsafe_block_says_right_above_why_it_is_sound() {
+    let mut broken = Vec::new();
+    let mut seen = 0;
+    for file in files("runtime", "rs").iter().chain(&files("bench", "rs")) {
+        let lines: Vec<_> = file.text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let code = code(line);
+            if !code.contains("unsafe {") && !code.contains("unsafe impl") {
+                continue;
+            }
+            seen += 1;
+            if !is_justified(&lines, at) {
+                broken.push(format!("{}:{}", file.path, at + 1));
+            }
+        }
+    }
+    assert!(seen > 50, "only {seen} unsafe blocks found");
+    complain(&broken, "no `// SAFETY:` right above");
+}
+
+#[test]
+fn nothing_is_left_for_later_in_the_code() {
+    // Put together here, so that this file holds none of them.
+    let words = [
+        ["todo", "!("],
+        ["unimplemented", "!("],
+        ["dbg", "!("],
+        ["FIX", "ME"],
+    ];
+    let words = words.map(|parts| parts.concat());
+    let mut broken = Vec::new();
+    for file in sources() {
+        for (number, line) in file.text.lines().enumerate() {
+            if let Some(word) = words.iter().find(|word| line.contains(word.as_str())) {
+                broken.push(format!("{}:{}: {word}", file.path, number + 1));
+            }
+        }
+    }
+    complain(
+        &broken,
+        "finish these, or write down in the docs that it is absent",
+    );
+}
+
+/// Where the links of a Markdown text lead: `[text](here)`.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| {
+        let (target, _) = rest.split_once(')')?;
+        let path = target.split('#').next().unwrap_or_default();
+        (!path.is_empty() && !path.contains("://")).then_some(path)
+    })
+}
+
+#[test]
+fn links_in_the_documents_lead_somewhere() {
+    let mut broken = Vec::new();
+    let mut documents = files("docs", "md");
+    for name in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"] {
+        let text = fs::read_to_string(root().join(name)).unwrap_or_else(|_| panic!("no {name}"));
+        documents.push(File {
+            path: name.to_owned(),
+            text,
+        });
+    }
+    for File { path, text } in &documents {
+        let folder = root().join(path);
+        let folder = folder.parent().expect("a folder");
+        for link in links(text).filter(|link| !folder.join(link).exists()) {
+            broken.push(format!("{path}: {link}"));
+        }
+    }
+    complain(&broken, "these links lead nowhere");
+}
+
+/// The row that a test's name begins with: H7 of `h7_the_oldest_is_denied`.
+fn row_of(test: &str) -> Option<String> {
+    let (row, _) = test.split_once('_')?;
+    let (letter, number) = row.split_at_checked(1)?;
+    let is_row = "hptm".contains(letter) && number.parse::<u32>().is_ok();
+    is_row.then(|| row.to_uppercase())
+}
+
+/// The tests behind each row.
+fn tests_by_row() -> BTreeMap<String, BTreeSet<String>> {
+    let mut tests = BTreeMap::<_, BTreeSet<_>>::new();
+    for file in sources() {
+        let mut attributed = false;
+        for line in file.text.lines().map(str::trim) {
+            let name = line
+                .strip_prefix("fn ")
+                .and_then(|rest| rest.split('(').next());
+            match (name, attributed) {
+                (Some(name), true) => {
+                    if let Some(row) = row_of(name) {
+                        tests.entry(row).or_default().insert(name.to_owned());
+                    }
+                    attributed = false;
+                }
+                _ if line == "#[test]" => attributed = true,
+                _ => {}
+            }
+        }
+    }
+    tests
+}
+
+#[test]
+fn the_table_of_seeds_names_the_tests_behind_each_row() {
+    let path = root().join("docs/seeds.md");
+    let text = fs::read_to_string(&path).expect("docs/seeds.md");
+    let mut tests = tests_by_row();
+    assert!(!tests.is_empty(), "no test carries a row's number");
+    let mut rows = Vec::new();
+    let mut expected = String::new();
+    for line in text.lines() {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        match cells[..] {
+            ["", row, behaviour, _, ""]
+                if row_of(&format!("{}_", row.to_lowercase())).is_some() =>
+            {
+                let names = tests.remove(row).unwrap_or_default();
+                let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+                let shown = match names.is_empty() {
+                    true => "planned".to_owned(),
+                    false => names.join(", "),
+                };
+                expected += &format!("| {row} | {behaviour} | {shown} |\n");
+                rows.push(row.to_owned());
+            }
+            _ => expected += &format!("{line}\n"),
+        }
+    }
+    let letters = [("H", 19), ("P", 10), ("T", 14), ("M", 16)];
+    let all = letters.iter().flat_map(|(letter, count)| {
+        let numbers = 1..=*count;
+        numbers.map(move |number| format!("{letter}{number}"))
+    });
+    assert_eq!(rows, all.collect::<Vec<_>>(), "the rows of docs/seeds.md");
+    assert!(
+        tests.is_empty(),
+        "tests of rows that do not exist: {tests:?}"
+    );
+    if std::env::var_os("RINGGATE_BLESS").is_some() {
+        fs::write(&path, &expected).expect("written");
+    } else {
+        assert!(
+            text == expected,
+            "docs/seeds.md does not name the tests there are; \
+             RINGGATE_BLESS=1 cargo test -p ringgate --test house_rules rewrites it"
+        );
+    }
+}
