@@ -21,6 +21,8 @@ pub(crate) enum Event {
     Signal(Signal),
     /// Somebody asks for something.
     Command(Command),
+    /// The time in which a drain still accepts is over.
+    DrainGraceOver,
     /// The time for a graceful end is over.
     GraceOver,
 }

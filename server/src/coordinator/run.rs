@@ -18,7 +18,6 @@ use crate::control::socket::SocketFile;
 use crate::control::{scrape, server};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::{CoreSample, Snapshot};
-use crossbeam_utils::CachePadded;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::listener::accept_nonblocking;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
@@ -39,6 +38,7 @@ const POLL_IN: u32 = 1;
 
 const SIGNAL_KEY: u64 = 1;
 const GRACE_KEY: u64 = 2;
+const CLOSE_KEY: u64 = 3;
 
 /// Where the server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,9 +213,7 @@ impl Coordinator {
             pool,
             slots: (0..slots)
                 .map(|_| Slot {
-                    // Padded once as a whole: the counters of one core share lines, those of two
-                    // never do.
-                    stats: Arc::new(CachePadded::new(CoreStats::default()).into_inner()),
+                    stats: Arc::default(),
                     epoch: 0,
                     thread: None,
                     remote: None,
@@ -246,6 +244,7 @@ impl Coordinator {
             },
             Event::Command(Command::Drain) => self.drain(core),
             Event::Command(Command::Stop) => self.stop(),
+            Event::DrainGraceOver => self.close_gates(),
             Event::GraceOver => self.grace_over(),
         }
     }
@@ -375,14 +374,29 @@ impl Coordinator {
         self.phase = Phase::Draining;
         self.ended.drained = true;
         self.handle.set_ready(false);
-        self.pool.accepting = false;
         self.pool.spawning = false;
+        let drain = self.config.drain;
+        // Readiness says no from here on; those who have not heard it yet are still served.
+        let close = core.now() + drain.grace;
+        core.set_timer(close + drain.graceful_timeout, GRACE_KEY);
+        tracing::info!("draining");
+        match drain.grace {
+            Duration::ZERO => self.close_gates(),
+            _ => {
+                core.set_timer(close, CLOSE_KEY);
+            }
+        }
+    }
+
+    /// A drain takes no new connections any more.
+    fn close_gates(&mut self) {
+        if self.phase != Phase::Draining {
+            return;
+        }
+        self.pool.accepting = false;
         if self.config.drain.pending == DrainPending::Refuse {
             self.gate.set_phase(GatePhase::Draining);
         }
-        let deadline = core.now() + self.config.drain.graceful_timeout;
-        core.set_timer(deadline, GRACE_KEY);
-        tracing::info!("draining");
     }
 
     fn grace_over(&mut self) {
@@ -466,7 +480,8 @@ impl Coordinator {
         let held = self.pool.seats.iter().any(|seat| seat.baton != Baton::Free);
         let starting = self.pool.cores.contains(&CoreState::Starting);
         let stopping = self.phase == Phase::Stopping;
-        if !self.told && !starting && (!held || stopping) {
+        let closed = stopping || !self.pool.accepting;
+        if !self.told && !starting && closed && (!held || stopping) {
             if !held {
                 self.take_queued();
             }
@@ -699,6 +714,7 @@ impl Sink for Coordinator {
                 }
             }
             Completion::Timer { key: GRACE_KEY } => self.hear(core, Event::GraceOver),
+            Completion::Timer { key: CLOSE_KEY } => self.hear(core, Event::DrainGraceOver),
             _ => {}
         }
         self.replan(core);

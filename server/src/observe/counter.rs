@@ -2,7 +2,7 @@
 //!
 //! Cores count with it; the coordinator reads. It decides only how a count is stored. It does not
 //! pad itself to a cache line: its counters lie side by side in one structure per core, and that
-//! structure is padded once (`crossbeam_utils::CachePadded`).
+//! structure is aligned to cache lines of its own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -100,3 +100,15 @@ fn readyz_says_no_while_draining() {
     program.signal(Signal::Int);
     assert_eq!(program.exit_code(), Some(3));
 }
+
+#[test]
+fn a_drain_goes_on_accepting_for_its_grace() {
+    let mut program = Program::start(&["--drain-grace", "2s"]);
+    program.signal(Signal::Quit);
+    program.wait_line("draining");
+    // A balancer that has not heard of it yet connects all the same.
+    let answer = program.get("/plaintext");
+    assert!(answer.ends_with("Hello, World!"));
+    assert!(program.get("/readyz").starts_with("HTTP/1.1 503"));
+    assert_eq!(program.exit_code(), Some(0));
+}

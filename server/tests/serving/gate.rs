@@ -67,7 +67,7 @@ fn h10_a_denied_client_gets_its_503_whole() {
     // A client that is still sending its body: it must read the answer all the same.
     let mut denied = server.connect();
     denied.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 400000\r\n\r\n");
-    denied.send(&vec![7; 400_000]);
+    denied.send(vec![7; 400_000]);
     let answer = denied.answer();
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("retry-after"), Some("1"));
