@@ -1,7 +1,7 @@
 //! Out of descriptors, buffers, completion slots or readers of the log: the server slows down, and
 //! recovers.
 
-use crate::common::{Directory, Program, assert_balanced, eventually, read_greetings, under};
+use crate::common::{Directory, Program, assert_balanced, eventually, get, read_greetings, under};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -61,10 +61,33 @@ fn with_sixteen_buffers_two_hundred_bodies_are_answered() {
 }
 
 #[test]
-fn a_small_completion_queue_loses_no_answer() {
+fn an_overflowing_completion_queue_loses_no_answer() {
     const PIPELINED: usize = 16;
-    let program = Program::start(&["--ring-entries", "64"]);
+    // Without these, the kernel posts a completion when it comes and not when the core looks.
+    let mut program = Program::start(&[
+        "--without",
+        "defer_taskrun",
+        "--without",
+        "coop_taskrun",
+        "--without",
+        "taskrun_flag",
+        "--ring-entries",
+        "64",
+        "--metrics",
+        "127.0.0.1:0",
+    ]);
+    let line = program.wait_line("metrics on http://");
+    let metrics = line.split_once("http://").unwrap().1.trim();
     let mut streams = connections(&program, 500);
+    eventually("all connections accepted", || {
+        (program.status()["totals"]["connections"]["open"] == 500).then_some(())
+    });
+    // While the core is blocked, more completions come than its queue holds.
+    let mut blocker = program.connect();
+    write!(blocker, "GET /block?ms=2000 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    eventually("a blocked core", || {
+        (program.status()["cores"][0]["state"] == "blocked").then_some(())
+    });
     let batch = GET.repeat(PIPELINED);
     for stream in &mut streams {
         stream.write_all(&batch).unwrap();
@@ -72,9 +95,16 @@ fn a_small_completion_queue_loses_no_answer() {
     for stream in &mut streams {
         read_greetings(stream, PIPELINED);
     }
+    let text = get(metrics, "/metrics");
+    let name = "ringgate_completion_queue_overflows_total{core=\"0\"} ";
+    let overflows = text.lines().find_map(|line| line.strip_prefix(name));
+    assert_ne!(overflows.expect(name), "0", "it was not provoked");
     let status = program.status();
     assert_balanced(&status);
-    assert_eq!(status["totals"]["requests"]["answered"], 500 * PIPELINED);
+    assert_eq!(
+        status["totals"]["requests"]["answered"],
+        500 * PIPELINED + 1
+    );
 }
 
 #[test]
