@@ -9,6 +9,7 @@ use crate::probe::Unavailable;
 use crate::sys::thread::monotonic_nanos;
 use crate::time::Moment;
 use io_uring::{IoUring, opcode, squeue, types};
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub(crate) const BUFFER_GROUP: u16 = 0;
 /// One ring of the kernel, used only by the thread that made it.
 pub struct KernelDriver {
     ring: IoUring,
+    /// Entries that found the queue full.
+    backlog: VecDeque<squeue::Entry>,
     flags: RingFlags,
     enter_flags: u32,
     enters: u64,
@@ -42,6 +45,7 @@ impl KernelDriver {
         let random = monotonic_nanos() ^ (&raw const ring as u64).rotate_left(32);
         let mut driver = KernelDriver {
             ring,
+            backlog: VecDeque::new(),
             flags,
             enter_flags: ENTER_EXT_ARG,
             enters: 0,
@@ -93,13 +97,35 @@ impl KernelDriver {
     #[inline]
     pub unsafe fn push(&mut self, operation: Operation, token: Token) -> Result<(), Errno> {
         let entry = encode(operation).user_data(token.to_user_data());
-        loop {
-            // SAFETY: the caller keeps the memory as io_uring_enter(2) asks. Guarded by the
-            // dropped-in-flight tests of `tests/dropped_in_flight.rs`.
-            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
-                return Ok(());
+        if self.backlog.is_empty() && self.try_push(&entry) {
+            return Ok(());
+        }
+        self.push_late(entry);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_push(&mut self, entry: &squeue::Entry) -> bool {
+        // SAFETY: whoever called `push` keeps the entry's memory as io_uring_enter(2) asks. Guarded
+        // by the dropped-in-flight tests of `tests/dropped_in_flight.rs`.
+        unsafe { self.ring.submission().push(entry) }.is_ok()
+    }
+
+    /// The queue is full: it is submitted. Should the kernel take nothing just now (EAGAIN, EBUSY),
+    /// the entry waits its turn here instead of in a loop.
+    #[cold]
+    fn push_late(&mut self, entry: squeue::Entry) {
+        self.backlog.push_back(entry);
+        // A failure is met again, and reported, at the next turn's enter.
+        let _ = self.enter(false, None);
+        self.refill();
+    }
+
+    fn refill(&mut self) {
+        while let Some(entry) = self.backlog.pop_front() {
+            if !self.try_push(&entry) {
+                return self.backlog.push_front(entry);
             }
-            self.enter(false, Some(Duration::ZERO))?;
         }
     }
 
@@ -112,11 +138,15 @@ impl KernelDriver {
     /// turn simply goes on.
     pub fn enter(&mut self, wait: bool, timeout: Option<Duration>) -> Result<(), Errno> {
         self.enters += 1;
+        if !self.backlog.is_empty() {
+            self.refill();
+        }
         let (to_submit, overflow) = {
             let queue = self.ring.submission();
             (queue.len() as u32, queue.cq_overflow())
         };
-        let wait = wait && !overflow && self.ring.completion().is_empty();
+        let wait =
+            wait && !overflow && self.backlog.is_empty() && self.ring.completion().is_empty();
         let spec = timeout.map(|t| {
             types::Timespec::new()
                 .sec(t.as_secs())
