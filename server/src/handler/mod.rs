@@ -1,10 +1,10 @@
 //! What a program built on Ringgate writes: `async fn(Request) -> Response`, a [`Router`], and
 //! state made once per core.
 //!
-//! Called by [`crate::connection`] with a parsed head. The future of a handler runs on the core
+//! Called by `crate::connection` with a parsed head. The future of a handler runs on the core
 //! that owns the connection and may hold whatever is not `Send`. Other protocols and applications
 //! (TLS below, HTTP/2 and WebSocket beside, hyper and tower services above) join at
-//! `Application`: it takes a request and a [`Reply`], and knows nothing of sockets.
+//! `Application`: it takes a request and a `Reply`, and knows nothing of sockets.
 
 mod body;
 mod request;
