@@ -1,0 +1,95 @@
+//! The end of a core, orderly or not: the kernel must owe nothing before its memory is freed.
+
+use super::{COMPLETIONS_PER_TURN_MAX, Core, Sink};
+use crate::driver::{Driver, Token};
+use crate::op::{Finished, OpTable, dispose};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long a core that is dropped without teardown waits for its operations to end.
+const DROP_PATIENCE: Duration = Duration::from_secs(2);
+
+impl Core {
+    /// Ends everything on this core, also after a panic of its owner: drops the tasks, cancels
+    /// every operation and takes every completion, so that the kernel owes nothing and touches no
+    /// memory any more. Connections accepted meanwhile are told to `sink`.
+    ///
+    /// # Errors
+    /// The number of operations that did not end within `patience`. Their memory must outlive
+    /// them: the caller leaks the core.
+    pub fn teardown<S: Sink>(
+        self: &Rc<Self>,
+        sink: &mut S,
+        patience: Duration,
+    ) -> Result<(), usize> {
+        let _entered = self.enter();
+        let deadline = self.driver.borrow().now() + patience;
+        loop {
+            let tasks = self.tasks.borrow_mut().clear();
+            drop(tasks);
+            let all = self.ops.borrow().all();
+            if all.is_empty() {
+                // What closes are queued still has to be submitted.
+                let _ = self.driver.borrow_mut().enter(false, None);
+                return Ok(());
+            }
+            for id in all {
+                self.cancel(id);
+            }
+            if self.driver.borrow().now() >= deadline {
+                return Err(self.ops.borrow().in_flight());
+            }
+            self.turn(sink, Some(Duration::from_millis(10)));
+        }
+    }
+}
+
+impl Core {
+    /// Cancels and takes everything without telling anybody; answers whether nothing is left.
+    fn reap(&mut self, patience: Duration) -> bool {
+        let deadline = self.driver.borrow().now() + patience;
+        let mut taken = self.taken.take().split_off(self.taken_next.take());
+        loop {
+            for completion in taken.drain(..).chain(self.own.take()) {
+                if completion.token.generation == Token::UNTRACKED_GENERATION {
+                    continue;
+                }
+                let finished = self.ops.borrow_mut().complete(&completion);
+                if let Finished::Event { kind, memory, .. } | Finished::Orphaned { kind, memory } =
+                    finished
+                {
+                    dispose(kind, &memory, completion.result);
+                }
+            }
+            let all = self.ops.borrow().all();
+            for id in &all {
+                self.cancel(*id);
+            }
+            let mut driver = self.driver.borrow_mut();
+            let waits = !all.is_empty() && self.own.borrow().is_empty();
+            let _ = driver.enter(waits, Some(Duration::from_millis(10)));
+            if all.is_empty() {
+                return true;
+            }
+            if driver.now() >= deadline {
+                return false;
+            }
+            driver.completions(COMPLETIONS_PER_TURN_MAX, &mut taken);
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // Tasks hold operations and timers of this very core through `Rc`s, so a core that still
+        // has any is kept alive by them and never gets here; `teardown` is the way out.
+        debug_assert_eq!(self.tasks.borrow().len(), 0);
+        // Closing a ring cancels asynchronously, so what is in flight (the wake-up always is, if
+        // nobody called `teardown`) ends first. What does not end keeps its memory for ever.
+        let is_kernels = matches!(&*self.driver.borrow(), Driver::Kernel(_));
+        if is_kernels && !self.reap(DROP_PATIENCE) {
+            std::mem::forget(self.ops.replace(OpTable::new()));
+            std::mem::forget(self.pool.clone());
+        }
+    }
+}

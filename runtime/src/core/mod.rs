@@ -1,0 +1,309 @@
+//! One thread's loop. A turn: run the ready tasks up to a bound, expire timers, one
+//! `io_uring_enter` that submits everything and waits, take completions up to a bound, hear the
+//! other threads. Every loop in a turn has a named bound.
+//!
+//! There are two ways to use it. Futures ([`Core::spawn`], [`crate::net`], [`crate::fs`]) wait for
+//! operations like anywhere else. The owner of *events* ([`Sink`]) keeps plain data instead: it
+//! submits operations under a key of its own and is told of each completion. A server that holds a
+//! hundred thousand idle connections wants the second, and its handlers want the first.
+
+mod end;
+mod event;
+mod operations;
+mod turn;
+
+pub use event::{CoreCounts, Event, Received, Sink};
+
+use crate::buffer::{Pool, PoolOptions};
+use crate::driver::{Completion, Driver, KernelDriver, RingFlags};
+use crate::mailbox::{Remote, Shared};
+use crate::op::{OpId, OpTable};
+use crate::probe::{Unavailable, explain_setup_error};
+use crate::task::{Ended, JoinHandle, TaskId, Tasks, joinable};
+use crate::time::Moment;
+use crate::timer::Wheel;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Tasks polled in one turn at most.
+pub const TASKS_PER_TURN_MAX: usize = 1024;
+/// Timers expired in one turn at most.
+pub const TIMERS_PER_TURN_MAX: usize = 4096;
+/// Completions taken in one turn at most.
+pub const COMPLETIONS_PER_TURN_MAX: usize = 4096;
+/// Messages of other threads heard in one turn at most.
+const WAKES_PER_TURN_MAX: usize = 4096;
+
+/// How a core is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct CoreOptions {
+    /// Entries of the submission queue, a power of two; the completion queue has four times as
+    /// many.
+    pub entries: u32,
+    /// Set-up flags to ask for.
+    pub flags: RingFlags,
+    /// Whether waiting for clients should not count as iowait, where the kernel knows how.
+    pub no_iowait: bool,
+    /// Whether accepts go on until cancelled, or are made one by one.
+    pub multishot_accept: bool,
+    /// Whether receives go on until cancelled, or are made one by one.
+    pub multishot_receive: bool,
+    /// The core's buffers.
+    pub buffers: PoolOptions,
+    /// How long to look for work before sleeping in the kernel; zero: not at all (row T11).
+    pub spin: Duration,
+}
+
+impl Default for CoreOptions {
+    fn default() -> CoreOptions {
+        CoreOptions {
+            entries: 1024,
+            flags: RingFlags::all(),
+            no_iowait: true,
+            multishot_accept: true,
+            multishot_receive: true,
+            buffers: PoolOptions::default(),
+            spin: Duration::ZERO,
+        }
+    }
+}
+
+/// One thread's ring, operations, buffers, timers and tasks.
+pub struct Core {
+    // The driver is dropped first: after that the kernel touches none of the memory below.
+    driver: RefCell<Driver>,
+    ops: RefCell<OpTable>,
+    pool: Rc<Pool>,
+    wheel: RefCell<Wheel>,
+    tasks: RefCell<Tasks>,
+    ready: RefCell<VecDeque<u32>>,
+    /// Completions that no driver makes: of operations it refused, or never had.
+    own: RefCell<VecDeque<Completion>>,
+    /// Receives that wait for a buffer, longest first.
+    starved: RefCell<VecDeque<OpId>>,
+    taken: RefCell<Vec<Completion>>,
+    /// Which of them is the next to be told.
+    taken_next: Cell<usize>,
+    shared: Arc<Shared>,
+    options: CoreOptions,
+    now: Cell<Moment>,
+    waking: Cell<Option<OpId>>,
+    counts: Cell<CoreCounts>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) };
+}
+
+/// The core of the running thread.
+///
+/// # Panics
+/// Outside a core's thread ([`Core::enter`], [`Core::run`]).
+pub fn current() -> Rc<Core> {
+    try_current()
+        .expect("this future runs only on a core: call it inside Core::run or Core::block_on")
+}
+
+/// The core of the running thread, if it is one's.
+pub fn try_current() -> Option<Rc<Core>> {
+    CURRENT.with(|current| current.borrow().clone())
+}
+
+/// Queues a task if its core is the one of this thread.
+#[inline]
+pub(crate) fn wake_locally(shared: &Arc<Shared>, slot: u32) -> bool {
+    CURRENT.with(
+        |current| match current.try_borrow().ok().as_ref().and_then(|c| c.as_ref()) {
+            Some(core) if Arc::ptr_eq(&core.shared, shared) => {
+                core.ready.borrow_mut().push_back(slot);
+                true
+            }
+            _ => false,
+        },
+    )
+}
+
+/// Keeps a core current until dropped.
+pub struct Entered {
+    previous: Option<Rc<Core>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let previous = self.previous.take();
+        CURRENT.with(|current| current.replace(previous));
+    }
+}
+
+impl Core {
+    /// Makes a core over a ring of the kernel, for the calling thread.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: one line that names the cure.
+    pub fn new(options: CoreOptions) -> Result<Rc<Core>, Unavailable> {
+        let driver = KernelDriver::new(options.entries, options.flags, options.no_iowait)?;
+        Core::with_driver(Driver::Kernel(driver), options)
+    }
+
+    /// Makes a core over any driver.
+    ///
+    /// # Errors
+    /// As [`Core::new`].
+    pub fn with_driver(mut driver: Driver, options: CoreOptions) -> Result<Rc<Core>, Unavailable> {
+        let explain = |error: std::io::Error| {
+            explain_setup_error(crate::sys::errno(&error).unwrap_or(libc::ENOMEM))
+        };
+        let pool = Pool::new(options.buffers).map_err(explain)?;
+        driver
+            .register_buffers(pool.ring())
+            .map_err(|errno| explain_setup_error(errno.0))?;
+        let shared = Shared::new().map_err(explain)?;
+        let now = driver.now();
+        let wakes_by_event = matches!(driver, Driver::Kernel(_));
+        let core = Rc::new(Core {
+            driver: RefCell::new(driver),
+            ops: RefCell::new(OpTable::new()),
+            pool,
+            wheel: RefCell::new(Wheel::new(now)),
+            tasks: RefCell::new(Tasks::new(shared.clone())),
+            ready: RefCell::default(),
+            own: RefCell::default(),
+            starved: RefCell::default(),
+            taken: RefCell::new(Vec::with_capacity(256)),
+            taken_next: Cell::new(0),
+            shared,
+            options,
+            now: Cell::new(now),
+            waking: Cell::new(None),
+            counts: Cell::default(),
+        });
+        if wakes_by_event {
+            core.arm_wake();
+        }
+        Ok(core)
+    }
+
+    /// Makes this core the current one of its thread until the guard is dropped.
+    #[must_use]
+    pub fn enter(self: &Rc<Self>) -> Entered {
+        Entered {
+            previous: CURRENT.with(|current| current.replace(Some(self.clone()))),
+        }
+    }
+
+    /// A handle for other threads.
+    pub fn remote(&self) -> Remote {
+        Remote(self.shared.clone())
+    }
+
+    /// The time at the beginning of this turn.
+    #[inline]
+    pub fn now(&self) -> Moment {
+        self.now.get()
+    }
+
+    /// Time since 1970 by the wall clock; simulated time starts in 2001.
+    pub fn wall_clock(&self) -> Duration {
+        match &*self.driver.borrow() {
+            Driver::Kernel(_) => std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap_or_default(),
+            Driver::Simulated(driver) => {
+                Duration::from_secs(1_000_000_000) + Duration::from_nanos(driver.now().as_nanos())
+            }
+        }
+    }
+
+    /// A random number, not a secret one.
+    pub fn random(&self) -> u64 {
+        self.driver.borrow_mut().random()
+    }
+
+    /// The core's buffers.
+    pub fn buffers(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// What the core was set up with.
+    pub fn options(&self) -> &CoreOptions {
+        &self.options
+    }
+
+    /// The set-up flags the ring really has; None if it is simulated.
+    pub fn ring_flags(&self) -> Option<RingFlags> {
+        match &*self.driver.borrow() {
+            Driver::Kernel(driver) => Some(driver.flags()),
+            Driver::Simulated(_) => None,
+        }
+    }
+
+    /// Figures of this core.
+    pub fn counts(&self) -> CoreCounts {
+        let tasks = self.tasks.borrow();
+        let ops = self.ops.borrow();
+        CoreCounts {
+            enters: self.driver.borrow().enters(),
+            operations_in_flight: (ops.in_flight() - self.waking.get().iter().len()) as u64,
+            stale_completions: ops.stale(),
+            tasks: tasks.len() as u64,
+            task_panics: tasks.panics(),
+            ..self.counts.get()
+        }
+    }
+
+    fn count(&self, change: impl FnOnce(&mut CoreCounts)) {
+        let mut counts = self.counts.get();
+        change(&mut counts);
+        self.counts.set(counts);
+    }
+
+    // ---- Tasks -------------------------------------------------------------------------------
+
+    /// Runs a future on this core from its next turn on.
+    pub fn spawn<F: Future + 'static>(self: &Rc<Self>, future: F) -> JoinHandle<F::Output> {
+        let (task, handle) = joinable(self, future);
+        let id = self.tasks.borrow_mut().insert(task);
+        let slot = self.tasks.borrow().slot(id);
+        self.ready.borrow_mut().push_back(slot);
+        handle.of(id)
+    }
+
+    /// Runs a future on this core at once, up to where it first waits. Nothing is told of its end:
+    /// the future does that itself.
+    #[inline]
+    pub fn start<F: Future<Output = ()> + 'static>(&self, future: F) -> TaskId {
+        let id = self.tasks.borrow_mut().insert(future);
+        let slot = self.tasks.borrow().slot(id);
+        self.poll_task(slot);
+        id
+    }
+
+    /// Drops a task's future, at once or, if it is running, when it returns.
+    pub fn cancel_task(&self, task: TaskId) {
+        let dropped = self.tasks.borrow_mut().cancel(task);
+        drop(dropped);
+    }
+
+    #[inline]
+    fn poll_task(&self, slot: u32) {
+        let Some(mut turn) = self.tasks.borrow_mut().begin(slot) else {
+            return;
+        };
+        let ended: Ended = turn.poll();
+        let dropped = self.tasks.borrow_mut().end(turn, ended);
+        drop(dropped);
+    }
+
+    fn run_ready(&self) {
+        for _ in 0..TASKS_PER_TURN_MAX {
+            let Some(slot) = self.ready.borrow_mut().pop_front() else {
+                break;
+            };
+            self.poll_task(slot);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What can be asked of a core: operations for the owner of events and for futures, and how they
+//! are submitted. Each is entered in the table, which owns its memory, before the driver has it.
+
+use super::Core;
+use crate::descriptor::Descriptor;
+use crate::driver::{Completion, Operation, Token, Untracked};
+use crate::op::{Cancel, Kind, Memory, OpFuture, OpId, SendBuffer, Stage};
+use crate::sys::socket::Direction;
+use crate::time::Moment;
+use crate::timer::{Owner, TimerId};
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
+use std::task::Waker;
+
+impl Core {
+    // ---- Operations of the owner of events -----------------------------------------------------
+
+    /// Accepts connections under `key` until cancelled; or one by one, if multishot accepts are
+    /// switched off, each ended by an event without `more`.
+    pub fn accept(&self, listener: &impl AsRawFd, key: u64) -> OpId {
+        let operation = Operation::Accept {
+            listener: listener.as_raw_fd(),
+            multishot: self.options.multishot_accept,
+        };
+        self.submit(Kind::Accept, Stage::Event(key), Memory::None, |_| operation)
+    }
+
+    /// Accepts one connection under `key`.
+    pub fn accept_one(&self, listener: &impl AsRawFd, key: u64) -> OpId {
+        let operation = Operation::Accept {
+            listener: listener.as_raw_fd(),
+            multishot: false,
+        };
+        self.submit(Kind::Accept, Stage::Event(key), Memory::None, |_| operation)
+    }
+
+    /// Receives under `key` into buffers of the core, until EOF, an error or a cancel; or one by
+    /// one, if multishot receives are switched off. While no buffer is free the receive waits in
+    /// line, and its owner hears nothing of it.
+    #[inline]
+    pub fn receive(&self, socket: &Descriptor, key: u64) -> OpId {
+        let multishot = self.options.multishot_receive;
+        let socket = socket.as_raw_fd();
+        let kind = Kind::ReceiveLeased { socket, multishot };
+        self.submit(kind, Stage::Event(key), Memory::None, |_| {
+            Operation::ReceiveLeased { socket, multishot }
+        })
+    }
+
+    /// Sends the bytes in `range` of `buffer` under `key`. One send a socket at a time keeps the
+    /// order. `more`: further bytes follow at once, a partial packet may wait for them (MSG_MORE,
+    /// send(2)).
+    ///
+    /// # Panics
+    /// If the range leaves the buffer.
+    #[inline]
+    pub fn send(
+        &self,
+        socket: &Descriptor,
+        buffer: SendBuffer,
+        range: Range<usize>,
+        more: bool,
+        key: u64,
+    ) -> OpId {
+        let socket = socket.as_raw_fd();
+        self.submit(
+            Kind::Send,
+            Stage::Event(key),
+            Memory::Send(buffer),
+            |memory| {
+                let bytes = match memory {
+                    Memory::Send(buffer) => &buffer.as_slice()[range],
+                    _ => &[],
+                };
+                let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                Operation::Send {
+                    socket,
+                    from: bytes.as_ptr(),
+                    len,
+                    more,
+                }
+            },
+        )
+    }
+
+    /// Polls a descriptor for poll(2) `events` under `key` until cancelled.
+    pub fn poll(&self, fd: &impl AsRawFd, events: u32, key: u64) -> OpId {
+        let fd = fd.as_raw_fd();
+        self.submit(Kind::Poll, Stage::Event(key), Memory::None, |_| {
+            Operation::Poll {
+                fd,
+                events,
+                multishot: true,
+            }
+        })
+    }
+
+    /// Asks for the end of an operation. Its last completion comes all the same, and may still
+    /// bring a connection or bytes.
+    pub fn cancel(&self, id: OpId) {
+        let cancel = self.ops.borrow_mut().cancel(id);
+        match cancel {
+            Cancel::Nothing => {}
+            Cancel::Submit => {
+                self.push_untracked(Operation::Cancel { target: id.0 }, Untracked::Cancel);
+            }
+            Cancel::Complete => {
+                let completion = Completion::new(id.0, -libc::ECANCELED, false, None);
+                self.own.borrow_mut().push_back(completion);
+            }
+        }
+    }
+
+    /// Closes a descriptor through the ring. Operations on it must be over: closing cancels none
+    /// (io_uring_prep_close(3)).
+    #[inline]
+    pub fn close(&self, descriptor: Descriptor) {
+        self.push_untracked(
+            Operation::Close {
+                fd: descriptor.release(),
+            },
+            Untracked::Close,
+        );
+    }
+
+    /// Shuts one or both sides of a socket down through the ring (shutdown(2)).
+    pub fn shutdown(&self, socket: &Descriptor, direction: Direction) {
+        let operation = Operation::Shutdown {
+            socket: socket.as_raw_fd(),
+            how: match direction {
+                Direction::Read => libc::SHUT_RD,
+                Direction::Write => libc::SHUT_WR,
+                Direction::Both => libc::SHUT_RDWR,
+            },
+        };
+        self.push_untracked(operation, Untracked::Cancel);
+    }
+
+    /// Tells [`Sink::on_event`] of `key` at `deadline`.
+    pub fn set_timer(&self, deadline: Moment, key: u64) -> TimerId {
+        self.wheel.borrow_mut().set(deadline, Owner::Event(key))
+    }
+
+    /// Takes a timer back; answers whether it was still set.
+    pub fn cancel_timer(&self, timer: TimerId) -> bool {
+        self.wheel.borrow_mut().cancel(timer)
+    }
+
+    pub(crate) fn set_waker_timer(&self, deadline: Moment, waker: Waker) -> TimerId {
+        self.wheel.borrow_mut().set(deadline, Owner::Waker(waker))
+    }
+
+    pub(crate) fn rearm_waker(&self, timer: TimerId, waker: &Waker) -> bool {
+        self.wheel.borrow_mut().rearm(timer, waker)
+    }
+
+    // ---- Operations of futures -------------------------------------------------------------------
+
+    /// Submits an operation for a future.
+    pub(crate) fn operate(
+        self: &Rc<Self>,
+        kind: Kind,
+        memory: Memory,
+        build: impl FnOnce(&mut Memory) -> Operation,
+    ) -> OpFuture {
+        let id = self.submit(kind, Stage::Waiting(Waker::noop().clone()), memory, build);
+        OpFuture::new(self.clone(), id)
+    }
+
+    pub(crate) fn take(&self, id: OpId, waker: &Waker) -> Option<(Completion, Memory)> {
+        self.ops.borrow_mut().take(id, waker)
+    }
+
+    /// The future of an operation is gone: cancels it, or disposes of what it brought unseen.
+    pub(crate) fn abandon(&self, id: OpId) {
+        self.cancel(id);
+        let unseen = self.ops.borrow_mut().orphan(id);
+        if let Some((completion, kind, memory)) = unseen {
+            self.dispose(kind, memory, &completion);
+        }
+    }
+
+    // ---- Submission --------------------------------------------------------------------------------
+
+    #[inline]
+    pub(super) fn submit(
+        &self,
+        kind: Kind,
+        stage: Stage,
+        memory: Memory,
+        build: impl FnOnce(&mut Memory) -> Operation,
+    ) -> OpId {
+        let (id, operation) = {
+            let mut ops = self.ops.borrow_mut();
+            let id = ops.insert(kind, stage, memory);
+            (id, build(ops.memory(id)))
+        };
+        self.push(id, operation);
+        id
+    }
+
+    #[inline]
+    pub(super) fn push(&self, id: OpId, operation: Operation) {
+        // SAFETY: the pointers in `operation` lead into the entry's memory, whose contents stay in
+        // place behind a box, vector or static until the last completion frees the entry.
+        // Guarded by `tests/dropped_in_flight.rs`.
+        let pushed = unsafe { self.driver.borrow_mut().push(operation, id.0) };
+        if let Err(errno) = pushed {
+            self.own
+                .borrow_mut()
+                .push_back(Completion::new(id.0, -errno.0, false, None));
+        }
+    }
+
+    pub(super) fn push_untracked(&self, operation: Operation, what: Untracked) {
+        // SAFETY: cancels and closes point to no memory.
+        let pushed = unsafe {
+            self.driver
+                .borrow_mut()
+                .push(operation, Token::untracked(what))
+        };
+        if pushed.is_err() {
+            self.count(|counts| counts.failed_closes += 1);
+        }
+    }
+
+    pub(super) fn arm_wake(&self) {
+        let fd = self.shared.event();
+        let memory = Memory::Bytes(vec![0; 8]);
+        let id = self.submit(Kind::Wake, Stage::Event(0), memory, |memory| match memory {
+            Memory::Bytes(value) => Operation::Read {
+                fd,
+                into: value.as_mut_ptr(),
+                len: 8,
+                offset: u64::MAX,
+            },
+            _ => Operation::Nop,
+        });
+        self.waking.set(Some(id));
+    }
+}
