@@ -15,6 +15,8 @@ pub(crate) enum Event {
     CoreFailed(u32, String),
     /// A core's thread is over.
     CoreEnded(CoreEnd),
+    /// Something lies in the mailbox of a core that may have no thread.
+    Undelivered(u32),
     /// Nobody owns this listener now.
     Disarmed(u32, ListenerId),
     /// A signal of the process.

@@ -23,12 +23,14 @@ impl<M> Default for Mailbox<M> {
 }
 
 impl<M> Mailbox<M> {
-    fn send(&self, message: M) {
+    /// Answers whether a thread is there to hear it.
+    fn send(&self, message: M) -> bool {
         self.queue.push(message);
         let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bell) = &*bell {
             bell.notify();
         }
+        bell.is_some()
     }
 
     fn attach(&self, bell: Option<Remote>) {
@@ -64,8 +66,16 @@ impl PostOffice {
         self.coordinator.attach(bell);
     }
 
+    /// What no thread is there to hear, the coordinator forwards.
     pub(crate) fn to_core(&self, core: u32, message: Message) {
-        self.cores[core as usize].send(message);
+        if !self.cores[core as usize].send(message) {
+            self.tell(Event::Undelivered(core));
+        }
+    }
+
+    /// Puts a message back for the thread that takes the core's place.
+    pub(crate) fn keep(&self, core: u32, message: Message) {
+        self.cores[core as usize].queue.push(message);
     }
 
     pub(crate) fn tell(&self, event: Event) {

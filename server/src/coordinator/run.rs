@@ -1,5 +1,8 @@
 //! The coordinator's loop: hears events, changes the pool, performs the plan.
 
+mod ending;
+mod forward;
+
 use super::event::{Command, CoreEnd, Event};
 use super::figures;
 use super::handle::{CoreInfo, Ended, ServerHandle};
@@ -9,20 +12,18 @@ use super::post::{PostOffice, Postman};
 use super::reply::Reply;
 use super::status::{self, CoreStatus, Status, Totals};
 use super::thread::{CoreThread, MakeApp};
-use crate::admission::decide::Phase as GatePhase;
 use crate::admission::gate::Gate;
 use crate::admission::ledger::CoreStats;
-use crate::config::{Config, CorePlan, DrainPending, OnTerm};
+use crate::config::{Config, CorePlan, OnTerm};
 use crate::connection::{ListenerId, Message};
 use crate::control::socket::SocketFile;
 use crate::control::{scrape, server};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::{CoreSample, Snapshot};
 use ringgate_runtime::buffer::PoolOptions;
-use ringgate_runtime::sys::listener::accept_nonblocking;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
-use ringgate_runtime::{Core, CoreOptions, Descriptor, Event as Completion, Moment, Remote, Sink};
-use std::os::fd::{AsFd, OwnedFd};
+use ringgate_runtime::{Core, CoreOptions, Event as Completion, Moment, Remote, Sink};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -187,7 +188,8 @@ impl Coordinator {
         let slots = start.plan.slots.get();
         let pool = Pool {
             target: start.plan.min.get(),
-            accepting: true,
+            // From the first core on the others would only have to take their batons back.
+            accepting: false,
             spawning: true,
             cores: vec![CoreState::Absent; slots as usize],
             seats: start
@@ -235,6 +237,7 @@ impl Coordinator {
             Event::CoreFailed(index, error) => self.core_failed(core, index, error),
             Event::CoreEnded(end) => self.core_ended(core, end),
             Event::Disarmed(index, listener) => self.disarmed(index, listener),
+            Event::Undelivered(index) => self.forward(index),
             Event::Signal(signal) => self.obey(core, signal),
             Event::Command(Command::Status(reply)) => reply.send(self.status(core)),
             Event::Command(Command::Metrics(reply)) => reply.send(self.metrics(core)),
@@ -302,13 +305,10 @@ impl Coordinator {
             }
         }
         self.ended.cut += end.cut;
-        let heirs = self.pool.running();
-        for (index, socket) in end.accepted.into_iter().enumerate() {
-            if !heirs.is_empty() {
-                self.post
-                    .to_core(heirs[index % heirs.len()], Message::Adopt(socket));
-            }
+        for socket in end.accepted {
+            self.post.to_core(end.core, Message::Adopt(socket));
         }
+        self.forward(end.core);
         if end.panicked {
             self.panics += 1;
             tracing::error!(core = end.core, "a core panicked; it is replaced");
@@ -367,58 +367,6 @@ impl Coordinator {
         Ok(())
     }
 
-    fn drain(&mut self, core: &Rc<Core>) {
-        if !matches!(self.phase, Phase::Starting | Phase::Running) {
-            return;
-        }
-        self.phase = Phase::Draining;
-        self.ended.drained = true;
-        self.handle.set_ready(false);
-        self.pool.spawning = false;
-        let drain = self.config.drain;
-        // Readiness says no from here on; those who have not heard it yet are still served.
-        let close = core.now() + drain.grace;
-        core.set_timer(close + drain.graceful_timeout, GRACE_KEY);
-        tracing::info!("draining");
-        match drain.grace {
-            Duration::ZERO => self.close_gates(),
-            _ => {
-                core.set_timer(close, CLOSE_KEY);
-            }
-        }
-    }
-
-    /// A drain takes no new connections any more.
-    fn close_gates(&mut self) {
-        if self.phase != Phase::Draining {
-            return;
-        }
-        self.pool.accepting = false;
-        if self.config.drain.pending == DrainPending::Refuse {
-            self.gate.set_phase(GatePhase::Draining);
-        }
-    }
-
-    fn grace_over(&mut self) {
-        if self.phase == Phase::Draining {
-            tracing::warn!("the graceful timeout is over; what is left is cut off");
-            self.stop();
-        }
-    }
-
-    fn stop(&mut self) {
-        if matches!(self.phase, Phase::Stopping | Phase::Stopped) {
-            return;
-        }
-        self.phase = Phase::Stopping;
-        self.handle.set_ready(false);
-        self.pool.accepting = false;
-        self.pool.spawning = false;
-        self.told = false;
-        self.gate.set_phase(GatePhase::Stopped);
-        tracing::info!("stopping");
-    }
-
     /// Performs the plan, and the steps of an end.
     fn replan(&mut self, core: &Rc<Core>) {
         loop {
@@ -433,7 +381,7 @@ impl Coordinator {
         }
         self.answer_resizing();
         match self.phase {
-            Phase::Starting => self.start_is_over(),
+            Phase::Starting => self.start_is_over(core),
             Phase::Running => {}
             Phase::Draining | Phase::Stopping => self.end(),
             Phase::Stopped => {}
@@ -463,66 +411,17 @@ impl Coordinator {
         }
     }
 
-    fn start_is_over(&mut self) {
+    fn start_is_over(&mut self, core: &Rc<Core>) {
         let up = self.pool.running().len() as u32;
         if up == self.pool.target {
             self.phase = Phase::Running;
+            self.pool.accepting = true;
+            self.replan(core);
             self.handle.set_ready(true);
             if let Some(started) = self.started.take() {
                 let _ = started.send(Ok(()));
             }
         }
-    }
-
-    /// The steps of an end, each when the one before is done: batons come back, what the kernel
-    /// still has queued is taken, the cores are told, and the last of them turns out the light.
-    fn end(&mut self) {
-        let held = self.pool.seats.iter().any(|seat| seat.baton != Baton::Free);
-        let starting = self.pool.cores.contains(&CoreState::Starting);
-        let stopping = self.phase == Phase::Stopping;
-        let closed = stopping || !self.pool.accepting;
-        if !self.told && !starting && closed && (!held || stopping) {
-            if !held {
-                self.take_queued();
-            }
-            self.told = true;
-            for (index, state) in (0..).zip(&self.pool.cores) {
-                if *state != CoreState::Absent {
-                    let message = if stopping {
-                        Message::Force
-                    } else {
-                        Message::Drain
-                    };
-                    self.post.to_core(index, message);
-                }
-            }
-        }
-        if self
-            .pool
-            .cores
-            .iter()
-            .all(|state| *state == CoreState::Absent)
-        {
-            self.phase = Phase::Stopped;
-        }
-    }
-
-    /// Takes the connections that the kernel has queued and gives them to the cores, then closes
-    /// the listeners: later ones are refused instead of reset.
-    fn take_queued(&mut self) {
-        let cores = self.pool.running();
-        let mut next = 0;
-        if self.phase == Phase::Draining && !cores.is_empty() {
-            for listener in &self.listeners.all {
-                while let Ok(Some(socket)) = accept_nonblocking(listener.socket.as_fd()) {
-                    let message = Message::Adopt(Descriptor::from(socket));
-                    self.post.to_core(cores[next % cores.len()], message);
-                    next += 1;
-                }
-            }
-        }
-        self.listeners.close();
-        self.pool.seats.clear();
     }
 
     fn perform(&mut self, core: &Rc<Core>, action: Action) {
@@ -673,27 +572,6 @@ impl Coordinator {
             cores: ran.collect(),
             listeners: figures::listeners(&self.listeners, &self.pool),
             ..figures::of_process()
-        }
-    }
-
-    fn finish(mut self, core: &Rc<Core>) -> Ended {
-        self.post.attach_coordinator(None);
-        // Whoever still asks is answered by the dropped reply.
-        while self.post.next_event().is_some() {}
-        self.resizing.clear();
-        self.listeners.close();
-        self.operators.files.clear();
-        if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
-            std::mem::forget(core.clone());
-        }
-        let (connections, requests) = status::totals(self.slots.iter().map(|slot| &*slot.stats));
-        if let (Some(started), Some(error)) = (self.started.take(), &self.ended.failed) {
-            let _ = started.send(Err(error.clone()));
-        }
-        Ended {
-            connections,
-            requests,
-            ..self.ended
         }
     }
 }
