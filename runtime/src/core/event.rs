@@ -14,7 +14,7 @@ pub enum Received {
     Bytes(Lease),
     /// The peer ended its side.
     Eof,
-    /// An error; [`Errno::CANCELLED`] after [`Core::cancel`].
+    /// An error; [`Errno::CANCELLED`] after [`Core::cancel`](super::Core::cancel).
     Failed(Errno),
 }
 
@@ -68,7 +68,7 @@ pub enum Event {
 pub trait Sink {
     /// A completion of an operation with a key, or a timer.
     fn on_event(&mut self, core: &Rc<Core>, event: Event);
-    /// Another thread rang ([`Remote::notify`]).
+    /// Another thread rang ([`Remote::notify`](crate::Remote::notify)).
     fn on_notified(&mut self, _core: &Rc<Core>) {}
     /// The ready tasks of this turn ran; what they left behind is to be submitted now.
     fn before_wait(&mut self, _core: &Rc<Core>) {}

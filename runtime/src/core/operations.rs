@@ -137,7 +137,7 @@ impl Core {
         self.push_untracked(operation, Untracked::Cancel);
     }
 
-    /// Tells [`Sink::on_event`] of `key` at `deadline`.
+    /// Tells [`Sink::on_event`](super::Sink::on_event) of `key` at `deadline`.
     pub fn set_timer(&self, deadline: Moment, key: u64) -> TimerId {
         self.wheel.borrow_mut().set(deadline, Owner::Event(key))
     }
