@@ -19,16 +19,13 @@ pub enum Feature {
     NoSqarray,
     NoDrop,
     ExtArg,
-    CqeSkip,
     NoIowait,
     MultishotAccept,
     BufferRing,
     MultishotRecv,
-    MultishotRecvmsg,
     MultishotPoll,
     AsyncCancel,
     SendWaitall,
-    SendZc,
     Openat,
     Statx,
     Read,
@@ -37,7 +34,6 @@ pub enum Feature {
     Connect,
     Shutdown,
     Close,
-    MsgRing,
 }
 
 /// Whether Ringgate runs without a feature.
@@ -73,7 +69,7 @@ const LINUX_6_15: &str = "run Linux 6.15 or newer";
 
 impl Feature {
     /// Every feature, in the order of the probe: set-up flags, feature bits, operations.
-    pub const ALL: [Feature; 28] = [
+    pub const ALL: [Feature; 24] = [
         Feature::Clamp,
         Feature::SubmitAll,
         Feature::CoopTaskrun,
@@ -83,16 +79,13 @@ impl Feature {
         Feature::NoSqarray,
         Feature::NoDrop,
         Feature::ExtArg,
-        Feature::CqeSkip,
         Feature::NoIowait,
         Feature::MultishotAccept,
         Feature::BufferRing,
         Feature::MultishotRecv,
-        Feature::MultishotRecvmsg,
         Feature::MultishotPoll,
         Feature::AsyncCancel,
         Feature::SendWaitall,
-        Feature::SendZc,
         Feature::Openat,
         Feature::Statx,
         Feature::Read,
@@ -101,7 +94,6 @@ impl Feature {
         Feature::Connect,
         Feature::Shutdown,
         Feature::Close,
-        Feature::MsgRing,
     ];
 
     /// What is known of it beforehand.
@@ -164,13 +156,6 @@ impl Feature {
                 "5.11",
                 "the wait for completions ends at the next timer without a timeout operation",
             ),
-            Feature::CqeSkip => optional(
-                "cqe-skip",
-                "5.17",
-                "operations whose success interests nobody leave no completion",
-                "one more completion to take for each close and cancel",
-                LINUX_6_1,
-            ),
             Feature::NoIowait => optional(
                 "no-iowait",
                 "6.15",
@@ -193,13 +178,6 @@ impl Feature {
                 "6.0",
                 "one submission receives for the life of a connection",
             ),
-            Feature::MultishotRecvmsg => optional(
-                "multishot-recvmsg",
-                "6.0",
-                "one submission receives every datagram of a UDP socket",
-                "one submission for each datagram",
-                LINUX_6_1,
-            ),
             Feature::MultishotPoll => required(
                 "multishot-poll",
                 "5.13",
@@ -215,13 +193,6 @@ impl Feature {
                 "5.19",
                 "the kernel sends the whole answer, however often the socket is full meanwhile",
             ),
-            Feature::SendZc => optional(
-                "send-zc",
-                "6.0",
-                "large answers leave without being copied",
-                "large answers are copied, as small ones always are",
-                LINUX_6_1,
-            ),
             Feature::Openat => required("openat", "5.6", "opening files off the core's thread"),
             Feature::Statx => required("statx", "5.6", "sizes and dates of files"),
             Feature::Read => required("read", "5.6", "reading files and pipes"),
@@ -236,13 +207,6 @@ impl Feature {
             Feature::Connect => required("connect", "5.5", "connections that handlers open"),
             Feature::Shutdown => required("shutdown", "5.11", "closing one direction in order"),
             Feature::Close => required("close", "5.6", "closing descriptors with the batch"),
-            Feature::MsgRing => optional(
-                "msg-ring",
-                "5.18",
-                "completions posted straight to the ring of another core",
-                "other cores are woken through an eventfd only",
-                LINUX_6_1,
-            ),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -150,10 +150,6 @@ impl Trial {
         Ok(Trial::on(ring))
     }
 
-    pub(super) fn ring_fd(&self) -> RawFd {
-        self.ring.as_raw_fd()
-    }
-
     /// Zeroed memory that outlives every operation of this trial.
     pub(super) fn room(&mut self, bytes: usize, align: usize) -> *mut u8 {
         let layout = Layout::from_size_align(bytes.max(1), align).expect("a small, aligned layout");
@@ -248,11 +244,6 @@ impl Trial {
                 self.in_flight.remove(&user_data);
             }
         }
-    }
-
-    /// An operation that ended well and leaves no completion.
-    pub(super) fn ended_silently(&mut self, user_data: u64) {
-        self.forget(user_data);
     }
 
     /// Registers a ring of provided buffers, group [`GROUP`], and fills it.

@@ -4,10 +4,9 @@
 //! may lack loopback. Deliberately trusts no feature bit where an effect can be seen.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
 use io_uring::types::Fd;
 use io_uring::{IoUring, Parameters, opcode, squeue};
@@ -35,15 +34,12 @@ pub(super) fn run(feature: Feature, ring: impl Fn() -> Result<Trial, Failure>) -
         Feature::NoDrop => bit(Parameters::is_feature_nodrop),
         Feature::ExtArg => bit(Parameters::is_feature_ext_arg),
         Feature::NoIowait => bit(Parameters::is_feature_no_iowait),
-        Feature::CqeSkip => on(cqe_skip),
         Feature::MultishotAccept => on(multishot_accept),
         Feature::BufferRing => on(buffer_ring),
         Feature::MultishotRecv => on(multishot_recv),
-        Feature::MultishotRecvmsg => on(multishot_recvmsg),
         Feature::MultishotPoll => on(multishot_poll),
         Feature::AsyncCancel => on(async_cancel),
         Feature::SendWaitall => on(send_waitall),
-        Feature::SendZc => on(send_zc),
         Feature::Openat => on(openat),
         Feature::Statx => on(statx),
         Feature::Read => on(read),
@@ -52,7 +48,6 @@ pub(super) fn run(feature: Feature, ring: impl Fn() -> Result<Trial, Failure>) -
         Feature::Connect => on(connect),
         Feature::Shutdown => on(shutdown),
         Feature::Close => on(close),
-        Feature::MsgRing => on(msg_ring),
     }
 }
 
@@ -63,23 +58,6 @@ fn bit(has: fn(&Parameters) -> bool) -> Outcome {
     } else {
         Err(no_effect("feature bit"))
     }
-}
-
-fn cqe_skip(trial: &mut Trial) -> Outcome {
-    trial.push(
-        opcode::Nop::new()
-            .build()
-            .flags(squeue::Flags::SKIP_SUCCESS),
-        1,
-    );
-    trial.push(opcode::Nop::new().build(), 2);
-    let first = trial.next()?;
-    first.value("nop")?;
-    if first.user_data != 2 {
-        return Err(no_effect("nop with CQE_SKIP_SUCCESS"));
-    }
-    trial.ended_silently(1);
-    Ok(())
 }
 
 fn multishot_accept(trial: &mut Trial) -> Outcome {
@@ -127,21 +105,6 @@ fn multishot_recv(trial: &mut Trial) -> Outcome {
         let received = trial.next()?;
         let n = received.value("recv")?;
         expect(n == 5 && received.more(), "multishot recv")?;
-    }
-    Ok(())
-}
-
-fn multishot_recvmsg(trial: &mut Trial) -> Outcome {
-    let (server, client) = UnixDatagram::pair().map_err(failed("socketpair"))?;
-    trial.provide_buffers()?;
-    let message = trial.room(size_of::<libc::msghdr>(), align_of::<libc::msghdr>());
-    let recv = opcode::RecvMsgMulti::new(Fd(server.as_raw_fd()), message.cast(), GROUP);
-    trial.push(recv.build(), 1);
-    for _ in 0..2 {
-        client.send(b"hello").map_err(failed("send"))?;
-        let received = trial.next()?;
-        received.value("recvmsg")?;
-        expect(received.more(), "multishot recvmsg")?;
     }
     Ok(())
 }
@@ -198,24 +161,6 @@ fn send_waitall(trial: &mut Trial) -> Outcome {
         let _ = server.shutdown(std::net::Shutdown::Both);
         expect(sent? as usize == BYTES, "send with MSG_WAITALL")
     })
-}
-
-fn send_zc(trial: &mut Trial) -> Outcome {
-    // Unix sockets have no zero-copy send.
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(failed("bind"))?;
-    let address = listener.local_addr().map_err(failed("getsockname"))?;
-    let client = TcpStream::connect(address).map_err(failed("connect"))?;
-    const BYTES: usize = 4096;
-    let data = trial.room(BYTES, 1);
-    let send = opcode::SendZc::new(Fd(client.as_raw_fd()), data, BYTES as u32).build();
-    let sent = trial.one(send)?;
-    sent.value("send_zc")?;
-    expect(sent.more(), "send_zc")?;
-    let notification = trial.next()?;
-    expect(
-        io_uring::cqueue::notif(notification.flags),
-        "notification of send_zc",
-    )
 }
 
 fn openat(trial: &mut Trial) -> Outcome {
@@ -287,19 +232,6 @@ fn close(trial: &mut Trial) -> Outcome {
         .one(opcode::Close::new(Fd(number)).build())?
         .value("close")
         .map(drop)
-}
-
-fn msg_ring(trial: &mut Trial) -> Outcome {
-    const RESULT: i32 = 7;
-    const USER_DATA: u64 = 42;
-    let mut target = Trial::new(false)?;
-    let message = opcode::MsgRingData::new(Fd(target.ring_fd()), RESULT, USER_DATA, None);
-    trial.one(message.build())?.value("msg_ring")?;
-    let arrived = target.next()?;
-    expect(
-        (arrived.user_data, arrived.result) == (USER_DATA, RESULT),
-        "msg_ring",
-    )
 }
 
 fn expect(kept: bool, promise: &'static str) -> Outcome {
