@@ -181,7 +181,7 @@ impl Feature {
             Feature::MultishotPoll => required(
                 "multishot-poll",
                 "5.13",
-                "waking a core from another thread, and helping the listener of a stuck core",
+                "hearing signals, and connections that wait at a listener",
             ),
             Feature::AsyncCancel => required(
                 "async-cancel",
@@ -200,8 +200,8 @@ impl Feature {
             Feature::Splice => optional(
                 "splice",
                 "5.7",
-                "files go to sockets without passing through user memory",
-                "files are read into buffers and sent from there",
+                "the runtime's splice: bytes between descriptors that no program touches",
+                "nothing in the server, which reads files into buffers; splice itself fails",
                 LINUX_6_1,
             ),
             Feature::Connect => required("connect", "5.5", "connections that handlers open"),

@@ -55,10 +55,10 @@ impl EventFd {
     pub fn drain(&self) -> io::Result<u64> {
         let mut count = [0u8; 8];
         loop {
+            let into = count.as_mut_ptr().cast();
             // SAFETY: read(2) writes at most eight bytes, all on this stack. Guarded by
             // `a_notified_eventfd_is_drained_once`.
-            let n =
-                unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+            let n = unsafe { libc::read(self.0.as_raw_fd(), into, count.len()) };
             if n >= 0 {
                 return Ok(u64::from_ne_bytes(count));
             }
