@@ -10,3 +10,4 @@ mod endings;
 mod metrics;
 mod scarcity;
 mod starting;
+mod suspended;
