@@ -197,9 +197,7 @@ impl Engine {
             _ => self.stats.finished.add(1),
         }
         core.close(connection.socket);
-        if self.settings.max_connections.is_some() {
-            self.accept_where_idle(core);
-        }
+        self.accept_in_its_place(core);
     }
 
     /// Sets the deadline that is in force now. One that is in force already goes on, but that of a

@@ -17,6 +17,7 @@ mod close;
 mod engine;
 mod handle;
 mod key;
+mod pause;
 mod read;
 mod settings;
 mod table;

@@ -285,8 +285,13 @@ impl Coordinator {
                     error,
                     "a core could not be started; going on with fewer"
                 );
-                self.pool.target = self.pool.running().len().max(1) as u32;
-                if self.pool.running().is_empty() {
+                // Those that are still starting are not given up: to count them as surplus would
+                // have the plan retire cores that run.
+                let alive =
+                    |state: &&CoreState| matches!(state, CoreState::Starting | CoreState::Running);
+                let alive = self.pool.cores.iter().filter(alive).count() as u32;
+                self.pool.target = self.pool.target.min(alive).max(1);
+                if alive == 0 {
                     self.ended.failed = Some("no core could be started".to_owned());
                     self.drain(core);
                 }

@@ -1,11 +1,14 @@
 //! The control socket and `ringgate ctl`.
 
-use crate::common::{Directory, Program, assert_balanced, ctl, eventually, ringgate};
+use crate::common::{
+    Directory, NOBODY, Program, assert_balanced, ctl, eventually, ringgate, under,
+};
 use ringgate::runtime::sys::signals::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 
 fn keys(value: &Value) -> Vec<&str> {
     let object = value.as_object().expect("an object");
@@ -144,6 +147,29 @@ fn a_stale_socket_is_replaced_and_is_for_its_owner_only() {
     assert_eq!(program.status()["phase"], "running");
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+#[ignore = "needs root, to become somebody else"]
+fn another_user_is_refused_on_the_control_socket_whatever_its_mode_says() {
+    let mut program = Program::start(&[]);
+    let path = program.control();
+    let allow = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow(path.parent().unwrap(), 0o755);
+    allow(&path, 0o666);
+    for command in [["status"].as_slice(), &["stop"], &["resize", "1"]] {
+        let mut ctl = under(&NOBODY);
+        ctl.arg("ctl").arg("--control").arg(&path).args(command);
+        let output = ctl.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains("user 65534 may not control"), "{text}");
+    }
+    program.wait_line("refused on the control socket");
+    assert_eq!(program.status()["phase"], "running");
 }
 
 #[test]

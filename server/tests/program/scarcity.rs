@@ -4,7 +4,9 @@
 use crate::common::{Directory, Program, assert_balanced, eventually, get, read_greetings, under};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::time::Duration;
 
 const GET: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -32,6 +34,51 @@ fn out_of_descriptors_it_pauses_and_serves_everybody_in_the_end() {
         (connections["accepted"] == 200 && connections["open"] == 0).then_some(())
     });
     assert!(program.get("/plaintext").ends_with("Hello, World!"));
+}
+
+/// Locked memory is charged to the user: this one has no other process.
+const SPARTAN: [&str; 4] = [
+    "setpriv",
+    "--reuid=65533",
+    "--regid=65533",
+    "--clear-groups",
+];
+
+/// On kernels that charge rings to RLIMIT_MEMLOCK (6.18 does, 6.1 does not).
+#[test]
+#[ignore = "needs root, to become somebody who is charged for locked memory"]
+fn out_of_locked_memory_it_goes_on_with_the_cores_it_has_and_gets_more_when_there_is_some() {
+    let directory = Directory::new();
+    let open_to_all = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(directory.path("."), open_to_all).unwrap();
+    let wrapper = [["prlimit", "--memlock=700000:"].as_slice(), &SPARTAN].concat();
+    let slots = ["--core-slots", "16"];
+    let mut program = Program::spawn(under(&wrapper), directory, &slots, true);
+    program.wait_listening();
+    let mut kept = program.connect();
+    let resized = program.ctl(&["resize", "16", "--wait"]);
+    if !resized.status.success() {
+        program.wait_line("going on with fewer");
+    }
+    kept.write_all(GET).unwrap();
+    read_greetings(&mut kept, 1);
+    assert!(program.get("/plaintext").ends_with("Hello, World!"));
+    let cores = |program: &Program| program.status()["cores"].as_array().unwrap().len();
+    let before = cores(&program);
+    assert_eq!(before < 16, !resized.status.success(), "{before} cores");
+
+    let pid = program.status()["pid"].to_string();
+    // Up to the hard limit its user may raise it.
+    let raise = ["prlimit", "--pid", &pid, "--memlock=6000000:"];
+    let mut command = Command::new(SPARTAN[0]);
+    let raised = command.args(&SPARTAN[1..]).args(raise).status();
+    assert!(raised.unwrap().success());
+    let resized = program.ctl(&["resize", "16", "--wait"]);
+    assert!(resized.status.success(), "{resized:?}");
+    assert_eq!(cores(&program), 16);
+    kept.write_all(GET).unwrap();
+    read_greetings(&mut kept, 1);
+    assert_balanced(&program.status());
 }
 
 #[test]

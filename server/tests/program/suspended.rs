@@ -51,7 +51,8 @@ fn ten_thousand_suspended_handlers_do_not_keep_a_core_from_receiving() {
         read_greetings(&mut stream, 1);
     }
     let body = vec![b'x'; 1 << 20];
-    let head = "POST /echo HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 1048576\r\n\r\n";
+    let head =
+        "POST /echo HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 1048576\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     let mut writer = stream.try_clone().unwrap();
     let echoed = std::thread::scope(|scope| {
@@ -70,8 +71,5 @@ fn ten_thousand_suspended_handlers_do_not_keep_a_core_from_receiving() {
     eventually("all handlers are dropped", || {
         (running(&program) == 0).then_some(())
     });
-    assert_eq!(
-        program.status()["totals"]["requests"]["aborted"],
-        SUSPENDED
-    );
+    assert_eq!(program.status()["totals"]["requests"]["aborted"], SUSPENDED);
 }
