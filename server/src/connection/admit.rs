@@ -97,6 +97,7 @@ impl Engine {
                     names,
                     body: RequestBody(body),
                     core: self.index,
+                    connection: key,
                 });
                 self.admit(core, key, route, options.gated, parts, exchange);
             }

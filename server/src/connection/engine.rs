@@ -4,6 +4,7 @@
 use super::accept::{ListenerId, ListenerSeat, Listeners};
 use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
+use super::stall::Stalls;
 use super::table::{Connection, Exchange, Table};
 use super::transfer::Parcel;
 use crate::admission::gate::{Gate, Verdict};
@@ -143,6 +144,7 @@ pub(crate) struct Engine {
     pub(super) course: Course,
     pub(super) cut: u64,
     pub(super) log: RateLimit,
+    pub(super) stalls: Stalls,
     next_heir: usize,
     date: DateCache,
     date_until: Moment,
@@ -150,6 +152,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(parts: EngineParts) -> Engine {
+        let table = Table::new(parts.epoch);
         Engine {
             index: parts.index,
             settings: parts.settings,
@@ -157,16 +160,17 @@ impl Engine {
             gate: parts.gate,
             stats: parts.stats,
             post: parts.post,
-            table: Table::new(parts.epoch),
+            parts: PartsPool::new(table.sockets().clone()),
+            table,
             exchanges: Slab::new(),
             listeners: Listeners::default(),
             finished: Rc::default(),
             attention: Rc::default(),
             buffers: Vec::new(),
-            parts: Rc::default(),
             course: Course::Serving,
             cut: 0,
             log: RateLimit::new(),
+            stalls: Stalls::default(),
             next_heir: 0,
             date: DateCache::new(0),
             date_until: Moment::default(),

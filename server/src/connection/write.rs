@@ -16,9 +16,11 @@ use crate::http::response::{
     self, BodyLength, CHUNK_END, ConnectionHeader, Fields, Framing, LAST_CHUNK, ResponseHead,
 };
 use http::StatusCode;
+use ringgate_runtime::task::TaskId;
 use ringgate_runtime::{Core, Errno};
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::Future;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -154,7 +156,8 @@ impl Engine {
         }
         let exchange = &mut self.exchanges[index as usize];
         exchange.task = None;
-        self.stats.responses[class_of(&response)].add(1);
+        let class = class_of(&response);
+        let before = connection.output.queued;
         match queue(
             connection,
             exchange,
@@ -163,14 +166,29 @@ impl Engine {
             context,
             &mut self.buffers,
         ) {
-            Queued::All(after) => self.answer_ended(core, key, after),
+            Queued::All(after) => {
+                self.stats.responses[class].add(1);
+                self.answer_ended(core, key, after);
+            }
             Queued::Head {
                 stream,
                 len,
                 chunked,
                 after,
             } => {
-                self.stream(core, key, stream, len, chunked, after);
+                let queued = connection.output.queued - before;
+                let outlet = Rc::<Outlet>::default();
+                let pump = pump(stream, outlet.clone(), self.attention.clone(), key);
+                let streaming = |task| Streaming {
+                    outlet,
+                    task,
+                    left: len,
+                    chunked,
+                    queued,
+                    class,
+                    after,
+                };
+                self.stream(core, key, pump, streaming);
             }
         }
     }
@@ -274,22 +292,13 @@ impl Engine {
         &mut self,
         core: &Rc<Core>,
         key: ConnectionKey,
-        stream: BodyStream,
-        len: Option<u64>,
-        chunked: bool,
-        after: After,
+        pump: impl Future<Output = ()> + 'static,
+        streaming: impl FnOnce(TaskId) -> Streaming,
     ) {
         self.on(core, key, Event::AnswerStarted);
-        let outlet = Rc::<Outlet>::default();
-        let task = core.start(pump(stream, outlet.clone(), self.attention.clone(), key));
+        let task = core.start(pump);
         if let Some(exchange) = self.exchange_of(key) {
-            exchange.stream = Some(Streaming {
-                outlet,
-                task,
-                left: len,
-                chunked,
-                after,
-            });
+            exchange.stream = Some(streaming(task));
         }
         self.take_stream(core, key);
     }
@@ -322,6 +331,7 @@ impl Engine {
                 *left = rest;
             }
             let output = &mut connection.output;
+            let before = output.queued;
             if streaming.chunked {
                 let tail = output.gather(&mut self.buffers);
                 let before = tail.len();
@@ -332,6 +342,7 @@ impl Engine {
             } else {
                 output.add(&mut self.buffers, piece);
             }
+            streaming.queued += output.queued - before;
         };
         let Some(streaming) = self
             .exchange_of(key)
@@ -348,6 +359,7 @@ impl Engine {
         };
         match ended {
             Ok(()) => {
+                self.stats.responses[streaming.class].add(1);
                 if streaming.chunked
                     && let Some(connection) = self.table.get(key)
                 {
@@ -355,17 +367,7 @@ impl Engine {
                 }
                 self.answer_ended(core, key, streaming.after);
             }
-            Err(reason) => {
-                crate::limited!(
-                    self.log,
-                    core.now().as_nanos(),
-                    warn,
-                    "stream",
-                    reason,
-                    "the body of an answer failed; its connection is cut"
-                );
-                self.on(core, key, Event::HandlerFailed(After::Close));
-            }
+            Err(reason) => self.stream_failed(core, key, &streaming, &reason),
         }
     }
 

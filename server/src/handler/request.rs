@@ -1,6 +1,7 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::RequestBody;
+use crate::connection::{ConnectionKey, Sockets};
 use crate::http::head::Head;
 use bytes::Bytes;
 use http::{Method, Version};
@@ -9,6 +10,7 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
@@ -41,21 +43,31 @@ pub(crate) struct RequestParts {
     pub(crate) names: Option<std::sync::Arc<[String]>>,
     pub(crate) body: RequestBody,
     pub(crate) core: u32,
+    pub(crate) connection: ConnectionKey,
 }
 
 /// Places for the parts of requests, used again: a request costs no allocation once one before it
 /// has ended on this core, and it moves as a pointer.
-#[derive(Default)]
 #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
-pub(crate) struct PartsPool(RefCell<Vec<Box<Option<RequestParts>>>>);
+pub(crate) struct PartsPool {
+    places: RefCell<Vec<Box<Option<RequestParts>>>>,
+    sockets: Rc<Sockets>,
+}
 
 /// Places kept a core.
 const PARTS_KEPT: usize = 256;
 
 impl PartsPool {
+    pub(crate) fn new(sockets: Rc<Sockets>) -> Rc<PartsPool> {
+        Rc::new(PartsPool {
+            places: RefCell::default(),
+            sockets,
+        })
+    }
+
     #[inline]
     pub(crate) fn place(self: &Rc<Self>, parts: RequestParts) -> PlacedParts {
-        let mut place = self.0.borrow_mut().pop().unwrap_or_default();
+        let mut place = self.places.borrow_mut().pop().unwrap_or_default();
         *place = Some(parts);
         PlacedParts {
             place: Some(place),
@@ -109,7 +121,7 @@ impl Drop for PlacedParts {
         if let Some(mut place) = self.place.take() {
             // First the parts: dropping them may touch buffers and connections.
             *place = None;
-            let mut kept = self.pool.0.borrow_mut();
+            let mut kept = self.pool.places.borrow_mut();
             if kept.len() < PARTS_KEPT {
                 kept.push(place);
             }
@@ -206,6 +218,14 @@ impl<S> Request<S> {
     #[inline]
     pub fn core(&self) -> u32 {
         self.parts.core
+    }
+
+    /// Address and port of the client, or of the proxy in between, as the kernel knows it
+    /// (getpeername(2)): one system call each time it is asked, and none for a request that is not.
+    ///
+    /// None on a Unix socket, in a simulation, and once the connection is reset or gone.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.parts.pool.sockets.peer(self.parts.connection)
     }
 
     /// The body.
