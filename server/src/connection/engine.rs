@@ -76,8 +76,8 @@ pub(crate) enum Message {
     Adopt(Descriptor),
     /// A connection moves in.
     Parcel(Box<Parcel>),
-    /// Put the gauges into the shared counters and say so.
-    Publish(std::sync::mpsc::SyncSender<u32>),
+    /// Put the gauges into the shared counters and say so ([`Report::Published`]).
+    Publish(u64),
     /// Move every connection that can be moved to these cores in turn, and the others when they
     /// can be; end when none is left. No listener is owned any more.
     Leave(Vec<u32>),
@@ -93,6 +93,8 @@ pub(crate) enum Message {
 pub(crate) enum Report {
     /// The listener has no owner now, and nothing of it is in flight.
     Disarmed(u32, ListenerId),
+    /// This core's figures are up to date, for the inquiry of this number.
+    Published(u32, u64),
 }
 
 /// Where messages go.
@@ -222,10 +224,10 @@ impl Engine {
             Message::Verdict(verdict) => self.on_verdict(core, verdict),
             Message::Adopt(socket) => self.adopt(core, socket),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
-            Message::Publish(reply) => {
+            Message::Publish(inquiry) => {
                 self.publish(core);
-                // The one who asked may have given up waiting.
-                let _ = reply.try_send(self.index);
+                self.post
+                    .to_coordinator(Report::Published(self.index, inquiry));
             }
             Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),
             Message::Drain => self.set_course(core, Course::Draining),
