@@ -1,4 +1,4 @@
-//! Streams, listeners and datagrams as tasks use them, against peers of the standard library and
+//! Streams, listeners and datagrams as tasks use them, against peers of the standard library and Each must pass from Linux 6.1.
 //! against each other.
 
 mod common;
