@@ -173,6 +173,24 @@ fn another_user_is_refused_on_the_control_socket_whatever_its_mode_says() {
 }
 
 #[test]
+fn without_control_the_socket_is_at_its_default_place_where_ctl_finds_it() {
+    let directory = Directory::new();
+    let runtime_dir = directory.path("run");
+    std::fs::create_dir(&runtime_dir).unwrap();
+    let mut command = ringgate();
+    command.env("XDG_RUNTIME_DIR", &runtime_dir);
+    let mut program = Program::spawn(command, Directory::new(), &["--control", "auto"], true);
+    let path = runtime_dir.join("ringgate/control.sock");
+    program.wait_line(&format!("control socket {}", path.display()));
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
+    let mut ctl = ringgate();
+    ctl.env("XDG_RUNTIME_DIR", &runtime_dir);
+    let output = ctl.args(["ctl", "status"]).output().unwrap();
+    assert!(output.stdout.starts_with(b"running, pid "), "{output:?}");
+}
+
+#[test]
 fn a_live_socket_is_left_alone_with_a_warning() {
     let first = Program::start(&[]);
     let control = first.control();

@@ -15,6 +15,15 @@ fn connections(program: &Program, count: usize) -> Vec<TcpStream> {
     (0..count).map(|_| program.connect()).collect()
 }
 
+/// A counter of the first core.
+#[track_caller]
+fn counted(metrics: &str, name: &str) -> u64 {
+    let text = get(metrics, "/metrics");
+    let series = format!("{name}{{core=\"0\"}} ");
+    let value = text.lines().find_map(|line| line.strip_prefix(&series));
+    value.expect(name).parse().unwrap()
+}
+
 #[test]
 fn out_of_descriptors_it_pauses_and_serves_everybody_in_the_end() {
     // One listener, so that connections are accepted in the order in which they were made.
@@ -83,7 +92,10 @@ fn out_of_locked_memory_it_goes_on_with_the_cores_it_has_and_gets_more_when_ther
 
 #[test]
 fn with_sixteen_buffers_two_hundred_bodies_are_answered() {
-    let program = Program::start(&["--buffers", "16"]);
+    let scarce = ["--buffers", "16", "--metrics", "127.0.0.1:0"];
+    let mut program = Program::start(&scarce);
+    let line = program.wait_line("metrics on http://");
+    let metrics = line.split_once("http://").unwrap().1.trim();
     let mut streams = connections(&program, 200);
     let head = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 2000\r\n\r\n";
     let half = [b'x'; 1000];
@@ -104,6 +116,7 @@ fn with_sixteen_buffers_two_hundred_bodies_are_answered() {
             read.extend_from_slice(&buffer[..count]);
         }
     }
+    assert_ne!(counted(metrics, "ringgate_starved_receives_total"), 0);
     assert_balanced(&program.status());
 }
 
@@ -142,10 +155,8 @@ fn an_overflowing_completion_queue_loses_no_answer() {
     for stream in &mut streams {
         read_greetings(stream, PIPELINED);
     }
-    let text = get(metrics, "/metrics");
-    let name = "ringgate_completion_queue_overflows_total{core=\"0\"} ";
-    let overflows = text.lines().find_map(|line| line.strip_prefix(name));
-    assert_ne!(overflows.expect(name), "0", "it was not provoked");
+    let overflows = counted(metrics, "ringgate_completion_queue_overflows_total");
+    assert_ne!(overflows, 0, "it was not provoked");
     let status = program.status();
     assert_balanced(&status);
     assert_eq!(
