@@ -60,7 +60,12 @@ async fn block(request: Request<AppState>) -> Result<Response, Response> {
     Ok(Response::text(format!("blocked {} ms\n", time.as_millis())))
 }
 
-/// Costs this request alone.
-async fn panic(_: Request<AppState>) -> Response {
-    panic!("asked to panic by GET /panic")
+/// Costs this request alone; with `?core=1` its whole core, which is replaced.
+async fn panic(request: Request<AppState>) -> Result<Response, Response> {
+    if parameter::query(&request, "core", 1).unwrap_or(0) == 0 {
+        panic!("asked to panic by GET /panic");
+    }
+    let core = request.core();
+    request.state().server.panic_core(core);
+    Ok(Response::text(format!("core {core} panics\n")))
 }
