@@ -491,3 +491,59 @@ fn without_balance_connections_stay_where_they_are() {
     assert_eq!(open(&server), [64, 0, 0, 0]);
     drop(clients);
 }
+
+#[test]
+fn m8_a_new_connection_wakes_one_core() {
+    const CONNECTIONS: u64 = 64;
+    let server = start_app(cores(4), true);
+    let turns = || {
+        let metrics = super::common::block_on(server.running().handle().metrics());
+        let cores = metrics.expect("it runs").cores;
+        cores.iter().map(|core| core.turns).sum::<u64>()
+    };
+    let before = turns();
+    let mut polls = 1;
+    let clients: Vec<Client> = (0..CONNECTIONS)
+        .map(|_| {
+            // One at a time, so that a turn does not serve two.
+            std::thread::yield_now();
+            server.connect()
+        })
+        .collect();
+    wait_for("all are accepted", || {
+        polls += 1;
+        server.total("connections/open") == CONNECTIONS
+    });
+    let woken = turns() - before;
+    // Each question wakes every core as well, for its figures.
+    let allowed = CONNECTIONS + CONNECTIONS / 4 + (polls + 1) * 4 * 2;
+    assert!(
+        woken <= allowed,
+        "{woken} turns for {CONNECTIONS} connections, {polls} questions"
+    );
+    drop(clients);
+}
+
+#[test]
+fn m6_the_field_that_tells_the_core_changes_on_the_same_socket() {
+    let server = start_app(cores(2), true);
+    let core_of = |client: &mut Client| {
+        let answer = client.get("/core");
+        answer
+            .header("x-ringgate-core")
+            .expect("the field")
+            .to_owned()
+    };
+    let mut clients: Vec<Client> = (0..16).map(|_| server.connect()).collect();
+    let before: Vec<String> = clients.iter_mut().map(core_of).collect();
+    assert!(
+        before.iter().any(|core| core == "1"),
+        "the kernel spreads them"
+    );
+    resize(&server, 1);
+    for client in &mut clients {
+        let address = client.stream().local_addr().expect("bound");
+        assert_eq!(core_of(client), "0");
+        assert_eq!(client.stream().local_addr().expect("bound"), address);
+    }
+}

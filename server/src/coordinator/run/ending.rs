@@ -7,7 +7,7 @@ use crate::config::DrainPending;
 use crate::connection::Message;
 use crate::coordinator::handle::Ended;
 use crate::coordinator::plan::{Action, CoreState};
-use ringgate_runtime::sys::listener::accept_nonblocking;
+use ringgate_runtime::sys::listener::{accept_nonblocking, deafen};
 use ringgate_runtime::{Core, Descriptor};
 use std::os::fd::AsFd;
 use std::rc::Rc;
@@ -128,6 +128,11 @@ impl Coordinator {
         let cores = self.pool.running();
         let mut next = 0;
         if self.phase == Phase::Draining && !cores.is_empty() {
+            // Others may hold a shared one, and listen on.
+            for listener in self.listeners.all.iter().filter(|l| !l.seat.shared) {
+                // Where it is not allowed a few may come too late and be reset.
+                let _ = deafen(listener.socket.as_fd());
+            }
             for listener in &self.listeners.all {
                 while let Ok(Some(socket)) = accept_nonblocking(listener.socket.as_fd()) {
                     let message = Message::Adopt(Descriptor::from(socket));
