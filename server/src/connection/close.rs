@@ -9,7 +9,7 @@ use crate::admission::gate::Waiter;
 use crate::handler::BodyError;
 use crate::http::exchange::{Deadline, Effect, Event, State};
 use ringgate_runtime::Core;
-use ringgate_runtime::sys::socket::Direction;
+use ringgate_runtime::sys::socket::{Direction, peer_addr};
 use std::rc::Rc;
 
 /// How a request ended.
@@ -307,6 +307,18 @@ impl Engine {
         if busy && forced {
             self.cut += 1;
             connection.aborted = true;
+            let peer = connection.socket.real().map(peer_addr);
+            let peer = peer.and_then(Result::ok).map(|peer| peer.to_string());
+            crate::limited!(
+                self.log,
+                core.now().as_nanos(),
+                warn,
+                "cut",
+                peer = peer.as_deref().unwrap_or("unknown"),
+                state = ?connection.state,
+                served = connection.served,
+                "a connection is cut off"
+            );
         }
         self.on(core, key, Event::Force);
         if let Some(connection) = self.table.get(key) {

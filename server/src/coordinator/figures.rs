@@ -5,7 +5,7 @@
 
 use super::listeners::Listeners;
 use super::plan::Pool;
-use super::status;
+use super::status::{self, PoolStatus};
 use crate::admission::ledger::{ByReason, CoreStats, REFUSAL_STATUSES, Reason};
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::observe::metrics::{
@@ -84,6 +84,23 @@ pub(super) fn limits(limits: AdmissionLimits) -> CountsBy {
         .into_iter()
         .filter_map(|(key, limit)| Some((key, u64::from(limit?))))
         .collect()
+}
+
+/// The pool's cores by what they are.
+pub(super) fn pool(pool: &PoolStatus) -> CountsBy {
+    [
+        ("target", pool.target),
+        ("spawned", pool.spawned),
+        ("running", pool.running),
+        ("waiting", pool.waiting),
+        ("busy", pool.busy),
+        ("trim_requested", pool.trim_requested),
+        ("stuck", pool.stuck),
+        ("quarantined", pool.quarantined),
+    ]
+    .into_iter()
+    .map(|(is, cores)| (is, u64::from(cores)))
+    .collect()
 }
 
 /// Every listener with its queue.

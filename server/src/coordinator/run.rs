@@ -570,10 +570,14 @@ impl Coordinator {
                     ..figures::core_sample(&slot.stats)
                 }
             });
+        let pool = self.pool_status();
         Snapshot {
             phase: self.phase.name(),
             uptime_seconds: (now - self.began).as_secs_f64(),
             limits: figures::limits(self.gate.limits()),
+            pool: figures::pool(&pool),
+            queued: pool.queued,
+            parked: pool.parked,
             cores: ran.collect(),
             listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots),
             ..figures::of_process()

@@ -14,9 +14,17 @@ use std::time::Duration;
 const CLIENTS: usize = 32;
 
 fn router() -> Router<()> {
-    Router::new().get("/core", |request: Request| async move {
-        Response::text(request.core().to_string())
-    })
+    Router::new()
+        .get("/core", |request: Request| async move {
+            Response::text(request.core().to_string())
+        })
+        .post("/core", |request: Request| async move {
+            let core = request.core();
+            match request.into_body().bytes().await {
+                Ok(body) if body.as_ref() == b"body" => Response::text(core.to_string()),
+                _ => Response::text("the body is not what was sent"),
+            }
+        })
 }
 
 /// Reads one answer of the shape that `/core` gives; answers which core gave it.
@@ -105,11 +113,14 @@ fn resizing_at_random_loses_no_request() {
             let (over, answered) = (over.clone(), answered.clone());
             std::thread::spawn(move || {
                 let mut stream = connect(address);
+                let get: &[u8] = b"GET /core HTTP/1.1\r\nHost: a\r\n\r\n";
+                let post: &[u8] =
+                    b"POST /core HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody";
                 while !over.load(Ordering::Relaxed) {
                     if index % 2 == 0 {
-                        stream
-                            .write_all(b"GET /core HTTP/1.1\r\nHost: a\r\n\r\n")
-                            .expect("send");
+                        stream.write_all(get).expect("send");
+                        read_core(&mut stream);
+                        stream.write_all(post).expect("send");
                         read_core(&mut stream);
                     } else {
                         let mut stream = connect(address);
@@ -130,12 +141,9 @@ fn resizing_at_random_loses_no_request() {
     let mut cores = 7u32;
     for _ in 0..40 * size {
         cores = cores.wrapping_mul(1_103_515_245).wrapping_add(12_345);
-        // The second comes while connections of the first are on their way.
-        for shift in [16, 20] {
-            let resized = server
-                .running()
-                .handle()
-                .wait_resize(1 + (cores >> shift) % 4);
+        // The second comes while connections of the first are on their way, or parked.
+        for size in [(cores >> 16) % 5, 1 + (cores >> 20) % 4] {
+            let resized = server.running().handle().wait_resize(size);
             resized.expect("resized");
         }
         let before = answered.load(Ordering::Relaxed);

@@ -231,6 +231,10 @@ fn p8_the_state_of_the_pool_can_be_read() {
     ] {
         assert_eq!(at(&status, &format!("/pool/{field}")), expected, "{field}");
     }
+    let metrics = super::common::block_on(server.running().handle().metrics());
+    let metrics = metrics.expect("it runs");
+    assert_eq!(metrics.pool.get("spawned"), Some(&2));
+    assert_eq!((metrics.queued, metrics.parked), (0, 0));
     let sum = at(&status, "/pool/waiting") + at(&status, "/pool/busy");
     assert_eq!(sum, at(&status, "/pool/running"));
 }

@@ -21,6 +21,12 @@ pub struct Snapshot {
     /// The limits that are set, by configuration key (`max_threads`); one that is none or
     /// unbounded is left out.
     pub limits: CountsBy,
+    /// Cores of the pool by what they are: `target` are those that are wanted, the others are there.
+    pub pool: CountsBy,
+    /// Requests that wait for a slot, and connections in the kernel's queues.
+    pub queued: u64,
+    /// Connections that wait for a core.
+    pub parked: u64,
     /// One for each core slot that has run.
     pub cores: Vec<CoreSample>,
     /// One for each listener.

@@ -63,6 +63,9 @@ fn snapshot() -> Snapshot {
         phase: "running",
         uptime_seconds: 12.5,
         limits: [("max_threads", 4)].into(),
+        pool: [("target", 2), ("running", 1)].into(),
+        queued: n(),
+        parked: n(),
         cores,
         listeners: vec![ListenerSample {
             address: "unix:/tmp/a \"b\"\\\n".into(),
