@@ -4,7 +4,7 @@
 //! the bytes first, then arms its receive. A request that turns up in step 3 is served where it is.
 
 use super::engine::{Engine, Message, Report};
-use super::key::ConnectionKey;
+use super::key::{ConnectionKey, Subject};
 use super::table::{Connection, Receive, Unread};
 use crate::http::exchange::{Deadline, State};
 use bytes::BytesMut;
@@ -141,9 +141,15 @@ impl Engine {
         self.settle(core, key);
         if let Some(connection) = self.table.get(key)
             && connection.deadline_of == parcel.deadline_of
+            && parcel.deadline < connection.deadline
         {
             // The same wait goes on; it does not start again.
-            connection.deadline = connection.deadline.min(parcel.deadline);
+            connection.deadline = parcel.deadline;
+            if let Some((timer, _)) = connection.timer {
+                core.cancel_timer(timer);
+                let timer = core.set_timer(parcel.deadline, Subject::Deadline(key).to_key());
+                connection.timer = Some((timer, parcel.deadline));
+            }
         }
         self.follow_course(core, key);
     }
