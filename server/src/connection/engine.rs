@@ -285,7 +285,7 @@ impl Engine {
     }
 
     /// Copies the gauges that only the core knows into the shared counters.
-    fn publish(&self, core: &Core) {
+    pub(crate) fn publish(&self, core: &Core) {
         let counts = core.counts();
         let stats = &self.stats;
         stats.operations_in_flight.set(counts.operations_in_flight);

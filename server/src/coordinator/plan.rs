@@ -220,9 +220,15 @@ impl Pool {
         };
         let alive = self.those(counts).len();
         let target = self.target as usize;
-        if self.spawning && alive < target {
+        let mut missing = target.saturating_sub(alive);
+        let running = self.running();
+        if running.iter().all(|core| self.is_stuck(*core)) && running.len() == alive && target > 0 {
+            // Nobody is left to help: another takes the place of one of them.
+            missing = missing.max(1);
+        }
+        if self.spawning {
             let absent = self.those(|state| state == CoreState::Absent);
-            actions.extend(absent.into_iter().take(target - alive).map(Action::Spawn));
+            actions.extend(absent.into_iter().take(missing).map(Action::Spawn));
         }
         let mut surplus = alive.saturating_sub(target);
         let resting = self.those(|state| state == CoreState::Resting);
@@ -476,6 +482,21 @@ mod tests {
         pool.stuck.fill(false);
         settle(&mut pool);
         assert!(pool.seats.iter().all(|seat| seat.helper.is_none()));
+    }
+
+    #[test]
+    fn t13_when_every_core_is_stuck_another_takes_the_place_of_one() {
+        let mut pool = pool(1, 1);
+        settle(&mut pool);
+        pool.stuck[0] = true;
+        settle(&mut pool);
+        assert_eq!(pool.running(), [1]);
+        assert_eq!(pool.cores[0], CoreState::Retiring, "until it wakes up");
+        assert_eq!(pool.seats[0].helper, Some(1));
+        pool.stuck[0] = false;
+        settle(&mut pool);
+        assert_eq!(pool.cores[0], CoreState::Absent);
+        assert_eq!(pool.seats[0].baton, Baton::Held(1));
     }
 
     #[test]

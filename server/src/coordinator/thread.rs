@@ -147,6 +147,7 @@ impl CoreThread {
             );
             std::mem::forget(core.clone());
         }
+        engine.publish(&core);
         drop(engine);
         Ok(CoreEnd {
             core: index,

@@ -71,6 +71,25 @@ fn t13_while_a_core_is_blocked_its_listener_is_helped() {
 }
 
 #[test]
+fn t13_when_the_only_core_is_blocked_another_takes_over() {
+    let server = start_app(quick(1), true);
+    let mut idle = server.connect();
+    assert_eq!(idle.get("/plaintext").status, 200);
+    let (mut client, _) = block(&server, 2_000);
+    wait_for("another core", || {
+        let status = server.status();
+        at(&status, "/pool/running") == 1 && at(&status, "/pool/spawned") == 2
+    });
+    let worst = slowest(&server, 20);
+    assert!(worst < Duration::from_millis(500), "{worst:?}");
+    // When it wakes up it answers, hands over what it has, and leaves.
+    assert_eq!(client.answer().text(), "blocked 2000 ms\n");
+    wait_for("one core", || at(&server.status(), "/pool/spawned") == 1);
+    assert_eq!(idle.get("/plaintext").status, 200);
+    assert_eq!(client.get("/plaintext").status, 200);
+}
+
+#[test]
 fn m5_a_stuck_core_is_replaced_its_sockets_are_shut_and_it_leaves_when_it_wakes_up() {
     let mut config = quick(2);
     config.pool.heartbeat_interval = Duration::from_millis(200);

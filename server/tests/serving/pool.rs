@@ -176,6 +176,7 @@ fn burn(server: &TestServer, ms: u32) -> Client {
 fn p3_a_busy_pool_grows_by_one_and_p7_an_idle_one_is_trimmed() {
     let mut config = between(1, 2);
     config.pool.trim_interval = Duration::from_millis(200);
+    config.pool.stall = Duration::from_secs(60);
     config.admission = ringgate::config::AdmissionLimits::new(
         Some(number(1)),
         ringgate::config::MaxAccepts::Unbounded,
@@ -190,7 +191,7 @@ fn p3_a_busy_pool_grows_by_one_and_p7_an_idle_one_is_trimmed() {
     );
     assert_eq!((at(&status, "/pool/min"), at(&status, "/pool/max")), (1, 2));
     // The gate lets one run at a time: the others are queued while the core is busy.
-    let mut clients: Vec<Client> = (0..6).map(|_| burn(&server, 400)).collect();
+    let mut clients: Vec<Client> = (0..20).map(|_| burn(&server, 150)).collect();
     wait_for("it has grown", || {
         at(&server.status(), "/pool/running") == 2
     });
