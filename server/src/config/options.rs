@@ -406,7 +406,7 @@ pub(super) static OPTIONS: &[OptionDef] = &[
         kind: power_of_two(|d| &mut d.config.rings.buffers, 16, 32_768),
         default: "1024",
         unit: "buffers per core",
-        help: "Provides this many buffers to receive into.",
+        help: "Provides at most this many buffers to receive into; fewer as long as fewer do.",
         group: Group::Rings,
         change: Change::Restart,
     },
