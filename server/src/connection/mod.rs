@@ -16,6 +16,7 @@ mod admit;
 mod close;
 mod engine;
 mod handle;
+mod help;
 mod key;
 mod pause;
 mod read;
@@ -32,6 +33,7 @@ pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Post,
 pub(crate) use key::ConnectionKey;
 pub(crate) use settings::Settings;
 pub(crate) use sockets::Sockets;
+pub(crate) use transfer::Parcel;
 
 /// Received bytes of a body that may wait for their handler before receiving pauses.
 pub(crate) const BODY_QUEUE_HIGH_BYTES: usize = 256 << 10;

@@ -2,6 +2,7 @@
 //!
 //! Pure; read by both ends. docs/control.md describes them for others.
 
+use crate::config::{CoreOrder, PoolSize};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +14,8 @@ pub(super) const COMMAND_BYTES_MAX: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Request {
     Status,
-    Resize { cores: u32, wait: bool },
+    Resize { size: PoolSize, wait: bool },
+    Core { core: u32, order: CoreOrder },
     Drain,
     Stop,
 }
@@ -22,10 +24,11 @@ impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Request::Status => f.write_str("status"),
-            Request::Resize { cores, wait } => {
+            Request::Resize { size, wait } => {
                 let wait = if *wait { " wait" } else { "" };
-                write!(f, "resize {cores}{wait}")
+                write!(f, "resize {size}{wait}")
             }
+            Request::Core { core, order } => write!(f, "core {core} {}", order.word()),
             Request::Drain => f.write_str("drain"),
             Request::Stop => f.write_str("stop"),
         }
@@ -39,19 +42,29 @@ impl FromStr for Request {
     fn from_str(line: &str) -> Result<Request, String> {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let resize = |number: &str, wait| {
-            let cores = number
+            let size = number
                 .parse()
-                .map_err(|_| format!("{number:?} is not a number of cores"))?;
-            Ok(Request::Resize { cores, wait })
+                .map_err(|_| format!("{number:?} is not a number of cores, nor auto"))?;
+            Ok(Request::Resize { size, wait })
+        };
+        let core = |number: &str, order: &str| {
+            let core = number
+                .parse()
+                .map_err(|_| format!("{number:?} is not the number of a core"))?;
+            let order = order
+                .parse()
+                .map_err(|_| format!("{order:?} is none of stop, kill and dump"))?;
+            Ok(Request::Core { core, order })
         };
         match words.as_slice() {
             ["status"] => Ok(Request::Status),
             ["resize", number] => resize(number, false),
             ["resize", number, "wait"] => resize(number, true),
+            ["core", number, order] => core(number, order),
             ["drain"] => Ok(Request::Drain),
             ["stop"] => Ok(Request::Stop),
             _ => Err(format!(
-                "{line:?} is no command; there are status, resize N [wait], drain and stop"
+                "{line:?} is no command; there are status, resize N|auto [wait], core N stop|kill|dump, drain and stop"
             )),
         }
     }
@@ -66,6 +79,9 @@ pub(super) struct Outcome {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+    /// What was asked for, as a text for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) text: String,
 }
 
 impl From<Result<(), String>> for Outcome {
@@ -73,6 +89,20 @@ impl From<Result<(), String>> for Outcome {
         Outcome {
             ok: result.is_ok(),
             error: result.err(),
+            text: String::new(),
+        }
+    }
+}
+
+impl Outcome {
+    /// Of something that is answered with a text.
+    pub(super) fn telling(result: Result<String, String>) -> Outcome {
+        let text = result
+            .as_ref()
+            .map_or_else(|_| String::new(), String::clone);
+        Outcome {
+            text,
+            ..Outcome::from(result.map(|_| ()))
         }
     }
 }
@@ -85,7 +115,18 @@ mod tests {
     fn request() -> impl Strategy<Value = Request> {
         prop_oneof![
             Just(Request::Status),
-            any::<(u32, bool)>().prop_map(|(cores, wait)| Request::Resize { cores, wait }),
+            (0u32..=1024, any::<bool>()).prop_map(|(cores, wait)| Request::Resize {
+                size: PoolSize::Cores(cores),
+                wait
+            }),
+            any::<bool>().prop_map(|wait| Request::Resize {
+                size: PoolSize::Auto,
+                wait
+            }),
+            (any::<u32>(), 0..3usize).prop_map(|(core, order)| Request::Core {
+                core,
+                order: CoreOrder::ALL[order]
+            }),
             Just(Request::Drain),
             Just(Request::Stop),
         ]
@@ -108,7 +149,7 @@ mod tests {
     #[test]
     fn a_line_that_is_no_command_is_told_which_there_are() {
         let refusal = "restart".parse::<Request>().unwrap_err();
-        assert!(refusal.contains("resize N [wait]"), "{refusal}");
+        assert!(refusal.contains("resize N|auto [wait]"), "{refusal}");
         let refusal = "resize many".parse::<Request>().unwrap_err();
         assert!(refusal.contains("\"many\""), "{refusal}");
     }
