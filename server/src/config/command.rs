@@ -71,7 +71,7 @@ pub fn command() -> Command {
 }
 
 /// The commands a running server understands.
-fn ctl_commands() -> [Command; 4] {
+fn ctl_commands() -> [Command; 5] {
     [
         Command::new("status")
             .about("Shows phase, limits, ledgers, cores and listeners")
@@ -86,6 +86,16 @@ fn ctl_commands() -> [Command; 4] {
                     .value_parser(value_parser!(u32).range(1..=i64::from(CORES_MAX))),
             )
             .arg(switch("wait").help("Returns when the last core is there or gone")),
+        Command::new("limits")
+            .about("Changes the limits of admission; what is not named stays")
+            .next_line_help(true)
+            .arg_required_else_help(true)
+            .args(
+                OPTIONS
+                    .iter()
+                    .filter(|option| matches!(option.key, "max_threads" | "max_accepts"))
+                    .map(|option| option_arg(option).help(option.help)),
+            ),
         Command::new("drain").about("Ends the server once its connections have finished"),
         Command::new("stop").about("Ends the server now"),
     ]

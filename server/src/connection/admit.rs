@@ -1,27 +1,19 @@
-//! Step three: a complete head stands at the gate. It runs, waits, or is refused.
+//! Step three: a complete head stands at the gate. It runs, waits, or is refused; what happens to
+//! those that wait or are refused is in `wait.rs`.
 
 use super::engine::Engine;
 use super::key::ConnectionKey;
-use super::table::{Exchange, Piece, Waiting};
-use crate::admission::gate::{Entry, Ticket, Verdict, Waiter};
-use crate::admission::ledger::Reason;
-use crate::handler::{
-    BodyCell, HeadBytes, PlacedParts, RequestBody, RequestParts, Response, Routed,
-};
+use super::table::{Exchange, Piece};
+use crate::admission::door::{Entry, Ticket};
+use crate::admission::queue::NORMAL;
+use crate::handler::{BodyCell, HeadBytes, PlacedParts, RequestBody, RequestParts, Routed};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::Event;
 use crate::http::fields::BodyFraming;
 use crate::http::head::Head;
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{HeaderName, HeaderValue, StatusCode};
 use ringgate_runtime::Core;
 use std::rc::Rc;
-
-/// Seconds after which a refused client may try again.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
-/// Says why the gate refused.
-const REASON_FIELD: HeaderName = HeaderName::from_static("x-ringgate-reason");
 
 impl Engine {
     /// A head is complete: it becomes an exchange, finds its route and stands at the gate.
@@ -122,10 +114,7 @@ impl Engine {
         mut exchange: Exchange,
     ) {
         let entry = match gated {
-            true => self.gate.enter(Waiter {
-                core: self.index,
-                key,
-            }),
+            true => self.door.enter(key, NORMAL),
             false => Entry::Run(Ticket::free()),
         };
         match entry {
@@ -133,80 +122,13 @@ impl Engine {
                 exchange.ticket = Some(ticket);
                 self.run(core, key, route, parts, exchange);
             }
-            Entry::Refused => {
+            Entry::Refused(reason) => {
                 drop(parts);
                 self.keep(key, exchange);
-                self.reject(core, key, Reason::Full);
-            }
-            Entry::Wait => {
-                self.stats.running.fall();
-                self.stats.pending.rise();
-                let waiting = Waiting {
-                    route,
-                    parts,
-                    since: core.now(),
-                };
-                exchange.waiting = Some(Box::new(waiting));
-                self.keep(key, exchange);
-            }
-        }
-    }
-
-    /// The gate's word on a request that waited. One that is gone meanwhile drops the ticket,
-    /// which gives the slot to the next.
-    pub(super) fn on_verdict(&mut self, core: &Rc<Core>, verdict: Verdict) {
-        let key = match &verdict {
-            Verdict::Granted(key, _) | Verdict::Refused(key) => *key,
-        };
-        let Some(waiting) = self
-            .exchange_of(key)
-            .and_then(|exchange| exchange.waiting.take())
-        else {
-            return;
-        };
-        self.stats.pending.fall();
-        self.stats.running.rise();
-        match verdict {
-            Verdict::Granted(_, ticket) => {
-                self.stats
-                    .queue_time
-                    .record((core.now() - waiting.since).as_nanos() as u64);
-                self.run_granted(core, key, *waiting, ticket);
-            }
-            Verdict::Refused(_) => {
-                let reason = if self.is_draining() {
-                    Reason::Draining
-                } else {
-                    Reason::Full
-                };
-                drop(waiting);
                 self.reject(core, key, reason);
             }
+            Entry::Wait(place) => self.wait(core, key, place, route, parts, exchange),
         }
-        self.settle(core, key);
-    }
-
-    /// Row H10: a short 503 that the client gets whole.
-    fn reject(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
-        if let Some(connection) = self.table.get(key) {
-            connection.rejected = Some(reason);
-        }
-        crate::limited!(
-            self.log,
-            core.now().as_nanos(),
-            warn,
-            reason.name(),
-            reason = reason.name(),
-            "a request was refused by the gate"
-        );
-        let response = Response::error(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the server is busy; try again soon",
-        )
-        .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS)
-        .with_header(REASON_FIELD, HeaderValue::from_static(reason.name()))
-        .closing();
-        self.on_answer(core, key, Ok(response));
     }
 
     #[inline]

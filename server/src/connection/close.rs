@@ -4,7 +4,6 @@
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use super::table::Receive;
-use crate::admission::gate::Waiter;
 use crate::handler::BodyError;
 use crate::http::exchange::{Deadline, Effect, Event, State};
 use ringgate_runtime::Core;
@@ -112,10 +111,6 @@ impl Engine {
 
     /// Drops what works for a request: its place at the gate, its handler, its stream.
     pub(super) fn drop_handler(&mut self, core: &Core, key: ConnectionKey) {
-        let waiter = Waiter {
-            core: self.index,
-            key,
-        };
         let Some(exchange) = self.exchange_of(key) else {
             return;
         };
@@ -125,10 +120,8 @@ impl Engine {
         if let Some(body) = &exchange.body {
             body.fail_if_arriving(BodyError::Cut);
         }
-        if waiting.is_some() {
-            self.gate.leave(waiter);
-            self.stats.pending.fall();
-            self.stats.running.rise();
+        if let Some(waiting) = &waiting {
+            self.stop_waiting(core, waiting);
         }
         if let Some(task) = task {
             core.cancel_task(task);
@@ -151,6 +144,7 @@ impl Engine {
         self.settle_answers(core, key, Ending::Answered);
         self.finish_exchange(core, key, Ending::Answered);
         self.stop_listening(core, key);
+        self.stop_watching(core, key);
         self.close_when_quiet(core, key);
     }
 
@@ -172,6 +166,7 @@ impl Engine {
             core.shutdown(&connection.socket, Direction::Both);
         }
         self.stop_listening(core, key);
+        self.stop_watching(core, key);
         self.close_when_quiet(core, key);
     }
 
@@ -181,7 +176,8 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if connection.receive != Receive::Off || connection.output.in_flight.is_some() {
+        let armed = connection.receive != Receive::Off || connection.watch != Receive::Off;
+        if armed || connection.output.in_flight.is_some() {
             return;
         }
         let Some(connection) = self.table.remove(key) else {

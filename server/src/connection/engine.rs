@@ -6,6 +6,7 @@ use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
 use super::table::{Connection, Exchange, Table};
 use super::transfer::Parcel;
+use crate::admission::door::Door;
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
 use crate::handler::{Application, PartsPool, Response};
@@ -130,7 +131,7 @@ pub(crate) struct Engine {
     pub(super) index: u32,
     pub(super) settings: Settings,
     pub(super) app: Rc<dyn Application>,
-    pub(super) gate: Arc<Gate>,
+    pub(super) door: Rc<Door>,
     pub(super) stats: Arc<CoreStats>,
     pub(super) post: Arc<dyn Post>,
     pub(super) table: Table,
@@ -154,7 +155,7 @@ impl Engine {
             index: parts.index,
             settings: parts.settings,
             app: parts.app,
-            gate: parts.gate,
+            door: Door::new(parts.gate, parts.index),
             stats: parts.stats,
             post: parts.post,
             table: Table::new(parts.epoch),
@@ -325,9 +326,15 @@ impl Sink for Engine {
             Event::Timer { key } => match Subject::from_key(key) {
                 Some(Subject::Deadline(key)) => self.on_deadline(core, key),
                 Some(Subject::ResumeAccept) => self.resume_accepting(core),
+                Some(Subject::QueueTimeout(key)) => self.on_queue_timeout(core, key),
+                Some(Subject::GateSweep) => self.sweep_gate(core),
                 _ => {}
             },
-            Event::Polled { .. } => {}
+            Event::Polled { key, result, more } => {
+                if let Some(Subject::Watch(key)) = Subject::from_key(key) {
+                    self.on_watched(core, key, result, more);
+                }
+            }
         }
     }
 
@@ -339,12 +346,22 @@ impl Sink for Engine {
 
     fn before_wait(&mut self, core: &Rc<Core>) {
         self.take_up(core);
+        if let Some(at) = self.door.watch() {
+            core.set_timer(at, Subject::GateSweep.to_key());
+        }
         #[cfg(debug_assertions)]
         self.check_ledgers();
     }
 
     fn is_busy(&self) -> bool {
         !self.finished.is_empty() || !self.attention.calls.borrow().is_empty()
+    }
+}
+
+impl Drop for Engine {
+    /// What waits at the gate for this core never runs.
+    fn drop(&mut self) {
+        self.door.close();
     }
 }
 

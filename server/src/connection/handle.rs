@@ -4,7 +4,7 @@
 use super::engine::Engine;
 use super::key::ConnectionKey;
 use super::table::{Exchange, Waiting};
-use crate::admission::gate::Ticket;
+use crate::admission::door::Ticket;
 use crate::handler::{Body, PlacedParts, Reply};
 use crate::http::exchange::State;
 use ringgate_runtime::Core;
@@ -25,9 +25,7 @@ impl Engine {
         let task = self.call(core, key, route, parts);
         let at_once = match self.finished.pop_for(key) {
             Some(Ok(response))
-                if exchange.body.is_none()
-                    && !matches!(response.body, Body::Stream { .. })
-                    && exchange.ticket.as_ref().is_some_and(Ticket::is_free) =>
+                if exchange.body.is_none() && !matches!(response.body, Body::Stream { .. }) =>
             {
                 return self.answer_at_once(core, key, &mut exchange, response);
             }

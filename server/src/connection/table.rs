@@ -1,8 +1,9 @@
 //! A connection as plain data, and the table of a core's connections.
 
 use super::key::{ConnectionKey, GENERATION_MASK};
-use crate::admission::gate::Ticket;
+use crate::admission::door::Ticket;
 use crate::admission::ledger::Reason;
+use crate::admission::queue::Place;
 use crate::handler::{BodyCell, Chunk};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::{Deadline, State};
@@ -161,6 +162,9 @@ pub(crate) struct Exchange {
 
 /// A request that waits at the gate.
 pub(crate) struct Waiting {
+    pub(crate) place: Place,
+    /// When it stops waiting.
+    pub(crate) timer: Option<TimerId>,
     pub(crate) route: u32,
     pub(crate) parts: crate::handler::PlacedParts,
     pub(crate) since: Moment,
@@ -181,6 +185,8 @@ pub(crate) struct Connection {
     pub(crate) socket: Descriptor,
     pub(crate) state: State,
     pub(crate) receive: Receive,
+    /// The poll that watches the peer while nothing is received.
+    pub(crate) watch: Receive,
     /// The peer ended its side.
     pub(crate) eof: bool,
     /// It leaves for another core once its receive has ended.
@@ -208,6 +214,8 @@ pub(crate) struct Connection {
     pub(crate) output: Output,
     /// Index into the core's exchanges.
     pub(crate) exchange: Option<u32>,
+    /// The slot of a request that was answered at once, until its answer is with the kernel.
+    pub(crate) ticket: Ticket,
     /// The last byte of an answer was taken by the kernel then, or the connection was accepted.
     pub(crate) idle_since: Moment,
 }
@@ -218,6 +226,7 @@ impl Connection {
             socket,
             state: State::Idle,
             receive: Receive::Off,
+            watch: Receive::Off,
             eof: false,
             moving_to: None,
             rejected: None,
@@ -234,6 +243,7 @@ impl Connection {
             unread: Unread::None,
             output: Output::default(),
             exchange: None,
+            ticket: Ticket::free(),
             idle_since: now,
         }
     }
@@ -243,6 +253,7 @@ impl Connection {
         matches!(self.state, State::Idle | State::Head)
             && self.exchange.is_none()
             && self.output.is_flushed()
+            && self.watch == Receive::Off
             && !self.eof
     }
 }

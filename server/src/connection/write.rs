@@ -195,6 +195,9 @@ impl Engine {
             connection.answering_since = exchange.began;
         }
         connection.unflushed += 1;
+        if let Some(ticket) = exchange.ticket.take() {
+            connection.ticket = ticket;
+        }
         match queue(
             connection,
             exchange,
@@ -219,6 +222,10 @@ impl Engine {
         if count == 0 {
             return;
         }
+        drop(std::mem::take(&mut connection.ticket));
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
         let took = (core.now() - connection.answering_since).as_nanos() as u64;
         self.stats.running.fall_by(u64::from(count));
         match ending {

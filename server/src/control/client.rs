@@ -48,6 +48,7 @@ pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
             let cores = cores.get();
             (Request::Resize { cores, wait }, false)
         }
+        CtlCommand::Limits(change) => (Request::Limits(change), false),
         CtlCommand::Drain => (Request::Drain, false),
         CtlCommand::Stop => (Request::Stop, false),
     };

@@ -2,6 +2,7 @@
 //!
 //! Pure; read by both ends. docs/control.md describes them for others.
 
+use crate::config::LimitsChange;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +15,7 @@ pub(super) const COMMAND_BYTES_MAX: usize = 128;
 pub(super) enum Request {
     Status,
     Resize { cores: u32, wait: bool },
+    Limits(LimitsChange),
     Drain,
     Stop,
 }
@@ -26,6 +28,7 @@ impl fmt::Display for Request {
                 let wait = if *wait { " wait" } else { "" };
                 write!(f, "resize {cores}{wait}")
             }
+            Request::Limits(change) => write!(f, "limits {change}"),
             Request::Drain => f.write_str("drain"),
             Request::Stop => f.write_str("stop"),
         }
@@ -48,10 +51,15 @@ impl FromStr for Request {
             ["status"] => Ok(Request::Status),
             ["resize", number] => resize(number, false),
             ["resize", number, "wait"] => resize(number, true),
+            ["limits", ..] => {
+                let change = words[1..].join(" ").parse()?;
+                Ok(Request::Limits(change))
+            }
             ["drain"] => Ok(Request::Drain),
             ["stop"] => Ok(Request::Stop),
             _ => Err(format!(
-                "{line:?} is no command; there are status, resize N [wait], drain and stop"
+                "{line:?} is no command; there are status, resize N [wait], limits max_threads=N|none \
+                 max_accepts=N|none|unbounded, drain and stop"
             )),
         }
     }
@@ -80,15 +88,35 @@ impl From<Result<(), String>> for Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MaxAccepts;
     use proptest::prelude::*;
+    use std::num::NonZeroU32;
 
     fn request() -> impl Strategy<Value = Request> {
         prop_oneof![
             Just(Request::Status),
             any::<(u32, bool)>().prop_map(|(cores, wait)| Request::Resize { cores, wait }),
+            limits().prop_map(Request::Limits),
             Just(Request::Drain),
             Just(Request::Stop),
         ]
+    }
+
+    fn limits() -> impl Strategy<Value = LimitsChange> {
+        let accepts = prop_oneof![
+            Just(MaxAccepts::None),
+            Just(MaxAccepts::Unbounded),
+            any::<NonZeroU32>().prop_map(MaxAccepts::AtMost),
+        ];
+        let threads = prop::option::of(any::<Option<NonZeroU32>>());
+        (threads, prop::option::of(accepts))
+            .prop_map(|(max_threads, max_accepts)| LimitsChange {
+                max_threads,
+                max_accepts,
+            })
+            .prop_filter("something changes", |change| {
+                *change != LimitsChange::default()
+            })
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 use super::reply::Reply;
 use super::status::Status;
+use crate::config::LimitsChange;
 use crate::connection::{ListenerId, Report};
 use crate::observe::metrics::Snapshot;
 use ringgate_runtime::Descriptor;
@@ -60,6 +61,8 @@ pub(crate) enum Command {
         wait: bool,
         reply: Reply<Result<(), String>>,
     },
+    /// Other limits of admission.
+    Limits(LimitsChange, Reply<Result<(), String>>),
     /// End gracefully.
     Drain,
     /// End at once.

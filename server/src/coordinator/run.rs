@@ -2,6 +2,7 @@
 
 mod ending;
 mod forward;
+mod limits;
 
 use super::event::{Command, CoreEnd, Event};
 use super::figures;
@@ -12,7 +13,7 @@ use super::post::{PostOffice, Postman};
 use super::reply::Reply;
 use super::status::{self, CoreStatus, Status, Totals};
 use super::thread::{CoreThread, MakeApp};
-use crate::admission::gate::Gate;
+use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::CoreStats;
 use crate::config::{Config, CorePlan, OnTerm};
 use crate::connection::{ListenerId, Message};
@@ -40,6 +41,7 @@ const POLL_IN: u32 = 1;
 const SIGNAL_KEY: u64 = 1;
 const GRACE_KEY: u64 = 2;
 const CLOSE_KEY: u64 = 3;
+const SWEEP_KEY: u64 = 16;
 
 /// Where the server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,8 +183,7 @@ impl Coordinator {
         let config = Arc::new(start.config);
         let gate = Gate::new(
             config.admission,
-            config.queue.shed,
-            config.drain.pending,
+            Rules::new(&config),
             Box::new(Postman(start.post.clone())),
         );
         let slots = start.plan.slots.get();
@@ -245,6 +246,9 @@ impl Coordinator {
                 Ok(()) if wait => self.resizing.push((cores, reply)),
                 result => reply.send(result),
             },
+            Event::Command(Command::Limits(change, reply)) => {
+                reply.send(self.set_limits(core, change));
+            }
             Event::Command(Command::Drain) => self.drain(core),
             Event::Command(Command::Stop) => self.stop(),
             Event::DrainGraceOver => self.close_gates(),
@@ -592,6 +596,7 @@ impl Sink for Coordinator {
                 }
             }
             Completion::Timer { key: GRACE_KEY } => self.hear(core, Event::GraceOver),
+            Completion::Timer { key: SWEEP_KEY } => self.sweep_gate(core),
             Completion::Timer { key: CLOSE_KEY } => self.hear(core, Event::DrainGraceOver),
             _ => {}
         }

@@ -3,6 +3,7 @@
 
 use super::{CLOSE_KEY, Coordinator, GRACE_KEY, Phase};
 use crate::admission::decide::Phase as GatePhase;
+use crate::admission::door::now;
 use crate::config::DrainPending;
 use crate::connection::Message;
 use crate::coordinator::handle::Ended;
@@ -43,7 +44,7 @@ impl Coordinator {
         }
         self.pool.accepting = false;
         if self.config.drain.pending == DrainPending::Refuse {
-            self.gate.set_phase(GatePhase::Draining);
+            self.gate.set_phase(GatePhase::Draining, now());
         }
     }
 
@@ -63,7 +64,7 @@ impl Coordinator {
         self.pool.accepting = false;
         self.pool.spawning = false;
         self.told = false;
-        self.gate.set_phase(GatePhase::Stopped);
+        self.gate.set_phase(GatePhase::Stopped, now());
         tracing::info!("stopping");
     }
 
