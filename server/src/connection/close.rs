@@ -5,7 +5,7 @@ use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use super::table::Receive;
 use crate::handler::BodyError;
-use crate::http::exchange::{Deadline, Effect, Event, State};
+use crate::http::exchange::{After, Deadline, Effect, Event, State};
 use ringgate_runtime::Core;
 use ringgate_runtime::sys::socket::Direction;
 use std::rc::Rc;
@@ -291,6 +291,17 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
+        let refused = connection.rejected.is_some() && connection.output.queued == 0;
+        let answering = matches!(
+            connection.state,
+            State::Writing(After::Close) | State::WritingUnread(After::Close)
+        );
+        if refused && answering {
+            // Its 503 is with the kernel, whose queue it leaves before the end does.
+            connection.state = State::Closed;
+            core.shutdown(&connection.socket, Direction::Both);
+            return self.settle(core, key);
+        }
         let busy = connection.exchange.is_some() || connection.state != State::Idle;
         let forced = !matches!(connection.state, State::Lingering | State::Closed);
         if busy && forced {

@@ -461,6 +461,8 @@ impl Engine {
         let sent = match result {
             Ok(sent) => sent as usize,
             Err(_) => {
+                // One that was to be closed once this was out had more to lose.
+                connection.aborted |= connection.state == State::Closed;
                 self.on(core, key, Event::Reset);
                 return self.settle(core, key);
             }

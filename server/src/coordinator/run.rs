@@ -541,6 +541,7 @@ impl Coordinator {
             pid: std::process::id(),
             uptime_seconds: (now - self.began).as_secs_f64(),
             limits: self.gate.limits().into(),
+            gate: self.gate.occupancy().into(),
             totals: Totals::new(&connections, &requests),
             cores,
             listeners: status::listeners(&self.listeners, &self.pool),
@@ -573,6 +574,8 @@ impl Coordinator {
             phase: self.phase.name(),
             uptime_seconds: (now - self.began).as_secs_f64(),
             limits: figures::limits(self.gate.limits()),
+            slots_taken: self.gate.occupancy().running.into(),
+            waiting: self.gate.occupancy().pending.into(),
             cores: ran.collect(),
             listeners: figures::listeners(&self.listeners, &self.pool),
             ..figures::of_process()

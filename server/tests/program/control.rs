@@ -26,6 +26,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
         keys(&status),
         [
             "cores",
+            "gate",
             "limits",
             "listeners",
             "phase",
@@ -34,6 +35,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
             "uptime_seconds"
         ]
     );
+    assert_eq!(keys(&status["gate"]), ["slots_taken", "waiting"]);
     assert_eq!(keys(&status["limits"]), ["max_accepts", "max_threads"]);
     let totals = &status["totals"];
     assert_eq!(keys(totals), ["connections", "requests"]);

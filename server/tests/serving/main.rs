@@ -9,6 +9,8 @@ mod client_curl;
 mod clients_installed;
 mod files;
 mod gate;
+mod gate_waiting;
+mod h_rows;
 mod moving;
 mod panics;
 mod pipelining;
