@@ -25,10 +25,11 @@ fn main() {
     let pipeline: usize = numbers.next().unwrap_or(1);
     let max_threads = numbers.next().and_then(|number| u32::try_from(number).ok());
     let router = Router::new().get("/plaintext", plaintext);
-    let mut config = Config::default();
-    config.admission =
-        AdmissionLimits::new(max_threads.and_then(NonZeroU32::new), MaxAccepts::None)
-            .expect("no bound on waiting");
+    let max_threads = max_threads.and_then(NonZeroU32::new);
+    let config = Config {
+        admission: AdmissionLimits::new(max_threads, MaxAccepts::None).expect("nobody waits"),
+        ..Config::default()
+    };
     let mut simulation = Simulation::new(&config, router, 1);
     let client = simulation.connect();
     let batch = REQUEST.repeat(pipeline);

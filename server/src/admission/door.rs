@@ -10,6 +10,7 @@ use super::word::Found;
 use crate::connection::ConnectionKey;
 use ringgate_runtime::{Moment, try_current};
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -67,10 +68,43 @@ impl Ticket {
         self.0.is_none()
     }
 
+    /// The slot, to travel to another core.
+    pub(crate) fn into_credit(mut self) -> Option<Credit> {
+        let door = self.0.take()?;
+        Some(Credit(Some(door.gate.clone())))
+    }
+
     /// For requests that do not pass the gate.
     #[inline]
     pub(crate) const fn free() -> Ticket {
         Ticket(None)
+    }
+}
+
+/// A slot between two cores, until dropped or adopted.
+pub(crate) struct Credit(Option<Arc<Gate>>);
+
+impl Drop for Credit {
+    fn drop(&mut self) {
+        if let Some(gate) = self.0.take()
+            && !gate.word.give()
+        {
+            gate.give_back(None, now());
+        }
+    }
+}
+
+/// A request counted for its client's address, until dropped.
+pub(crate) struct AddressPlace {
+    door: Rc<Door>,
+    address: IpAddr,
+}
+
+impl Drop for AddressPlace {
+    fn drop(&mut self) {
+        if let Some(addresses) = &self.door.gate.addresses {
+            addresses.leave(self.address);
+        }
     }
 }
 
@@ -93,13 +127,13 @@ impl Door {
         })
     }
 
-    /// A request arrives at the gate.
+    /// A request arrives at the gate; `class` is asked for only if it does not find a slot at once.
     #[inline]
-    pub(crate) fn enter(self: &Rc<Self>, key: ConnectionKey, class: u8) -> Entry {
+    pub(crate) fn enter(self: &Rc<Self>, key: ConnectionKey, class: impl FnOnce() -> u8) -> Entry {
         match self.gate.word.take() {
             Found::Open => Entry::Run(Ticket::free()),
             Found::Slot => Entry::Run(self.ticket()),
-            Found::Ask => self.ask(key, class),
+            Found::Ask => self.ask(key, class()),
         }
     }
 
@@ -124,7 +158,7 @@ impl Door {
     fn give_back(&self) {
         if !self.gate.word.give() {
             self.asked.set(true);
-            self.gate.give_back(self.core, now());
+            self.gate.give_back(Some(self.core), now());
         }
     }
 
@@ -149,6 +183,29 @@ impl Door {
     /// its way.
     pub(crate) fn give_up(&self, place: Place) -> bool {
         self.gate.give_up(self.core, place)
+    }
+
+    /// Counts a request of this address; None if it has as many in as it may.
+    pub(crate) fn enter_address(self: &Rc<Self>, address: IpAddr) -> Option<AddressPlace> {
+        let fits = match &self.gate.addresses {
+            Some(addresses) => addresses.enter(address),
+            None => true,
+        };
+        fits.then(|| AddressPlace {
+            door: self.clone(),
+            address,
+        })
+    }
+
+    /// A slot that came from another core with its connection.
+    pub(crate) fn adopt(self: &Rc<Self>, credit: Option<Credit>) -> Ticket {
+        match credit {
+            None => Ticket::free(),
+            Some(mut credit) => {
+                credit.0 = None;
+                self.ticket()
+            }
+        }
     }
 
     /// Everything that waits here is gone: the thread ends.

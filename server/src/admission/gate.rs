@@ -13,6 +13,7 @@
 //! Called by the cores through their door (`door.rs`), and by the coordinator for limits and phase.
 //! Time is an argument.
 
+use super::address::Addresses;
 use super::codel::{CoDel, Delay};
 use super::decide::{Counts, Decision, Phase, decide};
 use super::ledger::Reason;
@@ -23,6 +24,7 @@ use crate::config::{AdmissionLimits, Config, DrainPending, Shed};
 use crate::connection::ConnectionKey;
 use ringgate_runtime::Moment;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -78,6 +80,8 @@ pub(crate) struct Rules {
     pub(crate) shed: Shed,
     pub(crate) drain_pending: DrainPending,
     pub(crate) delay: Delay,
+    /// Most requests that one client address has in; fixed when the gate is made.
+    pub(crate) per_address: Option<NonZeroU32>,
 }
 
 impl Rules {
@@ -89,6 +93,7 @@ impl Rules {
                 target: config.queue.target,
                 interval: config.queue.interval,
             },
+            per_address: config.queue.per_address,
         }
     }
 }
@@ -127,6 +132,7 @@ pub(crate) struct Gate {
     inner: Mutex<Inner>,
     /// Whether something is on offer: a hint for those who watch.
     lying: AtomicBool,
+    pub(super) addresses: Option<Addresses>,
     post: Box<dyn Post>,
 }
 
@@ -161,6 +167,7 @@ impl Gate {
                 next: 0,
             }),
             lying: AtomicBool::new(false),
+            addresses: rules.per_address.map(Addresses::new),
             post,
         })
     }
@@ -189,11 +196,13 @@ impl Gate {
 
     /// A slot comes back while somebody waits.
     #[cold]
-    pub(super) fn give_back(&self, core: u32, now: Moment) {
+    pub(super) fn give_back(&self, core: Option<u32>, now: Moment) {
         let mut inner = self.lock();
-        inner.heard_of(core);
+        if let Some(core) = core {
+            inner.heard_of(core);
+        }
         self.word.update(|word| word.freed(1));
-        let settled = self.settle(&mut inner, now, None, Some(core));
+        let settled = self.settle(&mut inner, now, None, core);
         drop(inner);
         self.tell(settled);
     }
@@ -368,6 +377,7 @@ impl Gate {
                 shed,
                 drain_pending,
                 delay,
+                per_address: _,
             } = inner.rules;
             let (place, granted, reason) =
                 match decide(inner.phase, counts, &inner.limits, shed, drain_pending) {

@@ -25,6 +25,7 @@ const RULES: Rules = Rules {
         target: Duration::ZERO,
         interval: Duration::ZERO,
     },
+    per_address: None,
 };
 
 fn limits(slots: u32, accepts: u32) -> AdmissionLimits {
@@ -47,14 +48,14 @@ fn occupied(running: u32, pending: u32) -> Occupancy {
 }
 
 fn run(door: &Rc<Door>, slot: u32) -> Ticket {
-    match door.enter(key(slot), NORMAL) {
+    match door.enter(key(slot), || NORMAL) {
         Entry::Run(ticket) => ticket,
         other => panic!("no slot: {other:?}"),
     }
 }
 
 fn wait(door: &Rc<Door>, slot: u32) -> Place {
-    match door.enter(key(slot), NORMAL) {
+    match door.enter(key(slot), || NORMAL) {
         Entry::Wait(place) => place,
         other => panic!("does not wait: {other:?}"),
     }
@@ -195,13 +196,13 @@ fn h14_the_count_of_those_that_run_survives_a_time_without_a_limit() {
     gate.set_limits(AdmissionLimits::default(), Moment::default());
     gate.set_limits(limits(2, 0), Moment::default());
     assert!(matches!(
-        door.enter(key(2), NORMAL),
+        door.enter(key(2), || NORMAL),
         Entry::Refused(Reason::Full)
     ));
     drop(tickets);
     assert_eq!(gate.occupancy(), occupied(0, 0));
     let _two = [run(&door, 3), run(&door, 4)];
-    assert!(matches!(door.enter(key(5), NORMAL), Entry::Refused(_)));
+    assert!(matches!(door.enter(key(5), || NORMAL), Entry::Refused(_)));
 }
 
 #[test]
@@ -225,7 +226,7 @@ fn h16_pending_ones_are_refused_in_order_and_so_is_who_comes_then() {
     }
     drop(ticket);
     assert!(matches!(
-        door.enter(key(4), NORMAL),
+        door.enter(key(4), || NORMAL),
         Entry::Refused(Reason::Draining)
     ));
     assert_eq!(gate.occupancy(), occupied(0, 0));
@@ -267,7 +268,7 @@ fn a_limit_beyond_what_the_word_counts_is_as_good_as_the_most_it_counts() {
     let ticket = run(&door, 0);
     assert_eq!(gate.occupancy(), occupied(1, 0));
     gate.set_limits(limits(1, 0), Moment::default());
-    assert!(matches!(door.enter(key(1), NORMAL), Entry::Refused(_)));
+    assert!(matches!(door.enter(key(1), || NORMAL), Entry::Refused(_)));
     drop(ticket);
     assert_eq!(gate.occupancy(), occupied(0, 0));
 }

@@ -193,6 +193,7 @@ pub struct CoreStats {
     pub requests_aborted: Counter,
     pub running: Gauge,
     pub pending: Gauge,
+    pub detached: Gauge,
 
     pub bytes_received: Counter,
     pub bytes_sent: Counter,
@@ -200,6 +201,7 @@ pub struct CoreStats {
     pub responses: [Counter; 6],
     pub refusals: [Counter; REFUSAL_STATUSES.len()],
     pub accept_pauses: Counter,
+    pub rejection_pauses: Counter,
     pub service_time: Histogram,
     pub queue_time: Histogram,
 

@@ -5,6 +5,7 @@
 //! - `queue`: those that wait, in order.
 //! - `gate`: the lock over both, offers, limits.
 //! - `door`: a core's way to the gate, and its tickets.
+//! - `address`: how many requests one client address has in.
 //! - `codel`: whether a request that has waited is still worth serving.
 //! - [`ledger`]: what each core counts; both ledgers balance.
 //!
@@ -12,6 +13,7 @@
 //! request that finds a slot costs two compare-and-swaps of one shared word, and the lock is taken
 //! only while somebody waits or is refused. Called by `crate::connection`; knows nothing of sockets.
 
+mod address;
 mod codel;
 pub mod decide;
 pub(crate) mod door;

@@ -130,6 +130,7 @@ impl Cores {
             shed: Shed::Oldest,
             drain_pending: DrainPending::Serve,
             delay: Delay::default(),
+            per_address: None,
         };
         let gate = Gate::new(limits, rules, Box::new(wire.clone()));
         let doors = (0..4).map(|core| Door::new(gate.clone(), core)).collect();
@@ -146,7 +147,7 @@ impl Cores {
         let key = ConnectionKey::new(request, 0);
         // What the gate says of others belongs to the same event, before or after.
         let mut outcomes = Vec::new();
-        match self.doors[usize::from(core)].enter(key, NORMAL) {
+        match self.doors[usize::from(core)].enter(key, || NORMAL) {
             Entry::Run(ticket) => {
                 self.running.insert(request, ticket);
                 outcomes.push(Outcome::Runs(request));

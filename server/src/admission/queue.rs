@@ -8,9 +8,11 @@ use ringgate_runtime::Moment;
 use std::collections::BTreeMap;
 
 /// Classes of priority; class 0 runs first.
-pub(crate) const CLASSES: usize = 3;
+const CLASSES: usize = 3;
+pub(crate) const HIGH: u8 = 0;
 /// The class of a request that no rule names.
 pub(crate) const NORMAL: u8 = 1;
+pub(crate) const LOW: u8 = 2;
 /// So many requests run while one of a lower class waits; then it is that one's turn. The bound on
 /// starvation.
 const PASSED_OVER_MAX: u32 = 7;

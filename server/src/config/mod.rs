@@ -51,6 +51,7 @@ mod control;
 mod cores;
 mod duration;
 mod limits_change;
+mod priority;
 mod size;
 
 mod definition;
@@ -84,6 +85,7 @@ pub use effective::effective;
 pub use error::{Error, Malformed, WrongValue};
 pub use limits_change::LimitsChange;
 pub use parse::{Ctl, CtlCommand, Invocation, parse};
+pub use priority::{Class, Matcher, PriorityRule};
 pub use settings::{Config, Drain, HttpLimits, Log, QueueRules, Rings, Timeouts};
 pub use size::{format_size, parse_size};
 pub use source::{Provenance, Source};

@@ -214,6 +214,16 @@ pub(super) static OPTIONS: &[OptionDef] = &[
         change: Change::Restart,
     },
     OptionDef {
+        key: "priority",
+        kind: Kind::Priorities(|d| &mut d.config.queue.priority),
+        default: "",
+        unit: "rule",
+        help: "Runs requests of this path or with this field before (high) or after (low) others \
+               that wait; give it again for each further rule.",
+        group: Group::Admission,
+        change: Change::Restart,
+    },
+    OptionDef {
         key: "shed",
         kind: Kind::Choice(|d| &mut d.config.queue.shed),
         default: "oldest",

@@ -19,6 +19,7 @@ use super::cores::CoreSpec;
 use super::definition::{Change, Draft, OptionDef};
 use super::error::Error;
 use super::options::OPTIONS;
+use super::priority::PriorityRule;
 use super::size::format_size;
 use super::source::Source;
 
@@ -93,7 +94,7 @@ impl Default for Config {
 }
 
 /// What happens to requests that wait for a slot, and to those that are refused one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueRules {
     /// How long a slot is held.
     pub admit: Admit,
@@ -102,6 +103,8 @@ pub struct QueueRules {
     /// Most connections of a core that are being refused, beyond which it pauses accepting; `None`
     /// is no limit.
     pub rejections: Option<NonZeroU32>,
+    /// Which requests run before or after others that wait; the first rule that fits decides.
+    pub priority: Vec<PriorityRule>,
     /// Who gets the 503 when one too many is in.
     pub shed: Shed,
     /// Longest time a request waits for a slot; zero is no limit.
@@ -122,6 +125,7 @@ impl Default for QueueRules {
             admit: Admit::Request,
             per_address: None,
             rejections: NonZeroU32::new(1024),
+            priority: Vec::new(),
             shed: Shed::Oldest,
             timeout: Duration::ZERO,
             target: Duration::ZERO,

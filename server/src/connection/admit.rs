@@ -5,7 +5,10 @@ use super::engine::Engine;
 use super::key::ConnectionKey;
 use super::table::{Exchange, Piece};
 use crate::admission::door::{Entry, Ticket};
-use crate::admission::queue::NORMAL;
+use crate::admission::ledger::Reason;
+use crate::admission::queue::{HIGH, LOW, NORMAL};
+use crate::config::{Admit, Class, Matcher, PriorityRule};
+use crate::handler::Slot;
 use crate::handler::{BodyCell, HeadBytes, PlacedParts, RequestBody, RequestParts, Routed};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::Event;
@@ -13,6 +16,8 @@ use crate::http::fields::BodyFraming;
 use crate::http::head::Head;
 use bytes::Bytes;
 use ringgate_runtime::Core;
+use ringgate_runtime::sys::address::Address;
+use ringgate_runtime::sys::socket::peer_addr;
 use std::rc::Rc;
 
 impl Engine {
@@ -66,8 +71,10 @@ impl Engine {
             body: body.clone(),
             task: None,
             ticket: None,
+            detached: false,
             waiting: None,
             stream: None,
+            address: None,
         };
         match routed {
             Routed::Answer(response) => {
@@ -89,6 +96,7 @@ impl Engine {
                     names,
                     body: RequestBody(body),
                     core: self.index,
+                    slot: None,
                 });
                 self.admit(core, key, route, options.gated, parts, exchange);
             }
@@ -110,15 +118,18 @@ impl Engine {
         key: ConnectionKey,
         route: u32,
         gated: bool,
-        parts: PlacedParts,
+        mut parts: PlacedParts,
         mut exchange: Exchange,
     ) {
         let entry = match gated {
-            true => self.door.enter(key, NORMAL),
+            true => self.enter(key, &parts, &mut exchange),
             false => Entry::Run(Ticket::free()),
         };
         match entry {
             Entry::Run(ticket) => {
+                if !ticket.is_free() {
+                    parts.slot = self.slot_of(key);
+                }
                 exchange.ticket = Some(ticket);
                 self.run(core, key, route, parts, exchange);
             }
@@ -132,8 +143,82 @@ impl Engine {
     }
 
     #[inline]
+    fn enter(&mut self, key: ConnectionKey, parts: &PlacedParts, to: &mut Exchange) -> Entry {
+        if self.settings.admits_specially {
+            return self.enter_specially(key, parts, to);
+        }
+        let rules = &self.settings.priority;
+        self.door.enter(key, || class_of(rules, parts))
+    }
+
+    /// Where connections hold the slots, or addresses are counted.
+    #[cold]
+    fn enter_specially(
+        &mut self,
+        key: ConnectionKey,
+        parts: &PlacedParts,
+        exchange: &mut Exchange,
+    ) -> Entry {
+        let Some(connection) = self.table.get(key) else {
+            return Entry::Run(Ticket::free());
+        };
+        let holds = self.settings.admit == Admit::Connection && !connection.ticket.is_free();
+        let socket = connection
+            .socket
+            .real()
+            .filter(|_| self.settings.per_address);
+        if let Some(Ok(Address::Inet(peer))) = socket.map(peer_addr) {
+            match self.door.enter_address(peer.ip()) {
+                Some(place) => exchange.address = Some(Box::new(place)),
+                None => return Entry::Refused(Reason::PerAddress),
+            }
+        }
+        if holds {
+            return Entry::Run(Ticket::free());
+        }
+        let rules = &self.settings.priority;
+        match self.door.enter(key, || class_of(rules, parts)) {
+            Entry::Run(ticket) => Entry::Run(self.held_by(key, ticket)),
+            other => other,
+        }
+    }
+
+    /// The slot as its request holds it: not at all, if connections do.
+    pub(super) fn held_by(&mut self, key: ConnectionKey, ticket: Ticket) -> Ticket {
+        match self.table.get(key) {
+            Some(connection) if self.settings.admit == Admit::Connection => {
+                connection.ticket = ticket;
+                Ticket::free()
+            }
+            _ => ticket,
+        }
+    }
+
+    /// With which a handler gives its slot back early.
+    pub(super) fn slot_of(&mut self, key: ConnectionKey) -> Option<Slot> {
+        let request = self.table.get(key)?.served;
+        Some(Slot::new(self.attention.clone(), key, request))
+    }
+
+    #[inline]
     pub(super) fn exchange_of(&mut self, key: ConnectionKey) -> Option<&mut Exchange> {
         let exchange = self.table.get(key)?.exchange?;
         self.exchanges.get_mut(exchange as usize)
+    }
+}
+
+/// The class of a request by the first rule that fits.
+#[cold]
+fn class_of(rules: &[PriorityRule], parts: &PlacedParts) -> u8 {
+    let fits = |rule: &&PriorityRule| match &rule.matcher {
+        Matcher::Path(prefix) => parts.head.path(&parts.bytes).starts_with(prefix.as_str()),
+        Matcher::Field(name, value) => {
+            parts.head.header(&parts.bytes, name) == Some(value.as_bytes())
+        }
+    };
+    match rules.iter().find(fits).map(|rule| rule.class) {
+        Some(Class::High) => HIGH,
+        Some(Class::Low) => LOW,
+        None => NORMAL,
     }
 }

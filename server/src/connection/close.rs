@@ -94,6 +94,9 @@ impl Engine {
         let rejected = connection.rejected;
         let exchange = self.exchanges.remove(index as usize);
         self.stats.running.fall();
+        if exchange.detached {
+            self.stats.detached.fall();
+        }
         match (ending, rejected) {
             (Ending::Aborted, _) => self.stats.requests_aborted.add(1),
             (Ending::Answered, Some(reason)) => {
@@ -187,13 +190,15 @@ impl Engine {
             core.cancel_timer(timer);
         }
         self.stats.open.fall();
+        let was_full = connection.rejected.is_some() && self.is_full();
+        self.rejecting -= u64::from(connection.rejected.is_some());
         match connection.rejected {
             Some(reason) if !connection.aborted => self.stats.rejected[reason as usize].add(1),
             _ if connection.aborted => self.stats.aborted.add(1),
             _ => self.stats.finished.add(1),
         }
         core.close(connection.socket);
-        if self.settings.max_connections.is_some() {
+        if was_full || self.settings.max_connections.is_some() {
             self.accept_where_idle(core);
         }
     }

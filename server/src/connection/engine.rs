@@ -56,9 +56,19 @@ impl Finished {
 #[derive(Default)]
 pub(crate) struct Attention {
     calls: RefCell<Vec<ConnectionKey>>,
+    /// Requests that give their slots back, each by its number on its connection.
+    detached: RefCell<Vec<(ConnectionKey, u32)>>,
 }
 
 impl Attention {
+    pub(crate) fn detach(&self, key: ConnectionKey, request: u32) {
+        self.detached.borrow_mut().push((key, request));
+    }
+
+    fn is_idle(&self) -> bool {
+        self.calls.borrow().is_empty() && self.detached.borrow().is_empty()
+    }
+
     pub(crate) fn call(&self, key: ConnectionKey) {
         self.calls.borrow_mut().push(key);
     }
@@ -143,6 +153,8 @@ pub(crate) struct Engine {
     pub(super) parts: Rc<PartsPool>,
     pub(super) course: Course,
     pub(super) cut: u64,
+    /// Connections that were refused by the gate and are not closed yet.
+    pub(super) rejecting: u64,
     pub(super) log: RateLimit,
     next_heir: usize,
     date: DateCache,
@@ -167,6 +179,7 @@ impl Engine {
             parts: Rc::default(),
             course: Course::Serving,
             cut: 0,
+            rejecting: 0,
             log: RateLimit::new(),
             next_heir: 0,
             date: DateCache::new(0),
@@ -273,8 +286,11 @@ impl Engine {
             self.on_answer(core, key, answer);
             self.settle(core, key);
         }
-        if self.attention.calls.borrow().is_empty() {
+        if self.attention.is_idle() {
             return;
+        }
+        for (key, request) in self.attention.detached.take() {
+            self.detach(key, request);
         }
         let calls = self.attention.calls.take();
         for key in calls {
@@ -354,7 +370,7 @@ impl Sink for Engine {
     }
 
     fn is_busy(&self) -> bool {
-        !self.finished.is_empty() || !self.attention.calls.borrow().is_empty()
+        !self.finished.is_empty() || !self.attention.is_idle()
     }
 }
 

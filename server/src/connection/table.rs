@@ -1,7 +1,7 @@
 //! A connection as plain data, and the table of a core's connections.
 
 use super::key::{ConnectionKey, GENERATION_MASK};
-use crate::admission::door::Ticket;
+use crate::admission::door::{AddressPlace, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::Place;
 use crate::handler::{BodyCell, Chunk};
@@ -154,10 +154,14 @@ pub(crate) struct Exchange {
     pub(crate) body: Option<Rc<BodyCell>>,
     pub(crate) task: Option<TaskId>,
     pub(crate) ticket: Option<Ticket>,
+    /// Whether its handler gave the slot back and goes on.
+    pub(crate) detached: bool,
     /// What waits at the gate.
     pub(crate) waiting: Option<Box<Waiting>>,
     /// The body of the answer, while it streams.
     pub(crate) stream: Option<Streaming>,
+    /// Its place among the requests of its client's address.
+    pub(crate) address: Option<Box<AddressPlace>>,
 }
 
 /// A request that waits at the gate.
@@ -214,7 +218,8 @@ pub(crate) struct Connection {
     pub(crate) output: Output,
     /// Index into the core's exchanges.
     pub(crate) exchange: Option<u32>,
-    /// The slot of a request that was answered at once, until its answer is with the kernel.
+    /// The slot of a request that was answered at once, until its answer is with the kernel; with
+    /// `admit = "connection"` the slot of the connection.
     pub(crate) ticket: Ticket,
     /// The last byte of an answer was taken by the kernel then, or the connection was accepted.
     pub(crate) idle_since: Moment,

@@ -75,11 +75,13 @@ impl Engine {
         }
         match self.door.take_up(offer, place) {
             TakenUp::Run(ticket) => {
-                let Some(waiting) = self.no_longer_waits(core, key) else {
+                let Some(mut waiting) = self.no_longer_waits(core, key) else {
                     return;
                 };
                 let waited = (core.now() - waiting.since).as_nanos() as u64;
                 self.stats.queue_time.record(waited);
+                let ticket = self.held_by(key, ticket);
+                waiting.parts.slot = self.slot_of(key).filter(|_| !ticket.is_free());
                 self.run_granted(core, key, *waiting, ticket);
                 self.settle(core, key);
             }
@@ -126,6 +128,24 @@ impl Engine {
         }
     }
 
+    /// A handler gives its slot back and goes on without one. Void if its request has ended by now.
+    pub(super) fn detach(&mut self, key: ConnectionKey, request: u32) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if connection.served != request {
+            return;
+        }
+        let Some(exchange) = self.exchange_of(key) else {
+            return;
+        };
+        if let Some(ticket) = exchange.ticket.take().filter(|ticket| !ticket.is_free()) {
+            exchange.detached = true;
+            self.stats.detached.rise();
+            drop(ticket);
+        }
+    }
+
     /// Slots that this core's requests gave on and nobody took up are passed on.
     pub(super) fn sweep_gate(&mut self, core: &Core) {
         if let Some(at) = self.door.sweep() {
@@ -136,8 +156,11 @@ impl Engine {
     /// Row H10: a short 503 that the client gets whole.
     #[cold]
     pub(super) fn reject(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
-        if let Some(connection) = self.table.get(key) {
-            connection.rejected = Some(reason);
+        if let Some(connection) = self.table.get(key)
+            && connection.rejected.replace(reason).is_none()
+        {
+            self.rejecting += 1;
+            self.pause_if_full(core);
         }
         crate::limited!(
             self.log,

@@ -6,6 +6,8 @@ use super::engine::{Attention, Engine};
 use super::key::{ConnectionKey, Subject};
 use super::table::{Connection, Exchange, Output, Streaming};
 use super::{BODY_COPIED_MAX_BYTES, OUTPUT_HIGH_BYTES, SEND_MAX_BYTES};
+use crate::admission::door::Ticket;
+use crate::config::Admit;
 use crate::handler::{Body, BodyStream, Chunk, Response};
 use crate::http::date::Date;
 use crate::http::exchange::{
@@ -195,8 +197,9 @@ impl Engine {
             connection.answering_since = exchange.began;
         }
         connection.unflushed += 1;
-        if let Some(ticket) = exchange.ticket.take() {
-            connection.ticket = ticket;
+        match exchange.ticket.take() {
+            Some(ticket) if !ticket.is_free() => connection.ticket = ticket,
+            _ => {}
         }
         match queue(
             connection,
@@ -222,10 +225,9 @@ impl Engine {
         if count == 0 {
             return;
         }
-        drop(std::mem::take(&mut connection.ticket));
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
+        if self.settings.admit == Admit::Request {
+            connection.ticket = Ticket::free();
+        }
         let took = (core.now() - connection.answering_since).as_nanos() as u64;
         self.stats.running.fall_by(u64::from(count));
         match ending {

@@ -1,6 +1,7 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::RequestBody;
+use crate::connection::{Attention, ConnectionKey};
 use crate::http::head::Head;
 use bytes::Bytes;
 use http::{Method, Version};
@@ -41,6 +42,25 @@ pub(crate) struct RequestParts {
     pub(crate) names: Option<std::sync::Arc<[String]>>,
     pub(crate) body: RequestBody,
     pub(crate) core: u32,
+    /// Its slot at the gate, if it holds one.
+    pub(crate) slot: Option<Slot>,
+}
+
+/// The slot that a request holds, as far as its handler can touch it.
+pub(crate) struct Slot {
+    attention: Rc<Attention>,
+    key: ConnectionKey,
+    request: u32,
+}
+
+impl Slot {
+    pub(crate) fn new(attention: Rc<Attention>, key: ConnectionKey, request: u32) -> Slot {
+        Slot {
+            attention,
+            key,
+            request,
+        }
+    }
 }
 
 /// Places for the parts of requests, used again: a request costs no allocation once one before it
@@ -206,6 +226,17 @@ impl<S> Request<S> {
     #[inline]
     pub fn core(&self) -> u32 {
         self.parts.core
+    }
+
+    /// Gives the slot back that the request holds at the gate, and goes on without one: for handlers
+    /// that wait long or stream for long and use little meanwhile (a long poll, server-sent events).
+    /// Such requests are counted apart, and bounded by `max_connections` alone. Takes effect when the
+    /// handler next waits; there is no way back. Nothing happens if the request holds no slot: there
+    /// is no limit, its route is not gated, or its connection holds the slot.
+    pub fn detach(&mut self) {
+        if let Some(slot) = self.parts.slot.take() {
+            slot.attention.detach(slot.key, slot.request);
+        }
     }
 
     /// The body.

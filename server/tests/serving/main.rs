@@ -9,6 +9,7 @@ mod client_curl;
 mod clients_installed;
 mod files;
 mod gate;
+mod gate_rules;
 mod gate_waiting;
 mod h_rows;
 mod moving;

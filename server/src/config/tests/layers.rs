@@ -32,6 +32,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "without" => &["defer_taskrun", "no_iowait"],
         "shed" => &["newest"],
         "admit" => &["connection"],
+        "priority" => &["high:/api/", "low:x-batch=yes"],
         "per_address" | "rejections" => &["20"],
         "half_close" => &["serve"],
         "reason_header" => &["off"],
@@ -191,6 +192,7 @@ fn each_key_sets_the_field_of_its_name() {
         without = ["single_issuer", "coop_taskrun"]
         shed = "newest"
         admit = "connection"
+        priority = ["low:/slow/"]
         per_address = 30
         rejections = 31
         queue_timeout = "32s"
@@ -234,6 +236,7 @@ fn each_key_sets_the_field_of_its_name() {
             admit: Admit::Connection,
             per_address: number(30),
             rejections: number(31),
+            priority: vec!["low:/slow/".parse().expect("a rule")],
             shed: Shed::Newest,
             timeout: second(32),
             target: second(33),

@@ -54,6 +54,8 @@ pub struct CoreSample {
     pub connections: ConnectionCounts,
     /// The ledger of requests.
     pub requests: RequestCounts,
+    /// Requests that run on after their handler gave the slot back, now.
+    pub detached: u64,
     /// Operations the kernel has not completed, now.
     pub operations_in_flight: u64,
     /// Seconds since the last turn, or 0 while the core waits in the kernel.

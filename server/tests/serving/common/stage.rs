@@ -56,6 +56,21 @@ impl Stage {
                     Response::text(format!("held {id}"))
                 }
             })
+            .get("/detached/{id}", {
+                let stage = self.clone();
+                move |mut request: Request| {
+                    let stage = stage.clone();
+                    async move {
+                        let id = parameter(&request, "id");
+                        request.detach();
+                        stage.book().began.push((id, Instant::now()));
+                        while !stage.is_released(id) {
+                            ringgate::runtime::sleep(Duration::from_millis(1)).await;
+                        }
+                        Response::text(format!("held {id}"))
+                    }
+                }
+            })
             .get("/core", |request: Request| async move {
                 Response::text(request.core().to_string())
             })
@@ -102,18 +117,6 @@ impl Stage {
     pub(crate) fn ended(&self) -> Vec<u64> {
         self.book().ended.iter().map(|(id, _)| *id).collect()
     }
-
-    pub(crate) fn began_at(&self, id: u64) -> Option<Instant> {
-        let book = self.book();
-        let found = book.began.iter().find(|(have, _)| *have == id);
-        found.map(|(_, at)| *at)
-    }
-
-    pub(crate) fn ended_at(&self, id: u64) -> Option<Instant> {
-        let book = self.book();
-        let found = book.ended.iter().find(|(have, _)| *have == id);
-        found.map(|(_, at)| *at)
-    }
 }
 
 pub(crate) fn number(value: u32) -> NonZeroU32 {
@@ -126,14 +129,20 @@ pub(crate) fn limits(slots: u32, accepts: u32) -> AdmissionLimits {
     AdmissionLimits::new(NonZeroU32::new(slots), accepts).expect("consistent")
 }
 
-/// Sends `/hold/{id}` on a connection of its own and waits until it stands at the gate.
+/// Sends a request on a connection of its own and waits until it stands at the gate.
 #[track_caller]
-pub(crate) fn hold(server: &TestServer, id: u64) -> Client {
+pub(crate) fn begin(server: &TestServer, path: &str, fields: &str) -> Client {
     let before = server.total("requests/begun");
     let mut client = server.connect();
-    client.send(format!("GET /hold/{id} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
     wait_for("the request is begun", || {
         server.total("requests/begun") > before
     });
     client
+}
+
+/// Sends `/hold/{id}` on a connection of its own and waits until it stands at the gate.
+#[track_caller]
+pub(crate) fn hold(server: &TestServer, id: u64) -> Client {
+    begin(server, &format!("/hold/{id}"), "")
 }
