@@ -120,9 +120,7 @@ impl Coordinator {
     }
 
     pub(super) fn finish(mut self, core: &Rc<Core>) -> Ended {
-        self.post.attach_coordinator(None);
-        // Whoever still asks is answered by the dropped reply.
-        while self.post.next_event().is_some() {}
+        self.post.close();
         self.resizing.clear();
         self.listeners.close();
         self.operators.files.clear();
