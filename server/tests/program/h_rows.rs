@@ -88,7 +88,7 @@ fn ss(port: &str) -> BTreeSet<(u64, u64)> {
 }
 
 #[test]
-fn h12_the_kernels_queue_is_shown_as_ss_shows_it_and_its_overflows_are_counted() {
+fn h12_the_kernels_queue_is_shown_as_ss_shows_it_and_so_are_its_overflows() {
     let mut program = Program::start(&["--core-slots", "1", "--metrics", "127.0.0.1:0"]);
     let line = program.wait_line("metrics on http://");
     let metrics = line.split_once("http://").unwrap().1.trim().to_owned();
@@ -125,8 +125,13 @@ fn h12_the_kernels_queue_is_shown_as_ss_shows_it_and_its_overflows_are_counted()
     let all: BTreeMap<_, _> = names
         .zip(lines.next().unwrap().split_ascii_whitespace())
         .collect();
+    // The kernel's own counter, which others of this machine may raise in between.
     let before: u64 = all["ListenOverflows"].parse().unwrap();
-    assert!(figure("ringgate_listen_overflows_total") >= before);
+    let counted = figure("ringgate_listen_overflows_total");
+    assert!(
+        (before..before + 1000).contains(&counted),
+        "{counted}, {before}"
+    );
     drop(waiting);
 }
 

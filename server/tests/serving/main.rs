@@ -13,6 +13,7 @@ mod gate_rules;
 mod gate_waiting;
 mod h_rows;
 mod moving;
+mod p10;
 mod panics;
 mod pipelining;
 mod python_http_client;

@@ -1,8 +1,9 @@
 //! An application whose handlers begin when the gate lets them and end when the test says so.
 
 use super::{Client, TestServer, start_with, wait_for};
+use http::Method;
 use ringgate::config::{AdmissionLimits, Config, MaxAccepts};
-use ringgate::handler::{Request, Response, Router};
+use ringgate::handler::{Request, Response, RouteOptions, Router};
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -42,6 +43,10 @@ impl Stage {
 
     fn router(&self) -> Router<()> {
         let stage = self.clone();
+        let ungated = RouteOptions {
+            gated: false,
+            ..RouteOptions::default()
+        };
         Router::new()
             .get("/hold/{id}", move |request: Request| {
                 let stage = stage.clone();
@@ -71,6 +76,12 @@ impl Stage {
                     }
                 }
             })
+            .route_with(
+                ungated,
+                Method::GET,
+                "/where",
+                |request: Request| async move { Response::text(request.core().to_string()) },
+            )
             .get("/core", |request: Request| async move {
                 Response::text(request.core().to_string())
             })
@@ -80,11 +91,16 @@ impl Stage {
                 }
                 Response::text("")
             })
-            .get("/block/{ms}", |request: Request| async move {
-                let ms = parameter(&request, "ms");
-                std::thread::sleep(Duration::from_millis(ms));
-                Response::text("blocked")
-            })
+            .route_with(
+                ungated,
+                Method::GET,
+                "/block/{ms}",
+                |request: Request| async move {
+                    let ms = parameter(&request, "ms");
+                    std::thread::sleep(Duration::from_millis(ms));
+                    Response::text("blocked")
+                },
+            )
             .post("/echo", |request: Request| async move {
                 Response::text(request.into_body().bytes().await.unwrap_or_default())
             })
@@ -114,6 +130,16 @@ impl Stage {
         self.book().began.iter().map(|(id, _)| *id).collect()
     }
 
+    /// When the handler of a request began, and when it ended.
+    pub(crate) fn times(&self, id: u64) -> (Option<Instant>, Option<Instant>) {
+        let book = self.book();
+        let find = |list: &[(u64, Instant)]| {
+            let found = list.iter().find(|(have, _)| *have == id);
+            found.map(|(_, at)| *at)
+        };
+        (find(&book.began), find(&book.ended))
+    }
+
     pub(crate) fn ended(&self) -> Vec<u64> {
         self.book().ended.iter().map(|(id, _)| *id).collect()
     }
@@ -139,6 +165,18 @@ pub(crate) fn begin(server: &TestServer, path: &str, fields: &str) -> Client {
         server.total("requests/begun") > before
     });
     client
+}
+
+/// A connection of the wished core; the kernel chooses, so it is asked until it fits.
+#[track_caller]
+pub(crate) fn connect_to_core(server: &TestServer, core: u32) -> Client {
+    for _ in 0..1000 {
+        let mut client = server.connect();
+        if client.get("/where").text() == core.to_string() {
+            return client;
+        }
+    }
+    panic!("no connection came to core {core}")
 }
 
 /// Sends `/hold/{id}` on a connection of its own and waits until it stands at the gate.
