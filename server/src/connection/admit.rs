@@ -8,7 +8,6 @@ use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::{HIGH, LOW, NORMAL};
 use crate::config::{Admit, Class, Matcher, PriorityRule};
-use crate::handler::Slot;
 use crate::handler::{BodyCell, HeadBytes, PlacedParts, RequestBody, RequestParts, Routed};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::Event;
@@ -57,6 +56,7 @@ impl Engine {
         let (state, _run) = connection.state.on(Event::HeadComplete { body_pending });
         connection.state = state;
         connection.served += 1;
+        let number = connection.served;
         connection.discarded = 0;
         let body = body_pending.then(|| BodyCell::new(self.attention.clone(), key));
         self.stats.begun.add(1);
@@ -74,7 +74,6 @@ impl Engine {
             detached: false,
             waiting: None,
             stream: None,
-            address: None,
         };
         match routed {
             Routed::Answer(response) => {
@@ -96,7 +95,8 @@ impl Engine {
                     names,
                     body: RequestBody(body),
                     core: self.index,
-                    slot: None,
+                    key,
+                    number,
                 });
                 self.admit(core, key, route, options.gated, parts, exchange);
             }
@@ -118,18 +118,15 @@ impl Engine {
         key: ConnectionKey,
         route: u32,
         gated: bool,
-        mut parts: PlacedParts,
+        parts: PlacedParts,
         mut exchange: Exchange,
     ) {
         let entry = match gated {
-            true => self.enter(key, &parts, &mut exchange),
+            true => self.enter(key, &parts),
             false => Entry::Run(Ticket::free()),
         };
         match entry {
             Entry::Run(ticket) => {
-                if !ticket.is_free() {
-                    parts.slot = self.slot_of(key);
-                }
                 exchange.ticket = Some(ticket);
                 self.run(core, key, route, parts, exchange);
             }
@@ -143,9 +140,9 @@ impl Engine {
     }
 
     #[inline]
-    fn enter(&mut self, key: ConnectionKey, parts: &PlacedParts, to: &mut Exchange) -> Entry {
+    fn enter(&mut self, key: ConnectionKey, parts: &PlacedParts) -> Entry {
         if self.settings.admits_specially {
-            return self.enter_specially(key, parts, to);
+            return self.enter_specially(key, parts);
         }
         let rules = &self.settings.priority;
         self.door.enter(key, || class_of(rules, parts))
@@ -153,12 +150,7 @@ impl Engine {
 
     /// Where connections hold the slots, or addresses are counted.
     #[cold]
-    fn enter_specially(
-        &mut self,
-        key: ConnectionKey,
-        parts: &PlacedParts,
-        exchange: &mut Exchange,
-    ) -> Entry {
+    fn enter_specially(&mut self, key: ConnectionKey, parts: &PlacedParts) -> Entry {
         let Some(connection) = self.table.get(key) else {
             return Entry::Run(Ticket::free());
         };
@@ -168,8 +160,10 @@ impl Engine {
             .real()
             .filter(|_| self.settings.per_address);
         if let Some(Ok(Address::Inet(peer))) = socket.map(peer_addr) {
+            // A connection has one request in at a time.
+            self.addresses.remove(&key);
             match self.door.enter_address(peer.ip()) {
-                Some(place) => exchange.address = Some(Box::new(place)),
+                Some(place) => drop(self.addresses.insert(key, place)),
                 None => return Entry::Refused(Reason::PerAddress),
             }
         }
@@ -192,12 +186,6 @@ impl Engine {
             }
             _ => ticket,
         }
-    }
-
-    /// With which a handler gives its slot back early.
-    pub(super) fn slot_of(&mut self, key: ConnectionKey) -> Option<Slot> {
-        let request = self.table.get(key)?.served;
-        Some(Slot::new(self.attention.clone(), key, request))
     }
 
     #[inline]

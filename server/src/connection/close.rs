@@ -94,6 +94,9 @@ impl Engine {
         let rejected = connection.rejected;
         let exchange = self.exchanges.remove(index as usize);
         self.stats.running.fall();
+        if self.settings.per_address {
+            self.addresses.remove(&key);
+        }
         if exchange.detached {
             self.stats.detached.fall();
         }

@@ -6,7 +6,7 @@ use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
 use super::table::{Connection, Exchange, Table};
 use super::transfer::Parcel;
-use crate::admission::door::Door;
+use crate::admission::door::{AddressPlace, Door};
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
 use crate::handler::{Application, PartsPool, Response};
@@ -15,7 +15,7 @@ use crate::observe::log::RateLimit;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
 use slab::Slab;
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,19 +56,9 @@ impl Finished {
 #[derive(Default)]
 pub(crate) struct Attention {
     calls: RefCell<Vec<ConnectionKey>>,
-    /// Requests that give their slots back, each by its number on its connection.
-    detached: RefCell<Vec<(ConnectionKey, u32)>>,
 }
 
 impl Attention {
-    pub(crate) fn detach(&self, key: ConnectionKey, request: u32) {
-        self.detached.borrow_mut().push((key, request));
-    }
-
-    fn is_idle(&self) -> bool {
-        self.calls.borrow().is_empty() && self.detached.borrow().is_empty()
-    }
-
     pub(crate) fn call(&self, key: ConnectionKey) {
         self.calls.borrow_mut().push(key);
     }
@@ -155,6 +145,8 @@ pub(crate) struct Engine {
     pub(super) cut: u64,
     /// Connections that were refused by the gate and are not closed yet.
     pub(super) rejecting: u64,
+    /// The places of requests among those of their clients' addresses, if these are limited.
+    pub(super) addresses: HashMap<ConnectionKey, AddressPlace>,
     pub(super) log: RateLimit,
     next_heir: usize,
     date: DateCache,
@@ -180,6 +172,7 @@ impl Engine {
             course: Course::Serving,
             cut: 0,
             rejecting: 0,
+            addresses: HashMap::new(),
             log: RateLimit::new(),
             next_heir: 0,
             date: DateCache::new(0),
@@ -286,11 +279,13 @@ impl Engine {
             self.on_answer(core, key, answer);
             self.settle(core, key);
         }
-        if self.attention.is_idle() {
-            return;
+        if !self.parts.none_detached() {
+            for (key, request) in self.parts.take_detached() {
+                self.detach(key, request);
+            }
         }
-        for (key, request) in self.attention.detached.take() {
-            self.detach(key, request);
+        if self.attention.calls.borrow().is_empty() {
+            return;
         }
         let calls = self.attention.calls.take();
         for key in calls {
@@ -370,7 +365,9 @@ impl Sink for Engine {
     }
 
     fn is_busy(&self) -> bool {
-        !self.finished.is_empty() || !self.attention.is_idle()
+        !self.finished.is_empty()
+            || !self.attention.calls.borrow().is_empty()
+            || !self.parts.none_detached()
     }
 }
 

@@ -1,7 +1,7 @@
 //! A connection as plain data, and the table of a core's connections.
 
 use super::key::{ConnectionKey, GENERATION_MASK};
-use crate::admission::door::{AddressPlace, Ticket};
+use crate::admission::door::Ticket;
 use crate::admission::ledger::Reason;
 use crate::admission::queue::Place;
 use crate::handler::{BodyCell, Chunk};
@@ -160,8 +160,6 @@ pub(crate) struct Exchange {
     pub(crate) waiting: Option<Box<Waiting>>,
     /// The body of the answer, while it streams.
     pub(crate) stream: Option<Streaming>,
-    /// Its place among the requests of its client's address.
-    pub(crate) address: Option<Box<AddressPlace>>,
 }
 
 /// A request that waits at the gate.

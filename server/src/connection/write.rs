@@ -225,6 +225,9 @@ impl Engine {
         if count == 0 {
             return;
         }
+        if self.settings.per_address {
+            self.addresses.remove(&key);
+        }
         if self.settings.admit == Admit::Request {
             connection.ticket = Ticket::free();
         }

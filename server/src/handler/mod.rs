@@ -14,7 +14,7 @@ mod router;
 pub(crate) use body::{BodyCell, BodyState};
 pub use body::{BodyError, RequestBody};
 pub use request::Request;
-pub(crate) use request::{HeadBytes, PartsPool, PlacedParts, RequestParts, Slot};
+pub(crate) use request::{HeadBytes, PartsPool, PlacedParts, RequestParts};
 pub use response::{Body, BodyStream, Chunk, IntoResponse, Response, Writer};
 pub(crate) use router::{Application, PerCore, Reply, Routed};
 pub use router::{RouteOptions, Router};

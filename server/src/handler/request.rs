@@ -1,7 +1,7 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::RequestBody;
-use crate::connection::{Attention, ConnectionKey};
+use crate::connection::ConnectionKey;
 use crate::http::head::Head;
 use bytes::Bytes;
 use http::{Method, Version};
@@ -42,40 +42,38 @@ pub(crate) struct RequestParts {
     pub(crate) names: Option<std::sync::Arc<[String]>>,
     pub(crate) body: RequestBody,
     pub(crate) core: u32,
-    /// Its slot at the gate, if it holds one.
-    pub(crate) slot: Option<Slot>,
-}
-
-/// The slot that a request holds, as far as its handler can touch it.
-pub(crate) struct Slot {
-    attention: Rc<Attention>,
-    key: ConnectionKey,
-    request: u32,
-}
-
-impl Slot {
-    pub(crate) fn new(attention: Rc<Attention>, key: ConnectionKey, request: u32) -> Slot {
-        Slot {
-            attention,
-            key,
-            request,
-        }
-    }
+    /// Its connection, and its number there.
+    pub(crate) key: ConnectionKey,
+    pub(crate) number: u32,
 }
 
 /// Places for the parts of requests, used again: a request costs no allocation once one before it
 /// has ended on this core, and it moves as a pointer.
 #[derive(Default)]
-#[expect(clippy::vec_box, reason = "the boxes are what is used again")]
-pub(crate) struct PartsPool(RefCell<Vec<Box<Option<RequestParts>>>>);
+pub(crate) struct PartsPool {
+    #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
+    places: RefCell<Vec<Box<Option<RequestParts>>>>,
+    /// Requests whose handlers gave their slots back, each by its number on its connection.
+    detached: RefCell<Vec<(ConnectionKey, u32)>>,
+}
 
 /// Places kept a core.
 const PARTS_KEPT: usize = 256;
 
 impl PartsPool {
+    /// Whether no handler has given its slot back since the last look.
+    #[inline]
+    pub(crate) fn none_detached(&self) -> bool {
+        self.detached.borrow().is_empty()
+    }
+
+    pub(crate) fn take_detached(&self) -> Vec<(ConnectionKey, u32)> {
+        self.detached.take()
+    }
+
     #[inline]
     pub(crate) fn place(self: &Rc<Self>, parts: RequestParts) -> PlacedParts {
-        let mut place = self.0.borrow_mut().pop().unwrap_or_default();
+        let mut place = self.places.borrow_mut().pop().unwrap_or_default();
         *place = Some(parts);
         PlacedParts {
             place: Some(place),
@@ -129,7 +127,7 @@ impl Drop for PlacedParts {
         if let Some(mut place) = self.place.take() {
             // First the parts: dropping them may touch buffers and connections.
             *place = None;
-            let mut kept = self.pool.0.borrow_mut();
+            let mut kept = self.pool.places.borrow_mut();
             if kept.len() < PARTS_KEPT {
                 kept.push(place);
             }
@@ -233,10 +231,9 @@ impl<S> Request<S> {
     /// Such requests are counted apart, and bounded by `max_connections` alone. Takes effect when the
     /// handler next waits; there is no way back. Nothing happens if the request holds no slot: there
     /// is no limit, its route is not gated, or its connection holds the slot.
-    pub fn detach(&mut self) {
-        if let Some(slot) = self.parts.slot.take() {
-            slot.attention.detach(slot.key, slot.request);
-        }
+    pub fn detach(&self) {
+        let who = (self.parts.key, self.parts.number);
+        self.parts.pool.detached.borrow_mut().push(who);
     }
 
     /// The body.
