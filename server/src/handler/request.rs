@@ -1,7 +1,7 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::RequestBody;
-use crate::connection::ConnectionKey;
+use crate::connection::{Attention, ConnectionKey};
 use crate::http::head::Head;
 use bytes::Bytes;
 use http::{Method, Version};
@@ -15,6 +15,8 @@ use std::rc::Rc;
 
 /// The bytes of a head: where the kernel put them, or gathered if they came in pieces.
 pub(crate) enum HeadBytes {
+    /// No head is there.
+    None,
     Leased(Lease),
     Gathered(Bytes),
 }
@@ -25,6 +27,7 @@ impl Deref for HeadBytes {
     #[inline]
     fn deref(&self) -> &[u8] {
         match self {
+            HeadBytes::None => &[],
             HeadBytes::Leased(lease) => lease,
             HeadBytes::Gathered(bytes) => bytes,
         }
@@ -42,60 +45,91 @@ pub(crate) struct RequestParts {
     pub(crate) names: Option<std::sync::Arc<[String]>>,
     pub(crate) body: RequestBody,
     pub(crate) core: u32,
-    /// Its connection, and its number there.
-    pub(crate) key: ConnectionKey,
-    pub(crate) number: u32,
+    /// Its slot at the gate, if it holds one.
+    pub(crate) slot: Option<Slot>,
 }
 
-/// Places for the parts of requests, used again: a request costs no allocation once one before it
-/// has ended on this core, and it moves as a pointer.
-#[derive(Default)]
-pub(crate) struct PartsPool {
-    #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
-    places: RefCell<Vec<Box<Option<RequestParts>>>>,
-    /// Requests whose handlers gave their slots back, each by its number on its connection.
-    detached: RefCell<Vec<(ConnectionKey, u32)>>,
+/// The slot that a request holds, as far as its handler can touch it.
+pub(crate) struct Slot {
+    attention: Rc<Attention>,
+    key: ConnectionKey,
+    request: u32,
 }
 
-/// Places kept a core.
-const PARTS_KEPT: usize = 256;
-
-impl PartsPool {
-    /// Whether no handler has given its slot back since the last look.
+impl Slot {
     #[inline]
-    pub(crate) fn none_detached(&self) -> bool {
-        self.detached.borrow().is_empty()
-    }
-
-    pub(crate) fn take_detached(&self) -> Vec<(ConnectionKey, u32)> {
-        self.detached.take()
-    }
-
-    #[inline]
-    pub(crate) fn place(self: &Rc<Self>, parts: RequestParts) -> PlacedParts {
-        let mut place = self.places.borrow_mut().pop().unwrap_or_default();
-        *place = Some(parts);
-        PlacedParts {
-            place: Some(place),
-            pool: self.clone(),
+    pub(crate) fn new(attention: Rc<Attention>, key: ConnectionKey, request: u32) -> Slot {
+        Slot {
+            attention,
+            key,
+            request,
         }
     }
 }
 
+impl RequestParts {
+    fn blank() -> RequestParts {
+        RequestParts {
+            head: Head::blank(),
+            bytes: HeadBytes::None,
+            params: Params::new(),
+            names: None,
+            body: RequestBody(None),
+            core: 0,
+            slot: None,
+        }
+    }
+
+    #[cold]
+    fn boxed() -> Box<RequestParts> {
+        Box::new(RequestParts::blank())
+    }
+
+    /// Lets go of what the request held; its head stays, and is good for nothing.
+    #[inline]
+    fn clear(&mut self) {
+        self.bytes = HeadBytes::None;
+        if self.slot.is_some() {
+            self.slot = None;
+        }
+        if self.names.is_some() || self.body.0.is_some() {
+            self.params.clear();
+            self.names = None;
+            self.body = RequestBody(None);
+        }
+    }
+}
+
+/// Places kept a thread.
+const PARTS_KEPT: usize = 256;
+
+thread_local! {
+    /// Places for the parts of requests, used again: heads are parsed into them, so a request costs
+    /// no allocation once one before it has ended on this thread, and it moves as a pointer.
+    #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
+    static PLACES: RefCell<Vec<Box<RequestParts>>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The parts of a request in their place.
 pub(crate) struct PlacedParts {
-    place: Option<Box<Option<RequestParts>>>,
-    pool: Rc<PartsPool>,
+    /// None only while it is dropped or taken apart.
+    place: Option<Box<RequestParts>>,
 }
 
 const PLACED: &str = "the parts are in their place until the request is dropped or taken apart";
 
 impl PlacedParts {
+    /// A place for the next request. Its head is to be parsed first.
+    #[inline]
+    pub(crate) fn open() -> PlacedParts {
+        let place = PLACES.with_borrow_mut(Vec::pop);
+        PlacedParts {
+            place: Some(place.unwrap_or_else(RequestParts::boxed)),
+        }
+    }
+
     fn take(mut self) -> RequestParts {
-        self.place
-            .as_mut()
-            .and_then(|place| place.take())
-            .expect(PLACED)
+        *self.place.take().expect(PLACED)
     }
 }
 
@@ -104,20 +138,14 @@ impl Deref for PlacedParts {
 
     #[inline]
     fn deref(&self) -> &RequestParts {
-        self.place
-            .as_deref()
-            .and_then(Option::as_ref)
-            .expect(PLACED)
+        self.place.as_deref().expect(PLACED)
     }
 }
 
 impl DerefMut for PlacedParts {
     #[inline]
     fn deref_mut(&mut self) -> &mut RequestParts {
-        self.place
-            .as_deref_mut()
-            .and_then(Option::as_mut)
-            .expect(PLACED)
+        self.place.as_deref_mut().expect(PLACED)
     }
 }
 
@@ -126,11 +154,14 @@ impl Drop for PlacedParts {
     fn drop(&mut self) {
         if let Some(mut place) = self.place.take() {
             // First the parts: dropping them may touch buffers and connections.
-            *place = None;
-            let mut kept = self.pool.places.borrow_mut();
-            if kept.len() < PARTS_KEPT {
-                kept.push(place);
-            }
+            place.clear();
+            // A thread that ends has no use for it.
+            let _ = PLACES.try_with(|places| {
+                let mut places = places.borrow_mut();
+                if places.len() < PARTS_KEPT {
+                    places.push(place);
+                }
+            });
         }
     }
 }
@@ -231,9 +262,10 @@ impl<S> Request<S> {
     /// Such requests are counted apart, and bounded by `max_connections` alone. Takes effect when the
     /// handler next waits; there is no way back. Nothing happens if the request holds no slot: there
     /// is no limit, its route is not gated, or its connection holds the slot.
-    pub fn detach(&self) {
-        let who = (self.parts.key, self.parts.number);
-        self.parts.pool.detached.borrow_mut().push(who);
+    pub fn detach(&mut self) {
+        if let Some(slot) = self.parts.slot.take() {
+            slot.attention.detach(slot.key, slot.request);
+        }
     }
 
     /// The body.
@@ -258,6 +290,7 @@ impl<S> Request<S> {
         let parts = match &bytes {
             HeadBytes::Leased(lease) => head.to_http_parts_copied(lease)?,
             HeadBytes::Gathered(bytes) => head.to_http_parts(bytes)?,
+            HeadBytes::None => head.to_http_parts(&Bytes::new())?,
         };
         Ok(http::Request::from_parts(parts, body))
     }

@@ -63,7 +63,7 @@ impl Stage {
             })
             .get("/detached/{id}", {
                 let stage = self.clone();
-                move |request: Request| {
+                move |mut request: Request| {
                     let stage = stage.clone();
                     async move {
                         let id = parameter(&request, "id");
