@@ -6,6 +6,7 @@
 use super::engine::{Engine, Message, Report};
 use super::key::{ConnectionKey, Subject};
 use super::table::{Connection, Receive, Unread};
+use crate::admission::door::Credit;
 use crate::http::exchange::{Deadline, State};
 use bytes::BytesMut;
 use ringgate_runtime::{Core, Descriptor, Moment};
@@ -24,6 +25,8 @@ pub(crate) struct Parcel {
     idle_since: Moment,
     deadline_of: Option<Deadline>,
     deadline: Moment,
+    /// The slot that the connection holds, if connections do.
+    credit: Option<Credit>,
 }
 
 impl Parcel {
@@ -94,6 +97,7 @@ impl Engine {
             idle_since: connection.idle_since,
             deadline_of: connection.deadline_of,
             deadline: connection.deadline,
+            credit: connection.ticket.into_credit(),
         };
         match to {
             COORDINATOR => self.post.to_coordinator(Report::Parked(Box::new(parcel))),
@@ -131,6 +135,7 @@ impl Engine {
         connection.state = parcel.state;
         connection.served = parcel.served;
         connection.idle_since = parcel.idle_since;
+        connection.ticket = self.door.adopt(parcel.credit);
         if !parcel.unread.is_empty() {
             connection.unread = Unread::Gathered(parcel.unread);
         }

@@ -47,6 +47,7 @@ pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
         CtlCommand::Resize { size, wait } => (Request::Resize { size, wait }, false),
         CtlCommand::Cores { json } => (Request::Status, json),
         CtlCommand::Core { core, order } => (Request::Core { core, order }, false),
+        CtlCommand::Limits(change) => (Request::Limits(change), false),
         CtlCommand::Drain => (Request::Drain, false),
         CtlCommand::Stop => (Request::Stop, false),
     };

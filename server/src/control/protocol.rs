@@ -2,7 +2,7 @@
 //!
 //! Pure; read by both ends. docs/control.md describes them for others.
 
-use crate::config::{CoreOrder, PoolSize};
+use crate::config::{CoreOrder, LimitsChange, PoolSize};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +16,7 @@ pub(super) enum Request {
     Status,
     Resize { size: PoolSize, wait: bool },
     Core { core: u32, order: CoreOrder },
+    Limits(LimitsChange),
     Drain,
     Stop,
 }
@@ -29,6 +30,7 @@ impl fmt::Display for Request {
                 write!(f, "resize {size}{wait}")
             }
             Request::Core { core, order } => write!(f, "core {core} {}", order.word()),
+            Request::Limits(change) => write!(f, "limits {change}"),
             Request::Drain => f.write_str("drain"),
             Request::Stop => f.write_str("stop"),
         }
@@ -61,10 +63,15 @@ impl FromStr for Request {
             ["resize", number] => resize(number, false),
             ["resize", number, "wait"] => resize(number, true),
             ["core", number, order] => core(number, order),
+            ["limits", ..] => {
+                let change = words[1..].join(" ").parse()?;
+                Ok(Request::Limits(change))
+            }
             ["drain"] => Ok(Request::Drain),
             ["stop"] => Ok(Request::Stop),
             _ => Err(format!(
-                "{line:?} is no command; there are status, resize N|auto [wait], core N stop|kill|dump, drain and stop"
+                "{line:?} is no command; there are status, resize N|auto [wait], core N stop|kill|dump, \
+                 limits max_threads=N|none max_accepts=N|none|unbounded, drain and stop"
             )),
         }
     }
@@ -110,7 +117,9 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MaxAccepts;
     use proptest::prelude::*;
+    use std::num::NonZeroU32;
 
     fn request() -> impl Strategy<Value = Request> {
         prop_oneof![
@@ -127,9 +136,27 @@ mod tests {
                 core,
                 order: CoreOrder::ALL[order]
             }),
+            limits().prop_map(Request::Limits),
             Just(Request::Drain),
             Just(Request::Stop),
         ]
+    }
+
+    fn limits() -> impl Strategy<Value = LimitsChange> {
+        let accepts = prop_oneof![
+            Just(MaxAccepts::None),
+            Just(MaxAccepts::Unbounded),
+            any::<NonZeroU32>().prop_map(MaxAccepts::AtMost),
+        ];
+        let threads = prop::option::of(any::<Option<NonZeroU32>>());
+        (threads, prop::option::of(accepts))
+            .prop_map(|(max_threads, max_accepts)| LimitsChange {
+                max_threads,
+                max_accepts,
+            })
+            .prop_filter("something changes", |change| {
+                *change != LimitsChange::default()
+            })
     }
 
     proptest! {

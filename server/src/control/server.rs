@@ -75,6 +75,10 @@ async fn answer(stream: &mut UnixStream, command: &str, server: &ServerHandle) -
             let done = server.order_core(core, order).await;
             send(stream, line(&Outcome::telling(done))).await
         }
+        Request::Limits(change) => {
+            let done = server.set_limits(change).await;
+            send(stream, line(&Outcome::from(done))).await
+        }
         // Answered first: the end of the server is the end of this task as well.
         Request::Drain => {
             let sent = send(stream, line(&Outcome::from(Ok(())))).await;

@@ -8,7 +8,7 @@ use super::run::{Coordinator, Operators, SPARE_PLACES, Start};
 use super::status::Status;
 use super::thread::MakeApp;
 use crate::admission::ledger::{Connections, Requests};
-use crate::config::{self, Config, ControlPath, CoreOrder, CorePlan, PoolSize};
+use crate::config::{self, Config, ControlPath, CoreOrder, CorePlan, LimitsChange, PoolSize};
 use crate::control::socket::{self, ControlSocket};
 use crate::handler::{PerCore, Router};
 use crate::observe::log::LogHandle;
@@ -416,6 +416,26 @@ impl ServerHandle {
     /// Lets a core panic outside of every handler, to show that it is replaced.
     pub fn panic_core(&self, core: u32) {
         self.command(Command::PanicCore(core));
+    }
+
+    /// Puts other limits of admission in force (row H14). What waits starts in order as far as there
+    /// are slots now, nothing that runs is touched, and what waits beyond the new bound is refused.
+    ///
+    /// # Errors
+    /// A line that says why not; the old limits stay.
+    pub async fn set_limits(&self, change: LimitsChange) -> Result<(), String> {
+        let answer = self.ask(|reply| Command::Limits(change, reply)).await;
+        answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
+    }
+
+    /// As [`ServerHandle::set_limits`], waiting in this thread.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn wait_set_limits(&self, change: LimitsChange) -> Result<(), String> {
+        let answer = self.ask(|reply| Command::Limits(change, reply));
+        let answer = answer.wait(ANSWER_PATIENCE);
+        answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
     }
 
     /// Ends gracefully: what was begun is finished. A second call changes nothing.

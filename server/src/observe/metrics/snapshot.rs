@@ -27,6 +27,10 @@ pub struct Snapshot {
     pub queued: u64,
     /// Connections that wait for a core.
     pub parked: u64,
+    /// Slots of the gate that are taken, now.
+    pub slots_taken: u64,
+    /// Requests that wait at the gate, now.
+    pub waiting: u64,
     /// One for each core slot that has run.
     pub cores: Vec<CoreSample>,
     /// One for each listener.
@@ -56,6 +60,8 @@ pub struct CoreSample {
     pub connections: ConnectionCounts,
     /// The ledger of requests.
     pub requests: RequestCounts,
+    /// Requests that run on after their handler gave the slot back, now.
+    pub detached: u64,
     /// Operations the kernel has not completed, now.
     pub operations_in_flight: u64,
     /// Seconds since the last turn, or 0 while the core waits in the kernel.

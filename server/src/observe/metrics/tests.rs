@@ -39,6 +39,7 @@ fn snapshot() -> Snapshot {
                     running: n(),
                     pending: n(),
                 },
+                detached: n(),
                 operations_in_flight: n(),
                 heartbeat_age_seconds: 0.25,
                 turns: n(),
@@ -66,6 +67,8 @@ fn snapshot() -> Snapshot {
         pool: [("target", 2), ("running", 1)].into(),
         queued: n(),
         parked: n(),
+        slots_taken: n(),
+        waiting: n(),
         cores,
         listeners: vec![ListenerSample {
             address: "unix:/tmp/a \"b\"\\\n".into(),
