@@ -46,6 +46,12 @@ pub(crate) fn judge(silent: Duration, thresholds: Thresholds) -> Health {
     }
 }
 
+/// How much of the time that passed counts as silence: not that in which the core was ready to run and
+/// had no CPU, which is the machine's fault. A core that a busy machine holds up is not stuck.
+pub(crate) fn silence(passed: Duration, starved: Duration) -> Duration {
+    passed.saturating_sub(starved)
+}
+
 /// How often to look, so that a stall is seen within a quarter of its threshold.
 pub(crate) fn tick(thresholds: Thresholds) -> Duration {
     let shortest = thresholds.stall.min(thresholds.late);
@@ -78,6 +84,14 @@ mod tests {
         assert_eq!(judge(Duration::ZERO, LIMITS), Health::Well);
         assert_eq!(judge(LIMITS.stall - NANO, LIMITS), Health::Well);
         assert_eq!(judge(LIMITS.stall, LIMITS), Health::Stalled);
+    }
+
+    #[test]
+    fn m4_a_core_without_a_cpu_is_not_silent() {
+        let ms = Duration::from_millis;
+        assert_eq!(silence(ms(60), ms(0)), ms(60), "it sleeps or burns its CPU");
+        assert_eq!(silence(ms(60), ms(50)), ms(10));
+        assert_eq!(silence(ms(60), ms(70)), ms(0), "read a little later");
     }
 
     #[test]
