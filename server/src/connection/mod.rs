@@ -26,6 +26,7 @@ mod read;
 mod settings;
 mod sockets;
 mod stall;
+mod stream;
 mod table;
 mod transfer;
 mod unsent;
