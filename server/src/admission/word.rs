@@ -132,8 +132,9 @@ impl Word {
         }
     }
 
-    /// Changes the word as `change` says; only for the holder of the gate's lock.
-    pub(super) fn update(&self, change: impl Fn(Reading) -> Reading) {
+    /// Changes the word as `change` says; only for the holder of the gate's lock. Answers what it
+    /// said at that instant.
+    pub(super) fn update(&self, change: impl Fn(Reading) -> Reading) -> Reading {
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
             let next = change(Reading(seen)).0;
@@ -141,7 +142,7 @@ impl Word {
                 .0
                 .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire)
             {
-                Ok(_) => return,
+                Ok(_) => return Reading(seen),
                 Err(now) => seen = now,
             }
         }
