@@ -53,12 +53,18 @@ impl std::fmt::Debug for Ticket {
 }
 
 impl Drop for Ticket {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
+        // The way of one that nobody counts is to be a look and nothing else.
         if let Some(door) = self.0.take() {
-            door.give_back();
+            give_back(door);
         }
     }
+}
+
+#[inline(never)]
+fn give_back(door: Rc<Door>) {
+    door.give_back();
 }
 
 impl Ticket {

@@ -10,6 +10,7 @@ mod clients_installed;
 mod files;
 mod gate;
 mod gate_rules;
+mod gate_storm;
 mod gate_waiting;
 mod h_rows;
 mod moving;
