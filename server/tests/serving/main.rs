@@ -12,6 +12,7 @@ mod gate;
 mod gate_rules;
 mod gate_storm;
 mod gate_waiting;
+mod h18_presets;
 mod h_rows;
 mod moving;
 mod p10;
