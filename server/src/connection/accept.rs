@@ -4,15 +4,12 @@
 
 use super::engine::{Engine, Report};
 use super::key::{ConnectionKey, Subject};
+use super::pause::Pauses;
 use super::table::Connection;
 use ringgate_runtime::{Core, Descriptor, Errno, OpId};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long accepting rests when descriptors or memory ran out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// As many connections as a listener's queue may bring in one turn (net.core.somaxconn).
 const ACCEPT_BURST: usize = 4096;
@@ -69,7 +66,7 @@ struct Owned {
 #[derive(Default)]
 pub(super) struct Listeners {
     owned: Vec<Owned>,
-    paused: bool,
+    pauses: Pauses,
 }
 
 impl Listeners {
@@ -94,7 +91,7 @@ impl Engine {
     }
 
     fn accept_on(&mut self, core: &Core, id: ListenerId) {
-        if self.listeners.paused || self.is_full() {
+        if self.listeners.pauses.is_paused() || self.is_full() {
             return;
         }
         let one_by_one = self.is_nearly_full();
@@ -167,7 +164,12 @@ impl Engine {
     ) {
         match result {
             Ok(socket) => {
-                self.begin(core, socket);
+                self.listeners.pauses.succeeded();
+                let key = self.begin(core, socket);
+                // A core that was stuck leaves with its accept still armed.
+                if !self.is_serving() {
+                    self.follow_course(core, key);
+                }
             }
             Err(errno) => self.on_accept_error(core, errno),
         }
@@ -194,23 +196,25 @@ impl Engine {
         self.follow_course(core, key);
     }
 
-    fn begin(&mut self, core: &Rc<Core>, socket: Descriptor) -> ConnectionKey {
+    pub(super) fn begin(&mut self, core: &Rc<Core>, socket: Descriptor) -> ConnectionKey {
         let key = self.seat(Connection::new(socket, core.now()));
         self.stats.accepted.add(1);
+        self.wear();
         self.listen_to(core, key);
         self.set_deadline(core, key);
         key
     }
 
-    fn on_accept_error(&mut self, core: &Rc<Core>, errno: Errno) {
+    pub(super) fn on_accept_error(&mut self, core: &Rc<Core>, errno: Errno) {
         if errno.is_cancelled() || errno.is_peer_gone() {
             return;
         }
         // Row H8: out of descriptors or memory. What arrives waits in the kernel's queue.
-        if !self.listeners.paused {
-            self.listeners.paused = true;
+        let pauses = &mut self.listeners.pauses;
+        if !pauses.is_paused() {
+            let until = core.now() + pauses.next();
+            pauses.begin(core.set_timer(until, Subject::ResumeAccept.to_key()));
             self.stats.accept_pauses.add(1);
-            core.set_timer(core.now() + ACCEPT_PAUSE, Subject::ResumeAccept.to_key());
         }
         crate::limited!(
             self.log,
@@ -222,8 +226,32 @@ impl Engine {
         );
     }
 
+    /// Counts an accepted connection towards the end of this core (row M7).
+    #[inline]
+    fn wear(&mut self) {
+        let Some(left) = &mut self.accepts else {
+            return;
+        };
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.accepts = None;
+            self.post.to_coordinator(Report::Worn(self.index));
+        }
+    }
+
     pub(super) fn resume_accepting(&mut self, core: &Rc<Core>) {
-        self.listeners.paused = false;
+        self.listeners.pauses.end();
+        self.accept_where_idle(core);
+    }
+
+    /// A connection of this core has closed: there is room for another.
+    #[inline]
+    pub(super) fn accept_in_its_place(&mut self, core: &Rc<Core>, was_full: bool) {
+        if let Some(timer) = self.listeners.pauses.end() {
+            core.cancel_timer(timer);
+        } else if !was_full && self.settings.max_connections.is_none() {
+            return;
+        }
         self.accept_where_idle(core);
     }
 

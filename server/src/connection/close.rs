@@ -3,6 +3,7 @@
 
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
+use super::stall::LOOKS;
 use super::table::Receive;
 use crate::handler::BodyError;
 use crate::http::exchange::{After, Deadline, Effect, Event, State};
@@ -133,6 +134,7 @@ impl Engine {
             core.cancel_task(task);
         }
         if let Some(stream) = stream {
+            self.stats.responses[stream.class].add(1);
             core.cancel_task(stream.task);
         }
         drop(waiting);
@@ -186,12 +188,14 @@ impl Engine {
         if armed || connection.output.in_flight.is_some() {
             return;
         }
+        self.sockets.leave(key.slot());
         let Some(connection) = self.table.remove(key) else {
             return;
         };
         if let Some((timer, _)) = connection.timer {
             core.cancel_timer(timer);
         }
+        self.stalls.forget(key);
         self.stats.open.fall();
         let was_full = connection.rejected.is_some() && self.is_full();
         self.rejecting -= u64::from(connection.rejected.is_some());
@@ -201,9 +205,7 @@ impl Engine {
             _ => self.stats.finished.add(1),
         }
         core.close(connection.socket);
-        if was_full || self.settings.max_connections.is_some() {
-            self.accept_where_idle(core);
-        }
+        self.accept_in_its_place(core, was_full);
     }
 
     /// Sets the deadline that is in force now. One that is in force already goes on, but that of a
@@ -222,7 +224,11 @@ impl Engine {
             connection.deadline = ringgate_runtime::Moment::NEVER;
             return;
         };
-        let deadline = core.now() + self.settings.timeout(kind);
+        let within = match kind {
+            Deadline::Write => self.settings.timeout(kind) / LOOKS,
+            _ => self.settings.timeout(kind),
+        };
+        let deadline = core.now() + within;
         connection.deadline = deadline;
         // A timer that fires too early looks again; one that would fire too late is set anew.
         match connection.timer {
@@ -250,6 +256,12 @@ impl Engine {
             connection.timer = Some((timer, deadline));
             return;
         }
+        if kind == Deadline::Write && !self.is_stalled(core, key) {
+            return;
+        }
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
         connection.deadline_of = None;
         match kind {
             Deadline::Write => {
@@ -274,13 +286,8 @@ impl Engine {
         if connection.state != State::Idle || connection.exchange.is_some() {
             return;
         }
-        let served = connection.served > 0;
-        let grace = if served {
-            self.settings.keepalive_grace
-        } else {
-            Default::default()
-        };
-        let until = connection.idle_since + grace;
+        // Also before its first request, which may be under way.
+        let until = connection.idle_since + self.settings.keepalive_grace;
         if until <= core.now() {
             self.on(core, key, Event::Drain);
             return self.settle(core, key);

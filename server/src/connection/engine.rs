@@ -2,16 +2,19 @@
 //! ring; each event goes to the file of its step.
 
 use super::accept::{ListenerId, ListenerSeat, Listeners};
+use super::help::Helping;
 use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
+use super::stall::Stalls;
 use super::table::{Connection, Exchange, Table};
-use super::transfer::Parcel;
+use super::transfer::{COORDINATOR, Parcel};
 use crate::admission::door::{AddressPlace, Door};
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
 use crate::handler::{Application, Response, none_detached, take_detached};
 use crate::http::date::DateCache;
 use crate::observe::log::RateLimit;
+use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
 use slab::Slab;
@@ -68,10 +71,19 @@ pub(crate) enum Message {
     Adopt(Descriptor),
     /// A connection moves in.
     Parcel(Box<Parcel>),
-    /// Put the gauges into the shared counters and say so.
-    Publish(std::sync::mpsc::SyncSender<u32>),
-    /// Move every connection that can be moved to these cores in turn, and the others when they
-    /// can be; end when none is left. No listener is owned any more.
+    /// Accept on this listener in the stead of its owner, which is stuck.
+    Help(ListenerSeat),
+    /// The owner of this listener does without help.
+    Unhelp(ListenerId),
+    /// Move so many idle connections to these cores.
+    Shed(Vec<(u32, u64)>),
+    /// Panic, outside of every handler.
+    Panic,
+    /// Put the gauges into the shared counters and say so ([`Report::Published`]).
+    Publish(u64),
+    /// Move every connection that can be moved to these cores in turn, or to the coordinator if
+    /// there are none, and the others when they can be; end when none is left. No listener is owned
+    /// any more, or it is about to be given up.
     Leave(Vec<u32>),
     /// Answers announce the end; idle connections close when their grace is over; end when none
     /// is left. No listener is owned any more.
@@ -81,10 +93,15 @@ pub(crate) enum Message {
 }
 
 /// What a core tells the coordinator.
-#[derive(Debug)]
 pub(crate) enum Report {
     /// The listener has no owner now, and nothing of it is in flight.
     Disarmed(u32, ListenerId),
+    /// This core's figures are up to date, for the inquiry of this number.
+    Published(u32, u64),
+    /// This connection waits with the coordinator until there is a core for it.
+    Parked(Box<Parcel>),
+    /// The core has accepted as many connections as it was to.
+    Worn(u32),
 }
 
 /// Where messages go.
@@ -116,6 +133,10 @@ pub(crate) struct EngineParts {
     pub(crate) gate: Arc<Gate>,
     pub(crate) stats: Arc<CoreStats>,
     pub(crate) post: Arc<dyn Post>,
+    /// Connections that it accepts before it says that it is worn; None: it never does.
+    pub(crate) accepts: Option<u32>,
+    /// Its open sockets, for the coordinator.
+    pub(crate) sockets: Arc<SocketRegistry>,
 }
 
 /// See the top of the file.
@@ -129,6 +150,9 @@ pub(crate) struct Engine {
     pub(super) table: Table,
     pub(super) exchanges: Slab<Exchange>,
     pub(super) listeners: Listeners,
+    pub(super) helping: Helping,
+    pub(super) accepts: Option<u32>,
+    pub(super) sockets: Arc<SocketRegistry>,
     pub(super) finished: Rc<Finished>,
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
@@ -139,6 +163,7 @@ pub(crate) struct Engine {
     /// The places of requests among those of their clients' addresses, if these are limited.
     pub(super) addresses: HashMap<ConnectionKey, AddressPlace>,
     pub(super) log: RateLimit,
+    pub(super) stalls: Stalls,
     next_heir: usize,
     pub(super) date: DateCache,
     date_until: Moment,
@@ -146,6 +171,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(parts: EngineParts) -> Engine {
+        let table = Table::new(parts.epoch);
         Engine {
             index: parts.index,
             settings: parts.settings,
@@ -153,9 +179,12 @@ impl Engine {
             door: Door::new(parts.gate, parts.index),
             stats: parts.stats,
             post: parts.post,
-            table: Table::new(parts.epoch),
+            table,
             exchanges: Slab::new(),
             listeners: Listeners::default(),
+            helping: Helping::default(),
+            accepts: parts.accepts,
+            sockets: parts.sockets,
             finished: Rc::default(),
             attention: Rc::default(),
             buffers: Vec::new(),
@@ -164,6 +193,7 @@ impl Engine {
             rejecting: 0,
             addresses: HashMap::new(),
             log: RateLimit::new(),
+            stalls: Stalls::default(),
             next_heir: 0,
             date: DateCache::new(0),
             date_until: Moment::default(),
@@ -196,6 +226,11 @@ impl Engine {
         self.date_until = core.now() + rest;
     }
 
+    #[inline]
+    pub(super) fn is_serving(&self) -> bool {
+        self.course == Course::Serving
+    }
+
     pub(super) fn is_draining(&self) -> bool {
         matches!(self.course, Course::Draining | Course::Forced)
     }
@@ -206,7 +241,7 @@ impl Engine {
             return None;
         };
         if heirs.is_empty() {
-            return None;
+            return Some(COORDINATOR);
         }
         self.next_heir = (self.next_heir + 1) % heirs.len();
         Some(heirs[self.next_heir])
@@ -219,10 +254,14 @@ impl Engine {
             Message::Verdict(verdict) => self.on_verdict(core, verdict),
             Message::Adopt(socket) => self.adopt(core, socket),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
-            Message::Publish(reply) => {
+            Message::Help(seat) => self.help(core, seat),
+            Message::Unhelp(listener) => self.unhelp(core, listener),
+            Message::Shed(shares) => self.shed(core, &shares),
+            Message::Panic => panic!("asked to panic"),
+            Message::Publish(inquiry) => {
                 self.publish(core);
-                // The one who asked may have given up waiting.
-                let _ = reply.try_send(self.index);
+                self.post
+                    .to_coordinator(Report::Published(self.index, inquiry));
             }
             Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),
             Message::Drain => self.set_course(core, Course::Draining),
@@ -331,15 +370,18 @@ impl Sink for Engine {
             Event::Timer { key } => match Subject::from_key(key) {
                 Some(Subject::Deadline(key)) => self.on_deadline(core, key),
                 Some(Subject::ResumeAccept) => self.resume_accepting(core),
+                Some(Subject::Tick) => self.help_everywhere(core),
                 Some(Subject::QueueTimeout(key)) => self.on_queue_timeout(core, key),
                 Some(Subject::GateSweep) => self.sweep_gate(core),
                 _ => {}
             },
-            Event::Polled { key, result, more } => {
-                if let Some(Subject::Watch(key)) = Subject::from_key(key) {
-                    self.on_watched(core, key, result, more);
+            Event::Polled { key, result, more } => match Subject::from_key(key) {
+                Some(Subject::Help(listener)) => {
+                    self.on_help_wanted(core, ListenerId(listener), more);
                 }
-            }
+                Some(Subject::Watch(key)) => self.on_watched(core, key, result, more),
+                _ => {}
+            },
         }
     }
 
@@ -376,6 +418,10 @@ impl Drop for Engine {
 impl Engine {
     pub(super) fn seat(&mut self, connection: Connection) -> ConnectionKey {
         self.stats.open.rise();
-        self.table.insert(connection)
+        let key = self.table.insert(connection);
+        if let Some(connection) = self.table.get(key) {
+            self.sockets.enter(key.slot(), &connection.socket);
+        }
+        key
     }
 }

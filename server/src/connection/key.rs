@@ -52,6 +52,8 @@ pub(crate) enum Subject {
     ResumeAccept,
     /// The core's own tick.
     Tick,
+    /// The poll of a listener that is helped, by its number.
+    Help(u32),
 }
 
 const ACCEPT: u64 = 1;
@@ -60,9 +62,10 @@ const SEND: u64 = 3;
 const DEADLINE: u64 = 4;
 const RESUME_ACCEPT: u64 = 5;
 const TICK: u64 = 6;
-const WATCH: u64 = 7;
-const QUEUE_TIMEOUT: u64 = 8;
-const GATE_SWEEP: u64 = 9;
+const HELP: u64 = 7;
+const WATCH: u64 = 8;
+const QUEUE_TIMEOUT: u64 = 9;
+const GATE_SWEEP: u64 = 10;
 
 impl Subject {
     /// The number that travels with the operation.
@@ -78,6 +81,7 @@ impl Subject {
             Subject::GateSweep => (GATE_SWEEP, 0, 0),
             Subject::ResumeAccept => (RESUME_ACCEPT, 0, 0),
             Subject::Tick => (TICK, 0, 0),
+            Subject::Help(listener) => (HELP, listener, 0),
         };
         role << 56 | (generation as u64) << 32 | slot as u64
     }
@@ -97,6 +101,7 @@ impl Subject {
             GATE_SWEEP => Subject::GateSweep,
             RESUME_ACCEPT => Subject::ResumeAccept,
             TICK => Subject::Tick,
+            HELP => Subject::Help(slot),
             _ => return None,
         })
     }
@@ -119,6 +124,7 @@ mod tests {
             Subject::GateSweep,
             Subject::ResumeAccept,
             Subject::Tick,
+            Subject::Help(3),
         ];
         for subject in subjects {
             assert_eq!(Subject::from_key(subject.to_key()), Some(subject));

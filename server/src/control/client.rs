@@ -44,10 +44,9 @@ pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
     let path = path(ctl)?;
     let (request, json) = match ctl.command {
         CtlCommand::Status { json } => (Request::Status, json),
-        CtlCommand::Resize { cores, wait } => {
-            let cores = cores.get();
-            (Request::Resize { cores, wait }, false)
-        }
+        CtlCommand::Resize { size, wait } => (Request::Resize { size, wait }, false),
+        CtlCommand::Cores { json } => (Request::Status, json),
+        CtlCommand::Core { core, order } => (Request::Core { core, order }, false),
         CtlCommand::Limits(change) => (Request::Limits(change), false),
         CtlCommand::Drain => (Request::Drain, false),
         CtlCommand::Stop => (Request::Stop, false),
@@ -57,11 +56,16 @@ pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
     if let Some(error) = outcome.error {
         return Err(fail(error));
     }
-    if request == Request::Status {
-        let text = if json {
-            answer
-        } else {
-            text::status(&parsed(&path, &answer)?)
+    if request == Request::Status || !outcome.text.is_empty() {
+        let text = match (&ctl.command, json) {
+            (CtlCommand::Cores { .. }, true) => {
+                let status: serde_json::Value = parsed(&path, &answer)?;
+                format!("{}\n", status["cores"])
+            }
+            (CtlCommand::Cores { .. }, false) => text::cores(&parsed(&path, &answer)?),
+            (CtlCommand::Core { .. }, _) => outcome.text,
+            (_, true) => answer,
+            (_, false) => text::status(&parsed(&path, &answer)?),
         };
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
@@ -116,8 +120,12 @@ fn ask(path: &Path, request: Request) -> Result<String, CtlError> {
     stream
         .set_read_timeout((!unbounded).then_some(PATIENCE))
         .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
-        .and_then(|()| (&stream).write_all(format!("{request}\n").as_bytes()))
         .map_err(broken)?;
+    match (&stream).write_all(format!("{request}\n").as_bytes()) {
+        // It may have closed without hearing the command, and said why.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(broken(error)),
+        Ok(()) | Err(_) => {}
+    }
     let mut answer = String::new();
     BufReader::new(&stream)
         .read_line(&mut answer)

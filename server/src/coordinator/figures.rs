@@ -69,6 +69,7 @@ pub(super) fn core_sample(stats: &CoreStats) -> CoreSample {
             .collect(),
         handler_panics: stats.handler_panics.get(),
         tasks: stats.tasks.get(),
+        starved_receives: stats.starved_receives.get(),
         cq_overflows: stats.completion_overflows.get(),
         service_time: stats.service_time.snapshot(),
         queue_time: stats.queue_time.snapshot(),
@@ -90,8 +91,8 @@ pub(super) fn limits(limits: AdmissionLimits) -> CountsBy {
 }
 
 /// Every listener with its queue.
-pub(super) fn listeners(listeners: &Listeners, pool: &Pool) -> Vec<ListenerSample> {
-    let samples = status::listeners(listeners, pool);
+pub(super) fn listeners(listeners: &Listeners, pool: &Pool, slots: u32) -> Vec<ListenerSample> {
+    let samples = status::listeners(listeners, pool, slots);
     samples
         .into_iter()
         .map(|listener| ListenerSample {

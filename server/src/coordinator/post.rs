@@ -77,11 +77,6 @@ impl PostOffice {
         }
     }
 
-    /// Puts a message back for the thread that takes the core's place.
-    pub(crate) fn keep(&self, core: u32, message: Message) {
-        self.cores[core as usize].queue.push(message);
-    }
-
     pub(crate) fn tell(&self, event: Event) {
         self.coordinator.send(event);
         // Pairs with `close`: either that sees the event, or this sees that it is closed.

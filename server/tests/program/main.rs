@@ -11,3 +11,5 @@ mod h_rows;
 mod metrics;
 mod scarcity;
 mod starting;
+mod streams;
+mod suspended;
