@@ -11,7 +11,7 @@ use super::transfer::{COORDINATOR, Parcel};
 use crate::admission::door::{AddressPlace, Door};
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
-use crate::handler::{Application, Response};
+use crate::handler::{Application, Response, none_detached, take_detached};
 use crate::http::date::DateCache;
 use crate::observe::log::RateLimit;
 use ringgate_runtime::sys::registry::SocketRegistry;
@@ -51,15 +51,9 @@ impl Finished {
 #[derive(Default)]
 pub(crate) struct Attention {
     calls: RefCell<Vec<ConnectionKey>>,
-    /// Requests that give their slots back, each by its number on its connection.
-    detached: RefCell<Vec<(ConnectionKey, u32)>>,
 }
 
 impl Attention {
-    pub(crate) fn detach(&self, key: ConnectionKey, request: u32) {
-        self.detached.borrow_mut().push((key, request));
-    }
-
     pub(crate) fn call(&self, key: ConnectionKey) {
         self.calls.borrow_mut().push(key);
     }
@@ -318,9 +312,9 @@ impl Engine {
             self.on_answer(core, key, answer);
             self.settle(core, key);
         }
-        if !self.attention.detached.borrow().is_empty() {
-            for (key, request) in self.attention.detached.take() {
-                self.detach(key, request);
+        if !none_detached() {
+            for who in take_detached(self.index) {
+                self.detach(who.key, who.number);
             }
         }
         if self.attention.calls.borrow().is_empty() {
@@ -407,9 +401,7 @@ impl Sink for Engine {
     }
 
     fn is_busy(&self) -> bool {
-        !self.finished.is_empty()
-            || !self.attention.calls.borrow().is_empty()
-            || !self.attention.detached.borrow().is_empty()
+        !self.finished.is_empty() || !self.attention.calls.borrow().is_empty() || !none_detached()
     }
 }
 
@@ -417,6 +409,8 @@ impl Drop for Engine {
     /// What waits at the gate for this core never runs.
     fn drop(&mut self) {
         self.door.close();
+        // Another core of this thread is not to mistake them for its own (simulations).
+        drop(take_detached(self.index));
     }
 }
 

@@ -171,7 +171,7 @@ impl Engine {
     }
 
     /// Answers given at once that are with the kernel now, or will never be.
-    #[inline]
+    #[inline(always)] // For the sake of one of its callers, which is every request.
     pub(super) fn settle_answers(&mut self, core: &Core, key: ConnectionKey, ending: Ending) {
         let Some(connection) = self.table.get(key) else {
             return;
