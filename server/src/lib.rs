@@ -14,8 +14,8 @@ pub mod observe;
 pub mod simulation;
 
 pub use coordinator::{
-    CoreInfo, CoreStatus, Ended, ListenerStatus, Running, Server, ServerHandle, StartError, Status,
-    block_obeyed_signals,
+    CoreInfo, CoreStatus, Ended, ListenerStatus, Running, Server, ServerEvent, ServerHandle,
+    StartError, Status, block_obeyed_signals,
 };
 pub use handler::{
     Body, BodyError, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions, Router,

@@ -6,8 +6,8 @@
 #![forbid(unsafe_code)]
 
 use ringgate::app::{self, AppOptions, AppState};
-use ringgate::config::{self, Config, Demo, Invocation, LogFormat, LogLevel, Provenance};
-use ringgate::observe::log::{self, Format, LogHandle, LogOptions, Target};
+use ringgate::config::{self, Config, Demo, Invocation, LogLevel, Provenance};
+use ringgate::observe::log::{self, LogHandle, LogOptions};
 use ringgate::runtime::sys::cpu::cpu_mask;
 use ringgate::runtime::sys::limits::raise_nofile;
 use ringgate::{Ended, Server, ServerHandle, StartError};
@@ -17,7 +17,6 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use tracing::level_filters::LevelFilter;
 
 /// Something went wrong that is no fault of the configuration.
 const FAILED: u8 = 1;
@@ -29,9 +28,28 @@ const CUT: u8 = 3;
 /// How long an exit waits for a log whose reader stalls.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
-fn main() -> ExitCode {
+/// What command line, environment and file ask for, as they stand now.
+fn asked() -> Result<Invocation, config::Error> {
     let read_file = |path: &Path| std::fs::read_to_string(path);
-    match config::parse(std::env::args_os(), std::env::vars_os(), read_file) {
+    config::parse(std::env::args_os(), std::env::vars_os(), read_file)
+}
+
+/// The configuration as a reload finds it.
+fn read_again() -> Result<Config, String> {
+    match asked() {
+        Ok(Invocation::Serve(config, provenance)) => {
+            for warning in provenance.warnings() {
+                tracing::warn!("{warning}");
+            }
+            Ok(config)
+        }
+        Ok(_) => Err("the command line does not ask to serve".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn main() -> ExitCode {
+    match asked() {
         Ok(Invocation::Serve(config, provenance)) => serve(config, &provenance),
         Ok(Invocation::CheckConfig {
             config,
@@ -82,7 +100,7 @@ fn serve(config: Config, provenance: &Provenance) -> ExitCode {
     if let Err(error) = ringgate::block_obeyed_signals() {
         return failed(FAILED, error);
     }
-    let log = match log::init(log_options(&config)) {
+    let log = match log::init(LogOptions::from(&config.log)) {
         Ok(log) => log,
         Err(error) => return failed(FAILED, error),
     };
@@ -114,6 +132,7 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
     let server = Server::with_router(config, router, AppState::new)
         .with_signals()
         .with_control()
+        .with_reload(read_again)
         .with_log(log.clone());
     match server.start() {
         Ok(running) => {
@@ -132,27 +151,6 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
                 _ => FAILED,
             }
         }
-    }
-}
-
-fn log_options(config: &Config) -> LogOptions {
-    LogOptions {
-        level: match config.log.level {
-            LogLevel::Off => LevelFilter::OFF,
-            LogLevel::Error => LevelFilter::ERROR,
-            LogLevel::Warn => LevelFilter::WARN,
-            LogLevel::Info => LevelFilter::INFO,
-            LogLevel::Debug => LevelFilter::DEBUG,
-            LogLevel::Trace => LevelFilter::TRACE,
-        },
-        format: match config.log.format {
-            LogFormat::Text => Format::Text,
-            LogFormat::Json => Format::Json,
-        },
-        target: match &config.log.file {
-            Some(path) => Target::File(path.clone()),
-            None => Target::Stderr,
-        },
     }
 }
 

@@ -49,6 +49,8 @@ struct Inner {
     limits: AdmissionLimits,
     running: u32,
     queue: VecDeque<Waiter>,
+    shed: Shed,
+    drain_pending: DrainPending,
 }
 
 /// The gate of a server.
@@ -56,8 +58,6 @@ pub(crate) struct Gate {
     /// Whether a limit is in force or a drain on: read without the lock.
     guarded: AtomicBool,
     inner: Mutex<Inner>,
-    shed: Shed,
-    drain_pending: DrainPending,
     post: Box<dyn Post>,
 }
 
@@ -110,9 +110,9 @@ impl Gate {
                 limits,
                 running: 0,
                 queue: VecDeque::new(),
+                shed,
+                drain_pending,
             }),
-            shed,
-            drain_pending,
             post,
         })
     }
@@ -169,6 +169,30 @@ impl Gate {
         self.lock().limits
     }
 
+    /// Other limits from now on (row H14): more slots are given away at once, in order; with fewer
+    /// nothing that runs is touched.
+    pub(crate) fn set_limits(self: &Arc<Self>, limits: AdmissionLimits) {
+        let mut inner = self.lock();
+        inner.limits = limits;
+        // Without a limit tickets are free again, but those that are counted come back first.
+        if limits.max_threads().is_some() {
+            self.guarded.store(true, Ordering::Release);
+        }
+        let verdicts = self.settle(&mut inner);
+        drop(inner);
+        self.tell(verdicts);
+    }
+
+    /// Other rules for those that wait, from now on.
+    pub(crate) fn set_rules(self: &Arc<Self>, shed: Shed, drain_pending: DrainPending) {
+        let mut inner = self.lock();
+        inner.shed = shed;
+        inner.drain_pending = drain_pending;
+        let verdicts = self.settle(&mut inner);
+        drop(inner);
+        self.tell(verdicts);
+    }
+
     /// Moves to another phase.
     pub(crate) fn set_phase(self: &Arc<Self>, phase: Phase) {
         let mut inner = self.lock();
@@ -189,8 +213,8 @@ impl Gate {
                 inner.phase,
                 counts,
                 &inner.limits,
-                self.shed,
-                self.drain_pending,
+                inner.shed,
+                inner.drain_pending,
             );
             let next = match decision {
                 Decision::Wait => return verdicts,

@@ -64,12 +64,24 @@ pub enum CtlCommand {
         /// Answer in JSON.
         json: bool,
     },
+    /// Show events until the server ends.
+    Events {
+        /// As lines of JSON.
+        json: bool,
+    },
     /// Change the number of cores.
     Resize {
         /// The new number.
         cores: NonZeroU32,
         /// Return only when it is reached.
         wait: bool,
+    },
+    /// Read the configuration again.
+    Reload,
+    /// Let a new process take over.
+    Upgrade {
+        /// The program to run instead of the one this server was started by.
+        binary: Option<PathBuf>,
     },
     /// End once the connections have finished.
     Drain,
@@ -284,12 +296,19 @@ fn ctl(matches: &ArgMatches, env: &Environment) -> Result<Ctl, Error> {
         Some(("status", matches)) => CtlCommand::Status {
             json: matches.get_flag("json"),
         },
+        Some(("events", matches)) => CtlCommand::Events {
+            json: matches.get_flag("json"),
+        },
         Some(("resize", matches)) => CtlCommand::Resize {
             cores: matches
                 .get_one::<u32>("cores")
                 .and_then(|cores| NonZeroU32::new(*cores))
                 .ok_or_else(|| Error::Usage("resize needs a number of cores".to_owned()))?,
             wait: matches.get_flag("wait"),
+        },
+        Some(("reload", _)) => CtlCommand::Reload,
+        Some(("upgrade", matches)) => CtlCommand::Upgrade {
+            binary: matches.get_one::<OsString>("binary").map(PathBuf::from),
         },
         Some(("drain", _)) => CtlCommand::Drain,
         Some(("stop", _)) => CtlCommand::Stop,

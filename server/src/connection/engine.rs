@@ -75,6 +75,8 @@ pub(crate) enum Message {
     Adopt(Descriptor),
     /// A connection moves in.
     Parcel(Box<Parcel>),
+    /// Go on with these.
+    Settings(Box<Settings>),
     /// Put the gauges into the shared counters and say so.
     Publish(std::sync::mpsc::SyncSender<u32>),
     /// Move every connection that can be moved to these cores in turn, and the others when they
@@ -218,6 +220,7 @@ impl Engine {
             Message::Verdict(verdict) => self.on_verdict(core, verdict),
             Message::Adopt(socket) => self.adopt(core, socket),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
+            Message::Settings(settings) => self.retune(core, *settings),
             Message::Publish(reply) => {
                 self.publish(core);
                 // The one who asked may have given up waiting.

@@ -18,6 +18,7 @@ mod engine;
 mod handle;
 mod key;
 mod read;
+mod retune;
 mod settings;
 mod table;
 mod transfer;

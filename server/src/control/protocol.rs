@@ -4,16 +4,24 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Longest command in bytes, with its line feed.
-pub(super) const COMMAND_BYTES_MAX: usize = 128;
+/// Longest command in bytes, with its line feed: a path (PATH_MAX of limits.h) and a word.
+pub(super) const COMMAND_BYTES_MAX: usize = 4096 + 64;
 
 /// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Request {
     Status,
-    Resize { cores: u32, wait: bool },
+    Events,
+    Resize {
+        cores: u32,
+        wait: bool,
+    },
+    Reload,
+    /// With the program to run, if it is to be another one. Its path has no line feed.
+    Upgrade(Option<PathBuf>),
     Drain,
     Stop,
 }
@@ -22,10 +30,14 @@ impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Request::Status => f.write_str("status"),
+            Request::Events => f.write_str("events"),
             Request::Resize { cores, wait } => {
                 let wait = if *wait { " wait" } else { "" };
                 write!(f, "resize {cores}{wait}")
             }
+            Request::Reload => f.write_str("reload"),
+            Request::Upgrade(None) => f.write_str("upgrade"),
+            Request::Upgrade(Some(path)) => write!(f, "upgrade {}", path.display()),
             Request::Drain => f.write_str("drain"),
             Request::Stop => f.write_str("stop"),
         }
@@ -37,6 +49,14 @@ impl FromStr for Request {
     type Err = String;
 
     fn from_str(line: &str) -> Result<Request, String> {
+        // A path may have spaces: it is the whole rest of the line.
+        if let Some(path) = line.strip_prefix("upgrade ") {
+            let path = PathBuf::from(path);
+            return match path.is_absolute() {
+                true => Ok(Request::Upgrade(Some(path))),
+                false => Err(format!("{} is not an absolute path", path.display())),
+            };
+        }
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let resize = |number: &str, wait| {
             let cores = number
@@ -46,12 +66,16 @@ impl FromStr for Request {
         };
         match words.as_slice() {
             ["status"] => Ok(Request::Status),
+            ["events"] => Ok(Request::Events),
             ["resize", number] => resize(number, false),
             ["resize", number, "wait"] => resize(number, true),
+            ["reload"] => Ok(Request::Reload),
+            ["upgrade"] => Ok(Request::Upgrade(None)),
             ["drain"] => Ok(Request::Drain),
             ["stop"] => Ok(Request::Stop),
             _ => Err(format!(
-                "{line:?} is no command; there are status, resize N [wait], drain and stop"
+                "{line:?} is no command; there are status, events, resize N [wait], reload, \
+                 upgrade [PATH], drain and stop"
             )),
         }
     }
@@ -66,6 +90,9 @@ pub(super) struct Outcome {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+    /// After an upgrade: the process that serves now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pid: Option<u32>,
 }
 
 impl From<Result<(), String>> for Outcome {
@@ -73,6 +100,17 @@ impl From<Result<(), String>> for Outcome {
         Outcome {
             ok: result.is_ok(),
             error: result.err(),
+            pid: None,
+        }
+    }
+}
+
+impl Outcome {
+    /// What came of an upgrade.
+    pub(super) fn of_upgrade(result: Result<u32, String>) -> Outcome {
+        Outcome {
+            pid: result.as_ref().ok().copied(),
+            ..Outcome::from(result.map(drop))
         }
     }
 }
@@ -85,7 +123,11 @@ mod tests {
     fn request() -> impl Strategy<Value = Request> {
         prop_oneof![
             Just(Request::Status),
+            Just(Request::Events),
             any::<(u32, bool)>().prop_map(|(cores, wait)| Request::Resize { cores, wait }),
+            Just(Request::Reload),
+            Just(Request::Upgrade(None)),
+            "/[a-z /]{0,40}[a-z]".prop_map(|path| Request::Upgrade(Some(path.into()))),
             Just(Request::Drain),
             Just(Request::Stop),
         ]

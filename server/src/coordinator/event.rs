@@ -1,11 +1,13 @@
 //! Everything that can happen to the coordinator.
 
+use super::events::Subscription;
 use super::reply::Reply;
 use super::status::Status;
 use crate::connection::{ListenerId, Report};
 use crate::observe::metrics::Snapshot;
 use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::signals::Signal;
+use std::path::PathBuf;
 
 /// An event. Closed on purpose: a new one does not compile until every place answers it.
 pub(crate) enum Event {
@@ -59,6 +61,15 @@ pub(crate) enum Command {
         cores: u32,
         wait: bool,
         reply: Reply<Result<(), String>>,
+    },
+    /// To hear of all events from now on.
+    Events(Reply<Result<Subscription, String>>),
+    /// Read the configuration again.
+    Reload(Reply<Result<(), String>>),
+    /// Let a new process take over: this program, or the one it was started by.
+    Upgrade {
+        binary: Option<PathBuf>,
+        reply: Reply<Result<u32, String>>,
     },
     /// End gracefully.
     Drain,

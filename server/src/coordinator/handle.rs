@@ -1,10 +1,11 @@
 //! What a program does with a server: build it, start it, ask it, wait for its end.
 
 use super::event::{Command, Event};
+use super::events::{OnEvent, ServerEvent, Subscription};
 use super::listeners::{ListenError, Listeners, bind_one};
 use super::post::PostOffice;
 use super::reply::{Reply, reply};
-use super::run::{Coordinator, Operators, Start};
+use super::run::{Coordinator, Operators, ReadConfig, Start};
 use super::status::Status;
 use super::thread::MakeApp;
 use crate::admission::ledger::{Connections, Requests};
@@ -20,7 +21,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct Server<S = ()> {
     signals: bool,
     control: bool,
     log: Option<LogHandle>,
+    on_event: Vec<OnEvent>,
+    read_config: Option<ReadConfig>,
 }
 
 impl Server<()> {
@@ -71,6 +74,8 @@ impl<S: 'static> Server<S> {
             signals: false,
             control: false,
             log: None,
+            on_event: Vec::new(),
+            read_config: None,
         }
     }
 
@@ -90,8 +95,28 @@ impl<S: 'static> Server<S> {
         self
     }
 
+    /// Calls `callback` for every event from the start on (row M12); may be used more than once.
+    /// It runs on the coordinator's thread and must not block: nothing is resized, drained or
+    /// answered meanwhile. A panic in it is logged and goes no further.
+    #[must_use]
+    pub fn on_event(mut self, callback: impl Fn(&ServerEvent) + Send + 'static) -> Server<S> {
+        self.on_event.push(Box::new(callback));
+        self
+    }
+
+    /// Reads the configuration again with `read` when asked to (HUP, `ctl reload`,
+    /// [`ServerHandle::reload`]). What it answers comes into force as a whole or not at all.
+    #[must_use]
+    pub fn with_reload(
+        mut self,
+        read: impl Fn() -> Result<Config, String> + Send + 'static,
+    ) -> Server<S> {
+        self.read_config = Some(Box::new(read));
+        self
+    }
+
     /// Obeys the process's signals: INT and TERM stop, QUIT drains, TTIN and TTOU add and remove a
-    /// core. Call [`Server::start`] before other threads are made: they inherit the blocked
+    /// core, HUP reads the configuration again, USR1 opens the log file again. Call [`Server::start`] before other threads are made: they inherit the blocked
     /// signals.
     #[must_use]
     pub fn with_signals(mut self) -> Server<S> {
@@ -111,6 +136,8 @@ impl<S: 'static> Server<S> {
             signals,
             control,
             log,
+            on_event,
+            read_config,
         } = self;
         config.check().map_err(StartError::Config)?;
         let cpus = cpu_mask().map_err(|error| StartError::Setup(error.to_string()))?;
@@ -129,6 +156,7 @@ impl<S: 'static> Server<S> {
             control_path,
             metrics_address,
             ready: AtomicBool::new(false),
+            owed: AtomicU32::new(0),
             post: post.clone(),
         });
         let handle = ServerHandle(shared);
@@ -150,6 +178,8 @@ impl<S: 'static> Server<S> {
             post,
             handle: handle.clone(),
             signals: obeyed,
+            on_event,
+            read_config,
             started,
         };
         let thread = std::thread::Builder::new()
@@ -213,12 +243,14 @@ fn operators(
 }
 
 /// Signals that a server obeys.
-const OBEYED: [Signal; 5] = [
+const OBEYED: [Signal; 7] = [
     Signal::Int,
     Signal::Term,
     Signal::Quit,
     Signal::Ttin,
     Signal::Ttou,
+    Signal::Hup,
+    Signal::Usr1,
 ];
 
 /// Blocks the signals that [`Server::with_signals`] obeys, for this thread and those it starts. For
@@ -285,6 +317,8 @@ struct HandleShared {
     control_path: Option<PathBuf>,
     metrics_address: Option<String>,
     ready: AtomicBool,
+    /// Answers that the control socket has not sent yet.
+    owed: AtomicU32,
     post: Arc<PostOffice>,
 }
 
@@ -389,6 +423,48 @@ impl ServerHandle {
         answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
     }
 
+    /// Reads the configuration again: all that [`Server::with_reload`]'s closure answers comes into
+    /// force, or nothing. Connections live on; timeouts hold for waits that have begun as well.
+    ///
+    /// # Errors
+    /// A line that names what is wrong and where; or the options that cannot change under a running
+    /// server.
+    pub async fn reload(&self) -> Result<(), String> {
+        let answer = self.ask(Command::Reload).await;
+        answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
+    }
+
+    /// Starts the program anew and hands everything over to it, listeners and idle connections, so
+    /// that no connection is lost. `binary` runs instead of the program that this server was
+    /// started by. Answers the pid of the new process when that serves and owns the control socket;
+    /// this one then finishes what it has.
+    ///
+    /// # Errors
+    /// A line that says why the new process does not serve. This one goes on as before.
+    pub async fn upgrade(&self, binary: Option<PathBuf>) -> Result<u32, String> {
+        let answer = self.ask(|reply| Command::Upgrade { binary, reply });
+        answer
+            .await
+            .unwrap_or_else(|| Err("the server has ended".to_owned()))
+    }
+
+    /// All events from now on, for the control socket.
+    pub(crate) async fn events(&self) -> Result<Subscription, String> {
+        let answer = self.ask(Command::Events).await;
+        answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
+    }
+
+    /// An answer is owed on the control socket until the result is dropped: the end of the server
+    /// waits for it a little.
+    pub(crate) fn owe_answer(&self) -> OwedAnswer {
+        self.0.owed.fetch_add(1, Ordering::AcqRel);
+        OwedAnswer(self.clone())
+    }
+
+    pub(crate) fn owes_answers(&self) -> bool {
+        self.0.owed.load(Ordering::Acquire) > 0
+    }
+
     /// Ends gracefully: what was begun is finished. A second call changes nothing.
     pub fn drain(&self) {
         self.command(Command::Drain);
@@ -397,6 +473,15 @@ impl ServerHandle {
     /// Ends at once. Stopping what has ended is nothing (row H15).
     pub fn stop(&self) {
         self.command(Command::Stop);
+    }
+}
+
+/// See [`ServerHandle::owe_answer`].
+pub(crate) struct OwedAnswer(ServerHandle);
+
+impl Drop for OwedAnswer {
+    fn drop(&mut self) {
+        self.0.0.owed.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! - [`plan`]: what to do next, as a pure function of the pool; tested without threads.
 //! - [`event`]: everything that can happen to it, in one closed enum.
+//! - [`events`]: what it tells of all this, and to whom.
 //! - [`listeners`]: the process's listeners, one per core slot and address.
 //! - [`post`]: mailboxes that outlive the threads behind them.
 //! - [`thread`]: a core's thread from its first line to its last.
@@ -10,6 +11,7 @@
 //! - [`handle`], [`status`], [`figures`]: what others may ask.
 
 mod event;
+mod events;
 mod figures;
 mod handle;
 mod listeners;
@@ -20,6 +22,8 @@ mod run;
 mod status;
 mod thread;
 
+pub use events::ServerEvent;
+pub(crate) use events::Subscription;
 pub use handle::{
     CoreInfo, Ended, Running, Server, ServerHandle, StartError, block_obeyed_signals,
 };

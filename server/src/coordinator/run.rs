@@ -2,8 +2,10 @@
 
 mod ending;
 mod forward;
+mod reload;
 
 use super::event::{Command, CoreEnd, Event};
+use super::events::{Events, OnEvent, ServerEvent};
 use super::figures;
 use super::handle::{CoreInfo, Ended, ServerHandle};
 use super::listeners::Listeners;
@@ -29,6 +31,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+pub(crate) use reload::ReadConfig;
 
 /// How long a core has to report its figures before they are read without it.
 const FIGURES_PATIENCE: Duration = Duration::from_millis(100);
@@ -76,6 +80,8 @@ pub(crate) struct Start {
     pub(crate) post: Arc<PostOffice>,
     pub(crate) handle: ServerHandle,
     pub(crate) signals: &'static [Signal],
+    pub(crate) on_event: Vec<OnEvent>,
+    pub(crate) read_config: Option<ReadConfig>,
     pub(crate) started: SyncSender<Result<(), String>>,
 }
 
@@ -132,6 +138,10 @@ pub(crate) struct Coordinator {
     resizing: Vec<(u32, Reply<Result<(), String>>)>,
     ended: Ended,
     began: Moment,
+    events: Events,
+    read_config: Option<ReadConfig>,
+    /// Whether the number of cores was set by hand.
+    resized: bool,
 }
 
 impl Coordinator {
@@ -227,6 +237,9 @@ impl Coordinator {
             resizing: Vec::new(),
             ended: Ended::default(),
             began,
+            events: Events::new(start.on_event),
+            read_config: start.read_config,
+            resized: false,
         };
         Ok((core, coordinator))
     }
@@ -245,6 +258,11 @@ impl Coordinator {
                 Ok(()) if wait => self.resizing.push((cores, reply)),
                 result => reply.send(result),
             },
+            Event::Command(Command::Events(reply)) => reply.send(self.events.subscribe()),
+            Event::Command(Command::Reload(reply)) => reply.send(self.reload()),
+            Event::Command(Command::Upgrade { reply, .. }) => {
+                reply.send(Err("this program cannot be upgraded in place".to_owned()));
+            }
             Event::Command(Command::Drain) => self.drain(core),
             Event::Command(Command::Stop) => self.stop(),
             Event::DrainGraceOver => self.close_gates(),
@@ -268,12 +286,19 @@ impl Coordinator {
         // Another core may have it by now, if this one's end was heard first.
         if matches!(seat.baton, Baton::Held(holder) | Baton::Recalled(holder) if holder == index) {
             seat.baton = Baton::Free;
+            let (listener, core) = (listener.0, index);
+            self.events.emit(&ServerEvent::Disarm { listener, core });
         }
     }
 
     fn core_failed(&mut self, core: &Rc<Core>, index: u32, error: String) {
         self.pool.cores[index as usize] = CoreState::Absent;
         self.join(index);
+        self.events.emit(&ServerEvent::Reap {
+            core: index,
+            failed: true,
+            cut: 0,
+        });
         match self.phase {
             Phase::Starting => {
                 self.ended.failed = Some(error);
@@ -305,6 +330,11 @@ impl Coordinator {
             }
         }
         self.ended.cut += end.cut;
+        self.events.emit(&ServerEvent::Reap {
+            core: end.core,
+            failed: end.panicked,
+            cut: end.cut,
+        });
         for socket in end.accepted {
             self.post.to_core(end.core, Message::Adopt(socket));
         }
@@ -338,7 +368,10 @@ impl Coordinator {
             Signal::Term | Signal::Quit => self.drain(core),
             Signal::Ttin => self.resize_by(1),
             Signal::Ttou => self.resize_by(-1),
-            Signal::Hup | Signal::Usr1 | Signal::Usr2 | Signal::Chld => {}
+            // The log says what came of it.
+            Signal::Hup => drop(self.reload()),
+            Signal::Usr1 => self.reopen_log(),
+            Signal::Usr2 | Signal::Chld => {}
         }
     }
 
@@ -363,7 +396,9 @@ impl Coordinator {
             return Err("the last core stays; drain or stop ends the server".to_owned());
         }
         self.pool.target = cores;
+        self.resized = true;
         tracing::info!(cores, "resize");
+        self.events.emit(&ServerEvent::Resize { cores });
         Ok(())
     }
 
@@ -430,6 +465,8 @@ impl Coordinator {
             Action::Retire(_) => {}
             Action::Leave(index, heirs) => self.post.to_core(index, Message::Leave(heirs)),
             Action::Arm { seat, core } => {
+                let listener = seat as u32;
+                self.events.emit(&ServerEvent::Arm { listener, core });
                 self.post
                     .to_core(core, Message::Arm(self.listeners.seat(seat)));
             }
@@ -468,7 +505,10 @@ impl Coordinator {
             .name(format!("rg-core-{index}"))
             .spawn(move || thread.run());
         match spawned {
-            Ok(thread) => slot.thread = Some(thread),
+            Ok(thread) => {
+                slot.thread = Some(thread);
+                self.events.emit(&ServerEvent::Spawn { core: index });
+            }
             Err(error) => {
                 let error = format!(
                     "cannot start a thread: {error}; raise the limit of tasks (TasksMax= in the unit)"
@@ -487,6 +527,8 @@ impl Coordinator {
             .filter(|(_, state)| alive(state))
             .map(|(index, _)| index)
             .collect();
+        let cores = asked.len() as u32;
+        self.events.emit(&ServerEvent::Wait { cores });
         let (sender, answers) = sync_channel(asked.len().max(1));
         for index in &asked {
             self.post.to_core(*index, Message::Publish(sender.clone()));
@@ -505,6 +547,7 @@ impl Coordinator {
         for index in &answered {
             let slot = &mut self.slots[*index as usize];
             slot.beat = (slot.stats.turns.get(), now);
+            self.events.emit(&ServerEvent::Heartbeat { core: *index });
         }
         let silent = asked.into_iter().filter(|core| !answered.contains(core));
         silent.collect()

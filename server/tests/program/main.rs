@@ -7,6 +7,8 @@ mod common;
 mod control;
 mod documents;
 mod endings;
+mod events;
 mod metrics;
+mod reload;
 mod scarcity;
 mod starting;

@@ -5,6 +5,7 @@ use super::{CLOSE_KEY, Coordinator, GRACE_KEY, Phase};
 use crate::admission::decide::Phase as GatePhase;
 use crate::config::DrainPending;
 use crate::connection::Message;
+use crate::coordinator::events::ServerEvent;
 use crate::coordinator::handle::Ended;
 use crate::coordinator::plan::{Baton, CoreState};
 use crate::coordinator::status;
@@ -13,6 +14,9 @@ use ringgate_runtime::{Core, Descriptor};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// How long the end waits for readers of the control socket to take what is owed to them.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 impl Coordinator {
     pub(super) fn drain(&mut self, core: &Rc<Core>) {
@@ -28,6 +32,7 @@ impl Coordinator {
         let close = core.now() + drain.grace;
         core.set_timer(close + drain.graceful_timeout, GRACE_KEY);
         tracing::info!("draining");
+        self.events.emit(&ServerEvent::Finish { graceful: true });
         match drain.grace {
             Duration::ZERO => self.close_gates(),
             _ => {
@@ -65,6 +70,7 @@ impl Coordinator {
         self.told = false;
         self.gate.set_phase(GatePhase::Stopped);
         tracing::info!("stopping");
+        self.events.emit(&ServerEvent::Finish { graceful: false });
     }
 
     /// The steps of an end, each when the one before is done: batons come back, what the kernel
@@ -118,12 +124,21 @@ impl Coordinator {
         self.pool.seats.clear();
     }
 
+    /// Lets the control socket finish what it has to say: answers that are owed, and events.
+    fn say_the_rest(&mut self, core: &Rc<Core>) {
+        let give_up = core.now() + LAST_WORDS;
+        while (self.handle.owes_answers() || self.events.are_pending()) && core.now() < give_up {
+            core.turn(&mut (), Some(Duration::from_millis(5)));
+        }
+    }
+
     pub(super) fn finish(mut self, core: &Rc<Core>) -> Ended {
         self.post.attach_coordinator(None);
         // Whoever still asks is answered by the dropped reply.
         while self.post.next_event().is_some() {}
         self.resizing.clear();
         self.listeners.close();
+        self.say_the_rest(core);
         self.operators.files.clear();
         if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
             std::mem::forget(core.clone());

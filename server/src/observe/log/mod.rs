@@ -28,9 +28,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config;
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Subscriber};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 
 pub use limit::{Decision, INTERVAL_NANOS, RateLimit};
 pub use line::Format;
@@ -63,6 +65,23 @@ impl Default for LogOptions {
     }
 }
 
+impl From<&config::Log> for LogOptions {
+    /// What the configuration says.
+    fn from(log: &config::Log) -> Self {
+        LogOptions {
+            level: log.level.into(),
+            format: match log.format {
+                config::LogFormat::Text => Format::Text,
+                config::LogFormat::Json => Format::Json,
+            },
+            target: match &log.file {
+                Some(path) => Target::File(path.clone()),
+                None => Target::Stderr,
+            },
+        }
+    }
+}
+
 /// Where lines go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Target {
@@ -76,17 +95,20 @@ pub enum Target {
 
 /// The running log: its counts, and what its owner can ask of it. Clones are the same log.
 #[derive(Clone)]
-pub struct LogHandle(Arc<Front>);
+pub struct LogHandle {
+    front: Arc<Front>,
+    set_level: Arc<dyn Fn(LevelFilter) + Send + Sync>,
+}
 
 impl LogHandle {
     /// Lines dropped so far because the queue was full or the output failed.
     pub fn dropped(&self) -> u64 {
-        self.0.dropped()
+        self.front.dropped()
     }
 
     /// Lines written so far, not counting the log's own reports of drops.
     pub fn written(&self) -> u64 {
-        self.0.written()
+        self.front.written()
     }
 
     /// Waits until everything logged before the call is written, at most for `within`. False
@@ -94,14 +116,19 @@ impl LogHandle {
     ///
     /// Blocks: not for a core.
     pub fn flush(&self, within: Duration) -> bool {
-        self.0.flush(within)
+        self.front.flush(within)
     }
 
     /// Opens the log file again under its name, for log rotation. Lines still queued go to the
     /// new file. If it cannot be opened the log stays in the old one and says so there. Without
     /// effect on stderr. Returns at once.
     pub fn reopen(&self) {
-        self.0.reopen();
+        self.front.reopen();
+    }
+
+    /// Writes events from `level` up from now on.
+    pub fn set_level(&self, level: LevelFilter) {
+        (self.set_level)(level);
     }
 }
 
@@ -162,10 +189,13 @@ fn assemble(
         front: Arc::clone(&front),
         format,
     };
-    let subscriber = tracing_subscriber::registry()
-        .with(layer)
-        .with(options.level);
-    Ok((subscriber, LogHandle(front)))
+    let (level, level_handle) = reload::Layer::new(options.level);
+    let subscriber = tracing_subscriber::registry().with(layer).with(level);
+    let set_level = Arc::new(move |level| {
+        // It fails only when the subscriber is gone, and the log with it.
+        let _ = level_handle.reload(level);
+    });
+    Ok((subscriber, LogHandle { front, set_level }))
 }
 
 fn open_log_file(path: &Path) -> io::Result<File> {
