@@ -11,11 +11,12 @@ pub mod doctor;
 pub mod handler;
 pub mod http;
 pub mod observe;
+mod process;
 pub mod simulation;
 
 pub use coordinator::{
-    CoreInfo, CoreStatus, Ended, ListenerStatus, Running, Server, ServerEvent, ServerHandle,
-    StartError, Status, block_obeyed_signals,
+    CoreInfo, CoreStatus, Ended, Generation, ListenerStatus, Running, Server, ServerEvent,
+    ServerHandle, StartError, Status, UpgradeStep, block_obeyed_signals, refuse_inheritance,
 };
 pub use handler::{
     Body, BodyError, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions, Router,

@@ -73,7 +73,10 @@ fn main() -> ExitCode {
             Err(error) => failed(FAILED, error),
         },
         Ok(Invocation::Show(text)) => result(&text),
-        Err(error) => failed(USAGE, error),
+        Err(error) => {
+            ringgate::refuse_inheritance(&error.to_string());
+            failed(USAGE, error)
+        }
     }
 }
 
@@ -133,6 +136,7 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
         .with_signals()
         .with_control()
         .with_reload(read_again)
+        .with_upgrade()
         .with_log(log.clone());
     match server.start() {
         Ok(running) => {

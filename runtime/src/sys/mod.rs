@@ -10,6 +10,7 @@
 mod error;
 
 pub mod address;
+pub mod child;
 pub mod cpu;
 pub mod event;
 pub mod limits;

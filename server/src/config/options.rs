@@ -379,6 +379,20 @@ pub(super) static OPTIONS: &[OptionDef] = &[
         change: Change::Live,
     },
     OptionDef {
+        key: "upgrade_timeout",
+        kind: Kind::Duration {
+            at: |d| &mut d.config.drain.upgrade_timeout,
+            min: MILLISECOND,
+            max: DAY,
+        },
+        default: "30s",
+        unit: "duration",
+        help: "A new process has this long to take over in an upgrade; then it is ended and the \
+               old one goes on.",
+        group: Group::Drain,
+        change: Change::Live,
+    },
+    OptionDef {
         key: "core_slots",
         kind: Kind::CountOr {
             word: "auto",

@@ -174,6 +174,8 @@ pub struct Drain {
     pub pending: DrainPending,
     /// What SIGTERM does.
     pub on_term: OnTerm,
+    /// Time in which a new process has to take over in an upgrade.
+    pub upgrade_timeout: Duration,
 }
 
 impl Default for Drain {
@@ -184,6 +186,7 @@ impl Default for Drain {
             graceful_timeout: Duration::from_secs(30),
             pending: DrainPending::Serve,
             on_term: OnTerm::Stop,
+            upgrade_timeout: Duration::from_secs(30),
         }
     }
 }

@@ -82,6 +82,8 @@ pub(crate) enum Message {
     /// Move every connection that can be moved to these cores in turn, and the others when they
     /// can be; end when none is left. No listener is owned any more.
     Leave(Vec<u32>),
+    /// Serve on after all.
+    Stay,
     /// Answers announce the end; idle connections close when their grace is over; end when none
     /// is left. No listener is owned any more.
     Drain,
@@ -227,6 +229,7 @@ impl Engine {
                 let _ = reply.try_send(self.index);
             }
             Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),
+            Message::Stay => self.set_course(core, Course::Serving),
             Message::Drain => self.set_course(core, Course::Draining),
             Message::Force => self.set_course(core, Course::Forced),
         }

@@ -17,6 +17,7 @@ mod close;
 mod engine;
 mod handle;
 mod key;
+mod packing;
 mod read;
 mod retune;
 mod settings;
@@ -28,6 +29,7 @@ pub(crate) use accept::{ListenerId, ListenerSeat, Socket};
 pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Post, Report};
 pub(crate) use key::ConnectionKey;
 pub(crate) use settings::Settings;
+pub(crate) use transfer::Parcel;
 
 /// Received bytes of a body that may wait for their handler before receiving pauses.
 pub(crate) const BODY_QUEUE_HIGH_BYTES: usize = 256 << 10;

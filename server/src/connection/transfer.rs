@@ -5,7 +5,9 @@
 
 use super::engine::{Engine, Message};
 use super::key::ConnectionKey;
+use super::packing::PACKED_BYTES_MAX;
 use super::table::{Connection, Receive, Unread};
+use crate::coordinator::SUCCESSOR;
 use crate::http::exchange::{Deadline, State};
 use bytes::BytesMut;
 use ringgate_runtime::{Core, Descriptor, Moment};
@@ -13,13 +15,13 @@ use std::rc::Rc;
 
 /// A connection between two cores: plain data.
 pub(crate) struct Parcel {
-    socket: Descriptor,
-    state: State,
-    unread: BytesMut,
-    served: u32,
-    idle_since: Moment,
-    deadline_of: Option<Deadline>,
-    deadline: Moment,
+    pub(super) socket: Descriptor,
+    pub(super) state: State,
+    pub(super) unread: BytesMut,
+    pub(super) served: u32,
+    pub(super) idle_since: Moment,
+    pub(super) deadline_of: Option<Deadline>,
+    pub(super) deadline: Moment,
 }
 
 impl Engine {
@@ -36,6 +38,9 @@ impl Engine {
             return;
         };
         if !connection.is_movable() || connection.moving_to.is_some() {
+            return;
+        }
+        if to == SUCCESSOR && connection.unread.as_slice().len() > PACKED_BYTES_MAX {
             return;
         }
         connection.moving_to = Some(to);

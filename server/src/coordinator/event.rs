@@ -3,7 +3,7 @@
 use super::events::Subscription;
 use super::reply::Reply;
 use super::status::Status;
-use crate::connection::{ListenerId, Report};
+use crate::connection::{ListenerId, Parcel, Report};
 use crate::observe::metrics::Snapshot;
 use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::signals::Signal;
@@ -19,6 +19,8 @@ pub(crate) enum Event {
     CoreEnded(CoreEnd),
     /// Something lies in the mailbox of a core that may have no thread.
     Undelivered(u32),
+    /// A connection is to go to the process that has taken over.
+    HandOver(Box<Parcel>),
     /// Nobody owns this listener now.
     Disarmed(u32, ListenerId),
     /// A signal of the process.

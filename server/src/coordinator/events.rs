@@ -73,11 +73,36 @@ pub enum ServerEvent {
         #[serde(skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
+    /// A new process is to take over.
+    Upgrade {
+        /// The new process.
+        pid: u32,
+        /// How far it is.
+        step: UpgradeStep,
+        /// Why it has failed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
     /// The server begins to end. A drain that becomes a stop says so a second time.
     Finish {
         /// Whether it finishes what was begun.
         graceful: bool,
     },
+}
+
+/// How far an upgrade is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum UpgradeStep {
+    /// The new process was started.
+    Started,
+    /// Its cores are up; the batons of the listeners go over.
+    Ready,
+    /// It serves and owns the control socket.
+    Done,
+    /// It does not serve; this process goes on.
+    Failed,
 }
 
 /// What a program wants to do with events. It runs on the coordinator's thread and must not block:

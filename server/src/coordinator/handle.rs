@@ -8,12 +8,14 @@ use super::reply::{Reply, reply};
 use super::run::{Coordinator, Operators, ReadConfig, Start};
 use super::status::Status;
 use super::thread::MakeApp;
+use super::upgrade::Inheritance;
 use crate::admission::ledger::{Connections, Requests};
 use crate::config::{self, Config, ControlPath, CorePlan};
 use crate::control::socket::{self, ControlSocket};
 use crate::handler::{PerCore, Router};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::Snapshot;
+use crate::process::program::Program;
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
 use std::fmt;
@@ -39,6 +41,7 @@ pub struct Server<S = ()> {
     log: Option<LogHandle>,
     on_event: Vec<OnEvent>,
     read_config: Option<ReadConfig>,
+    upgrades: bool,
 }
 
 impl Server<()> {
@@ -76,6 +79,7 @@ impl<S: 'static> Server<S> {
             log: None,
             on_event: Vec::new(),
             read_config: None,
+            upgrades: false,
         }
     }
 
@@ -115,8 +119,18 @@ impl<S: 'static> Server<S> {
         self
     }
 
+    /// Can be upgraded in place (USR2, `ctl upgrade`, [`ServerHandle::upgrade`]): the program that
+    /// this process was started by is started anew, with the same arguments and environment, and
+    /// must call this as well. It then takes over, instead of binding, what this one listens on.
+    #[must_use]
+    pub fn with_upgrade(mut self) -> Server<S> {
+        self.upgrades = true;
+        self
+    }
+
     /// Obeys the process's signals: INT and TERM stop, QUIT drains, TTIN and TTOU add and remove a
-    /// core, HUP reads the configuration again, USR1 opens the log file again. Call [`Server::start`] before other threads are made: they inherit the blocked
+    /// core, HUP reads the configuration again, USR1 opens the log file again,
+    /// USR2 lets a new process take over. Call [`Server::start`] before other threads are made: they inherit the blocked
     /// signals.
     #[must_use]
     pub fn with_signals(mut self) -> Server<S> {
@@ -129,6 +143,21 @@ impl<S: 'static> Server<S> {
     /// # Errors
     /// [`StartError`]: one line that names the cure. Nothing is left behind.
     pub fn start(self) -> Result<Running, StartError> {
+        let mut inheritance = None;
+        if self.upgrades {
+            inheritance = Inheritance::from_environment()
+                .map_err(|error| StartError::Setup(format!("cannot take over: {error}")))?;
+        }
+        let result = self.launch(&mut inheritance);
+        if let (Err(error), Some(inheritance)) = (&result, inheritance) {
+            inheritance.refuse(&error.to_string());
+        }
+        result
+    }
+
+    /// Takes the inheritance only when nothing but a core can fail any more; the coordinator
+    /// speaks for it from then on.
+    fn launch(self, inheritance: &mut Option<Inheritance>) -> Result<Running, StartError> {
         let Server {
             config,
             make_router,
@@ -138,6 +167,7 @@ impl<S: 'static> Server<S> {
             log,
             on_event,
             read_config,
+            upgrades,
         } = self;
         config.check().map_err(StartError::Config)?;
         let cpus = cpu_mask().map_err(|error| StartError::Setup(error.to_string()))?;
@@ -146,9 +176,20 @@ impl<S: 'static> Server<S> {
         let plan = CorePlan::new(config.cores, config.core_slots, count);
         let obeyed: &[Signal] = if signals { &OBEYED } else { &[] };
         block_signals(obeyed).map_err(|error| StartError::Setup(error.to_string()))?;
-        let listeners =
-            Listeners::bind(&config.listen, plan.slots.get()).map_err(StartError::Listen)?;
-        let (operators, control_path, metrics_address) = operators(&config, control, log)?;
+        let left = inheritance.as_mut();
+        let left = left.map(|left| std::mem::take(&mut left.listeners));
+        let mut listeners =
+            Listeners::bind(&config.listen, plan.slots.get(), left.unwrap_or_default())
+                .map_err(StartError::Listen)?;
+        if inheritance.is_some() {
+            listeners.all_away();
+        }
+        let (operators, control_path, metrics_address) =
+            operators(&config, control, log, inheritance)?;
+        let program = upgrades.then(Program::current).transpose();
+        let program = program.map_err(|error| {
+            StartError::Setup(format!("cannot tell which program this is: {error}"))
+        })?;
         let post = PostOffice::new(plan.slots.get());
         let shared = Arc::new(HandleShared {
             addresses: listeners.addresses(),
@@ -180,6 +221,8 @@ impl<S: 'static> Server<S> {
             signals: obeyed,
             on_event,
             read_config,
+            program,
+            inheritance: inheritance.take(),
             started,
         };
         let thread = std::thread::Builder::new()
@@ -202,48 +245,71 @@ impl<S: 'static> Server<S> {
     }
 }
 
-/// Binds the control socket and the metrics address, and says where they are.
+/// Makes the control socket and the listener for metrics, or takes them over, and says where they
+/// are.
 fn operators(
     config: &Config,
     control: bool,
     log: Option<LogHandle>,
+    inheritance: &mut Option<Inheritance>,
 ) -> Result<(Operators, Option<PathBuf>, Option<String>), StartError> {
     let wish = match control {
         true => &config.control,
         false => &ControlPath::Off,
     };
-    let mut operators = Operators {
-        log,
-        ..Operators::default()
-    };
+    let mut operators = Operators::new(log);
+    let fail = |error| StartError::Listen(ListenError::new("the control socket", error));
     let mut control_path = None;
-    match socket::make(wish) {
-        Ok(ControlSocket::Listening(socket, file)) => {
-            control_path = Some(file.path().to_owned());
+    let taken = inheritance.as_ref().and_then(|left| left.control.clone());
+    match taken.filter(|path| socket::is_meant(wish, path)) {
+        Some(path) => {
+            let (socket, file) = socket::make_aside(&path).map_err(fail)?;
             operators.control = Some(socket);
-            operators.files.push(file);
+            operators.control_file = Some(file);
+            operators.control_goal = Some(path.clone());
+            control_path = Some(path);
         }
-        Ok(ControlSocket::Off) => {}
-        Ok(ControlSocket::Missing(why)) => {
-            tracing::warn!(why, "no control socket; ctl cannot reach this server");
-        }
-        Err(error) => {
-            let error = ListenError::new("the control socket", error);
-            return Err(StartError::Listen(error));
-        }
+        None => match socket::make(wish).map_err(fail)? {
+            ControlSocket::Listening(socket, file) => {
+                control_path = Some(file.path().to_owned());
+                operators.control = Some(socket);
+                operators.control_file = Some(file);
+            }
+            ControlSocket::Off => {}
+            ControlSocket::Missing(why) => {
+                tracing::warn!(why, "no control socket; ctl cannot reach this server");
+            }
+        },
     }
     let mut metrics_address = None;
     if let Some(address) = &config.metrics {
-        let (socket, bound, file) = bind_one(address).map_err(StartError::Listen)?;
-        metrics_address = Some(bound);
-        operators.metrics = Some(socket);
-        operators.files.extend(file);
+        let configured = address.to_string();
+        let left = inheritance.as_mut().and_then(|left| left.metrics.take());
+        let (socket, bound) = match left.filter(|(as_configured, ..)| *as_configured == configured)
+        {
+            Some((_, bound, socket)) => (socket, bound),
+            None => {
+                let (socket, bound, file) = bind_one(address).map_err(StartError::Listen)?;
+                operators.files.extend(file);
+                (socket, bound)
+            }
+        };
+        metrics_address = Some(bound.clone());
+        operators.metrics_listener = Some((configured, bound, Arc::new(socket)));
     }
     Ok((operators, control_path, metrics_address))
 }
 
+/// Tells the server that started this process to take over from it, if one did, that it cannot:
+/// for what goes wrong before [`Server::start`]. That one goes on then, and says why.
+pub fn refuse_inheritance(why: &str) {
+    if let Ok(Some(inheritance)) = Inheritance::from_environment() {
+        inheritance.refuse(why);
+    }
+}
+
 /// Signals that a server obeys.
-const OBEYED: [Signal; 7] = [
+const OBEYED: [Signal; 8] = [
     Signal::Int,
     Signal::Term,
     Signal::Quit,
@@ -251,6 +317,7 @@ const OBEYED: [Signal; 7] = [
     Signal::Ttou,
     Signal::Hup,
     Signal::Usr1,
+    Signal::Usr2,
 ];
 
 /// Blocks the signals that [`Server::with_signals`] obeys, for this thread and those it starts. For

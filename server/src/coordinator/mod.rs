@@ -8,6 +8,7 @@
 //! - [`post`]: mailboxes that outlive the threads behind them.
 //! - [`thread`]: a core's thread from its first line to its last.
 //! - [`run`]: the loop that hears events and performs the plan.
+//! - [`upgrade`]: how a new process takes over.
 //! - [`handle`], [`status`], [`figures`]: what others may ask.
 
 mod event;
@@ -17,16 +18,20 @@ mod handle;
 mod listeners;
 mod plan;
 mod post;
+mod rehearsal;
 mod reply;
 mod run;
 mod status;
 mod thread;
+mod upgrade;
 
-pub use events::ServerEvent;
 pub(crate) use events::Subscription;
+pub use events::{ServerEvent, UpgradeStep};
 pub use handle::{
     CoreInfo, Ended, Running, Server, ServerHandle, StartError, block_obeyed_signals,
+    refuse_inheritance,
 };
-pub(crate) use post::{PostOffice, Postman};
+pub(crate) use post::{PostOffice, Postman, SUCCESSOR};
 pub use status::{CoreStatus, ListenerStatus, Status};
 pub(crate) use thread::core_options;
+pub use upgrade::Generation;

@@ -56,6 +56,8 @@ pub(crate) struct Seat {
     pub(crate) shared: bool,
     /// Who has it.
     pub(crate) baton: Baton,
+    /// Whether another process accepts from it, or is about to: no core here may.
+    pub(crate) away: bool,
 }
 
 /// How the pool stands.
@@ -99,7 +101,7 @@ impl Pool {
     }
 
     fn owner(&self, seat: &Seat, running: &[u32]) -> Option<u32> {
-        if !self.accepting {
+        if !self.accepting || seat.away {
             return None;
         }
         if self.cores.get(seat.slot as usize) == Some(&CoreState::Running) {
@@ -183,6 +185,7 @@ mod tests {
                     slot,
                     shared: false,
                     baton: Baton::Free,
+                    away: false,
                 })
                 .collect(),
         }

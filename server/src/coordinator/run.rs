@@ -2,7 +2,10 @@
 
 mod ending;
 mod forward;
+mod inheriting;
+mod operators;
 mod reload;
+mod succession;
 
 use super::event::{Command, CoreEnd, Event};
 use super::events::{Events, OnEvent, ServerEvent};
@@ -10,28 +13,28 @@ use super::figures;
 use super::handle::{CoreInfo, Ended, ServerHandle};
 use super::listeners::Listeners;
 use super::plan::{Action, Baton, CoreState, Pool};
-use super::post::{PostOffice, Postman};
+use super::post::{PostOffice, Postman, SUCCESSOR};
 use super::reply::Reply;
 use super::status::{self, CoreStatus, Status, Totals};
 use super::thread::{CoreThread, MakeApp};
+use super::upgrade::Inheritance;
 use crate::admission::gate::Gate;
-use crate::admission::ledger::CoreStats;
+use crate::admission::ledger::{Connections, CoreStats, Requests};
 use crate::config::{Config, CorePlan, OnTerm};
 use crate::connection::{ListenerId, Message};
-use crate::control::socket::SocketFile;
-use crate::control::{scrape, server};
-use crate::observe::log::LogHandle;
 use crate::observe::metrics::{CoreSample, Snapshot};
+use crate::process::program::Program;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
 use ringgate_runtime::{Core, CoreOptions, Event as Completion, Moment, Remote, Sink};
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use succession::{LATE_KEY, Luggage, NEWER_KEY, Succession, TICK_KEY};
 
+pub(crate) use operators::Operators;
 pub(crate) use reload::ReadConfig;
 
 /// How long a core has to report its figures before they are read without it.
@@ -82,29 +85,9 @@ pub(crate) struct Start {
     pub(crate) signals: &'static [Signal],
     pub(crate) on_event: Vec<OnEvent>,
     pub(crate) read_config: Option<ReadConfig>,
+    pub(crate) program: Option<Program>,
+    pub(crate) inheritance: Option<Inheritance>,
     pub(crate) started: SyncSender<Result<(), String>>,
-}
-
-/// The listeners of control and metrics, which the coordinator serves itself.
-#[derive(Default)]
-pub(crate) struct Operators {
-    /// Socket files; dropped before the sockets.
-    pub(crate) files: Vec<SocketFile>,
-    pub(crate) control: Option<OwnedFd>,
-    pub(crate) metrics: Option<OwnedFd>,
-    pub(crate) log: Option<LogHandle>,
-}
-
-impl Operators {
-    /// Starts to answer, in tasks on `core`.
-    fn serve(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
-        if let Some(listener) = self.control.take() {
-            core.spawn(server::run(listener, handle.clone()));
-        }
-        if let Some(listener) = self.metrics.take() {
-            core.spawn(scrape::run(listener, handle.clone(), self.log.clone()));
-        }
-    }
 }
 
 struct Slot {
@@ -142,6 +125,7 @@ pub(crate) struct Coordinator {
     read_config: Option<ReadConfig>,
     /// Whether the number of cores was set by hand.
     resized: bool,
+    succession: Succession,
 }
 
 impl Coordinator {
@@ -210,7 +194,7 @@ impl Coordinator {
                 .collect(),
         };
         let began = core.now();
-        let coordinator = Coordinator {
+        let mut coordinator = Coordinator {
             config,
             cpus: start.cpus,
             listeners: start.listeners,
@@ -240,7 +224,11 @@ impl Coordinator {
             events: Events::new(start.on_event),
             read_config: start.read_config,
             resized: false,
+            succession: Succession::new(start.program),
         };
+        if let Some(inheritance) = start.inheritance {
+            coordinator.inherit(&core, inheritance);
+        }
         Ok((core, coordinator))
     }
 
@@ -260,13 +248,14 @@ impl Coordinator {
             },
             Event::Command(Command::Events(reply)) => reply.send(self.events.subscribe()),
             Event::Command(Command::Reload(reply)) => reply.send(self.reload()),
-            Event::Command(Command::Upgrade { reply, .. }) => {
-                reply.send(Err("this program cannot be upgraded in place".to_owned()));
+            Event::Command(Command::Upgrade { binary, reply }) => {
+                self.upgrade(core, binary, Some(reply));
             }
+            Event::HandOver(parcel) => self.hand_on(Luggage::Parcel(parcel)),
             Event::Command(Command::Drain) => self.drain(core),
-            Event::Command(Command::Stop) => self.stop(),
+            Event::Command(Command::Stop) => self.stop(core),
             Event::DrainGraceOver => self.close_gates(),
-            Event::GraceOver => self.grace_over(),
+            Event::GraceOver => self.grace_over(core),
         }
     }
 
@@ -302,7 +291,7 @@ impl Coordinator {
         match self.phase {
             Phase::Starting => {
                 self.ended.failed = Some(error);
-                self.stop();
+                self.stop(core);
             }
             Phase::Running => {
                 tracing::error!(
@@ -361,17 +350,18 @@ impl Coordinator {
     fn obey(&mut self, core: &Rc<Core>, signal: Signal) {
         tracing::info!(?signal, "signal");
         match signal {
-            Signal::Int => self.stop(),
-            Signal::Term if self.config.drain.on_term == OnTerm::Stop => self.stop(),
+            Signal::Int => self.stop(core),
+            Signal::Term if self.config.drain.on_term == OnTerm::Stop => self.stop(core),
             // A second word is meant: a drain that is on becomes a stop (row M1).
-            Signal::Term if self.phase == Phase::Draining => self.stop(),
+            Signal::Term if self.phase == Phase::Draining => self.stop(core),
             Signal::Term | Signal::Quit => self.drain(core),
             Signal::Ttin => self.resize_by(1),
             Signal::Ttou => self.resize_by(-1),
             // The log says what came of it.
             Signal::Hup => drop(self.reload()),
             Signal::Usr1 => self.reopen_log(),
-            Signal::Usr2 | Signal::Chld => {}
+            Signal::Usr2 => self.upgrade(core, None, None),
+            Signal::Chld => {}
         }
     }
 
@@ -404,6 +394,7 @@ impl Coordinator {
 
     /// Performs the plan, and the steps of an end.
     fn replan(&mut self, core: &Rc<Core>) {
+        self.pass_batons();
         loop {
             let actions = self.pool.plan();
             if actions.is_empty() {
@@ -418,7 +409,7 @@ impl Coordinator {
         match self.phase {
             Phase::Starting => self.start_is_over(core),
             Phase::Running => {}
-            Phase::Draining | Phase::Stopping => self.end(),
+            Phase::Draining | Phase::Stopping => self.end(core),
             Phase::Stopped => {}
         }
     }
@@ -452,10 +443,18 @@ impl Coordinator {
             self.phase = Phase::Running;
             self.pool.accepting = true;
             self.replan(core);
-            self.handle.set_ready(true);
-            if let Some(started) = self.started.take() {
-                let _ = started.send(Ok(()));
+            if self.is_inheriting() {
+                return self.ready_to_inherit();
             }
+            self.handle.set_ready(true);
+            self.say_started();
+        }
+    }
+
+    /// Whoever started this server need not wait any longer.
+    fn say_started(&mut self) {
+        if let Some(started) = self.started.take() {
+            let _ = started.send(Ok(()));
         }
     }
 
@@ -463,7 +462,13 @@ impl Coordinator {
         match action {
             Action::Spawn(index) => self.spawn(core, index),
             Action::Retire(_) => {}
-            Action::Leave(index, heirs) => self.post.to_core(index, Message::Leave(heirs)),
+            Action::Leave(index, heirs) => {
+                let heirs = match self.succession.handed_over {
+                    true => vec![SUCCESSOR],
+                    false => heirs,
+                };
+                self.post.to_core(index, Message::Leave(heirs));
+            }
             Action::Arm { seat, core } => {
                 let listener = seat as u32;
                 self.events.emit(&ServerEvent::Arm { listener, core });
@@ -556,7 +561,7 @@ impl Coordinator {
     /// How the server stands.
     fn status(&mut self, core: &Rc<Core>) -> Status {
         let silent = self.refresh(core);
-        let (connections, requests) = status::totals(self.slots.iter().map(|slot| &*slot.stats));
+        let (connections, requests) = self.totals();
         let now = core.now();
         let cores = (0..)
             .zip(&self.pool.cores)
@@ -582,8 +587,18 @@ impl Coordinator {
             limits: self.gate.limits().into(),
             totals: Totals::new(&connections, &requests),
             cores,
+            generations: self.generations(),
             listeners: status::listeners(&self.listeners, &self.pool),
         }
+    }
+
+    /// Both ledgers over all cores, with what came from other processes and went to them.
+    fn totals(&self) -> (Connections, Requests) {
+        let (mut connections, requests) =
+            status::totals(self.slots.iter().map(|slot| &*slot.stats));
+        connections.inherited = self.succession.inherited;
+        connections.passed_on = self.succession.passed_on;
+        (connections, requests)
     }
 
     /// What the metrics are rendered from. A slot that has run keeps its place.
@@ -634,6 +649,15 @@ impl Sink for Coordinator {
                     self.hear(core, Event::Signal(signal));
                 }
             }
+            Completion::Polled {
+                key: inheriting::OLDER_KEY,
+                ..
+            } => self.hear_older(core),
+            Completion::Polled { key, .. } if key & 0xff == NEWER_KEY => {
+                self.hear_newer(core, key >> 8);
+            }
+            Completion::Timer { key: LATE_KEY } => self.newer_is_late(core),
+            Completion::Timer { key: TICK_KEY } => self.on_tick(core),
             Completion::Timer { key: GRACE_KEY } => self.hear(core, Event::GraceOver),
             Completion::Timer { key: CLOSE_KEY } => self.hear(core, Event::DrainGraceOver),
             _ => {}

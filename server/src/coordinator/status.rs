@@ -3,6 +3,7 @@
 
 use super::listeners::Listeners;
 use super::plan::{Baton, Pool};
+use super::upgrade::Generation;
 use crate::admission::ledger::{ByReason, Connections, CoreStats, Reason, Requests};
 use crate::config::{AdmissionLimits, MaxAccepts};
 use ringgate_runtime::sys::tcp_info::listen_queue;
@@ -20,6 +21,7 @@ pub struct Status {
     pub limits: Limits,
     pub totals: Totals,
     pub cores: Vec<CoreStatus>,
+    pub generations: Vec<Generation>,
     pub listeners: Vec<ListenerStatus>,
 }
 
@@ -69,6 +71,8 @@ pub struct TotalConnections {
     pub aborted: u64,
     pub open: u64,
     pub in_transit: u64,
+    pub inherited: u64,
+    pub passed_on: u64,
 }
 
 /// The ledger of connections of one core.
@@ -173,6 +177,8 @@ impl Totals {
                 aborted: connections.aborted,
                 open: connections.open,
                 in_transit: connections.in_transit(),
+                inherited: connections.inherited,
+                passed_on: connections.passed_on,
             },
             requests: requests.into(),
         }

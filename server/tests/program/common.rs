@@ -172,6 +172,10 @@ impl Program {
         }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         send_signal(self.child.id(), signal).expect("our child");
     }
@@ -270,10 +274,17 @@ pub(crate) fn assert_balanced(status: &Value) {
         |of: &Value, names: &[&str]| -> u64 { names.iter().map(|name| number(&of[*name])).sum() };
     let connections = &status["totals"]["connections"];
     assert_eq!(
-        sum(connections, &["accepted"]),
+        sum(connections, &["accepted", "inherited"]),
         sum(
             connections,
-            &["finished", "rejected", "aborted", "open", "in_transit"]
+            &[
+                "finished",
+                "rejected",
+                "aborted",
+                "open",
+                "in_transit",
+                "passed_on"
+            ]
         ),
         "{status:#}"
     );

@@ -12,3 +12,5 @@ mod metrics;
 mod reload;
 mod scarcity;
 mod starting;
+mod upgrade;
+mod upgrade_deaths;

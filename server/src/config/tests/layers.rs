@@ -45,7 +45,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "max_connections" => &["5000"],
         "spin" => &["50us"],
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
-        | "drain_grace" | "keepalive_grace" | "graceful_timeout" => &["9s"],
+        | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "upgrade_timeout" => &["9s"],
         other => panic!("give {other} a sample value"),
     };
     (values, &[])
@@ -200,6 +200,7 @@ fn each_key_sets_the_field_of_its_name() {
         graceful_timeout = "22s"
         drain_pending = "refuse"
         on_term = "drain"
+        upgrade_timeout = "30s"
         ring_entries = 64
         buffers = 128
         buffer_size = 2525
@@ -238,6 +239,7 @@ fn each_key_sets_the_field_of_its_name() {
             graceful_timeout: second(22),
             pending: DrainPending::Refuse,
             on_term: OnTerm::Drain,
+            upgrade_timeout: second(30),
         },
         rings: Rings {
             entries: 64,

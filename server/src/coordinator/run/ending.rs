@@ -8,7 +8,6 @@ use crate::connection::Message;
 use crate::coordinator::events::ServerEvent;
 use crate::coordinator::handle::Ended;
 use crate::coordinator::plan::{Baton, CoreState};
-use crate::coordinator::status;
 use ringgate_runtime::sys::listener::accept_nonblocking;
 use ringgate_runtime::{Core, Descriptor};
 use std::os::fd::AsFd;
@@ -23,6 +22,7 @@ impl Coordinator {
         if !matches!(self.phase, Phase::Starting | Phase::Running) {
             return;
         }
+        self.abandon_upgrade(core);
         self.phase = Phase::Draining;
         self.ended.drained = true;
         self.handle.set_ready(false);
@@ -52,17 +52,18 @@ impl Coordinator {
         }
     }
 
-    pub(super) fn grace_over(&mut self) {
+    pub(super) fn grace_over(&mut self, core: &Rc<Core>) {
         if self.phase == Phase::Draining {
             tracing::warn!("the graceful timeout is over; what is left is cut off");
-            self.stop();
+            self.stop(core);
         }
     }
 
-    pub(super) fn stop(&mut self) {
+    pub(super) fn stop(&mut self, core: &Rc<Core>) {
         if matches!(self.phase, Phase::Stopping | Phase::Stopped) {
             return;
         }
+        self.abandon_upgrade(core);
         self.phase = Phase::Stopping;
         self.handle.set_ready(false);
         self.pool.accepting = false;
@@ -75,7 +76,13 @@ impl Coordinator {
 
     /// The steps of an end, each when the one before is done: batons come back, what the kernel
     /// still has queued is taken, the cores are told, and the last of them turns out the light.
-    pub(super) fn end(&mut self) {
+    pub(super) fn end(&mut self, core: &Rc<Core>) {
+        if self.succession.handed_over && self.phase == Phase::Draining {
+            if self.finish_generation(core) {
+                self.phase = Phase::Stopped;
+            }
+            return;
+        }
         let held = self.pool.seats.iter().any(|seat| seat.baton != Baton::Free);
         let starting = self.pool.cores.contains(&CoreState::Starting);
         let stopping = self.phase == Phase::Stopping;
@@ -140,10 +147,14 @@ impl Coordinator {
         self.listeners.close();
         self.say_the_rest(core);
         self.operators.files.clear();
+        self.operators.control_file = None;
         if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
             std::mem::forget(core.clone());
         }
-        let (connections, requests) = status::totals(self.slots.iter().map(|slot| &*slot.stats));
+        let (connections, requests) = self.totals();
+        if let Some(error) = &self.ended.failed.clone() {
+            self.refuse_inheritance(error);
+        }
         if let (Some(started), Some(error)) = (self.started.take(), &self.ended.failed) {
             let _ = started.send(Err(error.clone()));
         }

@@ -1,6 +1,7 @@
 //! Mail for cores that have no thread any more: no connection is lost between two of them.
 
 use super::Coordinator;
+use super::succession::Luggage;
 use crate::connection::Message;
 use crate::coordinator::plan::CoreState;
 
@@ -16,6 +17,14 @@ impl Coordinator {
         let mut kept = Vec::new();
         while let Some(message) = self.post.next_message(index) {
             if !matches!(message, Message::Parcel(_) | Message::Adopt(_)) {
+                continue;
+            }
+            if self.succession.handed_over && heirs.is_empty() {
+                match message {
+                    Message::Parcel(parcel) => self.hand_on(Luggage::Parcel(parcel)),
+                    Message::Adopt(socket) => self.hand_on(Luggage::Fresh(socket)),
+                    _ => {}
+                }
                 continue;
             }
             if heirs.is_empty() && self.pool.spawning {
