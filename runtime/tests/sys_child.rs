@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 use std::time::Duration;
 
-use ringgate_runtime::sys::child::{inherited_message_socket, message_pair, spawn_with};
+use ringgate_runtime::sys::child::{
+    Reaped, inherited_message_socket, message_pair, reap, spawn_with,
+};
 use ringgate_runtime::sys::scm::recv_with_fds;
 use ringgate_runtime::sys::socket::poll_readable;
 
@@ -59,4 +61,34 @@ fn a_number_that_is_no_message_socket_is_not_taken_over() {
     let taken = inherited_message_socket(number).unwrap();
     assert_eq!(taken.as_ref().map(AsRawFd::as_raw_fd), Some(number));
     assert!(inherited_message_socket(number).unwrap().is_none(), "once");
+}
+
+/// Collects the children of the whole process, so it runs in one of its own.
+#[test]
+fn children_are_collected_once() {
+    const INNER: &str = "RINGGATE_TEST_REAP";
+    if std::env::var_os(INNER).is_none() {
+        let this = std::env::current_exe().unwrap();
+        let mut inner = std::process::Command::new(this);
+        let inner = inner
+            .args(["--exact", "children_are_collected_once"])
+            .env(INNER, "1");
+        let inner = inner.output().unwrap();
+        assert!(inner.status.success(), "{inner:?}");
+        return;
+    }
+    assert_eq!(reap().unwrap(), Reaped::NoChildren);
+    let variable = ("NUMBER", "1".as_ref());
+    let shell_path = Path::new("/bin/sh");
+    let child = spawn_with(shell_path, &shell("exit 7"), variable, &[]).unwrap();
+    let pid = child.id();
+    let reaped = loop {
+        match reap().unwrap() {
+            Reaped::NoneYet => std::thread::yield_now(),
+            other => break other,
+        }
+    };
+    let exit_code = 7;
+    assert_eq!(reaped, Reaped::Child { pid, exit_code });
+    assert_eq!(reap().unwrap(), Reaped::NoChildren);
 }

@@ -11,7 +11,7 @@ pub mod doctor;
 pub mod handler;
 pub mod http;
 pub mod observe;
-mod process;
+pub mod process;
 pub mod simulation;
 
 pub use coordinator::{
@@ -22,6 +22,7 @@ pub use handler::{
     Body, BodyError, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions, Router,
     Writer,
 };
+pub use process::service_manager::{PassedSocket, ServiceManager, passed_sockets};
 pub use ringgate_runtime as runtime;
 
 /// The examples of the README, which must compile.

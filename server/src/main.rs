@@ -6,11 +6,12 @@
 #![forbid(unsafe_code)]
 
 use ringgate::app::{self, AppOptions, AppState};
-use ringgate::config::{self, Config, Demo, Invocation, LogLevel, Provenance};
+use ringgate::config::{self, Config, Demo, Invocation, ListenAddr, LogLevel, Provenance, Source};
 use ringgate::observe::log::{self, LogHandle, LogOptions};
+use ringgate::process::reaper;
 use ringgate::runtime::sys::cpu::cpu_mask;
 use ringgate::runtime::sys::limits::raise_nofile;
-use ringgate::{Ended, Server, ServerHandle, StartError};
+use ringgate::{Ended, PassedSocket, Server, ServerHandle, ServiceManager, StartError};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
@@ -41,16 +42,36 @@ fn read_again() -> Result<Config, String> {
             for warning in provenance.warnings() {
                 tracing::warn!("{warning}");
             }
-            Ok(config)
+            Ok(with_passed_sockets(config, &provenance))
         }
         Ok(_) => Err("the command line does not ask to serve".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
 
+/// Sockets that a service manager passes are listened on where nothing else is said; one that it
+/// calls `metrics` is for them.
+fn with_passed_sockets(mut config: Config, provenance: &Provenance) -> Config {
+    let unsaid = |key| provenance.source(key) == Some(&Source::Default);
+    let (metrics, listen): (Vec<_>, Vec<_>) = ringgate::passed_sockets()
+        .into_iter()
+        .partition(|socket| socket.name == "metrics");
+    let address = |socket: &PassedSocket| ListenAddr::Fd(socket.number);
+    if unsaid("listen") && !listen.is_empty() {
+        config.listen = listen.iter().map(address).collect();
+    }
+    if unsaid("metrics") {
+        config.metrics = metrics.first().map(address).or(config.metrics);
+    }
+    config
+}
+
 fn main() -> ExitCode {
     match asked() {
-        Ok(Invocation::Serve(config, provenance)) => serve(config, &provenance),
+        Ok(Invocation::Serve(config, provenance)) => {
+            let config = with_passed_sockets(config, &provenance);
+            serve(config, &provenance)
+        }
         Ok(Invocation::CheckConfig {
             config,
             provenance,
@@ -132,7 +153,15 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
         };
         app::router(AppOptions { root, trouble })
     };
+    let manager = match ServiceManager::from_environment() {
+        Ok(manager) => manager,
+        Err(error) => {
+            tracing::error!("{error}");
+            return FAILED;
+        }
+    };
     let server = Server::with_router(config, router, AppState::new)
+        .with_service_manager(manager)
         .with_signals()
         .with_control()
         .with_reload(read_again)
@@ -143,7 +172,7 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
             welcome(running.handle());
             let ended = running.join();
             farewell(&ended);
-            exit_code(&ended)
+            stay_if_first(&ended).unwrap_or_else(|| exit_code(&ended))
         }
         Err(error) => {
             tracing::error!("{error}");
@@ -167,6 +196,19 @@ fn warn_of_shared_cpus(config: &Config) {
     let cores = config.cores.min(count).get();
     if cores > cpus {
         tracing::warn!("{cores} cores share the {cpus} CPUs that this process may use");
+    }
+}
+
+/// The first process of a container stays as long as a newer one serves, and ends as that one does.
+fn stay_if_first(ended: &Ended) -> Option<u8> {
+    let successor = ended.successor.filter(|_| reaper::is_needed())?;
+    tracing::info!(successor, "staying as the first process of the container");
+    match reaper::stay(successor) {
+        Ok(code) => Some(code),
+        Err(error) => {
+            tracing::error!(%error, "cannot stay");
+            Some(FAILED)
+        }
     }
 }
 

@@ -92,3 +92,46 @@ pub fn inherited_message_socket(number: RawFd) -> io::Result<Option<OwnedFd>> {
     // sure that it is taken over once. Guarded by `a_child_talks_over_the_end_it_inherits`.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(number) }))
 }
+
+/// What [`reap`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaped {
+    /// A child had ended.
+    Child {
+        /// Which.
+        pid: u32,
+        /// Its exit code; 128 and the number of the signal that killed it, as shells have it.
+        exit_code: u8,
+    },
+    /// Children are left, and none has ended.
+    NoneYet,
+    /// No children are left.
+    NoChildren,
+}
+
+/// Collects one child that has ended, whoever started it: for the first process of a container, to
+/// which every orphan belongs. Never waits.
+///
+/// # Errors
+/// Whatever else waitpid(2) answers.
+pub fn reap() -> io::Result<Reaped> {
+    let mut status = 0;
+    // SAFETY: waitpid(2) writes one status, on this stack. Guarded by `children_are_collected_once`.
+    let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG) };
+    if pid > 0 {
+        let exit_code = if libc::WIFSIGNALED(status) {
+            128 + libc::WTERMSIG(status)
+        } else {
+            libc::WEXITSTATUS(status)
+        };
+        return Ok(Reaped::Child {
+            pid: pid as u32,
+            exit_code: exit_code as u8,
+        });
+    }
+    match check(pid, "waitpid", "") {
+        Ok(_) => Ok(Reaped::NoneYet),
+        Err(error) if errno(&error) == Some(libc::ECHILD) => Ok(Reaped::NoChildren),
+        Err(error) => Err(error),
+    }
+}

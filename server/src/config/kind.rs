@@ -81,6 +81,8 @@ pub(super) enum Kind {
         at: At<Option<PathBuf>>,
         placeholder: &'static str,
     },
+    /// A name, or one word for its absence.
+    NameOrNone(At<Option<String>>),
     Control(At<ControlPath>),
 }
 
@@ -134,6 +136,7 @@ impl Kind {
             | Kind::Choice(_)
             | Kind::RingFlags(_)
             | Kind::PathOrNone { .. }
+            | Kind::NameOrNone(_)
             | Kind::Control(_) => false,
         }
     }
@@ -215,6 +218,13 @@ impl Kind {
                     Some(text.parse()?)
                 };
             }
+            Kind::NameOrNone(at) => {
+                *at(draft) = match text {
+                    "none" => None,
+                    "" => return Err(Malformed::new("an empty name")),
+                    name => Some(name.to_owned()),
+                };
+            }
             Kind::Cores(at) => *at(draft) = text.parse()?,
             Kind::CountOr { word, at, max } => {
                 *at(draft) = if text == *word {
@@ -284,6 +294,7 @@ impl Kind {
             Kind::PathOrNone { at, .. } => {
                 or_word(at(draft).as_ref(), "none", |path| path.clone().into())
             }
+            Kind::NameOrNone(at) => or_word(at(draft).as_ref(), "none", shown),
             Kind::Control(at) => match at(draft) {
                 ControlPath::Auto => "auto".into(),
                 ControlPath::Off => "none".into(),
@@ -340,6 +351,7 @@ impl Kind {
             Kind::Choice(at) => return at(&mut Draft::default()).words().join("|"),
             Kind::RingFlags(_) => "FLAG",
             Kind::PathOrNone { placeholder, .. } => placeholder,
+            Kind::NameOrNone(_) => "NAME",
             Kind::Control(_) => "PATH",
         };
         words.to_owned()
@@ -380,6 +392,7 @@ impl Kind {
                     .collect::<Vec<_>>(),
             ),
             Kind::PathOrNone { .. } => "a path, or none".to_owned(),
+            Kind::NameOrNone(_) => "a name or a number, or none".to_owned(),
             Kind::Control(_) => "a path, auto or none".to_owned(),
         }
     }

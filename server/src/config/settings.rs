@@ -66,6 +66,12 @@ pub struct Config {
     pub demo: Demo,
     /// Ring features to do without.
     pub without: Vec<RingFlag>,
+    /// The file that names this process.
+    pub pid_file: Option<PathBuf>,
+    /// Whom to become once everything is bound, by name or number.
+    pub user: Option<String>,
+    /// The group to become; the user's first one if there is none.
+    pub group: Option<String>,
 }
 
 impl Default for Config {
@@ -86,6 +92,9 @@ impl Default for Config {
             metrics: None,
             demo: Demo::Auto,
             without: Vec::new(),
+            pid_file: None,
+            user: None,
+            group: None,
         }
     }
 }

@@ -131,12 +131,15 @@ pub(crate) fn aside(path: &Path, pid: u32) -> PathBuf {
     path.with_file_name(format!(".{pid}.sock"))
 }
 
-/// Makes a control socket at `path`, in place of one that nobody answers.
+/// Makes a control socket at `path`, in place of that of a process that has just died: for a moment
+/// the kernel may still hold it open, so that it seems to be answered.
 ///
 /// # Errors
-/// It cannot be made, or somebody answers.
+/// It cannot be made.
 pub(crate) fn make_again(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
-    make_at(path, false)
+    let (socket, mut file) = make_aside(path)?;
+    file.move_to(path)?;
+    Ok((socket, file))
 }
 
 fn make_at(path: &Path, is_default: bool) -> io::Result<(OwnedFd, SocketFile)> {

@@ -15,7 +15,10 @@ use crate::control::socket::{self, ControlSocket};
 use crate::handler::{PerCore, Router};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::Snapshot;
+use crate::process::pid_file::PidFile;
+use crate::process::privileges::Identity;
 use crate::process::program::Program;
+use crate::process::service_manager::ServiceManager;
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
 use std::fmt;
@@ -42,6 +45,7 @@ pub struct Server<S = ()> {
     on_event: Vec<OnEvent>,
     read_config: Option<ReadConfig>,
     upgrades: bool,
+    manager: Option<ServiceManager>,
 }
 
 impl Server<()> {
@@ -80,6 +84,7 @@ impl<S: 'static> Server<S> {
             on_event: Vec::new(),
             read_config: None,
             upgrades: false,
+            manager: None,
         }
     }
 
@@ -128,6 +133,14 @@ impl<S: 'static> Server<S> {
         self
     }
 
+    /// Tells a service manager such as systemd when the server is ready, reloads, ends, hands over
+    /// to a new process, and that it is alive.
+    #[must_use]
+    pub fn with_service_manager(mut self, manager: ServiceManager) -> Server<S> {
+        self.manager = Some(manager);
+        self
+    }
+
     /// Obeys the process's signals: INT and TERM stop, QUIT drains, TTIN and TTOU add and remove a
     /// core, HUP reads the configuration again, USR1 opens the log file again,
     /// USR2 lets a new process take over. Call [`Server::start`] before other threads are made: they inherit the blocked
@@ -168,6 +181,7 @@ impl<S: 'static> Server<S> {
             on_event,
             read_config,
             upgrades,
+            manager,
         } = self;
         config.check().map_err(StartError::Config)?;
         let cpus = cpu_mask().map_err(|error| StartError::Setup(error.to_string()))?;
@@ -176,6 +190,12 @@ impl<S: 'static> Server<S> {
         let plan = CorePlan::new(config.cores, config.core_slots, count);
         let obeyed: &[Signal] = if signals { &OBEYED } else { &[] };
         block_signals(obeyed).map_err(|error| StartError::Setup(error.to_string()))?;
+        let identity = Identity::wished(&config).map_err(StartError::Setup)?;
+        // That of the older process, if there is one, is replaced when it has given everything up.
+        let pid_file = match (&config.pid_file, &inheritance) {
+            (Some(path), None) => Some(PidFile::create(path, None).map_err(StartError::Setup)?),
+            _ => None,
+        };
         let left = inheritance.as_mut();
         let left = left.map(|left| std::mem::take(&mut left.listeners));
         let mut listeners =
@@ -186,6 +206,9 @@ impl<S: 'static> Server<S> {
         }
         let (operators, control_path, metrics_address) =
             operators(&config, control, log, inheritance)?;
+        if let Some(identity) = identity {
+            change_identity(&identity, &config, control_path.as_deref())?;
+        }
         let program = upgrades.then(Program::current).transpose();
         let program = program.map_err(|error| {
             StartError::Setup(format!("cannot tell which program this is: {error}"))
@@ -223,6 +246,8 @@ impl<S: 'static> Server<S> {
             read_config,
             program,
             inheritance: inheritance.take(),
+            manager,
+            pid_file,
             started,
         };
         let thread = std::thread::Builder::new()
@@ -243,6 +268,28 @@ impl<S: 'static> Server<S> {
             }
         }
     }
+}
+
+/// Becomes somebody else, who gets what this process has made and will need again.
+fn change_identity(
+    identity: &Identity,
+    config: &Config,
+    control: Option<&Path>,
+) -> Result<(), StartError> {
+    let directory = control.and_then(Path::parent);
+    let default_directory = directory.filter(|_| config.control == ControlPath::Auto);
+    let files = [
+        control,
+        default_directory,
+        config.pid_file.as_deref(),
+        config.log.file.as_deref(),
+    ];
+    for path in files.into_iter().flatten() {
+        identity.give(path).map_err(|error| {
+            StartError::Setup(format!("cannot give {} away: {error}", path.display()))
+        })?;
+    }
+    identity.assume().map_err(StartError::Setup)
 }
 
 /// Makes the control socket and the listener for metrics, or takes them over, and says where they
@@ -321,12 +368,14 @@ const OBEYED: [Signal; 8] = [
 ];
 
 /// Blocks the signals that [`Server::with_signals`] obeys, for this thread and those it starts. For
-/// a program that makes threads before it starts the server: call it first.
+/// a program that makes threads before it starts the server: call it first. CHLD is blocked too, for
+/// [`crate::process::reaper`].
 ///
 /// # Errors
 /// Whatever pthread_sigmask(3) answers.
 pub fn block_obeyed_signals() -> std::io::Result<()> {
-    block_signals(&OBEYED)
+    block_signals(&OBEYED)?;
+    block_signals(&[Signal::Chld])
 }
 
 /// Why a server did not start.
@@ -590,6 +639,8 @@ pub struct Ended {
     pub drained: bool,
     /// Why it ended by itself, if it did.
     pub failed: Option<String>,
+    /// The process that serves in its place, after an upgrade.
+    pub successor: Option<u32>,
     /// The ledger of connections over all cores, from start to end.
     pub connections: Connections,
     /// The ledger of requests over all cores, from start to end.

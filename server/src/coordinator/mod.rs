@@ -35,3 +35,4 @@ pub(crate) use post::{PostOffice, Postman, SUCCESSOR};
 pub use status::{CoreStatus, ListenerStatus, Status};
 pub(crate) use thread::core_options;
 pub use upgrade::Generation;
+pub(crate) use upgrade::inheritance::VARIABLE as INHERIT_VARIABLE;

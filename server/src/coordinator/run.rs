@@ -4,6 +4,7 @@ mod ending;
 mod forward;
 mod inheriting;
 mod operators;
+mod outside;
 mod reload;
 mod succession;
 
@@ -23,7 +24,10 @@ use crate::admission::ledger::{Connections, CoreStats, Requests};
 use crate::config::{Config, CorePlan, OnTerm};
 use crate::connection::{ListenerId, Message};
 use crate::observe::metrics::{CoreSample, Snapshot};
+use crate::process::pid_file::PidFile;
 use crate::process::program::Program;
+use crate::process::service_manager::ServiceManager;
+use outside::{PID_FILE_KEY, WATCHDOG_KEY};
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
 use ringgate_runtime::{Core, CoreOptions, Event as Completion, Moment, Remote, Sink};
@@ -87,6 +91,8 @@ pub(crate) struct Start {
     pub(crate) read_config: Option<ReadConfig>,
     pub(crate) program: Option<Program>,
     pub(crate) inheritance: Option<Inheritance>,
+    pub(crate) manager: Option<ServiceManager>,
+    pub(crate) pid_file: Option<PidFile>,
     pub(crate) started: SyncSender<Result<(), String>>,
 }
 
@@ -126,6 +132,8 @@ pub(crate) struct Coordinator {
     /// Whether the number of cores was set by hand.
     resized: bool,
     succession: Succession,
+    manager: Option<ServiceManager>,
+    pid_file: Option<PidFile>,
 }
 
 impl Coordinator {
@@ -225,6 +233,8 @@ impl Coordinator {
             read_config: start.read_config,
             resized: false,
             succession: Succession::new(start.program),
+            manager: start.manager,
+            pid_file: start.pid_file,
         };
         if let Some(inheritance) = start.inheritance {
             coordinator.inherit(&core, inheritance);
@@ -247,7 +257,7 @@ impl Coordinator {
                 result => reply.send(result),
             },
             Event::Command(Command::Events(reply)) => reply.send(self.events.subscribe()),
-            Event::Command(Command::Reload(reply)) => reply.send(self.reload()),
+            Event::Command(Command::Reload(reply)) => reply.send(self.reload(core)),
             Event::Command(Command::Upgrade { binary, reply }) => {
                 self.upgrade(core, binary, Some(reply));
             }
@@ -358,7 +368,7 @@ impl Coordinator {
             Signal::Ttin => self.resize_by(1),
             Signal::Ttou => self.resize_by(-1),
             // The log says what came of it.
-            Signal::Hup => drop(self.reload()),
+            Signal::Hup => drop(self.reload(core)),
             Signal::Usr1 => self.reopen_log(),
             Signal::Usr2 => self.upgrade(core, None, None),
             Signal::Chld => {}
@@ -447,14 +457,7 @@ impl Coordinator {
                 return self.ready_to_inherit();
             }
             self.handle.set_ready(true);
-            self.say_started();
-        }
-    }
-
-    /// Whoever started this server need not wait any longer.
-    fn say_started(&mut self) {
-        if let Some(started) = self.started.take() {
-            let _ = started.send(Ok(()));
+            self.say_started(core);
         }
     }
 
@@ -656,6 +659,8 @@ impl Sink for Coordinator {
             Completion::Polled { key, .. } if key & 0xff == NEWER_KEY => {
                 self.hear_newer(core, key >> 8);
             }
+            Completion::Timer { key: WATCHDOG_KEY } => self.on_watchdog(core),
+            Completion::Timer { key: PID_FILE_KEY } => self.on_pid_file(core),
             Completion::Timer { key: LATE_KEY } => self.newer_is_late(core),
             Completion::Timer { key: TICK_KEY } => self.on_tick(core),
             Completion::Timer { key: GRACE_KEY } => self.hear(core, Event::GraceOver),

@@ -120,8 +120,13 @@ impl Program {
                 command.args([flag, value]);
             }
         }
+        command.args(args);
+        Program::spawn_as_is(command, directory, read)
+    }
+
+    /// Starts exactly this.
+    pub(crate) fn spawn_as_is(mut command: Command, directory: Directory, read: bool) -> Program {
         let mut child = command
-            .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -26,6 +26,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
         keys(&status),
         [
             "cores",
+            "generations",
             "limits",
             "listeners",
             "phase",
@@ -44,7 +45,9 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
             "accepted",
             "finished",
             "in_transit",
+            "inherited",
             "open",
+            "passed_on",
             "rejected"
         ]
     );

@@ -12,5 +12,6 @@ mod metrics;
 mod reload;
 mod scarcity;
 mod starting;
+mod supervised;
 mod upgrade;
 mod upgrade_deaths;

@@ -20,6 +20,10 @@ impl Lineage {
         Lineage(Program::start(args))
     }
 
+    pub(crate) fn of(program: Program) -> Lineage {
+        Lineage(program)
+    }
+
     pub(crate) fn serving_pid(&self) -> u64 {
         self.0.status()["pid"].as_u64().expect("a pid")
     }
@@ -136,6 +140,24 @@ fn what_runs_is_finished_by_the_old_process_and_then_moves() {
         (list.len() == 1 && list[0]["pid"] == newest).then_some(())
     });
     assert_eq!(server.status()["totals"]["connections"]["inherited"], 1);
+}
+
+#[test]
+fn a_stop_of_the_new_process_does_not_bring_the_old_one_back() {
+    let mut server = Lineage::start(&["--graceful-timeout", "60s"]);
+    let mut busy = server.connect();
+    busy.write_all(b"GET /sleep?ms=1000 HTTP/1.1\r\nHost: test\r\n\r\n")
+        .unwrap();
+    eventually("a running request", || {
+        (server.status()["totals"]["requests"]["running"] == 1).then_some(())
+    });
+    server.upgrade(&[]);
+    assert!(server.ctl(&["stop"]).status.success());
+    let mut answer = String::new();
+    busy.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("slept 1000 ms\n"), "{answer}");
+    assert_eq!(server.exit_code(), Some(0));
+    TcpStream::connect(&server.address).expect_err("nobody listens");
 }
 
 #[test]

@@ -126,9 +126,13 @@ fn one_that_is_killed_while_the_old_one_still_has_work_is_replaced_by_the_old_on
     let killed = kill.args(["-KILL", &new.to_string()]).status().unwrap();
     assert!(killed.success());
     // What it accepts while it dies is its own.
-    eventually("its death", || {
+    eventually("the death of all its threads", || {
         let stat = std::fs::read_to_string(format!("/proc/{new}/stat"));
-        (!stat.is_ok_and(|stat| !stat.contains(") Z "))).then_some(())
+        let threads = std::fs::read_dir(format!("/proc/{new}/task"));
+        let is_dead = stat.is_ok_and(|stat| stat.contains(") Z "));
+        let is_reaped = threads.as_ref().is_err();
+        let alone = threads.is_ok_and(|threads| threads.count() == 1);
+        (is_reaped || is_dead && alone).then_some(())
     });
     let began = Instant::now();
     // Nothing is refused: what comes now waits for the old one.

@@ -28,6 +28,9 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "log_level" => &["debug"],
         "log_format" => &["json"],
         "demo" => &["off"],
+        "pid_file" => &["/run/r.pid"],
+        "user" => &["www-data"],
+        "group" => &["4242"],
         "without" => &["defer_taskrun", "no_iowait"],
         "shed" => &["newest"],
         "head_size" => &["32KiB"],
@@ -181,6 +184,9 @@ fn each_key_sets_the_field_of_its_name() {
         log_file = "/f"
         log_level = "warn"
         log_format = "json"
+        pid_file = "/p"
+        user = "u"
+        group = "g"
         demo = "on"
         without = ["single_issuer", "coop_taskrun"]
         shed = "newest"
@@ -259,6 +265,9 @@ fn each_key_sets_the_field_of_its_name() {
         metrics: Some(ListenAddr::Tcp(([127, 0, 0, 1], 7).into())),
         demo: Demo::On,
         without: vec![RingFlag::SingleIssuer, RingFlag::CoopTaskrun],
+        pid_file: Some("/p".into()),
+        user: Some("u".into()),
+        group: Some("g".into()),
     };
     let (config, provenance) = Given::default().file(file).serve();
     assert_eq!(config, expected);

@@ -23,6 +23,7 @@ impl Coordinator {
             return;
         }
         self.abandon_upgrade(core);
+        self.end_the_line();
         self.phase = Phase::Draining;
         self.ended.drained = true;
         self.handle.set_ready(false);
@@ -32,6 +33,7 @@ impl Coordinator {
         let close = core.now() + drain.grace;
         core.set_timer(close + drain.graceful_timeout, GRACE_KEY);
         tracing::info!("draining");
+        self.say_stopping();
         self.events.emit(&ServerEvent::Finish { graceful: true });
         match drain.grace {
             Duration::ZERO => self.close_gates(),
@@ -64,6 +66,7 @@ impl Coordinator {
             return;
         }
         self.abandon_upgrade(core);
+        self.end_the_line();
         self.phase = Phase::Stopping;
         self.handle.set_ready(false);
         self.pool.accepting = false;
@@ -71,6 +74,7 @@ impl Coordinator {
         self.told = false;
         self.gate.set_phase(GatePhase::Stopped);
         tracing::info!("stopping");
+        self.say_stopping();
         self.events.emit(&ServerEvent::Finish { graceful: false });
     }
 
@@ -158,7 +162,9 @@ impl Coordinator {
         if let (Some(started), Some(error)) = (self.started.take(), &self.ended.failed) {
             let _ = started.send(Err(error.clone()));
         }
+        let successor = self.successor();
         Ended {
+            successor,
             connections,
             requests,
             ..self.ended

@@ -68,6 +68,13 @@ impl Coordinator {
         }
     }
 
+    /// This server ends on purpose: the older one must not serve again in its place.
+    pub(super) fn end_the_line(&mut self) {
+        if !self.is_inheriting() {
+            self.tell_older(&Word::Succeeded { by: true });
+        }
+    }
+
     pub(super) fn hear_older(&mut self, core: &Rc<Core>) {
         loop {
             let Some(older) = &mut self.succession.older else {
@@ -150,8 +157,11 @@ impl Coordinator {
             seat.away = false;
         }
         self.listeners.own_files();
-        if let Err(error) = self.operators.claim() {
-            let error = format!("cannot take over the control socket: {error}");
+        let older = self.succession.older.as_ref().map_or(0, |older| older.pid);
+        let claimed = self.operators.claim();
+        let claimed =
+            claimed.map_err(|error| format!("cannot take over the control socket: {error}"));
+        if let Err(error) = claimed.and_then(|()| self.claim_pid_file(older)) {
             self.refuse_inheritance(&error);
             self.ended.failed = Some(error);
             return self.stop(core);
@@ -162,7 +172,7 @@ impl Coordinator {
         }
         self.tell_older(&Word::Owner);
         self.handle.set_ready(true);
-        self.say_started();
+        self.say_started(core);
     }
 
     fn older_is_gone(&mut self, core: &Rc<Core>) {

@@ -9,20 +9,28 @@ use crate::config::{Config, CorePlan};
 use crate::connection::{Message, Settings};
 use crate::coordinator::events::ServerEvent;
 use crate::coordinator::plan::CoreState;
+use ringgate_runtime::Core;
 use std::num::NonZeroU32;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Reads the layers of a configuration again and checks them.
 pub(crate) type ReadConfig = Box<dyn Fn() -> Result<Config, String> + Send>;
 
 impl Coordinator {
-    pub(super) fn reload(&mut self) -> Result<(), String> {
+    pub(super) fn reload(&mut self, core: &Rc<Core>) -> Result<(), String> {
+        if let Some(manager) = &self.manager {
+            manager.reloading(core.now().as_nanos() / 1000);
+        }
         let result = self.try_reload();
         match &result {
             Ok(()) => tracing::info!("the configuration was read again and is in force"),
             Err(error) => tracing::error!(error, "the configuration stays as it was"),
         }
         let error = result.as_ref().err().cloned();
+        if let Some(manager) = &self.manager {
+            manager.reloaded(&result);
+        }
         self.events.emit(&ServerEvent::Reload { error });
         result
     }

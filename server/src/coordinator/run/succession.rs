@@ -291,6 +291,9 @@ impl Coordinator {
             "upgrade: the new process serves; this one finishes what it has"
         );
         self.tell_upgrade(UpgradeStep::Done, None);
+        if let Some(manager) = &self.manager {
+            manager.main_pid(pid);
+        }
         self.succession.handed_over = true;
         self.succession.emptied = false;
         self.phase = Phase::Draining;
@@ -460,6 +463,7 @@ impl Coordinator {
             self.listeners.own_files();
             let handle = self.handle.clone();
             self.operators.reclaim(core, &handle);
+            self.step_forward(core);
         }
         for luggage in newer.in_flight.into_values().chain(newer.waiting) {
             self.hand_on(luggage);
@@ -487,6 +491,14 @@ impl Coordinator {
             let pid = newer.pid;
             self.events.emit(&ServerEvent::Upgrade { pid, step, error });
         }
+    }
+
+    /// The process that serves in place of this one.
+    pub(super) fn successor(&self) -> Option<u32> {
+        let newer = self.succession.newer.as_ref();
+        newer
+            .filter(|_| self.succession.handed_over)
+            .map(|newer| newer.pid)
     }
 
     /// This process and those before it that still have connections.

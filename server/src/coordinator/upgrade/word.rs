@@ -64,7 +64,8 @@ pub(crate) enum Word {
     Taken { id: u64 },
     /// Old: how I stand, and those before me.
     Generations { list: Vec<Generation> },
-    /// New: another one takes over from me (or has failed to). Do not take batons back.
+    /// New: another one takes over from me (or has failed to), or I end on purpose. Do not take
+    /// batons back.
     Succeeded { by: bool },
 }
 
