@@ -89,9 +89,11 @@ fn m12_a_reader_that_takes_nothing_is_told_how_much_it_lost() {
 
 #[test]
 fn m12_a_program_hears_the_same_in_callbacks() {
-    let mut config = Config::default();
-    config.listen = vec!["127.0.0.1:0".parse().unwrap()];
-    config.cores = "1".parse().unwrap();
+    let config = Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        cores: "1".parse().unwrap(),
+        ..Config::default()
+    };
     let (sender, events) = channel();
     let server = Server::new(config, Router::new()).on_event(move |event| {
         let _ = sender.send(event.clone());
