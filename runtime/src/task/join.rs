@@ -15,6 +15,10 @@ use std::task::{Context, Poll, Waker};
 pub struct Panic(Box<dyn Any + Send>);
 
 impl Panic {
+    pub(super) fn new(payload: Box<dyn Any + Send>) -> Panic {
+        Panic(payload)
+    }
+
     /// The panic's text, if it had one.
     pub fn message(&self) -> &str {
         let payload: &dyn Any = &*self.0;
@@ -49,6 +53,14 @@ impl std::error::Error for Panic {}
 /// Runs a future and gives its panic as a value.
 pub fn catch_unwind<F: Future>(future: F) -> CatchUnwind<F> {
     CatchUnwind { future }
+}
+
+/// Runs a function and gives its panic as a value.
+///
+/// # Errors
+/// Its panic.
+pub fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch(AssertUnwindSafe(run)).map_err(Panic)
 }
 
 /// The future of [`catch_unwind`].

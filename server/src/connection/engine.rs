@@ -4,13 +4,15 @@
 use super::accept::{ListenerId, ListenerSeat, Listeners};
 use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
+use super::stall::Stalls;
 use super::table::{Connection, Exchange, Table};
 use super::transfer::Parcel;
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
-use crate::handler::{Application, PartsPool, Response};
-use crate::http::date::{Date, DateCache};
+use crate::handler::{Application, Response};
+use crate::http::date::DateCache;
 use crate::observe::log::RateLimit;
+use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
 use slab::Slab;
 use std::cell::RefCell;
@@ -22,27 +24,18 @@ use std::time::Duration;
 /// Answers that handlers gave and the engine has not taken up yet.
 #[derive(Default)]
 pub(crate) struct Finished {
-    answers: RefCell<VecDeque<(ConnectionKey, Result<Response, String>)>>,
+    answers: RefCell<VecDeque<(ConnectionKey, Result<Response, Panic>)>>,
 }
 
 impl Finished {
     #[inline]
-    pub(crate) fn push(&self, key: ConnectionKey, answer: Result<Response, String>) {
+    pub(crate) fn push(&self, key: ConnectionKey, answer: Result<Response, Panic>) {
         self.answers.borrow_mut().push_back((key, answer));
     }
 
     #[inline]
-    pub(super) fn pop(&self) -> Option<(ConnectionKey, Result<Response, String>)> {
+    pub(super) fn pop(&self) -> Option<(ConnectionKey, Result<Response, Panic>)> {
         self.answers.borrow_mut().pop_front()
-    }
-
-    /// The newest answer, if it is that of `key`.
-    #[inline]
-    pub(super) fn pop_for(&self, key: ConnectionKey) -> Option<Result<Response, String>> {
-        let mut answers = self.answers.borrow_mut();
-        answers
-            .pop_back_if(|(owner, _)| *owner == key)
-            .map(|(_, answer)| answer)
     }
 
     fn is_empty(&self) -> bool {
@@ -77,8 +70,8 @@ pub(crate) enum Message {
     Parcel(Box<Parcel>),
     /// Go on with these.
     Settings(Box<Settings>),
-    /// Put the gauges into the shared counters and say so.
-    Publish(std::sync::mpsc::SyncSender<u32>),
+    /// Put the gauges into the shared counters and say so ([`Report::Published`]).
+    Publish(u64),
     /// Move every connection that can be moved to these cores in turn, and the others when they
     /// can be; end when none is left. No listener is owned any more.
     Leave(Vec<u32>),
@@ -96,6 +89,8 @@ pub(crate) enum Message {
 pub(crate) enum Report {
     /// The listener has no owner now, and nothing of it is in flight.
     Disarmed(u32, ListenerId),
+    /// This core's figures are up to date, for the inquiry of this number.
+    Published(u32, u64),
 }
 
 /// Where messages go.
@@ -143,17 +138,18 @@ pub(crate) struct Engine {
     pub(super) finished: Rc<Finished>,
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
-    pub(super) parts: Rc<PartsPool>,
     pub(super) course: Course,
     pub(super) cut: u64,
     pub(super) log: RateLimit,
+    pub(super) stalls: Stalls,
     next_heir: usize,
-    date: DateCache,
+    pub(super) date: DateCache,
     date_until: Moment,
 }
 
 impl Engine {
     pub(crate) fn new(parts: EngineParts) -> Engine {
+        let table = Table::new(parts.epoch);
         Engine {
             index: parts.index,
             settings: parts.settings,
@@ -161,16 +157,16 @@ impl Engine {
             gate: parts.gate,
             stats: parts.stats,
             post: parts.post,
-            table: Table::new(parts.epoch),
+            table,
             exchanges: Slab::new(),
             listeners: Listeners::default(),
             finished: Rc::default(),
             attention: Rc::default(),
             buffers: Vec::new(),
-            parts: Rc::default(),
             course: Course::Serving,
             cut: 0,
             log: RateLimit::new(),
+            stalls: Stalls::default(),
             next_heir: 0,
             date: DateCache::new(0),
             date_until: Moment::default(),
@@ -187,16 +183,20 @@ impl Engine {
         self.cut
     }
 
-    /// The date of this second (RFC 9110 section 6.6.1).
+    /// Makes `date` that of this second (RFC 9110 section 6.6.1).
     #[inline]
-    pub(super) fn date(&mut self, core: &Core) -> &Date {
+    pub(super) fn keep_date(&mut self, core: &Core) {
         if core.now() >= self.date_until {
-            let wall = core.wall_clock();
-            self.date.at(wall.as_secs());
-            let rest = Duration::from_secs(1) - Duration::from_nanos(wall.subsec_nanos().into());
-            self.date_until = core.now() + rest;
+            self.renew_date(core);
         }
-        self.date.current()
+    }
+
+    #[cold]
+    fn renew_date(&mut self, core: &Core) {
+        let wall = core.wall_clock();
+        self.date.at(wall.as_secs());
+        let rest = Duration::from_secs(1) - Duration::from_nanos(wall.subsec_nanos().into());
+        self.date_until = core.now() + rest;
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -223,10 +223,10 @@ impl Engine {
             Message::Adopt(socket) => self.adopt(core, socket),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
             Message::Settings(settings) => self.retune(core, *settings),
-            Message::Publish(reply) => {
+            Message::Publish(inquiry) => {
                 self.publish(core);
-                // The one who asked may have given up waiting.
-                let _ = reply.try_send(self.index);
+                self.post
+                    .to_coordinator(Report::Published(self.index, inquiry));
             }
             Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),
             Message::Stay => self.set_course(core, Course::Serving),

@@ -1,13 +1,14 @@
 //! A connection as plain data, and the table of a core's connections.
 
 use super::key::{ConnectionKey, GENERATION_MASK};
+use super::sockets::Sockets;
 use crate::admission::gate::Ticket;
 use crate::admission::ledger::Reason;
 use crate::handler::{BodyCell, Chunk};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::{Deadline, State};
 use bytes::{Bytes, BytesMut};
-use http::{Method, Version};
+use http::Version;
 use ringgate_runtime::task::TaskId;
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Descriptor, Lease, Moment, OpId};
@@ -53,19 +54,20 @@ impl Unread {
         }
     }
 
-    /// Takes the first `count` bytes out, without copying them.
+    /// Takes the first `count` bytes out, without copying them; no more than there are.
     #[inline]
     pub(crate) fn split(&mut self, count: usize) -> Piece {
         match self {
             Unread::None => Piece::Gathered(Bytes::new()),
-            Unread::Leased(lease) => {
+            Unread::Leased(lease) if count < lease.len() => {
                 let piece = lease.slice(0..count);
                 lease.advance(count);
-                if lease.is_empty() {
-                    *self = Unread::None;
-                }
                 Piece::Leased(piece)
             }
+            Unread::Leased(_) => match std::mem::replace(self, Unread::None) {
+                Unread::Leased(lease) => Piece::Leased(lease),
+                Unread::None | Unread::Gathered(_) => unreachable!("it was a lease just now"),
+            },
             Unread::Gathered(bytes) => {
                 let piece = bytes.split_to(count).freeze();
                 if bytes.is_empty() {
@@ -141,22 +143,49 @@ impl Output {
     }
 }
 
-/// One request, from its head to the end of its answer.
-pub(crate) struct Exchange {
-    pub(crate) method: Method,
+/// What a request's head says of its answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// It is the answer to a HEAD.
+    pub(crate) to_head: bool,
     pub(crate) version: Version,
     pub(crate) keep_alive: bool,
+    pub(crate) began: Moment,
+}
+
+/// The body of a request, while it arrives.
+pub(crate) struct Upload {
+    pub(crate) decoder: Box<BodyDecoder>,
+    /// What the handler reads from.
+    pub(crate) cell: Rc<BodyCell>,
     /// The client waits for `100 Continue`, which nobody has sent.
     pub(crate) awaits_continue: bool,
-    pub(crate) began: Moment,
-    pub(crate) decoder: Option<Box<BodyDecoder>>,
-    pub(crate) body: Option<Rc<BodyCell>>,
+}
+
+/// One request, from its head to the end of its answer. Those that are answered at once need none.
+pub(crate) struct Exchange {
+    pub(crate) terms: Terms,
+    /// None if its head was all of it.
+    pub(crate) upload: Option<Upload>,
     pub(crate) task: Option<TaskId>,
     pub(crate) ticket: Option<Ticket>,
     /// What waits at the gate.
     pub(crate) waiting: Option<Box<Waiting>>,
     /// The body of the answer, while it streams.
     pub(crate) stream: Option<Streaming>,
+}
+
+impl Exchange {
+    pub(crate) fn new(terms: Terms, upload: Option<Upload>) -> Exchange {
+        Exchange {
+            terms,
+            upload,
+            task: None,
+            ticket: None,
+            waiting: None,
+            stream: None,
+        }
+    }
 }
 
 /// A request that waits at the gate.
@@ -173,6 +202,10 @@ pub(crate) struct Streaming {
     /// Bytes still to come of a body with Content-Length.
     pub(crate) left: Option<u64>,
     pub(crate) chunked: bool,
+    /// Bytes of the answer that were queued so far, its head among them.
+    pub(crate) queued: usize,
+    /// Class of its status, counted when the stream ends: until then it may become a 500.
+    pub(crate) class: usize,
     pub(crate) after: crate::http::exchange::After,
 }
 
@@ -262,6 +295,7 @@ pub(crate) struct Table {
     free: u32,
     len: usize,
     first: u32,
+    sockets: Rc<Sockets>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -275,6 +309,7 @@ impl Table {
             free: NONE,
             len: 0,
             first: (epoch << 12) & GENERATION_MASK,
+            sockets: Rc::default(),
         }
     }
 
@@ -282,20 +317,36 @@ impl Table {
         self.len
     }
 
+    /// The sockets of these connections.
+    pub(crate) fn sockets(&self) -> &Rc<Sockets> {
+        &self.sockets
+    }
+
     pub(crate) fn insert(&mut self, connection: Connection) -> ConnectionKey {
+        let key = self.next_key();
+        self.sockets.enter(key, &connection.socket);
+        self.seat(key, connection);
+        key
+    }
+
+    fn next_key(&self) -> ConnectionKey {
+        match self.seats.get(self.free as usize) {
+            Some((generation, _)) => ConnectionKey::new(self.free, *generation),
+            None => ConnectionKey::new(self.seats.len() as u32, self.first),
+        }
+    }
+
+    fn seat(&mut self, key: ConnectionKey, connection: Connection) {
         self.len += 1;
         if self.free == NONE {
-            let slot = self.seats.len() as u32;
             self.seats.push((self.first, Seat::Taken(connection)));
-            return ConnectionKey::new(slot, self.first);
+            return;
         }
-        let slot = self.free;
-        let (generation, seat) = &mut self.seats[slot as usize];
+        let (_, seat) = &mut self.seats[key.slot() as usize];
         if let Seat::Free(next) = seat {
             self.free = *next;
         }
         *seat = Seat::Taken(connection);
-        ConnectionKey::new(slot, *generation)
     }
 
     #[inline]
@@ -310,6 +361,7 @@ impl Table {
 
     pub(crate) fn remove(&mut self, key: ConnectionKey) -> Option<Connection> {
         self.get(key)?;
+        self.sockets.leave(key);
         let (generation, seat) = &mut self.seats[key.slot() as usize];
         *generation = (*generation + 1) & GENERATION_MASK;
         self.len -= 1;

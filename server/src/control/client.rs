@@ -142,8 +142,14 @@ impl Answers {
         stream
             .set_read_timeout((!unbounded).then_some(PATIENCE))
             .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
-            .and_then(|()| (&stream).write_all(format!("{request}\n").as_bytes()))
             .map_err(|error| broken(&name, error))?;
+        match (&stream).write_all(format!("{request}\n").as_bytes()) {
+            // It may have closed without hearing the command, and said why.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                return Err(broken(&name, error));
+            }
+            Ok(()) | Err(_) => {}
+        }
         let reader = BufReader::new(stream);
         Ok(Answers { reader, name })
     }

@@ -1,6 +1,7 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::RequestBody;
+use crate::connection::{ConnectionKey, Sockets};
 use crate::http::head::Head;
 use bytes::Bytes;
 use http::{Method, Version};
@@ -9,11 +10,14 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 /// The bytes of a head: where the kernel put them, or gathered if they came in pieces.
 pub(crate) enum HeadBytes {
+    /// No head is there.
+    None,
     Leased(Lease),
     Gathered(Bytes),
 }
@@ -24,6 +28,7 @@ impl Deref for HeadBytes {
     #[inline]
     fn deref(&self) -> &[u8] {
         match self {
+            HeadBytes::None => &[],
             HeadBytes::Leased(lease) => lease,
             HeadBytes::Gathered(bytes) => bytes,
         }
@@ -41,43 +46,83 @@ pub(crate) struct RequestParts {
     pub(crate) names: Option<std::sync::Arc<[String]>>,
     pub(crate) body: RequestBody,
     pub(crate) core: u32,
+    pub(crate) connection: ConnectionKey,
+    /// The sockets of the core's connections; those of the request before stay until others come.
+    sockets: Option<Rc<Sockets>>,
 }
 
-/// Places for the parts of requests, used again: a request costs no allocation once one before it
-/// has ended on this core, and it moves as a pointer.
-#[derive(Default)]
-#[expect(clippy::vec_box, reason = "the boxes are what is used again")]
-pub(crate) struct PartsPool(RefCell<Vec<Box<Option<RequestParts>>>>);
+impl RequestParts {
+    fn blank() -> RequestParts {
+        RequestParts {
+            head: Head::blank(),
+            bytes: HeadBytes::None,
+            params: Params::new(),
+            names: None,
+            body: RequestBody(None),
+            core: 0,
+            connection: ConnectionKey::new(0, 0),
+            sockets: None,
+        }
+    }
 
-/// Places kept a core.
-const PARTS_KEPT: usize = 256;
+    #[cold]
+    fn boxed() -> Box<RequestParts> {
+        Box::new(RequestParts::blank())
+    }
 
-impl PartsPool {
+    /// Notes whose request it is.
     #[inline]
-    pub(crate) fn place(self: &Rc<Self>, parts: RequestParts) -> PlacedParts {
-        let mut place = self.0.borrow_mut().pop().unwrap_or_default();
-        *place = Some(parts);
-        PlacedParts {
-            place: Some(place),
-            pool: self.clone(),
+    pub(crate) fn come_from(&mut self, core: u32, key: ConnectionKey, sockets: &Rc<Sockets>) {
+        self.core = core;
+        self.connection = key;
+        let known = self.sockets.as_ref().map(Rc::as_ptr);
+        if known != Some(Rc::as_ptr(sockets)) {
+            self.sockets = Some(sockets.clone());
+        }
+    }
+
+    /// Lets go of what the request held; its head stays, and is good for nothing.
+    #[inline]
+    fn clear(&mut self) {
+        self.bytes = HeadBytes::None;
+        if self.names.is_some() || self.body.0.is_some() {
+            self.params.clear();
+            self.names = None;
+            self.body = RequestBody(None);
         }
     }
 }
 
+/// Places kept a thread.
+const PARTS_KEPT: usize = 256;
+
+thread_local! {
+    /// Places for the parts of requests, used again: heads are parsed into them, so a request costs
+    /// no allocation once one before it has ended on this thread, and it moves as a pointer.
+    #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
+    static PLACES: RefCell<Vec<Box<RequestParts>>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The parts of a request in their place.
 pub(crate) struct PlacedParts {
-    place: Option<Box<Option<RequestParts>>>,
-    pool: Rc<PartsPool>,
+    /// None only while it is dropped or taken apart.
+    place: Option<Box<RequestParts>>,
 }
 
 const PLACED: &str = "the parts are in their place until the request is dropped or taken apart";
 
 impl PlacedParts {
+    /// A place for the next request. Its head is to be parsed first.
+    #[inline]
+    pub(crate) fn open() -> PlacedParts {
+        let place = PLACES.with_borrow_mut(Vec::pop);
+        PlacedParts {
+            place: Some(place.unwrap_or_else(RequestParts::boxed)),
+        }
+    }
+
     fn take(mut self) -> RequestParts {
-        self.place
-            .as_mut()
-            .and_then(|place| place.take())
-            .expect(PLACED)
+        *self.place.take().expect(PLACED)
     }
 }
 
@@ -86,20 +131,14 @@ impl Deref for PlacedParts {
 
     #[inline]
     fn deref(&self) -> &RequestParts {
-        self.place
-            .as_deref()
-            .and_then(Option::as_ref)
-            .expect(PLACED)
+        self.place.as_deref().expect(PLACED)
     }
 }
 
 impl DerefMut for PlacedParts {
     #[inline]
     fn deref_mut(&mut self) -> &mut RequestParts {
-        self.place
-            .as_deref_mut()
-            .and_then(Option::as_mut)
-            .expect(PLACED)
+        self.place.as_deref_mut().expect(PLACED)
     }
 }
 
@@ -108,11 +147,14 @@ impl Drop for PlacedParts {
     fn drop(&mut self) {
         if let Some(mut place) = self.place.take() {
             // First the parts: dropping them may touch buffers and connections.
-            *place = None;
-            let mut kept = self.pool.0.borrow_mut();
-            if kept.len() < PARTS_KEPT {
-                kept.push(place);
-            }
+            place.clear();
+            // A thread that ends has no use for it.
+            let _ = PLACES.try_with(|places| {
+                let mut places = places.borrow_mut();
+                if places.len() < PARTS_KEPT {
+                    places.push(place);
+                }
+            });
         }
     }
 }
@@ -208,6 +250,14 @@ impl<S> Request<S> {
         self.parts.core
     }
 
+    /// Address and port of the client, or of the proxy in between, as the kernel knows it
+    /// (getpeername(2)): one system call each time it is asked, and none for a request that is not.
+    ///
+    /// None on a Unix socket, in a simulation, and once the connection is reset or gone.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.parts.sockets.as_ref()?.peer(self.parts.connection)
+    }
+
     /// The body.
     #[inline]
     pub fn body(&mut self) -> &mut RequestBody {
@@ -230,6 +280,7 @@ impl<S> Request<S> {
         let parts = match &bytes {
             HeadBytes::Leased(lease) => head.to_http_parts_copied(lease)?,
             HeadBytes::Gathered(bytes) => head.to_http_parts(bytes)?,
+            HeadBytes::None => head.to_http_parts(&Bytes::new())?,
         };
         Ok(http::Request::from_parts(parts, body))
     }

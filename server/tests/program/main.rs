@@ -12,6 +12,8 @@ mod metrics;
 mod reload;
 mod scarcity;
 mod starting;
+mod streams;
 mod supervised;
+mod suspended;
 mod upgrade;
 mod upgrade_deaths;

@@ -143,7 +143,7 @@ fn the_log_level_changes_with_hup_and_usr1_opens_the_log_file_again() {
     });
     program.signal(Signal::Hup);
     eventually("a line", || has(&log, "is in force"));
-    assert!(has(&log, "listening on").is_none(), "that was below `warn`");
+    assert!(has(&log, "Hup").is_none(), "that came before, below `warn`");
     let old = program.directory.path("log.1");
     fs::rename(&log, &old).unwrap();
     program.signal(Signal::Usr1);

@@ -30,7 +30,8 @@ use std::time::Duration;
 
 use crate::config;
 use tracing::level_filters::LevelFilter;
-use tracing::{Dispatch, Subscriber};
+use tracing::{Dispatch, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 
@@ -43,10 +44,14 @@ pub use tracing;
 use layer::LineLayer;
 use writer::{Front, QUEUE_LINES_MAX, Sink};
 
+/// The `tracing` target of what is told at every level but `OFF`: where the server listens.
+pub const ANNOUNCEMENT: &str = "ringgate::announcement";
+
 /// What is logged, how, and where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogOptions {
-    /// The least severe level that is written.
+    /// The least severe level that is written. Announcements ([`ANNOUNCEMENT`]) go out at every
+    /// level but `OFF`.
     pub level: LevelFilter,
     /// Text or JSON.
     pub format: Format,
@@ -189,13 +194,26 @@ fn assemble(
         front: Arc::clone(&front),
         format,
     };
-    let (level, level_handle) = reload::Layer::new(options.level);
+    let (level, level_handle) = reload::Layer::new(passing(options.level));
     let subscriber = tracing_subscriber::registry().with(layer).with(level);
     let set_level = Arc::new(move |level| {
         // It fails only when the subscriber is gone, and the log with it.
-        let _ = level_handle.reload(level);
+        let _ = level_handle.reload(passing(level));
     });
     Ok((subscriber, LogHandle { front, set_level }))
+}
+
+/// What is written at this level: it, and announcements at every level but `off`.
+fn passing(level: LevelFilter) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
+    let is_on = level != LevelFilter::OFF;
+    let most = match is_on {
+        true => level.max(LevelFilter::INFO),
+        false => level,
+    };
+    let passes = move |event: &Metadata<'_>| {
+        *event.level() <= level || (is_on && event.target() == ANNOUNCEMENT)
+    };
+    filter_fn(passes).with_max_level_hint(most)
 }
 
 fn open_log_file(path: &Path) -> io::Result<File> {
