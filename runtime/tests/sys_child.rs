@@ -65,6 +65,7 @@ fn a_number_that_is_no_message_socket_is_not_taken_over() {
 
 /// Collects the children of the whole process, so it runs in one of its own.
 #[test]
+#[expect(clippy::zombie_processes, reason = "collecting it is what is shown")]
 fn children_are_collected_once() {
     const INNER: &str = "RINGGATE_TEST_REAP";
     if std::env::var_os(INNER).is_none() {
