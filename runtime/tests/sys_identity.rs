@@ -63,7 +63,7 @@ fn every_thread_becomes_another_user_and_none_comes_back() {
         return;
     }
     let (hold, held) = channel::<()>();
-    let threads = [(); 3].map(|()| std::thread::spawn(|| std::thread::park()));
+    let threads = [(); 3].map(|()| std::thread::spawn(std::thread::park));
     become_user(&user("4242").unwrap(), 4243).unwrap();
     let all = identities();
     assert!(all.len() >= 4);
