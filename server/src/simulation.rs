@@ -98,6 +98,8 @@ impl Simulation {
                 gate: gate.clone(),
                 stats: stats.clone(),
                 post: Arc::new(Postman(post.clone())),
+                accepts: None,
+                sockets: Arc::default(),
             });
             let listener = world.listen();
             let seat = ListenerSeat::simulated(ListenerId(index), &listener);

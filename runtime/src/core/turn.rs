@@ -64,8 +64,8 @@ impl Core {
         self.hear_other_threads(sink);
         sink.before_wait(self);
         self.pool.end_of_turn();
-        self.count(|counts| counts.turns += 1);
-        self.shared.beat(self.counts.get().turns);
+        self.turns.set(self.turns.get() + 1);
+        self.shared.beat(self.turns.get());
     }
 
     pub(super) fn expire_timers<S: Sink>(self: &Rc<Self>, sink: &mut S) {
@@ -190,6 +190,7 @@ impl Core {
             }
             Finished::Orphaned { kind, memory } => self.dispose(kind, memory, completion),
             Finished::Starved => {
+                self.pool.grow();
                 self.starved.borrow_mut().push_back(OpId(completion.token));
                 self.count(|counts| counts.starved_receives += 1);
             }

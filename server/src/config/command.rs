@@ -7,7 +7,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use super::cores::CORES_MAX;
+use super::cores::{CORES_MAX, CoreOrder, PoolSize};
 use super::definition::{Group, OptionDef};
 use super::options::OPTIONS;
 use super::wrap::wrap;
@@ -84,9 +84,12 @@ fn ctl_commands() -> Vec<Command> {
             .arg(
                 Arg::new("cores")
                     .value_name("N")
-                    .help("The new number of cores")
+                    .help("The new number of cores; 0 stops all of them and keeps the connections, auto lets the load decide")
                     .required(true)
-                    .value_parser(value_parser!(u32).range(1..=i64::from(CORES_MAX))),
+                    .value_parser(|text: &str| {
+                        let wrong = format!("a number from 0 to {CORES_MAX}, or auto");
+                        text.parse::<PoolSize>().map_err(|_| wrong)
+                    }),
             )
             .arg(switch("wait").help("Returns when the last core is there or gone")),
         Command::new("reload").about("Reads the configuration again; a bad one changes nothing"),
@@ -97,6 +100,28 @@ fn ctl_commands() -> Vec<Command> {
                     .id("binary")
                     .long("binary")
                     .help("Runs this program instead of the one that the server was started by"),
+            ),
+        Command::new("cores")
+            .about("Shows the cores")
+            .arg(switch("json").help("Answers in JSON")),
+        Command::new("core")
+            .about("Gives an order to one core")
+            .arg(
+                Arg::new("core")
+                    .value_name("N")
+                    .help("The core, as status numbers it")
+                    .required(true)
+                    .value_parser(value_parser!(u32)),
+            )
+            .arg(
+                Arg::new("order")
+                    .value_name("ORDER")
+                    .help("stop replaces it gracefully, kill at once, dump shows where it is")
+                    .required(true)
+                    .value_parser(|text: &str| {
+                        text.parse::<CoreOrder>()
+                            .map_err(|_| "stop, kill or dump".to_owned())
+                    }),
             ),
         Command::new("drain").about("Ends the server once its connections have finished"),
         Command::new("stop").about("Ends the server now"),

@@ -72,14 +72,14 @@ mod tests;
 
 pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX};
 pub use admission::{AdmissionError, AdmissionLimits, MaxAccepts};
-pub use choice::{Demo, DrainPending, LogFormat, LogLevel, OnTerm, RingFlag, Shed};
+pub use choice::{Balance, Demo, DrainPending, LogFormat, LogLevel, OnTerm, RingFlag, Shed};
 pub use command::{VERSION, command};
 pub use control::ControlPath;
-pub use cores::{CORES_MAX, CorePlan, CoreSpec};
+pub use cores::{CORES_MAX, CoreOrder, CorePlan, CoreSpec, PoolSize};
 pub use duration::{format_duration, parse_duration};
 pub use effective::effective;
 pub use error::{Error, Malformed, WrongValue};
 pub use parse::{Ctl, CtlCommand, Invocation, parse};
-pub use settings::{Config, Drain, HttpLimits, Log, QueueRules, Rings, Timeouts};
+pub use settings::{Config, Drain, HttpLimits, Log, PoolRules, QueueRules, Rings, Timeouts};
 pub use size::{format_size, parse_size};
 pub use source::{Provenance, Source};

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
@@ -14,6 +13,7 @@ use clap::error::ErrorKind;
 
 use super::command::command;
 use super::control::ControlPath;
+use super::cores::{CoreOrder, PoolSize};
 use super::definition::{Draft, OptionDef};
 use super::error::Error;
 use super::file;
@@ -72,7 +72,7 @@ pub enum CtlCommand {
     /// Change the number of cores.
     Resize {
         /// The new number.
-        cores: NonZeroU32,
+        size: PoolSize,
         /// Return only when it is reached.
         wait: bool,
     },
@@ -82,6 +82,18 @@ pub enum CtlCommand {
     Upgrade {
         /// The program to run instead of the one this server was started by.
         binary: Option<PathBuf>,
+    },
+    /// Show the cores.
+    Cores {
+        /// Answer in JSON.
+        json: bool,
+    },
+    /// Give an order to one core.
+    Core {
+        /// Its number.
+        core: u32,
+        /// What it is to do.
+        order: CoreOrder,
     },
     /// End once the connections have finished.
     Drain,
@@ -300,15 +312,25 @@ fn ctl(matches: &ArgMatches, env: &Environment) -> Result<Ctl, Error> {
             json: matches.get_flag("json"),
         },
         Some(("resize", matches)) => CtlCommand::Resize {
-            cores: matches
-                .get_one::<u32>("cores")
-                .and_then(|cores| NonZeroU32::new(*cores))
+            size: matches
+                .get_one::<PoolSize>("cores")
+                .copied()
                 .ok_or_else(|| Error::Usage("resize needs a number of cores".to_owned()))?,
             wait: matches.get_flag("wait"),
         },
         Some(("reload", _)) => CtlCommand::Reload,
         Some(("upgrade", matches)) => CtlCommand::Upgrade {
             binary: matches.get_one::<OsString>("binary").map(PathBuf::from),
+        },
+        Some(("cores", matches)) => CtlCommand::Cores {
+            json: matches.get_flag("json"),
+        },
+        Some(("core", matches)) => CtlCommand::Core {
+            core: matches.get_one("core").copied().unwrap_or_default(),
+            order: matches
+                .get_one::<CoreOrder>("order")
+                .copied()
+                .ok_or_else(|| Error::Usage("core needs an order".to_owned()))?,
         },
         Some(("drain", _)) => CtlCommand::Drain,
         Some(("stop", _)) => CtlCommand::Stop,

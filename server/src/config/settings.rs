@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::address::ListenAddr;
 use super::admission::AdmissionLimits;
-use super::choice::{Demo, DrainPending, LogFormat, LogLevel, OnTerm, RingFlag, Shed};
+use super::choice::{Balance, Demo, DrainPending, LogFormat, LogLevel, OnTerm, RingFlag, Shed};
 use super::control::ControlPath;
 use super::cores::CoreSpec;
 use super::definition::{Change, Draft, OptionDef};
@@ -52,6 +52,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How the server ends.
     pub drain: Drain,
+    /// How the pool of cores keeps itself.
+    pub pool: PoolRules,
     /// Rings, buffers and turns of each core.
     pub rings: Rings,
     /// What is logged, how and where to.
@@ -85,6 +87,7 @@ impl Default for Config {
             limits: HttpLimits::default(),
             timeouts: Timeouts::default(),
             drain: Drain::default(),
+            pool: PoolRules::default(),
             rings: Rings::default(),
             log: Log::default(),
             root: None,
@@ -196,6 +199,39 @@ impl Default for Drain {
             pending: DrainPending::Serve,
             on_term: OnTerm::Stop,
             upgrade_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How the pool of cores keeps itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolRules {
+    /// Time between two trims of a pool with room for them.
+    pub trim_interval: Duration,
+    /// How often a core is to give a sign of life.
+    pub heartbeat_interval: Duration,
+    /// How long after that one is replaced that has given none.
+    pub heartbeat_timeout: Duration,
+    /// Time without a turn after which other cores accept in its stead.
+    pub stall: Duration,
+    /// Whether idle connections move from fuller cores to emptier ones.
+    pub balance: Balance,
+    /// Connections after which a core is replaced, less a random part of up to a half; 0 is never.
+    pub accepts: u32,
+    /// Age at which a core is replaced; zero is never.
+    pub core_age: Duration,
+}
+
+impl Default for PoolRules {
+    fn default() -> Self {
+        PoolRules {
+            trim_interval: Duration::from_secs(30),
+            heartbeat_interval: Duration::from_secs(5),
+            heartbeat_timeout: Duration::from_secs(20),
+            stall: Duration::from_millis(250),
+            balance: Balance::On,
+            accepts: 0,
+            core_age: Duration::ZERO,
         }
     }
 }

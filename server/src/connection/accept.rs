@@ -121,7 +121,7 @@ impl Engine {
     }
 
     /// Whether `max_connections` is reached (row M10).
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         let max = self.settings.max_connections;
         max.is_some_and(|max| self.table.len() as u64 >= u64::from(max.get()))
     }
@@ -137,7 +137,11 @@ impl Engine {
         match result {
             Ok(socket) => {
                 self.listeners.pauses.succeeded();
-                self.begin(core, socket);
+                let key = self.begin(core, socket);
+                // A core that was stuck leaves with its accept still armed.
+                if !self.is_serving() {
+                    self.follow_course(core, key);
+                }
             }
             Err(errno) => self.on_accept_error(core, errno),
         }
@@ -164,15 +168,16 @@ impl Engine {
         self.follow_course(core, key);
     }
 
-    fn begin(&mut self, core: &Rc<Core>, socket: Descriptor) -> ConnectionKey {
+    pub(super) fn begin(&mut self, core: &Rc<Core>, socket: Descriptor) -> ConnectionKey {
         let key = self.seat(Connection::new(socket, core.now()));
         self.stats.accepted.add(1);
+        self.wear();
         self.listen_to(core, key);
         self.set_deadline(core, key);
         key
     }
 
-    fn on_accept_error(&mut self, core: &Rc<Core>, errno: Errno) {
+    pub(super) fn on_accept_error(&mut self, core: &Rc<Core>, errno: Errno) {
         if errno.is_cancelled() || errno.is_peer_gone() {
             return;
         }
@@ -191,6 +196,19 @@ impl Engine {
             error = %errno,
             "accepting pauses; raise the limit of open files (LimitNOFILE= in the unit) or lower max_connections"
         );
+    }
+
+    /// Counts an accepted connection towards the end of this core (row M7).
+    #[inline]
+    fn wear(&mut self) {
+        let Some(left) = &mut self.accepts else {
+            return;
+        };
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.accepts = None;
+            self.post.to_coordinator(Report::Worn(self.index));
+        }
     }
 
     pub(super) fn resume_accepting(&mut self, core: &Rc<Core>) {

@@ -186,6 +186,7 @@ impl Engine {
         if connection.receive != Receive::Off || connection.output.in_flight.is_some() {
             return;
         }
+        self.sockets.leave(key.slot());
         let Some(connection) = self.table.remove(key) else {
             return;
         };
@@ -281,13 +282,8 @@ impl Engine {
         if connection.state != State::Idle || connection.exchange.is_some() {
             return;
         }
-        let served = connection.served > 0;
-        let grace = if served {
-            self.settings.keepalive_grace
-        } else {
-            Default::default()
-        };
-        let until = connection.idle_since + grace;
+        // Also before its first request, which may be under way.
+        let until = connection.idle_since + self.settings.keepalive_grace;
         if until <= core.now() {
             self.on(core, key, Event::Drain);
             return self.settle(core, key);

@@ -2,16 +2,18 @@
 //! ring; each event goes to the file of its step.
 
 use super::accept::{ListenerId, ListenerSeat, Listeners};
+use super::help::Helping;
 use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
 use super::stall::Stalls;
 use super::table::{Connection, Exchange, Table};
-use super::transfer::Parcel;
+use super::transfer::{COORDINATOR, Parcel};
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
 use crate::handler::{Application, Response};
 use crate::http::date::DateCache;
 use crate::observe::log::RateLimit;
+use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
 use slab::Slab;
@@ -70,10 +72,19 @@ pub(crate) enum Message {
     Parcel(Box<Parcel>),
     /// Go on with these.
     Settings(Box<Settings>),
+    /// Accept on this listener in the stead of its owner, which is stuck.
+    Help(ListenerSeat),
+    /// The owner of this listener does without help.
+    Unhelp(ListenerId),
+    /// Move so many idle connections to these cores.
+    Shed(Vec<(u32, u64)>),
+    /// Panic, outside of every handler.
+    Panic,
     /// Put the gauges into the shared counters and say so ([`Report::Published`]).
     Publish(u64),
-    /// Move every connection that can be moved to these cores in turn, and the others when they
-    /// can be; end when none is left. No listener is owned any more.
+    /// Move every connection that can be moved to these cores in turn, or to the coordinator if
+    /// there are none, and the others when they can be; end when none is left. No listener is owned
+    /// any more, or it is about to be given up.
     Leave(Vec<u32>),
     /// Serve on after all.
     Stay,
@@ -85,12 +96,15 @@ pub(crate) enum Message {
 }
 
 /// What a core tells the coordinator.
-#[derive(Debug)]
 pub(crate) enum Report {
     /// The listener has no owner now, and nothing of it is in flight.
     Disarmed(u32, ListenerId),
     /// This core's figures are up to date, for the inquiry of this number.
     Published(u32, u64),
+    /// This connection waits with the coordinator until there is a core for it.
+    Parked(Box<Parcel>),
+    /// The core has accepted as many connections as it was to.
+    Worn(u32),
 }
 
 /// Where messages go.
@@ -122,6 +136,10 @@ pub(crate) struct EngineParts {
     pub(crate) gate: Arc<Gate>,
     pub(crate) stats: Arc<CoreStats>,
     pub(crate) post: Arc<dyn Post>,
+    /// Connections that it accepts before it says that it is worn; None: it never does.
+    pub(crate) accepts: Option<u32>,
+    /// Its open sockets, for the coordinator.
+    pub(crate) sockets: Arc<SocketRegistry>,
 }
 
 /// See the top of the file.
@@ -135,6 +153,9 @@ pub(crate) struct Engine {
     pub(super) table: Table,
     pub(super) exchanges: Slab<Exchange>,
     pub(super) listeners: Listeners,
+    pub(super) helping: Helping,
+    pub(super) accepts: Option<u32>,
+    pub(super) sockets: Arc<SocketRegistry>,
     pub(super) finished: Rc<Finished>,
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
@@ -160,6 +181,9 @@ impl Engine {
             table,
             exchanges: Slab::new(),
             listeners: Listeners::default(),
+            helping: Helping::default(),
+            accepts: parts.accepts,
+            sockets: parts.sockets,
             finished: Rc::default(),
             attention: Rc::default(),
             buffers: Vec::new(),
@@ -199,6 +223,11 @@ impl Engine {
         self.date_until = core.now() + rest;
     }
 
+    #[inline]
+    pub(super) fn is_serving(&self) -> bool {
+        self.course == Course::Serving
+    }
+
     pub(super) fn is_draining(&self) -> bool {
         matches!(self.course, Course::Draining | Course::Forced)
     }
@@ -209,7 +238,7 @@ impl Engine {
             return None;
         };
         if heirs.is_empty() {
-            return None;
+            return Some(COORDINATOR);
         }
         self.next_heir = (self.next_heir + 1) % heirs.len();
         Some(heirs[self.next_heir])
@@ -223,6 +252,10 @@ impl Engine {
             Message::Adopt(socket) => self.adopt(core, socket),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
             Message::Settings(settings) => self.retune(core, *settings),
+            Message::Help(seat) => self.help(core, seat),
+            Message::Unhelp(listener) => self.unhelp(core, listener),
+            Message::Shed(shares) => self.shed(core, &shares),
+            Message::Panic => panic!("asked to panic"),
             Message::Publish(inquiry) => {
                 self.publish(core);
                 self.post
@@ -331,9 +364,14 @@ impl Sink for Engine {
             Event::Timer { key } => match Subject::from_key(key) {
                 Some(Subject::Deadline(key)) => self.on_deadline(core, key),
                 Some(Subject::ResumeAccept) => self.resume_accepting(core),
+                Some(Subject::Tick) => self.help_everywhere(core),
                 _ => {}
             },
-            Event::Polled { .. } => {}
+            Event::Polled { key, more, .. } => {
+                if let Some(Subject::Help(listener)) = Subject::from_key(key) {
+                    self.on_help_wanted(core, ListenerId(listener), more);
+                }
+            }
         }
     }
 
@@ -358,6 +396,10 @@ impl Sink for Engine {
 impl Engine {
     pub(super) fn seat(&mut self, connection: Connection) -> ConnectionKey {
         self.stats.open.rise();
-        self.table.insert(connection)
+        let key = self.table.insert(connection);
+        if let Some(connection) = self.table.get(key) {
+            self.sockets.enter(key.slot(), &connection.socket);
+        }
+        key
     }
 }

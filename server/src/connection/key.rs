@@ -46,6 +46,8 @@ pub(crate) enum Subject {
     ResumeAccept,
     /// The core's own tick.
     Tick,
+    /// The poll of a listener that is helped, by its number.
+    Help(u32),
 }
 
 const ACCEPT: u64 = 1;
@@ -54,6 +56,7 @@ const SEND: u64 = 3;
 const DEADLINE: u64 = 4;
 const RESUME_ACCEPT: u64 = 5;
 const TICK: u64 = 6;
+const HELP: u64 = 7;
 
 impl Subject {
     /// The number that travels with the operation.
@@ -66,6 +69,7 @@ impl Subject {
             Subject::Deadline(key) => (DEADLINE, key.slot, key.generation),
             Subject::ResumeAccept => (RESUME_ACCEPT, 0, 0),
             Subject::Tick => (TICK, 0, 0),
+            Subject::Help(listener) => (HELP, listener, 0),
         };
         role << 56 | (generation as u64) << 32 | slot as u64
     }
@@ -82,6 +86,7 @@ impl Subject {
             DEADLINE => Subject::Deadline(connection),
             RESUME_ACCEPT => Subject::ResumeAccept,
             TICK => Subject::Tick,
+            HELP => Subject::Help(slot),
             _ => return None,
         })
     }
@@ -101,6 +106,7 @@ mod tests {
             Subject::Deadline(ConnectionKey::new(0, 1)),
             Subject::ResumeAccept,
             Subject::Tick,
+            Subject::Help(3),
         ];
         for subject in subjects {
             assert_eq!(Subject::from_key(subject.to_key()), Some(subject));

@@ -16,6 +16,7 @@ mod admit;
 mod close;
 mod engine;
 mod handle;
+mod help;
 mod key;
 mod packing;
 mod pause;

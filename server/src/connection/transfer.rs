@@ -3,7 +3,7 @@
 //! are copied and given back; (5) descriptor, bytes, state and deadlines go; (6) the receiver feeds
 //! the bytes first, then arms its receive. A request that turns up in step 3 is served where it is.
 
-use super::engine::{Engine, Message};
+use super::engine::{Engine, Message, Report};
 use super::key::ConnectionKey;
 use super::packing::PACKED_BYTES_MAX;
 use super::table::{Connection, Receive, Unread};
@@ -12,6 +12,10 @@ use crate::http::exchange::{Deadline, State};
 use bytes::BytesMut;
 use ringgate_runtime::{Core, Descriptor, Moment};
 use std::rc::Rc;
+use std::time::Duration;
+
+/// Where connections go that have no core to go to: the coordinator keeps them.
+pub(super) const COORDINATOR: u32 = u32::MAX;
 
 /// A connection between two cores: plain data.
 pub(crate) struct Parcel {
@@ -22,6 +26,15 @@ pub(crate) struct Parcel {
     pub(super) idle_since: Moment,
     pub(super) deadline_of: Option<Deadline>,
     pub(super) deadline: Moment,
+}
+
+impl Parcel {
+    /// It waited for so long, until now, and no time passed for it. Whoever sent a request meanwhile
+    /// has used it now, so that a drain does not take it for idle.
+    pub(crate) fn has_waited(&mut self, now: Moment, time: Duration) {
+        self.idle_since = now;
+        self.deadline = self.deadline + time;
+    }
 }
 
 impl Engine {
@@ -63,6 +76,7 @@ impl Engine {
             // It was used, or ended, meanwhile: it stays for this time.
             return self.regulate(core, key);
         }
+        self.sockets.leave(key.slot());
         let Some(mut connection) = self.table.remove(key) else {
             return;
         };
@@ -86,7 +100,34 @@ impl Engine {
             deadline_of: connection.deadline_of,
             deadline: connection.deadline,
         };
-        self.post.to_core(to, Message::Parcel(Box::new(parcel)));
+        match to {
+            COORDINATOR => self.post.to_coordinator(Report::Parked(Box::new(parcel))),
+            core => self.post.to_core(core, Message::Parcel(Box::new(parcel))),
+        }
+    }
+
+    /// Steps 1 and 2 for so many idle connections each; those are first that were idle longest.
+    pub(super) fn shed(&mut self, core: &Rc<Core>, shares: &[(u32, u64)]) {
+        if !self.is_serving() {
+            return;
+        }
+        let mut idle: Vec<(Moment, ConnectionKey)> = Vec::new();
+        for key in self.table.keys() {
+            if let Some(connection) = self.table.get(key)
+                && connection.state == State::Idle
+                && connection.is_movable()
+                && connection.moving_to.is_none()
+            {
+                idle.push((connection.idle_since, key));
+            }
+        }
+        idle.sort_unstable_by_key(|(since, _)| *since);
+        let mut idle = idle.into_iter();
+        for (to, count) in shares {
+            for (_, key) in idle.by_ref().take(*count as usize) {
+                self.move_out(core, key, *to);
+            }
+        }
     }
 
     /// Step 6.

@@ -45,11 +45,15 @@ fn fail(text: impl Into<String>) -> CtlError {
 pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
     let path = path(ctl)?;
     let (request, json) = match &ctl.command {
-        CtlCommand::Status { json } => (Request::Status, *json),
+        CtlCommand::Status { json } | CtlCommand::Cores { json } => (Request::Status, *json),
         CtlCommand::Events { json } => (Request::Events, *json),
-        CtlCommand::Resize { cores, wait } => {
-            let (cores, wait) = (cores.get(), *wait);
-            (Request::Resize { cores, wait }, false)
+        CtlCommand::Resize { size, wait } => {
+            let (size, wait) = (*size, *wait);
+            (Request::Resize { size, wait }, false)
+        }
+        CtlCommand::Core { core, order } => {
+            let (core, order) = (*core, *order);
+            (Request::Core { core, order }, false)
         }
         CtlCommand::Reload => (Request::Reload, false),
         CtlCommand::Upgrade { binary } => (Request::Upgrade(absolute(binary.as_deref())?), false),
@@ -68,6 +72,13 @@ pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
             .map_err(|error| fail(format!("cannot write the result: {error}")))
     };
     match request {
+        Request::Status if matches!(ctl.command, CtlCommand::Cores { .. }) => {
+            let status: serde_json::Value = parsed(&path, &answer)?;
+            match json {
+                true => say(&format!("{}\n", status["cores"])),
+                false => say(&text::cores(&status)),
+            }
+        }
         Request::Status if json => say(&answer),
         Request::Status => say(&text::status(&parsed(&path, &answer)?)),
         Request::Events => loop {
@@ -82,6 +93,7 @@ pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
             Some(pid) => say(&format!("pid {pid} serves\n")),
             None => Ok(()),
         },
+        Request::Core { .. } => say(&outcome.text),
         Request::Resize { .. } | Request::Reload | Request::Drain | Request::Stop => Ok(()),
     }
 }
@@ -137,6 +149,7 @@ impl Answers {
         let unbounded = match request {
             Request::Resize { wait, .. } => *wait,
             Request::Events | Request::Upgrade(_) => true,
+            Request::Core { .. } => false,
             Request::Status | Request::Reload | Request::Drain | Request::Stop => false,
         };
         stream

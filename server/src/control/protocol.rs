@@ -2,6 +2,7 @@
 //!
 //! Pure; read by both ends. docs/control.md describes them for others.
 
+use crate::config::{CoreOrder, PoolSize};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -16,8 +17,12 @@ pub(super) enum Request {
     Status,
     Events,
     Resize {
-        cores: u32,
+        size: PoolSize,
         wait: bool,
+    },
+    Core {
+        core: u32,
+        order: CoreOrder,
     },
     Reload,
     /// With the program to run, if it is to be another one. Its path has no line feed.
@@ -31,10 +36,11 @@ impl fmt::Display for Request {
         match self {
             Request::Status => f.write_str("status"),
             Request::Events => f.write_str("events"),
-            Request::Resize { cores, wait } => {
+            Request::Resize { size, wait } => {
                 let wait = if *wait { " wait" } else { "" };
-                write!(f, "resize {cores}{wait}")
+                write!(f, "resize {size}{wait}")
             }
+            Request::Core { core, order } => write!(f, "core {core} {}", order.word()),
             Request::Reload => f.write_str("reload"),
             Request::Upgrade(None) => f.write_str("upgrade"),
             Request::Upgrade(Some(path)) => write!(f, "upgrade {}", path.display()),
@@ -59,23 +65,33 @@ impl FromStr for Request {
         }
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let resize = |number: &str, wait| {
-            let cores = number
+            let size = number
                 .parse()
-                .map_err(|_| format!("{number:?} is not a number of cores"))?;
-            Ok(Request::Resize { cores, wait })
+                .map_err(|_| format!("{number:?} is not a number of cores, nor auto"))?;
+            Ok(Request::Resize { size, wait })
+        };
+        let core = |number: &str, order: &str| {
+            let core = number
+                .parse()
+                .map_err(|_| format!("{number:?} is not the number of a core"))?;
+            let order = order
+                .parse()
+                .map_err(|_| format!("{order:?} is none of stop, kill and dump"))?;
+            Ok(Request::Core { core, order })
         };
         match words.as_slice() {
             ["status"] => Ok(Request::Status),
             ["events"] => Ok(Request::Events),
             ["resize", number] => resize(number, false),
             ["resize", number, "wait"] => resize(number, true),
+            ["core", number, order] => core(number, order),
             ["reload"] => Ok(Request::Reload),
             ["upgrade"] => Ok(Request::Upgrade(None)),
             ["drain"] => Ok(Request::Drain),
             ["stop"] => Ok(Request::Stop),
             _ => Err(format!(
-                "{line:?} is no command; there are status, events, resize N [wait], reload, \
-                 upgrade [PATH], drain and stop"
+                "{line:?} is no command; there are status, events, resize N|auto [wait], \
+                 core N stop|kill|dump, reload, upgrade [PATH], drain and stop"
             )),
         }
     }
@@ -93,6 +109,9 @@ pub(super) struct Outcome {
     /// After an upgrade: the process that serves now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) pid: Option<u32>,
+    /// What was asked for, as a text for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) text: String,
 }
 
 impl From<Result<(), String>> for Outcome {
@@ -101,6 +120,7 @@ impl From<Result<(), String>> for Outcome {
             ok: result.is_ok(),
             error: result.err(),
             pid: None,
+            text: String::new(),
         }
     }
 }
@@ -111,6 +131,17 @@ impl Outcome {
         Outcome {
             pid: result.as_ref().ok().copied(),
             ..Outcome::from(result.map(drop))
+        }
+    }
+
+    /// Of something that is answered with a text.
+    pub(super) fn telling(result: Result<String, String>) -> Outcome {
+        let text = result
+            .as_ref()
+            .map_or_else(|_| String::new(), String::clone);
+        Outcome {
+            text,
+            ..Outcome::from(result.map(|_| ()))
         }
     }
 }
@@ -124,7 +155,18 @@ mod tests {
         prop_oneof![
             Just(Request::Status),
             Just(Request::Events),
-            any::<(u32, bool)>().prop_map(|(cores, wait)| Request::Resize { cores, wait }),
+            (0u32..=1024, any::<bool>()).prop_map(|(cores, wait)| Request::Resize {
+                size: PoolSize::Cores(cores),
+                wait
+            }),
+            any::<bool>().prop_map(|wait| Request::Resize {
+                size: PoolSize::Auto,
+                wait
+            }),
+            (any::<u32>(), 0..3usize).prop_map(|(core, order)| Request::Core {
+                core,
+                order: CoreOrder::ALL[order]
+            }),
             Just(Request::Reload),
             Just(Request::Upgrade(None)),
             "/[a-z /]{0,40}[a-z]".prop_map(|path| Request::Upgrade(Some(path.into()))),
@@ -150,7 +192,7 @@ mod tests {
     #[test]
     fn a_line_that_is_no_command_is_told_which_there_are() {
         let refusal = "restart".parse::<Request>().unwrap_err();
-        assert!(refusal.contains("resize N [wait]"), "{refusal}");
+        assert!(refusal.contains("resize N|auto [wait]"), "{refusal}");
         let refusal = "resize many".parse::<Request>().unwrap_err();
         assert!(refusal.contains("\"many\""), "{refusal}");
     }

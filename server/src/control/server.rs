@@ -79,13 +79,13 @@ async fn answer(stream: &mut UnixStream, command: &str, server: &ServerHandle) -
             }
             Err(refusal) => send(stream, line(&Outcome::from(Err(refusal)))).await,
         },
-        Request::Resize { cores, wait } => {
-            let done = if wait {
-                server.resize_and_wait(cores).await
-            } else {
-                server.resize(cores).await
-            };
+        Request::Resize { size, wait } => {
+            let done = server.set_size(size, wait).await;
             send(stream, line(&Outcome::from(done))).await
+        }
+        Request::Core { core, order } => {
+            let done = server.order_core(core, order).await;
+            send(stream, line(&Outcome::telling(done))).await
         }
         Request::Reload => {
             let done = server.reload().await;

@@ -87,8 +87,8 @@ pub(super) fn limits(limits: AdmissionLimits) -> CountsBy {
 }
 
 /// Every listener with its queue.
-pub(super) fn listeners(listeners: &Listeners, pool: &Pool) -> Vec<ListenerSample> {
-    let samples = status::listeners(listeners, pool);
+pub(super) fn listeners(listeners: &Listeners, pool: &Pool, slots: u32) -> Vec<ListenerSample> {
+    let samples = status::listeners(listeners, pool, slots);
     samples
         .into_iter()
         .map(|listener| ListenerSample {

@@ -5,12 +5,12 @@ use super::events::{OnEvent, ServerEvent, Subscription};
 use super::listeners::{ListenError, Listeners, bind_one};
 use super::post::PostOffice;
 use super::reply::{Reply, reply};
-use super::run::{Coordinator, Operators, ReadConfig, Start};
+use super::run::{Coordinator, Operators, ReadConfig, SPARE_PLACES, Start};
 use super::status::Status;
 use super::thread::MakeApp;
 use super::upgrade::Inheritance;
 use crate::admission::ledger::{Connections, Requests};
-use crate::config::{self, Config, ControlPath, CorePlan};
+use crate::config::{self, Config, ControlPath, CoreOrder, CorePlan, PoolSize};
 use crate::control::socket::{self, ControlSocket};
 use crate::handler::{PerCore, Router};
 use crate::observe::log::LogHandle;
@@ -198,9 +198,10 @@ impl<S: 'static> Server<S> {
         };
         let left = inheritance.as_mut();
         let left = left.map(|left| std::mem::take(&mut left.listeners));
-        let mut listeners =
-            Listeners::bind(&config.listen, plan.slots.get(), left.unwrap_or_default())
-                .map_err(StartError::Listen)?;
+        let places = plan.slots.get() + SPARE_PLACES;
+        let left = left.unwrap_or_default();
+        let mut listeners = Listeners::bind(&config.listen, plan.slots.get(), places, left)
+            .map_err(StartError::Listen)?;
         if inheritance.is_some() {
             listeners.all_away();
         }
@@ -213,7 +214,7 @@ impl<S: 'static> Server<S> {
         let program = program.map_err(|error| {
             StartError::Setup(format!("cannot tell which program this is: {error}"))
         })?;
-        let post = PostOffice::new(plan.slots.get());
+        let post = PostOffice::new(places);
         let shared = Arc::new(HandleShared {
             addresses: listeners.addresses(),
             local: listeners.local,
@@ -499,16 +500,13 @@ impl ServerHandle {
         self.ask(Command::Metrics).await
     }
 
-    /// Sets the number of cores.
+    /// Sets the number of cores; 0 stops all of them: listeners stay open, connections wait, until
+    /// a later resize brings a core. The automatic rules rest until [`ServerHandle::resize_auto`].
     ///
     /// # Errors
-    /// A line that says why not: more than there are slots, or none.
+    /// A line that says why not: more than there are slots.
     pub async fn resize(&self, cores: u32) -> Result<(), String> {
-        let wait = false;
-        let answer = self.ask(|reply| Command::Resize { cores, wait, reply });
-        answer
-            .await
-            .unwrap_or_else(|| Err("the server has ended".to_owned()))
+        self.set_size(PoolSize::Cores(cores), false).await
     }
 
     /// As [`ServerHandle::resize`], and returns when the last core is there or gone. A core that
@@ -517,11 +515,20 @@ impl ServerHandle {
     /// # Errors
     /// Likewise; also when another resize or the end of the server came between.
     pub async fn resize_and_wait(&self, cores: u32) -> Result<(), String> {
-        let wait = true;
-        let answer = self.ask(|reply| Command::Resize { cores, wait, reply });
-        answer
-            .await
-            .unwrap_or_else(|| Err("the server has ended".to_owned()))
+        self.set_size(PoolSize::Cores(cores), true).await
+    }
+
+    /// Lets the automatic rules set the number of cores again, within the configured bounds.
+    ///
+    /// # Errors
+    /// A line that says why not.
+    pub async fn resize_auto(&self) -> Result<(), String> {
+        self.set_size(PoolSize::Auto, false).await
+    }
+
+    pub(crate) async fn set_size(&self, size: PoolSize, wait: bool) -> Result<(), String> {
+        let answer = self.ask(|reply| Command::Resize { size, wait, reply });
+        answer.await.unwrap_or_else(has_ended)
     }
 
     /// As [`ServerHandle::resize`], waiting in this thread.
@@ -529,14 +536,36 @@ impl ServerHandle {
     /// # Errors
     /// Likewise.
     pub fn wait_resize(&self, cores: u32) -> Result<(), String> {
+        let size = PoolSize::Cores(cores);
+        let wait = false;
         let answer = self
-            .ask(|reply| Command::Resize {
-                cores,
-                wait: false,
-                reply,
-            })
+            .ask(|reply| Command::Resize { size, wait, reply })
             .wait(ANSWER_PATIENCE);
-        answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
+        answer.unwrap_or_else(has_ended)
+    }
+
+    /// Asks for one core less, now instead of at the next trim: never below the minimum, never one
+    /// that is busy, and not while work is queued (row P6).
+    ///
+    /// # Errors
+    /// A line that says why none leaves.
+    pub async fn trim(&self) -> Result<(), String> {
+        self.ask(Command::Trim).await.unwrap_or_else(has_ended)
+    }
+
+    /// Gives an order to one core (row M15). A dump is answered with the state of the core and the
+    /// stack of its thread.
+    ///
+    /// # Errors
+    /// A line that says why not: there is no such core, or the server is ending.
+    pub async fn order_core(&self, core: u32, order: CoreOrder) -> Result<String, String> {
+        let answer = self.ask(|reply| Command::Core { core, order, reply });
+        answer.await.unwrap_or_else(has_ended)
+    }
+
+    /// Lets a core panic outside of every handler, to show that it is replaced.
+    pub fn panic_core(&self, core: u32) {
+        self.command(Command::PanicCore(core));
     }
 
     /// Reads the configuration again: all that [`Server::with_reload`]'s closure answers comes into
@@ -599,6 +628,10 @@ impl Drop for OwedAnswer {
     fn drop(&mut self) {
         self.0.0.owed.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+fn has_ended<T>() -> Result<T, String> {
+    Err("the server has ended".to_owned())
 }
 
 impl fmt::Debug for ServerHandle {

@@ -1,7 +1,7 @@
 //! The process's listeners: one per core slot for a TCP address, one shared by all cores for a Unix
 //! socket or an inherited descriptor. Made before the first core, kept until the end.
 
-use super::plan::{Baton, Seat};
+use super::plan::Seat;
 use super::upgrade::inheritance::InheritedListener;
 use crate::config::ListenAddr;
 use crate::connection::{ListenerId, ListenerSeat, Socket};
@@ -100,10 +100,12 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds every address, but for those that an older process left to this one.
+    /// Binds every address, a TCP address for each slot, anything else once for all places; but for
+    /// those that an older process left to this one.
     pub(crate) fn bind(
         addresses: &[ListenAddr],
         slots: u32,
+        places: u32,
         mut inherited: Vec<InheritedListener>,
     ) -> Result<Listeners, ListenError> {
         let mut listeners = Listeners {
@@ -122,7 +124,7 @@ impl Listeners {
             }
             let left = take_same(&mut inherited, &configured);
             if !left.is_empty() {
-                listeners.take_over(&configured, left, slots);
+                listeners.take_over(&configured, left, slots, places);
                 continue;
             }
             match address {
@@ -138,7 +140,7 @@ impl Listeners {
                     let socket = unix_listener(path, SOCKET_MODE).map_err(fail)?;
                     let file = SocketFile::at(path).map_err(fail)?;
                     listeners.files.push(file);
-                    listeners.share(&configured, &configured, slots, socket, None);
+                    listeners.share(&configured, &configured, places, socket, None);
                 }
                 ListenAddr::Fd(number) => {
                     let socket = inherited_listener(*number).map_err(fail)?;
@@ -151,7 +153,7 @@ impl Listeners {
                         Address::UnixPath(path) => format!("unix:{}", path.display()),
                         Address::UnixAbstract(_) | Address::UnixUnnamed => configured.clone(),
                     };
-                    listeners.share(&configured, &text, slots, socket, None);
+                    listeners.share(&configured, &text, places, socket, None);
                 }
             }
         }
@@ -159,7 +161,13 @@ impl Listeners {
     }
 
     /// Adds what an older process left of one address.
-    fn take_over(&mut self, configured: &str, left: Vec<InheritedListener>, slots: u32) {
+    fn take_over(
+        &mut self,
+        configured: &str,
+        left: Vec<InheritedListener>,
+        slots: u32,
+        places: u32,
+    ) {
         let inet = left[0].bound.parse::<SocketAddr>().ok();
         self.local &= inet.is_none_or(|inet| inet.ip().is_loopback());
         let mut present = 0;
@@ -167,7 +175,7 @@ impl Listeners {
         for listener in left {
             let unit = Some(listener.unit);
             if listener.shared {
-                self.share(configured, &listener.bound, slots, listener.socket, unit);
+                self.share(configured, &listener.bound, places, listener.socket, unit);
                 present = slots;
             } else {
                 // One for a slot that is no more is lent to a core.
@@ -202,14 +210,14 @@ impl Listeners {
         &mut self,
         configured: &str,
         bound: &str,
-        slots: u32,
+        places: u32,
         socket: OwnedFd,
         inherited: Option<u32>,
     ) {
         self.push(
             configured,
             bound,
-            0..slots,
+            0..places,
             true,
             Arc::new(socket),
             inherited,
@@ -235,12 +243,7 @@ impl Listeners {
             inherited,
         });
         for slot in slots {
-            let seat = Seat {
-                slot,
-                shared,
-                baton: Baton::Free,
-                away: false,
-            };
+            let seat = Seat::new(slot, shared);
             self.all.push(Listener {
                 address: bound.to_owned(),
                 seat,

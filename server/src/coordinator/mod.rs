@@ -2,6 +2,7 @@
 //! listeners, resizes, drains and stops. No connection is lost by any of it.
 //!
 //! - [`plan`]: what to do next, as a pure function of the pool; tested without threads.
+//! - [`rules`]: when it grows, shrinks, heals and balances, likewise pure.
 //! - [`event`]: everything that can happen to it, in one closed enum.
 //! - [`events`]: what it tells of all this, and to whom.
 //! - [`listeners`]: the process's listeners, one per core slot and address.
@@ -20,6 +21,7 @@ mod plan;
 mod post;
 mod rehearsal;
 mod reply;
+mod rules;
 mod run;
 mod status;
 mod thread;

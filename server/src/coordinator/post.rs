@@ -9,7 +9,7 @@ use ringgate_runtime::Remote;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// In place of a core: the process that has taken over from this one.
-pub(crate) const SUCCESSOR: u32 = u32::MAX;
+pub(crate) const SUCCESSOR: u32 = u32::MAX - 1;
 
 struct Mailbox<M> {
     queue: SegQueue<M>,
@@ -80,11 +80,6 @@ impl PostOffice {
         if !self.cores[core as usize].send(message) {
             self.tell(Event::Undelivered(core));
         }
-    }
-
-    /// Puts a message back for the thread that takes the core's place.
-    pub(crate) fn keep(&self, core: u32, message: Message) {
-        self.cores[core as usize].queue.push(message);
     }
 
     pub(crate) fn tell(&self, event: Event) {

@@ -34,6 +34,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
             "listeners",
             "phase",
             "pid",
+            "pool",
             "totals",
             "uptime_seconds"
         ]
@@ -64,6 +65,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
         assert_eq!(
             keys(core),
             [
+                "busy_permille",
                 "connections",
                 "cpu",
                 "heartbeat_age_ms",
@@ -92,7 +94,14 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
     for listener in listeners {
         assert_eq!(
             keys(listener),
-            ["address", "owner_core", "queue", "queue_limit", "slot"]
+            [
+                "address",
+                "helper_core",
+                "owner_core",
+                "queue",
+                "queue_limit",
+                "slot"
+            ]
         );
         assert_eq!(listener["address"], program.address.as_str());
     }

@@ -7,8 +7,9 @@ use super::super::definition::OptionDef;
 use super::super::effective::toml_value;
 use super::super::options::OPTIONS;
 use super::super::{
-    AdmissionLimits, ControlPath, Demo, Drain, DrainPending, HttpLimits, ListenAddr, Log,
-    LogFormat, LogLevel, MaxAccepts, OnTerm, QueueRules, RingFlag, Rings, Shed, Source, Timeouts,
+    AdmissionLimits, Balance, ControlPath, Demo, Drain, DrainPending, HttpLimits, ListenAddr, Log,
+    LogFormat, LogLevel, MaxAccepts, OnTerm, PoolRules, QueueRules, RingFlag, Rings, Shed, Source,
+    Timeouts,
 };
 use super::*;
 
@@ -18,6 +19,8 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "listen" => &["127.0.0.1:9", "unix:/run/x.sock", "fd:3"],
         "cores" => &["2..4"],
         "core_slots" => &["8"],
+        "balance" => &["off"],
+        "accepts" => &["1000"],
         "max_threads" => &["100"],
         "max_accepts" => return (&["120"], &["--max-threads", "100"]),
         "root" => &["/srv/www"],
@@ -48,7 +51,10 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "max_connections" => &["5000"],
         "spin" => &["50us"],
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
-        | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "upgrade_timeout" => &["9s"],
+        | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "upgrade_timeout"
+        | "trim_interval" | "heartbeat_interval" | "heartbeat_timeout" | "stall" | "core_age" => {
+            &["9s"]
+        }
         other => panic!("give {other} a sample value"),
     };
     (values, &[])
@@ -207,6 +213,13 @@ fn each_key_sets_the_field_of_its_name() {
         drain_pending = "refuse"
         on_term = "drain"
         upgrade_timeout = "30s"
+        trim_interval = "30m"
+        heartbeat_interval = "31s"
+        heartbeat_timeout = "32s"
+        stall = "33s"
+        balance = "off"
+        accepts = 34
+        core_age = "35s"
         ring_entries = 64
         buffers = 128
         buffer_size = 2525
@@ -246,6 +259,15 @@ fn each_key_sets_the_field_of_its_name() {
             pending: DrainPending::Refuse,
             on_term: OnTerm::Drain,
             upgrade_timeout: second(30),
+        },
+        pool: PoolRules {
+            trim_interval: second(30 * 60),
+            heartbeat_interval: second(31),
+            heartbeat_timeout: second(32),
+            stall: second(33),
+            balance: Balance::Off,
+            accepts: 34,
+            core_age: second(35),
         },
         rings: Rings {
             entries: 64,

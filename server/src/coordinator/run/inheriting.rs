@@ -6,7 +6,7 @@
 
 use super::succession::Luggage;
 use super::{Coordinator, Phase};
-use crate::connection::{Message, Parcel};
+use crate::connection::Parcel;
 use crate::coordinator::rehearsal;
 use crate::coordinator::upgrade::channel::{Channel, Heard};
 use crate::coordinator::upgrade::word::Word;
@@ -26,7 +26,6 @@ pub(super) struct Older {
     owner: bool,
     /// It, and those before it.
     pub(super) generations: Vec<Generation>,
-    next_core: usize,
 }
 
 impl Coordinator {
@@ -37,7 +36,6 @@ impl Coordinator {
             pid: inheritance.pid,
             owner: false,
             generations: Vec::new(),
-            next_core: 0,
         });
     }
 
@@ -108,12 +106,12 @@ impl Coordinator {
                 let parcel = Parcel::unpack(Descriptor::from(socket), &heard.bytes);
                 if let Some(parcel) = parcel {
                     self.succession.inherited += 1;
-                    self.settle_in(Luggage::Parcel(Box::new(parcel)));
+                    self.settle_in(core, Luggage::Parcel(Box::new(parcel)));
                 }
                 self.tell_older(&Word::Taken { id });
             }
             (Word::Fresh { id }, Some(socket)) => {
-                self.settle_in(Luggage::Fresh(Descriptor::from(socket)));
+                self.settle_in(core, Luggage::Fresh(Descriptor::from(socket)));
                 self.tell_older(&Word::Taken { id });
             }
             (Word::Generations { list }, _) => {
@@ -126,25 +124,8 @@ impl Coordinator {
     }
 
     /// Gives a connection of the older process to a core, or to the process after this one.
-    fn settle_in(&mut self, luggage: Luggage) {
-        if self.succession.handed_over {
-            return self.hand_on(luggage);
-        }
-        let cores = self.pool.running();
-        let turn = match &mut self.succession.older {
-            Some(older) => {
-                older.next_core += 1;
-                older.next_core
-            }
-            None => 0,
-        };
-        // Without a core it waits for the one that starts.
-        let core = cores.get(turn % cores.len().max(1)).copied().unwrap_or(0);
-        let message = match luggage {
-            Luggage::Parcel(parcel) => Message::Parcel(parcel),
-            Luggage::Fresh(socket) => Message::Adopt(socket),
-        };
-        self.post.to_core(core, message);
+    fn settle_in(&mut self, core: &Rc<Core>, luggage: Luggage) {
+        self.deliver(core.now(), luggage.into());
     }
 
     /// All batons are here: the rest of the listeners, the files and the control socket follow.

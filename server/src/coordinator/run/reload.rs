@@ -8,7 +8,6 @@ use super::Coordinator;
 use crate::config::{Config, CorePlan};
 use crate::connection::{Message, Settings};
 use crate::coordinator::events::ServerEvent;
-use crate::coordinator::plan::CoreState;
 use ringgate_runtime::Core;
 use std::num::NonZeroU32;
 use std::rc::Rc;
@@ -61,7 +60,7 @@ impl Coordinator {
         }
         let cpus = NonZeroU32::new(self.cpus.len() as u32).unwrap_or(NonZeroU32::MIN);
         let plan = CorePlan::new(new.cores, new.core_slots, cpus);
-        let slots = self.pool.cores.len() as u32;
+        let slots = self.sizing.slots;
         if plan.max.get() > slots {
             return Err(format!(
                 "cores = {} asks for more than the {slots} slots; this needs an upgrade or \
@@ -76,11 +75,13 @@ impl Coordinator {
     fn apply(&mut self, new: Config, plan: Option<CorePlan>) {
         let old = std::mem::replace(&mut self.config, Arc::new(new));
         let new = self.config.clone();
-        if let Some(plan) = plan
-            && !self.resized
-        {
+        if let Some(plan) = plan {
             let (min, max) = (plan.min.get(), plan.max.get());
-            self.pool.target = self.pool.target.clamp(min, max);
+            (self.sizing.min, self.sizing.max) = (min, max);
+            // A number that was set by hand stays.
+            if self.sizing.auto {
+                self.pool.target = self.pool.target.clamp(min, max);
+            }
         }
         if new.admission != old.admission {
             self.gate.set_limits(new.admission);
@@ -94,7 +95,7 @@ impl Coordinator {
             log.set_level(new.log.level.into());
         }
         for (index, state) in (0..).zip(&self.pool.cores) {
-            if *state != CoreState::Absent {
+            if state.has_thread() {
                 let settings = Box::new(Settings::new(&new));
                 self.post.to_core(index, Message::Settings(settings));
             }

@@ -19,7 +19,7 @@ use crate::process::program::Program;
 use ringgate_runtime::sys::child::{message_pair, spawn_with};
 use ringgate_runtime::sys::pidfd::PidFd;
 use ringgate_runtime::timer::TimerId;
-use ringgate_runtime::{Core, Descriptor, OpId};
+use ringgate_runtime::{Core, Descriptor, Moment, OpId};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
@@ -35,7 +35,7 @@ pub(super) const NEWER_KEY: u64 = 21;
 /// Timer: the new process has taken too long.
 pub(super) const LATE_KEY: u64 = 22;
 /// Timer: time to try again what the socket did not take, and to report.
-pub(super) const TICK_KEY: u64 = 23;
+pub(super) const HANDOVER_KEY: u64 = 23;
 
 /// How often a process that finishes what it has says how it stands.
 const TICK: Duration = Duration::from_millis(100);
@@ -48,6 +48,15 @@ const DEATH_PATIENCE: Duration = Duration::from_secs(2);
 pub(super) enum Luggage {
     Parcel(Box<Parcel>),
     Fresh(Descriptor),
+}
+
+impl From<Luggage> for Message {
+    fn from(luggage: Luggage) -> Message {
+        match luggage {
+            Luggage::Parcel(parcel) => Message::Parcel(parcel),
+            Luggage::Fresh(socket) => Message::Adopt(socket),
+        }
+    }
 }
 
 /// How far the new process is.
@@ -126,7 +135,7 @@ impl Coordinator {
                 self.tell_upgrade(UpgradeStep::Started, None);
                 // From here on the one before must not take batons back when this one ends.
                 self.tell_older(&Word::Succeeded { by: true });
-                self.tick(core);
+                self.handover_tick(core);
             }
             Err(error) => {
                 tracing::error!(error, "no upgrade");
@@ -310,57 +319,71 @@ impl Coordinator {
 
     /// What is left to do once a new process serves. Answers whether all of it is done.
     pub(super) fn finish_generation(&mut self, core: &Rc<Core>) -> bool {
-        if self.pool.seats.iter().any(|seat| seat.baton != Baton::Free) {
+        // Who is stuck gives nothing back.
+        let mut holders = self
+            .pool
+            .seats
+            .iter()
+            .filter_map(|seat| seat.baton.holder());
+        if holders.any(|holder| !self.pool.is_stuck(holder)) {
             return false;
         }
         if !self.succession.emptied {
             self.succession.emptied = true;
-            self.empty_unwanted();
+            self.empty_unwanted(core);
         }
-        for index in self.pool.running() {
+        let now = core.now();
+        for index in self.pool.serving() {
             self.pool.cores[index as usize] = CoreState::Leaving;
-            self.post.to_core(index, Message::Leave(vec![SUCCESSOR]));
+            self.leave(now, index, vec![SUCCESSOR]);
         }
-        self.tick(core);
+        self.hand_on_parked(now);
+        self.handover_tick(core);
         let newer = &self.succession.newer;
         let delivered = newer
             .as_ref()
             .is_none_or(|newer| newer.in_flight.is_empty() && newer.waiting.is_empty());
-        let absent = |state: &CoreState| *state == CoreState::Absent;
+        let mut cores = (0..).zip(&self.pool.cores);
+        let gone = cores.all(|(index, state)| !state.has_thread() || self.is_given_up(index));
         // As long as an older one has connections to hand on, this one passes them on.
-        delivered && self.succession.older.is_none() && self.pool.cores.iter().all(absent)
+        delivered && gone && self.succession.older.is_none()
     }
 
-    /// Takes what the kernel has queued on listeners that nobody wants any more, and closes them.
-    fn empty_unwanted(&mut self) {
+    /// Takes what the kernel has queued on listeners that nobody wants any more.
+    fn empty_unwanted(&mut self, core: &Rc<Core>) {
         let wanted = match &self.succession.newer {
             Some(newer) => newer.wanted.clone(),
             None => return,
         };
-        let cores = self.pool.running();
         for socket in self.listeners.take_queued_but(&wanted) {
-            match cores.first() {
-                Some(core) => self.post.to_core(*core, Message::Adopt(socket)),
-                None => self.hand_on(Luggage::Fresh(socket)),
-            }
+            self.hand_on(core.now(), Luggage::Fresh(socket));
         }
     }
 
+    /// Whether a newer process takes connections.
+    pub(super) fn has_successor(&self) -> bool {
+        let newer = self.succession.newer.as_ref();
+        newer.is_some_and(|newer| newer.stage == Stage::Serving)
+    }
+
     /// Sends something to the new process, or keeps it here if there is none.
-    pub(super) fn hand_on(&mut self, luggage: Luggage) {
+    pub(super) fn hand_on(&mut self, now: Moment, luggage: Luggage) {
         match &mut self.succession.newer {
             Some(newer) if newer.stage == Stage::Serving => {
                 newer.waiting.push_back(luggage);
                 self.send_luggage();
             }
-            _ => {
-                let message = match luggage {
-                    Luggage::Parcel(parcel) => Message::Parcel(parcel),
-                    Luggage::Fresh(socket) => Message::Adopt(socket),
-                };
-                let core = self.pool.running().first().copied().unwrap_or(0);
-                self.post.to_core(core, message);
-            }
+            _ => self.deliver(now, luggage.into()),
+        }
+    }
+
+    /// The same with a message that was meant for a core.
+    pub(super) fn hand_on_message(&mut self, now: Moment, message: Message) {
+        match message {
+            Message::Parcel(parcel) => self.hand_on(now, Luggage::Parcel(parcel)),
+            Message::Adopt(socket) => self.hand_on(now, Luggage::Fresh(socket)),
+            // Words for a thread that is no more.
+            _ => {}
         }
     }
 
@@ -435,7 +458,7 @@ impl Coordinator {
             reply.send(Err(why));
         }
         if self.succession.handed_over && newer.succeeded {
-            return self.finish_alone(newer);
+            return self.finish_alone(core, newer);
         }
         for seat in &mut self.pool.seats {
             seat.away = false;
@@ -457,6 +480,7 @@ impl Coordinator {
                 if *state == CoreState::Leaving {
                     // One that is over already is heard of as such, and started again.
                     *state = CoreState::Running;
+                    self.slots[index as usize].leave_by = None;
                     self.post.to_core(index, Message::Stay);
                 }
             }
@@ -465,24 +489,26 @@ impl Coordinator {
             self.operators.reclaim(core, &handle);
             self.step_forward(core);
         }
+        let now = core.now();
         for luggage in newer.in_flight.into_values().chain(newer.waiting) {
-            self.hand_on(luggage);
+            self.deliver(now, luggage.into());
         }
     }
 
     /// The one that had taken over is dead, and one after it serves: there is nobody to hand on to.
-    fn finish_alone(&mut self, newer: Newer) {
+    fn finish_alone(&mut self, core: &Rc<Core>, newer: Newer) {
         self.succession.handed_over = false;
         self.listeners.close();
         self.pool.seats.clear();
         self.told = true;
         for (index, state) in (0..).zip(&self.pool.cores) {
-            if *state != CoreState::Absent {
+            if state.has_thread() {
                 self.post.to_core(index, Message::Drain);
             }
         }
+        let now = core.now();
         for luggage in newer.in_flight.into_values().chain(newer.waiting) {
-            self.hand_on(luggage);
+            self.deliver(now, luggage.into());
         }
     }
 
@@ -514,14 +540,14 @@ impl Coordinator {
         [own].into_iter().chain(older).collect()
     }
 
-    fn tick(&mut self, core: &Rc<Core>) {
+    fn handover_tick(&mut self, core: &Rc<Core>) {
         if !self.succession.ticking && self.succession.newer.is_some() {
             self.succession.ticking = true;
-            core.set_timer(core.now() + TICK, TICK_KEY);
+            core.set_timer(core.now() + TICK, HANDOVER_KEY);
         }
     }
 
-    pub(super) fn on_tick(&mut self, core: &Rc<Core>) {
+    pub(super) fn on_handover_tick(&mut self, core: &Rc<Core>) {
         self.succession.ticking = false;
         let list = self.generations();
         self.send_luggage();
@@ -531,7 +557,7 @@ impl Coordinator {
                 newer.channel.say(&Word::Generations { list });
             }
         }
-        self.tick(core);
+        self.handover_tick(core);
     }
 }
 
