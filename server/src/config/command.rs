@@ -123,6 +123,16 @@ fn ctl_commands() -> Vec<Command> {
                             .map_err(|_| "stop, kill or dump".to_owned())
                     }),
             ),
+        Command::new("limits")
+            .about("Changes the limits of admission; what is not named stays")
+            .next_line_help(true)
+            .arg_required_else_help(true)
+            .args(
+                OPTIONS
+                    .iter()
+                    .filter(|option| matches!(option.key, "max_threads" | "max_accepts"))
+                    .map(|option| option_arg(option).help(option.help)),
+            ),
         Command::new("drain").about("Ends the server once its connections have finished"),
         Command::new("stop").about("Ends the server now"),
     ]

@@ -17,6 +17,7 @@ use super::cores::{CoreOrder, PoolSize};
 use super::definition::{Draft, OptionDef};
 use super::error::Error;
 use super::file;
+use super::limits_change::LimitsChange;
 use super::options::{OPTIONS, index_of};
 use super::settings::Config;
 use super::source::{Provenance, Source};
@@ -95,6 +96,8 @@ pub enum CtlCommand {
         /// What it is to do.
         order: CoreOrder,
     },
+    /// Change the limits of admission.
+    Limits(LimitsChange),
     /// End once the connections have finished.
     Drain,
     /// End now.
@@ -332,12 +335,34 @@ fn ctl(matches: &ArgMatches, env: &Environment) -> Result<Ctl, Error> {
                 .copied()
                 .ok_or_else(|| Error::Usage("core needs an order".to_owned()))?,
         },
+        Some(("limits", matches)) => CtlCommand::Limits(limits(matches)?),
         Some(("drain", _)) => CtlCommand::Drain,
         Some(("stop", _)) => CtlCommand::Stop,
         Some((name, _)) => return Err(Error::Usage(format!("ctl has no command {name}"))),
         None => return Err(Error::Usage("ctl needs a command".to_owned())),
     };
     Ok(Ctl { control, command })
+}
+
+/// The limits that are named, read as at start; whether they go together is the server's to say.
+fn limits(matches: &ArgMatches) -> Result<LimitsChange, Error> {
+    let mut change = LimitsChange::default();
+    for option in OPTIONS {
+        let mut draft = Draft::default();
+        let mut named = false;
+        match option.key {
+            "max_threads" => {
+                from_flags(option, matches, &mut draft, |_| named = true)?;
+                change.max_threads = named.then_some(draft.max_threads);
+            }
+            "max_accepts" => {
+                from_flags(option, matches, &mut draft, |_| named = true)?;
+                change.max_accepts = named.then_some(draft.max_accepts);
+            }
+            _ => {}
+        }
+    }
+    Ok(change)
 }
 
 /// Folds clap's message and its tips into one line and leaves its usage text out.

@@ -8,6 +8,7 @@ use super::settings::Settings;
 use super::stall::Stalls;
 use super::table::{Connection, Exchange, Table};
 use super::transfer::{COORDINATOR, Parcel};
+use crate::admission::door::{AddressPlace, Door};
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
 use crate::handler::{Application, Response};
@@ -18,7 +19,7 @@ use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
 use slab::Slab;
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,9 +51,15 @@ impl Finished {
 #[derive(Default)]
 pub(crate) struct Attention {
     calls: RefCell<Vec<ConnectionKey>>,
+    /// Requests that give their slots back, each by its number on its connection.
+    detached: RefCell<Vec<(ConnectionKey, u32)>>,
 }
 
 impl Attention {
+    pub(crate) fn detach(&self, key: ConnectionKey, request: u32) {
+        self.detached.borrow_mut().push((key, request));
+    }
+
     pub(crate) fn call(&self, key: ConnectionKey) {
         self.calls.borrow_mut().push(key);
     }
@@ -147,7 +154,7 @@ pub(crate) struct Engine {
     pub(super) index: u32,
     pub(super) settings: Settings,
     pub(super) app: Rc<dyn Application>,
-    pub(super) gate: Arc<Gate>,
+    pub(super) door: Rc<Door>,
     pub(super) stats: Arc<CoreStats>,
     pub(super) post: Arc<dyn Post>,
     pub(super) table: Table,
@@ -161,6 +168,10 @@ pub(crate) struct Engine {
     pub(super) buffers: Vec<Vec<u8>>,
     pub(super) course: Course,
     pub(super) cut: u64,
+    /// Connections that were refused by the gate and are not closed yet.
+    pub(super) rejecting: u64,
+    /// The places of requests among those of their clients' addresses, if these are limited.
+    pub(super) addresses: HashMap<ConnectionKey, AddressPlace>,
     pub(super) log: RateLimit,
     pub(super) stalls: Stalls,
     next_heir: usize,
@@ -175,7 +186,7 @@ impl Engine {
             index: parts.index,
             settings: parts.settings,
             app: parts.app,
-            gate: parts.gate,
+            door: Door::new(parts.gate, parts.index),
             stats: parts.stats,
             post: parts.post,
             table,
@@ -189,6 +200,8 @@ impl Engine {
             buffers: Vec::new(),
             course: Course::Serving,
             cut: 0,
+            rejecting: 0,
+            addresses: HashMap::new(),
             log: RateLimit::new(),
             stalls: Stalls::default(),
             next_heir: 0,
@@ -311,6 +324,11 @@ impl Engine {
             self.on_answer(core, key, answer);
             self.settle(core, key);
         }
+        if !self.attention.detached.borrow().is_empty() {
+            for (key, request) in self.attention.detached.take() {
+                self.detach(key, request);
+            }
+        }
         if self.attention.calls.borrow().is_empty() {
             return;
         }
@@ -365,13 +383,17 @@ impl Sink for Engine {
                 Some(Subject::Deadline(key)) => self.on_deadline(core, key),
                 Some(Subject::ResumeAccept) => self.resume_accepting(core),
                 Some(Subject::Tick) => self.help_everywhere(core),
+                Some(Subject::QueueTimeout(key)) => self.on_queue_timeout(core, key),
+                Some(Subject::GateSweep) => self.sweep_gate(core),
                 _ => {}
             },
-            Event::Polled { key, more, .. } => {
-                if let Some(Subject::Help(listener)) = Subject::from_key(key) {
+            Event::Polled { key, result, more } => match Subject::from_key(key) {
+                Some(Subject::Help(listener)) => {
                     self.on_help_wanted(core, ListenerId(listener), more);
                 }
-            }
+                Some(Subject::Watch(key)) => self.on_watched(core, key, result, more),
+                _ => {}
+            },
         }
     }
 
@@ -383,12 +405,24 @@ impl Sink for Engine {
 
     fn before_wait(&mut self, core: &Rc<Core>) {
         self.take_up(core);
+        if let Some(at) = self.door.watch() {
+            core.set_timer(at, Subject::GateSweep.to_key());
+        }
         #[cfg(debug_assertions)]
         self.check_ledgers();
     }
 
     fn is_busy(&self) -> bool {
-        !self.finished.is_empty() || !self.attention.calls.borrow().is_empty()
+        !self.finished.is_empty()
+            || !self.attention.calls.borrow().is_empty()
+            || !self.attention.detached.borrow().is_empty()
+    }
+}
+
+impl Drop for Engine {
+    /// What waits at the gate for this core never runs.
+    fn drop(&mut self) {
+        self.door.close();
     }
 }
 

@@ -42,6 +42,12 @@ pub(crate) enum Subject {
     Send(ConnectionKey),
     /// The deadline of a connection.
     Deadline(ConnectionKey),
+    /// The poll that watches a connection's peer.
+    Watch(ConnectionKey),
+    /// The longest time a connection's request waits at the gate.
+    QueueTimeout(ConnectionKey),
+    /// Time to look for slots that were offered and not taken up.
+    GateSweep,
     /// Time to try a paused listener again.
     ResumeAccept,
     /// The core's own tick.
@@ -57,6 +63,9 @@ const DEADLINE: u64 = 4;
 const RESUME_ACCEPT: u64 = 5;
 const TICK: u64 = 6;
 const HELP: u64 = 7;
+const WATCH: u64 = 8;
+const QUEUE_TIMEOUT: u64 = 9;
+const GATE_SWEEP: u64 = 10;
 
 impl Subject {
     /// The number that travels with the operation.
@@ -67,6 +76,9 @@ impl Subject {
             Subject::Receive(key) => (RECEIVE, key.slot, key.generation),
             Subject::Send(key) => (SEND, key.slot, key.generation),
             Subject::Deadline(key) => (DEADLINE, key.slot, key.generation),
+            Subject::Watch(key) => (WATCH, key.slot, key.generation),
+            Subject::QueueTimeout(key) => (QUEUE_TIMEOUT, key.slot, key.generation),
+            Subject::GateSweep => (GATE_SWEEP, 0, 0),
             Subject::ResumeAccept => (RESUME_ACCEPT, 0, 0),
             Subject::Tick => (TICK, 0, 0),
             Subject::Help(listener) => (HELP, listener, 0),
@@ -84,6 +96,9 @@ impl Subject {
             RECEIVE => Subject::Receive(connection),
             SEND => Subject::Send(connection),
             DEADLINE => Subject::Deadline(connection),
+            WATCH => Subject::Watch(connection),
+            QUEUE_TIMEOUT => Subject::QueueTimeout(connection),
+            GATE_SWEEP => Subject::GateSweep,
             RESUME_ACCEPT => Subject::ResumeAccept,
             TICK => Subject::Tick,
             HELP => Subject::Help(slot),
@@ -104,6 +119,9 @@ mod tests {
             Subject::Receive(key),
             Subject::Send(key),
             Subject::Deadline(ConnectionKey::new(0, 1)),
+            Subject::Watch(key),
+            Subject::QueueTimeout(ConnectionKey::new(7, 9)),
+            Subject::GateSweep,
             Subject::ResumeAccept,
             Subject::Tick,
             Subject::Help(3),

@@ -2,6 +2,9 @@
 //!
 //! [`accept`] > [`read`] > [`admit`] > [`handle`] > [`write`] > [`close`]
 //!
+//! with [`wait`] between admit and handle for whoever finds no slot, and [`watch`] for clients that
+//! go away while nothing is read from them.
+//!
 //! Between requests a connection is plain data ([`table::Connection`]): a descriptor, unread bytes,
 //! a state of two bytes ([`crate::http::exchange`]), deadlines and counters. That is why it can be
 //! moved to another core ([`transfer`]) and costs a few hundred bytes while it idles. A future
@@ -28,6 +31,8 @@ mod stall;
 mod table;
 mod transfer;
 mod unsent;
+mod wait;
+mod watch;
 mod write;
 
 pub(crate) use accept::{ListenerId, ListenerSeat, Socket};

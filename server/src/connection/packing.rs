@@ -58,6 +58,8 @@ impl Parcel {
             served: u32::from_le_bytes(head[2..6].try_into().ok()?),
             idle_since: number(6)?,
             deadline: number(14)?,
+            // A slot is one of the process: here it is asked for again.
+            credit: None,
             unread: BytesMut::from(unread),
         })
     }
@@ -95,6 +97,7 @@ mod tests {
                 idle_since: Moment::from_nanos(idle_since),
                 deadline_of: kind.map(|kind| DEADLINES[kind]),
                 deadline: Moment::from_nanos(deadline),
+                credit: None,
             };
             let there = Parcel::unpack(socket(), &parcel.pack()).unwrap();
             prop_assert_eq!(there.state, parcel.state);

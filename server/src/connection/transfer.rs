@@ -7,6 +7,7 @@ use super::engine::{Engine, Message, Report};
 use super::key::ConnectionKey;
 use super::packing::PACKED_BYTES_MAX;
 use super::table::{Connection, Receive, Unread};
+use crate::admission::door::Credit;
 use crate::coordinator::SUCCESSOR;
 use crate::http::exchange::{Deadline, State};
 use bytes::BytesMut;
@@ -26,6 +27,8 @@ pub(crate) struct Parcel {
     pub(super) idle_since: Moment,
     pub(super) deadline_of: Option<Deadline>,
     pub(super) deadline: Moment,
+    /// The slot that the connection holds, if connections do.
+    pub(super) credit: Option<Credit>,
 }
 
 impl Parcel {
@@ -99,6 +102,7 @@ impl Engine {
             idle_since: connection.idle_since,
             deadline_of: connection.deadline_of,
             deadline: connection.deadline,
+            credit: connection.ticket.into_credit(),
         };
         match to {
             COORDINATOR => self.post.to_coordinator(Report::Parked(Box::new(parcel))),
@@ -136,6 +140,7 @@ impl Engine {
         connection.state = parcel.state;
         connection.served = parcel.served;
         connection.idle_since = parcel.idle_since;
+        connection.ticket = self.door.adopt(parcel.credit);
         if !parcel.unread.is_empty() {
             connection.unread = Unread::Gathered(parcel.unread);
         }

@@ -55,6 +55,7 @@ pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
             let (core, order) = (*core, *order);
             (Request::Core { core, order }, false)
         }
+        CtlCommand::Limits(change) => (Request::Limits(*change), false),
         CtlCommand::Reload => (Request::Reload, false),
         CtlCommand::Upgrade { binary } => (Request::Upgrade(absolute(binary.as_deref())?), false),
         CtlCommand::Drain => (Request::Drain, false),
@@ -94,7 +95,11 @@ pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
             None => Ok(()),
         },
         Request::Core { .. } => say(&outcome.text),
-        Request::Resize { .. } | Request::Reload | Request::Drain | Request::Stop => Ok(()),
+        Request::Resize { .. }
+        | Request::Limits(_)
+        | Request::Reload
+        | Request::Drain
+        | Request::Stop => Ok(()),
     }
 }
 
@@ -149,7 +154,7 @@ impl Answers {
         let unbounded = match request {
             Request::Resize { wait, .. } => *wait,
             Request::Events | Request::Upgrade(_) => true,
-            Request::Core { .. } => false,
+            Request::Core { .. } | Request::Limits(_) => false,
             Request::Status | Request::Reload | Request::Drain | Request::Stop => false,
         };
         stream

@@ -2,7 +2,7 @@
 //!
 //! Pure; read by both ends. docs/control.md describes them for others.
 
-use crate::config::{CoreOrder, PoolSize};
+use crate::config::{CoreOrder, LimitsChange, PoolSize};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -24,6 +24,7 @@ pub(super) enum Request {
         core: u32,
         order: CoreOrder,
     },
+    Limits(LimitsChange),
     Reload,
     /// With the program to run, if it is to be another one. Its path has no line feed.
     Upgrade(Option<PathBuf>),
@@ -41,6 +42,7 @@ impl fmt::Display for Request {
                 write!(f, "resize {size}{wait}")
             }
             Request::Core { core, order } => write!(f, "core {core} {}", order.word()),
+            Request::Limits(change) => write!(f, "limits {change}"),
             Request::Reload => f.write_str("reload"),
             Request::Upgrade(None) => f.write_str("upgrade"),
             Request::Upgrade(Some(path)) => write!(f, "upgrade {}", path.display()),
@@ -85,13 +87,18 @@ impl FromStr for Request {
             ["resize", number] => resize(number, false),
             ["resize", number, "wait"] => resize(number, true),
             ["core", number, order] => core(number, order),
+            ["limits", ..] => {
+                let change = words[1..].join(" ").parse()?;
+                Ok(Request::Limits(change))
+            }
             ["reload"] => Ok(Request::Reload),
             ["upgrade"] => Ok(Request::Upgrade(None)),
             ["drain"] => Ok(Request::Drain),
             ["stop"] => Ok(Request::Stop),
             _ => Err(format!(
                 "{line:?} is no command; there are status, events, resize N|auto [wait], \
-                 core N stop|kill|dump, reload, upgrade [PATH], drain and stop"
+                 core N stop|kill|dump, limits max_threads=N|none max_accepts=N|none|unbounded, \
+                 reload, upgrade [PATH], drain and stop"
             )),
         }
     }
@@ -149,7 +156,9 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MaxAccepts;
     use proptest::prelude::*;
+    use std::num::NonZeroU32;
 
     fn request() -> impl Strategy<Value = Request> {
         prop_oneof![
@@ -170,9 +179,27 @@ mod tests {
             Just(Request::Reload),
             Just(Request::Upgrade(None)),
             "/[a-z /]{0,40}[a-z]".prop_map(|path| Request::Upgrade(Some(path.into()))),
+            limits().prop_map(Request::Limits),
             Just(Request::Drain),
             Just(Request::Stop),
         ]
+    }
+
+    fn limits() -> impl Strategy<Value = LimitsChange> {
+        let accepts = prop_oneof![
+            Just(MaxAccepts::None),
+            Just(MaxAccepts::Unbounded),
+            any::<NonZeroU32>().prop_map(MaxAccepts::AtMost),
+        ];
+        let threads = prop::option::of(any::<Option<NonZeroU32>>());
+        (threads, prop::option::of(accepts))
+            .prop_map(|(max_threads, max_accepts)| LimitsChange {
+                max_threads,
+                max_accepts,
+            })
+            .prop_filter("something changes", |change| {
+                *change != LimitsChange::default()
+            })
     }
 
     proptest! {

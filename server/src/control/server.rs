@@ -87,6 +87,10 @@ async fn answer(stream: &mut UnixStream, command: &str, server: &ServerHandle) -
             let done = server.order_core(core, order).await;
             send(stream, line(&Outcome::telling(done))).await
         }
+        Request::Limits(change) => {
+            let done = server.set_limits(change).await;
+            send(stream, line(&Outcome::from(done))).await
+        }
         Request::Reload => {
             let done = server.reload().await;
             send(stream, line(&Outcome::from(done))).await

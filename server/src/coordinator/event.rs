@@ -3,7 +3,7 @@
 use super::events::Subscription;
 use super::reply::Reply;
 use super::status::Status;
-use crate::config::{CoreOrder, PoolSize};
+use crate::config::{CoreOrder, LimitsChange, PoolSize};
 use crate::connection::{ListenerId, Parcel, Report};
 use crate::observe::metrics::Snapshot;
 use ringgate_runtime::sys::signals::Signal;
@@ -106,6 +106,8 @@ pub(crate) enum Command {
     },
     /// Let this core panic, to see that it is replaced.
     PanicCore(u32),
+    /// Other limits of admission.
+    Limits(LimitsChange, Reply<Result<(), String>>),
     /// End gracefully.
     Drain,
     /// End at once.

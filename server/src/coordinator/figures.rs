@@ -44,6 +44,7 @@ pub(super) fn core_sample(stats: &CoreStats) -> CoreSample {
             running: requests.running,
             pending: requests.pending,
         },
+        detached: stats.detached.get(),
         operations_in_flight: stats.operations_in_flight.get(),
         turns: stats.turns.get(),
         buffers_in_use: stats.buffers_lent.get(),
@@ -51,7 +52,10 @@ pub(super) fn core_sample(stats: &CoreStats) -> CoreSample {
         bytes_received: stats.bytes_received.get(),
         bytes_sent: stats.bytes_sent.get(),
         stale_completions: stats.stale_completions.get(),
-        accept_pauses: CountsBy::from([("resources", stats.accept_pauses.get())]),
+        accept_pauses: CountsBy::from([
+            ("resources", stats.accept_pauses.get()),
+            ("rejections", stats.rejection_pauses.get()),
+        ]),
         protocol_errors: REFUSAL_STATUSES
             .iter()
             .zip(&stats.refusals)

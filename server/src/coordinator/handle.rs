@@ -1,17 +1,18 @@
 //! What a program does with a server: build it, start it, ask it, wait for its end.
 
+mod launch;
+
 use super::event::{Command, Event};
 use super::events::{OnEvent, ServerEvent, Subscription};
-use super::listeners::{ListenError, Listeners, bind_one};
+use super::listeners::{ListenError, Listeners};
 use super::post::PostOffice;
 use super::reply::{Reply, reply};
-use super::run::{Coordinator, Operators, ReadConfig, SPARE_PLACES, Start};
+use super::run::{Coordinator, ReadConfig, SPARE_PLACES, Start};
 use super::status::Status;
 use super::thread::MakeApp;
 use super::upgrade::Inheritance;
 use crate::admission::ledger::{Connections, Requests};
-use crate::config::{self, Config, ControlPath, CoreOrder, CorePlan, PoolSize};
-use crate::control::socket::{self, ControlSocket};
+use crate::config::{self, Config, CoreOrder, CorePlan, LimitsChange, PoolSize};
 use crate::handler::{PerCore, Router};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::Snapshot;
@@ -19,6 +20,8 @@ use crate::process::pid_file::PidFile;
 use crate::process::privileges::Identity;
 use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
+pub use launch::refuse_inheritance;
+use launch::{change_identity, operators};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
 use std::fmt;
@@ -268,91 +271,6 @@ impl<S: 'static> Server<S> {
                 ))
             }
         }
-    }
-}
-
-/// Becomes somebody else, who gets what this process has made and will need again.
-fn change_identity(
-    identity: &Identity,
-    config: &Config,
-    control: Option<&Path>,
-) -> Result<(), StartError> {
-    let directory = control.and_then(Path::parent);
-    let default_directory = directory.filter(|_| config.control == ControlPath::Auto);
-    let files = [
-        control,
-        default_directory,
-        config.pid_file.as_deref(),
-        config.log.file.as_deref(),
-    ];
-    for path in files.into_iter().flatten() {
-        identity.give(path).map_err(|error| {
-            StartError::Setup(format!("cannot give {} away: {error}", path.display()))
-        })?;
-    }
-    identity.assume().map_err(StartError::Setup)
-}
-
-/// Makes the control socket and the listener for metrics, or takes them over, and says where they
-/// are.
-fn operators(
-    config: &Config,
-    control: bool,
-    log: Option<LogHandle>,
-    inheritance: &mut Option<Inheritance>,
-) -> Result<(Operators, Option<PathBuf>, Option<String>), StartError> {
-    let wish = match control {
-        true => &config.control,
-        false => &ControlPath::Off,
-    };
-    let mut operators = Operators::new(log);
-    let fail = |error| StartError::Listen(ListenError::new("the control socket", error));
-    let mut control_path = None;
-    let taken = inheritance.as_ref().and_then(|left| left.control.clone());
-    match taken.filter(|path| socket::is_meant(wish, path)) {
-        Some(path) => {
-            let (socket, file) = socket::make_aside(&path).map_err(fail)?;
-            operators.control = Some(socket);
-            operators.control_file = Some(file);
-            operators.control_goal = Some(path.clone());
-            control_path = Some(path);
-        }
-        None => match socket::make(wish).map_err(fail)? {
-            ControlSocket::Listening(socket, file) => {
-                control_path = Some(file.path().to_owned());
-                operators.control = Some(socket);
-                operators.control_file = Some(file);
-            }
-            ControlSocket::Off => {}
-            ControlSocket::Missing(why) => {
-                tracing::warn!(why, "no control socket; ctl cannot reach this server");
-            }
-        },
-    }
-    let mut metrics_address = None;
-    if let Some(address) = &config.metrics {
-        let configured = address.to_string();
-        let left = inheritance.as_mut().and_then(|left| left.metrics.take());
-        let (socket, bound) = match left.filter(|(as_configured, ..)| *as_configured == configured)
-        {
-            Some((_, bound, socket)) => (socket, bound),
-            None => {
-                let (socket, bound, file) = bind_one(address).map_err(StartError::Listen)?;
-                operators.files.extend(file);
-                (socket, bound)
-            }
-        };
-        metrics_address = Some(bound.clone());
-        operators.metrics_listener = Some((configured, bound, Arc::new(socket)));
-    }
-    Ok((operators, control_path, metrics_address))
-}
-
-/// Tells the server that started this process to take over from it, if one did, that it cannot:
-/// for what goes wrong before [`Server::start`]. That one goes on then, and says why.
-pub fn refuse_inheritance(why: &str) {
-    if let Ok(Some(inheritance)) = Inheritance::from_environment() {
-        inheritance.refuse(why);
     }
 }
 
@@ -608,6 +526,26 @@ impl ServerHandle {
 
     pub(crate) fn owes_answers(&self) -> bool {
         self.0.owed.load(Ordering::Acquire) > 0
+    }
+
+    /// Puts other limits of admission in force (row H14). What waits starts in order as far as there
+    /// are slots now, nothing that runs is touched, and what waits beyond the new bound is refused.
+    ///
+    /// # Errors
+    /// A line that says why not; the old limits stay.
+    pub async fn set_limits(&self, change: LimitsChange) -> Result<(), String> {
+        let answer = self.ask(|reply| Command::Limits(change, reply)).await;
+        answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
+    }
+
+    /// As [`ServerHandle::set_limits`], waiting in this thread.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn wait_set_limits(&self, change: LimitsChange) -> Result<(), String> {
+        let answer = self.ask(|reply| Command::Limits(change, reply));
+        let answer = answer.wait(ANSWER_PATIENCE);
+        answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
     }
 
     /// Ends gracefully: what was begun is finished. A second call changes nothing.

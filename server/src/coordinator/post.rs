@@ -6,6 +6,7 @@ use crate::admission::gate::{self, Verdict};
 use crate::connection::{self, Message, Report};
 use crossbeam_queue::SegQueue;
 use ringgate_runtime::Remote;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// In place of a core: the process that has taken over from this one.
@@ -50,6 +51,8 @@ impl<M> Mailbox<M> {
 pub(crate) struct PostOffice {
     cores: Vec<Mailbox<Message>>,
     coordinator: Mailbox<Event>,
+    /// The coordinator has ended: nobody will ever hear what is told to it.
+    closed: AtomicBool,
 }
 
 impl PostOffice {
@@ -58,6 +61,7 @@ impl PostOffice {
         Arc::new(PostOffice {
             cores,
             coordinator: Mailbox::default(),
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -84,6 +88,17 @@ impl PostOffice {
 
     pub(crate) fn tell(&self, event: Event) {
         self.coordinator.send(event);
+        // Pairs with `close`: either that sees the event, or this sees that it is closed.
+        if self.closed.load(Ordering::SeqCst) {
+            while self.next_event().is_some() {}
+        }
+    }
+
+    /// The coordinator ends. Whoever asks now or later is answered by the dropped reply.
+    pub(crate) fn close(&self) {
+        self.attach_coordinator(None);
+        self.closed.store(true, Ordering::SeqCst);
+        while self.next_event().is_some() {}
     }
 
     pub(crate) fn next_event(&self) -> Option<Event> {

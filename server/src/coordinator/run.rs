@@ -6,6 +6,7 @@ mod ending;
 mod heart;
 mod inheriting;
 mod inquiry;
+mod limits;
 mod operators;
 mod orders;
 mod outside;
@@ -27,7 +28,7 @@ use super::rules::wear;
 use super::status::{self, CoreStatus, Status, Totals};
 use super::thread::{CoreThread, MakeApp};
 use super::upgrade::Inheritance;
-use crate::admission::gate::Gate;
+use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::CoreStats;
 use crate::config::{Config, CorePlan, OnTerm};
 use crate::connection::{ListenerId, Message};
@@ -62,6 +63,7 @@ const GRACE_KEY: u64 = 2;
 const CLOSE_KEY: u64 = 3;
 const FIGURES_KEY: u64 = 4;
 const TICK_KEY: u64 = 5;
+const SWEEP_KEY: u64 = 6;
 /// Plus the place of the core that rests.
 const REST_KEY: u64 = 1 << 32;
 
@@ -210,8 +212,7 @@ impl Coordinator {
         let config = Arc::new(start.config);
         let gate = Gate::new(
             config.admission,
-            config.queue.shed,
-            config.drain.pending,
+            Rules::new(&config),
             Box::new(Postman(start.post.clone())),
         );
         let places = start.plan.slots.get() + SPARE_PLACES;
@@ -313,6 +314,9 @@ impl Coordinator {
                 self.upgrade(core, binary, Some(reply));
             }
             Event::HandOver(parcel) => self.hand_on(core.now(), Luggage::Parcel(parcel)),
+            Event::Command(Command::Limits(change, reply)) => {
+                reply.send(self.set_limits(core, change));
+            }
             Event::Command(Command::Drain) => self.drain(core),
             Event::Command(Command::Stop) => self.stop(core),
             Event::DrainGraceOver => self.close_gates(),
@@ -586,6 +590,7 @@ impl Coordinator {
             uptime_seconds: (now - self.began).as_secs_f64(),
             limits: self.gate.limits().into(),
             pool: self.pool_status(),
+            gate: self.gate.occupancy().into(),
             totals: Totals::new(&connections, &requests),
             cores,
             generations: self.generations(),
@@ -618,6 +623,8 @@ impl Coordinator {
             phase: self.phase.name(),
             uptime_seconds: (now - self.began).as_secs_f64(),
             limits: figures::limits(self.gate.limits()),
+            slots_taken: self.gate.occupancy().running.into(),
+            waiting: self.gate.occupancy().pending.into(),
             cores: ran.collect(),
             listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots),
             ..figures::of_process()
@@ -664,6 +671,7 @@ impl Sink for Coordinator {
             }
             Completion::Timer { key: GRACE_KEY } => self.hear(core, Event::GraceOver),
             Completion::Timer { key: FIGURES_KEY } => self.answer_inquiries(core),
+            Completion::Timer { key: SWEEP_KEY } => self.sweep_gate(core),
             Completion::Timer { key: CLOSE_KEY } => self.hear(core, Event::DrainGraceOver),
             _ => {}
         }

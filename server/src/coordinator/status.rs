@@ -4,6 +4,7 @@
 use super::listeners::Listeners;
 use super::plan::{Pool, Seat};
 use super::upgrade::Generation;
+use crate::admission::gate::Occupancy;
 use crate::admission::ledger::{ByReason, Connections, CoreStats, Reason, Requests};
 use crate::config::{AdmissionLimits, MaxAccepts};
 use ringgate_runtime::sys::tcp_info::listen_queue;
@@ -20,6 +21,7 @@ pub struct Status {
     pub uptime_seconds: f64,
     pub limits: Limits,
     pub pool: PoolStatus,
+    pub gate: GateStatus,
     pub totals: Totals,
     pub cores: Vec<CoreStatus>,
     pub generations: Vec<Generation>,
@@ -50,6 +52,22 @@ pub struct PoolStatus {
     pub parked: u64,
     pub stuck: u32,
     pub quarantined: u32,
+}
+
+/// The gate now, in one look: unlike the sums over the cores, these two belong to one instant.
+#[derive(Debug, Clone, Serialize)]
+pub struct GateStatus {
+    pub slots_taken: u32,
+    pub waiting: u32,
+}
+
+impl From<Occupancy> for GateStatus {
+    fn from(occupancy: Occupancy) -> GateStatus {
+        GateStatus {
+            slots_taken: occupancy.running,
+            waiting: occupancy.pending,
+        }
+    }
 }
 
 /// `null`, a number or `"unbounded"`.

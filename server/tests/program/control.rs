@@ -29,6 +29,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
         keys(&status),
         [
             "cores",
+            "gate",
             "generations",
             "limits",
             "listeners",
@@ -39,6 +40,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
             "uptime_seconds"
         ]
     );
+    assert_eq!(keys(&status["gate"]), ["slots_taken", "waiting"]);
     assert_eq!(keys(&status["limits"]), ["max_accepts", "max_threads"]);
     let totals = &status["totals"];
     assert_eq!(keys(totals), ["connections", "requests"]);

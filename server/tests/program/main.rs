@@ -8,6 +8,7 @@ mod control;
 mod documents;
 mod endings;
 mod events;
+mod h_rows;
 mod metrics;
 mod reload;
 mod scarcity;

@@ -7,9 +7,9 @@ use super::super::definition::OptionDef;
 use super::super::effective::toml_value;
 use super::super::options::OPTIONS;
 use super::super::{
-    AdmissionLimits, Balance, ControlPath, Demo, Drain, DrainPending, HttpLimits, ListenAddr, Log,
-    LogFormat, LogLevel, MaxAccepts, OnTerm, PoolRules, QueueRules, RingFlag, Rings, Shed, Source,
-    Timeouts,
+    AdmissionLimits, Admit, Balance, ControlPath, Demo, Drain, DrainPending, HalfClose, HttpLimits,
+    ListenAddr, Log, LogFormat, LogLevel, MaxAccepts, OnTerm, PoolRules, QueueRules, RingFlag,
+    Rings, Shed, Source, Switch, Timeouts,
 };
 use super::*;
 
@@ -36,6 +36,11 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "group" => &["4242"],
         "without" => &["defer_taskrun", "no_iowait"],
         "shed" => &["newest"],
+        "admit" => &["connection"],
+        "priority" => &["high:/api/", "low:x-batch=yes"],
+        "per_address" | "rejections" => &["20"],
+        "half_close" => &["serve"],
+        "reason_header" => &["off"],
         "head_size" => &["32KiB"],
         "head_count" => &["64"],
         "uri_size" => &["2KiB"],
@@ -52,9 +57,8 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "spin" => &["50us"],
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
         | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "upgrade_timeout"
-        | "trim_interval" | "heartbeat_interval" | "heartbeat_timeout" | "stall" | "core_age" => {
-            &["9s"]
-        }
+        | "trim_interval" | "heartbeat_interval" | "heartbeat_timeout" | "stall" | "core_age"
+        | "queue_timeout" | "queue_target" | "queue_interval" => &["9s"],
         other => panic!("give {other} a sample value"),
     };
     (values, &[])
@@ -196,6 +200,15 @@ fn each_key_sets_the_field_of_its_name() {
         demo = "on"
         without = ["single_issuer", "coop_taskrun"]
         shed = "newest"
+        admit = "connection"
+        priority = ["low:/slow/"]
+        per_address = 30
+        rejections = 31
+        queue_timeout = "32s"
+        queue_target = "33s"
+        queue_interval = "34s"
+        half_close = "serve"
+        reason_header = "off"
         head_size = 9009
         head_count = 10
         uri_size = 1111
@@ -236,7 +249,18 @@ fn each_key_sets_the_field_of_its_name() {
         cores: "2..3".parse().expect("cores"),
         core_slots: number(4),
         admission: AdmissionLimits::new(number(5), most).expect("a good pair"),
-        queue: QueueRules { shed: Shed::Newest },
+        queue: QueueRules {
+            admit: Admit::Connection,
+            per_address: number(30),
+            rejections: number(31),
+            priority: vec!["low:/slow/".parse().expect("a rule")],
+            shed: Shed::Newest,
+            timeout: second(32),
+            target: second(33),
+            interval: second(34),
+            half_close: HalfClose::Serve,
+            reason_header: Switch::Off,
+        },
         limits: HttpLimits {
             head_size: 9009,
             head_count: 10,

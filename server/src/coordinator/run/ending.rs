@@ -3,6 +3,7 @@
 
 use super::{CLOSE_KEY, Coordinator, GRACE_KEY, Phase};
 use crate::admission::decide::Phase as GatePhase;
+use crate::admission::door::now;
 use crate::config::DrainPending;
 use crate::connection::Message;
 use crate::coordinator::events::ServerEvent;
@@ -60,7 +61,7 @@ impl Coordinator {
         }
         self.pool.accepting = false;
         if self.config.drain.pending == DrainPending::Refuse {
-            self.gate.set_phase(GatePhase::Draining);
+            self.gate.set_phase(GatePhase::Draining, now());
         }
     }
 
@@ -83,7 +84,7 @@ impl Coordinator {
         self.pool.accepting = false;
         self.pool.spawning = false;
         self.told = false;
-        self.gate.set_phase(GatePhase::Stopped);
+        self.gate.set_phase(GatePhase::Stopped, now());
         tracing::info!("stopping");
         self.say_stopping();
         self.events.emit(&ServerEvent::Finish { graceful: false });
@@ -181,7 +182,7 @@ impl Coordinator {
     }
 
     pub(super) fn finish(mut self, core: &Rc<Core>) -> Ended {
-        self.post.attach_coordinator(None);
+        self.post.close();
         // Whoever still asks is answered by the dropped reply.
         self.close_parked();
         self.sizing.dismiss();

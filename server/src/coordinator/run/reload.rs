@@ -4,7 +4,8 @@
 //! cannot is refused by name. What was set by hand meanwhile (a resize, limits) stays, unless the
 //! configuration itself says something new about it.
 
-use super::Coordinator;
+use super::{Coordinator, SWEEP_KEY};
+use crate::admission::gate::{OFFER_PATIENCE, Rules};
 use crate::config::{Config, CorePlan};
 use crate::connection::{Message, Settings};
 use crate::coordinator::events::ServerEvent;
@@ -21,7 +22,7 @@ impl Coordinator {
         if let Some(manager) = &self.manager {
             manager.reloading(core.now().as_nanos() / 1000);
         }
-        let result = self.try_reload();
+        let result = self.try_reload(core);
         match &result {
             Ok(()) => tracing::info!("the configuration was read again and is in force"),
             Err(error) => tracing::error!(error, "the configuration stays as it was"),
@@ -34,7 +35,7 @@ impl Coordinator {
         result
     }
 
-    fn try_reload(&mut self) -> Result<(), String> {
+    fn try_reload(&mut self, core: &Rc<Core>) -> Result<(), String> {
         let Some(read) = &self.read_config else {
             return Err("this program has no configuration to read again".to_owned());
         };
@@ -49,7 +50,7 @@ impl Coordinator {
             ));
         }
         let plan = self.new_plan(&new)?;
-        self.apply(new, plan);
+        self.apply(core, new, plan);
         Ok(())
     }
 
@@ -72,7 +73,7 @@ impl Coordinator {
     }
 
     /// From here on nothing can fail.
-    fn apply(&mut self, new: Config, plan: Option<CorePlan>) {
+    fn apply(&mut self, core: &Rc<Core>, new: Config, plan: Option<CorePlan>) {
         let old = std::mem::replace(&mut self.config, Arc::new(new));
         let new = self.config.clone();
         if let Some(plan) = plan {
@@ -84,11 +85,11 @@ impl Coordinator {
             }
         }
         if new.admission != old.admission {
-            self.gate.set_limits(new.admission);
+            self.gate.set_limits(new.admission, core.now());
         }
-        if (new.queue, new.drain.pending) != (old.queue, old.drain.pending) {
-            self.gate.set_rules(new.queue.shed, new.drain.pending);
-        }
+        self.gate.set_rules(Rules::new(&new), core.now());
+        // What both put on offer and no core takes up goes to the next.
+        core.set_timer(core.now() + OFFER_PATIENCE, SWEEP_KEY);
         if new.log.level != old.log.level
             && let Some(log) = &self.operators.log
         {
