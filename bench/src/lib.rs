@@ -8,6 +8,7 @@ pub mod cli;
 pub mod floor;
 pub mod idle_memory;
 pub mod load;
+pub mod overload;
 pub mod proc;
 pub mod race;
 pub mod server;
