@@ -304,7 +304,6 @@ impl Gate {
     }
 
     /// Decides by other rules from now on.
-    #[cfg(test)]
     pub(crate) fn set_rules(&self, rules: Rules, now: Moment) {
         let mut inner = self.lock();
         inner.rules = rules;

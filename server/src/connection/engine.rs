@@ -71,6 +71,8 @@ pub(crate) enum Message {
     Adopt(Descriptor),
     /// A connection moves in.
     Parcel(Box<Parcel>),
+    /// Go on with these.
+    Settings(Box<Settings>),
     /// Accept on this listener in the stead of its owner, which is stuck.
     Help(ListenerSeat),
     /// The owner of this listener does without help.
@@ -85,6 +87,8 @@ pub(crate) enum Message {
     /// there are none, and the others when they can be; end when none is left. No listener is owned
     /// any more, or it is about to be given up.
     Leave(Vec<u32>),
+    /// Serve on after all.
+    Stay,
     /// Answers announce the end; idle connections close when their grace is over; end when none
     /// is left. No listener is owned any more.
     Drain,
@@ -254,6 +258,7 @@ impl Engine {
             Message::Verdict(verdict) => self.on_verdict(core, verdict),
             Message::Adopt(socket) => self.adopt(core, socket),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
+            Message::Settings(settings) => self.retune(core, *settings),
             Message::Help(seat) => self.help(core, seat),
             Message::Unhelp(listener) => self.unhelp(core, listener),
             Message::Shed(shares) => self.shed(core, &shares),
@@ -264,6 +269,7 @@ impl Engine {
                     .to_coordinator(Report::Published(self.index, inquiry));
             }
             Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),
+            Message::Stay => self.set_course(core, Course::Serving),
             Message::Drain => self.set_course(core, Course::Draining),
             Message::Force => self.set_course(core, Course::Forced),
         }
