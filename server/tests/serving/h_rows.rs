@@ -109,7 +109,10 @@ fn h9_both_counts_fall_exactly_once_at_every_ending() {
     let server = stage.start(config);
     let empty = || {
         wait_for("both counts are zero", || {
+            let gate = server.status()["gate"].clone();
             server.total("requests/running") + server.total("requests/pending") == 0
+                && gate["slots_taken"] == 0
+                && gate["waiting"] == 0
         });
     };
     // Ends, at once and later.
