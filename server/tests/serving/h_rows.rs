@@ -9,7 +9,7 @@ use ringgate::handler::{Request, Response, Router};
 use ringgate::{Server, StartError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn change(words: &str) -> LimitsChange {
     words.parse().expect("limits")
@@ -109,7 +109,10 @@ fn h9_both_counts_fall_exactly_once_at_every_ending() {
     let server = stage.start(config);
     let empty = || {
         wait_for("both counts are zero", || {
+            let gate = server.status()["gate"].clone();
             server.total("requests/running") + server.total("requests/pending") == 0
+                && gate["slots_taken"] == 0
+                && gate["waiting"] == 0
         });
     };
     // Ends, at once and later.
@@ -260,6 +263,7 @@ fn h15_starting_twice_is_an_error_stopping_twice_is_nothing_and_use_afterwards_s
     assert_eq!((ended.cut, ended.failed), (0, None));
     handle.stop();
     handle.drain();
+    let asked = Instant::now();
     for refusal in [
         handle.wait_resize(2),
         handle.wait_set_limits(change("max_threads=1")),
@@ -268,6 +272,7 @@ fn h15_starting_twice_is_an_error_stopping_twice_is_nothing_and_use_afterwards_s
         assert!(text.contains("ended"), "{text}");
     }
     assert!(handle.wait_status().is_none());
+    assert!(asked.elapsed() < Duration::from_secs(5), "told at once");
 }
 
 #[test]
