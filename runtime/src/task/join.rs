@@ -15,6 +15,10 @@ use std::task::{Context, Poll, Waker};
 pub struct Panic(Box<dyn Any + Send>);
 
 impl Panic {
+    pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Panic {
+        Panic(payload)
+    }
+
     /// The panic's text, if it had one.
     pub fn message(&self) -> &str {
         let payload: &dyn Any = &*self.0;
