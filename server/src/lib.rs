@@ -10,6 +10,7 @@ mod coordinator;
 pub mod doctor;
 pub mod handler;
 pub mod http;
+pub mod lane;
 pub mod observe;
 pub mod simulation;
 

@@ -25,7 +25,7 @@ mod worker;
 pub use counts::{LaneKind, LaneStatus, LaneTotals};
 pub use error::{LaneError, LaneSetupError};
 pub use in_core::{InCoreLane, InCoreOptions};
-pub use options::{WorkerLane, WorkerOptions};
+pub use options::{LaneEvent, WorkerLane, WorkerOptions};
 pub use pool::{Bounds, BoundsError};
 pub use run::Run;
 

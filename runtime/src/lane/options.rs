@@ -96,6 +96,7 @@ impl WorkerOptions {
             options: self,
             init: Box::new(move || init().map_err(|error| error.to_string())),
             check: None,
+            observe: None,
         }
     }
 
@@ -110,11 +111,31 @@ pub(super) type Init<C> = Box<dyn Fn() -> Result<C, String> + Send + Sync>;
 /// Whether a state is still good.
 pub(super) type Check<C> = Box<dyn Fn(&mut C) -> bool + Send + Sync>;
 
+/// Hears what happens to a lane.
+pub(super) type Observe = Box<dyn Fn(LaneEvent<'_>) + Send + Sync>;
+
+/// What operators want to hear of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LaneEvent<'a> {
+    /// No worker has its state, and the last attempt failed: what `init` answered. Told once, not
+    /// for each attempt.
+    Unavailable(&'a str),
+    /// A worker has its state again.
+    Recovered,
+    /// A worker lost its state, by a panic or because it was found to be bad, and makes it anew.
+    Replaced {
+        /// Index of the worker.
+        worker: u32,
+    },
+}
+
 /// A lane of workers with all that is needed to open it.
 pub struct WorkerLane<C: 'static> {
     options: WorkerOptions,
     init: Init<C>,
     check: Option<Check<C>>,
+    observe: Option<Observe>,
 }
 
 impl<C: 'static> std::fmt::Debug for WorkerLane<C> {
@@ -133,6 +154,13 @@ impl<C: 'static> WorkerLane<C> {
         self
     }
 
+    /// Tells `observe` what happens to the lane, on the thread that it happens on.
+    #[must_use]
+    pub fn observe(mut self, observe: impl Fn(LaneEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.observe = Some(Box::new(observe));
+        self
+    }
+
     /// Opens the lane: its fewest workers start, as threads `rg-NAME-0`, `rg-NAME-1` and so on. It
     /// does not wait for them ([`Lane::wait_ready`]).
     ///
@@ -143,10 +171,11 @@ impl<C: 'static> WorkerLane<C> {
             options: WorkerOptions { bounds, limits },
             init,
             check,
+            observe,
         } = self;
         let bounds = bounds.map_err(|error| LaneSetupError::Bounds(name.to_owned(), error))?;
         check_name(name, Some(bounds.max()))?;
-        let shared = Shared::start(name, bounds, limits, init, check);
+        let shared = Shared::start(name, bounds, limits, init, check, observe);
         Ok(Lane(Arc::new(Alive(shared))))
     }
 }

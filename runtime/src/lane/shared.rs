@@ -6,11 +6,12 @@
 
 use super::counts::{LaneKind, LaneStatus, LaneTotals};
 use super::job::{Ran, Work};
-use super::options::{Check, Init, thread_name};
+use super::options::{Check, Init, LaneEvent, Observe, thread_name};
 use super::pool::{Bounds, Pool, Replacement, Standing, Step};
 use super::queue::{Queue, Ticket};
 use super::{Ending, LaneError, worker};
 use crate::class::Priority;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, Thread};
@@ -60,6 +61,7 @@ pub(super) struct Shared<C: 'static> {
     limits: Limits,
     init: Init<C>,
     check: Option<Check<C>>,
+    observe: Option<Observe>,
     inner: Mutex<Inner<C>>,
     /// Told when a state is made or could not be, and when a worker leaves.
     changed: Condvar,
@@ -83,12 +85,14 @@ impl<C: 'static> Shared<C> {
         limits: Limits,
         init: Init<C>,
         check: Option<Check<C>>,
+        observe: Option<Observe>,
     ) -> Arc<Shared<C>> {
         let shared = Arc::new(Shared {
             name: name.to_owned(),
             limits,
             init,
             check,
+            observe,
             inner: Mutex::new(Inner {
                 pool: Pool::new(bounds),
                 queue: Queue::new(),
@@ -129,6 +133,13 @@ impl<C: 'static> Shared<C> {
 
     pub(super) fn is_good(&self, state: &mut C) -> bool {
         self.check.as_ref().is_none_or(|check| check(state))
+    }
+
+    fn tell(&self, event: LaneEvent<'_>) {
+        if let Some(observe) = &self.observe {
+            // An observer that panics must not end a worker.
+            let _ = catch_unwind(AssertUnwindSafe(|| observe(event)));
+        }
     }
 
     /// Starts the thread of a worker that the pool has counted.
@@ -345,9 +356,12 @@ impl<C: 'static> Shared<C> {
         inner.ready += 1;
         inner.attempts += 1;
         inner.totals.starts += 1;
-        inner.trouble = None;
+        let recovered = inner.trouble.take().is_some();
         drop(inner);
         self.changed.notify_all();
+        if recovered {
+            self.tell(LaneEvent::Recovered);
+        }
     }
 
     /// A worker could not make its state. Answers whether it shall try again.
@@ -355,10 +369,8 @@ impl<C: 'static> Shared<C> {
         let mut inner = self.lock();
         inner.attempts += 1;
         inner.totals.failed_starts += 1;
-        let refused = match inner.ready {
-            0 => inner.note_trouble(why.into()),
-            _ => Vec::new(),
-        };
+        let is_news = inner.ready == 0 && inner.trouble.is_none();
+        let refused = inner.note_trouble(why.as_str().into());
         let replacement = inner.pool.failed_to_start();
         if replacement == Replacement::None {
             inner.leave(index);
@@ -367,6 +379,9 @@ impl<C: 'static> Shared<C> {
         drop(inner);
         self.changed.notify_all();
         refuse_all(refused);
+        if is_news {
+            self.tell(LaneEvent::Unavailable(&why));
+        }
         replacement
     }
 
@@ -386,6 +401,9 @@ impl<C: 'static> Shared<C> {
         }
         drop(inner);
         self.changed.notify_all();
+        if replacement == Replacement::Starting {
+            self.tell(LaneEvent::Replaced { worker: index });
+        }
         replacement
     }
 

@@ -127,6 +127,8 @@ pub(crate) struct Coordinator {
     slots: Vec<Slot>,
     /// Whether the cores were told of the drain.
     told: bool,
+    /// Whether it was told to stop, at once or when a drain took too long.
+    cut_short: bool,
     panics: u32,
     /// Who waits for a resize to be done, and to how many cores.
     resizing: Vec<(u32, Reply<Result<(), String>>)>,
@@ -223,6 +225,7 @@ impl Coordinator {
                 })
                 .collect(),
             told: false,
+            cut_short: false,
             panics: 0,
             resizing: Vec::new(),
             ended: Ended::default(),
@@ -540,6 +543,7 @@ impl Coordinator {
             totals: Totals::new(&connections, &requests),
             cores,
             listeners: status::listeners(&self.listeners, &self.pool),
+            lanes: self.handle.lanes().statuses().map(Into::into).collect(),
         }
     }
 
@@ -571,6 +575,7 @@ impl Coordinator {
             limits: figures::limits(self.gate.limits()),
             cores: ran.collect(),
             listeners: figures::listeners(&self.listeners, &self.pool),
+            lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             ..figures::of_process()
         }
     }

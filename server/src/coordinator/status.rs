@@ -5,6 +5,7 @@ use super::listeners::Listeners;
 use super::plan::{Baton, Pool};
 use crate::admission::ledger::{ByReason, Connections, CoreStats, Reason, Requests};
 use crate::config::{AdmissionLimits, MaxAccepts};
+use crate::lane::LaneFigures;
 use ringgate_runtime::sys::tcp_info::listen_queue;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub struct Status {
     pub totals: Totals,
     pub cores: Vec<CoreStatus>,
     pub listeners: Vec<ListenerStatus>,
+    pub lanes: Vec<LaneFigures>,
 }
 
 /// The limits in force.

@@ -8,11 +8,15 @@ use crate::connection::Message;
 use crate::coordinator::handle::Ended;
 use crate::coordinator::plan::{Baton, CoreState};
 use crate::coordinator::status;
+use ringgate_runtime::lane::Ending;
 use ringgate_runtime::sys::listener::accept_nonblocking;
 use ringgate_runtime::{Core, Descriptor};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
+
+/// How long a server that stops at once waits for what its lanes have begun.
+const LANES_PATIENCE: Duration = Duration::from_millis(100);
 
 impl Coordinator {
     pub(super) fn drain(&mut self, core: &Rc<Core>) {
@@ -58,6 +62,7 @@ impl Coordinator {
         if matches!(self.phase, Phase::Stopping | Phase::Stopped) {
             return;
         }
+        self.cut_short = true;
         self.phase = Phase::Stopping;
         self.handle.set_ready(false);
         self.pool.accepting = false;
@@ -118,6 +123,15 @@ impl Coordinator {
         self.pool.seats.clear();
     }
 
+    /// After the last core: whoever waited for a lane is gone, but what a lane has begun is let end.
+    fn end_lanes(&self) {
+        let (ending, most) = match self.ended.drained && !self.cut_short {
+            true => (Ending::Finish, self.config.drain.graceful_timeout),
+            false => (Ending::Cancel, LANES_PATIENCE),
+        };
+        self.handle.lanes().end(ending, most);
+    }
+
     pub(super) fn finish(mut self, core: &Rc<Core>) -> Ended {
         self.post.attach_coordinator(None);
         // Whoever still asks is answered by the dropped reply.
@@ -125,6 +139,7 @@ impl Coordinator {
         self.resizing.clear();
         self.listeners.close();
         self.operators.files.clear();
+        self.end_lanes();
         if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
             std::mem::forget(core.clone());
         }
