@@ -8,6 +8,7 @@ mod connection;
 pub mod control;
 mod coordinator;
 pub mod doctor;
+pub mod events;
 pub mod handler;
 pub mod http;
 pub mod lane;
