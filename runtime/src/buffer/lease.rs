@@ -1,17 +1,15 @@
 //! A view of received bytes where the kernel put them.
 
-use super::pool::Pool;
+use super::pool::Block;
 use bytes::Bytes;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::ptr::NonNull;
-use std::rc::Rc;
 
 /// Received bytes, read in place. Cheap to share in parts; stays on its core (`!Send`): what goes
 /// to another thread is copied ([`Lease::to_bytes`]).
 pub struct Lease {
-    pool: Rc<Pool>,
-    block: u32,
+    block: NonNull<Block>,
     start: NonNull<u8>,
     len: u32,
 }
@@ -21,13 +19,8 @@ impl Lease {
     /// `start` points to `len` initialised bytes of `block`, which nobody writes until the last
     /// share is dropped; the block counts this lease as a share.
     #[inline]
-    pub(super) unsafe fn new(pool: Rc<Pool>, block: u32, start: NonNull<u8>, len: u32) -> Lease {
-        Lease {
-            pool,
-            block,
-            start,
-            len,
-        }
+    pub(super) unsafe fn new(block: NonNull<Block>, start: NonNull<u8>, len: u32) -> Lease {
+        Lease { block, start, len }
     }
 
     /// A share of a part of these bytes.
@@ -40,12 +33,12 @@ impl Lease {
             range.start <= range.end && range.end <= self.len as usize,
             "range in lease"
         );
-        self.pool.share(self.block);
-        // SAFETY: the range is inside the lease, and the block counts the new share. Guarded by
-        // `a_lease_goes_back_with_its_last_share`.
+        // SAFETY: this share keeps the block alive; the range is inside the lease, and the block
+        // counts the new share. Guarded by `a_lease_goes_back_with_its_last_share`.
         unsafe {
+            self.block.as_ref().share();
             let start = self.start.add(range.start);
-            Lease::new(self.pool.clone(), self.block, start, range.len() as u32)
+            Lease::new(self.block, start, range.len() as u32)
         }
     }
 
@@ -95,7 +88,9 @@ impl Deref for Lease {
 impl Drop for Lease {
     #[inline]
     fn drop(&mut self) {
-        self.pool.unshare(self.block);
+        // SAFETY: this lease is a share, and ends. Guarded by
+        // `a_lease_goes_back_with_its_last_share`.
+        unsafe { Block::unshare(self.block) };
     }
 }
 

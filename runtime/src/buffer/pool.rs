@@ -34,14 +34,46 @@ impl Default for PoolOptions {
 /// The number of a buffer whose memory is not in the ring's hands at all.
 const NO_ID: u32 = u32::MAX;
 
-/// A piece of memory of the size of a buffer.
-struct Block {
+/// A piece of memory of the size of a buffer. It stays where it is as long as the pool lives.
+pub(super) struct Block {
     memory: NonNull<u8>,
+    /// Its place in the pool's list.
+    index: u32,
     /// Shares of the lease on it; 0 while it is the kernel's or spare.
     shares: Cell<u32>,
     /// The buffer number it is (or, once given back, will be) provided under; [`NO_ID`] after a
     /// replacement.
     id: Cell<u32>,
+    /// The pool, while there are shares: they keep it alive together, and none of them alone has
+    /// to count for that.
+    pool: Cell<Option<Rc<Pool>>>,
+}
+
+impl Block {
+    /// One share more.
+    #[inline]
+    pub(super) fn share(&self) {
+        self.shares.set(self.shares.get() + 1);
+    }
+
+    /// One share less.
+    ///
+    /// # Safety
+    /// `block` is one that the caller has a share of, and does not use any more: with its last
+    /// share it goes back, and may be freed.
+    #[inline]
+    pub(super) unsafe fn unshare(block: NonNull<Block>) {
+        // SAFETY: the caller's share keeps it alive until here. Guarded by
+        // `a_lease_goes_back_with_its_last_share`.
+        let this = unsafe { block.as_ref() };
+        let left = this.shares.get() - 1;
+        this.shares.set(left);
+        if left == 0
+            && let Some(pool) = this.pool.take()
+        {
+            pool.take_back(this.index, this.id.get());
+        }
+    }
 }
 
 /// The buffers of one core. Shared by the core and its leases, never by threads.
@@ -49,7 +81,7 @@ pub struct Pool {
     ring: BufferRing,
     options: PoolOptions,
     layout: Layout,
-    blocks: RefCell<Vec<Block>>,
+    blocks: RefCell<Vec<NonNull<Block>>>,
     /// Which block a buffer number names.
     by_id: RefCell<Vec<u32>>,
     spare: RefCell<Vec<u32>>,
@@ -129,17 +161,27 @@ impl Pool {
             handle_alloc_error(self.layout)
         };
         let mut blocks = self.blocks.borrow_mut();
-        blocks.push(Block {
+        let index = blocks.len() as u32;
+        let block = Box::new(Block {
             memory,
+            index,
             shares: Cell::new(0),
             id: Cell::new(NO_ID),
+            pool: Cell::new(None),
         });
-        (blocks.len() - 1) as u32
+        blocks.push(NonNull::from(Box::leak(block)));
+        index
+    }
+
+    fn block(&self, index: u32) -> &Block {
+        let block = self.blocks.borrow()[index as usize];
+        // SAFETY: blocks are freed with the pool only, and changed through cells only. Guarded by
+        // `leases_come_from_the_ring_and_go_back`.
+        unsafe { block.as_ref() }
     }
 
     fn provide(&self, id: u16, index: u32) {
-        let blocks = self.blocks.borrow();
-        let block = &blocks[index as usize];
+        let block = self.block(index);
         debug_assert_eq!(block.shares.get(), 0);
         block.id.set(u32::from(id));
         self.provided.set(self.provided.get() + 1);
@@ -156,41 +198,21 @@ impl Pool {
     #[inline]
     pub(crate) fn lend(self: &Rc<Self>, id: u16, len: u32) -> Lease {
         let index = self.by_id.borrow()[id as usize];
-        let memory = {
-            let blocks = self.blocks.borrow();
-            let block = &blocks[index as usize];
-            debug_assert_eq!(block.shares.get(), 0, "buffer {id} is lent already");
-            block.shares.set(1);
-            block.memory
-        };
+        let block = self.block(index);
+        debug_assert_eq!(block.shares.get(), 0, "buffer {id} is lent already");
+        block.shares.set(1);
+        block.pool.set(Some(self.clone()));
         debug_assert!(len <= self.options.buffer_size);
         self.provided.set(self.provided.get() - 1);
         self.lent_this_turn.borrow_mut().push(id);
         // SAFETY: the completion gave the buffer to us, the kernel wrote `len` bytes of it, and it
         // is provided again only when the last share is dropped. Guarded by
         // `leases_come_from_the_ring_and_go_back`.
-        unsafe { Lease::new(self.clone(), index, memory, len) }
+        unsafe { Lease::new(NonNull::from(block), block.memory, len) }
     }
 
-    #[inline]
-    pub(super) fn share(&self, index: u32) {
-        let blocks = self.blocks.borrow();
-        let shares = &blocks[index as usize].shares;
-        shares.set(shares.get() + 1);
-    }
-
-    #[inline]
-    pub(super) fn unshare(&self, index: u32) {
-        let id = {
-            let blocks = self.blocks.borrow();
-            let block = &blocks[index as usize];
-            let left = block.shares.get() - 1;
-            block.shares.set(left);
-            if left > 0 {
-                return;
-            }
-            block.id.get()
-        };
+    /// The last share of a block is gone.
+    fn take_back(&self, index: u32, id: u32) {
         match u16::try_from(id) {
             Ok(id) => self.provide(id, index),
             Err(_) => {
@@ -212,11 +234,11 @@ impl Pool {
         let mut lent = self.lent_this_turn.take();
         for id in lent.drain(..) {
             let index = self.by_id.borrow()[id as usize];
-            let kept = self.blocks.borrow()[index as usize].shares.get() > 0;
+            let kept = self.block(index).shares.get() > 0;
             if !kept || self.kept.get() >= self.options.leases_kept {
                 continue;
             }
-            self.blocks.borrow()[index as usize].id.set(NO_ID);
+            self.block(index).id.set(NO_ID);
             self.kept.set(self.kept.get() + 1);
             let spare = self.spare.borrow_mut().pop();
             let fresh = spare.unwrap_or_else(|| self.new_block());
@@ -231,9 +253,11 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         for block in self.blocks.get_mut() {
-            // SAFETY: allocated with this layout in `new_block`; no lease lives (each holds the
-            // pool) and the ring that could write is closed (see `Core`). Guarded by
-            // `a_core_gives_everything_back`.
+            // SAFETY: leaked in `new_block` and taken back once, here; no lease points to it (a
+            // lent block holds the pool). Guarded by `a_core_gives_everything_back`.
+            let block = unsafe { Box::from_raw(block.as_ptr()) };
+            // SAFETY: allocated with this layout in `new_block`; no lease lives and the ring that
+            // could write is closed (see `Core`). Guarded by `a_core_gives_everything_back`.
             unsafe { dealloc(block.memory.as_ptr(), self.layout) };
         }
     }

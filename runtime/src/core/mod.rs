@@ -19,7 +19,7 @@ use crate::driver::{Completion, Driver, KernelDriver, RingFlags};
 use crate::mailbox::{Remote, Shared};
 use crate::op::{OpId, OpTable};
 use crate::probe::{Unavailable, explain_setup_error};
-use crate::task::{Ended, JoinHandle, TaskId, Tasks, joinable};
+use crate::task::{Ended, JoinHandle, Panic, TaskId, Tasks, first, joinable};
 use crate::time::Moment;
 use crate::timer::Wheel;
 use std::cell::{Cell, RefCell};
@@ -280,6 +280,29 @@ impl Core {
         let slot = self.tasks.borrow().slot(id);
         self.poll_task(slot);
         id
+    }
+
+    /// Makes a future and runs it on this core at once, up to where it first waits. One that does
+    /// not wait was never a task (row T6): `at_once` gets its value, and None is returned. One that
+    /// does becomes the task that is returned, and what `prepare` makes for it gets its value.
+    ///
+    /// # Errors
+    /// The panic of `make`, of the future's first step, or of `at_once`.
+    #[inline]
+    pub fn start_with<M, F, A, P, C>(
+        &self,
+        make: M,
+        at_once: A,
+        prepare: P,
+    ) -> Result<Option<TaskId>, Panic>
+    where
+        M: FnOnce() -> F,
+        F: Future + 'static,
+        A: FnOnce(F::Output),
+        P: FnOnce() -> C,
+        C: FnOnce(Result<F::Output, Panic>) + 'static,
+    {
+        first::start(&self.tasks, make, at_once, prepare)
     }
 
     /// Drops a task's future, at once or, if it is running, when it returns.

@@ -117,7 +117,7 @@ where
         let (ran, result) = match result {
             Ok(value) => (Ran::Finished, Ok(value)),
             Err(payload) => {
-                let panic = Panic::from_payload(payload);
+                let panic = Panic::new(payload);
                 (Ran::Panicked, Err(LaneError::Panicked(panic)))
             }
         };

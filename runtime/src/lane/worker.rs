@@ -46,7 +46,7 @@ fn make<C: 'static>(shared: &Shared<C>) -> Result<C, String> {
     match catch_unwind(AssertUnwindSafe(|| shared.init())) {
         Ok(made) => made,
         Err(payload) => {
-            let panic = crate::task::Panic::from_payload(payload);
+            let panic = crate::task::Panic::new(payload);
             Err(format!("init panicked: {}", panic.message()))
         }
     }

@@ -6,6 +6,7 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::rc::Rc;
@@ -39,60 +40,113 @@ fn class_layout(class: usize) -> Layout {
 }
 
 /// A future in a block.
-pub(crate) struct Placed {
-    future: NonNull<Shape>,
+pub(crate) struct Placed<F: ?Sized> {
+    future: NonNull<F>,
     class: usize,
     arena: Rc<Arena>,
 }
 
-/// A future with a place, whatever place that is.
+/// A future of a known type, with a place of its own.
+pub(crate) enum Place<F> {
+    Placed(Placed<F>),
+    /// Too large for the arena.
+    Boxed(Pin<Box<F>>),
+}
+
+/// A future of whatever type, with a place of its own.
 pub(crate) enum TaskBox {
-    Placed(Placed),
+    Placed(Placed<Shape>),
     /// Too large for the arena.
     Boxed(Pin<Box<Shape>>),
 }
 
-impl TaskBox {
+impl<F> Place<F> {
     /// Puts `future` into a block of `arena`, or a box if it is larger than the largest class.
     #[inline]
-    pub(crate) fn new<F: Future<Output = ()> + 'static>(arena: &Rc<Arena>, future: F) -> TaskBox {
+    pub(crate) fn new(arena: Rc<Arena>, future: F) -> Place<F> {
         let Some(class) = class_of(Layout::new::<F>()) else {
-            return TaskBox::Boxed(Box::pin(future));
+            return Place::Boxed(Box::pin(future));
         };
         let block = arena.take(class).cast::<F>();
         // SAFETY: the block is at least as large and as aligned as F (its class), and is ours
         // alone until `Placed` is dropped. Guarded by `a_block_is_used_again_and_drops_run_once`.
         unsafe { block.write(future) };
-        let future: NonNull<Shape> = block;
-        TaskBox::Placed(Placed {
-            future,
+        Place::Placed(Placed {
+            future: block,
             class,
-            arena: arena.clone(),
+            arena,
         })
+    }
+
+    #[inline]
+    pub(crate) fn as_mut(&mut self) -> Pin<&mut F> {
+        match self {
+            Place::Placed(placed) => placed.as_mut(),
+            Place::Boxed(boxed) => boxed.as_mut(),
+        }
+    }
+}
+
+impl<F: Future<Output = ()> + 'static> Place<F> {
+    /// The same future where it lies, its type forgotten.
+    #[inline]
+    pub(crate) fn erase(self) -> TaskBox {
+        match self {
+            Place::Placed(placed) => {
+                let placed = ManuallyDrop::new(placed);
+                let future: NonNull<Shape> = placed.future;
+                // SAFETY: `placed` is never used or dropped again, so there is still one owner of
+                // its share of the arena. Guarded by `a_block_is_used_again_and_drops_run_once`.
+                let arena = unsafe { std::ptr::read(&raw const placed.arena) };
+                TaskBox::Placed(Placed {
+                    future,
+                    class: placed.class,
+                    arena,
+                })
+            }
+            Place::Boxed(boxed) => TaskBox::Boxed(boxed),
+        }
+    }
+}
+
+impl TaskBox {
+    /// Puts `future` into a place of `arena`.
+    #[inline]
+    pub(crate) fn new<F: Future<Output = ()> + 'static>(arena: &Rc<Arena>, future: F) -> TaskBox {
+        Place::new(arena.clone(), future).erase()
     }
 
     #[inline]
     pub(crate) fn as_mut(&mut self) -> Pin<&mut Shape> {
         match self {
-            // SAFETY: the future stays in its block until it is dropped there, so the pin holds;
-            // the borrow is that of self. Guarded by `a_block_is_used_again_and_drops_run_once`.
-            TaskBox::Placed(placed) => unsafe { Pin::new_unchecked(placed.future.as_mut()) },
+            TaskBox::Placed(placed) => placed.as_mut(),
             TaskBox::Boxed(boxed) => boxed.as_mut(),
         }
     }
 }
 
-impl Drop for Placed {
+impl<F: ?Sized> Placed<F> {
+    #[inline]
+    fn as_mut(&mut self) -> Pin<&mut F> {
+        // SAFETY: the future stays in its block until it is dropped there, so the pin holds; the
+        // borrow is that of self. Guarded by `a_block_is_used_again_and_drops_run_once`.
+        unsafe { Pin::new_unchecked(self.future.as_mut()) }
+    }
+}
+
+impl<F: ?Sized> Drop for Placed<F> {
+    #[inline]
     fn drop(&mut self) {
         /// Gives the block back also when the future's own drop panics.
-        struct Back(NonNull<u8>, usize, Rc<Arena>);
-        impl Drop for Back {
+        struct Back<'a>(NonNull<u8>, usize, &'a Arena);
+        impl Drop for Back<'_> {
+            #[inline]
             fn drop(&mut self) {
                 self.2.give(self.1, self.0);
             }
         }
-        let _back = Back(self.future.cast(), self.class, self.arena.clone());
-        // SAFETY: the future was written in `TaskBox::new` and is dropped once, here. Guarded by
+        let _back = Back(self.future.cast(), self.class, &self.arena);
+        // SAFETY: the future was written in `Place::new` and is dropped once, here. Guarded by
         // `a_block_is_used_again_and_drops_run_once`.
         unsafe { self.future.drop_in_place() };
     }

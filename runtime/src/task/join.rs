@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 pub struct Panic(Box<dyn Any + Send>);
 
 impl Panic {
-    pub(crate) fn from_payload(payload: Box<dyn Any + Send>) -> Panic {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Panic {
         Panic(payload)
     }
 
@@ -53,6 +53,14 @@ impl std::error::Error for Panic {}
 /// Runs a future and gives its panic as a value.
 pub fn catch_unwind<F: Future>(future: F) -> CatchUnwind<F> {
     CatchUnwind { future }
+}
+
+/// Runs a function and gives its panic as a value.
+///
+/// # Errors
+/// Its panic.
+pub fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch(AssertUnwindSafe(run)).map_err(Panic)
 }
 
 /// The future of [`catch_unwind`].

@@ -4,11 +4,12 @@
 //! panic ends its own task and no other.
 
 mod arena;
+pub(crate) mod first;
 mod join;
 mod wake;
 
 pub(crate) use join::joinable;
-pub use join::{JoinHandle, Panic, catch_unwind};
+pub use join::{JoinHandle, Panic, catch_panic, catch_unwind};
 
 use crate::mailbox::Shared;
 use arena::{Arena, TaskBox};
@@ -47,6 +48,9 @@ enum Tenant {
 pub(crate) struct Tasks {
     seats: Vec<Seat>,
     free: Vec<u32>,
+    /// A seat that waits for the next task that is polled before it is seated: most of them never
+    /// need it.
+    reserve: Option<Reserved>,
     arena: Rc<Arena>,
     shared: Arc<Shared>,
     panics: u64,
@@ -59,11 +63,25 @@ pub(crate) struct Turn {
     waker: Waker,
 }
 
+/// A seat that waits for its task.
+pub(crate) struct Reserved {
+    slot: u32,
+    waker: Waker,
+}
+
+impl Reserved {
+    #[inline]
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+}
+
 impl Tasks {
     pub(crate) fn new(shared: Arc<Shared>) -> Tasks {
         Tasks {
             seats: Vec::new(),
             free: Vec::new(),
+            reserve: None,
             arena: Rc::default(),
             shared,
             panics: 0,
@@ -72,7 +90,7 @@ impl Tasks {
 
     /// Tasks that have not ended.
     pub(crate) fn len(&self) -> usize {
-        self.seats.len() - self.free.len()
+        self.seats.len() - self.free.len() - usize::from(self.reserve.is_some())
     }
 
     pub(crate) fn panics(&self) -> u64 {
@@ -82,21 +100,78 @@ impl Tasks {
     #[inline]
     pub(crate) fn insert<F: Future<Output = ()> + 'static>(&mut self, future: F) -> TaskId {
         let task = TaskBox::new(&self.arena, future);
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                let slot = self.seats.len() as u32;
-                let cell = WakeCell::new(slot, self.shared.clone());
-                let waker = Some(Waker::from(cell.clone()));
-                self.seats.push(Seat {
-                    generation: 0,
-                    tenant: Tenant::None,
-                    cell,
-                    waker,
-                });
-                slot
-            }
+        let slot = self.free_slot();
+        self.seat(slot, task)
+    }
+
+    /// A seat for a future that is about to be polled for the first time, and where to put it.
+    #[inline]
+    pub(crate) fn reserve(&mut self) -> (Reserved, Rc<Arena>) {
+        let seat = match self.reserve.take() {
+            Some(seat) => seat,
+            None => self.new_reserve(),
         };
+        (seat, self.arena.clone())
+    }
+
+    #[inline(never)]
+    fn new_reserve(&mut self) -> Reserved {
+        let slot = self.free_slot();
+        let seat = &mut self.seats[slot as usize];
+        seat.cell.polled();
+        // Only while a task is polled its seat is without the waker, and this seat is free.
+        let waker = seat.waker.take();
+        let waker = waker.unwrap_or_else(|| Waker::from(seat.cell.clone()));
+        Reserved { slot, waker }
+    }
+
+    /// The future of a reserved seat waits: it becomes a task.
+    pub(crate) fn occupy(&mut self, reserved: Reserved, task: TaskBox) -> TaskId {
+        self.seats[reserved.slot as usize].waker = Some(reserved.waker);
+        self.seat(reserved.slot, task)
+    }
+
+    /// The future of a reserved seat has ended.
+    #[inline]
+    pub(crate) fn give_up(&mut self, reserved: Reserved) {
+        if self.reserve.is_none() {
+            self.reserve = Some(reserved);
+        } else {
+            self.give_up_second(reserved);
+        }
+    }
+
+    /// Two were reserved at once: a task was started from within another's first step.
+    #[cold]
+    fn give_up_second(&mut self, reserved: Reserved) {
+        self.seats[reserved.slot as usize].waker = Some(reserved.waker);
+        self.free.push(reserved.slot);
+    }
+
+    #[inline]
+    fn free_slot(&mut self) -> u32 {
+        match self.free.pop() {
+            Some(slot) => slot,
+            None => self.new_seat(),
+        }
+    }
+
+    #[cold]
+    fn new_seat(&mut self) -> u32 {
+        let slot = self.seats.len() as u32;
+        let cell = WakeCell::new(slot, self.shared.clone());
+        let waker = Some(Waker::from(cell.clone()));
+        self.seats.push(Seat {
+            generation: 0,
+            tenant: Tenant::None,
+            cell,
+            waker,
+        });
+        slot
+    }
+
+    #[inline]
+    fn seat(&mut self, slot: u32, task: TaskBox) -> TaskId {
         let seat = &mut self.seats[slot as usize];
         seat.tenant = Tenant::Task(task);
         TaskId {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringgate::http::head::{HeadLimits, Parse, parse_head};
+use ringgate::http::head::{HeadLimits, Parse, parse_head, parse_head_after};
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = HeadLimits {
@@ -21,6 +21,9 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(parts.headers.len(), head.headers(bytes).count());
         let again = parse_head(&bytes[..head.len], &limits);
         assert_eq!(again, whole, "what follows a head has no part in it");
+        // Bytes that were looked at before go the long way.
+        let long = parse_head_after(bytes, 1, &limits);
+        assert_eq!(long, whole, "the short way reads what the long way reads");
     }
     for cut in 0..bytes.len() {
         match parse_head(&bytes[..cut], &limits) {

@@ -76,6 +76,7 @@ impl std::fmt::Debug for Ticket {
 }
 
 impl Drop for Ticket {
+    #[inline]
     fn drop(&mut self) {
         if let Some(gate) = self.0.take() {
             gate.give_back();

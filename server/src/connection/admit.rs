@@ -2,19 +2,16 @@
 
 use super::engine::Engine;
 use super::key::ConnectionKey;
-use super::table::{Exchange, Piece, Waiting};
+use super::table::{Exchange, Terms, Upload, Waiting};
 use crate::admission::gate::{Entry, Ticket, Verdict, Waiter};
 use crate::admission::ledger::Reason;
-use crate::handler::{
-    BodyCell, HeadBytes, PlacedParts, RequestBody, RequestParts, Response, Routed,
-};
+use crate::handler::{BodyCell, PlacedParts, RequestBody, Response, Routed};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::Event;
 use crate::http::fields::BodyFraming;
-use crate::http::head::Head;
-use bytes::Bytes;
+use crate::http::refusal::Refusal;
 use http::header::RETRY_AFTER;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use ringgate_runtime::Core;
 use std::rc::Rc;
 
@@ -24,33 +21,22 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 const REASON_FIELD: HeaderName = HeaderName::from_static("x-ringgate-reason");
 
 impl Engine {
-    /// A head is complete: it becomes an exchange, finds its route and stands at the gate.
+    /// A head is complete: it finds its route and stands at the gate.
     #[inline]
-    pub(super) fn on_head(
-        &mut self,
-        core: &Rc<Core>,
-        key: ConnectionKey,
-        head: Head,
-        bytes: Piece,
-    ) {
-        // Kept leases are bounded: at the bound heads are copied and their buffers go back.
-        let bytes = match bytes {
-            Piece::Leased(lease) if core.buffers().is_at_cap() => {
-                HeadBytes::Gathered(Bytes::copy_from_slice(&lease))
-            }
-            Piece::Leased(lease) => HeadBytes::Leased(lease),
-            Piece::Gathered(bytes) => HeadBytes::Gathered(bytes),
-        };
-        let routed = self.app.route(&head, &bytes);
-        let limit = match &routed {
-            Routed::Found { options, .. } => options.body_size.unwrap_or(self.settings.body_size),
-            Routed::Answer(_) => self.settings.body_size,
+    pub(super) fn on_head(&mut self, core: &Rc<Core>, key: ConnectionKey, mut parts: PlacedParts) {
+        let routed = self.app.route(&mut parts);
+        let head = &parts.head;
+        let terms = Terms {
+            to_head: head.method == Method::HEAD,
+            version: head.version,
+            keep_alive: head.keep_alive,
+            began: core.now(),
         };
         let body_pending = head.framing != BodyFraming::None;
-        let mut decoder = None;
+        let mut upload = None;
         if body_pending {
-            match BodyDecoder::new(head.framing, limit) {
-                Ok(fresh) => decoder = Some(Box::new(fresh)),
+            match self.expect_body(key, &mut parts, &routed) {
+                Ok(expected) => upload = Some(expected),
                 Err(refusal) => return self.refuse(core, key, &refusal),
             }
         }
@@ -61,46 +47,41 @@ impl Engine {
         connection.state = state;
         connection.served += 1;
         connection.discarded = 0;
-        let body = body_pending.then(|| BodyCell::new(self.attention.clone(), key));
         self.stats.begun.add(1);
         self.stats.running.rise();
-        let exchange = Exchange {
-            method: head.method.clone(),
-            version: head.version,
-            keep_alive: head.keep_alive,
-            awaits_continue: head.expect_continue && body_pending,
-            began: core.now(),
-            decoder,
-            body: body.clone(),
-            task: None,
-            ticket: None,
-            waiting: None,
-            stream: None,
-        };
         match routed {
             Routed::Answer(response) => {
                 // Nobody reads the body: it is discarded as after any answer.
-                drop(RequestBody(body));
-                self.keep(key, exchange);
+                drop(parts);
+                self.keep(key, Exchange::new(terms, upload));
                 self.on_answer(core, key, Ok(*response));
             }
-            Routed::Found {
-                route,
-                options,
-                params,
-                names,
-            } => {
-                let parts = self.parts.place(RequestParts {
-                    head,
-                    bytes,
-                    params,
-                    names,
-                    body: RequestBody(body),
-                    core: self.index,
-                });
-                self.admit(core, key, route, options.gated, parts, exchange);
+            Routed::Found { route, options } => {
+                self.admit(core, key, route, options.gated, parts, terms, upload);
             }
         }
+    }
+
+    #[inline(never)]
+    fn expect_body(
+        &self,
+        key: ConnectionKey,
+        parts: &mut PlacedParts,
+        routed: &Routed,
+    ) -> Result<Upload, Refusal> {
+        let limit = match routed {
+            Routed::Found { options, .. } => options.body_size,
+            Routed::Answer(_) => None,
+        };
+        let limit = limit.unwrap_or(self.settings.body_size);
+        let decoder = Box::new(BodyDecoder::new(parts.head.framing, limit)?);
+        let cell = BodyCell::new(self.attention.clone(), key);
+        parts.body = RequestBody(Some(cell.clone()));
+        Ok(Upload {
+            decoder,
+            cell,
+            awaits_continue: parts.head.expect_continue,
+        })
     }
 
     /// The exchange goes on beyond this event: it gets a place.
@@ -112,6 +93,7 @@ impl Engine {
     }
 
     #[inline]
+    #[expect(clippy::too_many_arguments, reason = "a struct of them would be moved")]
     fn admit(
         &mut self,
         core: &Rc<Core>,
@@ -119,7 +101,8 @@ impl Engine {
         route: u32,
         gated: bool,
         parts: PlacedParts,
-        mut exchange: Exchange,
+        terms: Terms,
+        upload: Option<Upload>,
     ) {
         let entry = match gated {
             true => self.gate.enter(Waiter {
@@ -129,24 +112,21 @@ impl Engine {
             false => Entry::Run(Ticket::free()),
         };
         match entry {
-            Entry::Run(ticket) => {
-                exchange.ticket = Some(ticket);
-                self.run(core, key, route, parts, exchange);
-            }
+            Entry::Run(ticket) => self.run(core, key, route, parts, terms, upload, ticket),
             Entry::Refused => {
                 drop(parts);
-                self.keep(key, exchange);
+                self.keep(key, Exchange::new(terms, upload));
                 self.reject(core, key, Reason::Full);
             }
             Entry::Wait => {
                 self.stats.running.fall();
                 self.stats.pending.rise();
-                let waiting = Waiting {
+                let mut exchange = Exchange::new(terms, upload);
+                exchange.waiting = Some(Box::new(Waiting {
                     route,
                     parts,
                     since: core.now(),
-                };
-                exchange.waiting = Some(Box::new(waiting));
+                }));
                 self.keep(key, exchange);
             }
         }

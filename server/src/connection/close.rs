@@ -104,7 +104,7 @@ impl Engine {
                 self.stats.answered.add(1);
                 self.stats
                     .service_time
-                    .record((core.now() - exchange.began).as_nanos() as u64);
+                    .record((core.now() - exchange.terms.began).as_nanos() as u64);
             }
         }
         drop(exchange);
@@ -122,8 +122,8 @@ impl Engine {
         let waiting = exchange.waiting.take();
         let task = exchange.task.take();
         let stream = exchange.stream.take();
-        if let Some(body) = &exchange.body {
-            body.fail_if_arriving(BodyError::Cut);
+        if let Some(upload) = &exchange.upload {
+            upload.cell.fail_if_arriving(BodyError::Cut);
         }
         if waiting.is_some() {
             self.gate.leave(waiter);

@@ -8,9 +8,10 @@ use super::table::{Connection, Exchange, Table};
 use super::transfer::Parcel;
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
-use crate::handler::{Application, PartsPool, Response};
-use crate::http::date::{Date, DateCache};
+use crate::handler::{Application, Response};
+use crate::http::date::DateCache;
 use crate::observe::log::RateLimit;
+use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
 use slab::Slab;
 use std::cell::RefCell;
@@ -22,27 +23,18 @@ use std::time::Duration;
 /// Answers that handlers gave and the engine has not taken up yet.
 #[derive(Default)]
 pub(crate) struct Finished {
-    answers: RefCell<VecDeque<(ConnectionKey, Result<Response, String>)>>,
+    answers: RefCell<VecDeque<(ConnectionKey, Result<Response, Panic>)>>,
 }
 
 impl Finished {
     #[inline]
-    pub(crate) fn push(&self, key: ConnectionKey, answer: Result<Response, String>) {
+    pub(crate) fn push(&self, key: ConnectionKey, answer: Result<Response, Panic>) {
         self.answers.borrow_mut().push_back((key, answer));
     }
 
     #[inline]
-    pub(super) fn pop(&self) -> Option<(ConnectionKey, Result<Response, String>)> {
+    pub(super) fn pop(&self) -> Option<(ConnectionKey, Result<Response, Panic>)> {
         self.answers.borrow_mut().pop_front()
-    }
-
-    /// The newest answer, if it is that of `key`.
-    #[inline]
-    pub(super) fn pop_for(&self, key: ConnectionKey) -> Option<Result<Response, String>> {
-        let mut answers = self.answers.borrow_mut();
-        answers
-            .pop_back_if(|(owner, _)| *owner == key)
-            .map(|(_, answer)| answer)
     }
 
     fn is_empty(&self) -> bool {
@@ -139,12 +131,11 @@ pub(crate) struct Engine {
     pub(super) finished: Rc<Finished>,
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
-    pub(super) parts: Rc<PartsPool>,
     pub(super) course: Course,
     pub(super) cut: u64,
     pub(super) log: RateLimit,
     next_heir: usize,
-    date: DateCache,
+    pub(super) date: DateCache,
     date_until: Moment,
 }
 
@@ -163,7 +154,6 @@ impl Engine {
             finished: Rc::default(),
             attention: Rc::default(),
             buffers: Vec::new(),
-            parts: Rc::default(),
             course: Course::Serving,
             cut: 0,
             log: RateLimit::new(),
@@ -183,16 +173,20 @@ impl Engine {
         self.cut
     }
 
-    /// The date of this second (RFC 9110 section 6.6.1).
+    /// Makes `date` that of this second (RFC 9110 section 6.6.1).
     #[inline]
-    pub(super) fn date(&mut self, core: &Core) -> &Date {
+    pub(super) fn keep_date(&mut self, core: &Core) {
         if core.now() >= self.date_until {
-            let wall = core.wall_clock();
-            self.date.at(wall.as_secs());
-            let rest = Duration::from_secs(1) - Duration::from_nanos(wall.subsec_nanos().into());
-            self.date_until = core.now() + rest;
+            self.renew_date(core);
         }
-        self.date.current()
+    }
+
+    #[cold]
+    fn renew_date(&mut self, core: &Core) {
+        let wall = core.wall_clock();
+        self.date.at(wall.as_secs());
+        let rest = Duration::from_secs(1) - Duration::from_nanos(wall.subsec_nanos().into());
+        self.date_until = core.now() + rest;
     }
 
     pub(super) fn is_draining(&self) -> bool {

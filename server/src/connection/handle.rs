@@ -3,40 +3,47 @@
 
 use super::engine::Engine;
 use super::key::ConnectionKey;
-use super::table::{Exchange, Waiting};
+use super::table::{Exchange, Terms, Upload, Waiting};
 use crate::admission::gate::Ticket;
-use crate::handler::{Body, PlacedParts, Reply};
+use crate::handler::{Body, Called, PlacedParts, ReplyTo, Response};
 use crate::http::exchange::State;
 use ringgate_runtime::Core;
-use ringgate_runtime::task::TaskId;
 use std::rc::Rc;
 
 impl Engine {
     /// Runs the handler of a request that was admitted as it came.
     #[inline]
+    #[expect(clippy::too_many_arguments, reason = "a struct of them would be moved")]
     pub(super) fn run(
         &mut self,
         core: &Rc<Core>,
         key: ConnectionKey,
         route: u32,
         parts: PlacedParts,
-        mut exchange: Exchange,
+        terms: Terms,
+        upload: Option<Upload>,
+        ticket: Ticket,
     ) {
-        let task = self.call(core, key, route, parts);
-        let at_once = match self.finished.pop_for(key) {
-            Some(Ok(response))
-                if exchange.body.is_none()
+        let mut answer = None;
+        let called = self.call(core, key, route, parts, &mut answer);
+        match &mut answer {
+            Some(response)
+                if upload.is_none()
                     && !matches!(response.body, Body::Stream { .. })
-                    && exchange.ticket.as_ref().is_some_and(Ticket::is_free) =>
+                    && ticket.is_free() =>
             {
-                return self.answer_at_once(core, key, &mut exchange, response);
+                self.answer_at_once(core, key, &terms, response);
+                if response.owns_nothing() {
+                    // Spares the look at each of its parts.
+                    std::mem::forget(answer);
+                }
             }
-            other => other,
-        };
-        exchange.task = Some(task);
-        self.keep(key, exchange);
-        if let Some(answer) = at_once {
-            self.on_answer(core, key, answer);
+            _ => {
+                let mut exchange = Exchange::new(terms, upload);
+                exchange.ticket = Some(ticket);
+                self.keep(key, exchange);
+                self.go_on(core, key, called, answer);
+            }
         }
     }
 
@@ -51,17 +58,46 @@ impl Engine {
         if let Some(exchange) = self.exchange_of(key) {
             exchange.ticket = Some(ticket);
         }
-        let task = self.call(core, key, waiting.route, waiting.parts);
-        if let Some(exchange) = self.exchange_of(key) {
-            exchange.task = Some(task);
+        let mut answer = None;
+        let called = self.call(core, key, waiting.route, waiting.parts, &mut answer);
+        self.go_on(core, key, called, answer);
+    }
+
+    /// The request is not over with its handler's first step.
+    #[inline(never)]
+    fn go_on(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        called: Called,
+        answer: Option<Response>,
+    ) {
+        match (called, answer) {
+            (Called::Waiting(task), _) => {
+                if let Some(exchange) = self.exchange_of(key) {
+                    exchange.task = Some(task);
+                }
+            }
+            (Called::Panicked(panic), _) => self.on_answer(core, key, Err(panic)),
+            (Called::Answered, Some(response)) => self.on_answer(core, key, Ok(response)),
+            (Called::Answered, None) => debug_assert!(false, "an answer is where it was wanted"),
         }
-        self.take_answers(core);
     }
 
     #[inline]
-    fn call(&self, core: &Core, key: ConnectionKey, route: u32, parts: PlacedParts) -> TaskId {
-        let reply = Reply::new(self.finished.clone(), key);
-        self.app.call(core, route, parts, reply)
+    fn call(
+        &self,
+        core: &Core,
+        key: ConnectionKey,
+        route: u32,
+        parts: PlacedParts,
+        answer: &mut Option<Response>,
+    ) -> Called {
+        let reply = ReplyTo {
+            finished: &self.finished,
+            key,
+        };
+        self.app.call(core, route, parts, reply, answer)
     }
 
     /// Takes up answers that handlers have given, without waiting for the turn's end.
@@ -78,16 +114,14 @@ impl Engine {
         let Some(exchange) = self.exchange_of(key) else {
             return;
         };
-        let asked = exchange
-            .body
-            .as_ref()
-            .is_some_and(|body| body.is_asked_for());
-        let arriving = exchange
-            .decoder
-            .as_ref()
-            .is_some_and(|decoder| !decoder.is_finished());
-        if asked && arriving && exchange.awaits_continue && exchange.task.is_some() {
-            exchange.awaits_continue = false;
+        let runs = exchange.task.is_some();
+        if let Some(upload) = &mut exchange.upload
+            && runs
+            && upload.awaits_continue
+            && upload.cell.is_asked_for()
+            && !upload.decoder.is_finished()
+        {
+            upload.awaits_continue = false;
             let receiving = self
                 .table
                 .get(key)

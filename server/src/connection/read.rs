@@ -1,13 +1,14 @@
 //! Step two: bytes come in and become heads and bodies. The bytes of a head that arrives whole are
 //! parsed where the kernel put them; a head in pieces is gathered once.
 
+use super::close::Ending;
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
-use super::table::{Piece, Receive, Unread};
+use super::table::{Piece, Receive, Unread, Upload};
 use super::{BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, OUTPUT_HIGH_BYTES, UNREAD_HIGH_BYTES};
-use crate::handler::{BodyError, BodyState, Chunk};
+use crate::handler::{BodyError, BodyState, Chunk, HeadBytes, PlacedParts};
 use crate::http::exchange::{After, Effect, Event, State};
-use crate::http::head::{Parse, http2_refusal, parse_head_after};
+use crate::http::head::{Progress, http2_refusal, read_head_after};
 use crate::http::refusal::Refusal;
 use bytes::Bytes;
 use ringgate_runtime::{Core, Received};
@@ -136,23 +137,35 @@ impl Engine {
     }
 
     /// Parses a head. Answers whether to go on reading.
+    #[inline]
     fn read_head(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
         let Some(connection) = self.table.get(key) else {
             return false;
         };
+        let mut parts = PlacedParts::open();
         let bytes = connection.unread.as_slice();
-        match parse_head_after(bytes, connection.seen as usize, &self.settings.head) {
-            Ok(Parse::Complete(head)) => {
+        let seen = connection.seen as usize;
+        match read_head_after(bytes, seen, &self.settings.head, &mut parts.head) {
+            Ok(Progress::Complete) => {
                 connection.seen = 0;
-                let bytes = connection.unread.split(head.len);
-                self.on_head(core, key, head, bytes);
+                parts.bytes = match connection.unread.split(parts.head.len) {
+                    // Kept leases are bounded: at the bound heads are copied and their buffers go
+                    // back.
+                    Piece::Leased(lease) if core.buffers().is_at_cap() => {
+                        HeadBytes::Gathered(Bytes::copy_from_slice(&lease))
+                    }
+                    Piece::Leased(lease) => HeadBytes::Leased(lease),
+                    Piece::Gathered(bytes) => HeadBytes::Gathered(bytes),
+                };
+                parts.core = self.index;
+                self.on_head(core, key, parts);
                 self.batch(core, key)
             }
-            Ok(Parse::Partial) => {
+            Ok(Progress::Partial) => {
                 connection.seen = bytes.len() as u32;
                 false
             }
-            Ok(Parse::Http2Preface) => {
+            Ok(Progress::Http2Preface) => {
                 self.refuse(core, key, &http2_refusal());
                 true
             }
@@ -165,6 +178,7 @@ impl Engine {
 
     /// After a request was taken up: whether the next one of a pipelined batch can be read at
     /// once, so that all answers of the batch leave in one send.
+    #[inline]
     fn batch(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
         self.take_answers(core);
         let Some(connection) = self.table.get(key) else {
@@ -176,7 +190,11 @@ impl Engine {
             && connection.output.queued < OUTPUT_HIGH_BYTES
             && connection.output.pieces.is_empty()
         {
-            self.on(core, key, Event::Batched);
+            let (state, _next_request) = connection.state.on(Event::Batched);
+            connection.state = state;
+            if connection.exchange.is_some() {
+                self.finish_exchange(core, key, Ending::Answered);
+            }
             return true;
         }
         // A body, or the discarding of one, may follow in the same bytes.
@@ -194,8 +212,8 @@ impl Engine {
         let Some(exchange) = connection.exchange else {
             return false;
         };
-        let exchange = &mut self.exchanges[exchange as usize];
-        let (Some(decoder), Some(cell)) = (&mut exchange.decoder, &exchange.body) else {
+        let Some(Upload { decoder, cell, .. }) = &mut self.exchanges[exchange as usize].upload
+        else {
             return false;
         };
         match decoder.next(connection.unread.as_slice()) {
@@ -233,11 +251,11 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return false;
         };
-        let decoder = connection
+        let upload = connection
             .exchange
-            .and_then(|exchange| self.exchanges[exchange as usize].decoder.as_mut());
-        let Some(decoder) = decoder else { return false };
-        match decoder.next(connection.unread.as_slice()) {
+            .and_then(|exchange| self.exchanges[exchange as usize].upload.as_mut());
+        let Some(upload) = upload else { return false };
+        match upload.decoder.next(connection.unread.as_slice()) {
             Ok(decoded) => {
                 connection.unread.skip(decoded.consumed);
                 connection.discarded += decoded.consumed as u64;
@@ -291,8 +309,8 @@ impl Engine {
             .exchange
             .map(|exchange| &self.exchanges[exchange as usize]);
         let queued = exchange
-            .and_then(|e| e.body.as_ref())
-            .map_or(0, |body| body.queued());
+            .and_then(|exchange| exchange.upload.as_ref())
+            .map_or(0, |upload| upload.cell.queued());
         let unread = connection.unread.as_slice().len();
         let (too_much, little) = match connection.state {
             State::Receiving | State::StreamingReceiving => (

@@ -7,7 +7,7 @@ use crate::handler::{BodyCell, Chunk};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::{Deadline, State};
 use bytes::{Bytes, BytesMut};
-use http::{Method, Version};
+use http::Version;
 use ringgate_runtime::task::TaskId;
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Descriptor, Lease, Moment, OpId};
@@ -53,19 +53,20 @@ impl Unread {
         }
     }
 
-    /// Takes the first `count` bytes out, without copying them.
+    /// Takes the first `count` bytes out, without copying them; no more than there are.
     #[inline]
     pub(crate) fn split(&mut self, count: usize) -> Piece {
         match self {
             Unread::None => Piece::Gathered(Bytes::new()),
-            Unread::Leased(lease) => {
+            Unread::Leased(lease) if count < lease.len() => {
                 let piece = lease.slice(0..count);
                 lease.advance(count);
-                if lease.is_empty() {
-                    *self = Unread::None;
-                }
                 Piece::Leased(piece)
             }
+            Unread::Leased(_) => match std::mem::replace(self, Unread::None) {
+                Unread::Leased(lease) => Piece::Leased(lease),
+                Unread::None | Unread::Gathered(_) => unreachable!("it was a lease just now"),
+            },
             Unread::Gathered(bytes) => {
                 let piece = bytes.split_to(count).freeze();
                 if bytes.is_empty() {
@@ -141,22 +142,49 @@ impl Output {
     }
 }
 
-/// One request, from its head to the end of its answer.
-pub(crate) struct Exchange {
-    pub(crate) method: Method,
+/// What a request's head says of its answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// It is the answer to a HEAD.
+    pub(crate) to_head: bool,
     pub(crate) version: Version,
     pub(crate) keep_alive: bool,
+    pub(crate) began: Moment,
+}
+
+/// The body of a request, while it arrives.
+pub(crate) struct Upload {
+    pub(crate) decoder: Box<BodyDecoder>,
+    /// What the handler reads from.
+    pub(crate) cell: Rc<BodyCell>,
     /// The client waits for `100 Continue`, which nobody has sent.
     pub(crate) awaits_continue: bool,
-    pub(crate) began: Moment,
-    pub(crate) decoder: Option<Box<BodyDecoder>>,
-    pub(crate) body: Option<Rc<BodyCell>>,
+}
+
+/// One request, from its head to the end of its answer. Those that are answered at once need none.
+pub(crate) struct Exchange {
+    pub(crate) terms: Terms,
+    /// None if its head was all of it.
+    pub(crate) upload: Option<Upload>,
     pub(crate) task: Option<TaskId>,
     pub(crate) ticket: Option<Ticket>,
     /// What waits at the gate.
     pub(crate) waiting: Option<Box<Waiting>>,
     /// The body of the answer, while it streams.
     pub(crate) stream: Option<Streaming>,
+}
+
+impl Exchange {
+    pub(crate) fn new(terms: Terms, upload: Option<Upload>) -> Exchange {
+        Exchange {
+            terms,
+            upload,
+            task: None,
+            ticket: None,
+            waiting: None,
+            stream: None,
+        }
+    }
 }
 
 /// A request that waits at the gate.

@@ -4,18 +4,19 @@
 use super::close::Ending;
 use super::engine::{Attention, Engine};
 use super::key::{ConnectionKey, Subject};
-use super::table::{Connection, Exchange, Output, Streaming};
+use super::table::{Connection, Output, Streaming, Terms, Upload};
 use super::{BODY_COPIED_MAX_BYTES, OUTPUT_HIGH_BYTES, SEND_MAX_BYTES};
 use crate::handler::{Body, BodyStream, Chunk, Response};
 use crate::http::date::Date;
 use crate::http::exchange::{
-    After, Circumstances, Deadline, Event, State, UnreadBody, after_answer,
+    After, Circumstances, Deadline, Effect, Event, State, UnreadBody, after_answer,
 };
 use crate::http::refusal::Refusal;
 use crate::http::response::{
     self, BodyLength, CHUNK_END, ConnectionHeader, Fields, Framing, LAST_CHUNK, ResponseHead,
 };
 use http::StatusCode;
+use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Errno};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -120,6 +121,10 @@ impl Output {
         if chunk.len() <= BODY_COPIED_MAX_BYTES {
             return self.write(buffers, &chunk);
         }
+        self.add_large(chunk);
+    }
+
+    fn add_large(&mut self, chunk: Chunk) {
         if !self.tail.is_empty() {
             self.pieces
                 .push_back(Chunk::Vec(std::mem::take(&mut self.tail)));
@@ -135,13 +140,13 @@ impl Engine {
         &mut self,
         core: &Rc<Core>,
         key: ConnectionKey,
-        answer: Result<Response, String>,
+        answer: Result<Response, Panic>,
     ) {
-        let response = match answer {
+        let mut response = match answer {
             Ok(response) => response,
-            Err(panic) => self.on_panic(core, &panic),
+            Err(panic) => self.on_panic(core, panic.message()),
         };
-        let date = *self.date(core);
+        self.keep_date(core);
         let context = self.answering();
         let Some(connection) = self.table.get(key) else {
             return;
@@ -155,11 +160,25 @@ impl Engine {
         let exchange = &mut self.exchanges[index as usize];
         exchange.task = None;
         self.stats.responses[class_of(&response)].add(1);
+        if let Some(upload) = &mut exchange.upload
+            && upload.awaits_continue
+            && !upload.cell.is_abandoned()
+            && connection.state == State::Receiving
+        {
+            // The answer's body is made from the request's: the client has to send it.
+            upload.awaits_continue = false;
+            let tail = connection.output.gather(&mut self.buffers);
+            let before = tail.len();
+            response::encode_continue(tail);
+            connection.output.queued += connection.output.tail.len() - before;
+        }
+        let unread = unread_body(exchange.upload.as_ref());
         match queue(
             connection,
-            exchange,
-            response,
-            &date,
+            &exchange.terms,
+            unread,
+            &mut response,
+            self.date.current(),
             context,
             &mut self.buffers,
         ) {
@@ -182,31 +201,35 @@ impl Engine {
         &mut self,
         core: &Rc<Core>,
         key: ConnectionKey,
-        exchange: &mut Exchange,
-        response: Response,
+        terms: &Terms,
+        response: &mut Response,
     ) {
-        let date = *self.date(core);
+        self.keep_date(core);
         let context = self.answering();
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        self.stats.responses[class_of(&response)].add(1);
+        self.stats.responses[class_of(response)].add(1);
         if connection.unflushed == 0 {
-            connection.answering_since = exchange.began;
+            connection.answering_since = terms.began;
         }
         connection.unflushed += 1;
-        match queue(
+        let (Queued::All(after) | Queued::Head { after, .. }) = queue(
             connection,
-            exchange,
+            terms,
+            UnreadBody::None,
             response,
-            &date,
+            self.date.current(),
             context,
             &mut self.buffers,
-        ) {
-            Queued::All(after) | Queued::Head { after, .. } => {
-                self.on(core, key, Event::AnswerEnded(after));
-            }
-        }
+        );
+        let (state, effect) = connection.state.on(Event::AnswerEnded(after));
+        connection.state = state;
+        debug_assert_eq!(
+            effect,
+            Effect::Nothing,
+            "an answer given at once waits to be sent"
+        );
     }
 
     /// Answers given at once that are with the kernel now, or will never be.
@@ -243,11 +266,7 @@ impl Engine {
         let Some(exchange) = self.exchange_of(key) else {
             return;
         };
-        let still_read = exchange
-            .body
-            .as_ref()
-            .is_some_and(|body| !body.is_abandoned());
-        let after = match unread_body(exchange, still_read) {
+        let after = match unread_body(exchange.upload.as_ref()) {
             UnreadBody::None | UnreadBody::Discardable => after,
             UnreadBody::TooMuch | UnreadBody::ContinueUnsent => After::Close,
         };
@@ -381,10 +400,10 @@ impl Engine {
 
     /// Queues the answer to a message that is refused; what ran for it is dropped.
     pub(super) fn write_refusal(&mut self, core: &Rc<Core>, key: ConnectionKey, refusal: &Refusal) {
-        let date = *self.date(core);
+        self.keep_date(core);
         let to_head = self
             .exchange_of(key)
-            .is_some_and(|e| e.method == http::Method::HEAD);
+            .is_some_and(|exchange| exchange.terms.to_head);
         self.drop_handler(core, key);
         self.stats.responses[(refusal.status.as_u16() / 100).min(5) as usize].add(1);
         let Some(connection) = self.table.get(key) else {
@@ -393,13 +412,13 @@ impl Engine {
         connection.discarded = 0;
         let tail = connection.output.gather(&mut self.buffers);
         let before = tail.len();
-        response::encode_refusal(refusal, to_head, &date, tail);
+        response::encode_refusal(refusal, to_head, self.date.current(), tail);
         connection.output.queued += connection.output.tail.len() - before;
     }
 
     /// Queues an error answer in place of the handler's.
     pub(super) fn write_error(&mut self, core: &Rc<Core>, key: ConnectionKey, status: StatusCode) {
-        let date = *self.date(core);
+        self.keep_date(core);
         self.drop_handler(core, key);
         self.stats.responses[(status.as_u16() / 100).min(5) as usize].add(1);
         let Some(connection) = self.table.get(key) else {
@@ -416,7 +435,7 @@ impl Engine {
         };
         let tail = connection.output.gather(&mut self.buffers);
         let before = tail.len();
-        head.encode(&date, tail);
+        head.encode(self.date.current(), tail);
         connection.output.queued += connection.output.tail.len() - before;
         connection.output.write(&mut self.buffers, body.as_bytes());
     }
@@ -565,73 +584,73 @@ fn class_of(response: &Response) -> usize {
     usize::from(response.status.as_u16() / 100).min(5)
 }
 
-/// Queues an answer: its head, and its body unless that is a stream.
+/// Queues an answer: its head, and its body unless that is a stream. What is queued of the body is
+/// taken out of `response`.
 #[inline]
 fn queue(
     connection: &mut Connection,
-    exchange: &mut Exchange,
-    response: Response,
+    terms: &Terms,
+    unread: UnreadBody,
+    response: &mut Response,
     date: &Date,
     context: Answering,
     buffers: &mut Vec<Vec<u8>>,
 ) -> Queued {
-    let still_read = exchange
-        .body
-        .as_ref()
-        .is_some_and(|body| !body.is_abandoned());
-    if exchange.awaits_continue && still_read && connection.state == State::Receiving {
-        // The answer's body is made from the request's: the client has to send it.
-        exchange.awaits_continue = false;
-        let tail = connection.output.gather(buffers);
-        let before = tail.len();
-        response::encode_continue(tail);
-        connection.output.queued += connection.output.tail.len() - before;
-    }
     let after = after_answer(&Circumstances {
-        request_keep_alive: exchange.keep_alive,
+        request_keep_alive: terms.keep_alive,
         handler_closes: response.close,
         draining: context.draining,
         served: connection.served,
         served_max: context.served_max,
-        unread: unread_body(exchange, still_read),
+        unread,
     });
-    let Response {
-        status,
-        content_type,
-        fields,
-        body,
-        ..
-    } = response;
     let framing = Framing::new(
-        &exchange.method,
-        exchange.version,
-        status,
-        body.len(),
+        terms.to_head,
+        terms.version,
+        response.status,
+        response.body.len(),
         after,
     );
-    let tail = connection.output.gather(buffers);
+    let output = &mut connection.output;
+    let tail = output.gather(buffers);
     let before = tail.len();
     let head = ResponseHead {
-        status,
-        content_type,
-        fields: Fields::List(&fields),
+        status: response.status,
+        content_type: response.content_type,
+        fields: Fields::List(&response.fields),
         body: framing.body,
         connection: framing.connection,
     };
     head.encode(date, tail);
-    connection.output.queued += tail.len() - before;
+    if framing.sends_body {
+        match &mut response.body {
+            Body::Empty => {}
+            Body::Chunk(chunk) if chunk.len() <= BODY_COPIED_MAX_BYTES => {
+                tail.extend_from_slice(chunk);
+            }
+            body => {
+                output.queued += output.tail.len() - before;
+                return queue_body(output, framing, std::mem::replace(body, Body::Empty));
+            }
+        }
+    }
+    output.queued += output.tail.len() - before;
+    Queued::All(framing.after)
+}
+
+#[inline(never)]
+fn queue_body(output: &mut Output, framing: Framing, body: Body) -> Queued {
     match body {
-        Body::Chunk(chunk) if framing.sends_body => connection.output.add(buffers, chunk),
-        Body::Stream { stream, len } if framing.sends_body => {
-            let chunked = framing.body == BodyLength::Chunked;
+        Body::Empty => {}
+        Body::Chunk(chunk) => output.add_large(chunk),
+        Body::Stream { stream, len } => {
             return Queued::Head {
                 stream,
                 len,
-                chunked,
+                chunked: framing.body == BodyLength::Chunked,
                 after: framing.after,
             };
         }
-        Body::Chunk(_) | Body::Stream { .. } | Body::Empty => {}
     }
     Queued::All(framing.after)
 }
@@ -653,17 +672,18 @@ fn send(core: &Core, connection: &mut Connection, key: ConnectionKey, buffer: Ch
 
 /// What is left of the request's body.
 #[inline]
-fn unread_body(exchange: &Exchange, still_read: bool) -> UnreadBody {
-    let Some(decoder) = &exchange.decoder else {
+fn unread_body(upload: Option<&Upload>) -> UnreadBody {
+    let Some(upload) = upload else {
         return UnreadBody::None;
     };
-    if decoder.is_finished() {
+    if upload.decoder.is_finished() {
         return UnreadBody::None;
     }
-    if exchange.awaits_continue {
+    if upload.awaits_continue {
         return UnreadBody::ContinueUnsent;
     }
-    if still_read || decoder.rest_is_within(super::DISCARD_MAX_BYTES) {
+    let is_read = !upload.cell.is_abandoned();
+    if is_read || upload.decoder.rest_is_within(super::DISCARD_MAX_BYTES) {
         return UnreadBody::Discardable;
     }
     UnreadBody::TooMuch

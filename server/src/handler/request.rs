@@ -14,6 +14,8 @@ use std::rc::Rc;
 
 /// The bytes of a head: where the kernel put them, or gathered if they came in pieces.
 pub(crate) enum HeadBytes {
+    /// No head is there.
+    None,
     Leased(Lease),
     Gathered(Bytes),
 }
@@ -24,6 +26,7 @@ impl Deref for HeadBytes {
     #[inline]
     fn deref(&self) -> &[u8] {
         match self {
+            HeadBytes::None => &[],
             HeadBytes::Leased(lease) => lease,
             HeadBytes::Gathered(bytes) => bytes,
         }
@@ -43,41 +46,65 @@ pub(crate) struct RequestParts {
     pub(crate) core: u32,
 }
 
-/// Places for the parts of requests, used again: a request costs no allocation once one before it
-/// has ended on this core, and it moves as a pointer.
-#[derive(Default)]
-#[expect(clippy::vec_box, reason = "the boxes are what is used again")]
-pub(crate) struct PartsPool(RefCell<Vec<Box<Option<RequestParts>>>>);
+impl RequestParts {
+    fn blank() -> RequestParts {
+        RequestParts {
+            head: Head::blank(),
+            bytes: HeadBytes::None,
+            params: Params::new(),
+            names: None,
+            body: RequestBody(None),
+            core: 0,
+        }
+    }
 
-/// Places kept a core.
-const PARTS_KEPT: usize = 256;
+    #[cold]
+    fn boxed() -> Box<RequestParts> {
+        Box::new(RequestParts::blank())
+    }
 
-impl PartsPool {
+    /// Lets go of what the request held; its head stays, and is good for nothing.
     #[inline]
-    pub(crate) fn place(self: &Rc<Self>, parts: RequestParts) -> PlacedParts {
-        let mut place = self.0.borrow_mut().pop().unwrap_or_default();
-        *place = Some(parts);
-        PlacedParts {
-            place: Some(place),
-            pool: self.clone(),
+    fn clear(&mut self) {
+        self.bytes = HeadBytes::None;
+        if self.names.is_some() || self.body.0.is_some() {
+            self.params.clear();
+            self.names = None;
+            self.body = RequestBody(None);
         }
     }
 }
 
+/// Places kept a thread.
+const PARTS_KEPT: usize = 256;
+
+thread_local! {
+    /// Places for the parts of requests, used again: heads are parsed into them, so a request costs
+    /// no allocation once one before it has ended on this thread, and it moves as a pointer.
+    #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
+    static PLACES: RefCell<Vec<Box<RequestParts>>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The parts of a request in their place.
 pub(crate) struct PlacedParts {
-    place: Option<Box<Option<RequestParts>>>,
-    pool: Rc<PartsPool>,
+    /// None only while it is dropped or taken apart.
+    place: Option<Box<RequestParts>>,
 }
 
 const PLACED: &str = "the parts are in their place until the request is dropped or taken apart";
 
 impl PlacedParts {
+    /// A place for the next request. Its head is to be parsed first.
+    #[inline]
+    pub(crate) fn open() -> PlacedParts {
+        let place = PLACES.with_borrow_mut(Vec::pop);
+        PlacedParts {
+            place: Some(place.unwrap_or_else(RequestParts::boxed)),
+        }
+    }
+
     fn take(mut self) -> RequestParts {
-        self.place
-            .as_mut()
-            .and_then(|place| place.take())
-            .expect(PLACED)
+        *self.place.take().expect(PLACED)
     }
 }
 
@@ -86,20 +113,14 @@ impl Deref for PlacedParts {
 
     #[inline]
     fn deref(&self) -> &RequestParts {
-        self.place
-            .as_deref()
-            .and_then(Option::as_ref)
-            .expect(PLACED)
+        self.place.as_deref().expect(PLACED)
     }
 }
 
 impl DerefMut for PlacedParts {
     #[inline]
     fn deref_mut(&mut self) -> &mut RequestParts {
-        self.place
-            .as_deref_mut()
-            .and_then(Option::as_mut)
-            .expect(PLACED)
+        self.place.as_deref_mut().expect(PLACED)
     }
 }
 
@@ -108,11 +129,14 @@ impl Drop for PlacedParts {
     fn drop(&mut self) {
         if let Some(mut place) = self.place.take() {
             // First the parts: dropping them may touch buffers and connections.
-            *place = None;
-            let mut kept = self.pool.0.borrow_mut();
-            if kept.len() < PARTS_KEPT {
-                kept.push(place);
-            }
+            place.clear();
+            // A thread that ends has no use for it.
+            let _ = PLACES.try_with(|places| {
+                let mut places = places.borrow_mut();
+                if places.len() < PARTS_KEPT {
+                    places.push(place);
+                }
+            });
         }
     }
 }
@@ -230,6 +254,7 @@ impl<S> Request<S> {
         let parts = match &bytes {
             HeadBytes::Leased(lease) => head.to_http_parts_copied(lease)?,
             HeadBytes::Gathered(bytes) => head.to_http_parts(bytes)?,
+            HeadBytes::None => head.to_http_parts(&Bytes::new())?,
         };
         Ok(http::Request::from_parts(parts, body))
     }

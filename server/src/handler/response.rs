@@ -247,6 +247,16 @@ impl Response {
         Response::text(text).with_status(status)
     }
 
+    /// Whether dropping it would do nothing.
+    #[inline]
+    pub(crate) fn owns_nothing(&self) -> bool {
+        let body_owns = match &self.body {
+            Body::Empty | Body::Chunk(Chunk::Static(_)) => false,
+            Body::Chunk(_) | Body::Stream { .. } => true,
+        };
+        self.fields.capacity() == 0 && !body_owns
+    }
+
     /// With another status.
     #[inline]
     #[must_use]

@@ -1,13 +1,12 @@
 //! Which handler a request goes to, and the seam between connections and applications.
 
-use super::request::{Params, PlacedParts, Request};
+use super::request::{PlacedParts, Request, RequestParts};
 use super::response::{IntoResponse, Response};
 use crate::connection::{ConnectionKey, Finished};
-use crate::http::head::Head;
 use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
 use ringgate_runtime::Core;
-use ringgate_runtime::task::{TaskId, catch_unwind};
+use ringgate_runtime::task::{Panic, TaskId, catch_panic};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,7 +29,8 @@ impl Default for RouteOptions {
     }
 }
 
-type Handler<S> = Box<dyn Fn(&Core, Request<S>, Reply) -> TaskId + Send + Sync>;
+type Handler<S> =
+    Box<dyn Fn(&Core, Request<S>, ReplyTo<'_>, &mut Option<Response>) -> Called + Send + Sync>;
 
 struct Route<S> {
     handler: Handler<S>,
@@ -62,6 +62,8 @@ impl Fixed {
 
 struct Path {
     names: Arc<[String]>,
+    /// The route of GET, which is asked for most.
+    get: Option<u32>,
     methods: Vec<(Method, u32)>,
     allow: HeaderValue,
 }
@@ -173,12 +175,18 @@ impl<S: 'static> Router<S> {
         H: Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
-        let handler: Handler<S> = Box::new(move |core, request, reply| {
-            let future = handler(request);
-            core.start(async move {
-                let response = catch_unwind(async move { future.await.into_response() }).await;
-                reply.send(response.map_err(|panic| panic.message().to_owned()));
-            })
+        let handler: Handler<S> = Box::new(move |core, request, reply, answer| {
+            let make = || handler(request);
+            let at_once = |returned: F::Output| *answer = Some(returned.into_response());
+            let prepare = || {
+                let reply = reply.to_owned();
+                move |returned: Result<F::Output, Panic>| reply.send(returned)
+            };
+            match core.start_with(make, at_once, prepare) {
+                Ok(None) => Called::Answered,
+                Ok(Some(task)) => Called::Waiting(task),
+                Err(panic) => Called::Panicked(panic),
+            }
         });
         let route = self.routes.len() as u32;
         self.routes.push(Route { handler, options });
@@ -203,6 +211,7 @@ impl<S: 'static> Router<S> {
         let allow = HeaderValue::from_static("");
         self.paths.push(Path {
             names,
+            get: None,
             methods: Vec::new(),
             allow,
         });
@@ -211,53 +220,39 @@ impl<S: 'static> Router<S> {
 }
 
 impl<S> Router<S> {
-    fn look_up(&self, head: &Head, bytes: &[u8]) -> Routed {
-        let path = head.path(bytes);
-        let Ok(found) = self.tree.at(path) else {
+    fn look_up(&self, parts: &mut RequestParts) -> Routed {
+        let bytes: &[u8] = &parts.bytes;
+        let Ok(found) = self.tree.at(parts.head.path(bytes)) else {
             let Some(route) = self.fallback else {
                 let reason = "nothing is served under this path";
                 return Routed::Answer(Box::new(Response::error(StatusCode::NOT_FOUND, reason)));
             };
-            return Routed::Found {
-                route,
-                options: self.routes[route as usize].options,
-                params: Params::new(),
-                names: None,
-            };
+            return self.found(route);
         };
         let entry = &self.paths[*found.value as usize];
         // Wraps if the path is not in the bytes at all (an authority alone stands for `/`): such a
         // path has no parameters.
         let place = |value: &str| (value.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
         let params = found.params.iter();
-        let params = params
+        parts.params = params
             .map(|(_, value)| (place(value) as u16, value.len() as u16))
             .collect();
-        let names = (!entry.names.is_empty()).then(|| entry.names.clone());
-        self.routed(entry, &head.method, params, names)
+        parts.names = (!entry.names.is_empty()).then(|| entry.names.clone());
+        self.routed(entry, &parts.head.method)
     }
 
     #[inline]
-    fn routed(
-        &self,
-        entry: &Path,
-        method: &Method,
-        params: Params,
-        names: Option<Arc<[String]>>,
-    ) -> Routed {
-        let Some(route) = entry.find(method) else {
-            let reason = "this path does not answer to this method";
-            let response = Response::error(StatusCode::METHOD_NOT_ALLOWED, reason)
-                .with_header(ALLOW, entry.allow.clone());
-            return Routed::Answer(Box::new(response));
-        };
-        let options = self.routes[route as usize].options;
-        Routed::Found {
-            route,
-            options,
-            params,
-            names,
+    fn routed(&self, entry: &Path, method: &Method) -> Routed {
+        match entry.find(method) {
+            Some(route) => self.found(route),
+            None => entry.refused(),
         }
+    }
+
+    #[inline]
+    fn found(&self, route: u32) -> Routed {
+        let options = self.routes[route as usize].options;
+        Routed::Found { route, options }
     }
 }
 
@@ -277,6 +272,9 @@ impl Path {
             !self.methods.iter().any(|(have, _)| *have == method),
             "route {path:?} has {method} already"
         );
+        if method == Method::GET {
+            self.get = Some(route);
+        }
         self.methods.push((method, route));
         let mut names: Vec<&str> = self
             .methods
@@ -290,43 +288,60 @@ impl Path {
         self.allow = HeaderValue::from_str(&names.join(", ")).expect("methods are tokens");
     }
 
+    #[cold]
+    fn refused(&self) -> Routed {
+        let reason = "this path does not answer to this method";
+        let response = Response::error(StatusCode::METHOD_NOT_ALLOWED, reason)
+            .with_header(ALLOW, self.allow.clone());
+        Routed::Answer(Box::new(response))
+    }
+
     #[inline]
     fn find(&self, method: &Method) -> Option<u32> {
-        let find = |wanted: &Method| {
-            self.methods
-                .iter()
-                .find(|(have, _)| have == wanted)
-                .map(|(_, route)| *route)
-        };
-        find(method).or_else(|| {
-            if *method == Method::HEAD {
-                find(&Method::GET)
-            } else {
-                None
-            }
-        })
+        match *method == Method::GET {
+            true => self.get,
+            false => self.find_other(method),
+        }
+    }
+
+    fn find_other(&self, method: &Method) -> Option<u32> {
+        let own = self.methods.iter().find(|(have, _)| have == method);
+        let route = own.map(|(_, route)| *route);
+        route.or(self.get.filter(|_| *method == Method::HEAD))
     }
 }
 
 /// Where a request goes.
 pub(crate) enum Routed {
     /// To a handler.
-    Found {
-        route: u32,
-        options: RouteOptions,
-        params: Params,
-        names: Option<Arc<[String]>>,
-    },
+    Found { route: u32, options: RouteOptions },
     /// Nowhere: the answer is known.
     Answer(Box<Response>),
 }
 
+/// How far a handler came at its first step.
+pub(crate) enum Called {
+    /// To its end; its answer lies where the caller wanted it.
+    Answered,
+    /// It waits, as this task; its answer comes by way of its [`Reply`].
+    Waiting(TaskId),
+    Panicked(Panic),
+}
+
 /// What a connection needs of an application.
 pub(crate) trait Application {
-    /// Where a request goes.
-    fn route(&self, head: &Head, bytes: &[u8]) -> Routed;
+    /// Where a request goes; finds the path's parameters.
+    fn route(&self, parts: &mut RequestParts) -> Routed;
     /// Gives the request to the handler of `route`, which runs up to where it first waits.
-    fn call(&self, core: &Core, route: u32, parts: PlacedParts, reply: Reply) -> TaskId;
+    /// An answer given at once is put into `answer`, and nowhere else.
+    fn call(
+        &self,
+        core: &Core,
+        route: u32,
+        parts: PlacedParts,
+        reply: ReplyTo<'_>,
+        answer: &mut Option<Response>,
+    ) -> Called;
 }
 
 /// A router with the state of one core.
@@ -337,20 +352,43 @@ pub(crate) struct PerCore<S> {
 
 impl<S: 'static> Application for PerCore<S> {
     #[inline]
-    fn route(&self, head: &Head, bytes: &[u8]) -> Routed {
-        match self.router.fixed.find(head.path_bytes(bytes)) {
+    fn route(&self, parts: &mut RequestParts) -> Routed {
+        match self.router.fixed.find(parts.head.path_bytes(&parts.bytes)) {
             Some(index) => {
                 let entry = &self.router.paths[index as usize];
-                self.router.routed(entry, &head.method, Params::new(), None)
+                self.router.routed(entry, &parts.head.method)
             }
-            None => self.router.look_up(head, bytes),
+            None => self.router.look_up(parts),
         }
     }
 
     #[inline]
-    fn call(&self, core: &Core, route: u32, parts: PlacedParts, reply: Reply) -> TaskId {
+    fn call(
+        &self,
+        core: &Core,
+        route: u32,
+        parts: PlacedParts,
+        reply: ReplyTo<'_>,
+        answer: &mut Option<Response>,
+    ) -> Called {
         let request = Request::new(parts, self.state.clone());
-        (self.router.routes[route as usize].handler)(core, request, reply)
+        (self.router.routes[route as usize].handler)(core, request, reply, answer)
+    }
+}
+
+/// Where the answer of a handler goes that does not give it at once.
+#[derive(Clone, Copy)]
+pub(crate) struct ReplyTo<'a> {
+    pub(crate) finished: &'a Rc<Finished>,
+    pub(crate) key: ConnectionKey,
+}
+
+impl ReplyTo<'_> {
+    fn to_owned(self) -> Reply {
+        Reply {
+            finished: self.finished.clone(),
+            key: self.key,
+        }
     }
 }
 
@@ -362,22 +400,18 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    #[inline]
-    pub(crate) fn new(finished: Rc<Finished>, key: ConnectionKey) -> Reply {
-        Reply { finished, key }
-    }
-
-    /// Gives the answer, or what the handler panicked with.
-    #[inline]
-    pub(crate) fn send(self, result: Result<Response, String>) {
-        self.finished.push(self.key, result);
+    /// Makes an answer of what the handler returned, and gives it; a panic of that is the handler's.
+    fn send<T: IntoResponse>(self, returned: Result<T, Panic>) {
+        let response = returned.and_then(|value| catch_panic(|| value.into_response()));
+        self.finished.push(self.key, response);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::request::HeadBytes;
     use super::*;
-    use crate::http::head::{HeadLimits, Parse, parse_head};
+    use crate::http::head::{HeadLimits, Progress, read_head_after};
 
     fn find(router: Router<()>, method: Method, path: &str) -> Routed {
         let app = PerCore {
@@ -385,10 +419,12 @@ mod tests {
             state: Rc::new(()),
         };
         let text = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n");
-        match parse_head(text.as_bytes(), &HeadLimits::default()) {
-            Ok(Parse::Complete(head)) => app.route(&head, text.as_bytes()),
-            other => panic!("{other:?}"),
-        }
+        let mut parts = PlacedParts::open();
+        let limits = HeadLimits::default();
+        let progress = read_head_after(text.as_bytes(), 0, &limits, &mut parts.head);
+        assert_eq!(progress, Ok(Progress::Complete));
+        parts.bytes = HeadBytes::Gathered(text.into());
+        app.route(&mut parts)
     }
 
     fn status(routed: Routed) -> Option<StatusCode> {

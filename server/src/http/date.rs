@@ -10,10 +10,15 @@ pub(crate) const LINE_BYTES: usize = 6 + DATE_BYTES + 2;
 /// Last second that an IMF-fixdate can say: its year has four digits.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// The line `Date: Sun, 06 Nov 1994 08:49:37 GMT` with its CRLF, ready to be copied.
+/// The status line of a 200, which most answers begin with.
+const OK_LINE: &[u8; OK_BYTES] = b"HTTP/1.1 200 OK\r\n";
+const OK_BYTES: usize = 17;
+
+/// The line `Date: Sun, 06 Nov 1994 08:49:37 GMT` with its CRLF, ready to be copied, behind the
+/// status line of a 200.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date {
-    line: [u8; LINE_BYTES],
+    lines: [u8; OK_BYTES + LINE_BYTES],
 }
 
 impl Date {
@@ -26,18 +31,27 @@ impl Date {
         // Cannot fail: an IMF-fixdate of a year of four digits always has 29 bytes.
         let written = write!(&mut line[6..6 + DATE_BYTES], "{date}");
         debug_assert!(written.is_ok());
-        Self { line }
+        let mut lines = [0; OK_BYTES + LINE_BYTES];
+        lines[..OK_BYTES].copy_from_slice(OK_LINE);
+        lines[OK_BYTES..].copy_from_slice(&line);
+        Self { lines }
     }
 
     /// The 29 bytes of the date itself.
     pub fn value(&self) -> &[u8] {
-        &self.line[6..6 + DATE_BYTES]
+        &self.line()[6..6 + DATE_BYTES]
     }
 
     /// The whole field line with its CRLF.
     #[inline]
-    pub(crate) fn line(&self) -> &[u8; LINE_BYTES] {
-        &self.line
+    pub(crate) fn line(&self) -> &[u8] {
+        &self.lines[OK_BYTES..]
+    }
+
+    /// The status line of a 200, and the field line.
+    #[inline]
+    pub(crate) fn ok_and_line(&self) -> &[u8; OK_BYTES + LINE_BYTES] {
+        &self.lines
     }
 }
 

@@ -73,6 +73,11 @@ impl Steering {
         Ok(())
     }
 
+    /// Takes note of the one Host field, which the caller has seen to be valid.
+    pub(super) fn host_is(&mut self, at: Span) {
+        self.host = Some(at);
+    }
+
     /// RFC 9112 section 3.2: more than one Host, or an invalid one, is answered with 400.
     #[inline]
     fn see_host(&mut self, value: &[u8], at: Span) -> Result<(), Refusal> {
@@ -241,7 +246,7 @@ impl Steering {
 
 /// Setting bit 5 makes a capital letter small, and no other byte of a token a letter of `host`.
 #[inline]
-fn is_host(name: &[u8]) -> bool {
+pub(super) fn is_host(name: &[u8]) -> bool {
     let Ok(four) = <[u8; 4]>::try_from(name) else {
         return false;
     };

@@ -3,10 +3,12 @@
 //! with the buffer it was parsed from. Deliberately not here: copying, decoding of the path,
 //! bodies ([`super::body`]).
 //!
+//! Most heads go the short way ([`super::plain`]); what is unusual, cut or wrong goes the long way.
 //! The grammar is httparse's, made stricter where httparse is lenient (bare LF, UTF-8 in the
 //! target) and completed by the rules about the message as a whole.
 
 use super::fields::{BodyFraming, Conclusion, Steering};
+use super::plain;
 use super::refusal::Refusal;
 use super::target::{self, TargetForm};
 use ::http::{Method, StatusCode, Version};
@@ -150,13 +152,32 @@ pub struct Head {
     /// Bytes of the head, with skipped empty lines and the final CRLF.
     pub len: usize,
     pub(crate) target: Span,
-    path: Span,
-    query: Option<Span>,
-    host: Span,
-    fields: SmallVec<[FieldSpan; 16]>,
+    pub(super) path: Span,
+    pub(super) query: Option<Span>,
+    pub(super) host: Span,
+    pub(super) fields: SmallVec<[FieldSpan; 16]>,
 }
 
 impl Head {
+    /// A place for [`read_head_after`] to read into.
+    pub(crate) fn blank() -> Head {
+        Head {
+            method: Method::GET,
+            version: Version::HTTP_11,
+            form: TargetForm::Origin,
+            framing: BodyFraming::None,
+            keep_alive: false,
+            expect_continue: false,
+            upgrade: false,
+            len: 0,
+            target: Span::default(),
+            path: Span::default(),
+            query: None,
+            host: Span::default(),
+            fields: SmallVec::new(),
+        }
+    }
+
     /// The request target as it was written; ASCII.
     pub fn target<'a>(&self, bytes: &'a [u8]) -> &'a str {
         text(self.target.of(bytes))
@@ -241,9 +262,8 @@ fn text(bytes: &[u8]) -> &str {
 ///
 /// # Errors
 /// A [`Refusal`] as soon as no continuation of `bytes` could be a head that is within `limits`.
-#[inline]
 pub fn parse_head(bytes: &[u8], limits: &HeadLimits) -> Result<Parse, Refusal> {
-    parse_with::<HEAD_COUNT_USUAL>(bytes, limits)
+    parse_head_after(bytes, 0, limits)
 }
 
 /// Like [`parse_head`], for bytes of which the first `seen` were Partial before: looks at nothing
@@ -254,15 +274,58 @@ pub fn parse_head(bytes: &[u8], limits: &HeadLimits) -> Result<Parse, Refusal> {
 /// As [`parse_head`]; a refusal of an unfinished line may come only with its end, or with the end
 /// of the limit on the whole head.
 pub fn parse_head_after(bytes: &[u8], seen: usize, limits: &HeadLimits) -> Result<Parse, Refusal> {
-    let grown = bytes.get(seen..).unwrap_or_default();
-    if !grown.contains(&b'\n') && bytes.len() < limits.head_size.min(limits.uri_size) {
-        return Ok(Parse::Partial);
-    }
-    parse_head(bytes, limits)
+    let mut head = Head::blank();
+    Ok(match read_head_after(bytes, seen, limits, &mut head)? {
+        Progress::Complete => Parse::Complete(head),
+        Progress::Partial => Parse::Partial,
+        Progress::Http2Preface => Parse::Http2Preface,
+    })
 }
 
+/// [`Parse`] without the head, which is where the caller wanted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Complete,
+    Partial,
+    Http2Preface,
+}
+
+/// As [`parse_head_after`], into a head that the caller has: a head is large, and moving it costs
+/// as much as reading a short one. Unless the outcome is Complete, `head` is good for nothing.
 #[inline]
-fn parse_with<const SLOTS: usize>(bytes: &[u8], limits: &HeadLimits) -> Result<Parse, Refusal> {
+pub(crate) fn read_head_after(
+    bytes: &[u8],
+    seen: usize,
+    limits: &HeadLimits,
+    head: &mut Head,
+) -> Result<Progress, Refusal> {
+    if seen == 0 && plain::read(bytes, limits, head) {
+        return Ok(Progress::Complete);
+    }
+    read_the_long_way(bytes, seen, limits, head)
+}
+
+/// The way of every head that [`plain`] leaves alone.
+#[inline(never)]
+pub(super) fn read_the_long_way(
+    bytes: &[u8],
+    seen: usize,
+    limits: &HeadLimits,
+    head: &mut Head,
+) -> Result<Progress, Refusal> {
+    let grown = bytes.get(seen..).unwrap_or_default();
+    let small = bytes.len() < limits.head_size.min(limits.uri_size);
+    if seen > 0 && small && !grown.contains(&b'\n') {
+        return Ok(Progress::Partial);
+    }
+    parse_with::<HEAD_COUNT_USUAL>(bytes, limits, head)
+}
+
+fn parse_with<const SLOTS: usize>(
+    bytes: &[u8],
+    limits: &HeadLimits,
+    head: &mut Head,
+) -> Result<Progress, Refusal> {
     let window = &bytes[..bytes.len().min(limits.head_size).min(HEAD_SIZE_BYTES_MAX)];
     let skipped = match window.first() {
         Some(b'\r' | b'\n') => match skip_empty_lines(window)? {
@@ -277,28 +340,28 @@ fn parse_with<const SLOTS: usize>(bytes: &[u8], limits: &HeadLimits) -> Result<P
     let mut request = httparse::Request::new(&mut []);
     match request.parse_with_uninit_headers(message, &mut slots[..count.min(SLOTS)]) {
         Ok(httparse::Status::Complete(len)) => {
-            complete(&window[..skipped + len], skipped, &request, limits)
+            *head = complete(&window[..skipped + len], skipped, &request, limits)?;
+            Ok(Progress::Complete)
         }
         Ok(httparse::Status::Partial) => unfinished(window, message, limits),
-        Err(httparse::Error::TooManyHeaders) if SLOTS < count => parse_large(bytes, limits),
+        Err(httparse::Error::TooManyHeaders) if SLOTS < count => parse_large(bytes, limits, head),
         Err(error) => malformed(error, message, request.method.is_some(), limits),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn parse_large(bytes: &[u8], limits: &HeadLimits) -> Result<Parse, Refusal> {
-    parse_with::<HEAD_COUNT_MAX>(bytes, limits)
+fn parse_large(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Result<Progress, Refusal> {
+    parse_with::<HEAD_COUNT_MAX>(bytes, limits, head)
 }
 
 /// Turns what httparse found into spans and judges it as a whole. `head` ends with the head.
-#[inline]
 fn complete(
     head: &[u8],
     skipped: usize,
     request: &httparse::Request<'_, '_>,
     limits: &HeadLimits,
-) -> Result<Parse, Refusal> {
+) -> Result<Head, Refusal> {
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
     else {
         return Err(Refusal::bad_request("The request line is incomplete."));
@@ -339,7 +402,7 @@ fn complete(
     } = steering.conclude(version)?;
     let parts = target::split(&method, target.as_bytes())?;
     let at = skipped + request.method.map_or(0, str::len) + 1;
-    Ok(Parse::Complete(Head {
+    Ok(Head {
         method,
         version,
         form: parts.form,
@@ -355,7 +418,7 @@ fn complete(
             .authority
             .map_or(host, |authority| authority.shifted(at)),
         fields,
-    }))
+    })
 }
 
 #[inline]
@@ -399,14 +462,14 @@ fn skip_empty_lines(window: &[u8]) -> Result<Option<usize>, Refusal> {
 
 /// More bytes are needed: unless they could not help.
 #[cold]
-fn unfinished(window: &[u8], message: &[u8], limits: &HeadLimits) -> Result<Parse, Refusal> {
+fn unfinished(window: &[u8], message: &[u8], limits: &HeadLimits) -> Result<Progress, Refusal> {
     if target_is_too_long(message, limits) {
         return Err(uri_too_long());
     }
     if window.len() >= limits.head_size.min(HEAD_SIZE_BYTES_MAX) {
         return Err(fields_too_large());
     }
-    Ok(Parse::Partial)
+    Ok(Progress::Partial)
 }
 
 /// What exactly is wrong with bytes that httparse refused.
@@ -416,7 +479,7 @@ fn malformed(
     message: &[u8],
     method_is_valid: bool,
     limits: &HeadLimits,
-) -> Result<Parse, Refusal> {
+) -> Result<Progress, Refusal> {
     if method_is_valid && target_is_too_long(message, limits) {
         return Err(uri_too_long());
     }
@@ -436,12 +499,12 @@ fn malformed(
 /// 505 for a line that names another version of HTTP, 400 for one that names none (RFC 9110
 /// sections 2.5 and 15.6.6); and the place where the HTTP/2 preface comes to light.
 #[cold]
-fn unsupported_version(message: &[u8]) -> Result<Parse, Refusal> {
+fn unsupported_version(message: &[u8]) -> Result<Progress, Refusal> {
     if message.starts_with(HTTP2_PREFACE) {
-        return Ok(Parse::Http2Preface);
+        return Ok(Progress::Http2Preface);
     }
     if HTTP2_PREFACE.starts_with(message) {
-        return Ok(Parse::Partial);
+        return Ok(Progress::Partial);
     }
     let version = message.splitn(3, |&b| b == b' ').nth(2).unwrap_or_default();
     let shape = b"HTTP/0.0";
@@ -451,7 +514,7 @@ fn unsupported_version(message: &[u8]) -> Result<Parse, Refusal> {
     });
     match (fits, version.len() >= shape.len()) {
         (true, true) => Err(http2_refusal()),
-        (true, false) => Ok(Parse::Partial),
+        (true, false) => Ok(Progress::Partial),
         (false, _) => Err(Refusal::bad_request(
             "The request line does not end with HTTP/1.1.",
         )),

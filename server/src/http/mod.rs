@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`refusal`] | what is said to a peer that breaks the protocol |
 //! | [`head`] | where a request head ends and what its parts are, as spans into the receive buffer |
+//! | `plain` | the short way through a head of the most common shape |
 //! | [`target`] | the four forms of a request target, and what a Host may look like |
 //! | [`fields`] | what the few fields that steer the connection mean together |
 //! | [`convert`] | the same head as an `http::Request`, without parsing it again |
@@ -24,6 +25,8 @@
 pub mod refusal;
 
 pub mod head;
+
+mod plain;
 
 pub mod target;
 

@@ -8,7 +8,7 @@ use super::exchange::After;
 use super::refusal::Refusal;
 use super::trailers;
 use ::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use ::http::{Method, StatusCode, Version};
+use ::http::{StatusCode, Version};
 
 /// How the client finds the end of the answer's body (RFC 9112 section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,12 +63,12 @@ pub struct Framing {
 }
 
 impl Framing {
-    /// Frames an answer of `status` to a request of `method` and `version`. `length` is the
+    /// Frames an answer of `status` to a request of `version`, `to_head` if that was a HEAD. `length` is the
     /// body's length in bytes, None if it is not known before its end; `after` is what
     /// [`super::exchange::after_answer`] decided.
     #[inline]
     pub fn new(
-        method: &Method,
+        to_head: bool,
         version: Version,
         status: StatusCode,
         length: Option<u64>,
@@ -86,7 +86,7 @@ impl Framing {
             None => BodyLength::UntilClose,
         };
         // RFC 9110 section 9.3.2.
-        let sends_body = !bodiless && *method != Method::HEAD;
+        let sends_body = !bodiless && !to_head;
         let after = match (body, sends_body) {
             (BodyLength::UntilClose, true) => After::Close,
             _ => after,
@@ -139,11 +139,11 @@ impl ResponseHead<'_> {
     pub fn encode(&self, date: &Date, out: &mut Vec<u8>) {
         out.reserve(256);
         if self.status == StatusCode::OK {
-            out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+            out.extend_from_slice(date.ok_and_line());
         } else {
             status_line(self.status, out);
+            out.extend_from_slice(date.line());
         }
-        out.extend_from_slice(date.line());
         match self.body {
             BodyLength::Known(length) if !bodiless(self.status) => {
                 out.extend_from_slice(b"Content-Length: ");

@@ -73,19 +73,54 @@ const fn is(byte: u8, class: u8) -> bool {
     CLASS[byte as usize] & class != 0
 }
 
-/// Length of the longest prefix of `bytes` that is all of `class`. Eight table look-ups a test
+/// Length of the longest prefix of `bytes` that is all of `class`. Four table look-ups a test
 /// instead of one: targets and hosts are scanned once a request.
 #[inline]
 fn prefix_of(bytes: &[u8], class: u8) -> usize {
-    let (eights, _) = bytes.as_chunks::<8>();
-    let whole = |eight: &&[u8; 8]| eight.iter().fold(class, |all, &b| all & CLASS[b as usize]) != 0;
-    let start = eights.iter().take_while(whole).count() * 8;
-    let rest = &bytes[start..];
-    start
-        + rest
-            .iter()
-            .position(|&b| !is(b, class))
-            .unwrap_or(rest.len())
+    let mut len = 0;
+    while let Some([a, b, c, d]) = bytes.get(len..len + 4)
+        && CLASS[*a as usize] & CLASS[*b as usize] & CLASS[*c as usize] & CLASS[*d as usize] & class
+            != 0
+    {
+        len += 4;
+    }
+    while let Some(&byte) = bytes.get(len)
+        && is(byte, class)
+    {
+        len += 1;
+    }
+    len
+}
+
+/// Bytes of a name or IPv4 address with an optional port, as nearly every Host has it, at the front
+/// of `bytes`. What follows decides whether that was all of it.
+#[inline]
+pub(super) fn usual_authority_length(bytes: &[u8]) -> usize {
+    let mut len = prefix_of(bytes, HOST_NAME);
+    if bytes.get(len) == Some(&b':') {
+        len += 1;
+        let mut port = 0u32;
+        while let Some(&byte) = bytes.get(len)
+            && byte.is_ascii_digit()
+            && port < 6553
+        {
+            port = port * 10 + u32::from(byte - b'0');
+            len += 1;
+        }
+    }
+    len
+}
+
+/// Bytes of the path at the front of `bytes`.
+#[inline]
+pub(super) fn path_length(bytes: &[u8]) -> usize {
+    prefix_of(bytes, PATH)
+}
+
+/// Bytes of the query at the front of `bytes`.
+#[inline]
+pub(super) fn query_length(bytes: &[u8]) -> usize {
+    prefix_of(bytes, QUERY)
 }
 
 /// Splits `target` into its parts, by the form that its method and its first byte allow.

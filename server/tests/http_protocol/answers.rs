@@ -2,7 +2,7 @@
 
 use super::decode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, StatusCode, Version};
+use http::{StatusCode, Version};
 use ringgate::http::body::BodyDecoder;
 use ringgate::http::date::Date;
 use ringgate::http::exchange::After;
@@ -106,17 +106,11 @@ fn rfc_9110_section_8_6_answers_without_content_have_no_framing_fields() {
             assert!(!text.contains("content-length") && !text.contains("transfer-encoding"));
         }
         let status = StatusCode::from_u16(status).expect("three digits");
-        let framing = Framing::new(
-            &Method::GET,
-            Version::HTTP_11,
-            status,
-            Some(9),
-            After::KeepAlive,
-        );
+        let framing = Framing::new(false, Version::HTTP_11, status, Some(9), After::KeepAlive);
         assert!(framing.body == BodyLength::None && !framing.sends_body);
     }
     let ok = Framing::new(
-        &Method::HEAD,
+        true,
         Version::HTTP_11,
         StatusCode::OK,
         Some(9),
@@ -132,7 +126,7 @@ fn rfc_9110_section_8_6_answers_without_content_have_no_framing_fields() {
 #[test]
 fn section_9_3_and_9_6_the_connection_field_says_what_the_version_does_not() {
     let frame = |version, length, after| {
-        let framing = Framing::new(&Method::GET, version, StatusCode::OK, length, after);
+        let framing = Framing::new(false, version, StatusCode::OK, length, after);
         (framing.body, framing.connection, framing.after)
     };
     use After::{Close, KeepAlive};

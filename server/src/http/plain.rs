@@ -1,0 +1,274 @@
+//! The short way through a head: one pass over a request of the most common shape, with no table of
+//! slices in between. Called by [`super::head`] before httparse, and only ever an optimisation:
+//! what it takes, the long way takes too and reads the same (held to that by
+//! `the_short_way_reads_what_the_long_way_reads` and a fuzz target); whatever is unusual,
+//! unfinished or wrong it leaves to the long way, which alone knows how to refuse.
+
+use super::fields::{BodyFraming, Steering, is_host};
+use super::head::{FieldSpan, HEAD_COUNT_MAX, HEAD_SIZE_BYTES_MAX, Head, HeadLimits, Span};
+use super::target::{TargetForm, path_length, query_length, usual_authority_length};
+use ::http::{Method, Version};
+
+/// Bytes that may stand in a field name (RFC 9110 section 5.6.2, `token`).
+static TOKEN: [bool; 256] = {
+    let mut token = [false; 256];
+    let mut byte = 0usize;
+    while byte < 256 {
+        let b = byte as u8;
+        token[byte] = b.is_ascii_alphanumeric()
+            || matches!(
+                b,
+                b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.'
+            )
+            || matches!(b, b'^' | b'_' | b'`' | b'|' | b'~');
+        byte += 1;
+    }
+    token
+};
+
+/// The end of a request line of HTTP/1.1, behind the target.
+const LINE_END: &[u8] = b" HTTP/1.1\r\n";
+
+/// Reads the head at the front of `bytes` into `head`. False: take the long way; `head` is then
+/// good for nothing.
+#[inline]
+pub(super) fn read(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> bool {
+    attempt(bytes, limits, head).is_some()
+}
+
+#[inline]
+fn attempt(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Option<()> {
+    let bytes = &bytes[..bytes.len().min(HEAD_SIZE_BYTES_MAX)];
+    let (method, start) = match bytes.first_chunk::<5>()? {
+        [b'G', b'E', b'T', b' ', b'/'] => (Method::GET, 4),
+        b"POST " if bytes.get(5) == Some(&b'/') => (Method::POST, 5),
+        b"HEAD " if bytes.get(5) == Some(&b'/') => (Method::HEAD, 5),
+        _ => return None,
+    };
+    let path = path_length(&bytes[start..]);
+    let mut at = start + path;
+    let mut query = None;
+    if bytes.get(at) == Some(&b'?') {
+        let len = query_length(&bytes[at + 1..]);
+        query = Some(Span::new(at + 1, len));
+        at += 1 + len;
+    }
+    let target = Span::new(start, at - start);
+    if at - start > limits.uri_size || !bytes[at..].starts_with(LINE_END) {
+        return None;
+    }
+    at += LINE_END.len();
+    let most = limits.head_count.min(HEAD_COUNT_MAX);
+    let mut host = None;
+    let mut steering = None;
+    head.fields.clear();
+    loop {
+        let line = &bytes[at..];
+        if let [b'\r', b'\n', ..] = line {
+            break;
+        }
+        let name = name_length(line);
+        if name == 0 || line.get(name) != Some(&b':') || head.fields.len() >= most {
+            return None;
+        }
+        // Nearly always one space; any other white space is the long way's.
+        let start = name + 1 + usize::from(line.get(name + 1) == Some(&b' '));
+        let value = line.get(start..)?;
+        let len = match name {
+            4 if is_host(&line[..4]) => usual_authority_length(value),
+            _ => value_length(value),
+        };
+        if !matches!(value.get(len..), Some([b'\r', b'\n', ..])) {
+            return None;
+        }
+        let value = &value[..len];
+        if let [b' ' | b'\t', ..] | [.., b' ' | b'\t'] = value {
+            return None;
+        }
+        let span = Span::new(at + start, len);
+        match name {
+            4 if is_host(&line[..4]) && host.replace(span).is_some() => return None,
+            // The lengths of the names that steer.
+            6 | 7 | 10 | 14 | 17 => {
+                let steering = steering.get_or_insert_with(Steering::default);
+                steering.see(&line[..name], value, span).ok()?;
+            }
+            _ => {}
+        }
+        head.fields.push(FieldSpan {
+            name: Span::new(at, name),
+            value: span,
+        });
+        at += start + len + 2;
+    }
+    let len = at + 2;
+    if len > limits.head_size {
+        return None;
+    }
+    head.host = host?;
+    match steering {
+        None => {
+            head.framing = BodyFraming::None;
+            head.keep_alive = true;
+            head.expect_continue = false;
+            head.upgrade = false;
+        }
+        Some(mut steering) => {
+            steering.host_is(head.host);
+            let meaning = steering.conclude(Version::HTTP_11).ok()?;
+            head.framing = meaning.framing;
+            head.keep_alive = meaning.keep_alive;
+            head.expect_continue = meaning.expect_continue;
+            head.upgrade = meaning.upgrade;
+        }
+    }
+    head.method = method;
+    head.version = Version::HTTP_11;
+    head.form = TargetForm::Origin;
+    head.len = len;
+    head.target = target;
+    head.path = Span::new(start, path);
+    head.query = query;
+    Some(())
+}
+
+/// Bytes of the field name at the front of `line`.
+#[inline]
+fn name_length(line: &[u8]) -> usize {
+    let mut len = 0;
+    while let Some(&byte) = line.get(len)
+        && TOKEN[byte as usize]
+    {
+        len += 1;
+    }
+    len
+}
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of each byte of `word` that is a control (below 0x20, or DEL). Exact for the lowest
+/// such byte, which is the only one asked for: borrows run upwards.
+#[inline]
+const fn controls(word: u64) -> u64 {
+    let low = word.wrapping_sub(LOW * 0x20) & !word;
+    let del = word ^ (LOW * 0x7F);
+    let del = del.wrapping_sub(LOW) & !del;
+    (low | del) & HIGH
+}
+
+/// Bytes before the first control (HTAB counts as one: a value with tabs goes the long way). Eight
+/// at a time.
+#[inline]
+fn value_length(bytes: &[u8]) -> usize {
+    let (eights, rest) = bytes.as_chunks::<8>();
+    for (index, eight) in eights.iter().enumerate() {
+        let found = controls(u64::from_le_bytes(*eight));
+        if found != 0 {
+            return index * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_control = |b: &u8| *b < 0x20 || *b == 0x7F;
+    bytes.len() - rest.len() + rest.iter().position(is_control).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::head::{Progress, read_the_long_way};
+    use proptest::prelude::*;
+
+    /// Heads that are right, nearly right, and wrong in one byte.
+    fn heads() -> impl Strategy<Value = Vec<u8>> {
+        let targets = prop_oneof![
+            Just("/".to_owned()),
+            "/[ -~]{0,12}",
+            "/[a-z]{1,9}\\?[ -~]{0,9}",
+            "[ -~]{1,8}",
+        ];
+        let fields = prop_oneof![
+            Just("Host: a".to_owned()),
+            Just("host:127.0.0.1:8080".to_owned()),
+            "Host: [a-z.]{0,4}:?[0-9]{0,6}",
+            Just("Connection: close, keep-alive".to_owned()),
+            Just("Content-Length: 12".to_owned()),
+            Just("Transfer-Encoding: chunked".to_owned()),
+            Just("Expect: 100-continue".to_owned()),
+            "[!-~]{1,9}: ?[ -~\t]{0,20}",
+            "[a-z]{1,5}:[ \t]{0,2}[a-zà-ÿ]{0,9}[ \t]{0,2}",
+        ];
+        let methods = prop_oneof![
+            Just("GET"),
+            Just("POST"),
+            Just("HEAD"),
+            Just("PUT"),
+            Just("get")
+        ];
+        let versions = prop_oneof![9 => Just("HTTP/1.1"), 1 => Just("HTTP/1.0")];
+        let lines = proptest::collection::vec(fields, 0..6);
+        let damage = proptest::option::of((any::<proptest::sample::Index>(), any::<u8>()));
+        (methods, targets, versions, lines, damage, any::<bool>()).prop_map(
+            |(method, target, version, lines, damage, hosted)| {
+                let host = if hosted { "Host: h\r\n" } else { "" };
+                let mut text = format!("{method} {target} {version}\r\n{host}");
+                lines.iter().for_each(|line| text += &format!("{line}\r\n"));
+                text += "\r\nGET / HTTP/1.1\r\n";
+                let mut bytes = text.into_bytes();
+                if let Some((at, byte)) = damage {
+                    let at = at.index(bytes.len());
+                    bytes[at] = byte;
+                }
+                bytes
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_reads_what_the_long_way_reads(
+            bytes in heads(),
+            cut in 0usize..400,
+            head_size in prop_oneof![Just(16384usize), 0usize..200],
+            head_count in 0usize..8,
+            uri_size in prop_oneof![Just(8192usize), 0usize..16],
+        ) {
+            let bytes = &bytes[..cut.min(bytes.len())];
+            let limits = HeadLimits { head_size, head_count, uri_size };
+            let mut short = Head::blank();
+            if read(bytes, &limits, &mut short) {
+                let mut long = Head::blank();
+                let progress = read_the_long_way(bytes, 0, &limits, &mut long);
+                prop_assert_eq!(progress, Ok(Progress::Complete));
+                prop_assert_eq!(short, long);
+            }
+        }
+    }
+
+    #[test]
+    fn the_short_way_is_taken_by_what_clients_send() {
+        let heads: [&[u8]; 4] = [
+            b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:65529\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n",
+            b"POST /echo?x=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+            b"HEAD /a%20b HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br\r\n\r\n",
+        ];
+        for bytes in heads {
+            assert!(read(bytes, &HeadLimits::default(), &mut Head::blank()));
+        }
+    }
+
+    #[test]
+    fn the_first_control_is_found_whatever_stands_before_and_behind() {
+        for control in (0u8..0x20).chain([0x7F]) {
+            for at in 0..20 {
+                let mut bytes = [b'a'; 24];
+                bytes[at] = control;
+                bytes[at + 1..].fill(0x1F);
+                assert_eq!(value_length(&bytes), at, "{control:#x} at {at}");
+            }
+        }
+        for harmless in (0x20..0x7F).chain(0x80..=0xFF) {
+            assert_eq!(value_length(&[harmless; 19]), 19, "{harmless:#x}");
+        }
+    }
+}
