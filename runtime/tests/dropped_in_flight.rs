@@ -176,6 +176,16 @@ fn a_dropped_open_leaks_no_descriptor() {
     let core = core();
     for round in 0..size(30) {
         drop_at(&core, MOMENTS[round % 3], File::open(&path));
+        drop_at(&core, MOMENTS[round % 3], {
+            let path = path.clone();
+            async move {
+                let read = OpenOptions::new().read(true);
+                let directory = path.parent().expect("a directory");
+                let directory = read.open(directory).await.expect("open");
+                let name = path.file_name().expect("a name");
+                read.open_beneath(&directory, name).await
+            }
+        });
         settle(&core);
         assert!(!is_open(&path), "round {round}");
     }

@@ -1,4 +1,4 @@
-//! Files as tasks use them.
+//! Files as tasks use them. Each must pass from Linux 6.1.
 
 mod common;
 
@@ -46,6 +46,40 @@ fn a_file_is_written_read_and_described() {
     });
     finish(core);
     std::fs::remove_file(path).expect("the file is ours");
+}
+
+#[test]
+fn what_is_opened_beneath_a_directory_is_there_and_nowhere_else() {
+    let top = scratch("beneath");
+    std::fs::create_dir_all(top.join("in/side")).expect("a directory");
+    std::fs::write(top.join("in/side/file"), b"inside").expect("a file");
+    std::fs::write(top.join("secret"), b"outside").expect("a file");
+    std::os::unix::fs::symlink("side/file", top.join("in/link")).expect("a link");
+    std::os::unix::fs::symlink("../secret", top.join("in/leak")).expect("a link");
+    let root = top.join("in");
+    let core = core();
+    run(&core, async move {
+        let path_only = OpenOptions::new().read(true).custom_flags(libc::O_PATH);
+        let root = path_only.open(root).await.expect("a directory");
+        let read = OpenOptions::new().read(true);
+        for path in ["side/file", "link", "side/../link"] {
+            let file = read.open_beneath(&root, path).await.expect(path);
+            let (count, memory) = file.read_at(vec![0; 64], 0).await;
+            assert_eq!(&memory[..count.expect("read")], b"inside", "{path}");
+        }
+        let itself = read.open_beneath(&root, "").await.expect("the directory");
+        assert!(itself.metadata().await.expect("metadata").is_dir());
+        for path in ["leak", "../secret", "/etc/passwd", "side/../../secret"] {
+            let refused = read.open_beneath(&root, path).await.map(drop).unwrap_err();
+            assert_eq!(refused.raw_os_error(), Some(libc::EXDEV), "{path}");
+        }
+        let new = OpenOptions::new().write(true).create_new(true).mode(0o600);
+        let made = new.open_beneath(&root, "side/new").await.expect("made");
+        let mode = made.metadata().await.expect("metadata").mode();
+        assert_eq!(mode & 0o777, 0o600);
+    });
+    finish(core);
+    std::fs::remove_dir_all(top).expect("the directory is ours");
 }
 
 #[test]

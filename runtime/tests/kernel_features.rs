@@ -1,6 +1,8 @@
 //! One test for each io_uring feature the runtime uses, on the kernel that runs it. Each says from
 //! which version of Linux it must pass; 6.1 is the oldest the runtime takes, so "6.1" stands for
-//! "from 6.1 or before". Degraded modes are in `degraded_rings.rs`, dropped futures in
+//! "from 6.1 or before". Of the operations on files (openat, openat2, statx, read, write, splice) that is
+//! `fs.rs`, and of those that sockets have besides (connect, shutdown, sendmsg, recvmsg) `net.rs`: all of
+//! them from 6.1. Degraded modes are in `degraded_rings.rs`, dropped futures in
 //! `dropped_in_flight.rs`.
 
 mod common;

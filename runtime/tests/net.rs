@@ -1,5 +1,5 @@
 //! Streams, listeners and datagrams as tasks use them, against peers of the standard library and
-//! against each other.
+//! against each other. Each must pass from Linux 6.1.
 
 mod common;
 

@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 
 use ringgate::app::{self, AppOptions, AppState};
-use ringgate::config::{self, Config, Demo, Invocation, LogFormat, LogLevel, Provenance};
-use ringgate::observe::log::{self, Format, LogHandle, LogOptions, Target};
+use ringgate::config::{
+    self, Config, Demo, Invocation, LogFormat, LogLevel, Provenance, Source, WrongValue,
+};
+use ringgate::observe::log::{self, ANNOUNCEMENT, Format, LogHandle, LogOptions, Target};
 use ringgate::runtime::sys::cpu::cpu_mask;
 use ringgate::runtime::sys::limits::raise_nofile;
 use ringgate::{Ended, Server, ServerHandle, StartError};
@@ -78,6 +80,9 @@ fn result(text: &str) -> ExitCode {
 }
 
 fn serve(config: Config, provenance: &Provenance) -> ExitCode {
+    if let Err(error) = check_root(&config, provenance) {
+        return failed(USAGE, error);
+    }
     // Before the first thread, which is the log's: a signal goes to any thread that lets it.
     if let Err(error) = ringgate::block_obeyed_signals() {
         return failed(FAILED, error);
@@ -90,6 +95,21 @@ fn serve(config: Config, provenance: &Provenance) -> ExitCode {
     let code = run(config, provenance, &log);
     log.flush(LOG_PATIENCE);
     ExitCode::from(code)
+}
+
+fn check_root(config: &Config, provenance: &Provenance) -> Result<(), config::Error> {
+    let Some(root) = &config.root else {
+        return Ok(());
+    };
+    app::check_root(root).map_err(|error| {
+        config::Error::Value(Box::new(WrongValue {
+            from: provenance.source("root").cloned().unwrap_or(Source::Code),
+            key: "root",
+            value: format!("{root:?}"),
+            reason: Some(error.to_string()),
+            allowed: "a directory that this user can read, or none".to_owned(),
+        }))
+    })
 }
 
 fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
@@ -168,7 +188,8 @@ fn warn_of_shared_cpus(config: &Config) {
     }
 }
 
-/// Says where the server is, and what to try.
+/// Says where the server is, and what to try: at every level but `off`, since nobody can use a
+/// server without knowing its address.
 fn welcome(server: &ServerHandle) {
     for (index, address) in server.addresses().iter().enumerate() {
         let place = match address.strip_prefix("unix:") {
@@ -176,15 +197,17 @@ fn welcome(server: &ServerHandle) {
             None => format!("http://{address}/"),
         };
         match index {
-            0 => tracing::info!("listening on {} (try: curl {place})", shown(address)),
-            _ => tracing::info!("listening on {}", shown(address)),
+            0 => {
+                tracing::info!(target: ANNOUNCEMENT, "listening on {} (try: curl {place})", shown(address))
+            }
+            _ => tracing::info!(target: ANNOUNCEMENT, "listening on {}", shown(address)),
         }
     }
     if let Some(address) = server.metrics_address() {
-        tracing::info!("metrics on {}", shown(address));
+        tracing::info!(target: ANNOUNCEMENT, "metrics on {}", shown(address));
     }
     if let Some(path) = server.control_path() {
-        tracing::info!("control socket {}", path.display());
+        tracing::info!(target: ANNOUNCEMENT, "control socket {}", path.display());
     }
 }
 

@@ -113,3 +113,73 @@ fn whatever_goes_wrong_below_answers_are_whole_in_order_and_accounted_for() {
         assert_eq!(simulation.world().misuses(), 0, "seed {seed}");
     }
 }
+
+/// Row H8: out of descriptors.
+const EMFILE: &str = "answers -24";
+
+/// Nanoseconds at which a line with this text was logged.
+fn logged(simulation: &Simulation, text: &str) -> Vec<u64> {
+    let log = simulation.world().log();
+    let lines = log.iter().filter(|line| line.contains(text));
+    let time = |line: &String| line.split(' ').next()?.parse().ok();
+    lines.filter_map(time).collect()
+}
+
+fn without_descriptors(seed: u64, accept_error: f64) -> Simulation {
+    let faults = Faults {
+        accept_error,
+        ..Faults::none()
+    };
+    Simulation::with_cores(&Config::default(), router(), 1, seed, faults)
+}
+
+#[test]
+fn h8_accepting_that_fails_again_and_again_is_tried_ever_more_rarely() {
+    let mut simulation = without_descriptors(1, 1.0);
+    let _clients: Vec<_> = (0..100).map(|_| simulation.connect()).collect();
+    simulation.run_until(|simulation| logged(simulation, EMFILE).len() == 10);
+    let failures = logged(&simulation, EMFILE);
+    let pauses = failures.windows(2).map(|two| (two[1] - two[0]) / 1_000_000);
+    for (pause, least) in pauses.zip([20, 40, 80, 160, 320, 640, 1000, 1000, 1000]) {
+        assert!(pause >= least && pause < least * 2, "{pause} for {least}");
+    }
+}
+
+#[test]
+fn h8_a_connection_that_closes_ends_the_pause_of_accepting() {
+    const LONG_NANOS: u64 = 160_000_000;
+    const OTHERS: u64 = 30;
+    let mut seen = 0;
+    for seed in 1..=100 {
+        let mut simulation = without_descriptors(seed, 0.9);
+        let first = simulation.connect();
+        first.send(GET);
+        simulation.run_until(|_| first.is_closed() || first.received().ends_with(b"hello"));
+        let others: Vec<_> = (0..OTHERS).map(|_| simulation.connect()).collect();
+        let long_pause = |simulation: &Simulation| {
+            let failures = logged(simulation, EMFILE);
+            matches!(failures[..], [.., one, two] if two - one >= LONG_NANOS)
+        };
+        let in_vain = |simulation: &Simulation| {
+            let refused = others.iter().filter(|other| other.was_refused()).count() as u64;
+            simulation.ledgers(0).0.accepted + refused > OTHERS
+        };
+        simulation.run_until(|simulation| long_pause(simulation) || in_vain(simulation));
+        if first.was_refused() || in_vain(&simulation) {
+            continue;
+        }
+        // The pause that has begun now is twice as long.
+        seen += 1;
+        let tried = |simulation: &Simulation| logged(simulation, "Accept {");
+        let before = tried(&simulation).len();
+        let closed = simulation.world().now();
+        first.close();
+        simulation.run_until(|simulation| tried(simulation).len() > before);
+        let waited = simulation.world().now() - closed;
+        assert!(
+            waited < Duration::from_nanos(LONG_NANOS / 10),
+            "seed {seed}: {waited:?}"
+        );
+    }
+    assert!(seen >= 10, "only {seen} runs came to a long pause");
+}

@@ -313,6 +313,11 @@ fn encode(operation: Operation) -> squeue::Entry {
             .flags(flags)
             .mode(mode)
             .build(),
+        Operation::OpenBeneath {
+            directory,
+            path,
+            how,
+        } => opcode::OpenAt2::new(types::Fd(directory), path, how).build(),
         Operation::Statx {
             directory,
             path,

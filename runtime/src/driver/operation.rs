@@ -84,6 +84,12 @@ pub enum Operation {
         flags: i32,
         mode: u32,
     },
+    /// openat2(2) relative to `directory`.
+    OpenBeneath {
+        directory: RawFd,
+        path: *const libc::c_char,
+        how: *const io_uring::types::OpenHow,
+    },
     /// statx(2).
     Statx {
         directory: RawFd,

@@ -1,9 +1,10 @@
-//! How a file is opened: the names of the standard library's options, for openat(2).
+//! How a file is opened: the names of the standard library's options, for openat(2) and openat2(2).
 
 use super::{File, c_path};
 use crate::core::current;
 use crate::driver::Operation;
-use crate::op::{Kind, Memory};
+use crate::op::{Kind, Memory, PathBeneath};
+use io_uring::types::OpenHow;
 use std::io;
 use std::path::Path;
 
@@ -97,6 +98,67 @@ impl OpenOptions {
     /// # Panics
     /// Outside a [`Core`](crate::Core).
     pub async fn open(self, path: impl AsRef<Path>) -> io::Result<File> {
+        let flags = self.access()? | self.flags | libc::O_CLOEXEC;
+        let core = current();
+        let memory = Memory::Path(c_path(path.as_ref())?);
+        let open = core.operate(Kind::Open, memory, |memory| match memory {
+            Memory::Path(path) => Operation::Open {
+                directory: libc::AT_FDCWD,
+                path: path.as_ptr(),
+                flags,
+                mode: self.mode,
+            },
+            _ => Operation::Nop,
+        });
+        // SAFETY: the operation is an open (io_uring_prep_openat(3)). Guarded by
+        // `a_dropped_open_leaks_no_descriptor`.
+        let descriptor = unsafe { open.await.descriptor() }?;
+        Ok(File::new(core, descriptor))
+    }
+
+    /// Opens what lies at `path` under `directory`, and never anything else: no absolute path, no
+    /// `..` and no symbolic link leads out, also if the tree is changed meanwhile (openat2(2),
+    /// RESOLVE_BENEATH; magic links of proc(5) are not followed at all). An empty path is the
+    /// directory itself. Dropped early as [`OpenOptions::open`].
+    ///
+    /// # Errors
+    /// EXDEV for a path that leads out, EAGAIN if the tree was changed while it was looked at (try
+    /// again), EINVAL for flags that contradict each other, and as [`OpenOptions::open`].
+    ///
+    /// # Panics
+    /// Outside a [`Core`](crate::Core).
+    pub async fn open_beneath(self, directory: &File, path: impl AsRef<Path>) -> io::Result<File> {
+        let flags = self.access()? | self.flags | libc::O_CLOEXEC;
+        let path = match path.as_ref() {
+            path if path.as_os_str().is_empty() => Path::new("."),
+            path => path,
+        };
+        // A mode without a file to be made is an error here, unlike with openat(2).
+        let makes = flags & (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY) != 0;
+        let how = OpenHow::new()
+            .flags(u64::from(flags.cast_unsigned()))
+            .mode(if makes { self.mode.into() } else { 0 })
+            .resolve(libc::RESOLVE_BENEATH | libc::RESOLVE_NO_MAGICLINKS);
+        let path = c_path(path)?;
+        let core = current();
+        let raw = directory.handle.raw();
+        let memory = PathBeneath { path, how };
+        let memory = Memory::PathBeneath(Box::new(memory), directory.handle.clone());
+        let open = core.operate(Kind::Open, memory, |memory| match memory {
+            Memory::PathBeneath(at, _) => Operation::OpenBeneath {
+                directory: raw,
+                path: at.path.as_ptr(),
+                how: &raw const at.how,
+            },
+            _ => Operation::Nop,
+        });
+        // SAFETY: the operation is an open (io_uring_prep_openat2(3)). Guarded by
+        // `a_dropped_open_leaks_no_descriptor`.
+        let descriptor = unsafe { open.await.descriptor() }?;
+        Ok(File::new(core, descriptor))
+    }
+
+    fn access(&self) -> io::Result<libc::c_int> {
         let access = match (self.read, self.write) {
             (true, true) => libc::O_RDWR,
             (true, false) => libc::O_RDONLY,
@@ -106,20 +168,6 @@ impl OpenOptions {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
             }
         };
-        let core = current();
-        let memory = Memory::Path(c_path(path.as_ref())?);
-        let open = core.operate(Kind::Open, memory, |memory| match memory {
-            Memory::Path(path) => Operation::Open {
-                directory: libc::AT_FDCWD,
-                path: path.as_ptr(),
-                flags: access | self.flags | libc::O_CLOEXEC,
-                mode: self.mode,
-            },
-            _ => Operation::Nop,
-        });
-        // SAFETY: the operation is an open (io_uring_prep_openat(3)). Guarded by
-        // `a_dropped_open_leaks_no_descriptor`.
-        let descriptor = unsafe { open.await.descriptor() }?;
-        Ok(File::new(core, descriptor))
+        Ok(access)
     }
 }

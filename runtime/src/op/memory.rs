@@ -201,6 +201,10 @@ pub(crate) enum Memory {
         #[expect(dead_code, reason = "kept open")] Rc<Handle>,
     ),
     Path(CString),
+    PathBeneath(
+        Box<PathBeneath>,
+        #[expect(dead_code, reason = "kept open")] Rc<Handle>,
+    ),
     Stat(
         Box<Stat>,
         #[expect(dead_code, reason = "kept open")] Option<Rc<Handle>>,
@@ -213,6 +217,12 @@ pub(crate) enum Memory {
     ),
     /// After the completion of a receive: the bytes.
     Leased(Lease),
+}
+
+/// What openat2(2) reads.
+pub(crate) struct PathBeneath {
+    pub(crate) path: CString,
+    pub(crate) how: io_uring::types::OpenHow,
 }
 
 /// What statx(2) reads and writes.

@@ -12,7 +12,7 @@ mod table;
 
 pub(crate) use future::OpFuture;
 pub use memory::SendBuffer;
-pub(crate) use memory::{Handle, Memory, Message, Stash, Stat};
+pub(crate) use memory::{Handle, Memory, Message, PathBeneath, Stash, Stat};
 pub use single::{kernel_timeout, nop, poll_once};
 pub(crate) use table::{Cancel, Finished, Kind, OpTable, Stage, dispose};
 

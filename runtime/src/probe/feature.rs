@@ -27,6 +27,7 @@ pub enum Feature {
     AsyncCancel,
     SendWaitall,
     Openat,
+    Openat2,
     Statx,
     Read,
     Write,
@@ -69,7 +70,7 @@ const LINUX_6_15: &str = "run Linux 6.15 or newer";
 
 impl Feature {
     /// Every feature, in the order of the probe: set-up flags, feature bits, operations.
-    pub const ALL: [Feature; 24] = [
+    pub const ALL: [Feature; 25] = [
         Feature::Clamp,
         Feature::SubmitAll,
         Feature::CoopTaskrun,
@@ -87,6 +88,7 @@ impl Feature {
         Feature::AsyncCancel,
         Feature::SendWaitall,
         Feature::Openat,
+        Feature::Openat2,
         Feature::Statx,
         Feature::Read,
         Feature::Write,
@@ -194,6 +196,11 @@ impl Feature {
                 "the kernel sends the whole answer, however often the socket is full meanwhile",
             ),
             Feature::Openat => required("openat", "5.6", "opening files off the core's thread"),
+            Feature::Openat2 => required(
+                "openat2",
+                "5.6",
+                "opening files under one directory and nothing above it",
+            ),
             Feature::Statx => required("statx", "5.6", "sizes and dates of files"),
             Feature::Read => required("read", "5.6", "reading files and pipes"),
             Feature::Write => required("write", "5.6", "writing files and pipes"),

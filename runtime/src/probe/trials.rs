@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
-use io_uring::types::Fd;
+use io_uring::types::{Fd, OpenHow};
 use io_uring::{IoUring, Parameters, opcode, squeue};
 
 use super::trial::{GROUP, Outcome, PATIENCE, Trial, build, failed, no_effect};
@@ -41,6 +41,7 @@ pub(super) fn run(feature: Feature, ring: impl Fn() -> Result<Trial, Failure>) -
         Feature::AsyncCancel => on(async_cancel),
         Feature::SendWaitall => on(send_waitall),
         Feature::Openat => on(openat),
+        Feature::Openat2 => on(openat2),
         Feature::Statx => on(statx),
         Feature::Read => on(read),
         Feature::Write => on(write),
@@ -165,6 +166,24 @@ fn send_waitall(trial: &mut Trial) -> Outcome {
 
 fn openat(trial: &mut Trial) -> Outcome {
     open_root(trial).map(drop)
+}
+
+fn openat2(trial: &mut Trial) -> Outcome {
+    let root = open_root(trial)?;
+    let how = trial
+        .room(size_of::<OpenHow>(), align_of::<OpenHow>())
+        .cast::<OpenHow>();
+    let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    let beneath = OpenHow::new()
+        .flags(u64::from(flags.cast_unsigned()))
+        .resolve(libc::RESOLVE_BENEATH);
+    // SAFETY: the room is as large as the structure and aligned for it, and nobody else writes
+    // there. Guarded by `every_feature_of_this_kernel_is_found`.
+    unsafe { how.write(beneath) };
+    let open = opcode::OpenAt2::new(Fd(root.as_raw_fd()), c".".as_ptr(), how);
+    let opened = trial.one(open.build())?.value("openat2")?;
+    drop(close_at_end(opened));
+    Ok(())
 }
 
 fn statx(trial: &mut Trial) -> Outcome {

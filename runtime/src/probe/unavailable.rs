@@ -23,7 +23,8 @@ pub enum Cause {
     Seccomp,
     /// Refused with EPERM or EACCES, and neither sysctl nor seccomp explains it.
     SecurityModule,
-    /// Memory: RLIMIT_MEMLOCK on kernels before 5.12, else the machine's or the cgroup's.
+    /// Memory: RLIMIT_MEMLOCK on kernels that charge rings to it, else the machine's or the
+    /// cgroup's.
     Memory,
     /// RLIMIT_NOFILE or the machine's limit on open files.
     Descriptors,
@@ -170,8 +171,8 @@ fn explain(errno: i32, around: &Circumstances) -> Unavailable {
         (libc::ENOMEM, _) => of(
             Cause::Memory,
             format!(
-                "no memory for a ring (RLIMIT_MEMLOCK is {} bytes; kernels before 5.12 charge \
-                 rings to it)",
+                "no memory for a ring (RLIMIT_MEMLOCK is {} bytes for all of this user's \
+                 rings; kernels before 5.12 and recent ones charge them to it)",
                 around.memlock
             ),
             "raise LimitMEMLOCK= (or ulimit -l) and the cgroup's MemoryMax=, or configure smaller \

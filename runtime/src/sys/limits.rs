@@ -53,8 +53,9 @@ pub fn raise_nofile() -> io::Result<Limit> {
     nofile()
 }
 
-/// How many bytes the process may lock in memory (RLIMIT_MEMLOCK). Kernels from 5.12 on do not
-/// charge rings to it, only registered buffers.
+/// How many bytes the process may lock in memory (RLIMIT_MEMLOCK). Whether the kernel
+/// charges rings to it differs: before 5.12 it did, 6.1 does not, 6.18 does; per user, and not with
+/// CAP_IPC_LOCK.
 ///
 /// # Errors
 /// Whatever getrlimit(2) answers.

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use super::address::{Address, SocketAddrStorage};
@@ -199,11 +199,20 @@ pub fn local_addr(fd: BorrowedFd<'_>) -> io::Result<Address> {
 /// # Errors
 /// ENOTCONN if nobody is, or the peer has reset the connection; whatever else getpeername(2) answers.
 pub fn peer_addr(fd: BorrowedFd<'_>) -> io::Result<Address> {
+    peer_addr_of(fd.as_raw_fd())
+}
+
+/// As [`peer_addr`], for one who keeps only the number and knows that it is still that socket's.
+///
+/// # Errors
+/// As [`peer_addr`]; EBADF or ENOTSOCK if the number is no socket's any more.
+pub fn peer_addr_of(number: RawFd) -> io::Result<Address> {
     let mut address = SocketAddrStorage::empty();
     let (name, len) = (address.as_mut_ptr(), &raw mut *address.len_mut());
-    // SAFETY: getpeername(2) writes as getsockname(2) does, see `local_addr`. Guarded by
+    // SAFETY: getpeername(2) writes as getsockname(2) does, see `local_addr`, and whatever the number
+    // is, nothing else. Guarded by
     // `a_connection_knows_both_of_its_addresses`.
-    let result = unsafe { libc::getpeername(fd.as_raw_fd(), name, len) };
+    let result = unsafe { libc::getpeername(number, name, len) };
     check(result, "getpeername", "")?;
     address.decode()
 }

@@ -15,7 +15,8 @@ mod trouble;
 
 use crate::handler::Router;
 use crate::{CoreInfo, ServerHandle};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// What the application serves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +26,17 @@ pub struct AppOptions {
     /// Whether the routes exist that make trouble on purpose or tell about the server: `/spin`,
     /// `/block`, `/panic`, `/sleep`, `/stream`, `/bytes`, `/upload`, `/status.json`.
     pub trouble: bool,
+}
+
+/// Whether `root` can be served: it is a directory that this user may list and enter. For a start
+/// that says so at once; each request looks again by itself.
+///
+/// # Errors
+/// Whatever opendir(3) and the look at what is inside answer: ENOENT, ENOTDIR, EACCES.
+pub fn check_root(root: &Path) -> io::Result<()> {
+    std::fs::read_dir(root)?;
+    std::fs::metadata(root.join("."))?;
+    Ok(())
 }
 
 /// What each core keeps for the handlers that run on it.

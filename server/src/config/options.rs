@@ -143,7 +143,7 @@ pub(super) static OPTIONS: &[OptionDef] = &[
         kind: Kind::Choice(|d| &mut d.config.log.level),
         default: "info",
         unit: "level",
-        help: "Logs events from this level up.",
+        help: "Logs events from this level up; where it listens is told at every level but off.",
         group: Group::Server,
         change: Change::Live,
     },

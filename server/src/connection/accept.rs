@@ -4,15 +4,12 @@
 
 use super::engine::{Engine, Report};
 use super::key::{ConnectionKey, Subject};
+use super::pause::Pauses;
 use super::table::Connection;
 use ringgate_runtime::{Core, Descriptor, Errno, OpId};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long accepting rests when descriptors or memory ran out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Names a listener of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,7 +63,7 @@ struct Owned {
 #[derive(Default)]
 pub(super) struct Listeners {
     owned: Vec<Owned>,
-    paused: bool,
+    pauses: Pauses,
 }
 
 impl Listeners {
@@ -91,7 +88,7 @@ impl Engine {
     }
 
     fn accept_on(&mut self, core: &Core, id: ListenerId) {
-        if self.listeners.paused || self.is_full() {
+        if self.listeners.pauses.is_paused() || self.is_full() {
             return;
         }
         let Some(owned) = self.listeners.find(id) else {
@@ -139,6 +136,7 @@ impl Engine {
     ) {
         match result {
             Ok(socket) => {
+                self.listeners.pauses.succeeded();
                 self.begin(core, socket);
             }
             Err(errno) => self.on_accept_error(core, errno),
@@ -179,10 +177,11 @@ impl Engine {
             return;
         }
         // Row H8: out of descriptors or memory. What arrives waits in the kernel's queue.
-        if !self.listeners.paused {
-            self.listeners.paused = true;
+        let pauses = &mut self.listeners.pauses;
+        if !pauses.is_paused() {
+            let until = core.now() + pauses.next();
+            pauses.begin(core.set_timer(until, Subject::ResumeAccept.to_key()));
             self.stats.accept_pauses.add(1);
-            core.set_timer(core.now() + ACCEPT_PAUSE, Subject::ResumeAccept.to_key());
         }
         crate::limited!(
             self.log,
@@ -195,7 +194,18 @@ impl Engine {
     }
 
     pub(super) fn resume_accepting(&mut self, core: &Rc<Core>) {
-        self.listeners.paused = false;
+        self.listeners.pauses.end();
+        self.accept_where_idle(core);
+    }
+
+    /// A connection of this core has closed: there is room for another.
+    #[inline]
+    pub(super) fn accept_in_its_place(&mut self, core: &Rc<Core>) {
+        if let Some(timer) = self.listeners.pauses.end() {
+            core.cancel_timer(timer);
+        } else if self.settings.max_connections.is_none() {
+            return;
+        }
         self.accept_where_idle(core);
     }
 

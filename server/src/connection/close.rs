@@ -3,6 +3,7 @@
 
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
+use super::stall::LOOKS;
 use super::table::Receive;
 use crate::admission::gate::Waiter;
 use crate::handler::BodyError;
@@ -134,6 +135,7 @@ impl Engine {
             core.cancel_task(task);
         }
         if let Some(stream) = stream {
+            self.stats.responses[stream.class].add(1);
             core.cancel_task(stream.task);
         }
         drop(waiting);
@@ -190,6 +192,7 @@ impl Engine {
         if let Some((timer, _)) = connection.timer {
             core.cancel_timer(timer);
         }
+        self.stalls.forget(key);
         self.stats.open.fall();
         match connection.rejected {
             Some(reason) if !connection.aborted => self.stats.rejected[reason as usize].add(1),
@@ -197,9 +200,7 @@ impl Engine {
             _ => self.stats.finished.add(1),
         }
         core.close(connection.socket);
-        if self.settings.max_connections.is_some() {
-            self.accept_where_idle(core);
-        }
+        self.accept_in_its_place(core);
     }
 
     /// Sets the deadline that is in force now. One that is in force already goes on, but that of a
@@ -218,7 +219,11 @@ impl Engine {
             connection.deadline = ringgate_runtime::Moment::NEVER;
             return;
         };
-        let deadline = core.now() + self.settings.timeout(kind);
+        let within = match kind {
+            Deadline::Write => self.settings.timeout(kind) / LOOKS,
+            _ => self.settings.timeout(kind),
+        };
+        let deadline = core.now() + within;
         connection.deadline = deadline;
         // A timer that fires too early looks again; one that would fire too late is set anew.
         match connection.timer {
@@ -246,6 +251,12 @@ impl Engine {
             connection.timer = Some((timer, deadline));
             return;
         }
+        if kind == Deadline::Write && !self.is_stalled(core, key) {
+            return;
+        }
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
         connection.deadline_of = None;
         match kind {
             Deadline::Write => {

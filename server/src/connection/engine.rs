@@ -4,6 +4,7 @@
 use super::accept::{ListenerId, ListenerSeat, Listeners};
 use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
+use super::stall::Stalls;
 use super::table::{Connection, Exchange, Table};
 use super::transfer::Parcel;
 use crate::admission::gate::{Gate, Verdict};
@@ -67,8 +68,8 @@ pub(crate) enum Message {
     Adopt(Descriptor),
     /// A connection moves in.
     Parcel(Box<Parcel>),
-    /// Put the gauges into the shared counters and say so.
-    Publish(std::sync::mpsc::SyncSender<u32>),
+    /// Put the gauges into the shared counters and say so ([`Report::Published`]).
+    Publish(u64),
     /// Move every connection that can be moved to these cores in turn, and the others when they
     /// can be; end when none is left. No listener is owned any more.
     Leave(Vec<u32>),
@@ -84,6 +85,8 @@ pub(crate) enum Message {
 pub(crate) enum Report {
     /// The listener has no owner now, and nothing of it is in flight.
     Disarmed(u32, ListenerId),
+    /// This core's figures are up to date, for the inquiry of this number.
+    Published(u32, u64),
 }
 
 /// Where messages go.
@@ -134,6 +137,7 @@ pub(crate) struct Engine {
     pub(super) course: Course,
     pub(super) cut: u64,
     pub(super) log: RateLimit,
+    pub(super) stalls: Stalls,
     next_heir: usize,
     pub(super) date: DateCache,
     date_until: Moment,
@@ -141,6 +145,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(parts: EngineParts) -> Engine {
+        let table = Table::new(parts.epoch);
         Engine {
             index: parts.index,
             settings: parts.settings,
@@ -148,7 +153,7 @@ impl Engine {
             gate: parts.gate,
             stats: parts.stats,
             post: parts.post,
-            table: Table::new(parts.epoch),
+            table,
             exchanges: Slab::new(),
             listeners: Listeners::default(),
             finished: Rc::default(),
@@ -157,6 +162,7 @@ impl Engine {
             course: Course::Serving,
             cut: 0,
             log: RateLimit::new(),
+            stalls: Stalls::default(),
             next_heir: 0,
             date: DateCache::new(0),
             date_until: Moment::default(),
@@ -212,10 +218,10 @@ impl Engine {
             Message::Verdict(verdict) => self.on_verdict(core, verdict),
             Message::Adopt(socket) => self.adopt(core, socket),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
-            Message::Publish(reply) => {
+            Message::Publish(inquiry) => {
                 self.publish(core);
-                // The one who asked may have given up waiting.
-                let _ = reply.try_send(self.index);
+                self.post
+                    .to_coordinator(Report::Published(self.index, inquiry));
             }
             Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),
             Message::Drain => self.set_course(core, Course::Draining),

@@ -17,16 +17,21 @@ mod close;
 mod engine;
 mod handle;
 mod key;
+mod pause;
 mod read;
 mod settings;
+mod sockets;
+mod stall;
 mod table;
 mod transfer;
+mod unsent;
 mod write;
 
 pub(crate) use accept::{ListenerId, ListenerSeat, Socket};
 pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Post, Report};
 pub(crate) use key::ConnectionKey;
 pub(crate) use settings::Settings;
+pub(crate) use sockets::Sockets;
 
 /// Received bytes of a body that may wait for their handler before receiving pauses.
 pub(crate) const BODY_QUEUE_HIGH_BYTES: usize = 256 << 10;
@@ -39,7 +44,8 @@ pub(crate) const UNREAD_HIGH_BYTES: usize = 64 << 10;
 pub(crate) const OUTPUT_HIGH_BYTES: usize = 256 << 10;
 /// Bodies up to this size are copied behind their head, so that one send carries both.
 pub(crate) const BODY_COPIED_MAX_BYTES: usize = 16 << 10;
-/// Bytes of one send at most, so that a deadline without progress means something.
+/// Bytes of one send at most: where progress within a send cannot be seen ([`stall`]), its deadline
+/// still means something.
 pub(crate) const SEND_MAX_BYTES: usize = 256 << 10;
 /// An unread rest of a body up to this size is read and thrown away to keep the connection.
 pub(crate) const DISCARD_MAX_BYTES: u64 = 64 << 10;

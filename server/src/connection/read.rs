@@ -157,7 +157,7 @@ impl Engine {
                     Piece::Leased(lease) => HeadBytes::Leased(lease),
                     Piece::Gathered(bytes) => HeadBytes::Gathered(bytes),
                 };
-                parts.core = self.index;
+                parts.come_from(self.index, key, self.table.sockets());
                 self.on_head(core, key, parts);
                 self.batch(core, key)
             }

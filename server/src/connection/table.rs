@@ -1,6 +1,7 @@
 //! A connection as plain data, and the table of a core's connections.
 
 use super::key::{ConnectionKey, GENERATION_MASK};
+use super::sockets::Sockets;
 use crate::admission::gate::Ticket;
 use crate::admission::ledger::Reason;
 use crate::handler::{BodyCell, Chunk};
@@ -201,6 +202,10 @@ pub(crate) struct Streaming {
     /// Bytes still to come of a body with Content-Length.
     pub(crate) left: Option<u64>,
     pub(crate) chunked: bool,
+    /// Bytes of the answer that were queued so far, its head among them.
+    pub(crate) queued: usize,
+    /// Class of its status, counted when the stream ends: until then it may become a 500.
+    pub(crate) class: usize,
     pub(crate) after: crate::http::exchange::After,
 }
 
@@ -290,6 +295,7 @@ pub(crate) struct Table {
     free: u32,
     len: usize,
     first: u32,
+    sockets: Rc<Sockets>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -303,6 +309,7 @@ impl Table {
             free: NONE,
             len: 0,
             first: (epoch << 12) & GENERATION_MASK,
+            sockets: Rc::default(),
         }
     }
 
@@ -310,20 +317,36 @@ impl Table {
         self.len
     }
 
+    /// The sockets of these connections.
+    pub(crate) fn sockets(&self) -> &Rc<Sockets> {
+        &self.sockets
+    }
+
     pub(crate) fn insert(&mut self, connection: Connection) -> ConnectionKey {
+        let key = self.next_key();
+        self.sockets.enter(key, &connection.socket);
+        self.seat(key, connection);
+        key
+    }
+
+    fn next_key(&self) -> ConnectionKey {
+        match self.seats.get(self.free as usize) {
+            Some((generation, _)) => ConnectionKey::new(self.free, *generation),
+            None => ConnectionKey::new(self.seats.len() as u32, self.first),
+        }
+    }
+
+    fn seat(&mut self, key: ConnectionKey, connection: Connection) {
         self.len += 1;
         if self.free == NONE {
-            let slot = self.seats.len() as u32;
             self.seats.push((self.first, Seat::Taken(connection)));
-            return ConnectionKey::new(slot, self.first);
+            return;
         }
-        let slot = self.free;
-        let (generation, seat) = &mut self.seats[slot as usize];
+        let (_, seat) = &mut self.seats[key.slot() as usize];
         if let Seat::Free(next) = seat {
             self.free = *next;
         }
         *seat = Seat::Taken(connection);
-        ConnectionKey::new(slot, *generation)
     }
 
     #[inline]
@@ -338,6 +361,7 @@ impl Table {
 
     pub(crate) fn remove(&mut self, key: ConnectionKey) -> Option<Connection> {
         self.get(key)?;
+        self.sockets.leave(key);
         let (generation, seat) = &mut self.seats[key.slot() as usize];
         *generation = (*generation + 1) & GENERATION_MASK;
         self.len -= 1;

@@ -64,6 +64,7 @@ impl Engine {
         if let Some((timer, _)) = connection.timer {
             core.cancel_timer(timer);
         }
+        self.stalls.forget(key);
         connection.unread.settle();
         let unread = match connection.unread {
             Unread::Gathered(bytes) => bytes,

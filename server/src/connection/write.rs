@@ -16,10 +16,11 @@ use crate::http::response::{
     self, BodyLength, CHUNK_END, ConnectionHeader, Fields, Framing, LAST_CHUNK, ResponseHead,
 };
 use http::StatusCode;
-use ringgate_runtime::task::Panic;
+use ringgate_runtime::task::{Panic, TaskId};
 use ringgate_runtime::{Core, Errno};
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::Future;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -159,7 +160,7 @@ impl Engine {
         }
         let exchange = &mut self.exchanges[index as usize];
         exchange.task = None;
-        self.stats.responses[class_of(&response)].add(1);
+        let class = class_of(&response);
         if let Some(upload) = &mut exchange.upload
             && upload.awaits_continue
             && !upload.cell.is_abandoned()
@@ -168,11 +169,12 @@ impl Engine {
             // The answer's body is made from the request's: the client has to send it.
             upload.awaits_continue = false;
             let tail = connection.output.gather(&mut self.buffers);
-            let before = tail.len();
+            let start = tail.len();
             response::encode_continue(tail);
-            connection.output.queued += connection.output.tail.len() - before;
+            connection.output.queued += connection.output.tail.len() - start;
         }
         let unread = unread_body(exchange.upload.as_ref());
+        let before = connection.output.queued;
         match queue(
             connection,
             &exchange.terms,
@@ -182,14 +184,29 @@ impl Engine {
             context,
             &mut self.buffers,
         ) {
-            Queued::All(after) => self.answer_ended(core, key, after),
+            Queued::All(after) => {
+                self.stats.responses[class].add(1);
+                self.answer_ended(core, key, after);
+            }
             Queued::Head {
                 stream,
                 len,
                 chunked,
                 after,
             } => {
-                self.stream(core, key, stream, len, chunked, after);
+                let queued = connection.output.queued - before;
+                let outlet = Rc::<Outlet>::default();
+                let pump = pump(stream, outlet.clone(), self.attention.clone(), key);
+                let streaming = |task| Streaming {
+                    outlet,
+                    task,
+                    left: len,
+                    chunked,
+                    queued,
+                    class,
+                    after,
+                };
+                self.stream(core, key, pump, streaming);
             }
         }
     }
@@ -293,22 +310,13 @@ impl Engine {
         &mut self,
         core: &Rc<Core>,
         key: ConnectionKey,
-        stream: BodyStream,
-        len: Option<u64>,
-        chunked: bool,
-        after: After,
+        pump: impl Future<Output = ()> + 'static,
+        streaming: impl FnOnce(TaskId) -> Streaming,
     ) {
         self.on(core, key, Event::AnswerStarted);
-        let outlet = Rc::<Outlet>::default();
-        let task = core.start(pump(stream, outlet.clone(), self.attention.clone(), key));
+        let task = core.start(pump);
         if let Some(exchange) = self.exchange_of(key) {
-            exchange.stream = Some(Streaming {
-                outlet,
-                task,
-                left: len,
-                chunked,
-                after,
-            });
+            exchange.stream = Some(streaming(task));
         }
         self.take_stream(core, key);
     }
@@ -341,6 +349,7 @@ impl Engine {
                 *left = rest;
             }
             let output = &mut connection.output;
+            let before = output.queued;
             if streaming.chunked {
                 let tail = output.gather(&mut self.buffers);
                 let before = tail.len();
@@ -351,6 +360,7 @@ impl Engine {
             } else {
                 output.add(&mut self.buffers, piece);
             }
+            streaming.queued += output.queued - before;
         };
         let Some(streaming) = self
             .exchange_of(key)
@@ -367,6 +377,7 @@ impl Engine {
         };
         match ended {
             Ok(()) => {
+                self.stats.responses[streaming.class].add(1);
                 if streaming.chunked
                     && let Some(connection) = self.table.get(key)
                 {
@@ -374,17 +385,7 @@ impl Engine {
                 }
                 self.answer_ended(core, key, streaming.after);
             }
-            Err(reason) => {
-                crate::limited!(
-                    self.log,
-                    core.now().as_nanos(),
-                    warn,
-                    "stream",
-                    reason,
-                    "the body of an answer failed; its connection is cut"
-                );
-                self.on(core, key, Event::HandlerFailed(After::Close));
-            }
+            Err(reason) => self.stream_failed(core, key, &streaming, &reason),
         }
     }
 

@@ -115,8 +115,12 @@ fn ask(path: &Path, request: Request) -> Result<String, CtlError> {
     stream
         .set_read_timeout((!unbounded).then_some(PATIENCE))
         .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
-        .and_then(|()| (&stream).write_all(format!("{request}\n").as_bytes()))
         .map_err(broken)?;
+    match (&stream).write_all(format!("{request}\n").as_bytes()) {
+        // It may have closed without hearing the command, and said why.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(broken(error)),
+        Ok(()) | Err(_) => {}
+    }
     let mut answer = String::new();
     BufReader::new(&stream)
         .read_line(&mut answer)

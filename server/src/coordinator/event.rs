@@ -19,6 +19,8 @@ pub(crate) enum Event {
     Undelivered(u32),
     /// Nobody owns this listener now.
     Disarmed(u32, ListenerId),
+    /// A core has brought its figures up to date, for this inquiry.
+    Published(u32, u64),
     /// A signal of the process.
     Signal(Signal),
     /// Somebody asks for something.
@@ -33,6 +35,7 @@ impl From<Report> for Event {
     fn from(report: Report) -> Event {
         match report {
             Report::Disarmed(core, listener) => Event::Disarmed(core, listener),
+            Report::Published(core, inquiry) => Event::Published(core, inquiry),
         }
     }
 }

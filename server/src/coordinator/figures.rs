@@ -65,6 +65,7 @@ pub(super) fn core_sample(stats: &CoreStats) -> CoreSample {
             .collect(),
         handler_panics: stats.handler_panics.get(),
         tasks: stats.tasks.get(),
+        starved_receives: stats.starved_receives.get(),
         cq_overflows: stats.completion_overflows.get(),
         service_time: stats.service_time.snapshot(),
         queue_time: stats.queue_time.snapshot(),

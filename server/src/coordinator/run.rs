@@ -2,6 +2,7 @@
 
 mod ending;
 mod forward;
+mod inquiry;
 
 use super::event::{Command, CoreEnd, Event};
 use super::figures;
@@ -20,18 +21,17 @@ use crate::control::socket::SocketFile;
 use crate::control::{scrape, server};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::{CoreSample, Snapshot};
+use inquiry::{Asked, Inquiries};
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
 use ringgate_runtime::{Core, CoreOptions, Event as Completion, Moment, Remote, Sink};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long a core has to report its figures before they are read without it.
-const FIGURES_PATIENCE: Duration = Duration::from_millis(100);
 /// Panics of cores after which the process gives up and lets its supervisor start it anew.
 const PANICS_MAX: u32 = 16;
 /// poll(2) POLLIN, on every architecture.
@@ -40,6 +40,7 @@ const POLL_IN: u32 = 1;
 const SIGNAL_KEY: u64 = 1;
 const GRACE_KEY: u64 = 2;
 const CLOSE_KEY: u64 = 3;
+const FIGURES_KEY: u64 = 4;
 
 /// Where the server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +133,7 @@ pub(crate) struct Coordinator {
     panics: u32,
     /// Who waits for a resize to be done, and to how many cores.
     resizing: Vec<(u32, Reply<Result<(), String>>)>,
+    inquiries: Inquiries,
     ended: Ended,
     began: Moment,
 }
@@ -228,6 +230,7 @@ impl Coordinator {
             cut_short: false,
             panics: 0,
             resizing: Vec::new(),
+            inquiries: Inquiries::default(),
             ended: Ended::default(),
             began,
         };
@@ -242,8 +245,9 @@ impl Coordinator {
             Event::Disarmed(index, listener) => self.disarmed(index, listener),
             Event::Undelivered(index) => self.forward(index),
             Event::Signal(signal) => self.obey(core, signal),
-            Event::Command(Command::Status(reply)) => reply.send(self.status(core)),
-            Event::Command(Command::Metrics(reply)) => reply.send(self.metrics(core)),
+            Event::Published(index, inquiry) => self.published(core, index, inquiry),
+            Event::Command(Command::Status(reply)) => self.inquire(core, Asked::Status(reply)),
+            Event::Command(Command::Metrics(reply)) => self.inquire(core, Asked::Metrics(reply)),
             Event::Command(Command::Resize { cores, wait, reply }) => match self.resize(cores) {
                 Ok(()) if wait => self.resizing.push((cores, reply)),
                 result => reply.send(result),
@@ -288,8 +292,13 @@ impl Coordinator {
                     error,
                     "a core could not be started; going on with fewer"
                 );
-                self.pool.target = self.pool.running().len().max(1) as u32;
-                if self.pool.running().is_empty() {
+                // Those that are still starting are not given up: to count them as surplus would
+                // have the plan retire cores that run.
+                let alive =
+                    |state: &&CoreState| matches!(state, CoreState::Starting | CoreState::Running);
+                let alive = self.pool.cores.iter().filter(alive).count() as u32;
+                self.pool.target = self.pool.target.min(alive).max(1);
+                if alive == 0 {
                     self.ended.failed = Some("no core could be started".to_owned());
                     self.drain(core);
                 }
@@ -481,41 +490,8 @@ impl Coordinator {
         }
     }
 
-    /// Asks each core to bring its gauges up to date, which it does between two events. Answers
-    /// which are alive and silent: what they count is read as it stands.
-    fn refresh(&mut self, core: &Rc<Core>) -> Vec<u32> {
-        let alive = |state: &CoreState| !matches!(state, CoreState::Absent | CoreState::Starting);
-        let asked: Vec<u32> = (0..)
-            .zip(&self.pool.cores)
-            .filter(|(_, state)| alive(state))
-            .map(|(index, _)| index)
-            .collect();
-        let (sender, answers) = sync_channel(asked.len().max(1));
-        for index in &asked {
-            self.post.to_core(*index, Message::Publish(sender.clone()));
-        }
-        drop(sender);
-        let mut answered = Vec::new();
-        let give_up = std::time::Instant::now() + FIGURES_PATIENCE;
-        while answered.len() < asked.len() {
-            let left = give_up.saturating_duration_since(std::time::Instant::now());
-            match answers.recv_timeout(left) {
-                Ok(index) => answered.push(index),
-                Err(_) => break,
-            }
-        }
-        let now = core.now();
-        for index in &answered {
-            let slot = &mut self.slots[*index as usize];
-            slot.beat = (slot.stats.turns.get(), now);
-        }
-        let silent = asked.into_iter().filter(|core| !answered.contains(core));
-        silent.collect()
-    }
-
     /// How the server stands.
-    fn status(&mut self, core: &Rc<Core>) -> Status {
-        let silent = self.refresh(core);
+    fn status(&self, core: &Rc<Core>, silent: &[u32]) -> Status {
         let (connections, requests) = status::totals(self.slots.iter().map(|slot| &*slot.stats));
         let now = core.now();
         let cores = (0..)
@@ -548,8 +524,7 @@ impl Coordinator {
     }
 
     /// What the metrics are rendered from. A slot that has run keeps its place.
-    fn metrics(&mut self, core: &Rc<Core>) -> Snapshot {
-        let silent = self.refresh(core);
+    fn metrics(&self, core: &Rc<Core>, silent: &[u32]) -> Snapshot {
         let now = core.now();
         let ran = (0..)
             .zip(&self.slots)
@@ -597,6 +572,7 @@ impl Sink for Coordinator {
                 }
             }
             Completion::Timer { key: GRACE_KEY } => self.hear(core, Event::GraceOver),
+            Completion::Timer { key: FIGURES_KEY } => self.answer_inquiries(core),
             Completion::Timer { key: CLOSE_KEY } => self.hear(core, Event::DrainGraceOver),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::RequestBody;
+use crate::connection::{ConnectionKey, Sockets};
 use crate::http::head::Head;
 use bytes::Bytes;
 use http::{Method, Version};
@@ -9,6 +10,7 @@ use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
@@ -44,6 +46,9 @@ pub(crate) struct RequestParts {
     pub(crate) names: Option<std::sync::Arc<[String]>>,
     pub(crate) body: RequestBody,
     pub(crate) core: u32,
+    pub(crate) connection: ConnectionKey,
+    /// The sockets of the core's connections; those of the request before stay until others come.
+    sockets: Option<Rc<Sockets>>,
 }
 
 impl RequestParts {
@@ -55,12 +60,25 @@ impl RequestParts {
             names: None,
             body: RequestBody(None),
             core: 0,
+            connection: ConnectionKey::new(0, 0),
+            sockets: None,
         }
     }
 
     #[cold]
     fn boxed() -> Box<RequestParts> {
         Box::new(RequestParts::blank())
+    }
+
+    /// Notes whose request it is.
+    #[inline]
+    pub(crate) fn come_from(&mut self, core: u32, key: ConnectionKey, sockets: &Rc<Sockets>) {
+        self.core = core;
+        self.connection = key;
+        let known = self.sockets.as_ref().map(Rc::as_ptr);
+        if known != Some(Rc::as_ptr(sockets)) {
+            self.sockets = Some(sockets.clone());
+        }
     }
 
     /// Lets go of what the request held; its head stays, and is good for nothing.
@@ -230,6 +248,14 @@ impl<S> Request<S> {
     #[inline]
     pub fn core(&self) -> u32 {
         self.parts.core
+    }
+
+    /// Address and port of the client, or of the proxy in between, as the kernel knows it
+    /// (getpeername(2)): one system call each time it is asked, and none for a request that is not.
+    ///
+    /// None on a Unix socket, in a simulation, and once the connection is reset or gone.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.parts.sockets.as_ref()?.peer(self.parts.connection)
     }
 
     /// The body.

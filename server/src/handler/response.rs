@@ -215,10 +215,7 @@ impl Response {
     #[inline]
     pub fn text(text: impl Into<Chunk>) -> Response {
         Response::new(StatusCode::OK)
-            .with_header(
-                CONTENT_TYPE,
-                HeaderValue::from_static("text/plain; charset=utf-8"),
-            )
+            .with_content_type("text/plain; charset=utf-8")
             .with_body(text.into())
     }
 
@@ -233,10 +230,7 @@ impl Response {
     /// 200 with `text/html; charset=utf-8`.
     pub fn html(html: impl Into<Chunk>) -> Response {
         Response::new(StatusCode::OK)
-            .with_header(
-                CONTENT_TYPE,
-                HeaderValue::from_static("text/html; charset=utf-8"),
-            )
+            .with_content_type("text/html; charset=utf-8")
             .with_body(html.into())
     }
 
@@ -265,7 +259,7 @@ impl Response {
         self
     }
 
-    /// With this Content-Type: visible ASCII.
+    /// With this Content-Type, instead of any other: visible ASCII.
     ///
     /// # Panics
     /// If it holds anything that a field value must not hold.
@@ -277,17 +271,19 @@ impl Response {
             content_type.as_bytes().iter().all(legal),
             "a content type is visible ASCII"
         );
+        self.fields.retain(|(name, _)| *name != CONTENT_TYPE);
         self.content_type = Some(content_type);
         self
     }
 
-    /// With a further field. Date, Connection, Content-Length and Transfer-Encoding are written by
+    /// With a further field; a Content-Type takes the place of the one before. Date, Connection, Content-Length and Transfer-Encoding are written by
     /// the server; such fields given here are left out.
     #[inline]
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Response {
         if name == CONTENT_TYPE {
             self.content_type = None;
+            self.fields.retain(|(name, _)| *name != CONTENT_TYPE);
         }
         self.fields.push((name, value));
         self
@@ -375,5 +371,24 @@ impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
             Ok(value) => value.into_response(),
             Err(error) => error.into_response(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_has_one_content_type_the_last_one_given() {
+        let html = HeaderValue::from_static("text/html");
+        let response = Response::text("x").with_header(CONTENT_TYPE, html);
+        assert_eq!(response.content_type(), None);
+        assert_eq!(response.headers().len(), 1);
+        let response = response.with_header(CONTENT_TYPE, HeaderValue::from_static("a/b"));
+        assert_eq!(response.headers()[0].1, "a/b");
+        assert_eq!(response.headers().len(), 1);
+        let response = response.with_content_type("c/d");
+        assert_eq!(response.content_type(), Some("c/d"));
+        assert!(response.headers().is_empty());
     }
 }

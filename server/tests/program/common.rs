@@ -19,6 +19,14 @@ const GLANCE: Duration = Duration::from_millis(5);
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_ringgate");
 
+/// Becomes a user without any privilege, which root can (setpriv(1)).
+pub(crate) const NOBODY: [&str; 4] = [
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+];
+
 /// Waits until `condition` gives something.
 #[track_caller]
 pub(crate) fn eventually<T>(what: impl Debug, mut condition: impl FnMut() -> Option<T>) -> T {
@@ -92,13 +100,19 @@ impl Program {
 
     pub(crate) fn start_under(wrapper: &[&str], args: &[&str]) -> Program {
         let mut program = Program::spawn(under(wrapper), Directory::new(), args, true);
-        let line = program.wait_line("listening on http://");
-        program.address = line
+        program.wait_listening();
+        program
+    }
+
+    /// Waits until it says where it listens.
+    #[track_caller]
+    pub(crate) fn wait_listening(&mut self) {
+        let line = self.wait_line("listening on http://");
+        self.address = line
             .split_once("http://")
             .and_then(|(_, rest)| rest.split_whitespace().next())
             .expect("an address in the first line")
             .to_owned();
-        program
     }
 
     /// Starts a server on one core and waits for nothing; with `read` its standard error is read.
@@ -170,6 +184,12 @@ impl Program {
                 }
             }
         }
+    }
+
+    /// All further lines of standard error, to its end.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        let lines = self.lines.as_ref().expect("standard error is read");
+        lines.iter().collect()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -1,11 +1,14 @@
 //! The control socket and `ringgate ctl`.
 
-use crate::common::{Directory, Program, assert_balanced, ctl, eventually, ringgate};
+use crate::common::{
+    Directory, NOBODY, Program, assert_balanced, ctl, eventually, ringgate, under,
+};
 use ringgate::runtime::sys::signals::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 
 fn keys(value: &Value) -> Vec<&str> {
     let object = value.as_object().expect("an object");
@@ -147,6 +150,47 @@ fn a_stale_socket_is_replaced_and_is_for_its_owner_only() {
 }
 
 #[test]
+#[ignore = "needs root, to become somebody else"]
+fn another_user_is_refused_on_the_control_socket_whatever_its_mode_says() {
+    let mut program = Program::start(&[]);
+    let path = program.control();
+    let allow = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow(path.parent().unwrap(), 0o755);
+    allow(&path, 0o666);
+    for command in [["status"].as_slice(), &["stop"], &["resize", "1"]] {
+        let mut ctl = under(&NOBODY);
+        ctl.arg("ctl").arg("--control").arg(&path).args(command);
+        let output = ctl.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains("user 65534 may not control"), "{text}");
+    }
+    program.wait_line("refused on the control socket");
+    assert_eq!(program.status()["phase"], "running");
+}
+
+#[test]
+fn without_control_the_socket_is_at_its_default_place_where_ctl_finds_it() {
+    let directory = Directory::new();
+    let runtime_dir = directory.path("run");
+    std::fs::create_dir(&runtime_dir).unwrap();
+    let mut command = ringgate();
+    command.env("XDG_RUNTIME_DIR", &runtime_dir);
+    let mut program = Program::spawn(command, Directory::new(), &["--control", "auto"], true);
+    let path = runtime_dir.join("ringgate/control.sock");
+    program.wait_line(&format!("control socket {}", path.display()));
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
+    let mut ctl = ringgate();
+    ctl.env("XDG_RUNTIME_DIR", &runtime_dir);
+    let output = ctl.args(["ctl", "status"]).output().unwrap();
+    assert!(output.stdout.starts_with(b"running, pid "), "{output:?}");
+}
+
+#[test]
 fn a_live_socket_is_left_alone_with_a_warning() {
     let first = Program::start(&[]);
     let control = first.control();
@@ -183,6 +227,31 @@ fn status_is_answered_while_a_core_is_blocked() {
     eventually("a blocked core", || {
         (program.status()["cores"][0]["state"] == "blocked").then_some(())
     });
+}
+
+/// Ten statuses one after another wait 100 ms each for the blocked core; whoever speaks meanwhile
+/// does not.
+#[test]
+fn a_blocked_core_holds_up_its_status_and_nothing_else() {
+    const STATUSES: usize = 10;
+    let program = Program::start(&[]);
+    let mut stream = program.connect();
+    write!(stream, "GET /block?ms=20000 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    eventually("a blocked core", || {
+        (program.status()["cores"][0]["state"] == "blocked").then_some(())
+    });
+    let mut patient = UnixStream::connect(program.control()).unwrap();
+    patient.write_all(&b"status\n".repeat(STATUSES)).unwrap();
+    let mut busy = BufReader::new(UnixStream::connect(program.control()).unwrap());
+    for _ in 0..3 * STATUSES {
+        busy.get_mut().write_all(b"resize 1\n").unwrap();
+        let mut line = String::new();
+        busy.read_line(&mut line).unwrap();
+        assert_eq!(line, "{\"ok\":true}\n");
+    }
+    patient.set_nonblocking(true).unwrap();
+    let mut answers = BufReader::new(&patient).lines().map_while(Result::ok);
+    assert!(answers.by_ref().count() < STATUSES);
 }
 
 #[test]

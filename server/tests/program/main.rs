@@ -10,3 +10,5 @@ mod endings;
 mod metrics;
 mod scarcity;
 mod starting;
+mod streams;
+mod suspended;

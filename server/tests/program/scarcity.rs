@@ -4,13 +4,24 @@
 use crate::common::{Directory, Program, assert_balanced, eventually, get, read_greetings, under};
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::time::Duration;
 
 const GET: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n";
 
 fn connections(program: &Program, count: usize) -> Vec<TcpStream> {
     (0..count).map(|_| program.connect()).collect()
+}
+
+/// A counter of the first core.
+#[track_caller]
+fn counted(metrics: &str, name: &str) -> u64 {
+    let text = get(metrics, "/metrics");
+    let series = format!("{name}{{core=\"0\"}} ");
+    let value = text.lines().find_map(|line| line.strip_prefix(&series));
+    value.expect(name).parse().unwrap()
 }
 
 #[test]
@@ -34,9 +45,57 @@ fn out_of_descriptors_it_pauses_and_serves_everybody_in_the_end() {
     assert!(program.get("/plaintext").ends_with("Hello, World!"));
 }
 
+/// Locked memory is charged to the user: this one has no other process.
+const SPARTAN: [&str; 4] = [
+    "setpriv",
+    "--reuid=65533",
+    "--regid=65533",
+    "--clear-groups",
+];
+
+/// On kernels that charge rings to RLIMIT_MEMLOCK (6.18 does, 6.1 does not).
+#[test]
+#[ignore = "needs root, to become somebody who is charged for locked memory"]
+fn out_of_locked_memory_it_goes_on_with_the_cores_it_has_and_gets_more_when_there_is_some() {
+    let directory = Directory::new();
+    let open_to_all = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(directory.path("."), open_to_all).unwrap();
+    let wrapper = [["prlimit", "--memlock=700000:"].as_slice(), &SPARTAN].concat();
+    let slots = ["--core-slots", "16"];
+    let mut program = Program::spawn(under(&wrapper), directory, &slots, true);
+    program.wait_listening();
+    let mut kept = program.connect();
+    let resized = program.ctl(&["resize", "16", "--wait"]);
+    if !resized.status.success() {
+        program.wait_line("going on with fewer");
+    }
+    kept.write_all(GET).unwrap();
+    read_greetings(&mut kept, 1);
+    assert!(program.get("/plaintext").ends_with("Hello, World!"));
+    let cores = |program: &Program| program.status()["cores"].as_array().unwrap().len();
+    let before = cores(&program);
+    assert_eq!(before < 16, !resized.status.success(), "{before} cores");
+
+    let pid = program.status()["pid"].to_string();
+    // Up to the hard limit its user may raise it.
+    let raise = ["prlimit", "--pid", &pid, "--memlock=6000000:"];
+    let mut command = Command::new(SPARTAN[0]);
+    let raised = command.args(&SPARTAN[1..]).args(raise).status();
+    assert!(raised.unwrap().success());
+    let resized = program.ctl(&["resize", "16", "--wait"]);
+    assert!(resized.status.success(), "{resized:?}");
+    assert_eq!(cores(&program), 16);
+    kept.write_all(GET).unwrap();
+    read_greetings(&mut kept, 1);
+    assert_balanced(&program.status());
+}
+
 #[test]
 fn with_sixteen_buffers_two_hundred_bodies_are_answered() {
-    let program = Program::start(&["--buffers", "16"]);
+    let scarce = ["--buffers", "16", "--metrics", "127.0.0.1:0"];
+    let mut program = Program::start(&scarce);
+    let line = program.wait_line("metrics on http://");
+    let metrics = line.split_once("http://").unwrap().1.trim();
     let mut streams = connections(&program, 200);
     let head = b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 2000\r\n\r\n";
     let half = [b'x'; 1000];
@@ -57,6 +116,7 @@ fn with_sixteen_buffers_two_hundred_bodies_are_answered() {
             read.extend_from_slice(&buffer[..count]);
         }
     }
+    assert_ne!(counted(metrics, "ringgate_starved_receives_total"), 0);
     assert_balanced(&program.status());
 }
 
@@ -95,10 +155,8 @@ fn an_overflowing_completion_queue_loses_no_answer() {
     for stream in &mut streams {
         read_greetings(stream, PIPELINED);
     }
-    let text = get(metrics, "/metrics");
-    let name = "ringgate_completion_queue_overflows_total{core=\"0\"} ";
-    let overflows = text.lines().find_map(|line| line.strip_prefix(name));
-    assert_ne!(overflows.expect(name), "0", "it was not provoked");
+    let overflows = counted(metrics, "ringgate_completion_queue_overflows_total");
+    assert_ne!(overflows, 0, "it was not provoked");
     let status = program.status();
     assert_balanced(&status);
     assert_eq!(

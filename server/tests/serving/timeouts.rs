@@ -114,6 +114,31 @@ fn a_client_that_takes_slowly_is_not_cut_off() {
     assert!(began.elapsed() >= SHORT * 3);
 }
 
+/// Slower than a whole send per limit, but never at rest.
+#[test]
+fn a_client_that_takes_a_few_bytes_at_a_time_is_not_cut_off() {
+    const LIMIT: Duration = Duration::from_secs(1);
+    const LEN: usize = 16 << 20;
+    let server = serve(|timeouts| timeouts.write = LIMIT);
+    // What a small buffer has taken is soon acknowledged.
+    let mut client = server.connect_with_buffer(16 << 10);
+    client.send(format!("GET /bytes/{LEN} HTTP/1.1\r\nHost: t\r\n\r\n"));
+    client.head();
+    let began = Instant::now();
+    let mut taken = 0;
+    while began.elapsed() < LIMIT * 5 / 2 {
+        taken += client.take_some(2 << 10);
+        std::thread::sleep(LIMIT / 50);
+    }
+    // A send is 256 KiB.
+    assert!(
+        taken < 256 << 10,
+        "{taken} bytes are too many to show anything"
+    );
+    assert_eq!(client.take(LEN - taken).len(), LEN - taken);
+    assert_eq!(server.total("requests/aborted"), 0);
+}
+
 #[test]
 fn a_client_that_lingers_is_closed_in_time() {
     let server = serve(|timeouts| timeouts.linger = SHORT);

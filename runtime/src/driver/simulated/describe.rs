@@ -43,6 +43,7 @@ impl fmt::Display for Brief<'_> {
             Operation::Read { len, .. } => write!(f, "Read {len}"),
             Operation::Write { len, .. } => write!(f, "Write {len}"),
             Operation::Open { .. } => f.write_str("Open"),
+            Operation::OpenBeneath { .. } => f.write_str("OpenBeneath"),
             Operation::Statx { .. } => f.write_str("Statx"),
             Operation::Connect { .. } => f.write_str("Connect"),
             Operation::SendMessage { .. } => f.write_str("SendMessage"),

@@ -41,6 +41,18 @@ pub(super) fn perform(operation: &Operation) -> i32 {
             // (openat(2)). Guarded by `files_are_the_kernels`.
             answer(unsafe { libc::openat(directory, path, flags, mode) } as isize)
         }
+        Operation::OpenBeneath {
+            directory,
+            path,
+            how,
+        } => {
+            let size = size_of::<io_uring::types::OpenHow>();
+            // SAFETY: the submitter keeps the path, which ends with a zero, and `how` until the
+            // completion; the size is that of `how` (openat2(2)). Guarded by
+            // `files_are_the_kernels`.
+            let opened = unsafe { libc::syscall(libc::SYS_openat2, directory, path, how, size) };
+            answer(opened as isize)
+        }
         Operation::Statx {
             directory,
             path,

@@ -232,6 +232,7 @@ impl SimulatedDriver {
             Operation::Read { .. }
             | Operation::Write { .. }
             | Operation::Open { .. }
+            | Operation::OpenBeneath { .. }
             | Operation::Statx { .. } => files::perform(&operation),
             Operation::Connect { .. }
             | Operation::SendMessage { .. }

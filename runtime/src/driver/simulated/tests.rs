@@ -315,6 +315,13 @@ fn files_are_the_kernels() {
     });
     let fd = opened[0];
     assert!(fd >= 0, "open answers {fd}");
+    let how = io_uring::types::OpenHow::new().resolve(libc::RESOLVE_BENEATH);
+    let outside = bench.results(Operation::OpenBeneath {
+        directory: libc::AT_FDCWD,
+        path: c"/".as_ptr(),
+        how: &raw const how,
+    });
+    assert_eq!(outside, [-libc::EXDEV]);
     let text = b"kept by the kernel";
     let written = bench.results(Operation::Write {
         fd,

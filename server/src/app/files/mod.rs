@@ -3,8 +3,8 @@
 //! A path is resolved by the kernel, and held under the directory by it: openat2(2) with
 //! `RESOLVE_BENEATH`. No `..`, no absolute path and no symbolic link leads out, also if the tree is
 //! changed at that very moment; to look first (canonicalize, compare the prefix) and then open would
-//! leave a gap between the two. Links that stay inside are followed. The open itself is an ordinary
-//! system call on the core's thread; what may take long, reading, is not.
+//! leave a gap between the two. Links that stay inside are followed. Nothing of it blocks the core:
+//! the ring opens, describes, reads and closes.
 //!
 //! Decided elsewhere: which part of a file is sent ([`range`]) and its type ([`media_type`]).
 //! Deliberately absent: listings of directories, compression, entity tags, several ranges at once.
@@ -14,15 +14,15 @@ mod range;
 
 use super::AppState;
 use crate::handler::{Body, Request, Response, Router, Writer};
-use crate::runtime::fs::{File, Metadata};
+use crate::runtime::fs::{File, Metadata, OpenOptions};
 use http::header::{ACCEPT_RANGES, CONTENT_RANGE, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 use range::Part;
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::error::Error;
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -73,7 +73,7 @@ async fn find(root: &Path, path: &Path) -> Result<(File, Metadata), Response> {
     if !inside {
         return Err(not_found());
     }
-    let file = File::from_fd(open_beneath(root, path).map_err(refused)?);
+    let file = open_beneath(root, path).await.map_err(refused)?;
     let about = file
         .metadata()
         .await
@@ -82,35 +82,38 @@ async fn find(root: &Path, path: &Path) -> Result<(File, Metadata), Response> {
 }
 
 /// The root is opened anew each time: a deployment that renames a new tree into its place is seen.
-fn open_beneath(root: &Path, path: &Path) -> Result<OwnedFd, Errno> {
-    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = open(root, directory, Mode::empty())?;
-    let path = if path.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        path
-    };
+async fn open_beneath(root: &Path, path: &Path) -> io::Result<File> {
+    let directory = (OFlags::PATH | OFlags::DIRECTORY).bits().cast_signed();
+    let directory = OpenOptions::new().read(true).custom_flags(directory);
+    let root = directory.open(root).await?;
     // NONBLOCK: to open a pipe without a writer would wait for one.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let options = OpenOptions::new().read(true).custom_flags(flags);
     let mut tries = 1;
     loop {
-        match openat2(&root, path, flags, Mode::empty(), resolve) {
-            Err(Errno::AGAIN | Errno::INTR) if tries < OPEN_TRIES => tries += 1,
+        match options.open_beneath(&root, path).await {
+            Err(error) if is_passing(&error) && tries < OPEN_TRIES => tries += 1,
             opened => return opened,
         }
     }
 }
 
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::AGAIN | Errno::INTR)
+    )
+}
+
 /// What cannot be opened is not there, whatever the reason: the difference is nobody's business.
 /// Only a want of the server itself is told apart.
-fn refused(error: Errno) -> Response {
-    match error {
-        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => Response::error(
+fn refused(error: io::Error) -> Response {
+    match Errno::from_io_error(&error) {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => Response::error(
             StatusCode::SERVICE_UNAVAILABLE,
             "the file cannot be opened just now; try again",
         ),
-        Errno::IO | Errno::NOSYS | Errno::PERM => {
+        Some(Errno::IO | Errno::NOSYS | Errno::PERM) => {
             Response::error(StatusCode::INTERNAL_SERVER_ERROR, "the file cannot be read")
         }
         _ => not_found(),

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 
 pub use limit::{Decision, INTERVAL_NANOS, RateLimit};
@@ -41,10 +42,14 @@ pub use tracing;
 use layer::LineLayer;
 use writer::{Front, QUEUE_LINES_MAX, Sink};
 
+/// The `tracing` target of what is told at every level but `OFF`: where the server listens.
+pub const ANNOUNCEMENT: &str = "ringgate::announcement";
+
 /// What is logged, how, and where to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogOptions {
-    /// The least severe level that is written.
+    /// The least severe level that is written. Announcements ([`ANNOUNCEMENT`]) go out at every
+    /// level but `OFF`.
     pub level: LevelFilter,
     /// Text or JSON.
     pub format: Format,
@@ -162,9 +167,18 @@ fn assemble(
         front: Arc::clone(&front),
         format,
     };
+    let level = options.level;
+    let is_on = level != LevelFilter::OFF;
+    let passes = filter_fn(move |event| {
+        *event.level() <= level || (is_on && event.target() == ANNOUNCEMENT)
+    });
+    let most = match is_on {
+        true => level.max(LevelFilter::INFO),
+        false => level,
+    };
     let subscriber = tracing_subscriber::registry()
         .with(layer)
-        .with(options.level);
+        .with(passes.with_max_level_hint(most));
     Ok((subscriber, LogHandle(front)))
 }
 

@@ -78,6 +78,8 @@ pub struct CoreSample {
     pub handler_panics: u64,
     /// Tasks that exist, now.
     pub tasks: u64,
+    /// Receives that ended because no receive buffer was free.
+    pub starved_receives: u64,
     /// Times that the completion queue was full.
     pub cq_overflows: u64,
     /// From the start of a handler to the end of its answer.

@@ -52,6 +52,7 @@ fn snapshot() -> Snapshot {
                 responses: [("2xx", n()), ("5xx", n())].into(),
                 handler_panics: n(),
                 tasks: n(),
+                starved_receives: n(),
                 cq_overflows: n(),
                 service_time: service.snapshot(),
                 queue_time: queue.snapshot(),

@@ -44,7 +44,20 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Client {
-        let stream = TcpStream::connect(address).expect("the server listens");
+        Client::over(TcpStream::connect(address).expect("the server listens"))
+    }
+
+    /// With a receive buffer of about `bytes`, which has to be asked for before connect(2).
+    pub(crate) fn connect_with_buffer(address: SocketAddr, bytes: usize) -> Client {
+        use rustix::net;
+        let family = net::AddressFamily::INET;
+        let socket = net::socket(family, net::SocketType::STREAM, None).expect("a socket");
+        net::sockopt::set_socket_recv_buffer_size(&socket, bytes).expect("SO_RCVBUF");
+        net::connect(&socket, &address).expect("the server listens");
+        Client::over(TcpStream::from(socket))
+    }
+
+    fn over(stream: TcpStream) -> Client {
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
@@ -147,6 +160,19 @@ impl Client {
             self.fill("more bytes");
         }
         self.unread.drain(..count).collect()
+    }
+
+    /// Takes what is there, at most `most` bytes, and answers how many.
+    #[track_caller]
+    pub(crate) fn take_some(&mut self, most: usize) -> usize {
+        if !self.unread.is_empty() {
+            let count = self.unread.len().min(most);
+            return self.take(count).len();
+        }
+        let mut buffer = vec![0; most];
+        let count = self.stream.read(&mut buffer).expect("bytes");
+        assert!(count > 0, "cut off");
+        count
     }
 
     /// One chunk; empty at the last.

@@ -86,6 +86,11 @@ impl TestServer {
         Client::connect(self.address)
     }
 
+    /// A client whose receive buffer has about `bytes`.
+    pub(crate) fn connect_with_buffer(&self, bytes: usize) -> Client {
+        Client::connect_with_buffer(self.address, bytes)
+    }
+
     /// Sends one request on a connection of its own.
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.connect().get(path)

@@ -1,0 +1,49 @@
+//! Which socket belongs to which connection of a core, for those who only have a connection's name:
+//! a request that is asked for its peer. The table of connections keeps it up to date and lends it to
+//! the core's requests; nothing is sent, received or closed through it.
+
+use super::key::ConnectionKey;
+use ringgate_runtime::Descriptor;
+use ringgate_runtime::sys::address::Address;
+use ringgate_runtime::sys::socket::peer_addr_of;
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
+
+/// Of each seat of the table: the generation of its tenant and the number of its socket.
+#[derive(Default)]
+pub(crate) struct Sockets {
+    seats: RefCell<Vec<Option<(u32, RawFd)>>>,
+}
+
+impl Sockets {
+    pub(super) fn enter(&self, key: ConnectionKey, socket: &Descriptor) {
+        let mut seats = self.seats.borrow_mut();
+        let slot = key.slot() as usize;
+        if slot >= seats.len() {
+            seats.resize(slot + 1, None);
+        }
+        let number = (!socket.is_simulated()).then(|| socket.as_raw_fd());
+        seats[slot] = number.map(|number| (key.generation(), number));
+    }
+
+    /// The socket is about to be closed or to move: its number may soon be another's.
+    pub(super) fn leave(&self, key: ConnectionKey) {
+        if let Some(seat) = self.seats.borrow_mut().get_mut(key.slot() as usize) {
+            *seat = None;
+        }
+    }
+
+    /// Who is at the other end; None without such a connection, of a Unix socket, or after a reset.
+    pub(crate) fn peer(&self, key: ConnectionKey) -> Option<SocketAddr> {
+        let seats = self.seats.borrow();
+        let (generation, number) = (*seats.get(key.slot() as usize)?)?;
+        if generation != key.generation() {
+            return None;
+        }
+        match peer_addr_of(number) {
+            Ok(Address::Inet(address)) => Some(address),
+            Ok(_) | Err(_) => None,
+        }
+    }
+}
