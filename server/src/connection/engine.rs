@@ -7,11 +7,13 @@ use super::settings::Settings;
 use super::stall::Stalls;
 use super::table::{Connection, Exchange, Table};
 use super::transfer::Parcel;
+use super::watch::Watch;
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
 use crate::handler::{Application, Response};
 use crate::http::date::DateCache;
 use crate::observe::log::RateLimit;
+use ringgate_runtime::task::LongPoll;
 use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
 use slab::Slab;
@@ -137,6 +139,7 @@ pub(crate) struct Engine {
     pub(super) course: Course,
     pub(super) cut: u64,
     pub(super) log: RateLimit,
+    pub(super) watch: Watch,
     pub(super) stalls: Stalls,
     next_heir: usize,
     pub(super) date: DateCache,
@@ -162,6 +165,7 @@ impl Engine {
             course: Course::Serving,
             cut: 0,
             log: RateLimit::new(),
+            watch: Watch::default(),
             stalls: Stalls::default(),
             next_heir: 0,
             date: DateCache::new(0),
@@ -341,6 +345,14 @@ impl Sink for Engine {
         self.take_up(core);
         #[cfg(debug_assertions)]
         self.check_ledgers();
+    }
+
+    fn on_long_poll(&mut self, core: &Rc<Core>, poll: LongPoll) {
+        self.long_poll(core, &poll);
+    }
+
+    fn on_long_turn(&mut self, core: &Rc<Core>, took: Duration) {
+        self.long_turn(core, took);
     }
 
     fn is_busy(&self) -> bool {

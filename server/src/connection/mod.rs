@@ -25,6 +25,7 @@ mod stall;
 mod table;
 mod transfer;
 mod unsent;
+mod watch;
 mod write;
 
 pub(crate) use accept::{ListenerId, ListenerSeat, Socket};

@@ -167,6 +167,8 @@ pub(crate) struct Exchange {
     pub(crate) terms: Terms,
     /// None if its head was all of it.
     pub(crate) upload: Option<Upload>,
+    /// Whose handler it is.
+    pub(crate) route: u32,
     pub(crate) task: Option<TaskId>,
     pub(crate) ticket: Option<Ticket>,
     /// What waits at the gate.
@@ -180,6 +182,7 @@ impl Exchange {
         Exchange {
             terms,
             upload,
+            route: 0,
             task: None,
             ticket: None,
             waiting: None,

@@ -285,3 +285,35 @@ fn a_handler_may_wait_for_many_lanes_one_after_the_other() {
     let server = start_server(server.lane("numbers", Lane::workers(1..=2).stateless()));
     assert_eq!(server.get("/many").text(), "4950");
 }
+
+#[test]
+fn a_route_that_holds_its_core_is_named_in_the_metrics() {
+    let mut config = config();
+    config.rings.long_poll = Duration::from_millis(20);
+    let greedy = async |_: Request| {
+        std::thread::sleep(Duration::from_millis(30));
+        "at once"
+    };
+    let later = async |_: Request| {
+        ringgate::runtime::sleep(Duration::from_millis(1)).await;
+        std::thread::sleep(Duration::from_millis(30));
+        "later"
+    };
+    let router = Router::new()
+        .get("/greedy/{name}", greedy)
+        .get("/later", later)
+        .get("/quick", async |_: Request| "quick");
+    let server = start_with(config, router, |_| ());
+    for path in ["/quick", "/greedy/bones", "/later", "/quick"] {
+        assert_eq!(server.get(path).status, 200);
+    }
+    // What a turn took is known at the next.
+    wait_for("both are named", || {
+        let metrics = block_on(server.running().handle().metrics()).expect("it runs");
+        metrics.cores[0].long_polls.len() == 2
+    });
+    let metrics = block_on(server.running().handle().metrics()).expect("it runs");
+    let named: Vec<_> = metrics.cores[0].long_polls.iter().collect();
+    let (greedy, later) = ("GET /greedy/{name}".to_owned(), "GET /later".to_owned());
+    assert_eq!(named, [(&greedy, &1), (&later, &1)]);
+}

@@ -76,6 +76,8 @@ pub struct CoreSample {
     pub responses: CountsBy,
     /// Handlers that panicked.
     pub handler_panics: u64,
+    /// Steps of handlers that held the core for too long, by route.
+    pub long_polls: BTreeMap<String, u64>,
     /// Tasks that exist, now.
     pub tasks: u64,
     /// Receives that ended because no receive buffer was free.

@@ -261,6 +261,10 @@ pub static METRICS: &[Definition] = &[
     per_core("ringgate_handler_panics_total", Counter,
         "Handlers that panicked",
         |s, out| core(s, out, |c| c.handler_panics)),
+    per_core_by("ringgate_long_polls_total", &["core", "route"],
+        "Steps of handlers that held the core for `long_poll` or longer, by route",
+        |s, out| s.cores.iter().for_each(|c| c.long_polls.iter()
+            .for_each(|(route, &count)| out.int(&[&c.index, route], count)))),
     per_core_by("ringgate_accept_pauses_total", CORE_REASON,
         "Times that accepting was paused, by reason",
         |s, out| core_by(s, out, |c| &c.accept_pauses)),

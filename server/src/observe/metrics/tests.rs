@@ -51,6 +51,7 @@ fn snapshot() -> Snapshot {
                 protocol_errors: [("400", n()), ("431", n())].into(),
                 responses: [("2xx", n()), ("5xx", n())].into(),
                 handler_panics: n(),
+                long_polls: [("GET /slow".to_owned(), n())].into(),
                 tasks: n(),
                 starved_receives: n(),
                 cq_overflows: n(),
