@@ -6,6 +6,9 @@
 #
 # Usage: scripts/instructions.sh [FEW MANY]
 #
+# Each pipeline is counted without limits and with `max_threads`, so that the difference is what the
+# gate costs a request that finds a free slot.
+#
 # Each figure is the difference of two runs divided by the difference of their requests, so that start
 # and end cancel out. The same build gives the same figure, but for a few instructions of the allocator.
 set -euo pipefail
@@ -27,12 +30,12 @@ replay=${CARGO_TARGET_DIR:-target}/release/examples/replay
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# count REQUESTS PIPELINE: prints the requests that were answered, and the instructions they took.
+# count REQUESTS PIPELINE MAX_THREADS: prints the requests that were answered, and the instructions they took.
 count() {
-    local out="$scratch/callgrind.$1.$2" log="$scratch/log.$1.$2" answered instructions
+    local out="$scratch/callgrind.$1.$2.$3" log="$scratch/log.$1.$2.$3" answered instructions
     answered=$(valgrind --tool=callgrind --callgrind-out-file="$out" \
         --toggle-collect='*Engine*on_event*' --toggle-collect='*Engine*before_wait*' \
-        "$replay" "$1" "$2" 2>"$log" | grep -oE '^[0-9]+') || {
+        "$replay" "$1" "$2" "$3" 2>"$log" | grep -oE '^[0-9]+') || {
         cat "$log" >&2
         exit 1
     }
@@ -45,11 +48,15 @@ count() {
 }
 
 for pipeline in 1 16; do
-    read -r requests_few instructions_few <<<"$(count "$few" "$pipeline")"
-    read -r requests_many instructions_many <<<"$(count "$many" "$pipeline")"
-    awk -v pipeline="$pipeline" -v requests=$((requests_many - requests_few)) \
-        -v instructions=$((instructions_many - instructions_few)) 'BEGIN {
-            printf "pipeline %2d: %7.1f instructions per request (%d over %d requests)\n",
-                pipeline, instructions / requests, instructions, requests
-        }'
+    for max_threads in 0 64; do
+        read -r requests_few instructions_few <<<"$(count "$few" "$pipeline" "$max_threads")"
+        read -r requests_many instructions_many <<<"$(count "$many" "$pipeline" "$max_threads")"
+        awk -v pipeline="$pipeline" -v max_threads="$max_threads" \
+            -v requests=$((requests_many - requests_few)) \
+            -v instructions=$((instructions_many - instructions_few)) 'BEGIN {
+                printf "pipeline %2d, max_threads %-4s %7.1f instructions per request (%d over %d requests)\n",
+                    pipeline, (max_threads ? max_threads : "none") ":", instructions / requests,
+                    instructions, requests
+            }'
+    done
 done

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::floor::{self, After};
 use crate::load::{self, LoadError};
 use crate::target::require_loopback;
-use crate::{idle_memory, lanes, race, server, syscalls};
+use crate::{idle_memory, lanes, race, server, storm, syscalls};
 
 /// Load generator, raw kernel floors and races against peers.
 #[derive(Debug, Parser)]
@@ -39,6 +39,8 @@ enum Command {
     Neighbour(With<lanes::neighbour::Options>),
     /// Measure a server's memory per idle connection
     IdleMemory(With<idle_memory::Options>),
+    /// Resize, recycle or torment a ringgate server under load, and account for every request
+    Storm(With<storm::Options>),
 }
 
 /// A room's options, and how its report is printed.
@@ -98,6 +100,9 @@ pub fn main() -> ExitCode {
         Command::Neighbour(args) => lanes::neighbour::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report)),
+        Command::Storm(args) => storm::run(&args.options)
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report).and_then(|()| report.verdict())),
         Command::IdleMemory(args) => idle_memory::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report)),
@@ -136,6 +141,19 @@ impl From<LoadError> for Failure {
         Self {
             code,
             text: error.to_string(),
+        }
+    }
+}
+
+impl storm::Report {
+    /// Fails the program if the server failed.
+    fn verdict(&self) -> Result<(), Failure> {
+        match self.faults.is_empty() {
+            true => Ok(()),
+            false => Err(Failure {
+                code: 1,
+                text: self.faults.join("; "),
+            }),
         }
     }
 }

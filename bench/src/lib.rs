@@ -12,5 +12,6 @@ pub mod load;
 pub mod proc;
 pub mod race;
 pub mod server;
+pub mod storm;
 pub mod syscalls;
 pub mod target;

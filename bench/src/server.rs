@@ -151,7 +151,7 @@ impl Binaries {
 /// A command for `program` that the kernel ends if this thread ends first, however that happens
 /// (PR_SET_PDEATHSIG): the guard cannot run when this process is killed. Done by setpriv(1), which
 /// then becomes the program under the same process id; without setpriv only the guard is left.
-fn ends_with_us(program: &Path) -> Command {
+pub(crate) fn ends_with_us(program: &Path) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     match std::env::split_paths(&path)
         .map(|at| at.join("setpriv"))
@@ -301,7 +301,7 @@ pub fn pin_this_thread(cpu: usize) -> io::Result<()> {
 
 /// A loopback port that is free now. Another process could take it before the server does; the
 /// server then says so and ends.
-fn free_port() -> io::Result<SocketAddr> {
+pub(crate) fn free_port() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ringgate_runtime::sys::address::{Address, SocketAddrStorage};
-use ringgate_runtime::sys::listener::{ReusePort, accept_nonblocking, tcp_listener, tcp_listeners};
+use ringgate_runtime::sys::listener::{
+    ReusePort, accept_nonblocking, deafen, tcp_listener, tcp_listeners,
+};
 use ringgate_runtime::sys::socket::{self, Direction, Family};
 use ringgate_runtime::sys::tcp_info::{bytes_acked, listen_overflows, listen_queue};
 
@@ -377,5 +379,35 @@ fn udp_sockets_talk() {
     assert_eq!(
         two.recv_from(&mut bytes).unwrap(),
         (5, one.local_addr().unwrap())
+    );
+}
+
+#[test]
+fn a_deaf_listener_queues_nobody_and_gives_what_is_queued() {
+    let listener = tcp_listener(ANY_PORT, ReusePort::First, 16).expect("a listener");
+    let address = match socket::local_addr(listener.as_fd()).expect("bound") {
+        Address::Inet(address) => address,
+        other => panic!("{other:?}"),
+    };
+    let mut early = TcpStream::connect(address).expect("it listens");
+    early.write_all(b"x").expect("sent");
+    deafen(listener.as_fd()).expect("deaf");
+    let late = TcpStream::connect_timeout(&address, Duration::from_millis(50));
+    let error = late.expect_err("nobody answers");
+    assert_eq!(
+        error.kind(),
+        io::ErrorKind::TimedOut,
+        "not refused, not reset: {error}"
+    );
+    let mut accepted = accept(&listener);
+    let mut byte = [0];
+    accepted
+        .read_exact(&mut byte)
+        .expect("what was queued is heard as before");
+    assert_eq!(&byte, b"x");
+    assert!(
+        accept_nonblocking(listener.as_fd())
+            .expect("accept")
+            .is_none()
     );
 }

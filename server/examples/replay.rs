@@ -1,11 +1,12 @@
 //! Replays recorded requests through the production code over a simulated ring, for counting
 //! instructions: `scripts/instructions.sh` runs it under callgrind with two sizes and divides.
 //!
-//! Usage: `replay REQUESTS [PIPELINE]`.
+//! Usage: `replay REQUESTS [PIPELINE [MAX_THREADS]]`. With MAX_THREADS each request passes the gate.
 
-use ringgate::config::Config;
+use ringgate::config::{AdmissionLimits, Config, MaxAccepts};
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Response, Router};
+use std::num::NonZeroU32;
 
 /// What wrk sends.
 const REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
@@ -22,8 +23,14 @@ fn main() {
         .filter_map(|argument| argument.parse().ok());
     let requests: usize = numbers.next().unwrap_or(1000);
     let pipeline: usize = numbers.next().unwrap_or(1);
+    let max_threads = numbers.next().and_then(|number| u32::try_from(number).ok());
     let router = Router::new().get("/plaintext", plaintext);
-    let mut simulation = Simulation::new(&Config::default(), router, 1);
+    let max_threads = max_threads.and_then(NonZeroU32::new);
+    let config = Config {
+        admission: AdmissionLimits::new(max_threads, MaxAccepts::None).expect("nobody waits"),
+        ..Config::default()
+    };
+    let mut simulation = Simulation::new(&config, router, 1);
     let client = simulation.connect();
     let batch = REQUEST.repeat(pipeline);
     let mut answered = 0;

@@ -13,7 +13,7 @@
 //! simulation.run_until(|_| client.received().ends_with(b"hello"));
 //! ```
 
-use crate::admission::gate::Gate;
+use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::{Connections, CoreStats, Requests};
 use crate::config::Config;
 use crate::connection::{Engine, EngineParts, ListenerId, ListenerSeat, Message, Settings};
@@ -70,8 +70,7 @@ impl Simulation {
         let post = PostOffice::new(cores);
         let gate = Gate::new(
             config.admission,
-            config.queue.shed,
-            config.drain.pending,
+            Rules::new(config),
             Box::new(Postman(post.clone())),
         );
         let router = Arc::new(router);
@@ -98,6 +97,8 @@ impl Simulation {
                 gate: gate.clone(),
                 stats: stats.clone(),
                 post: Arc::new(Postman(post.clone())),
+                accepts: None,
+                sockets: Arc::default(),
             });
             let listener = world.listen();
             let seat = ListenerSeat::simulated(ListenerId(index), &listener);

@@ -12,7 +12,8 @@ use std::rc::Rc;
 /// Sizes of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolOptions {
-    /// Buffers in the ring: a power of two, at most 32768.
+    /// Most buffers in the ring: a power of two, at most 32768. It begins with
+    /// [`BUFFERS_AT_FIRST`], and doubles when a receive finds none.
     pub buffers: u16,
     /// Bytes of one buffer.
     pub buffer_size: u32,
@@ -21,7 +22,7 @@ pub struct PoolOptions {
 }
 
 impl Default for PoolOptions {
-    /// 1024 buffers of 4 KiB, 1024 kept leases: 4 MiB a core, 8 at most.
+    /// At most 1024 buffers of 4 KiB and 1024 kept leases: from 256 KiB to 8 MiB a core.
     fn default() -> PoolOptions {
         PoolOptions {
             buffers: 1024,
@@ -30,6 +31,10 @@ impl Default for PoolOptions {
         }
     }
 }
+
+/// Buffers that a pool begins with, unless it is to have fewer. The kernel takes them in turn, so
+/// each one more is memory that has left the cache when its turn comes.
+const BUFFERS_AT_FIRST: u16 = 64;
 
 /// The number of a buffer whose memory is not in the ring's hands at all.
 const NO_ID: u32 = u32::MAX;
@@ -111,12 +116,28 @@ impl Pool {
             provided: Cell::new(0),
             kept: Cell::new(0),
         };
-        for id in 0..options.buffers {
-            let block = pool.new_block();
-            pool.by_id.borrow_mut().push(block);
-            pool.provide(id, block);
-        }
+        pool.grow_to(options.buffers.min(BUFFERS_AT_FIRST));
         Ok(Rc::new(pool))
+    }
+
+    fn grow_to(&self, buffers: u16) {
+        for id in self.size()..buffers {
+            let block = self.new_block();
+            self.by_id.borrow_mut().push(block);
+            self.provide(id, block);
+        }
+    }
+
+    /// Buffers there are, whoever has them.
+    #[inline]
+    fn size(&self) -> u16 {
+        self.by_id.borrow().len() as u16
+    }
+
+    /// A receive found no buffer: from now on there are twice as many, up to what the options say.
+    pub(crate) fn grow(&self) {
+        let twice = self.size().saturating_mul(2);
+        self.grow_to(twice.min(self.options.buffers));
     }
 
     pub(crate) fn ring(&self) -> &BufferRing {
@@ -136,7 +157,7 @@ impl Pool {
 
     /// Buffers that are lent out, kept ones included.
     pub fn lent(&self) -> u32 {
-        u32::from(self.options.buffers) - self.provided.get() + self.kept.get()
+        u32::from(self.size()) - self.provided.get() + self.kept.get()
     }
 
     /// Whether a lease kept past this turn could shrink the ring: time to copy instead. Leases of
@@ -296,6 +317,25 @@ mod tests {
         assert_eq!(consume(&pool, &mut head), Some(1));
         assert_eq!(consume(&pool, &mut head), Some(id));
         assert_eq!(consume(&pool, &mut head), None);
+    }
+
+    #[test]
+    fn a_pool_grows_when_it_is_found_empty_up_to_its_size() {
+        let pool = pool(BUFFERS_AT_FIRST * 4, 0);
+        let mut head = 0;
+        assert_eq!(pool.available(), u32::from(BUFFERS_AT_FIRST));
+        let mut leases = Vec::new();
+        while let Some(id) = consume(&pool, &mut head) {
+            leases.push(pool.lend(id, 1));
+        }
+        assert_eq!((pool.available(), pool.lent()), (0, 64));
+        pool.grow();
+        assert_eq!((pool.available(), pool.lent()), (64, 64));
+        pool.grow();
+        pool.grow();
+        assert_eq!((pool.available(), pool.lent()), (192, 64));
+        leases.clear();
+        assert_eq!((pool.available(), pool.lent()), (256, 0));
     }
 
     #[test]

@@ -107,6 +107,8 @@ pub struct Core {
     now: Cell<Moment>,
     waking: Cell<Option<OpId>>,
     counts: Cell<CoreCounts>,
+    /// Apart from the other counts, since it changes all the time.
+    turns: Cell<u64>,
 }
 
 thread_local! {
@@ -197,6 +199,7 @@ impl Core {
             now: Cell::new(now),
             waking: Cell::new(None),
             counts: Cell::default(),
+            turns: Cell::new(0),
         });
         if wakes_by_event {
             core.arm_wake();
@@ -268,6 +271,7 @@ impl Core {
             stale_completions: ops.stale(),
             tasks: tasks.len() as u64,
             task_panics: tasks.panics(),
+            turns: self.turns.get(),
             ..self.counts.get()
         }
     }

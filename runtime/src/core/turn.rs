@@ -67,8 +67,8 @@ impl Core {
         self.hear_other_threads(sink);
         sink.before_wait(self);
         self.pool.end_of_turn();
-        self.count(|counts| counts.turns += 1);
-        self.shared.beat(self.counts.get().turns);
+        self.turns.set(self.turns.get() + 1);
+        self.shared.beat(self.turns.get());
     }
 
     /// The events of the turn before are handled: if that took too long, their owner is told.
@@ -203,6 +203,7 @@ impl Core {
             }
             Finished::Orphaned { kind, memory } => self.dispose(kind, memory, completion),
             Finished::Starved => {
+                self.pool.grow();
                 self.starved.borrow_mut().push_back(OpId(completion.token));
                 self.count(|counts| counts.starved_receives += 1);
             }

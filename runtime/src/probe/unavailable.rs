@@ -172,7 +172,7 @@ fn explain(errno: i32, around: &Circumstances) -> Unavailable {
             Cause::Memory,
             format!(
                 "no memory for a ring (RLIMIT_MEMLOCK is {} bytes for all of this user's \
-                 rings; kernels before 5.12 and recent ones charge them to it)",
+                 rings; kernels before 5.12 and some of 6.x charge them to it)",
                 around.memlock
             ),
             "raise LimitMEMLOCK= (or ulimit -l) and the cgroup's MemoryMax=, or configure smaller \

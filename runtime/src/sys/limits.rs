@@ -53,9 +53,9 @@ pub fn raise_nofile() -> io::Result<Limit> {
     nofile()
 }
 
-/// How many bytes the process may lock in memory (RLIMIT_MEMLOCK). Whether the kernel
-/// charges rings to it differs: before 5.12 it did, 6.1 does not, 6.18 does; per user, and not with
-/// CAP_IPC_LOCK.
+/// How many bytes the process may lock in memory (RLIMIT_MEMLOCK). Whether the kernel charges rings
+/// to it differs: those before 5.12, 6.16 and 6.18 do, 6.1, 6.12 and 7.3 do not; per user, and not
+/// with CAP_IPC_LOCK.
 ///
 /// # Errors
 /// Whatever getrlimit(2) answers.

@@ -196,6 +196,35 @@ pub fn accept_nonblocking(listener: BorrowedFd<'_>) -> io::Result<Option<OwnedFd
     Ok(None)
 }
 
+/// Lets a TCP listener hear no more: the kernel drops what it receives from now on, so that nothing is
+/// added to its queue. What is queued can be accepted still. Before the listener is closed: a
+/// connection that arrived between the last accept and the close would be reset, while one that is
+/// not heard tries again and is refused.
+///
+/// # Errors
+/// Whatever setsockopt(2) answers to SO_ATTACH_FILTER (socket(7)).
+pub fn deafen(listener: BorrowedFd<'_>) -> io::Result<()> {
+    let mut drop_all = [libc::sock_filter {
+        code: (libc::BPF_RET | libc::BPF_K) as u16,
+        jt: 0,
+        jf: 0,
+        k: 0,
+    }];
+    let program = libc::sock_fprog {
+        len: 1,
+        filter: drop_all.as_mut_ptr(),
+    };
+    // The kernel copies the program during the call; both live on this stack until then. Guarded by
+    // `a_deaf_listener_queues_nobody_and_gives_what_is_queued`.
+    set_option(
+        listener,
+        libc::SOL_SOCKET,
+        libc::SO_ATTACH_FILTER,
+        &program,
+        "SO_ATTACH_FILTER",
+    )
+}
+
 /// Accepts; `WouldBlock` if no connection comes within [`ACCEPT_LOST_RACE`].
 fn accept_within_a_tick(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     if !has_receive_timeout(listener)? {

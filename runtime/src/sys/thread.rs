@@ -51,6 +51,56 @@ pub fn monotonic_nanos() -> u64 {
     clock(libc::CLOCK_MONOTONIC).as_nanos() as u64
 }
 
+/// The kernel's number of the calling thread (gettid(2)).
+pub fn thread_id() -> u32 {
+    // SAFETY: gettid(2) takes no pointer and cannot fail. Guarded by
+    // `a_thread_finds_its_own_time_under_its_number`.
+    let number = unsafe { libc::gettid() };
+    number as u32
+}
+
+/// How long a thread has been at work, and how long it was ready for it and waited for a CPU.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WorkTime {
+    /// On a CPU.
+    pub ran: Duration,
+    /// Ready to run, without a CPU.
+    pub waited: Duration,
+}
+
+/// Time at work of a thread of this process (`/proc/self/task/<tid>/schedstat`, proc(5)). Nothing is
+/// measured on the thread itself.
+///
+/// # Errors
+/// If there is no such thread, or the kernel does not tell (CONFIG_SCHED_INFO).
+pub fn work_time(thread: u32) -> io::Result<WorkTime> {
+    let text = super::error::proc_text(&format!("/proc/self/task/{thread}/schedstat"))?;
+    let mut fields = text.split_ascii_whitespace().map(str::parse);
+    match (fields.next(), fields.next()) {
+        (Some(Ok(ran)), Some(Ok(waited))) => Ok(WorkTime {
+            ran: Duration::from_nanos(ran),
+            waited: Duration::from_nanos(waited),
+        }),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("schedstat of thread {thread}: {text:?}"),
+        )),
+    }
+}
+
+/// What the kernel says that a thread of this process is doing: its state (`R`, `S`, `D`, ...) and,
+/// where it may be read, the kernel function it sleeps in (`wchan`, proc(5)).
+pub fn kernel_state(thread: u32) -> String {
+    let read = |name: &str| std::fs::read_to_string(format!("/proc/self/task/{thread}/{name}"));
+    let status = read("status").unwrap_or_default();
+    let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+    let wchan = read("wchan").unwrap_or_default();
+    match wchan.trim() {
+        "" | "0" => state.unwrap_or("gone").trim().to_owned(),
+        wchan => format!("{} in {wchan}", state.unwrap_or("gone").trim()),
+    }
+}
+
 fn clock(id: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
@@ -62,4 +112,25 @@ fn clock(id: libc::clockid_t) -> Duration {
     // Both clocks exist on every Linux since 2.6.12, and the pointer is good: nothing is left to fail.
     debug_assert_eq!(result, 0);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn a_thread_finds_its_own_time_under_its_number() {
+        let thread = thread_id();
+        let before = work_time(thread).expect("the kernel tells");
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(50) {
+            std::hint::spin_loop();
+        }
+        let after = work_time(thread).expect("the kernel tells");
+        let busy = (after.ran - before.ran) + (after.waited - before.waited);
+        assert!(busy >= Duration::from_millis(40), "{busy:?}");
+        assert!(work_time(u32::MAX).is_err(), "no such thread");
+        assert!(kernel_state(thread).starts_with('R'));
+    }
 }

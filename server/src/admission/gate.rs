@@ -1,119 +1,173 @@
 //! The gate all cores share: slots taken, and one queue of those that wait, so that order and
 //! victim are the same whatever core a request is on (row H7).
 //!
-//! A request that finds no limit in force takes a ticket that nobody counts. Otherwise one lock is
-//! held for a few instructions; whoever is chosen on another core hears it through that core's
-//! mailbox, after the lock is released.
+//! A request that finds a free slot while nobody waits takes it with one compare-and-swap
+//! (`word.rs`), and gives it back likewise. Everything else happens under one short lock: waiting,
+//! refusing, granting, new limits. Whoever is chosen there hears it through the mailbox of its core,
+//! after the lock is released.
+//!
+//! A slot that is granted is *offered*: a core that is held up by a handler and does not take it up
+//! within [`OFFER_PATIENCE`] loses it to the next, is *deaf* from then on, and gets no offers; what
+//! waits there keeps its place, and runs as soon as the core is heard of again.
+//!
+//! Called by the cores through their door (`door.rs`), and by the coordinator for limits and phase.
+//! Time is an argument.
 
+use super::address::Addresses;
+use super::codel::{CoDel, Delay};
 use super::decide::{Counts, Decision, Phase, decide};
-use crate::config::{AdmissionLimits, DrainPending, Shed};
+use super::ledger::Reason;
+use super::queue::{Place, Queue, Waiter};
+use super::sync::{Mutex, MutexGuard};
+use super::word::{Reading, Word};
+use crate::config::{AdmissionLimits, Config, DrainPending, Shed};
 use crate::connection::ConnectionKey;
-use std::collections::VecDeque;
+use ringgate_runtime::Moment;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-/// Who waits: a connection of a core.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Waiter {
-    pub(crate) core: u32,
-    pub(crate) key: ConnectionKey,
-}
+/// How long a core may leave a granted slot lying before the next that waits gets it (row P10).
+pub(crate) const OFFER_PATIENCE: Duration = Duration::from_millis(1);
 
 /// What a core is told of one of its requests.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It may run, with this ticket.
-    Granted(ConnectionKey, Ticket),
+    /// It may run, if the core takes the offer up in time.
+    Granted(ConnectionKey, Place, OfferId),
     /// It is refused.
-    Refused(ConnectionKey),
+    Refused(ConnectionKey, Reason),
 }
+
+/// Names an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OfferId(u64);
 
 /// How verdicts reach other cores.
 pub(crate) trait Post: Send + Sync {
     fn post(&self, core: u32, verdict: Verdict);
 }
 
-/// What the gate says to a newcomer.
-#[derive(Debug)]
-pub(crate) enum Entry {
-    /// Run now.
-    Run(Ticket),
+/// What the gate says under its lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Run: the slot is taken.
+    Run,
     /// Wait for a verdict.
-    Wait,
+    Wait(Place),
     /// Refused.
-    Refused,
+    Refused(Reason),
+    /// Nobody waits there any more; a refusal may be on its way.
+    Gone,
+}
+
+/// Where one that gives up waiting was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// In the queue; it is out of it now.
+    Waiting,
+    /// A slot was on its way to it; the next one has it now.
+    Offered,
+    /// Nowhere: its refusal is on its way.
+    Nowhere,
+}
+
+/// How the gate decides where the limits leave a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rules {
+    pub(crate) shed: Shed,
+    pub(crate) drain_pending: DrainPending,
+    pub(crate) delay: Delay,
+    /// Most requests that one client address has in; fixed when the gate is made.
+    pub(crate) per_address: Option<NonZeroU32>,
+}
+
+impl Rules {
+    pub(crate) fn new(config: &Config) -> Rules {
+        Rules {
+            shed: config.queue.shed,
+            drain_pending: config.drain.pending,
+            delay: Delay {
+                target: config.queue.target,
+                interval: config.queue.interval,
+            },
+            per_address: config.queue.per_address,
+        }
+    }
+}
+
+/// Slots and waiting requests, as read at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Occupancy {
+    /// Slots taken.
+    pub(crate) running: u32,
+    /// Requests that wait.
+    pub(crate) pending: u32,
+}
+
+struct Offer {
+    place: Place,
+    waiter: Waiter,
+    until: Moment,
 }
 
 struct Inner {
     phase: Phase,
     limits: AdmissionLimits,
-    running: u32,
-    queue: VecDeque<Waiter>,
+    rules: Rules,
+    queue: Queue,
+    /// Those on cores that left an offer lying.
+    deaf: Queue,
+    deaf_cores: Vec<u32>,
+    offers: BTreeMap<OfferId, Offer>,
+    codel: CoDel,
+    next: u64,
 }
 
 /// The gate of a server.
 pub(crate) struct Gate {
-    /// Whether a limit is in force or a drain on: read without the lock.
-    guarded: AtomicBool,
+    pub(super) word: Word,
     inner: Mutex<Inner>,
-    shed: Shed,
-    drain_pending: DrainPending,
+    /// Whether something is on offer: a hint for those who watch.
+    lying: AtomicBool,
+    pub(super) addresses: Option<Addresses>,
     post: Box<dyn Post>,
 }
 
-/// A slot, until dropped (row H9): at whatever end of the request.
-#[must_use]
-pub(crate) struct Ticket(Option<Arc<Gate>>);
-
-impl std::fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.is_some() {
-            "a slot"
-        } else {
-            "a slot without a limit"
-        })
-    }
+/// What is to be told once the lock is released.
+#[derive(Default)]
+struct Settled {
+    verdicts: Vec<(u32, Verdict)>,
+    /// What became of the one who asks.
+    own: Option<Said>,
 }
 
-impl Drop for Ticket {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(gate) = self.0.take() {
-            gate.give_back();
-        }
-    }
-}
-
-impl Ticket {
-    /// Whether nobody counts it.
-    #[inline]
-    pub(crate) fn is_free(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// For requests that do not pass the gate.
-    pub(crate) fn free() -> Ticket {
-        Ticket(None)
-    }
+/// Slots as the word counts them: a limit beyond 2^31 - 1 is as good as that.
+fn slots(limits: &AdmissionLimits) -> Option<i32> {
+    let most = limits.max_threads()?.get();
+    Some(i32::try_from(most).unwrap_or(i32::MAX))
 }
 
 impl Gate {
-    pub(crate) fn new(
-        limits: AdmissionLimits,
-        shed: Shed,
-        drain_pending: DrainPending,
-        post: Box<dyn Post>,
-    ) -> Arc<Gate> {
+    pub(crate) fn new(limits: AdmissionLimits, rules: Rules, post: Box<dyn Post>) -> Arc<Gate> {
+        let slots = slots(&limits);
         Arc::new(Gate {
-            guarded: AtomicBool::new(limits.max_threads().is_some()),
+            word: Word::new(Reading::new(slots.unwrap_or(0), slots.is_none())),
             inner: Mutex::new(Inner {
                 phase: Phase::Running,
                 limits,
-                running: 0,
-                queue: VecDeque::new(),
+                rules,
+                queue: Queue::default(),
+                deaf: Queue::default(),
+                deaf_cores: Vec::new(),
+                offers: BTreeMap::new(),
+                codel: CoDel::default(),
+                next: 0,
             }),
-            shed,
-            drain_pending,
+            lying: AtomicBool::new(false),
+            addresses: rules.per_address.map(Addresses::new),
             post,
         })
     }
@@ -123,46 +177,110 @@ impl Gate {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request arrives at the gate.
-    #[inline]
-    pub(crate) fn enter(self: &Arc<Self>, waiter: Waiter) -> Entry {
-        if !self.guarded.load(Ordering::Acquire) {
-            return Entry::Run(Ticket(None));
-        }
-        self.enter_guarded(waiter)
-    }
-
-    fn enter_guarded(self: &Arc<Self>, waiter: Waiter) -> Entry {
+    /// A request that found no slot at the door.
+    #[cold]
+    pub(super) fn enter(&self, core: u32, key: ConnectionKey, class: u8, now: Moment) -> Said {
         let mut inner = self.lock();
-        inner.queue.push_back(waiter);
-        let mut verdicts = self.settle(&mut inner);
+        inner.heard_of(core);
+        let place = Place {
+            class,
+            number: inner.number(),
+        };
+        let since = now;
+        inner.queue.insert(place, Waiter { core, key, since });
+        self.word.update(|word| word.joined(1));
+        let settled = self.settle(&mut inner, now, Some(place), Some(core));
         drop(inner);
-        let own = verdicts.iter().position(|(who, _)| *who == waiter);
-        let own = own.map(|index| verdicts.remove(index).1);
-        self.tell(verdicts);
-        match own {
-            Some(Verdict::Granted(_, ticket)) => Entry::Run(ticket),
-            Some(Verdict::Refused(_)) => Entry::Refused,
-            None => Entry::Wait,
-        }
+        self.tell(settled).unwrap_or(Said::Wait(place))
     }
 
-    /// One that waits is gone. Answers false if a verdict is on its way to it.
-    pub(crate) fn leave(&self, waiter: Waiter) -> bool {
+    /// A slot comes back while somebody waits.
+    #[cold]
+    pub(super) fn give_back(&self, core: Option<u32>, now: Moment) {
         let mut inner = self.lock();
-        let place = inner.queue.iter().position(|have| *have == waiter);
-        if let Some(place) = place {
-            inner.queue.remove(place);
+        if let Some(core) = core {
+            inner.heard_of(core);
         }
-        place.is_some()
-    }
-
-    fn give_back(self: &Arc<Self>) {
-        let mut inner = self.lock();
-        inner.running -= 1;
-        let verdicts = self.settle(&mut inner);
+        self.word.update(|word| word.freed(1));
+        let settled = self.settle(&mut inner, now, None, core);
         drop(inner);
-        self.tell(verdicts);
+        self.tell(settled);
+    }
+
+    /// A core heard of an offer. One that comes too late finds its request back in the queue, and
+    /// asks again at once.
+    pub(super) fn take_up(&self, core: u32, offer: OfferId, place: Place, now: Moment) -> Said {
+        let mut inner = self.lock();
+        inner.heard_of(core);
+        let in_time = inner.offers.remove(&offer).is_some();
+        let settled = self.settle(&mut inner, now, Some(place), Some(core));
+        let waits = inner.queue.contains(place);
+        drop(inner);
+        let own = self.tell(settled);
+        match (in_time, own) {
+            (true, _) => Said::Run,
+            (false, Some(said)) => said,
+            (false, None) if waits => Said::Wait(place),
+            (false, None) => Said::Gone,
+        }
+    }
+
+    /// One that waits is gone.
+    pub(super) fn leave(&self, core: u32, place: Place, now: Moment) -> Left {
+        let mut inner = self.lock();
+        inner.heard_of(core);
+        let left = if inner.queue.remove(place).is_some() {
+            self.word.update(|word| word.joined(-1));
+            Left::Waiting
+        } else if let Some(offer) = inner.offer_to(place) {
+            inner.offers.remove(&offer);
+            self.word.update(|word| word.freed(1));
+            Left::Offered
+        } else {
+            Left::Nowhere
+        };
+        let settled = self.settle(&mut inner, now, None, Some(core));
+        drop(inner);
+        self.tell(settled);
+        left
+    }
+
+    /// One that has waited too long gives up, unless a slot is on its way to it. Answers whether it
+    /// did.
+    pub(super) fn give_up(&self, core: u32, place: Place) -> bool {
+        let mut inner = self.lock();
+        inner.heard_of(core);
+        let waited = inner.queue.remove(place).is_some();
+        if waited {
+            self.word.update(|word| word.joined(-1));
+        }
+        waited
+    }
+
+    /// All that waits on a core is gone: its thread ends.
+    pub(super) fn forget(&self, core: u32, now: Moment) {
+        let mut inner = self.lock();
+        inner.heard_of(core);
+        let gone = inner.queue.remove_core(core).len() as i64;
+        let offers = inner.offers.len();
+        inner.offers.retain(|_, offer| offer.waiter.core != core);
+        let back = (offers - inner.offers.len()) as i64;
+        self.word.update(|word| word.joined(-gone).freed(back));
+        let settled = self.settle(&mut inner, now, None, Some(core));
+        drop(inner);
+        self.tell(settled);
+    }
+
+    /// Passes on what was offered to other cores than `core` and left lying. Answers when to look
+    /// again, if anything is still on offer.
+    pub(crate) fn sweep(&self, core: Option<u32>, now: Moment) -> Option<Moment> {
+        let mut inner = self.lock();
+        let settled = self.settle(&mut inner, now, None, core);
+        let others = |offer: &&Offer| Some(offer.waiter.core) != core;
+        let next = inner.offers.values().find(others).map(|offer| offer.until);
+        drop(inner);
+        self.tell(settled);
+        next
     }
 
     /// The limits in force.
@@ -170,132 +288,238 @@ impl Gate {
         self.lock().limits
     }
 
+    /// Puts other limits in force (row H14). What waits starts in order, as far as there are slots
+    /// now; nothing that runs is touched; what waits beyond the new bound is refused. A request that
+    /// began while there was no limit is not counted to its end.
+    pub(crate) fn set_limits(&self, limits: AdmissionLimits, now: Moment) {
+        let mut inner = self.lock();
+        let (before, after) = (slots(&inner.limits), slots(&limits));
+        inner.limits = limits;
+        let change = i64::from(after.unwrap_or(0)) - i64::from(before.unwrap_or(0));
+        self.word
+            .update(|word| word.freed(change).with_open(after.is_none()));
+        let settled = self.settle(&mut inner, now, None, None);
+        drop(inner);
+        self.tell(settled);
+    }
+
+    /// Decides by other rules from now on.
+    #[cfg(test)]
+    pub(crate) fn set_rules(&self, rules: Rules, now: Moment) {
+        let mut inner = self.lock();
+        inner.rules = rules;
+        self.hold(&inner);
+        let settled = self.settle(&mut inner, now, None, None);
+        drop(inner);
+        self.tell(settled);
+    }
+
     /// Moves to another phase.
-    pub(crate) fn set_phase(self: &Arc<Self>, phase: Phase) {
+    pub(crate) fn set_phase(&self, phase: Phase, now: Moment) {
         let mut inner = self.lock();
         inner.phase = phase;
-        let verdicts = self.settle(&mut inner);
+        self.hold(&inner);
+        let settled = self.settle(&mut inner, now, None, None);
         drop(inner);
-        self.tell(verdicts);
+        self.tell(settled);
     }
 
-    fn settle(self: &Arc<Self>, inner: &mut Inner) -> Vec<(Waiter, Verdict)> {
-        let mut verdicts = Vec::new();
-        loop {
-            let counts = Counts {
-                running: inner.running,
-                pending: inner.queue.len() as u32,
-            };
-            let decision = decide(
-                inner.phase,
-                counts,
-                &inner.limits,
-                self.shed,
-                self.drain_pending,
-            );
-            let next = match decision {
-                Decision::Wait => return verdicts,
-                Decision::RunOldest | Decision::RefuseOldest => inner.queue.pop_front(),
-                Decision::RefuseNewest => inner.queue.pop_back(),
-            };
-            let Some(waiter) = next else { return verdicts };
-            verdicts.push(match decision {
-                Decision::RunOldest => {
-                    inner.running += 1;
-                    (
-                        waiter,
-                        Verdict::Granted(waiter.key, Ticket(Some(self.clone()))),
-                    )
-                }
-                Decision::Wait | Decision::RefuseOldest | Decision::RefuseNewest => {
-                    (waiter, Verdict::Refused(waiter.key))
-                }
-            });
-        }
-    }
-
-    fn tell(&self, verdicts: Vec<(Waiter, Verdict)>) {
-        for (waiter, verdict) in verdicts {
-            self.post.post(waiter.core, verdict);
-        }
+    /// A phase that refuses looks at every request, also where there is no limit.
+    fn hold(&self, inner: &Inner) {
+        let held = match inner.phase {
+            Phase::Running => false,
+            Phase::Draining => inner.rules.drain_pending == DrainPending::Refuse,
+            Phase::Stopped => true,
+        };
+        self.word.update(|word| word.with_held(held));
     }
 
     /// Slots taken and requests waiting.
-    #[cfg(test)]
-    pub(crate) fn counts(&self) -> (u32, usize) {
+    pub(crate) fn occupancy(&self) -> Occupancy {
         let inner = self.lock();
-        (inner.running, inner.queue.len())
+        self.counts(&inner)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::MaxAccepts;
-    use std::num::NonZeroU32;
-    use std::sync::mpsc::{Receiver, Sender, channel};
-
-    struct Wire(Mutex<Sender<(u32, Verdict)>>);
-
-    impl Post for Wire {
-        fn post(&self, core: u32, verdict: Verdict) {
-            let sender = self.0.lock().expect("unpoisoned");
-            sender.send((core, verdict)).expect("the test listens");
+    fn counts(&self, inner: &Inner) -> Occupancy {
+        let word = self.word.read();
+        let running = i64::from(slots(&inner.limits).unwrap_or(0)) - i64::from(word.free());
+        Occupancy {
+            running: u32::try_from(running).unwrap_or(0),
+            pending: word.waiting(),
         }
     }
 
-    fn gate(slots: u32, accepts: u32) -> (Arc<Gate>, Receiver<(u32, Verdict)>) {
-        let (sender, receiver) = channel();
-        let accepts = NonZeroU32::new(accepts).map_or(MaxAccepts::None, MaxAccepts::AtMost);
-        let limits = AdmissionLimits::new(NonZeroU32::new(slots), accepts).expect("consistent");
-        let post = Box::new(Wire(Mutex::new(sender)));
-        (
-            Gate::new(limits, Shed::Oldest, DrainPending::Serve, post),
-            receiver,
-        )
+    /// Does what `decide` says until it says to wait. Offers that lie at `core`, which asks, stay: it
+    /// is about to take them up.
+    fn settle(
+        &self,
+        inner: &mut Inner,
+        now: Moment,
+        own: Option<Place>,
+        core: Option<u32>,
+    ) -> Settled {
+        self.revoke(inner, now, core);
+        let settled = self.decide_all(inner, now, own);
+        self.lying
+            .store(!inner.offers.is_empty(), Ordering::Relaxed);
+        settled
     }
 
-    fn waiter(core: u32, slot: u32) -> Waiter {
-        Waiter {
-            core,
-            key: ConnectionKey::new(slot, 0),
+    fn decide_all(&self, inner: &mut Inner, now: Moment, own: Option<Place>) -> Settled {
+        let mut settled = Settled::default();
+        loop {
+            let counts = self.counts(inner);
+            let counts = Counts {
+                running: counts.running,
+                pending: counts.pending,
+            };
+            let Rules {
+                shed,
+                drain_pending,
+                delay,
+                per_address: _,
+            } = inner.rules;
+            let (place, granted, reason) =
+                match decide(inner.phase, counts, &inner.limits, shed, drain_pending) {
+                    Decision::Wait => return settled,
+                    Decision::RunOldest => (inner.queue.next_to_run(), true, Reason::CoDel),
+                    Decision::RefuseOldest => (inner.oldest(), false, inner.reason()),
+                    Decision::RefuseNewest => (inner.newest(), false, inner.reason()),
+                };
+            // Slots are free, and only deaf cores have use for them.
+            let Some(place) = place else { return settled };
+            let Some(waiter) = inner.remove(place) else {
+                return settled;
+            };
+            let left = inner.queue.len();
+            let runs = granted
+                && !inner
+                    .codel
+                    .refuses(delay, now, now.since(waiter.since), left);
+            self.word
+                .update(|word| word.joined(-1).freed(if runs { -1 } else { 0 }));
+            let said = match runs {
+                true => Said::Run,
+                false => Said::Refused(reason),
+            };
+            if own == Some(place) {
+                settled.own = Some(said);
+                continue;
+            }
+            let verdict = match runs {
+                true => Verdict::Granted(waiter.key, place, inner.offer(place, waiter, now)),
+                false => Verdict::Refused(waiter.key, reason),
+            };
+            settled.verdicts.push((waiter.core, verdict));
         }
     }
 
-    #[test]
-    fn h7_the_oldest_pending_is_denied_on_whatever_core_it_waits() {
-        let (gate, verdicts) = gate(1, 2);
-        let Entry::Run(ticket) = gate.enter(waiter(0, 1)) else {
-            panic!("a slot is free")
-        };
-        assert!(matches!(gate.enter(waiter(1, 2)), Entry::Wait));
-        assert!(matches!(gate.enter(waiter(2, 3)), Entry::Wait));
-        let (core, verdict) = verdicts.try_recv().expect("a victim");
-        assert_eq!(core, 1);
-        assert!(matches!(verdict, Verdict::Refused(key) if key == waiter(1, 2).key));
-        drop(ticket);
-        let (core, verdict) = verdicts.try_recv().expect("the slot moves on");
-        assert_eq!(core, 2);
-        assert!(matches!(verdict, Verdict::Granted(..)));
-        drop(verdict);
-        assert_eq!(gate.counts(), (0, 0));
+    /// Takes back what was left lying too long: the slot is free again, its request waits where it
+    /// had waited, and its core is deaf.
+    fn revoke(&self, inner: &mut Inner, now: Moment, except: Option<u32>) {
+        let late = |offer: &Offer| offer.until <= now && Some(offer.waiter.core) != except;
+        if !inner.offers.values().any(late) {
+            return;
+        }
+        let revoked: Vec<Offer> = inner
+            .offers
+            .extract_if(.., |_, offer| late(offer))
+            .map(|(_, offer)| offer)
+            .collect();
+        for offer in revoked {
+            inner.deafen(offer.waiter.core);
+            inner.deaf.insert(offer.place, offer.waiter);
+            self.word.update(|word| word.freed(1).joined(1));
+        }
     }
 
-    #[test]
-    fn h9_both_counts_fall_once_when_a_waiter_leaves_or_a_verdict_is_dropped() {
-        let (gate, verdicts) = gate(1, 9);
-        let Entry::Run(ticket) = gate.enter(waiter(0, 1)) else {
-            panic!("a slot is free")
-        };
-        assert!(matches!(gate.enter(waiter(0, 2)), Entry::Wait));
-        assert!(matches!(gate.enter(waiter(0, 3)), Entry::Wait));
-        assert!(gate.leave(waiter(0, 2)));
-        assert!(!gate.leave(waiter(0, 2)));
-        assert_eq!(gate.counts(), (1, 1));
-        drop(ticket);
-        assert_eq!(gate.counts(), (1, 0), "the slot is on its way to the last");
-        assert!(!gate.leave(waiter(0, 3)));
-        drop(verdicts.try_recv());
-        assert_eq!(gate.counts(), (0, 0));
+    /// Tells the others; answers what became of the one who asks.
+    fn tell(&self, settled: Settled) -> Option<Said> {
+        for (core, verdict) in settled.verdicts {
+            self.post.post(core, verdict);
+        }
+        settled.own
+    }
+
+    /// Whether something was on offer when the lock was last released.
+    pub(super) fn offers(&self) -> bool {
+        self.lying.load(Ordering::Relaxed)
     }
 }
+
+impl Inner {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn offer(&mut self, place: Place, waiter: Waiter, now: Moment) -> OfferId {
+        let id = OfferId(self.number());
+        let until = now + OFFER_PATIENCE;
+        self.offers.insert(
+            id,
+            Offer {
+                place,
+                waiter,
+                until,
+            },
+        );
+        id
+    }
+
+    fn offer_to(&self, place: Place) -> Option<OfferId> {
+        let mut offers = self.offers.iter();
+        offers
+            .find(|(_, offer)| offer.place == place)
+            .map(|(id, _)| *id)
+    }
+
+    /// Why somebody is refused for want of a slot.
+    fn reason(&self) -> Reason {
+        match self.phase {
+            Phase::Running => Reason::Full,
+            Phase::Draining | Phase::Stopped => Reason::Draining,
+        }
+    }
+
+    fn remove(&mut self, place: Place) -> Option<Waiter> {
+        self.queue.remove(place).or_else(|| self.deaf.remove(place))
+    }
+
+    fn oldest(&self) -> Option<Place> {
+        let places = [self.queue.oldest(), self.deaf.oldest()];
+        let order = |place: &Place| (u8::MAX - place.class, place.number);
+        places.into_iter().flatten().min_by_key(order)
+    }
+
+    fn newest(&self) -> Option<Place> {
+        let places = [self.queue.newest(), self.deaf.newest()];
+        let order = |place: &Place| (place.class, place.number);
+        places.into_iter().flatten().max_by_key(order)
+    }
+
+    fn deafen(&mut self, core: u32) {
+        if self.deaf_cores.contains(&core) {
+            return;
+        }
+        self.deaf_cores.push(core);
+        for (place, waiter) in self.queue.remove_core(core) {
+            self.deaf.insert(place, waiter);
+        }
+    }
+
+    /// A core that was deaf is there again, and so are its requests, each in its old place.
+    fn heard_of(&mut self, core: u32) {
+        let Some(index) = self.deaf_cores.iter().position(|deaf| *deaf == core) else {
+            return;
+        };
+        self.deaf_cores.swap_remove(index);
+        for (place, waiter) in self.deaf.remove_core(core) {
+            self.queue.insert(place, waiter);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+#[path = "gate_tests.rs"]
+mod tests;

@@ -19,17 +19,32 @@ pub enum Reason {
     Full,
     /// The server is about to end.
     Draining,
+    /// It waited longer than `queue_timeout`.
+    QueueTimeout,
+    /// The queue stands, and its turn to be shed had come (`queue_target`).
+    CoDel,
+    /// Its address has as many requests in as `per_address` allows.
+    PerAddress,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Reason; 2] = [Reason::Full, Reason::Draining];
+    pub const ALL: [Reason; 5] = [
+        Reason::Full,
+        Reason::Draining,
+        Reason::QueueTimeout,
+        Reason::CoDel,
+        Reason::PerAddress,
+    ];
 
     /// The reason in log, status, metrics and the `X-Ringgate-Reason` field.
     pub const fn name(self) -> &'static str {
         match self {
             Reason::Full => "full",
             Reason::Draining => "draining",
+            Reason::QueueTimeout => "queue-timeout",
+            Reason::CoDel => "codel",
+            Reason::PerAddress => "per-address",
         }
     }
 }
@@ -180,6 +195,7 @@ pub struct CoreStats {
     pub requests_aborted: Counter,
     pub running: Gauge,
     pub pending: Gauge,
+    pub detached: Gauge,
 
     pub bytes_received: Counter,
     pub bytes_sent: Counter,
@@ -187,6 +203,7 @@ pub struct CoreStats {
     pub responses: [Counter; 6],
     pub refusals: [Counter; REFUSAL_STATUSES.len()],
     pub accept_pauses: Counter,
+    pub rejection_pauses: Counter,
     pub service_time: Histogram,
     pub queue_time: Histogram,
 

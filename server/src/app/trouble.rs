@@ -1,11 +1,12 @@
 //! `/sleep`, `/stream`, `/spin`, `/block` and `/panic`: what good and bad handlers do to a server,
-//! on request. They exist where the program trusts everyone who can connect, and nowhere else.
+//! on request; and `/core`, which tells who answers. They exist where the program trusts everyone who can connect, and nowhere else.
 
 use super::{AppState, parameter};
 use crate::handler::{Body, Request, Response, Router};
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use std::time::Instant;
 
+const CORE_FIELD: HeaderName = HeaderName::from_static("x-ringgate-core");
 /// The most pieces of one `/stream`.
 const PIECES_MAX: u64 = 1_000_000;
 
@@ -16,6 +17,14 @@ pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
         .get("/spin", spin)
         .get("/block", block)
         .get("/panic", panic)
+        .get("/core", core)
+}
+
+/// Which core has this connection now, also as the field `X-Ringgate-Core`: asked again on the same
+/// socket it shows that the connection has moved.
+async fn core(request: Request<AppState>) -> Response {
+    let core = request.core();
+    Response::text(format!("{core}\n")).with_header(CORE_FIELD, HeaderValue::from(core))
 }
 
 /// Suspends: the core serves others meanwhile.
@@ -60,7 +69,12 @@ async fn block(request: Request<AppState>) -> Result<Response, Response> {
     Ok(Response::text(format!("blocked {} ms\n", time.as_millis())))
 }
 
-/// Costs this request alone.
-async fn panic(_: Request<AppState>) -> Response {
-    panic!("asked to panic by GET /panic")
+/// Costs this request alone; with `?core=1` its whole core, which is replaced.
+async fn panic(request: Request<AppState>) -> Result<Response, Response> {
+    if parameter::query(&request, "core", 1).unwrap_or(0) == 0 {
+        panic!("asked to panic by GET /panic");
+    }
+    let core = request.core();
+    request.state().server.panic_core(core);
+    Ok(Response::text(format!("core {core} panics\n")))
 }

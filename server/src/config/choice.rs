@@ -115,12 +115,45 @@ choice! {
         Refuse = "refuse",
     }
 
+    /// Whether idle connections move from fuller cores to emptier ones.
+    pub enum Balance {
+        /// They do.
+        On = "on",
+        /// They stay where they are.
+        Off = "off",
+    }
+
     /// Who gets the 503 when one request too many is in.
     pub enum Shed {
         /// The request that has waited longest.
         Oldest = "oldest",
         /// The request that came last.
         Newest = "newest",
+    }
+
+    /// How long a slot is held.
+    pub enum Admit {
+        /// By each request, from its whole head to its answer.
+        Request = "request",
+        /// By each connection, from its first request to its end.
+        Connection = "connection",
+    }
+
+    /// What becomes of a request that waits for a slot when its client ends its side of the
+    /// connection.
+    pub enum HalfClose {
+        /// The client is taken to be gone; the request is counted as aborted.
+        Gone = "gone",
+        /// The request keeps its place and is answered.
+        Serve = "serve",
+    }
+
+    /// Whether something is done.
+    pub enum Switch {
+        /// It is.
+        On = "on",
+        /// It is not.
+        Off = "off",
     }
 
     /// A feature of the rings that can be done without, so that the degraded mode can be tested

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use super::cores::CORES_MAX;
+use super::cores::{CORES_MAX, CoreOrder, PoolSize};
 use super::definition::{Group, OptionDef};
 use super::options::OPTIONS;
 use super::wrap::wrap;
@@ -71,7 +71,7 @@ pub fn command() -> Command {
 }
 
 /// The commands a running server understands.
-fn ctl_commands() -> [Command; 4] {
+fn ctl_commands() -> [Command; 7] {
     [
         Command::new("status")
             .about("Shows phase, limits, ledgers, cores and listeners")
@@ -81,11 +81,46 @@ fn ctl_commands() -> [Command; 4] {
             .arg(
                 Arg::new("cores")
                     .value_name("N")
-                    .help("The new number of cores")
+                    .help("The new number of cores; 0 stops all of them and keeps the connections, auto lets the load decide")
                     .required(true)
-                    .value_parser(value_parser!(u32).range(1..=i64::from(CORES_MAX))),
+                    .value_parser(|text: &str| {
+                        let wrong = format!("a number from 0 to {CORES_MAX}, or auto");
+                        text.parse::<PoolSize>().map_err(|_| wrong)
+                    }),
             )
             .arg(switch("wait").help("Returns when the last core is there or gone")),
+        Command::new("cores")
+            .about("Shows the cores")
+            .arg(switch("json").help("Answers in JSON")),
+        Command::new("core")
+            .about("Gives an order to one core")
+            .arg(
+                Arg::new("core")
+                    .value_name("N")
+                    .help("The core, as status numbers it")
+                    .required(true)
+                    .value_parser(value_parser!(u32)),
+            )
+            .arg(
+                Arg::new("order")
+                    .value_name("ORDER")
+                    .help("stop replaces it gracefully, kill at once, dump shows where it is")
+                    .required(true)
+                    .value_parser(|text: &str| {
+                        text.parse::<CoreOrder>()
+                            .map_err(|_| "stop, kill or dump".to_owned())
+                    }),
+            ),
+        Command::new("limits")
+            .about("Changes the limits of admission; what is not named stays")
+            .next_line_help(true)
+            .arg_required_else_help(true)
+            .args(
+                OPTIONS
+                    .iter()
+                    .filter(|option| matches!(option.key, "max_threads" | "max_accepts"))
+                    .map(|option| option_arg(option).help(option.help)),
+            ),
         Command::new("drain").about("Ends the server once its connections have finished"),
         Command::new("stop").about("Ends the server now"),
     ]

@@ -116,6 +116,72 @@ impl FromStr for CoreSpec {
     }
 }
 
+/// How many cores an operator wants: so many, or as many as the automatic rules find right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PoolSize {
+    /// Within the bounds of [`CoreSpec`], by load.
+    Auto,
+    /// This many, from 0 to the number of slots; the automatic rules rest.
+    Cores(u32),
+}
+
+impl fmt::Display for PoolSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PoolSize::Auto => f.write_str("auto"),
+            PoolSize::Cores(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+impl FromStr for PoolSize {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        match text {
+            "auto" => Ok(PoolSize::Auto),
+            "0" => Ok(PoolSize::Cores(0)),
+            number_of => Ok(PoolSize::Cores(number(number_of)?.get())),
+        }
+    }
+}
+
+/// What an operator does to one core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CoreOrder {
+    /// Replaces it: another starts, then it hands its connections over, finishes what runs, ends.
+    Stop,
+    /// Ends it at once: its connections are closed. Another starts in its stead.
+    Kill,
+    /// Shows where its thread is.
+    Dump,
+}
+
+impl CoreOrder {
+    /// Every order.
+    pub const ALL: [CoreOrder; 3] = [CoreOrder::Stop, CoreOrder::Kill, CoreOrder::Dump];
+
+    /// The order's word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            CoreOrder::Stop => "stop",
+            CoreOrder::Kill => "kill",
+            CoreOrder::Dump => "dump",
+        }
+    }
+}
+
+impl FromStr for CoreOrder {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let order = CoreOrder::ALL
+            .into_iter()
+            .find(|order| order.word() == text);
+        order.ok_or_else(Malformed::plain)
+    }
+}
+
 fn number(text: &str) -> Result<NonZeroU32, Malformed> {
     super::size::whole_number(text)
         .and_then(|number| u32::try_from(number).ok())

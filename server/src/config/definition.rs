@@ -95,17 +95,19 @@ pub(super) enum Group {
     Limits,
     Timeouts,
     Drain,
+    Pool,
     Rings,
 }
 
 impl Group {
     /// Every group, in the order of help and documentation.
-    pub(super) const ALL: [Group; 6] = [
+    pub(super) const ALL: [Group; 7] = [
         Group::Server,
         Group::Admission,
         Group::Limits,
         Group::Timeouts,
         Group::Drain,
+        Group::Pool,
         Group::Rings,
     ];
 
@@ -116,6 +118,7 @@ impl Group {
             Group::Limits => "Limits of a request",
             Group::Timeouts => "Timeouts of a connection",
             Group::Drain => "Drain",
+            Group::Pool => "Pool of cores",
             Group::Rings => "Cores, rings and buffers",
         }
     }

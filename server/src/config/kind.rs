@@ -19,6 +19,7 @@ use super::cores::{CORES_MAX, CoreSpec};
 use super::definition::{Draft, OptionDef};
 use super::duration::{format_duration, parse_duration};
 use super::error::{Error, Malformed, WrongValue};
+use super::priority::PriorityRule;
 use super::size::{format_size, parse_size, whole_number};
 use super::source::Source;
 
@@ -77,6 +78,7 @@ pub(super) enum Kind {
     },
     Choice(At<dyn Choice>),
     RingFlags(At<Vec<RingFlag>>),
+    Priorities(At<Vec<PriorityRule>>),
     PathOrNone {
         at: At<Option<PathBuf>>,
         placeholder: &'static str,
@@ -116,7 +118,10 @@ impl Refused {
 
 impl Kind {
     pub(super) fn repeatable(&self) -> bool {
-        matches!(self, Kind::Addresses(_) | Kind::RingFlags(_))
+        matches!(
+            self,
+            Kind::Addresses(_) | Kind::RingFlags(_) | Kind::Priorities(_)
+        )
     }
 
     /// Whether a file may write it as a bare number.
@@ -133,6 +138,7 @@ impl Kind {
             | Kind::AddressOrNone(_)
             | Kind::Choice(_)
             | Kind::RingFlags(_)
+            | Kind::Priorities(_)
             | Kind::PathOrNone { .. }
             | Kind::Control(_) => false,
         }
@@ -152,6 +158,7 @@ impl Kind {
         match self {
             Kind::Addresses(at) => *at(draft) = list(items, refused)?,
             Kind::RingFlags(at) => *at(draft) = list(items, refused)?,
+            Kind::Priorities(at) => *at(draft) = list(items, refused)?,
             _ => {
                 let [item] = items else {
                     return Err(refused(0, Malformed::new("takes one value, not a list")));
@@ -255,6 +262,7 @@ impl Kind {
             // Read as a list or as a path.
             Kind::Addresses(_)
             | Kind::RingFlags(_)
+            | Kind::Priorities(_)
             | Kind::PathOrNone { .. }
             | Kind::Control(_) => return Err(Malformed::plain()),
         }
@@ -270,6 +278,7 @@ impl Kind {
             Kind::RingFlags(at) => {
                 return at(draft).iter().map(|flag| flag.word().into()).collect();
             }
+            Kind::Priorities(at) => return at(draft).iter().map(shown).collect(),
             Kind::AddressOrNone(at) => or_word(at(draft).as_ref(), "none", address),
             Kind::Cores(at) => shown(at(draft)),
             Kind::CountOr { word, at, .. } => or_word(at(draft).as_ref(), word, shown),
@@ -339,6 +348,7 @@ impl Kind {
             Kind::Duration { .. } => "TIME",
             Kind::Choice(at) => return at(&mut Draft::default()).words().join("|"),
             Kind::RingFlags(_) => "FLAG",
+            Kind::Priorities(_) => "RULE",
             Kind::PathOrNone { placeholder, .. } => placeholder,
             Kind::Control(_) => "PATH",
         };
@@ -379,6 +389,9 @@ impl Kind {
                     .map(|flag| flag.word())
                     .collect::<Vec<_>>(),
             ),
+            Kind::Priorities(_) => {
+                "high:/PREFIX, low:/PREFIX, high:FIELD=VALUE or low:FIELD=VALUE".to_owned()
+            }
             Kind::PathOrNone { .. } => "a path, or none".to_owned(),
             Kind::Control(_) => "a path, auto or none".to_owned(),
         }

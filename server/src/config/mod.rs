@@ -50,6 +50,8 @@ mod choice;
 mod control;
 mod cores;
 mod duration;
+mod limits_change;
+mod priority;
 mod size;
 
 mod definition;
@@ -72,14 +74,19 @@ mod tests;
 
 pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX};
 pub use admission::{AdmissionError, AdmissionLimits, MaxAccepts};
-pub use choice::{Demo, DrainPending, LogFormat, LogLevel, OnTerm, RingFlag, Shed};
+pub use choice::{
+    Admit, Balance, Demo, DrainPending, HalfClose, LogFormat, LogLevel, OnTerm, RingFlag, Shed,
+    Switch,
+};
 pub use command::{VERSION, command};
 pub use control::ControlPath;
-pub use cores::{CORES_MAX, CorePlan, CoreSpec};
+pub use cores::{CORES_MAX, CoreOrder, CorePlan, CoreSpec, PoolSize};
 pub use duration::{format_duration, parse_duration};
 pub use effective::effective;
 pub use error::{Error, Malformed, WrongValue};
+pub use limits_change::LimitsChange;
 pub use parse::{Ctl, CtlCommand, Invocation, parse};
-pub use settings::{Config, Drain, HttpLimits, Log, QueueRules, Rings, Timeouts};
+pub use priority::{Class, Matcher, PriorityRule};
+pub use settings::{Config, Drain, HttpLimits, Log, PoolRules, QueueRules, Rings, Timeouts};
 pub use size::{format_size, parse_size};
 pub use source::{Provenance, Source};

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
@@ -14,9 +13,11 @@ use clap::error::ErrorKind;
 
 use super::command::command;
 use super::control::ControlPath;
+use super::cores::{CoreOrder, PoolSize};
 use super::definition::{Draft, OptionDef};
 use super::error::Error;
 use super::file;
+use super::limits_change::LimitsChange;
 use super::options::{OPTIONS, index_of};
 use super::settings::Config;
 use super::source::{Provenance, Source};
@@ -67,10 +68,24 @@ pub enum CtlCommand {
     /// Change the number of cores.
     Resize {
         /// The new number.
-        cores: NonZeroU32,
+        size: PoolSize,
         /// Return only when it is reached.
         wait: bool,
     },
+    /// Show the cores.
+    Cores {
+        /// Answer in JSON.
+        json: bool,
+    },
+    /// Give an order to one core.
+    Core {
+        /// Its number.
+        core: u32,
+        /// What it is to do.
+        order: CoreOrder,
+    },
+    /// Change the limits of admission.
+    Limits(LimitsChange),
     /// End once the connections have finished.
     Drain,
     /// End now.
@@ -285,18 +300,50 @@ fn ctl(matches: &ArgMatches, env: &Environment) -> Result<Ctl, Error> {
             json: matches.get_flag("json"),
         },
         Some(("resize", matches)) => CtlCommand::Resize {
-            cores: matches
-                .get_one::<u32>("cores")
-                .and_then(|cores| NonZeroU32::new(*cores))
+            size: matches
+                .get_one::<PoolSize>("cores")
+                .copied()
                 .ok_or_else(|| Error::Usage("resize needs a number of cores".to_owned()))?,
             wait: matches.get_flag("wait"),
         },
+        Some(("cores", matches)) => CtlCommand::Cores {
+            json: matches.get_flag("json"),
+        },
+        Some(("core", matches)) => CtlCommand::Core {
+            core: matches.get_one("core").copied().unwrap_or_default(),
+            order: matches
+                .get_one::<CoreOrder>("order")
+                .copied()
+                .ok_or_else(|| Error::Usage("core needs an order".to_owned()))?,
+        },
+        Some(("limits", matches)) => CtlCommand::Limits(limits(matches)?),
         Some(("drain", _)) => CtlCommand::Drain,
         Some(("stop", _)) => CtlCommand::Stop,
         Some((name, _)) => return Err(Error::Usage(format!("ctl has no command {name}"))),
         None => return Err(Error::Usage("ctl needs a command".to_owned())),
     };
     Ok(Ctl { control, command })
+}
+
+/// The limits that are named, read as at start; whether they go together is the server's to say.
+fn limits(matches: &ArgMatches) -> Result<LimitsChange, Error> {
+    let mut change = LimitsChange::default();
+    for option in OPTIONS {
+        let mut draft = Draft::default();
+        let mut named = false;
+        match option.key {
+            "max_threads" => {
+                from_flags(option, matches, &mut draft, |_| named = true)?;
+                change.max_threads = named.then_some(draft.max_threads);
+            }
+            "max_accepts" => {
+                from_flags(option, matches, &mut draft, |_| named = true)?;
+                change.max_accepts = named.then_some(draft.max_accepts);
+            }
+            _ => {}
+        }
+    }
+    Ok(change)
 }
 
 /// Folds clap's message and its tips into one line and leaves its usage text out.

@@ -11,12 +11,16 @@ use std::time::Duration;
 
 use super::address::ListenAddr;
 use super::admission::AdmissionLimits;
-use super::choice::{Demo, DrainPending, LogFormat, LogLevel, OnTerm, RingFlag, Shed};
+use super::choice::{
+    Admit, Balance, Demo, DrainPending, HalfClose, LogFormat, LogLevel, OnTerm, RingFlag, Shed,
+    Switch,
+};
 use super::control::ControlPath;
 use super::cores::CoreSpec;
 use super::definition::{Change, Draft, OptionDef};
 use super::error::Error;
 use super::options::OPTIONS;
+use super::priority::PriorityRule;
 use super::size::format_size;
 use super::source::Source;
 
@@ -52,6 +56,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How the server ends.
     pub drain: Drain,
+    /// How the pool of cores keeps itself.
+    pub pool: PoolRules,
     /// Rings, buffers and turns of each core.
     pub rings: Rings,
     /// What is logged, how and where to.
@@ -79,6 +85,7 @@ impl Default for Config {
             limits: HttpLimits::default(),
             timeouts: Timeouts::default(),
             drain: Drain::default(),
+            pool: PoolRules::default(),
             rings: Rings::default(),
             log: Log::default(),
             root: None,
@@ -90,16 +97,46 @@ impl Default for Config {
     }
 }
 
-/// What happens to requests that wait for a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What happens to requests that wait for a slot, and to those that are refused one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueRules {
+    /// How long a slot is held.
+    pub admit: Admit,
+    /// Most requests that one client address may have in, running and waiting; `None` is no limit.
+    pub per_address: Option<NonZeroU32>,
+    /// Most connections of a core that are being refused, beyond which it pauses accepting; `None`
+    /// is no limit.
+    pub rejections: Option<NonZeroU32>,
+    /// Which requests run before or after others that wait; the first rule that fits decides.
+    pub priority: Vec<PriorityRule>,
     /// Who gets the 503 when one too many is in.
     pub shed: Shed,
+    /// Longest time a request waits for a slot; zero is no limit.
+    pub timeout: Duration,
+    /// A wait that is acceptable for good; zero sheds nobody for having waited.
+    pub target: Duration,
+    /// How long every wait must have been longer than `target` before one is shed.
+    pub interval: Duration,
+    /// What becomes of one that waits when its client ends its side.
+    pub half_close: HalfClose,
+    /// Whether a refusal says why in `X-Ringgate-Reason`.
+    pub reason_header: Switch,
 }
 
 impl Default for QueueRules {
     fn default() -> Self {
-        QueueRules { shed: Shed::Oldest }
+        QueueRules {
+            admit: Admit::Request,
+            per_address: None,
+            rejections: NonZeroU32::new(1024),
+            priority: Vec::new(),
+            shed: Shed::Oldest,
+            timeout: Duration::ZERO,
+            target: Duration::ZERO,
+            interval: Duration::from_millis(100),
+            half_close: HalfClose::Gone,
+            reason_header: Switch::On,
+        }
     }
 }
 
@@ -184,6 +221,39 @@ impl Default for Drain {
             graceful_timeout: Duration::from_secs(30),
             pending: DrainPending::Serve,
             on_term: OnTerm::Stop,
+        }
+    }
+}
+
+/// How the pool of cores keeps itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolRules {
+    /// Time between two trims of a pool with room for them.
+    pub trim_interval: Duration,
+    /// How often a core is to give a sign of life.
+    pub heartbeat_interval: Duration,
+    /// How long after that one is replaced that has given none.
+    pub heartbeat_timeout: Duration,
+    /// Time without a turn after which other cores accept in its stead.
+    pub stall: Duration,
+    /// Whether idle connections move from fuller cores to emptier ones.
+    pub balance: Balance,
+    /// Connections after which a core is replaced, less a random part of up to a half; 0 is never.
+    pub accepts: u32,
+    /// Age at which a core is replaced; zero is never.
+    pub core_age: Duration,
+}
+
+impl Default for PoolRules {
+    fn default() -> Self {
+        PoolRules {
+            trim_interval: Duration::from_secs(30),
+            heartbeat_interval: Duration::from_secs(5),
+            heartbeat_timeout: Duration::from_secs(20),
+            stall: Duration::from_millis(250),
+            balance: Balance::On,
+            accepts: 0,
+            core_age: Duration::ZERO,
         }
     }
 }

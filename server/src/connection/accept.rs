@@ -11,6 +11,9 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// As many connections as a listener's queue may bring in one turn (net.core.somaxconn).
+const ACCEPT_BURST: usize = 4096;
+
 /// Names a listener of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ListenerId(pub(crate) u32);
@@ -91,6 +94,7 @@ impl Engine {
         if self.listeners.pauses.is_paused() || self.is_full() {
             return;
         }
+        let one_by_one = self.is_nearly_full();
         let Some(owned) = self.listeners.find(id) else {
             return;
         };
@@ -98,7 +102,7 @@ impl Engine {
             return;
         }
         let key = Subject::Accept(id.0).to_key();
-        owned.accept = Some(match owned.seat.shared {
+        owned.accept = Some(match owned.seat.shared || one_by_one {
             true => core.accept_one(&owned.seat.socket, key),
             false => core.accept(&owned.seat.socket, key),
         });
@@ -120,10 +124,34 @@ impl Engine {
         self.post.to_coordinator(Report::Disarmed(self.index, id));
     }
 
-    /// Whether `max_connections` is reached (row M10).
-    fn is_full(&self) -> bool {
+    /// Whether `max_connections` is reached (row M10), or so many connections are being refused that
+    /// no more are to be taken for that.
+    pub(super) fn is_full(&self) -> bool {
         let max = self.settings.max_connections;
         max.is_some_and(|max| self.table.len() as u64 >= u64::from(max.get()))
+            || self.refuses_too_many()
+    }
+
+    /// Whether a multishot accept could bring more connections at once than there is room for.
+    fn is_nearly_full(&self) -> bool {
+        let max = self.settings.max_connections;
+        max.is_some_and(|max| self.table.len() + ACCEPT_BURST >= max.get() as usize)
+    }
+
+    fn refuses_too_many(&self) -> bool {
+        let most = self.settings.rejections;
+        most.is_some_and(|most| self.rejecting >= u64::from(most.get()))
+    }
+
+    /// One more connection is being refused: accepting pauses if that is as many as may be.
+    pub(super) fn pause_if_full(&mut self, core: &Core) {
+        if !self.refuses_too_many() {
+            return;
+        }
+        self.stats.rejection_pauses.add(1);
+        for accept in self.listeners.owned.iter().filter_map(|owned| owned.accept) {
+            core.cancel(accept);
+        }
     }
 
     #[inline]
@@ -137,11 +165,15 @@ impl Engine {
         match result {
             Ok(socket) => {
                 self.listeners.pauses.succeeded();
-                self.begin(core, socket);
+                let key = self.begin(core, socket);
+                // A core that was stuck leaves with its accept still armed.
+                if !self.is_serving() {
+                    self.follow_course(core, key);
+                }
             }
             Err(errno) => self.on_accept_error(core, errno),
         }
-        let full = self.is_full();
+        let full = self.is_full() || self.is_nearly_full();
         let Some(owned) = self.listeners.find(id) else {
             return;
         };
@@ -164,15 +196,16 @@ impl Engine {
         self.follow_course(core, key);
     }
 
-    fn begin(&mut self, core: &Rc<Core>, socket: Descriptor) -> ConnectionKey {
+    pub(super) fn begin(&mut self, core: &Rc<Core>, socket: Descriptor) -> ConnectionKey {
         let key = self.seat(Connection::new(socket, core.now()));
         self.stats.accepted.add(1);
+        self.wear();
         self.listen_to(core, key);
         self.set_deadline(core, key);
         key
     }
 
-    fn on_accept_error(&mut self, core: &Rc<Core>, errno: Errno) {
+    pub(super) fn on_accept_error(&mut self, core: &Rc<Core>, errno: Errno) {
         if errno.is_cancelled() || errno.is_peer_gone() {
             return;
         }
@@ -193,6 +226,19 @@ impl Engine {
         );
     }
 
+    /// Counts an accepted connection towards the end of this core (row M7).
+    #[inline]
+    fn wear(&mut self) {
+        let Some(left) = &mut self.accepts else {
+            return;
+        };
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.accepts = None;
+            self.post.to_coordinator(Report::Worn(self.index));
+        }
+    }
+
     pub(super) fn resume_accepting(&mut self, core: &Rc<Core>) {
         self.listeners.pauses.end();
         self.accept_where_idle(core);
@@ -200,10 +246,10 @@ impl Engine {
 
     /// A connection of this core has closed: there is room for another.
     #[inline]
-    pub(super) fn accept_in_its_place(&mut self, core: &Rc<Core>) {
+    pub(super) fn accept_in_its_place(&mut self, core: &Rc<Core>, was_full: bool) {
         if let Some(timer) = self.listeners.pauses.end() {
             core.cancel_timer(timer);
-        } else if self.settings.max_connections.is_none() {
+        } else if !was_full && self.settings.max_connections.is_none() {
             return;
         }
         self.accept_where_idle(core);

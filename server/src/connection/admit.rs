@@ -1,24 +1,23 @@
-//! Step three: a complete head stands at the gate. It runs, waits, or is refused.
+//! Step three: a complete head stands at the gate. It runs, waits, or is refused; what happens to
+//! those that wait or are refused is in `wait.rs`.
 
 use super::engine::Engine;
 use super::key::ConnectionKey;
-use super::table::{Exchange, Terms, Upload, Waiting};
-use crate::admission::gate::{Entry, Ticket, Verdict, Waiter};
+use super::table::{Exchange, Terms, Upload};
+use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
-use crate::handler::{BodyCell, PlacedParts, RequestBody, Response, Routed};
+use crate::admission::queue::{HIGH, LOW, NORMAL};
+use crate::config::{Admit, Class, Matcher, PriorityRule};
+use crate::handler::{BodyCell, PlacedParts, RequestBody, Routed, Slot};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::Event;
 use crate::http::fields::BodyFraming;
 use crate::http::refusal::Refusal;
-use http::header::RETRY_AFTER;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::Method;
 use ringgate_runtime::Core;
+use ringgate_runtime::sys::address::Address;
+use ringgate_runtime::sys::socket::peer_addr;
 use std::rc::Rc;
-
-/// Seconds after which a refused client may try again.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
-/// Says why the gate refused.
-const REASON_FIELD: HeaderName = HeaderName::from_static("x-ringgate-reason");
 
 impl Engine {
     /// A head is complete: it finds its route and stands at the gate.
@@ -100,98 +99,119 @@ impl Engine {
         key: ConnectionKey,
         route: u32,
         gated: bool,
-        parts: PlacedParts,
+        mut parts: PlacedParts,
         terms: Terms,
         upload: Option<Upload>,
     ) {
         let entry = match gated {
-            true => self.gate.enter(Waiter {
-                core: self.index,
-                key,
-            }),
+            true => self.enter(key, &parts),
             false => Entry::Run(Ticket::free()),
         };
         match entry {
-            Entry::Run(ticket) => self.run(core, key, route, parts, terms, upload, ticket),
-            Entry::Refused => {
+            Entry::Run(ticket) => {
+                if !ticket.is_free() {
+                    parts.slot = self.slot_of(key);
+                }
+                self.run(core, key, route, parts, terms, upload, ticket);
+            }
+            Entry::Refused(reason) => {
                 drop(parts);
                 self.keep(key, Exchange::new(terms, upload));
-                self.reject(core, key, Reason::Full);
-            }
-            Entry::Wait => {
-                self.stats.running.fall();
-                self.stats.pending.rise();
-                let mut exchange = Exchange::new(terms, upload);
-                exchange.waiting = Some(Box::new(Waiting {
-                    route,
-                    parts,
-                    since: core.now(),
-                }));
-                self.keep(key, exchange);
-            }
-        }
-    }
-
-    /// The gate's word on a request that waited. One that is gone meanwhile drops the ticket,
-    /// which gives the slot to the next.
-    pub(super) fn on_verdict(&mut self, core: &Rc<Core>, verdict: Verdict) {
-        let key = match &verdict {
-            Verdict::Granted(key, _) | Verdict::Refused(key) => *key,
-        };
-        let Some(waiting) = self
-            .exchange_of(key)
-            .and_then(|exchange| exchange.waiting.take())
-        else {
-            return;
-        };
-        self.stats.pending.fall();
-        self.stats.running.rise();
-        match verdict {
-            Verdict::Granted(_, ticket) => {
-                self.stats
-                    .queue_time
-                    .record((core.now() - waiting.since).as_nanos() as u64);
-                self.run_granted(core, key, *waiting, ticket);
-            }
-            Verdict::Refused(_) => {
-                let reason = if self.is_draining() {
-                    Reason::Draining
-                } else {
-                    Reason::Full
-                };
-                drop(waiting);
                 self.reject(core, key, reason);
             }
+            Entry::Wait(place) => {
+                let exchange = Exchange::new(terms, upload);
+                self.wait(core, key, place, route, parts, exchange);
+            }
         }
-        self.settle(core, key);
     }
 
-    /// Row H10: a short 503 that the client gets whole.
-    fn reject(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
-        if let Some(connection) = self.table.get(key) {
-            connection.rejected = Some(reason);
+    #[inline]
+    fn enter(&mut self, key: ConnectionKey, parts: &PlacedParts) -> Entry {
+        if self.settings.admits_specially {
+            return self.enter_specially(key, parts);
         }
-        crate::limited!(
-            self.log,
-            core.now().as_nanos(),
-            warn,
-            reason.name(),
-            reason = reason.name(),
-            "a request was refused by the gate"
-        );
-        let response = Response::error(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the server is busy; try again soon",
-        )
-        .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS)
-        .with_header(REASON_FIELD, HeaderValue::from_static(reason.name()))
-        .closing();
-        self.on_answer(core, key, Ok(response));
+        let rules = &self.settings.priority;
+        self.door.enter(key, || class_of(rules, parts))
+    }
+
+    /// Where connections hold the slots, or addresses are counted.
+    #[cold]
+    fn enter_specially(&mut self, key: ConnectionKey, parts: &PlacedParts) -> Entry {
+        let Some(connection) = self.table.get(key) else {
+            return Entry::Run(Ticket::free());
+        };
+        let holds = self.settings.admit == Admit::Connection && !connection.ticket.is_free();
+        let socket = connection
+            .socket
+            .real()
+            .filter(|_| self.settings.per_address);
+        if let Some(Ok(Address::Inet(peer))) = socket.map(peer_addr) {
+            // A connection has one request in at a time.
+            self.addresses.remove(&key);
+            match self.door.enter_address(peer.ip()) {
+                Some(place) => drop(self.addresses.insert(key, place)),
+                None => return Entry::Refused(Reason::PerAddress),
+            }
+        }
+        if holds {
+            return Entry::Run(Ticket::free());
+        }
+        let rules = &self.settings.priority;
+        match self.door.enter(key, || class_of(rules, parts)) {
+            Entry::Run(ticket) => Entry::Run(self.held_by(key, ticket)),
+            other => other,
+        }
+    }
+
+    /// The slot as its request holds it: not at all, if connections do.
+    pub(super) fn held_by(&mut self, key: ConnectionKey, ticket: Ticket) -> Ticket {
+        match self.table.get(key) {
+            Some(connection) if self.settings.admit == Admit::Connection => {
+                connection.ticket = ticket;
+                Ticket::free()
+            }
+            _ => ticket,
+        }
+    }
+
+    /// Its answers are with the kernel: as [`Engine::enter_specially`], the other way.
+    #[cold]
+    pub(super) fn let_go_specially(&mut self, key: ConnectionKey) {
+        self.addresses.remove(&key);
+        if self.settings.admit == Admit::Request
+            && let Some(connection) = self.table.get(key)
+        {
+            connection.ticket = Ticket::free();
+        }
+    }
+
+    /// With which a handler gives its slot back early.
+    #[inline]
+    pub(super) fn slot_of(&mut self, key: ConnectionKey) -> Option<Slot> {
+        let request = self.table.get(key)?.served;
+        Some(Slot::new(self.attention.clone(), key, request))
     }
 
     #[inline]
     pub(super) fn exchange_of(&mut self, key: ConnectionKey) -> Option<&mut Exchange> {
         let exchange = self.table.get(key)?.exchange?;
         self.exchanges.get_mut(exchange as usize)
+    }
+}
+
+/// The class of a request by the first rule that fits.
+#[cold]
+fn class_of(rules: &[PriorityRule], parts: &PlacedParts) -> u8 {
+    let fits = |rule: &&PriorityRule| match &rule.matcher {
+        Matcher::Path(prefix) => parts.head.path(&parts.bytes).starts_with(prefix.as_str()),
+        Matcher::Field(name, value) => {
+            parts.head.header(&parts.bytes, name) == Some(value.as_bytes())
+        }
+    };
+    match rules.iter().find(fits).map(|rule| rule.class) {
+        Some(Class::High) => HIGH,
+        Some(Class::Low) => LOW,
+        None => NORMAL,
     }
 }

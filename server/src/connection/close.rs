@@ -5,9 +5,8 @@ use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use super::stall::LOOKS;
 use super::table::Receive;
-use crate::admission::gate::Waiter;
 use crate::handler::BodyError;
-use crate::http::exchange::{Deadline, Effect, Event, State};
+use crate::http::exchange::{After, Deadline, Effect, Event, State};
 use ringgate_runtime::Core;
 use ringgate_runtime::sys::socket::Direction;
 use std::rc::Rc;
@@ -96,6 +95,12 @@ impl Engine {
         let rejected = connection.rejected;
         let exchange = self.exchanges.remove(index as usize);
         self.stats.running.fall();
+        if self.settings.per_address {
+            self.addresses.remove(&key);
+        }
+        if exchange.detached {
+            self.stats.detached.fall();
+        }
         match (ending, rejected) {
             (Ending::Aborted, _) => self.stats.requests_aborted.add(1),
             (Ending::Answered, Some(reason)) => {
@@ -113,10 +118,6 @@ impl Engine {
 
     /// Drops what works for a request: its place at the gate, its handler, its stream.
     pub(super) fn drop_handler(&mut self, core: &Core, key: ConnectionKey) {
-        let waiter = Waiter {
-            core: self.index,
-            key,
-        };
         let Some(exchange) = self.exchange_of(key) else {
             return;
         };
@@ -126,10 +127,8 @@ impl Engine {
         if let Some(upload) = &exchange.upload {
             upload.cell.fail_if_arriving(BodyError::Cut);
         }
-        if waiting.is_some() {
-            self.gate.leave(waiter);
-            self.stats.pending.fall();
-            self.stats.running.rise();
+        if let Some(waiting) = &waiting {
+            self.stop_waiting(core, waiting);
         }
         if let Some(task) = task {
             core.cancel_task(task);
@@ -153,6 +152,7 @@ impl Engine {
         self.settle_answers(core, key, Ending::Answered);
         self.finish_exchange(core, key, Ending::Answered);
         self.stop_listening(core, key);
+        self.stop_watching(core, key);
         self.close_when_quiet(core, key);
     }
 
@@ -174,6 +174,7 @@ impl Engine {
             core.shutdown(&connection.socket, Direction::Both);
         }
         self.stop_listening(core, key);
+        self.stop_watching(core, key);
         self.close_when_quiet(core, key);
     }
 
@@ -183,9 +184,11 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if connection.receive != Receive::Off || connection.output.in_flight.is_some() {
+        let armed = connection.receive != Receive::Off || connection.watch != Receive::Off;
+        if armed || connection.output.in_flight.is_some() {
             return;
         }
+        self.sockets.leave(key.slot());
         let Some(connection) = self.table.remove(key) else {
             return;
         };
@@ -194,13 +197,15 @@ impl Engine {
         }
         self.stalls.forget(key);
         self.stats.open.fall();
+        let was_full = connection.rejected.is_some() && self.is_full();
+        self.rejecting -= u64::from(connection.rejected.is_some());
         match connection.rejected {
             Some(reason) if !connection.aborted => self.stats.rejected[reason as usize].add(1),
             _ if connection.aborted => self.stats.aborted.add(1),
             _ => self.stats.finished.add(1),
         }
         core.close(connection.socket);
-        self.accept_in_its_place(core);
+        self.accept_in_its_place(core, was_full);
     }
 
     /// Sets the deadline that is in force now. One that is in force already goes on, but that of a
@@ -281,13 +286,8 @@ impl Engine {
         if connection.state != State::Idle || connection.exchange.is_some() {
             return;
         }
-        let served = connection.served > 0;
-        let grace = if served {
-            self.settings.keepalive_grace
-        } else {
-            Default::default()
-        };
-        let until = connection.idle_since + grace;
+        // Also before its first request, which may be under way.
+        let until = connection.idle_since + self.settings.keepalive_grace;
         if until <= core.now() {
             self.on(core, key, Event::Drain);
             return self.settle(core, key);
@@ -306,6 +306,17 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
+        let refused = connection.rejected.is_some() && connection.output.queued == 0;
+        let answering = matches!(
+            connection.state,
+            State::Writing(After::Close) | State::WritingUnread(After::Close)
+        );
+        if refused && answering {
+            // Its 503 is with the kernel, whose queue it leaves before the end does.
+            connection.state = State::Closed;
+            core.shutdown(&connection.socket, Direction::Both);
+            return self.settle(core, key);
+        }
         let busy = connection.exchange.is_some() || connection.state != State::Idle;
         let forced = !matches!(connection.state, State::Lingering | State::Closed);
         if busy && forced {

@@ -2,23 +2,26 @@
 //! ring; each event goes to the file of its step.
 
 use super::accept::{ListenerId, ListenerSeat, Listeners};
+use super::help::Helping;
 use super::key::{ConnectionKey, Subject};
+use super::long_poll::Watch;
 use super::settings::Settings;
 use super::stall::Stalls;
 use super::table::{Connection, Exchange, Table};
-use super::transfer::Parcel;
-use super::watch::Watch;
+use super::transfer::{COORDINATOR, Parcel};
+use crate::admission::door::{AddressPlace, Door};
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
 use crate::handler::{Application, Response};
 use crate::http::date::DateCache;
 use crate::observe::log::RateLimit;
+use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::LongPoll;
 use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
 use slab::Slab;
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,9 +53,15 @@ impl Finished {
 #[derive(Default)]
 pub(crate) struct Attention {
     calls: RefCell<Vec<ConnectionKey>>,
+    /// Requests that give their slots back, each by its number on its connection.
+    detached: RefCell<Vec<(ConnectionKey, u32)>>,
 }
 
 impl Attention {
+    pub(crate) fn detach(&self, key: ConnectionKey, request: u32) {
+        self.detached.borrow_mut().push((key, request));
+    }
+
     pub(crate) fn call(&self, key: ConnectionKey) {
         self.calls.borrow_mut().push(key);
     }
@@ -70,10 +79,19 @@ pub(crate) enum Message {
     Adopt(Descriptor),
     /// A connection moves in.
     Parcel(Box<Parcel>),
+    /// Accept on this listener in the stead of its owner, which is stuck.
+    Help(ListenerSeat),
+    /// The owner of this listener does without help.
+    Unhelp(ListenerId),
+    /// Move so many idle connections to these cores.
+    Shed(Vec<(u32, u64)>),
+    /// Panic, outside of every handler.
+    Panic,
     /// Put the gauges into the shared counters and say so ([`Report::Published`]).
     Publish(u64),
-    /// Move every connection that can be moved to these cores in turn, and the others when they
-    /// can be; end when none is left. No listener is owned any more.
+    /// Move every connection that can be moved to these cores in turn, or to the coordinator if
+    /// there are none, and the others when they can be; end when none is left. No listener is owned
+    /// any more, or it is about to be given up.
     Leave(Vec<u32>),
     /// Answers announce the end; idle connections close when their grace is over; end when none
     /// is left. No listener is owned any more.
@@ -83,12 +101,15 @@ pub(crate) enum Message {
 }
 
 /// What a core tells the coordinator.
-#[derive(Debug)]
 pub(crate) enum Report {
     /// The listener has no owner now, and nothing of it is in flight.
     Disarmed(u32, ListenerId),
     /// This core's figures are up to date, for the inquiry of this number.
     Published(u32, u64),
+    /// This connection waits with the coordinator until there is a core for it.
+    Parked(Box<Parcel>),
+    /// The core has accepted as many connections as it was to.
+    Worn(u32),
 }
 
 /// Where messages go.
@@ -120,6 +141,10 @@ pub(crate) struct EngineParts {
     pub(crate) gate: Arc<Gate>,
     pub(crate) stats: Arc<CoreStats>,
     pub(crate) post: Arc<dyn Post>,
+    /// Connections that it accepts before it says that it is worn; None: it never does.
+    pub(crate) accepts: Option<u32>,
+    /// Its open sockets, for the coordinator.
+    pub(crate) sockets: Arc<SocketRegistry>,
 }
 
 /// See the top of the file.
@@ -127,17 +152,24 @@ pub(crate) struct Engine {
     pub(super) index: u32,
     pub(super) settings: Settings,
     pub(super) app: Rc<dyn Application>,
-    pub(super) gate: Arc<Gate>,
+    pub(super) door: Rc<Door>,
     pub(super) stats: Arc<CoreStats>,
     pub(super) post: Arc<dyn Post>,
     pub(super) table: Table,
     pub(super) exchanges: Slab<Exchange>,
     pub(super) listeners: Listeners,
+    pub(super) helping: Helping,
+    pub(super) accepts: Option<u32>,
+    pub(super) sockets: Arc<SocketRegistry>,
     pub(super) finished: Rc<Finished>,
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
     pub(super) course: Course,
     pub(super) cut: u64,
+    /// Connections that were refused by the gate and are not closed yet.
+    pub(super) rejecting: u64,
+    /// The places of requests among those of their clients' addresses, if these are limited.
+    pub(super) addresses: HashMap<ConnectionKey, AddressPlace>,
     pub(super) log: RateLimit,
     pub(super) watch: Watch,
     pub(super) stalls: Stalls,
@@ -153,17 +185,22 @@ impl Engine {
             index: parts.index,
             settings: parts.settings,
             app: parts.app,
-            gate: parts.gate,
+            door: Door::new(parts.gate, parts.index),
             stats: parts.stats,
             post: parts.post,
             table,
             exchanges: Slab::new(),
             listeners: Listeners::default(),
+            helping: Helping::default(),
+            accepts: parts.accepts,
+            sockets: parts.sockets,
             finished: Rc::default(),
             attention: Rc::default(),
             buffers: Vec::new(),
             course: Course::Serving,
             cut: 0,
+            rejecting: 0,
+            addresses: HashMap::new(),
             log: RateLimit::new(),
             watch: Watch::default(),
             stalls: Stalls::default(),
@@ -199,6 +236,11 @@ impl Engine {
         self.date_until = core.now() + rest;
     }
 
+    #[inline]
+    pub(super) fn is_serving(&self) -> bool {
+        self.course == Course::Serving
+    }
+
     pub(super) fn is_draining(&self) -> bool {
         matches!(self.course, Course::Draining | Course::Forced)
     }
@@ -209,7 +251,7 @@ impl Engine {
             return None;
         };
         if heirs.is_empty() {
-            return None;
+            return Some(COORDINATOR);
         }
         self.next_heir = (self.next_heir + 1) % heirs.len();
         Some(heirs[self.next_heir])
@@ -222,6 +264,10 @@ impl Engine {
             Message::Verdict(verdict) => self.on_verdict(core, verdict),
             Message::Adopt(socket) => self.adopt(core, socket),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
+            Message::Help(seat) => self.help(core, seat),
+            Message::Unhelp(listener) => self.unhelp(core, listener),
+            Message::Shed(shares) => self.shed(core, &shares),
+            Message::Panic => panic!("asked to panic"),
             Message::Publish(inquiry) => {
                 self.publish(core);
                 self.post
@@ -276,6 +322,11 @@ impl Engine {
             self.on_answer(core, key, answer);
             self.settle(core, key);
         }
+        if !self.attention.detached.borrow().is_empty() {
+            for (key, request) in self.attention.detached.take() {
+                self.detach(key, request);
+            }
+        }
         if self.attention.calls.borrow().is_empty() {
             return;
         }
@@ -329,9 +380,18 @@ impl Sink for Engine {
             Event::Timer { key } => match Subject::from_key(key) {
                 Some(Subject::Deadline(key)) => self.on_deadline(core, key),
                 Some(Subject::ResumeAccept) => self.resume_accepting(core),
+                Some(Subject::Tick) => self.help_everywhere(core),
+                Some(Subject::QueueTimeout(key)) => self.on_queue_timeout(core, key),
+                Some(Subject::GateSweep) => self.sweep_gate(core),
                 _ => {}
             },
-            Event::Polled { .. } => {}
+            Event::Polled { key, result, more } => match Subject::from_key(key) {
+                Some(Subject::Help(listener)) => {
+                    self.on_help_wanted(core, ListenerId(listener), more);
+                }
+                Some(Subject::Watch(key)) => self.on_watched(core, key, result, more),
+                _ => {}
+            },
         }
     }
 
@@ -343,6 +403,9 @@ impl Sink for Engine {
 
     fn before_wait(&mut self, core: &Rc<Core>) {
         self.take_up(core);
+        if let Some(at) = self.door.watch() {
+            core.set_timer(at, Subject::GateSweep.to_key());
+        }
         #[cfg(debug_assertions)]
         self.check_ledgers();
     }
@@ -356,7 +419,16 @@ impl Sink for Engine {
     }
 
     fn is_busy(&self) -> bool {
-        !self.finished.is_empty() || !self.attention.calls.borrow().is_empty()
+        !self.finished.is_empty()
+            || !self.attention.calls.borrow().is_empty()
+            || !self.attention.detached.borrow().is_empty()
+    }
+}
+
+impl Drop for Engine {
+    /// What waits at the gate for this core never runs.
+    fn drop(&mut self) {
+        self.door.close();
     }
 }
 
@@ -364,6 +436,10 @@ impl Sink for Engine {
 impl Engine {
     pub(super) fn seat(&mut self, connection: Connection) -> ConnectionKey {
         self.stats.open.rise();
-        self.table.insert(connection)
+        let key = self.table.insert(connection);
+        if let Some(connection) = self.table.get(key) {
+            self.sockets.enter(key.slot(), &connection.socket);
+        }
+        key
     }
 }

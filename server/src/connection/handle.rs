@@ -4,7 +4,7 @@
 use super::engine::Engine;
 use super::key::ConnectionKey;
 use super::table::{Exchange, Terms, Upload, Waiting};
-use crate::admission::gate::Ticket;
+use crate::admission::door::Ticket;
 use crate::handler::{Body, Called, PlacedParts, ReplyTo, Response};
 use crate::http::exchange::State;
 use ringgate_runtime::Core;
@@ -27,12 +27,8 @@ impl Engine {
         let mut answer = None;
         let called = self.call(core, key, route, parts, &mut answer);
         match &mut answer {
-            Some(response)
-                if upload.is_none()
-                    && !matches!(response.body, Body::Stream { .. })
-                    && ticket.is_free() =>
-            {
-                self.answer_at_once(core, key, &terms, response);
+            Some(response) if upload.is_none() && !matches!(response.body, Body::Stream { .. }) => {
+                self.answer_at_once(core, key, &terms, response, ticket);
                 if response.owns_nothing() {
                     // Spares the look at each of its parts.
                     std::mem::forget(answer);

@@ -42,10 +42,18 @@ pub(crate) enum Subject {
     Send(ConnectionKey),
     /// The deadline of a connection.
     Deadline(ConnectionKey),
+    /// The poll that watches a connection's peer.
+    Watch(ConnectionKey),
+    /// The longest time a connection's request waits at the gate.
+    QueueTimeout(ConnectionKey),
+    /// Time to look for slots that were offered and not taken up.
+    GateSweep,
     /// Time to try a paused listener again.
     ResumeAccept,
     /// The core's own tick.
     Tick,
+    /// The poll of a listener that is helped, by its number.
+    Help(u32),
 }
 
 const ACCEPT: u64 = 1;
@@ -54,6 +62,10 @@ const SEND: u64 = 3;
 const DEADLINE: u64 = 4;
 const RESUME_ACCEPT: u64 = 5;
 const TICK: u64 = 6;
+const HELP: u64 = 7;
+const WATCH: u64 = 8;
+const QUEUE_TIMEOUT: u64 = 9;
+const GATE_SWEEP: u64 = 10;
 
 impl Subject {
     /// The number that travels with the operation.
@@ -64,8 +76,12 @@ impl Subject {
             Subject::Receive(key) => (RECEIVE, key.slot, key.generation),
             Subject::Send(key) => (SEND, key.slot, key.generation),
             Subject::Deadline(key) => (DEADLINE, key.slot, key.generation),
+            Subject::Watch(key) => (WATCH, key.slot, key.generation),
+            Subject::QueueTimeout(key) => (QUEUE_TIMEOUT, key.slot, key.generation),
+            Subject::GateSweep => (GATE_SWEEP, 0, 0),
             Subject::ResumeAccept => (RESUME_ACCEPT, 0, 0),
             Subject::Tick => (TICK, 0, 0),
+            Subject::Help(listener) => (HELP, listener, 0),
         };
         role << 56 | (generation as u64) << 32 | slot as u64
     }
@@ -80,8 +96,12 @@ impl Subject {
             RECEIVE => Subject::Receive(connection),
             SEND => Subject::Send(connection),
             DEADLINE => Subject::Deadline(connection),
+            WATCH => Subject::Watch(connection),
+            QUEUE_TIMEOUT => Subject::QueueTimeout(connection),
+            GATE_SWEEP => Subject::GateSweep,
             RESUME_ACCEPT => Subject::ResumeAccept,
             TICK => Subject::Tick,
+            HELP => Subject::Help(slot),
             _ => return None,
         })
     }
@@ -99,8 +119,12 @@ mod tests {
             Subject::Receive(key),
             Subject::Send(key),
             Subject::Deadline(ConnectionKey::new(0, 1)),
+            Subject::Watch(key),
+            Subject::QueueTimeout(ConnectionKey::new(7, 9)),
+            Subject::GateSweep,
             Subject::ResumeAccept,
             Subject::Tick,
+            Subject::Help(3),
         ];
         for subject in subjects {
             assert_eq!(Subject::from_key(subject.to_key()), Some(subject));

@@ -2,6 +2,9 @@
 //!
 //! [`accept`] > [`read`] > [`admit`] > [`handle`] > [`write`] > [`close`]
 //!
+//! with [`wait`] between admit and handle for whoever finds no slot, and [`watch`] for clients that
+//! go away while nothing is read from them.
+//!
 //! Between requests a connection is plain data ([`table::Connection`]): a descriptor, unread bytes,
 //! a state of two bytes ([`crate::http::exchange`]), deadlines and counters. That is why it can be
 //! moved to another core ([`transfer`]) and costs a few hundred bytes while it idles. A future
@@ -16,7 +19,9 @@ mod admit;
 mod close;
 mod engine;
 mod handle;
+mod help;
 mod key;
+mod long_poll;
 mod pause;
 mod read;
 mod settings;
@@ -25,6 +30,7 @@ mod stall;
 mod table;
 mod transfer;
 mod unsent;
+mod wait;
 mod watch;
 mod write;
 
@@ -33,6 +39,7 @@ pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Post,
 pub(crate) use key::ConnectionKey;
 pub(crate) use settings::Settings;
 pub(crate) use sockets::Sockets;
+pub(crate) use transfer::Parcel;
 
 /// Received bytes of a body that may wait for their handler before receiving pauses.
 pub(crate) const BODY_QUEUE_HIGH_BYTES: usize = 256 << 10;

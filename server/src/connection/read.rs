@@ -60,7 +60,7 @@ impl Engine {
             }
             Received::Eof => {
                 connection.eof = true;
-                self.on(core, key, Event::PeerEof);
+                self.on_peer_ended(core, key);
             }
             Received::Failed(errno) if errno.is_cancelled() => {}
             // It was being cancelled when no buffer was there for it (ENOBUFS): it ends as asked.
@@ -324,8 +324,14 @@ impl Engine {
             _ => (unread > UNREAD_HIGH_BYTES, unread <= UNREAD_HIGH_BYTES),
         };
         match connection.receive {
-            Receive::On(_) if too_much => self.stop_listening(core, key),
-            Receive::Off if little => self.listen_to(core, key),
+            Receive::On(_) if too_much => {
+                self.stop_listening(core, key);
+                self.watch_peer(core, key);
+            }
+            Receive::Off if little => {
+                self.stop_watching(core, key);
+                self.listen_to(core, key);
+            }
             Receive::On(_) | Receive::Off | Receive::Ending(_) => {}
         }
     }

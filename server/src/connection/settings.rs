@@ -1,6 +1,6 @@
 //! What a core's connections need of the configuration, in the form in which they need it.
 
-use crate::config::Config;
+use crate::config::{Admit, Config, HalfClose, PriorityRule, Switch};
 use crate::http::exchange::Deadline;
 use crate::http::head::HeadLimits;
 use std::num::NonZeroU32;
@@ -15,6 +15,15 @@ pub(crate) struct Settings {
     pub(crate) served_max: Option<NonZeroU32>,
     pub(crate) max_connections: Option<NonZeroU32>,
     pub(crate) keepalive_grace: Duration,
+    pub(crate) queue_timeout: Duration,
+    /// Whether requests have more to pass at the gate than its slots.
+    pub(crate) admits_specially: bool,
+    pub(crate) admit: Admit,
+    pub(crate) per_address: bool,
+    pub(crate) rejections: Option<NonZeroU32>,
+    pub(crate) priority: Vec<PriorityRule>,
+    pub(crate) half_close: HalfClose,
+    pub(crate) reason_header: bool,
     timeouts: [Duration; 5],
 }
 
@@ -32,6 +41,15 @@ impl Settings {
             served_max: NonZeroU32::new(timeouts.requests_per_connection),
             max_connections: config.rings.max_connections,
             keepalive_grace: config.drain.keepalive_grace,
+            queue_timeout: config.queue.timeout,
+            admits_specially: config.queue.admit == Admit::Connection
+                || config.queue.per_address.is_some(),
+            admit: config.queue.admit,
+            per_address: config.queue.per_address.is_some(),
+            rejections: config.queue.rejections,
+            priority: config.queue.priority.clone(),
+            half_close: config.queue.half_close,
+            reason_header: config.queue.reason_header == Switch::On,
             timeouts: [
                 timeouts.head,
                 timeouts.body,

@@ -10,10 +10,13 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 
+/// No socket of the kernel's.
+const NONE: (u32, RawFd) = (0, -1);
+
 /// Of each seat of the table: the generation of its tenant and the number of its socket.
 #[derive(Default)]
 pub(crate) struct Sockets {
-    seats: RefCell<Vec<Option<(u32, RawFd)>>>,
+    seats: RefCell<Vec<(u32, RawFd)>>,
 }
 
 impl Sockets {
@@ -21,24 +24,26 @@ impl Sockets {
         let mut seats = self.seats.borrow_mut();
         let slot = key.slot() as usize;
         if slot >= seats.len() {
-            seats.resize(slot + 1, None);
+            seats.resize(slot + 1, NONE);
         }
-        let number = (!socket.is_simulated()).then(|| socket.as_raw_fd());
-        seats[slot] = number.map(|number| (key.generation(), number));
+        seats[slot] = match socket.is_simulated() {
+            true => NONE,
+            false => (key.generation(), socket.as_raw_fd()),
+        };
     }
 
     /// The socket is about to be closed or to move: its number may soon be another's.
     pub(super) fn leave(&self, key: ConnectionKey) {
         if let Some(seat) = self.seats.borrow_mut().get_mut(key.slot() as usize) {
-            *seat = None;
+            *seat = NONE;
         }
     }
 
     /// Who is at the other end; None without such a connection, of a Unix socket, or after a reset.
     pub(crate) fn peer(&self, key: ConnectionKey) -> Option<SocketAddr> {
         let seats = self.seats.borrow();
-        let (generation, number) = (*seats.get(key.slot() as usize)?)?;
-        if generation != key.generation() {
+        let (generation, number) = *seats.get(key.slot() as usize)?;
+        if generation != key.generation() || number < 0 {
             return None;
         }
         match peer_addr_of(number) {

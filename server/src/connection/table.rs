@@ -2,8 +2,9 @@
 
 use super::key::{ConnectionKey, GENERATION_MASK};
 use super::sockets::Sockets;
-use crate::admission::gate::Ticket;
+use crate::admission::door::Ticket;
 use crate::admission::ledger::Reason;
+use crate::admission::queue::Place;
 use crate::handler::{BodyCell, Chunk};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::{Deadline, State};
@@ -171,6 +172,8 @@ pub(crate) struct Exchange {
     pub(crate) route: u32,
     pub(crate) task: Option<TaskId>,
     pub(crate) ticket: Option<Ticket>,
+    /// Whether its handler gave the slot back and goes on.
+    pub(crate) detached: bool,
     /// What waits at the gate.
     pub(crate) waiting: Option<Box<Waiting>>,
     /// The body of the answer, while it streams.
@@ -185,6 +188,7 @@ impl Exchange {
             route: 0,
             task: None,
             ticket: None,
+            detached: false,
             waiting: None,
             stream: None,
         }
@@ -193,6 +197,9 @@ impl Exchange {
 
 /// A request that waits at the gate.
 pub(crate) struct Waiting {
+    pub(crate) place: Place,
+    /// When it stops waiting.
+    pub(crate) timer: Option<TimerId>,
     pub(crate) route: u32,
     pub(crate) parts: crate::handler::PlacedParts,
     pub(crate) since: Moment,
@@ -217,6 +224,8 @@ pub(crate) struct Connection {
     pub(crate) socket: Descriptor,
     pub(crate) state: State,
     pub(crate) receive: Receive,
+    /// The poll that watches the peer while nothing is received.
+    pub(crate) watch: Receive,
     /// The peer ended its side.
     pub(crate) eof: bool,
     /// It leaves for another core once its receive has ended.
@@ -244,6 +253,9 @@ pub(crate) struct Connection {
     pub(crate) output: Output,
     /// Index into the core's exchanges.
     pub(crate) exchange: Option<u32>,
+    /// The slot of a request that was answered at once, until its answer is with the kernel; with
+    /// `admit = "connection"` the slot of the connection.
+    pub(crate) ticket: Ticket,
     /// The last byte of an answer was taken by the kernel then, or the connection was accepted.
     pub(crate) idle_since: Moment,
 }
@@ -254,6 +266,7 @@ impl Connection {
             socket,
             state: State::Idle,
             receive: Receive::Off,
+            watch: Receive::Off,
             eof: false,
             moving_to: None,
             rejected: None,
@@ -270,7 +283,16 @@ impl Connection {
             unread: Unread::None,
             output: Output::default(),
             exchange: None,
+            ticket: Ticket::free(),
             idle_since: now,
+        }
+    }
+
+    /// Holds a slot from here on, if it is one that somebody counts.
+    #[inline]
+    pub(crate) fn hold(&mut self, ticket: Ticket) {
+        if !ticket.is_free() {
+            self.ticket = ticket;
         }
     }
 
@@ -279,6 +301,7 @@ impl Connection {
         matches!(self.state, State::Idle | State::Head)
             && self.exchange.is_none()
             && self.output.is_flushed()
+            && self.watch == Receive::Off
             && !self.eof
     }
 }

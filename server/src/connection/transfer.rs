@@ -3,13 +3,18 @@
 //! are copied and given back; (5) descriptor, bytes, state and deadlines go; (6) the receiver feeds
 //! the bytes first, then arms its receive. A request that turns up in step 3 is served where it is.
 
-use super::engine::{Engine, Message};
+use super::engine::{Engine, Message, Report};
 use super::key::ConnectionKey;
 use super::table::{Connection, Receive, Unread};
+use crate::admission::door::Credit;
 use crate::http::exchange::{Deadline, State};
 use bytes::BytesMut;
 use ringgate_runtime::{Core, Descriptor, Moment};
 use std::rc::Rc;
+use std::time::Duration;
+
+/// Where connections go that have no core to go to: the coordinator keeps them.
+pub(super) const COORDINATOR: u32 = u32::MAX;
 
 /// A connection between two cores: plain data.
 pub(crate) struct Parcel {
@@ -20,6 +25,17 @@ pub(crate) struct Parcel {
     idle_since: Moment,
     deadline_of: Option<Deadline>,
     deadline: Moment,
+    /// The slot that the connection holds, if connections do.
+    credit: Option<Credit>,
+}
+
+impl Parcel {
+    /// It waited for so long, until now, and no time passed for it. Whoever sent a request meanwhile
+    /// has used it now, so that a drain does not take it for idle.
+    pub(crate) fn has_waited(&mut self, now: Moment, time: Duration) {
+        self.idle_since = now;
+        self.deadline = self.deadline + time;
+    }
 }
 
 impl Engine {
@@ -58,6 +74,7 @@ impl Engine {
             // It was used, or ended, meanwhile: it stays for this time.
             return self.regulate(core, key);
         }
+        self.sockets.leave(key.slot());
         let Some(mut connection) = self.table.remove(key) else {
             return;
         };
@@ -80,8 +97,36 @@ impl Engine {
             idle_since: connection.idle_since,
             deadline_of: connection.deadline_of,
             deadline: connection.deadline,
+            credit: connection.ticket.into_credit(),
         };
-        self.post.to_core(to, Message::Parcel(Box::new(parcel)));
+        match to {
+            COORDINATOR => self.post.to_coordinator(Report::Parked(Box::new(parcel))),
+            core => self.post.to_core(core, Message::Parcel(Box::new(parcel))),
+        }
+    }
+
+    /// Steps 1 and 2 for so many idle connections each; those are first that were idle longest.
+    pub(super) fn shed(&mut self, core: &Rc<Core>, shares: &[(u32, u64)]) {
+        if !self.is_serving() {
+            return;
+        }
+        let mut idle: Vec<(Moment, ConnectionKey)> = Vec::new();
+        for key in self.table.keys() {
+            if let Some(connection) = self.table.get(key)
+                && connection.state == State::Idle
+                && connection.is_movable()
+                && connection.moving_to.is_none()
+            {
+                idle.push((connection.idle_since, key));
+            }
+        }
+        idle.sort_unstable_by_key(|(since, _)| *since);
+        let mut idle = idle.into_iter();
+        for (to, count) in shares {
+            for (_, key) in idle.by_ref().take(*count as usize) {
+                self.move_out(core, key, *to);
+            }
+        }
     }
 
     /// Step 6.
@@ -90,6 +135,7 @@ impl Engine {
         connection.state = parcel.state;
         connection.served = parcel.served;
         connection.idle_since = parcel.idle_since;
+        connection.ticket = self.door.adopt(parcel.credit);
         if !parcel.unread.is_empty() {
             connection.unread = Unread::Gathered(parcel.unread);
         }

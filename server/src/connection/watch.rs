@@ -1,106 +1,94 @@
-//! Who holds the core for too long: names the route, in the log and in the metrics.
+//! Clients that go away. Whoever waits at the gate and ends its side, or resets, is gone at once and
+//! gives its place up; with `half_close = "serve"` the end of its side is no reason. A request that
+//! runs ends early on a reset only.
 //!
-//! Called around the first step of each handler, which must cost next to nothing: the clock is read
-//! only after a turn was found to be long, and then for a while around each first step. Later steps
-//! are timed by the core, which tells of long ones. It warns; it stops nobody.
+//! While a connection receives, the receive tells. While receiving is paused because enough bytes
+//! wait unread, a poll for POLLRDHUP (poll(2)) tells instead, which sees the end behind those bytes.
 
 use super::engine::Engine;
-use ringgate_runtime::task::LongPoll;
-use ringgate_runtime::{Core, Moment};
+use super::key::{ConnectionKey, Subject};
+use super::table::Receive;
+use crate::config::HalfClose;
+use crate::http::exchange::{Event, State};
+use ringgate_runtime::{Core, Errno};
 use std::rc::Rc;
-use std::time::Duration;
 
-/// How long each first step is timed after a turn was long and had several.
-const TIMING: Duration = Duration::from_secs(1);
-
-/// What is known of the first steps of this turn.
-#[derive(Default)]
-pub(super) struct Watch {
-    last: u32,
-    turn: Moment,
-    steps: u32,
-    /// Until when each first step is timed.
-    timing: Option<Moment>,
-}
-
-impl Watch {
-    /// A handler's first step begins. Answers when, if it is timed.
-    #[inline]
-    pub(super) fn begin(&mut self, core: &Core, route: u32) -> Option<Moment> {
-        if core.now() != self.turn {
-            self.turn = core.now();
-            self.steps = 0;
-        }
-        self.last = route;
-        self.steps += 1;
-        if self.timing.is_none() {
-            return None;
-        }
-        self.timing = self.timing.filter(|until| core.now() < *until);
-        self.timing.map(|_| core.clock())
-    }
-
-    /// The route whose handler was called last.
-    pub(super) fn last(&self) -> u32 {
-        self.last
-    }
-}
+/// poll(2) flags, the same on every architecture but SPARC.
+const POLLERR: u32 = 0x8;
+const POLLHUP: u32 = 0x10;
+const POLLRDHUP: u32 = 0x2000;
 
 impl Engine {
-    /// A first step that was timed is over.
-    #[cold]
-    pub(super) fn first_step_took(&mut self, core: &Core, route: u32, took: Duration) {
-        if took >= core.options().long_poll {
-            let name = self.app.route_name(route);
-            self.warn_of_long_poll(core, &name, took);
+    /// The client ended its side of the connection.
+    pub(super) fn on_peer_ended(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let gone = self.settings.half_close == HalfClose::Gone;
+        if gone && self.place_of(key).is_some() {
+            return self.abort(core, key);
         }
+        self.on(core, key, Event::PeerEof);
     }
 
-    /// Handling the events of a turn took too long. With one first step in it, that was it; with
-    /// several each is timed from now on.
-    pub(super) fn long_turn(&mut self, core: &Core, took: Duration) {
-        if self.watch.timing.is_some() {
-            // Whoever it was has been named.
+    /// Watches the peer of a connection whose receive pauses.
+    pub(super) fn watch_peer(&mut self, core: &Core, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
             return;
-        }
-        match self.watch.steps {
-            0 => self.warn_of_long_poll(core, "(none)", took),
-            1 => {
-                let name = self.app.route_name(self.watch.last);
-                self.warn_of_long_poll(core, &name, took);
-            }
-            _ => {
-                self.watch.timing = Some(core.now() + TIMING);
-                self.warn_of_long_poll(core, "(one of several)", took);
-            }
-        }
-        self.watch.steps = 0;
-    }
-
-    /// A later step of a handler or of a stream, or of a task of the application's own, took too
-    /// long.
-    pub(super) fn long_poll(&mut self, core: &Rc<Core>, poll: &LongPoll) {
-        let is_of = |task| task == Some(poll.task);
-        let exchange = self.exchanges.iter().find(|(_, exchange)| {
-            is_of(exchange.task) || is_of(exchange.stream.as_ref().map(|stream| stream.task))
-        });
-        let name = match exchange {
-            Some((_, exchange)) => self.app.route_name(exchange.route),
-            None => poll.name.unwrap_or("(task)").to_owned(),
         };
-        self.warn_of_long_poll(core, &name, poll.took);
+        if connection.watch == Receive::Off && !connection.eof && connection.exchange.is_some() {
+            let key = Subject::Watch(key).to_key();
+            connection.watch = Receive::On(core.poll(&connection.socket, POLLRDHUP, key));
+        }
     }
 
-    fn warn_of_long_poll(&self, core: &Core, route: &str, took: Duration) {
-        self.stats.long_poll(route);
-        crate::limited!(
-            self.log,
-            core.now().as_nanos(),
-            warn,
-            "long-poll",
-            route,
-            ms = took.as_millis() as u64,
-            "a step held the core for too long; work that blocks belongs into a lane"
-        );
+    /// The receive tells again, or the connection ends.
+    pub(super) fn stop_watching(&mut self, core: &Core, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if let Receive::On(poll) = connection.watch {
+            connection.watch = Receive::Ending(poll);
+            core.cancel(poll);
+        }
+    }
+
+    pub(super) fn on_watched(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        result: Result<u32, Errno>,
+        more: bool,
+    ) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if !more {
+            connection.watch = Receive::Off;
+        }
+        let waits = self.place_of(key).is_some();
+        match result {
+            // The answer has nowhere to go.
+            Ok(events) if events & (POLLERR | POLLHUP) != 0 => self.on(core, key, Event::Reset),
+            Ok(events) if events & POLLRDHUP != 0 && waits => {
+                if self.settings.half_close == HalfClose::Gone {
+                    self.abort(core, key);
+                }
+            }
+            // Bytes come before the end that a receive will tell; or the poll was taken back.
+            Ok(_) | Err(_) => {}
+        }
+        self.settle(core, key);
+        if !more {
+            self.on_watch_ended(core, key);
+        }
+    }
+
+    fn on_watch_ended(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        match connection.state {
+            State::Closed => self.close_when_quiet(core, key),
+            // It may have had to stay because of the poll.
+            _ => self.follow_course(core, key),
+        }
     }
 }

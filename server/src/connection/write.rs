@@ -6,6 +6,7 @@ use super::engine::{Attention, Engine};
 use super::key::{ConnectionKey, Subject};
 use super::table::{Connection, Output, Streaming, Terms, Upload};
 use super::{BODY_COPIED_MAX_BYTES, OUTPUT_HIGH_BYTES, SEND_MAX_BYTES};
+use crate::admission::door::Ticket;
 use crate::handler::{Body, BodyStream, Chunk, Response};
 use crate::http::date::Date;
 use crate::http::exchange::{
@@ -220,6 +221,7 @@ impl Engine {
         key: ConnectionKey,
         terms: &Terms,
         response: &mut Response,
+        ticket: Ticket,
     ) {
         self.keep_date(core);
         let context = self.answering();
@@ -231,6 +233,7 @@ impl Engine {
             connection.answering_since = terms.began;
         }
         connection.unflushed += 1;
+        connection.hold(ticket);
         let (Queued::All(after) | Queued::Head { after, .. }) = queue(
             connection,
             terms,
@@ -260,6 +263,10 @@ impl Engine {
             return;
         }
         let took = (core.now() - connection.answering_since).as_nanos() as u64;
+        match self.settings.admits_specially {
+            false => connection.ticket = Ticket::free(),
+            true => self.let_go_specially(key),
+        }
         self.stats.running.fall_by(u64::from(count));
         match ending {
             Ending::Answered => {
@@ -474,6 +481,8 @@ impl Engine {
         let sent = match result {
             Ok(sent) => sent as usize,
             Err(_) => {
+                // One that was to be closed once this was out had more to lose.
+                connection.aborted |= connection.state == State::Closed;
                 self.on(core, key, Event::Reset);
                 return self.settle(core, key);
             }

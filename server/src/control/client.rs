@@ -44,10 +44,10 @@ pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
     let path = path(ctl)?;
     let (request, json) = match ctl.command {
         CtlCommand::Status { json } => (Request::Status, json),
-        CtlCommand::Resize { cores, wait } => {
-            let cores = cores.get();
-            (Request::Resize { cores, wait }, false)
-        }
+        CtlCommand::Resize { size, wait } => (Request::Resize { size, wait }, false),
+        CtlCommand::Cores { json } => (Request::Status, json),
+        CtlCommand::Core { core, order } => (Request::Core { core, order }, false),
+        CtlCommand::Limits(change) => (Request::Limits(change), false),
         CtlCommand::Drain => (Request::Drain, false),
         CtlCommand::Stop => (Request::Stop, false),
     };
@@ -56,11 +56,16 @@ pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
     if let Some(error) = outcome.error {
         return Err(fail(error));
     }
-    if request == Request::Status {
-        let text = if json {
-            answer
-        } else {
-            text::status(&parsed(&path, &answer)?)
+    if request == Request::Status || !outcome.text.is_empty() {
+        let text = match (&ctl.command, json) {
+            (CtlCommand::Cores { .. }, true) => {
+                let status: serde_json::Value = parsed(&path, &answer)?;
+                format!("{}\n", status["cores"])
+            }
+            (CtlCommand::Cores { .. }, false) => text::cores(&parsed(&path, &answer)?),
+            (CtlCommand::Core { .. }, _) => outcome.text,
+            (_, true) => answer,
+            (_, false) => text::status(&parsed(&path, &answer)?),
         };
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())

@@ -2,6 +2,7 @@
 //!
 //! Pure; read by both ends. docs/control.md describes them for others.
 
+use crate::config::{CoreOrder, LimitsChange, PoolSize};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +14,9 @@ pub(super) const COMMAND_BYTES_MAX: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Request {
     Status,
-    Resize { cores: u32, wait: bool },
+    Resize { size: PoolSize, wait: bool },
+    Core { core: u32, order: CoreOrder },
+    Limits(LimitsChange),
     Drain,
     Stop,
 }
@@ -22,10 +25,12 @@ impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Request::Status => f.write_str("status"),
-            Request::Resize { cores, wait } => {
+            Request::Resize { size, wait } => {
                 let wait = if *wait { " wait" } else { "" };
-                write!(f, "resize {cores}{wait}")
+                write!(f, "resize {size}{wait}")
             }
+            Request::Core { core, order } => write!(f, "core {core} {}", order.word()),
+            Request::Limits(change) => write!(f, "limits {change}"),
             Request::Drain => f.write_str("drain"),
             Request::Stop => f.write_str("stop"),
         }
@@ -39,19 +44,34 @@ impl FromStr for Request {
     fn from_str(line: &str) -> Result<Request, String> {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let resize = |number: &str, wait| {
-            let cores = number
+            let size = number
                 .parse()
-                .map_err(|_| format!("{number:?} is not a number of cores"))?;
-            Ok(Request::Resize { cores, wait })
+                .map_err(|_| format!("{number:?} is not a number of cores, nor auto"))?;
+            Ok(Request::Resize { size, wait })
+        };
+        let core = |number: &str, order: &str| {
+            let core = number
+                .parse()
+                .map_err(|_| format!("{number:?} is not the number of a core"))?;
+            let order = order
+                .parse()
+                .map_err(|_| format!("{order:?} is none of stop, kill and dump"))?;
+            Ok(Request::Core { core, order })
         };
         match words.as_slice() {
             ["status"] => Ok(Request::Status),
             ["resize", number] => resize(number, false),
             ["resize", number, "wait"] => resize(number, true),
+            ["core", number, order] => core(number, order),
+            ["limits", ..] => {
+                let change = words[1..].join(" ").parse()?;
+                Ok(Request::Limits(change))
+            }
             ["drain"] => Ok(Request::Drain),
             ["stop"] => Ok(Request::Stop),
             _ => Err(format!(
-                "{line:?} is no command; there are status, resize N [wait], drain and stop"
+                "{line:?} is no command; there are status, resize N|auto [wait], core N stop|kill|dump, \
+                 limits max_threads=N|none max_accepts=N|none|unbounded, drain and stop"
             )),
         }
     }
@@ -66,6 +86,9 @@ pub(super) struct Outcome {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+    /// What was asked for, as a text for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) text: String,
 }
 
 impl From<Result<(), String>> for Outcome {
@@ -73,6 +96,20 @@ impl From<Result<(), String>> for Outcome {
         Outcome {
             ok: result.is_ok(),
             error: result.err(),
+            text: String::new(),
+        }
+    }
+}
+
+impl Outcome {
+    /// Of something that is answered with a text.
+    pub(super) fn telling(result: Result<String, String>) -> Outcome {
+        let text = result
+            .as_ref()
+            .map_or_else(|_| String::new(), String::clone);
+        Outcome {
+            text,
+            ..Outcome::from(result.map(|_| ()))
         }
     }
 }
@@ -80,15 +117,46 @@ impl From<Result<(), String>> for Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MaxAccepts;
     use proptest::prelude::*;
+    use std::num::NonZeroU32;
 
     fn request() -> impl Strategy<Value = Request> {
         prop_oneof![
             Just(Request::Status),
-            any::<(u32, bool)>().prop_map(|(cores, wait)| Request::Resize { cores, wait }),
+            (0u32..=1024, any::<bool>()).prop_map(|(cores, wait)| Request::Resize {
+                size: PoolSize::Cores(cores),
+                wait
+            }),
+            any::<bool>().prop_map(|wait| Request::Resize {
+                size: PoolSize::Auto,
+                wait
+            }),
+            (any::<u32>(), 0..3usize).prop_map(|(core, order)| Request::Core {
+                core,
+                order: CoreOrder::ALL[order]
+            }),
+            limits().prop_map(Request::Limits),
             Just(Request::Drain),
             Just(Request::Stop),
         ]
+    }
+
+    fn limits() -> impl Strategy<Value = LimitsChange> {
+        let accepts = prop_oneof![
+            Just(MaxAccepts::None),
+            Just(MaxAccepts::Unbounded),
+            any::<NonZeroU32>().prop_map(MaxAccepts::AtMost),
+        ];
+        let threads = prop::option::of(any::<Option<NonZeroU32>>());
+        (threads, prop::option::of(accepts))
+            .prop_map(|(max_threads, max_accepts)| LimitsChange {
+                max_threads,
+                max_accepts,
+            })
+            .prop_filter("something changes", |change| {
+                *change != LimitsChange::default()
+            })
     }
 
     proptest! {
@@ -108,7 +176,7 @@ mod tests {
     #[test]
     fn a_line_that_is_no_command_is_told_which_there_are() {
         let refusal = "restart".parse::<Request>().unwrap_err();
-        assert!(refusal.contains("resize N [wait]"), "{refusal}");
+        assert!(refusal.contains("resize N|auto [wait]"), "{refusal}");
         let refusal = "resize many".parse::<Request>().unwrap_err();
         assert!(refusal.contains("\"many\""), "{refusal}");
     }

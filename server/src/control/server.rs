@@ -67,12 +67,16 @@ async fn answer(stream: &mut UnixStream, command: &str, server: &ServerHandle) -
             Some(status) => send(stream, line(&status)).await,
             None => false,
         },
-        Request::Resize { cores, wait } => {
-            let done = if wait {
-                server.resize_and_wait(cores).await
-            } else {
-                server.resize(cores).await
-            };
+        Request::Resize { size, wait } => {
+            let done = server.set_size(size, wait).await;
+            send(stream, line(&Outcome::from(done))).await
+        }
+        Request::Core { core, order } => {
+            let done = server.order_core(core, order).await;
+            send(stream, line(&Outcome::telling(done))).await
+        }
+        Request::Limits(change) => {
+            let done = server.set_limits(change).await;
             send(stream, line(&Outcome::from(done))).await
         }
         // Answered first: the end of the server is the end of this task as well.

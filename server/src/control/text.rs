@@ -86,6 +86,12 @@ const CORES: &[(&str, &str)] = &[
     ("silent ms", "/heartbeat_age_ms"),
 ];
 
+/// The cores alone: what `ringgate ctl cores` prints.
+pub(super) fn cores(status: &Value) -> String {
+    let headings: Vec<&str> = CORES.iter().map(|(heading, _)| *heading).collect();
+    table(&headings, &rows(status, "/cores", CORES))
+}
+
 const LISTENERS: &[(&str, &str)] = &[
     ("listener", "/address"),
     ("slot", "/slot"),
@@ -138,6 +144,20 @@ pub(super) fn status(status: &Value) -> String {
         f("/limits/max_threads"),
         f("/limits/max_accepts")
     );
+    let by = match status.pointer("/pool/auto").and_then(Value::as_bool) {
+        Some(true) => format!("by load, {} to {}", f("/pool/min"), f("/pool/max")),
+        Some(false) => "as set".to_owned(),
+        None => "-".to_owned(),
+    };
+    let _ = writeln!(
+        text,
+        "pool         target {} ({by})  running {}  waiting {}  parked {}  quarantined {}",
+        f("/pool/target"),
+        f("/pool/running"),
+        f("/pool/waiting"),
+        f("/pool/parked"),
+        f("/pool/quarantined")
+    );
     for (name, group) in [("connections", CONNECTIONS), ("requests", REQUESTS)] {
         let figures: Vec<String> = group
             .iter()
@@ -164,6 +184,8 @@ mod tests {
         let shown = status(&json!({
             "phase": "running", "pid": 7, "uptime_seconds": 61.4,
             "limits": {"max_threads": null, "max_accepts": "unbounded"},
+            "pool": {"target": 1, "auto": true, "min": 1, "max": 4, "running": 1, "waiting": 1,
+                "parked": 0, "quarantined": 0},
             "totals": {
                 "connections": {"accepted": 12, "finished": 8, "rejected": {"full": 2, "draining": 0},
                     "aborted": 1, "open": 1, "in_transit": 0},
@@ -183,6 +205,7 @@ mod tests {
         let expected = "\
 running, pid 7, up 61 s
 limits       max_threads none  max_accepts unbounded
+pool         target 1 (by load, 1 to 4)  running 1  waiting 1  parked 0  quarantined 0
 connections  accepted 12  finished 8  rejected 2 (full 2)  aborted 1  open 1  in_transit 0
 requests     begun 1000  answered 1000  rejected 0  aborted 0  running 0  pending 0
 

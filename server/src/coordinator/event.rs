@@ -2,15 +2,16 @@
 
 use super::reply::Reply;
 use super::status::Status;
-use crate::connection::{ListenerId, Report};
+use crate::config::{CoreOrder, LimitsChange, PoolSize};
+use crate::connection::{ListenerId, Parcel, Report};
 use crate::observe::metrics::Snapshot;
-use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::signals::Signal;
+use ringgate_runtime::{Descriptor, Remote};
 
 /// An event. Closed on purpose: a new one does not compile until every place answers it.
 pub(crate) enum Event {
     /// A core's ring is set up; it waits for messages.
-    CoreUp(u32),
+    CoreUp(CoreUp),
     /// A core could not be set up, and why.
     CoreFailed(u32, String),
     /// A core's thread is over.
@@ -21,6 +22,14 @@ pub(crate) enum Event {
     Disarmed(u32, ListenerId),
     /// A core has brought its figures up to date, for this inquiry.
     Published(u32, u64),
+    /// A connection for which there is no core.
+    Parked(Box<Parcel>),
+    /// A core has accepted as many connections as it was to.
+    Worn(u32),
+    /// The pause after a core's bad end is over.
+    Rested(u32),
+    /// Time to look after the cores.
+    Tick,
     /// A signal of the process.
     Signal(Signal),
     /// Somebody asks for something.
@@ -36,8 +45,19 @@ impl From<Report> for Event {
         match report {
             Report::Disarmed(core, listener) => Event::Disarmed(core, listener),
             Report::Published(core, inquiry) => Event::Published(core, inquiry),
+            Report::Parked(parcel) => Event::Parked(parcel),
+            Report::Worn(core) => Event::Worn(core),
         }
     }
+}
+
+/// What a core's thread tells of itself at its beginning.
+pub(crate) struct CoreUp {
+    pub(crate) core: u32,
+    /// Its bell and its heartbeat.
+    pub(crate) remote: Remote,
+    /// The kernel's number of the thread.
+    pub(crate) thread: u32,
 }
 
 /// How a core's thread ended.
@@ -59,10 +79,22 @@ pub(crate) enum Command {
     Metrics(Reply<Snapshot>),
     /// So many cores. With `wait` the answer comes when the last of them is there or gone.
     Resize {
-        cores: u32,
+        size: PoolSize,
         wait: bool,
         reply: Reply<Result<(), String>>,
     },
+    /// One core less, if the automatic rules allow it.
+    Trim(Reply<Result<(), String>>),
+    /// An order for one core; answered with a text for people.
+    Core {
+        core: u32,
+        order: CoreOrder,
+        reply: Reply<Result<String, String>>,
+    },
+    /// Let this core panic, to see that it is replaced.
+    PanicCore(u32),
+    /// Other limits of admission.
+    Limits(LimitsChange, Reply<Result<(), String>>),
     /// End gracefully.
     Drain,
     /// End at once.

@@ -45,6 +45,7 @@ pub(super) fn core_sample(stats: &CoreStats) -> CoreSample {
             running: requests.running,
             pending: requests.pending,
         },
+        detached: stats.detached.get(),
         operations_in_flight: stats.operations_in_flight.get(),
         turns: stats.turns.get(),
         buffers_in_use: stats.buffers_lent.get(),
@@ -52,7 +53,10 @@ pub(super) fn core_sample(stats: &CoreStats) -> CoreSample {
         bytes_received: stats.bytes_received.get(),
         bytes_sent: stats.bytes_sent.get(),
         stale_completions: stats.stale_completions.get(),
-        accept_pauses: CountsBy::from([("resources", stats.accept_pauses.get())]),
+        accept_pauses: CountsBy::from([
+            ("resources", stats.accept_pauses.get()),
+            ("rejections", stats.rejection_pauses.get()),
+        ]),
         protocol_errors: REFUSAL_STATUSES
             .iter()
             .zip(&stats.refusals)
@@ -93,8 +97,8 @@ pub(super) fn limits(limits: AdmissionLimits) -> CountsBy {
 }
 
 /// Every listener with its queue.
-pub(super) fn listeners(listeners: &Listeners, pool: &Pool) -> Vec<ListenerSample> {
-    let samples = status::listeners(listeners, pool);
+pub(super) fn listeners(listeners: &Listeners, pool: &Pool, slots: u32) -> Vec<ListenerSample> {
+    let samples = status::listeners(listeners, pool, slots);
     samples
         .into_iter()
         .map(|listener| ListenerSample {

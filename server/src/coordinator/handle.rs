@@ -4,11 +4,11 @@ use super::event::{Command, Event};
 use super::listeners::{ListenError, Listeners, bind_one};
 use super::post::PostOffice;
 use super::reply::{Reply, reply};
-use super::run::{Coordinator, Operators, Start};
+use super::run::{Coordinator, Operators, SPARE_PLACES, Start};
 use super::status::Status;
 use super::thread::MakeApp;
 use crate::admission::ledger::{Connections, Requests};
-use crate::config::{self, Config, ControlPath, CorePlan};
+use crate::config::{self, Config, ControlPath, CoreOrder, CorePlan, LimitsChange, PoolSize};
 use crate::control::socket::{self, ControlSocket};
 use crate::handler::{PerCore, Router};
 use crate::lane::{LaneOptions, Lanes, NoLane, Planned};
@@ -148,11 +148,12 @@ impl<S: 'static> Server<S> {
         let plan = CorePlan::new(config.cores, config.core_slots, count);
         let obeyed: &[Signal] = if signals { &OBEYED } else { &[] };
         block_signals(obeyed).map_err(|error| StartError::Setup(error.to_string()))?;
-        let listeners =
-            Listeners::bind(&config.listen, plan.slots.get()).map_err(StartError::Listen)?;
+        let places = plan.slots.get() + SPARE_PLACES;
+        let listeners = Listeners::bind(&config.listen, plan.slots.get(), places)
+            .map_err(StartError::Listen)?;
         let (operators, control_path, metrics_address) = operators(&config, control, log)?;
         let lanes = lanes.open().map_err(StartError::Lane)?;
-        let post = PostOffice::new(plan.slots.get());
+        let post = PostOffice::new(places);
         let shared = Arc::new(HandleShared {
             addresses: listeners.addresses(),
             local: listeners.local,
@@ -421,16 +422,13 @@ impl ServerHandle {
         self.ask(Command::Metrics).await
     }
 
-    /// Sets the number of cores.
+    /// Sets the number of cores; 0 stops all of them: listeners stay open, connections wait, until
+    /// a later resize brings a core. The automatic rules rest until [`ServerHandle::resize_auto`].
     ///
     /// # Errors
-    /// A line that says why not: more than there are slots, or none.
+    /// A line that says why not: more than there are slots.
     pub async fn resize(&self, cores: u32) -> Result<(), String> {
-        let wait = false;
-        let answer = self.ask(|reply| Command::Resize { cores, wait, reply });
-        answer
-            .await
-            .unwrap_or_else(|| Err("the server has ended".to_owned()))
+        self.set_size(PoolSize::Cores(cores), false).await
     }
 
     /// As [`ServerHandle::resize`], and returns when the last core is there or gone. A core that
@@ -439,11 +437,20 @@ impl ServerHandle {
     /// # Errors
     /// Likewise; also when another resize or the end of the server came between.
     pub async fn resize_and_wait(&self, cores: u32) -> Result<(), String> {
-        let wait = true;
-        let answer = self.ask(|reply| Command::Resize { cores, wait, reply });
-        answer
-            .await
-            .unwrap_or_else(|| Err("the server has ended".to_owned()))
+        self.set_size(PoolSize::Cores(cores), true).await
+    }
+
+    /// Lets the automatic rules set the number of cores again, within the configured bounds.
+    ///
+    /// # Errors
+    /// A line that says why not.
+    pub async fn resize_auto(&self) -> Result<(), String> {
+        self.set_size(PoolSize::Auto, false).await
+    }
+
+    pub(crate) async fn set_size(&self, size: PoolSize, wait: bool) -> Result<(), String> {
+        let answer = self.ask(|reply| Command::Resize { size, wait, reply });
+        answer.await.unwrap_or_else(has_ended)
     }
 
     /// As [`ServerHandle::resize`], waiting in this thread.
@@ -451,13 +458,55 @@ impl ServerHandle {
     /// # Errors
     /// Likewise.
     pub fn wait_resize(&self, cores: u32) -> Result<(), String> {
+        let size = PoolSize::Cores(cores);
+        let wait = false;
         let answer = self
-            .ask(|reply| Command::Resize {
-                cores,
-                wait: false,
-                reply,
-            })
+            .ask(|reply| Command::Resize { size, wait, reply })
             .wait(ANSWER_PATIENCE);
+        answer.unwrap_or_else(has_ended)
+    }
+
+    /// Asks for one core less, now instead of at the next trim: never below the minimum, never one
+    /// that is busy, and not while work is queued (row P6).
+    ///
+    /// # Errors
+    /// A line that says why none leaves.
+    pub async fn trim(&self) -> Result<(), String> {
+        self.ask(Command::Trim).await.unwrap_or_else(has_ended)
+    }
+
+    /// Gives an order to one core (row M15). A dump is answered with the state of the core and the
+    /// stack of its thread.
+    ///
+    /// # Errors
+    /// A line that says why not: there is no such core, or the server is ending.
+    pub async fn order_core(&self, core: u32, order: CoreOrder) -> Result<String, String> {
+        let answer = self.ask(|reply| Command::Core { core, order, reply });
+        answer.await.unwrap_or_else(has_ended)
+    }
+
+    /// Lets a core panic outside of every handler, to show that it is replaced.
+    pub fn panic_core(&self, core: u32) {
+        self.command(Command::PanicCore(core));
+    }
+
+    /// Puts other limits of admission in force (row H14). What waits starts in order as far as there
+    /// are slots now, nothing that runs is touched, and what waits beyond the new bound is refused.
+    ///
+    /// # Errors
+    /// A line that says why not; the old limits stay.
+    pub async fn set_limits(&self, change: LimitsChange) -> Result<(), String> {
+        let answer = self.ask(|reply| Command::Limits(change, reply)).await;
+        answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
+    }
+
+    /// As [`ServerHandle::set_limits`], waiting in this thread.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn wait_set_limits(&self, change: LimitsChange) -> Result<(), String> {
+        let answer = self.ask(|reply| Command::Limits(change, reply));
+        let answer = answer.wait(ANSWER_PATIENCE);
         answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
     }
 
@@ -470,6 +519,10 @@ impl ServerHandle {
     pub fn stop(&self) {
         self.command(Command::Stop);
     }
+}
+
+fn has_ended<T>() -> Result<T, String> {
+    Err("the server has ended".to_owned())
 }
 
 impl fmt::Debug for ServerHandle {

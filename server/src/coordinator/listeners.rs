@@ -1,7 +1,7 @@
 //! The process's listeners: one per core slot for a TCP address, one shared by all cores for a Unix
 //! socket or an inherited descriptor. Made before the first core, kept until the end.
 
-use super::plan::{Baton, Seat};
+use super::plan::Seat;
 use crate::config::ListenAddr;
 use crate::connection::{ListenerId, ListenerSeat, Socket};
 use crate::control::socket::SocketFile;
@@ -75,8 +75,12 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds every address.
-    pub(crate) fn bind(addresses: &[ListenAddr], slots: u32) -> Result<Listeners, ListenError> {
+    /// Binds every address: a TCP address for each slot, anything else once for all places.
+    pub(crate) fn bind(
+        addresses: &[ListenAddr],
+        slots: u32,
+        places: u32,
+    ) -> Result<Listeners, ListenError> {
         let mut listeners = Listeners {
             all: Vec::new(),
             files: Vec::new(),
@@ -97,7 +101,7 @@ impl Listeners {
                     let socket = unix_listener(path, SOCKET_MODE).map_err(fail)?;
                     let file = SocketFile::at(path).map_err(fail)?;
                     listeners.files.push(file);
-                    listeners.share(address.to_string(), slots, socket);
+                    listeners.share(address.to_string(), places, socket);
                 }
                 ListenAddr::Fd(number) => {
                     let socket = inherited_listener(*number).map_err(fail)?;
@@ -110,26 +114,22 @@ impl Listeners {
                         Address::UnixPath(path) => format!("unix:{}", path.display()),
                         Address::UnixAbstract(_) | Address::UnixUnnamed => address.to_string(),
                     };
-                    listeners.share(text, slots, socket);
+                    listeners.share(text, places, socket);
                 }
             }
         }
         Ok(listeners)
     }
 
-    fn share(&mut self, address: String, slots: u32, socket: OwnedFd) {
+    fn share(&mut self, address: String, places: u32, socket: OwnedFd) {
         let socket = Arc::new(socket);
-        for slot in 0..slots {
+        for slot in 0..places {
             self.add(address.clone(), slot, true, socket.clone());
         }
     }
 
     fn add(&mut self, address: String, slot: u32, shared: bool, socket: Arc<OwnedFd>) {
-        let seat = Seat {
-            slot,
-            shared,
-            baton: Baton::Free,
-        };
+        let seat = Seat::new(slot, shared);
         self.all.push(Listener {
             address,
             seat,

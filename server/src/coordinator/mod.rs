@@ -2,6 +2,7 @@
 //! listeners, resizes, drains and stops. No connection is lost by any of it.
 //!
 //! - [`plan`]: what to do next, as a pure function of the pool; tested without threads.
+//! - [`rules`]: when it grows, shrinks, heals and balances, likewise pure.
 //! - [`event`]: everything that can happen to it, in one closed enum.
 //! - [`listeners`]: the process's listeners, one per core slot and address.
 //! - [`post`]: mailboxes that outlive the threads behind them.
@@ -16,6 +17,7 @@ mod listeners;
 mod plan;
 mod post;
 mod reply;
+mod rules;
 mod run;
 mod status;
 mod thread;

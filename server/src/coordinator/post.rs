@@ -6,6 +6,7 @@ use crate::admission::gate::{self, Verdict};
 use crate::connection::{self, Message, Report};
 use crossbeam_queue::SegQueue;
 use ringgate_runtime::Remote;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 struct Mailbox<M> {
@@ -47,6 +48,8 @@ impl<M> Mailbox<M> {
 pub(crate) struct PostOffice {
     cores: Vec<Mailbox<Message>>,
     coordinator: Mailbox<Event>,
+    /// The coordinator has ended: nobody will ever hear what is told to it.
+    closed: AtomicBool,
 }
 
 impl PostOffice {
@@ -55,6 +58,7 @@ impl PostOffice {
         Arc::new(PostOffice {
             cores,
             coordinator: Mailbox::default(),
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -73,13 +77,19 @@ impl PostOffice {
         }
     }
 
-    /// Puts a message back for the thread that takes the core's place.
-    pub(crate) fn keep(&self, core: u32, message: Message) {
-        self.cores[core as usize].queue.push(message);
-    }
-
     pub(crate) fn tell(&self, event: Event) {
         self.coordinator.send(event);
+        // Pairs with `close`: either that sees the event, or this sees that it is closed.
+        if self.closed.load(Ordering::SeqCst) {
+            while self.next_event().is_some() {}
+        }
+    }
+
+    /// The coordinator ends. Whoever asks now or later is answered by the dropped reply.
+    pub(crate) fn close(&self) {
+        self.attach_coordinator(None);
+        self.closed.store(true, Ordering::SeqCst);
+        while self.next_event().is_some() {}
     }
 
     pub(crate) fn next_event(&self) -> Option<Event> {

@@ -1,19 +1,27 @@
 //! The coordinator's loop: hears events, changes the pool, performs the plan.
 
+mod balance;
+mod elastic;
 mod ending;
-mod forward;
+mod heart;
 mod inquiry;
+mod limits;
+mod orders;
+mod parked;
+mod recycle;
+mod sizing;
 
-use super::event::{Command, CoreEnd, Event};
+use super::event::{Command, CoreEnd, CoreUp, Event};
 use super::figures;
 use super::handle::{CoreInfo, Ended, ServerHandle};
 use super::listeners::Listeners;
 use super::plan::{Action, Baton, CoreState, Pool};
 use super::post::{PostOffice, Postman};
-use super::reply::Reply;
+use super::rules::restart::Restarts;
+use super::rules::wear;
 use super::status::{self, CoreStatus, Status, Totals};
 use super::thread::{CoreThread, MakeApp};
-use crate::admission::gate::Gate;
+use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::CoreStats;
 use crate::config::{Config, CorePlan, OnTerm};
 use crate::connection::{ListenerId, Message};
@@ -23,6 +31,7 @@ use crate::observe::log::LogHandle;
 use crate::observe::metrics::{CoreSample, Snapshot};
 use inquiry::{Asked, Inquiries};
 use ringgate_runtime::buffer::PoolOptions;
+use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
 use ringgate_runtime::{Core, CoreOptions, Event as Completion, Moment, Remote, Sink};
 use std::os::fd::OwnedFd;
@@ -32,8 +41,9 @@ use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Panics of cores after which the process gives up and lets its supervisor start it anew.
-const PANICS_MAX: u32 = 16;
+/// Places for threads beyond the listener slots: for the replacements of cores that are stuck, or
+/// that leave only when their replacement runs.
+pub(super) const SPARE_PLACES: u32 = 16;
 /// poll(2) POLLIN, on every architecture.
 const POLL_IN: u32 = 1;
 
@@ -41,6 +51,10 @@ const SIGNAL_KEY: u64 = 1;
 const GRACE_KEY: u64 = 2;
 const CLOSE_KEY: u64 = 3;
 const FIGURES_KEY: u64 = 4;
+const TICK_KEY: u64 = 5;
+const SWEEP_KEY: u64 = 6;
+/// Plus the place of the core that rests.
+const REST_KEY: u64 = 1 << 32;
 
 /// Where the server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,8 +121,18 @@ struct Slot {
     epoch: u32,
     thread: Option<JoinHandle<()>>,
     remote: Option<Remote>,
-    /// Turns when they were last seen to change, and when that was.
-    beat: (u64, Moment),
+    /// Its open sockets.
+    sockets: Arc<SocketRegistry>,
+    /// When it last answered for its figures.
+    answered: Moment,
+    heart: heart::Heart,
+    work: elastic::Work,
+    /// When its thread was started.
+    since: Moment,
+    /// When patience with a core that leaves is over.
+    leave_by: Option<Moment>,
+    /// Whether it is to end at once instead of leaving.
+    kill: bool,
 }
 
 /// See the top of the file.
@@ -130,9 +154,14 @@ pub(crate) struct Coordinator {
     told: bool,
     /// Whether it was told to stop, at once or when a drain took too long.
     cut_short: bool,
-    panics: u32,
-    /// Who waits for a resize to be done, and to how many cores.
-    resizing: Vec<(u32, Reply<Result<(), String>>)>,
+    /// When the cores were told to end at once.
+    stopping_since: Option<Moment>,
+    restarts: Restarts,
+    sizing: sizing::Sizing,
+    elastic: elastic::Watch,
+    parked: parked::Parked,
+    balancing: bool,
+    ticked: Moment,
     inquiries: Inquiries,
     ended: Ended,
     began: Moment,
@@ -185,17 +214,17 @@ impl Coordinator {
         let config = Arc::new(start.config);
         let gate = Gate::new(
             config.admission,
-            config.queue.shed,
-            config.drain.pending,
+            Rules::new(&config),
             Box::new(Postman(start.post.clone())),
         );
-        let slots = start.plan.slots.get();
+        let places = start.plan.slots.get() + SPARE_PLACES;
         let pool = Pool {
             target: start.plan.min.get(),
             // From the first core on the others would only have to take their batons back.
             accepting: false,
             spawning: true,
-            cores: vec![CoreState::Absent; slots as usize],
+            cores: vec![CoreState::Absent; places as usize],
+            stuck: vec![false; places as usize],
             seats: start
                 .listeners
                 .all
@@ -217,54 +246,83 @@ impl Coordinator {
             signals,
             phase: Phase::Starting,
             pool,
-            slots: (0..slots)
+            slots: (0..places)
                 .map(|_| Slot {
                     stats: Arc::default(),
                     epoch: 0,
                     thread: None,
                     remote: None,
-                    beat: (0, began),
+                    sockets: Arc::default(),
+                    answered: began,
+                    heart: heart::Heart::default(),
+                    work: elastic::Work::default(),
+                    since: began,
+                    leave_by: None,
+                    kill: false,
                 })
                 .collect(),
             told: false,
             cut_short: false,
-            panics: 0,
-            resizing: Vec::new(),
+            stopping_since: None,
+            restarts: Restarts::default(),
+            sizing: sizing::Sizing::new(&start.plan),
+            elastic: elastic::Watch::new(began),
+            parked: parked::Parked::default(),
+            balancing: false,
+            ticked: began,
             inquiries: Inquiries::default(),
             ended: Ended::default(),
             began,
         };
+        core.set_timer(began + coordinator.tick(), TICK_KEY);
         Ok((core, coordinator))
     }
 
     fn hear(&mut self, core: &Rc<Core>, event: Event) {
         match event {
-            Event::CoreUp(index) => self.core_up(index),
+            Event::CoreUp(up) => self.core_up(up),
             Event::CoreFailed(index, error) => self.core_failed(core, index, error),
             Event::CoreEnded(end) => self.core_ended(core, end),
             Event::Disarmed(index, listener) => self.disarmed(index, listener),
-            Event::Undelivered(index) => self.forward(index),
+            Event::Undelivered(index) => self.forward(core.now(), index),
+            Event::Parked(parcel) => self.deliver(core.now(), Message::Parcel(parcel)),
+            Event::Worn(index) => self.expire(index, "it has accepted as many as it was to"),
+            Event::Rested(index) => self.rested(index),
+            Event::Tick => self.on_tick(core),
             Event::Signal(signal) => self.obey(core, signal),
             Event::Published(index, inquiry) => self.published(core, index, inquiry),
             Event::Command(Command::Status(reply)) => self.inquire(core, Asked::Status(reply)),
             Event::Command(Command::Metrics(reply)) => self.inquire(core, Asked::Metrics(reply)),
-            Event::Command(Command::Resize { cores, wait, reply }) => match self.resize(cores) {
-                Ok(()) if wait => self.resizing.push((cores, reply)),
-                result => reply.send(result),
-            },
+            Event::Command(Command::Resize { size, wait, reply }) => {
+                self.on_resize(size, wait, reply);
+            }
+            Event::Command(Command::Trim(reply)) => reply.send(self.trim()),
+            Event::Command(Command::Core {
+                core: index,
+                order,
+                reply,
+            }) => self.on_order(core, index, order, reply),
+            Event::Command(Command::PanicCore(index)) => self.panic_core(index),
+            Event::Command(Command::Limits(change, reply)) => {
+                reply.send(self.set_limits(core, change));
+            }
             Event::Command(Command::Drain) => self.drain(core),
-            Event::Command(Command::Stop) => self.stop(),
+            Event::Command(Command::Stop) => self.stop(core),
             Event::DrainGraceOver => self.close_gates(),
-            Event::GraceOver => self.grace_over(),
+            Event::GraceOver => self.grace_over(core),
         }
     }
 
-    fn core_up(&mut self, index: u32) {
-        let state = &mut self.pool.cores[index as usize];
-        if *state == CoreState::Starting {
-            *state = CoreState::Running;
+    fn core_up(&mut self, up: CoreUp) {
+        let index = up.core as usize;
+        if self.pool.cores[index] == CoreState::Starting {
+            self.pool.cores[index] = CoreState::Running;
         }
-        tracing::debug!(core = index, "core serves");
+        let slot = &mut self.slots[index];
+        slot.remote = Some(up.remote);
+        slot.heart = heart::Heart::default();
+        slot.work = elastic::Work::of(up.thread);
+        tracing::debug!(core = up.core, "core serves");
     }
 
     fn disarmed(&mut self, index: u32, listener: ListenerId) {
@@ -279,12 +337,13 @@ impl Coordinator {
     }
 
     fn core_failed(&mut self, core: &Rc<Core>, index: u32, error: String) {
-        self.pool.cores[index as usize] = CoreState::Absent;
+        self.pool.core_is_gone(index, CoreState::Absent);
         self.join(index);
+        self.forward(core.now(), index);
         match self.phase {
             Phase::Starting => {
                 self.ended.failed = Some(error);
-                self.stop();
+                self.stop(core);
             }
             Phase::Running => {
                 tracing::error!(
@@ -309,31 +368,37 @@ impl Coordinator {
 
     fn core_ended(&mut self, core: &Rc<Core>, end: CoreEnd) {
         self.join(end.core);
-        self.pool.cores[end.core as usize] = CoreState::Absent;
-        for seat in &mut self.pool.seats {
-            if matches!(seat.baton, Baton::Held(holder) | Baton::Recalled(holder) if holder == end.core)
-            {
-                seat.baton = Baton::Free;
-            }
-        }
-        self.ended.cut += end.cut;
+        let quarantined = self.pool.cores[end.core as usize] == CoreState::Quarantined;
+        self.pool.core_is_gone(end.core, CoreState::Absent);
+        self.account_for_cut(&end);
         for socket in end.accepted {
-            self.post.to_core(end.core, Message::Adopt(socket));
+            self.deliver(core.now(), Message::Adopt(socket));
         }
-        self.forward(end.core);
-        if end.panicked {
-            self.panics += 1;
-            tracing::error!(core = end.core, "a core panicked; it is replaced");
-            if self.panics >= PANICS_MAX {
-                self.ended.failed = Some(format!("{PANICS_MAX} cores panicked; giving up"));
-                self.drain(core);
+        self.forward(core.now(), end.core);
+        if quarantined {
+            tracing::info!(core = end.core, "a stuck core came to its senses and ended");
+        } else if end.panicked {
+            self.ended_badly(core, end.core);
+        }
+    }
+
+    /// Connections that a core cut off by force. Only those of the server's own end are in its
+    /// result: others were reported when it happened.
+    fn account_for_cut(&mut self, end: &CoreEnd) {
+        match self.phase {
+            Phase::Draining | Phase::Stopping | Phase::Stopped => self.ended.cut += end.cut,
+            Phase::Starting | Phase::Running if end.cut > 0 => {
+                tracing::warn!(core = end.core, cut = end.cut, "connections were cut off");
             }
+            Phase::Starting | Phase::Running => {}
         }
     }
 
     fn join(&mut self, index: u32) {
         let slot = &mut self.slots[index as usize];
         slot.remote = None;
+        slot.leave_by = None;
+        slot.kill = false;
         if let Some(thread) = slot.thread.take() {
             // It has told of its end as the last thing it did, panics included.
             let _ = thread.join();
@@ -343,40 +408,15 @@ impl Coordinator {
     fn obey(&mut self, core: &Rc<Core>, signal: Signal) {
         tracing::info!(?signal, "signal");
         match signal {
-            Signal::Int => self.stop(),
-            Signal::Term if self.config.drain.on_term == OnTerm::Stop => self.stop(),
+            Signal::Int => self.stop(core),
+            Signal::Term if self.config.drain.on_term == OnTerm::Stop => self.stop(core),
             // A second word is meant: a drain that is on becomes a stop (row M1).
-            Signal::Term if self.phase == Phase::Draining => self.stop(),
+            Signal::Term if self.phase == Phase::Draining => self.stop(core),
             Signal::Term | Signal::Quit => self.drain(core),
             Signal::Ttin => self.resize_by(1),
             Signal::Ttou => self.resize_by(-1),
             Signal::Hup | Signal::Usr1 | Signal::Usr2 | Signal::Chld => {}
         }
-    }
-
-    fn resize_by(&mut self, change: i32) {
-        let target = self.pool.target.saturating_add_signed(change);
-        if let Err(error) = self.resize(target) {
-            tracing::warn!(error, "the number of cores stays as it is");
-        }
-    }
-
-    fn resize(&mut self, cores: u32) -> Result<(), String> {
-        let slots = self.pool.cores.len() as u32;
-        if self.phase != Phase::Running {
-            return Err(format!("the server is {}", self.phase.name()));
-        }
-        if cores > slots {
-            return Err(format!(
-                "{cores} cores are more than the {slots} slots; start with a larger core_slots"
-            ));
-        }
-        if cores == 0 {
-            return Err("the last core stays; drain or stop ends the server".to_owned());
-        }
-        self.pool.target = cores;
-        tracing::info!(cores, "resize");
-        Ok(())
     }
 
     /// Performs the plan, and the steps of an end.
@@ -391,35 +431,13 @@ impl Coordinator {
                 self.perform(core, action);
             }
         }
+        self.unpark(core.now());
         self.answer_resizing();
         match self.phase {
             Phase::Starting => self.start_is_over(core),
             Phase::Running => {}
-            Phase::Draining | Phase::Stopping => self.end(),
+            Phase::Draining | Phase::Stopping => self.end(core),
             Phase::Stopped => {}
-        }
-    }
-
-    /// Answers those who wait for a resize that is done, or will not be.
-    fn answer_resizing(&mut self) {
-        if self.resizing.is_empty() {
-            return;
-        }
-        let settled = |state: &CoreState| matches!(state, CoreState::Absent | CoreState::Running);
-        let target = self.pool.target;
-        let done =
-            self.pool.cores.iter().all(settled) && self.pool.running().len() == target as usize;
-        let phase = self.phase;
-        for (cores, reply) in std::mem::take(&mut self.resizing) {
-            if phase != Phase::Running {
-                reply.send(Err(format!("the server is {}", phase.name())));
-            } else if cores != target {
-                reply.send(Err(format!("the number of cores is now to be {target}")));
-            } else if done {
-                reply.send(Ok(()));
-            } else {
-                self.resizing.push((cores, reply));
-            }
         }
     }
 
@@ -439,8 +457,16 @@ impl Coordinator {
     fn perform(&mut self, core: &Rc<Core>, action: Action) {
         match action {
             Action::Spawn(index) => self.spawn(core, index),
-            Action::Retire(_) => {}
-            Action::Leave(index, heirs) => self.post.to_core(index, Message::Leave(heirs)),
+            Action::Forget(_) | Action::Retire(_) => {}
+            Action::Leave(index, heirs) => self.leave(core.now(), index, heirs),
+            Action::Help { seat, core } => {
+                let seat = self.listeners.seat(seat);
+                self.post.to_core(core, Message::Help(seat));
+            }
+            Action::Unhelp { seat, core } => {
+                let listener = self.listeners.seat(seat).id;
+                self.post.to_core(core, Message::Unhelp(listener));
+            }
             Action::Arm { seat, core } => {
                 self.post
                     .to_core(core, Message::Arm(self.listeners.seat(seat)));
@@ -460,9 +486,13 @@ impl Coordinator {
 
     fn spawn(&mut self, core: &Rc<Core>, index: u32) {
         let cpu = self.cpu_of(index);
+        let accepts = wear::accepts_bound(self.config.pool.accepts, core.random());
         let slot = &mut self.slots[index as usize];
         slot.epoch += 1;
-        slot.beat = (0, core.now());
+        slot.answered = core.now();
+        slot.since = core.now();
+        // A new one, so that it is nobody's but the new thread's.
+        slot.sockets = Arc::default();
         let thread = CoreThread {
             info: CoreInfo {
                 index,
@@ -475,6 +505,8 @@ impl Coordinator {
             gate: self.gate.clone(),
             stats: slot.stats.clone(),
             post: self.post.clone(),
+            accepts,
+            sockets: slot.sockets.clone(),
         };
         let spawned = std::thread::Builder::new()
             .name(format!("rg-core-{index}"))
@@ -492,20 +524,21 @@ impl Coordinator {
 
     /// How the server stands.
     fn status(&self, core: &Rc<Core>, silent: &[u32]) -> Status {
-        let (connections, requests) = status::totals(self.slots.iter().map(|slot| &*slot.stats));
+        let (connections, requests) = self.totals();
         let now = core.now();
         let cores = (0..)
             .zip(&self.pool.cores)
-            .filter(|(_, state)| **state != CoreState::Absent)
+            .filter(|(_, state)| state.has_thread())
             .map(|(index, state)| {
                 let slot = &self.slots[index as usize];
                 let stats = &slot.stats;
                 CoreStatus {
                     index,
                     cpu: self.cpu_of(index),
-                    state: state_name(*state, silent.contains(&index)),
+                    state: state_name(*state, silent.contains(&index) || self.pool.is_stuck(index)),
                     operations_in_flight: stats.operations_in_flight.get(),
-                    heartbeat_age_ms: (now - slot.beat.1).as_millis() as u64,
+                    heartbeat_age_ms: (now - slot.answered).as_millis() as u64,
+                    busy_permille: slot.work.busy_permille(),
                     connections: (&stats.connections()).into(),
                     requests: (&stats.requests()).into(),
                 }
@@ -516,10 +549,12 @@ impl Coordinator {
             pid: std::process::id(),
             uptime_seconds: (now - self.began).as_secs_f64(),
             limits: self.gate.limits().into(),
+            pool: self.pool_status(),
+            gate: self.gate.occupancy().into(),
             totals: Totals::new(&connections, &requests),
             cores,
-            listeners: status::listeners(&self.listeners, &self.pool),
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
+            listeners: status::listeners(&self.listeners, &self.pool, self.sizing.slots),
         }
     }
 
@@ -530,9 +565,9 @@ impl Coordinator {
             .zip(&self.slots)
             .filter(|(_, slot)| slot.epoch > 0)
             .map(|(index, slot)| {
-                let is_silent = silent.contains(&index);
+                let is_silent = silent.contains(&index) || self.pool.is_stuck(index);
                 let age = if is_silent {
-                    now - slot.beat.1
+                    now - slot.answered
                 } else {
                     Duration::ZERO
                 };
@@ -548,9 +583,11 @@ impl Coordinator {
             phase: self.phase.name(),
             uptime_seconds: (now - self.began).as_secs_f64(),
             limits: figures::limits(self.gate.limits()),
+            slots_taken: self.gate.occupancy().running.into(),
+            waiting: self.gate.occupancy().pending.into(),
             cores: ran.collect(),
-            listeners: figures::listeners(&self.listeners, &self.pool),
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
+            listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots),
             ..figures::of_process()
         }
     }
@@ -558,7 +595,11 @@ impl Coordinator {
 
 /// A core that does not answer is blocked, whatever the plan says of it.
 fn state_name(state: CoreState, is_silent: bool) -> &'static str {
-    if is_silent { "blocked" } else { state.name() }
+    match state {
+        CoreState::Quarantined => state.name(),
+        _ if is_silent => "blocked",
+        _ => state.name(),
+    }
 }
 
 impl Sink for Coordinator {
@@ -571,8 +612,16 @@ impl Sink for Coordinator {
                     self.hear(core, Event::Signal(signal));
                 }
             }
+            Completion::Timer { key: TICK_KEY } => {
+                core.set_timer(core.now() + self.tick(), TICK_KEY);
+                self.hear(core, Event::Tick);
+            }
+            Completion::Timer { key } if key >= REST_KEY => {
+                self.hear(core, Event::Rested((key - REST_KEY) as u32));
+            }
             Completion::Timer { key: GRACE_KEY } => self.hear(core, Event::GraceOver),
             Completion::Timer { key: FIGURES_KEY } => self.answer_inquiries(core),
+            Completion::Timer { key: SWEEP_KEY } => self.sweep_gate(core),
             Completion::Timer { key: CLOSE_KEY } => self.hear(core, Event::DrainGraceOver),
             _ => {}
         }

@@ -2,7 +2,8 @@
 //! it. The names of the fields are a contract (docs/status.md).
 
 use super::listeners::Listeners;
-use super::plan::{Baton, Pool};
+use super::plan::{Pool, Seat};
+use crate::admission::gate::Occupancy;
 use crate::admission::ledger::{ByReason, Connections, CoreStats, Reason, Requests};
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::lane::LaneFigures;
@@ -19,6 +20,8 @@ pub struct Status {
     pub pid: u32,
     pub uptime_seconds: f64,
     pub limits: Limits,
+    pub pool: PoolStatus,
+    pub gate: GateStatus,
     pub totals: Totals,
     pub cores: Vec<CoreStatus>,
     pub listeners: Vec<ListenerStatus>,
@@ -30,6 +33,41 @@ pub struct Status {
 pub struct Limits {
     pub max_threads: Option<u32>,
     pub max_accepts: Accepts,
+}
+
+/// The pool of cores (row P8).
+#[derive(Debug, Clone, Serialize)]
+pub struct PoolStatus {
+    pub target: u32,
+    pub auto: bool,
+    pub min: u32,
+    pub max: u32,
+    pub slots: u32,
+    pub spawned: u32,
+    pub running: u32,
+    pub waiting: u32,
+    pub busy: u32,
+    pub trim_requested: u32,
+    pub queued: u64,
+    pub parked: u64,
+    pub stuck: u32,
+    pub quarantined: u32,
+}
+
+/// The gate now, in one look: unlike the sums over the cores, these two belong to one instant.
+#[derive(Debug, Clone, Serialize)]
+pub struct GateStatus {
+    pub slots_taken: u32,
+    pub waiting: u32,
+}
+
+impl From<Occupancy> for GateStatus {
+    fn from(occupancy: Occupancy) -> GateStatus {
+        GateStatus {
+            slots_taken: occupancy.running,
+            waiting: occupancy.pending,
+        }
+    }
 }
 
 /// `null`, a number or `"unbounded"`.
@@ -105,6 +143,7 @@ pub struct CoreStatus {
     pub state: &'static str,
     pub operations_in_flight: u64,
     pub heartbeat_age_ms: u64,
+    pub busy_permille: u32,
     pub connections: ConnectionFigures,
     pub requests: RequestFigures,
 }
@@ -116,6 +155,7 @@ pub struct ListenerStatus {
     pub address: String,
     pub slot: u32,
     pub owner_core: Option<u32>,
+    pub helper_core: Option<u32>,
     pub queue: Option<u32>,
     pub queue_limit: Option<u32>,
 }
@@ -182,18 +222,19 @@ impl Totals {
 }
 
 /// The listeners as `ss -ltn` shows them: the kernel's queue is outside of all counts (row H12).
-pub(crate) fn listeners(listeners: &Listeners, pool: &Pool) -> Vec<ListenerStatus> {
+pub(crate) fn listeners(listeners: &Listeners, pool: &Pool, slots: u32) -> Vec<ListenerStatus> {
     let seats = listeners.all.iter().zip(&pool.seats);
+    // A shared listener has a seat for each place; those that nobody uses say nothing.
+    let of_slot = |seat: &Seat| seat.slot < slots || seat.baton.holder().is_some();
     seats
+        .filter(|(_, seat)| of_slot(seat))
         .map(|(listener, seat)| {
             let queue = listen_queue(listener.socket.as_fd()).ok();
             ListenerStatus {
                 address: listener.address.clone(),
                 slot: seat.slot,
-                owner_core: match seat.baton {
-                    Baton::Held(core) | Baton::Recalled(core) => Some(core),
-                    Baton::Free => None,
-                },
+                owner_core: seat.baton.holder(),
+                helper_core: seat.helper,
                 queue: queue.map(|queue| queue.queue),
                 queue_limit: queue.map(|queue| queue.limit),
             }

@@ -1,6 +1,6 @@
 //! A core's thread, from its first line to its last.
 
-use super::event::{CoreEnd, Event};
+use super::event::{CoreEnd, CoreUp, Event};
 use super::handle::CoreInfo;
 use super::post::{PostOffice, Postman};
 use crate::admission::gate::Gate;
@@ -11,6 +11,8 @@ use crate::handler::Application;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::driver::{RingFlag, RingFlags};
 use ringgate_runtime::sys::cpu::pin_current_thread;
+use ringgate_runtime::sys::registry::SocketRegistry;
+use ringgate_runtime::sys::thread::thread_id;
 use ringgate_runtime::{Core, CoreOptions, Descriptor, Event as Completion, Sink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -32,6 +34,8 @@ pub(crate) struct CoreThread {
     pub(crate) gate: Arc<Gate>,
     pub(crate) stats: Arc<CoreStats>,
     pub(crate) post: Arc<PostOffice>,
+    pub(crate) accepts: Option<u32>,
+    pub(crate) sockets: Arc<SocketRegistry>,
 }
 
 /// What the configuration asks of a ring.
@@ -116,9 +120,15 @@ impl CoreThread {
             gate: self.gate.clone(),
             stats: self.stats.clone(),
             post: Arc::new(Postman(self.post.clone())),
+            accepts: self.accepts,
+            sockets: self.sockets.clone(),
         });
         self.post.attach_core(index, Some(core.remote()));
-        self.post.tell(Event::CoreUp(index));
+        self.post.tell(Event::CoreUp(CoreUp {
+            core: index,
+            remote: core.remote(),
+            thread: thread_id(),
+        }));
         let served = catch_unwind(AssertUnwindSafe(|| {
             core.run(&mut engine, |engine| engine.is_over());
         }));

@@ -1,7 +1,7 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::RequestBody;
-use crate::connection::{ConnectionKey, Sockets};
+use crate::connection::{Attention, ConnectionKey, Sockets};
 use crate::http::head::Head;
 use bytes::Bytes;
 use http::{Method, Version};
@@ -49,6 +49,26 @@ pub(crate) struct RequestParts {
     pub(crate) connection: ConnectionKey,
     /// The sockets of the core's connections; those of the request before stay until others come.
     sockets: Option<Rc<Sockets>>,
+    /// Its slot at the gate, if it holds one.
+    pub(crate) slot: Option<Slot>,
+}
+
+/// The slot that a request holds, as far as its handler can touch it.
+pub(crate) struct Slot {
+    attention: Rc<Attention>,
+    key: ConnectionKey,
+    request: u32,
+}
+
+impl Slot {
+    #[inline]
+    pub(crate) fn new(attention: Rc<Attention>, key: ConnectionKey, request: u32) -> Slot {
+        Slot {
+            attention,
+            key,
+            request,
+        }
+    }
 }
 
 impl RequestParts {
@@ -62,6 +82,7 @@ impl RequestParts {
             core: 0,
             connection: ConnectionKey::new(0, 0),
             sockets: None,
+            slot: None,
         }
     }
 
@@ -85,6 +106,9 @@ impl RequestParts {
     #[inline]
     fn clear(&mut self) {
         self.bytes = HeadBytes::None;
+        if self.slot.is_some() {
+            self.slot = None;
+        }
         if self.names.is_some() || self.body.0.is_some() {
             self.params.clear();
             self.names = None;
@@ -256,6 +280,17 @@ impl<S> Request<S> {
     /// None on a Unix socket, in a simulation, and once the connection is reset or gone.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.parts.sockets.as_ref()?.peer(self.parts.connection)
+    }
+
+    /// Gives the slot back that the request holds at the gate, and goes on without one: for handlers
+    /// that wait long or stream for long and use little meanwhile (a long poll, server-sent events).
+    /// Such requests are counted apart, and bounded by `max_connections` alone. Takes effect when the
+    /// handler next waits; there is no way back. Nothing happens if the request holds no slot: there
+    /// is no limit, its route is not gated, or its connection holds the slot.
+    pub fn detach(&mut self) {
+        if let Some(slot) = self.parts.slot.take() {
+            slot.attention.detach(slot.key, slot.request);
+        }
     }
 
     /// The body.

@@ -29,14 +29,17 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
         keys(&status),
         [
             "cores",
+            "gate",
             "limits",
             "listeners",
             "phase",
             "pid",
+            "pool",
             "totals",
             "uptime_seconds"
         ]
     );
+    assert_eq!(keys(&status["gate"]), ["slots_taken", "waiting"]);
     assert_eq!(keys(&status["limits"]), ["max_accepts", "max_threads"]);
     let totals = &status["totals"];
     assert_eq!(keys(totals), ["connections", "requests"]);
@@ -61,6 +64,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
         assert_eq!(
             keys(core),
             [
+                "busy_permille",
                 "connections",
                 "cpu",
                 "heartbeat_age_ms",
@@ -89,7 +93,14 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
     for listener in listeners {
         assert_eq!(
             keys(listener),
-            ["address", "owner_core", "queue", "queue_limit", "slot"]
+            [
+                "address",
+                "helper_core",
+                "owner_core",
+                "queue",
+                "queue_limit",
+                "slot"
+            ]
         );
         assert_eq!(listener["address"], program.address.as_str());
     }

@@ -16,7 +16,7 @@ fn sleeper(program: &Program, ms: u32) -> TcpStream {
 }
 
 #[test]
-fn int_and_term_stop_with_exit_code_0() {
+fn m1_int_and_term_stop_with_exit_code_0() {
     for signal in [Signal::Int, Signal::Term] {
         let mut program = Program::start(&[]);
         let _open = sleeper(&program, 60_000);
@@ -28,7 +28,7 @@ fn int_and_term_stop_with_exit_code_0() {
 }
 
 #[test]
-fn quit_drains_what_was_begun_and_exits_with_0() {
+fn m1_quit_drains_what_was_begun_and_exits_with_0() {
     let mut program = Program::start(&["--graceful-timeout", "20s"]);
     let mut stream = sleeper(&program, 1500);
     program.signal(Signal::Quit);
@@ -48,7 +48,7 @@ fn a_drain_that_had_to_cut_exits_with_3() {
 }
 
 #[test]
-fn term_drains_where_it_is_configured_so_and_a_second_one_stops() {
+fn m1_term_drains_where_it_is_configured_so_and_a_second_one_stops() {
     let mut program = Program::start(&["--on-term", "drain", "--graceful-timeout", "60s"]);
     let _cut = sleeper(&program, 60_000);
     program.signal(Signal::Term);
@@ -66,7 +66,7 @@ fn ctl_drain_ends_an_idle_server_with_0() {
 }
 
 #[test]
-fn ttin_and_ttou_change_the_number_of_cores_and_the_last_one_stays() {
+fn m2_ttin_and_ttou_change_the_number_of_cores_and_the_last_one_stays() {
     let mut program = Program::start(&["--core-slots", "2"]);
     let cores = |program: &Program| program.status()["cores"].as_array().unwrap().len();
     program.signal(Signal::Ttin);

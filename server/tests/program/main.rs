@@ -7,6 +7,7 @@ mod common;
 mod control;
 mod documents;
 mod endings;
+mod h_rows;
 mod metrics;
 mod scarcity;
 mod starting;

@@ -53,7 +53,7 @@ const SPARTAN: [&str; 4] = [
     "--clear-groups",
 ];
 
-/// On kernels that charge rings to RLIMIT_MEMLOCK (6.18 does, 6.1 does not).
+/// On kernels that charge rings to RLIMIT_MEMLOCK (6.16 and 6.18 do; 6.1, 6.12 and 7.3 do not).
 #[test]
 #[ignore = "needs root, to become somebody who is charged for locked memory"]
 fn out_of_locked_memory_it_goes_on_with_the_cores_it_has_and_gets_more_when_there_is_some() {

@@ -167,8 +167,9 @@ fn a_unix_socket_is_served_and_its_file_removed_at_the_end() {
     assert!(!path.exists());
 }
 
-/// Whether a ring is charged to RLIMIT_MEMLOCK depends on the kernel (6.18 charges, 6.1 does not),
-/// and root is charged nothing (CAP_IPC_LOCK, capabilities(7)): so it is somebody else who starts.
+/// Whether a ring is charged to RLIMIT_MEMLOCK depends on the kernel (6.16 and 6.18 charge; 6.1, 6.12
+/// and 7.3 do not), and root is charged nothing (CAP_IPC_LOCK, capabilities(7)): so it is somebody
+/// else who starts.
 #[test]
 fn without_any_locked_memory_it_serves_or_says_in_one_line_why_not() {
     let nothing = ["prlimit", "--memlock=0:0"];

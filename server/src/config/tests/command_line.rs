@@ -1,6 +1,6 @@
 //! The commands of the program and their spellings.
 
-use super::super::{ControlPath, Ctl, CtlCommand, VERSION, command};
+use super::super::{ControlPath, CoreOrder, Ctl, CtlCommand, PoolSize, VERSION, command};
 use super::*;
 
 fn run(line: &str) -> Result<Invocation, Error> {
@@ -90,20 +90,33 @@ fn doctor_and_ctl_know_their_flags() {
     );
     assert_eq!(ctl("ctl drain").command, CtlCommand::Drain);
     assert_eq!(ctl("ctl stop").command, CtlCommand::Stop);
-    let four = std::num::NonZeroU32::new(4).expect("not zero");
+    let four = PoolSize::Cores(4);
     assert_eq!(
         ctl("ctl resize 4").command,
         CtlCommand::Resize {
-            cores: four,
+            size: four,
             wait: false
         }
     );
     assert_eq!(
         ctl("ctl resize 4 --wait").command,
         CtlCommand::Resize {
-            cores: four,
+            size: four,
             wait: true
         }
+    );
+    for (word, size) in [("0", PoolSize::Cores(0)), ("auto", PoolSize::Auto)] {
+        let wait = false;
+        let resize = ctl(&format!("ctl resize {word}")).command;
+        assert_eq!(resize, CtlCommand::Resize { size, wait });
+    }
+    for order in CoreOrder::ALL {
+        let given = ctl(&format!("ctl core 3 {}", order.word())).command;
+        assert_eq!(given, CtlCommand::Core { core: 3, order });
+    }
+    assert_eq!(
+        ctl("ctl cores --json").command,
+        CtlCommand::Cores { json: true }
     );
 }
 
@@ -145,7 +158,7 @@ fn a_usage_error_is_one_line_that_names_the_word_and_the_nearest() {
         ("sevre", &["'sevre'"]),
         ("ctl", &["status", "resize"]),
         ("ctl resize", &["<N>"]),
-        ("ctl resize 0", &["'0'", "1..=1024"]),
+        ("ctl resize 1025", &["'1025'", "0 to 1024"]),
         ("ctl resize x", &["'x'"]),
         ("check-config", &["<FILE>"]),
         ("--cores 1 --cores 2", &["'--cores", "multiple times"]),

@@ -7,8 +7,9 @@ use super::super::definition::OptionDef;
 use super::super::effective::toml_value;
 use super::super::options::OPTIONS;
 use super::super::{
-    AdmissionLimits, ControlPath, Demo, Drain, DrainPending, HttpLimits, ListenAddr, Log,
-    LogFormat, LogLevel, MaxAccepts, OnTerm, QueueRules, RingFlag, Rings, Shed, Source, Timeouts,
+    AdmissionLimits, Admit, Balance, ControlPath, Demo, Drain, DrainPending, HalfClose, HttpLimits,
+    ListenAddr, Log, LogFormat, LogLevel, MaxAccepts, OnTerm, PoolRules, QueueRules, RingFlag,
+    Rings, Shed, Source, Switch, Timeouts,
 };
 use super::*;
 
@@ -18,6 +19,8 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "listen" => &["127.0.0.1:9", "unix:/run/x.sock", "fd:3"],
         "cores" => &["2..4"],
         "core_slots" => &["8"],
+        "balance" => &["off"],
+        "accepts" => &["1000"],
         "max_threads" => &["100"],
         "max_accepts" => return (&["120"], &["--max-threads", "100"]),
         "root" => &["/srv/www"],
@@ -30,6 +33,11 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "demo" => &["off"],
         "without" => &["defer_taskrun", "no_iowait"],
         "shed" => &["newest"],
+        "admit" => &["connection"],
+        "priority" => &["high:/api/", "low:x-batch=yes"],
+        "per_address" | "rejections" => &["20"],
+        "half_close" => &["serve"],
+        "reason_header" => &["off"],
         "head_size" => &["32KiB"],
         "head_count" => &["64"],
         "uri_size" => &["2KiB"],
@@ -44,8 +52,11 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "leases_kept" => &["7"],
         "max_connections" => &["5000"],
         "spin" => &["50us"],
+        "long_poll" => &["250ms"],
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
-        | "drain_grace" | "keepalive_grace" | "graceful_timeout" => &["9s"],
+        | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "trim_interval"
+        | "heartbeat_interval" | "heartbeat_timeout" | "stall" | "core_age" | "queue_timeout"
+        | "queue_target" | "queue_interval" => &["9s"],
         other => panic!("give {other} a sample value"),
     };
     (values, &[])
@@ -184,6 +195,15 @@ fn each_key_sets_the_field_of_its_name() {
         demo = "on"
         without = ["single_issuer", "coop_taskrun"]
         shed = "newest"
+        admit = "connection"
+        priority = ["low:/slow/"]
+        per_address = 30
+        rejections = 31
+        queue_timeout = "32s"
+        queue_target = "33s"
+        queue_interval = "34s"
+        half_close = "serve"
+        reason_header = "off"
         head_size = 9009
         head_count = 10
         uri_size = 1111
@@ -200,12 +220,20 @@ fn each_key_sets_the_field_of_its_name() {
         graceful_timeout = "22s"
         drain_pending = "refuse"
         on_term = "drain"
+        trim_interval = "30m"
+        heartbeat_interval = "31s"
+        heartbeat_timeout = "32s"
+        stall = "33s"
+        balance = "off"
+        accepts = 34
+        core_age = "35s"
         ring_entries = 64
         buffers = 128
         buffer_size = 2525
         leases_kept = 26
         max_connections = 28
         spin = "29us"
+        long_poll = "30us"
     "#;
     let most = MaxAccepts::AtMost(number(6).expect("not zero"));
     let expected = Config {
@@ -216,7 +244,18 @@ fn each_key_sets_the_field_of_its_name() {
         cores: "2..3".parse().expect("cores"),
         core_slots: number(4),
         admission: AdmissionLimits::new(number(5), most).expect("a good pair"),
-        queue: QueueRules { shed: Shed::Newest },
+        queue: QueueRules {
+            admit: Admit::Connection,
+            per_address: number(30),
+            rejections: number(31),
+            priority: vec!["low:/slow/".parse().expect("a rule")],
+            shed: Shed::Newest,
+            timeout: second(32),
+            target: second(33),
+            interval: second(34),
+            half_close: HalfClose::Serve,
+            reason_header: Switch::Off,
+        },
         limits: HttpLimits {
             head_size: 9009,
             head_count: 10,
@@ -239,6 +278,15 @@ fn each_key_sets_the_field_of_its_name() {
             pending: DrainPending::Refuse,
             on_term: OnTerm::Drain,
         },
+        pool: PoolRules {
+            trim_interval: second(30 * 60),
+            heartbeat_interval: second(31),
+            heartbeat_timeout: second(32),
+            stall: second(33),
+            balance: Balance::Off,
+            accepts: 34,
+            core_age: second(35),
+        },
         rings: Rings {
             entries: 64,
             buffers: 128,
@@ -246,6 +294,7 @@ fn each_key_sets_the_field_of_its_name() {
             leases_kept: 26,
             max_connections: number(28),
             spin: Duration::from_micros(29),
+            long_poll: Duration::from_micros(30),
         },
         log: Log {
             file: Some("/f".into()),

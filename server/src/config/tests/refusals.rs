@@ -69,6 +69,7 @@ fn wrong(kind: &Kind) -> Vec<&'static str> {
         Kind::Duration { .. } => vec!["30", "-1s", "1000h", "1.5s", "none", ""],
         Kind::Choice(_) => vec!["perhaps", "ON", ""],
         Kind::RingFlags(_) => vec!["iopoll", "SINGLE_ISSUER"],
+        Kind::Priorities(_) => vec!["high", "mid:/a", "low:a"],
         Kind::PathOrNone { .. } | Kind::Control(_) => vec![""],
     }
 }

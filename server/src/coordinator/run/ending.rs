@@ -3,13 +3,13 @@
 
 use super::{CLOSE_KEY, Coordinator, GRACE_KEY, Phase};
 use crate::admission::decide::Phase as GatePhase;
+use crate::admission::door::now;
 use crate::config::DrainPending;
 use crate::connection::Message;
 use crate::coordinator::handle::Ended;
-use crate::coordinator::plan::{Baton, CoreState};
-use crate::coordinator::status;
+use crate::coordinator::plan::{Action, CoreState};
 use ringgate_runtime::lane::Ending;
-use ringgate_runtime::sys::listener::accept_nonblocking;
+use ringgate_runtime::sys::listener::{accept_nonblocking, deafen};
 use ringgate_runtime::{Core, Descriptor};
 use std::os::fd::AsFd;
 use std::rc::Rc;
@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// How long a server that stops at once waits for what its lanes have begun.
 const LANES_PATIENCE: Duration = Duration::from_millis(100);
+/// How long a core may be silent that was told to end at once.
+const STOP_PATIENCE: Duration = Duration::from_millis(60);
 
 impl Coordinator {
     pub(super) fn drain(&mut self, core: &Rc<Core>) {
@@ -27,6 +29,14 @@ impl Coordinator {
         self.ended.drained = true;
         self.handle.set_ready(false);
         self.pool.spawning = false;
+        if self.needs_a_core() {
+            // Nobody who waits for a core is turned away by the end of the server.
+            self.pool.target = 1;
+            let absent = self.pool.cores.iter().position(|s| !s.has_thread());
+            let spawn = Action::Spawn(absent.unwrap_or_default() as u32);
+            self.pool.perform(&spawn);
+            self.perform(core, spawn);
+        }
         let drain = self.config.drain;
         // Readiness says no from here on; those who have not heard it yet are still served.
         let close = core.now() + drain.grace;
@@ -47,35 +57,43 @@ impl Coordinator {
         }
         self.pool.accepting = false;
         if self.config.drain.pending == DrainPending::Refuse {
-            self.gate.set_phase(GatePhase::Draining);
+            self.gate.set_phase(GatePhase::Draining, now());
         }
     }
 
-    pub(super) fn grace_over(&mut self) {
+    pub(super) fn grace_over(&mut self, core: &Rc<Core>) {
         if self.phase == Phase::Draining {
             tracing::warn!("the graceful timeout is over; what is left is cut off");
-            self.stop();
+            self.stop(core);
         }
     }
 
-    pub(super) fn stop(&mut self) {
+    pub(super) fn stop(&mut self, core: &Rc<Core>) {
         if matches!(self.phase, Phase::Stopping | Phase::Stopped) {
             return;
         }
         self.cut_short = true;
         self.phase = Phase::Stopping;
+        self.stopping_since = Some(core.now());
         self.handle.set_ready(false);
         self.pool.accepting = false;
         self.pool.spawning = false;
         self.told = false;
-        self.gate.set_phase(GatePhase::Stopped);
+        self.gate.set_phase(GatePhase::Stopped, now());
         tracing::info!("stopping");
     }
 
     /// The steps of an end, each when the one before is done: batons come back, what the kernel
     /// still has queued is taken, the cores are told, and the last of them turns out the light.
-    pub(super) fn end(&mut self) {
-        let held = self.pool.seats.iter().any(|seat| seat.baton != Baton::Free);
+    pub(super) fn end(&mut self, core: &Rc<Core>) {
+        // Who is stuck gives nothing back; his listeners are emptied all the same.
+        let is_held = |holder: u32| !self.pool.is_stuck(holder);
+        let mut holders = self
+            .pool
+            .seats
+            .iter()
+            .filter_map(|seat| seat.baton.holder());
+        let held = holders.any(is_held);
         let starting = self.pool.cores.contains(&CoreState::Starting);
         let stopping = self.phase == Phase::Stopping;
         let closed = stopping || !self.pool.accepting;
@@ -85,7 +103,7 @@ impl Coordinator {
             }
             self.told = true;
             for (index, state) in (0..).zip(&self.pool.cores) {
-                if *state != CoreState::Absent {
+                if state.has_thread() {
                     let message = if stopping {
                         Message::Force
                     } else {
@@ -95,14 +113,18 @@ impl Coordinator {
                 }
             }
         }
-        if self
-            .pool
-            .cores
-            .iter()
-            .all(|state| *state == CoreState::Absent)
-        {
+        let over = (0..).zip(&self.pool.cores).all(|(index, state)| {
+            !state.has_thread() || self.is_given_up(index) || self.is_out_of_time(core, index)
+        });
+        if over {
             self.phase = Phase::Stopped;
         }
+    }
+
+    /// Whether a core was told to end at once and does nothing about it.
+    fn is_out_of_time(&self, core: &Core, index: u32) -> bool {
+        let since = self.stopping_since.map(|since| core.now().since(since));
+        since.is_some_and(|since| since >= STOP_PATIENCE) && self.is_silent(index, STOP_PATIENCE)
     }
 
     /// Takes the connections that the kernel has queued and gives them to the cores, then closes
@@ -111,6 +133,11 @@ impl Coordinator {
         let cores = self.pool.running();
         let mut next = 0;
         if self.phase == Phase::Draining && !cores.is_empty() {
+            // Others may hold a shared one, and listen on.
+            for listener in self.listeners.all.iter().filter(|l| !l.seat.shared) {
+                // Where it is not allowed a few may come too late and be reset.
+                let _ = deafen(listener.socket.as_fd());
+            }
             for listener in &self.listeners.all {
                 while let Ok(Some(socket)) = accept_nonblocking(listener.socket.as_fd()) {
                     let message = Message::Adopt(Descriptor::from(socket));
@@ -132,18 +159,29 @@ impl Coordinator {
         self.handle.lanes().end(ending, most);
     }
 
+    /// Cores that are still stuck: their clients learn it, and their threads end with the process.
+    fn abandon(&mut self) {
+        for (index, slot) in (0..).zip(&mut self.slots) {
+            if self.pool.cores[index as usize].has_thread() {
+                slot.sockets.shut_down_all();
+                tracing::error!(core = index, "a stuck core is left behind");
+            }
+        }
+    }
+
     pub(super) fn finish(mut self, core: &Rc<Core>) -> Ended {
-        self.post.attach_coordinator(None);
+        self.post.close();
         // Whoever still asks is answered by the dropped reply.
-        while self.post.next_event().is_some() {}
-        self.resizing.clear();
+        self.close_parked();
+        self.sizing.dismiss();
+        self.abandon();
         self.listeners.close();
         self.operators.files.clear();
         self.end_lanes();
         if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
             std::mem::forget(core.clone());
         }
-        let (connections, requests) = status::totals(self.slots.iter().map(|slot| &*slot.stats));
+        let (connections, requests) = self.final_totals();
         if let (Some(started), Some(error)) = (self.started.take(), &self.ended.failed) {
             let _ = started.send(Err(error.clone()));
         }

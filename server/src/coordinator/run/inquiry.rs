@@ -43,10 +43,11 @@ pub(super) struct Inquiries {
 impl Coordinator {
     /// Asks each core that is alive.
     pub(super) fn inquire(&mut self, core: &Rc<Core>, asked: Asked) {
-        let alive = |state: &CoreState| !matches!(state, CoreState::Absent | CoreState::Starting);
+        let alive = |state: CoreState| state.has_thread() && state != CoreState::Starting;
         let cores = (0..).zip(&self.pool.cores);
+        // One that is known to be stuck would only cost the patience.
         let cores: Vec<u32> = cores
-            .filter(|(_, state)| alive(state))
+            .filter(|(core, state)| alive(**state) && !self.pool.is_stuck(*core))
             .map(|(index, _)| index)
             .collect();
         self.inquiries.last += 1;
@@ -68,7 +69,7 @@ impl Coordinator {
     /// A core has brought its gauges up to date.
     pub(super) fn published(&mut self, core: &Rc<Core>, index: u32, number: u64) {
         let slot = &mut self.slots[index as usize];
-        slot.beat = (slot.stats.turns.get(), core.now());
+        slot.answered = core.now();
         let mut open = self.inquiries.open.iter_mut();
         if let Some(inquiry) = open.find(|inquiry| inquiry.number == number) {
             inquiry.silent.retain(|silent| *silent != index);

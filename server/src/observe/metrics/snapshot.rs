@@ -21,6 +21,10 @@ pub struct Snapshot {
     /// The limits that are set, by configuration key (`max_threads`); one that is none or
     /// unbounded is left out.
     pub limits: CountsBy,
+    /// Slots of the gate that are taken, now.
+    pub slots_taken: u64,
+    /// Requests that wait at the gate, now.
+    pub waiting: u64,
     /// One for each core slot that has run.
     pub cores: Vec<CoreSample>,
     /// One for each listener.
@@ -52,6 +56,8 @@ pub struct CoreSample {
     pub connections: ConnectionCounts,
     /// The ledger of requests.
     pub requests: RequestCounts,
+    /// Requests that run on after their handler gave the slot back, now.
+    pub detached: u64,
     /// Operations the kernel has not completed, now.
     pub operations_in_flight: u64,
     /// Seconds since the last turn, or 0 while the core waits in the kernel.

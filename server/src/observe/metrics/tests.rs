@@ -39,6 +39,7 @@ fn snapshot() -> Snapshot {
                     running: n(),
                     pending: n(),
                 },
+                detached: n(),
                 operations_in_flight: n(),
                 heartbeat_age_seconds: 0.25,
                 turns: n(),
@@ -64,6 +65,8 @@ fn snapshot() -> Snapshot {
         phase: "running",
         uptime_seconds: 12.5,
         limits: [("max_threads", 4)].into(),
+        slots_taken: n(),
+        waiting: n(),
         cores,
         listeners: vec![ListenerSample {
             address: "unix:/tmp/a \"b\"\\\n".into(),

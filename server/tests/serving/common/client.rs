@@ -44,7 +44,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Client {
-        Client::over(TcpStream::connect(address).expect("the server listens"))
+        Client::from_stream(TcpStream::connect(address).expect("the server listens"))
     }
 
     /// With a receive buffer of about `bytes`, which has to be asked for before connect(2).
@@ -54,10 +54,10 @@ impl Client {
         let socket = net::socket(family, net::SocketType::STREAM, None).expect("a socket");
         net::sockopt::set_socket_recv_buffer_size(&socket, bytes).expect("SO_RCVBUF");
         net::connect(&socket, &address).expect("the server listens");
-        Client::over(TcpStream::from(socket))
+        Client::from_stream(TcpStream::from(socket))
     }
 
-    fn over(stream: TcpStream) -> Client {
+    pub(crate) fn from_stream(stream: TcpStream) -> Client {
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");

@@ -3,6 +3,7 @@
 
 mod client;
 mod run;
+pub(crate) mod stage;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use run::{block_on, curl, curl_path, output, wait_for};

@@ -1,7 +1,9 @@
 //! A server of puppies in this process, and a client that reads answers as they come.
 
 use puppies::database::Source;
-use ringgate::config::{Config, ControlPath, CoreSpec, ListenAddr, LogLevel};
+use ringgate::config::{
+    AdmissionLimits, Config, ControlPath, CoreSpec, ListenAddr, LogLevel, MaxAccepts,
+};
 use ringgate::lane::{Lane, WorkerOptions};
 use ringgate::{Running, Status};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -62,6 +64,16 @@ pub(crate) struct Server {
 
 /// A server on `cores` cores; without a source its database is a file of SQLite.
 pub(crate) fn start(cores: u32, source: Option<Source>, workers: WorkerOptions) -> Server {
+    start_with_slots(cores, None, source, workers)
+}
+
+/// As `start`, with a limit of requests that run at once.
+pub(crate) fn start_with_slots(
+    cores: u32,
+    slots: Option<u32>,
+    source: Option<Source>,
+    workers: WorkerOptions,
+) -> Server {
     let directory = Directory::new();
     let file = directory.path().join("puppies.db");
     let mut config = Config {
@@ -71,6 +83,8 @@ pub(crate) fn start(cores: u32, source: Option<Source>, workers: WorkerOptions) 
         ..Config::default()
     };
     config.log.level = LogLevel::Off;
+    let slots = slots.and_then(NonZeroU32::new);
+    config.admission = AdmissionLimits::new(slots, MaxAccepts::None).expect("consistent");
     let source = source.unwrap_or(Source::Sqlite(file));
     let server = puppies::server(config, source, workers);
     let running = server.start().unwrap_or_else(|error| panic!("{error}"));

@@ -1,6 +1,6 @@
 //! Events: published on one core, heard on all, missed by nobody who comes back in time.
 
-use crate::common::{Answer, Server, start, wait_for, workers};
+use crate::common::{Answer, Server, start, start_with_slots, wait_for, workers};
 use std::time::{Duration, Instant};
 
 fn stream(server: &Server, fields: &str) -> Answer {
@@ -103,6 +103,29 @@ fn t8_a_thousand_that_wait_cost_no_cpu_while_nothing_happens() {
     std::thread::sleep(Duration::from_millis(500));
     let used = ticks() - before;
     assert!(used <= 2, "{used} ticks of 50 for nothing");
+    server.publish("wake up");
+    for (number, mut answer) in waiting.into_iter().enumerate() {
+        match number % 2 {
+            0 => assert_eq!(answer.whole().0, 200),
+            _ => assert_eq!(answer.chunk(), "id: 1\ndata: wake up\n\n"),
+        }
+    }
+}
+
+#[test]
+fn those_who_wait_hold_no_slot() {
+    let server = start_with_slots(1, Some(2), None, workers(1, 1));
+    let waiting: Vec<_> = (0..20)
+        .map(|number| {
+            let answer = match number % 2 {
+                0 => server.ask("GET", "/poll?timeout_ms=600000", "", ""),
+                _ => stream(&server, ""),
+            };
+            wait_for("it waits", || server.requests_running() == number + 1);
+            answer
+        })
+        .collect();
+    assert_eq!(server.get("/puppies/Rex").2, "Rex likes naps.");
     server.publish("wake up");
     for (number, mut answer) in waiting.into_iter().enumerate() {
         match number % 2 {

@@ -1,0 +1,274 @@
+//! The gate with a post that the test reads: order, victims, offers, limits that change. No threads;
+//! those are in `loom.rs` and `live.rs`.
+
+use super::super::door::{Door, Entry, TakenUp, Ticket};
+use super::super::queue::NORMAL;
+use super::*;
+use crate::config::MaxAccepts;
+use std::num::NonZeroU32;
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+struct Wire(std::sync::Mutex<Sender<(u32, Verdict)>>);
+
+impl Post for Wire {
+    fn post(&self, core: u32, verdict: Verdict) {
+        let sender = self.0.lock().expect("unpoisoned");
+        sender.send((core, verdict)).expect("the test listens");
+    }
+}
+
+const RULES: Rules = Rules {
+    shed: Shed::Oldest,
+    drain_pending: DrainPending::Serve,
+    delay: Delay {
+        target: Duration::ZERO,
+        interval: Duration::ZERO,
+    },
+    per_address: None,
+};
+
+fn limits(slots: u32, accepts: u32) -> AdmissionLimits {
+    let accepts = NonZeroU32::new(accepts).map_or(MaxAccepts::None, MaxAccepts::AtMost);
+    AdmissionLimits::new(NonZeroU32::new(slots), accepts).expect("consistent")
+}
+
+fn gate(limits: AdmissionLimits) -> (Arc<Gate>, Receiver<(u32, Verdict)>) {
+    let (sender, receiver) = channel();
+    let post = Box::new(Wire(std::sync::Mutex::new(sender)));
+    (Gate::new(limits, RULES, post), receiver)
+}
+
+fn key(slot: u32) -> ConnectionKey {
+    ConnectionKey::new(slot, 0)
+}
+
+fn occupied(running: u32, pending: u32) -> Occupancy {
+    Occupancy { running, pending }
+}
+
+fn run(door: &Rc<Door>, slot: u32) -> Ticket {
+    match door.enter(key(slot), || NORMAL) {
+        Entry::Run(ticket) => ticket,
+        other => panic!("no slot: {other:?}"),
+    }
+}
+
+fn wait(door: &Rc<Door>, slot: u32) -> Place {
+    match door.enter(key(slot), || NORMAL) {
+        Entry::Wait(place) => place,
+        other => panic!("does not wait: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn granted(verdicts: &Receiver<(u32, Verdict)>) -> (u32, ConnectionKey, Place, OfferId) {
+    match verdicts.try_recv() {
+        Ok((core, Verdict::Granted(key, place, offer))) => (core, key, place, offer),
+        other => panic!("no grant: {other:?}"),
+    }
+}
+
+/// The gate's moments in these tests: no core runs, so doors live at the origin of time.
+const LATE: Moment = Moment::from_nanos(1_000_000);
+
+#[test]
+fn h7_the_oldest_pending_is_denied_on_whatever_core_it_waits() {
+    let (gate, verdicts) = gate(limits(1, 2));
+    let doors = [0, 1, 2].map(|core| Door::new(gate.clone(), core));
+    let ticket = run(&doors[0], 1);
+    wait(&doors[1], 2);
+    wait(&doors[2], 3);
+    let refused = Verdict::Refused(key(2), Reason::Full);
+    assert_eq!(verdicts.try_recv(), Ok((1, refused)));
+    drop(ticket);
+    let (core, whom, place, offer) = granted(&verdicts);
+    assert_eq!((core, whom), (2, key(3)));
+    let TakenUp::Run(ticket) = doors[2].take_up(offer, place) else {
+        panic!("in time")
+    };
+    assert_eq!(gate.occupancy(), occupied(1, 0));
+    drop(ticket);
+    assert_eq!(gate.occupancy(), occupied(0, 0));
+}
+
+#[test]
+fn h9_both_counts_fall_once_when_a_waiter_leaves_or_a_grant_comes_too_late_for_it() {
+    let (gate, verdicts) = gate(limits(1, 9));
+    let door = Door::new(gate.clone(), 0);
+    let ticket = run(&door, 1);
+    let (second, third) = (wait(&door, 2), wait(&door, 3));
+    assert_eq!(door.leave(second), Left::Waiting);
+    assert_eq!(door.leave(second), Left::Nowhere);
+    assert_eq!(gate.occupancy(), occupied(1, 1));
+    drop(ticket);
+    assert_eq!(gate.occupancy(), occupied(1, 0), "the slot is on its way");
+    assert_eq!(door.leave(third), Left::Offered);
+    assert_eq!(gate.occupancy(), occupied(0, 0));
+    let (_, _, place, offer) = granted(&verdicts);
+    assert!(matches!(door.take_up(offer, place), TakenUp::Gone));
+    assert_eq!(gate.occupancy(), occupied(0, 0));
+}
+
+#[test]
+fn p10_what_a_blocked_core_does_not_take_up_goes_to_the_next() {
+    let (gate, verdicts) = gate(limits(1, 9));
+    let doors = [0, 1, 2].map(|core| Door::new(gate.clone(), core));
+    let ticket = run(&doors[0], 1);
+    let [deaf, next] = [wait(&doors[1], 2), wait(&doors[2], 3)];
+    wait(&doors[1], 4);
+    drop(ticket);
+    let (core, _, place, first_offer) = granted(&verdicts);
+    assert_eq!((core, place), (1, deaf));
+    assert_eq!(gate.sweep(Some(0), Moment::default()), Some(LATE));
+    assert!(verdicts.try_recv().is_err(), "it still has time");
+    gate.sweep(Some(0), LATE);
+    // The other one of the blocked core is passed over too, at no further delay.
+    let (core, _, place, offer) = granted(&verdicts);
+    assert_eq!((core, place), (2, next));
+    let TakenUp::Run(ticket) = doors[2].take_up(offer, place) else {
+        panic!("in time")
+    };
+    assert_eq!(gate.occupancy(), occupied(1, 2), "the late one waits again");
+    // The blocked core wakes up and hears of the offer that is void.
+    assert!(matches!(doors[1].take_up(first_offer, deaf), TakenUp::Wait));
+    drop(ticket);
+    let (core, whom, place, offer) = granted(&verdicts);
+    assert_eq!((core, whom), (1, key(2)), "it has kept its place");
+    let TakenUp::Run(ticket) = doors[1].take_up(offer, place) else {
+        panic!("in time")
+    };
+    drop(ticket);
+    assert_eq!(granted(&verdicts).1, key(4));
+}
+
+#[test]
+fn p10_a_slot_that_only_a_blocked_core_waits_for_is_the_newcomers() {
+    let (gate, verdicts) = gate(limits(1, 9));
+    let doors = [0, 1].map(|core| Door::new(gate.clone(), core));
+    let ticket = run(&doors[0], 1);
+    let place = wait(&doors[1], 2);
+    drop(ticket);
+    let (_, _, _, offer) = granted(&verdicts);
+    gate.sweep(Some(0), LATE);
+    let ticket = run(&doors[0], 3);
+    assert_eq!(gate.occupancy(), occupied(1, 1));
+    drop(ticket);
+    match doors[1].take_up(offer, place) {
+        TakenUp::Run(_) => {}
+        other => panic!("a slot is free: {other:?}"),
+    }
+    assert_eq!(gate.occupancy(), occupied(0, 0));
+}
+
+#[test]
+fn h14_raised_limits_start_what_waits_in_order_and_lowered_ones_shed_only_that() {
+    let (gate, verdicts) = gate(limits(1, 6));
+    let door = Door::new(gate.clone(), 0);
+    let tickets = vec![run(&door, 0)];
+    for slot in 1..=5 {
+        wait(&door, slot);
+    }
+    gate.set_limits(limits(3, 6), Moment::default());
+    assert_eq!(granted(&verdicts).1, key(1));
+    assert_eq!(granted(&verdicts).1, key(2));
+    assert!(verdicts.try_recv().is_err());
+    assert_eq!(gate.occupancy(), occupied(3, 3));
+    gate.set_limits(limits(1, 4), Moment::default());
+    for slot in [3, 4] {
+        let refused = Verdict::Refused(key(slot), Reason::Full);
+        assert_eq!(verdicts.try_recv(), Ok((0, refused)), "the oldest go");
+    }
+    assert!(verdicts.try_recv().is_err());
+    assert_eq!(gate.occupancy(), occupied(3, 1), "what runs goes on");
+    drop(tickets);
+    assert_eq!(gate.occupancy(), occupied(2, 1), "still above the limit");
+    gate.set_limits(AdmissionLimits::default(), Moment::default());
+    assert_eq!(granted(&verdicts).1, key(5));
+    assert!(run(&door, 9).is_free(), "nobody counts now");
+}
+
+#[test]
+fn h14_the_count_of_those_that_run_survives_a_time_without_a_limit() {
+    let (gate, _verdicts) = gate(limits(2, 0));
+    let door = Door::new(gate.clone(), 0);
+    let tickets = [run(&door, 0), run(&door, 1)];
+    gate.set_limits(AdmissionLimits::default(), Moment::default());
+    gate.set_limits(limits(2, 0), Moment::default());
+    assert!(matches!(
+        door.enter(key(2), || NORMAL),
+        Entry::Refused(Reason::Full)
+    ));
+    drop(tickets);
+    assert_eq!(gate.occupancy(), occupied(0, 0));
+    let _two = [run(&door, 3), run(&door, 4)];
+    assert!(matches!(door.enter(key(5), || NORMAL), Entry::Refused(_)));
+}
+
+#[test]
+fn h16_pending_ones_are_refused_in_order_and_so_is_who_comes_then() {
+    let (gate, verdicts) = gate(limits(1, 9));
+    let door = Door::new(gate.clone(), 0);
+    let ticket = run(&door, 0);
+    for slot in 1..=3 {
+        wait(&door, slot);
+    }
+    gate.set_phase(Phase::Draining, Moment::default());
+    assert_eq!(gate.occupancy(), occupied(1, 3), "they are served");
+    let refuse = Rules {
+        drain_pending: DrainPending::Refuse,
+        ..RULES
+    };
+    gate.set_rules(refuse, Moment::default());
+    for slot in 1..=3 {
+        let refused = Verdict::Refused(key(slot), Reason::Draining);
+        assert_eq!(verdicts.try_recv(), Ok((0, refused)));
+    }
+    drop(ticket);
+    assert!(matches!(
+        door.enter(key(4), || NORMAL),
+        Entry::Refused(Reason::Draining)
+    ));
+    assert_eq!(gate.occupancy(), occupied(0, 0));
+}
+
+#[test]
+fn what_waits_on_a_thread_that_ends_is_forgotten_and_its_slots_go_on() {
+    let (gate, verdicts) = gate(limits(1, 9));
+    let doors = [0, 1].map(|core| Door::new(gate.clone(), core));
+    let ticket = run(&doors[0], 0);
+    wait(&doors[1], 1);
+    wait(&doors[1], 2);
+    wait(&doors[0], 3);
+    drop(ticket);
+    assert_eq!(granted(&verdicts).0, 1);
+    doors[1].close();
+    assert_eq!(granted(&verdicts).1, key(3));
+    assert_eq!(gate.occupancy(), occupied(1, 0));
+}
+
+#[test]
+fn one_that_gives_up_waiting_keeps_a_slot_that_is_on_its_way() {
+    let (gate, verdicts) = gate(limits(1, 9));
+    let door = Door::new(gate.clone(), 0);
+    let ticket = run(&door, 0);
+    let [first, second] = [wait(&door, 1), wait(&door, 2)];
+    drop(ticket);
+    assert!(!door.give_up(first));
+    assert!(door.give_up(second));
+    let (_, _, place, offer) = granted(&verdicts);
+    assert!(matches!(door.take_up(offer, place), TakenUp::Run(_)));
+    assert_eq!(gate.occupancy(), occupied(0, 0));
+}
+
+#[test]
+fn a_limit_beyond_what_the_word_counts_is_as_good_as_the_most_it_counts() {
+    let (gate, _verdicts) = gate(limits(u32::MAX, 0));
+    let door = Door::new(gate.clone(), 0);
+    let ticket = run(&door, 0);
+    assert_eq!(gate.occupancy(), occupied(1, 0));
+    gate.set_limits(limits(1, 0), Moment::default());
+    assert!(matches!(door.enter(key(1), || NORMAL), Entry::Refused(_)));
+    drop(ticket);
+    assert_eq!(gate.occupancy(), occupied(0, 0));
+}

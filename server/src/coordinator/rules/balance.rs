@@ -1,0 +1,107 @@
+//! Which cores give idle connections to which: when one has more than twice as many open as
+//! another, until all are within a quarter of each other.
+//!
+//! Between the two limits nothing begins, but what has begun goes on, so that a pool at the edge
+//! does not move connections to and fro. It does not say which connections move; only idle ones
+//! can, and a core with too few of them gives what it has.
+
+/// Below so many connections on the fullest core nothing moves: a difference of a few is chance.
+const OPEN_MIN: u64 = 16;
+
+/// So many connections from one core to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Transfer {
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+    pub(crate) count: u64,
+}
+
+/// What to move. `open` is each core with its open connections; `begun`: whether the last answer was
+/// not empty.
+pub(crate) fn balance(open: &[(u32, u64)], begun: bool) -> Vec<Transfer> {
+    let most = open.iter().map(|(_, count)| *count).max().unwrap_or(0);
+    let fewest = open.iter().map(|(_, count)| *count).min().unwrap_or(0);
+    let apart = match begun {
+        // More than 1.25 times, in whole numbers; a difference of one cannot be halved.
+        true => most * 4 > fewest * 5 && most > fewest + 1,
+        false => most > fewest * 2,
+    };
+    if open.len() < 2 || most < OPEN_MIN || !apart {
+        return Vec::new();
+    }
+    let sum: u64 = open.iter().map(|(_, count)| count).sum();
+    let cores = open.len() as u64;
+    let (share, rest) = (sum / cores, sum % cores);
+    // Those that have most keep what the division leaves over.
+    let mut by_size = open.to_vec();
+    by_size.sort_by_key(|(core, count)| (std::cmp::Reverse(*count), *core));
+    let wanted = |place: u64| share + u64::from(place < rest);
+    let mut givers: Vec<(u32, u64)> = Vec::new();
+    let mut transfers = Vec::new();
+    for (place, (core, count)) in (0..).zip(by_size) {
+        let wanted = wanted(place);
+        if count > wanted {
+            givers.push((core, count - wanted));
+        }
+        let mut room = wanted.saturating_sub(count);
+        while let Some((from, spare)) = givers.last_mut().filter(|_| room > 0) {
+            let count = room.min(*spare);
+            transfers.push(Transfer {
+                from: *from,
+                to: core,
+                count,
+            });
+            room -= count;
+            *spare -= count;
+            if *spare == 0 {
+                givers.pop();
+            }
+        }
+    }
+    transfers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cores(open: &[u64]) -> Vec<(u32, u64)> {
+        (0..).zip(open.iter().copied()).collect()
+    }
+
+    #[test]
+    fn it_begins_above_twice_and_ends_within_a_quarter() {
+        assert_eq!(balance(&cores(&[100, 50]), false), []);
+        assert!(!balance(&cores(&[101, 50]), false).is_empty());
+        assert!(!balance(&cores(&[100, 50]), true).is_empty());
+        assert_eq!(balance(&cores(&[100, 80]), true), []);
+        assert!(!balance(&cores(&[101, 80]), true).is_empty());
+    }
+
+    #[test]
+    fn a_few_connections_stay_where_they_are() {
+        assert_eq!(balance(&cores(&[15, 0]), false), []);
+        assert_eq!(balance(&cores(&[]), false), []);
+        assert_eq!(balance(&cores(&[1000]), false), []);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_moved_ends_the_difference_and_loses_nobody(
+            open in proptest::collection::vec(0u64..2000, 2..9),
+        ) {
+            let mut after = open.clone();
+            let transfers = balance(&cores(&open), false);
+            for transfer in &transfers {
+                prop_assert!(transfer.count > 0);
+                after[transfer.from as usize] -= transfer.count;
+                after[transfer.to as usize] += transfer.count;
+            }
+            prop_assert_eq!(after.iter().sum::<u64>(), open.iter().sum::<u64>());
+            if !transfers.is_empty() {
+                prop_assert_eq!(balance(&cores(&after), true), vec![]);
+            }
+        }
+    }
+}

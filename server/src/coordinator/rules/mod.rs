@@ -1,0 +1,15 @@
+//! The coordinator's rules as pure functions: figures and moments come as arguments, a decision goes
+//! out. Called by the files of the same names in [`run`](super::run), which gather the figures and
+//! perform what is decided.
+//!
+//! - [`heart`]: whether a core is well, stalled, or stuck for good.
+//! - [`elastic`]: when the pool grows and shrinks by itself.
+//! - [`balance`]: which cores give idle connections to which.
+//! - [`wear`]: when a core has served long enough.
+//! - [`restart`]: how soon a core that ended badly starts again, and when that is given up.
+
+pub(crate) mod balance;
+pub(crate) mod elastic;
+pub(crate) mod heart;
+pub(crate) mod restart;
+pub(crate) mod wear;

@@ -1,0 +1,31 @@
+//! Evens out the open connections of the cores, once a second: the counts are read where the cores
+//! keep them, and the cores are told how many to give to whom.
+
+use super::Coordinator;
+use crate::config::Balance;
+use crate::connection::Message;
+use crate::coordinator::rules::balance::balance;
+
+impl Coordinator {
+    pub(super) fn balance(&mut self) {
+        if self.config.pool.balance == Balance::Off {
+            return;
+        }
+        let open: Vec<(u32, u64)> = self
+            .pool
+            .heirs()
+            .into_iter()
+            .map(|core| (core, self.slots[core as usize].stats.open.get()))
+            .collect();
+        let transfers = balance(&open, self.balancing);
+        self.balancing = !transfers.is_empty();
+        for (from, _) in open {
+            let mine = transfers.iter().filter(|transfer| transfer.from == from);
+            let shares: Vec<(u32, u64)> = mine.map(|t| (t.to, t.count)).collect();
+            if !shares.is_empty() {
+                tracing::debug!(core = from, ?shares, "connections move for balance");
+                self.post.to_core(from, Message::Shed(shares));
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Looks after the cores on a tick (rows M4 and M5): takes their signs of life, and acts on what
+//! [`rules::heart`](crate::coordinator::rules::heart) makes of them. A core's heartbeat is a number
+//! that it counts up anyway; taking it costs the core nothing.
+
+use super::{Coordinator, Phase, REST_KEY};
+use crate::connection::Message;
+use crate::coordinator::plan::CoreState;
+use crate::coordinator::rules::heart::{Health, Thresholds, judge, tick};
+use crate::coordinator::rules::restart::{ENDS_MAX, Next};
+use ringgate_runtime::sys::stack::{Stack, stack_of};
+use ringgate_runtime::sys::thread::kernel_state;
+use ringgate_runtime::{Core, Moment};
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Stuck threads with which the process gives up: each holds memory and a share of the machine that
+/// only the end of the process gives back.
+const QUARANTINED_MAX: usize = 8;
+/// How long a thread has to show its stack.
+const STACK_PATIENCE: Duration = Duration::from_millis(100);
+
+/// What is known of a core's life.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Heart {
+    turns: u64,
+    /// How long it has given no sign of life. Added up tick by tick and not taken from a clock: when
+    /// the whole process was stopped, no core is to blame.
+    silent: Duration,
+    /// Whether its sockets were shut down.
+    over: bool,
+}
+
+/// The state of a core and where its thread was.
+pub(super) struct Dump {
+    state: String,
+    stack: io::Result<Stack>,
+}
+
+impl Dump {
+    /// Gives the frames their names, on a thread of its own since that takes long, and then the
+    /// whole text to `then`.
+    pub(super) fn name(self, then: impl FnOnce(String) + Send + 'static) {
+        let spawned = std::thread::Builder::new()
+            .name("rg-dump".to_owned())
+            .spawn(move || {
+                let Dump { state, stack } = self;
+                then(match stack {
+                    Ok(stack) => format!("{state}\n{stack}"),
+                    Err(error) => format!("{state}\nno stack: {error}\n"),
+                });
+            });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "no thread to name the frames of a stack");
+        }
+    }
+}
+
+impl Coordinator {
+    fn thresholds(&self) -> Thresholds {
+        let rules = self.config.pool;
+        Thresholds {
+            stall: rules.stall,
+            late: rules.heartbeat_interval + rules.heartbeat_timeout,
+            grace: self.config.drain.graceful_timeout,
+        }
+    }
+
+    /// How often to look.
+    pub(super) fn tick(&self) -> Duration {
+        tick(self.thresholds())
+    }
+
+    pub(super) fn on_tick(&mut self, core: &Rc<Core>) {
+        let now = core.now();
+        let passed = now.since(self.ticked).min(self.tick() * 2);
+        self.ticked = now;
+        for index in 0..self.slots.len() as u32 {
+            self.listen_to_heart(core, index, passed);
+        }
+        self.hurry_leaving(now);
+        if self.phase == Phase::Running {
+            self.recycle_by_age(now);
+            self.watch(now);
+        }
+    }
+
+    fn listen_to_heart(&mut self, core: &Rc<Core>, index: u32, passed: Duration) {
+        let thresholds = self.thresholds();
+        let slot = &mut self.slots[index as usize];
+        let Some(beat) = slot.remote.as_ref().map(|remote| remote.heartbeat()) else {
+            return;
+        };
+        let heart = &mut slot.heart;
+        if beat.parked || beat.turns != heart.turns {
+            heart.silent = Duration::ZERO;
+        } else {
+            heart.silent += passed;
+        }
+        heart.turns = beat.turns;
+        let silent = heart.silent;
+        let health = judge(silent, thresholds);
+        let stuck = health != Health::Well;
+        if stuck != self.pool.stuck[index as usize] {
+            self.pool.stuck[index as usize] = stuck;
+            if stuck {
+                tracing::warn!(core = index, "a core makes no turn; others accept for it");
+            } else {
+                tracing::info!(core = index, "a core makes turns again");
+            }
+        }
+        if stuck {
+            self.forward(core.now(), index);
+        }
+        let killed = stuck && self.slots[index as usize].kill;
+        if health >= Health::Late || killed {
+            self.quarantine(core, index, silent);
+        }
+        if health == Health::Over || killed {
+            self.shut_sockets(index);
+        }
+    }
+
+    /// A core is taken for stuck: it is replaced, and asked to leave if it ever hears it.
+    pub(super) fn quarantine(&mut self, core: &Rc<Core>, index: u32, silent: Duration) {
+        if self.pool.cores[index as usize] == CoreState::Quarantined {
+            return;
+        }
+        self.pool.cores[index as usize] = CoreState::Quarantined;
+        let stuck = |state: &&CoreState| **state == CoreState::Quarantined;
+        let count = self.pool.cores.iter().filter(stuck).count();
+        tracing::error!(
+            core = index,
+            silent_ms = silent.as_millis() as u64,
+            quarantined = count,
+            "a core is stuck; it is replaced"
+        );
+        self.dump(index).name(|dump| {
+            for line in dump.lines() {
+                tracing::error!(line, "stuck");
+            }
+        });
+        if self.phase == Phase::Running {
+            let heirs = self.pool.heirs();
+            self.post.to_core(index, Message::Leave(heirs));
+        }
+        if count >= QUARANTINED_MAX && self.phase == Phase::Running {
+            self.ended.failed = Some(format!(
+                "{count} threads are stuck in handlers; the process ends for its supervisor to start it anew"
+            ));
+            self.stop(core);
+        }
+    }
+
+    /// The clients of a stuck core learn that nothing comes any more.
+    pub(super) fn shut_sockets(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        if !std::mem::replace(&mut slot.heart.over, true) {
+            let sockets = slot.sockets.shut_down_all();
+            tracing::error!(
+                core = index,
+                sockets,
+                "the sockets of a stuck core are shut down"
+            );
+        }
+    }
+
+    /// Whether nobody is left who waits for this stuck core.
+    pub(super) fn is_given_up(&self, index: u32) -> bool {
+        let slot = &self.slots[index as usize];
+        self.pool.cores[index as usize] == CoreState::Quarantined
+            && (slot.heart.over || slot.stats.open.get() == 0)
+    }
+
+    /// Whether a core has given no sign of life for so long.
+    pub(super) fn is_silent(&self, index: u32, time: Duration) -> bool {
+        self.slots[index as usize].heart.silent >= time
+    }
+
+    /// What there is to know of a core: its state and figures, what the kernel says of its thread,
+    /// and the thread's stack.
+    pub(super) fn dump(&self, index: u32) -> Dump {
+        let slot = &self.slots[index as usize];
+        let thread = slot.work.thread();
+        let stats = &slot.stats;
+        let state = format!(
+            "core {index}: {}, thread {thread}: {}, turns {}, silent {} ms, connections {}, \
+             requests running {} and pending {}",
+            self.pool.cores[index as usize].name(),
+            kernel_state(thread),
+            slot.heart.turns,
+            slot.heart.silent.as_millis(),
+            stats.open.get(),
+            stats.running.get(),
+            stats.pending.get(),
+        );
+        Dump {
+            state,
+            stack: stack_of(thread, STACK_PATIENCE),
+        }
+    }
+
+    /// A core ended that was not to end (row M3).
+    pub(super) fn ended_badly(&mut self, core: &Rc<Core>, index: u32) {
+        match self.restarts.ended(core.now()) {
+            Next::After(pause) => {
+                let pause_ms = pause.as_millis() as u64;
+                tracing::error!(core = index, pause_ms, "a core panicked; it is replaced");
+                if !pause.is_zero() && self.pool.spawning {
+                    self.pool.cores[index as usize] = CoreState::Resting;
+                    core.set_timer(core.now() + pause, REST_KEY + u64::from(index));
+                }
+            }
+            Next::GiveUp => {
+                self.ended.failed = Some(format!("{ENDS_MAX} cores panicked; giving up"));
+                self.drain(core);
+            }
+        }
+    }
+
+    pub(super) fn rested(&mut self, index: u32) {
+        let state = &mut self.pool.cores[index as usize];
+        if *state == CoreState::Resting {
+            *state = CoreState::Absent;
+        }
+    }
+
+    /// Cores that leave have the graceful timeout for what cannot move.
+    fn hurry_leaving(&mut self, now: Moment) {
+        for (index, slot) in (0..).zip(&mut self.slots) {
+            if slot.leave_by.is_some_and(|by| now >= by) {
+                slot.leave_by = None;
+                tracing::warn!(
+                    core = index,
+                    connections = slot.stats.open.get(),
+                    "a core has not left within the graceful timeout; what is left on it is cut off"
+                );
+                self.post.to_core(index, Message::Force);
+            }
+        }
+    }
+}

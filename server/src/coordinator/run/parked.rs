@@ -1,0 +1,136 @@
+//! Connections for which there is no core: they wait here, with the bytes that nobody has read, their
+//! state and what is left of their deadlines, until one runs. In the ledgers they are in transit.
+//! Also mail for cores that have no thread, or do not read theirs: no connection is lost in it.
+
+use super::{Coordinator, Phase};
+use crate::admission::ledger::{Connections, CoreStats, Requests};
+use crate::connection::Message;
+use crate::coordinator::event::Event;
+use crate::coordinator::plan::CoreState;
+use crate::coordinator::status;
+use ringgate_runtime::Moment;
+
+/// The connections, in the order in which they came, and what became of those that were closed here.
+#[derive(Default)]
+pub(super) struct Parked {
+    waiting: Vec<(Moment, Message)>,
+    /// Which heir is the next.
+    turn: usize,
+    stats: CoreStats,
+}
+
+impl Parked {
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+impl Coordinator {
+    /// Gives a connection to the next core in turn, or keeps it until there is one.
+    pub(super) fn deliver(&mut self, now: Moment, message: Message) {
+        let heirs = self.pool.heirs();
+        if heirs.is_empty() {
+            self.parked.waiting.push((now, message));
+        } else {
+            self.give(&heirs, message);
+        }
+    }
+
+    fn give(&mut self, heirs: &[u32], message: Message) {
+        self.parked.turn = (self.parked.turn + 1) % heirs.len();
+        self.post.to_core(heirs[self.parked.turn], message);
+    }
+
+    /// Gives what waits to the cores, if there are any again.
+    pub(super) fn unpark(&mut self, now: Moment) {
+        if self.parked.waiting.is_empty() {
+            return;
+        }
+        let heirs = self.pool.heirs();
+        if heirs.is_empty() {
+            return;
+        }
+        for (since, mut message) in std::mem::take(&mut self.parked.waiting) {
+            if let Message::Parcel(parcel) = &mut message {
+                parcel.has_waited(now, now.since(since));
+            }
+            self.give(&heirs, message);
+        }
+    }
+
+    /// Empties the mailbox of a core that does not read it: connections go elsewhere. Other words are
+    /// void if there is no thread, and wait if it is stuck.
+    pub(super) fn forward(&mut self, now: Moment, index: u32) {
+        let state = self.pool.cores[index as usize];
+        let stuck = self.pool.is_stuck(index);
+        if state.has_thread() && !stuck {
+            return;
+        }
+        let mut kept = Vec::new();
+        while let Some(message) = self.post.next_message(index) {
+            match message {
+                Message::Parcel(_) | Message::Adopt(_) => self.deliver(now, message),
+                message if state.has_thread() => kept.push(message),
+                _ => {}
+            }
+        }
+        for message in kept {
+            self.post.to_core(index, message);
+        }
+    }
+
+    /// The end: no core will come any more. What lies anywhere is closed and counted.
+    pub(super) fn close_parked(&mut self) {
+        for index in 0..self.slots.len() as u32 {
+            while let Some(message) = self.post.next_message(index) {
+                self.parked.waiting.push((Moment::NEVER, message));
+            }
+        }
+        while let Some(event) = self.post.next_event() {
+            if let Event::Parked(parcel) = event {
+                let parcel = Message::Parcel(parcel);
+                self.parked.waiting.push((Moment::NEVER, parcel));
+            }
+        }
+        let stats = &self.parked.stats;
+        for (_, message) in self.parked.waiting.drain(..) {
+            match message {
+                Message::Parcel(_) => stats.handed_in.add(1),
+                Message::Adopt(_) => stats.accepted.add(1),
+                _ => continue,
+            }
+            stats.aborted.add(1);
+        }
+    }
+
+    /// Both ledgers over all cores, and what was closed here.
+    pub(super) fn totals(&self) -> (Connections, Requests) {
+        let cores = self.slots.iter().map(|slot| &*slot.stats);
+        status::totals(cores.chain([&self.parked.stats]))
+    }
+
+    /// Both ledgers at the end. What a stuck core holds dies with the process.
+    pub(super) fn final_totals(&mut self) -> (Connections, Requests) {
+        let (mut connections, mut requests) = self.totals();
+        let has_thread = |state: &CoreState| state.has_thread();
+        if self.pool.cores.iter().any(has_thread) {
+            self.ended.cut += connections.open;
+            connections.aborted += connections.open;
+            connections.open = 0;
+            requests.aborted += requests.running + requests.pending;
+            requests.running = 0;
+            requests.pending = 0;
+        }
+        (connections, requests)
+    }
+
+    /// Whether a drain has connections for which there is no core: they need one.
+    pub(super) fn needs_a_core(&self) -> bool {
+        let none = |state: &CoreState| !state.serves() && *state != CoreState::Starting;
+        let leaving = |state: &CoreState| matches!(state, CoreState::Retiring | CoreState::Leaving);
+        let cores = &self.pool.cores;
+        self.phase == Phase::Draining
+            && cores.iter().all(none)
+            && (self.parked.len() > 0 || cores.iter().any(leaving) || self.queued() > 0)
+    }
+}

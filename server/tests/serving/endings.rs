@@ -1,0 +1,132 @@
+//! How a server ends under its clients: at once, or after everything that was begun.
+
+use super::common::{Client, start_app, wait_for};
+use super::pool::cores;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Everything is accounted for within this time of a stop.
+const STOP_MAX: Duration = Duration::from_millis(100);
+
+#[test]
+fn m1_a_stop_accounts_for_every_connection_within_100_ms() {
+    // The best of a few: the machine may have been busy with something else.
+    let took = (0..5).map(|_| {
+        let server = start_app(cores(2), true);
+        let mut idle: Vec<Client> = (0..100).map(|_| server.connect()).collect();
+        for client in &mut idle {
+            assert_eq!(client.get("/plaintext").status, 200);
+        }
+        let mut busy: Vec<Client> = (0..20).map(|_| server.connect()).collect();
+        for (index, client) in busy.iter_mut().enumerate() {
+            match index % 3 {
+                0 => client.send("GET /sleep?ms=60000 HTTP/1.1\r\nHost: a\r\n\r\n"),
+                1 => client.send("GET /bytes/1000000000 HTTP/1.1\r\nHost: a\r\n\r\n"),
+                _ => client
+                    .send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nxyz"),
+            }
+        }
+        wait_for("all are begun", || server.total("requests/begun") == 120);
+        let began = Instant::now();
+        server.running().handle().stop();
+        let ended = server.join();
+        let took = began.elapsed();
+        let connections = ended.connections;
+        assert_eq!(connections.accepted, 120);
+        assert_eq!(connections.finished + connections.aborted, 120, "{ended:?}");
+        assert_eq!(ended.requests.running + ended.requests.pending, 0);
+        assert!(ended.requests.balances(), "{ended:?}");
+        took
+    });
+    let best = took.min().expect("some");
+    assert!(best < STOP_MAX, "{best:?}");
+}
+
+#[test]
+fn m1_a_drain_with_no_connection_open_ends_at_once() {
+    let server = start_app(cores(2), true);
+    let began = Instant::now();
+    server.running().handle().drain();
+    server.join();
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+/// Posts until the server says that it closes or refuses to connect; answers how many were answered.
+fn post_until_it_ends(address: SocketAddr) -> u64 {
+    const POST: &[u8] = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nping";
+    let mut answered = 0;
+    while let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
+        stream.set_nodelay(true).expect("TCP_NODELAY");
+        let patience = Some(Duration::from_secs(20));
+        stream.set_read_timeout(patience).expect("a timeout");
+        loop {
+            stream.write_all(POST).expect("sent");
+            let mut answer = Vec::new();
+            let mut buffer = [0; 1024];
+            while !answer.ends_with(b"ping") {
+                let read = stream.read(&mut buffer).expect("no reset");
+                assert!(read > 0, "an answer, not the end");
+                answer.extend_from_slice(&buffer[..read]);
+            }
+            answered += 1;
+            let head = String::from_utf8_lossy(&answer).to_ascii_lowercase();
+            if head.contains("connection: close") {
+                assert_eq!(stream.read(&mut buffer).expect("an orderly end"), 0);
+                break;
+            }
+        }
+    }
+    answered
+}
+
+#[test]
+fn m1_a_drain_under_load_fails_no_request() {
+    let server = start_app(cores(2), true);
+    let address = server.address();
+    let answered = Arc::new(AtomicU64::new(0));
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let answered = answered.clone();
+            std::thread::spawn(move || {
+                answered.fetch_add(post_until_it_ends(address), Ordering::Relaxed);
+            })
+        })
+        .collect();
+    wait_for("load", || server.total("requests/answered") > 500);
+    server.running().handle().drain();
+    for client in clients {
+        client.join().expect("no client saw an error");
+    }
+    let ended = server.join();
+    assert_eq!(ended.cut, 0);
+    assert_eq!(ended.requests.answered, answered.load(Ordering::Relaxed));
+    assert_eq!(ended.requests.begun, ended.requests.answered);
+    assert_eq!(
+        ended.connections.finished, ended.connections.accepted,
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn m1_what_is_left_at_the_graceful_timeout_is_cut_and_reported() {
+    let mut config = cores(1);
+    config.drain.graceful_timeout = Duration::from_millis(200);
+    let server = start_app(config, true);
+    let mut client = server.connect();
+    client.send("GET /sleep?ms=60000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    wait_for("it runs", || server.total("requests/running") == 1);
+    let began = Instant::now();
+    server.running().handle().drain();
+    let ended = server.join();
+    assert!(began.elapsed() >= Duration::from_millis(200));
+    assert_eq!((ended.cut, ended.drained), (1, true));
+    assert_eq!(ended.requests.aborted, 1);
+    drop(client);
+}

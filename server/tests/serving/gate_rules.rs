@@ -1,0 +1,208 @@
+//! What may be set at the gate beside its two limits: who holds a slot, who goes first, how many a
+//! client may have in, how many may be refused at once.
+
+use super::common::stage::{Stage, begin, hold, limits, number};
+use super::common::{Client, TestServer, block_on, config, wait_for};
+use ringgate::config::{Admit, CoreSpec};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+fn statuses(clients: &mut [Client]) -> Vec<u16> {
+    let answers = clients.iter_mut().map(|client| client.answer().status);
+    answers.collect()
+}
+
+#[test]
+fn a_connection_holds_its_slot_from_its_first_request_to_its_end() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(1, 0);
+    config.queue.admit = Admit::Connection;
+    let server = stage.start(config);
+    let quiet = server.connect();
+    let mut first = server.connect();
+    assert_eq!(first.get("/core").status, 200);
+    assert_eq!(first.get("/core").status, 200, "it has a slot");
+    assert_eq!(server.status()["gate"]["slots_taken"], 1);
+    assert_eq!(server.get("/core").status, 503, "though nothing runs");
+    drop((first, quiet));
+    wait_for("the slot is back", || {
+        server.status()["gate"]["slots_taken"] == 0
+    });
+    assert_eq!(server.get("/core").status, 200);
+}
+
+#[test]
+fn a_connection_takes_its_slot_along_to_another_core() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.cores = CoreSpec::Exactly(number(2));
+    config.admission = limits(8, 0);
+    config.queue.admit = Admit::Connection;
+    let server = stage.start(config);
+    let mut clients: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(client.get("/core").status, 200);
+    }
+    block_on(server.running().handle().resize_and_wait(1)).expect("one core");
+    assert_eq!(server.status()["gate"]["slots_taken"], 8);
+    for client in &mut clients {
+        assert_eq!(client.get("/core").text(), "0");
+    }
+    assert_eq!(server.get("/core").status, 503);
+    drop(clients);
+    wait_for("all slots are back", || {
+        server.status()["gate"]["slots_taken"] == 0
+    });
+}
+
+#[test]
+fn high_runs_before_low_whoever_came_first_and_low_is_refused_first() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(1, 5);
+    config.queue.priority = vec![
+        "high:x-kind=vip".parse().expect("a rule"),
+        "low:/hold/2".parse().expect("a rule"),
+    ];
+    let server = stage.start(config);
+    let mut clients = vec![
+        hold(&server, 10),
+        hold(&server, 20),
+        hold(&server, 21),
+        hold(&server, 11),
+        begin(&server, "/hold/12", "X-Kind: vip\r\n"),
+        begin(&server, "/hold/13", "X-Kind: vip\r\n"),
+    ];
+    stage.release_all();
+    assert_eq!(statuses(&mut clients), [200, 503, 200, 200, 200, 200]);
+    assert_eq!(stage.began(), [10, 12, 13, 11, 21]);
+}
+
+fn connect_from(address: [u8; 4], server: SocketAddr) -> Client {
+    let socket = rustix::net::socket(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::STREAM,
+        None,
+    )
+    .expect("a socket");
+    let from = SocketAddr::new(IpAddr::V4(Ipv4Addr::from(address)), 0);
+    rustix::net::bind(&socket, &from).expect("loopback has many addresses");
+    rustix::net::connect(&socket, &server).expect("the server listens");
+    Client::from_stream(socket.into())
+}
+
+#[test]
+fn one_address_has_only_so_many_requests_in_and_others_are_not_touched() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.cores = CoreSpec::Exactly(number(2));
+    config.admission = limits(2, 9);
+    config.queue.per_address = Some(number(3));
+    let server = stage.start(config);
+    let mut clients: Vec<_> = (0..3).map(|id| hold(&server, id)).collect();
+    let answer = server.get("/hold/3");
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("x-ringgate-reason"), Some("per-address"));
+    let mut other = connect_from([127, 0, 0, 2], server.address());
+    other.send("GET /hold/4 HTTP/1.1\r\nHost: a\r\n\r\n");
+    wait_for("it waits for a slot", || {
+        server.total("requests/pending") == 2
+    });
+    stage.release_all();
+    assert_eq!(statuses(&mut clients), [200; 3]);
+    assert_eq!(other.answer().status, 200);
+    assert_eq!(server.get("/hold/5").status, 200, "the places are back");
+    assert_eq!(server.total("requests/rejected/per-address"), 1);
+}
+
+#[test]
+fn a_detached_request_gives_its_slot_to_the_next_and_goes_on() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(1, 0);
+    let server = stage.start(config);
+    let mut clients: Vec<_> = (0..5)
+        .map(|id| {
+            let client = begin(&server, &format!("/detached/{id}"), "");
+            wait_for("its slot is back", || {
+                server.status()["gate"]["slots_taken"] == 0
+            });
+            client
+        })
+        .collect();
+    assert_eq!(server.total("requests/running"), 5);
+    let metrics = block_on(server.running().handle().metrics()).expect("runs");
+    assert_eq!(metrics.cores[0].detached, 5);
+    assert_eq!(server.get("/core").status, 200);
+    stage.release_all();
+    assert_eq!(statuses(&mut clients), [200; 5]);
+    let metrics = block_on(server.running().handle().metrics()).expect("runs");
+    assert_eq!(metrics.cores[0].detached, 0);
+}
+
+fn queued(server: &TestServer) -> u64 {
+    let status = server.status();
+    let listeners = status["listeners"].as_array().expect("a list").iter();
+    listeners
+        .filter_map(|listener| listener["queue"].as_u64())
+        .sum()
+}
+
+/// Refused clients that go on sending linger; while there are many, others wait to be accepted.
+#[test]
+fn while_too_many_are_being_refused_accepting_pauses_and_nobody_is_reset() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.core_slots = Some(number(1));
+    config.admission = limits(1, 0);
+    config.queue.rejections = Some(number(4));
+    config.timeouts.linger = Duration::from_secs(1);
+    let server = stage.start(config);
+    let mut first = hold(&server, 1);
+    let refused = || {
+        let mut client = server.connect();
+        client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+        client
+    };
+    let mut clients: Vec<_> = (0..4).map(|_| refused()).collect();
+    assert_eq!(statuses(&mut clients), [503; 4]);
+    assert_eq!(server.total("connections/accepted"), 5);
+    let mut later: Vec<_> = (0..8).map(|_| refused()).collect();
+    wait_for("those wait in the kernel's queue", || queued(&server) >= 7);
+    assert!(
+        server.total("connections/accepted") <= 6,
+        "but one on its way"
+    );
+    assert_eq!(statuses(&mut later), [503; 8]);
+    for client in clients.iter_mut().chain(&mut later) {
+        client.expect_closed();
+    }
+    let metrics = block_on(server.running().handle().metrics()).expect("runs");
+    assert!(metrics.cores[0].accept_pauses["rejections"] > 0);
+    stage.release_all();
+    assert_eq!(first.answer().status, 200);
+}
+
+#[test]
+fn m10_at_max_connections_accepting_pauses_and_resumes_below_it() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.core_slots = Some(number(1));
+    config.rings.max_connections = Some(number(4));
+    let server = stage.start(config);
+    let mut clients: Vec<_> = (0..10).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send("GET /core HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    wait_for("the rest waits in the kernel's queue", || {
+        queued(&server) == 6
+    });
+    assert_eq!(server.total("connections/open"), 4);
+    for mut client in clients {
+        assert_eq!(client.answer().status, 200);
+        assert!(server.total("connections/open") <= 4);
+    }
+    wait_for("all are gone", || server.total("connections/open") == 0);
+    assert_eq!(server.total("connections/accepted"), 10);
+}

@@ -1,0 +1,152 @@
+//! Requests that wait at the gate: how their wait ends, and what their clients hear.
+
+use super::common::stage::{Stage, hold, limits};
+use super::common::{config, wait_for};
+use ringgate::config::{HalfClose, Switch};
+use std::time::{Duration, Instant};
+
+const GET_HOLD: &[u8] = b"GET /hold/9 HTTP/1.1\r\nHost: a\r\n\r\n";
+
+#[test]
+fn who_waits_too_long_is_told_so_and_the_slot_is_not_lost() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(1, 9);
+    config.queue.timeout = Duration::from_millis(200);
+    let server = stage.start(config);
+    let mut first = hold(&server, 1);
+    let began = Instant::now();
+    let mut second = hold(&server, 2);
+    let answer = second.answer();
+    assert!(began.elapsed() >= Duration::from_millis(200));
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("x-ringgate-reason"), Some("queue-timeout"));
+    assert_eq!(server.total("requests/rejected/queue-timeout"), 1);
+    stage.release_all();
+    assert_eq!(first.answer().status, 200);
+    assert_eq!(server.get("/hold/3").status, 200);
+    assert_eq!(stage.began(), [1, 3]);
+}
+
+#[test]
+fn a_client_that_ends_its_side_while_it_waits_is_gone_at_once() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(1, 9);
+    let server = stage.start(config);
+    let mut first = hold(&server, 1);
+    let mut second = hold(&server, 2);
+    second.finish_sending();
+    wait_for("it is given up", || server.total("requests/aborted") == 1);
+    assert_eq!(server.total("requests/pending"), 0);
+    second.expect_closed();
+    stage.release_all();
+    assert_eq!(first.answer().status, 200);
+    assert_eq!(stage.began(), [1]);
+}
+
+#[test]
+fn with_half_close_serve_it_keeps_its_place_and_is_answered() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(1, 9);
+    config.queue.half_close = HalfClose::Serve;
+    let server = stage.start(config);
+    let mut first = hold(&server, 1);
+    let mut second = hold(&server, 2);
+    second.finish_sending();
+    stage.release_all();
+    assert_eq!(first.answer().status, 200);
+    assert_eq!(second.answer().text(), "held 2");
+    second.expect_closed();
+}
+
+/// More than the server keeps unread, so that it stops receiving: only the poll sees the end.
+#[test]
+fn the_end_of_a_client_is_seen_behind_bytes_that_nobody_reads() {
+    for reset in [false, true] {
+        let stage = Stage::default();
+        let mut config = config();
+        config.admission = limits(1, 9);
+        let server = stage.start(config);
+        let mut first = hold(&server, 1);
+        let mut second = hold(&server, 2);
+        let waits = server.status()["cores"][0]["operations_in_flight"].clone();
+        second.send(GET_HOLD.repeat(4000));
+        wait_for("receiving pauses, a poll watches", || {
+            server.total("requests/pending") == 1
+                && server.status()["cores"][0]["operations_in_flight"] == waits
+        });
+        match reset {
+            true => {
+                second.reset_when_dropped();
+                drop(second);
+            }
+            false => second.finish_sending(),
+        }
+        wait_for("it is given up", || server.total("requests/aborted") == 1);
+        stage.release_all();
+        assert_eq!(first.answer().status, 200);
+        assert_eq!(stage.began(), [1]);
+    }
+}
+
+#[test]
+fn a_request_that_runs_survives_the_end_of_its_clients_side_but_not_a_reset() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(2, 0);
+    let server = stage.start(config);
+    let mut ends = hold(&server, 1);
+    let resets = hold(&server, 2);
+    ends.finish_sending();
+    resets.reset_when_dropped();
+    drop(resets);
+    wait_for("the reset one is cut", || stage.ended() == [2]);
+    assert_eq!(server.total("requests/running"), 1);
+    stage.release_all();
+    assert_eq!(ends.answer().text(), "held 1");
+}
+
+#[test]
+fn the_reason_can_be_kept_back() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(1, 0);
+    config.queue.reason_header = Switch::Off;
+    let server = stage.start(config);
+    let mut first = hold(&server, 1);
+    let answer = server.get("/hold/2");
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("x-ringgate-reason"), None);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    stage.release_all();
+    assert_eq!(first.answer().status, 200);
+}
+
+#[test]
+fn a_standing_queue_is_shed_and_says_codel() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(1, 99);
+    config.queue.target = Duration::from_millis(1);
+    config.queue.interval = Duration::from_millis(20);
+    let server = stage.start(config);
+    let mut clients: Vec<_> = (0..10).map(|id| hold(&server, id)).collect();
+    // Slower than the target and longer than the interval: each wait is above it.
+    let mut statuses = Vec::new();
+    for (id, client) in (0..).zip(&mut clients) {
+        std::thread::sleep(Duration::from_millis(15));
+        stage.release(id);
+        let answer = client.answer();
+        statuses.push(answer.status);
+        if answer.status == 503 {
+            assert_eq!(answer.header("x-ringgate-reason"), Some("codel"));
+        }
+    }
+    assert!(
+        statuses.contains(&200) && statuses.contains(&503),
+        "{statuses:?}"
+    );
+    assert_eq!(statuses[9], 200, "the last in line is not refused");
+}

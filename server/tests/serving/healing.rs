@@ -1,0 +1,192 @@
+//! Cores that stall, are stuck, or panic: others take over, and clients see little of it.
+
+use super::common::{Client, TestServer, block_on, start_app, wait_for};
+use super::pool::{at, cores};
+use ringgate::config::{Config, CoreOrder};
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+fn quick(count: u32) -> Config {
+    let mut config = cores(count);
+    config.pool.stall = Duration::from_millis(100);
+    config.pool.heartbeat_interval = Duration::from_secs(60);
+    config.pool.heartbeat_timeout = Duration::from_secs(60);
+    config.drain.graceful_timeout = Duration::from_millis(300);
+    config
+}
+
+/// A client whose request blocks its core, and the core.
+fn block(server: &TestServer, ms: u32) -> (Client, u32) {
+    let mut client = server.connect();
+    client.send(format!("GET /block?ms={ms} HTTP/1.1\r\nHost: a\r\n\r\n"));
+    let mut blocked = None;
+    wait_for("a blocked core", || {
+        let status = server.status();
+        let cores = status["cores"].as_array().expect("a list");
+        let found = cores.iter().find(|core| core["state"] == "blocked");
+        blocked = found.map(|core| at(core, "/index") as u32);
+        blocked.is_some()
+    });
+    (client, blocked.expect("a core"))
+}
+
+/// Whether a connection still answers.
+fn is_served(client: &Client) -> bool {
+    let mut stream = client.stream();
+    let sent = stream.write_all(b"GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n");
+    sent.is_ok() && matches!(stream.read(&mut [0; 1024]), Ok(1..))
+}
+
+/// Connects and asks so many times; answers the longest time that took.
+fn slowest(server: &TestServer, times: u32) -> Duration {
+    let answers = (0..times).map(|_| {
+        let began = Instant::now();
+        assert_eq!(server.get("/plaintext").text(), "Hello, World!");
+        began.elapsed()
+    });
+    answers.max().unwrap_or_default()
+}
+
+#[test]
+fn t13_while_a_core_is_blocked_its_listener_is_helped() {
+    let server = start_app(quick(2), true);
+    let (mut client, blocked) = block(&server, 2_500);
+    wait_for("help", || {
+        let status = server.status();
+        let listener = &status["listeners"][blocked as usize];
+        listener["helper_core"].as_u64() == Some(u64::from(1 - blocked))
+    });
+    let worst = slowest(&server, 40);
+    assert!(worst < Duration::from_millis(500), "{worst:?}");
+    // It wakes up: its answer goes out, and it is as before.
+    assert_eq!(client.answer().text(), "blocked 2500 ms\n");
+    wait_for("no help any more", || {
+        let status = server.status();
+        status["listeners"][blocked as usize]["helper_core"].is_null()
+            && at(&status, "/pool/stuck") == 0
+    });
+    slowest(&server, 40);
+    assert_eq!(at(&server.status(), "/pool/quarantined"), 0);
+    assert_eq!(client.get("/plaintext").status, 200);
+}
+
+#[test]
+fn m5_a_stuck_core_is_replaced_its_sockets_are_shut_and_it_leaves_when_it_wakes_up() {
+    let mut config = quick(2);
+    config.pool.heartbeat_interval = Duration::from_millis(200);
+    config.pool.heartbeat_timeout = Duration::from_millis(200);
+    let server = start_app(config, true);
+    let mut idle: Vec<Client> = (0..32).map(|_| server.connect()).collect();
+    for client in &mut idle {
+        assert_eq!(client.get("/plaintext").status, 200);
+    }
+    let (mut client, blocked) = block(&server, 3_000);
+    wait_for("a replacement", || {
+        let status = server.status();
+        at(&status, "/pool/quarantined") == 1 && at(&status, "/pool/running") == 2
+    });
+    let worst = slowest(&server, 40);
+    assert!(worst < Duration::from_millis(500), "{worst:?}");
+    // The graceful timeout is over: its clients learn that nothing comes.
+    let began = Instant::now();
+    assert_eq!(client.rest(), b"", "the end and no answer");
+    assert!(
+        began.elapsed() < Duration::from_millis(2_500),
+        "before it wakes up"
+    );
+    let mut lost = 0;
+    for client in &idle {
+        lost += usize::from(!is_served(client));
+    }
+    assert!(
+        lost > 0 && lost < 32,
+        "those of the stuck core alone: {lost}"
+    );
+    wait_for("it comes to its senses and ends", || {
+        let status = server.status();
+        let cores = status["cores"].as_array().expect("a list");
+        at(&status, "/pool/quarantined") == 0 && cores.iter().all(|core| core["index"] != blocked)
+    });
+    slowest(&server, 20);
+}
+
+#[test]
+fn m4_a_core_that_waits_for_work_is_well() {
+    let mut config = quick(2);
+    config.pool.stall = Duration::from_millis(20);
+    config.pool.heartbeat_interval = Duration::from_millis(50);
+    config.pool.heartbeat_timeout = Duration::ZERO;
+    let server = start_app(config, true);
+    let began = Instant::now();
+    wait_for("many heartbeats", || {
+        began.elapsed() > Duration::from_secs(1)
+    });
+    let status = server.status();
+    assert_eq!(at(&status, "/pool/quarantined"), 0);
+    assert_eq!(at(&status, "/pool/running"), 2);
+}
+
+#[test]
+fn m3_a_core_that_panics_is_replaced_and_the_ledgers_balance() {
+    let server = start_app(quick(2), true);
+    for round in 0..4 {
+        let mut client = server.connect();
+        client.send("GET /panic?core=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+        wait_for("its connection is aborted", || {
+            server.total("connections/aborted") > round
+        });
+        let worst = slowest(&server, 20);
+        assert!(worst < Duration::from_millis(500), "{worst:?}");
+    }
+    wait_for("both cores run", || {
+        at(&server.status(), "/pool/running") == 2
+    });
+}
+
+#[test]
+fn m15_a_dump_shows_where_a_blocked_core_is() {
+    let server = start_app(quick(2), true);
+    let (mut client, blocked) = block(&server, 2_000);
+    let handle = server.running().handle();
+    let dump = block_on(handle.order_core(blocked, CoreOrder::Dump)).expect("a dump");
+    assert!(dump.contains("requests running 1"), "{dump}");
+    assert!(dump.contains("trouble::block"), "{dump}");
+    assert_eq!(client.answer().status, 200, "it did no harm");
+}
+
+#[test]
+fn m15_a_stuck_core_that_is_killed_is_replaced_at_once() {
+    let server = start_app(quick(2), true);
+    let (mut client, blocked) = block(&server, 2_500);
+    let handle = server.running().handle();
+    block_on(handle.order_core(blocked, CoreOrder::Kill)).expect("killed");
+    let began = Instant::now();
+    assert_eq!(client.rest(), b"");
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "before it wakes up"
+    );
+    wait_for("two cores", || at(&server.status(), "/pool/running") == 2);
+    wait_for("it ends when it wakes up", || {
+        at(&server.status(), "/pool/quarantined") == 0
+    });
+}
+
+#[test]
+fn m1_a_stop_does_not_wait_for_a_stuck_core() {
+    let server = start_app(quick(2), true);
+    let (client, _) = block(&server, 3_000);
+    let began = Instant::now();
+    server.running().handle().stop();
+    let ended = server.join();
+    assert!(
+        began.elapsed() < Duration::from_millis(500),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(ended.connections.open, 0);
+    assert!(ended.connections.balances(), "{ended:?}");
+    assert!(ended.requests.balances(), "{ended:?}");
+    assert!(ended.cut >= 1);
+    drop(client);
+}
