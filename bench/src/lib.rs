@@ -9,6 +9,7 @@ pub mod floor;
 pub mod idle_memory;
 pub mod lanes;
 pub mod load;
+pub mod overload;
 pub mod proc;
 pub mod race;
 pub mod server;

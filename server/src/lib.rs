@@ -13,16 +13,18 @@ pub mod handler;
 pub mod http;
 pub mod lane;
 pub mod observe;
+pub mod process;
 pub mod simulation;
 
 pub use coordinator::{
-    CoreInfo, CoreStatus, Ended, ListenerStatus, Running, Server, ServerHandle, StartError, Status,
-    block_obeyed_signals,
+    CoreInfo, CoreStatus, Ended, Generation, ListenerStatus, Running, Server, ServerEvent,
+    ServerHandle, StartError, Status, UpgradeStep, block_obeyed_signals, refuse_inheritance,
 };
 pub use handler::{
     Body, BodyError, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions, Router,
     Writer,
 };
+pub use process::service_manager::{PassedSocket, ServiceManager, passed_sockets};
 pub use ringgate_runtime as runtime;
 
 /// The examples of the README, which must compile.

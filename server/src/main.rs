@@ -7,19 +7,19 @@
 
 use ringgate::app::{self, AppOptions, AppState};
 use ringgate::config::{
-    self, Config, Demo, Invocation, LogFormat, LogLevel, Provenance, Source, WrongValue,
+    self, Config, Demo, Invocation, ListenAddr, LogLevel, Provenance, Source, WrongValue,
 };
-use ringgate::observe::log::{self, ANNOUNCEMENT, Format, LogHandle, LogOptions, Target};
+use ringgate::observe::log::{self, ANNOUNCEMENT, LogHandle, LogOptions};
+use ringgate::process::reaper;
 use ringgate::runtime::sys::cpu::cpu_mask;
 use ringgate::runtime::sys::limits::raise_nofile;
-use ringgate::{Ended, Server, ServerHandle, StartError};
+use ringgate::{Ended, PassedSocket, Server, ServerHandle, ServiceManager, StartError};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
-use tracing::level_filters::LevelFilter;
 
 /// Something went wrong that is no fault of the configuration.
 const FAILED: u8 = 1;
@@ -31,10 +31,49 @@ const CUT: u8 = 3;
 /// How long an exit waits for a log whose reader stalls.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
-fn main() -> ExitCode {
+/// What command line, environment and file ask for, as they stand now.
+fn asked() -> Result<Invocation, config::Error> {
     let read_file = |path: &Path| std::fs::read_to_string(path);
-    match config::parse(std::env::args_os(), std::env::vars_os(), read_file) {
-        Ok(Invocation::Serve(config, provenance)) => serve(config, &provenance),
+    config::parse(std::env::args_os(), std::env::vars_os(), read_file)
+}
+
+/// The configuration as a reload finds it.
+fn read_again() -> Result<Config, String> {
+    match asked() {
+        Ok(Invocation::Serve(config, provenance)) => {
+            for warning in provenance.warnings() {
+                tracing::warn!("{warning}");
+            }
+            Ok(with_passed_sockets(config, &provenance))
+        }
+        Ok(_) => Err("the command line does not ask to serve".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Sockets that a service manager passes are listened on where nothing else is said; one that it
+/// calls `metrics` is for them.
+fn with_passed_sockets(mut config: Config, provenance: &Provenance) -> Config {
+    let unsaid = |key| provenance.source(key) == Some(&Source::Default);
+    let (metrics, listen): (Vec<_>, Vec<_>) = ringgate::passed_sockets()
+        .into_iter()
+        .partition(|socket| socket.name == "metrics");
+    let address = |socket: &PassedSocket| ListenAddr::Fd(socket.number);
+    if unsaid("listen") && !listen.is_empty() {
+        config.listen = listen.iter().map(address).collect();
+    }
+    if unsaid("metrics") {
+        config.metrics = metrics.first().map(address).or(config.metrics);
+    }
+    config
+}
+
+fn main() -> ExitCode {
+    match asked() {
+        Ok(Invocation::Serve(config, provenance)) => {
+            let config = with_passed_sockets(config, &provenance);
+            serve(config, &provenance)
+        }
         Ok(Invocation::CheckConfig {
             config,
             provenance,
@@ -57,7 +96,10 @@ fn main() -> ExitCode {
             Err(error) => failed(FAILED, error),
         },
         Ok(Invocation::Show(text)) => result(&text),
-        Err(error) => failed(USAGE, error),
+        Err(error) => {
+            ringgate::refuse_inheritance(&error.to_string());
+            failed(USAGE, error)
+        }
     }
 }
 
@@ -81,13 +123,14 @@ fn result(text: &str) -> ExitCode {
 
 fn serve(config: Config, provenance: &Provenance) -> ExitCode {
     if let Err(error) = check_root(&config, provenance) {
+        ringgate::refuse_inheritance(&error.to_string());
         return failed(USAGE, error);
     }
     // Before the first thread, which is the log's: a signal goes to any thread that lets it.
     if let Err(error) = ringgate::block_obeyed_signals() {
         return failed(FAILED, error);
     }
-    let log = match log::init(log_options(&config)) {
+    let log = match log::init(LogOptions::from(&config.log)) {
         Ok(log) => log,
         Err(error) => return failed(FAILED, error),
     };
@@ -131,16 +174,26 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
         };
         app::router(AppOptions { root, trouble })
     };
+    let manager = match ServiceManager::from_environment() {
+        Ok(manager) => manager,
+        Err(error) => {
+            tracing::error!("{error}");
+            return FAILED;
+        }
+    };
     let server = Server::with_router(config, router, AppState::new)
+        .with_service_manager(manager)
         .with_signals()
         .with_control()
+        .with_reload(read_again)
+        .with_upgrade()
         .with_log(log.clone());
     match server.start() {
         Ok(running) => {
             welcome(running.handle());
             let ended = running.join();
             farewell(&ended);
-            exit_code(&ended)
+            stay_if_first(&ended).unwrap_or_else(|| exit_code(&ended))
         }
         Err(error) => {
             tracing::error!("{error}");
@@ -155,27 +208,6 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
     }
 }
 
-fn log_options(config: &Config) -> LogOptions {
-    LogOptions {
-        level: match config.log.level {
-            LogLevel::Off => LevelFilter::OFF,
-            LogLevel::Error => LevelFilter::ERROR,
-            LogLevel::Warn => LevelFilter::WARN,
-            LogLevel::Info => LevelFilter::INFO,
-            LogLevel::Debug => LevelFilter::DEBUG,
-            LogLevel::Trace => LevelFilter::TRACE,
-        },
-        format: match config.log.format {
-            LogFormat::Text => Format::Text,
-            LogFormat::Json => Format::Json,
-        },
-        target: match &config.log.file {
-            Some(path) => Target::File(path.clone()),
-            None => Target::Stderr,
-        },
-    }
-}
-
 /// More cores than CPUs share them in turn: allowed, and worth a line.
 fn warn_of_shared_cpus(config: &Config) {
     let cpus = cpu_mask().map_or(0, |cpus| cpus.len() as u32);
@@ -185,6 +217,19 @@ fn warn_of_shared_cpus(config: &Config) {
     let cores = config.cores.min(count).get();
     if cores > cpus {
         tracing::warn!("{cores} cores share the {cpus} CPUs that this process may use");
+    }
+}
+
+/// The first process of a container stays as long as a newer one serves, and ends as that one does.
+fn stay_if_first(ended: &Ended) -> Option<u8> {
+    let successor = ended.successor.filter(|_| reaper::is_needed())?;
+    tracing::info!(successor, "staying as the first process of the container");
+    match reaper::stay(successor) {
+        Ok(code) => Some(code),
+        Err(error) => {
+            tracing::error!(%error, "cannot stay");
+            Some(FAILED)
+        }
     }
 }
 

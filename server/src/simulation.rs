@@ -15,7 +15,7 @@
 
 use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::{Connections, CoreStats, Requests};
-use crate::config::Config;
+use crate::config::{AdmissionLimits, Config};
 use crate::connection::{Engine, EngineParts, ListenerId, ListenerSeat, Message, Settings};
 use crate::coordinator::{PostOffice, Postman, core_options};
 use crate::handler::{PerCore, Router};
@@ -33,6 +33,7 @@ const TURNS_MAX: usize = 1_000_000;
 pub struct Simulation {
     world: World,
     post: Arc<PostOffice>,
+    gate: Arc<Gate>,
     listeners: Vec<Descriptor>,
     cores: Vec<SimulatedCore>,
 }
@@ -77,6 +78,7 @@ impl Simulation {
         let mut simulation = Simulation {
             world: world.clone(),
             post: post.clone(),
+            gate: gate.clone(),
             listeners: Vec::new(),
             cores: Vec::new(),
         };
@@ -136,6 +138,29 @@ impl Simulation {
             each.core
                 .turn(&mut each.engine, Some(Duration::from_millis(1)));
         }
+    }
+
+    /// One turn of every core but one, which is held up.
+    pub fn turn_without(&mut self, held_up: usize) {
+        for (index, each) in self.cores.iter_mut().enumerate() {
+            if index != held_up {
+                let _entered = each.core.enter();
+                each.core
+                    .turn(&mut each.engine, Some(Duration::from_millis(1)));
+            }
+        }
+    }
+
+    /// Slots of the gate that are taken, and requests that wait for one.
+    pub fn gate(&self) -> (u32, u32) {
+        let occupancy = self.gate.occupancy();
+        (occupancy.running, occupancy.pending)
+    }
+
+    /// Puts other limits in force, as [`ServerHandle::set_limits`](crate::ServerHandle::set_limits)
+    /// does.
+    pub fn set_limits(&self, limits: AdmissionLimits) {
+        self.gate.set_limits(limits, self.world.now());
     }
 
     /// Turns until `done`.

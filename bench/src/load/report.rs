@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
+use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::load::options::{Method, Mode, Options};
@@ -54,6 +55,8 @@ pub struct Report {
     pub requests_per_second: f64,
     /// Latency of complete answers (`ok` and `status`).
     pub latency_us: LatencyReport,
+    /// Latency of `ok` alone.
+    pub ok_latency_us: LatencyReport,
     /// Bytes written to sockets.
     pub bytes_sent: u64,
     /// Bytes read from sockets.
@@ -113,6 +116,21 @@ pub struct IdleReport {
     pub open_at_end: usize,
 }
 
+impl LatencyReport {
+    fn of(latency: &Histogram<u64>) -> Self {
+        let microseconds = |nanoseconds: u64| nanoseconds as f64 / 1000.0;
+        let quantile = |q| microseconds(latency.value_at_quantile(q));
+        Self {
+            p50: quantile(0.5),
+            p90: quantile(0.9),
+            p99: quantile(0.99),
+            p99_9: quantile(0.999),
+            max: microseconds(latency.max()),
+            mean: latency.mean() / 1000.0,
+        }
+    }
+}
+
 impl Report {
     pub(crate) fn new(
         options: &Options,
@@ -126,8 +144,6 @@ impl Report {
             "load generator bug: requests issued and requests accounted for differ"
         );
         let elapsed_seconds = tally.last.duration_since(start).as_secs_f64();
-        let microseconds = |nanoseconds: u64| nanoseconds as f64 / 1000.0;
-        let quantile = |q| microseconds(tally.latency.value_at_quantile(q));
         Self {
             target: options.target.to_string(),
             mode: options.mode,
@@ -158,14 +174,8 @@ impl Report {
             } else {
                 0.0
             },
-            latency_us: LatencyReport {
-                p50: quantile(0.5),
-                p90: quantile(0.9),
-                p99: quantile(0.99),
-                p99_9: quantile(0.999),
-                max: microseconds(tally.latency.max()),
-                mean: tally.latency.mean() / 1000.0,
-            },
+            latency_us: LatencyReport::of(&tally.latency),
+            ok_latency_us: LatencyReport::of(&tally.ok_latency),
             bytes_sent: tally.bytes_sent,
             bytes_received: tally.bytes_received,
             unasked_bytes: tally.unasked_bytes,

@@ -55,6 +55,8 @@ pub(crate) struct Tally {
     pub(crate) local: u64,
     /// Latency of complete answers (ok and status), in nanoseconds.
     pub(crate) latency: Histogram<u64>,
+    /// That of the 2xx answers alone.
+    pub(crate) ok_latency: Histogram<u64>,
     pub(crate) bytes_sent: u64,
     pub(crate) bytes_received: u64,
     pub(crate) unasked_bytes: u64,
@@ -71,6 +73,10 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn new(start: Instant) -> Self {
         let highest = LATENCY_MAX.as_nanos() as u64;
+        let histogram = || {
+            Histogram::new_with_bounds(1, highest, 3)
+                .expect("three digits between 1 ns and an hour are valid bounds")
+        };
         Self {
             issued: 0,
             ok: 0,
@@ -82,8 +88,8 @@ impl Tally {
             wrong: 0,
             doubled: 0,
             local: 0,
-            latency: Histogram::new_with_bounds(1, highest, 3)
-                .expect("three digits between 1 ns and an hour are valid bounds"),
+            latency: histogram(),
+            ok_latency: histogram(),
             bytes_sent: 0,
             bytes_received: 0,
             unasked_bytes: 0,
@@ -107,6 +113,9 @@ impl Tally {
         if matches!(outcome, Outcome::Ok | Outcome::Status(_)) {
             let nanoseconds = now.saturating_duration_since(since).as_nanos() as u64;
             self.latency.saturating_record(nanoseconds.max(1));
+            if outcome == Outcome::Ok {
+                self.ok_latency.saturating_record(nanoseconds.max(1));
+            }
         }
         self.last = self.last.max(now);
     }
@@ -161,6 +170,9 @@ impl Tally {
         self.local += other.local;
         self.latency
             .add(&other.latency)
+            .expect("both histograms have the same bounds");
+        self.ok_latency
+            .add(&other.ok_latency)
             .expect("both histograms have the same bounds");
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;

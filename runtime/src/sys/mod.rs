@@ -10,8 +10,10 @@
 mod error;
 
 pub mod address;
+pub mod child;
 pub mod cpu;
 pub mod event;
+pub mod identity;
 pub mod limits;
 pub mod listener;
 pub mod pidfd;

@@ -124,6 +124,14 @@ fn at(call: &'static str, path: &Path, error: io::Error) -> io::Error {
 /// The descriptors that [`inherited_listener`] has given away, so that none has two owners.
 static CLAIMED: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
 
+/// Marks a number as taken over; false if it is already.
+pub(super) fn claim(number: RawFd) -> bool {
+    let mut claimed = CLAIMED
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    claimed.insert(number)
+}
+
 /// Takes over a listening socket that the parent opened and left to this process as number `number`
 /// (`fd:N`, systemd's LISTEN_FDS), and sets close-on-exec so that it goes no further.
 ///

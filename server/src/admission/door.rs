@@ -53,12 +53,18 @@ impl std::fmt::Debug for Ticket {
 }
 
 impl Drop for Ticket {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
+        // The way of one that nobody counts is to be a look and nothing else.
         if let Some(door) = self.0.take() {
-            door.give_back();
+            give_back(door);
         }
     }
+}
+
+#[inline(never)]
+fn give_back(door: Rc<Door>) {
+    door.give_back();
 }
 
 impl Ticket {
@@ -127,13 +133,21 @@ impl Door {
         })
     }
 
-    /// A request arrives at the gate; `class` is asked for only if it does not find a slot at once.
-    #[inline]
-    pub(crate) fn enter(self: &Rc<Self>, key: ConnectionKey, class: impl FnOnce() -> u8) -> Entry {
+    /// A request arrives at the gate: the way through if a slot is free and nobody waits.
+    #[inline(always)]
+    pub(crate) fn enter_at_once(self: &Rc<Self>) -> Option<Ticket> {
         match self.gate.word.take() {
-            Found::Open => Entry::Run(Ticket::free()),
-            Found::Slot => Entry::Run(self.ticket()),
-            Found::Ask => self.ask(key, class()),
+            Found::Open => Some(Ticket::free()),
+            Found::Slot => Some(self.ticket()),
+            Found::Ask => None,
+        }
+    }
+
+    /// A request arrives at the gate; `class` is asked for only if it does not find a slot at once.
+    pub(crate) fn enter(self: &Rc<Self>, key: ConnectionKey, class: impl FnOnce() -> u8) -> Entry {
+        match self.enter_at_once() {
+            Some(ticket) => Entry::Run(ticket),
+            None => self.ask(key, class()),
         }
     }
 
@@ -154,12 +168,17 @@ impl Door {
         Ticket(Some(self.clone()))
     }
 
-    #[inline]
+    #[inline(always)]
     fn give_back(&self) {
         if !self.gate.word.give() {
-            self.asked.set(true);
-            self.gate.give_back(Some(self.core), now());
+            self.hand_back();
         }
+    }
+
+    #[cold]
+    fn hand_back(&self) {
+        self.asked.set(true);
+        self.gate.give_back(Some(self.core), now());
     }
 
     /// The core heard of an offer.

@@ -304,7 +304,6 @@ impl Gate {
     }
 
     /// Decides by other rules from now on.
-    #[cfg(test)]
     pub(crate) fn set_rules(&self, rules: Rules, now: Moment) {
         let mut inner = self.lock();
         inner.rules = rules;
@@ -396,12 +395,17 @@ impl Gate {
                 && !inner
                     .codel
                     .refuses(delay, now, now.since(waiter.since), left);
-            self.word
+            let before = self
+                .word
                 .update(|word| word.joined(-1).freed(if runs { -1 } else { 0 }));
             let said = match runs {
                 true => Said::Run,
                 false => Said::Refused(reason),
             };
+            debug_assert!(
+                said != Said::Refused(Reason::Full) || before.free() <= 0,
+                "a request was denied while a slot was free"
+            );
             if own == Some(place) {
                 settled.own = Some(said);
                 continue;

@@ -3,6 +3,10 @@
 //! - connections: `accepted + handed_in = finished + rejected + aborted + open + handed_out`
 //! - requests: `begun = answered + rejected + aborted + running + pending`
 //!
+//! In the sum over all cores `inherited` came from an older process and `passed_on` went to a newer
+//! one (an upgrade): `accepted + inherited = finished + rejected + aborted + open + in_transit +
+//! passed_on`.
+//!
 //! Each core checks its own once a turn in debug builds. A connection is *rejected* if its last
 //! exchange was a refusal by the gate, *aborted* on reset, error, timeout or force, else
 //! *finished*. Connections of the control socket and of the metrics address are in neither.
@@ -83,6 +87,8 @@ pub struct Connections {
     pub aborted: u64,
     pub open: u64,
     pub handed_out: u64,
+    pub inherited: u64,
+    pub passed_on: u64,
 }
 
 impl Connections {
@@ -101,11 +107,13 @@ impl Connections {
         self.aborted += other.aborted;
         self.open += other.open;
         self.handed_out += other.handed_out;
+        self.inherited += other.inherited;
+        self.passed_on += other.passed_on;
     }
 
     /// Connections between two cores, in a sum over all of them.
     pub const fn in_transit(&self) -> u64 {
-        self.handed_out.saturating_sub(self.handed_in)
+        (self.handed_out + self.inherited).saturating_sub(self.handed_in + self.passed_on)
     }
 }
 
@@ -266,6 +274,8 @@ impl CoreStats {
             aborted: self.aborted.get(),
             open: self.open.get(),
             handed_out: self.handed_out.get(),
+            inherited: 0,
+            passed_on: 0,
         }
     }
 

@@ -19,6 +19,8 @@ pub mod decide;
 pub(crate) mod door;
 pub(crate) mod gate;
 pub mod ledger;
+#[cfg(all(test, loom))]
+mod loom;
 #[cfg(all(test, not(loom)))]
 mod model;
 pub(crate) mod queue;

@@ -89,18 +89,17 @@ impl Word {
     }
 
     /// Takes a free slot if nobody waits for one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&self) -> Found {
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
-            let waits = seen & !FREE;
-            if waits != 0 || Reading(seen).free() <= 0 {
-                return match waits == OPEN {
-                    true => Found::Open,
-                    false => Found::Ask,
-                };
+            if seen & !FREE == OPEN {
+                return Found::Open;
             }
-            // No borrow: the lower half is positive.
+            // From 1 to the most that are free: nobody waits, and nothing else is set.
+            if seen.wrapping_sub(1) >= i32::MAX as u64 {
+                return Found::Ask;
+            }
             match self
                 .0
                 .compare_exchange_weak(seen, seen - 1, Ordering::AcqRel, Ordering::Acquire)
@@ -113,7 +112,7 @@ impl Word {
 
     /// Gives a slot back if nobody waits for it. Answers false, and does nothing, if the lock has to
     /// decide who gets it.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub(super) fn give(&self) -> bool {
         let mut seen = self.0.load(Ordering::Acquire);
@@ -121,7 +120,7 @@ impl Word {
             if seen & !(FREE | OPEN) != 0 {
                 return false;
             }
-            let more = Reading(seen).freed(1).0;
+            let more = seen & !FREE | u64::from((seen as u32).wrapping_add(1));
             match self
                 .0
                 .compare_exchange_weak(seen, more, Ordering::AcqRel, Ordering::Acquire)
@@ -132,8 +131,9 @@ impl Word {
         }
     }
 
-    /// Changes the word as `change` says; only for the holder of the gate's lock.
-    pub(super) fn update(&self, change: impl Fn(Reading) -> Reading) {
+    /// Changes the word as `change` says; only for the holder of the gate's lock. Answers what it
+    /// said at that instant.
+    pub(super) fn update(&self, change: impl Fn(Reading) -> Reading) -> Reading {
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
             let next = change(Reading(seen)).0;
@@ -141,7 +141,7 @@ impl Word {
                 .0
                 .compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire)
             {
-                Ok(_) => return,
+                Ok(_) => return Reading(seen),
                 Err(now) => seen = now,
             }
         }

@@ -71,11 +71,14 @@ pub fn command() -> Command {
 }
 
 /// The commands a running server understands.
-fn ctl_commands() -> [Command; 7] {
-    [
+fn ctl_commands() -> Vec<Command> {
+    vec![
         Command::new("status")
             .about("Shows phase, limits, ledgers, cores and listeners")
             .arg(switch("json").help("Answers in JSON")),
+        Command::new("events")
+            .about("Shows what happens from now on, until the server ends")
+            .arg(switch("json").help("Shows lines of JSON")),
         Command::new("resize")
             .about("Changes the number of cores")
             .arg(
@@ -89,6 +92,15 @@ fn ctl_commands() -> [Command; 7] {
                     }),
             )
             .arg(switch("wait").help("Returns when the last core is there or gone")),
+        Command::new("reload").about("Reads the configuration again; a bad one changes nothing"),
+        Command::new("upgrade")
+            .about("Starts the program anew and hands everything over, without losing a connection")
+            .arg(
+                path_arg("PATH")
+                    .id("binary")
+                    .long("binary")
+                    .help("Runs this program instead of the one that the server was started by"),
+            ),
         Command::new("cores")
             .about("Shows the cores")
             .arg(switch("json").help("Answers in JSON")),

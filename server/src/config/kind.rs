@@ -83,6 +83,8 @@ pub(super) enum Kind {
         at: At<Option<PathBuf>>,
         placeholder: &'static str,
     },
+    /// A name, or one word for its absence.
+    NameOrNone(At<Option<String>>),
     Control(At<ControlPath>),
 }
 
@@ -140,6 +142,7 @@ impl Kind {
             | Kind::RingFlags(_)
             | Kind::Priorities(_)
             | Kind::PathOrNone { .. }
+            | Kind::NameOrNone(_)
             | Kind::Control(_) => false,
         }
     }
@@ -222,6 +225,13 @@ impl Kind {
                     Some(text.parse()?)
                 };
             }
+            Kind::NameOrNone(at) => {
+                *at(draft) = match text {
+                    "none" => None,
+                    "" => return Err(Malformed::new("an empty name")),
+                    name => Some(name.to_owned()),
+                };
+            }
             Kind::Cores(at) => *at(draft) = text.parse()?,
             Kind::CountOr { word, at, max } => {
                 *at(draft) = if text == *word {
@@ -293,6 +303,7 @@ impl Kind {
             Kind::PathOrNone { at, .. } => {
                 or_word(at(draft).as_ref(), "none", |path| path.clone().into())
             }
+            Kind::NameOrNone(at) => or_word(at(draft).as_ref(), "none", shown),
             Kind::Control(at) => match at(draft) {
                 ControlPath::Auto => "auto".into(),
                 ControlPath::Off => "none".into(),
@@ -350,6 +361,7 @@ impl Kind {
             Kind::RingFlags(_) => "FLAG",
             Kind::Priorities(_) => "RULE",
             Kind::PathOrNone { placeholder, .. } => placeholder,
+            Kind::NameOrNone(_) => "NAME",
             Kind::Control(_) => "PATH",
         };
         words.to_owned()
@@ -393,6 +405,7 @@ impl Kind {
                 "high:/PREFIX, low:/PREFIX, high:FIELD=VALUE or low:FIELD=VALUE".to_owned()
             }
             Kind::PathOrNone { .. } => "a path, or none".to_owned(),
+            Kind::NameOrNone(_) => "a name or a number, or none".to_owned(),
             Kind::Control(_) => "a path, auto or none".to_owned(),
         }
     }

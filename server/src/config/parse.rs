@@ -65,12 +65,24 @@ pub enum CtlCommand {
         /// Answer in JSON.
         json: bool,
     },
+    /// Show events until the server ends.
+    Events {
+        /// As lines of JSON.
+        json: bool,
+    },
     /// Change the number of cores.
     Resize {
         /// The new number.
         size: PoolSize,
         /// Return only when it is reached.
         wait: bool,
+    },
+    /// Read the configuration again.
+    Reload,
+    /// Let a new process take over.
+    Upgrade {
+        /// The program to run instead of the one this server was started by.
+        binary: Option<PathBuf>,
     },
     /// Show the cores.
     Cores {
@@ -299,12 +311,19 @@ fn ctl(matches: &ArgMatches, env: &Environment) -> Result<Ctl, Error> {
         Some(("status", matches)) => CtlCommand::Status {
             json: matches.get_flag("json"),
         },
+        Some(("events", matches)) => CtlCommand::Events {
+            json: matches.get_flag("json"),
+        },
         Some(("resize", matches)) => CtlCommand::Resize {
             size: matches
                 .get_one::<PoolSize>("cores")
                 .copied()
                 .ok_or_else(|| Error::Usage("resize needs a number of cores".to_owned()))?,
             wait: matches.get_flag("wait"),
+        },
+        Some(("reload", _)) => CtlCommand::Reload,
+        Some(("upgrade", matches)) => CtlCommand::Upgrade {
+            binary: matches.get_one::<OsString>("binary").map(PathBuf::from),
         },
         Some(("cores", matches)) => CtlCommand::Cores {
             json: matches.get_flag("json"),

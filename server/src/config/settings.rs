@@ -72,6 +72,12 @@ pub struct Config {
     pub demo: Demo,
     /// Ring features to do without.
     pub without: Vec<RingFlag>,
+    /// The file that names this process.
+    pub pid_file: Option<PathBuf>,
+    /// Whom to become once everything is bound, by name or number.
+    pub user: Option<String>,
+    /// The group to become; the user's first one if there is none.
+    pub group: Option<String>,
 }
 
 impl Default for Config {
@@ -93,6 +99,9 @@ impl Default for Config {
             metrics: None,
             demo: Demo::Auto,
             without: Vec::new(),
+            pid_file: None,
+            user: None,
+            group: None,
         }
     }
 }
@@ -211,6 +220,8 @@ pub struct Drain {
     pub pending: DrainPending,
     /// What SIGTERM does.
     pub on_term: OnTerm,
+    /// Time in which a new process has to take over in an upgrade.
+    pub upgrade_timeout: Duration,
 }
 
 impl Default for Drain {
@@ -221,6 +232,7 @@ impl Default for Drain {
             graceful_timeout: Duration::from_secs(30),
             pending: DrainPending::Serve,
             on_term: OnTerm::Stop,
+            upgrade_timeout: Duration::from_secs(30),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::{HIGH, LOW, NORMAL};
 use crate::config::{Admit, Class, Matcher, PriorityRule};
-use crate::handler::{BodyCell, PlacedParts, RequestBody, Routed, Slot};
+use crate::handler::{BodyCell, PlacedParts, RequestBody, Routed};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::Event;
 use crate::http::fields::BodyFraming;
@@ -45,6 +45,8 @@ impl Engine {
         let (state, _run) = connection.state.on(Event::HeadComplete { body_pending });
         connection.state = state;
         connection.served += 1;
+
+        parts.number = connection.served;
         connection.discarded = 0;
         self.stats.begun.add(1);
         self.stats.running.rise();
@@ -99,21 +101,40 @@ impl Engine {
         key: ConnectionKey,
         route: u32,
         gated: bool,
-        mut parts: PlacedParts,
+        parts: PlacedParts,
         terms: Terms,
         upload: Option<Upload>,
     ) {
-        let entry = match gated {
-            true => self.enter(key, &parts),
-            false => Entry::Run(Ticket::free()),
+        let ticket = match gated && !self.settings.admits_specially {
+            true => self.door.enter_at_once(),
+            false if gated => None,
+            false => Some(Ticket::free()),
+        };
+        match ticket {
+            Some(ticket) => self.run(core, key, route, parts, terms, upload, ticket),
+            None => self.stand(core, key, route, parts, terms, upload),
+        }
+    }
+
+    /// A request finds no slot at once, or has more to pass than the slots.
+    #[cold]
+    #[inline(never)]
+    fn stand(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        route: u32,
+        parts: PlacedParts,
+        terms: Terms,
+        upload: Option<Upload>,
+    ) {
+        let rules = &self.settings.priority;
+        let entry = match self.settings.admits_specially {
+            true => self.enter_specially(key, &parts),
+            false => self.door.enter(key, || class_of(rules, &parts)),
         };
         match entry {
-            Entry::Run(ticket) => {
-                if !ticket.is_free() {
-                    parts.slot = self.slot_of(key);
-                }
-                self.run(core, key, route, parts, terms, upload, ticket);
-            }
+            Entry::Run(ticket) => self.run(core, key, route, parts, terms, upload, ticket),
             Entry::Refused(reason) => {
                 drop(parts);
                 self.keep(key, Exchange::new(terms, upload));
@@ -124,15 +145,6 @@ impl Engine {
                 self.wait(core, key, place, route, parts, exchange);
             }
         }
-    }
-
-    #[inline]
-    fn enter(&mut self, key: ConnectionKey, parts: &PlacedParts) -> Entry {
-        if self.settings.admits_specially {
-            return self.enter_specially(key, parts);
-        }
-        let rules = &self.settings.priority;
-        self.door.enter(key, || class_of(rules, parts))
     }
 
     /// Where connections hold the slots, or addresses are counted.
@@ -184,13 +196,6 @@ impl Engine {
         {
             connection.ticket = Ticket::free();
         }
-    }
-
-    /// With which a handler gives its slot back early.
-    #[inline]
-    pub(super) fn slot_of(&mut self, key: ConnectionKey) -> Option<Slot> {
-        let request = self.table.get(key)?.served;
-        Some(Slot::new(self.attention.clone(), key, request))
     }
 
     #[inline]

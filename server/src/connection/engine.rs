@@ -12,7 +12,7 @@ use super::transfer::{COORDINATOR, Parcel};
 use crate::admission::door::{AddressPlace, Door};
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::CoreStats;
-use crate::handler::{Application, Response};
+use crate::handler::{Application, Response, none_detached, take_detached};
 use crate::http::date::DateCache;
 use crate::observe::log::RateLimit;
 use ringgate_runtime::sys::registry::SocketRegistry;
@@ -53,15 +53,9 @@ impl Finished {
 #[derive(Default)]
 pub(crate) struct Attention {
     calls: RefCell<Vec<ConnectionKey>>,
-    /// Requests that give their slots back, each by its number on its connection.
-    detached: RefCell<Vec<(ConnectionKey, u32)>>,
 }
 
 impl Attention {
-    pub(crate) fn detach(&self, key: ConnectionKey, request: u32) {
-        self.detached.borrow_mut().push((key, request));
-    }
-
     pub(crate) fn call(&self, key: ConnectionKey) {
         self.calls.borrow_mut().push(key);
     }
@@ -79,6 +73,8 @@ pub(crate) enum Message {
     Adopt(Descriptor),
     /// A connection moves in.
     Parcel(Box<Parcel>),
+    /// Go on with these.
+    Settings(Box<Settings>),
     /// Accept on this listener in the stead of its owner, which is stuck.
     Help(ListenerSeat),
     /// The owner of this listener does without help.
@@ -93,6 +89,8 @@ pub(crate) enum Message {
     /// there are none, and the others when they can be; end when none is left. No listener is owned
     /// any more, or it is about to be given up.
     Leave(Vec<u32>),
+    /// Serve on after all.
+    Stay,
     /// Answers announce the end; idle connections close when their grace is over; end when none
     /// is left. No listener is owned any more.
     Drain,
@@ -264,6 +262,7 @@ impl Engine {
             Message::Verdict(verdict) => self.on_verdict(core, verdict),
             Message::Adopt(socket) => self.adopt(core, socket),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
+            Message::Settings(settings) => self.retune(core, *settings),
             Message::Help(seat) => self.help(core, seat),
             Message::Unhelp(listener) => self.unhelp(core, listener),
             Message::Shed(shares) => self.shed(core, &shares),
@@ -274,6 +273,7 @@ impl Engine {
                     .to_coordinator(Report::Published(self.index, inquiry));
             }
             Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),
+            Message::Stay => self.set_course(core, Course::Serving),
             Message::Drain => self.set_course(core, Course::Draining),
             Message::Force => self.set_course(core, Course::Forced),
         }
@@ -322,9 +322,9 @@ impl Engine {
             self.on_answer(core, key, answer);
             self.settle(core, key);
         }
-        if !self.attention.detached.borrow().is_empty() {
-            for (key, request) in self.attention.detached.take() {
-                self.detach(key, request);
+        if !none_detached() {
+            for who in take_detached(self.index) {
+                self.detach(who.key, who.number);
             }
         }
         if self.attention.calls.borrow().is_empty() {
@@ -419,9 +419,7 @@ impl Sink for Engine {
     }
 
     fn is_busy(&self) -> bool {
-        !self.finished.is_empty()
-            || !self.attention.calls.borrow().is_empty()
-            || !self.attention.detached.borrow().is_empty()
+        !self.finished.is_empty() || !self.attention.calls.borrow().is_empty() || !none_detached()
     }
 }
 
@@ -429,6 +427,8 @@ impl Drop for Engine {
     /// What waits at the gate for this core never runs.
     fn drop(&mut self) {
         self.door.close();
+        // Another core of this thread is not to mistake them for its own (simulations).
+        drop(take_detached(self.index));
     }
 }
 

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 impl Engine {
     /// Runs the handler of a request that was admitted as it came.
-    #[inline]
+    #[inline(always)] // It has two callers, and one of them is every request.
     #[expect(clippy::too_many_arguments, reason = "a struct of them would be moved")]
     pub(super) fn run(
         &mut self,

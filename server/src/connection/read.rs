@@ -78,11 +78,12 @@ impl Engine {
         }
     }
 
-    /// Whether bytes may be waiting for their reader.
+    /// Whether bytes may be waiting for their reader, or nobody listens for more.
     #[inline]
-    fn is_behind(&mut self, key: ConnectionKey) -> bool {
+    pub(super) fn is_behind(&mut self, key: ConnectionKey) -> bool {
         self.table.get(key).is_some_and(|connection| {
             !connection.unread.is_empty()
+                || connection.receive == Receive::Off
                 || matches!(
                     connection.state,
                     State::Receiving | State::StreamingReceiving | State::WritingUnread(_)

@@ -207,7 +207,7 @@ pub(crate) struct Waiting {
 
 /// An answer on its way piece by piece.
 pub(crate) struct Streaming {
-    pub(crate) outlet: Rc<super::write::Outlet>,
+    pub(crate) outlet: Rc<super::stream::Outlet>,
     pub(crate) task: TaskId,
     /// Bytes still to come of a body with Content-Length.
     pub(crate) left: Option<u64>,

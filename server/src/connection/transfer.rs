@@ -5,8 +5,10 @@
 
 use super::engine::{Engine, Message, Report};
 use super::key::ConnectionKey;
+use super::packing::PACKED_BYTES_MAX;
 use super::table::{Connection, Receive, Unread};
 use crate::admission::door::Credit;
+use crate::coordinator::SUCCESSOR;
 use crate::http::exchange::{Deadline, State};
 use bytes::BytesMut;
 use ringgate_runtime::{Core, Descriptor, Moment};
@@ -18,15 +20,15 @@ pub(super) const COORDINATOR: u32 = u32::MAX;
 
 /// A connection between two cores: plain data.
 pub(crate) struct Parcel {
-    socket: Descriptor,
-    state: State,
-    unread: BytesMut,
-    served: u32,
-    idle_since: Moment,
-    deadline_of: Option<Deadline>,
-    deadline: Moment,
+    pub(super) socket: Descriptor,
+    pub(super) state: State,
+    pub(super) unread: BytesMut,
+    pub(super) served: u32,
+    pub(super) idle_since: Moment,
+    pub(super) deadline_of: Option<Deadline>,
+    pub(super) deadline: Moment,
     /// The slot that the connection holds, if connections do.
-    credit: Option<Credit>,
+    pub(super) credit: Option<Credit>,
 }
 
 impl Parcel {
@@ -52,6 +54,9 @@ impl Engine {
             return;
         };
         if !connection.is_movable() || connection.moving_to.is_some() {
+            return;
+        }
+        if to == SUCCESSOR && connection.unread.as_slice().len() > PACKED_BYTES_MAX {
             return;
         }
         connection.moving_to = Some(to);

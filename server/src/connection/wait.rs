@@ -75,15 +75,12 @@ impl Engine {
         }
         match self.door.take_up(offer, place) {
             TakenUp::Run(ticket) => {
-                let Some(mut waiting) = self.no_longer_waits(core, key) else {
+                let Some(waiting) = self.no_longer_waits(core, key) else {
                     return;
                 };
                 let waited = (core.now() - waiting.since).as_nanos() as u64;
                 self.stats.queue_time.record(waited);
                 let ticket = self.held_by(key, ticket);
-                if !ticket.is_free() {
-                    waiting.parts.slot = self.slot_of(key);
-                }
                 self.run_granted(core, key, *waiting, ticket);
                 self.settle(core, key);
             }

@@ -2,10 +2,11 @@
 //! gathered meanwhile, so that all answers of a pipelined batch leave in one send.
 
 use super::close::Ending;
-use super::engine::{Attention, Engine};
+use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
-use super::table::{Connection, Output, Streaming, Terms, Upload};
-use super::{BODY_COPIED_MAX_BYTES, OUTPUT_HIGH_BYTES, SEND_MAX_BYTES};
+use super::stream::Start;
+use super::table::{Connection, Output, Terms, Upload};
+use super::{BODY_COPIED_MAX_BYTES, SEND_MAX_BYTES};
 use crate::admission::door::Ticket;
 use crate::handler::{Body, BodyStream, Chunk, Response};
 use crate::http::date::Date;
@@ -13,113 +14,34 @@ use crate::http::exchange::{
     After, Circumstances, Deadline, Effect, Event, State, UnreadBody, after_answer,
 };
 use crate::http::refusal::Refusal;
-use crate::http::response::{
-    self, BodyLength, CHUNK_END, ConnectionHeader, Fields, Framing, LAST_CHUNK, ResponseHead,
-};
+use crate::http::response::{self, BodyLength, ConnectionHeader, Fields, Framing, ResponseHead};
 use http::StatusCode;
-use ringgate_runtime::task::{Panic, TaskId};
+use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Errno};
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::future::Future;
 use std::num::NonZeroU32;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
 
-/// Bytes of pieces that may wait between a stream and its connection.
-const STREAM_QUEUE_BYTES: usize = 64 << 10;
 /// Empty buffers kept a core for heads and small bodies, and the largest one worth keeping.
 const BUFFERS_KEPT: usize = 256;
 const BUFFER_KEPT_MAX_BYTES: usize = 64 << 10;
 
-/// The place between the stream of an answer and its connection.
-#[derive(Default)]
-pub(super) struct Outlet {
-    inner: RefCell<OutletInner>,
-}
-
-#[derive(Default)]
-struct OutletInner {
-    pieces: VecDeque<Chunk>,
-    queued: usize,
-    end: Option<Result<(), String>>,
-    room: Option<Waker>,
-}
-
-impl Outlet {
-    fn pop(&self) -> Option<Chunk> {
-        let mut inner = self.inner.borrow_mut();
-        let piece = inner.pieces.pop_front()?;
-        inner.queued -= piece.len();
-        if inner.queued < STREAM_QUEUE_BYTES
-            && let Some(waker) = inner.room.take()
-        {
-            drop(inner);
-            waker.wake();
-        }
-        Some(piece)
-    }
-
-    fn ended(&self) -> Option<Result<(), String>> {
-        self.inner.borrow().end.clone()
-    }
-}
-
-/// Takes the pieces of a stream as the connection has room for them.
-async fn pump(
-    mut stream: BodyStream,
-    outlet: Rc<Outlet>,
-    attention: Rc<Attention>,
-    key: ConnectionKey,
-) {
-    loop {
-        let next = std::future::poll_fn(|cx| {
-            let mut inner = outlet.inner.borrow_mut();
-            if inner.queued >= STREAM_QUEUE_BYTES {
-                inner.room = Some(cx.waker().clone());
-                return Poll::Pending;
-            }
-            drop(inner);
-            stream.as_mut().poll_next(cx)
-        });
-        let next = ringgate_runtime::task::catch_unwind(next).await;
-        let mut inner = outlet.inner.borrow_mut();
-        match next {
-            Ok(Some(Ok(piece))) if piece.is_empty() => continue,
-            Ok(Some(Ok(piece))) => {
-                inner.queued += piece.len();
-                inner.pieces.push_back(piece);
-            }
-            Ok(Some(Err(error))) => inner.end = Some(Err(error.to_string())),
-            Ok(None) => inner.end = Some(Ok(())),
-            Err(panic) => inner.end = Some(Err(format!("panicked: {}", panic.message()))),
-        }
-        let over = inner.end.is_some();
-        drop(inner);
-        attention.call(key);
-        if over {
-            return;
-        }
-    }
-}
-
 impl Output {
     /// The buffer that heads and small bodies are gathered in.
     #[inline]
-    fn gather(&mut self, buffers: &mut Vec<Vec<u8>>) -> &mut Vec<u8> {
+    pub(super) fn gather(&mut self, buffers: &mut Vec<Vec<u8>>) -> &mut Vec<u8> {
         if self.tail.capacity() == 0 {
             self.tail = buffers.pop().unwrap_or_else(|| Vec::with_capacity(512));
         }
         &mut self.tail
     }
 
-    fn write(&mut self, buffers: &mut Vec<Vec<u8>>, bytes: &[u8]) {
+    pub(super) fn write(&mut self, buffers: &mut Vec<Vec<u8>>, bytes: &[u8]) {
         self.gather(buffers).extend_from_slice(bytes);
         self.queued += bytes.len();
     }
 
     /// Adds bytes of a body: small ones behind what is gathered, large ones as they are.
-    fn add(&mut self, buffers: &mut Vec<Vec<u8>>, chunk: Chunk) {
+    pub(super) fn add(&mut self, buffers: &mut Vec<Vec<u8>>, chunk: Chunk) {
         if chunk.len() <= BODY_COPIED_MAX_BYTES {
             return self.write(buffers, &chunk);
         }
@@ -195,19 +117,15 @@ impl Engine {
                 chunked,
                 after,
             } => {
-                let queued = connection.output.queued - before;
-                let outlet = Rc::<Outlet>::default();
-                let pump = pump(stream, outlet.clone(), self.attention.clone(), key);
-                let streaming = |task| Streaming {
-                    outlet,
-                    task,
+                let start = Start {
+                    stream,
                     left: len,
                     chunked,
-                    queued,
+                    queued: connection.output.queued - before,
                     class,
                     after,
                 };
-                self.stream(core, key, pump, streaming);
+                self.stream(core, key, start);
             }
         }
     }
@@ -253,7 +171,7 @@ impl Engine {
     }
 
     /// Answers given at once that are with the kernel now, or will never be.
-    #[inline]
+    #[inline(always)] // For the sake of one of its callers, which is every request.
     pub(super) fn settle_answers(&mut self, core: &Core, key: ConnectionKey, ending: Ending) {
         let Some(connection) = self.table.get(key) else {
             return;
@@ -286,7 +204,7 @@ impl Engine {
     }
 
     /// The last byte of an answer is queued.
-    fn answer_ended(&mut self, core: &Rc<Core>, key: ConnectionKey, after: After) {
+    pub(super) fn answer_ended(&mut self, core: &Rc<Core>, key: ConnectionKey, after: After) {
         let Some(exchange) = self.exchange_of(key) else {
             return;
         };
@@ -311,89 +229,6 @@ impl Engine {
             StatusCode::INTERNAL_SERVER_ERROR,
             "the handler of this path failed",
         )
-    }
-
-    fn stream(
-        &mut self,
-        core: &Rc<Core>,
-        key: ConnectionKey,
-        pump: impl Future<Output = ()> + 'static,
-        streaming: impl FnOnce(TaskId) -> Streaming,
-    ) {
-        self.on(core, key, Event::AnswerStarted);
-        let task = core.start(pump);
-        if let Some(exchange) = self.exchange_of(key) {
-            exchange.stream = Some(streaming(task));
-        }
-        self.take_stream(core, key);
-    }
-
-    /// Queues the pieces a stream has ready, as far as there is room.
-    pub(super) fn take_stream(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let ended = loop {
-            let Some(connection) = self.table.get(key) else {
-                return;
-            };
-            let Some(index) = connection.exchange else {
-                return;
-            };
-            let Some(streaming) = &mut self.exchanges[index as usize].stream else {
-                return;
-            };
-            if connection.output.queued >= OUTPUT_HIGH_BYTES {
-                return;
-            }
-            let Some(piece) = streaming.outlet.pop() else {
-                match streaming.outlet.ended() {
-                    None => return,
-                    Some(end) => break end,
-                }
-            };
-            if let Some(left) = &mut streaming.left {
-                let Some(rest) = left.checked_sub(piece.len() as u64) else {
-                    break Err("it is longer than its Content-Length".to_owned());
-                };
-                *left = rest;
-            }
-            let output = &mut connection.output;
-            let before = output.queued;
-            if streaming.chunked {
-                let tail = output.gather(&mut self.buffers);
-                let before = tail.len();
-                response::encode_chunk_header(piece.len() as u64, tail);
-                output.queued += output.tail.len() - before;
-                output.add(&mut self.buffers, piece);
-                output.write(&mut self.buffers, CHUNK_END);
-            } else {
-                output.add(&mut self.buffers, piece);
-            }
-            streaming.queued += output.queued - before;
-        };
-        let Some(streaming) = self
-            .exchange_of(key)
-            .and_then(|exchange| exchange.stream.take())
-        else {
-            return;
-        };
-        let short = streaming.left.filter(|left| *left > 0);
-        let ended = match short {
-            Some(left) if ended.is_ok() => Err(format!(
-                "it is {left} bytes shorter than its Content-Length"
-            )),
-            _ => ended,
-        };
-        match ended {
-            Ok(()) => {
-                self.stats.responses[streaming.class].add(1);
-                if streaming.chunked
-                    && let Some(connection) = self.table.get(key)
-                {
-                    connection.output.write(&mut self.buffers, LAST_CHUNK);
-                }
-                self.answer_ended(core, key, streaming.after);
-            }
-            Err(reason) => self.stream_failed(core, key, &streaming, &reason),
-        }
     }
 
     pub(super) fn write_continue(&mut self, key: ConnectionKey) {
@@ -454,9 +289,15 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if connection.output.in_flight.is_some() || connection.output.queued == 0 {
-            return;
+        if connection.output.in_flight.is_none() && connection.output.queued > 0 {
+            self.send_next(core, key);
         }
+    }
+
+    fn send_next(&mut self, core: &Core, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
         let output = &mut connection.output;
         let buffer = match output.pieces.pop_front() {
             Some(piece) => piece,
@@ -537,8 +378,10 @@ impl Engine {
             let unread = !connection.unread.is_empty();
             self.on(core, key, Event::Flushed { unread });
         }
-        self.advance(core, key);
-        self.regulate(core, key);
+        if self.is_behind(key) {
+            self.advance(core, key);
+            self.regulate(core, key);
+        }
     }
 
     /// Every event of a connection ends here: what is queued goes out, and the deadline in force

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long the server may take for an answer. A resize that is waited for has no such limit: the
-/// requests on a core that leaves take the time they take.
+/// requests on a core that leaves take the time they take; nor has an upgrade, whose time the server
+/// bounds, and events come when they come.
 const PATIENCE: Duration = Duration::from_secs(15);
 const ROOT: u32 = 0;
 
@@ -36,42 +37,77 @@ fn fail(text: impl Into<String>) -> CtlError {
     CtlError(text.into())
 }
 
-/// Carries out one command and writes its result to `out`: a status, and nothing for the others.
+/// Carries out one command and writes its result to `out`: a status, events as they happen, what a
+/// reload or an upgrade came to, and nothing for the others.
 ///
 /// # Errors
 /// No server there, one that does not answer, or one that refuses.
 pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
     let path = path(ctl)?;
-    let (request, json) = match ctl.command {
-        CtlCommand::Status { json } => (Request::Status, json),
-        CtlCommand::Resize { size, wait } => (Request::Resize { size, wait }, false),
-        CtlCommand::Cores { json } => (Request::Status, json),
-        CtlCommand::Core { core, order } => (Request::Core { core, order }, false),
-        CtlCommand::Limits(change) => (Request::Limits(change), false),
+    let (request, json) = match &ctl.command {
+        CtlCommand::Status { json } | CtlCommand::Cores { json } => (Request::Status, *json),
+        CtlCommand::Events { json } => (Request::Events, *json),
+        CtlCommand::Resize { size, wait } => {
+            let (size, wait) = (*size, *wait);
+            (Request::Resize { size, wait }, false)
+        }
+        CtlCommand::Core { core, order } => {
+            let (core, order) = (*core, *order);
+            (Request::Core { core, order }, false)
+        }
+        CtlCommand::Limits(change) => (Request::Limits(*change), false),
+        CtlCommand::Reload => (Request::Reload, false),
+        CtlCommand::Upgrade { binary } => (Request::Upgrade(absolute(binary.as_deref())?), false),
         CtlCommand::Drain => (Request::Drain, false),
         CtlCommand::Stop => (Request::Stop, false),
     };
-    let answer = ask(&path, request)?;
+    let mut server = Answers::ask(&path, &request)?;
+    let answer = server.line()?;
     let outcome: Outcome = parsed(&path, &answer)?;
     if let Some(error) = outcome.error {
         return Err(fail(error));
     }
-    if request == Request::Status || !outcome.text.is_empty() {
-        let text = match (&ctl.command, json) {
-            (CtlCommand::Cores { .. }, true) => {
-                let status: serde_json::Value = parsed(&path, &answer)?;
-                format!("{}\n", status["cores"])
-            }
-            (CtlCommand::Cores { .. }, false) => text::cores(&parsed(&path, &answer)?),
-            (CtlCommand::Core { .. }, _) => outcome.text,
-            (_, true) => answer,
-            (_, false) => text::status(&parsed(&path, &answer)?),
-        };
+    let mut say = |text: &str| {
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
-            .map_err(|error| fail(format!("cannot write the result: {error}")))?;
+            .map_err(|error| fail(format!("cannot write the result: {error}")))
+    };
+    match request {
+        Request::Status if matches!(ctl.command, CtlCommand::Cores { .. }) => {
+            let status: serde_json::Value = parsed(&path, &answer)?;
+            match json {
+                true => say(&format!("{}\n", status["cores"])),
+                false => say(&text::cores(&status)),
+            }
+        }
+        Request::Status if json => say(&answer),
+        Request::Status => say(&text::status(&parsed(&path, &answer)?)),
+        Request::Events => loop {
+            let line = match server.next()? {
+                Some(line) if json => line,
+                Some(line) => text::event(&parsed(&path, &line)?),
+                None => return Ok(()),
+            };
+            say(&line)?;
+        },
+        Request::Upgrade(_) => match outcome.pid {
+            Some(pid) => say(&format!("pid {pid} serves\n")),
+            None => Ok(()),
+        },
+        Request::Core { .. } => say(&outcome.text),
+        Request::Resize { .. }
+        | Request::Limits(_)
+        | Request::Reload
+        | Request::Drain
+        | Request::Stop => Ok(()),
     }
-    Ok(())
+}
+
+/// The server may have another working directory.
+fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>, CtlError> {
+    path.map(std::path::absolute)
+        .transpose()
+        .map_err(|error| fail(format!("cannot tell what --binary means: {error}")))
 }
 
 fn path(ctl: &Ctl) -> Result<PathBuf, CtlError> {
@@ -89,52 +125,78 @@ fn parsed<T: serde::de::DeserializeOwned>(path: &Path, answer: &str) -> Result<T
     })
 }
 
-/// One line of command, one line of answer, with its line feed.
-fn ask(path: &Path, request: Request) -> Result<String, CtlError> {
-    let name = path.display();
-    let stream = UnixStream::connect(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => fail(format!(
-            "no server at {name}; start one, or name its socket with --control (it prints the path at start)"
-        )),
-        io::ErrorKind::PermissionDenied => fail(format!(
-            "{name} belongs to another user; become that user or root"
-        )),
-        _ => fail(format!("cannot connect to {name}: {error}")),
-    })?;
-    let peer = peer_credentials(stream.as_fd())
-        .map_err(|error| fail(format!("cannot tell who answers at {name}: {error}")))?;
-    if ![user_id(), ROOT].contains(&peer.uid) && user_id() != ROOT {
-        return Err(fail(format!(
-            "{name} belongs to user {}, who is neither this user nor root",
-            peer.uid
-        )));
+/// One line of command was sent; lines of answer come.
+struct Answers {
+    reader: BufReader<UnixStream>,
+    name: String,
+}
+
+impl Answers {
+    fn ask(path: &Path, request: &Request) -> Result<Answers, CtlError> {
+        let name = path.display().to_string();
+        let stream = UnixStream::connect(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => fail(format!(
+                "no server at {name}; start one, or name its socket with --control (it prints the path at start)"
+            )),
+            io::ErrorKind::PermissionDenied => fail(format!(
+                "{name} belongs to another user; become that user or root"
+            )),
+            _ => fail(format!("cannot connect to {name}: {error}")),
+        })?;
+        let peer = peer_credentials(stream.as_fd())
+            .map_err(|error| fail(format!("cannot tell who answers at {name}: {error}")))?;
+        if ![user_id(), ROOT].contains(&peer.uid) && user_id() != ROOT {
+            return Err(fail(format!(
+                "{name} belongs to user {}, who is neither this user nor root",
+                peer.uid
+            )));
+        }
+        let unbounded = match request {
+            Request::Resize { wait, .. } => *wait,
+            Request::Events | Request::Upgrade(_) => true,
+            Request::Core { .. } | Request::Limits(_) => false,
+            Request::Status | Request::Reload | Request::Drain | Request::Stop => false,
+        };
+        stream
+            .set_read_timeout((!unbounded).then_some(PATIENCE))
+            .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
+            .map_err(|error| broken(&name, error))?;
+        match (&stream).write_all(format!("{request}\n").as_bytes()) {
+            // It may have closed without hearing the command, and said why.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                return Err(broken(&name, error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        let reader = BufReader::new(stream);
+        Ok(Answers { reader, name })
     }
-    let unbounded = matches!(request, Request::Resize { wait: true, .. });
-    let broken = |error: io::Error| match error.kind() {
+
+    /// The next line with its line feed; None if the server ended.
+    fn next(&mut self) -> Result<Option<String>, CtlError> {
+        let mut line = String::new();
+        match self.reader.read_line(&mut line) {
+            Ok(_) if line.ends_with('\n') => Ok(Some(line)),
+            Ok(_) => Ok(None),
+            Err(error) => Err(broken(&self.name, error)),
+        }
+    }
+
+    fn line(&mut self) -> Result<String, CtlError> {
+        let line = self.next()?;
+        line.ok_or_else(|| {
+            let name = &self.name;
+            fail(format!("the server at {name} ended before it answered"))
+        })
+    }
+}
+
+fn broken(name: &str, error: io::Error) -> CtlError {
+    match error.kind() {
         io::ErrorKind::WouldBlock => fail(format!(
             "the server at {name} has not answered for {} s; look at its log",
             PATIENCE.as_secs()
         )),
         _ => fail(format!("the server at {name} went away: {error}")),
-    };
-    stream
-        .set_read_timeout((!unbounded).then_some(PATIENCE))
-        .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
-        .map_err(broken)?;
-    match (&stream).write_all(format!("{request}\n").as_bytes()) {
-        // It may have closed without hearing the command, and said why.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(broken(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let mut answer = String::new();
-    BufReader::new(&stream)
-        .read_line(&mut answer)
-        .map_err(broken)?;
-    if answer.ends_with('\n') {
-        Ok(answer)
-    } else {
-        Err(fail(format!(
-            "the server at {name} ended before it answered"
-        )))
     }
 }

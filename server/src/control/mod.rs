@@ -4,6 +4,7 @@
 //! - `socket`: where the control socket is made, and by whom its file is removed.
 //! - `protocol`: the words of the control socket; both ends read them from here (docs/control.md).
 //! - `server`: answers on the control socket.
+//! - `events`: the stream of events on the control socket.
 //! - `scrape`: answers `GET /metrics`.
 //! - `serving`: what the two have in common: a bounded number of connections, each a task.
 //! - `client` and `text`: `ringgate ctl`.
@@ -13,6 +14,7 @@
 //! any other question: nothing here touches the coordinator's state.
 
 pub mod client;
+mod events;
 mod protocol;
 pub(crate) mod scrape;
 pub(crate) mod server;

@@ -5,18 +5,29 @@
 use crate::config::{CoreOrder, LimitsChange, PoolSize};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Longest command in bytes, with its line feed.
-pub(super) const COMMAND_BYTES_MAX: usize = 128;
+/// Longest command in bytes, with its line feed: a path (PATH_MAX of limits.h) and a word.
+pub(super) const COMMAND_BYTES_MAX: usize = 4096 + 64;
 
 /// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Request {
     Status,
-    Resize { size: PoolSize, wait: bool },
-    Core { core: u32, order: CoreOrder },
+    Events,
+    Resize {
+        size: PoolSize,
+        wait: bool,
+    },
+    Core {
+        core: u32,
+        order: CoreOrder,
+    },
     Limits(LimitsChange),
+    Reload,
+    /// With the program to run, if it is to be another one. Its path has no line feed.
+    Upgrade(Option<PathBuf>),
     Drain,
     Stop,
 }
@@ -25,12 +36,16 @@ impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Request::Status => f.write_str("status"),
+            Request::Events => f.write_str("events"),
             Request::Resize { size, wait } => {
                 let wait = if *wait { " wait" } else { "" };
                 write!(f, "resize {size}{wait}")
             }
             Request::Core { core, order } => write!(f, "core {core} {}", order.word()),
             Request::Limits(change) => write!(f, "limits {change}"),
+            Request::Reload => f.write_str("reload"),
+            Request::Upgrade(None) => f.write_str("upgrade"),
+            Request::Upgrade(Some(path)) => write!(f, "upgrade {}", path.display()),
             Request::Drain => f.write_str("drain"),
             Request::Stop => f.write_str("stop"),
         }
@@ -42,6 +57,14 @@ impl FromStr for Request {
     type Err = String;
 
     fn from_str(line: &str) -> Result<Request, String> {
+        // A path may have spaces: it is the whole rest of the line.
+        if let Some(path) = line.strip_prefix("upgrade ") {
+            let path = PathBuf::from(path);
+            return match path.is_absolute() {
+                true => Ok(Request::Upgrade(Some(path))),
+                false => Err(format!("{} is not an absolute path", path.display())),
+            };
+        }
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         let resize = |number: &str, wait| {
             let size = number
@@ -60,6 +83,7 @@ impl FromStr for Request {
         };
         match words.as_slice() {
             ["status"] => Ok(Request::Status),
+            ["events"] => Ok(Request::Events),
             ["resize", number] => resize(number, false),
             ["resize", number, "wait"] => resize(number, true),
             ["core", number, order] => core(number, order),
@@ -67,11 +91,14 @@ impl FromStr for Request {
                 let change = words[1..].join(" ").parse()?;
                 Ok(Request::Limits(change))
             }
+            ["reload"] => Ok(Request::Reload),
+            ["upgrade"] => Ok(Request::Upgrade(None)),
             ["drain"] => Ok(Request::Drain),
             ["stop"] => Ok(Request::Stop),
             _ => Err(format!(
-                "{line:?} is no command; there are status, resize N|auto [wait], core N stop|kill|dump, \
-                 limits max_threads=N|none max_accepts=N|none|unbounded, drain and stop"
+                "{line:?} is no command; there are status, events, resize N|auto [wait], \
+                 core N stop|kill|dump, limits max_threads=N|none max_accepts=N|none|unbounded, \
+                 reload, upgrade [PATH], drain and stop"
             )),
         }
     }
@@ -86,6 +113,9 @@ pub(super) struct Outcome {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+    /// After an upgrade: the process that serves now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pid: Option<u32>,
     /// What was asked for, as a text for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) text: String,
@@ -96,12 +126,21 @@ impl From<Result<(), String>> for Outcome {
         Outcome {
             ok: result.is_ok(),
             error: result.err(),
+            pid: None,
             text: String::new(),
         }
     }
 }
 
 impl Outcome {
+    /// What came of an upgrade.
+    pub(super) fn of_upgrade(result: Result<u32, String>) -> Outcome {
+        Outcome {
+            pid: result.as_ref().ok().copied(),
+            ..Outcome::from(result.map(drop))
+        }
+    }
+
     /// Of something that is answered with a text.
     pub(super) fn telling(result: Result<String, String>) -> Outcome {
         let text = result
@@ -124,6 +163,7 @@ mod tests {
     fn request() -> impl Strategy<Value = Request> {
         prop_oneof![
             Just(Request::Status),
+            Just(Request::Events),
             (0u32..=1024, any::<bool>()).prop_map(|(cores, wait)| Request::Resize {
                 size: PoolSize::Cores(cores),
                 wait
@@ -136,6 +176,9 @@ mod tests {
                 core,
                 order: CoreOrder::ALL[order]
             }),
+            Just(Request::Reload),
+            Just(Request::Upgrade(None)),
+            "/[a-z /]{0,40}[a-z]".prop_map(|path| Request::Upgrade(Some(path.into()))),
             limits().prop_map(Request::Limits),
             Just(Request::Drain),
             Just(Request::Stop),

@@ -3,6 +3,7 @@
 //! A task on the coordinator's core, started by it. Who may speak: the user of this process and
 //! root, by the kernel's word (SO_PEERCRED, unix(7)), whatever the permissions of the file say.
 
+use super::events;
 use super::protocol::{COMMAND_BYTES_MAX, Outcome, Request};
 use super::serving::{receive, send, serve};
 use crate::ServerHandle;
@@ -62,10 +63,21 @@ async fn answer(stream: &mut UnixStream, command: &str, server: &ServerHandle) -
     if request != Request::Status {
         tracing::info!(%request, "control");
     }
+    let owed = server.owe_answer();
     match request {
         Request::Status => match server.status().await {
             Some(status) => send(stream, line(&status)).await,
             None => false,
+        },
+        Request::Events => match server.events().await {
+            Ok(subscription) => {
+                drop(owed);
+                if send(stream, line(&Outcome::from(Ok(())))).await {
+                    events::stream(stream, subscription).await;
+                }
+                false
+            }
+            Err(refusal) => send(stream, line(&Outcome::from(Err(refusal)))).await,
         },
         Request::Resize { size, wait } => {
             let done = server.set_size(size, wait).await;
@@ -78,6 +90,14 @@ async fn answer(stream: &mut UnixStream, command: &str, server: &ServerHandle) -
         Request::Limits(change) => {
             let done = server.set_limits(change).await;
             send(stream, line(&Outcome::from(done))).await
+        }
+        Request::Reload => {
+            let done = server.reload().await;
+            send(stream, line(&Outcome::from(done))).await
+        }
+        Request::Upgrade(binary) => {
+            let done = server.upgrade(binary).await;
+            send(stream, line(&Outcome::of_upgrade(done))).await
         }
         // Answered first: the end of the server is the end of this task as well.
         Request::Drain => {

@@ -45,6 +45,21 @@ impl SocketFile {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Somebody else removes it.
+    pub(crate) fn disown(mut self) {
+        self.identity = (0, 0);
+    }
+
+    /// Moves it over `path`, whatever is there.
+    ///
+    /// # Errors
+    /// Whatever rename(2) answers; it stays where it is then.
+    pub(crate) fn move_to(&mut self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.path, path)?;
+        self.path = path.to_owned();
+        Ok(())
+    }
 }
 
 impl Drop for SocketFile {
@@ -91,6 +106,40 @@ pub(crate) fn make(wish: &ControlPath) -> io::Result<ControlSocket> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether `path`, which the process before this one had, is where this one wants its socket. The
+/// default place depends on the user, who may be another one since the start.
+pub(crate) fn is_meant(wish: &ControlPath, path: &Path) -> bool {
+    match wish {
+        ControlPath::Auto => true,
+        ControlPath::At(wished) => wished == path,
+        ControlPath::Off => false,
+    }
+}
+
+/// Makes a control socket beside `path`, which a live server owns: it is moved there later.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_aside(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
+    make_at(&aside(path, std::process::id()), false)
+}
+
+/// Where process `pid` makes its socket before it moves it to `path`.
+pub(crate) fn aside(path: &Path, pid: u32) -> PathBuf {
+    path.with_file_name(format!(".{pid}.sock"))
+}
+
+/// Makes a control socket at `path`, in place of that of a process that has just died: for a moment
+/// the kernel may still hold it open, so that it seems to be answered.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_again(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
+    let (socket, mut file) = make_aside(path)?;
+    file.move_to(path)?;
+    Ok((socket, file))
 }
 
 fn make_at(path: &Path, is_default: bool) -> io::Result<(OwnedFd, SocketFile)> {

@@ -1,4 +1,4 @@
-//! A status for people: what `ringgate ctl status` prints without `--json`.
+//! Status and events for people: what `ringgate ctl` prints without `--json`.
 //!
 //! Pure: the server's JSON in, text out. Takes what it finds: a figure that a server of another
 //! version does not tell is shown as `-`.
@@ -174,6 +174,19 @@ pub(super) fn status(status: &Value) -> String {
     text
 }
 
+/// One event as a line: when, what, and its figures.
+pub(super) fn event(event: &Value) -> String {
+    let time = event.get("time").and_then(Value::as_str).unwrap_or("-");
+    let mut text = format!("{time} {}", figure(event, "/event"));
+    let fields = event.as_object().into_iter().flatten();
+    for (name, _) in fields.filter(|(name, _)| !matches!(name.as_str(), "time" | "event")) {
+        // Writing to a String cannot fail.
+        let _ = write!(text, " {name} {}", figure(event, &format!("/{name}")));
+    }
+    text.push('\n');
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +232,12 @@ requests     begun 1000  answered 1000  rejected 0  aborted 0  running 0  pendin
   database  workers    1    4        2     1        1       0  9 (finished 9)  3 (full 3)  none
 ";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn an_event_is_a_line_that_says_when_and_what() {
+        let shown = event(&json!({"time": "12:00", "event": "reap", "core": 3, "failed": false}));
+        assert_eq!(shown, "12:00 reap core 3 failed false\n");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Everything that can happen to the coordinator.
 
+use super::events::Subscription;
 use super::reply::Reply;
 use super::status::Status;
 use crate::config::{CoreOrder, LimitsChange, PoolSize};
@@ -7,6 +8,7 @@ use crate::connection::{ListenerId, Parcel, Report};
 use crate::observe::metrics::Snapshot;
 use ringgate_runtime::sys::signals::Signal;
 use ringgate_runtime::{Descriptor, Remote};
+use std::path::PathBuf;
 
 /// An event. Closed on purpose: a new one does not compile until every place answers it.
 pub(crate) enum Event {
@@ -18,6 +20,8 @@ pub(crate) enum Event {
     CoreEnded(CoreEnd),
     /// Something lies in the mailbox of a core that may have no thread.
     Undelivered(u32),
+    /// A connection is to go to the process that has taken over.
+    HandOver(Box<Parcel>),
     /// Nobody owns this listener now.
     Disarmed(u32, ListenerId),
     /// A core has brought its figures up to date, for this inquiry.
@@ -82,6 +86,15 @@ pub(crate) enum Command {
         size: PoolSize,
         wait: bool,
         reply: Reply<Result<(), String>>,
+    },
+    /// To hear of all events from now on.
+    Events(Reply<Result<Subscription, String>>),
+    /// Read the configuration again.
+    Reload(Reply<Result<(), String>>),
+    /// Let a new process take over: this program, or the one it was started by.
+    Upgrade {
+        binary: Option<PathBuf>,
+        reply: Reply<Result<u32, String>>,
     },
     /// One core less, if the automatic rules allow it.
     Trim(Reply<Result<(), String>>),

@@ -1,19 +1,28 @@
 //! What a program does with a server: build it, start it, ask it, wait for its end.
 
+mod launch;
+
 use super::event::{Command, Event};
-use super::listeners::{ListenError, Listeners, bind_one};
+use super::events::{OnEvent, ServerEvent, Subscription};
+use super::listeners::{ListenError, Listeners};
 use super::post::PostOffice;
 use super::reply::{Reply, reply};
-use super::run::{Coordinator, Operators, SPARE_PLACES, Start};
+use super::run::{Coordinator, ReadConfig, SPARE_PLACES, Start};
 use super::status::Status;
 use super::thread::MakeApp;
+use super::upgrade::Inheritance;
 use crate::admission::ledger::{Connections, Requests};
-use crate::config::{self, Config, ControlPath, CoreOrder, CorePlan, LimitsChange, PoolSize};
-use crate::control::socket::{self, ControlSocket};
+use crate::config::{self, Config, CoreOrder, CorePlan, LimitsChange, PoolSize};
 use crate::handler::{PerCore, Router};
 use crate::lane::{LaneOptions, Lanes, NoLane, Planned};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::Snapshot;
+use crate::process::pid_file::PidFile;
+use crate::process::privileges::Identity;
+use crate::process::program::Program;
+use crate::process::service_manager::ServiceManager;
+pub use launch::refuse_inheritance;
+use launch::{change_identity, operators};
 use ringgate_runtime::lane::{InCoreLane, Lane, LaneSetupError};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
@@ -22,7 +31,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -39,6 +48,10 @@ pub struct Server<S = ()> {
     control: bool,
     log: Option<LogHandle>,
     lanes: Planned,
+    on_event: Vec<OnEvent>,
+    read_config: Option<ReadConfig>,
+    upgrades: bool,
+    manager: Option<ServiceManager>,
 }
 
 impl Server<()> {
@@ -75,6 +88,10 @@ impl<S: 'static> Server<S> {
             control: false,
             log: None,
             lanes: Planned::default(),
+            on_event: Vec::new(),
+            read_config: None,
+            upgrades: false,
+            manager: None,
         }
     }
 
@@ -118,8 +135,46 @@ impl<S: 'static> Server<S> {
         self
     }
 
+    /// Calls `callback` for every event from the start on (row M12); may be used more than once.
+    /// It runs on the coordinator's thread and must not block: nothing is resized, drained or
+    /// answered meanwhile. A panic in it is logged and goes no further.
+    #[must_use]
+    pub fn on_event(mut self, callback: impl Fn(&ServerEvent) + Send + 'static) -> Server<S> {
+        self.on_event.push(Box::new(callback));
+        self
+    }
+
+    /// Reads the configuration again with `read` when asked to (HUP, `ctl reload`,
+    /// [`ServerHandle::reload`]). What it answers comes into force as a whole or not at all.
+    #[must_use]
+    pub fn with_reload(
+        mut self,
+        read: impl Fn() -> Result<Config, String> + Send + 'static,
+    ) -> Server<S> {
+        self.read_config = Some(Box::new(read));
+        self
+    }
+
+    /// Can be upgraded in place (USR2, `ctl upgrade`, [`ServerHandle::upgrade`]): the program that
+    /// this process was started by is started anew, with the same arguments and environment, and
+    /// must call this as well. It then takes over, instead of binding, what this one listens on.
+    #[must_use]
+    pub fn with_upgrade(mut self) -> Server<S> {
+        self.upgrades = true;
+        self
+    }
+
+    /// Tells a service manager such as systemd when the server is ready, reloads, ends, hands over
+    /// to a new process, and that it is alive.
+    #[must_use]
+    pub fn with_service_manager(mut self, manager: ServiceManager) -> Server<S> {
+        self.manager = Some(manager);
+        self
+    }
+
     /// Obeys the process's signals: INT and TERM stop, QUIT drains, TTIN and TTOU add and remove a
-    /// core. Call [`Server::start`] before other threads are made: they inherit the blocked
+    /// core, HUP reads the configuration again, USR1 opens the log file again,
+    /// USR2 lets a new process take over. Call [`Server::start`] before other threads are made: they inherit the blocked
     /// signals.
     #[must_use]
     pub fn with_signals(mut self) -> Server<S> {
@@ -132,6 +187,21 @@ impl<S: 'static> Server<S> {
     /// # Errors
     /// [`StartError`]: one line that names the cure. Nothing is left behind.
     pub fn start(self) -> Result<Running, StartError> {
+        let mut inheritance = None;
+        if self.upgrades {
+            inheritance = Inheritance::from_environment()
+                .map_err(|error| StartError::Setup(format!("cannot take over: {error}")))?;
+        }
+        let result = self.launch(&mut inheritance);
+        if let (Err(error), Some(inheritance)) = (&result, inheritance) {
+            inheritance.refuse(&error.to_string());
+        }
+        result
+    }
+
+    /// Takes the inheritance only when nothing but a core can fail any more; the coordinator
+    /// speaks for it from then on.
+    fn launch(self, inheritance: &mut Option<Inheritance>) -> Result<Running, StartError> {
         let Server {
             config,
             make_router,
@@ -140,6 +210,10 @@ impl<S: 'static> Server<S> {
             control,
             log,
             lanes,
+            on_event,
+            read_config,
+            upgrades,
+            manager,
         } = self;
         config.check().map_err(StartError::Config)?;
         let cpus = cpu_mask().map_err(|error| StartError::Setup(error.to_string()))?;
@@ -148,10 +222,30 @@ impl<S: 'static> Server<S> {
         let plan = CorePlan::new(config.cores, config.core_slots, count);
         let obeyed: &[Signal] = if signals { &OBEYED } else { &[] };
         block_signals(obeyed).map_err(|error| StartError::Setup(error.to_string()))?;
+        let identity = Identity::wished(&config).map_err(StartError::Setup)?;
+        // That of the older process, if there is one, is replaced when it has given everything up.
+        let pid_file = match (&config.pid_file, &inheritance) {
+            (Some(path), None) => Some(PidFile::create(path, None).map_err(StartError::Setup)?),
+            _ => None,
+        };
+        let left = inheritance.as_mut();
+        let left = left.map(|left| std::mem::take(&mut left.listeners));
         let places = plan.slots.get() + SPARE_PLACES;
-        let listeners = Listeners::bind(&config.listen, plan.slots.get(), places)
+        let left = left.unwrap_or_default();
+        let mut listeners = Listeners::bind(&config.listen, plan.slots.get(), places, left)
             .map_err(StartError::Listen)?;
-        let (operators, control_path, metrics_address) = operators(&config, control, log)?;
+        if inheritance.is_some() {
+            listeners.all_away();
+        }
+        let (operators, control_path, metrics_address) =
+            operators(&config, control, log, inheritance)?;
+        if let Some(identity) = identity {
+            change_identity(&identity, &config, control_path.as_deref())?;
+        }
+        let program = upgrades.then(Program::current).transpose();
+        let program = program.map_err(|error| {
+            StartError::Setup(format!("cannot tell which program this is: {error}"))
+        })?;
         let lanes = lanes.open().map_err(StartError::Lane)?;
         let post = PostOffice::new(places);
         let shared = Arc::new(HandleShared {
@@ -161,6 +255,7 @@ impl<S: 'static> Server<S> {
             metrics_address,
             ready: AtomicBool::new(false),
             lanes,
+            owed: AtomicU32::new(0),
             post: post.clone(),
         });
         let handle = ServerHandle(shared);
@@ -182,6 +277,12 @@ impl<S: 'static> Server<S> {
             post,
             handle: handle.clone(),
             signals: obeyed,
+            on_event,
+            read_config,
+            program,
+            inheritance: inheritance.take(),
+            manager,
+            pid_file,
             started,
         };
         let thread = std::thread::Builder::new()
@@ -204,62 +305,27 @@ impl<S: 'static> Server<S> {
     }
 }
 
-/// Binds the control socket and the metrics address, and says where they are.
-fn operators(
-    config: &Config,
-    control: bool,
-    log: Option<LogHandle>,
-) -> Result<(Operators, Option<PathBuf>, Option<String>), StartError> {
-    let wish = match control {
-        true => &config.control,
-        false => &ControlPath::Off,
-    };
-    let mut operators = Operators {
-        log,
-        ..Operators::default()
-    };
-    let mut control_path = None;
-    match socket::make(wish) {
-        Ok(ControlSocket::Listening(socket, file)) => {
-            control_path = Some(file.path().to_owned());
-            operators.control = Some(socket);
-            operators.files.push(file);
-        }
-        Ok(ControlSocket::Off) => {}
-        Ok(ControlSocket::Missing(why)) => {
-            tracing::warn!(why, "no control socket; ctl cannot reach this server");
-        }
-        Err(error) => {
-            let error = ListenError::new("the control socket", error);
-            return Err(StartError::Listen(error));
-        }
-    }
-    let mut metrics_address = None;
-    if let Some(address) = &config.metrics {
-        let (socket, bound, file) = bind_one(address).map_err(StartError::Listen)?;
-        metrics_address = Some(bound);
-        operators.metrics = Some(socket);
-        operators.files.extend(file);
-    }
-    Ok((operators, control_path, metrics_address))
-}
-
 /// Signals that a server obeys.
-const OBEYED: [Signal; 5] = [
+const OBEYED: [Signal; 8] = [
     Signal::Int,
     Signal::Term,
     Signal::Quit,
     Signal::Ttin,
     Signal::Ttou,
+    Signal::Hup,
+    Signal::Usr1,
+    Signal::Usr2,
 ];
 
 /// Blocks the signals that [`Server::with_signals`] obeys, for this thread and those it starts. For
-/// a program that makes threads before it starts the server: call it first.
+/// a program that makes threads before it starts the server: call it first. CHLD is blocked too, for
+/// [`crate::process::reaper`].
 ///
 /// # Errors
 /// Whatever pthread_sigmask(3) answers.
 pub fn block_obeyed_signals() -> std::io::Result<()> {
-    block_signals(&OBEYED)
+    block_signals(&OBEYED)?;
+    block_signals(&[Signal::Chld])
 }
 
 /// Why a server did not start.
@@ -337,6 +403,8 @@ struct HandleShared {
     metrics_address: Option<String>,
     ready: AtomicBool,
     lanes: Lanes,
+    /// Answers that the control socket has not sent yet.
+    owed: AtomicU32,
     post: Arc<PostOffice>,
 }
 
@@ -490,6 +558,48 @@ impl ServerHandle {
         self.command(Command::PanicCore(core));
     }
 
+    /// Reads the configuration again: all that [`Server::with_reload`]'s closure answers comes into
+    /// force, or nothing. Connections live on; timeouts hold for waits that have begun as well.
+    ///
+    /// # Errors
+    /// A line that names what is wrong and where; or the options that cannot change under a running
+    /// server.
+    pub async fn reload(&self) -> Result<(), String> {
+        let answer = self.ask(Command::Reload).await;
+        answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
+    }
+
+    /// Starts the program anew and hands everything over to it, listeners and idle connections, so
+    /// that no connection is lost. `binary` runs instead of the program that this server was
+    /// started by. Answers the pid of the new process when that serves and owns the control socket;
+    /// this one then finishes what it has.
+    ///
+    /// # Errors
+    /// A line that says why the new process does not serve. This one goes on as before.
+    pub async fn upgrade(&self, binary: Option<PathBuf>) -> Result<u32, String> {
+        let answer = self.ask(|reply| Command::Upgrade { binary, reply });
+        answer
+            .await
+            .unwrap_or_else(|| Err("the server has ended".to_owned()))
+    }
+
+    /// All events from now on, for the control socket.
+    pub(crate) async fn events(&self) -> Result<Subscription, String> {
+        let answer = self.ask(Command::Events).await;
+        answer.unwrap_or_else(|| Err("the server has ended".to_owned()))
+    }
+
+    /// An answer is owed on the control socket until the result is dropped: the end of the server
+    /// waits for it a little.
+    pub(crate) fn owe_answer(&self) -> OwedAnswer {
+        self.0.owed.fetch_add(1, Ordering::AcqRel);
+        OwedAnswer(self.clone())
+    }
+
+    pub(crate) fn owes_answers(&self) -> bool {
+        self.0.owed.load(Ordering::Acquire) > 0
+    }
+
     /// Puts other limits of admission in force (row H14). What waits starts in order as far as there
     /// are slots now, nothing that runs is touched, and what waits beyond the new bound is refused.
     ///
@@ -518,6 +628,15 @@ impl ServerHandle {
     /// Ends at once. Stopping what has ended is nothing (row H15).
     pub fn stop(&self) {
         self.command(Command::Stop);
+    }
+}
+
+/// See [`ServerHandle::owe_answer`].
+pub(crate) struct OwedAnswer(ServerHandle);
+
+impl Drop for OwedAnswer {
+    fn drop(&mut self) {
+        self.0.0.owed.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -563,6 +682,8 @@ pub struct Ended {
     pub drained: bool,
     /// Why it ended by itself, if it did.
     pub failed: Option<String>,
+    /// The process that serves in its place, after an upgrade.
+    pub successor: Option<u32>,
     /// The ledger of connections over all cores, from start to end.
     pub connections: Connections,
     /// The ledger of requests over all cores, from start to end.

@@ -2,16 +2,21 @@
 //! socket or an inherited descriptor. Made before the first core, kept until the end.
 
 use super::plan::Seat;
+use super::upgrade::inheritance::InheritedListener;
 use crate::config::ListenAddr;
 use crate::connection::{ListenerId, ListenerSeat, Socket};
 use crate::control::socket::SocketFile;
+use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::address::Address;
-use ringgate_runtime::sys::listener::{ReusePort, tcp_listener, tcp_listeners};
+use ringgate_runtime::sys::listener::{ReusePort, accept_nonblocking, tcp_listener, tcp_listeners};
 use ringgate_runtime::sys::socket::local_addr;
 use ringgate_runtime::sys::unix_listener::{inherited_listener, unix_listener};
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Connections the kernel may queue a listener; it cuts the number to net.core.somaxconn.
@@ -24,6 +29,21 @@ pub(crate) struct Listener {
     pub(crate) address: String,
     pub(crate) seat: Seat,
     pub(crate) socket: Arc<OwnedFd>,
+    /// Its socket's place among the units.
+    pub(crate) unit: u32,
+    /// The unit's number in the process that it came from.
+    pub(crate) inherited: Option<u32>,
+}
+
+/// One socket, which the cores share or which belongs to one slot: what an upgrade passes on.
+pub(crate) struct Unit {
+    pub(crate) configured: String,
+    pub(crate) bound: String,
+    pub(crate) slot: u32,
+    pub(crate) shared: bool,
+    pub(crate) socket: Arc<OwnedFd>,
+    /// Its number in the process that it came from.
+    inherited: Option<u32>,
 }
 
 /// A place that cannot be listened on, and why.
@@ -69,39 +89,58 @@ const ACCESS_DENIED: i32 = 13;
 pub(crate) struct Listeners {
     /// Socket files; dropped before the sockets.
     files: Vec<SocketFile>,
+    /// Where the files of Unix sockets are.
+    paths: Vec<PathBuf>,
     pub(crate) all: Vec<Listener>,
+    pub(crate) units: Vec<Unit>,
+    /// Slots that an inherited address lacks: bound when it is certain that this process serves.
+    late: Vec<(String, SocketAddr, Range<u32>)>,
     /// Whether every address is loopback or a Unix socket.
     pub(crate) local: bool,
 }
 
 impl Listeners {
-    /// Binds every address: a TCP address for each slot, anything else once for all places.
+    /// Binds every address, a TCP address for each slot, anything else once for all places; but for
+    /// those that an older process left to this one.
     pub(crate) fn bind(
         addresses: &[ListenAddr],
         slots: u32,
         places: u32,
+        mut inherited: Vec<InheritedListener>,
     ) -> Result<Listeners, ListenError> {
         let mut listeners = Listeners {
             all: Vec::new(),
+            units: Vec::new(),
             files: Vec::new(),
+            paths: Vec::new(),
+            late: Vec::new(),
             local: true,
         };
         for address in addresses {
             let fail = |source| ListenError::new(address, source);
+            let configured = address.to_string();
+            if let ListenAddr::Unix(path) = address {
+                listeners.paths.push(path.clone());
+            }
+            let left = take_same(&mut inherited, &configured);
+            if !left.is_empty() {
+                listeners.take_over(&configured, left, slots, places);
+                continue;
+            }
             match address {
                 ListenAddr::Tcp(inet) => {
                     let (sockets, bound) =
                         tcp_listeners(*inet, slots as usize, BACKLOG).map_err(fail)?;
                     listeners.local &= bound.ip().is_loopback();
                     for (slot, socket) in (0..).zip(sockets) {
-                        listeners.add(bound.to_string(), slot, false, Arc::new(socket));
+                        listeners.add(&configured, &bound.to_string(), slot..slot + 1, socket);
                     }
                 }
                 ListenAddr::Unix(path) => {
                     let socket = unix_listener(path, SOCKET_MODE).map_err(fail)?;
                     let file = SocketFile::at(path).map_err(fail)?;
                     listeners.files.push(file);
-                    listeners.share(address.to_string(), places, socket);
+                    listeners.share(&configured, &configured, places, socket, None);
                 }
                 ListenAddr::Fd(number) => {
                     let socket = inherited_listener(*number).map_err(fail)?;
@@ -112,29 +151,164 @@ impl Listeners {
                             inet.to_string()
                         }
                         Address::UnixPath(path) => format!("unix:{}", path.display()),
-                        Address::UnixAbstract(_) | Address::UnixUnnamed => address.to_string(),
+                        Address::UnixAbstract(_) | Address::UnixUnnamed => configured.clone(),
                     };
-                    listeners.share(text, places, socket);
+                    listeners.share(&configured, &text, places, socket, None);
                 }
             }
         }
         Ok(listeners)
     }
 
-    fn share(&mut self, address: String, places: u32, socket: OwnedFd) {
-        let socket = Arc::new(socket);
-        for slot in 0..places {
-            self.add(address.clone(), slot, true, socket.clone());
+    /// Adds what an older process left of one address.
+    fn take_over(
+        &mut self,
+        configured: &str,
+        left: Vec<InheritedListener>,
+        slots: u32,
+        places: u32,
+    ) {
+        let inet = left[0].bound.parse::<SocketAddr>().ok();
+        self.local &= inet.is_none_or(|inet| inet.ip().is_loopback());
+        let mut present = 0;
+        let bound = left[0].bound.clone();
+        for listener in left {
+            let unit = Some(listener.unit);
+            if listener.shared {
+                self.share(configured, &listener.bound, places, listener.socket, unit);
+                present = slots;
+            } else {
+                // One for a slot that is no more is lent to a core.
+                let slot = listener.slot;
+                present = present.max(slot + 1);
+                let socket = Arc::new(listener.socket);
+                self.push(
+                    configured,
+                    &listener.bound,
+                    slot..slot + 1,
+                    false,
+                    socket,
+                    unit,
+                );
+            }
+        }
+        if let Some(inet) = inet
+            && present < slots
+        {
+            self.late.push((bound, inet, present..slots));
+        }
+        for listener in &mut self.all {
+            listener.seat.away = true;
         }
     }
 
-    fn add(&mut self, address: String, slot: u32, shared: bool, socket: Arc<OwnedFd>) {
-        let seat = Seat::new(slot, shared);
-        self.all.push(Listener {
-            address,
-            seat,
-            socket,
+    fn add(&mut self, configured: &str, bound: &str, slot: Range<u32>, socket: OwnedFd) {
+        self.push(configured, bound, slot, false, Arc::new(socket), None);
+    }
+
+    fn share(
+        &mut self,
+        configured: &str,
+        bound: &str,
+        places: u32,
+        socket: OwnedFd,
+        inherited: Option<u32>,
+    ) {
+        self.push(
+            configured,
+            bound,
+            0..places,
+            true,
+            Arc::new(socket),
+            inherited,
+        );
+    }
+
+    fn push(
+        &mut self,
+        configured: &str,
+        bound: &str,
+        slots: Range<u32>,
+        shared: bool,
+        socket: Arc<OwnedFd>,
+        inherited: Option<u32>,
+    ) {
+        let unit = self.units.len() as u32;
+        self.units.push(Unit {
+            configured: configured.to_owned(),
+            bound: bound.to_owned(),
+            slot: slots.start,
+            shared,
+            socket: socket.clone(),
+            inherited,
         });
+        for slot in slots {
+            let seat = Seat::new(slot, shared);
+            self.all.push(Listener {
+                address: bound.to_owned(),
+                seat,
+                socket: socket.clone(),
+                unit,
+                inherited,
+            });
+        }
+    }
+
+    /// What this process wants of the one before it.
+    pub(crate) fn wanted(&self) -> Vec<u32> {
+        self.units
+            .iter()
+            .filter_map(|unit| unit.inherited)
+            .collect()
+    }
+
+    /// Nothing is accepted before an older process has given everything up.
+    pub(crate) fn all_away(&mut self) {
+        for listener in &mut self.all {
+            listener.seat.away = true;
+        }
+    }
+
+    /// Binds what inherited addresses lack for the slots of this process, and answers the seats.
+    pub(crate) fn bind_late(&mut self) -> Result<Vec<Seat>, ListenError> {
+        let before = self.all.len();
+        for (configured, inet, slots) in std::mem::take(&mut self.late) {
+            for slot in slots {
+                let socket = tcp_listener(inet, ReusePort::Sibling, BACKLOG)
+                    .map_err(|error| ListenError::new(inet, error))?;
+                self.add(&configured, &inet.to_string(), slot..slot + 1, socket);
+            }
+        }
+        Ok(self.all[before..]
+            .iter()
+            .map(|listener| listener.seat)
+            .collect())
+    }
+
+    /// The files of Unix sockets are removed by this process from now on.
+    pub(crate) fn own_files(&mut self) {
+        let found = self.paths.iter().map(|path| SocketFile::at(path));
+        self.files = found.filter_map(Result::ok).collect();
+    }
+
+    /// The files of Unix sockets belong to another process now.
+    pub(crate) fn disown_files(&mut self) {
+        self.files.drain(..).for_each(SocketFile::disown);
+    }
+
+    /// The connections that the kernel has queued on all units but these, which another process
+    /// serves.
+    pub(crate) fn take_queued_but(&self, served: &[u32]) -> Vec<Descriptor> {
+        let mut taken = Vec::new();
+        for (number, unit) in (0..).zip(&self.units) {
+            if served.contains(&number) {
+                continue;
+            }
+            while let Ok(Some(socket)) = accept_nonblocking(unit.socket.as_fd()) {
+                taken.push(Descriptor::from(socket));
+            }
+        }
+        taken
     }
 
     pub(crate) fn seat(&self, index: usize) -> ListenerSeat {
@@ -162,7 +336,25 @@ impl Listeners {
         // The files first: as long as the socket listens nobody takes its file for stale.
         self.files.clear();
         self.all.clear();
+        self.units.clear();
     }
+}
+
+/// Those of one configured address; all of them are of one bound address.
+fn take_same(inherited: &mut Vec<InheritedListener>, configured: &str) -> Vec<InheritedListener> {
+    let same = |listener: &InheritedListener| {
+        listener.configured == configured || listener.bound == configured
+    };
+    let Some(bound) = inherited
+        .iter()
+        .find(|one| same(one))
+        .map(|one| one.bound.clone())
+    else {
+        return Vec::new();
+    };
+    inherited
+        .extract_if(.., |listener| listener.bound == bound)
+        .collect()
 }
 
 /// One listener at `address` that only the coordinator accepts from, and the address as bound.

@@ -4,27 +4,37 @@
 //! - [`plan`]: what to do next, as a pure function of the pool; tested without threads.
 //! - [`rules`]: when it grows, shrinks, heals and balances, likewise pure.
 //! - [`event`]: everything that can happen to it, in one closed enum.
+//! - [`events`]: what it tells of all this, and to whom.
 //! - [`listeners`]: the process's listeners, one per core slot and address.
 //! - [`post`]: mailboxes that outlive the threads behind them.
 //! - [`thread`]: a core's thread from its first line to its last.
 //! - [`run`]: the loop that hears events and performs the plan.
+//! - [`upgrade`]: how a new process takes over.
 //! - [`handle`], [`status`], [`figures`]: what others may ask.
 
 mod event;
+mod events;
 mod figures;
 mod handle;
 mod listeners;
 mod plan;
 mod post;
+mod rehearsal;
 mod reply;
 mod rules;
 mod run;
 mod status;
 mod thread;
+mod upgrade;
 
+pub(crate) use events::Subscription;
+pub use events::{ServerEvent, UpgradeStep};
 pub use handle::{
     CoreInfo, Ended, Running, Server, ServerHandle, StartError, block_obeyed_signals,
+    refuse_inheritance,
 };
-pub(crate) use post::{PostOffice, Postman};
+pub(crate) use post::{PostOffice, Postman, SUCCESSOR};
 pub use status::{CoreStatus, ListenerStatus, Status};
 pub(crate) use thread::core_options;
+pub use upgrade::Generation;
+pub(crate) use upgrade::inheritance::VARIABLE as INHERIT_VARIABLE;

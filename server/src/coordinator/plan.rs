@@ -92,6 +92,8 @@ pub(crate) struct Seat {
     pub(crate) baton: Baton,
     /// The core that accepts in the stead of a stuck holder.
     pub(crate) helper: Option<u32>,
+    /// Whether another process accepts from it, or is about to: no core here may.
+    pub(crate) away: bool,
 }
 
 impl Seat {
@@ -101,6 +103,7 @@ impl Seat {
             shared,
             baton: Baton::Free,
             helper: None,
+            away: false,
         }
     }
 }
@@ -158,6 +161,11 @@ impl Pool {
         self.those(|state| state == CoreState::Running)
     }
 
+    /// The cores that take connections.
+    pub(crate) fn serving(&self) -> Vec<u32> {
+        self.those(CoreState::serves)
+    }
+
     /// The cores to give connections to: they run, stay, and are not stuck.
     pub(crate) fn heirs(&self) -> Vec<u32> {
         let mut heirs = self.running();
@@ -185,7 +193,7 @@ impl Pool {
     fn owners(&self, serving: &[u32]) -> Vec<Option<u32>> {
         let mut owned = vec![0u32; self.cores.len()];
         let own = |seat: &Seat| {
-            let at_home = self.accepting && serving.contains(&seat.slot);
+            let at_home = self.accepting && !seat.away && serving.contains(&seat.slot);
             at_home.then_some(seat.slot)
         };
         for owner in self.seats.iter().filter_map(own) {
@@ -204,7 +212,7 @@ impl Pool {
         seats
             .map(|seat| match own(seat) {
                 Some(owner) => Some(owner),
-                None if seat.shared || !self.accepting => None,
+                None if seat.shared || seat.away || !self.accepting => None,
                 None => lend(seat, &mut owned),
             })
             .collect()

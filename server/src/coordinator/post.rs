@@ -9,6 +9,9 @@ use ringgate_runtime::Remote;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// In place of a core: the process that has taken over from this one.
+pub(crate) const SUCCESSOR: u32 = u32::MAX - 1;
+
 struct Mailbox<M> {
     queue: SegQueue<M>,
     bell: Mutex<Option<Remote>>,
@@ -72,6 +75,12 @@ impl PostOffice {
 
     /// What no thread is there to hear, the coordinator forwards.
     pub(crate) fn to_core(&self, core: u32, message: Message) {
+        if core == SUCCESSOR {
+            if let Message::Parcel(parcel) = message {
+                self.tell(Event::HandOver(parcel));
+            }
+            return;
+        }
         if !self.cores[core as usize].send(message) {
             self.tell(Event::Undelivered(core));
         }

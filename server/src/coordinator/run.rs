@@ -4,42 +4,53 @@ mod balance;
 mod elastic;
 mod ending;
 mod heart;
+mod inheriting;
 mod inquiry;
 mod limits;
+mod operators;
 mod orders;
+mod outside;
 mod parked;
 mod recycle;
+mod reload;
 mod sizing;
+mod succession;
 
 use super::event::{Command, CoreEnd, CoreUp, Event};
+use super::events::{Events, OnEvent, ServerEvent};
 use super::figures;
 use super::handle::{CoreInfo, Ended, ServerHandle};
 use super::listeners::Listeners;
 use super::plan::{Action, Baton, CoreState, Pool};
-use super::post::{PostOffice, Postman};
+use super::post::{PostOffice, Postman, SUCCESSOR};
 use super::rules::restart::Restarts;
 use super::rules::wear;
 use super::status::{self, CoreStatus, Status, Totals};
 use super::thread::{CoreThread, MakeApp};
+use super::upgrade::Inheritance;
 use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::CoreStats;
 use crate::config::{Config, CorePlan, OnTerm};
 use crate::connection::{ListenerId, Message};
-use crate::control::socket::SocketFile;
-use crate::control::{scrape, server};
-use crate::observe::log::LogHandle;
 use crate::observe::metrics::{CoreSample, Snapshot};
+use crate::process::pid_file::PidFile;
+use crate::process::program::Program;
+use crate::process::service_manager::ServiceManager;
 use inquiry::{Asked, Inquiries};
+use outside::{PID_FILE_KEY, WATCHDOG_KEY};
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
 use ringgate_runtime::{Core, CoreOptions, Event as Completion, Moment, Remote, Sink};
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use succession::{HANDOVER_KEY, LATE_KEY, Luggage, NEWER_KEY, Succession};
+
+pub(crate) use operators::Operators;
+pub(crate) use reload::ReadConfig;
 
 /// Places for threads beyond the listener slots: for the replacements of cores that are stuck, or
 /// that leave only when their replacement runs.
@@ -91,29 +102,13 @@ pub(crate) struct Start {
     pub(crate) post: Arc<PostOffice>,
     pub(crate) handle: ServerHandle,
     pub(crate) signals: &'static [Signal],
+    pub(crate) on_event: Vec<OnEvent>,
+    pub(crate) read_config: Option<ReadConfig>,
+    pub(crate) program: Option<Program>,
+    pub(crate) inheritance: Option<Inheritance>,
+    pub(crate) manager: Option<ServiceManager>,
+    pub(crate) pid_file: Option<PidFile>,
     pub(crate) started: SyncSender<Result<(), String>>,
-}
-
-/// The listeners of control and metrics, which the coordinator serves itself.
-#[derive(Default)]
-pub(crate) struct Operators {
-    /// Socket files; dropped before the sockets.
-    pub(crate) files: Vec<SocketFile>,
-    pub(crate) control: Option<OwnedFd>,
-    pub(crate) metrics: Option<OwnedFd>,
-    pub(crate) log: Option<LogHandle>,
-}
-
-impl Operators {
-    /// Starts to answer, in tasks on `core`.
-    fn serve(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
-        if let Some(listener) = self.control.take() {
-            core.spawn(server::run(listener, handle.clone()));
-        }
-        if let Some(listener) = self.metrics.take() {
-            core.spawn(scrape::run(listener, handle.clone(), self.log.clone()));
-        }
-    }
 }
 
 struct Slot {
@@ -165,6 +160,11 @@ pub(crate) struct Coordinator {
     inquiries: Inquiries,
     ended: Ended,
     began: Moment,
+    events: Events,
+    read_config: Option<ReadConfig>,
+    succession: Succession,
+    manager: Option<ServiceManager>,
+    pid_file: Option<PidFile>,
 }
 
 impl Coordinator {
@@ -233,7 +233,7 @@ impl Coordinator {
                 .collect(),
         };
         let began = core.now();
-        let coordinator = Coordinator {
+        let mut coordinator = Coordinator {
             config,
             cpus: start.cpus,
             listeners: start.listeners,
@@ -273,7 +273,15 @@ impl Coordinator {
             inquiries: Inquiries::default(),
             ended: Ended::default(),
             began,
+            events: Events::new(start.on_event),
+            read_config: start.read_config,
+            succession: Succession::new(start.program),
+            manager: start.manager,
+            pid_file: start.pid_file,
         };
+        if let Some(inheritance) = start.inheritance {
+            coordinator.inherit(&core, inheritance);
+        }
         core.set_timer(began + coordinator.tick(), TICK_KEY);
         Ok((core, coordinator))
     }
@@ -303,6 +311,12 @@ impl Coordinator {
                 reply,
             }) => self.on_order(core, index, order, reply),
             Event::Command(Command::PanicCore(index)) => self.panic_core(index),
+            Event::Command(Command::Events(reply)) => reply.send(self.events.subscribe()),
+            Event::Command(Command::Reload(reply)) => reply.send(self.reload(core)),
+            Event::Command(Command::Upgrade { binary, reply }) => {
+                self.upgrade(core, binary, Some(reply));
+            }
+            Event::HandOver(parcel) => self.hand_on(core.now(), Luggage::Parcel(parcel)),
             Event::Command(Command::Limits(change, reply)) => {
                 reply.send(self.set_limits(core, change));
             }
@@ -333,12 +347,19 @@ impl Coordinator {
         // Another core may have it by now, if this one's end was heard first.
         if matches!(seat.baton, Baton::Held(holder) | Baton::Recalled(holder) if holder == index) {
             seat.baton = Baton::Free;
+            let (listener, core) = (listener.0, index);
+            self.events.emit(&ServerEvent::Disarm { listener, core });
         }
     }
 
     fn core_failed(&mut self, core: &Rc<Core>, index: u32, error: String) {
         self.pool.core_is_gone(index, CoreState::Absent);
         self.join(index);
+        self.events.emit(&ServerEvent::Reap {
+            core: index,
+            failed: true,
+            cut: 0,
+        });
         self.forward(core.now(), index);
         match self.phase {
             Phase::Starting => {
@@ -371,6 +392,11 @@ impl Coordinator {
         let quarantined = self.pool.cores[end.core as usize] == CoreState::Quarantined;
         self.pool.core_is_gone(end.core, CoreState::Absent);
         self.account_for_cut(&end);
+        self.events.emit(&ServerEvent::Reap {
+            core: end.core,
+            failed: end.panicked,
+            cut: end.cut,
+        });
         for socket in end.accepted {
             self.deliver(core.now(), Message::Adopt(socket));
         }
@@ -415,12 +441,17 @@ impl Coordinator {
             Signal::Term | Signal::Quit => self.drain(core),
             Signal::Ttin => self.resize_by(1),
             Signal::Ttou => self.resize_by(-1),
-            Signal::Hup | Signal::Usr1 | Signal::Usr2 | Signal::Chld => {}
+            // The log says what came of it.
+            Signal::Hup => drop(self.reload(core)),
+            Signal::Usr1 => self.reopen_log(),
+            Signal::Usr2 => self.upgrade(core, None, None),
+            Signal::Chld => {}
         }
     }
 
     /// Performs the plan, and the steps of an end.
     fn replan(&mut self, core: &Rc<Core>) {
+        self.pass_batons();
         loop {
             let actions = self.pool.plan();
             if actions.is_empty() {
@@ -447,10 +478,11 @@ impl Coordinator {
             self.phase = Phase::Running;
             self.pool.accepting = true;
             self.replan(core);
-            self.handle.set_ready(true);
-            if let Some(started) = self.started.take() {
-                let _ = started.send(Ok(()));
+            if self.is_inheriting() {
+                return self.ready_to_inherit();
             }
+            self.handle.set_ready(true);
+            self.say_started(core);
         }
     }
 
@@ -458,7 +490,13 @@ impl Coordinator {
         match action {
             Action::Spawn(index) => self.spawn(core, index),
             Action::Forget(_) | Action::Retire(_) => {}
-            Action::Leave(index, heirs) => self.leave(core.now(), index, heirs),
+            Action::Leave(index, heirs) => {
+                let heirs = match self.succession.handed_over {
+                    true => vec![SUCCESSOR],
+                    false => heirs,
+                };
+                self.leave(core.now(), index, heirs);
+            }
             Action::Help { seat, core } => {
                 let seat = self.listeners.seat(seat);
                 self.post.to_core(core, Message::Help(seat));
@@ -468,6 +506,8 @@ impl Coordinator {
                 self.post.to_core(core, Message::Unhelp(listener));
             }
             Action::Arm { seat, core } => {
+                let listener = seat as u32;
+                self.events.emit(&ServerEvent::Arm { listener, core });
                 self.post
                     .to_core(core, Message::Arm(self.listeners.seat(seat)));
             }
@@ -512,7 +552,10 @@ impl Coordinator {
             .name(format!("rg-core-{index}"))
             .spawn(move || thread.run());
         match spawned {
-            Ok(thread) => slot.thread = Some(thread),
+            Ok(thread) => {
+                slot.thread = Some(thread);
+                self.events.emit(&ServerEvent::Spawn { core: index });
+            }
             Err(error) => {
                 let error = format!(
                     "cannot start a thread: {error}; raise the limit of tasks (TasksMax= in the unit)"
@@ -554,6 +597,7 @@ impl Coordinator {
             totals: Totals::new(&connections, &requests),
             cores,
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
+            generations: self.generations(),
             listeners: status::listeners(&self.listeners, &self.pool, self.sizing.slots),
         }
     }
@@ -612,6 +656,17 @@ impl Sink for Coordinator {
                     self.hear(core, Event::Signal(signal));
                 }
             }
+            Completion::Polled {
+                key: inheriting::OLDER_KEY,
+                ..
+            } => self.hear_older(core),
+            Completion::Polled { key, .. } if key & 0xff == NEWER_KEY => {
+                self.hear_newer(core, key >> 8);
+            }
+            Completion::Timer { key: WATCHDOG_KEY } => self.on_watchdog(core),
+            Completion::Timer { key: PID_FILE_KEY } => self.on_pid_file(core),
+            Completion::Timer { key: LATE_KEY } => self.newer_is_late(core),
+            Completion::Timer { key: HANDOVER_KEY } => self.on_handover_tick(core),
             Completion::Timer { key: TICK_KEY } => {
                 core.set_timer(core.now() + self.tick(), TICK_KEY);
                 self.hear(core, Event::Tick);

@@ -3,6 +3,7 @@
 
 use super::listeners::Listeners;
 use super::plan::{Pool, Seat};
+use super::upgrade::Generation;
 use crate::admission::gate::Occupancy;
 use crate::admission::ledger::{ByReason, Connections, CoreStats, Reason, Requests};
 use crate::config::{AdmissionLimits, MaxAccepts};
@@ -24,6 +25,7 @@ pub struct Status {
     pub gate: GateStatus,
     pub totals: Totals,
     pub cores: Vec<CoreStatus>,
+    pub generations: Vec<Generation>,
     pub listeners: Vec<ListenerStatus>,
     pub lanes: Vec<LaneFigures>,
 }
@@ -109,6 +111,8 @@ pub struct TotalConnections {
     pub aborted: u64,
     pub open: u64,
     pub in_transit: u64,
+    pub inherited: u64,
+    pub passed_on: u64,
 }
 
 /// The ledger of connections of one core.
@@ -215,6 +219,8 @@ impl Totals {
                 aborted: connections.aborted,
                 open: connections.open,
                 in_transit: connections.in_transit(),
+                inherited: connections.inherited,
+                passed_on: connections.passed_on,
             },
             requests: requests.into(),
         }

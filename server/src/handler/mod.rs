@@ -14,7 +14,7 @@ mod router;
 pub(crate) use body::{BodyCell, BodyState};
 pub use body::{BodyError, RequestBody};
 pub use request::Request;
-pub(crate) use request::{HeadBytes, PlacedParts, Slot};
+pub(crate) use request::{HeadBytes, PlacedParts, none_detached, take_detached};
 pub use response::{Body, BodyStream, Chunk, IntoResponse, Response, Writer};
 pub(crate) use router::{Application, Called, PerCore, ReplyTo, Routed};
 pub use router::{RouteOptions, Router};

@@ -1,7 +1,7 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::RequestBody;
-use crate::connection::{Attention, ConnectionKey, Sockets};
+use crate::connection::{ConnectionKey, Sockets};
 use crate::http::head::Head;
 use bytes::Bytes;
 use http::{Method, Version};
@@ -47,28 +47,10 @@ pub(crate) struct RequestParts {
     pub(crate) body: RequestBody,
     pub(crate) core: u32,
     pub(crate) connection: ConnectionKey,
+    /// Its number on its connection.
+    pub(crate) number: u32,
     /// The sockets of the core's connections; those of the request before stay until others come.
     sockets: Option<Rc<Sockets>>,
-    /// Its slot at the gate, if it holds one.
-    pub(crate) slot: Option<Slot>,
-}
-
-/// The slot that a request holds, as far as its handler can touch it.
-pub(crate) struct Slot {
-    attention: Rc<Attention>,
-    key: ConnectionKey,
-    request: u32,
-}
-
-impl Slot {
-    #[inline]
-    pub(crate) fn new(attention: Rc<Attention>, key: ConnectionKey, request: u32) -> Slot {
-        Slot {
-            attention,
-            key,
-            request,
-        }
-    }
 }
 
 impl RequestParts {
@@ -81,8 +63,8 @@ impl RequestParts {
             body: RequestBody(None),
             core: 0,
             connection: ConnectionKey::new(0, 0),
+            number: 0,
             sockets: None,
-            slot: None,
         }
     }
 
@@ -106,9 +88,6 @@ impl RequestParts {
     #[inline]
     fn clear(&mut self) {
         self.bytes = HeadBytes::None;
-        if self.slot.is_some() {
-            self.slot = None;
-        }
         if self.names.is_some() || self.body.0.is_some() {
             self.params.clear();
             self.names = None;
@@ -125,6 +104,32 @@ thread_local! {
     /// no allocation once one before it has ended on this thread, and it moves as a pointer.
     #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
     static PLACES: RefCell<Vec<Box<RequestParts>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A request whose handler gave its slot back: the core, the connection, its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Detached {
+    pub(crate) core: u32,
+    pub(crate) key: ConnectionKey,
+    pub(crate) number: u32,
+}
+
+thread_local! {
+    /// Requests of this thread that gave their slots back since their core last looked. Here, and not
+    /// behind a pointer in each request, since few ever do.
+    static DETACHED: RefCell<Vec<Detached>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether no request of this thread gave its slot back since its core last looked.
+#[inline]
+pub(crate) fn none_detached() -> bool {
+    DETACHED.with_borrow(Vec::is_empty)
+}
+
+/// The requests of a core that gave their slots back since it last looked.
+#[cold]
+pub(crate) fn take_detached(core: u32) -> Vec<Detached> {
+    DETACHED.with_borrow_mut(|detached| detached.extract_if(.., |who| who.core == core).collect())
 }
 
 /// The parts of a request in their place.
@@ -287,10 +292,13 @@ impl<S> Request<S> {
     /// Such requests are counted apart, and bounded by `max_connections` alone. Takes effect when the
     /// handler next waits; there is no way back. Nothing happens if the request holds no slot: there
     /// is no limit, its route is not gated, or its connection holds the slot.
-    pub fn detach(&mut self) {
-        if let Some(slot) = self.parts.slot.take() {
-            slot.attention.detach(slot.key, slot.request);
-        }
+    pub fn detach(&self) {
+        let who = Detached {
+            core: self.parts.core,
+            key: self.parts.connection,
+            number: self.parts.number,
+        };
+        DETACHED.with_borrow_mut(|detached| detached.push(who));
     }
 
     /// The body.

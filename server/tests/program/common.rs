@@ -134,8 +134,13 @@ impl Program {
                 command.args([flag, value]);
             }
         }
+        command.args(args);
+        Program::spawn_as_is(command, directory, read)
+    }
+
+    /// Starts exactly this.
+    pub(crate) fn spawn_as_is(mut command: Command, directory: Directory, read: bool) -> Program {
         let mut child = command
-            .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -184,6 +189,10 @@ impl Program {
                 }
             }
         }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// All further lines of standard error, to its end.
@@ -290,10 +299,17 @@ pub(crate) fn assert_balanced(status: &Value) {
         |of: &Value, names: &[&str]| -> u64 { names.iter().map(|name| number(&of[*name])).sum() };
     let connections = &status["totals"]["connections"];
     assert_eq!(
-        sum(connections, &["accepted"]),
+        sum(connections, &["accepted", "inherited"]),
         sum(
             connections,
-            &["finished", "rejected", "aborted", "open", "in_transit"]
+            &[
+                "finished",
+                "rejected",
+                "aborted",
+                "open",
+                "in_transit",
+                "passed_on"
+            ]
         ),
         "{status:#}"
     );

@@ -30,6 +30,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
         [
             "cores",
             "gate",
+            "generations",
             "limits",
             "listeners",
             "phase",
@@ -50,7 +51,9 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
             "accepted",
             "finished",
             "in_transit",
+            "inherited",
             "open",
+            "passed_on",
             "rejected"
         ]
     );

@@ -42,7 +42,7 @@ fn every_exit_code_and_signal_is_in_its_document() {
     for code in 0..=3 {
         assert!(document.contains(&format!("\n| {code} | ")), "{code}");
     }
-    for signal in ["INT", "TERM", "QUIT", "TTIN", "TTOU"] {
+    for signal in ["INT", "TERM", "QUIT", "TTIN", "TTOU", "HUP", "USR1", "USR2"] {
         assert!(document.contains(&format!("\n| `{signal}` | ")), "{signal}");
     }
 }

@@ -31,6 +31,9 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "log_level" => &["debug"],
         "log_format" => &["json"],
         "demo" => &["off"],
+        "pid_file" => &["/run/r.pid"],
+        "user" => &["www-data"],
+        "group" => &["4242"],
         "without" => &["defer_taskrun", "no_iowait"],
         "shed" => &["newest"],
         "admit" => &["connection"],
@@ -54,9 +57,9 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "spin" => &["50us"],
         "long_poll" => &["250ms"],
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
-        | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "trim_interval"
-        | "heartbeat_interval" | "heartbeat_timeout" | "stall" | "core_age" | "queue_timeout"
-        | "queue_target" | "queue_interval" => &["9s"],
+        | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "upgrade_timeout"
+        | "trim_interval" | "heartbeat_interval" | "heartbeat_timeout" | "stall" | "core_age"
+        | "queue_timeout" | "queue_target" | "queue_interval" => &["9s"],
         other => panic!("give {other} a sample value"),
     };
     (values, &[])
@@ -192,6 +195,9 @@ fn each_key_sets_the_field_of_its_name() {
         log_file = "/f"
         log_level = "warn"
         log_format = "json"
+        pid_file = "/p"
+        user = "u"
+        group = "g"
         demo = "on"
         without = ["single_issuer", "coop_taskrun"]
         shed = "newest"
@@ -220,6 +226,7 @@ fn each_key_sets_the_field_of_its_name() {
         graceful_timeout = "22s"
         drain_pending = "refuse"
         on_term = "drain"
+        upgrade_timeout = "30s"
         trim_interval = "30m"
         heartbeat_interval = "31s"
         heartbeat_timeout = "32s"
@@ -277,6 +284,7 @@ fn each_key_sets_the_field_of_its_name() {
             graceful_timeout: second(22),
             pending: DrainPending::Refuse,
             on_term: OnTerm::Drain,
+            upgrade_timeout: second(30),
         },
         pool: PoolRules {
             trim_interval: second(30 * 60),
@@ -306,6 +314,9 @@ fn each_key_sets_the_field_of_its_name() {
         metrics: Some(ListenAddr::Tcp(([127, 0, 0, 1], 7).into())),
         demo: Demo::On,
         without: vec![RingFlag::SingleIssuer, RingFlag::CoopTaskrun],
+        pid_file: Some("/p".into()),
+        user: Some("u".into()),
+        group: Some("g".into()),
     };
     let (config, provenance) = Given::default().file(file).serve();
     assert_eq!(config, expected);

@@ -70,7 +70,7 @@ fn wrong(kind: &Kind) -> Vec<&'static str> {
         Kind::Choice(_) => vec!["perhaps", "ON", ""],
         Kind::RingFlags(_) => vec!["iopoll", "SINGLE_ISSUER"],
         Kind::Priorities(_) => vec!["high", "mid:/a", "low:a"],
-        Kind::PathOrNone { .. } | Kind::Control(_) => vec![""],
+        Kind::PathOrNone { .. } | Kind::NameOrNone(_) | Kind::Control(_) => vec![""],
     }
 }
 

@@ -6,6 +6,7 @@ use crate::admission::decide::Phase as GatePhase;
 use crate::admission::door::now;
 use crate::config::DrainPending;
 use crate::connection::Message;
+use crate::coordinator::events::ServerEvent;
 use crate::coordinator::handle::Ended;
 use crate::coordinator::plan::{Action, CoreState};
 use ringgate_runtime::lane::Ending;
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 /// How long a server that stops at once waits for what its lanes have begun.
 const LANES_PATIENCE: Duration = Duration::from_millis(100);
+/// How long the end waits for readers of the control socket to take what is owed to them.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long a core may be silent that was told to end at once.
 const STOP_PATIENCE: Duration = Duration::from_millis(60);
 
@@ -25,6 +28,8 @@ impl Coordinator {
         if !matches!(self.phase, Phase::Starting | Phase::Running) {
             return;
         }
+        self.abandon_upgrade(core);
+        self.end_the_line();
         self.phase = Phase::Draining;
         self.ended.drained = true;
         self.handle.set_ready(false);
@@ -42,6 +47,8 @@ impl Coordinator {
         let close = core.now() + drain.grace;
         core.set_timer(close + drain.graceful_timeout, GRACE_KEY);
         tracing::info!("draining");
+        self.say_stopping();
+        self.events.emit(&ServerEvent::Finish { graceful: true });
         match drain.grace {
             Duration::ZERO => self.close_gates(),
             _ => {
@@ -73,6 +80,8 @@ impl Coordinator {
             return;
         }
         self.cut_short = true;
+        self.abandon_upgrade(core);
+        self.end_the_line();
         self.phase = Phase::Stopping;
         self.stopping_since = Some(core.now());
         self.handle.set_ready(false);
@@ -81,11 +90,19 @@ impl Coordinator {
         self.told = false;
         self.gate.set_phase(GatePhase::Stopped, now());
         tracing::info!("stopping");
+        self.say_stopping();
+        self.events.emit(&ServerEvent::Finish { graceful: false });
     }
 
     /// The steps of an end, each when the one before is done: batons come back, what the kernel
     /// still has queued is taken, the cores are told, and the last of them turns out the light.
     pub(super) fn end(&mut self, core: &Rc<Core>) {
+        if self.succession.handed_over && self.phase == Phase::Draining {
+            if self.finish_generation(core) {
+                self.phase = Phase::Stopped;
+            }
+            return;
+        }
         // Who is stuck gives nothing back; his listeners are emptied all the same.
         let is_held = |holder: u32| !self.pool.is_stuck(holder);
         let mut holders = self
@@ -159,6 +176,14 @@ impl Coordinator {
         self.handle.lanes().end(ending, most);
     }
 
+    /// Lets the control socket finish what it has to say: answers that are owed, and events.
+    fn say_the_rest(&mut self, core: &Rc<Core>) {
+        let give_up = core.now() + LAST_WORDS;
+        while (self.handle.owes_answers() || self.events.are_pending()) && core.now() < give_up {
+            core.turn(&mut (), Some(Duration::from_millis(5)));
+        }
+    }
+
     /// Cores that are still stuck: their clients learn it, and their threads end with the process.
     fn abandon(&mut self) {
         for (index, slot) in (0..).zip(&mut self.slots) {
@@ -176,16 +201,23 @@ impl Coordinator {
         self.sizing.dismiss();
         self.abandon();
         self.listeners.close();
+        self.say_the_rest(core);
         self.operators.files.clear();
         self.end_lanes();
+        self.operators.control_file = None;
         if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
             std::mem::forget(core.clone());
         }
         let (connections, requests) = self.final_totals();
+        if let Some(error) = &self.ended.failed.clone() {
+            self.refuse_inheritance(error);
+        }
         if let (Some(started), Some(error)) = (self.started.take(), &self.ended.failed) {
             let _ = started.send(Err(error.clone()));
         }
+        let successor = self.successor();
         Ended {
+            successor,
             connections,
             requests,
             ..self.ended

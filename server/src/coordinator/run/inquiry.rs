@@ -6,6 +6,7 @@
 
 use super::{Coordinator, FIGURES_KEY};
 use crate::connection::Message;
+use crate::coordinator::events::ServerEvent;
 use crate::coordinator::plan::CoreState;
 use crate::coordinator::reply::Reply;
 use crate::coordinator::status::Status;
@@ -50,6 +51,9 @@ impl Coordinator {
             .filter(|(core, state)| alive(**state) && !self.pool.is_stuck(*core))
             .map(|(index, _)| index)
             .collect();
+        self.events.emit(&ServerEvent::Wait {
+            cores: cores.len() as u32,
+        });
         self.inquiries.last += 1;
         let number = self.inquiries.last;
         for index in &cores {
@@ -70,6 +74,7 @@ impl Coordinator {
     pub(super) fn published(&mut self, core: &Rc<Core>, index: u32, number: u64) {
         let slot = &mut self.slots[index as usize];
         slot.answered = core.now();
+        self.events.emit(&ServerEvent::Heartbeat { core: index });
         let mut open = self.inquiries.open.iter_mut();
         if let Some(inquiry) = open.find(|inquiry| inquiry.number == number) {
             inquiry.silent.retain(|silent| *silent != index);

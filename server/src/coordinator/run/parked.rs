@@ -28,11 +28,24 @@ impl Parked {
 impl Coordinator {
     /// Gives a connection to the next core in turn, or keeps it until there is one.
     pub(super) fn deliver(&mut self, now: Moment, message: Message) {
+        if self.has_successor() {
+            return self.hand_on_message(now, message);
+        }
         let heirs = self.pool.heirs();
         if heirs.is_empty() {
             self.parked.waiting.push((now, message));
         } else {
             self.give(&heirs, message);
+        }
+    }
+
+    /// A newer process serves: what waits here goes there.
+    pub(super) fn hand_on_parked(&mut self, now: Moment) {
+        for (since, mut message) in std::mem::take(&mut self.parked.waiting) {
+            if let Message::Parcel(parcel) = &mut message {
+                parcel.has_waited(now, now.since(since));
+            }
+            self.hand_on_message(now, message);
         }
     }
 
@@ -103,10 +116,14 @@ impl Coordinator {
         }
     }
 
-    /// Both ledgers over all cores, and what was closed here.
+    /// Both ledgers over all cores, what was closed here, and what came from other processes and
+    /// went to them.
     pub(super) fn totals(&self) -> (Connections, Requests) {
         let cores = self.slots.iter().map(|slot| &*slot.stats);
-        status::totals(cores.chain([&self.parked.stats]))
+        let (mut connections, requests) = status::totals(cores.chain([&self.parked.stats]));
+        connections.inherited = self.succession.inherited;
+        connections.passed_on = self.succession.passed_on;
+        (connections, requests)
     }
 
     /// Both ledgers at the end. What a stuck core holds dies with the process.

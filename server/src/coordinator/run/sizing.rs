@@ -4,6 +4,7 @@
 
 use super::{Coordinator, Phase};
 use crate::config::{CorePlan, PoolSize};
+use crate::coordinator::events::ServerEvent;
 use crate::coordinator::reply::Reply;
 
 /// Bounds, and who waits for a size.
@@ -78,6 +79,7 @@ impl Coordinator {
         self.sizing.auto = size == PoolSize::Auto;
         self.pool.target = target;
         tracing::info!(cores = target, auto = self.sizing.auto, "resize");
+        self.events.emit(&ServerEvent::Resize { cores: target });
         Ok(())
     }
 

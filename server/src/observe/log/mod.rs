@@ -28,10 +28,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config;
 use tracing::level_filters::LevelFilter;
-use tracing::{Dispatch, Subscriber};
-use tracing_subscriber::filter::filter_fn;
+use tracing::{Dispatch, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload;
 
 pub use limit::{Decision, INTERVAL_NANOS, RateLimit};
 pub use line::Format;
@@ -68,6 +70,23 @@ impl Default for LogOptions {
     }
 }
 
+impl From<&config::Log> for LogOptions {
+    /// What the configuration says.
+    fn from(log: &config::Log) -> Self {
+        LogOptions {
+            level: log.level.into(),
+            format: match log.format {
+                config::LogFormat::Text => Format::Text,
+                config::LogFormat::Json => Format::Json,
+            },
+            target: match &log.file {
+                Some(path) => Target::File(path.clone()),
+                None => Target::Stderr,
+            },
+        }
+    }
+}
+
 /// Where lines go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Target {
@@ -81,17 +100,20 @@ pub enum Target {
 
 /// The running log: its counts, and what its owner can ask of it. Clones are the same log.
 #[derive(Clone)]
-pub struct LogHandle(Arc<Front>);
+pub struct LogHandle {
+    front: Arc<Front>,
+    set_level: Arc<dyn Fn(LevelFilter) + Send + Sync>,
+}
 
 impl LogHandle {
     /// Lines dropped so far because the queue was full or the output failed.
     pub fn dropped(&self) -> u64 {
-        self.0.dropped()
+        self.front.dropped()
     }
 
     /// Lines written so far, not counting the log's own reports of drops.
     pub fn written(&self) -> u64 {
-        self.0.written()
+        self.front.written()
     }
 
     /// Waits until everything logged before the call is written, at most for `within`. False
@@ -99,14 +121,19 @@ impl LogHandle {
     ///
     /// Blocks: not for a core.
     pub fn flush(&self, within: Duration) -> bool {
-        self.0.flush(within)
+        self.front.flush(within)
     }
 
     /// Opens the log file again under its name, for log rotation. Lines still queued go to the
     /// new file. If it cannot be opened the log stays in the old one and says so there. Without
     /// effect on stderr. Returns at once.
     pub fn reopen(&self) {
-        self.0.reopen();
+        self.front.reopen();
+    }
+
+    /// Writes events from `level` up from now on.
+    pub fn set_level(&self, level: LevelFilter) {
+        (self.set_level)(level);
     }
 }
 
@@ -167,19 +194,26 @@ fn assemble(
         front: Arc::clone(&front),
         format,
     };
-    let level = options.level;
-    let is_on = level != LevelFilter::OFF;
-    let passes = filter_fn(move |event| {
-        *event.level() <= level || (is_on && event.target() == ANNOUNCEMENT)
+    let (level, level_handle) = reload::Layer::new(passing(options.level));
+    let subscriber = tracing_subscriber::registry().with(layer).with(level);
+    let set_level = Arc::new(move |level| {
+        // It fails only when the subscriber is gone, and the log with it.
+        let _ = level_handle.reload(passing(level));
     });
+    Ok((subscriber, LogHandle { front, set_level }))
+}
+
+/// What is written at this level: it, and announcements at every level but `off`.
+fn passing(level: LevelFilter) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
+    let is_on = level != LevelFilter::OFF;
     let most = match is_on {
         true => level.max(LevelFilter::INFO),
         false => level,
     };
-    let subscriber = tracing_subscriber::registry()
-        .with(layer)
-        .with(passes.with_max_level_hint(most));
-    Ok((subscriber, LogHandle(front)))
+    let passes = move |event: &Metadata<'_>| {
+        *event.level() <= level || (is_on && event.target() == ANNOUNCEMENT)
+    };
+    filter_fn(passes).with_max_level_hint(most)
 }
 
 fn open_log_file(path: &Path) -> io::Result<File> {

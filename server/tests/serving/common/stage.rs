@@ -63,7 +63,7 @@ impl Stage {
             })
             .get("/detached/{id}", {
                 let stage = self.clone();
-                move |mut request: Request| {
+                move |request: Request| {
                     let stage = stage.clone();
                     async move {
                         let id = parameter(&request, "id");

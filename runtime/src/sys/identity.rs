@@ -1,0 +1,168 @@
+//! Users and groups: looked up by name, and given up for good.
+//!
+//! Called once at start, after binding. `process` tells who this process is; this file changes it.
+//! Deliberately knows no capabilities: leaving user 0 drops all of them (capabilities(7)).
+
+use std::ffi::CString;
+use std::io;
+use std::mem::MaybeUninit;
+
+use super::error::{check, last};
+
+/// Room for what a lookup brings, in bytes; grown if the system says that it is too little.
+const LOOKUP_BYTES: usize = 4 << 10;
+const LOOKUP_BYTES_MAX: usize = 1 << 20;
+
+/// A user of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name, as the database spells it; the number as text if the database has none.
+    pub name: String,
+    /// Its number.
+    pub uid: u32,
+    /// Its first group.
+    pub gid: u32,
+}
+
+/// The user of this name or number. A number that the database does not know is taken as it is,
+/// with the group of the same number.
+///
+/// # Errors
+/// `NotFound` if the name is unknown; whatever getpwnam_r(3) answers.
+pub fn user(name: &str) -> io::Result<User> {
+    let text = name;
+    let name = c_string(text)?;
+    let mut room = vec![0 as libc::c_char; LOOKUP_BYTES];
+    loop {
+        let mut entry = MaybeUninit::<libc::passwd>::zeroed();
+        let mut found = std::ptr::null_mut();
+        // SAFETY: getpwnam_r(3) reads the name, writes the entry and at most `room.len()` bytes of
+        // `room`, all alive here. Guarded by `users_and_groups_are_found_by_name_and_number`.
+        let errno = unsafe {
+            libc::getpwnam_r(
+                name.as_ptr(),
+                entry.as_mut_ptr(),
+                room.as_mut_ptr(),
+                room.len(),
+                &mut found,
+            )
+        };
+        if errno == libc::ERANGE && room.len() < LOOKUP_BYTES_MAX {
+            room.resize(room.len() * 2, 0);
+            continue;
+        }
+        if !found.is_null() {
+            // SAFETY: `found` points at the entry, which the call has filled (getpwnam_r(3)).
+            let entry = unsafe { entry.assume_init() };
+            return Ok(User {
+                name: text.to_owned(),
+                uid: entry.pw_uid,
+                gid: entry.pw_gid,
+            });
+        }
+        return match text.parse() {
+            Ok(number) => Ok(User {
+                name: text.to_owned(),
+                uid: number,
+                gid: number,
+            }),
+            Err(_) => Err(unknown("user", text, errno)),
+        };
+    }
+}
+
+/// The number of the group of this name or number.
+///
+/// # Errors
+/// `NotFound` if the name is unknown; whatever getgrnam_r(3) answers.
+pub fn group(name: &str) -> io::Result<u32> {
+    let text = name;
+    let name = c_string(text)?;
+    let mut room = vec![0 as libc::c_char; LOOKUP_BYTES];
+    loop {
+        let mut entry = MaybeUninit::<libc::group>::zeroed();
+        let mut found = std::ptr::null_mut();
+        // SAFETY: as in `user`, with getgrnam_r(3).
+        let errno = unsafe {
+            libc::getgrnam_r(
+                name.as_ptr(),
+                entry.as_mut_ptr(),
+                room.as_mut_ptr(),
+                room.len(),
+                &mut found,
+            )
+        };
+        if errno == libc::ERANGE && room.len() < LOOKUP_BYTES_MAX {
+            room.resize(room.len() * 2, 0);
+            continue;
+        }
+        if !found.is_null() {
+            // SAFETY: `found` points at the entry, which the call has filled (getgrnam_r(3)).
+            return Ok(unsafe { entry.assume_init() }.gr_gid);
+        }
+        return text.parse().map_err(|_| unknown("group", text, errno));
+    }
+}
+
+fn c_string(text: &str) -> io::Result<CString> {
+    CString::new(text).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a zero byte"))
+}
+
+fn unknown(what: &str, name: &str, errno: libc::c_int) -> io::Error {
+    match errno {
+        0 | libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM => {
+            let text = format!("there is no {what} {name:?} on this machine");
+            io::Error::new(io::ErrorKind::NotFound, text)
+        }
+        errno => io::Error::from_raw_os_error(errno),
+    }
+}
+
+/// Becomes this user and group for good, with the user's further groups, in every thread of the
+/// process: the C library carries these calls to all threads (nptl(7)), the bare system calls are of
+/// one thread. Afterwards there is no way back.
+///
+/// # Errors
+/// EPERM unless this process is root; whatever else initgroups(3), setresgid(2) and setresuid(2)
+/// answer. After an error the process may be in between: end it.
+pub fn become_user(user: &User, gid: u32) -> io::Result<()> {
+    let name = c_string(&user.name)?;
+    // SAFETY: initgroups(3) reads the name, which is alive here. Guarded by
+    // `every_thread_becomes_another_user_and_none_comes_back`.
+    let result = unsafe { libc::initgroups(name.as_ptr(), gid) };
+    check(result, "initgroups", user.name.clone())?;
+    // SAFETY: setresgid(2) takes no pointer. Guarded by the same test.
+    let result = unsafe { libc::setresgid(gid, gid, gid) };
+    check(result, "setresgid", gid.to_string())?;
+    // SAFETY: setresuid(2) takes no pointer. Guarded by the same test.
+    let result = unsafe { libc::setresuid(user.uid, user.uid, user.uid) };
+    check(result, "setresuid", user.uid.to_string())?;
+    // SAFETY: as above. A way back would be a bug of the calls before.
+    if user.uid != 0 && unsafe { libc::setresuid(0, 0, 0) } == 0 {
+        return Err(io::Error::other(
+            "the rights of root came back; this process must end",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a process of this number is there, ours or not (kill(2) with signal 0).
+///
+/// # Errors
+/// Whatever else kill(2) answers.
+pub fn is_alive(pid: u32) -> io::Result<bool> {
+    let Some(pid) = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 0) else {
+        return Ok(false);
+    };
+    // SAFETY: kill(2) takes no pointer, and signal 0 sends nothing. Guarded by
+    // `a_process_is_alive_until_it_is_reaped`.
+    if unsafe { libc::kill(pid, 0) } == 0 {
+        return Ok(true);
+    }
+    let error = last("kill", format!("pid {pid}"));
+    match super::errno(&error) {
+        Some(libc::EPERM) => Ok(true),
+        Some(libc::ESRCH) => Ok(false),
+        _ => Err(error),
+    }
+}

@@ -1,0 +1,65 @@
+//! New settings for a core and the connections it has: limits hold from the next request on, and a
+//! wait that goes on lasts as long as if it had begun under the new timeouts.
+//!
+//! Called when the configuration was read again. Decides nothing about what may change.
+
+use super::engine::Engine;
+use super::key::Subject;
+use super::settings::Settings;
+use crate::http::exchange::Deadline;
+use ringgate_runtime::{Core, Moment};
+use std::rc::Rc;
+
+/// The same wait under another timeout: it began `old` before `deadline`.
+fn moved(deadline: Moment, old: std::time::Duration, new: std::time::Duration) -> Moment {
+    let began = deadline.as_nanos().saturating_sub(old.as_nanos() as u64);
+    Moment::from_nanos(began) + new
+}
+
+impl Engine {
+    pub(super) fn retune(&mut self, core: &Rc<Core>, new: Settings) {
+        let old = std::mem::replace(&mut self.settings, new);
+        for key in self.table.keys() {
+            let Some(connection) = self.table.get(key) else {
+                continue;
+            };
+            let Some(kind) = connection.deadline_of else {
+                continue;
+            };
+            let (before, after) = (old.timeout(kind), self.settings.timeout(kind));
+            // The end of an idle connection of a draining server is not a timeout.
+            if before == after || (kind == Deadline::Idle && self.is_draining()) {
+                continue;
+            }
+            let Some(connection) = self.table.get(key) else {
+                continue;
+            };
+            let deadline = moved(connection.deadline, before, after);
+            connection.deadline = deadline;
+            // A timer that fires too early looks again; one that would fire too late is set anew.
+            if connection.timer.is_none_or(|(_, at)| at > deadline) {
+                if let Some((timer, _)) = connection.timer.take() {
+                    core.cancel_timer(timer);
+                }
+                let timer = core.set_timer(deadline, Subject::Deadline(key).to_key());
+                connection.timer = Some((timer, deadline));
+            }
+        }
+        // Fewer or more connections may be allowed now.
+        self.accept_where_idle(core);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_wait_that_goes_on_is_measured_from_its_beginning() {
+        let at = |seconds: u64| Moment::from_nanos(seconds * 1_000_000_000);
+        let seconds = Duration::from_secs;
+        assert_eq!(moved(at(100), seconds(75), seconds(5)), at(30));
+        assert_eq!(moved(at(100), seconds(5), seconds(75)), at(170));
+    }
+}

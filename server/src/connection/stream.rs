@@ -1,0 +1,200 @@
+//! Step five, for answers whose body comes piece by piece: a task takes the pieces of the stream as
+//! its connection has room for them, and the connection queues them behind the head.
+
+use super::OUTPUT_HIGH_BYTES;
+use super::engine::{Attention, Engine};
+use super::key::ConnectionKey;
+use super::table::Streaming;
+use crate::handler::{BodyStream, Chunk};
+use crate::http::exchange::{After, Event};
+use crate::http::response::{self, CHUNK_END, LAST_CHUNK};
+use ringgate_runtime::Core;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+/// Bytes of pieces that may wait between a stream and its connection.
+const STREAM_QUEUE_BYTES: usize = 64 << 10;
+
+/// What a stream begins with, once the head before it is queued.
+pub(super) struct Start {
+    pub(super) stream: BodyStream,
+    /// Bytes of a body with Content-Length.
+    pub(super) left: Option<u64>,
+    pub(super) chunked: bool,
+    /// Bytes of the head.
+    pub(super) queued: usize,
+    /// The class of its status, for the count of answers.
+    pub(super) class: usize,
+    pub(super) after: After,
+}
+
+/// The place between the stream of an answer and its connection.
+#[derive(Default)]
+pub(super) struct Outlet {
+    inner: RefCell<OutletInner>,
+}
+
+#[derive(Default)]
+struct OutletInner {
+    pieces: VecDeque<Chunk>,
+    queued: usize,
+    end: Option<Result<(), String>>,
+    room: Option<Waker>,
+}
+
+impl Outlet {
+    fn pop(&self) -> Option<Chunk> {
+        let mut inner = self.inner.borrow_mut();
+        let piece = inner.pieces.pop_front()?;
+        inner.queued -= piece.len();
+        if inner.queued < STREAM_QUEUE_BYTES
+            && let Some(waker) = inner.room.take()
+        {
+            drop(inner);
+            waker.wake();
+        }
+        Some(piece)
+    }
+
+    fn ended(&self) -> Option<Result<(), String>> {
+        self.inner.borrow().end.clone()
+    }
+}
+
+/// Takes the pieces of a stream as the connection has room for them.
+async fn pump(
+    mut stream: BodyStream,
+    outlet: Rc<Outlet>,
+    attention: Rc<Attention>,
+    key: ConnectionKey,
+) {
+    loop {
+        let next = std::future::poll_fn(|cx| {
+            let mut inner = outlet.inner.borrow_mut();
+            if inner.queued >= STREAM_QUEUE_BYTES {
+                inner.room = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            drop(inner);
+            stream.as_mut().poll_next(cx)
+        });
+        let next = ringgate_runtime::task::catch_unwind(next).await;
+        let mut inner = outlet.inner.borrow_mut();
+        match next {
+            Ok(Some(Ok(piece))) if piece.is_empty() => continue,
+            Ok(Some(Ok(piece))) => {
+                inner.queued += piece.len();
+                inner.pieces.push_back(piece);
+            }
+            Ok(Some(Err(error))) => inner.end = Some(Err(error.to_string())),
+            Ok(None) => inner.end = Some(Ok(())),
+            Err(panic) => inner.end = Some(Err(format!("panicked: {}", panic.message()))),
+        }
+        let over = inner.end.is_some();
+        drop(inner);
+        attention.call(key);
+        if over {
+            return;
+        }
+    }
+}
+
+impl Engine {
+    /// The head of an answer is queued, and its body follows piece by piece.
+    pub(super) fn stream(&mut self, core: &Rc<Core>, key: ConnectionKey, start: Start) {
+        self.on(core, key, Event::AnswerStarted);
+        let outlet = Rc::<Outlet>::default();
+        let attention = self.attention.clone();
+        let task = core.start(pump(start.stream, outlet.clone(), attention, key));
+        if let Some(exchange) = self.exchange_of(key) {
+            exchange.stream = Some(Streaming {
+                outlet,
+                task,
+                left: start.left,
+                chunked: start.chunked,
+                queued: start.queued,
+                class: start.class,
+                after: start.after,
+            });
+        }
+        self.take_stream(core, key);
+    }
+
+    /// Queues the pieces a stream has ready, as far as there is room.
+    #[inline]
+    pub(super) fn take_stream(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let exchange = self.table.get(key).and_then(|c| c.exchange);
+        if exchange.is_some() {
+            self.take_pieces(core, key);
+        }
+    }
+
+    fn take_pieces(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let ended = loop {
+            let Some(connection) = self.table.get(key) else {
+                return;
+            };
+            let Some(index) = connection.exchange else {
+                return;
+            };
+            let Some(streaming) = &mut self.exchanges[index as usize].stream else {
+                return;
+            };
+            if connection.output.queued >= OUTPUT_HIGH_BYTES {
+                return;
+            }
+            let Some(piece) = streaming.outlet.pop() else {
+                match streaming.outlet.ended() {
+                    None => return,
+                    Some(end) => break end,
+                }
+            };
+            if let Some(left) = &mut streaming.left {
+                let Some(rest) = left.checked_sub(piece.len() as u64) else {
+                    break Err("it is longer than its Content-Length".to_owned());
+                };
+                *left = rest;
+            }
+            let output = &mut connection.output;
+            let before = output.queued;
+            if streaming.chunked {
+                let tail = output.gather(&mut self.buffers);
+                let before = tail.len();
+                response::encode_chunk_header(piece.len() as u64, tail);
+                output.queued += output.tail.len() - before;
+                output.add(&mut self.buffers, piece);
+                output.write(&mut self.buffers, CHUNK_END);
+            } else {
+                output.add(&mut self.buffers, piece);
+            }
+            streaming.queued += output.queued - before;
+        };
+        let Some(streaming) = self
+            .exchange_of(key)
+            .and_then(|exchange| exchange.stream.take())
+        else {
+            return;
+        };
+        let short = streaming.left.filter(|left| *left > 0);
+        let ended = match short {
+            Some(left) if ended.is_ok() => Err(format!(
+                "it is {left} bytes shorter than its Content-Length"
+            )),
+            _ => ended,
+        };
+        match ended {
+            Ok(()) => {
+                self.stats.responses[streaming.class].add(1);
+                if streaming.chunked
+                    && let Some(connection) = self.table.get(key)
+                {
+                    connection.output.write(&mut self.buffers, LAST_CHUNK);
+                }
+                self.answer_ended(core, key, streaming.after);
+            }
+            Err(reason) => self.stream_failed(core, key, &streaming, &reason),
+        }
+    }
+}

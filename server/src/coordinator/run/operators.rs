@@ -1,0 +1,113 @@
+//! The listeners of control and metrics, which the coordinator serves itself, and how they change
+//! hands in an upgrade: a new process makes its control socket aside and moves it over the old one,
+//! whose owner never removes it; the socket for metrics is passed on.
+
+use crate::ServerHandle;
+use crate::control::socket::{SocketFile, aside};
+use crate::control::{scrape, server, socket};
+use crate::observe::log::LogHandle;
+use ringgate_runtime::Core;
+use ringgate_runtime::task::TaskId;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// See the top of the file.
+#[derive(Default)]
+pub(crate) struct Operators {
+    /// Socket files; dropped before the sockets.
+    pub(crate) files: Vec<SocketFile>,
+    pub(crate) control: Option<OwnedFd>,
+    /// The file of the control socket.
+    pub(crate) control_file: Option<SocketFile>,
+    /// Where that file goes once the older process has given everything up.
+    pub(crate) control_goal: Option<PathBuf>,
+    /// The listener for metrics: as configured, as bound.
+    pub(crate) metrics_listener: Option<(String, String, Arc<OwnedFd>)>,
+    pub(crate) log: Option<LogHandle>,
+    metrics_task: Option<TaskId>,
+    /// Where the control socket was before it was given up.
+    given_up: Option<PathBuf>,
+}
+
+impl Operators {
+    pub(crate) fn new(log: Option<LogHandle>) -> Operators {
+        Operators {
+            log,
+            ..Operators::default()
+        }
+    }
+
+    /// Starts to answer, in tasks on `core`.
+    pub(super) fn serve(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
+        if let Some(listener) = self.control.take() {
+            core.spawn(server::run(listener, handle.clone()));
+        }
+        self.serve_metrics(core, handle);
+    }
+
+    fn serve_metrics(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
+        let listener = self.metrics_listener.as_ref();
+        // Ours is kept, to be passed on.
+        let copy = listener.and_then(|(_, _, socket)| socket.try_clone().ok());
+        if let Some(copy) = copy {
+            let task = scrape::run(copy, handle.clone(), self.log.clone());
+            let _entered = core.enter();
+            self.metrics_task = Some(core.start(task));
+        }
+    }
+
+    /// Where the control socket is, if this process has one.
+    pub(super) fn control_path(&self) -> Option<PathBuf> {
+        self.control_file
+            .as_ref()
+            .map(|file| file.path().to_owned())
+    }
+
+    /// Another process serves: what it asks for is answered by that one.
+    pub(super) fn give_up(&mut self, core: &Core) {
+        if let Some(task) = self.metrics_task.take() {
+            core.cancel_task(task);
+        }
+        self.given_up = self.control_path();
+        if let Some(file) = self.control_file.take() {
+            file.disown();
+        }
+        self.files.drain(..).for_each(SocketFile::disown);
+    }
+
+    /// Takes the place of the control socket of the process before.
+    pub(super) fn claim(&mut self) -> io::Result<()> {
+        match (&mut self.control_file, self.control_goal.take()) {
+            (Some(file), Some(goal)) => file.move_to(&goal),
+            _ => Ok(()),
+        }
+    }
+
+    /// The process that had taken over is dead: makes a new control socket in its place.
+    pub(super) fn reclaim(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
+        self.serve_metrics(core, handle);
+        let Some(path) = self.given_up.take() else {
+            return;
+        };
+        match socket::make_again(&path) {
+            Ok((listener, file)) => {
+                core.spawn(server::run(listener, handle.clone()));
+                self.control_file = Some(file);
+            }
+            Err(error) => {
+                tracing::error!(%error, "no control socket; ctl cannot reach this server")
+            }
+        }
+    }
+
+    /// Removes the socket that a dead process left beside ours.
+    pub(super) fn remove_aside(&self, pid: u32) {
+        if let Some(path) = self.control_path().or_else(|| self.given_up.clone()) {
+            // It is there only if the process got so far.
+            let _ = std::fs::remove_file(aside(&path, pid));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Reading the configuration again under a running server: all of it comes into force, or nothing.
+//!
+//! Called for HUP and `ctl reload`. Who can be changed live stands in the table of options; one that
+//! cannot is refused by name. What was set by hand meanwhile (a resize, limits) stays, unless the
+//! configuration itself says something new about it.
+
+use super::{Coordinator, SWEEP_KEY};
+use crate::admission::gate::{OFFER_PATIENCE, Rules};
+use crate::config::{Config, CorePlan};
+use crate::connection::{Message, Settings};
+use crate::coordinator::events::ServerEvent;
+use ringgate_runtime::Core;
+use std::num::NonZeroU32;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Reads the layers of a configuration again and checks them.
+pub(crate) type ReadConfig = Box<dyn Fn() -> Result<Config, String> + Send>;
+
+impl Coordinator {
+    pub(super) fn reload(&mut self, core: &Rc<Core>) -> Result<(), String> {
+        if let Some(manager) = &self.manager {
+            manager.reloading(core.now().as_nanos() / 1000);
+        }
+        let result = self.try_reload(core);
+        match &result {
+            Ok(()) => tracing::info!("the configuration was read again and is in force"),
+            Err(error) => tracing::error!(error, "the configuration stays as it was"),
+        }
+        let error = result.as_ref().err().cloned();
+        if let Some(manager) = &self.manager {
+            manager.reloaded(&result);
+        }
+        self.events.emit(&ServerEvent::Reload { error });
+        result
+    }
+
+    fn try_reload(&mut self, core: &Rc<Core>) -> Result<(), String> {
+        let Some(read) = &self.read_config else {
+            return Err("this program has no configuration to read again".to_owned());
+        };
+        let new = read()?;
+        new.check().map_err(|error| error.to_string())?;
+        let fixed = self.config.needs_restart(&new);
+        if !fixed.is_empty() {
+            return Err(format!(
+                "{} cannot change while the server runs; this needs an upgrade or restart, and \
+                 nothing was changed",
+                fixed.join(", ")
+            ));
+        }
+        let plan = self.new_plan(&new)?;
+        self.apply(core, new, plan);
+        Ok(())
+    }
+
+    /// The new numbers of cores, if the configuration changes them.
+    fn new_plan(&self, new: &Config) -> Result<Option<CorePlan>, String> {
+        if new.cores == self.config.cores {
+            return Ok(None);
+        }
+        let cpus = NonZeroU32::new(self.cpus.len() as u32).unwrap_or(NonZeroU32::MIN);
+        let plan = CorePlan::new(new.cores, new.core_slots, cpus);
+        let slots = self.sizing.slots;
+        if plan.max.get() > slots {
+            return Err(format!(
+                "cores = {} asks for more than the {slots} slots; this needs an upgrade or \
+                 restart, and nothing was changed",
+                new.cores
+            ));
+        }
+        Ok(Some(plan))
+    }
+
+    /// From here on nothing can fail.
+    fn apply(&mut self, core: &Rc<Core>, new: Config, plan: Option<CorePlan>) {
+        let old = std::mem::replace(&mut self.config, Arc::new(new));
+        let new = self.config.clone();
+        if let Some(plan) = plan {
+            let (min, max) = (plan.min.get(), plan.max.get());
+            (self.sizing.min, self.sizing.max) = (min, max);
+            // A number that was set by hand stays.
+            if self.sizing.auto {
+                self.pool.target = self.pool.target.clamp(min, max);
+            }
+        }
+        if new.admission != old.admission {
+            self.gate.set_limits(new.admission, core.now());
+        }
+        self.gate.set_rules(Rules::new(&new), core.now());
+        // What both put on offer and no core takes up goes to the next.
+        core.set_timer(core.now() + OFFER_PATIENCE, SWEEP_KEY);
+        if new.log.level != old.log.level
+            && let Some(log) = &self.operators.log
+        {
+            log.set_level(new.log.level.into());
+        }
+        for (index, state) in (0..).zip(&self.pool.cores) {
+            if state.has_thread() {
+                let settings = Box::new(Settings::new(&new));
+                self.post.to_core(index, Message::Settings(settings));
+            }
+        }
+    }
+
+    /// Opens the log file again under its name, for whoever renamed it.
+    pub(super) fn reopen_log(&self) {
+        match &self.operators.log {
+            Some(log) => log.reopen(),
+            None => tracing::warn!("this program has no log of ours to open again"),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! An upgrade: a new process takes over from this one, and no connection is lost.
+//!
+//! ```text
+//!   old                                        new
+//!    | hello, listeners (SCM_RIGHTS) ---------->|  sets up cores; accepts nothing
+//!    |<---------------------------------- ready |
+//!    | recalls the cores' accepts of unit i     |
+//!    | baton i -------------------------------->|  arms it; one owner at any instant
+//!    |<-------------------------------- armed i |      (for each unit)
+//!    | that is all ---------------------------->|  renames its control socket over ours
+//!    |<---------------------------------- owner |
+//!    | idle connections (SCM_RIGHTS) ---------->|
+//!    |<---------------------------------- taken |  until the last one; then the old one ends
+//! ```
+//!
+//! The old process keeps every listener open to its end, and every connection until it is taken. If
+//! the new one is gone (the socket ends) or late, the old one takes the batons back and goes on; if
+//! the old one is gone, the new one takes what is left.
+//!
+//! - [`word`]: what is said, and how it is written. Pure.
+//! - [`channel`]: the socket it is said over.
+//! - [`inheritance`]: what a new process finds left to it at its start.
+//!
+//! The two sides are in `run/succession.rs` (old) and `run/inheriting.rs` (new).
+
+pub(super) mod channel;
+pub(super) mod inheritance;
+pub(super) mod word;
+
+pub(crate) use inheritance::Inheritance;
+pub use word::Generation;

@@ -1,0 +1,131 @@
+//! What two generations of the server say to each other, and how it is written: one message is a
+//! line of JSON, and behind its line feed the bytes of a connection, if one goes along.
+//!
+//! Pure. The order of the words is in the file above this one.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Of this form of the words. Another one is refused, and the old process goes on.
+pub(crate) const VERSION: u32 = 1;
+/// Longest message in bytes; a message is sent as a whole or not at all.
+pub(crate) const WORD_BYTES_MAX: usize = 160 << 10;
+
+/// A process that serves, or finishes what it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct Generation {
+    pub pid: u32,
+    pub phase: String,
+    pub open: u64,
+}
+
+/// One word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "word", rename_all = "snake_case")]
+pub(crate) enum Word {
+    /// Old: who I am, and how many listeners follow.
+    Hello {
+        version: u32,
+        pid: u32,
+        units: u32,
+        /// The control socket, if there is one, that the new one shall replace.
+        control: Option<PathBuf>,
+    },
+    /// Old, with the socket: a listener.
+    Listener {
+        unit: u32,
+        /// The address as it was configured, which finds it again.
+        configured: String,
+        /// The address as bound.
+        bound: String,
+        slot: u32,
+        shared: bool,
+    },
+    /// Old, with the socket: the listener for metrics.
+    Metrics { configured: String, bound: String },
+    /// New: I cannot serve.
+    Refused { error: String },
+    /// New: my cores are up, and I want these listeners.
+    Ready { wanted: Vec<u32> },
+    /// Old: nobody accepts on this one now but you.
+    Baton { unit: u32 },
+    /// New: I do.
+    Armed { unit: u32 },
+    /// Old: these were all.
+    AllBatons,
+    /// New: the control socket is mine; what comes from here on is mine.
+    Owner,
+    /// Old, with the socket and the bytes: a connection between two requests.
+    Parcel { id: u64 },
+    /// Old, with the socket: a connection that nobody has read from.
+    Fresh { id: u64 },
+    /// New: I have it.
+    Taken { id: u64 },
+    /// Old: how I stand, and those before me.
+    Generations { list: Vec<Generation> },
+    /// New: another one takes over from me (or has failed to), or I end on purpose. Do not take
+    /// batons back.
+    Succeeded { by: bool },
+}
+
+impl Word {
+    /// The message, with the bytes that go along.
+    pub(crate) fn encode(&self, bytes: &[u8]) -> Vec<u8> {
+        // No word has a part that JSON cannot say, but for a path that is not UTF-8.
+        let mut message = serde_json::to_vec(self).unwrap_or_default();
+        message.push(b'\n');
+        message.extend_from_slice(bytes);
+        message
+    }
+
+    /// Reads a message; None if it is none.
+    pub(crate) fn decode(message: &[u8]) -> Option<(Word, &[u8])> {
+        let end = message.iter().position(|byte| *byte == b'\n')?;
+        let word = serde_json::from_slice(&message[..end]).ok()?;
+        Some((word, &message[end + 1..]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn word() -> impl Strategy<Value = Word> {
+        prop_oneof![
+            any::<(u32, u32)>().prop_map(|(pid, units)| Word::Hello {
+                version: VERSION,
+                pid,
+                units,
+                control: Some("/run/ringgate/control.sock".into()),
+            }),
+            ("[^\u{0}]{0,40}", any::<(u32, bool)>()).prop_map(|(text, (unit, shared))| {
+                Word::Listener {
+                    unit,
+                    configured: text.clone(),
+                    bound: text,
+                    slot: unit,
+                    shared,
+                }
+            }),
+            any::<String>().prop_map(|error| Word::Refused { error }),
+            any::<Vec<u32>>().prop_map(|wanted| Word::Ready { wanted }),
+            any::<u64>().prop_map(|id| Word::Parcel { id }),
+            Just(Word::Owner),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_word_written_is_read_back_the_same(word in word(), bytes in any::<Vec<u8>>()) {
+            let message = word.encode(&bytes);
+            prop_assert_eq!(Word::decode(&message), Some((word, &bytes[..])));
+        }
+
+        #[test]
+        fn reading_a_word_never_panics(message in any::<Vec<u8>>()) {
+            let _ = Word::decode(&message);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The process around the server: which program it is, whom it runs as, and who watches it.
+//!
+//! - [`program`]: what an upgrade starts.
+//! - [`pid_file`]: the file that names it.
+//! - [`privileges`]: giving up root.
+//! - [`service_manager`]: systemd and its like.
+//! - [`reaper`]: staying as the first process of a container.
+
+pub(crate) mod pid_file;
+pub(crate) mod privileges;
+pub(crate) mod program;
+pub mod reaper;
+pub mod service_manager;

@@ -1,0 +1,186 @@
+//! What systemd, or any other manager that speaks sd_notify(3), is told, and the sockets it passes
+//! (sd_listen_fds(3)).
+//!
+//! Made by the program from its environment; a library's server has none unless it is given one.
+//! Messages are datagrams that are sent and forgotten: a manager that does not listen holds nobody up.
+
+use std::env;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+/// First descriptor that a manager passes (SD_LISTEN_FDS_START).
+const FIRST_PASSED: i32 = 3;
+
+/// A connection to the manager of this service.
+#[derive(Debug)]
+pub struct ServiceManager {
+    socket: Option<(UnixDatagram, SocketAddr)>,
+    watchdog: Option<Duration>,
+}
+
+impl ServiceManager {
+    /// The manager that this process's environment names: `NOTIFY_SOCKET`, `WATCHDOG_USEC`,
+    /// `WATCHDOG_PID`. Without one, everything here does nothing.
+    ///
+    /// # Errors
+    /// A line: the socket it names cannot be.
+    pub fn from_environment() -> Result<ServiceManager, String> {
+        let none = ServiceManager {
+            socket: None,
+            watchdog: None,
+        };
+        let Some(name) = env::var_os("NOTIFY_SOCKET") else {
+            return Ok(none);
+        };
+        let fail = |error: io::Error| format!("NOTIFY_SOCKET={}: {error}", name.display());
+        let address = match name.as_bytes() {
+            [b'@', rest @ ..] => SocketAddr::from_abstract_name(rest),
+            _ => SocketAddr::from_pathname(&name),
+        };
+        let address = address.map_err(fail)?;
+        let socket = UnixDatagram::unbound().map_err(fail)?;
+        socket.set_nonblocking(true).map_err(fail)?;
+        let number = |name: &str| env::var(name).ok()?.parse::<u64>().ok();
+        // After an upgrade the number is that of the process before, whose place this one takes.
+        let own = u64::from(std::process::id());
+        let meant = number("WATCHDOG_PID").is_none_or(|pid| pid == own)
+            || env::var_os(crate::coordinator::INHERIT_VARIABLE).is_some();
+        let watchdog = number("WATCHDOG_USEC").filter(|usec| *usec > 0 && meant);
+        Ok(ServiceManager {
+            socket: Some((socket, address)),
+            watchdog: watchdog.map(Duration::from_micros),
+        })
+    }
+
+    /// How often the manager wants to hear that all is well: half of what it waits.
+    pub(crate) fn watchdog_interval(&self) -> Option<Duration> {
+        self.watchdog.map(|patience| patience / 2)
+    }
+
+    fn say(&self, words: &str) {
+        if let Some((socket, address)) = &self.socket
+            && let Err(error) = socket.send_to_addr(words.as_bytes(), address)
+        {
+            tracing::debug!(%error, words, "the service manager does not listen");
+        }
+    }
+
+    /// It serves, and this is the process to watch.
+    pub(crate) fn ready(&self) {
+        self.say(&format!(
+            "READY=1\nMAINPID={}\nSTATUS=Serving",
+            std::process::id()
+        ));
+    }
+
+    /// The configuration is read again since `now`, in microseconds of CLOCK_MONOTONIC; followed by
+    /// [`ServiceManager::reloaded`].
+    pub(crate) fn reloading(&self, now: u64) {
+        self.say(&format!(
+            "RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS=Reading the configuration"
+        ));
+    }
+
+    /// The reload is over.
+    pub(crate) fn reloaded(&self, result: &Result<(), String>) {
+        match result {
+            Ok(()) => self.say("READY=1\nSTATUS=Serving"),
+            // One line: a message of this protocol ends there.
+            Err(error) => {
+                let error = error.replace('\n', " ");
+                self.say(&format!("READY=1\nSTATUS=Serving; reload refused: {error}"));
+            }
+        }
+    }
+
+    /// The server begins to end.
+    pub(crate) fn stopping(&self) {
+        self.say("STOPPING=1\nSTATUS=Finishing what was begun");
+    }
+
+    /// Another process serves from now on: the manager is to watch that one. It hears this only from
+    /// the one it watches.
+    pub(crate) fn main_pid(&self, pid: u32) {
+        self.say(&format!("MAINPID={pid}"));
+    }
+
+    /// All is well.
+    pub(crate) fn watchdog(&self) {
+        self.say("WATCHDOG=1");
+    }
+}
+
+/// A listening socket that the manager has passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedSocket {
+    /// Its descriptor, for `fd:N`.
+    pub number: i32,
+    /// What the unit calls it (`FileDescriptorName=`); `unknown` if it does not say.
+    pub name: String,
+}
+
+/// The sockets that a manager has passed to this process (socket activation): `LISTEN_FDS`,
+/// `LISTEN_PID`, `LISTEN_FDNAMES`. They are left as they are until somebody listens on `fd:N`.
+pub fn passed_sockets() -> Vec<PassedSocket> {
+    let variable = |name: &str| env::var(name).ok();
+    // After an upgrade the number is that of the first process. Its sockets are inherited then, under
+    // the names that they had there.
+    let own = match env::var_os(crate::coordinator::INHERIT_VARIABLE) {
+        Some(_) => variable("LISTEN_PID").and_then(|pid| pid.parse().ok()),
+        None => Some(std::process::id()),
+    };
+    passed(variable, own.unwrap_or(0))
+}
+
+fn passed(variable: impl Fn(&str) -> Option<String>, own: u32) -> Vec<PassedSocket> {
+    let number = |name: &str| variable(name)?.parse::<u32>().ok();
+    if number("LISTEN_PID") != Some(own) {
+        return Vec::new();
+    }
+    let count = number("LISTEN_FDS").unwrap_or(0);
+    let names = variable("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':');
+    (0..count.min(1024))
+        .map(|index| PassedSocket {
+            number: FIRST_PASSED + index as i32,
+            name: match names.next() {
+                Some(name) if !name.is_empty() => name.to_owned(),
+                _ => "unknown".to_owned(),
+            },
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed_with(variables: &[(&str, &str)]) -> Vec<(i32, String)> {
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(have, _)| *have == name);
+            found.map(|(_, value)| value.to_string())
+        };
+        let sockets = passed(variable, 7).into_iter();
+        sockets.map(|socket| (socket.number, socket.name)).collect()
+    }
+
+    #[test]
+    fn sockets_are_ours_only_if_the_manager_means_this_process() {
+        let two = [
+            ("LISTEN_PID", "7"),
+            ("LISTEN_FDS", "2"),
+            ("LISTEN_FDNAMES", "web:metrics"),
+        ];
+        assert_eq!(
+            passed_with(&two),
+            [(3, "web".to_owned()), (4, "metrics".to_owned())]
+        );
+        assert_eq!(passed_with(&two[..2])[1].1, "unknown");
+        assert!(passed_with(&[("LISTEN_PID", "8"), ("LISTEN_FDS", "2")]).is_empty());
+        assert!(passed_with(&[("LISTEN_FDS", "2")]).is_empty());
+        assert!(passed_with(&[("LISTEN_PID", "7")]).is_empty());
+    }
+}

@@ -1,0 +1,153 @@
+//! HUP and `ctl reload`: the configuration is read again, as a whole or not at all; USR1 opens the
+//! log file again.
+
+use crate::common::{Directory, Program, eventually, read_greetings, ringgate};
+use ringgate::runtime::sys::signals::Signal;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// A server whose file is this.
+fn with_file(text: &str, args: &[&str]) -> (Program, PathBuf) {
+    let directory = Directory::new();
+    let file = directory.path("ringgate.toml");
+    fs::write(&file, text).unwrap();
+    let name = file.to_str().unwrap().to_owned();
+    let args: Vec<&str> = ["--config", &name].iter().chain(args).copied().collect();
+    let mut program = Program::spawn(ringgate(), directory, &args, true);
+    let line = program.wait_line("listening on http://");
+    let (_, rest) = line.split_once("http://").unwrap();
+    program.address = rest.split_whitespace().next().unwrap().to_owned();
+    (program, file)
+}
+
+/// Reloads, which is refused for this reason.
+#[track_caller]
+fn refused(program: &Program, texts: &[&str]) {
+    let output = program.ctl(&["reload"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    for text in texts {
+        assert!(error.contains(text), "{text:?} in {error}");
+    }
+}
+
+#[test]
+fn limits_and_timeouts_change_under_connections_that_live_on() {
+    let (program, file) = with_file("idle_timeout = \"60s\"\nmax_threads = 7\n", &[]);
+    let mut waiting = program.connect();
+    waiting
+        .write_all(b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n")
+        .unwrap();
+    read_greetings(&mut waiting, 1);
+    let mut kept = program.connect();
+    fs::write(
+        &file,
+        "idle_timeout = \"300ms\"\nmax_threads = 3\nmax_accepts = 5\n",
+    )
+    .unwrap();
+    assert!(program.ctl(&["reload"]).status.success());
+    let status = program.status();
+    assert_eq!(status["limits"]["max_threads"], 3);
+    assert_eq!(status["limits"]["max_accepts"], 5);
+    // The one that is waiting already ends after the new time, measured from its last answer.
+    let began = Instant::now();
+    assert_eq!(waiting.read(&mut [0]).unwrap(), 0, "closed for idleness");
+    assert!(began.elapsed() < Duration::from_secs(20));
+    // And longer again, for a new one.
+    drop(kept);
+    fs::write(&file, "idle_timeout = \"60s\"\n").unwrap();
+    assert!(program.ctl(&["reload"]).status.success());
+    assert_eq!(
+        program.status()["limits"]["max_threads"],
+        serde_json::Value::Null
+    );
+    kept = program.connect();
+    kept.write_all(b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n")
+        .unwrap();
+    read_greetings(&mut kept, 1);
+    kept.set_read_timeout(Some(Duration::from_millis(600)))
+        .unwrap();
+    let still_open = kept.read(&mut [0]).unwrap_err();
+    assert_eq!(still_open.kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_bad_file_is_refused_with_file_key_and_value_and_the_old_one_stays() {
+    let good = "max_threads = 7\n";
+    let (mut program, file) = with_file(good, &[]);
+    fs::write(&file, "max_threads = 9\nidle_timeout = \"soon\"\n").unwrap();
+    refused(&program, &["ringgate.toml:2", "idle_timeout", "soon"]);
+    program.wait_line("idle_timeout");
+    assert_eq!(
+        program.status()["limits"]["max_threads"],
+        7,
+        "nothing of it"
+    );
+    program.signal(Signal::Hup);
+    let line = program.wait_line("idle_timeout");
+    assert!(
+        line.contains("ERROR") && line.contains("stays as it was"),
+        "{line}"
+    );
+    fs::remove_file(&file).unwrap();
+    refused(&program, &["cannot read", "ringgate.toml"]);
+    fs::write(&file, "max_threads = 9\nmax_accepts = 9\n").unwrap();
+    refused(&program, &["max_accepts", "9"]);
+    fs::write(&file, good).unwrap();
+    assert!(program.ctl(&["reload"]).status.success());
+}
+
+#[test]
+fn what_cannot_change_live_is_refused_by_name_and_nothing_else_changes() {
+    let (program, file) = with_file("max_threads = 7\n", &[]);
+    fs::write(&file, "max_threads = 9\nbuffers = 64\nroot = \"/srv\"\n").unwrap();
+    refused(&program, &["root, buffers", "upgrade or restart"]);
+    assert_eq!(program.status()["limits"]["max_threads"], 7);
+    fs::write(&file, "max_threads = 7\n").unwrap();
+    // Flags go over the file as they did at the start.
+    fs::write(&file, "cores = 4\n").unwrap();
+    assert!(program.ctl(&["reload"]).status.success());
+    assert_eq!(program.status()["cores"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_resize_by_hand_survives_a_reload() {
+    let (program, file) = with_file("idle_timeout = \"60s\"\n", &["--core-slots", "3"]);
+    assert!(program.ctl(&["resize", "3", "--wait"]).status.success());
+    fs::write(&file, "idle_timeout = \"50s\"\n").unwrap();
+    assert!(program.ctl(&["reload"]).status.success());
+    assert_eq!(program.status()["cores"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn the_log_level_changes_with_hup_and_usr1_opens_the_log_file_again() {
+    let directory = Directory::new();
+    let log = directory.path("log");
+    let file = directory.path("ringgate.toml");
+    fs::write(&file, "log_level = \"warn\"\n").unwrap();
+    let (config, to) = (file.to_str().unwrap(), log.to_str().unwrap());
+    let args = ["--config", config, "--log-file", to];
+    let program = Program::spawn(ringgate(), directory, &args, false);
+    let has = |path: &std::path::Path, text: &str| {
+        let found = fs::read_to_string(path).unwrap_or_default();
+        found.contains(text).then_some(())
+    };
+    eventually("a control socket", || {
+        program.control().exists().then_some(())
+    });
+    fs::write(&file, "log_level = \"info\"\n").unwrap();
+    eventually("a server", || {
+        program.ctl(&["status"]).status.success().then_some(())
+    });
+    program.signal(Signal::Hup);
+    eventually("a line", || has(&log, "is in force"));
+    assert!(has(&log, "Hup").is_none(), "that came before, below `warn`");
+    let old = program.directory.path("log.1");
+    fs::rename(&log, &old).unwrap();
+    program.signal(Signal::Usr1);
+    eventually("the file under its name", || log.exists().then_some(()));
+    program.signal(Signal::Hup);
+    eventually("a line in the new file", || has(&log, "is in force"));
+}

@@ -1,0 +1,354 @@
+//! USR2 and `ctl upgrade`: a new process takes over, and no client sees it.
+
+use crate::common::{Program, assert_balanced, connect, eventually, get, read_greetings};
+use crate::events::{next, subscribe};
+use ringgate::runtime::sys::signals::Signal;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A server whose later generations are stopped with it.
+pub(crate) struct Lineage(Program);
+
+impl Lineage {
+    pub(crate) fn start(args: &[&str]) -> Lineage {
+        Lineage(Program::start(args))
+    }
+
+    pub(crate) fn of(program: Program) -> Lineage {
+        Lineage(program)
+    }
+
+    pub(crate) fn serving_pid(&self) -> u64 {
+        self.0.status()["pid"].as_u64().expect("a pid")
+    }
+
+    /// Upgrades and answers the new pid.
+    #[track_caller]
+    pub(crate) fn upgrade(&self, args: &[&str]) -> u64 {
+        let before = self.serving_pid();
+        let words: Vec<&str> = ["upgrade"].iter().chain(args).copied().collect();
+        let output = self.0.ctl(&words);
+        assert!(output.status.success(), "{output:?} {:#?}", self.0.seen);
+        let after = self.serving_pid();
+        assert_ne!(before, after);
+        assert_eq!(output.stdout, format!("pid {after} serves\n").into_bytes());
+        after
+    }
+}
+
+impl Deref for Lineage {
+    type Target = Program;
+    fn deref(&self) -> &Program {
+        &self.0
+    }
+}
+
+impl DerefMut for Lineage {
+    fn deref_mut(&mut self) -> &mut Program {
+        &mut self.0
+    }
+}
+
+impl Drop for Lineage {
+    fn drop(&mut self) {
+        self.0.ctl(&["stop"]);
+    }
+}
+
+pub(crate) fn ask(stream: &mut TcpStream) {
+    stream
+        .write_all(b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n")
+        .expect("sent");
+    read_greetings(stream, 1);
+}
+
+#[test]
+fn a_new_process_takes_over_and_idle_connections_keep_their_sockets() {
+    let mut server = Lineage::start(&["--cores", "2", "--graceful-timeout", "60s"]);
+    let mut events = subscribe(&server);
+    let mut kept: Vec<TcpStream> = (0..20).map(|_| server.connect()).collect();
+    kept.iter_mut().for_each(ask);
+    let mut halves: Vec<TcpStream> = (0..10).map(|_| server.connect()).collect();
+    for half in &mut halves {
+        ask(half);
+        half.write_all(b"GET /plaintext HTTP/1.1\r\nHo").unwrap();
+    }
+    let fresh = server.connect();
+    eventually("all connections", || {
+        (server.status()["totals"]["connections"]["open"] == 31).then_some(())
+    });
+    let pid = server.upgrade(&[]);
+    assert_ne!(pid, u64::from(server.pid()));
+    for step in ["started", "ready", "done"] {
+        let event = next(&mut events, "upgrade");
+        assert_eq!((&event["step"], &event["pid"]), (&step.into(), &pid.into()));
+    }
+    assert_eq!(server.exit_code(), Some(0), "the old one has nothing left");
+    server.wait_line("connections accepted=31");
+    kept.iter_mut().for_each(ask);
+    for half in &mut halves {
+        half.write_all(b"st: test\r\n\r\n").unwrap();
+        read_greetings(half, 1);
+    }
+    drop(fresh);
+    assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
+    let status = server.status();
+    assert_balanced(&status);
+    let connections = &status["totals"]["connections"];
+    assert_eq!(connections["inherited"], 31);
+    assert_eq!(connections["accepted"], 1, "nobody connected again");
+    assert_eq!(status["generations"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_runs_is_finished_by_the_old_process_and_then_moves() {
+    let mut server = Lineage::start(&["--graceful-timeout", "60s"]);
+    let old = server.serving_pid();
+    let mut busy = server.connect();
+    busy.write_all(b"GET /sleep?ms=1500 HTTP/1.1\r\nHost: test\r\n\r\n")
+        .unwrap();
+    eventually("a running request", || {
+        (server.status()["totals"]["requests"]["running"] == 1).then_some(())
+    });
+    let new = server.upgrade(&[]);
+    let generations = eventually("the older generation in the status", || {
+        let generations = server.status()["generations"].clone();
+        (generations.as_array().unwrap().len() == 2).then_some(generations)
+    });
+    assert_eq!(generations[0]["pid"], new);
+    assert_eq!(generations[1]["pid"], old);
+    assert_eq!(generations[1]["phase"], "draining");
+    assert_eq!(generations[1]["open"], 1);
+    // An upgrade is allowed meanwhile, and the connection follows to the newest.
+    let newest = server.upgrade(&[]);
+    let mut answer = [0; 4096];
+    let count = busy.read(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer[..count]);
+    assert!(answer.ends_with("slept 1500 ms\n"), "{answer}");
+    assert!(!answer.to_lowercase().contains("connection: close"));
+    ask(&mut busy);
+    assert_eq!(server.exit_code(), Some(0));
+    eventually("one generation", || {
+        let status = server.status();
+        let list = status["generations"].as_array().unwrap();
+        (list.len() == 1 && list[0]["pid"] == newest).then_some(())
+    });
+    assert_eq!(server.status()["totals"]["connections"]["inherited"], 1);
+}
+
+#[test]
+fn a_stop_of_the_new_process_does_not_bring_the_old_one_back() {
+    let mut server = Lineage::start(&["--graceful-timeout", "60s"]);
+    let mut busy = server.connect();
+    busy.write_all(b"GET /sleep?ms=1000 HTTP/1.1\r\nHost: test\r\n\r\n")
+        .unwrap();
+    eventually("a running request", || {
+        (server.status()["totals"]["requests"]["running"] == 1).then_some(())
+    });
+    server.upgrade(&[]);
+    assert!(server.ctl(&["stop"]).status.success());
+    let mut answer = String::new();
+    busy.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("slept 1000 ms\n"), "{answer}");
+    assert_eq!(server.exit_code(), Some(0));
+    TcpStream::connect(&server.address).expect_err("nobody listens");
+}
+
+#[test]
+fn usr2_upgrades_and_the_path_of_the_start_may_lead_elsewhere_by_then() {
+    let directory = crate::common::Directory::new();
+    let link = directory.path("ringgate");
+    symlink(crate::common::BINARY, &link).unwrap();
+    let script = directory.path("wrapped");
+    let text = format!(
+        "#!/bin/sh\necho wrapped >&2\nexec {} \"$@\"\n",
+        crate::common::BINARY
+    );
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    let command = std::process::Command::new(&link);
+    let mut program = Program::spawn(command, directory, &[], true);
+    let line = program.wait_line("listening on http://");
+    let (_, rest) = line.split_once("http://").unwrap();
+    program.address = rest.split_whitespace().next().unwrap().to_owned();
+    let mut server = Lineage(program);
+    std::fs::remove_file(&link).unwrap();
+    symlink(&script, &link).unwrap();
+    server.signal(Signal::Usr2);
+    server.wait_line("wrapped");
+    server.wait_line("this process has taken over");
+    assert_eq!(server.exit_code(), Some(0));
+    assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
+}
+
+#[test]
+fn more_and_fewer_slots_than_before_all_have_an_owner() {
+    let mut server = Lineage::start(&["--cores", "2", "--core-slots", "2"]);
+    for slots in ["4", "1", "3"] {
+        let script = server.directory.path(&format!("with-{slots}"));
+        let text = format!(
+            "#!/bin/sh\nRINGGATE_CORE_SLOTS={slots} exec {} --listen {} --control {} --cores 1\n",
+            crate::common::BINARY,
+            server.address,
+            server.control().display()
+        );
+        std::fs::write(&script, text).unwrap();
+        std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+        server.upgrade(&["--binary", script.to_str().unwrap()]);
+        // Wherever the kernel puts a connection, somebody accepts it.
+        for _ in 0..40 {
+            assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
+        }
+        let status = server.status();
+        for listener in status["listeners"].as_array().unwrap() {
+            assert!(listener["owner_core"].is_u64(), "{status:#}");
+        }
+    }
+    assert_eq!(server.exit_code(), Some(0));
+}
+
+#[test]
+fn a_unix_socket_and_the_metrics_go_over_and_their_files_stay() {
+    let directory = crate::common::Directory::new();
+    let path = directory.path("http.sock");
+    let listen = format!("unix:{}", path.display());
+    let args = [
+        "--listen",
+        &listen,
+        "--listen",
+        "127.0.0.1:0",
+        "--metrics",
+        "127.0.0.1:0",
+    ];
+    let mut program = Program::spawn(crate::common::ringgate(), directory, &args, true);
+    let line = program.wait_line("metrics on http://");
+    let metrics = line.split_once("http://").unwrap().1.to_owned();
+    let mut server = Lineage(program);
+    eventually("a server", || server.control().exists().then_some(()));
+    for _ in 0..2 {
+        server.upgrade(&[]);
+        let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
+        write!(
+            stream,
+            "GET /plaintext HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("Hello, World!"), "{answer}");
+        assert!(get(&metrics, "/metrics").contains("ringgate_"));
+    }
+    assert_eq!(server.exit_code(), Some(0));
+    assert!(path.exists() && server.control().exists());
+    server.ctl(&["stop"]);
+    eventually("no files", || {
+        (!path.exists() && !server.control().exists()).then_some(())
+    });
+}
+
+/// How much a test does; more with RINGGATE_TEST_SIZE.
+fn size() -> u64 {
+    let size = std::env::var("RINGGATE_TEST_SIZE").ok();
+    size.and_then(|size| size.parse().ok()).unwrap_or(1)
+}
+
+/// Clients that keep their connection or make one for each request, and must see no error.
+pub(crate) struct Load {
+    over: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Load {
+    pub(crate) fn start(address: &str) -> Load {
+        let (over, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let threads = (0..6).map(|index| {
+            let (address, over) = (address.to_owned(), over.clone());
+            let answered = answered.clone();
+            std::thread::spawn(move || {
+                let mut kept = connect(&address);
+                let port = kept.local_addr().unwrap();
+                while !over.load(Ordering::Relaxed) {
+                    match index % 2 {
+                        0 => ask(&mut kept),
+                        _ => assert!(get(&address, "/plaintext").ends_with("Hello, World!")),
+                    }
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+                ask(&mut kept);
+                assert_eq!(
+                    kept.local_addr().unwrap(),
+                    port,
+                    "the same socket to the end"
+                );
+            })
+        });
+        let threads = threads.collect();
+        Load {
+            over,
+            answered,
+            threads,
+        }
+    }
+
+    pub(crate) fn wait_for_answers(&self, count: u64) {
+        let before = self.answered.load(Ordering::Relaxed);
+        eventually("requests go on", || {
+            (self.answered.load(Ordering::Relaxed) > before + count).then_some(())
+        });
+    }
+
+    pub(crate) fn end(self) -> u64 {
+        self.over.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().expect("no client saw an error");
+        }
+        self.answered.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_storm_of_upgrades_loses_no_request() {
+    let server = Lineage::start(&["--cores", "2", "--idle-timeout", "10m"]);
+    let load = Load::start(&server.address);
+    let mut pids = vec![server.serving_pid()];
+    for _ in 0..6 * size() {
+        load.wait_for_answers(50);
+        pids.push(server.upgrade(&[]));
+    }
+    load.wait_for_answers(50);
+    load.end();
+    pids.sort_unstable();
+    pids.dedup();
+    assert_eq!(pids.len() as u64, 6 * size() + 1, "a new pid each time");
+    assert_balanced(&server.status());
+}
+
+/// A program to upgrade to that does something else before, or instead.
+pub(crate) fn script(server: &Program, text: &str) -> PathBuf {
+    let path = server.directory.path("other");
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    path
+}
+
+/// An upgrade that fails for this reason, and changes nothing.
+#[track_caller]
+pub(crate) fn fails(server: &Program, binary: &str, texts: &[&str]) {
+    let before: Value = server.status();
+    let output = server.ctl(&["upgrade", "--binary", binary]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    for text in texts {
+        assert!(error.contains(text), "{text:?} in {error}");
+    }
+    let after = server.status();
+    assert_eq!(after["pid"], before["pid"]);
+    assert_eq!(after["phase"], "running");
+}

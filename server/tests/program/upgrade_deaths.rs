@@ -1,0 +1,160 @@
+//! Upgrades whose new process is wrong, late, or dies: the old one goes on, and no client sees it.
+
+use crate::common::{BINARY, eventually, get};
+use crate::events::{next, subscribe};
+use crate::upgrade::{Lineage, ask, fails, script};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+#[test]
+fn an_upgrade_that_cannot_be_says_why_and_changes_nothing() {
+    let server = Lineage::start(&["--upgrade-timeout", "2s"]);
+    fails(
+        &server,
+        "/nonexistent/ringgate",
+        &["cannot start", "/nonexistent/ringgate"],
+    );
+    fails(&server, "/bin/false", &["ended before it served", "1"]);
+    let wrong = script(
+        &server,
+        &format!("RINGGATE_CORES=many exec {BINARY} --log-level info"),
+    );
+    fails(
+        &server,
+        wrong.to_str().unwrap(),
+        &["refuses", "RINGGATE_CORES", "many"],
+    );
+    let listen = format!("exec {BINARY} \"$@\" --listen 192.0.2.1:1");
+    let wrong = script(&server, &listen);
+    fails(
+        &server,
+        wrong.to_str().unwrap(),
+        &["refuses", "192.0.2.1:1"],
+    );
+    let late = script(&server, "exec sleep 600");
+    fails(&server, late.to_str().unwrap(), &["upgrade_timeout"]);
+    assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
+    server.upgrade(&[]);
+}
+
+/// A program that dies at this step.
+fn dies_at(server: &Lineage, step: &str) -> String {
+    let path = script(
+        server,
+        &format!("RINGGATE_DIE_AT={step} exec {BINARY} \"$@\""),
+    );
+    path.to_str().unwrap().to_owned()
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_new_process_that_dies_before_its_first_accept_is_seen_by_no_client() {
+    use crate::upgrade::Load;
+    let server = Lineage::start(&["--cores", "2"]);
+    let mut kept = server.connect();
+    ask(&mut kept);
+    let load = Load::start(&server.address);
+    for step in ["start", "listeners", "before-ready", "ready", "baton"] {
+        load.wait_for_answers(20);
+        fails(
+            &server,
+            &dies_at(&server, step),
+            &["ended before it served", "137"],
+        );
+        load.wait_for_answers(20);
+        let status = server.status();
+        for listener in status["listeners"].as_array().unwrap() {
+            assert!(listener["owner_core"].is_u64(), "{step}: {status:#}");
+        }
+    }
+    load.end();
+    ask(&mut kept);
+    assert_eq!(server.status()["totals"]["connections"]["aborted"], 0);
+    server.upgrade(&[]);
+    ask(&mut kept);
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn the_old_process_takes_the_batons_back_within_100_ms() {
+    let server = Lineage::start(&["--cores", "2"]);
+    let mut events = subscribe(&server);
+    fails(
+        &server,
+        &dies_at(&server, "armed"),
+        &["ended before it served"],
+    );
+    let time = |event: &serde_json::Value| {
+        let text = event["time"].as_str().unwrap();
+        humantime::parse_rfc3339(text).unwrap()
+    };
+    let failed = loop {
+        let event = next(&mut events, "upgrade");
+        if event["step"] == "failed" {
+            break time(&event);
+        }
+    };
+    let armed = time(&next(&mut events, "arm"));
+    assert!(armed.duration_since(failed).unwrap_or_default() < Duration::from_millis(100));
+    let began = Instant::now();
+    for _ in 0..20 {
+        assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
+    }
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn one_that_is_killed_while_the_old_one_still_has_work_is_replaced_by_the_old_one() {
+    let mut server = Lineage::start(&["--graceful-timeout", "60s"]);
+    let old = server.serving_pid();
+    let mut busy = server.connect();
+    std::io::Write::write_all(
+        &mut busy,
+        b"GET /sleep?ms=60000 HTTP/1.1\r\nHost: test\r\n\r\n",
+    )
+    .unwrap();
+    eventually("a running request", || {
+        (server.status()["totals"]["requests"]["running"] == 1).then_some(())
+    });
+    let mut held: Vec<TcpStream> = (0..5).map(|_| server.connect()).collect();
+    held.iter_mut().for_each(ask);
+    let new = server.upgrade(&[]);
+    eventually("idle connections at the new process", || {
+        (server.status()["totals"]["connections"]["inherited"] == 5).then_some(())
+    });
+    let mut kill = std::process::Command::new("kill");
+    let killed = kill.args(["-KILL", &new.to_string()]).status().unwrap();
+    assert!(killed.success());
+    // What it accepts while it dies is its own.
+    eventually("the death of all its threads", || {
+        let stat = std::fs::read_to_string(format!("/proc/{new}/stat"));
+        let threads = std::fs::read_dir(format!("/proc/{new}/task"));
+        let is_dead = stat.is_ok_and(|stat| stat.contains(") Z "));
+        let is_reaped = threads.as_ref().is_err();
+        let alone = threads.is_ok_and(|threads| threads.count() == 1);
+        (is_reaped || is_dead && alone).then_some(())
+    });
+    let began = Instant::now();
+    // Nothing is refused: what comes now waits for the old one.
+    assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    server.wait_line("this process goes on");
+    eventually("the control socket", || {
+        let status = server.ctl(&["status"]);
+        status.status.success().then_some(())
+    });
+    assert_eq!(server.serving_pid(), old);
+    let lost = held.iter().filter(|stream| {
+        let mut byte = [0];
+        matches!(
+            std::io::Read::read(&mut &**stream, &mut byte),
+            Ok(0) | Err(_)
+        )
+    });
+    assert_eq!(lost.count(), 5, "exactly what it held is gone");
+    server.upgrade(&[]);
+}
