@@ -43,7 +43,7 @@ async fn publish(request: Request<State>) -> Response {
 
 /// Events from now on; or, for a client that comes back, those after the last it saw (HTML standard,
 /// section 9.2.4).
-async fn stream(mut request: Request<State>) -> Response {
+async fn stream(request: Request<State>) -> Response {
     request.detach();
     let last = request
         .header("last-event-id")
@@ -62,7 +62,7 @@ async fn stream(mut request: Request<State>) -> Response {
 }
 
 /// The events after `after` as soon as there is one, or 204 when there is none in time.
-async fn poll(mut request: Request<State>) -> Response {
+async fn poll(request: Request<State>) -> Response {
     request.detach();
     let number = |name: &str| {
         let value = request.query_value(name)?;
