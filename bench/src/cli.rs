@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::floor::{self, After};
 use crate::load::{self, LoadError};
 use crate::target::require_loopback;
-use crate::{idle_memory, overload, race, server, storm, syscalls};
+use crate::{idle_memory, lanes, overload, race, server, storm, syscalls};
 
 /// Load generator, raw kernel floors and races against peers.
 #[derive(Debug, Parser)]
@@ -33,6 +33,10 @@ enum Command {
     Race(With<race::Options>),
     /// Count system calls per request with strace
     Syscalls(With<syscalls::Options>),
+    /// Compare the round trip of a lane with that of tokio's spawn_blocking, in one run
+    Lanes(With<lanes::trips::Options>),
+    /// Measure what clients of a slow route take from those of a quick one, in pairs of windows
+    Neighbour(With<lanes::neighbour::Options>),
     /// Offer a server with a limit multiples of what it can do
     Overload(With<overload::Options>),
     /// Measure a server's memory per idle connection
@@ -92,6 +96,12 @@ pub fn main() -> ExitCode {
         Command::Syscalls(args) => syscalls::run(&args.options)
             .map_err(Failure::from)
             .and_then(|counts| counts.iter().try_for_each(|count| args.print(count))),
+        Command::Lanes(args) => lanes::trips::run(&args.options)
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report)),
+        Command::Neighbour(args) => lanes::neighbour::run(&args.options)
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report)),
         Command::Storm(args) => storm::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report).and_then(|()| report.verdict())),

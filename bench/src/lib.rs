@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod floor;
 pub mod idle_memory;
+pub mod lanes;
 pub mod load;
 pub mod overload;
 pub mod proc;

@@ -7,16 +7,19 @@
 //! - [`buffer`]: memory that the kernel fills when data is there, lent out as leases.
 //! - [`timer`]: one wheel of deadlines.
 //! - [`task`]: futures that stay on their core, and the wakers that reach them from any thread.
+//! - [`lane`]: named places for what would block a core; [`class`]: who is served first.
 //! - [`core`](mod@core): one thread's loop over all of these, a turn at a time.
 //! - [`net`], [`fs`]: sockets and files as ordinary asynchronous types.
 //! - [`probe`], [`sys`]: what this kernel can do; safe faces for system calls.
 
 pub mod buffer;
+pub mod class;
 pub mod core;
 pub mod descriptor;
 pub mod driver;
 pub mod errno;
 pub mod fs;
+pub mod lane;
 pub mod mailbox;
 pub mod net;
 pub mod op;
@@ -28,8 +31,10 @@ pub mod timer;
 
 pub use crate::core::{Core, CoreOptions, Event, Received, Sink, current, try_current};
 pub use buffer::Lease;
+pub use class::Priority;
 pub use descriptor::Descriptor;
 pub use errno::Errno;
+pub use lane::{Lane, LaneError};
 pub use mailbox::Remote;
 pub use op::{OpId, SendBuffer};
 pub use task::{JoinHandle, Panic};

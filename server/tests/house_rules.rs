@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// A file of one idea fits into this many lines.
 const LINES_MAX: usize = 700;
 /// Files that are longer, and how long they may be. They may shrink, never grow.
-const LONGER: &[(&str, usize)] = &[];
+// One table, of which help, documents and the example file are made.
+const LONGER: &[(&str, usize)] = &[("server/src/config/options.rs", 709)];
 
 fn root() -> PathBuf {
     let server = Path::new(env!("CARGO_MANIFEST_DIR"));

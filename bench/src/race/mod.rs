@@ -7,7 +7,7 @@
 
 mod report;
 mod scenario;
-mod statistics;
+pub(crate) mod statistics;
 mod wrk;
 
 use std::io;

@@ -5,7 +5,9 @@ use crate::buffer::Lease;
 use crate::descriptor::Descriptor;
 use crate::errno::Errno;
 use crate::op::SendBuffer;
+use crate::task::LongPoll;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// What a leased receive brought.
 #[derive(Debug)]
@@ -72,6 +74,11 @@ pub trait Sink {
     fn on_notified(&mut self, _core: &Rc<Core>) {}
     /// The ready tasks of this turn ran; what they left behind is to be submitted now.
     fn before_wait(&mut self, _core: &Rc<Core>) {}
+    /// A step of a task held the core for longer than
+    /// [`CoreOptions::long_poll`](crate::CoreOptions::long_poll).
+    fn on_long_poll(&mut self, _core: &Rc<Core>, _poll: LongPoll) {}
+    /// Handling the events of a turn, first steps of tasks among them, took longer than that.
+    fn on_long_turn(&mut self, _core: &Rc<Core>, _took: Duration) {}
     /// Whether there is work that does not wait for an event: the core must not sleep.
     fn is_busy(&self) -> bool {
         false

@@ -19,7 +19,10 @@ use crate::driver::{Completion, Driver, KernelDriver, RingFlags};
 use crate::mailbox::{Remote, Shared};
 use crate::op::{OpId, OpTable};
 use crate::probe::{Unavailable, explain_setup_error};
-use crate::task::{Ended, JoinHandle, Panic, TaskId, Tasks, first, joinable};
+use crate::task::{
+    Ended, JoinHandle, LongPoll, Panic, Ready, TaskId, TaskOptions, Tasks, Urgency, WakeCell,
+    first, joinable,
+};
 use crate::time::Moment;
 use crate::timer::Wheel;
 use std::cell::{Cell, RefCell};
@@ -27,6 +30,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 /// Tasks polled in one turn at most.
@@ -56,6 +60,9 @@ pub struct CoreOptions {
     pub buffers: PoolOptions,
     /// How long to look for work before sleeping in the kernel; zero: not at all (row T11).
     pub spin: Duration,
+    /// How long a step of a task may hold the core before the owner of events is told
+    /// ([`Sink::on_long_poll`]); zero: for ever.
+    pub long_poll: Duration,
 }
 
 impl Default for CoreOptions {
@@ -68,6 +75,7 @@ impl Default for CoreOptions {
             multishot_receive: true,
             buffers: PoolOptions::default(),
             spin: Duration::ZERO,
+            long_poll: Duration::from_millis(100),
         }
     }
 }
@@ -80,7 +88,13 @@ pub struct Core {
     pool: Rc<Pool>,
     wheel: RefCell<Wheel>,
     tasks: RefCell<Tasks>,
-    ready: RefCell<VecDeque<u32>>,
+    ready: RefCell<Ready>,
+    /// Tasks that let others go first.
+    yielded: RefCell<Vec<Waker>>,
+    /// The slot of the task that is being polled.
+    polled: Cell<Option<u32>>,
+    /// When this turn's completions began to be handled.
+    resumed: Cell<Moment>,
     /// Completions that no driver makes: of operations it refused, or never had.
     own: RefCell<VecDeque<Completion>>,
     /// Receives that wait for a buffer, longest first.
@@ -117,11 +131,11 @@ pub fn try_current() -> Option<Rc<Core>> {
 
 /// Queues a task if its core is the one of this thread.
 #[inline]
-pub(crate) fn wake_locally(shared: &Arc<Shared>, slot: u32) -> bool {
+pub(crate) fn wake_locally(shared: &Arc<Shared>, slot: u32, cell: &WakeCell) -> bool {
     CURRENT.with(
         |current| match current.try_borrow().ok().as_ref().and_then(|c| c.as_ref()) {
             Some(core) if Arc::ptr_eq(&core.shared, shared) => {
-                core.ready.borrow_mut().push_back(slot);
+                core.ready.borrow_mut().push(slot, cell.urgency());
                 true
             }
             _ => false,
@@ -173,6 +187,9 @@ impl Core {
             wheel: RefCell::new(Wheel::new(now)),
             tasks: RefCell::new(Tasks::new(shared.clone())),
             ready: RefCell::default(),
+            yielded: RefCell::default(),
+            polled: Cell::new(None),
+            resumed: Cell::new(now),
             own: RefCell::default(),
             starved: RefCell::default(),
             taken: RefCell::new(Vec::with_capacity(256)),
@@ -269,11 +286,48 @@ impl Core {
 
     /// Runs a future on this core from its next turn on.
     pub fn spawn<F: Future + 'static>(self: &Rc<Self>, future: F) -> JoinHandle<F::Output> {
+        self.spawn_with(TaskOptions::default(), future)
+    }
+
+    /// As [`Core::spawn`], for a task that is more or less urgent than others, or has a name.
+    pub fn spawn_with<F: Future + 'static>(
+        self: &Rc<Self>,
+        options: TaskOptions,
+        future: F,
+    ) -> JoinHandle<F::Output> {
         let (task, handle) = joinable(self, future);
-        let id = self.tasks.borrow_mut().insert(task);
-        let slot = self.tasks.borrow().slot(id);
-        self.ready.borrow_mut().push_back(slot);
+        let mut tasks = self.tasks.borrow_mut();
+        let id = tasks.insert(task);
+        let slot = tasks.slot(id);
+        tasks.set_urgency(slot, options.urgency);
+        tasks.set_name(slot, options.name);
+        drop(tasks);
+        self.ready.borrow_mut().push(slot, options.urgency);
         handle.of(id)
+    }
+
+    /// Changes how urgent the task is that is being polled.
+    pub(crate) fn set_urgency_of_polled(&self, urgency: Urgency) {
+        if let Some(slot) = self.polled.get() {
+            self.tasks.borrow().set_urgency(slot, urgency);
+        }
+    }
+
+    /// Wakes a task when the other ready ones, and the kernel, had their turn.
+    pub(crate) fn wake_later(&self, waker: Waker) {
+        self.yielded.borrow_mut().push(waker);
+    }
+
+    fn wake_yielded(&self) {
+        if !self.yielded.borrow().is_empty() {
+            let wakers = self.yielded.take();
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// The time now, read anew: what [`Core::now`] says is as old as the turn.
+    pub fn clock(&self) -> Moment {
+        self.driver.borrow().now()
     }
 
     /// Runs a future on this core at once, up to where it first waits. Nothing is told of its end:
@@ -316,21 +370,38 @@ impl Core {
     }
 
     #[inline]
-    fn poll_task(&self, slot: u32) {
-        let Some(mut turn) = self.tasks.borrow_mut().begin(slot) else {
-            return;
-        };
+    fn poll_task(&self, slot: u32) -> Option<LongPoll> {
+        let mut turn = self.tasks.borrow_mut().begin(slot)?;
+        let told = turn.long_poll();
+        let outer = self.polled.replace(Some(turn.slot()));
         let ended: Ended = turn.poll();
+        self.polled.set(outer);
         let dropped = self.tasks.borrow_mut().end(turn, ended);
         drop(dropped);
+        Some(told)
     }
 
-    fn run_ready(&self) {
+    /// Polls ready tasks, the most urgent first, up to a bound. Those that yield are not among them
+    /// again before the kernel was heard. The bound on starvation is that of [`crate::class`].
+    fn run_ready<S: Sink>(self: &Rc<Self>, sink: &mut S) {
+        let limit = self.options.long_poll;
+        let mut began = self.now();
         for _ in 0..TASKS_PER_TURN_MAX {
-            let Some(slot) = self.ready.borrow_mut().pop_front() else {
+            let Some(slot) = self.ready.borrow_mut().pop() else {
                 break;
             };
-            self.poll_task(slot);
+            let polled = self.poll_task(slot);
+            if limit.is_zero() {
+                continue;
+            }
+            let ended = self.clock();
+            if let Some(told) = polled
+                && ended - began >= limit
+            {
+                let took = ended - began;
+                sink.on_long_poll(self, LongPoll { took, ..told });
+            }
+            began = ended;
         }
     }
 }

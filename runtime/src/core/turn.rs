@@ -53,19 +53,32 @@ impl Core {
     /// One turn. Sleeps at most `most` (None: until something happens).
     pub fn turn<S: Sink>(self: &Rc<Self>, sink: &mut S, most: Option<Duration>) {
         self.now.set(self.driver.borrow().now());
-        self.run_ready();
+        self.tell_long_turn(sink);
+        self.run_ready(sink);
         self.expire_timers(sink);
         sink.before_wait(self);
         // Before the wait: a task of this turn may have given back what a receive waits for.
         self.feed_starved();
+        self.wake_yielded();
         self.enter_driver(sink, most);
         self.now.set(self.driver.borrow().now());
+        self.resumed.set(self.now());
         self.take_completions(sink);
         self.hear_other_threads(sink);
         sink.before_wait(self);
         self.pool.end_of_turn();
         self.turns.set(self.turns.get() + 1);
         self.shared.beat(self.turns.get());
+    }
+
+    /// The events of the turn before are handled: if that took too long, their owner is told.
+    #[inline]
+    fn tell_long_turn<S: Sink>(self: &Rc<Self>, sink: &mut S) {
+        let took = self.now() - self.resumed.get();
+        let limit = self.options.long_poll;
+        if took >= limit && !limit.is_zero() {
+            sink.on_long_turn(self, took);
+        }
     }
 
     pub(super) fn expire_timers<S: Sink>(self: &Rc<Self>, sink: &mut S) {
@@ -271,7 +284,8 @@ impl Core {
             let Some(slot) = self.shared.next_wake() else {
                 break;
             };
-            self.ready.borrow_mut().push_back(slot);
+            let urgency = self.tasks.borrow().urgency(slot);
+            self.ready.borrow_mut().push(slot, urgency);
         }
         if self.shared.take_notified() {
             sink.on_notified(self);

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 pub struct Panic(Box<dyn Any + Send>);
 
 impl Panic {
-    pub(super) fn new(payload: Box<dyn Any + Send>) -> Panic {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Panic {
         Panic(payload)
     }
 

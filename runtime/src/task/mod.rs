@@ -6,9 +6,17 @@
 mod arena;
 pub(crate) mod first;
 mod join;
+mod local;
+mod ready;
+mod switch;
 mod wake;
 
 pub(crate) use join::joinable;
+pub use local::{NoValue, Scope, TaskLocal};
+pub(crate) use ready::Ready;
+pub use ready::Urgency;
+pub use switch::{set_urgency, yield_now};
+
 pub use join::{JoinHandle, Panic, catch_panic, catch_unwind};
 
 use crate::mailbox::Shared;
@@ -18,7 +26,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind as catch};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
-use wake::WakeCell;
+pub(crate) use wake::WakeCell;
 
 /// Names a task until it ends; afterwards it names nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,8 +35,29 @@ pub struct TaskId {
     generation: u32,
 }
 
+/// How a task is started by [`Core::spawn_with`](crate::Core::spawn_with).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TaskOptions {
+    /// When it is polled, among others.
+    pub urgency: Urgency,
+    /// What it is called where it is told of.
+    pub name: Option<&'static str>,
+}
+
+/// A step of a task that held the core for too long.
+#[derive(Debug, Clone, Copy)]
+pub struct LongPoll {
+    /// The task. It may have ended with this step.
+    pub task: TaskId,
+    /// Its name, if it has one.
+    pub name: Option<&'static str>,
+    /// How long the step took.
+    pub took: std::time::Duration,
+}
+
 struct Seat {
     generation: u32,
+    name: Option<&'static str>,
     tenant: Tenant,
     cell: Arc<WakeCell>,
     /// None while the task is being polled.
@@ -59,6 +88,8 @@ pub(crate) struct Tasks {
 /// A task taken out of the table to be polled.
 pub(crate) struct Turn {
     slot: u32,
+    generation: u32,
+    name: Option<&'static str>,
     task: TaskBox,
     waker: Waker,
 }
@@ -163,6 +194,7 @@ impl Tasks {
         let waker = Some(Waker::from(cell.clone()));
         self.seats.push(Seat {
             generation: 0,
+            name: None,
             tenant: Tenant::None,
             cell,
             waker,
@@ -192,7 +224,13 @@ impl Tasks {
             std::mem::replace(&mut seat.tenant, Tenant::Away),
             seat.waker.take(),
         ) {
-            (Tenant::Task(task), Some(waker)) => Some(Turn { slot, task, waker }),
+            (Tenant::Task(task), Some(waker)) => Some(Turn {
+                slot,
+                generation: seat.generation,
+                name: seat.name,
+                task,
+                waker,
+            }),
             (tenant, waker) => {
                 seat.tenant = tenant;
                 seat.waker = waker;
@@ -205,7 +243,9 @@ impl Tasks {
     /// borrow of the table.
     #[inline]
     pub(crate) fn end(&mut self, turn: Turn, ended: Ended) -> Option<TaskBox> {
-        let Turn { slot, task, waker } = turn;
+        let Turn {
+            slot, task, waker, ..
+        } = turn;
         let seat = &mut self.seats[slot as usize];
         seat.waker = Some(waker);
         if ended == Ended::Panicked {
@@ -223,6 +263,8 @@ impl Tasks {
         let seat = &mut self.seats[slot as usize];
         seat.tenant = Tenant::None;
         seat.generation = seat.generation.wrapping_add(1);
+        seat.name = None;
+        seat.cell.set_urgency(Urgency::default());
         self.free.push(slot);
     }
 
@@ -260,6 +302,26 @@ impl Tasks {
     pub(crate) fn slot(&self, id: TaskId) -> u32 {
         id.slot
     }
+
+    /// How urgent the task in this seat is.
+    #[inline]
+    pub(crate) fn urgency(&self, slot: u32) -> Urgency {
+        self.seats
+            .get(slot as usize)
+            .map_or_else(Urgency::default, |seat| seat.cell.urgency())
+    }
+
+    pub(crate) fn set_urgency(&self, slot: u32, urgency: Urgency) {
+        if let Some(seat) = self.seats.get(slot as usize) {
+            seat.cell.set_urgency(urgency);
+        }
+    }
+
+    pub(crate) fn set_name(&mut self, slot: u32, name: Option<&'static str>) {
+        if let Some(seat) = self.seats.get_mut(slot as usize) {
+            seat.name = name;
+        }
+    }
 }
 
 /// Whether a poll was the last.
@@ -271,6 +333,22 @@ pub(crate) enum Ended {
 }
 
 impl Turn {
+    pub(crate) fn slot(&self) -> u32 {
+        self.slot
+    }
+
+    /// What to tell if this step takes too long.
+    pub(crate) fn long_poll(&self) -> LongPoll {
+        LongPoll {
+            task: TaskId {
+                slot: self.slot,
+                generation: self.generation,
+            },
+            name: self.name,
+            took: std::time::Duration::ZERO,
+        }
+    }
+
     #[inline]
     pub(crate) fn poll(&mut self) -> Ended {
         let mut cx = Context::from_waker(&self.waker);

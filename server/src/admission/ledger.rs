@@ -13,6 +13,8 @@
 
 use crate::observe::Counter;
 use crate::observe::metrics::Histogram;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// Why the gate refused a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -222,6 +224,9 @@ pub struct CoreStats {
     pub tasks: Gauge,
     pub buffers_lent: Gauge,
     pub leases_kept: Gauge,
+
+    /// Steps that held the core for too long, by route. Locked for each of them and for each look.
+    pub long_polls: Mutex<BTreeMap<String, u64>>,
 }
 
 /// Every status that a refused message is answered with, in number and text.
@@ -241,6 +246,15 @@ fn read(counters: &[Counter; Reason::ALL.len()]) -> ByReason {
 }
 
 impl CoreStats {
+    /// Counts a step of a handler of `route` that held the core for too long.
+    pub(crate) fn long_poll(&self, route: &str) {
+        let mut counts = self
+            .long_polls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(route.to_owned()).or_default() += 1;
+    }
+
     /// Counts a refused message by the status of the answer; one that is not in
     /// [`REFUSAL_STATUSES`] as a 400.
     pub(crate) fn refused(&self, status: u16) {

@@ -693,4 +693,17 @@ pub(super) static OPTIONS: &[OptionDef] = &[
         group: Group::Rings,
         change: Change::Restart,
     },
+    OptionDef {
+        key: "long_poll",
+        kind: Kind::Duration {
+            at: |d| &mut d.config.rings.long_poll,
+            min: Duration::ZERO,
+            max: Duration::from_secs(3600),
+        },
+        default: "100ms",
+        unit: "duration",
+        help: "Names routes whose handlers hold their core for this long; 0s names none.",
+        group: Group::Rings,
+        change: Change::Restart,
+    },
 ];

@@ -285,6 +285,8 @@ pub struct Rings {
     pub max_connections: Option<NonZeroU32>,
     /// How long to look for work before blocking in the kernel.
     pub spin: Duration,
+    /// How long a step of a handler may hold its core before it is told of; zero is for ever.
+    pub long_poll: Duration,
 }
 
 impl Default for Rings {
@@ -296,6 +298,7 @@ impl Default for Rings {
             leases_kept: 1024,
             max_connections: None,
             spin: Duration::ZERO,
+            long_poll: Duration::from_millis(100),
         }
     }
 }

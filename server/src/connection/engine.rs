@@ -4,6 +4,7 @@
 use super::accept::{ListenerId, ListenerSeat, Listeners};
 use super::help::Helping;
 use super::key::{ConnectionKey, Subject};
+use super::long_poll::Watch;
 use super::settings::Settings;
 use super::stall::Stalls;
 use super::table::{Connection, Exchange, Table};
@@ -15,6 +16,7 @@ use crate::handler::{Application, Response, none_detached, take_detached};
 use crate::http::date::DateCache;
 use crate::observe::log::RateLimit;
 use ringgate_runtime::sys::registry::SocketRegistry;
+use ringgate_runtime::task::LongPoll;
 use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
 use slab::Slab;
@@ -167,6 +169,7 @@ pub(crate) struct Engine {
     /// The places of requests among those of their clients' addresses, if these are limited.
     pub(super) addresses: HashMap<ConnectionKey, AddressPlace>,
     pub(super) log: RateLimit,
+    pub(super) watch: Watch,
     pub(super) stalls: Stalls,
     next_heir: usize,
     pub(super) date: DateCache,
@@ -197,6 +200,7 @@ impl Engine {
             rejecting: 0,
             addresses: HashMap::new(),
             log: RateLimit::new(),
+            watch: Watch::default(),
             stalls: Stalls::default(),
             next_heir: 0,
             date: DateCache::new(0),
@@ -404,6 +408,14 @@ impl Sink for Engine {
         }
         #[cfg(debug_assertions)]
         self.check_ledgers();
+    }
+
+    fn on_long_poll(&mut self, core: &Rc<Core>, poll: LongPoll) {
+        self.long_poll(core, &poll);
+    }
+
+    fn on_long_turn(&mut self, core: &Rc<Core>, took: Duration) {
+        self.long_turn(core, took);
     }
 
     fn is_busy(&self) -> bool {

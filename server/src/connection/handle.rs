@@ -68,6 +68,10 @@ impl Engine {
         called: Called,
         answer: Option<Response>,
     ) {
+        let route = self.watch.last();
+        if let Some(exchange) = self.exchange_of(key) {
+            exchange.route = route;
+        }
         match (called, answer) {
             (Called::Waiting(task), _) => {
                 if let Some(exchange) = self.exchange_of(key) {
@@ -82,18 +86,23 @@ impl Engine {
 
     #[inline]
     fn call(
-        &self,
+        &mut self,
         core: &Core,
         key: ConnectionKey,
         route: u32,
         parts: PlacedParts,
         answer: &mut Option<Response>,
     ) -> Called {
+        let began = self.watch.begin(core, route);
         let reply = ReplyTo {
             finished: &self.finished,
             key,
         };
-        self.app.call(core, route, parts, reply, answer)
+        let called = self.app.call(core, route, parts, reply, answer);
+        if let Some(began) = began {
+            self.first_step_took(core, route, core.clock() - began);
+        }
+        called
     }
 
     /// Takes up answers that handlers have given, without waiting for the turn's end.

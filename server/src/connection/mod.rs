@@ -21,6 +21,7 @@ mod engine;
 mod handle;
 mod help;
 mod key;
+mod long_poll;
 mod packing;
 mod pause;
 mod read;

@@ -168,6 +168,8 @@ pub(crate) struct Exchange {
     pub(crate) terms: Terms,
     /// None if its head was all of it.
     pub(crate) upload: Option<Upload>,
+    /// Whose handler it is.
+    pub(crate) route: u32,
     pub(crate) task: Option<TaskId>,
     pub(crate) ticket: Option<Ticket>,
     /// Whether its handler gave the slot back and goes on.
@@ -183,6 +185,7 @@ impl Exchange {
         Exchange {
             terms,
             upload,
+            route: 0,
             task: None,
             ticket: None,
             detached: false,

@@ -100,6 +100,20 @@ const LISTENERS: &[(&str, &str)] = &[
     ("limit", "/queue_limit"),
 ];
 
+const LANES: &[(&str, &str)] = &[
+    ("lane", "/name"),
+    ("kind", "/kind"),
+    ("min", "/min"),
+    ("max", "/max"),
+    ("workers", "/spawned"),
+    ("busy", "/busy"),
+    ("waiting", "/waiting"),
+    ("queued", "/queued"),
+    ("ended", "/ended"),
+    ("refused", "/refused"),
+    ("trouble", "/unavailable"),
+];
+
 const CONNECTIONS: [&str; 6] = [
     "accepted",
     "finished",
@@ -153,6 +167,10 @@ pub(super) fn status(status: &Value) -> String {
     }
     section(&mut text, status, "/cores", CORES);
     section(&mut text, status, "/listeners", LISTENERS);
+    let lanes = status.pointer("/lanes").and_then(Value::as_array);
+    if lanes.is_some_and(|lanes| !lanes.is_empty()) {
+        section(&mut text, status, "/lanes", LANES);
+    }
     text
 }
 
@@ -192,7 +210,10 @@ mod tests {
                 "connections": {"accepted": 12, "handed_in": 0, "handed_out": 0, "open": 1},
                 "requests": {"answered": 1000, "running": 0, "pending": 0}}],
             "listeners": [{"address": "127.0.0.1:8080", "slot": 0, "owner_core": null, "queue": 0,
-                "queue_limit": 4096}]
+                "queue_limit": 4096}],
+            "lanes": [{"name": "database", "kind": "workers", "min": 1, "max": 4, "spawned": 2,
+                "busy": 1, "waiting": 1, "queued": 0, "unavailable": null,
+                "ended": {"finished": 9, "panicked": 0}, "refused": {"full": 3}}]
         }));
         let expected = "\
 running, pid 7, up 61 s
@@ -206,6 +227,9 @@ requests     begun 1000  answered 1000  rejected 0  aborted 0  running 0  pendin
 
   listener        slot  owner  queue  limit
   127.0.0.1:8080     0  none       0   4096
+
+  lane      kind     min  max  workers  busy  waiting  queued           ended     refused  trouble
+  database  workers    1    4        2     1        1       0  9 (finished 9)  3 (full 3)  none
 ";
         assert_eq!(shown, expected);
     }

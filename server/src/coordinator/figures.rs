@@ -12,6 +12,7 @@ use crate::observe::metrics::{
     ConnectionCounts, CoreSample, CountsBy, ListenerSample, RequestCounts, Snapshot,
 };
 use ringgate_runtime::sys::process::rss_bytes;
+use std::sync::PoisonError;
 
 /// Classes of status, by their first digit.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -68,6 +69,11 @@ pub(super) fn core_sample(stats: &CoreStats) -> CoreSample {
             .map(|(class, count)| (class, count.get()))
             .collect(),
         handler_panics: stats.handler_panics.get(),
+        long_polls: stats
+            .long_polls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone(),
         tasks: stats.tasks.get(),
         starved_receives: stats.starved_receives.get(),
         cq_overflows: stats.completion_overflows.get(),

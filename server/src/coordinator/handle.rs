@@ -14,6 +14,7 @@ use super::upgrade::Inheritance;
 use crate::admission::ledger::{Connections, Requests};
 use crate::config::{self, Config, CoreOrder, CorePlan, LimitsChange, PoolSize};
 use crate::handler::{PerCore, Router};
+use crate::lane::{LaneOptions, Lanes, NoLane, Planned};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::Snapshot;
 use crate::process::pid_file::PidFile;
@@ -22,6 +23,7 @@ use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
 pub use launch::refuse_inheritance;
 use launch::{change_identity, operators};
+use ringgate_runtime::lane::{InCoreLane, Lane, LaneSetupError};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
 use std::fmt;
@@ -45,6 +47,7 @@ pub struct Server<S = ()> {
     signals: bool,
     control: bool,
     log: Option<LogHandle>,
+    lanes: Planned,
     on_event: Vec<OnEvent>,
     read_config: Option<ReadConfig>,
     upgrades: bool,
@@ -84,11 +87,36 @@ impl<S: 'static> Server<S> {
             signals: false,
             control: false,
             log: None,
+            lanes: Planned::default(),
             on_event: Vec::new(),
             read_config: None,
             upgrades: false,
             manager: None,
         }
+    }
+
+    /// Gives the server a lane (docs/lanes.md): it is opened before the cores start, handlers find
+    /// it by [`CoreInfo::lane`] or [`ServerHandle::lane`], and it ends after the last core.
+    ///
+    /// ```no_run
+    /// # use ringgate::{Request, Router, Server, lane::{Lane, LaneError}, config::Config};
+    /// # struct Connection;
+    /// # impl Connection { fn count(&mut self) -> u64 { 0 } }
+    /// # fn open_connection() -> Result<Connection, std::io::Error> { Ok(Connection) }
+    /// async fn count(request: Request<Lane<Connection>>) -> Result<String, LaneError> {
+    ///     let count = request.state().run(|connection| connection.count()).await?;
+    ///     Ok(format!("{count}\n"))
+    /// }
+    ///
+    /// let server = Server::with_state(Config::default(), Router::new().get("/count", count), |core| {
+    ///     core.lane("database").expect("the server has it")
+    /// })
+    /// .lane("database", Lane::workers(1..=4).init(open_connection));
+    /// ```
+    #[must_use]
+    pub fn lane(mut self, name: &str, lane: impl LaneOptions) -> Server<S> {
+        self.lanes.add(name, lane);
+        self
     }
 
     /// Makes the control socket that the configuration names, so that `ringgate ctl` finds the
@@ -181,6 +209,7 @@ impl<S: 'static> Server<S> {
             signals,
             control,
             log,
+            lanes,
             on_event,
             read_config,
             upgrades,
@@ -217,6 +246,7 @@ impl<S: 'static> Server<S> {
         let program = program.map_err(|error| {
             StartError::Setup(format!("cannot tell which program this is: {error}"))
         })?;
+        let lanes = lanes.open().map_err(StartError::Lane)?;
         let post = PostOffice::new(places);
         let shared = Arc::new(HandleShared {
             addresses: listeners.addresses(),
@@ -224,6 +254,7 @@ impl<S: 'static> Server<S> {
             control_path,
             metrics_address,
             ready: AtomicBool::new(false),
+            lanes,
             owed: AtomicU32::new(0),
             post: post.clone(),
         });
@@ -305,6 +336,8 @@ pub enum StartError {
     Config(config::Error),
     /// An address cannot be listened on.
     Listen(ListenError),
+    /// A lane cannot be as it is described.
+    Lane(LaneSetupError),
     /// A ring, a thread or a pin could not be had.
     Setup(String),
 }
@@ -314,6 +347,7 @@ impl fmt::Display for StartError {
         match self {
             StartError::Config(error) => error.fmt(f),
             StartError::Listen(error) => error.fmt(f),
+            StartError::Lane(error) => error.fmt(f),
             StartError::Setup(error) => f.write_str(error),
         }
     }
@@ -340,6 +374,22 @@ impl CoreInfo {
         self.cpu
     }
 
+    /// See [`ServerHandle::lane`].
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn lane<C: 'static>(&self, name: &str) -> Result<Lane<C>, NoLane> {
+        self.server.lane(name)
+    }
+
+    /// See [`ServerHandle::in_core_lane`].
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn in_core_lane(&self, name: &str) -> Result<InCoreLane, NoLane> {
+        self.server.in_core_lane(name)
+    }
+
     /// The server.
     pub fn server(&self) -> &ServerHandle {
         &self.server
@@ -352,6 +402,7 @@ struct HandleShared {
     control_path: Option<PathBuf>,
     metrics_address: Option<String>,
     ready: AtomicBool,
+    lanes: Lanes,
     /// Answers that the control socket has not sent yet.
     owed: AtomicU32,
     post: Arc<PostOffice>,
@@ -385,6 +436,27 @@ impl ServerHandle {
     /// Whether new work is welcome: started and not ending.
     pub fn is_ready(&self) -> bool {
         self.0.ready.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.0.lanes
+    }
+
+    /// The lane of this name whose workers each have a `C`.
+    ///
+    /// # Errors
+    /// [`NoLane`], a mistake of the program: there is no such lane, or its `init` makes another
+    /// type.
+    pub fn lane<C: 'static>(&self, name: &str) -> Result<Lane<C>, NoLane> {
+        self.0.lanes.workers(name)
+    }
+
+    /// The lane of this name that lives in the cores.
+    ///
+    /// # Errors
+    /// [`NoLane`], a mistake of the program: there is no such lane, or it has workers.
+    pub fn in_core_lane(&self, name: &str) -> Result<InCoreLane, NoLane> {
+        self.0.lanes.in_core(name)
     }
 
     pub(crate) fn set_ready(&self, ready: bool) {

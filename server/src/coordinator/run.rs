@@ -147,6 +147,8 @@ pub(crate) struct Coordinator {
     slots: Vec<Slot>,
     /// Whether the cores were told of the drain.
     told: bool,
+    /// Whether it was told to stop, at once or when a drain took too long.
+    cut_short: bool,
     /// When the cores were told to end at once.
     stopping_since: Option<Moment>,
     restarts: Restarts,
@@ -260,6 +262,7 @@ impl Coordinator {
                 })
                 .collect(),
             told: false,
+            cut_short: false,
             stopping_since: None,
             restarts: Restarts::default(),
             sizing: sizing::Sizing::new(&start.plan),
@@ -593,6 +596,7 @@ impl Coordinator {
             gate: self.gate.occupancy().into(),
             totals: Totals::new(&connections, &requests),
             cores,
+            lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             generations: self.generations(),
             listeners: status::listeners(&self.listeners, &self.pool, self.sizing.slots),
         }
@@ -630,6 +634,7 @@ impl Coordinator {
             slots_taken: self.gate.occupancy().running.into(),
             waiting: self.gate.occupancy().pending.into(),
             cores: ran.collect(),
+            lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots),
             ..figures::of_process()
         }

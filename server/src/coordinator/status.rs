@@ -7,6 +7,7 @@ use super::upgrade::Generation;
 use crate::admission::gate::Occupancy;
 use crate::admission::ledger::{ByReason, Connections, CoreStats, Reason, Requests};
 use crate::config::{AdmissionLimits, MaxAccepts};
+use crate::lane::LaneFigures;
 use ringgate_runtime::sys::tcp_info::listen_queue;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub struct Status {
     pub cores: Vec<CoreStatus>,
     pub generations: Vec<Generation>,
     pub listeners: Vec<ListenerStatus>,
+    pub lanes: Vec<LaneFigures>,
 }
 
 /// The limits in force.

@@ -50,6 +50,7 @@ pub(crate) fn core_options(config: &Config) -> CoreOptions {
             leases_kept: rings.leases_kept,
         },
         spin: rings.spin,
+        long_poll: rings.long_poll,
         ..CoreOptions::default()
     };
     for flag in &config.without {

@@ -61,6 +61,8 @@ impl Fixed {
 }
 
 struct Path {
+    /// As the application wrote it.
+    text: Box<str>,
     names: Arc<[String]>,
     /// The route of GET, which is asked for most.
     get: Option<u32>,
@@ -210,6 +212,7 @@ impl<S: 'static> Router<S> {
             .collect();
         let allow = HeaderValue::from_static("");
         self.paths.push(Path {
+            text: path.into(),
             names,
             get: None,
             methods: Vec::new(),
@@ -332,6 +335,8 @@ pub(crate) enum Called {
 pub(crate) trait Application {
     /// Where a request goes; finds the path's parameters.
     fn route(&self, parts: &mut RequestParts) -> Routed;
+    /// What a route is called where it is told of: its method and its path.
+    fn route_name(&self, route: u32) -> String;
     /// Gives the request to the handler of `route`, which runs up to where it first waits.
     /// An answer given at once is put into `answer`, and nowhere else.
     fn call(
@@ -351,6 +356,18 @@ pub(crate) struct PerCore<S> {
 }
 
 impl<S: 'static> Application for PerCore<S> {
+    fn route_name(&self, route: u32) -> String {
+        let methods = self.router.paths.iter().flat_map(|path| {
+            let methods = path.methods.iter();
+            methods.map(move |(method, index)| (path, method, *index))
+        });
+        methods
+            .filter(|(_, _, index)| *index == route)
+            .map(|(path, method, _)| format!("{method} {}", path.text))
+            .next()
+            .unwrap_or_else(|| "(fallback)".to_owned())
+    }
+
     #[inline]
     fn route(&self, parts: &mut RequestParts) -> Routed {
         match self.router.fixed.find(parts.head.path_bytes(&parts.bytes)) {

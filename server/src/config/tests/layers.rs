@@ -55,6 +55,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "leases_kept" => &["7"],
         "max_connections" => &["5000"],
         "spin" => &["50us"],
+        "long_poll" => &["250ms"],
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
         | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "upgrade_timeout"
         | "trim_interval" | "heartbeat_interval" | "heartbeat_timeout" | "stall" | "core_age"
@@ -239,6 +240,7 @@ fn each_key_sets_the_field_of_its_name() {
         leases_kept = 26
         max_connections = 28
         spin = "29us"
+        long_poll = "30us"
     "#;
     let most = MaxAccepts::AtMost(number(6).expect("not zero"));
     let expected = Config {
@@ -300,6 +302,7 @@ fn each_key_sets_the_field_of_its_name() {
             leases_kept: 26,
             max_connections: number(28),
             spin: Duration::from_micros(29),
+            long_poll: Duration::from_micros(30),
         },
         log: Log {
             file: Some("/f".into()),

@@ -9,12 +9,15 @@ use crate::connection::Message;
 use crate::coordinator::events::ServerEvent;
 use crate::coordinator::handle::Ended;
 use crate::coordinator::plan::{Action, CoreState};
+use ringgate_runtime::lane::Ending;
 use ringgate_runtime::sys::listener::{accept_nonblocking, deafen};
 use ringgate_runtime::{Core, Descriptor};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+/// How long a server that stops at once waits for what its lanes have begun.
+const LANES_PATIENCE: Duration = Duration::from_millis(100);
 /// How long the end waits for readers of the control socket to take what is owed to them.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long a core may be silent that was told to end at once.
@@ -76,6 +79,7 @@ impl Coordinator {
         if matches!(self.phase, Phase::Stopping | Phase::Stopped) {
             return;
         }
+        self.cut_short = true;
         self.abandon_upgrade(core);
         self.end_the_line();
         self.phase = Phase::Stopping;
@@ -163,6 +167,15 @@ impl Coordinator {
         self.pool.seats.clear();
     }
 
+    /// After the last core: whoever waited for a lane is gone, but what a lane has begun is let end.
+    fn end_lanes(&self) {
+        let (ending, most) = match self.ended.drained && !self.cut_short {
+            true => (Ending::Finish, self.config.drain.graceful_timeout),
+            false => (Ending::Cancel, LANES_PATIENCE),
+        };
+        self.handle.lanes().end(ending, most);
+    }
+
     /// Lets the control socket finish what it has to say: answers that are owed, and events.
     fn say_the_rest(&mut self, core: &Rc<Core>) {
         let give_up = core.now() + LAST_WORDS;
@@ -190,6 +203,7 @@ impl Coordinator {
         self.listeners.close();
         self.say_the_rest(core);
         self.operators.files.clear();
+        self.end_lanes();
         self.operators.control_file = None;
         if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
             std::mem::forget(core.clone());

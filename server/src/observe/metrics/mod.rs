@@ -16,6 +16,6 @@ mod tests;
 pub use histogram::{DIVISIONS, Histogram, HistogramSnapshot, LE_NANOS};
 pub use render::{CONTENT_TYPE, markdown, render};
 pub use snapshot::{
-    ConnectionCounts, CoreSample, CountsBy, ListenerSample, RequestCounts, Snapshot,
+    ConnectionCounts, CoreSample, CountsBy, LaneSample, ListenerSample, RequestCounts, Snapshot,
 };
 pub use table::{Definition, Kind, METRICS, Unit};

@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub cores: Vec<CoreSample>,
     /// One for each listener.
     pub listeners: Vec<ListenerSample>,
+    /// One for each lane.
+    pub lanes: Vec<LaneSample>,
     /// From the log handle.
     pub log_lines_written: u64,
     /// From the log handle.
@@ -86,6 +88,8 @@ pub struct CoreSample {
     pub responses: CountsBy,
     /// Handlers that panicked.
     pub handler_panics: u64,
+    /// Steps of handlers that held the core for too long, by route.
+    pub long_polls: BTreeMap<String, u64>,
     /// Tasks that exist, now.
     pub tasks: u64,
     /// Receives that ended because no receive buffer was free.
@@ -149,4 +153,33 @@ pub struct ListenerSample {
     pub queue: u64,
     /// The most that may wait.
     pub queue_limit: u64,
+}
+
+/// One lane, identified by its name.
+#[derive(Clone, Debug, Default)]
+pub struct LaneSample {
+    /// Its name.
+    pub name: String,
+    /// `workers` or `in_core`.
+    pub kind: &'static str,
+    /// Whether it can work.
+    pub available: bool,
+    /// Its workers by state, now: `spawned` are all there are.
+    pub workers: CountsBy,
+    /// Its limits that are set: `min`, `max`, `queue`.
+    pub limits: CountsBy,
+    /// Work that waits, now.
+    pub queued: u64,
+    /// Work that was taken in.
+    pub submitted: u64,
+    /// Work that ended, by how.
+    pub ended: CountsBy,
+    /// Work that was refused at the door, by reason.
+    pub refused: CountsBy,
+    /// States that were made for workers.
+    pub starts: u64,
+    /// Attempts to make a state that failed.
+    pub failed_starts: u64,
+    /// Workers that lost their state and were replaced.
+    pub replaced: u64,
 }

@@ -4,7 +4,7 @@
 //! rendered, and one that is here cannot be forgotten.
 
 use super::render::Emit;
-use super::snapshot::{CoreSample, CountsBy, ListenerSample, Snapshot};
+use super::snapshot::{CoreSample, CountsBy, LaneSample, ListenerSample, Snapshot};
 
 /// What the numbers of a metric mean (Prometheus text format 0.0.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +119,26 @@ fn listener(s: &Snapshot, out: &mut Emit<'_>, value: impl Fn(&ListenerSample) ->
         if let Some(value) = value(listener) {
             out.int(&[&listener.address, &listener.slot], value);
         }
+    }
+}
+
+const fn per_lane(name: &'static str, kind: Kind, help: &'static str, read: Read) -> Definition {
+    define(name, kind, Unit::None, &["lane"], help, read)
+}
+
+/// A number of each lane.
+fn lane(s: &Snapshot, out: &mut Emit<'_>, value: impl Fn(&LaneSample) -> u64) {
+    s.lanes
+        .iter()
+        .for_each(|lane| out.int(&[&lane.name], value(lane)));
+}
+
+/// A map of each lane.
+fn lane_by<'s>(s: &'s Snapshot, out: &mut Emit<'_>, map: impl Fn(&'s LaneSample) -> &'s CountsBy) {
+    for lane in &s.lanes {
+        map(lane)
+            .iter()
+            .for_each(|(key, &count)| out.int(&[&lane.name, key], count));
     }
 }
 
@@ -259,6 +279,10 @@ pub static METRICS: &[Definition] = &[
     per_core("ringgate_handler_panics_total", Counter,
         "Handlers that panicked",
         |s, out| core(s, out, |c| c.handler_panics)),
+    per_core_by("ringgate_long_polls_total", &["core", "route"],
+        "Steps of handlers that held the core for `long_poll` or longer, by route",
+        |s, out| s.cores.iter().for_each(|c| c.long_polls.iter()
+            .for_each(|(route, &count)| out.int(&[&c.index, route], count)))),
     per_core_by("ringgate_accept_pauses_total", CORE_REASON,
         "Times that accepting was paused, by reason",
         |s, out| core_by(s, out, |c| &c.accept_pauses)),
@@ -288,4 +312,36 @@ pub static METRICS: &[Definition] = &[
     per_core("ringgate_completion_queue_overflows_total", Counter,
         "Times that the completion queue was full",
         |s, out| core(s, out, |c| c.cq_overflows)),
+
+    // The lanes: submitted = ended + queued + busy, of each.
+    define("ringgate_lane_available", Gauge, Unit::None, &["lane", "kind"],
+        "Whether the lane can work: 0 while no worker can make its state",
+        |s, out| s.lanes.iter().for_each(|l| out.int(&[&l.name, &l.kind], l.available.into()))),
+    define("ringgate_lane_limit", Gauge, Unit::None, &["lane", "limit"],
+        "A limit of the lane: min and max of its workers, queue; absent when there is none",
+        |s, out| lane_by(s, out, |l| &l.limits)),
+    define("ringgate_lane_workers", Gauge, Unit::None, &["lane", "state"],
+        "Workers of the lane: spawned (all there are), waiting, busy, trim_requested (asked to leave)",
+        |s, out| lane_by(s, out, |l| &l.workers)),
+    per_lane("ringgate_lane_queued", Gauge,
+        "Work that waits for a worker",
+        |s, out| lane(s, out, |l| l.queued)),
+    per_lane("ringgate_lane_submitted_total", Counter,
+        "Work that the lane took in",
+        |s, out| lane(s, out, |l| l.submitted)),
+    per_core_by("ringgate_lane_ended_total", &["lane", "outcome"],
+        "Work that ended: finished, panicked, cancelled, timed_out, turned_away",
+        |s, out| lane_by(s, out, |l| &l.ended)),
+    per_core_by("ringgate_lane_refused_total", &["lane", "reason"],
+        "Work refused at the door: full, unavailable, closed",
+        |s, out| lane_by(s, out, |l| &l.refused)),
+    per_lane("ringgate_lane_starts_total", Counter,
+        "States that workers made for themselves",
+        |s, out| lane(s, out, |l| l.starts)),
+    per_lane("ringgate_lane_failed_starts_total", Counter,
+        "Attempts of workers to make their state that failed",
+        |s, out| lane(s, out, |l| l.failed_starts)),
+    per_lane("ringgate_lane_replaced_total", Counter,
+        "Workers that lost their state, by a panic or because it was bad, and were replaced",
+        |s, out| lane(s, out, |l| l.replaced)),
 ];

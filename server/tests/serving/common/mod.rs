@@ -56,7 +56,12 @@ pub(crate) fn start_with<S: 'static>(
     router: Router<S>,
     init: impl Fn(&CoreInfo) -> S + Send + Sync + 'static,
 ) -> TestServer {
-    let running = match Server::with_state(config, router, init).start() {
+    start_server(Server::with_state(config, router, init))
+}
+
+/// Any server.
+pub(crate) fn start_server<S: 'static>(server: Server<S>) -> TestServer {
+    let running = match server.start() {
         Ok(running) => running,
         Err(error) => panic!("the server does not start: {error}"),
     };

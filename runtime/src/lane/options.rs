@@ -1,0 +1,202 @@
+//! How a lane of workers is described, and how it is opened.
+
+use super::pool::{Bounds, BoundsError};
+use super::shared::{Limits, Shared};
+use super::{Alive, Lane, LaneSetupError};
+use crate::sys::thread::THREAD_NAME_BYTES_MAX;
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Row P7: how often a worker that nobody needs is asked to leave.
+const AUTO_TRIM: Duration = Duration::from_secs(30);
+/// How long a worker waits after its first failure to make its state; twice as long after each
+/// further one.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+/// How long it waits at most.
+const RETRY_MOST: Duration = Duration::from_secs(5);
+
+/// The limits of a lane of workers; [`WorkerOptions::init`] says what each worker makes for itself.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    bounds: Result<Bounds, BoundsError>,
+    limits: Limits,
+}
+
+impl WorkerOptions {
+    pub(super) fn new(bounds: Result<Bounds, BoundsError>) -> WorkerOptions {
+        WorkerOptions {
+            bounds,
+            limits: Limits {
+                queue: None,
+                queue_timeout: None,
+                auto_trim: Some(AUTO_TRIM),
+                retry_first: RETRY_FIRST,
+                retry_most: RETRY_MOST,
+                spin: Duration::ZERO,
+            },
+        }
+    }
+
+    /// How much work may wait for a worker; one more is refused with
+    /// [`LaneError::Full`](super::LaneError::Full). Default: any amount.
+    #[must_use]
+    pub fn queue_limit(mut self, most: u32) -> WorkerOptions {
+        self.limits.queue = Some(most);
+        self
+    }
+
+    /// How long work may wait for a worker; then it is given up with
+    /// [`LaneError::TimedOut`](super::LaneError::TimedOut). Default: any time. A future that is not
+    /// polled by a core learns it only when a worker comes to its work.
+    #[must_use]
+    pub fn queue_timeout(mut self, most: Duration) -> WorkerOptions {
+        self.limits.queue_timeout = Some(most);
+        self
+    }
+
+    /// How often one worker that nobody needs is asked to leave; None: never (row P7). Default: 30
+    /// seconds.
+    #[must_use]
+    pub fn auto_trim(mut self, every: Option<Duration>) -> WorkerOptions {
+        self.limits.auto_trim = every;
+        self
+    }
+
+    /// How long a worker that could not make its state waits before it tries again: `first`, then
+    /// twice as long each time, `most` at most. Default: 100 milliseconds to 5 seconds.
+    #[must_use]
+    pub fn retry(mut self, first: Duration, most: Duration) -> WorkerOptions {
+        self.limits.retry_first = first;
+        self.limits.retry_most = most;
+        self
+    }
+
+    /// How long a worker without work looks for some before it sleeps (row T11). Default: not at
+    /// all. It burns a CPU for that time.
+    #[must_use]
+    pub fn spin(mut self, most: Duration) -> WorkerOptions {
+        self.limits.spin = most;
+        self
+    }
+
+    /// What each worker makes for itself, on its own thread and before it takes work (row H13). It
+    /// is dropped there when the worker goes. While no worker has one and the last attempt failed,
+    /// the lane answers [`LaneError::Unavailable`](super::LaneError::Unavailable) at once and tries
+    /// again by itself.
+    pub fn init<C, E>(
+        self,
+        init: impl Fn() -> Result<C, E> + Send + Sync + 'static,
+    ) -> WorkerLane<C>
+    where
+        C: 'static,
+        E: Display,
+    {
+        WorkerLane {
+            options: self,
+            init: Box::new(move || init().map_err(|error| error.to_string())),
+            check: None,
+            observe: None,
+        }
+    }
+
+    /// Workers that need no state.
+    pub fn stateless(self) -> WorkerLane<()> {
+        self.init(|| Ok::<(), std::convert::Infallible>(()))
+    }
+}
+
+/// Makes the state of a worker, or says why it cannot be had.
+pub(super) type Init<C> = Box<dyn Fn() -> Result<C, String> + Send + Sync>;
+/// Whether a state is still good.
+pub(super) type Check<C> = Box<dyn Fn(&mut C) -> bool + Send + Sync>;
+
+/// Hears what happens to a lane.
+pub(super) type Observe = Box<dyn Fn(LaneEvent<'_>) + Send + Sync>;
+
+/// What operators want to hear of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LaneEvent<'a> {
+    /// No worker has its state, and the last attempt failed: what `init` answered. Told once, not
+    /// for each attempt.
+    Unavailable(&'a str),
+    /// A worker has its state again.
+    Recovered,
+    /// A worker lost its state, by a panic or because it was found to be bad, and makes it anew.
+    Replaced {
+        /// Index of the worker.
+        worker: u32,
+    },
+}
+
+/// A lane of workers with all that is needed to open it.
+pub struct WorkerLane<C: 'static> {
+    options: WorkerOptions,
+    init: Init<C>,
+    check: Option<Check<C>>,
+    observe: Option<Observe>,
+}
+
+impl<C: 'static> std::fmt::Debug for WorkerLane<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.options.fmt(f)
+    }
+}
+
+impl<C: 'static> WorkerLane<C> {
+    /// Asks after each piece of work whether the worker's state is still good, for example a
+    /// connection still open. If it is not, the state is dropped and made anew, and the work that
+    /// broke it has had its answer.
+    #[must_use]
+    pub fn check(mut self, check: impl Fn(&mut C) -> bool + Send + Sync + 'static) -> Self {
+        self.check = Some(Box::new(check));
+        self
+    }
+
+    /// Tells `observe` what happens to the lane, on the thread that it happens on.
+    #[must_use]
+    pub fn observe(mut self, observe: impl Fn(LaneEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.observe = Some(Box::new(observe));
+        self
+    }
+
+    /// Opens the lane: its fewest workers start, as threads `rg-NAME-0`, `rg-NAME-1` and so on. It
+    /// does not wait for them ([`Lane::wait_ready`]).
+    ///
+    /// # Errors
+    /// [`LaneSetupError`]: a mistake of the program.
+    pub fn open(self, name: &str) -> Result<Lane<C>, LaneSetupError> {
+        let WorkerLane {
+            options: WorkerOptions { bounds, limits },
+            init,
+            check,
+            observe,
+        } = self;
+        let bounds = bounds.map_err(|error| LaneSetupError::Bounds(name.to_owned(), error))?;
+        check_name(name, Some(bounds.max()))?;
+        let shared = Shared::start(name, bounds, limits, init, check, observe);
+        Ok(Lane(Arc::new(Alive(shared))))
+    }
+}
+
+/// Whether threads can be named after it (row H17).
+pub(super) fn check_name(name: &str, threads: Option<u32>) -> Result<(), LaneSetupError> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if name.is_empty() || !name.bytes().all(legal) {
+        return Err(LaneSetupError::Name(name.to_owned()));
+    }
+    let Some(threads) = threads else {
+        return Ok(());
+    };
+    let most = THREAD_NAME_BYTES_MAX - thread_name("", threads - 1).len();
+    if name.len() > most {
+        return Err(LaneSetupError::NameTooLong(name.to_owned(), most));
+    }
+    Ok(())
+}
+
+/// The name of a worker's thread.
+pub(super) fn thread_name(lane: &str, index: u32) -> String {
+    format!("rg-{lane}-{index}")
+}

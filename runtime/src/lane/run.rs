@@ -1,0 +1,118 @@
+//! What waits for a piece of work: from the submission at the first poll to the value, or to being
+//! dropped at any point in between.
+
+use super::job::{Job, Work};
+use super::queue::Ticket;
+use super::{Lane, LaneError};
+use crate::class::Priority;
+use crate::core::try_current;
+use crate::time::{Sleep, sleep};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// The future of [`Lane::run`].
+#[must_use = "nothing runs before it is awaited"]
+pub struct Run<C: 'static, F, T> {
+    lane: Lane<C>,
+    priority: Priority,
+    stage: Stage<F, T>,
+}
+
+enum Stage<F, T> {
+    Unsubmitted(F),
+    Submitted {
+        job: Arc<Job<F, T>>,
+        ticket: Ticket,
+        limit: Option<Pin<Box<Sleep>>>,
+    },
+    Over,
+}
+
+// Nothing in it is pinned in place.
+impl<C: 'static, F, T> Unpin for Run<C, F, T> {}
+
+impl<C: 'static, F, T> Run<C, F, T> {
+    pub(super) fn new(lane: Lane<C>, priority: Priority, work: F) -> Run<C, F, T> {
+        Run {
+            lane,
+            priority,
+            stage: Stage::Unsubmitted(work),
+        }
+    }
+}
+
+impl<C, F, T> Run<C, F, T>
+where
+    C: 'static,
+    F: FnOnce(&mut C) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    fn submit(&mut self, work: F, cx: &mut Context<'_>) -> Result<(), LaneError> {
+        let shared = self.lane.shared();
+        let most = shared.limits().queue_timeout;
+        let deadline = most.map(|most| std::time::Instant::now() + most);
+        let job = Job::new(work, deadline, cx.waker().clone());
+        let queued: Arc<dyn Work<C>> = job.clone();
+        let ticket = shared.submit(self.priority, queued)?;
+        // The timer of the core, if it is one that polls.
+        let limit = most
+            .filter(|_| try_current().is_some())
+            .map(|most| Box::pin(sleep(most)));
+        self.stage = Stage::Submitted { job, ticket, limit };
+        Ok(())
+    }
+}
+
+impl<C, F, T> Future for Run<C, F, T>
+where
+    C: 'static,
+    F: FnOnce(&mut C) -> T + Send + 'static,
+    T: Send + 'static,
+{
+    type Output = Result<T, LaneError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Stage::Unsubmitted(_) = &this.stage
+            && let Stage::Unsubmitted(work) = std::mem::replace(&mut this.stage, Stage::Over)
+        {
+            if let Err(error) = this.submit(work, cx) {
+                return Poll::Ready(Err(error));
+            }
+            // No look at the value: its waker is the one of this poll.
+            if let Stage::Submitted { limit: None, .. } = &this.stage {
+                return Poll::Pending;
+            }
+        }
+        let Stage::Submitted { job, ticket, limit } = &mut this.stage else {
+            panic!("polled after its value was taken");
+        };
+        if let Poll::Ready(result) = job.poll(cx) {
+            this.stage = Stage::Over;
+            return Poll::Ready(result);
+        }
+        let is_late = limit
+            .as_mut()
+            .is_some_and(|limit| limit.as_mut().poll(cx).is_ready());
+        if is_late {
+            // Work that has begun is waited for.
+            *limit = None;
+            if this.lane.shared().give_up(*ticket) {
+                this.stage = Stage::Over;
+                return Poll::Ready(Err(LaneError::TimedOut));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<C: 'static, F, T> Drop for Run<C, F, T> {
+    fn drop(&mut self) {
+        if let Stage::Submitted { job, ticket, .. } = &self.stage {
+            self.lane.shared().withdraw(*ticket);
+            job.abandon();
+        }
+    }
+}

@@ -1,0 +1,537 @@
+//! All of a lane under one lock: pool, queue, who sleeps, what was counted.
+//!
+//! Called by those who submit ([`run`](super::run)) and by the workers ([`worker`](super::worker)).
+//! The lock is held for a few instructions; work, wakers, `init` and drops of an application's values
+//! run outside of it.
+
+use super::counts::{LaneKind, LaneStatus, LaneTotals};
+use super::job::{Ran, Work};
+use super::options::{Check, Init, LaneEvent, Observe, thread_name};
+use super::pool::{Bounds, Pool, Replacement, Standing, Step};
+use super::queue::{Queue, Ticket};
+use super::{Ending, LaneError, worker};
+use crate::class::Priority;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+/// What holds for a lane of workers, beside its bounds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) queue: Option<u32>,
+    pub(super) queue_timeout: Option<Duration>,
+    pub(super) auto_trim: Option<Duration>,
+    pub(super) retry_first: Duration,
+    pub(super) retry_most: Duration,
+    pub(super) spin: Duration,
+}
+
+/// A worker's thread.
+struct Seat {
+    thread: Option<JoinHandle<()>>,
+    /// To rouse it with.
+    handle: Option<Thread>,
+}
+
+struct Inner<C: 'static> {
+    pool: Pool,
+    queue: Queue<Arc<dyn Work<C>>>,
+    /// By index of worker. A worker that left has an empty seat, which the next one takes.
+    seats: Vec<Option<Seat>>,
+    /// Threads that have left and were not joined yet.
+    left: Vec<JoinHandle<()>>,
+    /// Who sleeps and was not roused yet; the last to fall asleep is the first to be roused, for its
+    /// memory is the warmest.
+    asleep: Vec<u32>,
+    /// Workers that have their state.
+    ready: u32,
+    /// Why the last attempt to make a state failed, while no worker has one.
+    trouble: Option<Arc<str>>,
+    /// Attempts that are over, of whatever outcome.
+    attempts: u32,
+    totals: LaneTotals,
+    trimmed: Instant,
+}
+
+/// See the top of the file.
+pub(super) struct Shared<C: 'static> {
+    name: String,
+    limits: Limits,
+    init: Init<C>,
+    check: Option<Check<C>>,
+    observe: Option<Observe>,
+    inner: Mutex<Inner<C>>,
+    /// Told when a state is made or could not be, and when a worker leaves.
+    changed: Condvar,
+    /// Queued work as it was a moment ago, for workers that spin.
+    hint: AtomicU32,
+}
+
+/// What a worker does next.
+pub(super) enum Next<C> {
+    Work(Arc<dyn Work<C>>),
+    Leave,
+    /// Wait to be roused; for so long at most.
+    Wait(Option<Duration>),
+}
+
+impl<C: 'static> Shared<C> {
+    /// Makes a lane and starts its fewest workers (row P2).
+    pub(super) fn start(
+        name: &str,
+        bounds: Bounds,
+        limits: Limits,
+        init: Init<C>,
+        check: Option<Check<C>>,
+        observe: Option<Observe>,
+    ) -> Arc<Shared<C>> {
+        let shared = Arc::new(Shared {
+            name: name.to_owned(),
+            limits,
+            init,
+            check,
+            observe,
+            inner: Mutex::new(Inner {
+                pool: Pool::new(bounds),
+                queue: Queue::new(),
+                seats: Vec::new(),
+                left: Vec::new(),
+                asleep: Vec::new(),
+                ready: 0,
+                trouble: None,
+                attempts: 0,
+                totals: LaneTotals::default(),
+                trimmed: Instant::now(),
+            }),
+            changed: Condvar::new(),
+            hint: AtomicU32::new(0),
+        });
+        for _ in 0..bounds.min() {
+            shared.spawn(shared.lock());
+        }
+        shared
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<C>> {
+        // Nothing of the application's runs under the lock; a poisoned one is still consistent.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn init(&self) -> Result<C, String> {
+        (self.init)()
+    }
+
+    pub(super) fn is_good(&self, state: &mut C) -> bool {
+        self.check.as_ref().is_none_or(|check| check(state))
+    }
+
+    fn tell(&self, event: LaneEvent<'_>) {
+        if let Some(observe) = &self.observe {
+            // An observer that panics must not end a worker.
+            let _ = catch_unwind(AssertUnwindSafe(|| observe(event)));
+        }
+    }
+
+    /// Starts the thread of a worker that the pool has counted.
+    fn spawn(self: &Arc<Self>, mut inner: MutexGuard<'_, Inner<C>>) {
+        let free = inner.seats.iter().position(Option::is_none);
+        let index = free.unwrap_or(inner.seats.len());
+        let shared = self.clone();
+        let thread = std::thread::Builder::new()
+            .name(thread_name(&self.name, index as u32))
+            .spawn(move || worker::run(&shared, index as u32));
+        match thread {
+            Ok(thread) => {
+                let handle = Some(thread.thread().clone());
+                let seat = Some(Seat {
+                    thread: Some(thread),
+                    handle,
+                });
+                match free {
+                    Some(_) => inner.seats[index] = seat,
+                    None => inner.seats.push(seat),
+                }
+            }
+            Err(error) => {
+                inner.pool.not_spawned();
+                inner.totals.failed_starts += 1;
+                let why = format!(
+                    "cannot start a thread: {error}; raise the limit of tasks (TasksMax= in the \
+                     unit)"
+                );
+                let refused = inner.note_trouble(why.into());
+                self.hint(&inner);
+                drop(inner);
+                self.changed.notify_all();
+                refuse_all(refused);
+            }
+        }
+    }
+
+    /// Mirrors the queue's length. Called under the lock.
+    #[inline]
+    fn hint(&self, inner: &Inner<C>) {
+        if !self.limits.spin.is_zero() {
+            self.hint.store(inner.pool.queued, Ordering::Release);
+        }
+    }
+
+    /// Whether it is worth asking for work.
+    pub(super) fn may_have_work(&self) -> bool {
+        self.hint.load(Ordering::Acquire) > 0
+    }
+
+    /// Takes work in, or refuses it (rows P3 and P9).
+    #[inline]
+    pub(super) fn submit(
+        self: &Arc<Self>,
+        priority: Priority,
+        work: Arc<dyn Work<C>>,
+    ) -> Result<Ticket, LaneError> {
+        let mut inner = self.lock();
+        let closed = inner.pool.is_closed();
+        if inner.pool.queued >= self.limits.queue.unwrap_or(u32::MAX) && !closed {
+            inner.totals.refused_full += 1;
+            return Err(LaneError::Full);
+        }
+        if let Some(why) = &inner.trouble
+            && !closed
+            && inner.pool.spawned > 0
+        {
+            let why = why.clone();
+            inner.totals.refused_unavailable += 1;
+            return Err(LaneError::Unavailable(why));
+        }
+        let Ok(submitted) = inner.pool.submit() else {
+            inner.totals.refused_closed += 1;
+            return Err(LaneError::Closed);
+        };
+        let ticket = inner.queue.push(priority, work);
+        inner.totals.submitted += 1;
+        self.hint(&inner);
+        let sleeper = inner.rouse_one();
+        match submitted.spawn {
+            true => self.spawn(inner),
+            false => drop(inner),
+        }
+        if let Some(thread) = sleeper {
+            thread.unpark();
+        }
+        Ok(ticket)
+    }
+
+    /// The future of this work is gone.
+    pub(super) fn withdraw(&self, ticket: Ticket) {
+        let mut inner = self.lock();
+        let Some(work) = inner.queue.remove(ticket) else {
+            return;
+        };
+        inner.pool.withdraw();
+        inner.totals.cancelled += 1;
+        self.hint(&inner);
+        drop(inner);
+        drop(work);
+    }
+
+    /// This work has waited too long. Answers false if it has begun.
+    pub(super) fn give_up(&self, ticket: Ticket) -> bool {
+        let mut inner = self.lock();
+        let Some(work) = inner.queue.remove(ticket) else {
+            return false;
+        };
+        inner.pool.withdraw();
+        inner.totals.timed_out += 1;
+        self.hint(&inner);
+        drop(inner);
+        drop(work);
+        true
+    }
+
+    /// A worker asks what to do next; `ran` is what it did before (row P4).
+    pub(super) fn next(&self, index: u32, from: Standing, ran: Option<Ran>) -> Next<C> {
+        let mut inner = self.lock();
+        match ran {
+            Some(Ran::Finished) => inner.totals.finished += 1,
+            Some(Ran::Skipped) => inner.totals.cancelled += 1,
+            Some(Ran::Panicked) | None => {}
+        }
+        if from == Standing::Waiting {
+            // It may have woken by itself.
+            inner.asleep.retain(|sleeper| *sleeper != index);
+        }
+        let patience = self.auto_trim(&mut inner);
+        let mut step = inner.pool.step(from);
+        let mut late = Vec::new();
+        while step == Step::Work {
+            let work = inner.queue.pop().expect("the pool counts what is queued");
+            let deadline = work.deadline();
+            if deadline.is_none_or(|deadline| Instant::now() < deadline) {
+                self.hint(&inner);
+                drop(inner);
+                refuse_late(late);
+                return Next::Work(work);
+            }
+            inner.totals.timed_out += 1;
+            late.push(work);
+            step = inner.pool.step(Standing::Busy);
+        }
+        self.hint(&inner);
+        let next = match step {
+            Step::Leave => {
+                inner.leave(index);
+                inner.ready -= 1;
+                Next::Leave
+            }
+            Step::Wait | Step::Work => {
+                // One that will spin is not asleep yet: see `sleeps`.
+                if self.limits.spin.is_zero() {
+                    inner.asleep.push(index);
+                }
+                Next::Wait(patience)
+            }
+        };
+        drop(inner);
+        if matches!(next, Next::Leave) {
+            self.changed.notify_all();
+        }
+        refuse_late(late);
+        next
+    }
+
+    /// A worker that has spun goes to sleep, unless there is work meanwhile. Answers whether it may.
+    pub(super) fn sleeps(&self, index: u32) -> bool {
+        let mut inner = self.lock();
+        let idle = inner.pool.queued == 0 && inner.pool.trim_requested == 0;
+        let may = idle && !inner.pool.is_closed();
+        if may {
+            inner.asleep.push(index);
+        }
+        may
+    }
+
+    /// Asks one worker to leave if the time has come (row P7). Answers when it will next.
+    fn auto_trim(&self, inner: &mut Inner<C>) -> Option<Duration> {
+        let every = self.limits.auto_trim?;
+        if !inner.pool.may_trim() {
+            return None;
+        }
+        let now = Instant::now();
+        let since = now.saturating_duration_since(inner.trimmed);
+        if since < every {
+            return Some(every - since);
+        }
+        inner.trimmed = now;
+        if inner.pool.trim(false)
+            && let Some(thread) = inner.rouse_one()
+        {
+            thread.unpark();
+        }
+        Some(every)
+    }
+
+    pub(super) fn trim(&self, force: bool) -> bool {
+        let mut inner = self.lock();
+        let trims = inner.pool.trim(force);
+        let sleeper = if trims { inner.rouse_one() } else { None };
+        drop(inner);
+        if let Some(thread) = sleeper {
+            thread.unpark();
+        }
+        trims
+    }
+
+    /// A worker has made its state.
+    pub(super) fn ready(&self) {
+        let mut inner = self.lock();
+        inner.ready += 1;
+        inner.attempts += 1;
+        inner.totals.starts += 1;
+        let recovered = inner.trouble.take().is_some();
+        drop(inner);
+        self.changed.notify_all();
+        if recovered {
+            self.tell(LaneEvent::Recovered);
+        }
+    }
+
+    /// A worker could not make its state. Answers whether it shall try again.
+    pub(super) fn failed_to_start(&self, index: u32, why: String) -> Replacement {
+        let mut inner = self.lock();
+        inner.attempts += 1;
+        inner.totals.failed_starts += 1;
+        let is_news = inner.ready == 0 && inner.trouble.is_none();
+        let refused = inner.note_trouble(why.as_str().into());
+        let replacement = inner.pool.failed_to_start();
+        if replacement == Replacement::None {
+            inner.leave(index);
+        }
+        self.hint(&inner);
+        drop(inner);
+        self.changed.notify_all();
+        refuse_all(refused);
+        if is_news {
+            self.tell(LaneEvent::Unavailable(&why));
+        }
+        replacement
+    }
+
+    /// A worker lost its state (row P9): by a panic, or because it was found to be bad.
+    pub(super) fn died(&self, index: u32, from: Standing, ran: Ran) -> Replacement {
+        let mut inner = self.lock();
+        match ran {
+            Ran::Finished => inner.totals.finished += 1,
+            Ran::Panicked => inner.totals.panicked += 1,
+            Ran::Skipped => inner.totals.cancelled += 1,
+        }
+        inner.ready -= 1;
+        inner.totals.replaced += 1;
+        let replacement = inner.pool.died(from);
+        if replacement == Replacement::None {
+            inner.leave(index);
+        }
+        drop(inner);
+        self.changed.notify_all();
+        if replacement == Replacement::Starting {
+            self.tell(LaneEvent::Replaced { worker: index });
+        }
+        replacement
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().pool.is_closed()
+    }
+
+    pub(super) fn close(&self, ending: Ending) {
+        let mut inner = self.lock();
+        inner.pool.close();
+        let refused = match ending {
+            Ending::Finish => Vec::new(),
+            Ending::Cancel => inner.turn_away(),
+        };
+        inner.asleep.clear();
+        let seats = inner.seats.iter().flatten();
+        let threads: Vec<_> = seats.filter_map(|seat| seat.handle.clone()).collect();
+        self.hint(&inner);
+        drop(inner);
+        for thread in threads {
+            thread.unpark();
+        }
+        self.changed.notify_all();
+        for work in refused {
+            work.refuse(LaneError::Cancelled);
+        }
+    }
+
+    pub(super) fn join(&self, most: Duration) -> Result<(), u32> {
+        let inner = self.lock();
+        let (mut inner, _) = self
+            .changed
+            .wait_timeout_while(inner, most, |inner| inner.pool.spawned > 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        let left = std::mem::take(&mut inner.left);
+        let stay = inner.pool.spawned;
+        drop(inner);
+        for thread in left {
+            // A worker may hold the last handle of its lane, and does not wait for itself.
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+        if stay == 0 { Ok(()) } else { Err(stay) }
+    }
+
+    pub(super) fn wait_ready(&self, most: Duration) -> bool {
+        let inner = self.lock();
+        let min = inner.pool.bounds().min();
+        let (inner, _) = self
+            .changed
+            .wait_timeout_while(inner, most, |inner| {
+                inner.attempts < min && !inner.pool.is_closed()
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        inner.trouble.is_none() && (inner.ready > 0 || min == 0)
+    }
+
+    pub(super) fn status(&self) -> LaneStatus {
+        let inner = self.lock();
+        let pool = &inner.pool;
+        LaneStatus {
+            name: self.name.clone(),
+            kind: LaneKind::Workers,
+            min: pool.bounds().min(),
+            max: pool.bounds().max(),
+            spawned: pool.spawned,
+            waiting: pool.waiting,
+            queued: pool.queued,
+            trim_requested: pool.trim_requested,
+            busy: pool.busy,
+            queue_limit: self.limits.queue,
+            unavailable: inner.trouble.as_deref().map(str::to_owned),
+            totals: inner.totals,
+        }
+    }
+}
+
+impl<C: 'static> Inner<C> {
+    /// Takes somebody who sleeps, to be unparked by the caller.
+    #[inline]
+    fn rouse_one(&mut self) -> Option<Thread> {
+        let index = self.asleep.pop()?;
+        self.seats[index as usize].as_ref()?.handle.clone()
+    }
+
+    /// A worker's thread ends.
+    fn leave(&mut self, index: u32) {
+        if let Some(seat) = &mut self.seats[index as usize] {
+            self.left.extend(seat.thread.take());
+        }
+        self.seats[index as usize] = None;
+        // Those that have ended by now need not wait for the end of the lane.
+        self.left.retain(|thread| !thread.is_finished());
+    }
+
+    /// No worker has its state: what waits cannot be done.
+    #[must_use]
+    fn note_trouble(&mut self, why: Arc<str>) -> Vec<(Arc<dyn Work<C>>, Arc<str>)> {
+        if self.ready > 0 {
+            return Vec::new();
+        }
+        self.trouble = Some(why.clone());
+        let refused = self.turn_away();
+        refused
+            .into_iter()
+            .map(|work| (work, why.clone()))
+            .collect()
+    }
+
+    fn turn_away(&mut self) -> Vec<Arc<dyn Work<C>>> {
+        let refused = self.queue.clear();
+        for _ in &refused {
+            self.pool.withdraw();
+        }
+        self.totals.turned_away += refused.len() as u64;
+        refused
+    }
+}
+
+fn refuse_all<C>(refused: Vec<(Arc<dyn Work<C>>, Arc<str>)>) {
+    for (work, why) in refused {
+        work.refuse(LaneError::Unavailable(why));
+    }
+}
+
+fn refuse_late<C>(late: Vec<Arc<dyn Work<C>>>) {
+    for work in late {
+        work.refuse(LaneError::TimedOut);
+    }
+}

@@ -1,0 +1,134 @@
+//! A worker's thread, from its first line to its last: it makes its state, works, and drops the
+//! state on the same thread (row H13). A state that a panic may have left in disorder, or that is
+//! found to be bad, is replaced with a growing back-off (row P9).
+
+use super::job::{Ran, Work, drop_quietly};
+use super::pool::{Replacement, Standing};
+use super::shared::{Next, Shared};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The whole life of the thread.
+pub(super) fn run<C: 'static>(shared: &Arc<Shared<C>>, index: u32) {
+    // Failures in a row: attempts to make a state, and states that did not survive their first
+    // piece of work.
+    let mut failures = 0;
+    loop {
+        back_off(shared, failures);
+        let state = match make(shared) {
+            Ok(state) => state,
+            Err(why) => {
+                failures += 1;
+                match shared.failed_to_start(index, why) {
+                    Replacement::Starting => continue,
+                    Replacement::None => return,
+                }
+            }
+        };
+        shared.ready();
+        match serve(shared, index, state) {
+            Life::Left => return,
+            Life::Died { worked } => failures = if worked { 0 } else { failures + 1 },
+        }
+    }
+}
+
+/// How the life of a state ended.
+enum Life {
+    /// The worker goes.
+    Left,
+    /// It needs another state; `worked`: this one had finished something.
+    Died { worked: bool },
+}
+
+fn make<C: 'static>(shared: &Shared<C>) -> Result<C, String> {
+    match catch_unwind(AssertUnwindSafe(|| shared.init())) {
+        Ok(made) => made,
+        Err(payload) => {
+            let panic = crate::task::Panic::new(payload);
+            Err(format!("init panicked: {}", panic.message()))
+        }
+    }
+}
+
+fn serve<C: 'static>(shared: &Arc<Shared<C>>, index: u32, mut state: C) -> Life {
+    let mut standing = Standing::Starting;
+    let mut done: Option<(Arc<dyn Work<C>>, Ran)> = None;
+    let mut worked = false;
+    loop {
+        // First the books, then the answer: whoever has the answer finds the books in order.
+        let next = shared.next(index, standing, done.as_ref().map(|(_, ran)| *ran));
+        if let Some((work, _)) = done.take() {
+            work.deliver();
+        }
+        match next {
+            Next::Work(work) => {
+                let ran = work.run(&mut state);
+                if ran == Ran::Panicked || !is_good(shared, &mut state) {
+                    let replacement = shared.died(index, Standing::Busy, ran);
+                    work.deliver();
+                    drop_quietly(state);
+                    return match replacement {
+                        Replacement::Starting => Life::Died { worked },
+                        Replacement::None => Life::Left,
+                    };
+                }
+                worked = true;
+                standing = Standing::Busy;
+                done = Some((work, ran));
+            }
+            Next::Wait(most) => {
+                standing = Standing::Waiting;
+                wait(shared, index, most);
+            }
+            Next::Leave => {
+                drop_quietly(state);
+                return Life::Left;
+            }
+        }
+    }
+}
+
+fn is_good<C: 'static>(shared: &Shared<C>, state: &mut C) -> bool {
+    catch_unwind(AssertUnwindSafe(|| shared.is_good(state))).unwrap_or(false)
+}
+
+/// Sleeps until roused. May return for no reason.
+fn wait<C: 'static>(shared: &Shared<C>, index: u32, most: Option<Duration>) {
+    let spin = shared.limits().spin;
+    if !spin.is_zero() {
+        let until = Instant::now() + spin;
+        while Instant::now() < until {
+            if shared.may_have_work() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        if !shared.sleeps(index) {
+            return;
+        }
+    }
+    match most {
+        Some(most) => std::thread::park_timeout(most),
+        None => std::thread::park(),
+    }
+}
+
+/// Waits before the next attempt, the longer the more have failed; not when the lane is closed.
+fn back_off<C: 'static>(shared: &Shared<C>, failures: u32) {
+    if failures == 0 {
+        return;
+    }
+    let limits = shared.limits();
+    let factor = 1u32.checked_shl(failures - 1).unwrap_or(u32::MAX);
+    let pause = limits.retry_first.saturating_mul(factor);
+    let until = Instant::now() + pause.min(limits.retry_most);
+    while !shared.is_closed() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::park_timeout(left);
+    }
+}

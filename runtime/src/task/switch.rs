@@ -1,0 +1,44 @@
+//! What a task may do about its own turn: let others go first, and change how urgent it is.
+
+use super::ready::Urgency;
+use crate::core::{current, try_current};
+use std::task::Poll;
+
+/// Lets every other ready task, and what came from the kernel meanwhile, have its turn first.
+pub async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        match try_current() {
+            Some(core) => core.wake_later(cx.waker().clone()),
+            None => cx.waker().wake_by_ref(),
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Goes on as urgently as told, when that turn comes: a handler that has become long and unimportant
+/// says `set_urgency(Priority::Background.into()).await`. It holds until the task ends. The first
+/// step of a task runs when it is started, before it can say anything.
+///
+/// # Panics
+/// Outside a task of a [`Core`](crate::Core).
+pub async fn set_urgency(urgency: Urgency) {
+    let mut step = 0;
+    std::future::poll_fn(|cx| {
+        step += 1;
+        match step {
+            // Only from its second step on a task has a seat to say it of.
+            1 => {}
+            2 => current().set_urgency_of_polled(urgency),
+            _ => return Poll::Ready(()),
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

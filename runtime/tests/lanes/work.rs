@@ -1,0 +1,176 @@
+//! What becomes of work: value, panic, cancellation, time-out; its order; and what waiting for it costs.
+
+use crate::common::{PATIENCE, core, run, size};
+use crate::support::{block_on, occupy, poll, stateless, wait_status};
+use ringgate_runtime::lane::{Ending, Lane, LaneError};
+use ringgate_runtime::{Priority, sleep};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+#[test]
+fn t7_a_task_resumes_where_it_was_with_the_value_the_error_the_panic_or_the_cancellation() {
+    let lane = stateless(1, "seven");
+    let on_core = lane.clone();
+    run(&core(), async move {
+        let before = 41;
+        let value = on_core.run(move |()| before + 1).await;
+        assert_eq!(before + 1, value.expect("a value"));
+        let error: Result<Result<u32, _>, _> = on_core.run(|()| "forty-two".parse::<u32>()).await;
+        assert!(error.expect("the work ran").is_err());
+        let panicked = on_core.run(|()| panic!("out of bones")).await;
+        match panicked {
+            Err(LaneError::Panicked(panic)) => assert_eq!(panic.message(), "out of bones"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(on_core.run(|()| 7).await.expect("it works on"), 7);
+    });
+    let (door, busy) = occupy(&lane);
+    let mut waiting = lane.run(|()| ());
+    assert!(poll(&mut waiting).is_pending());
+    lane.close(Ending::Cancel);
+    assert!(matches!(block_on(waiting), Err(LaneError::Cancelled)));
+    door.open();
+    assert!(block_on(busy).is_ok(), "what ran was let run");
+    assert_eq!(lane.join(PATIENCE), Ok(()));
+    assert!(lane.status().balances(), "{:?}", lane.status());
+}
+
+#[test]
+fn a_dropped_future_takes_work_that_has_not_begun_out_of_the_queue() {
+    let lane = stateless(1, "dropped");
+    let (door, busy) = occupy(&lane);
+    let ran = Arc::new(AtomicBool::new(false));
+    let runs = ran.clone();
+    let held = Arc::new(());
+    let holds = held.clone();
+    let mut waits = lane.run(move |()| {
+        let _holds = &holds;
+        runs.store(true, Ordering::Relaxed);
+    });
+    assert!(poll(&mut waits).is_pending());
+    assert_eq!(lane.status().queued, 1);
+    drop(waits);
+    assert_eq!(lane.status().queued, 0);
+    assert_eq!(Arc::strong_count(&held), 1, "what it held is free at once");
+    drop(busy);
+    assert_eq!(lane.status().busy, 1, "what runs is let run");
+    door.open();
+    block_on(lane.run(|()| ())).expect("the worker goes on");
+    assert!(!ran.load(Ordering::Relaxed));
+    let status = lane.status();
+    assert_eq!((status.totals.cancelled, status.totals.finished), (1, 2));
+    assert!(status.is_idle() && status.balances(), "{status:?}");
+}
+
+#[test]
+fn work_that_waits_too_long_is_given_up_on_a_core_and_elsewhere() {
+    let lane = Lane::workers(1)
+        .queue_timeout(Duration::from_millis(20))
+        .stateless()
+        .open("patient")
+        .expect("a lane");
+    let (door, busy) = occupy(&lane);
+    let on_core = lane.clone();
+    run(&core(), async move {
+        let late = on_core.run(|()| ()).await;
+        assert!(matches!(late, Err(LaneError::TimedOut)), "{late:?}");
+    });
+    assert_eq!(lane.status().queued, 0);
+    let mut elsewhere = lane.run(|()| ());
+    assert!(poll(&mut elsewhere).is_pending());
+    let until = Instant::now() + Duration::from_millis(25);
+    while Instant::now() < until {
+        std::thread::yield_now();
+    }
+    door.open();
+    block_on(busy).expect("what has begun is never late");
+    assert!(matches!(block_on(elsewhere), Err(LaneError::TimedOut)));
+    let status = lane.status();
+    assert_eq!(status.totals.timed_out, 2);
+    assert!(status.is_idle() && status.balances(), "{status:?}");
+}
+
+#[test]
+fn t12_urgent_work_is_done_first_and_the_rest_is_not_forgotten() {
+    let lane = stateless(1, "urgent");
+    let (door, busy) = occupy(&lane);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut all: Vec<_> = [Priority::Background, Priority::Normal, Priority::High]
+        .into_iter()
+        .flat_map(|priority| std::iter::repeat_n(priority, 40))
+        .map(|priority| {
+            let order = order.clone();
+            lane.run_as(priority, move |()| {
+                order.lock().expect("unpoisoned").push(priority);
+            })
+        })
+        .collect();
+    all.iter_mut()
+        .for_each(|work| assert!(poll(work).is_pending()));
+    door.open();
+    block_on(busy).expect("done");
+    all.into_iter()
+        .for_each(|work| block_on(work).expect("done"));
+    let order = order.lock().expect("unpoisoned");
+    assert_eq!(order[0], Priority::High);
+    let bound = ringgate_runtime::class::PASSED_OVER_BOUND as usize;
+    let first = |class| order.iter().position(|c| *c == class).expect("it ran");
+    assert!(first(Priority::Normal) <= bound, "{order:?}");
+    assert!(first(Priority::Background) <= bound, "{order:?}");
+}
+
+#[test]
+fn t11_a_lane_without_work_does_not_look_for_any() {
+    let lane = Lane::workers(2..=4)
+        .stateless()
+        .open("quiet")
+        .expect("a lane");
+    let ticks = || -> u64 {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("/proc");
+        let switches = tasks.flatten().filter_map(|task| {
+            let comm = std::fs::read_to_string(task.path().join("comm")).ok()?;
+            let status = std::fs::read_to_string(task.path().join("status")).ok()?;
+            let line = status
+                .lines()
+                .find(|line| line.starts_with("voluntary_ctxt_switches"))?;
+            let count: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+            comm.starts_with("rg-quiet-").then_some(count)
+        });
+        switches.sum()
+    };
+    assert!(lane.wait_ready(PATIENCE));
+    wait_status(&lane, "they wait", |status| status.waiting == 2);
+    let core = core();
+    let settled = {
+        let until = Instant::now() + PATIENCE;
+        let mut before = ticks();
+        loop {
+            run(&core, sleep(Duration::from_millis(30)));
+            let now = ticks();
+            if now == before {
+                break now;
+            }
+            assert!(Instant::now() < until, "they never sleep");
+            before = now;
+        }
+    };
+    run(&core, sleep(Duration::from_millis(200)));
+    assert_eq!(ticks(), settled, "nobody woke");
+}
+
+#[test]
+fn t11_a_worker_may_look_for_work_for_a_bounded_time() {
+    let lane = Lane::workers(1)
+        .spin(Duration::from_micros(200))
+        .stateless()
+        .open("spins")
+        .expect("a lane");
+    for round in 0..size(2000) {
+        assert_eq!(block_on(lane.run(move |()| round)).expect("a value"), round);
+    }
+    let status = lane.status();
+    assert!(status.is_idle() && status.balances(), "{status:?}");
+    lane.close(Ending::Finish);
+    lane.join(PATIENCE).expect("it leaves, spinning or asleep");
+}

@@ -1,0 +1,104 @@
+//! News of the puppies: `POST /events` publishes, `GET /events` streams (server-sent events), `GET
+//! /poll` waits for the next. Published on one core, heard on all.
+//!
+//! Those who wait give their slot back first: a thousand of them hold up nobody.
+
+use crate::State;
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, Method, StatusCode};
+use ringgate::events::{Event, Subscription, server_sent};
+use ringgate::{Body, BodyError, Request, Response, RouteOptions, Router};
+use serde_json::json;
+use std::time::Duration;
+
+/// The largest event, in bytes.
+const EVENT_BYTES_MAX: u64 = 64 << 10;
+/// How long `/poll` waits if it is not told.
+const POLL_MS: u64 = 30_000;
+/// The longest it may be told to wait.
+const POLL_MS_MAX: u64 = 600_000;
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+pub(super) fn routes(router: Router<State>) -> Router<State> {
+    let small = RouteOptions {
+        body_size: Some(Some(EVENT_BYTES_MAX)),
+        ..RouteOptions::default()
+    };
+    router
+        .route_with(small, Method::POST, "/events", publish)
+        .get("/events", stream)
+        .get("/poll", poll)
+}
+
+/// Answers the id of the new event.
+async fn publish(request: Request<State>) -> Response {
+    let hub = request.state().hub.clone();
+    match request.into_body().bytes().await {
+        Ok(data) => json_answer(&json!({ "id": hub.publish(data) })),
+        Err(BodyError::Refused(status, reason)) => Response::error(status, reason),
+        // Nobody is there to read it.
+        Err(BodyError::Cut) => Response::new(StatusCode::BAD_REQUEST),
+    }
+}
+
+/// Events from now on; or, for a client that comes back, those after the last it saw (HTML standard,
+/// section 9.2.4).
+async fn stream(request: Request<State>) -> Response {
+    request.detach();
+    let last = request
+        .header("last-event-id")
+        .and_then(|id| std::str::from_utf8(id).ok())
+        .and_then(|id| id.trim().parse().ok());
+    let mut events = request.state().hub.subscribe(last);
+    Response::new(StatusCode::OK)
+        .with_content_type("text/event-stream")
+        .with_header(CACHE_CONTROL, NO_STORE)
+        .with_body(Body::writer(move |mut out| async move {
+            while let Some(event) = events.next().await {
+                out.write(server_sent(&event)).await;
+            }
+            Ok(())
+        }))
+}
+
+/// The events after `after` as soon as there is one, or 204 when there is none in time.
+async fn poll(request: Request<State>) -> Response {
+    request.detach();
+    let number = |name: &str| {
+        let value = request.query_value(name)?;
+        Some(value.parse::<u64>().map_err(|_| name.to_owned()))
+    };
+    let (after, wait) = match (
+        number("after").transpose(),
+        number("timeout_ms").transpose(),
+    ) {
+        (Ok(after), Ok(wait)) => (after, wait.unwrap_or(POLL_MS).min(POLL_MS_MAX)),
+        (Err(name), _) | (_, Err(name)) => {
+            let reason = format!("{name} must be a number");
+            return Response::error(StatusCode::BAD_REQUEST, &reason);
+        }
+    };
+    let mut events = request.state().hub.subscribe(after);
+    let wait = Duration::from_millis(wait);
+    match ringgate::runtime::timeout(wait, events.next()).await {
+        Ok(Some(first)) => all_there_are(first, &mut events),
+        Ok(None) | Err(_) => {
+            Response::new(StatusCode::NO_CONTENT).with_header(CACHE_CONTROL, NO_STORE)
+        }
+    }
+}
+
+fn all_there_are(first: Event, events: &mut Subscription) -> Response {
+    let rest = std::iter::from_fn(|| events.take());
+    let events: Vec<_> = std::iter::once(first).chain(rest).collect();
+    let last = events.last().map(|event| event.id);
+    let shown: Vec<_> = events
+        .iter()
+        .map(|event| json!({"id": event.id, "data": String::from_utf8_lossy(&event.data)}))
+        .collect();
+    json_answer(&json!({"last": last, "events": shown}))
+}
+
+fn json_answer(value: &serde_json::Value) -> Response {
+    Response::json(value.to_string().into_bytes()).with_header(CACHE_CONTROL, NO_STORE)
+}

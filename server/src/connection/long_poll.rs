@@ -1,0 +1,106 @@
+//! Who holds the core for too long: names the route, in the log and in the metrics.
+//!
+//! Called around the first step of each handler, which must cost next to nothing: the clock is read
+//! only after a turn was found to be long, and then for a while around each first step. Later steps
+//! are timed by the core, which tells of long ones. It warns; it stops nobody.
+
+use super::engine::Engine;
+use ringgate_runtime::task::LongPoll;
+use ringgate_runtime::{Core, Moment};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long each first step is timed after a turn was long and had several.
+const TIMING: Duration = Duration::from_secs(1);
+
+/// What is known of the first steps of this turn.
+#[derive(Default)]
+pub(super) struct Watch {
+    last: u32,
+    turn: Moment,
+    steps: u32,
+    /// Until when each first step is timed.
+    timing: Option<Moment>,
+}
+
+impl Watch {
+    /// A handler's first step begins. Answers when, if it is timed.
+    #[inline]
+    pub(super) fn begin(&mut self, core: &Core, route: u32) -> Option<Moment> {
+        if core.now() != self.turn {
+            self.turn = core.now();
+            self.steps = 0;
+        }
+        self.last = route;
+        self.steps += 1;
+        if self.timing.is_none() {
+            return None;
+        }
+        self.timing = self.timing.filter(|until| core.now() < *until);
+        self.timing.map(|_| core.clock())
+    }
+
+    /// The route whose handler was called last.
+    pub(super) fn last(&self) -> u32 {
+        self.last
+    }
+}
+
+impl Engine {
+    /// A first step that was timed is over.
+    #[cold]
+    pub(super) fn first_step_took(&mut self, core: &Core, route: u32, took: Duration) {
+        if took >= core.options().long_poll {
+            let name = self.app.route_name(route);
+            self.warn_of_long_poll(core, &name, took);
+        }
+    }
+
+    /// Handling the events of a turn took too long. With one first step in it, that was it; with
+    /// several each is timed from now on.
+    pub(super) fn long_turn(&mut self, core: &Core, took: Duration) {
+        if self.watch.timing.is_some() {
+            // Whoever it was has been named.
+            return;
+        }
+        match self.watch.steps {
+            0 => self.warn_of_long_poll(core, "(none)", took),
+            1 => {
+                let name = self.app.route_name(self.watch.last);
+                self.warn_of_long_poll(core, &name, took);
+            }
+            _ => {
+                self.watch.timing = Some(core.now() + TIMING);
+                self.warn_of_long_poll(core, "(one of several)", took);
+            }
+        }
+        self.watch.steps = 0;
+    }
+
+    /// A later step of a handler or of a stream, or of a task of the application's own, took too
+    /// long.
+    pub(super) fn long_poll(&mut self, core: &Rc<Core>, poll: &LongPoll) {
+        let is_of = |task| task == Some(poll.task);
+        let exchange = self.exchanges.iter().find(|(_, exchange)| {
+            is_of(exchange.task) || is_of(exchange.stream.as_ref().map(|stream| stream.task))
+        });
+        let name = match exchange {
+            Some((_, exchange)) => self.app.route_name(exchange.route),
+            None => poll.name.unwrap_or("(task)").to_owned(),
+        };
+        self.warn_of_long_poll(core, &name, poll.took);
+    }
+
+    fn warn_of_long_poll(&self, core: &Core, route: &str, took: Duration) {
+        self.stats.long_poll(route);
+        crate::limited!(
+            self.log,
+            core.now().as_nanos(),
+            warn,
+            "long-poll",
+            route,
+            ms = took.as_millis() as u64,
+            "a step held the core for too long; work that blocks belongs into a lane"
+        );
+    }
+}

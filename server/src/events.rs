@@ -1,0 +1,281 @@
+//! Events for many who wait: published on any core or thread, heard on all of them.
+//!
+//! A [`Hub`] keeps the newest events under growing ids, so that one who comes back with the last id
+//! it saw misses nothing that is still kept. Waiting costs a place for a waker and nothing else. What
+//! an event means, and in which form it is sent, is the application's; [`server_sent`] writes the
+//! form of server-sent events (HTML standard, section 9.2).
+
+use bytes::Bytes;
+use futures_core::Stream;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Grows by one with each event of a hub; the first is 1.
+    pub id: u64,
+    /// What was published.
+    pub data: Bytes,
+}
+
+struct Inner {
+    /// The newest, in order of their ids.
+    kept: VecDeque<Event>,
+    /// The id of the newest event, 0 before the first.
+    last: u64,
+    closed: bool,
+    waiting: Slab<Waker>,
+    /// How often the places were emptied: a place of an earlier round is nobody's.
+    round: u64,
+}
+
+struct Shared {
+    keep: usize,
+    inner: Mutex<Inner>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where events are published and heard. Clones are handles on the same hub.
+#[derive(Clone)]
+pub struct Hub(Arc<Shared>);
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.0.lock();
+        write!(
+            f,
+            "hub of {} events, {} wait",
+            inner.last,
+            inner.waiting.len()
+        )
+    }
+}
+
+impl Hub {
+    /// A hub that keeps the newest `keep` events for those who come back.
+    pub fn new(keep: usize) -> Hub {
+        Hub(Arc::new(Shared {
+            keep: keep.max(1),
+            inner: Mutex::new(Inner {
+                kept: VecDeque::new(),
+                last: 0,
+                closed: false,
+                waiting: Slab::new(),
+                round: 0,
+            }),
+        }))
+    }
+
+    /// Tells everybody who waits, on whatever core. Answers the event's id.
+    pub fn publish(&self, data: impl Into<Bytes>) -> u64 {
+        let data = data.into();
+        let mut inner = self.0.lock();
+        inner.last += 1;
+        let id = inner.last;
+        if inner.kept.len() == self.0.keep {
+            inner.kept.pop_front();
+        }
+        inner.kept.push_back(Event { id, data });
+        self.wake(inner);
+        id
+    }
+
+    /// Ends all subscriptions, now and from now on: for a server that is about to end.
+    pub fn close(&self) {
+        let mut inner = self.0.lock();
+        inner.closed = true;
+        self.wake(inner);
+    }
+
+    fn wake(&self, mut inner: MutexGuard<'_, Inner>) {
+        inner.round += 1;
+        let wakers: Vec<Waker> = inner.waiting.drain().collect();
+        drop(inner);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The id of the newest event, 0 before the first.
+    pub fn last_id(&self) -> u64 {
+        self.0.lock().last
+    }
+
+    /// How many wait now.
+    pub fn waiting(&self) -> usize {
+        self.0.lock().waiting.len()
+    }
+
+    /// The events after the one with id `after`, as far as they are kept; None: those that are yet
+    /// to come.
+    pub fn subscribe(&self, after: Option<u64>) -> Subscription {
+        let after = after.unwrap_or_else(|| self.last_id());
+        Subscription {
+            hub: self.clone(),
+            after,
+            place: None,
+        }
+    }
+}
+
+/// Events one after the other, in order, each once: a stream that never ends by itself.
+#[derive(Debug)]
+pub struct Subscription {
+    hub: Hub,
+    after: u64,
+    /// Where its waker is, and in which round.
+    place: Option<(u64, usize)>,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Some((round, place)) = self.place.take() {
+            let mut inner = self.hub.0.lock();
+            let waker = (inner.round == round).then(|| inner.waiting.remove(place));
+            drop(inner);
+            drop(waker);
+        }
+    }
+}
+
+impl Subscription {
+    /// Waits for the next event; None once the hub is closed.
+    pub async fn next(&mut self) -> Option<Event> {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// Takes the next event if there is one, without waiting.
+    pub fn take(&mut self) -> Option<Event> {
+        let event = next_after(&self.hub.0.lock(), self.after)?;
+        self.after = event.id;
+        Some(event)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let mut inner = self.hub.0.lock();
+        let event = next_after(&inner, self.after);
+        let place = self.place.take();
+        let mine = place.filter(|(round, _)| *round == inner.round);
+        if event.is_some() || inner.closed {
+            if let Some((_, place)) = mine {
+                inner.waiting.remove(place);
+            }
+            drop(inner);
+            if let Some(event) = &event {
+                self.after = event.id;
+            }
+            return Poll::Ready(event);
+        }
+        let place = match mine {
+            Some((_, place)) => {
+                inner.waiting[place].clone_from(cx.waker());
+                place
+            }
+            None => inner.waiting.insert(cx.waker().clone()),
+        };
+        self.place = Some((inner.round, place));
+        Poll::Pending
+    }
+}
+
+fn next_after(inner: &Inner, after: u64) -> Option<Event> {
+    let first = inner.kept.front()?.id;
+    // One that asks for what is not kept any more gets what is.
+    let index = (after + 1).saturating_sub(first);
+    inner.kept.get(usize::try_from(index).ok()?).cloned()
+}
+
+impl Stream for Subscription {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.get_mut().poll(cx)
+    }
+}
+
+/// An event as server-sent events have it: an id, the lines of its data, an empty line. Line ends
+/// of any kind in the data begin a new line of it, so that no data can pose as another field.
+pub fn server_sent(event: &Event) -> Vec<u8> {
+    let mut text = format!("id: {}\n", event.id).into_bytes();
+    let data = String::from_utf8_lossy(&event.data);
+    let data = data.replace("\r\n", "\n").replace('\r', "\n");
+    for line in data.split('\n') {
+        text.extend_from_slice(b"data: ");
+        text.extend_from_slice(line.as_bytes());
+        text.push(b'\n');
+    }
+    text.push(b'\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(subscription: &mut Subscription) -> Vec<u64> {
+        std::iter::from_fn(|| subscription.take())
+            .map(|event| event.id)
+            .collect()
+    }
+
+    #[test]
+    fn one_that_comes_back_gets_what_it_missed_in_order() {
+        let hub = Hub::new(8);
+        for word in ["a", "b", "c"] {
+            hub.publish(word);
+        }
+        assert_eq!(ids(&mut hub.subscribe(Some(1))), [2, 3]);
+        assert_eq!(ids(&mut hub.subscribe(Some(0))), [1, 2, 3]);
+        assert_eq!(ids(&mut hub.subscribe(None)), [] as [u64; 0]);
+        assert_eq!(ids(&mut hub.subscribe(Some(99))), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn only_the_newest_are_kept() {
+        let hub = Hub::new(2);
+        for word in ["a", "b", "c", "d"] {
+            hub.publish(word);
+        }
+        assert_eq!(ids(&mut hub.subscribe(Some(0))), [3, 4]);
+    }
+
+    #[test]
+    fn a_waiter_has_one_place_however_often_it_is_polled_and_none_when_it_is_gone() {
+        let hub = Hub::new(2);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut subscription = hub.subscribe(None);
+        for _ in 0..3 {
+            assert!(subscription.poll(&mut cx).is_pending());
+        }
+        assert_eq!(hub.waiting(), 1);
+        hub.publish("x");
+        assert_eq!(hub.waiting(), 0);
+        assert!(
+            matches!(subscription.poll(&mut cx), Poll::Ready(Some(event)) if event.data == "x")
+        );
+        assert!(subscription.poll(&mut cx).is_pending());
+        drop(subscription);
+        assert_eq!(hub.waiting(), 0);
+        let mut last = hub.subscribe(None);
+        hub.close();
+        assert_eq!(last.poll(&mut cx), Poll::Ready(None));
+    }
+
+    #[test]
+    fn no_data_can_pose_as_another_field() {
+        let event = Event {
+            id: 7,
+            data: Bytes::from_static(b"one\r\nid: 9\rtwo\n"),
+        };
+        let text = String::from_utf8(server_sent(&event)).expect("text");
+        assert_eq!(text, "id: 7\ndata: one\ndata: id: 9\ndata: two\ndata: \n\n");
+    }
+}

@@ -1,0 +1,248 @@
+//! The lanes of a server: opened before its cores, found by name, ended after the last core.
+//!
+//! Called by [`Server`](crate::Server) when it starts and by the coordinator when it tells how the
+//! server stands and when it ends. How a lane works is the runtime's ([`ringgate_runtime::lane`]);
+//! here it gets its place in a server: its log lines, its status, its answers.
+
+mod answer;
+mod figures;
+
+pub use figures::LaneFigures;
+pub use ringgate_runtime::Priority;
+pub use ringgate_runtime::lane::{
+    Bounds, InCoreLane, InCoreOptions, Lane, LaneError, LaneSetupError, LaneStatus, WorkerLane,
+    WorkerOptions,
+};
+
+use ringgate_runtime::lane::{Ending, LaneEvent};
+use std::any::{Any, type_name};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// How long a server waits at its start for the lanes' first workers to make their state. A lane
+/// that takes longer goes on with it while the server serves.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A description of a lane: [`Lane::workers`] with its `init`, or [`Lane::in_core`].
+pub trait LaneOptions: sealed::Open {}
+
+impl<C: 'static> LaneOptions for WorkerLane<C> {}
+impl LaneOptions for InCoreOptions {}
+
+mod sealed {
+    use super::*;
+
+    pub trait Open: 'static {
+        #[doc(hidden)]
+        fn open_any(self: Box<Self>, name: &str) -> Result<Box<dyn AnyLane>, LaneSetupError>;
+    }
+
+    impl<C: 'static> Open for WorkerLane<C> {
+        fn open_any(self: Box<Self>, name: &str) -> Result<Box<dyn AnyLane>, LaneSetupError> {
+            let lane = self.observe(log_to(name.to_owned())).open(name)?;
+            Ok(Box::new(lane))
+        }
+    }
+
+    impl Open for InCoreOptions {
+        fn open_any(self: Box<Self>, name: &str) -> Result<Box<dyn AnyLane>, LaneSetupError> {
+            Ok(Box::new(self.open(name)?))
+        }
+    }
+
+    /// A lane of whatever state.
+    pub trait AnyLane: Send + Sync {
+        fn status(&self) -> LaneStatus;
+        fn wait_ready(&self, most: Duration) -> bool;
+        fn close(&self, ending: Ending);
+        fn join(&self, most: Duration) -> Result<(), u32>;
+        fn as_any(&self) -> &dyn Any;
+    }
+
+    impl<C: 'static> AnyLane for Lane<C> {
+        fn status(&self) -> LaneStatus {
+            Lane::status(self)
+        }
+
+        fn wait_ready(&self, most: Duration) -> bool {
+            Lane::wait_ready(self, most)
+        }
+
+        fn close(&self, ending: Ending) {
+            Lane::close(self, ending);
+        }
+
+        fn join(&self, most: Duration) -> Result<(), u32> {
+            Lane::join(self, most)
+        }
+
+        fn as_any(&self) -> &dyn Any {
+            self
+        }
+    }
+
+    impl AnyLane for InCoreLane {
+        fn status(&self) -> LaneStatus {
+            InCoreLane::status(self)
+        }
+
+        fn wait_ready(&self, _: Duration) -> bool {
+            true
+        }
+
+        fn close(&self, ending: Ending) {
+            InCoreLane::close(self, ending);
+        }
+
+        // Its tasks end with their cores.
+        fn join(&self, _: Duration) -> Result<(), u32> {
+            Ok(())
+        }
+
+        fn as_any(&self) -> &dyn Any {
+            self
+        }
+    }
+}
+
+use sealed::AnyLane;
+
+/// Tells the log what operators want to know of a lane.
+fn log_to(lane: String) -> impl Fn(LaneEvent<'_>) + Send + Sync + 'static {
+    move |event| match event {
+        LaneEvent::Unavailable(why) => {
+            tracing::error!(lane, why, "no worker of the lane can start; it tries again");
+        }
+        LaneEvent::Recovered => tracing::info!(lane, "the lane works again"),
+        LaneEvent::Replaced { worker } => {
+            tracing::warn!(lane, worker, "a worker lost its state and makes it anew");
+        }
+        _ => {}
+    }
+}
+
+/// Lanes that are described and not open yet.
+#[derive(Default)]
+pub(crate) struct Planned(Vec<(String, Box<dyn sealed::Open>)>);
+
+impl Planned {
+    pub(crate) fn add(&mut self, name: &str, lane: impl LaneOptions) {
+        self.0.push((name.to_owned(), Box::new(lane)));
+    }
+
+    /// Opens all of them and waits for their first workers, for a bounded time (row H13).
+    pub(crate) fn open(self) -> Result<Lanes, LaneSetupError> {
+        let mut lanes = BTreeMap::new();
+        for (name, lane) in self.0 {
+            if lanes.contains_key(&name) {
+                return Err(LaneSetupError::NameTaken(name));
+            }
+            let lane = lane.open_any(&name)?;
+            lanes.insert(name, lane);
+        }
+        let until = Instant::now() + START_PATIENCE;
+        for (name, lane) in &lanes {
+            let left = until.saturating_duration_since(Instant::now());
+            if !lane.wait_ready(left) {
+                tracing::warn!(lane = name, "the server starts without this lane");
+            }
+        }
+        Ok(Lanes(lanes))
+    }
+}
+
+/// The open lanes of a server.
+#[derive(Default)]
+pub(crate) struct Lanes(BTreeMap<String, Box<dyn AnyLane>>);
+
+impl Lanes {
+    fn find<L: Clone + 'static>(&self, name: &str) -> Result<L, NoLane> {
+        let Some(lane) = self.0.get(name) else {
+            return Err(NoLane::Unknown {
+                name: name.to_owned(),
+                have: self.0.keys().cloned().collect(),
+            });
+        };
+        match lane.as_any().downcast_ref::<L>() {
+            Some(lane) => Ok(lane.clone()),
+            None => Err(NoLane::OtherKind {
+                name: name.to_owned(),
+                asked: type_name::<L>(),
+            }),
+        }
+    }
+
+    pub(crate) fn workers<C: 'static>(&self, name: &str) -> Result<Lane<C>, NoLane> {
+        self.find(name)
+    }
+
+    pub(crate) fn in_core(&self, name: &str) -> Result<InCoreLane, NoLane> {
+        self.find(name)
+    }
+
+    pub(crate) fn statuses(&self) -> impl Iterator<Item = LaneStatus> {
+        self.0.values().map(|lane| lane.status())
+    }
+
+    /// Ends all of them: what runs is let run, for `most` at most; what waits is done if the
+    /// ending says so.
+    pub(crate) fn end(&self, ending: Ending, most: Duration) {
+        for lane in self.0.values() {
+            lane.close(ending);
+        }
+        let until = Instant::now() + most;
+        for (name, lane) in &self.0 {
+            let left = until.saturating_duration_since(Instant::now());
+            if let Err(workers) = lane.join(left) {
+                tracing::warn!(lane = name, workers, "work of the lane is left behind");
+            }
+        }
+    }
+}
+
+/// Why a lane is not to be had by this name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoLane {
+    /// There is none (row T2).
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        have: Vec<String>,
+    },
+    /// Its workers have a state of another type, or it is of another kind.
+    OtherKind {
+        /// The name asked for.
+        name: String,
+        /// The type asked for.
+        asked: &'static str,
+    },
+}
+
+impl fmt::Display for NoLane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoLane::Unknown { name, have } if have.is_empty() => write!(
+                f,
+                "there is no lane {name:?}, nor any other; Server::lane makes one"
+            ),
+            NoLane::Unknown { name, have } => {
+                write!(
+                    f,
+                    "there is no lane {name:?}; this server has {}",
+                    have.join(", ")
+                )
+            }
+            NoLane::OtherKind { name, asked } => {
+                write!(
+                    f,
+                    "the lane {name:?} is not a {asked}; ask for what its init makes"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for NoLane {}
