@@ -66,6 +66,9 @@ pub struct Options {
     /// A request without a complete answer after this long has timed out
     #[arg(long, value_parser = parse_duration, default_value = "10s", value_name = "TIME")]
     pub timeout: Duration,
+    /// Leave out of the latencies what is issued in this first part of the run
+    #[arg(long, value_parser = parse_duration, default_value = "0s", value_name = "TIME")]
+    pub warm_up: Duration,
     /// Count the values of this response header
     #[arg(long, value_name = "NAME")]
     pub track_header: Option<String>,
@@ -145,6 +148,7 @@ impl Options {
             cpu: None,
             idle: 0,
             timeout: Duration::from_secs(10),
+            warm_up: Duration::ZERO,
             track_header: None,
         }
     }

@@ -75,10 +75,12 @@ impl<'a> Shared<'a> {
         registry: Registry,
         start: Instant,
     ) -> Self {
+        let mut tally = Tally::new(start);
+        tally.measured_from = start + options.warm_up;
         Self {
             options,
             template: Template::new(options),
-            tally: Tally::new(start),
+            tally,
             in_flight: 0,
             registry,
             scratch: vec![0; 64 * 1024],

@@ -68,6 +68,8 @@ pub(crate) struct Tally {
     pub(crate) tracked: BTreeMap<String, u64>,
     /// When the last outcome was counted.
     pub(crate) last: Instant,
+    /// What was issued earlier has no part in the latencies.
+    pub(crate) measured_from: Instant,
 }
 
 impl Tally {
@@ -100,6 +102,7 @@ impl Tally {
             local_addresses: HashSet::new(),
             tracked: BTreeMap::new(),
             last: start,
+            measured_from: start,
         }
     }
 
@@ -110,7 +113,8 @@ impl Tally {
     /// Counts a request's outcome at `now`, `since` it was issued (or scheduled).
     pub(crate) fn end(&mut self, outcome: Outcome, since: Instant, now: Instant) {
         *self.bucket(outcome) += 1;
-        if matches!(outcome, Outcome::Ok | Outcome::Status(_)) {
+        let complete = matches!(outcome, Outcome::Ok | Outcome::Status(_));
+        if complete && since >= self.measured_from {
             let nanoseconds = now.saturating_duration_since(since).as_nanos() as u64;
             self.latency.saturating_record(nanoseconds.max(1));
             if outcome == Outcome::Ok {
@@ -229,6 +233,19 @@ mod tests {
         assert_eq!(tally.latency.len(), 2);
         tally.reclassify(Outcome::Ok, Outcome::Doubled);
         assert_eq!((tally.ok, tally.doubled, tally.ended()), (0, 2, 9));
+    }
+
+    #[test]
+    fn what_is_issued_in_the_warm_up_counts_but_has_no_latency() {
+        let start = Instant::now();
+        let mut tally = Tally::new(start);
+        tally.measured_from = start + Duration::from_secs(1);
+        let answered = start + Duration::from_secs(3);
+        tally.end(Outcome::Ok, start + Duration::from_millis(999), answered);
+        assert_eq!((tally.ok, tally.latency.len()), (1, 0));
+        tally.end(Outcome::Ok, start + Duration::from_secs(1), answered);
+        assert_eq!((tally.ok, tally.latency.len()), (2, 1));
+        assert_eq!(tally.ok_latency.len(), 1);
     }
 
     #[test]

@@ -29,6 +29,7 @@ impl Engine {
             to_head: head.method == Method::HEAD,
             version: head.version,
             keep_alive: head.keep_alive,
+            asks_core: head.asks_core,
             began: core.now(),
         };
         let body_pending = head.framing != BodyFraming::None;

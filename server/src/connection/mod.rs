@@ -17,6 +17,7 @@
 mod accept;
 mod admit;
 mod close;
+mod core_field;
 mod engine;
 mod handle;
 mod help;

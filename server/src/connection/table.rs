@@ -151,6 +151,8 @@ pub(crate) struct Terms {
     pub(crate) to_head: bool,
     pub(crate) version: Version,
     pub(crate) keep_alive: bool,
+    /// The client asks which core answers.
+    pub(crate) asks_core: bool,
     pub(crate) began: Moment,
 }
 

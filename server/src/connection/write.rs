@@ -2,6 +2,7 @@
 //! gathered meanwhile, so that all answers of a pipelined batch leave in one send.
 
 use super::close::Ending;
+use super::core_field::{core_field, tell_core};
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use super::stream::Start;
@@ -83,6 +84,9 @@ impl Engine {
         }
         let exchange = &mut self.exchanges[index as usize];
         exchange.task = None;
+        if exchange.terms.asks_core {
+            tell_core(&mut response, self.index);
+        }
         let class = class_of(&response);
         if let Some(upload) = &mut exchange.upload
             && upload.awaits_continue
@@ -146,6 +150,9 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
+        if terms.asks_core {
+            tell_core(response, self.index);
+        }
         self.stats.responses[class_of(response)].add(1);
         if connection.unflushed == 0 {
             connection.answering_since = terms.began;
@@ -262,6 +269,10 @@ impl Engine {
     /// Queues an error answer in place of the handler's.
     pub(super) fn write_error(&mut self, core: &Rc<Core>, key: ConnectionKey, status: StatusCode) {
         self.keep_date(core);
+        let asked = self
+            .exchange_of(key)
+            .is_some_and(|exchange| exchange.terms.asks_core);
+        let fields = asked.then(|| core_field(self.index));
         self.drop_handler(core, key);
         self.stats.responses[(status.as_u16() / 100).min(5) as usize].add(1);
         let Some(connection) = self.table.get(key) else {
@@ -272,7 +283,7 @@ impl Engine {
         let head = ResponseHead {
             status,
             content_type: Some("text/plain"),
-            fields: Fields::List(&[]),
+            fields: Fields::List(fields.as_slice()),
             body: BodyLength::Known(body.len() as u64),
             connection: ConnectionHeader::Close,
         };

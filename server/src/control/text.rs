@@ -114,13 +114,22 @@ const LANES: &[(&str, &str)] = &[
     ("trouble", "/unavailable"),
 ];
 
-const CONNECTIONS: [&str; 6] = [
+const GENERATIONS: &[(&str, &str)] = &[
+    ("generation", "/pid"),
+    ("phase", "/phase"),
+    ("open", "/open"),
+];
+
+/// In the order in which the ledger adds up: what came, and where it is.
+const CONNECTIONS: [&str; 8] = [
     "accepted",
+    "inherited",
     "finished",
     "rejected",
     "aborted",
     "open",
     "in_transit",
+    "passed_on",
 ];
 const REQUESTS: [&str; 6] = [
     "begun", "answered", "rejected", "aborted", "running", "pending",
@@ -158,13 +167,17 @@ pub(super) fn status(status: &Value) -> String {
         f("/pool/parked"),
         f("/pool/quarantined")
     );
-    for (name, group) in [("connections", CONNECTIONS), ("requests", REQUESTS)] {
+    for (name, group) in [
+        ("connections", CONNECTIONS.as_slice()),
+        ("requests", &REQUESTS),
+    ] {
         let figures: Vec<String> = group
             .iter()
             .map(|figure| format!("{figure} {}", f(&format!("/totals/{name}/{figure}"))))
             .collect();
         let _ = writeln!(text, "{name:<12} {}", figures.join("  "));
     }
+    section(&mut text, status, "/generations", GENERATIONS);
     section(&mut text, status, "/cores", CORES);
     section(&mut text, status, "/listeners", LISTENERS);
     let lanes = status.pointer("/lanes").and_then(Value::as_array);
@@ -200,11 +213,13 @@ mod tests {
             "pool": {"target": 1, "auto": true, "min": 1, "max": 4, "running": 1, "waiting": 1,
                 "parked": 0, "quarantined": 0},
             "totals": {
-                "connections": {"accepted": 12, "finished": 8, "rejected": {"full": 2, "draining": 0},
-                    "aborted": 1, "open": 1, "in_transit": 0},
+                "connections": {"accepted": 12, "inherited": 3, "finished": 8, "rejected": {"full": 2, "draining": 0},
+                    "aborted": 1, "open": 1, "in_transit": 0, "passed_on": 3},
                 "requests": {"begun": 1000, "answered": 1000, "rejected": {"full": 0, "draining": 0},
                     "aborted": 0, "running": 0, "pending": 0}
             },
+            "generations": [{"pid": 7, "phase": "running", "open": 1},
+                {"pid": 5, "phase": "draining", "open": 12}],
             "cores": [{"index": 0, "cpu": 3, "state": "running", "operations_in_flight": 4,
                 "heartbeat_age_ms": 0,
                 "connections": {"accepted": 12, "handed_in": 0, "handed_out": 0, "open": 1},
@@ -219,8 +234,12 @@ mod tests {
 running, pid 7, up 61 s
 limits       max_threads none  max_accepts unbounded
 pool         target 1 (by load, 1 to 4)  running 1  waiting 1  parked 0  quarantined 0
-connections  accepted 12  finished 8  rejected 2 (full 2)  aborted 1  open 1  in_transit 0
+connections  accepted 12  inherited 3  finished 8  rejected 2 (full 2)  aborted 1  open 1  in_transit 0  passed_on 3
 requests     begun 1000  answered 1000  rejected 0  aborted 0  running 0  pending 0
+
+  generation  phase     open
+           7  running      1
+           5  draining    12
 
   core  cpu  state    open  accepted  handed in  handed out  running  pending  answered  operations  silent ms
      0    3  running     1        12          0           0        0        0      1000           4          0

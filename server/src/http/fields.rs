@@ -1,5 +1,5 @@
 //! The few fields that steer the connection: Host, Content-Length, Transfer-Encoding, Connection,
-//! Expect and Upgrade. [`super::head`] shows each field line to `Steering::see` once, in order,
+//! Expect and Upgrade; and X-Ringgate-Core, which asks who answers. [`super::head`] shows each field line to `Steering::see` once, in order,
 //! and then asks `Steering::conclude` what they mean together. Deliberately not here: every
 //! other field, which is only remembered as a span.
 
@@ -26,6 +26,7 @@ pub(crate) struct Conclusion {
     pub(crate) keep_alive: bool,
     pub(crate) expect_continue: bool,
     pub(crate) upgrade: bool,
+    pub(crate) asks_core: bool,
     pub(crate) host: Span,
 }
 
@@ -45,6 +46,7 @@ pub(crate) struct Steering {
     upgrade_field: bool,
     expect_continue: bool,
     expect_other: bool,
+    asks_core: bool,
 }
 
 impl Steering {
@@ -55,6 +57,7 @@ impl Steering {
         match name.len() {
             4 if is_host(name) => self.see_host(value, at),
             6 | 7 | 10 | 14 | 17 => self.see_rare(name, value),
+            15 if may_ask_core(name) => self.see_rare(name, value),
             _ => Ok(()),
         }
     }
@@ -66,6 +69,7 @@ impl Steering {
             7 if name.eq_ignore_ascii_case(b"upgrade") => self.upgrade_field = true,
             10 if name.eq_ignore_ascii_case(b"connection") => self.see_connection(value),
             14 if name.eq_ignore_ascii_case(b"content-length") => self.see_length(value)?,
+            15 if name.eq_ignore_ascii_case(b"x-ringgate-core") => self.asks_core = true,
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.see_coding(value)?,
             _ => return Ok(()),
         }
@@ -189,6 +193,7 @@ impl Steering {
                 keep_alive: modern,
                 expect_continue: false,
                 upgrade: false,
+                asks_core: false,
                 host,
             }),
         }
@@ -217,6 +222,7 @@ impl Steering {
             // RFC 9110 section 7.8: Upgrade counts only with its connection option, and never in
             // HTTP/1.0.
             upgrade: modern && self.upgrade_option && self.upgrade_field,
+            asks_core: self.asks_core,
             host,
         })
     }
@@ -242,6 +248,13 @@ impl Steering {
             )),
         }
     }
+}
+
+/// Whether a name of 15 bytes may be X-Ringgate-Core: Accept-Encoding and Accept-Language, which nearly
+/// every browser sends, are as long.
+#[inline]
+pub(super) fn may_ask_core(name: &[u8]) -> bool {
+    matches!(name.first(), Some(b'x' | b'X'))
 }
 
 /// Setting bit 5 makes a capital letter small, and no other byte of a token a letter of `host`.

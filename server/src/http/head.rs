@@ -149,6 +149,8 @@ pub struct Head {
     pub expect_continue: bool,
     /// Whether the client offers to change the protocol (RFC 9110 section 7.8).
     pub upgrade: bool,
+    /// Whether the client asks which core answers (the field X-Ringgate-Core, with any value).
+    pub asks_core: bool,
     /// Bytes of the head, with skipped empty lines and the final CRLF.
     pub len: usize,
     pub(crate) target: Span,
@@ -169,6 +171,7 @@ impl Head {
             keep_alive: false,
             expect_continue: false,
             upgrade: false,
+            asks_core: false,
             len: 0,
             target: Span::default(),
             path: Span::default(),
@@ -398,6 +401,7 @@ fn complete(
         keep_alive,
         expect_continue,
         upgrade,
+        asks_core,
         host,
     } = steering.conclude(version)?;
     let parts = target::split(&method, target.as_bytes())?;
@@ -410,6 +414,7 @@ fn complete(
         keep_alive,
         expect_continue,
         upgrade,
+        asks_core,
         len: head.len(),
         target: Span::new(at, target.len()),
         path: parts.path.shifted(at),

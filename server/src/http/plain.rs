@@ -4,7 +4,7 @@
 //! `the_short_way_reads_what_the_long_way_reads` and a fuzz target); whatever is unusual,
 //! unfinished or wrong it leaves to the long way, which alone knows how to refuse.
 
-use super::fields::{BodyFraming, Steering, is_host};
+use super::fields::{BodyFraming, Steering, is_host, may_ask_core};
 use super::head::{FieldSpan, HEAD_COUNT_MAX, HEAD_SIZE_BYTES_MAX, Head, HeadLimits, Span};
 use super::target::{TargetForm, path_length, query_length, usual_authority_length};
 use ::http::{Method, Version};
@@ -93,6 +93,10 @@ fn attempt(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Option<()> {
                 let steering = steering.get_or_insert_with(Steering::default);
                 steering.see(&line[..name], value, span).ok()?;
             }
+            15 if may_ask_core(line) => {
+                let steering = steering.get_or_insert_with(Steering::default);
+                steering.see(&line[..name], value, span).ok()?;
+            }
             _ => {}
         }
         head.fields.push(FieldSpan {
@@ -112,6 +116,7 @@ fn attempt(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Option<()> {
             head.keep_alive = true;
             head.expect_continue = false;
             head.upgrade = false;
+            head.asks_core = false;
         }
         Some(mut steering) => {
             steering.host_is(head.host);
@@ -120,6 +125,7 @@ fn attempt(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Option<()> {
             head.keep_alive = meaning.keep_alive;
             head.expect_continue = meaning.expect_continue;
             head.upgrade = meaning.upgrade;
+            head.asks_core = meaning.asks_core;
         }
     }
     head.method = method;
@@ -194,6 +200,8 @@ mod tests {
             Just("Content-Length: 12".to_owned()),
             Just("Transfer-Encoding: chunked".to_owned()),
             Just("Expect: 100-continue".to_owned()),
+            Just("X-Ringgate-Core: ?".to_owned()),
+            Just("x-ringgate-cord: ?".to_owned()),
             "[!-~]{1,9}: ?[ -~\t]{0,20}",
             "[a-z]{1,5}:[ \t]{0,2}[a-zà-ÿ]{0,9}[ \t]{0,2}",
         ];

@@ -9,6 +9,7 @@ mod documents;
 mod endings;
 mod events;
 mod h_rows;
+mod heart;
 mod metrics;
 mod reload;
 mod scarcity;

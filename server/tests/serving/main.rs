@@ -7,6 +7,7 @@ mod app_routes;
 mod bodies;
 mod client_curl;
 mod clients_installed;
+mod core_field;
 mod endings;
 mod failing_streams;
 mod files;

@@ -177,6 +177,35 @@ fn burn(server: &TestServer, ms: u32) -> Client {
 }
 
 #[test]
+fn p2_a_pool_starts_with_the_fewest_and_asks_nobody_for_more() {
+    let mut config = between(2, 4);
+    config.pool.trim_interval = Duration::from_millis(50);
+    let server = start_app(config, true);
+    let status = server.status();
+    for (field, expected) in [("target", 2), ("spawned", 2), ("min", 2), ("max", 4)] {
+        assert_eq!(at(&status, &format!("/pool/{field}")), expected, "{field}");
+    }
+    let indices: Vec<u64> = status["cores"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|core| at(core, "/index"))
+        .collect();
+    assert_eq!(indices, [0, 1]);
+    // It serves with these alone, at once, and every listener that is there has one of them as owner.
+    for listener in status["listeners"].as_array().expect("a list") {
+        assert!(at(listener, "/owner_core") < 2, "{listener}");
+    }
+    assert_eq!(server.get("/plaintext").status, 200);
+    // Idle as it is, it neither grows nor goes below.
+    let begun = Instant::now();
+    wait_for("many intervals", || {
+        begun.elapsed() > Duration::from_millis(500)
+    });
+    assert_eq!(at(&server.status(), "/pool/spawned"), 2);
+}
+
+#[test]
 fn p3_a_busy_pool_grows_by_one_and_p7_an_idle_one_is_trimmed() {
     let mut config = between(1, 2);
     config.pool.trim_interval = Duration::from_millis(200);
@@ -188,11 +217,7 @@ fn p3_a_busy_pool_grows_by_one_and_p7_an_idle_one_is_trimmed() {
     .expect("consistent");
     let server = start_app(config, true);
     let status = server.status();
-    assert_eq!(
-        at(&status, "/pool/target"),
-        1,
-        "p2: it starts with the fewest"
-    );
+    assert_eq!(at(&status, "/pool/target"), 1);
     assert_eq!((at(&status, "/pool/min"), at(&status, "/pool/max")), (1, 2));
     // The gate lets one run at a time: the others are queued while the core is busy.
     let mut clients: Vec<Client> = (0..20).map(|_| burn(&server, 150)).collect();

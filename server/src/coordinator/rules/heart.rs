@@ -46,10 +46,12 @@ pub(crate) fn judge(silent: Duration, thresholds: Thresholds) -> Health {
     }
 }
 
-/// How much of the time that passed counts as silence: not that in which the core was ready to run and
-/// had no CPU, which is the machine's fault. A core that a busy machine holds up is not stuck.
-pub(crate) fn silence(passed: Duration, starved: Duration) -> Duration {
-    passed.saturating_sub(starved)
+/// For how long a core has been silent that was so for `silent` before `passed` more: not counting the
+/// time `starved` in which it was ready to run and had no CPU, which is the machine's fault. A core that
+/// a busy machine holds up is not stuck. The kernel tells of such a wait when it is over, so that it may
+/// make up for silence of earlier ticks.
+pub(crate) fn silence(silent: Duration, passed: Duration, starved: Duration) -> Duration {
+    (silent + passed).saturating_sub(starved)
 }
 
 /// How often to look, so that a stall is seen within a quarter of its threshold.
@@ -89,9 +91,23 @@ mod tests {
     #[test]
     fn m4_a_core_without_a_cpu_is_not_silent() {
         let ms = Duration::from_millis;
-        assert_eq!(silence(ms(60), ms(0)), ms(60), "it sleeps or burns its CPU");
-        assert_eq!(silence(ms(60), ms(50)), ms(10));
-        assert_eq!(silence(ms(60), ms(70)), ms(0), "read a little later");
+        let nothing = Duration::ZERO;
+        assert_eq!(
+            silence(nothing, ms(60), ms(0)),
+            ms(60),
+            "it sleeps or burns its CPU"
+        );
+        assert_eq!(silence(nothing, ms(60), ms(50)), ms(10));
+        assert_eq!(
+            silence(nothing, ms(60), ms(70)),
+            ms(0),
+            "read a little later"
+        );
+        // One long wait, of which the kernel tells in the fourth tick.
+        let waited = [0, 0, 0, 230].iter().fold(nothing, |silent, starved| {
+            silence(silent, ms(60), ms(*starved))
+        });
+        assert_eq!(waited, ms(10));
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Coordinator {
             let waited = work_time(slot.work.thread()).map(|work| work.waited).ok();
             let before = heart.without_cpu.or(waited).unwrap_or_default();
             let starved = waited.unwrap_or_default().saturating_sub(before);
-            heart.silent += silence(passed, starved);
+            heart.silent = silence(heart.silent, passed, starved);
             heart.without_cpu = waited;
         }
         heart.turns = beat.turns;

@@ -1,0 +1,24 @@
+//! `X-Ringgate-Core`: a request that carries this field, with any value, is told in a field of the same
+//! name which core answers it. Asked again on the same socket it shows that a connection has moved.
+//!
+//! The parsers notice the field ([`crate::http::fields`]), [`super::write`] calls here for those who
+//! asked. Deliberately not here: refusals of a message that is no request; nobody knows what it asked for.
+
+use crate::handler::Response;
+use http::{HeaderName, HeaderValue};
+
+const CORE_FIELD: HeaderName = HeaderName::from_static("x-ringgate-core");
+
+/// The field for answers of core `index`.
+#[cold]
+pub(super) fn core_field(index: u32) -> (HeaderName, HeaderValue) {
+    (CORE_FIELD, HeaderValue::from(index))
+}
+
+/// Adds the field to an answer. One that the handler has set gives way: nothing is said twice.
+#[cold]
+#[inline(never)]
+pub(super) fn tell_core(response: &mut Response, index: u32) {
+    response.fields.retain(|(name, _)| *name != CORE_FIELD);
+    response.fields.push(core_field(index));
+}
