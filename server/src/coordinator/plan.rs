@@ -94,6 +94,9 @@ pub(crate) struct Seat {
     pub(crate) helper: Option<u32>,
     /// Whether another process accepts from it, or is about to: no core here may.
     pub(crate) away: bool,
+    /// Whether its baton is with a stuck core of another process: a core here helps, and none arms it
+    /// until that one gives it back or its process ends.
+    pub(crate) stuck_elsewhere: bool,
 }
 
 impl Seat {
@@ -104,7 +107,13 @@ impl Seat {
             baton: Baton::Free,
             helper: None,
             away: false,
+            stuck_elsewhere: false,
         }
+    }
+
+    /// Whether a core here may be its owner.
+    const fn is_ours(&self) -> bool {
+        !self.away && !self.stuck_elsewhere
     }
 }
 
@@ -193,7 +202,7 @@ impl Pool {
     fn owners(&self, serving: &[u32]) -> Vec<Option<u32>> {
         let mut owned = vec![0u32; self.cores.len()];
         let own = |seat: &Seat| {
-            let at_home = self.accepting && !seat.away && serving.contains(&seat.slot);
+            let at_home = self.accepting && seat.is_ours() && serving.contains(&seat.slot);
             at_home.then_some(seat.slot)
         };
         for owner in self.seats.iter().filter_map(own) {
@@ -212,7 +221,7 @@ impl Pool {
         seats
             .map(|seat| match own(seat) {
                 Some(owner) => Some(owner),
-                None if seat.shared || seat.away || !self.accepting => None,
+                None if seat.shared || !seat.is_ours() || !self.accepting => None,
                 None => lend(seat, &mut owned),
             })
             .collect()
@@ -258,7 +267,9 @@ impl Pool {
         let well = serving.iter().filter(|core| !self.is_stuck(**core));
         let well: Vec<u32> = well.copied().collect();
         for (index, seat) in self.seats.iter().enumerate() {
-            let needy = seat.baton.holder().is_some_and(|core| self.is_stuck(core));
+            let stuck = seat.baton.holder().is_some_and(|core| self.is_stuck(core));
+            let stuck = stuck || seat.stuck_elsewhere && self.accepting;
+            let needy = stuck && !seat.away;
             let wanted = if !needy || well.is_empty() {
                 None
             } else {
@@ -522,6 +533,43 @@ mod tests {
         settle(&mut pool);
         assert_eq!(pool.seats[1].baton, Baton::Held(2));
         assert_eq!(pool.seats[1].helper, None);
+    }
+
+    #[test]
+    fn a_listener_that_is_stuck_in_another_process_is_helped_and_armed_only_when_it_is_free() {
+        let mut pool = pool(2, 2);
+        pool.seats[1].stuck_elsewhere = true;
+        settle(&mut pool);
+        assert_eq!(pool.seats[0].baton, Baton::Held(0));
+        assert_eq!(pool.seats[1].baton, Baton::Free);
+        assert!(pool.seats[1].helper.is_some());
+        // A drain helps nobody: nothing new is taken.
+        pool.accepting = false;
+        settle(&mut pool);
+        assert_eq!(pool.seats[1].helper, None);
+        pool.accepting = true;
+        // It comes to its senses, or its process ends.
+        pool.seats[1].stuck_elsewhere = false;
+        settle(&mut pool);
+        assert_eq!(pool.seats[1].baton, Baton::Held(1));
+        assert_eq!(pool.seats[1].helper, None);
+    }
+
+    #[test]
+    fn a_stuck_listener_that_goes_to_another_process_is_helped_there_and_not_here() {
+        let mut pool = pool(2, 2);
+        settle(&mut pool);
+        pool.stuck[1] = true;
+        settle(&mut pool);
+        assert_eq!(pool.seats[1].helper, Some(0));
+        pool.seats[1].away = true;
+        settle(&mut pool);
+        assert_eq!(pool.seats[1].helper, None);
+        assert_eq!(pool.seats[1].baton, Baton::Recalled(1), "it still has it");
+        // The other process has failed.
+        pool.seats[1].away = false;
+        settle(&mut pool);
+        assert_eq!(pool.seats[1].helper, Some(0));
     }
 
     #[test]

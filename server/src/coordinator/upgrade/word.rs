@@ -50,6 +50,9 @@ pub(crate) enum Word {
     Ready { wanted: Vec<u32> },
     /// Old: nobody accepts on this one now but you.
     Baton { unit: u32 },
+    /// Old: the core that accepts on this one is stuck, and nobody can take it from it. Help, without
+    /// arming, until it is free (then comes [`Word::Baton`]) or I am gone.
+    Stuck { unit: u32 },
     /// New: I do.
     Armed { unit: u32 },
     /// Old: these were all.
@@ -112,6 +115,7 @@ mod tests {
             any::<String>().prop_map(|error| Word::Refused { error }),
             any::<Vec<u32>>().prop_map(|wanted| Word::Ready { wanted }),
             any::<u64>().prop_map(|id| Word::Parcel { id }),
+            any::<u32>().prop_map(|unit| Word::Stuck { unit }),
             Just(Word::Owner),
         ]
     }
