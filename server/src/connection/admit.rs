@@ -29,7 +29,6 @@ impl Engine {
             to_head: head.method == Method::HEAD,
             version: head.version,
             keep_alive: head.keep_alive,
-            asks_core: head.asks_core,
             began: core.now(),
         };
         let body_pending = head.framing != BodyFraming::None;
@@ -54,9 +53,15 @@ impl Engine {
         match routed {
             Routed::Answer(response) => {
                 // Nobody reads the body: it is discarded as after any answer.
+                let mut exchange = Exchange::new(terms, upload);
+                exchange.asks_core = parts.head.asks_core;
                 drop(parts);
-                self.keep(key, Exchange::new(terms, upload));
+                self.keep(key, exchange);
                 self.on_answer(core, key, Ok(*response));
+            }
+            Routed::Found { route, options } if parts.head.asks_core => {
+                let exchange = Exchange::new(terms, upload);
+                self.admit_asking(core, key, route, options.gated, parts, exchange);
             }
             Routed::Found { route, options } => {
                 self.admit(core, key, route, options.gated, parts, terms, upload);
@@ -129,12 +134,7 @@ impl Engine {
         terms: Terms,
         upload: Option<Upload>,
     ) {
-        let rules = &self.settings.priority;
-        let entry = match self.settings.admits_specially {
-            true => self.enter_specially(key, &parts),
-            false => self.door.enter(key, || class_of(rules, &parts)),
-        };
-        match entry {
+        match self.enter(key, &parts) {
             Entry::Run(ticket) => self.run(core, key, route, parts, terms, upload, ticket),
             Entry::Refused(reason) => {
                 drop(parts);
@@ -145,6 +145,14 @@ impl Engine {
                 let exchange = Exchange::new(terms, upload);
                 self.wait(core, key, place, route, parts, exchange);
             }
+        }
+    }
+
+    pub(super) fn enter(&mut self, key: ConnectionKey, parts: &PlacedParts) -> Entry {
+        let rules = &self.settings.priority;
+        match self.settings.admits_specially {
+            true => self.enter_specially(key, parts),
+            false => self.door.enter(key, || class_of(rules, parts)),
         }
     }
 

@@ -51,11 +51,23 @@ impl Engine {
         waiting: Waiting,
         ticket: Ticket,
     ) {
+        self.run_kept(core, key, waiting.route, waiting.parts, ticket);
+    }
+
+    /// Runs the handler of a request whose exchange has its place already.
+    pub(super) fn run_kept(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        route: u32,
+        parts: PlacedParts,
+        ticket: Ticket,
+    ) {
         if let Some(exchange) = self.exchange_of(key) {
             exchange.ticket = Some(ticket);
         }
         let mut answer = None;
-        let called = self.call(core, key, waiting.route, waiting.parts, &mut answer);
+        let called = self.call(core, key, route, parts, &mut answer);
         self.go_on(core, key, called, answer);
     }
 

@@ -151,8 +151,6 @@ pub(crate) struct Terms {
     pub(crate) to_head: bool,
     pub(crate) version: Version,
     pub(crate) keep_alive: bool,
-    /// The client asks which core answers.
-    pub(crate) asks_core: bool,
     pub(crate) began: Moment,
 }
 
@@ -180,6 +178,8 @@ pub(crate) struct Exchange {
     pub(crate) waiting: Option<Box<Waiting>>,
     /// The body of the answer, while it streams.
     pub(crate) stream: Option<Streaming>,
+    /// The client asks which core answers.
+    pub(crate) asks_core: bool,
 }
 
 impl Exchange {
@@ -193,6 +193,7 @@ impl Exchange {
             detached: false,
             waiting: None,
             stream: None,
+            asks_core: false,
         }
     }
 }

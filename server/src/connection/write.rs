@@ -84,7 +84,7 @@ impl Engine {
         }
         let exchange = &mut self.exchanges[index as usize];
         exchange.task = None;
-        if exchange.terms.asks_core {
+        if exchange.asks_core {
             tell_core(&mut response, self.index);
         }
         let class = class_of(&response);
@@ -150,9 +150,6 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if terms.asks_core {
-            tell_core(response, self.index);
-        }
         self.stats.responses[class_of(response)].add(1);
         if connection.unflushed == 0 {
             connection.answering_since = terms.began;
@@ -271,7 +268,7 @@ impl Engine {
         self.keep_date(core);
         let asked = self
             .exchange_of(key)
-            .is_some_and(|exchange| exchange.terms.asks_core);
+            .is_some_and(|exchange| exchange.asks_core);
         let fields = asked.then(|| core_field(self.index));
         self.drop_handler(core, key);
         self.stats.responses[(status.as_u16() / 100).min(5) as usize].add(1);
