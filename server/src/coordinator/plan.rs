@@ -187,6 +187,12 @@ impl Pool {
         self.stuck.get(core) == Some(&true) || self.cores.get(core) == Some(&CoreState::Quarantined)
     }
 
+    /// Whether nobody can take a listener's baton from who has it.
+    pub(crate) fn is_held_fast(&self, seat: &Seat) -> bool {
+        let stuck = seat.baton.holder().is_some_and(|core| self.is_stuck(core));
+        stuck || seat.stuck_elsewhere
+    }
+
     /// Whether as many cores run as are wanted and none is on its way.
     pub(crate) fn is_settled(&self) -> bool {
         let on_the_way = |state: CoreState| {
@@ -267,9 +273,8 @@ impl Pool {
         let well = serving.iter().filter(|core| !self.is_stuck(**core));
         let well: Vec<u32> = well.copied().collect();
         for (index, seat) in self.seats.iter().enumerate() {
-            let stuck = seat.baton.holder().is_some_and(|core| self.is_stuck(core));
-            let stuck = stuck || seat.stuck_elsewhere && self.accepting;
-            let needy = stuck && !seat.away;
+            let useful = self.accepting || !seat.stuck_elsewhere;
+            let needy = self.is_held_fast(seat) && useful && !seat.away;
             let wanted = if !needy || well.is_empty() {
                 None
             } else {

@@ -19,3 +19,4 @@ mod supervised;
 mod suspended;
 mod upgrade;
 mod upgrade_deaths;
+mod upgrade_stuck;

@@ -110,13 +110,20 @@ impl Coordinator {
         match (heard.word, heard.socket) {
             (Word::Baton { unit }, _) => {
                 rehearsal::step("baton");
-                let seats = self.pool.seats.iter_mut().zip(&self.listeners.all);
-                for (seat, _) in seats.filter(|(_, listener)| listener.inherited == Some(unit)) {
-                    seat.away = false;
+                // It was told of one that was stuck when it began to help.
+                let told = self.take_baton(core, unit, false);
+                if !told {
+                    self.tell_older(&Word::Armed { unit });
                 }
-                self.replan(core);
-                self.tell_older(&Word::Armed { unit });
                 rehearsal::step("armed");
+            }
+            (Word::Stuck { unit }, _) => {
+                tracing::warn!(
+                    unit,
+                    "upgrade: a stuck core of the older process has this listener; helping"
+                );
+                self.take_baton(core, unit, true);
+                self.tell_older(&Word::Armed { unit });
             }
             (Word::AllBatons, _) => {
                 rehearsal::step("all-batons");
@@ -141,6 +148,22 @@ impl Coordinator {
             }
             (word, _) => tracing::warn!(?word, "unexpected from the older process"),
         }
+    }
+
+    /// A listener comes, or help for it is wanted because it is stuck. Answers whether it was stuck
+    /// before.
+    fn take_baton(&mut self, core: &Rc<Core>, unit: u32, stuck: bool) -> bool {
+        let mut before = false;
+        let seats = self.pool.seats.iter_mut().zip(&self.listeners.all);
+        for (seat, _) in seats.filter(|(_, listener)| listener.inherited == Some(unit)) {
+            match std::mem::replace(&mut seat.stuck_elsewhere, stuck) {
+                // It may have gone on to the process after this one meanwhile.
+                true => before = true,
+                false => seat.away = false,
+            }
+        }
+        self.replan(core);
+        before
     }
 
     /// Gives a connection of the older process to a core, or to the process after this one.
@@ -193,6 +216,10 @@ impl Coordinator {
                 "upgrade: the older process is gone; taking what is left"
             );
             self.own_everything(core);
+        }
+        // Its rings are gone, and with them what a stuck core had in flight.
+        for seat in &mut self.pool.seats {
+            seat.stuck_elsewhere = false;
         }
         self.succession.older = None;
     }

@@ -90,6 +90,8 @@ pub(super) struct Newer {
     late: TimerId,
     stage: Stage,
     wanted: Vec<u32>,
+    /// Units that it helps at: a stuck core has their baton.
+    stuck: Vec<u32>,
     reply: Option<Reply<Result<u32, String>>>,
     refused: Option<String>,
     /// It is handing over itself: if it ends, the listeners are not ours.
@@ -193,6 +195,7 @@ impl Coordinator {
             child: Some(child),
             stage: Stage::Starting,
             wanted: Vec::new(),
+            stuck: Vec::new(),
             reply: None,
             refused: None,
             succeeded: false,
@@ -299,6 +302,17 @@ impl Coordinator {
         let Some(newer) = &mut self.succession.newer else {
             return;
         };
+        // What a core that was stuck has given back since, or its process by its end.
+        let seats = || self.pool.seats.iter().zip(&self.listeners.all);
+        newer.stuck.retain(|unit| {
+            let free = seats()
+                .filter(|(_, listener)| listener.unit == *unit)
+                .all(|(seat, _)| seat.baton == Baton::Free && !seat.stuck_elsewhere);
+            if free {
+                newer.channel.say(&Word::Baton { unit: *unit });
+            }
+            !free
+        });
         let Stage::Passing(place, false) = newer.stage else {
             return;
         };
@@ -306,15 +320,26 @@ impl Coordinator {
             newer.stage = Stage::Settling;
             return newer.channel.say(&Word::AllBatons);
         };
-        let mut free = true;
-        let seats = self.pool.seats.iter_mut().zip(&self.listeners.all);
-        for (seat, listener) in seats.filter(|(_, listener)| listener.unit == unit) {
-            debug_assert_eq!(listener.unit, unit);
-            seat.away = true;
-            free &= seat.baton == Baton::Free;
+        let held_fast: Vec<bool> = seats()
+            .map(|(seat, _)| self.pool.is_held_fast(seat))
+            .collect();
+        let (mut ready, mut stuck) = (true, false);
+        let seats = self.pool.seats.iter_mut().zip(held_fast);
+        for ((seat, held_fast), listener) in seats.zip(&self.listeners.all) {
+            if listener.unit == unit {
+                seat.away = true;
+                ready &= seat.baton == Baton::Free || held_fast;
+                stuck |= held_fast;
+            }
         }
-        if free {
-            newer.stage = Stage::Passing(place, true);
+        if !ready {
+            return;
+        }
+        newer.stage = Stage::Passing(place, true);
+        if stuck {
+            newer.stuck.push(unit);
+            newer.channel.say(&Word::Stuck { unit });
+        } else {
             newer.channel.say(&Word::Baton { unit });
         }
     }

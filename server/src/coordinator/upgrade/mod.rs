@@ -13,6 +13,10 @@
 //!    |<---------------------------------- taken |  until the last one; then the old one ends
 //! ```
 //!
+//! A stuck core cannot give its baton up. For such a unit the old process says `stuck i`: the new one
+//! helps at that listener without arming it, and gets `baton i` when the core has come to its senses; or
+//! the old process ends, and its core with it.
+//!
 //! The old process keeps every listener open to its end, and every connection until it is taken. If
 //! the new one is gone (the socket ends) or late, the old one takes the batons back and goes on; if
 //! the old one is gone, the new one takes what is left.

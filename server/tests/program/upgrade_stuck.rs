@@ -1,0 +1,126 @@
+//! Upgrades while a core of the old process is stuck and cannot give its listener up.
+
+use crate::common::{Program, eventually, get};
+use crate::upgrade::Lineage;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+const ARGUMENTS: [&str; 10] = [
+    "--cores",
+    "2",
+    "--stall",
+    "50ms",
+    "--upgrade-timeout",
+    "10s",
+    "--graceful-timeout",
+    "60s",
+    "--log-level",
+    "info",
+];
+
+/// Blocks a core, and waits until another one helps at its listener.
+fn block(program: &Program, ms: u32) -> TcpStream {
+    let mut stream = program.connect();
+    write!(stream, "GET /block?ms={ms} HTTP/1.1\r\nHost: test\r\n\r\n").expect("sent");
+    eventually("help", || (helped(program) == 1).then_some(()));
+    stream
+}
+
+fn listeners(program: &Program) -> Vec<Value> {
+    let status = program.status();
+    status["listeners"].as_array().expect("a list").clone()
+}
+
+fn helped(program: &Program) -> usize {
+    let listeners = listeners(program);
+    let helped = listeners.iter().filter(|l| l["helper_core"].is_u64());
+    helped.count()
+}
+
+fn owned(program: &Program) -> usize {
+    let listeners = listeners(program);
+    let owned = listeners.iter().filter(|l| l["owner_core"].is_u64());
+    owned.count()
+}
+
+/// Fresh connections, so that the kernel gives each listener some.
+fn slowest(program: &Program) -> Duration {
+    let times = (0..40).map(|_| {
+        let began = Instant::now();
+        assert!(get(&program.address, "/plaintext").ends_with("Hello, World!"));
+        began.elapsed()
+    });
+    times.max().expect("some")
+}
+
+fn rest(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    answer
+}
+
+#[test]
+fn an_upgrade_helps_at_the_listener_of_a_stuck_core_until_it_gives_it_back() {
+    let mut server = Lineage::start(&ARGUMENTS);
+    let mut blocked = block(&server, 4_000);
+    let began = Instant::now();
+    server.upgrade(&[]);
+    assert!(
+        began.elapsed() < Duration::from_millis(3_500),
+        "it did not wait for the stuck core: {:?}",
+        began.elapsed()
+    );
+    assert_eq!((owned(&server), helped(&server)), (1, 1));
+    let worst = slowest(&server);
+    assert!(worst < Duration::from_millis(1000), "{worst:?}");
+    // It comes to its senses: its request is answered, and the new process owns all listeners.
+    let mut answer = vec![0; 4096];
+    let count = blocked.read(&mut answer).expect("an answer");
+    let answer = String::from_utf8_lossy(&answer[..count]);
+    assert!(answer.ends_with("blocked 4000 ms\n"), "{answer}");
+    eventually("both listeners", || {
+        (owned(&server) == 2 && helped(&server) == 0).then_some(())
+    });
+    assert_eq!(server.exit_code(), Some(0), "the old one has nothing left");
+    slowest(&server);
+}
+
+#[test]
+fn when_the_old_process_dies_with_its_stuck_core_the_new_one_owns_its_listener() {
+    let mut server = Lineage::start(&ARGUMENTS);
+    let blocked = block(&server, 600_000);
+    server.upgrade(&[]);
+    assert_eq!((owned(&server), helped(&server)), (1, 1));
+    // Another generation, while the first is still stuck: it is helped there too.
+    server.upgrade(&[]);
+    assert_eq!((owned(&server), helped(&server)), (1, 1));
+    let worst = slowest(&server);
+    assert!(worst < Duration::from_millis(1000), "{worst:?}");
+    let old = server.pid().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-KILL", &old])
+        .status();
+    assert!(killed.expect("kill(1)").success());
+    assert_eq!(server.exit_code(), None, "killed");
+    eventually("both listeners", || {
+        (owned(&server) == 2 && helped(&server) == 0).then_some(())
+    });
+    slowest(&server);
+    assert_eq!(rest(blocked), "", "its request died with it");
+}
+
+#[test]
+fn a_failed_upgrade_leaves_a_stuck_core_helped_as_before() {
+    let server = Lineage::start(&ARGUMENTS);
+    let blocked = block(&server, 3_000);
+    let output = server.ctl(&["upgrade", "--binary", "/bin/false"]);
+    assert_eq!(output.status.code(), Some(1));
+    let worst = slowest(&server);
+    assert!(worst < Duration::from_millis(1000), "{worst:?}");
+    eventually("both listeners", || {
+        (owned(&server) == 2 && helped(&server) == 0).then_some(())
+    });
+    drop(blocked);
+}
