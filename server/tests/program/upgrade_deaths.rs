@@ -38,7 +38,7 @@ fn an_upgrade_that_cannot_be_says_why_and_changes_nothing() {
 }
 
 /// A program that dies at this step.
-fn dies_at(server: &Lineage, step: &str) -> String {
+pub(crate) fn dies_at(server: &Lineage, step: &str) -> String {
     let path = script(
         server,
         &format!("RINGGATE_DIE_AT={step} exec {BINARY} \"$@\""),
