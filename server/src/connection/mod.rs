@@ -16,10 +16,12 @@
 
 mod accept;
 mod admit;
+mod arrival;
 mod close;
 mod engine;
 mod handle;
 mod help;
+mod intake;
 mod key;
 mod long_poll;
 mod packing;

@@ -31,6 +31,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
             "cores",
             "gate",
             "generations",
+            "lanes",
             "limits",
             "listeners",
             "phase",
