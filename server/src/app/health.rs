@@ -3,12 +3,14 @@
 
 use super::AppState;
 use crate::handler::{Request, Response, RouteOptions, Router};
+use crate::lane::Priority;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, StatusCode};
 
 const UNGATED: RouteOptions = RouteOptions {
     gated: false,
     body_size: None,
+    priority: Priority::Normal,
 };
 
 pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {

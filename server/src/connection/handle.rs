@@ -7,7 +7,8 @@ use super::table::{Exchange, Terms, Upload, Waiting};
 use crate::admission::door::Ticket;
 use crate::handler::{Body, Called, PlacedParts, ReplyTo, Response};
 use crate::http::exchange::State;
-use ringgate_runtime::Core;
+use ringgate_runtime::task::TaskId;
+use ringgate_runtime::{Core, Priority};
 use std::rc::Rc;
 
 impl Engine {
@@ -74,6 +75,7 @@ impl Engine {
         }
         match (called, answer) {
             (Called::Waiting(task), _) => {
+                self.class_task(core, task, route);
                 if let Some(exchange) = self.exchange_of(key) {
                     exchange.task = Some(task);
                 }
@@ -81,6 +83,15 @@ impl Engine {
             (Called::Panicked(panic), _) => self.on_answer(core, key, Err(panic)),
             (Called::Answered, Some(response)) => self.on_answer(core, key, Ok(response)),
             (Called::Answered, None) => debug_assert!(false, "an answer is where it was wanted"),
+        }
+    }
+
+    /// A task of a route is as urgent as the route is.
+    #[inline]
+    pub(super) fn class_task(&self, core: &Core, task: TaskId, route: u32) {
+        let priority = self.app.priority(route);
+        if priority != Priority::default() {
+            core.set_task_urgency(task, priority.into());
         }
     }
 

@@ -5,8 +5,8 @@ use super::response::{IntoResponse, Response};
 use crate::connection::{ConnectionKey, Finished};
 use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
-use ringgate_runtime::Core;
 use ringgate_runtime::task::{Panic, TaskId, catch_panic};
+use ringgate_runtime::{Core, Priority};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,6 +18,10 @@ pub struct RouteOptions {
     pub gated: bool,
     /// Largest body in bytes: None for the server's `body_size`, `Some(None)` for any.
     pub body_size: Option<Option<u64>>,
+    /// When the steps of its handlers, and of the bodies they stream, are run among those of others
+    /// that are ready on the core. The first step runs when the request is admitted, whatever this
+    /// says; what waits at the gate is ordered by the option `priority`.
+    pub priority: Priority,
 }
 
 impl Default for RouteOptions {
@@ -25,6 +29,7 @@ impl Default for RouteOptions {
         RouteOptions {
             gated: true,
             body_size: None,
+            priority: Priority::Normal,
         }
     }
 }
@@ -337,6 +342,8 @@ pub(crate) trait Application {
     fn route(&self, parts: &mut RequestParts) -> Routed;
     /// What a route is called where it is told of: its method and its path.
     fn route_name(&self, route: u32) -> String;
+    /// The class of a route's tasks.
+    fn priority(&self, route: u32) -> Priority;
     /// Gives the request to the handler of `route`, which runs up to where it first waits.
     /// An answer given at once is put into `answer`, and nowhere else.
     fn call(
@@ -366,6 +373,10 @@ impl<S: 'static> Application for PerCore<S> {
             .map(|(path, method, _)| format!("{method} {}", path.text))
             .next()
             .unwrap_or_else(|| "(fallback)".to_owned())
+    }
+
+    fn priority(&self, route: u32) -> Priority {
+        self.router.routes[route as usize].options.priority
     }
 
     #[inline]
@@ -457,6 +468,7 @@ mod tests {
 
     const UNGATED: RouteOptions = RouteOptions {
         gated: false,
+        priority: Priority::Normal,
         body_size: None,
     };
 

@@ -55,6 +55,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "leases_kept" => &["7"],
         "max_connections" => &["5000"],
         "spin" => &["50us"],
+        "tasks_per_turn" => &["64"],
         "long_poll" => &["250ms"],
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
         | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "upgrade_timeout"
@@ -240,6 +241,7 @@ fn each_key_sets_the_field_of_its_name() {
         leases_kept = 26
         max_connections = 28
         spin = "29us"
+        tasks_per_turn = 36
         long_poll = "30us"
     "#;
     let most = MaxAccepts::AtMost(number(6).expect("not zero"));
@@ -302,6 +304,7 @@ fn each_key_sets_the_field_of_its_name() {
             leases_kept: 26,
             max_connections: number(28),
             spin: Duration::from_micros(29),
+            tasks_per_turn: 36,
             long_poll: Duration::from_micros(30),
         },
         log: Log {

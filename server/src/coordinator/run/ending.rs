@@ -63,6 +63,7 @@ impl Coordinator {
             return;
         }
         self.pool.accepting = false;
+        self.handle.closing().say();
         if self.config.drain.pending == DrainPending::Refuse {
             self.gate.set_phase(GatePhase::Draining, now());
         }
@@ -85,6 +86,7 @@ impl Coordinator {
         self.phase = Phase::Stopping;
         self.stopping_since = Some(core.now());
         self.handle.set_ready(false);
+        self.handle.closing().say();
         self.pool.accepting = false;
         self.pool.spawning = false;
         self.told = false;

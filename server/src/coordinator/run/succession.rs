@@ -306,6 +306,7 @@ impl Coordinator {
         self.succession.handed_over = true;
         self.succession.emptied = false;
         self.phase = Phase::Draining;
+        self.handle.closing().say();
         self.ended.drained = true;
         self.pool.spawning = false;
         for seat in &mut self.pool.seats {
