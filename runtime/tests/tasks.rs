@@ -167,7 +167,7 @@ impl Sink for Told {
     fn on_long_poll(&mut self, _: &Rc<Core>, poll: LongPoll) {
         self.0.push(poll);
     }
-    fn on_long_turn(&mut self, _: &Rc<Core>, _: Moment, _: Duration) {
+    fn on_long_turn(&mut self, _: &Rc<Core>, _: ringgate_runtime::Moment, _: Duration) {
         self.1 += 1;
     }
 }

@@ -1,30 +1,35 @@
 //! Who is told that the server is about to end: handlers that wait for it, and the hubs of events that
 //! were given to it, whose streams end by themselves then.
 //!
-//! The coordinator says it once: when a drain takes no new connections any more (`drain_grace` is
-//! over), when the server hands over to a newer process, or when it stops. What those who hear it do
+//! The coordinator says it once, when it has told the cores: when a drain takes no new connections any
+//! more (`drain_grace` is over), when the server hands over to a newer process, or when it stops. What those who hear it do
 //! is theirs; nobody is waited for longer than without it.
 
 use super::handle::ServerHandle;
 use crate::events::Hub;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// See the top of the file.
 pub(super) struct Closing {
     /// Has no events: it is open or closed.
     own: Hub,
     hubs: Vec<Hub>,
+    said: AtomicBool,
 }
 
 impl Closing {
     pub(super) fn new(hubs: Vec<Hub>) -> Closing {
         let own = Hub::new(1);
-        Closing { own, hubs }
+        let said = AtomicBool::new(false);
+        Closing { own, hubs, said }
     }
 
     pub(super) fn say(&self) {
-        self.own.close();
-        self.hubs.iter().for_each(Hub::close);
+        if !self.said.swap(true, Ordering::Relaxed) {
+            self.own.close();
+            self.hubs.iter().for_each(Hub::close);
+        }
     }
 }
 

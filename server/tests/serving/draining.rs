@@ -79,7 +79,7 @@ fn what_a_lane_has_begun_comes_to_its_end_before_a_drained_server_is_over() {
             let lane = request.state().clone();
             // Nobody waits for it: the handler answers at once.
             ringgate::runtime::current().spawn(async move {
-                let work = move |()| {
+                let work = move |_: &mut ()| {
                     begins.store(true, Ordering::Release);
                     std::thread::sleep(Duration::from_millis(300));
                     does.store(true, Ordering::Release);

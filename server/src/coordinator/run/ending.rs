@@ -63,7 +63,6 @@ impl Coordinator {
             return;
         }
         self.pool.accepting = false;
-        self.handle.closing().say();
         if self.config.drain.pending == DrainPending::Refuse {
             self.gate.set_phase(GatePhase::Draining, now());
         }
@@ -86,7 +85,6 @@ impl Coordinator {
         self.phase = Phase::Stopping;
         self.stopping_since = Some(core.now());
         self.handle.set_ready(false);
-        self.handle.closing().say();
         self.pool.accepting = false;
         self.pool.spawning = false;
         self.told = false;
@@ -131,6 +129,8 @@ impl Coordinator {
                     self.post.to_core(index, message);
                 }
             }
+            // After that, so that the answers it leads to announce the close.
+            self.handle.closing().say();
         }
         let over = (0..).zip(&self.pool.cores).all(|(index, state)| {
             !state.has_thread() || self.is_given_up(index) || self.is_out_of_time(core, index)

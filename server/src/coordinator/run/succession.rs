@@ -306,7 +306,6 @@ impl Coordinator {
         self.succession.handed_over = true;
         self.succession.emptied = false;
         self.phase = Phase::Draining;
-        self.handle.closing().say();
         self.ended.drained = true;
         self.pool.spawning = false;
         for seat in &mut self.pool.seats {
@@ -338,6 +337,7 @@ impl Coordinator {
             self.pool.cores[index as usize] = CoreState::Leaving;
             self.leave(now, index, vec![SUCCESSOR]);
         }
+        self.handle.closing().say();
         self.hand_on_parked(now);
         self.handover_tick(core);
         let newer = &self.succession.newer;
