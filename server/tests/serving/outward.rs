@@ -77,7 +77,7 @@ fn answers_dropped_half_written_leave_every_counter_idle() {
         client.send("GET /pieces HTTP/1.1\r\nHost: t\r\n\r\n");
         let most = random.next_u64() as usize % (4 * PIECE);
         client.take(most.max(1));
-        if random.next_u64() % 2 == 0 {
+        if random.next_u64().is_multiple_of(2) {
             client.reset_when_dropped();
         }
         clients.push(client);
