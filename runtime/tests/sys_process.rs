@@ -5,7 +5,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use ringgate_runtime::sys::cpu::{cpu_mask, current_cpu, pin_current_thread, thread_cpu_mask};
+use ringgate_runtime::sys::cpu::{
+    cpu_mask, current_cpu, pin_current_thread, thread_cpu_mask, unpin_current_thread,
+};
 use ringgate_runtime::sys::event::EventFd;
 use ringgate_runtime::sys::limits;
 use ringgate_runtime::sys::pidfd::PidFd;
@@ -30,6 +32,21 @@ fn the_mask_is_the_one_in_proc() {
         cpus.extend(first.parse::<usize>().unwrap()..=last.parse().unwrap());
     }
     assert_eq!(cpu_mask().unwrap(), cpus);
+}
+
+#[test]
+fn a_thread_that_a_pinned_one_starts_can_be_unpinned() {
+    let cpu = cpu_mask().unwrap()[0];
+    let seen = std::thread::spawn(move || {
+        pin_current_thread(cpu).unwrap();
+        let child = std::thread::spawn(|| {
+            let inherited = thread_cpu_mask().unwrap();
+            unpin_current_thread().unwrap();
+            (inherited, thread_cpu_mask().unwrap())
+        });
+        child.join().unwrap()
+    });
+    assert_eq!(seen.join().unwrap(), (vec![cpu], cpu_mask().unwrap()));
 }
 
 #[test]

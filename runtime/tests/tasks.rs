@@ -167,7 +167,7 @@ impl Sink for Told {
     fn on_long_poll(&mut self, _: &Rc<Core>, poll: LongPoll) {
         self.0.push(poll);
     }
-    fn on_long_turn(&mut self, _: &Rc<Core>, _: Duration) {
+    fn on_long_turn(&mut self, _: &Rc<Core>, _: ringgate_runtime::Moment, _: Duration) {
         self.1 += 1;
     }
 }
@@ -338,4 +338,27 @@ fn a_future_may_be_dropped_at_every_point_where_it_waits() {
         assert_eq!(Rc::strong_count(&held), 1, "dropped at step {stop_after}");
         assert_eq!(core.counts().operations_in_flight, 0);
     }
+}
+
+#[test]
+fn the_kernel_is_heard_after_as_many_tasks_as_the_option_says() {
+    let core = Core::new(CoreOptions {
+        tasks_per_turn: 3,
+        ..options()
+    })
+    .unwrap_or_else(|why| panic!("{why}"));
+    let turns = Rc::new(RefCell::new(Vec::new()));
+    let tasks: Vec<_> = (0..10)
+        .map(|_| {
+            let turns = turns.clone();
+            core.spawn(async move { turns.borrow_mut().push(current().counts().turns) })
+        })
+        .collect();
+    turn_until(&core, &mut (), "all end", |()| {
+        tasks.iter().all(|task| task.is_finished())
+    });
+    let turns = turns.borrow();
+    let first = turns[0];
+    let passed: Vec<_> = turns.iter().map(|turn| turn - first).collect();
+    assert_eq!(passed, [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]);
 }

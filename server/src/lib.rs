@@ -9,6 +9,8 @@ pub mod control;
 mod coordinator;
 pub mod doctor;
 pub mod events;
+#[cfg(feature = "tokio-guests")]
+pub mod guests;
 pub mod handler;
 pub mod http;
 pub mod lane;

@@ -6,6 +6,7 @@ use crate::descriptor::Descriptor;
 use crate::errno::Errno;
 use crate::op::SendBuffer;
 use crate::task::LongPoll;
+use crate::time::Moment;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ pub trait Sink {
     /// [`CoreOptions::long_poll`](crate::CoreOptions::long_poll).
     fn on_long_poll(&mut self, _core: &Rc<Core>, _poll: LongPoll) {}
     /// Handling the events of a turn, first steps of tasks among them, took longer than that.
-    fn on_long_turn(&mut self, _core: &Rc<Core>, _took: Duration) {}
+    fn on_long_turn(&mut self, _core: &Rc<Core>, _began: Moment, _took: Duration) {}
     /// Whether there is work that does not wait for an event: the core must not sleep.
     fn is_busy(&self) -> bool {
         false

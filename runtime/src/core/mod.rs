@@ -33,8 +33,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-/// Tasks polled in one turn at most.
-pub const TASKS_PER_TURN_MAX: usize = 1024;
+/// Tasks polled in one turn at most, unless [`CoreOptions::tasks_per_turn`] says otherwise.
+pub const TASKS_PER_TURN: u32 = 1024;
 /// Timers expired in one turn at most.
 pub const TIMERS_PER_TURN_MAX: usize = 4096;
 /// Completions taken in one turn at most.
@@ -60,6 +60,8 @@ pub struct CoreOptions {
     pub buffers: PoolOptions,
     /// How long to look for work before sleeping in the kernel; zero: not at all (row T11).
     pub spin: Duration,
+    /// Tasks polled in one turn at most; 0 counts as 1. Fewer let the kernel be heard more often.
+    pub tasks_per_turn: u32,
     /// How long a step of a task may hold the core before the owner of events is told
     /// ([`Sink::on_long_poll`]); zero: for ever.
     pub long_poll: Duration,
@@ -75,6 +77,7 @@ impl Default for CoreOptions {
             multishot_receive: true,
             buffers: PoolOptions::default(),
             spin: Duration::ZERO,
+            tasks_per_turn: TASKS_PER_TURN,
             long_poll: Duration::from_millis(100),
         }
     }
@@ -312,6 +315,15 @@ impl Core {
         handle.of(id)
     }
 
+    /// Changes how urgent a task is, from the next time on that it is woken. Nothing happens if it
+    /// has ended.
+    pub fn set_task_urgency(&self, task: TaskId, urgency: Urgency) {
+        let tasks = self.tasks.borrow();
+        if tasks.is_there(task) {
+            tasks.set_urgency(tasks.slot(task), urgency);
+        }
+    }
+
     /// Changes how urgent the task is that is being polled.
     pub(crate) fn set_urgency_of_polled(&self, urgency: Urgency) {
         if let Some(slot) = self.polled.get() {
@@ -389,10 +401,13 @@ impl Core {
 
     /// Polls ready tasks, the most urgent first, up to a bound. Those that yield are not among them
     /// again before the kernel was heard. The bound on starvation is that of [`crate::class`].
-    fn run_ready<S: Sink>(self: &Rc<Self>, sink: &mut S) {
+    ///
+    /// Answers when the last of them had ended, if any was polled and long polls are told of.
+    fn run_ready<S: Sink>(self: &Rc<Self>, sink: &mut S) -> Option<Moment> {
         let limit = self.options.long_poll;
         let mut began = self.now();
-        for _ in 0..TASKS_PER_TURN_MAX {
+        let mut last = None;
+        for _ in 0..self.options.tasks_per_turn.max(1) {
             let Some(slot) = self.ready.borrow_mut().pop() else {
                 break;
             };
@@ -408,6 +423,8 @@ impl Core {
                 sink.on_long_poll(self, LongPoll { took, ..told });
             }
             began = ended;
+            last = Some(ended);
         }
+        last
     }
 }

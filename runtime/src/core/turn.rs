@@ -8,6 +8,7 @@ use crate::driver::{Completion, Operation, Token, Untracked};
 use crate::errno::Errno;
 use crate::op::{Finished, Kind, Memory, OpId, SendBuffer, dispose};
 use crate::task::JoinHandle;
+use crate::time::Moment;
 use crate::timer::Owner;
 use std::future::Future;
 use std::rc::Rc;
@@ -54,9 +55,12 @@ impl Core {
     pub fn turn<S: Sink>(self: &Rc<Self>, sink: &mut S, most: Option<Duration>) {
         self.now.set(self.driver.borrow().now());
         self.tell_long_turn(sink);
-        self.run_ready(sink);
+        let polled = self.run_ready(sink);
         self.expire_timers(sink);
         sink.before_wait(self);
+        if let Some(polled) = polled {
+            self.tell_long_sequel(sink, polled);
+        }
         // Before the wait: a task of this turn may have given back what a receive waits for.
         self.feed_starved();
         self.wake_yielded();
@@ -77,7 +81,17 @@ impl Core {
         let took = self.now() - self.resumed.get();
         let limit = self.options.long_poll;
         if took >= limit && !limit.is_zero() {
-            sink.on_long_turn(self, took);
+            sink.on_long_turn(self, self.resumed.get(), took);
+        }
+    }
+
+    /// What the owner did with the outcome of tasks, such as the requests that had waited behind
+    /// their answers, is handled too. Costs a look at the clock in turns that polled a task.
+    #[inline]
+    fn tell_long_sequel<S: Sink>(self: &Rc<Self>, sink: &mut S, polled: Moment) {
+        let took = self.clock() - polled;
+        if took >= self.options.long_poll {
+            sink.on_long_turn(self, self.now(), took);
         }
     }
 

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 /// The whole life of the thread.
 pub(super) fn run<C: 'static>(shared: &Arc<Shared<C>>, index: u32) {
+    // A worker that a submission adds is started by a core, and must not share its CPU. Where the
+    // kernel does not allow it, it works all the same.
+    let _ = crate::sys::cpu::unpin_current_thread();
     // Failures in a row: attempts to make a state, and states that did not survive their first
     // piece of work.
     let mut failures = 0;

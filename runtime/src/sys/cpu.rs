@@ -56,6 +56,23 @@ pub fn pin_current_thread(cpu: usize) -> io::Result<()> {
     }
 }
 
+/// Gives the calling thread the mask of the process again: a thread that a pinned one starts is
+/// pinned with it (sched_setaffinity(2), NOTES) and would take its CPU away from it.
+///
+/// # Errors
+/// Whatever sched_getaffinity(2) and sched_setaffinity(2) answer.
+pub fn unpin_current_thread() -> io::Result<()> {
+    let words = words_of(std::process::id() as libc::pid_t)?;
+    let bytes = std::mem::size_of_val(words.as_slice());
+    // SAFETY: sched_setaffinity(2) reads at most `bytes` bytes, all of which `words` owns; its u64
+    // elements are aligned as cpu_set_t needs. Guarded by
+    // `a_thread_that_a_pinned_one_starts_can_be_unpinned`.
+    match unsafe { libc::sched_setaffinity(0, bytes, words.as_ptr().cast()) } {
+        0 => Ok(()),
+        _ => Err(last("sched_setaffinity", "")),
+    }
+}
+
 /// The CPU that the calling thread is on at this moment (getcpu(2)).
 ///
 /// # Errors
@@ -67,10 +84,19 @@ pub fn current_cpu() -> io::Result<usize> {
     usize::try_from(cpu).map_err(|_| last("sched_getcpu", ""))
 }
 
+/// The CPUs in the mask of thread `tid` (0: the calling one).
+fn affinity_of(tid: libc::pid_t) -> io::Result<Vec<usize>> {
+    let words = words_of(tid)?;
+    let cpus = words.len() * WORD_BITS;
+    let set = |cpu: &usize| words[cpu / WORD_BITS] >> (cpu % WORD_BITS) & 1 == 1;
+    Ok((0..cpus).filter(set).collect())
+}
+
+const WORD_BITS: usize = u64::BITS as usize;
+
 /// The mask of thread `tid` (0: the calling one). The kernel wants room for every CPU it could have
 /// and says EINVAL to less, so the room doubles up to [`CPUS_MAX`].
-fn affinity_of(tid: libc::pid_t) -> io::Result<Vec<usize>> {
-    const WORD_BITS: usize = u64::BITS as usize;
+fn words_of(tid: libc::pid_t) -> io::Result<Vec<u64>> {
     let mut cpus = libc::CPU_SETSIZE as usize;
     loop {
         let mut words = vec![0u64; cpus / WORD_BITS];
@@ -80,8 +106,7 @@ fn affinity_of(tid: libc::pid_t) -> io::Result<Vec<usize>> {
         // `the_mask_is_the_one_in_proc`.
         let result = unsafe { libc::sched_getaffinity(tid, bytes, words.as_mut_ptr().cast()) };
         if result == 0 {
-            let set = |cpu: &usize| words[cpu / WORD_BITS] >> (cpu % WORD_BITS) & 1 == 1;
-            return Ok((0..cpus).filter(set).collect());
+            return Ok(words);
         }
         let error = last("sched_getaffinity", "");
         if super::errno(&error) != Some(libc::EINVAL) || cpus >= CPUS_MAX {

@@ -299,6 +299,14 @@ impl Tasks {
             .collect()
     }
 
+    /// Whether the task has not ended.
+    pub(crate) fn is_there(&self, id: TaskId) -> bool {
+        let seat = self.seats.get(id.slot as usize);
+        seat.is_some_and(|seat| {
+            seat.generation == id.generation && !matches!(seat.tenant, Tenant::None)
+        })
+    }
+
     pub(crate) fn slot(&self, id: TaskId) -> u32 {
         id.slot
     }

@@ -3,6 +3,7 @@
 
 use super::{AppState, parameter};
 use crate::handler::{Body, Request, Response, RouteOptions, Router, Writer};
+use crate::lane::Priority;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
 use serde::Serialize;
@@ -35,6 +36,7 @@ const ANY_SIZE: RouteOptions = RouteOptions {
     gated: true,
     detached: false,
     body_size: Some(None),
+    priority: Priority::Normal,
 };
 
 pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {

@@ -3,6 +3,7 @@
 
 use super::AppState;
 use crate::handler::{Request, Response, RouteOptions, Router};
+use crate::lane::Priority;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, StatusCode};
 
@@ -10,6 +11,7 @@ const UNGATED: RouteOptions = RouteOptions {
     gated: false,
     detached: false,
     body_size: None,
+    priority: Priority::Normal,
 };
 
 pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {

@@ -1,6 +1,6 @@
 //! What an option is: its names, its kind of value, its group; and the draft its value goes into.
 //!
-//! The options themselves are in `options.rs`, the kinds in `kind.rs`. Nothing is read or written
+//! The options themselves are in `options/`, the kinds in `kind.rs`. Nothing is read or written
 //! here.
 
 use std::num::NonZeroU32;
@@ -51,6 +51,7 @@ impl Draft {
 }
 
 /// One option.
+#[derive(Clone, Copy)]
 pub(super) struct OptionDef {
     /// The key in the file; flag and environment name follow from it.
     pub(super) key: &'static str,

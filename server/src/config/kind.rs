@@ -2,7 +2,7 @@
 //!
 //! Flags, file, environment, help and documentation all come here, so that they cannot disagree. A
 //! kind also carries the place its value lives in, as a function from the draft to the field. Which
-//! option is of which kind stands in `options.rs`.
+//! option is of which kind stands in `options/`.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -48,6 +48,7 @@ macro_rules! whole {
 whole!(u32, u64, usize);
 
 /// A kind of value, the place it lives in, and its bounds (both ends included).
+#[derive(Clone, Copy)]
 pub(super) enum Kind {
     Addresses(At<Vec<ListenAddr>>),
     AddressOrNone(At<Option<ListenAddr>>),

@@ -1,6 +1,6 @@
 //! Configuration: one definition of every option, and all that is made from it.
 //!
-//! `options.rs` is the definition. From it come the command line, the reader of the TOML file, the
+//! `options/` is the definition. From it come the command line, the reader of the TOML file, the
 //! reader of the environment, the help, `docs/configuration.md` and `docs/ringgate.example.toml`.
 //! Flags go over the environment and that over the file, key by key; then the values are checked
 //! together. Nothing here touches the process: arguments, environment and file text are handed in,

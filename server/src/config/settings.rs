@@ -2,7 +2,7 @@
 //!
 //! Plain data with public fields, so that a program can start from [`Config::default`] and set what
 //! it wants; [`Config::check`] then refuses what the readers of file, environment and flags would
-//! have refused. How a setting is spelled is in `options.rs`.
+//! have refused. How a setting is spelled is in `options/`.
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -287,6 +287,8 @@ pub struct Rings {
     pub accepts_per_turn: Option<NonZeroU32>,
     /// How long to look for work before blocking in the kernel.
     pub spin: Duration,
+    /// Ready tasks that run before the kernel is heard again.
+    pub tasks_per_turn: u32,
     /// How long a step of a handler may hold its core before it is told of; zero is for ever.
     pub long_poll: Duration,
 }
@@ -301,6 +303,7 @@ impl Default for Rings {
             max_connections: None,
             accepts_per_turn: NonZeroU32::new(64),
             spin: Duration::ZERO,
+            tasks_per_turn: 1024,
             long_poll: Duration::from_millis(100),
         }
     }

@@ -440,8 +440,8 @@ impl Sink for Engine {
         self.long_poll(core, &poll);
     }
 
-    fn on_long_turn(&mut self, core: &Rc<Core>, took: Duration) {
-        self.long_turn(core, took);
+    fn on_long_turn(&mut self, core: &Rc<Core>, began: Moment, took: Duration) {
+        self.long_turn(core, began, took);
     }
 
     fn is_busy(&self) -> bool {

@@ -7,7 +7,8 @@ use super::table::{Exchange, Terms, Upload, Waiting};
 use crate::admission::door::Ticket;
 use crate::handler::{Body, Called, PlacedParts, ReplyTo, Response};
 use crate::http::exchange::State;
-use ringgate_runtime::Core;
+use ringgate_runtime::task::TaskId;
+use ringgate_runtime::{Core, Priority};
 use std::rc::Rc;
 
 impl Engine {
@@ -86,6 +87,7 @@ impl Engine {
         }
         match (called, answer) {
             (Called::Waiting(task), _) => {
+                self.class_task(core, task, route);
                 if let Some(exchange) = self.exchange_of(key) {
                     exchange.task = Some(task);
                 }
@@ -96,6 +98,15 @@ impl Engine {
         }
         if self.app.detaches(route) {
             self.give_slot_back(key);
+        }
+    }
+
+    /// A task of a route is as urgent as the route is.
+    #[inline]
+    pub(super) fn class_task(&self, core: &Core, task: TaskId, route: u32) {
+        let priority = self.app.priority(route);
+        if priority != Priority::default() {
+            core.set_task_urgency(task, priority.into());
         }
     }
 

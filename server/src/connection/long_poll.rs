@@ -19,6 +19,8 @@ pub(super) struct Watch {
     last: u32,
     turn: Moment,
     steps: u32,
+    /// The turn in which a timed step was named.
+    named: Option<Moment>,
     /// Until when each first step is timed.
     timing: Option<Moment>,
 }
@@ -33,9 +35,7 @@ impl Watch {
         }
         self.last = route;
         self.steps += 1;
-        if self.timing.is_none() {
-            return None;
-        }
+        self.timing?;
         self.timing = self.timing.filter(|until| core.now() < *until);
         self.timing.map(|_| core.clock())
     }
@@ -53,17 +53,21 @@ impl Engine {
         if took >= core.options().long_poll {
             let name = self.app.route_name(route);
             self.warn_of_long_poll(core, &name, took);
+            self.watch.named = Some(self.watch.turn);
         }
     }
 
-    /// Handling the events of a turn took too long. With one first step in it, that was it; with
-    /// several each is timed from now on.
-    pub(super) fn long_turn(&mut self, core: &Core, took: Duration) {
-        if self.watch.timing.is_some() {
-            // Whoever it was has been named.
+    /// Handling the events of a turn that began then took too long. With one first step in it, that
+    /// was it, unless it was timed and named already; with several each is timed from now on.
+    pub(super) fn long_turn(&mut self, core: &Core, began: Moment, took: Duration) {
+        let steps = match self.watch.turn == began {
+            true => std::mem::take(&mut self.watch.steps),
+            false => 0,
+        };
+        if self.watch.named.take_if(|turn| *turn == began).is_some() {
             return;
         }
-        match self.watch.steps {
+        match steps {
             0 => self.warn_of_long_poll(core, "(none)", took),
             1 => {
                 let name = self.app.route_name(self.watch.last);
@@ -71,10 +75,9 @@ impl Engine {
             }
             _ => {
                 self.watch.timing = Some(core.now() + TIMING);
-                self.warn_of_long_poll(core, "(one of several)", took);
+                self.warn_of_long_poll(core, "(several)", took);
             }
         }
-        self.watch.steps = 0;
     }
 
     /// A later step of a handler or of a stream, or of a task of the application's own, took too

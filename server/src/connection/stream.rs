@@ -108,6 +108,9 @@ impl Engine {
         let outlet = Rc::<Outlet>::default();
         let attention = self.attention.clone();
         let task = core.start(pump(start.stream, outlet.clone(), attention, key));
+        if let Some(route) = self.exchange_of(key).map(|exchange| exchange.route) {
+            self.class_task(core, task, route);
+        }
         if let Some(exchange) = self.exchange_of(key) {
             exchange.stream = Some(Streaming {
                 outlet,

@@ -2,6 +2,8 @@
 
 mod launch;
 
+use super::closing::Closing;
+use super::core_info::CoreInfo;
 use super::event::{Command, Event};
 use super::events::{OnEvent, ServerEvent, Subscription};
 use super::listeners::{ListenError, Listeners};
@@ -13,6 +15,7 @@ use super::thread::MakeApp;
 use super::upgrade::Inheritance;
 use crate::admission::ledger::{Connections, Requests};
 use crate::config::{self, Config, CoreOrder, CorePlan, LimitsChange, PoolSize};
+use crate::events::Hub;
 use crate::handler::{PerCore, Router};
 use crate::lane::{LaneOptions, Lanes, NoLane, Planned};
 use crate::observe::log::LogHandle;
@@ -48,6 +51,7 @@ pub struct Server<S = ()> {
     control: bool,
     log: Option<LogHandle>,
     lanes: Planned,
+    hubs: Vec<Hub>,
     on_event: Vec<OnEvent>,
     read_config: Option<ReadConfig>,
     upgrades: bool,
@@ -88,6 +92,7 @@ impl<S: 'static> Server<S> {
             control: false,
             log: None,
             lanes: Planned::default(),
+            hubs: Vec::new(),
             on_event: Vec::new(),
             read_config: None,
             upgrades: false,
@@ -116,6 +121,14 @@ impl<S: 'static> Server<S> {
     #[must_use]
     pub fn lane(mut self, name: &str, lane: impl LaneOptions) -> Server<S> {
         self.lanes.add(name, lane);
+        self
+    }
+
+    /// Closes this hub when the server is about to end, so that streams of its events end by themselves
+    /// and hold up no drain ([`ServerHandle::draining`]).
+    #[must_use]
+    pub fn hub(mut self, hub: &Hub) -> Server<S> {
+        self.hubs.push(hub.clone());
         self
     }
 
@@ -210,6 +223,7 @@ impl<S: 'static> Server<S> {
             control,
             log,
             lanes,
+            hubs,
             on_event,
             read_config,
             upgrades,
@@ -255,6 +269,7 @@ impl<S: 'static> Server<S> {
             metrics_address,
             ready: AtomicBool::new(false),
             lanes,
+            closing: Closing::new(hubs),
             owed: AtomicU32::new(0),
             post: post.clone(),
         });
@@ -355,47 +370,6 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// Who a core is, for `init`.
-#[derive(Debug, Clone)]
-pub struct CoreInfo {
-    pub(crate) index: u32,
-    pub(crate) cpu: Option<u32>,
-    pub(crate) server: ServerHandle,
-}
-
-impl CoreInfo {
-    /// The core's number, from 0.
-    pub fn index(&self) -> u32 {
-        self.index
-    }
-
-    /// The CPU its thread is pinned to.
-    pub fn cpu(&self) -> Option<u32> {
-        self.cpu
-    }
-
-    /// See [`ServerHandle::lane`].
-    ///
-    /// # Errors
-    /// Likewise.
-    pub fn lane<C: 'static>(&self, name: &str) -> Result<Lane<C>, NoLane> {
-        self.server.lane(name)
-    }
-
-    /// See [`ServerHandle::in_core_lane`].
-    ///
-    /// # Errors
-    /// Likewise.
-    pub fn in_core_lane(&self, name: &str) -> Result<InCoreLane, NoLane> {
-        self.server.in_core_lane(name)
-    }
-
-    /// The server.
-    pub fn server(&self) -> &ServerHandle {
-        &self.server
-    }
-}
-
 struct HandleShared {
     addresses: Vec<String>,
     local: bool,
@@ -403,6 +377,7 @@ struct HandleShared {
     metrics_address: Option<String>,
     ready: AtomicBool,
     lanes: Lanes,
+    closing: Closing,
     /// Answers that the control socket has not sent yet.
     owed: AtomicU32,
     post: Arc<PostOffice>,
@@ -440,6 +415,10 @@ impl ServerHandle {
 
     pub(crate) fn lanes(&self) -> &Lanes {
         &self.0.lanes
+    }
+
+    pub(super) fn closing(&self) -> &Closing {
+        &self.0.closing
     }
 
     /// The lane of this name whose workers each have a `C`.

@@ -10,8 +10,11 @@
 //! - [`thread`]: a core's thread from its first line to its last.
 //! - [`run`]: the loop that hears events and performs the plan.
 //! - [`upgrade`]: how a new process takes over.
-//! - [`handle`], [`status`], [`figures`]: what others may ask.
+//! - [`closing`]: who is told that the server is about to end.
+//! - [`handle`], [`core_info`], [`status`], [`figures`]: what others may ask.
 
+mod closing;
+mod core_info;
 mod event;
 mod events;
 mod figures;
@@ -27,11 +30,11 @@ mod status;
 mod thread;
 mod upgrade;
 
+pub use core_info::CoreInfo;
 pub(crate) use events::Subscription;
 pub use events::{ServerEvent, UpgradeStep};
 pub use handle::{
-    CoreInfo, Ended, Running, Server, ServerHandle, StartError, block_obeyed_signals,
-    refuse_inheritance,
+    Ended, Running, Server, ServerHandle, StartError, block_obeyed_signals, refuse_inheritance,
 };
 pub(crate) use post::{PostOffice, Postman, SUCCESSOR};
 pub use status::{CoreStatus, ListenerStatus, Status};

@@ -17,9 +17,10 @@ mod shown;
 mod sizing;
 mod succession;
 
+use super::core_info::CoreInfo;
 use super::event::{Command, CoreEnd, CoreUp, Event};
 use super::events::{Events, OnEvent, ServerEvent};
-use super::handle::{CoreInfo, Ended, ServerHandle};
+use super::handle::{Ended, ServerHandle};
 use super::listeners::Listeners;
 use super::plan::{Action, Baton, CoreState, Pool};
 use super::post::{PostOffice, Postman, SUCCESSOR};

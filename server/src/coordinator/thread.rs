@@ -1,7 +1,7 @@
 //! A core's thread, from its first line to its last.
 
+use super::core_info::CoreInfo;
 use super::event::{CoreEnd, CoreUp, Event};
-use super::handle::CoreInfo;
 use super::post::{PostOffice, Postman};
 use crate::admission::gate::Gate;
 use crate::admission::ledger::CoreStats;
@@ -50,6 +50,7 @@ pub(crate) fn core_options(config: &Config) -> CoreOptions {
             leases_kept: rings.leases_kept,
         },
         spin: rings.spin,
+        tasks_per_turn: rings.tasks_per_turn,
         long_poll: rings.long_poll,
         ..CoreOptions::default()
     };

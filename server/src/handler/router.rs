@@ -5,8 +5,8 @@ use super::response::{IntoResponse, Response};
 use crate::connection::{ConnectionKey, Finished};
 use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
-use ringgate_runtime::Core;
 use ringgate_runtime::task::{Panic, TaskId, catch_panic};
+use ringgate_runtime::{Core, Priority};
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,6 +21,10 @@ pub struct RouteOptions {
     pub detached: bool,
     /// Largest body in bytes: None for the server's `body_size`, `Some(None)` for any.
     pub body_size: Option<Option<u64>>,
+    /// When the steps of its handlers, and of the bodies they stream, are run among those of others
+    /// that are ready on the core. The first step runs when the request is admitted, whatever this
+    /// says; what waits at the gate is ordered by the option `priority`.
+    pub priority: Priority,
 }
 
 impl Default for RouteOptions {
@@ -29,6 +33,7 @@ impl Default for RouteOptions {
             gated: true,
             detached: false,
             body_size: None,
+            priority: Priority::Normal,
         }
     }
 }
@@ -343,6 +348,8 @@ pub(crate) trait Application {
     fn route_name(&self, route: u32) -> String;
     /// Whether requests of a route give their slot back when they wait.
     fn detaches(&self, route: u32) -> bool;
+    /// The class of a route's tasks.
+    fn priority(&self, route: u32) -> Priority;
     /// Gives the request to the handler of `route`, which runs up to where it first waits.
     /// An answer given at once is put into `answer`, and nowhere else.
     fn call(
@@ -377,6 +384,10 @@ impl<S: 'static> Application for PerCore<S> {
     fn detaches(&self, route: u32) -> bool {
         let route = self.router.routes.get(route as usize);
         route.is_some_and(|route| route.options.detached)
+    }
+
+    fn priority(&self, route: u32) -> Priority {
+        self.router.routes[route as usize].options.priority
     }
 
     #[inline]
@@ -469,6 +480,7 @@ mod tests {
     const UNGATED: RouteOptions = RouteOptions {
         gated: false,
         detached: false,
+        priority: Priority::Normal,
         body_size: None,
     };
 

@@ -32,6 +32,7 @@ pub fn server(config: Config, source: Source, workers: WorkerOptions) -> Server<
     let mut router = Router::new().get("/plaintext", plaintext);
     router = likes::routes(router);
     router = news::routes(router);
+    let news = hub.clone();
     let init = move |core: &CoreInfo| State {
         database: core.lane("database").expect("the lane below"),
         hub: hub.clone(),
@@ -39,7 +40,9 @@ pub fn server(config: Config, source: Source, workers: WorkerOptions) -> Server<
     let database = workers
         .init(move || Database::open(&source))
         .check(Database::is_open);
-    Server::with_state(config, router, init).lane("database", database)
+    Server::with_state(config, router, init)
+        .lane("database", database)
+        .hub(&news)
 }
 
 /// To see what the puppies cost those who do not ask for them.

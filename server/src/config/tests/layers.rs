@@ -55,6 +55,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "leases_kept" => &["7"],
         "max_connections" | "accepts_per_turn" => &["5000"],
         "spin" => &["50us"],
+        "tasks_per_turn" => &["64"],
         "long_poll" => &["250ms"],
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
         | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "upgrade_timeout"
@@ -241,6 +242,7 @@ fn each_key_sets_the_field_of_its_name() {
         max_connections = 28
         accepts_per_turn = 32
         spin = "29us"
+        tasks_per_turn = 36
         long_poll = "30us"
     "#;
     let most = MaxAccepts::AtMost(number(6).expect("not zero"));
@@ -304,6 +306,7 @@ fn each_key_sets_the_field_of_its_name() {
             max_connections: number(28),
             accepts_per_turn: number(32),
             spin: Duration::from_micros(29),
+            tasks_per_turn: 36,
             long_poll: Duration::from_micros(30),
         },
         log: Log {

@@ -129,6 +129,8 @@ impl Coordinator {
                     self.post.to_core(index, message);
                 }
             }
+            // After that, so that the answers it leads to announce the close.
+            self.handle.closing().say();
         }
         let over = (0..).zip(&self.pool.cores).all(|(index, state)| {
             !state.has_thread() || self.is_given_up(index) || self.is_out_of_time(core, index)

@@ -397,6 +397,7 @@ impl Coordinator {
             self.pool.cores[index as usize] = CoreState::Leaving;
             self.leave(now, index, vec![SUCCESSOR]);
         }
+        self.handle.closing().say();
         self.hand_on_parked(now);
         self.handover_tick(core);
         let newer = &self.succession.newer;

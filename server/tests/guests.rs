@@ -1,0 +1,196 @@
+//! Libraries that need tokio, in handlers of a server (feature `tokio-guests`).
+
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use ringgate::config::{Config, ControlPath, CoreSpec, ListenAddr, LogLevel};
+use ringgate::{Request, Response, Router, Running, Server, guests};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn start(cores: u32, router: Router<()>) -> (Running, SocketAddr) {
+    let mut config = Config {
+        listen: vec![ListenAddr::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))],
+        cores: CoreSpec::Exactly(NonZeroU32::new(cores).expect("some")),
+        control: ControlPath::Off,
+        ..Config::default()
+    };
+    config.log.level = LogLevel::Error;
+    let running = Server::new(config, router).start().expect("it starts");
+    let address = running.handle().addresses()[0].parse().expect("TCP");
+    (running, address)
+}
+
+fn ask(address: SocketAddr, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    stream
+}
+
+fn answer(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    text
+}
+
+fn get(address: SocketAddr, path: &str) -> String {
+    answer(ask(address, path))
+}
+
+fn end(running: Running) {
+    running.handle().drain();
+    let ended = running.join();
+    assert!(ended.requests.balances(), "{:?}", ended.requests);
+}
+
+fn thread() -> String {
+    let thread = std::thread::current();
+    thread.name().unwrap_or_default().to_owned()
+}
+
+/// The CPUs that a thread of this process may run on.
+fn cpus_of(name: &str) -> String {
+    let threads = std::fs::read_dir("/proc/self/task").expect("/proc");
+    let paths = threads.map(|entry| entry.expect("an entry").path());
+    let of = |path: &std::path::Path| std::fs::read_to_string(path.join("comm"));
+    let found = paths
+        .into_iter()
+        .find(|path| of(path).is_ok_and(|comm| comm.trim() == name));
+    let status = found.expect("the thread is there").join("status");
+    let status = std::fs::read_to_string(status).expect("/proc");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("Cpus_allowed_list"));
+    line.expect("the line").to_owned()
+}
+
+#[test]
+fn a_handler_sleeps_by_tokio_and_stays_on_its_core_which_serves_others() {
+    let router = Router::new()
+        .get(
+            "/sleep/{ms}",
+            guests::handler(|request: Request| async move {
+                let ms = request.param("ms").expect("a number").parse().expect("one");
+                let before = thread();
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                assert_eq!(thread(), before, "a guest stays on its core");
+                Response::text(before)
+            }),
+        )
+        .get("/who", |_: Request| async { Response::text(thread()) });
+    let (running, address) = start(1, router);
+    let began = Instant::now();
+    let sleeper = ask(address, "/sleep/300");
+    let text = get(address, "/who");
+    assert!(text.ends_with("rg-core-0"), "{text}");
+    let text = answer(sleeper);
+    assert!(text.ends_with("rg-core-0"), "{text}");
+    assert!(began.elapsed() >= Duration::from_millis(300));
+    assert_eq!(cpus_of("rg-tokio"), cpus_of_process());
+    end(running);
+}
+
+fn cpus_of_process() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("Cpus_allowed_list"));
+    line.expect("the line").to_owned()
+}
+
+#[test]
+fn a_timeout_of_tokio_ends_what_waits_for_a_channel_of_the_core() {
+    let router = Router::new().get("/wait", |_: Request| {
+        guests::run(async {
+            let never = std::future::pending::<()>();
+            let waited = tokio::time::timeout(Duration::from_millis(20), never).await;
+            Response::text(if waited.is_err() { "in time" } else { "never" })
+        })
+    });
+    let (running, address) = start(1, router);
+    assert!(get(address, "/wait").ends_with("in time"));
+    end(running);
+}
+
+#[test]
+fn a_tokio_client_with_a_pool_asks_a_core_of_the_same_server_from_each_core() {
+    let client: Client<HttpConnector, Empty<&[u8]>> =
+        Client::builder(TokioExecutor::new()).build_http();
+    let asked = Arc::new(AtomicU32::new(0));
+    let counted = asked.clone();
+    let router = Router::new()
+        .get("/inner", move |_: Request| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async { Response::text("from within") }
+        })
+        .get(
+            "/outer",
+            guests::handler(move |request: Request| {
+                let client = client.clone();
+                async move {
+                    let host = request.query_value("at").expect("where").into_owned();
+                    let target = format!("http://{host}/inner").parse().expect("a URI");
+                    let answer = client.get(target).await.expect("an answer");
+                    let body = answer.into_body().collect().await.expect("a body");
+                    Response::text(body.to_bytes())
+                }
+            }),
+        );
+    let (running, address) = start(2, router);
+    for _ in 0..40 {
+        let text = get(address, &format!("/outer?at={address}"));
+        assert!(text.ends_with("from within"), "{text}");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 40);
+    end(running);
+}
+
+#[test]
+fn a_guest_that_is_cut_off_is_dropped_with_its_runtime_around_it() {
+    struct Guard(Arc<AtomicU32>);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            let seen = u32::from(tokio::runtime::Handle::try_current().is_ok());
+            self.0.store(1 + seen, Ordering::Release);
+        }
+    }
+    let dropped = Arc::new(AtomicU32::new(0));
+    let begun = Arc::new(AtomicU32::new(0));
+    let (seen, begins) = (dropped.clone(), begun.clone());
+    let router = Router::new().get(
+        "/for-ever",
+        guests::handler(move |_: Request| {
+            let (guard, begins) = (Guard(seen.clone()), begins.clone());
+            async move {
+                let _guard = guard;
+                begins.store(1, Ordering::Release);
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+                Response::text("")
+            }
+        }),
+    );
+    let (running, address) = start(1, router);
+    let stream = ask(address, "/for-ever");
+    let until = Instant::now() + PATIENCE;
+    while begun.load(Ordering::Acquire) == 0 {
+        assert!(Instant::now() < until, "the handler begins");
+        std::thread::yield_now();
+    }
+    running.handle().stop();
+    running.join();
+    drop(stream);
+    assert_eq!(
+        dropped.load(Ordering::Acquire),
+        2,
+        "the runtime was around it"
+    );
+}

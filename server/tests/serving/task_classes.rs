@@ -1,0 +1,86 @@
+//! A route's class reaches the tasks of its handlers, and who holds a core for too long is named every
+//! time.
+
+use crate::common::{Client, TestServer, block_on, config, start_with, wait_for};
+use http::Method;
+use ringgate::events::Hub;
+use ringgate::lane::Priority;
+use ringgate::{Request, RouteOptions, Router};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+fn ask(server: &TestServer, path: &str) -> Client {
+    let mut client = server.connect();
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: t\r\n\r\n"));
+    client
+}
+
+#[test]
+fn t12_woken_together_the_handlers_of_an_urgent_route_go_on_first() {
+    let hub = Hub::new(1);
+    let order = Arc::<Mutex<Vec<&str>>>::default();
+    let mut router = Router::new();
+    let routes = [
+        ("/background", Priority::Background),
+        ("/normal", Priority::Normal),
+        ("/high", Priority::High),
+    ];
+    for (path, priority) in routes {
+        let (hub, order) = (hub.clone(), order.clone());
+        let options = RouteOptions {
+            priority,
+            ..RouteOptions::default()
+        };
+        router = router.route_with(options, Method::GET, path, move |_: Request| {
+            let (mut events, order) = (hub.subscribe(None), order.clone());
+            async move {
+                events.next().await;
+                order.lock().expect("unpoisoned").push(path);
+                path
+            }
+        });
+    }
+    let publisher = hub.clone();
+    router = router.get("/publish", move |_: Request| {
+        // On the core of the others: they are all ready before any of them is polled.
+        publisher.publish("go on");
+        async { "published" }
+    });
+    let server = start_with(config(), router, |_| ());
+    let mut clients = Vec::new();
+    for (count, (path, _)) in (1..).zip(routes) {
+        clients.push(ask(&server, path));
+        wait_for("it waits", || hub.waiting() == count);
+    }
+    assert_eq!(server.get("/publish").text(), "published");
+    for client in &mut clients {
+        assert_eq!(client.answer().status, 200);
+    }
+    let order = order.lock().expect("unpoisoned");
+    assert_eq!(*order, ["/high", "/normal", "/background"]);
+}
+
+#[test]
+fn a_long_turn_of_several_requests_is_told_of_every_time() {
+    let mut config = config();
+    config.rings.long_poll = Duration::from_millis(100);
+    let half = async |_: Request| {
+        std::thread::sleep(Duration::from_millis(60));
+        "half"
+    };
+    let server = start_with(config, Router::new().get("/half", half), |_| ());
+    // On a busy machine one of them may be long alone, after all: then it has a name.
+    let told = || {
+        let metrics = block_on(server.running().handle().metrics()).expect("it runs");
+        metrics.cores[0].long_polls.values().sum::<u64>()
+    };
+    for turn in 1..=3 {
+        // Neither is long alone, so that timing each finds nobody.
+        let mut client = server.connect();
+        let one = "GET /half HTTP/1.1\r\nHost: t\r\n\r\n";
+        client.send(format!("{one}{one}"));
+        assert_eq!(client.answer().status, 200);
+        assert_eq!(client.answer().status, 200);
+        wait_for("the turn is told of", || told() >= turn);
+    }
+}
