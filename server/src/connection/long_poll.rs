@@ -33,10 +33,8 @@ impl Watch {
         }
         self.last = route;
         self.steps += 1;
-        if self.timing.is_none() {
-            return None;
-        }
-        self.timing = self.timing.filter(|until| core.now() < *until);
+        let until = self.timing?;
+        self.timing = (core.now() < until).then_some(until);
         self.timing.map(|_| core.clock())
     }
 
