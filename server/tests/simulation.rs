@@ -2,7 +2,7 @@
 //! the production code, virtual time, and everything that can go wrong under it.
 
 use ringgate::config::Config;
-use ringgate::runtime::driver::simulated::Faults;
+use ringgate::runtime::driver::simulated::{Client, Faults};
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Response, Router};
 use std::time::Duration;
@@ -114,8 +114,21 @@ fn whatever_goes_wrong_below_answers_are_whole_in_order_and_accounted_for() {
     }
 }
 
-/// Row H8: out of descriptors.
-const EMFILE: &str = "answers -24";
+/// Row H8: what accept(2) says when the process or the machine is out of something: EMFILE, ENFILE,
+/// ENOBUFS, ENOMEM.
+const EXHAUSTED: [i32; 4] = [-24, -23, -105, -12];
+
+/// When accepting failed for want of something, and with what.
+fn failures(simulation: &Simulation) -> Vec<(u64, i32)> {
+    let log = simulation.world().log();
+    let failure = |line: &String| {
+        let time = line.split(' ').next()?.parse().ok()?;
+        let (_, answer) = line.split_once("answers ")?;
+        let errno = answer.split(' ').next()?.parse().ok()?;
+        EXHAUSTED.contains(&errno).then_some((time, errno))
+    };
+    log.iter().filter_map(failure).collect()
+}
 
 /// Nanoseconds at which a line with this text was logged.
 fn logged(simulation: &Simulation, text: &str) -> Vec<u64> {
@@ -137,12 +150,78 @@ fn without_descriptors(seed: u64, accept_error: f64) -> Simulation {
 fn h8_accepting_that_fails_again_and_again_is_tried_ever_more_rarely() {
     let mut simulation = without_descriptors(1, 1.0);
     let _clients: Vec<_> = (0..100).map(|_| simulation.connect()).collect();
-    simulation.run_until(|simulation| logged(simulation, EMFILE).len() == 10);
-    let failures = logged(&simulation, EMFILE);
-    let pauses = failures.windows(2).map(|two| (two[1] - two[0]) / 1_000_000);
+    simulation.run_until(|simulation| failures(simulation).len() == 10);
+    let failures = failures(&simulation);
+    let pauses = failures
+        .windows(2)
+        .map(|two| (two[1].0 - two[0].0) / 1_000_000);
     for (pause, least) in pauses.zip([20, 40, 80, 160, 320, 640, 1000, 1000, 1000]) {
         assert!(pause >= least && pause < least * 2, "{pause} for {least}");
     }
+}
+
+#[test]
+fn h8_whatever_is_short_accepting_pauses_and_everybody_is_served_in_the_end() {
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 1..=40 {
+        let mut simulation = without_descriptors(seed, 0.6);
+        let clients: Vec<_> = (0..8).map(|_| simulation.connect()).collect();
+        clients.iter().for_each(|client| client.send(BYE));
+        simulation.run_until(|_| {
+            let over = |c: &Client| c.was_refused() || c.is_closed();
+            clients.iter().all(over)
+        });
+        for client in clients.iter().filter(|client| !client.was_refused()) {
+            assert!(client.received().ends_with(b"hello"), "seed {seed}");
+        }
+        // It failed and was not tried again before a pause, but where a connection closed.
+        seen.extend(failures(&simulation).iter().map(|(_, errno)| *errno));
+        let (connections, _) = simulation.ledgers(0);
+        let refused = clients.iter().filter(|client| client.was_refused()).count();
+        assert_eq!(connections.finished as usize, 8 - refused, "seed {seed}");
+    }
+    assert_eq!(seen, EXHAUSTED.into());
+}
+
+#[test]
+fn m9_a_turn_takes_in_as_many_connections_as_it_may_and_none_is_lost() {
+    const MOST: u64 = 3;
+    let mut config = Config::default();
+    config.rings.accepts_per_turn = std::num::NonZeroU32::new(MOST as u32);
+    let faults = Faults::none();
+    let mut simulation = Simulation::with_cores(&config, router(), 1, 1, faults);
+    let clients: Vec<_> = (0..50).map(|_| simulation.connect()).collect();
+    clients.iter().for_each(|client| client.send(BYE));
+    let mut before = 0;
+    let mut fullest = 0;
+    for turn in 0.. {
+        if clients.iter().all(Client::is_closed) {
+            break;
+        }
+        assert!(turn < 10_000, "some are never served");
+        simulation.turn();
+        let accepted = simulation.ledgers(0).0.accepted;
+        fullest = fullest.max(accepted - before);
+        before = accepted;
+    }
+    assert_eq!(fullest, MOST);
+    assert!(clients.iter().all(|c| c.received().ends_with(b"hello")));
+    assert_eq!(before, 50);
+}
+
+#[test]
+fn m9_what_waits_to_be_taken_in_is_not_left_behind_by_a_core_that_leaves() {
+    let mut config = Config::default();
+    config.rings.accepts_per_turn = std::num::NonZeroU32::new(1);
+    let mut simulation = Simulation::with_cores(&config, router(), 2, 1, Faults::none());
+    let clients: Vec<_> = (0..20).map(|_| simulation.connect_to(0)).collect();
+    clients.iter().for_each(|client| client.send(BYE));
+    simulation.turn();
+    simulation.turn();
+    assert!(simulation.ledgers(0).0.accepted < 20);
+    simulation.leave(0, 1);
+    (0..1000).for_each(|_| simulation.turn());
+    assert!(clients.iter().all(|c| c.received().ends_with(b"hello")));
 }
 
 #[test]
@@ -157,8 +236,8 @@ fn h8_a_connection_that_closes_ends_the_pause_of_accepting() {
         simulation.run_until(|_| first.is_closed() || first.received().ends_with(b"hello"));
         let others: Vec<_> = (0..OTHERS).map(|_| simulation.connect()).collect();
         let long_pause = |simulation: &Simulation| {
-            let failures = logged(simulation, EMFILE);
-            matches!(failures[..], [.., one, two] if two - one >= LONG_NANOS)
+            let failures = failures(simulation);
+            matches!(failures[..], [.., one, two] if two.0 - one.0 >= LONG_NANOS)
         };
         let in_vain = |simulation: &Simulation| {
             let refused = others.iter().filter(|other| other.was_refused()).count() as u64;

@@ -261,6 +261,12 @@ impl Core {
         }
     }
 
+    /// Turns that are over.
+    #[inline]
+    pub fn turn_number(&self) -> u64 {
+        self.turns.get()
+    }
+
     /// Figures of this core.
     pub fn counts(&self) -> CoreCounts {
         let tasks = self.tasks.borrow();

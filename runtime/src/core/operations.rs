@@ -5,7 +5,7 @@ use super::Core;
 use crate::descriptor::Descriptor;
 use crate::driver::{Completion, Operation, Token, Untracked};
 use crate::op::{Cancel, Kind, Memory, OpFuture, OpId, SendBuffer, Stage};
-use crate::sys::socket::Direction;
+use crate::sys::socket::{Direction, shutdown};
 use crate::time::Moment;
 use crate::timer::{Owner, TimerId};
 use std::ops::Range;
@@ -124,15 +124,21 @@ impl Core {
         );
     }
 
-    /// Shuts one or both sides of a socket down through the ring (shutdown(2)).
+    /// Shuts one or both sides of a socket down (shutdown(2)): at once, not through the ring. The kernel
+    /// hands the ring's shutdown to a worker thread, and Linux 6.18 looks the descriptor up only
+    /// there: if the socket is closed meanwhile, whoever got its number next is shut down.
     pub fn shutdown(&self, socket: &Descriptor, direction: Direction) {
+        if let Some(socket) = socket.real() {
+            if direction == Direction::Both {
+                // Sends that are only queued come before the end.
+                let _ = self.driver.borrow_mut().enter(false, None);
+            }
+            let _ = shutdown(socket, direction);
+            return;
+        }
         let operation = Operation::Shutdown {
             socket: socket.as_raw_fd(),
-            how: match direction {
-                Direction::Read => libc::SHUT_RD,
-                Direction::Write => libc::SHUT_WR,
-                Direction::Both => libc::SHUT_RDWR,
-            },
+            how: direction.number(),
         };
         self.push_untracked(operation, Untracked::Cancel);
     }

@@ -227,6 +227,15 @@ impl Door {
         }
     }
 
+    /// A slot for a connection that held one in another process, whatever the number of those taken
+    /// here: as after a lowered limit, what runs goes on, and nobody else runs until it fits.
+    pub(crate) fn retake(self: &Rc<Self>) -> Ticket {
+        match self.gate.retake() {
+            true => self.ticket(),
+            false => Ticket::free(),
+        }
+    }
+
     /// Everything that waits here is gone: the thread ends.
     pub(crate) fn close(&self) {
         self.gate.forget(self.core, now());

@@ -257,6 +257,16 @@ impl Gate {
         waited
     }
 
+    /// Takes a slot unasked. Answers false if nobody counts.
+    pub(super) fn retake(&self) -> bool {
+        let inner = self.lock();
+        let counts = inner.limits.max_threads().is_some();
+        if counts {
+            self.word.update(|word| word.freed(-1));
+        }
+        counts
+    }
+
     /// All that waits on a core is gone: its thread ends.
     pub(super) fn forget(&self, core: u32, now: Moment) {
         let mut inner = self.lock();

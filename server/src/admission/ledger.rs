@@ -147,6 +147,20 @@ impl Requests {
     }
 }
 
+/// Both ledgers of one core. As its core reads them between two events they balance; read by
+/// another thread meanwhile, they may be caught in the middle of one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Ledgers {
+    pub(crate) connections: Connections,
+    pub(crate) requests: Requests,
+}
+
+impl Ledgers {
+    pub(crate) fn balance(&self) -> bool {
+        self.connections.balances() && self.requests.balances()
+    }
+}
+
 /// A number that goes up and down, written by one thread.
 #[derive(Debug, Default)]
 pub struct Gauge(Counter);
@@ -262,6 +276,14 @@ impl CoreStats {
             .iter()
             .position(|(code, _)| *code == status);
         self.refusals[known.unwrap_or(0)].add(1);
+    }
+
+    /// Both ledgers now.
+    pub(crate) fn ledgers(&self) -> Ledgers {
+        Ledgers {
+            connections: self.connections(),
+            requests: self.requests(),
+        }
     }
 
     /// The ledger of connections now.

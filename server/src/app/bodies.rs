@@ -33,6 +33,7 @@ static PATTERN: [u8; PIECE_BYTES + PERIOD] = {
 
 const ANY_SIZE: RouteOptions = RouteOptions {
     gated: true,
+    detached: false,
     body_size: Some(None),
 };
 

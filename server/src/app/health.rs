@@ -8,6 +8,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 const UNGATED: RouteOptions = RouteOptions {
     gated: false,
+    detached: false,
     body_size: None,
 };
 

@@ -212,7 +212,7 @@ pub(super) static OPTIONS: &[OptionDef] = &[
         default: "request",
         unit: "holder",
         help: "Counts requests from their whole head to their answer, or connections from their \
-               first request to their end.",
+               accept to their end.",
         group: Group::Admission,
         change: Change::Restart,
     },
@@ -677,6 +677,19 @@ pub(super) static OPTIONS: &[OptionDef] = &[
         default: "none",
         unit: "connections per core",
         help: "Pauses accepting on a core with this many open connections.",
+        group: Group::Rings,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "accepts_per_turn",
+        kind: Kind::CountOr {
+            word: "none",
+            at: |d| &mut d.config.rings.accepts_per_turn,
+            max: u32::MAX,
+        },
+        default: "64",
+        unit: "connections per core",
+        help: "Takes in at most this many new connections between two looks at all others.",
         group: Group::Rings,
         change: Change::Restart,
     },

@@ -283,6 +283,8 @@ pub struct Rings {
     pub leases_kept: u32,
     /// Most open connections; `None` is no limit.
     pub max_connections: Option<NonZeroU32>,
+    /// Most connections that a core takes in in one turn of its loop; None for any number.
+    pub accepts_per_turn: Option<NonZeroU32>,
     /// How long to look for work before blocking in the kernel.
     pub spin: Duration,
     /// How long a step of a handler may hold its core before it is told of; zero is for ever.
@@ -297,6 +299,7 @@ impl Default for Rings {
             buffer_size: 4 << 10,
             leases_kept: 1024,
             max_connections: None,
+            accepts_per_turn: NonZeroU32::new(64),
             spin: Duration::ZERO,
             long_poll: Duration::from_millis(100),
         }

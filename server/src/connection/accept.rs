@@ -91,7 +91,7 @@ impl Engine {
     }
 
     fn accept_on(&mut self, core: &Core, id: ListenerId) {
-        if self.listeners.pauses.is_paused() || self.is_full() {
+        if self.listeners.pauses.is_paused() || self.is_full() || !self.intake.is_empty() {
             return;
         }
         let one_by_one = self.is_nearly_full();
@@ -128,7 +128,7 @@ impl Engine {
     /// no more are to be taken for that.
     pub(super) fn is_full(&self) -> bool {
         let max = self.settings.max_connections;
-        max.is_some_and(|max| self.table.len() as u64 >= u64::from(max.get()))
+        max.is_some_and(|max| (self.table.len() + self.intake.len()) as u64 >= u64::from(max.get()))
             || self.refuses_too_many()
     }
 
@@ -165,15 +165,11 @@ impl Engine {
         match result {
             Ok(socket) => {
                 self.listeners.pauses.succeeded();
-                let key = self.begin(core, socket);
-                // A core that was stuck leaves with its accept still armed.
-                if !self.is_serving() {
-                    self.follow_course(core, key);
-                }
+                self.take_in(core, socket);
             }
             Err(errno) => self.on_accept_error(core, errno),
         }
-        let full = self.is_full() || self.is_nearly_full();
+        let full = self.is_full() || self.is_nearly_full() || !self.intake.is_empty();
         let Some(owned) = self.listeners.find(id) else {
             return;
         };
@@ -200,9 +196,17 @@ impl Engine {
         let key = self.seat(Connection::new(socket, core.now()));
         self.stats.accepted.add(1);
         self.wear();
-        self.listen_to(core, key);
-        self.set_deadline(core, key);
+        self.arrive(core, key);
         key
+    }
+
+    /// Serves a connection that this core accepted.
+    pub(super) fn begin_here(&mut self, core: &Rc<Core>, socket: Descriptor) {
+        let key = self.begin(core, socket);
+        // A core that was stuck leaves with its accept still armed.
+        if !self.is_serving() {
+            self.follow_course(core, key);
+        }
     }
 
     pub(super) fn on_accept_error(&mut self, core: &Rc<Core>, errno: Errno) {

@@ -149,6 +149,7 @@ impl Engine {
         if !connection.output.is_flushed() {
             return;
         }
+        self.leave_arrivals(core, key);
         self.settle_answers(core, key, Ending::Answered);
         self.finish_exchange(core, key, Ending::Answered);
         self.stop_listening(core, key);
@@ -158,6 +159,7 @@ impl Engine {
 
     /// Drops what is queued, and closes.
     pub(super) fn abort(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.leave_arrivals(core, key);
         self.settle_answers(core, key, Ending::Aborted);
         self.finish_exchange(core, key, Ending::Aborted);
         let Some(connection) = self.table.get(key) else {
@@ -250,6 +252,10 @@ impl Engine {
         let Some(kind) = connection.deadline_of else {
             return;
         };
+        if self.arrivals.contains_key(&key) {
+            // It may not ask for anything yet; its time begins when it is let in.
+            return;
+        }
         if connection.deadline > core.now() {
             let deadline = connection.deadline;
             let timer = core.set_timer(deadline, Subject::Deadline(key).to_key());
@@ -284,6 +290,10 @@ impl Engine {
             return;
         };
         if connection.state != State::Idle || connection.exchange.is_some() {
+            return;
+        }
+        if self.arrivals.contains_key(&key) {
+            // The gate says what becomes of it.
             return;
         }
         // Also before its first request, which may be under way.

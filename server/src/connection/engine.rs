@@ -2,7 +2,9 @@
 //! ring; each event goes to the file of its step.
 
 use super::accept::{ListenerId, ListenerSeat, Listeners};
+use super::arrival::Arrival;
 use super::help::Helping;
+use super::intake::Intake;
 use super::key::{ConnectionKey, Subject};
 use super::long_poll::Watch;
 use super::settings::Settings;
@@ -11,7 +13,7 @@ use super::table::{Connection, Exchange, Table};
 use super::transfer::{COORDINATOR, Parcel};
 use crate::admission::door::{AddressPlace, Door};
 use crate::admission::gate::{Gate, Verdict};
-use crate::admission::ledger::CoreStats;
+use crate::admission::ledger::{CoreStats, Ledgers};
 use crate::handler::{Application, Response, none_detached, take_detached};
 use crate::http::date::DateCache;
 use crate::observe::log::RateLimit;
@@ -83,7 +85,7 @@ pub(crate) enum Message {
     Shed(Vec<(u32, u64)>),
     /// Panic, outside of every handler.
     Panic,
-    /// Put the gauges into the shared counters and say so ([`Report::Published`]).
+    /// Say what you have counted ([`Report::Published`]), for the inquiry of this number.
     Publish(u64),
     /// Move every connection that can be moved to these cores in turn, or to the coordinator if
     /// there are none, and the others when they can be; end when none is left. No listener is owned
@@ -102,8 +104,8 @@ pub(crate) enum Message {
 pub(crate) enum Report {
     /// The listener has no owner now, and nothing of it is in flight.
     Disarmed(u32, ListenerId),
-    /// This core's figures are up to date, for the inquiry of this number.
-    Published(u32, u64),
+    /// What this core has counted, for the inquiry of this number; its gauges are up to date.
+    Published(u32, u64, Box<Ledgers>),
     /// This connection waits with the coordinator until there is a core for it.
     Parked(Box<Parcel>),
     /// The core has accepted as many connections as it was to.
@@ -168,10 +170,15 @@ pub(crate) struct Engine {
     pub(super) rejecting: u64,
     /// The places of requests among those of their clients' addresses, if these are limited.
     pub(super) addresses: HashMap<ConnectionKey, AddressPlace>,
+    /// Connections that wait at the gate, where connections hold the slots.
+    pub(super) arrivals: HashMap<ConnectionKey, Arrival>,
+    pub(super) intake: Intake,
     pub(super) log: RateLimit,
     pub(super) watch: Watch,
     pub(super) stalls: Stalls,
     next_heir: usize,
+    /// The inquiry that was answered last.
+    pub(super) published: u64,
     pub(super) date: DateCache,
     date_until: Moment,
 }
@@ -199,10 +206,13 @@ impl Engine {
             cut: 0,
             rejecting: 0,
             addresses: HashMap::new(),
+            arrivals: HashMap::new(),
+            intake: Intake::default(),
             log: RateLimit::new(),
             watch: Watch::default(),
             stalls: Stalls::default(),
             next_heir: 0,
+            published: 0,
             date: DateCache::new(0),
             date_until: Moment::default(),
         }
@@ -210,7 +220,10 @@ impl Engine {
 
     /// Whether the core has nothing left to do and was told to end.
     pub(crate) fn is_over(&self) -> bool {
-        self.course != Course::Serving && self.table.len() == 0 && self.listeners.is_empty()
+        self.course != Course::Serving
+            && self.table.len() == 0
+            && self.intake.is_empty()
+            && self.listeners.is_empty()
     }
 
     /// Connections that were open when they were cut off by force.
@@ -267,11 +280,7 @@ impl Engine {
             Message::Unhelp(listener) => self.unhelp(core, listener),
             Message::Shed(shares) => self.shed(core, &shares),
             Message::Panic => panic!("asked to panic"),
-            Message::Publish(inquiry) => {
-                self.publish(core);
-                self.post
-                    .to_coordinator(Report::Published(self.index, inquiry));
-            }
+            Message::Publish(inquiry) => self.publish_for(core, inquiry),
             Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),
             Message::Stay => self.set_course(core, Course::Serving),
             Message::Drain => self.set_course(core, Course::Draining),
@@ -281,6 +290,7 @@ impl Engine {
 
     fn set_course(&mut self, core: &Rc<Core>, course: Course) {
         self.course = course;
+        self.take_in_waiting(core);
         self.after_course_change(core);
     }
 
@@ -299,6 +309,21 @@ impl Engine {
             Course::Draining => self.close_if_idle(core, key),
             Course::Forced => self.force(core, key),
         }
+    }
+
+    /// Tells the coordinator what is counted here, unless it has been told for this inquiry: a
+    /// connection that left its core after that one had told makes this one tell before it is
+    /// counted here (Lai and Yang, "On distributed snapshots", 1987). So none arrives in a sum that it
+    /// has not left.
+    pub(super) fn publish_for(&mut self, core: &Core, inquiry: u64) {
+        if inquiry <= self.published {
+            return;
+        }
+        self.published = inquiry;
+        self.publish(core);
+        let ledgers = Box::new(self.stats.ledgers());
+        self.post
+            .to_coordinator(Report::Published(self.index, inquiry, ledgers));
     }
 
     /// Copies the gauges that only the core knows into the shared counters.
@@ -402,6 +427,7 @@ impl Sink for Engine {
     }
 
     fn before_wait(&mut self, core: &Rc<Core>) {
+        self.take_in_waiting(core);
         self.take_up(core);
         if let Some(at) = self.door.watch() {
             core.set_timer(at, Subject::GateSweep.to_key());
@@ -419,7 +445,10 @@ impl Sink for Engine {
     }
 
     fn is_busy(&self) -> bool {
-        !self.finished.is_empty() || !self.attention.calls.borrow().is_empty() || !none_detached()
+        !self.intake.is_empty()
+            || !self.finished.is_empty()
+            || !self.attention.calls.borrow().is_empty()
+            || !none_detached()
     }
 }
 

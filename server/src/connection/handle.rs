@@ -94,6 +94,9 @@ impl Engine {
             (Called::Answered, Some(response)) => self.on_answer(core, key, Ok(response)),
             (Called::Answered, None) => debug_assert!(false, "an answer is where it was wanted"),
         }
+        if self.app.detaches(route) {
+            self.give_slot_back(key);
+        }
     }
 
     #[inline]

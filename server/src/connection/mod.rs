@@ -16,11 +16,13 @@
 
 mod accept;
 mod admit;
+mod arrival;
 mod close;
 mod core_field;
 mod engine;
 mod handle;
 mod help;
+mod intake;
 mod key;
 mod long_poll;
 mod packing;

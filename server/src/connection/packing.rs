@@ -58,8 +58,10 @@ impl Parcel {
             served: u32::from_le_bytes(head[2..6].try_into().ok()?),
             idle_since: number(6)?,
             deadline: number(14)?,
-            // A slot is one of the process: here it is asked for again.
+            // A slot is one of the process: here it is taken again.
             credit: None,
+            inquiry: 0,
+            from_outside: true,
             unread: BytesMut::from(unread),
         })
     }
@@ -98,6 +100,8 @@ mod tests {
                 deadline_of: kind.map(|kind| DEADLINES[kind]),
                 deadline: Moment::from_nanos(deadline),
                 credit: None,
+                inquiry: 0,
+                from_outside: false,
             };
             let there = Parcel::unpack(socket(), &parcel.pack()).unwrap();
             prop_assert_eq!(there.state, parcel.state);

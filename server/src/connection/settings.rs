@@ -14,6 +14,7 @@ pub(crate) struct Settings {
     pub(crate) linger_size: u64,
     pub(crate) served_max: Option<NonZeroU32>,
     pub(crate) max_connections: Option<NonZeroU32>,
+    pub(crate) accepts_per_turn: Option<NonZeroU32>,
     pub(crate) keepalive_grace: Duration,
     pub(crate) queue_timeout: Duration,
     /// Whether requests have more to pass at the gate than its slots.
@@ -40,6 +41,7 @@ impl Settings {
             linger_size: timeouts.linger_size,
             served_max: NonZeroU32::new(timeouts.requests_per_connection),
             max_connections: config.rings.max_connections,
+            accepts_per_turn: config.rings.accepts_per_turn,
             keepalive_grace: config.drain.keepalive_grace,
             queue_timeout: config.queue.timeout,
             admits_specially: config.queue.admit == Admit::Connection

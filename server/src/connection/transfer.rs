@@ -8,6 +8,7 @@ use super::key::{ConnectionKey, Subject};
 use super::packing::PACKED_BYTES_MAX;
 use super::table::{Connection, Receive, Unread};
 use crate::admission::door::Credit;
+use crate::config::Admit;
 use crate::coordinator::SUCCESSOR;
 use crate::http::exchange::{Deadline, State};
 use bytes::BytesMut;
@@ -29,6 +30,10 @@ pub(crate) struct Parcel {
     pub(super) deadline: Moment,
     /// The slot that the connection holds, if connections do.
     pub(super) credit: Option<Credit>,
+    /// The last inquiry that the core had answered when the connection left it.
+    pub(super) inquiry: u64,
+    /// Whether it comes from another process, where its slot stayed.
+    pub(super) from_outside: bool,
 }
 
 impl Parcel {
@@ -50,6 +55,10 @@ impl Engine {
 
     /// Steps 1 and 2.
     pub(super) fn move_out(&mut self, core: &Rc<Core>, key: ConnectionKey, to: u32) {
+        if self.arrivals.contains_key(&key) {
+            // Its place in the queue is one of this core.
+            return;
+        }
         let Some(connection) = self.table.get(key) else {
             return;
         };
@@ -103,6 +112,8 @@ impl Engine {
             deadline_of: connection.deadline_of,
             deadline: connection.deadline,
             credit: connection.ticket.into_credit(),
+            inquiry: self.published,
+            from_outside: false,
         };
         match to {
             COORDINATOR => self.post.to_coordinator(Report::Parked(Box::new(parcel))),
@@ -136,11 +147,15 @@ impl Engine {
 
     /// Step 6.
     pub(super) fn move_in(&mut self, core: &Rc<Core>, parcel: Parcel) {
+        self.publish_for(core, parcel.inquiry);
         let mut connection = Connection::new(parcel.socket, core.now());
         connection.state = parcel.state;
         connection.served = parcel.served;
         connection.idle_since = parcel.idle_since;
-        connection.ticket = self.door.adopt(parcel.credit);
+        connection.ticket = match parcel.from_outside && self.settings.admit == Admit::Connection {
+            true => self.door.retake(),
+            false => self.door.adopt(parcel.credit),
+        };
         if !parcel.unread.is_empty() {
             connection.unread = Unread::Gathered(parcel.unread);
         }

@@ -18,11 +18,11 @@ use ringgate_runtime::Core;
 use std::rc::Rc;
 
 /// Seconds after which a refused client may try again.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+pub(super) const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 /// Says why the gate refused.
-const REASON_FIELD: HeaderName = HeaderName::from_static("x-ringgate-reason");
+pub(super) const REASON_FIELD: HeaderName = HeaderName::from_static("x-ringgate-reason");
 /// The whole body of a refusal.
-const BUSY: &str = "503 Service Unavailable: the server is busy; try again soon\n";
+pub(super) const BUSY: &str = "503 Service Unavailable: the server is busy; try again soon\n";
 
 impl Engine {
     /// The gate has no slot for a request yet.
@@ -53,10 +53,12 @@ impl Engine {
         self.keep(key, exchange);
     }
 
-    /// The place at the gate of a connection's request, if it waits there.
+    /// The place at the gate of a connection or its request, if either waits there.
     pub(super) fn place_of(&mut self, key: ConnectionKey) -> Option<Place> {
-        let waiting = self.exchange_of(key)?.waiting.as_ref()?;
-        Some(waiting.place)
+        match self.exchange_of(key) {
+            Some(exchange) => exchange.waiting.as_ref().map(|waiting| waiting.place),
+            None => self.arrivals.get(&key).map(|arrival| arrival.place),
+        }
     }
 
     /// The gate's word on a request that waited.
@@ -74,6 +76,9 @@ impl Engine {
             return;
         }
         match self.door.take_up(offer, place) {
+            TakenUp::Run(ticket) if self.arrivals.contains_key(&key) => {
+                self.let_in(core, key, ticket);
+            }
             TakenUp::Run(ticket) => {
                 let Some(waiting) = self.no_longer_waits(core, key) else {
                     return;
@@ -90,7 +95,9 @@ impl Engine {
     }
 
     fn on_refused(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
-        if self.no_longer_waits(core, key).is_some() {
+        if self.no_longer_arrives(core, key).is_some() {
+            self.refuse_arrival(core, key, reason);
+        } else if self.no_longer_waits(core, key).is_some() {
             self.reject(core, key, reason);
             self.settle(core, key);
         }
@@ -135,6 +142,11 @@ impl Engine {
         if connection.served != request {
             return;
         }
+        self.give_slot_back(key);
+    }
+
+    /// The request goes on without a slot; bounded is it by `max_connections` alone from here.
+    pub(super) fn give_slot_back(&mut self, key: ConnectionKey) {
         let Some(exchange) = self.exchange_of(key) else {
             return;
         };
@@ -152,9 +164,8 @@ impl Engine {
         }
     }
 
-    /// Row H10: a short 503 that the client gets whole.
-    #[cold]
-    pub(super) fn reject(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
+    /// A connection is being refused.
+    pub(super) fn count_refusal(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
         if let Some(connection) = self.table.get(key)
             && connection.rejected.replace(reason).is_none()
         {
@@ -169,6 +180,12 @@ impl Engine {
             reason = reason.name(),
             "a request was refused by the gate"
         );
+    }
+
+    /// Row H10: a short 503 that the client gets whole.
+    #[cold]
+    pub(super) fn reject(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
+        self.count_refusal(core, key, reason);
         let mut response = Response::new(StatusCode::SERVICE_UNAVAILABLE)
             .with_content_type("text/plain; charset=utf-8")
             .with_body(BUSY)

@@ -30,10 +30,12 @@ impl Engine {
 
     /// Watches the peer of a connection whose receive pauses.
     pub(super) fn watch_peer(&mut self, core: &Core, key: ConnectionKey) {
+        let arrives = self.arrivals.contains_key(&key);
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if connection.watch == Receive::Off && !connection.eof && connection.exchange.is_some() {
+        let waits = arrives || connection.exchange.is_some();
+        if connection.watch == Receive::Off && !connection.eof && waits {
             let key = Subject::Watch(key).to_key();
             connection.watch = Receive::On(core.poll(&connection.socket, POLLRDHUP, key));
         }

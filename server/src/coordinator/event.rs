@@ -3,6 +3,7 @@
 use super::events::Subscription;
 use super::reply::Reply;
 use super::status::Status;
+use crate::admission::ledger::Ledgers;
 use crate::config::{CoreOrder, LimitsChange, PoolSize};
 use crate::connection::{ListenerId, Parcel, Report};
 use crate::observe::metrics::Snapshot;
@@ -24,8 +25,8 @@ pub(crate) enum Event {
     HandOver(Box<Parcel>),
     /// Nobody owns this listener now.
     Disarmed(u32, ListenerId),
-    /// A core has brought its figures up to date, for this inquiry.
-    Published(u32, u64),
+    /// What a core has counted, for this inquiry.
+    Published(u32, u64, Box<Ledgers>),
     /// A connection for which there is no core.
     Parked(Box<Parcel>),
     /// A core has accepted as many connections as it was to.
@@ -48,7 +49,7 @@ impl From<Report> for Event {
     fn from(report: Report) -> Event {
         match report {
             Report::Disarmed(core, listener) => Event::Disarmed(core, listener),
-            Report::Published(core, inquiry) => Event::Published(core, inquiry),
+            Report::Published(core, inquiry, ledgers) => Event::Published(core, inquiry, ledgers),
             Report::Parked(parcel) => Event::Parked(parcel),
             Report::Worn(core) => Event::Worn(core),
         }

@@ -6,7 +6,7 @@
 use super::listeners::Listeners;
 use super::plan::Pool;
 use super::status::{self, PoolStatus};
-use crate::admission::ledger::{ByReason, CoreStats, REFUSAL_STATUSES, Reason};
+use crate::admission::ledger::{ByReason, CoreStats, Ledgers, REFUSAL_STATUSES, Reason};
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::observe::metrics::{
     ConnectionCounts, CoreSample, CountsBy, ListenerSample, RequestCounts, Snapshot,
@@ -23,10 +23,12 @@ fn reasons(counts: &ByReason) -> CountsBy {
         .collect()
 }
 
-/// What one core counts; who and how it is, is the caller's.
-pub(super) fn core_sample(stats: &CoreStats) -> CoreSample {
-    let connections = stats.connections();
-    let requests = stats.requests();
+/// What one core counts, with its ledgers as it told them; who and how it is, is the caller's.
+pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
+    let Ledgers {
+        connections,
+        requests,
+    } = ledgers;
     CoreSample {
         connections: ConnectionCounts {
             accepted: connections.accepted,
@@ -172,7 +174,7 @@ mod tests {
         for (status, _) in REFUSAL_STATUSES {
             stats.refused(status);
         }
-        let sample = core_sample(&stats);
+        let sample = core_sample(&stats, &Ledgers::default());
         assert!(sample.protocol_errors.values().all(|count| *count == 1));
         assert_eq!(sample.protocol_errors.len(), REFUSAL_STATUSES.len());
     }

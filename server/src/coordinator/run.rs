@@ -13,26 +13,24 @@ mod outside;
 mod parked;
 mod recycle;
 mod reload;
+mod shown;
 mod sizing;
 mod succession;
 
 use super::event::{Command, CoreEnd, CoreUp, Event};
 use super::events::{Events, OnEvent, ServerEvent};
-use super::figures;
 use super::handle::{CoreInfo, Ended, ServerHandle};
 use super::listeners::Listeners;
 use super::plan::{Action, Baton, CoreState, Pool};
 use super::post::{PostOffice, Postman, SUCCESSOR};
 use super::rules::restart::Restarts;
 use super::rules::wear;
-use super::status::{self, CoreStatus, Status, Totals};
 use super::thread::{CoreThread, MakeApp};
 use super::upgrade::Inheritance;
 use crate::admission::gate::{Gate, Rules};
-use crate::admission::ledger::CoreStats;
+use crate::admission::ledger::{CoreStats, Ledgers};
 use crate::config::{Config, CorePlan, OnTerm};
 use crate::connection::{ListenerId, Message};
-use crate::observe::metrics::{CoreSample, Snapshot};
 use crate::process::pid_file::PidFile;
 use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
@@ -46,7 +44,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
-use std::time::Duration;
 use succession::{HANDOVER_KEY, LATE_KEY, Luggage, Succession};
 
 pub(crate) use operators::Operators;
@@ -118,8 +115,9 @@ struct Slot {
     remote: Option<Remote>,
     /// Its open sockets.
     sockets: Arc<SocketRegistry>,
-    /// When it last answered for its figures.
+    /// When it last answered for its figures, and what it told.
     answered: Moment,
+    told: Ledgers,
     heart: heart::Heart,
     work: elastic::Work,
     /// When its thread was started.
@@ -254,6 +252,7 @@ impl Coordinator {
                     remote: None,
                     sockets: Arc::default(),
                     answered: began,
+                    told: Ledgers::default(),
                     heart: heart::Heart::default(),
                     work: elastic::Work::default(),
                     since: began,
@@ -298,7 +297,9 @@ impl Coordinator {
             Event::Rested(index) => self.rested(index),
             Event::Tick => self.on_tick(core),
             Event::Signal(signal) => self.obey(core, signal),
-            Event::Published(index, inquiry) => self.published(core, index, inquiry),
+            Event::Published(index, inquiry, ledgers) => {
+                self.published(core, index, inquiry, *ledgers);
+            }
             Event::Command(Command::Status(reply)) => self.inquire(core, Asked::Status(reply)),
             Event::Command(Command::Metrics(reply)) => self.inquire(core, Asked::Metrics(reply)),
             Event::Command(Command::Resize { size, wait, reply }) => {
@@ -563,90 +564,6 @@ impl Coordinator {
                 self.post.tell(Event::CoreFailed(index, error));
             }
         }
-    }
-
-    /// How the server stands.
-    fn status(&self, core: &Rc<Core>, silent: &[u32]) -> Status {
-        let (connections, requests) = self.totals();
-        let now = core.now();
-        let cores = (0..)
-            .zip(&self.pool.cores)
-            .filter(|(_, state)| state.has_thread())
-            .map(|(index, state)| {
-                let slot = &self.slots[index as usize];
-                let stats = &slot.stats;
-                CoreStatus {
-                    index,
-                    cpu: self.cpu_of(index),
-                    state: state_name(*state, silent.contains(&index) || self.pool.is_stuck(index)),
-                    operations_in_flight: stats.operations_in_flight.get(),
-                    heartbeat_age_ms: (now - slot.answered).as_millis() as u64,
-                    busy_permille: slot.work.busy_permille(),
-                    connections: (&stats.connections()).into(),
-                    requests: (&stats.requests()).into(),
-                }
-            })
-            .collect();
-        Status {
-            phase: self.phase.name(),
-            pid: std::process::id(),
-            uptime_seconds: (now - self.began).as_secs_f64(),
-            limits: self.gate.limits().into(),
-            pool: self.pool_status(),
-            gate: self.gate.occupancy().into(),
-            totals: Totals::new(&connections, &requests),
-            cores,
-            lanes: self.handle.lanes().statuses().map(Into::into).collect(),
-            generations: self.generations(),
-            listeners: status::listeners(&self.listeners, &self.pool, self.sizing.slots),
-        }
-    }
-
-    /// What the metrics are rendered from. A slot that has run keeps its place.
-    fn metrics(&self, core: &Rc<Core>, silent: &[u32]) -> Snapshot {
-        let now = core.now();
-        let ran = (0..)
-            .zip(&self.slots)
-            .filter(|(_, slot)| slot.epoch > 0)
-            .map(|(index, slot)| {
-                let is_silent = silent.contains(&index) || self.pool.is_stuck(index);
-                let age = if is_silent {
-                    now - slot.answered
-                } else {
-                    Duration::ZERO
-                };
-                CoreSample {
-                    index,
-                    cpu: self.cpu_of(index).unwrap_or_default(),
-                    state: state_name(self.pool.cores[index as usize], is_silent),
-                    heartbeat_age_seconds: age.as_secs_f64(),
-                    ..figures::core_sample(&slot.stats)
-                }
-            });
-        let pool = self.pool_status();
-        Snapshot {
-            phase: self.phase.name(),
-            uptime_seconds: (now - self.began).as_secs_f64(),
-            limits: figures::limits(self.gate.limits()),
-            pool: figures::pool(&pool),
-            queued: pool.queued,
-            parked: pool.parked,
-            slots_taken: self.gate.occupancy().running.into(),
-            waiting: self.gate.occupancy().pending.into(),
-            cores: ran.collect(),
-            lanes: self.handle.lanes().statuses().map(Into::into).collect(),
-            listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots),
-            ..figures::of_process()
-        }
-    }
-}
-
-/// A core that does not answer is blocked, whatever the plan says of it.
-fn state_name(state: CoreState, is_silent: bool) -> &'static str {
-    match state {
-        CoreState::Quarantined => state.name(),
-        _ if is_silent => "blocked",
-        _ => state.name(),
     }
 }
 

@@ -5,7 +5,7 @@ use super::listeners::Listeners;
 use super::plan::{Pool, Seat};
 use super::upgrade::Generation;
 use crate::admission::gate::Occupancy;
-use crate::admission::ledger::{ByReason, Connections, CoreStats, Reason, Requests};
+use crate::admission::ledger::{ByReason, Connections, Ledgers, Reason, Requests};
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::lane::LaneFigures;
 use ringgate_runtime::sys::tcp_info::listen_queue;
@@ -199,12 +199,12 @@ impl From<&Requests> for RequestFigures {
 }
 
 /// Both ledgers in sum.
-pub(crate) fn totals<'a>(cores: impl Iterator<Item = &'a CoreStats>) -> (Connections, Requests) {
+pub(crate) fn totals(ledgers: impl Iterator<Item = Ledgers>) -> (Connections, Requests) {
     let mut connections = Connections::default();
     let mut requests = Requests::default();
-    for core in cores {
-        connections.add(&core.connections());
-        requests.add(&core.requests());
+    for each in ledgers {
+        connections.add(&each.connections);
+        requests.add(&each.requests);
     }
     (connections, requests)
 }

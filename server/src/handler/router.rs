@@ -16,6 +16,9 @@ use std::sync::Arc;
 pub struct RouteOptions {
     /// Whether requests pass the gate; health checks do not.
     pub gated: bool,
+    /// Whether its requests give their slot back as soon as they have to wait, as with
+    /// [`Request::detach`]: for long polls and streams.
+    pub detached: bool,
     /// Largest body in bytes: None for the server's `body_size`, `Some(None)` for any.
     pub body_size: Option<Option<u64>>,
 }
@@ -24,6 +27,7 @@ impl Default for RouteOptions {
     fn default() -> RouteOptions {
         RouteOptions {
             gated: true,
+            detached: false,
             body_size: None,
         }
     }
@@ -337,6 +341,8 @@ pub(crate) trait Application {
     fn route(&self, parts: &mut RequestParts) -> Routed;
     /// What a route is called where it is told of: its method and its path.
     fn route_name(&self, route: u32) -> String;
+    /// Whether requests of a route give their slot back when they wait.
+    fn detaches(&self, route: u32) -> bool;
     /// Gives the request to the handler of `route`, which runs up to where it first waits.
     /// An answer given at once is put into `answer`, and nowhere else.
     fn call(
@@ -366,6 +372,11 @@ impl<S: 'static> Application for PerCore<S> {
             .map(|(path, method, _)| format!("{method} {}", path.text))
             .next()
             .unwrap_or_else(|| "(fallback)".to_owned())
+    }
+
+    fn detaches(&self, route: u32) -> bool {
+        let route = self.router.routes.get(route as usize);
+        route.is_some_and(|route| route.options.detached)
     }
 
     #[inline]
@@ -457,6 +468,7 @@ mod tests {
 
     const UNGATED: RouteOptions = RouteOptions {
         gated: false,
+        detached: false,
         body_size: None,
     };
 

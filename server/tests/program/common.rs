@@ -270,6 +270,18 @@ pub(crate) fn get(address: &str, path: &str) -> String {
     answer
 }
 
+/// Reads what has come. A socket with a time limit is interrupted whenever this process is stopped
+/// and goes on, also without a signal handler (signal(7)), and [`Read::read`] says so.
+#[track_caller]
+pub(crate) fn read_some(stream: &mut TcpStream, buffer: &mut [u8]) -> usize {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            read => return read.expect("an answer in time"),
+        }
+    }
+}
+
 /// Reads until `count` bodies of `/plaintext` have come.
 #[track_caller]
 pub(crate) fn read_greetings(stream: &mut TcpStream, count: usize) {
@@ -281,7 +293,7 @@ pub(crate) fn read_greetings(stream: &mut TcpStream, count: usize) {
         windows.filter(|window| window == greeting).count()
     };
     while found(&read) < count {
-        let bytes = stream.read(&mut buffer).expect("an answer in time");
+        let bytes = read_some(stream, &mut buffer);
         assert!(bytes > 0, "ended after {} of {count}", found(&read));
         read.extend_from_slice(&buffer[..bytes]);
     }

@@ -1,6 +1,8 @@
 //! USR2 and `ctl upgrade`: a new process takes over, and no client sees it.
 
-use crate::common::{Program, assert_balanced, connect, eventually, get, read_greetings};
+use crate::common::{
+    Program, assert_balanced, connect, eventually, get, read_greetings, read_some,
+};
 use crate::events::{next, subscribe};
 use ringgate::runtime::sys::signals::Signal;
 use serde_json::Value;
@@ -107,6 +109,29 @@ fn a_new_process_takes_over_and_idle_connections_keep_their_sockets() {
 }
 
 #[test]
+fn connections_that_hold_slots_hold_them_in_the_new_process_too() {
+    let limits = ["--admit", "connection", "--max-threads", "2"];
+    let server = Lineage::start(&limits);
+    let mut kept = [server.connect(), server.connect()];
+    kept.iter_mut().for_each(ask);
+    server.upgrade(&[]);
+    eventually("both have moved", || {
+        (server.status()["totals"]["connections"]["open"] == 2).then_some(())
+    });
+    assert_eq!(server.status()["gate"]["slots_taken"], 2);
+    let mut answer = [0; 12];
+    let mut third = server.connect();
+    third.read_exact(&mut answer).expect("an answer unasked");
+    assert_eq!(&answer, b"HTTP/1.1 503");
+    kept.iter_mut().for_each(ask);
+    drop(kept);
+    eventually("the slots are back", || {
+        (server.status()["gate"]["slots_taken"] == 0).then_some(())
+    });
+    assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
+}
+
+#[test]
 fn what_runs_is_finished_by_the_old_process_and_then_moves() {
     let mut server = Lineage::start(&["--graceful-timeout", "60s"]);
     let old = server.serving_pid();
@@ -128,7 +153,7 @@ fn what_runs_is_finished_by_the_old_process_and_then_moves() {
     // An upgrade is allowed meanwhile, and the connection follows to the newest.
     let newest = server.upgrade(&[]);
     let mut answer = [0; 4096];
-    let count = busy.read(&mut answer).unwrap();
+    let count = read_some(&mut busy, &mut answer);
     let answer = String::from_utf8_lossy(&answer[..count]);
     assert!(answer.ends_with("slept 1500 ms\n"), "{answer}");
     assert!(!answer.to_lowercase().contains("connection: close"));

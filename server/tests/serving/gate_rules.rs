@@ -2,8 +2,10 @@
 //! client may have in, how many may be refused at once.
 
 use super::common::stage::{Stage, begin, hold, limits, number};
-use super::common::{Client, TestServer, block_on, config, wait_for};
-use ringgate::config::{Admit, CoreSpec};
+use super::common::{Client, TestServer, block_on, config, start_with, wait_for};
+use ringgate::config::{Admit, CoreSpec, DrainPending};
+use ringgate::{Request, RouteOptions, Router};
+use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -13,23 +15,186 @@ fn statuses(clients: &mut [Client]) -> Vec<u16> {
 }
 
 #[test]
-fn a_connection_holds_its_slot_from_its_first_request_to_its_end() {
+fn a_connection_holds_its_slot_from_its_accept_to_its_end() {
     let stage = Stage::default();
     let mut config = config();
     config.admission = limits(1, 0);
     config.queue.admit = Admit::Connection;
     let server = stage.start(config);
-    let quiet = server.connect();
     let mut first = server.connect();
+    wait_for("a slot is taken, though nothing was asked", || {
+        server.status()["gate"]["slots_taken"] == 1
+    });
+    let mut second = server.connect();
+    let unasked = second.answer();
+    assert_eq!(unasked.status, 503, "though nothing runs");
+    assert_eq!(unasked.header("retry-after"), Some("1"));
+    assert_eq!(unasked.header("x-ringgate-reason"), Some("full"));
+    assert!(unasked.closes());
+    second.expect_closed();
     assert_eq!(first.get("/core").status, 200);
     assert_eq!(first.get("/core").status, 200, "it has a slot");
     assert_eq!(server.status()["gate"]["slots_taken"], 1);
-    assert_eq!(server.get("/core").status, 503, "though nothing runs");
-    drop((first, quiet));
+    drop((first, second));
     wait_for("the slot is back", || {
         server.status()["gate"]["slots_taken"] == 0
     });
     assert_eq!(server.get("/core").status, 200);
+}
+
+fn waiting(server: &TestServer) -> Value {
+    server.status()["gate"]["waiting"].clone()
+}
+
+#[test]
+fn h6_a_connection_that_waits_for_its_slot_is_not_read() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(1, 3);
+    config.queue.admit = Admit::Connection;
+    let server = stage.start(config);
+    let first = server.connect();
+    let mut others: Vec<Client> = Vec::new();
+    for index in 1..=2 {
+        let mut other = server.connect();
+        other.send(b"GET /core HTTP/1.1\r\nHost: a\r\n\r\n");
+        others.push(other);
+        wait_for("it waits", || waiting(&server) == index);
+    }
+    assert_eq!(server.total("requests/begun"), 0);
+    assert_eq!(server.total("connections/open"), 3);
+    // The one too many: the oldest that waits is refused, whatever it has sent (rows H7, H10).
+    let mut last = server.connect();
+    assert_eq!(others[0].answer().status, 503);
+    wait_for("two wait again", || waiting(&server) == 2);
+    drop(first);
+    assert_eq!(others[1].answer().status, 200);
+    drop(others);
+    assert_eq!(last.get("/core").status, 200);
+    drop(last);
+    wait_for("all are gone", || server.total("connections/open") == 0);
+    assert_eq!(server.total("requests/begun"), 2);
+    let status = server.status();
+    let connections = &status["totals"]["connections"];
+    assert_eq!(
+        (&connections["rejected"]["full"], &connections["aborted"]),
+        (&1.into(), &0.into())
+    );
+    assert_eq!(status["gate"]["slots_taken"], 0);
+}
+
+#[test]
+fn h9_a_connection_that_goes_while_it_waits_gives_its_place_up() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(1, 9);
+    config.queue.admit = Admit::Connection;
+    let server = stage.start(config);
+    let mut first = server.connect();
+    wait_for("a slot is taken", || {
+        server.status()["gate"]["slots_taken"] == 1
+    });
+    let gone = [server.connect(), server.connect(), server.connect()];
+    let mut half = server.connect();
+    half.finish_sending();
+    wait_for("the half is gone", || {
+        server.total("connections/aborted") == 1
+    });
+    wait_for("three wait", || waiting(&server) == 3);
+    gone[0].reset_when_dropped();
+    drop(gone);
+    wait_for("nobody waits", || waiting(&server) == 0);
+    wait_for("all are counted", || {
+        server.total("connections/aborted") == 4
+    });
+    assert_eq!(first.get("/core").status, 200);
+}
+
+#[test]
+fn a_connection_that_waits_too_long_for_its_slot_is_told_so() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(1, 9);
+    config.queue.admit = Admit::Connection;
+    config.queue.timeout = Duration::from_millis(80);
+    // The time of an idle connection begins when it is let in.
+    config.timeouts.idle = Duration::from_millis(20);
+    config.timeouts.head = Duration::from_millis(20);
+    let server = stage.start(config);
+    let held = hold(&server, 1);
+    let mut late = server.connect();
+    let answer = late.answer();
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("x-ringgate-reason"), Some("queue-timeout"));
+    late.expect_closed();
+    stage.release_all();
+    drop(held);
+}
+
+#[test]
+fn h16_a_drain_serves_or_refuses_connections_that_wait() {
+    for refuse in [false, true] {
+        let stage = Stage::default();
+        let mut config = config();
+        config.admission = limits(1, 9);
+        config.queue.admit = Admit::Connection;
+        if refuse {
+            config.drain.pending = DrainPending::Refuse;
+        }
+        let server = stage.start(config);
+        let mut running = hold(&server, 1);
+        let mut client = server.connect();
+        client.send(b"GET /core HTTP/1.1\r\nHost: a\r\n\r\n");
+        wait_for("it waits", || waiting(&server) == 1);
+        server.running().handle().drain();
+        if refuse {
+            assert_eq!(client.answer().status, 503);
+        }
+        stage.release_all();
+        assert_eq!(running.answer().status, 200);
+        drop(running);
+        if !refuse {
+            assert_eq!(client.answer().status, 200);
+        }
+        drop(client);
+        let ended = server.join();
+        assert!(ended.drained);
+        assert_eq!(ended.cut, 0);
+    }
+}
+
+#[test]
+fn a_route_that_is_detached_gives_its_slot_back_when_it_waits() {
+    let detached = RouteOptions {
+        detached: true,
+        ..RouteOptions::default()
+    };
+    let wait = async |request: Request| {
+        let ms = request.param("ms").and_then(|ms| ms.parse().ok());
+        ringgate::runtime::sleep(Duration::from_millis(ms.unwrap_or(0))).await;
+        "waited"
+    };
+    let router = Router::new()
+        .route_with(detached, http::Method::GET, "/poll/{ms}", wait)
+        .get("/work/{ms}", wait);
+    let mut config = config();
+    config.admission = limits(1, 0);
+    let server = start_with(config, router, |_| ());
+    let mut polls: Vec<_> = (0..5).map(|_| server.connect()).collect();
+    for (index, poll) in polls.iter_mut().enumerate() {
+        poll.send(b"GET /poll/700 HTTP/1.1\r\nHost: a\r\n\r\n");
+        wait_for("it runs", || {
+            server.total("requests/running") > index as u64
+                && server.status()["gate"]["slots_taken"] == 0
+        });
+    }
+    assert_eq!(
+        server.get("/work/0").status,
+        200,
+        "five wait, and none holds a slot"
+    );
+    assert!(polls.iter_mut().all(|poll| poll.answer().status == 200));
+    assert_eq!(server.total("requests/running"), 0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use ringgate::config::{
 use ringgate::handler::{Request, Response, Router};
 use ringgate::{Server, StartError};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 fn change(words: &str) -> LimitsChange {
@@ -312,6 +312,9 @@ fn h16_with_serve_pending_ones_are_served_in_order() {
     let server = stage.start(config);
     let mut clients: Vec<_> = (0..4).map(|id| hold(&server, id)).collect();
     server.running().handle().drain();
+    wait_for("it drains", || server.status()["phase"] == "draining");
+    // They still wait, each in its place.
+    assert_eq!(server.total("requests/pending"), 3);
     stage.release_all();
     assert_eq!(statuses(&mut clients), [200; 4]);
     drop(clients);
@@ -384,4 +387,58 @@ fn h19_what_the_cores_count_each_for_itself_adds_up_to_what_clients_saw() {
         per_core("rejected"),
         u64::from(refused.load(Ordering::Relaxed))
     );
+}
+
+/// One ledger of a status, as far as it balances: what came in, and what became of it.
+fn sides(ledger: &serde_json::Value, came: &[&str], became: &[&str]) -> (u64, u64) {
+    let number = |name: &&str| match &ledger[*name] {
+        serde_json::Value::Object(reasons) => reasons.values().filter_map(|n| n.as_u64()).sum(),
+        number => number.as_u64().expect("a count"),
+    };
+    let sum = |names: &[&str]| names.iter().map(number).sum();
+    (sum(came), sum(became))
+}
+
+#[test]
+fn h19_every_look_balances_while_all_cores_count_and_connections_move() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.cores = CoreSpec::Exactly(number(4));
+    config.admission = limits(2, 0);
+    let server = stage.start(config);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let mut kept = server.connect();
+                    kept.send("GET /core HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2));
+                    kept.answer();
+                }
+            });
+        }
+        let idle: Vec<_> = (0..40).map(|_| server.connect()).collect();
+        for look in 0..300 {
+            if look % 50 == 49 {
+                let size = 1 + look / 50 % 2 * 3;
+                let handle = server.running().handle().clone();
+                super::common::block_on(handle.resize_and_wait(size)).expect("resized");
+            }
+            let status = server.status();
+            let totals = &status["totals"];
+            let connections = sides(
+                &totals["connections"],
+                &["accepted"],
+                &["finished", "rejected", "aborted", "open", "in_transit"],
+            );
+            let became = ["answered", "rejected", "aborted", "running", "pending"];
+            let requests = sides(&totals["requests"], &["begun"], &became);
+            if connections.0 != connections.1 || requests.0 != requests.1 {
+                over.store(true, Ordering::Relaxed);
+                panic!("look {look}: {totals:#}");
+            }
+        }
+        over.store(true, Ordering::Relaxed);
+        drop(idle);
+    });
 }

@@ -8,6 +8,9 @@ use super::world::{Handle, State, fingerprint};
 use crate::driver::operation::Operation;
 use crate::driver::token::Token;
 
+/// What an accept says when the process or the machine is out of something (accept(2)).
+const EXHAUSTED: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+
 impl SimulatedDriver {
     pub(super) fn attempt(&mut self, state: &mut State, pending: &mut Pending) -> Tried {
         let token = pending.token;
@@ -69,7 +72,8 @@ impl SimulatedDriver {
                     return self.finish(state, token, -libc::ECONNABORTED, None);
                 }
                 state.listeners[listener].queue.push_front(stream);
-                return self.finish(state, token, -libc::EMFILE, None);
+                let short = EXHAUSTED[state.random.up_to(4) as usize - 1];
+                return self.finish(state, token, -short, None);
             }
             let number = state.open(Handle::Stream(stream));
             state.note(format_args!("client {stream}: is descriptor {number:#x}"));

@@ -19,7 +19,8 @@ pub struct Faults {
     pub late_completion: f64,
     /// A receive brings fewer bytes than are there.
     pub split_receive: f64,
-    /// An accept fails with EMFILE (the connection stays queued) or ECONNABORTED (it is lost).
+    /// An accept fails with EMFILE, ENFILE, ENOBUFS or ENOMEM (the connection stays queued), or with
+    /// ECONNABORTED (it is lost).
     pub accept_error: f64,
     /// Completions of two operations change places. Those of one operation never do.
     pub reorder: f64,

@@ -53,7 +53,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "buffers" => &["512"],
         "buffer_size" => &["8KiB"],
         "leases_kept" => &["7"],
-        "max_connections" => &["5000"],
+        "max_connections" | "accepts_per_turn" => &["5000"],
         "spin" => &["50us"],
         "long_poll" => &["250ms"],
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
@@ -239,6 +239,7 @@ fn each_key_sets_the_field_of_its_name() {
         buffer_size = 2525
         leases_kept = 26
         max_connections = 28
+        accepts_per_turn = 32
         spin = "29us"
         long_poll = "30us"
     "#;
@@ -301,6 +302,7 @@ fn each_key_sets_the_field_of_its_name() {
             buffer_size: 2525,
             leases_kept: 26,
             max_connections: number(28),
+            accepts_per_turn: number(32),
             spin: Duration::from_micros(29),
             long_poll: Duration::from_micros(30),
         },

@@ -3,7 +3,7 @@
 //! Also mail for cores that have no thread, or do not read theirs: no connection is lost in it.
 
 use super::{Coordinator, Phase};
-use crate::admission::ledger::{Connections, CoreStats, Requests};
+use crate::admission::ledger::{Connections, CoreStats, Ledgers, Requests};
 use crate::connection::Message;
 use crate::coordinator::event::Event;
 use crate::coordinator::plan::CoreState;
@@ -116,19 +116,18 @@ impl Coordinator {
         }
     }
 
-    /// Both ledgers over all cores, what was closed here, and what came from other processes and
-    /// went to them.
-    pub(super) fn totals(&self) -> (Connections, Requests) {
-        let cores = self.slots.iter().map(|slot| &*slot.stats);
-        let (mut connections, requests) = status::totals(cores.chain([&self.parked.stats]));
-        connections.inherited = self.succession.inherited;
-        connections.passed_on = self.succession.passed_on;
-        (connections, requests)
+    /// What was closed here, and what came from other processes and went to them.
+    pub(super) fn own_ledgers(&self) -> Ledgers {
+        let mut ledgers = self.parked.stats.ledgers();
+        ledgers.connections.inherited = self.succession.inherited;
+        ledgers.connections.passed_on = self.succession.passed_on;
+        ledgers
     }
 
     /// Both ledgers at the end. What a stuck core holds dies with the process.
     pub(super) fn final_totals(&mut self) -> (Connections, Requests) {
-        let (mut connections, mut requests) = self.totals();
+        let cores = self.slots.iter().map(|slot| slot.stats.ledgers());
+        let (mut connections, mut requests) = status::totals(cores.chain([self.own_ledgers()]));
         let has_thread = |state: &CoreState| state.has_thread();
         if self.pool.cores.iter().any(has_thread) {
             self.ended.cut += connections.open;

@@ -1,0 +1,131 @@
+//! A connection at the gate, where connections hold the slots (`admit = "connection"`): from its
+//! accept to its end, as in Hunchentoot, one worker a connection. Until it has its slot nothing of it
+//! is read; a poll watches whether its client goes away. One that is refused gets its 503 unasked.
+//!
+//! Called by `accept.rs` for each connection that comes, by `wait.rs` with what the gate says, and by
+//! `transfer.rs` for those of another process. In the ledger of requests there is nothing of it:
+//! no request was begun. Where requests hold the slots no connection is ever here.
+
+use super::engine::Engine;
+use super::key::{ConnectionKey, Subject};
+use super::wait::{BUSY, REASON_FIELD, RETRY_AFTER_SECONDS};
+use crate::admission::door::{Entry, Ticket};
+use crate::admission::ledger::Reason;
+use crate::admission::queue::{NORMAL, Place};
+use crate::config::Admit;
+use crate::http::exchange::Event;
+use crate::http::response::{BodyLength, ConnectionHeader, Fields, ResponseHead};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+use ringgate_runtime::timer::TimerId;
+use ringgate_runtime::{Core, Moment};
+use std::rc::Rc;
+
+/// A connection that waits at the gate.
+pub(super) struct Arrival {
+    pub(super) place: Place,
+    /// When it stops waiting.
+    timer: Option<TimerId>,
+    since: Moment,
+}
+
+impl Engine {
+    /// A connection was accepted: it is read as soon as it may be.
+    pub(super) fn arrive(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        if self.settings.admit == Admit::Request {
+            self.listen_to(core, key);
+            return self.set_deadline(core, key);
+        }
+        match self.door.enter(key, || NORMAL) {
+            Entry::Run(ticket) => self.arrived(core, key, ticket),
+            Entry::Refused(reason) => self.refuse_arrival(core, key, reason),
+            Entry::Wait(place) => {
+                let timeout = self.settings.queue_timeout;
+                let since = core.now();
+                let timer = (!timeout.is_zero())
+                    .then(|| core.set_timer(since + timeout, Subject::QueueTimeout(key).to_key()));
+                let arrival = Arrival {
+                    place,
+                    timer,
+                    since,
+                };
+                self.arrivals.insert(key, arrival);
+                self.watch_peer(core, key);
+            }
+        }
+    }
+
+    /// It waited, and has its slot.
+    pub(super) fn let_in(&mut self, core: &Rc<Core>, key: ConnectionKey, ticket: Ticket) {
+        let Some(arrival) = self.no_longer_arrives(core, key) else {
+            return;
+        };
+        let waited = (core.now() - arrival.since).as_nanos() as u64;
+        self.stats.queue_time.record(waited);
+        self.stop_watching(core, key);
+        self.arrived(core, key, ticket);
+        self.follow_course(core, key);
+    }
+
+    fn arrived(&mut self, core: &Rc<Core>, key: ConnectionKey, ticket: Ticket) {
+        if let Some(connection) = self.table.get(key) {
+            connection.hold(ticket);
+            // It is idle from now on, not from its accept.
+            connection.idle_since = core.now();
+            connection.deadline_of = None;
+        }
+        self.listen_to(core, key);
+        self.set_deadline(core, key);
+    }
+
+    /// The wait of a connection is over in one way or another.
+    pub(super) fn no_longer_arrives(&mut self, core: &Core, key: ConnectionKey) -> Option<Arrival> {
+        let arrival = self.arrivals.remove(&key)?;
+        if let Some(timer) = arrival.timer {
+            core.cancel_timer(timer);
+        }
+        Some(arrival)
+    }
+
+    /// It ends while it waits.
+    pub(super) fn leave_arrivals(&mut self, core: &Core, key: ConnectionKey) {
+        if let Some(arrival) = self.no_longer_arrives(core, key) {
+            self.door.leave(arrival.place);
+        }
+    }
+
+    /// Row H10, before a word of the client's was read.
+    pub(super) fn refuse_arrival(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
+        self.stop_watching(core, key);
+        self.count_refusal(core, key, reason);
+        self.keep_date(core);
+        self.stats.responses[5].add(1);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        // As if something had come that cannot be served.
+        let (state, _) = connection.state.on(Event::BytesArrived);
+        (connection.state, _) = state.on(Event::Refused);
+        let named = [
+            (RETRY_AFTER, RETRY_AFTER_SECONDS),
+            (REASON_FIELD, HeaderValue::from_static(reason.name())),
+        ];
+        let fields = match self.settings.reason_header {
+            true => &named[..],
+            false => &named[..1],
+        };
+        let head = ResponseHead {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            content_type: Some("text/plain; charset=utf-8"),
+            fields: Fields::List(fields),
+            body: BodyLength::Known(BUSY.len() as u64),
+            connection: ConnectionHeader::Close,
+        };
+        let tail = connection.output.gather(&mut self.buffers);
+        let before = tail.len();
+        head.encode(self.date.current(), tail);
+        connection.output.queued += connection.output.tail.len() - before;
+        connection.output.write(&mut self.buffers, BUSY.as_bytes());
+        self.settle(core, key);
+    }
+}

@@ -1,0 +1,101 @@
+//! What is made of an inquiry's figures: a status, or what metrics are rendered from. Called by
+//! `inquiry.rs` when all have answered; it asks nobody itself, but for what the kernel tells.
+
+use super::Coordinator;
+use super::inquiry::Answered;
+use crate::coordinator::figures;
+use crate::coordinator::plan::CoreState;
+use crate::coordinator::status::{self, CoreStatus, Status, Totals};
+use crate::observe::metrics::{CoreSample, Snapshot};
+use ringgate_runtime::Core;
+use std::rc::Rc;
+use std::time::Duration;
+
+impl Coordinator {
+    /// How the server stands.
+    pub(super) fn status(&self, core: &Rc<Core>, answered: &Answered) -> Status {
+        let (connections, requests) = answered.totals();
+        let now = core.now();
+        let cores = (0..)
+            .zip(&self.pool.cores)
+            .filter(|(_, state)| state.has_thread())
+            .map(|(index, state)| {
+                let slot = &self.slots[index as usize];
+                let stats = &slot.stats;
+                CoreStatus {
+                    index,
+                    cpu: self.cpu_of(index),
+                    state: state_name(
+                        *state,
+                        answered.is_silent(index) || self.pool.is_stuck(index),
+                    ),
+                    operations_in_flight: stats.operations_in_flight.get(),
+                    heartbeat_age_ms: (now - slot.answered).as_millis() as u64,
+                    busy_permille: slot.work.busy_permille(),
+                    connections: (&answered.of(index).connections).into(),
+                    requests: (&answered.of(index).requests).into(),
+                }
+            })
+            .collect();
+        Status {
+            phase: self.phase.name(),
+            pid: std::process::id(),
+            uptime_seconds: (now - self.began).as_secs_f64(),
+            limits: self.gate.limits().into(),
+            pool: self.pool_status(),
+            gate: self.gate.occupancy().into(),
+            totals: Totals::new(&connections, &requests),
+            cores,
+            lanes: self.handle.lanes().statuses().map(Into::into).collect(),
+            generations: self.generations(),
+            listeners: status::listeners(&self.listeners, &self.pool, self.sizing.slots),
+        }
+    }
+
+    /// What the metrics are rendered from. A slot that has run keeps its place.
+    pub(super) fn metrics(&self, core: &Rc<Core>, answered: &Answered) -> Snapshot {
+        let now = core.now();
+        let ran = (0..)
+            .zip(&self.slots)
+            .filter(|(_, slot)| slot.epoch > 0)
+            .map(|(index, slot)| {
+                let is_silent = answered.is_silent(index) || self.pool.is_stuck(index);
+                let age = if is_silent {
+                    now - slot.answered
+                } else {
+                    Duration::ZERO
+                };
+                CoreSample {
+                    index,
+                    cpu: self.cpu_of(index).unwrap_or_default(),
+                    state: state_name(self.pool.cores[index as usize], is_silent),
+                    heartbeat_age_seconds: age.as_secs_f64(),
+                    ..figures::core_sample(&slot.stats, answered.of(index))
+                }
+            });
+        let pool = self.pool_status();
+        Snapshot {
+            phase: self.phase.name(),
+            uptime_seconds: (now - self.began).as_secs_f64(),
+            limits: figures::limits(self.gate.limits()),
+            pool: figures::pool(&pool),
+            queued: pool.queued,
+            parked: pool.parked,
+            slots_taken: self.gate.occupancy().running.into(),
+            waiting: self.gate.occupancy().pending.into(),
+            cores: ran.collect(),
+            lanes: self.handle.lanes().statuses().map(Into::into).collect(),
+            listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots),
+            ..figures::of_process()
+        }
+    }
+}
+
+/// A core that does not answer is blocked, whatever the plan says of it.
+fn state_name(state: CoreState, is_silent: bool) -> &'static str {
+    match state {
+        CoreState::Quarantined => state.name(),
+        _ if is_silent => "blocked",
+        _ => state.name(),
+    }
+}
