@@ -52,8 +52,10 @@ trap finish EXIT
 
 start() { # ARGUMENTS...
     stop
+    # What the last one said is not what this one says.
+    : >"$scratch/log"
     "$bin/ringgate" --listen 127.0.0.1:0 --control "$control" --idle-timeout 10m \
-        "$@" 2>"$scratch/log" &
+        "$@" 2>>"$scratch/log" &
     server=$!
     await 'listening' grep -q 'listening on' "$scratch/log"
     address=$(grep -oE 'http://[0-9.:]+' "$scratch/log" | head -1)
@@ -116,13 +118,14 @@ drain() {
     done
 }
 
-# All connections are made while there is one core; then there are two. Each request takes 1 ms of CPU.
+# All connections are made while there is one core; then there are two. Each request takes 1 ms of CPU, and
+# all of them nine tenths of one core.
 balance() {
     local seconds mode p99=() on off spread
     seconds=$(scaled 30 4)
     for mode in off on; do
         start --cores 1 --core-slots 2 --balance "$mode"
-        ("$bin/ringgate-bench" load --json --url "$address/spin?ms=1" --connections 64 --rate 700 \
+        ("$bin/ringgate-bench" load --json --url "$address/spin?ms=1" --connections 64 --rate 900 \
             --duration "$((seconds + 3))s" --warm-up 3s --timeout 30s >"$scratch/$mode.json" 2>"$scratch/err") &
         client=$!
         await "64 connections" has_open 64
