@@ -44,7 +44,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
-use succession::{HANDOVER_KEY, LATE_KEY, Luggage, NEWER_KEY, Succession};
+use succession::{HANDOVER_KEY, LATE_KEY, Luggage, Succession};
 
 pub(crate) use operators::Operators;
 pub(crate) use reload::ReadConfig;
@@ -577,13 +577,7 @@ impl Sink for Coordinator {
                     self.hear(core, Event::Signal(signal));
                 }
             }
-            Completion::Polled {
-                key: inheriting::OLDER_KEY,
-                ..
-            } => self.hear_older(core),
-            Completion::Polled { key, .. } if key & 0xff == NEWER_KEY => {
-                self.hear_newer(core, key >> 8);
-            }
+            Completion::Polled { key, .. } => self.hear_process(core, key),
             Completion::Timer { key: WATCHDOG_KEY } => self.on_watchdog(core),
             Completion::Timer { key: PID_FILE_KEY } => self.on_pid_file(core),
             Completion::Timer { key: LATE_KEY } => self.newer_is_late(core),

@@ -89,7 +89,10 @@ fn ss(port: &str) -> BTreeSet<(u64, u64)> {
 
 #[test]
 fn h12_the_kernels_queue_is_shown_as_ss_shows_it_and_so_are_its_overflows() {
-    let mut program = Program::start(&["--core-slots", "1", "--metrics", "127.0.0.1:0"]);
+    // Nobody is to help the blocked core.
+    let alone = ["--core-slots", "1", "--stall", "1h"];
+    let metrics = ["--metrics", "127.0.0.1:0"];
+    let mut program = Program::start(&[&alone[..], &metrics].concat());
     let line = program.wait_line("metrics on http://");
     let metrics = line.split_once("http://").unwrap().1.trim().to_owned();
     let figure = |name: &str| -> u64 {

@@ -11,16 +11,22 @@ use crate::coordinator::rehearsal;
 use crate::coordinator::upgrade::channel::{Channel, Heard};
 use crate::coordinator::upgrade::word::Word;
 use crate::coordinator::upgrade::{Generation, Inheritance};
+use ringgate_runtime::sys::pidfd::PidFd;
 use ringgate_runtime::{Core, Descriptor, OpId};
 use std::rc::Rc;
 
 /// Low byte of the keys of polls on the socket to an older process.
 pub(super) const OLDER_KEY: u64 = 20;
+/// The end of the process before this one.
+pub(super) const OLDER_END_KEY: u64 = 27;
 
 /// The process before this one.
 pub(super) struct Older {
     channel: Channel,
     poll: OpId,
+    /// Its end, seen before that of its socket, which its rings hold too. None if it cannot be
+    /// watched from here: it is in another pid namespace.
+    end: Option<(PidFd, OpId)>,
     pid: u32,
     /// Whether everything has come but its connections.
     owner: bool,
@@ -30,7 +36,13 @@ pub(super) struct Older {
 
 impl Coordinator {
     pub(super) fn inherit(&mut self, core: &Rc<Core>, inheritance: Inheritance) {
+        let process = PidFd::open(inheritance.pid).ok();
+        let end = process.map(|process| {
+            let poll = core.poll(&process, super::POLL_IN, OLDER_END_KEY);
+            (process, poll)
+        });
         self.succession.older = Some(Older {
+            end,
             poll: core.poll(&inheritance.channel, super::POLL_IN, OLDER_KEY),
             channel: inheritance.channel,
             pid: inheritance.pid,
@@ -83,6 +95,14 @@ impl Coordinator {
                 Ok(None) => return,
                 Err(_) => return self.older_is_gone(core),
             }
+        }
+    }
+
+    /// The process before this one has ended; what it said before comes first.
+    pub(super) fn older_has_ended(&mut self, core: &Rc<Core>) {
+        self.hear_older(core);
+        if self.succession.older.is_some() {
+            self.older_is_gone(core);
         }
     }
 
@@ -161,6 +181,9 @@ impl Coordinator {
             return;
         };
         core.cancel(older.poll);
+        if let Some((_, poll)) = &older.end {
+            core.cancel(*poll);
+        }
         let (owner, pid) = (older.owner, older.pid);
         if owner {
             tracing::info!(pid, "upgrade: the older process has ended");

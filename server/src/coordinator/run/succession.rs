@@ -5,6 +5,7 @@
 //! Until the new process owns the control socket nothing is given away that cannot be had back; after
 //! that too, as long as this process still has connections to finish.
 
+use super::inheriting::{OLDER_END_KEY, OLDER_KEY};
 use super::{Coordinator, GRACE_KEY, Phase};
 use crate::connection::{Message, Parcel};
 use crate::coordinator::events::{ServerEvent, UpgradeStep};
@@ -20,18 +21,22 @@ use ringgate_runtime::sys::child::{message_pair, spawn_with};
 use ringgate_runtime::sys::pidfd::PidFd;
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Core, Descriptor, Moment, OpId};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Low byte of the keys of polls on the socket to a new process; its pid is above.
-pub(super) const NEWER_KEY: u64 = 21;
+const NEWER_KEY: u64 = 21;
+/// The end of the new process; plus its number.
+const NEWER_END_KEY: u64 = 26;
 /// Timer: the new process has taken too long.
 pub(super) const LATE_KEY: u64 = 22;
 /// Timer: time to try again what the socket did not take, and to report.
@@ -74,10 +79,14 @@ enum Stage {
 
 /// The new process.
 pub(super) struct Newer {
-    child: Child,
+    /// Until it is reaped.
+    child: Option<Child>,
     pid: u32,
     channel: Channel,
     poll: OpId,
+    /// Its end, seen at once: that of its socket comes only when the kernel has cleared its rings,
+    /// which hold the socket too.
+    end: Option<(PidFd, OpId)>,
     late: TimerId,
     stage: Stage,
     wanted: Vec<u32>,
@@ -169,12 +178,19 @@ impl Coordinator {
         let mut channel = Channel::new(ours);
         self.introduce(&mut channel);
         let late = core.now() + self.config.drain.upgrade_timeout;
+        let process = PidFd::open(pid).ok();
+        let end = process.map(|process| {
+            let key = NEWER_END_KEY | u64::from(pid) << 8;
+            let poll = core.poll(&process, super::POLL_IN, key);
+            (process, poll)
+        });
         Ok(Newer {
+            end,
             pid,
             poll: core.poll(&channel, super::POLL_IN, NEWER_KEY | u64::from(pid) << 8),
             late: core.set_timer(late, LATE_KEY),
             channel,
-            child,
+            child: Some(child),
             stage: Stage::Starting,
             wanted: Vec::new(),
             reply: None,
@@ -211,8 +227,19 @@ impl Coordinator {
         }
     }
 
+    /// Something is to be heard of a process before or after this one.
+    pub(super) fn hear_process(&mut self, core: &Rc<Core>, key: u64) {
+        match key & 0xff {
+            OLDER_KEY => self.hear_older(core),
+            OLDER_END_KEY => self.older_has_ended(core),
+            NEWER_KEY => self.hear_newer(core, key >> 8),
+            NEWER_END_KEY => self.newer_has_ended(core, key >> 8),
+            _ => {}
+        }
+    }
+
     /// The new process has said something, or is gone.
-    pub(super) fn hear_newer(&mut self, core: &Rc<Core>, pid: u64) {
+    fn hear_newer(&mut self, core: &Rc<Core>, pid: u64) {
         loop {
             let Some(newer) = &mut self.succession.newer else {
                 return;
@@ -225,6 +252,14 @@ impl Coordinator {
                 Ok(None) => return,
                 Err(error) => return self.newer_is_gone(core, &error),
             }
+        }
+    }
+
+    /// The new process has ended; what it said before comes first.
+    fn newer_has_ended(&mut self, core: &Rc<Core>, pid: u64) {
+        self.hear_newer(core, pid);
+        if matches!(&self.succession.newer, Some(newer) if u64::from(newer.pid) == pid) {
+            self.newer_is_gone(core, &io::ErrorKind::UnexpectedEof.into());
         }
     }
 
@@ -439,8 +474,11 @@ impl Coordinator {
             return;
         };
         core.cancel(newer.poll);
+        if let Some((_, poll)) = &newer.end {
+            core.cancel(*poll);
+        }
         core.cancel_timer(newer.late);
-        let why = match (newer.refused.take(), end(&mut newer.child)) {
+        let why = match (newer.refused.take(), newer.child.take().and_then(end)) {
             (Some(refusal), _) => format!("the new process refuses: {refusal}"),
             (None, Some(status)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 format!("the new process ended before it served: {status}")
@@ -561,16 +599,30 @@ impl Coordinator {
     }
 }
 
-/// Makes sure that a process is dead, and answers how it ended.
-fn end(child: &mut Child) -> Option<std::process::ExitStatus> {
-    if let Ok(Some(status)) = child.try_wait() {
-        return Some(status);
-    }
-    // Its end of the socket is closed: it is dying, unless it has lost its mind.
+/// Makes sure that a process is dead, and answers how it ended. It is reaped aside: the kernel drops
+/// what /proc knows of a process in the thread that reaps it, and on a busy machine that was seen to
+/// take seconds.
+fn end(mut child: Child) -> Option<ExitStatus> {
     let process = PidFd::open(child.id()).ok()?;
+    // Its end of the socket is closed: it is dying, unless it has lost its mind.
     if !process.wait_exit(Some(Duration::from_millis(50))).ok()? {
         child.kill().ok()?;
         process.wait_exit(Some(DEATH_PATIENCE)).ok()?;
     }
-    child.try_wait().ok()?
+    let status = ended_with(&process);
+    let reaper = std::thread::Builder::new().name("rg-reaper".to_owned());
+    // Without a thread for it, it stays a zombie until this process ends.
+    let _ = reaper.spawn(move || child.wait());
+    status
+}
+
+/// How a process ended that nobody has reaped yet.
+fn ended_with(process: &PidFd) -> Option<ExitStatus> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let status = waitid(WaitId::PidFd(process.as_fd()), options).ok()??;
+    let raw = match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => code << 8,
+        (None, signal) => signal?,
+    };
+    Some(ExitStatus::from_raw(raw))
 }
