@@ -33,9 +33,7 @@ impl Watch {
         }
         self.last = route;
         self.steps += 1;
-        if self.timing.is_none() {
-            return None;
-        }
+        self.timing?;
         self.timing = self.timing.filter(|until| core.now() < *until);
         self.timing.map(|_| core.clock())
     }
