@@ -73,7 +73,10 @@ pub struct Part {
     pub refused: u64,
     /// Requests that ended in a reset, a cut, a refused connection or without an answer in time.
     pub broken: u64,
-    /// 99th percentile of the latency of those that were served, in microseconds.
+    /// Requests that were due and for which no connection was free in time: the client's own limit.
+    pub unsent: u64,
+    /// 99th percentile of the latency of those that were served, in microseconds, from when a
+    /// connection took them up.
     pub served_p99_us: f64,
     /// The server's resident memory afterwards, in bytes.
     pub rss: u64,
@@ -155,8 +158,9 @@ fn part(
         served_per_second: report.requests_per_second,
         goodput: best.map_or(0.0, |best| report.requests_per_second / best),
         refused,
-        broken: report.issued - report.ok - report.status.values().sum::<u64>(),
-        served_p99_us: report.ok_latency_us.p99,
+        broken: report.issued - report.ok - report.status.values().sum::<u64>() - report.unsent,
+        unsent: report.unsent,
+        served_p99_us: report.ok_taken_us.p99,
         rss: memory.rss,
     })
 }
@@ -170,12 +174,13 @@ impl fmt::Display for Part {
         write!(
             f,
             "{name:<12} offered {:>9.0}/s  served {:>8.0}/s ({:>5.1} %)  refused {:>8}  broken {}  \
-             served p99 {:>7.0} us  rss {:.1} MiB",
+             unsent {}  served p99 {:>7.0} us  rss {:.1} MiB",
             self.offered_per_second,
             self.served_per_second,
             self.goodput * 100.0,
             self.refused,
             self.broken,
+            self.unsent,
             self.served_p99_us,
             self.rss as f64 / (1024.0 * 1024.0)
         )

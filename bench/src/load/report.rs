@@ -57,6 +57,11 @@ pub struct Report {
     pub latency_us: LatencyReport,
     /// Latency of `ok` alone.
     pub ok_latency_us: LatencyReport,
+    /// As `ok_latency_us`, from when a connection took the request up: without the time for which it
+    /// waited in this program for one to be free.
+    pub ok_taken_us: LatencyReport,
+    /// Of the timeouts: requests that no connection took up in time.
+    pub unsent: u64,
     /// Bytes written to sockets.
     pub bytes_sent: u64,
     /// Bytes read from sockets.
@@ -176,6 +181,8 @@ impl Report {
             },
             latency_us: LatencyReport::of(&tally.latency),
             ok_latency_us: LatencyReport::of(&tally.ok_latency),
+            ok_taken_us: LatencyReport::of(&tally.ok_taken),
+            unsent: tally.unsent,
             bytes_sent: tally.bytes_sent,
             bytes_received: tally.bytes_received,
             unasked_bytes: tally.unasked_bytes,

@@ -53,6 +53,8 @@ enum Phase {
 struct Pending {
     number: u64,
     since: Instant,
+    /// When this connection took it up.
+    taken: Instant,
 }
 
 /// What all slots of a worker share.
@@ -93,6 +95,7 @@ impl<'a> Shared<'a> {
     fn end(&mut self, pending: Pending, outcome: Outcome, now: Instant) {
         self.in_flight -= 1;
         self.tally.end(outcome, pending.since, now);
+        self.tally.end_of_taken(outcome, pending.taken, now);
     }
 }
 
@@ -149,7 +152,11 @@ impl Slot {
         shared.in_flight += 1;
         self.held = true;
         shared.template.append(number, &mut self.outgoing);
-        self.outstanding.push_back(Pending { number, since });
+        self.outstanding.push_back(Pending {
+            number,
+            since,
+            taken: Instant::now(),
+        });
     }
 
     /// Connects if need be, and writes what the socket takes.

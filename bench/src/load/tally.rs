@@ -57,6 +57,10 @@ pub(crate) struct Tally {
     pub(crate) latency: Histogram<u64>,
     /// That of the 2xx answers alone.
     pub(crate) ok_latency: Histogram<u64>,
+    /// As `ok_latency`, from when a connection took the request up.
+    pub(crate) ok_taken: Histogram<u64>,
+    /// Of `timeout`: requests that no connection took up in time.
+    pub(crate) unsent: u64,
     pub(crate) bytes_sent: u64,
     pub(crate) bytes_received: u64,
     pub(crate) unasked_bytes: u64,
@@ -92,6 +96,8 @@ impl Tally {
             local: 0,
             latency: histogram(),
             ok_latency: histogram(),
+            ok_taken: histogram(),
+            unsent: 0,
             bytes_sent: 0,
             bytes_received: 0,
             unasked_bytes: 0,
@@ -122,6 +128,14 @@ impl Tally {
             }
         }
         self.last = self.last.max(now);
+    }
+
+    /// The outcome of a request that a connection took up at `taken`.
+    pub(crate) fn end_of_taken(&mut self, outcome: Outcome, taken: Instant, now: Instant) {
+        if outcome == Outcome::Ok {
+            let nanoseconds = now.saturating_duration_since(taken).as_nanos() as u64;
+            self.ok_taken.saturating_record(nanoseconds.max(1));
+        }
     }
 
     /// Moves one request from the bucket it was counted in to another.
@@ -178,6 +192,10 @@ impl Tally {
         self.ok_latency
             .add(&other.ok_latency)
             .expect("both histograms have the same bounds");
+        self.ok_taken
+            .add(&other.ok_taken)
+            .expect("both histograms have the same bounds");
+        self.unsent += other.unsent;
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;
         self.unasked_bytes += other.unasked_bytes;

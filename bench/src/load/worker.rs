@@ -157,6 +157,7 @@ impl Turn<'_> {
         if let Some(table) = &mut self.timetable {
             while let Some(since) = table.due.pop_front_if(|since| *since + timeout <= now) {
                 self.shared.tally.end(Outcome::Timeout, since, now);
+                self.shared.tally.unsent += 1;
             }
         }
     }
