@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-export RUSTFLAGS="${RUSTFLAGS:-} --cfg loom"
+export RUSTFLAGS="${RUSTFLAGS:-} --cfg model_checked"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
 export LOOM_MAX_PREEMPTIONS="${LOOM_MAX_PREEMPTIONS:-3}"
 cargo test --locked --package ringgate --lib -- "admission::loom::${1:-}" --test-threads 2

@@ -13,7 +13,7 @@ use std::rc::Rc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolOptions {
     /// Most buffers in the ring: a power of two, at most 32768. It begins with
-    /// [`BUFFERS_AT_FIRST`], and doubles when a receive finds none.
+    /// 64, and doubles when a receive finds none.
     pub buffers: u16,
     /// Bytes of one buffer.
     pub buffer_size: u32,

@@ -71,7 +71,7 @@ fn counted_as(address: IpAddr) -> IpAddr {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model_checked)))]
 mod tests {
     use super::*;
 

@@ -87,7 +87,7 @@ fn control_law(from: Moment, interval: Duration, count: u32) -> Moment {
     from + interval.div_f64(f64::from(count).sqrt())
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model_checked)))]
 mod tests {
     use super::*;
 

@@ -534,6 +534,6 @@ impl Inner {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model_checked)))]
 #[path = "gate_tests.rs"]
 mod tests;

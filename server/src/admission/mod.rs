@@ -19,16 +19,16 @@ pub mod decide;
 pub(crate) mod door;
 pub(crate) mod gate;
 pub mod ledger;
-#[cfg(all(test, loom))]
+#[cfg(all(test, model_checked))]
 mod loom;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model_checked)))]
 mod model;
 pub(crate) mod queue;
 mod sync;
 mod word;
 
 /// How much of something a test tries: a small number, times `RINGGATE_TEST_SIZE`.
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model_checked)))]
 fn test_size(small: u32) -> u32 {
     let size = std::env::var("RINGGATE_TEST_SIZE");
     let size: u32 = size.ok().and_then(|size| size.parse().ok()).unwrap_or(1);

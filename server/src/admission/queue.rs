@@ -112,7 +112,7 @@ impl Queue {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model_checked)))]
 mod tests {
     use super::*;
 

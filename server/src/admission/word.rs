@@ -148,7 +148,7 @@ impl Word {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(model_checked)))]
 mod tests {
     use super::*;
 

@@ -3,7 +3,7 @@
 //! with the buffer it was parsed from. Deliberately not here: copying, decoding of the path,
 //! bodies ([`super::body`]).
 //!
-//! Most heads go the short way ([`super::plain`]); what is unusual, cut or wrong goes the long way.
+//! Most heads go the short way (`plain.rs`); what is unusual, cut or wrong goes the long way.
 //! The grammar is httparse's, made stricter where httparse is lenient (bare LF, UTF-8 in the
 //! target) and completed by the rules about the message as a whole.
 

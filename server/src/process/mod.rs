@@ -1,8 +1,8 @@
 //! The process around the server: which program it is, whom it runs as, and who watches it.
 //!
-//! - [`program`]: what an upgrade starts.
-//! - [`pid_file`]: the file that names it.
-//! - [`privileges`]: giving up root.
+//! - `program`: what an upgrade starts.
+//! - `pid_file`: the file that names it.
+//! - `privileges`: giving up root.
 //! - [`service_manager`]: systemd and its like.
 //! - [`reaper`]: staying as the first process of a container.
 

@@ -2,8 +2,8 @@
 //! everybody who waits. An example to begin one's own from.
 //!
 //! - [`database`]: SQLite or PostgreSQL, and the query, which takes as long as it is told.
-//! - [`likes`]: `/puppies/{name}?ms=N`, through the lane.
-//! - [`news`]: `/events` and `/poll`, heard on all cores.
+//! - `likes`: `/puppies/{name}?ms=N`, through the lane.
+//! - `news`: `/events` and `/poll`, heard on all cores.
 //! - `main`: flags, log, signals.
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
 //! What a start makes before there is a coordinator: the control socket, the listener for metrics, and
 //! whom the process becomes.
 //!
-//! Called by [`Server::start`](super::Server::start), once, in this order.
+//! Called by [`Server::start`](crate::Server::start)(super::Server::start), once, in this order.
 
 use super::StartError;
 use crate::config::{Config, ControlPath};
@@ -92,7 +92,7 @@ pub(super) fn operators(
 }
 
 /// Tells the server that started this process to take over from it, if one did, that it cannot:
-/// for what goes wrong before [`Server::start`]. That one goes on then, and says why.
+/// for what goes wrong before [`Server::start`](crate::Server::start). That one goes on then, and says why.
 pub fn refuse_inheritance(why: &str) {
     if let Ok(Some(inheritance)) = Inheritance::from_environment() {
         inheritance.refuse(why);
