@@ -12,8 +12,8 @@ use std::rc::Rc;
 /// Sizes of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolOptions {
-    /// Most buffers in the ring: a power of two, at most 32768. It begins with
-    /// 64, and doubles when a receive finds none.
+    /// Most buffers in the ring: a power of two, at most 32768. It begins with 64, and doubles when
+    /// a receive finds none.
     pub buffers: u16,
     /// Bytes of one buffer.
     pub buffer_size: u32,

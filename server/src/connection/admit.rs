@@ -45,7 +45,6 @@ impl Engine {
         let (state, _run) = connection.state.on(Event::HeadComplete { body_pending });
         connection.state = state;
         connection.served += 1;
-
         parts.number = connection.served;
         connection.discarded = 0;
         self.stats.begun.add(1);

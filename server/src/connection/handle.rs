@@ -3,7 +3,7 @@
 
 use super::engine::Engine;
 use super::key::ConnectionKey;
-use super::table::{Exchange, Terms, Upload, Waiting};
+use super::table::{Exchange, Terms, Upload};
 use crate::admission::door::Ticket;
 use crate::handler::{Body, Called, PlacedParts, ReplyTo, Response};
 use crate::http::exchange::State;
@@ -42,17 +42,6 @@ impl Engine {
                 self.go_on(core, key, called, answer);
             }
         }
-    }
-
-    /// Runs the handler of a request that waited at the gate.
-    pub(super) fn run_granted(
-        &mut self,
-        core: &Rc<Core>,
-        key: ConnectionKey,
-        waiting: Waiting,
-        ticket: Ticket,
-    ) {
-        self.run_kept(core, key, waiting.route, waiting.parts, ticket);
     }
 
     /// Runs the handler of a request whose exchange has its place already.
@@ -129,14 +118,6 @@ impl Engine {
             self.first_step_took(core, route, core.clock() - began);
         }
         called
-    }
-
-    /// Takes up answers that handlers have given, without waiting for the turn's end.
-    #[inline]
-    pub(super) fn take_answers(&mut self, core: &Rc<Core>) {
-        while let Some((key, answer)) = self.finished.pop() {
-            self.on_answer(core, key, answer);
-        }
     }
 
     /// Something outside of the engine touched this connection: its handler asked for the body or

@@ -181,7 +181,6 @@ impl Engine {
     /// once, so that all answers of the batch leave in one send.
     #[inline]
     fn batch(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
-        self.take_answers(core);
         let Some(connection) = self.table.get(key) else {
             return false;
         };

@@ -86,7 +86,7 @@ impl Engine {
                 let waited = (core.now() - waiting.since).as_nanos() as u64;
                 self.stats.queue_time.record(waited);
                 let ticket = self.held_by(key, ticket);
-                self.run_granted(core, key, *waiting, ticket);
+                self.run_kept(core, key, waiting.route, waiting.parts, ticket);
                 self.settle(core, key);
             }
             TakenUp::Refused(reason) => self.on_refused(core, key, reason),

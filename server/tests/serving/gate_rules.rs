@@ -176,7 +176,7 @@ fn a_route_that_is_detached_gives_its_slot_back_when_it_waits() {
     };
     let router = Router::new()
         .route_with(detached, http::Method::GET, "/poll/{ms}", wait)
-        .get("/work/{ms}", wait);
+        .get("/short/{ms}", wait);
     let mut config = config();
     config.admission = limits(1, 0);
     let server = start_with(config, router, |_| ());
@@ -189,7 +189,7 @@ fn a_route_that_is_detached_gives_its_slot_back_when_it_waits() {
         });
     }
     assert_eq!(
-        server.get("/work/0").status,
+        server.get("/short/0").status,
         200,
         "five wait, and none holds a slot"
     );
