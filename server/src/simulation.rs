@@ -92,10 +92,7 @@ impl Simulation {
                 index,
                 epoch: 0,
                 settings: Settings::new(config),
-                app: Rc::new(PerCore {
-                    router: router.clone(),
-                    state: Rc::new(()),
-                }),
+                app: Rc::new(PerCore::new(router.clone(), Rc::new(()))),
                 gate: gate.clone(),
                 stats: stats.clone(),
                 post: Arc::new(Postman(post.clone())),
