@@ -268,11 +268,13 @@ fn farewell(ended: &Ended) {
     let c = &ended.connections;
     tracing::info!(
         accepted = c.accepted,
+        inherited = c.inherited,
         finished = c.finished,
         rejected = c.rejected.sum(),
         aborted = c.aborted,
         open = c.open,
         in_transit = c.in_transit(),
+        passed_on = c.passed_on,
         "connections"
     );
     let r = &ended.requests;

@@ -172,6 +172,9 @@ impl Coordinator {
         let started = start.started.clone();
         match Coordinator::new(start) {
             Ok((core, mut coordinator)) => {
+                // Also past the loop: what is still owed on the control socket is said in turns of
+                // the end, and tasks set timers.
+                let _entered = core.enter();
                 let handle = coordinator.handle.clone();
                 coordinator.operators.serve(&core, &handle);
                 coordinator.replan(&core);

@@ -277,3 +277,26 @@ fn the_file_goes_with_its_server() {
     assert_eq!(program.exit_code(), Some(0));
     assert!(!control.exists());
 }
+
+/// Without a core the end comes in the very turn in which it is asked for; what was asked after it on
+/// the same connection is answered all the same.
+#[test]
+fn what_is_asked_after_the_word_to_end_is_answered_to_the_last() {
+    for end in ["drain", "stop"] {
+        let mut program = Program::start(&[]);
+        assert!(program.ctl(&["resize", "0", "--wait"]).status.success());
+        let mut stream = UnixStream::connect(program.control()).unwrap();
+        write!(stream, "{end}\nstatus\nresize 1\n").unwrap();
+        let answers: Vec<String> = BufReader::new(stream)
+            .lines()
+            .map_while(Result::ok)
+            .collect();
+        assert_eq!(answers.len(), 3, "{answers:#?}");
+        assert_eq!(program.exit_code(), Some(0));
+        let rest = program.rest();
+        assert!(
+            !rest.iter().any(|line| line.contains("panicked")),
+            "{rest:#?}"
+        );
+    }
+}
