@@ -300,3 +300,41 @@ fn what_is_asked_after_the_word_to_end_is_answered_to_the_last() {
         );
     }
 }
+
+#[test]
+fn a_control_socket_that_cannot_be_made_names_its_own_flag_and_cure() {
+    let output = ringgate()
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--control",
+            "/nonexistent/control.sock",
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    for word in ["/nonexistent", "make the directory", "--control"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert!(!text.contains("--listen"), "{text}");
+}
+
+#[test]
+#[ignore = "needs root, to become somebody else"]
+fn a_control_socket_that_may_not_be_made_is_not_blamed_on_a_port() {
+    let directory = Directory::new();
+    let mut command = under(&NOBODY);
+    command.args(["--listen", "127.0.0.1:0", "--control"]);
+    let output = command
+        .arg(directory.path("control.sock"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("let this user write there"), "{text}");
+    assert!(
+        text.contains("--control") && !text.contains("port"),
+        "{text}"
+    );
+}
