@@ -149,10 +149,8 @@ fn what_runs_is_finished_by_the_old_process_and_then_moves() {
         (server.status()["totals"]["requests"]["running"] == 1).then_some(())
     });
     let new = server.upgrade(&[]);
-    let generations = eventually("the older generation in the status", || {
-        let generations = server.status()["generations"].clone();
-        (generations.as_array().unwrap().len() == 2).then_some(generations)
-    });
+    let generations = server.status()["generations"].clone();
+    assert_eq!(generations.as_array().unwrap().len(), 2, "{generations}");
     assert_eq!(generations[0]["pid"], new);
     assert_eq!(generations[1]["pid"], old);
     assert_eq!(generations[1]["phase"], "draining");
