@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::process::Stdio;
 
 fn keys(value: &Value) -> Vec<&str> {
     let object = value.as_object().expect("an object");
@@ -337,4 +338,43 @@ fn a_control_socket_that_may_not_be_made_is_not_blamed_on_a_port() {
         text.contains("--control") && !text.contains("port"),
         "{text}"
     );
+}
+
+#[test]
+fn a_reader_who_has_had_enough_is_no_failure() {
+    let program = Program::start(&[]);
+    let control = program.control();
+    let commands: [&[&str]; 4] = [
+        &["--help"],
+        &["doctor"],
+        &["ctl", "status"],
+        &["ctl", "events"],
+    ];
+    for command in commands {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut asked = ringgate();
+        asked.env("RINGGATE_CONTROL", &control).args(command);
+        let mut child = asked.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        // Something for the reader of events, until he is gone.
+        eventually("the end", || {
+            program.ctl(&["reload"]);
+            child.try_wait().unwrap()
+        });
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command:?} {output:?}");
+        assert!(output.stderr.is_empty(), "{command:?} {output:?}");
+    }
+}
+
+#[test]
+fn limits_that_name_none_are_told_which_there_are() {
+    let output = ctl(Path::new("/nonexistent"), &["limits"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("--max-threads") && text.contains("--max-accepts"),
+        "{text}"
+    );
+    assert_eq!(text.lines().count(), 1, "{text}");
 }
