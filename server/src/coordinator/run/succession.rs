@@ -518,7 +518,10 @@ impl Coordinator {
         let why = match (newer.refused.take(), newer.child.take().and_then(end)) {
             (Some(refusal), _) => format!("the new process refuses: {refusal}"),
             (None, Some(status)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                format!("the new process ended before it served: {status}")
+                match newer.stage {
+                    Stage::Serving => format!("the new process ended when it served: {status}"),
+                    _ => format!("the new process ended before it served: {status}"),
+                }
             }
             (None, _) => format!("the new process failed: {error}"),
         };
