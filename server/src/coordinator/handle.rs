@@ -318,7 +318,7 @@ impl<S: 'static> Server<S> {
 }
 
 /// Signals that a server obeys.
-const OBEYED: [Signal; 8] = [
+pub(crate) const OBEYED: [Signal; 8] = [
     Signal::Int,
     Signal::Term,
     Signal::Quit,

@@ -62,6 +62,8 @@ const CLOSE_KEY: u64 = 3;
 const FIGURES_KEY: u64 = 4;
 const TICK_KEY: u64 = 5;
 const SWEEP_KEY: u64 = 6;
+/// Wakes the end of a stop, which looks again at who is silent.
+const PATIENCE_KEY: u64 = 7;
 /// Plus the place of the core that rests.
 const REST_KEY: u64 = 1 << 32;
 
@@ -172,6 +174,9 @@ impl Coordinator {
         let started = start.started.clone();
         match Coordinator::new(start) {
             Ok((core, mut coordinator)) => {
+                // Also past the loop: what is still owed on the control socket is said in turns of
+                // the end, and tasks set timers.
+                let _entered = core.enter();
                 let handle = coordinator.handle.clone();
                 coordinator.operators.serve(&core, &handle);
                 coordinator.replan(&core);

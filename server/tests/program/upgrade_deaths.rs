@@ -142,7 +142,8 @@ fn one_that_is_killed_while_the_old_one_still_has_work_is_replaced_by_the_old_on
         "{:?}",
         began.elapsed()
     );
-    server.wait_line("this process goes on");
+    let said = server.wait_line("upgrade failed; this process goes on");
+    assert!(said.contains("ended when it served"), "{said}");
     eventually("the control socket", || {
         let status = server.ctl(&["status"]);
         status.status.success().then_some(())

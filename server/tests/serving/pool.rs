@@ -4,7 +4,7 @@
 use super::common::{Client, TestServer, config, start_app, start_with, wait_for};
 use ringgate::CoreInfo;
 use ringgate::app::{self, AppOptions, AppState};
-use ringgate::config::{Balance, Config, CoreOrder, CoreSpec};
+use ringgate::config::{Config, CoreOrder, CoreSpec, Switch};
 use serde_json::Value;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -510,7 +510,7 @@ fn open(server: &TestServer) -> Vec<u64> {
     open.collect()
 }
 
-fn lopsided(balance: Balance) -> (TestServer, Vec<Client>) {
+fn lopsided(balance: Switch) -> (TestServer, Vec<Client>) {
     let mut config = cores(1);
     config.core_slots = Some(number(4));
     config.pool.balance = balance;
@@ -525,7 +525,7 @@ fn lopsided(balance: Balance) -> (TestServer, Vec<Client>) {
 
 #[test]
 fn t1_idle_connections_spread_over_the_cores() {
-    let (server, mut clients) = lopsided(Balance::On);
+    let (server, mut clients) = lopsided(Switch::On);
     wait_for("balance", || {
         let open = open(&server);
         let (most, fewest) = (open.iter().max(), open.iter().min());
@@ -538,7 +538,7 @@ fn t1_idle_connections_spread_over_the_cores() {
 
 #[test]
 fn without_balance_connections_stay_where_they_are() {
-    let (server, clients) = lopsided(Balance::Off);
+    let (server, clients) = lopsided(Switch::Off);
     let began = Instant::now();
     wait_for("two looks", || {
         began.elapsed() > Duration::from_millis(2300)

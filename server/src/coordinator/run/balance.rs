@@ -2,13 +2,13 @@
 //! keep them, and the cores are told how many to give to whom.
 
 use super::Coordinator;
-use crate::config::Balance;
+use crate::config::Switch;
 use crate::connection::Message;
 use crate::coordinator::rules::balance::balance;
 
 impl Coordinator {
     pub(super) fn balance(&mut self) {
-        if self.config.pool.balance == Balance::Off {
+        if self.config.pool.balance == Switch::Off {
             return;
         }
         let open: Vec<(u32, u64)> = self
