@@ -183,6 +183,11 @@ impl Simulation {
         self.post.to_core(from, Message::Leave(vec![to]));
     }
 
+    /// Moves so many idle connections of `from` to `to`, as balance does.
+    pub fn shed(&mut self, from: u32, to: u32, count: u64) {
+        self.post.to_core(from, Message::Shed(vec![(to, count)]));
+    }
+
     /// Both ledgers of a core.
     pub fn ledgers(&self, core: usize) -> (Connections, Requests) {
         let stats = &self.cores[core].stats;

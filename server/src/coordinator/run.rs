@@ -7,6 +7,7 @@ mod heart;
 mod inheriting;
 mod inquiry;
 mod limits;
+mod lingering;
 mod operators;
 mod orders;
 mod outside;
@@ -36,6 +37,7 @@ use crate::process::pid_file::PidFile;
 use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
 use inquiry::{Asked, Inquiries};
+use lingering::LINGER_KEY;
 use outside::{PID_FILE_KEY, WATCHDOG_KEY};
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::registry::SocketRegistry;
@@ -157,6 +159,7 @@ pub(crate) struct Coordinator {
     elastic: elastic::Watch,
     parked: parked::Parked,
     balancing: bool,
+    lingering: lingering::Lingering,
     ticked: Moment,
     inquiries: Inquiries,
     ended: Ended,
@@ -274,6 +277,7 @@ impl Coordinator {
             elastic: elastic::Watch::new(began),
             parked: parked::Parked::default(),
             balancing: false,
+            lingering: lingering::Lingering::default(),
             ticked: began,
             inquiries: Inquiries::default(),
             ended: Ended::default(),
@@ -586,6 +590,7 @@ impl Sink for Coordinator {
             Completion::Polled { key, .. } => self.hear_process(core, key),
             Completion::Timer { key: WATCHDOG_KEY } => self.on_watchdog(core),
             Completion::Timer { key: PID_FILE_KEY } => self.on_pid_file(core),
+            Completion::Timer { key: LINGER_KEY } => self.rings_are_clear(),
             Completion::Timer { key: LATE_KEY } => self.newer_is_late(core),
             Completion::Timer { key: HANDOVER_KEY } => self.on_handover_tick(core),
             Completion::Timer { key: TICK_KEY } => {

@@ -541,6 +541,9 @@ impl Coordinator {
         for seat in &mut self.pool.seats {
             seat.away = false;
         }
+        if newer.stage != Stage::Starting {
+            self.rings_linger(core, |_| true);
+        }
         if self.succession.handed_over {
             self.resume(core, newer);
         }
