@@ -1,5 +1,6 @@
 //! How a lane of workers is described, and how it is opened.
 
+use super::look::Spin;
 use super::pool::{Bounds, BoundsError};
 use super::shared::{Limits, Shared};
 use super::{Alive, Lane, LaneSetupError};
@@ -33,7 +34,7 @@ impl WorkerOptions {
                 auto_trim: Some(AUTO_TRIM),
                 retry_first: RETRY_FIRST,
                 retry_most: RETRY_MOST,
-                spin: Duration::ZERO,
+                spin: Spin::WhilePaying,
             },
         }
     }
@@ -72,11 +73,13 @@ impl WorkerOptions {
         self
     }
 
-    /// How long a worker without work looks for some before it sleeps (row T11). Default: not at
-    /// all. It burns a CPU for that time.
+    /// How long a worker looks for more after a piece of work before it sleeps (row T11); it burns its
+    /// CPU for that time. Zero: not at all. Default: for 10 microseconds, which is about what sleeping
+    /// and being roused cost, as long as it finds something by that; when it does not, it leaves it out
+    /// ever more often, down to one time in 64. On the CPU that work came from last no worker looks.
     #[must_use]
     pub fn spin(mut self, most: Duration) -> WorkerOptions {
-        self.limits.spin = most;
+        self.limits.spin = Spin::For(most);
         self
     }
 

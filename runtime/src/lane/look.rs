@@ -1,0 +1,123 @@
+//! Whether a worker that has just worked looks for more before it sleeps, and for how long.
+//!
+//! To fall asleep and be roused again costs two system calls and, on another CPU, the time in which that
+//! comes out of idle: more than a piece of work may cost. So a worker looks, for about as long as that
+//! takes, where it has lately found something by doing so. Called by [`worker`](super::worker). Pure: it
+//! remembers how looking went, and neither looks nor reads a clock. A worker that has not worked since
+//! it last slept never looks (row T11).
+
+use std::time::Duration;
+
+/// How long a worker looks, if nobody says otherwise: about what it costs to sleep and be roused.
+const MOST: Duration = Duration::from_micros(10);
+/// So often in a row looking is left out at most: 2^6 - 1 times.
+const STREAK_MOST: u32 = 6;
+
+/// When a worker looks for work before it sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spin {
+    /// After a piece of work, for [`MOST`], as long as that pays.
+    WhilePaying,
+    /// After each piece of work, for so long; zero: never.
+    For(Duration),
+}
+
+/// How looking went lately.
+#[derive(Debug)]
+pub(super) struct Looks {
+    spin: Spin,
+    /// Times in a row that nothing was found.
+    streak: u32,
+    /// Times that it is still to be left out.
+    skips: u32,
+}
+
+impl Looks {
+    pub(super) fn new(spin: Spin) -> Looks {
+        Looks {
+            spin,
+            streak: 0,
+            skips: 0,
+        }
+    }
+
+    /// How long to look after a piece of work, if at all.
+    #[inline]
+    pub(super) fn after_work(&self) -> Option<Duration> {
+        match self.spin {
+            Spin::For(most) => (!most.is_zero()).then_some(most),
+            Spin::WhilePaying => (self.skips == 0).then_some(MOST),
+        }
+    }
+
+    /// Nothing was to be done, and it did not look.
+    #[inline]
+    pub(super) fn slept_at_once(&mut self) {
+        self.skips = self.skips.saturating_sub(1);
+    }
+
+    /// It looked.
+    #[inline]
+    pub(super) fn looked(&mut self, found: bool) {
+        self.streak = match found {
+            true => 0,
+            false => (self.streak + 1).min(STREAK_MOST),
+        };
+        self.skips = (1 << self.streak) - 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of `sleeps` times that there is nothing to do, how often it looks if it finds nothing.
+    fn looks_in_vain(looks: &mut Looks, sleeps: u32) -> u32 {
+        let mut looked = 0;
+        for _ in 0..sleeps {
+            match looks.after_work() {
+                Some(_) => {
+                    looks.looked(false);
+                    looked += 1;
+                }
+                None => looks.slept_at_once(),
+            }
+        }
+        looked
+    }
+
+    #[test]
+    fn t11_who_looks_in_vain_leaves_it_out_more_and_more_often() {
+        let mut looks = Looks::new(Spin::WhilePaying);
+        assert_eq!(looks_in_vain(&mut looks, 1 + 1), 1);
+        assert_eq!(looks_in_vain(&mut looks, 1 + 3), 1);
+        assert_eq!(looks_in_vain(&mut looks, 1 + 7), 1);
+        looks_in_vain(&mut looks, 1000);
+        assert_eq!(looks_in_vain(&mut looks, 64_000), 1000, "one in 64 is left");
+    }
+
+    #[test]
+    fn who_finds_something_goes_on_looking() {
+        let mut looks = Looks::new(Spin::WhilePaying);
+        for _ in 0..100 {
+            assert_eq!(looks.after_work(), Some(MOST));
+            looks.looked(true);
+        }
+        looks_in_vain(&mut looks, 1000);
+        while looks.after_work().is_none() {
+            looks.slept_at_once();
+        }
+        looks.looked(true);
+        assert_eq!(looks.after_work(), Some(MOST), "one success is enough");
+    }
+
+    #[test]
+    fn t11_a_stated_time_is_kept_whether_it_pays_or_not() {
+        let most = Duration::from_micros(200);
+        let mut looks = Looks::new(Spin::For(most));
+        assert_eq!(looks_in_vain(&mut looks, 100), 100);
+        assert_eq!(looks.after_work(), Some(most));
+        let mut never = Looks::new(Spin::For(Duration::ZERO));
+        assert_eq!(looks_in_vain(&mut never, 100), 0);
+    }
+}
