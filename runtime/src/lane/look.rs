@@ -10,6 +10,9 @@ use std::time::Duration;
 
 /// How long a worker looks, if nobody says otherwise: about what it costs to sleep and be roused.
 const MOST: Duration = Duration::from_micros(10);
+/// After so much work without a pause a worker sleeps at once: what that costs is shared by all of it, and
+/// while it sleeps more gathers than it would find one by one, in the way of who submits it.
+const RUN_MOST: u32 = 16;
 /// So often in a row looking is left out at most: 2^6 - 1 times.
 const STREAK_MOST: u32 = 6;
 
@@ -41,12 +44,12 @@ impl Looks {
         }
     }
 
-    /// How long to look after a piece of work, if at all.
+    /// How long to look after `run` pieces of work without a pause, if at all.
     #[inline]
-    pub(super) fn after_work(&self) -> Option<Duration> {
+    pub(super) fn after_work(&self, run: u32) -> Option<Duration> {
         match self.spin {
             Spin::For(most) => (!most.is_zero()).then_some(most),
-            Spin::WhilePaying => (self.skips == 0).then_some(MOST),
+            Spin::WhilePaying => (self.skips == 0 && run <= RUN_MOST).then_some(MOST),
         }
     }
 
@@ -75,7 +78,7 @@ mod tests {
     fn looks_in_vain(looks: &mut Looks, sleeps: u32) -> u32 {
         let mut looked = 0;
         for _ in 0..sleeps {
-            match looks.after_work() {
+            match looks.after_work(1) {
                 Some(_) => {
                     looks.looked(false);
                     looked += 1;
@@ -100,15 +103,25 @@ mod tests {
     fn who_finds_something_goes_on_looking() {
         let mut looks = Looks::new(Spin::WhilePaying);
         for _ in 0..100 {
-            assert_eq!(looks.after_work(), Some(MOST));
+            assert_eq!(looks.after_work(1), Some(MOST));
             looks.looked(true);
         }
         looks_in_vain(&mut looks, 1000);
-        while looks.after_work().is_none() {
+        while looks.after_work(1).is_none() {
             looks.slept_at_once();
         }
         looks.looked(true);
-        assert_eq!(looks.after_work(), Some(MOST), "one success is enough");
+        assert_eq!(looks.after_work(1), Some(MOST), "one success is enough");
+    }
+
+    #[test]
+    fn after_a_long_run_it_sleeps_at_once_unless_told_otherwise() {
+        let looks = Looks::new(Spin::WhilePaying);
+        assert_eq!(looks.after_work(RUN_MOST), Some(MOST));
+        assert_eq!(looks.after_work(RUN_MOST + 1), None);
+        let most = Duration::from_micros(1);
+        let told = Looks::new(Spin::For(most));
+        assert_eq!(told.after_work(RUN_MOST + 1), Some(most));
     }
 
     #[test]
@@ -116,7 +129,7 @@ mod tests {
         let most = Duration::from_micros(200);
         let mut looks = Looks::new(Spin::For(most));
         assert_eq!(looks_in_vain(&mut looks, 100), 100);
-        assert_eq!(looks.after_work(), Some(most));
+        assert_eq!(looks.after_work(1), Some(most));
         let mut never = Looks::new(Spin::For(Duration::ZERO));
         assert_eq!(looks_in_vain(&mut never, 100), 0);
     }

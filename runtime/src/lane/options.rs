@@ -76,7 +76,8 @@ impl WorkerOptions {
     /// How long a worker looks for more after a piece of work before it sleeps (row T11); it burns its
     /// CPU for that time. Zero: not at all. Default: for 10 microseconds, which is about what sleeping
     /// and being roused cost, as long as it finds something by that; when it does not, it leaves it out
-    /// ever more often, down to one time in 64. On the CPU that work came from last no worker looks.
+    /// ever more often, down to one time in 64. It looks neither after a long run of work nor on the CPU
+    /// that work came from last.
     #[must_use]
     pub fn spin(mut self, most: Duration) -> WorkerOptions {
         self.limits.spin = Spin::For(most);

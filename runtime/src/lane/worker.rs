@@ -62,12 +62,14 @@ fn make<C: 'static>(shared: &Shared<C>) -> Result<C, String> {
 fn serve<C: 'static>(shared: &Arc<Shared<C>>, index: u32, mut state: C) -> Life {
     let mut from = Place::Starting;
     let mut looks = Looks::new(shared.limits().spin);
+    // Pieces of work since it last looked or slept.
+    let mut run = 0u32;
     let mut done: Option<(Arc<dyn Work<C>>, Ran)> = None;
     let mut worked = false;
     loop {
         // First the books, then the answer: whoever has the answer finds the books in order.
         let most = match from {
-            Place::Busy => looks.after_work(),
+            Place::Busy => looks.after_work(run),
             Place::Starting | Place::Asleep | Place::Looking => None,
         };
         let ran = done.as_ref().map(|(_, ran)| *ran);
@@ -89,10 +91,12 @@ fn serve<C: 'static>(shared: &Arc<Shared<C>>, index: u32, mut state: C) -> Life 
                 }
                 worked = true;
                 from = Place::Busy;
+                run = run.saturating_add(1);
                 done = Some((work, ran));
             }
             Next::Look(most) => {
                 from = Place::Looking;
+                run = 0;
                 looks.looked(look(shared, most));
             }
             Next::Wait(most) => {
@@ -100,6 +104,7 @@ fn serve<C: 'static>(shared: &Arc<Shared<C>>, index: u32, mut state: C) -> Life 
                     looks.slept_at_once();
                 }
                 from = Place::Asleep;
+                run = 0;
                 // May return for no reason.
                 match most {
                     Some(most) => std::thread::park_timeout(most),
