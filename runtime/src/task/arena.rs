@@ -39,6 +39,26 @@ fn class_layout(class: usize) -> Layout {
     Layout::from_size_align(CLASS_MIN_BYTES << class, ALIGN).expect("a small power of two")
 }
 
+/// An empty block that goes from one future to the next without a look at the arena.
+pub(crate) struct Room {
+    block: NonNull<u8>,
+    class: usize,
+}
+
+impl Room {
+    fn into_block(self) -> NonNull<u8> {
+        ManuallyDrop::new(self).block
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout in `Arena::take`, and empty. Guarded by
+        // `a_block_is_used_again_and_drops_run_once`.
+        unsafe { dealloc(self.block.as_ptr(), class_layout(self.class)) };
+    }
+}
+
 /// A future in a block.
 pub(crate) struct Placed<F: ?Sized> {
     future: NonNull<F>,
@@ -61,13 +81,21 @@ pub(crate) enum TaskBox {
 }
 
 impl<F> Place<F> {
-    /// Puts `future` into a block of `arena`, or a box if it is larger than the largest class.
+    /// Puts `future` into `room` if it fits there, else into a block of `arena`, or a box if it is
+    /// larger than the largest class.
     #[inline]
-    pub(crate) fn new(arena: Rc<Arena>, future: F) -> Place<F> {
+    pub(crate) fn new(arena: Rc<Arena>, room: Option<Room>, future: F) -> Place<F> {
         let Some(class) = class_of(Layout::new::<F>()) else {
             return Place::Boxed(Box::pin(future));
         };
-        let block = arena.take(class).cast::<F>();
+        let block = match room {
+            Some(room) if room.class == class => room.into_block(),
+            other => {
+                arena.take_back(other);
+                arena.take(class)
+            }
+        };
+        let block = block.cast::<F>();
         // SAFETY: the block is at least as large and as aligned as F (its class), and is ours
         // alone until `Placed` is dropped. Guarded by `a_block_is_used_again_and_drops_run_once`.
         unsafe { block.write(future) };
@@ -84,6 +112,29 @@ impl<F> Place<F> {
             Place::Placed(placed) => placed.as_mut(),
             Place::Boxed(boxed) => boxed.as_mut(),
         }
+    }
+}
+
+impl<F> Place<F> {
+    /// Drops the future, and leaves its block to whoever comes next.
+    #[inline]
+    pub(crate) fn vacate(self) -> Option<Room> {
+        let Place::Placed(placed) = self else {
+            return None;
+        };
+        let placed = ManuallyDrop::new(placed);
+        let room = Room {
+            block: placed.future.cast(),
+            class: placed.class,
+        };
+        // SAFETY: `placed` is never used or dropped again, so its share of the arena and its future
+        // are dropped once, here, and its block has one owner, the room. Guarded by
+        // `a_block_is_used_again_and_drops_run_once`.
+        unsafe {
+            drop(std::ptr::read(&raw const placed.arena));
+            placed.future.drop_in_place();
+        }
+        Some(room)
     }
 }
 
@@ -113,7 +164,7 @@ impl TaskBox {
     /// Puts `future` into a place of `arena`.
     #[inline]
     pub(crate) fn new<F: Future<Output = ()> + 'static>(arena: &Rc<Arena>, future: F) -> TaskBox {
-        Place::new(arena.clone(), future).erase()
+        Place::new(arena.clone(), None, future).erase()
     }
 
     #[inline]
@@ -163,6 +214,13 @@ impl Arena {
         // `a_block_is_used_again_and_drops_run_once`.
         let block = unsafe { alloc(layout) };
         NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
+    }
+
+    /// A room that was too small or too large.
+    fn take_back(&self, room: Option<Room>) {
+        if let Some(room) = room {
+            self.give(room.class, room.into_block());
+        }
     }
 
     #[inline]

@@ -70,7 +70,8 @@ where
     P: FnOnce() -> C,
     C: FnOnce(Result<F::Output, Panic>) + 'static,
 {
-    let (seat, arena) = tasks.borrow_mut().reserve();
+    let (mut seat, arena) = tasks.borrow_mut().reserve();
+    let mut room = seat.take_room();
     let mut cx = Context::from_waker(seat.waker());
     let mut waits = None;
     // One that is ready is dropped in here too: a panic of that is the task's as well.
@@ -79,9 +80,12 @@ where
             future: make(),
             then: None,
         };
-        let mut place = Place::new(arena, work);
+        let mut place = Place::new(arena, room.take(), work);
         match place.as_mut().future().poll(&mut cx) {
-            Poll::Ready(value) => at_once(value),
+            Poll::Ready(value) => {
+                at_once(value);
+                room = place.vacate();
+            }
             Poll::Pending => waits = Some(place),
         }
     }));
@@ -89,6 +93,7 @@ where
         place.as_mut().set_then(prepare());
         return Ok(Some(tasks.borrow_mut().occupy(seat, place.erase())));
     }
+    seat.set_room(room);
     tasks.borrow_mut().give_up(seat);
     first.map(|()| None).map_err(Panic::new)
 }

@@ -20,7 +20,7 @@ pub use switch::{set_urgency, yield_now};
 pub use join::{JoinHandle, Panic, catch_panic, catch_unwind};
 
 use crate::mailbox::Shared;
-use arena::{Arena, TaskBox};
+use arena::{Arena, Room, TaskBox};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind as catch};
 use std::rc::Rc;
@@ -98,12 +98,26 @@ pub(crate) struct Turn {
 pub(crate) struct Reserved {
     slot: u32,
     waker: Waker,
+    /// Where the future before it was that ended at once.
+    room: Option<Room>,
 }
 
 impl Reserved {
     #[inline]
     pub(crate) fn waker(&self) -> &Waker {
         &self.waker
+    }
+
+    /// The place of the future before.
+    #[inline]
+    pub(super) fn take_room(&mut self) -> Option<Room> {
+        self.room.take()
+    }
+
+    /// The place for the next future.
+    #[inline]
+    pub(super) fn set_room(&mut self, room: Option<Room>) {
+        self.room = room;
     }
 }
 
@@ -153,7 +167,11 @@ impl Tasks {
         // Only while a task is polled its seat is without the waker, and this seat is free.
         let waker = seat.waker.take();
         let waker = waker.unwrap_or_else(|| Waker::from(seat.cell.clone()));
-        Reserved { slot, waker }
+        Reserved {
+            slot,
+            waker,
+            room: None,
+        }
     }
 
     /// The future of a reserved seat waits: it becomes a task.

@@ -10,30 +10,26 @@ use crate::admission::queue::{HIGH, LOW, NORMAL};
 use crate::config::{Admit, Class, Matcher, PriorityRule};
 use crate::handler::{BodyCell, PlacedParts, RequestBody, Routed};
 use crate::http::body::BodyDecoder;
-use crate::http::exchange::Event;
 use crate::http::fields::BodyFraming;
 use crate::http::refusal::Refusal;
-use http::Method;
 use ringgate_runtime::Core;
 use ringgate_runtime::sys::address::Address;
 use ringgate_runtime::sys::socket::peer_addr;
 use std::rc::Rc;
 
 impl Engine {
-    /// A head is complete: it finds its route and stands at the gate.
-    #[inline]
-    pub(super) fn on_head(&mut self, core: &Rc<Core>, key: ConnectionKey, mut parts: PlacedParts) {
-        let routed = self.app.route(&mut parts);
-        let head = &parts.head;
-        let terms = Terms {
-            to_head: head.method == Method::HEAD,
-            version: head.version,
-            keep_alive: head.keep_alive,
-            began: core.now(),
-        };
-        let body_pending = head.framing != BodyFraming::None;
+    /// A head is complete and its route is known, and it is not one that goes straight: it gets an
+    /// exchange, and stands at the gate.
+    pub(super) fn on_head(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        mut parts: PlacedParts,
+        routed: Routed,
+    ) {
+        let terms = Terms::of(&parts.head, core.now());
         let mut upload = None;
-        if body_pending {
+        if parts.head.framing != BodyFraming::None {
             match self.expect_body(key, &mut parts, &routed) {
                 Ok(expected) => upload = Some(expected),
                 Err(refusal) => return self.refuse(core, key, &refusal),
@@ -42,29 +38,20 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let (state, _run) = connection.state.on(Event::HeadComplete { body_pending });
-        connection.state = state;
-        connection.served += 1;
-        parts.number = connection.served;
-        connection.discarded = 0;
-        self.stats.begun.add(1);
-        self.stats.running.rise();
+        parts.number = connection.begin(&self.stats, upload.is_some());
+        let mut exchange = Exchange::new(terms, upload);
+        exchange.asks_core = parts.head.asks_core;
+        self.keep(key, exchange);
         match routed {
             Routed::Answer(response) => {
                 // Nobody reads the body: it is discarded as after any answer.
-                let mut exchange = Exchange::new(terms, upload);
-                exchange.asks_core = parts.head.asks_core;
                 drop(parts);
-                self.keep(key, exchange);
                 self.on_answer(core, key, Ok(*response));
             }
-            Routed::Found { route, options } if parts.head.asks_core => {
-                let exchange = Exchange::new(terms, upload);
-                self.admit_asking(core, key, route, options.gated, parts, exchange);
+            Routed::Found { route, gated: true } => {
+                self.stand(core, key, route, parts);
             }
-            Routed::Found { route, options } => {
-                self.admit(core, key, route, options.gated, parts, terms, upload);
-            }
+            Routed::Found { route, .. } => self.run(core, key, route, parts, Ticket::free()),
         }
     }
 
@@ -76,7 +63,7 @@ impl Engine {
         routed: &Routed,
     ) -> Result<Upload, Refusal> {
         let limit = match routed {
-            Routed::Found { options, .. } => options.body_size,
+            Routed::Found { route, .. } => self.app.options(*route).body_size,
             Routed::Answer(_) => None,
         };
         let limit = limit.unwrap_or(self.settings.body_size);
@@ -98,56 +85,25 @@ impl Engine {
         connection.exchange = Some(self.exchanges.insert(exchange) as u32);
     }
 
-    #[inline]
-    #[expect(clippy::too_many_arguments, reason = "a struct of them would be moved")]
-    fn admit(
-        &mut self,
-        core: &Rc<Core>,
-        key: ConnectionKey,
-        route: u32,
-        gated: bool,
-        parts: PlacedParts,
-        terms: Terms,
-        upload: Option<Upload>,
-    ) {
-        let ticket = match gated && !self.settings.admits_specially {
-            true => self.door.enter_at_once(),
-            false if gated => None,
-            false => Some(Ticket::free()),
-        };
-        match ticket {
-            Some(ticket) => self.run(core, key, route, parts, terms, upload, ticket),
-            None => self.stand(core, key, route, parts, terms, upload),
-        }
-    }
-
-    /// A request finds no slot at once, or has more to pass than the slots.
-    #[cold]
-    #[inline(never)]
-    fn stand(
+    /// A request whose exchange is kept stands at the gate: it runs, waits, or is refused.
+    pub(super) fn stand(
         &mut self,
         core: &Rc<Core>,
         key: ConnectionKey,
         route: u32,
         parts: PlacedParts,
-        terms: Terms,
-        upload: Option<Upload>,
     ) {
         match self.enter(key, &parts) {
-            Entry::Run(ticket) => self.run(core, key, route, parts, terms, upload, ticket),
+            Entry::Run(ticket) => self.run(core, key, route, parts, ticket),
+            Entry::Wait(place) => self.wait(core, key, place, route, parts),
             Entry::Refused(reason) => {
                 drop(parts);
-                self.keep(key, Exchange::new(terms, upload));
                 self.reject(core, key, reason);
-            }
-            Entry::Wait(place) => {
-                let exchange = Exchange::new(terms, upload);
-                self.wait(core, key, place, route, parts, exchange);
             }
         }
     }
 
-    pub(super) fn enter(&mut self, key: ConnectionKey, parts: &PlacedParts) -> Entry {
+    fn enter(&mut self, key: ConnectionKey, parts: &PlacedParts) -> Entry {
         let rules = &self.settings.priority;
         match self.settings.admits_specially {
             true => self.enter_specially(key, parts),

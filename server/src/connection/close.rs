@@ -3,12 +3,13 @@
 
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
+use super::settings::Settings;
 use super::stall::LOOKS;
-use super::table::Receive;
+use super::table::{Connection, Receive};
 use crate::handler::BodyError;
 use crate::http::exchange::{After, Deadline, Effect, Event, State};
-use ringgate_runtime::Core;
 use ringgate_runtime::sys::socket::{Direction, peer_addr};
+use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
 
 /// How a request ended.
@@ -210,38 +211,11 @@ impl Engine {
         self.accept_in_its_place(core, was_full);
     }
 
-    /// Sets the deadline that is in force now. One that is in force already goes on, but that of a
-    /// body begins anew: every event of a body is progress.
-    #[inline]
+    /// Sets the deadline that is in force now.
     pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        let kind = connection.state.deadline(!connection.output.is_flushed());
-        if kind == connection.deadline_of && kind != Some(Deadline::Body) {
-            return;
+        if let Some(connection) = self.table.get(key) {
+            connection.set_deadline(core, key, &self.settings);
         }
-        connection.deadline_of = kind;
-        let Some(kind) = kind else {
-            connection.deadline = ringgate_runtime::Moment::NEVER;
-            return;
-        };
-        let within = match kind {
-            Deadline::Write => self.settings.timeout(kind) / LOOKS,
-            _ => self.settings.timeout(kind),
-        };
-        let deadline = core.now() + within;
-        connection.deadline = deadline;
-        // A timer that fires too early looks again; one that would fire too late is set anew.
-        match connection.timer {
-            Some((_, at)) if at <= deadline => return,
-            Some((timer, _)) => {
-                core.cancel_timer(timer);
-            }
-            None => {}
-        }
-        let timer = core.set_timer(deadline, Subject::Deadline(key).to_key());
-        connection.timer = Some((timer, deadline));
     }
 
     pub(super) fn on_deadline(&mut self, core: &Rc<Core>, key: ConnectionKey) {
@@ -353,5 +327,41 @@ impl Engine {
             }
         }
         self.settle(core, key);
+    }
+}
+
+impl Connection {
+    /// Sets the deadline that is in force now. One that is in force already goes on, but that of a
+    /// body begins anew: every event of a body is progress.
+    #[inline]
+    pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, settings: &Settings) {
+        let kind = self.state.deadline(!self.output.is_flushed());
+        if kind == self.deadline_of && kind != Some(Deadline::Body) {
+            return;
+        }
+        self.deadline_of = kind;
+        let Some(kind) = kind else {
+            self.deadline = Moment::NEVER;
+            return;
+        };
+        let within = match kind {
+            Deadline::Write => settings.timeout(kind) / LOOKS,
+            _ => settings.timeout(kind),
+        };
+        self.deadline = core.now() + within;
+        // A timer that fires too early looks again; one that would fire too late is set anew.
+        match self.timer {
+            Some((_, at)) if at <= self.deadline => {}
+            _ => self.set_timer(core, key),
+        }
+    }
+
+    #[cold]
+    fn set_timer(&mut self, core: &Core, key: ConnectionKey) {
+        if let Some((timer, _)) = self.timer {
+            core.cancel_timer(timer);
+        }
+        let timer = core.set_timer(self.deadline, Subject::Deadline(key).to_key());
+        self.timer = Some((timer, self.deadline));
     }
 }

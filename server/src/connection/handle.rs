@@ -3,49 +3,16 @@
 
 use super::engine::Engine;
 use super::key::ConnectionKey;
-use super::table::{Exchange, Terms, Upload};
 use crate::admission::door::Ticket;
-use crate::handler::{Body, Called, PlacedParts, ReplyTo, Response};
+use crate::handler::{Called, PlacedParts, ReplyTo, Response};
 use crate::http::exchange::State;
 use ringgate_runtime::task::TaskId;
 use ringgate_runtime::{Core, Priority};
 use std::rc::Rc;
 
 impl Engine {
-    /// Runs the handler of a request that was admitted as it came.
-    #[inline(always)] // It has two callers, and one of them is every request.
-    #[expect(clippy::too_many_arguments, reason = "a struct of them would be moved")]
+    /// Runs the handler of an admitted request whose exchange is kept.
     pub(super) fn run(
-        &mut self,
-        core: &Rc<Core>,
-        key: ConnectionKey,
-        route: u32,
-        parts: PlacedParts,
-        terms: Terms,
-        upload: Option<Upload>,
-        ticket: Ticket,
-    ) {
-        let mut answer = None;
-        let called = self.call(core, key, route, parts, &mut answer);
-        match &mut answer {
-            Some(response) if upload.is_none() && !matches!(response.body, Body::Stream { .. }) => {
-                self.answer_at_once(core, key, &terms, response, ticket);
-                if response.owns_nothing() {
-                    // Spares the look at each of its parts.
-                    std::mem::forget(answer);
-                }
-            }
-            _ => {
-                let mut exchange = Exchange::new(terms, upload);
-                exchange.ticket = Some(ticket);
-                self.keep(key, exchange);
-                self.go_on(core, key, called, answer);
-            }
-        }
-    }
-
-    /// Runs the handler of a request whose exchange has its place already.
-    pub(super) fn run_kept(
         &mut self,
         core: &Rc<Core>,
         key: ConnectionKey,
@@ -61,9 +28,8 @@ impl Engine {
         self.go_on(core, key, called, answer);
     }
 
-    /// The request is not over with its handler's first step.
-    #[inline(never)]
-    fn go_on(
+    /// The first step of a handler is over, and its exchange is kept.
+    pub(super) fn go_on(
         &mut self,
         core: &Rc<Core>,
         key: ConnectionKey,
@@ -85,7 +51,7 @@ impl Engine {
             (Called::Answered, Some(response)) => self.on_answer(core, key, Ok(response)),
             (Called::Answered, None) => debug_assert!(false, "an answer is where it was wanted"),
         }
-        if self.app.detaches(route) {
+        if self.app.options(route).detached {
             self.give_slot_back(key);
         }
     }
@@ -93,7 +59,7 @@ impl Engine {
     /// A task of a route is as urgent as the route is.
     #[inline]
     pub(super) fn class_task(&self, core: &Core, task: TaskId, route: u32) {
-        let priority = self.app.priority(route);
+        let priority = self.app.options(route).priority;
         if priority != Priority::default() {
             core.set_task_urgency(task, priority.into());
         }

@@ -2,8 +2,9 @@
 //!
 //! [`accept`] > [`read`] > [`admit`] > [`handle`] > [`write`] > [`close`]
 //!
-//! with [`wait`] between admit and handle for whoever finds no slot, and [`watch`] for clients that
-//! go away while nothing is read from them.
+//! in one go for the requests that nearly all are ([`straight`]), with [`wait`] between admit and
+//! handle for whoever finds no slot, and [`watch`] for clients that go away while nothing is read
+//! from them.
 //!
 //! Between requests a connection is plain data ([`table::Connection`]): a descriptor, unread bytes,
 //! a state of two bytes ([`crate::http::exchange`]), deadlines and counters. That is why it can be
@@ -32,6 +33,7 @@ mod retune;
 mod settings;
 mod sockets;
 mod stall;
+mod straight;
 mod stream;
 mod table;
 mod transfer;

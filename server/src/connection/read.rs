@@ -5,10 +5,9 @@ use super::close::Ending;
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use super::table::{Piece, Receive, Unread, Upload};
-use super::{BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, OUTPUT_HIGH_BYTES, UNREAD_HIGH_BYTES};
-use crate::handler::{BodyError, BodyState, Chunk, HeadBytes, PlacedParts};
+use super::{BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, UNREAD_HIGH_BYTES};
+use crate::handler::{BodyError, BodyState, Chunk};
 use crate::http::exchange::{After, Effect, Event, State};
-use crate::http::head::{Progress, http2_refusal, read_head_after};
 use crate::http::refusal::Refusal;
 use bytes::Bytes;
 use ringgate_runtime::{Core, Received};
@@ -118,7 +117,7 @@ impl Engine {
             let (state, effect) = connection.state.on(Event::BytesArrived);
             connection.state = state;
             let goes_on = match effect {
-                Effect::ReadHead => self.read_head(core, key),
+                Effect::ReadHead => self.read_heads(core, key),
                 Effect::ReadBody => self.read_body(core, key),
                 Effect::DiscardBody => self.discard_body(core, key),
                 Effect::Discard => self.discard(core, key),
@@ -137,59 +136,14 @@ impl Engine {
         }
     }
 
-    /// Parses a head. Answers whether to go on reading.
-    #[inline]
-    fn read_head(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
-        let Some(connection) = self.table.get(key) else {
-            return false;
-        };
-        let mut parts = PlacedParts::open();
-        let bytes = connection.unread.as_slice();
-        let seen = connection.seen as usize;
-        match read_head_after(bytes, seen, &self.settings.head, &mut parts.head) {
-            Ok(Progress::Complete) => {
-                connection.seen = 0;
-                parts.bytes = match connection.unread.split(parts.head.len) {
-                    // Kept leases are bounded: at the bound heads are copied and their buffers go
-                    // back.
-                    Piece::Leased(lease) if core.buffers().is_at_cap() => {
-                        HeadBytes::Gathered(Bytes::copy_from_slice(&lease))
-                    }
-                    Piece::Leased(lease) => HeadBytes::Leased(lease),
-                    Piece::Gathered(bytes) => HeadBytes::Gathered(bytes),
-                };
-                parts.come_from(self.index, key, self.table.sockets());
-                self.on_head(core, key, parts);
-                self.batch(core, key)
-            }
-            Ok(Progress::Partial) => {
-                connection.seen = bytes.len() as u32;
-                false
-            }
-            Ok(Progress::Http2Preface) => {
-                self.refuse(core, key, &http2_refusal());
-                true
-            }
-            Err(refusal) => {
-                self.refuse(core, key, &refusal);
-                true
-            }
-        }
-    }
-
     /// After a request was taken up: whether the next one of a pipelined batch can be read at
-    /// once, so that all answers of the batch leave in one send.
+    /// once, or a body or the discarding of one may follow in the same bytes.
     #[inline]
-    fn batch(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
+    pub(super) fn batch(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
         let Some(connection) = self.table.get(key) else {
             return false;
         };
-        let next = !connection.unread.is_empty();
-        if connection.state == State::Writing(After::KeepAlive)
-            && next
-            && connection.output.queued < OUTPUT_HIGH_BYTES
-            && connection.output.pieces.is_empty()
-        {
+        if connection.goes_on() {
             let (state, _next_request) = connection.state.on(Event::Batched);
             connection.state = state;
             if connection.exchange.is_some() {
@@ -197,11 +151,11 @@ impl Engine {
             }
             return true;
         }
-        // A body, or the discarding of one, may follow in the same bytes.
-        next && matches!(
-            connection.state,
-            State::Receiving | State::StreamingReceiving | State::WritingUnread(_)
-        )
+        !connection.unread.is_empty()
+            && matches!(
+                connection.state,
+                State::Receiving | State::StreamingReceiving | State::WritingUnread(_)
+            )
     }
 
     /// Decodes body bytes for the handler. Answers whether to go on reading.

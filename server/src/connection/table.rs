@@ -5,11 +5,12 @@ use super::sockets::Sockets;
 use crate::admission::door::Ticket;
 use crate::admission::ledger::Reason;
 use crate::admission::queue::Place;
-use crate::handler::{BodyCell, Chunk};
+use crate::handler::{BodyCell, Chunk, HeadBytes};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::{Deadline, State};
+use crate::http::head::Head;
 use bytes::{Bytes, BytesMut};
-use http::Version;
+use http::{Method, Version};
 use ringgate_runtime::task::TaskId;
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Descriptor, Lease, Moment, OpId};
@@ -55,8 +56,18 @@ impl Unread {
         }
     }
 
-    /// Takes the first `count` bytes out, without copying them; no more than there are.
+    /// Takes a head of `count` bytes out: without copying it, if it may be kept where it lies.
     #[inline]
+    pub(crate) fn split_head(&mut self, count: usize, may_keep: bool) -> HeadBytes {
+        match self.split(count) {
+            Piece::Leased(lease) if may_keep => HeadBytes::Leased(lease),
+            Piece::Leased(lease) => HeadBytes::Gathered(Bytes::copy_from_slice(&lease)),
+            Piece::Gathered(bytes) => HeadBytes::Gathered(bytes),
+        }
+    }
+
+    /// Takes the first `count` bytes out, without copying them; no more than there are.
+    #[inline(always)] // Its callers know what they take it for.
     pub(crate) fn split(&mut self, count: usize) -> Piece {
         match self {
             Unread::None => Piece::Gathered(Bytes::new()),
@@ -152,6 +163,18 @@ pub(crate) struct Terms {
     pub(crate) version: Version,
     pub(crate) keep_alive: bool,
     pub(crate) began: Moment,
+}
+
+impl Terms {
+    #[inline]
+    pub(crate) fn of(head: &Head, began: Moment) -> Terms {
+        Terms {
+            to_head: head.method == Method::HEAD,
+            version: head.version,
+            keep_alive: head.keep_alive,
+            began,
+        }
+    }
 }
 
 /// The body of a request, while it arrives.
@@ -346,11 +369,6 @@ impl Table {
         self.len
     }
 
-    /// The sockets of these connections.
-    pub(crate) fn sockets(&self) -> &Rc<Sockets> {
-        &self.sockets
-    }
-
     pub(crate) fn insert(&mut self, connection: Connection) -> ConnectionKey {
         let key = self.next_key();
         self.sockets.enter(key, &connection.socket);
@@ -383,6 +401,20 @@ impl Table {
         match self.seats.get_mut(key.slot() as usize) {
             Some((generation, Seat::Taken(connection))) if *generation == key.generation() => {
                 Some(connection)
+            }
+            _ => None,
+        }
+    }
+
+    /// A connection, and the sockets of all of them.
+    #[inline]
+    pub(crate) fn get_with_sockets(
+        &mut self,
+        key: ConnectionKey,
+    ) -> Option<(&mut Connection, &Rc<Sockets>)> {
+        match self.seats.get_mut(key.slot() as usize) {
+            Some((generation, Seat::Taken(connection))) if *generation == key.generation() => {
+                Some((connection, &self.sockets))
             }
             _ => None,
         }

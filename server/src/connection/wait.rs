@@ -6,7 +6,7 @@
 
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
-use super::table::{Exchange, Waiting};
+use super::table::Waiting;
 use crate::admission::door::TakenUp;
 use crate::admission::gate::{OfferId, Verdict};
 use crate::admission::ledger::Reason;
@@ -34,7 +34,6 @@ impl Engine {
         place: Place,
         route: u32,
         parts: PlacedParts,
-        mut exchange: Exchange,
     ) {
         self.stats.running.fall();
         self.stats.pending.rise();
@@ -43,14 +42,16 @@ impl Engine {
             let deadline = core.now() + timeout;
             core.set_timer(deadline, Subject::QueueTimeout(key).to_key())
         });
-        exchange.waiting = Some(Box::new(Waiting {
+        let waiting = Box::new(Waiting {
             place,
             timer,
             route,
             parts,
             since: core.now(),
-        }));
-        self.keep(key, exchange);
+        });
+        if let Some(exchange) = self.exchange_of(key) {
+            exchange.waiting = Some(waiting);
+        }
     }
 
     /// The place at the gate of a connection or its request, if either waits there.
@@ -86,7 +87,7 @@ impl Engine {
                 let waited = (core.now() - waiting.since).as_nanos() as u64;
                 self.stats.queue_time.record(waited);
                 let ticket = self.held_by(key, ticket);
-                self.run_kept(core, key, waiting.route, waiting.parts, ticket);
+                self.run(core, key, waiting.route, waiting.parts, ticket);
                 self.settle(core, key);
             }
             TakenUp::Refused(reason) => self.on_refused(core, key, reason),

@@ -3,20 +3,20 @@
 
 use super::close::Ending;
 use super::core_field::{core_field, tell_core};
-use super::engine::Engine;
+use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, Subject};
 use super::stream::Start;
-use super::table::{Connection, Output, Terms, Upload};
+use super::table::{Connection, Output, Receive, Terms, Upload};
 use super::{BODY_COPIED_MAX_BYTES, SEND_MAX_BYTES};
 use crate::admission::door::Ticket;
 use crate::handler::{Body, BodyStream, Chunk, Response};
 use crate::http::date::Date;
 use crate::http::exchange::{
-    After, Circumstances, Deadline, Effect, Event, State, UnreadBody, after_answer,
+    After, Circumstances, Deadline, Event, State, UnreadBody, after_answer,
 };
 use crate::http::refusal::Refusal;
 use crate::http::response::{self, BodyLength, ConnectionHeader, Fields, Framing, ResponseHead};
-use http::StatusCode;
+use http::{StatusCode, Version};
 use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Errno};
 use std::num::NonZeroU32;
@@ -134,73 +134,8 @@ impl Engine {
         }
     }
 
-    /// As [`Engine::on_answer`], for a request without a body whose handler answered at once with
-    /// the whole answer: nothing of the exchange has to be kept.
     #[inline]
-    pub(super) fn answer_at_once(
-        &mut self,
-        core: &Rc<Core>,
-        key: ConnectionKey,
-        terms: &Terms,
-        response: &mut Response,
-        ticket: Ticket,
-    ) {
-        self.keep_date(core);
-        let context = self.answering();
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        self.stats.responses[class_of(response)].add(1);
-        if connection.unflushed == 0 {
-            connection.answering_since = terms.began;
-        }
-        connection.unflushed += 1;
-        connection.hold(ticket);
-        let (Queued::All(after) | Queued::Head { after, .. }) = queue(
-            connection,
-            terms,
-            UnreadBody::None,
-            response,
-            self.date.current(),
-            context,
-            &mut self.buffers,
-        );
-        let (state, effect) = connection.state.on(Event::AnswerEnded(after));
-        connection.state = state;
-        debug_assert_eq!(
-            effect,
-            Effect::Nothing,
-            "an answer given at once waits to be sent"
-        );
-    }
-
-    /// Answers given at once that are with the kernel now, or will never be.
-    #[inline(always)] // For the sake of one of its callers, which is every request.
-    pub(super) fn settle_answers(&mut self, core: &Core, key: ConnectionKey, ending: Ending) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        let count = std::mem::take(&mut connection.unflushed);
-        if count == 0 {
-            return;
-        }
-        let took = (core.now() - connection.answering_since).as_nanos() as u64;
-        match self.settings.admits_specially {
-            false => connection.ticket = Ticket::free(),
-            true => self.let_go_specially(key),
-        }
-        self.stats.running.fall_by(u64::from(count));
-        match ending {
-            Ending::Answered => {
-                self.stats.answered.add(u64::from(count));
-                (0..count).for_each(|_| self.stats.service_time.record(took));
-            }
-            Ending::Aborted => self.stats.requests_aborted.add(u64::from(count)),
-        }
-    }
-
-    #[inline]
-    fn answering(&self) -> Answering {
+    pub(super) fn answering(&self) -> Answering {
         Answering {
             draining: self.is_draining(),
             served_max: self.settings.served_max,
@@ -291,30 +226,6 @@ impl Engine {
         connection.output.write(&mut self.buffers, body.as_bytes());
     }
 
-    /// Sends what is queued unless a send is in flight.
-    #[inline]
-    pub(super) fn flush(&mut self, core: &Core, key: ConnectionKey) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        if connection.output.in_flight.is_none() && connection.output.queued > 0 {
-            self.send_next(core, key);
-        }
-    }
-
-    fn send_next(&mut self, core: &Core, key: ConnectionKey) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        let output = &mut connection.output;
-        let buffer = match output.pieces.pop_front() {
-            Some(piece) => piece,
-            None => Chunk::Vec(std::mem::take(&mut output.tail)),
-        };
-        output.queued -= buffer.len();
-        send(core, connection, key, buffer, 0);
-    }
-
     #[inline]
     pub(super) fn on_sent(
         &mut self,
@@ -347,7 +258,7 @@ impl Engine {
         let done = before + sent;
         if done < buffer.len() {
             send(core, connection, key, buffer, done);
-            return self.set_deadline(core, key);
+            return connection.set_deadline(core, key, &self.settings);
         }
         if let Chunk::Vec(mut bytes) = buffer
             && bytes.capacity() <= BUFFER_KEPT_MAX_BYTES
@@ -356,29 +267,37 @@ impl Engine {
             bytes.clear();
             self.buffers.push(bytes);
         }
+        if connection.rests() && self.course == Course::Serving && !self.settings.admits_specially {
+            // Straight to the end, as nearly always: what `on_flushed` and `settle` come to.
+            connection.idle_since = core.now();
+            connection.ticket = Ticket::free();
+            connection.settle_answers(&self.stats, core.now(), Ending::Answered);
+            (connection.state, _) = connection.state.on(Event::Flushed { unread: false });
+            return connection.set_deadline(core, key, &self.settings);
+        }
+        self.sent_all(core, key);
+    }
+
+    /// All that was handed to the kernel is sent: more follows, or the answers are out.
+    #[inline(never)]
+    fn sent_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.take_stream(core, key);
-        self.flush(core, key);
-        let flushed = self
-            .table
-            .get(key)
-            .is_some_and(|connection| connection.output.is_flushed());
-        if flushed {
-            self.on_flushed(core, key);
+        if let Some(connection) = self.table.get(key) {
+            connection.flush(core, key);
+            if connection.output.is_flushed() {
+                self.on_flushed(core, key);
+            }
         }
         self.settle(core, key);
     }
 
     /// Everything queued is with the kernel: on to what comes next.
-    #[inline]
     fn on_flushed(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        connection.idle_since = core.now();
         self.settle_answers(core, key, Ending::Answered);
         let Some(connection) = self.table.get(key) else {
             return;
         };
+        connection.idle_since = core.now();
         if !matches!(
             connection.state,
             State::Draining | State::Lingering | State::Closed
@@ -392,44 +311,116 @@ impl Engine {
         }
     }
 
+    /// Answers given at once that are with the kernel now, or will never be.
+    pub(super) fn settle_answers(&mut self, core: &Core, key: ConnectionKey, ending: Ending) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if connection.unflushed == 0 {
+            return;
+        }
+        connection.settle_answers(&self.stats, core.now(), ending);
+        match self.settings.admits_specially {
+            false => connection.ticket = Ticket::free(),
+            true => self.let_go_specially(key),
+        }
+    }
+
     /// Every event of a connection ends here: what is queued goes out, and the deadline in force
     /// is set.
     #[inline]
     pub(super) fn settle(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.take_stream(core, key);
-        self.flush(core, key);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if connection.exchange.is_none() {
+            connection.flush(core, key);
+            if !connection.is_over() {
+                return connection.set_deadline(core, key, &self.settings);
+            }
+        }
+        self.settle_all(core, key);
+    }
+
+    /// As [`Engine::settle`], for connections with an exchange, and at the end of an answer or of
+    /// the connection.
+    #[inline(never)]
+    fn settle_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.flush_all(core, key);
         // The end of a stream of known length adds no byte: if it is told after the last byte went
         // out, no send is left whose completion would lead on.
-        let over = self.table.get(key).is_some_and(|connection| {
-            matches!(
-                connection.state,
-                State::Writing(_) | State::WritingUnread(_)
-            ) && connection.output.is_flushed()
-        });
+        let over = self
+            .table
+            .get(key)
+            .is_some_and(|connection| connection.is_over() && connection.state != State::Closed);
         if over {
             self.on_flushed(core, key);
-            self.take_stream(core, key);
-            self.flush(core, key);
+            self.flush_all(core, key);
         }
         let Some(connection) = self.table.get(key) else {
             return;
         };
         match connection.state {
             State::Closed => self.close(core, key),
-            _ => self.set_deadline(core, key),
+            _ => connection.set_deadline(core, key, &self.settings),
         }
+    }
+
+    fn flush_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.take_stream(core, key);
+        if let Some(connection) = self.table.get(key) {
+            connection.flush(core, key);
+        }
+    }
+}
+
+impl Connection {
+    /// Sends what is queued unless a send is in flight.
+    #[inline]
+    pub(super) fn flush(&mut self, core: &Core, key: ConnectionKey) {
+        if self.output.in_flight.is_some() || self.output.queued == 0 {
+            return;
+        }
+        let output = &mut self.output;
+        let buffer = match output.pieces.pop_front() {
+            Some(piece) => piece,
+            None => Chunk::Vec(std::mem::take(&mut output.tail)),
+        };
+        output.queued -= buffer.len();
+        send(core, self, key, buffer, 0);
+    }
+
+    /// Whether it is over, or what it had to send is out while it stands as if it were not.
+    #[inline]
+    fn is_over(&self) -> bool {
+        match self.state {
+            State::Closed => true,
+            State::Writing(_) | State::WritingUnread(_) => self.output.is_flushed(),
+            _ => false,
+        }
+    }
+
+    /// Whether it has nothing to do but to wait for the next request, now that its answers are out.
+    #[inline]
+    fn rests(&self) -> bool {
+        self.state == State::Writing(After::KeepAlive)
+            && self.exchange.is_none()
+            && self.output.queued == 0
+            && self.unread.is_empty()
+            && self.receive != Receive::Off
+            && !self.eof
     }
 }
 
 /// What the engine knows that decides how an answer is framed.
 #[derive(Clone, Copy)]
-struct Answering {
+pub(super) struct Answering {
     draining: bool,
     served_max: Option<NonZeroU32>,
 }
 
 /// How much of an answer is queued.
-enum Queued {
+pub(super) enum Queued {
     All(After),
     /// The body follows.
     Head {
@@ -441,14 +432,14 @@ enum Queued {
 }
 
 #[inline]
-fn class_of(response: &Response) -> usize {
+pub(super) fn class_of(response: &Response) -> usize {
     usize::from(response.status.as_u16() / 100).min(5)
 }
 
 /// Queues an answer: its head, and its body unless that is a stream. What is queued of the body is
 /// taken out of `response`.
 #[inline]
-fn queue(
+pub(super) fn queue(
     connection: &mut Connection,
     terms: &Terms,
     unread: UnreadBody,
@@ -465,6 +456,33 @@ fn queue(
         served_max: context.served_max,
         unread,
     });
+    if let Body::Chunk(chunk) = &response.body
+        && chunk.len() <= BODY_COPIED_MAX_BYTES
+        && response.status == StatusCode::OK
+        && after == After::KeepAlive
+        && terms.version == Version::HTTP_11
+        && !terms.to_head
+    {
+        let output = &mut connection.output;
+        let tail = output.gather(buffers);
+        let before = tail.len();
+        response::encode_usual(response.content_type, &response.fields, chunk, date, tail);
+        output.queued += output.tail.len() - before;
+        return Queued::All(after);
+    }
+    queue_unusual(connection, terms, response, after, date, buffers)
+}
+
+/// As [`queue`], for whatever is not the most common kind of answer.
+#[inline(never)]
+fn queue_unusual(
+    connection: &mut Connection,
+    terms: &Terms,
+    response: &mut Response,
+    after: After,
+    date: &Date,
+    buffers: &mut Vec<Vec<u8>>,
+) -> Queued {
     let framing = Framing::new(
         terms.to_head,
         terms.version,

@@ -93,6 +93,7 @@ impl RequestParts {
             self.names = None;
             self.body = RequestBody(None);
         }
+        self.head.give_up_excess();
     }
 }
 

@@ -263,8 +263,8 @@ impl<S> Router<S> {
 
     #[inline]
     fn found(&self, route: u32) -> Routed {
-        let options = self.routes[route as usize].options;
-        Routed::Found { route, options }
+        let gated = self.routes[route as usize].options.gated;
+        Routed::Found { route, gated }
     }
 }
 
@@ -326,7 +326,7 @@ impl Path {
 /// Where a request goes.
 pub(crate) enum Routed {
     /// To a handler.
-    Found { route: u32, options: RouteOptions },
+    Found { route: u32, gated: bool },
     /// Nowhere: the answer is known.
     Answer(Box<Response>),
 }
@@ -346,10 +346,8 @@ pub(crate) trait Application {
     fn route(&self, parts: &mut RequestParts) -> Routed;
     /// What a route is called where it is told of: its method and its path.
     fn route_name(&self, route: u32) -> String;
-    /// Whether requests of a route give their slot back when they wait.
-    fn detaches(&self, route: u32) -> bool;
-    /// The class of a route's tasks.
-    fn priority(&self, route: u32) -> Priority;
+    /// What holds for a route.
+    fn options(&self, route: u32) -> &RouteOptions;
     /// Gives the request to the handler of `route`, which runs up to where it first waits.
     /// An answer given at once is put into `answer`, and nowhere else.
     fn call(
@@ -381,13 +379,8 @@ impl<S: 'static> Application for PerCore<S> {
             .unwrap_or_else(|| "(fallback)".to_owned())
     }
 
-    fn detaches(&self, route: u32) -> bool {
-        let route = self.router.routes.get(route as usize);
-        route.is_some_and(|route| route.options.detached)
-    }
-
-    fn priority(&self, route: u32) -> Priority {
-        self.router.routes[route as usize].options.priority
+    fn options(&self, route: u32) -> &RouteOptions {
+        &self.router.routes[route as usize].options
     }
 
     #[inline]
@@ -496,8 +489,8 @@ mod tests {
                     .get("/other", handler)
                     .fallback(UNGATED, handler);
                 match find(router, method, path) {
-                    Routed::Found { route, options, .. } => {
-                        assert_eq!((route, options), (1, UNGATED), "{path}");
+                    Routed::Found { route, gated } => {
+                        assert_eq!((route, gated), (1, UNGATED.gated), "{path}");
                     }
                     Routed::Answer(_) => panic!("{path} has no route"),
                 }

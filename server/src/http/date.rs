@@ -13,12 +13,17 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// The status line of a 200, which most answers begin with.
 const OK_LINE: &[u8; OK_BYTES] = b"HTTP/1.1 200 OK\r\n";
 const OK_BYTES: usize = 17;
+/// What follows the date line in most answers.
+const LENGTH_NAME: &[u8; LENGTH_NAME_BYTES] = b"Content-Length: ";
+const LENGTH_NAME_BYTES: usize = 16;
+/// All three.
+pub(crate) const USUAL_BYTES: usize = OK_BYTES + LINE_BYTES + LENGTH_NAME_BYTES;
 
-/// The line `Date: Sun, 06 Nov 1994 08:49:37 GMT` with its CRLF, ready to be copied, behind the
-/// status line of a 200.
+/// The line `Date: Sun, 06 Nov 1994 08:49:37 GMT` with its CRLF, ready to be copied, between what
+/// stands before and behind it in most answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Date {
-    lines: [u8; OK_BYTES + LINE_BYTES],
+    usual: [u8; USUAL_BYTES],
 }
 
 impl Date {
@@ -31,10 +36,11 @@ impl Date {
         // Cannot fail: an IMF-fixdate of a year of four digits always has 29 bytes.
         let written = write!(&mut line[6..6 + DATE_BYTES], "{date}");
         debug_assert!(written.is_ok());
-        let mut lines = [0; OK_BYTES + LINE_BYTES];
-        lines[..OK_BYTES].copy_from_slice(OK_LINE);
-        lines[OK_BYTES..].copy_from_slice(&line);
-        Self { lines }
+        let mut usual = [0; USUAL_BYTES];
+        usual[..OK_BYTES].copy_from_slice(OK_LINE);
+        usual[OK_BYTES..OK_BYTES + LINE_BYTES].copy_from_slice(&line);
+        usual[OK_BYTES + LINE_BYTES..].copy_from_slice(LENGTH_NAME);
+        Self { usual }
     }
 
     /// The 29 bytes of the date itself.
@@ -45,13 +51,13 @@ impl Date {
     /// The whole field line with its CRLF.
     #[inline]
     pub(crate) fn line(&self) -> &[u8] {
-        &self.lines[OK_BYTES..]
+        &self.usual[OK_BYTES..OK_BYTES + LINE_BYTES]
     }
 
-    /// The status line of a 200, and the field line.
+    /// The status line of a 200, the field line, and the name of the Content-Length.
     #[inline]
-    pub(crate) fn ok_and_line(&self) -> &[u8; OK_BYTES + LINE_BYTES] {
-        &self.lines
+    pub(crate) fn usual(&self) -> &[u8; USUAL_BYTES] {
+        &self.usual
     }
 }
 

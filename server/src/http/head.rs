@@ -12,7 +12,6 @@ use super::plain;
 use super::refusal::Refusal;
 use super::target::{self, TargetForm};
 use ::http::{Method, StatusCode, Version};
-use smallvec::SmallVec;
 use std::mem::MaybeUninit;
 use std::str::from_utf8;
 
@@ -105,10 +104,6 @@ impl Default for HeadLimits {
 
 /// What the bytes received so far are.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a box would allocate once a request"
-)]
 pub enum Parse {
     /// A whole head; [`Head::len`] bytes of it.
     Complete(Head),
@@ -157,7 +152,7 @@ pub struct Head {
     pub(super) path: Span,
     pub(super) query: Option<Span>,
     pub(super) host: Span,
-    pub(super) fields: SmallVec<[FieldSpan; 16]>,
+    pub(super) fields: Vec<FieldSpan>,
 }
 
 impl Head {
@@ -177,7 +172,15 @@ impl Head {
             path: Span::default(),
             query: None,
             host: Span::default(),
-            fields: SmallVec::new(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Keeps no more memory for field lines than most heads need.
+    #[inline]
+    pub(crate) fn give_up_excess(&mut self) {
+        if self.fields.capacity() > HEAD_COUNT_USUAL {
+            self.fields = Vec::new();
         }
     }
 
@@ -343,7 +346,9 @@ fn parse_with<const SLOTS: usize>(
     let mut request = httparse::Request::new(&mut []);
     match request.parse_with_uninit_headers(message, &mut slots[..count.min(SLOTS)]) {
         Ok(httparse::Status::Complete(len)) => {
-            *head = complete(&window[..skipped + len], skipped, &request, limits)?;
+            let mut fields = std::mem::take(&mut head.fields);
+            fields.clear();
+            *head = complete(&window[..skipped + len], skipped, &request, limits, fields)?;
             Ok(Progress::Complete)
         }
         Ok(httparse::Status::Partial) => unfinished(window, message, limits),
@@ -358,12 +363,14 @@ fn parse_large(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Result<Pro
     parse_with::<HEAD_COUNT_MAX>(bytes, limits, head)
 }
 
-/// Turns what httparse found into spans and judges it as a whole. `head` ends with the head.
+/// Turns what httparse found into spans and judges it as a whole. `head` ends with the head;
+/// `fields` is empty, and memory to be used again.
 fn complete(
     head: &[u8],
     skipped: usize,
     request: &httparse::Request<'_, '_>,
     limits: &HeadLimits,
+    mut fields: Vec<FieldSpan>,
 ) -> Result<Head, Refusal> {
     let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
     else {
@@ -384,7 +391,6 @@ fn complete(
         Version::HTTP_10
     };
     let offset = |part: *const u8| part.addr() - head.as_ptr().addr();
-    let mut fields = SmallVec::<[FieldSpan; 16]>::new();
     let mut steering = Steering::default();
     for header in request.headers.iter() {
         let name = Span::new(offset(header.name.as_ptr()), header.name.len());

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`refusal`] | what is said to a peer that breaks the protocol |
 //! | [`head`] | where a request head ends and what its parts are, as spans into the receive buffer |
+//! | `scan` | how far a run of bytes of one kind goes |
 //! | `plain` | the short way through a head of the most common shape |
 //! | [`target`] | the four forms of a request target, and what a Host may look like |
 //! | [`fields`] | what the few fields that steer the connection mean together |
@@ -27,6 +28,8 @@ pub mod refusal;
 pub mod head;
 
 mod plain;
+
+mod scan;
 
 pub mod target;
 

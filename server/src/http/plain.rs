@@ -6,6 +6,7 @@
 
 use super::fields::{BodyFraming, Steering, is_host, may_ask_core};
 use super::head::{FieldSpan, HEAD_COUNT_MAX, HEAD_SIZE_BYTES_MAX, Head, HeadLimits, Span};
+use super::scan::prefix_where;
 use super::target::{TargetForm, path_length, query_length, usual_authority_length};
 use ::http::{Method, Version};
 
@@ -39,10 +40,10 @@ pub(super) fn read(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> bool {
 #[inline]
 fn attempt(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Option<()> {
     let bytes = &bytes[..bytes.len().min(HEAD_SIZE_BYTES_MAX)];
-    let (method, start) = match bytes.first_chunk::<5>()? {
-        [b'G', b'E', b'T', b' ', b'/'] => (Method::GET, 4),
-        b"POST " if bytes.get(5) == Some(&b'/') => (Method::POST, 5),
-        b"HEAD " if bytes.get(5) == Some(&b'/') => (Method::HEAD, 5),
+    let (method, start) = match bytes {
+        [b'G', b'E', b'T', b' ', b'/', ..] => (Method::GET, 4),
+        [b'P', b'O', b'S', b'T', b' ', b'/', ..] => (Method::POST, 5),
+        [b'H', b'E', b'A', b'D', b' ', b'/', ..] => (Method::HEAD, 5),
         _ => return None,
     };
     let path = path_length(&bytes[start..]);
@@ -67,8 +68,26 @@ fn attempt(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Option<()> {
         if let [b'\r', b'\n', ..] = line {
             break;
         }
+        if head.fields.len() >= most {
+            return None;
+        }
+        if let Some(value) = line.strip_prefix(b"Host: ") {
+            // As nearly every client writes it.
+            let len = usual_authority_length(value);
+            if host.is_some() || !value[len..].starts_with(b"\r\n") {
+                return None;
+            }
+            let span = Span::new(at + 6, len);
+            host = Some(span);
+            head.fields.push(FieldSpan {
+                name: Span::new(at, 4),
+                value: span,
+            });
+            at += 6 + len + 2;
+            continue;
+        }
         let name = name_length(line);
-        if name == 0 || line.get(name) != Some(&b':') || head.fields.len() >= most {
+        if name == 0 || line.get(name) != Some(&b':') {
             return None;
         }
         // Nearly always one space; any other white space is the long way's.
@@ -82,7 +101,7 @@ fn attempt(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Option<()> {
             return None;
         }
         let value = &value[..len];
-        if let [b' ' | b'\t', ..] | [.., b' ' | b'\t'] = value {
+        if let [b' ', ..] | [.., b' '] = value {
             return None;
         }
         let span = Span::new(at + start, len);
@@ -141,41 +160,14 @@ fn attempt(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Option<()> {
 /// Bytes of the field name at the front of `line`.
 #[inline]
 fn name_length(line: &[u8]) -> usize {
-    let mut len = 0;
-    while let Some(&byte) = line.get(len)
-        && TOKEN[byte as usize]
-    {
-        len += 1;
-    }
-    len
+    let end = line.iter().position(|byte| !TOKEN[*byte as usize]);
+    end.unwrap_or(line.len())
 }
 
-const LOW: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// The high bit of each byte of `word` that is a control (below 0x20, or DEL). Exact for the lowest
-/// such byte, which is the only one asked for: borrows run upwards.
-#[inline]
-const fn controls(word: u64) -> u64 {
-    let low = word.wrapping_sub(LOW * 0x20) & !word;
-    let del = word ^ (LOW * 0x7F);
-    let del = del.wrapping_sub(LOW) & !del;
-    (low | del) & HIGH
-}
-
-/// Bytes before the first control (HTAB counts as one: a value with tabs goes the long way). Eight
-/// at a time.
+/// Bytes before the first control (HTAB counts as one: a value with tabs goes the long way).
 #[inline]
 fn value_length(bytes: &[u8]) -> usize {
-    let (eights, rest) = bytes.as_chunks::<8>();
-    for (index, eight) in eights.iter().enumerate() {
-        let found = controls(u64::from_le_bytes(*eight));
-        if found != 0 {
-            return index * 8 + found.trailing_zeros() as usize / 8;
-        }
-    }
-    let is_control = |b: &u8| *b < 0x20 || *b == 0x7F;
-    bytes.len() - rest.len() + rest.iter().position(is_control).unwrap_or(rest.len())
+    prefix_where(bytes, |byte| (byte >= 0x20) & (byte != 0x7F))
 }
 
 #[cfg(test)]

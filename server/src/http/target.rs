@@ -6,6 +6,7 @@
 
 use super::head::Span;
 use super::refusal::Refusal;
+use super::scan::prefix_where;
 use ::http::Method;
 
 /// The form a request target was written in.
@@ -30,97 +31,91 @@ pub(crate) struct Target {
     pub(crate) authority: Option<Span>,
 }
 
-const PATH: u8 = 1;
-const QUERY: u8 = 2;
-const HOST_NAME: u8 = 4;
-const HOST_OTHER: u8 = 8;
-const DIGIT: u8 = 16;
-
-/// What each byte may be part of. Paths and queries take what RFC 3986 allows plus the printable
-/// ASCII that browsers send unescaped and `http::Uri` accepts; never controls, spaces, `#` or
-/// bytes above 0x7E.
-static CLASS: [u8; 256] = {
-    let mut class = [0u8; 256];
-    let mut byte = 0usize;
-    while byte < 256 {
-        let b = byte as u8;
-        if matches!(b, b'!' | b'"' | 0x24..=0x3B | b'=' | 0x40..=0x5F | 0x61..=0x7E) {
-            class[byte] |= PATH;
-        }
-        if matches!(b, b'!' | 0x24..=0x3B | b'=' | 0x3F..=0x7E) {
-            class[byte] |= QUERY;
-        }
-        // RFC 3986 section 3.2.2: unreserved, then percent escapes and sub-delims of a reg-name.
-        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~') {
-            class[byte] |= HOST_NAME;
-        }
-        if matches!(
-            b,
-            b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b','
-        ) || matches!(b, b';' | b'=')
-        {
-            class[byte] |= HOST_OTHER;
-        }
-        if b.is_ascii_digit() {
-            class[byte] |= DIGIT;
-        }
-        byte += 1;
-    }
-    class
-};
-
-const fn is(byte: u8, class: u8) -> bool {
-    CLASS[byte as usize] & class != 0
+/// Whether a byte may stand in a path. Paths and queries take what RFC 3986 allows plus the printable
+/// ASCII that browsers send unescaped and `http::Uri` accepts; never controls, spaces, `#` or bytes
+/// above 0x7E.
+#[inline(always)]
+const fn in_path(byte: u8) -> bool {
+    is_visible(byte)
+        & (byte != b'#')
+        & (byte != b'<')
+        & (byte != b'>')
+        & (byte != b'?')
+        & (byte != b'`')
 }
 
-/// Length of the longest prefix of `bytes` that is all of `class`. Four table look-ups a test
-/// instead of one: targets and hosts are scanned once a request.
-#[inline]
-fn prefix_of(bytes: &[u8], class: u8) -> usize {
-    let mut len = 0;
-    while let Some([a, b, c, d]) = bytes.get(len..len + 4)
-        && CLASS[*a as usize] & CLASS[*b as usize] & CLASS[*c as usize] & CLASS[*d as usize] & class
-            != 0
-    {
-        len += 4;
-    }
-    while let Some(&byte) = bytes.get(len)
-        && is(byte, class)
-    {
-        len += 1;
-    }
-    len
+/// Whether a byte may stand in a query.
+#[inline(always)]
+const fn in_query(byte: u8) -> bool {
+    is_visible(byte) & (byte != b'"') & (byte != b'#') & (byte != b'<') & (byte != b'>')
+}
+
+#[inline(always)]
+const fn is_visible(byte: u8) -> bool {
+    byte.wrapping_sub(0x21) < 0x7F - 0x21
+}
+
+#[inline(always)]
+const fn is_alphanumeric(byte: u8) -> bool {
+    ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'0') < 10)
+}
+
+/// Whether a byte is unreserved (RFC 3986 section 2.3).
+const fn in_host_name(byte: u8) -> bool {
+    is_alphanumeric(byte) || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// Whether a byte may stand in a reg-name (RFC 3986 section 3.2.2): unreserved, the percent of an
+/// escape, or one of sub-delims.
+const fn in_reg_name(byte: u8) -> bool {
+    in_host_name(byte)
+        || matches!(
+            byte,
+            b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
+        )
 }
 
 /// Bytes of a name or IPv4 address with an optional port, as nearly every Host has it, at the front
 /// of `bytes`. What follows decides whether that was all of it.
 #[inline]
 pub(super) fn usual_authority_length(bytes: &[u8]) -> usize {
-    let mut len = prefix_of(bytes, HOST_NAME);
-    if bytes.get(len) == Some(&b':') {
-        len += 1;
-        let mut port = 0u32;
-        while let Some(&byte) = bytes.get(len)
-            && byte.is_ascii_digit()
-            && port < 6553
-        {
-            port = port * 10 + u32::from(byte - b'0');
-            len += 1;
-        }
+    let name = usual_name_length(bytes);
+    match bytes.get(name) {
+        Some(b':') => name + 1 + usual_port_length(&bytes[name + 1..]),
+        _ => name,
     }
-    len
+}
+
+#[inline]
+fn usual_name_length(bytes: &[u8]) -> usize {
+    prefix_where(bytes, |byte| {
+        is_alphanumeric(byte) | (byte == b'-') | (byte == b'.')
+    })
+}
+
+/// Bytes of the port at the front of `bytes`, as far as they can be one.
+#[inline]
+fn usual_port_length(bytes: &[u8]) -> usize {
+    let digits = bytes
+        .iter()
+        .take(5)
+        .take_while(|byte| byte.is_ascii_digit());
+    match digits.count() {
+        5 if bytes[..5] > b"65535"[..] => 4,
+        count => count,
+    }
 }
 
 /// Bytes of the path at the front of `bytes`.
 #[inline]
 pub(super) fn path_length(bytes: &[u8]) -> usize {
-    prefix_of(bytes, PATH)
+    prefix_where(bytes, in_path)
 }
 
 /// Bytes of the query at the front of `bytes`.
 #[inline]
 pub(super) fn query_length(bytes: &[u8]) -> usize {
-    prefix_of(bytes, QUERY)
+    prefix_where(bytes, in_query)
 }
 
 /// Splits `target` into its parts, by the form that its method and its first byte allow.
@@ -148,11 +143,11 @@ pub(crate) fn split(method: &Method, target: &[u8]) -> Result<Target, Refusal> {
 #[inline]
 fn split_path(target: &[u8], start: usize) -> Result<(Span, Option<Span>), Refusal> {
     let rest = &target[start..];
-    let mark = prefix_of(rest, PATH);
+    let mark = path_length(rest);
     let path = Span::new(start, mark);
     match rest[mark..].split_first() {
         None => Ok((path, None)),
-        Some((b'?', query)) if prefix_of(query, QUERY) == query.len() => {
+        Some((b'?', query)) if query_length(query) == query.len() => {
             Ok((path, Some(Span::new(start + mark + 1, query.len()))))
         }
         Some(_) => Err(bad_byte()),
@@ -241,7 +236,7 @@ fn authority_ends_with_port(authority: &[u8]) -> bool {
 /// is what a client sends for a target without an authority (RFC 9112 section 3.2).
 #[inline]
 pub(crate) fn authority_is_valid(value: &[u8]) -> bool {
-    match value[prefix_of(value, HOST_NAME)..].split_first() {
+    match value[usual_name_length(value)..].split_first() {
         None => true,
         Some((b':', port)) => port_is_valid(port),
         Some(_) => unusual_authority_is_valid(value),
@@ -251,7 +246,7 @@ pub(crate) fn authority_is_valid(value: &[u8]) -> bool {
 /// `port = *DIGIT` (RFC 3986 section 3.2.3), no larger than a port number can be.
 #[inline]
 fn port_is_valid(port: &[u8]) -> bool {
-    if prefix_of(port, DIGIT) != port.len() {
+    if !port.iter().all(u8::is_ascii_digit) {
         return false;
     }
     // Four digits cannot say too large a number.
@@ -279,7 +274,7 @@ fn unusual_authority_is_valid(value: &[u8]) -> bool {
     }
     let host = value.iter().position(|&b| b == b':').unwrap_or(value.len());
     let (host, port) = value.split_at(host);
-    host.iter().all(|&b| is(b, HOST_NAME | HOST_OTHER))
+    host.iter().all(|&byte| in_reg_name(byte))
         && escapes_are_whole(host)
         && port.strip_prefix(b":").is_none_or(port_is_valid)
 }
