@@ -1,34 +1,24 @@
-//! Whether a worker that has just worked looks for more before it sleeps, and for how long.
+//! Whether a worker that has just worked looks for more before it sleeps, where that was asked for (row
+//! T11), and for how long.
 //!
 //! To fall asleep and be roused again costs two system calls and, on another CPU, the time in which that
-//! comes out of idle: more than a piece of work may cost. So a worker looks, for about as long as that
-//! takes, where it has lately found something by doing so. Called by [`worker`](super::worker). Pure: it
-//! remembers how looking went, and neither looks nor reads a clock. A worker that has not worked since
-//! it last slept never looks (row T11).
+//! comes out of idle: more than a piece of work may cost. So a worker looks, where it has lately found
+//! something by doing so. Called by [`worker`](super::worker). Pure: it remembers how looking went, and
+//! neither looks nor reads a clock. A worker that has not worked since it last slept never looks.
 
 use std::time::Duration;
 
-/// How long a worker looks, if nobody says otherwise: about what it costs to sleep and be roused.
-const MOST: Duration = Duration::from_micros(10);
 /// After so much work without a pause a worker sleeps at once: what that costs is shared by all of it, and
 /// while it sleeps more gathers than it would find one by one, in the way of who submits it.
 const RUN_MOST: u32 = 16;
 /// So often in a row looking is left out at most: 2^6 - 1 times.
 const STREAK_MOST: u32 = 6;
 
-/// When a worker looks for work before it sleeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Spin {
-    /// After a piece of work, for [`MOST`], as long as that pays.
-    WhilePaying,
-    /// After each piece of work, for so long; zero: never.
-    For(Duration),
-}
-
 /// How looking went lately.
 #[derive(Debug)]
 pub(super) struct Looks {
-    spin: Spin,
+    /// How long it looks; zero: never.
+    most: Duration,
     /// Times in a row that nothing was found.
     streak: u32,
     /// Times that it is still to be left out.
@@ -36,9 +26,9 @@ pub(super) struct Looks {
 }
 
 impl Looks {
-    pub(super) fn new(spin: Spin) -> Looks {
+    pub(super) fn new(most: Duration) -> Looks {
         Looks {
-            spin,
+            most,
             streak: 0,
             skips: 0,
         }
@@ -47,10 +37,8 @@ impl Looks {
     /// How long to look after `run` pieces of work without a pause, if at all.
     #[inline]
     pub(super) fn after_work(&self, run: u32) -> Option<Duration> {
-        match self.spin {
-            Spin::For(most) => (!most.is_zero()).then_some(most),
-            Spin::WhilePaying => (self.skips == 0 && run <= RUN_MOST).then_some(MOST),
-        }
+        let pays = !self.most.is_zero() && self.skips == 0 && run <= RUN_MOST;
+        pays.then_some(self.most)
     }
 
     /// Nothing was to be done, and it did not look.
@@ -74,6 +62,8 @@ impl Looks {
 mod tests {
     use super::*;
 
+    const MOST: Duration = Duration::from_micros(10);
+
     /// Of `sleeps` times that there is nothing to do, how often it looks if it finds nothing.
     fn looks_in_vain(looks: &mut Looks, sleeps: u32) -> u32 {
         let mut looked = 0;
@@ -91,7 +81,7 @@ mod tests {
 
     #[test]
     fn t11_who_looks_in_vain_leaves_it_out_more_and_more_often() {
-        let mut looks = Looks::new(Spin::WhilePaying);
+        let mut looks = Looks::new(MOST);
         assert_eq!(looks_in_vain(&mut looks, 1 + 1), 1);
         assert_eq!(looks_in_vain(&mut looks, 1 + 3), 1);
         assert_eq!(looks_in_vain(&mut looks, 1 + 7), 1);
@@ -101,7 +91,7 @@ mod tests {
 
     #[test]
     fn who_finds_something_goes_on_looking() {
-        let mut looks = Looks::new(Spin::WhilePaying);
+        let mut looks = Looks::new(MOST);
         for _ in 0..100 {
             assert_eq!(looks.after_work(1), Some(MOST));
             looks.looked(true);
@@ -115,22 +105,15 @@ mod tests {
     }
 
     #[test]
-    fn after_a_long_run_it_sleeps_at_once_unless_told_otherwise() {
-        let looks = Looks::new(Spin::WhilePaying);
+    fn after_a_long_run_it_sleeps_at_once() {
+        let looks = Looks::new(MOST);
         assert_eq!(looks.after_work(RUN_MOST), Some(MOST));
         assert_eq!(looks.after_work(RUN_MOST + 1), None);
-        let most = Duration::from_micros(1);
-        let told = Looks::new(Spin::For(most));
-        assert_eq!(told.after_work(RUN_MOST + 1), Some(most));
     }
 
     #[test]
-    fn t11_a_stated_time_is_kept_whether_it_pays_or_not() {
-        let most = Duration::from_micros(200);
-        let mut looks = Looks::new(Spin::For(most));
-        assert_eq!(looks_in_vain(&mut looks, 100), 100);
-        assert_eq!(looks.after_work(1), Some(most));
-        let mut never = Looks::new(Spin::For(Duration::ZERO));
+    fn t11_who_is_not_asked_to_look_never_does() {
+        let mut never = Looks::new(Duration::ZERO);
         assert_eq!(looks_in_vain(&mut never, 100), 0);
     }
 }

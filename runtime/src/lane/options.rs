@@ -1,6 +1,5 @@
 //! How a lane of workers is described, and how it is opened.
 
-use super::look::Spin;
 use super::pool::{Bounds, BoundsError};
 use super::shared::{Limits, Shared};
 use super::{Alive, Lane, LaneSetupError};
@@ -34,7 +33,7 @@ impl WorkerOptions {
                 auto_trim: Some(AUTO_TRIM),
                 retry_first: RETRY_FIRST,
                 retry_most: RETRY_MOST,
-                spin: Spin::WhilePaying,
+                spin: Duration::ZERO,
             },
         }
     }
@@ -73,14 +72,13 @@ impl WorkerOptions {
         self
     }
 
-    /// How long a worker looks for more after a piece of work before it sleeps (row T11); it burns its
-    /// CPU for that time. Zero: not at all. Default: for 10 microseconds, which is about what sleeping
-    /// and being roused cost, as long as it finds something by that; when it does not, it leaves it out
-    /// ever more often, down to one time in 64. It looks neither after a long run of work nor on the CPU
-    /// that work came from last.
+    /// How long a worker looks for more after a piece of work before it sleeps (row T11). Default: not at
+    /// all. It burns its CPU for that time; 10 microseconds are about what sleeping and being roused
+    /// cost. When it finds nothing by that it leaves it out ever more often, down to one time in 64. It
+    /// looks neither after a long run of work nor on the CPU that work came from last.
     #[must_use]
     pub fn spin(mut self, most: Duration) -> WorkerOptions {
-        self.limits.spin = Spin::For(most);
+        self.limits.spin = most;
         self
     }
 

@@ -6,7 +6,6 @@
 
 use super::counts::{LaneKind, LaneStatus, LaneTotals};
 use super::job::{Ran, Work};
-use super::look::Spin;
 use super::options::{Check, Init, LaneEvent, Observe, thread_name};
 use super::pool::{Bounds, Pool, Replacement, Standing, Step};
 use super::queue::{Queue, Ticket};
@@ -26,7 +25,7 @@ pub(super) struct Limits {
     pub(super) auto_trim: Option<Duration>,
     pub(super) retry_first: Duration,
     pub(super) retry_most: Duration,
-    pub(super) spin: Spin,
+    pub(super) spin: Duration,
 }
 
 /// What a worker did until it asks what to do next. For the pool, who looks waits.
