@@ -88,6 +88,18 @@ pub fn work_time(thread: u32) -> io::Result<WorkTime> {
     }
 }
 
+/// Whether a thread of this process runs or is ready to: state `R` (`/proc/self/task/<tid>/stat`, proc(5)).
+/// For how long it has been ready since it last ran, [`work_time`] tells only when it runs again.
+///
+/// # Errors
+/// If there is no such thread.
+pub fn wants_cpu(thread: u32) -> io::Result<bool> {
+    let text = super::error::proc_text(&format!("/proc/self/task/{thread}/stat"))?;
+    // The name, in parentheses, may hold anything.
+    let behind_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    Ok(behind_name.trim_start().starts_with('R'))
+}
+
 /// What the kernel says that a thread of this process is doing: its state (`R`, `S`, `D`, ...) and,
 /// where it may be read, the kernel function it sleeps in (`wchan`, proc(5)).
 pub fn kernel_state(thread: u32) -> String {
@@ -118,6 +130,33 @@ fn clock(id: libc::clockid_t) -> Duration {
 mod tests {
     use super::*;
     use std::time::Instant;
+
+    #[test]
+    fn who_runs_wants_a_cpu_and_who_sleeps_does_not() {
+        assert!(wants_cpu(thread_id()).expect("this thread"));
+        let (number, end) = (std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
+        let sleeper = std::thread::Builder::new().name(") R (".to_owned());
+        let sleeper = sleeper.spawn(move || {
+            number.0.send(thread_id()).expect("heard");
+            // Ends when the other side is dropped.
+            end.1.recv()
+        });
+        let thread = number.1.recv().expect("a number");
+        let until = Instant::now() + Duration::from_secs(20);
+        while wants_cpu(thread).expect("it lives") {
+            assert!(Instant::now() < until, "it never sleeps");
+            std::thread::yield_now();
+        }
+        drop(end.0);
+        assert!(
+            sleeper
+                .expect("a thread")
+                .join()
+                .expect("no panic")
+                .is_err()
+        );
+        assert!(wants_cpu(u32::MAX).is_err());
+    }
 
     #[test]
     fn a_thread_finds_its_own_time_under_its_number() {

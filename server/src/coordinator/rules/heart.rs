@@ -6,6 +6,7 @@
 //! soon as it turns again; late, its stack is dumped and it is replaced; over, its sockets are shut
 //! down.
 
+use ringgate_runtime::sys::thread::WorkTime;
 use std::time::Duration;
 
 /// The limits.
@@ -48,10 +49,38 @@ pub(crate) fn judge(silent: Duration, thresholds: Thresholds) -> Health {
 
 /// For how long a core has been silent that was so for `silent` before `passed` more: not counting the
 /// time `starved` in which it was ready to run and had no CPU, which is the machine's fault. A core that
-/// a busy machine holds up is not stuck. The kernel tells of such a wait when it is over, so that it may
-/// make up for silence of earlier ticks.
+/// a busy machine holds up is not stuck.
 pub(crate) fn silence(silent: Duration, passed: Duration, starved: Duration) -> Duration {
     (silent + passed).saturating_sub(starved)
+}
+
+/// How long a silent core's thread has had no CPU though it was ready for one. The kernel tells of such a
+/// wait when it is over, which may be too late; until then it is taken for granted of a thread that is
+/// ready and has not run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Hunger {
+    before: Option<WorkTime>,
+    /// Taken for granted, and not told yet.
+    granted: Duration,
+}
+
+impl Hunger {
+    /// How much of the time `passed` since the last look it had none. `work` is what its thread has
+    /// been given in all, `ready` whether it wants a CPU now.
+    pub(crate) fn look(&mut self, passed: Duration, work: WorkTime, ready: bool) -> Duration {
+        let before = self.before.replace(work).unwrap_or(work);
+        let ran = work.ran.saturating_sub(before.ran);
+        let told = work.waited.saturating_sub(before.waited);
+        let news = told.saturating_sub(self.granted);
+        self.granted = self.granted.saturating_sub(told);
+        if !ready {
+            self.granted = Duration::ZERO;
+            return news;
+        }
+        let grant = passed.saturating_sub(ran + told);
+        self.granted += grant;
+        news + grant
+    }
 }
 
 /// How often to look, so that a stall is seen within a quarter of its threshold.
@@ -103,11 +132,39 @@ mod tests {
             ms(0),
             "read a little later"
         );
-        // One long wait, of which the kernel tells in the fourth tick.
-        let waited = [0, 0, 0, 230].iter().fold(nothing, |silent, starved| {
-            silence(silent, ms(60), ms(*starved))
-        });
-        assert_eq!(waited, ms(10));
+    }
+
+    /// Looks every 60 ms at a thread that has run and waited so long by then, in ms, and is ready or not.
+    fn silent_after(looks: &[(u64, u64, bool)]) -> Vec<u128> {
+        let ms = Duration::from_millis;
+        let (mut hunger, mut silent) = (Hunger::default(), Duration::ZERO);
+        let look = |&(ran, waited, ready): &(u64, u64, bool)| {
+            let (ran, waited) = (ms(ran), ms(waited));
+            let starved = hunger.look(ms(60), WorkTime { ran, waited }, ready);
+            silent = silence(silent, ms(60), starved);
+            silent.as_millis()
+        };
+        looks.iter().map(look).collect()
+    }
+
+    #[test]
+    fn m4_a_wait_for_a_cpu_is_no_silence_before_the_kernel_tells_of_it() {
+        let waits = [(0, 0, true), (5, 0, true), (5, 0, true), (5, 0, true)];
+        assert_eq!(silent_after(&waits), [0, 5, 5, 5]);
+        // It is told of in the end, and not forgiven twice: it burns its CPU from then on.
+        let told = [(0, 0, true), (0, 0, true), (0, 0, true), (60, 120, true)];
+        assert_eq!(silent_after(&told), [0, 0, 0, 60]);
+    }
+
+    #[test]
+    fn m4_who_sleeps_or_burns_a_cpu_is_silent() {
+        let asleep = [(0, 0, false); 4];
+        assert_eq!(silent_after(&asleep), [60, 120, 180, 240]);
+        let burns = [(0, 0, true), (60, 0, true), (120, 0, true), (180, 0, true)];
+        assert_eq!(silent_after(&burns), [0, 60, 120, 180]);
+        // What was taken for granted of one who then sleeps is no debt of his.
+        let changes = [(0, 0, true), (0, 0, true), (0, 0, false), (0, 0, false)];
+        assert_eq!(silent_after(&changes), [0, 0, 60, 120]);
     }
 
     #[test]

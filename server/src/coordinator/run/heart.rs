@@ -5,10 +5,10 @@
 use super::{Coordinator, Phase, REST_KEY};
 use crate::connection::Message;
 use crate::coordinator::plan::CoreState;
-use crate::coordinator::rules::heart::{Health, Thresholds, judge, silence, tick};
+use crate::coordinator::rules::heart::{Health, Hunger, Thresholds, judge, silence, tick};
 use crate::coordinator::rules::restart::{ENDS_MAX, Next};
 use ringgate_runtime::sys::stack::{Stack, stack_of};
-use ringgate_runtime::sys::thread::{kernel_state, work_time};
+use ringgate_runtime::sys::thread::{kernel_state, wants_cpu, work_time};
 use ringgate_runtime::{Core, Moment};
 use std::io;
 use std::rc::Rc;
@@ -27,8 +27,7 @@ pub(super) struct Heart {
     /// How long it has given no sign of life. Added up tick by tick and not taken from a clock: when
     /// the whole process was stopped, no core is to blame.
     silent: Duration,
-    /// How long its thread had waited for a CPU in all, when it was last seen silent.
-    without_cpu: Option<Duration>,
+    hunger: Hunger,
     /// Whether its sockets were shut down.
     over: bool,
 }
@@ -96,13 +95,15 @@ impl Coordinator {
         let heart = &mut slot.heart;
         if beat.parked || beat.turns != heart.turns {
             heart.silent = Duration::ZERO;
-            heart.without_cpu = None;
+            heart.hunger = Hunger::default();
         } else {
-            let waited = work_time(slot.work.thread()).map(|work| work.waited).ok();
-            let before = heart.without_cpu.or(waited).unwrap_or_default();
-            let starved = waited.unwrap_or_default().saturating_sub(before);
+            let thread = slot.work.thread();
+            let starved = match (work_time(thread), wants_cpu(thread)) {
+                (Ok(work), Ok(ready)) => heart.hunger.look(passed, work, ready),
+                // A kernel that does not tell: every silence counts.
+                _ => Duration::ZERO,
+            };
             heart.silent = silence(heart.silent, passed, starved);
-            heart.without_cpu = waited;
         }
         heart.turns = beat.turns;
         let silent = heart.silent;
