@@ -21,7 +21,6 @@ use crate::http::head::{Progress, http2_refusal, read_head_after};
 use crate::http::refusal::Refusal;
 use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
-use std::time::Duration;
 
 /// Where the straight line was left.
 enum Left {
@@ -35,10 +34,10 @@ enum Left {
     Turned(PlacedParts, Routed),
     /// No slot at once, or more to pass than the slots.
     Standing(PlacedParts, u32, Terms),
-    /// Its handler waits, panicked, or answers piece by piece.
-    Unanswered(Called, Option<Response>, Terms, Ticket),
-    /// Its handler was timed; all else is as it should be.
-    Timed(u32, Duration),
+    /// Its handler waits, panicked, or answers piece by piece; and since when it ran, if that was timed.
+    Unanswered(Called, Option<Response>, Terms, Ticket, Option<Moment>),
+    /// Its handler was timed from then on; all else is as it should be.
+    Timed(Moment),
 }
 
 impl Engine {
@@ -113,7 +112,7 @@ impl Engine {
                 .as_mut()
                 .filter(|response| !matches!(response.body, Body::Stream { .. }))
             else {
-                return Left::Unanswered(called, answer, terms, ticket);
+                return Left::Unanswered(called, answer, terms, ticket, timed);
             };
             stats.responses[class_of(response)].add(1);
             connection.answered_at_once(terms.began, ticket);
@@ -133,7 +132,7 @@ impl Engine {
             let (Queued::All(after) | Queued::Head { after, .. }) = queued;
             (connection.state, _) = connection.state.on(Event::AnswerEnded(after));
             if let Some(began) = timed {
-                return Left::Timed(route, core.clock() - began);
+                return Left::Timed(began);
             }
             if !connection.goes_on() {
                 // Nothing is there, or nothing that may be read before what is queued is out.
@@ -159,13 +158,16 @@ impl Engine {
                 self.keep(key, Exchange::new(terms, None));
                 self.stand(core, key, route, parts);
             }
-            Left::Unanswered(called, answer, terms, ticket) => {
+            Left::Unanswered(called, answer, terms, ticket, timed) => {
+                if let Some(began) = timed {
+                    self.first_step_ended(core, began);
+                }
                 let mut exchange = Exchange::new(terms, None);
                 exchange.ticket = Some(ticket);
                 self.keep(key, exchange);
                 self.go_on(core, key, called, answer);
             }
-            Left::Timed(route, took) => self.first_step_took(core, route, took),
+            Left::Timed(began) => self.first_step_ended(core, began),
         }
         self.batch(core, key)
     }
