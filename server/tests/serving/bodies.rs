@@ -154,6 +154,23 @@ fn a_stream_that_ends_later_than_its_last_byte_does_not_cost_the_connection() {
 }
 
 #[test]
+fn a_stream_that_ends_later_than_its_last_byte_closes_before_the_rest_of_a_body_comes() {
+    let late = async |_: Request| {
+        Response::text("").with_body(Body::sized_writer(4, async |mut out: Writer| {
+            out.write("late").await;
+            ringgate::runtime::sleep(Duration::from_millis(50)).await;
+            Ok(())
+        }))
+    };
+    let server = start_with(config(), Router::new().post("/late", late), |_| ());
+    let mut client = server.connect();
+    client.send("POST /late HTTP/1.1\r\nHost: t\r\nConnection: close\r\n");
+    client.send("Content-Length: 10\r\n\r\nhalf");
+    assert_eq!(client.answer().text(), "late");
+    client.expect_closed();
+}
+
+#[test]
 fn a_body_that_no_handler_reads_does_not_cost_the_connection() {
     let server = start();
     let mut client = server.connect();

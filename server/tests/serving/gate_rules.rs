@@ -42,6 +42,21 @@ fn a_connection_holds_its_slot_from_its_accept_to_its_end() {
     assert_eq!(server.get("/core").status, 200);
 }
 
+#[test]
+fn the_slot_of_an_answer_given_at_once_is_back_when_that_is_out_though_its_client_stays() {
+    let mut config = config();
+    config.admission = limits(1, 0);
+    let router = Router::new().get("/", async |_: Request| "at once");
+    let server = start_with(config, router, |_| ());
+    let mut stays = server.connect();
+    assert_eq!(stays.get("/").status, 200);
+    wait_for("the slot is back", || {
+        server.status()["gate"]["slots_taken"] == 0
+    });
+    assert_eq!(server.get("/").status, 200);
+    assert_eq!(stays.get("/").status, 200);
+}
+
 fn waiting(server: &TestServer) -> Value {
     server.status()["gate"]["waiting"].clone()
 }

@@ -1,6 +1,9 @@
 //! Several requests at once on one connection: answered all, in order, once.
 
-use crate::common::start;
+use crate::common::{PATIENCE, config, start, start_with};
+use ringgate::{Request, Router};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 
 fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")
@@ -140,4 +143,24 @@ fn nothing_is_answered_behind_a_request_that_closes() {
     assert!(!client.answer().closes());
     assert!(client.answer().closes());
     client.expect_closed();
+}
+
+#[test]
+fn answers_of_a_batch_go_out_before_the_next_handler_once_they_are_many_bytes() {
+    let (go_on, wait) = channel();
+    let wait = Mutex::new(wait);
+    let router = Router::new()
+        .get("/big", async |_: Request| "x".repeat(16 << 10))
+        .get("/last", move |_: Request| {
+            // Holds the core, so that nothing is sent that was not sent before.
+            let told = wait.lock().expect("unpoisoned").recv_timeout(PATIENCE);
+            async move { told.map_or("nothing was sent", |()| "the first was sent") }
+        });
+    let server = start_with(config(), router, |_| ());
+    let mut client = server.connect();
+    client.send(get("/big").repeat(20) + &get("/last"));
+    assert_eq!(client.answer().status, 200);
+    go_on.send(()).expect("the handler is there");
+    (1..20).for_each(|_| assert_eq!(client.answer().status, 200));
+    assert_eq!(client.answer().text(), "the first was sent");
 }
