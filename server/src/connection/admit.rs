@@ -151,17 +151,6 @@ impl Engine {
         }
     }
 
-    /// Its answers are with the kernel: as [`Engine::enter_specially`], the other way.
-    #[cold]
-    pub(super) fn let_go_specially(&mut self, key: ConnectionKey) {
-        self.addresses.remove(&key);
-        if self.settings.admit == Admit::Request
-            && let Some(connection) = self.table.get(key)
-        {
-            connection.ticket = Ticket::free();
-        }
-    }
-
     #[inline]
     pub(super) fn exchange_of(&mut self, key: ConnectionKey) -> Option<&mut Exchange> {
         let exchange = self.table.get(key)?.exchange?;

@@ -41,19 +41,14 @@ enum Left {
 }
 
 impl Engine {
-    /// Serves the requests at the front of what is unread. Answers whether to look again; if not, no
-    /// lease is left among the unread bytes.
+    /// Serves the requests at the front of what is unread. Answers whether to look again.
     #[inline]
     pub(super) fn read_heads(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
         self.keep_date(core);
-        let again = match self.go_straight(core, key) {
-            Left::Answered | Left::Partial => return false,
+        match self.go_straight(core, key) {
+            Left::Answered | Left::Partial => false,
             left => self.turn_off(core, key, left),
-        };
-        if !again && let Some(connection) = self.table.get(key) {
-            connection.unread.settle();
         }
-        again
     }
 
     #[inline]
@@ -75,7 +70,6 @@ impl Engine {
                 Ok(Progress::Complete) => {}
                 Ok(Progress::Partial) => {
                     connection.seen = bytes.len() as u32;
-                    connection.unread.settle();
                     return Left::Partial;
                 }
                 Ok(Progress::Http2Preface) => return Left::Refused(http2_refusal()),
@@ -136,7 +130,6 @@ impl Engine {
             }
             if !connection.goes_on() {
                 // Nothing is there, or nothing that may be read before what is queued is out.
-                connection.unread.settle();
                 return Left::Answered;
             }
             (connection.state, _) = connection.state.on(Event::Batched);
@@ -203,7 +196,6 @@ impl Connection {
         self.state == State::Writing(After::KeepAlive)
             && !self.unread.is_empty()
             && self.output.queued < OUTPUT_HIGH_BYTES
-            && self.output.pieces.is_empty()
     }
 
     /// The answers given at once are with the kernel, or will never be. Their slot is the caller's to

@@ -34,6 +34,9 @@ fn a_connection_holds_its_slot_from_its_accept_to_its_end() {
     second.expect_closed();
     assert_eq!(first.get("/core").status, 200);
     assert_eq!(first.get("/core").status, 200, "it has a slot");
+    for _ in 0..2 {
+        assert_eq!(first.get("/where").status, 200, "which passes no gate");
+    }
     assert_eq!(server.status()["gate"]["slots_taken"], 1);
     drop((first, second));
     wait_for("the slot is back", || {

@@ -51,6 +51,21 @@ fn a_batch_of_plain_answers_is_answered_in_order() {
 }
 
 #[test]
+fn large_answers_among_small_ones_of_a_batch_keep_their_place() {
+    let numbered = async |request: Request| {
+        let number = request.param("size").unwrap_or_default().parse();
+        "x".repeat(number.unwrap_or_default())
+    };
+    let server = start_with(config(), Router::new().get("/{size}", numbered), |_| ());
+    let mut client = server.connect();
+    let sizes = [1, 100_000, 2, 20_000, 3, 4, 50_000, 300_000, 5];
+    client.send(sizes.map(|size| get(&format!("/{size}"))).concat());
+    for size in sizes {
+        assert_eq!(client.answer().body.len(), size);
+    }
+}
+
+#[test]
 fn a_handler_that_waits_holds_back_the_answers_behind_it_only() {
     let server = start();
     let mut client = server.connect();
