@@ -38,7 +38,7 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        parts.number = connection.begin(&self.stats, upload.is_some());
+        connection.begin(&self.stats, &mut parts, upload.is_some());
         let mut exchange = Exchange::new(terms, upload);
         exchange.asks_core = parts.head.asks_core;
         self.keep(key, exchange);

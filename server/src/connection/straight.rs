@@ -86,7 +86,7 @@ impl Engine {
                 return Left::Turned(parts, routed);
             }
             let terms = Terms::of(&parts.head, core.now());
-            parts.number = connection.begin(stats, false);
+            connection.begin(stats, &mut parts, false);
             let ticket = match gated && !settings.admits_specially {
                 true => self.door.enter_at_once(),
                 false if gated => None,
@@ -167,16 +167,16 @@ impl Engine {
 }
 
 impl Connection {
-    /// A request begins. Answers its number on this connection.
+    /// A request begins, and gets its number on this connection.
     #[inline]
-    pub(super) fn begin(&mut self, stats: &CoreStats, body_pending: bool) -> u32 {
+    pub(super) fn begin(&mut self, stats: &CoreStats, parts: &mut PlacedParts, body_pending: bool) {
         let (state, _run) = self.state.on(Event::HeadComplete { body_pending });
         self.state = state;
         self.served += 1;
         self.discarded = 0;
         stats.begun.add(1);
         stats.running.rise();
-        self.served
+        parts.number = self.served;
     }
 
     /// Its request is answered, and all that is left of it waits to be sent.

@@ -171,6 +171,21 @@ fn a_stream_that_ends_later_than_its_last_byte_closes_before_the_rest_of_a_body_
 }
 
 #[test]
+fn what_was_thrown_away_of_one_body_does_not_count_against_the_next() {
+    let mut config = config();
+    config.timeouts.linger_size = 8_000;
+    let server = start_with(config, Router::<()>::new(), |_| ());
+    let mut client = server.connect();
+    for _ in 0..3 {
+        client.send("POST /nothing HTTP/1.1\r\nHost: t\r\nContent-Length: 6000\r\n\r\n");
+        client.send([b'x'; 5_000]);
+        assert_eq!(client.answer().status, 404);
+        client.send([b'x'; 1_000]);
+    }
+    assert_eq!(server.total("connections/accepted"), 1);
+}
+
+#[test]
 fn a_body_that_no_handler_reads_does_not_cost_the_connection() {
     let server = start();
     let mut client = server.connect();
