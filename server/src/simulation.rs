@@ -186,6 +186,11 @@ impl Simulation {
         self.post.to_core(from, Message::Leave(vec![to]));
     }
 
+    /// Drains a core: its answers announce the end.
+    pub fn drain(&mut self, core: u32) {
+        self.post.to_core(core, Message::Drain);
+    }
+
     /// Both ledgers of a core.
     pub fn ledgers(&self, core: usize) -> (Connections, Requests) {
         let stats = &self.cores[core].stats;

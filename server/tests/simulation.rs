@@ -59,6 +59,91 @@ fn a_handler_that_waits_five_seconds_takes_no_time_here() {
 }
 
 #[test]
+fn each_answer_bears_the_date_of_its_second() {
+    let mut config = Config::default();
+    config.timeouts.idle = Duration::from_secs(100);
+    let mut simulation = Simulation::new(&config, router(), 1);
+    let client = simulation.connect();
+    let mut dates = Vec::new();
+    for _ in 0..2 {
+        client.send(GET);
+        simulation.run_until(|_| client.received().ends_with(b"hello"));
+        let text = String::from_utf8(client.take_received()).expect("ASCII");
+        let date = text
+            .split("\r\n")
+            .find_map(|line| line.strip_prefix("Date: "));
+        dates.push(httpdate::parse_http_date(date.expect("a date")).expect("a legal one"));
+        simulation.world().advance(Duration::from_secs(60));
+    }
+    let between = dates[1].duration_since(dates[0]).expect("time goes on");
+    assert!(between.as_secs().abs_diff(60) <= 1, "{between:?}");
+}
+
+#[test]
+fn the_grace_of_an_idle_connection_begins_when_its_last_answer_is_out() {
+    let mut config = Config::default();
+    config.timeouts.idle = Duration::from_secs(100);
+    config.drain.keepalive_grace = Duration::from_secs(30);
+    let mut simulation = Simulation::new(&config, router(), 1);
+    let client = simulation.connect();
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
+    simulation.world().advance(Duration::from_secs(60));
+    client.send(GET);
+    simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 1);
+    simulation.drain(0);
+    simulation.turn();
+    client.send(GET);
+    simulation.run_until(|_| client.is_closed());
+    assert_eq!(answers(&client.received(), b"\r\n\r\nhello"), 2);
+}
+
+/// A client that has taken one byte of an answer given at once, and takes no more.
+fn taking_one_byte(simulation: &mut Simulation) -> Client {
+    let client = simulation.connect_to(0);
+    client.window(1);
+    client.send(GET);
+    simulation.run_until(|_| client.received_len() == 1);
+    client
+}
+
+#[test]
+fn an_answer_given_at_once_that_its_client_never_takes_counts_as_aborted() {
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    taking_one_byte(&mut simulation).reset();
+    simulation.run_until(|simulation| simulation.ledgers(0).0.aborted == 1);
+    let (_, requests) = simulation.ledgers(0);
+    assert_eq!(
+        (requests.begun, requests.answered, requests.aborted),
+        (1, 0, 1)
+    );
+}
+
+#[test]
+fn a_connection_whose_answer_was_on_its_way_leaves_with_its_core() {
+    let mut simulation = Simulation::with_cores(&Config::default(), router(), 2, 1, Faults::none());
+    let client = taking_one_byte(&mut simulation);
+    simulation.leave(0, 1);
+    simulation.turn();
+    client.read(10_000);
+    simulation.run_until(|simulation| simulation.ledgers(1).0.handed_in == 1);
+    assert!(client.received().ends_with(b"hello"));
+}
+
+#[test]
+fn a_connection_whose_answer_was_on_its_way_when_a_drain_began_is_closed_when_that_is_out() {
+    let config = Config::default();
+    let mut simulation = Simulation::new(&config, router(), 1);
+    let client = taking_one_byte(&mut simulation);
+    simulation.drain(0);
+    simulation.turn();
+    let began = simulation.world().now();
+    client.read(10_000);
+    simulation.run_until(|_| client.is_closed());
+    assert!(client.received().ends_with(b"hello"));
+    assert!(simulation.world().now() - began < config.timeouts.idle);
+}
+
+#[test]
 fn half_a_head_moves_to_another_core_and_is_completed_there() {
     let mut simulation = Simulation::with_cores(&Config::default(), router(), 2, 1, Faults::none());
     let client = simulation.connect_to(0);

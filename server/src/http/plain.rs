@@ -173,6 +173,7 @@ fn value_length(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handler::PlacedParts;
     use crate::http::head::{Progress, read_the_long_way};
     use proptest::prelude::*;
 
@@ -255,6 +256,21 @@ mod tests {
         for bytes in heads {
             assert!(read(bytes, &HeadLimits::default(), &mut Head::blank()));
         }
+    }
+
+    #[test]
+    fn a_head_of_many_lines_leaves_no_room_for_them_to_the_next() {
+        let lines = 90;
+        let text = "GET / HTTP/1.1\r\nHost: a\r\n".to_owned() + &"a: b\r\n".repeat(lines) + "\r\n";
+        let mut parts = PlacedParts::open();
+        assert!(read(
+            text.as_bytes(),
+            &HeadLimits::default(),
+            &mut parts.head
+        ));
+        assert!(parts.head.fields.capacity() > lines);
+        drop(parts);
+        assert!(PlacedParts::open().head.fields.capacity() < lines);
     }
 
     #[test]

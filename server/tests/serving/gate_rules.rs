@@ -72,6 +72,9 @@ fn h6_a_connection_that_waits_for_its_slot_is_not_read() {
     config.queue.admit = Admit::Connection;
     let server = stage.start(config);
     let first = server.connect();
+    wait_for("a slot is taken", || {
+        server.status()["gate"]["slots_taken"] == 1
+    });
     let mut others: Vec<Client> = Vec::new();
     for index in 1..=2 {
         let mut other = server.connect();
