@@ -84,17 +84,21 @@ fn the_grace_of_an_idle_connection_begins_when_its_last_answer_is_out() {
     let mut config = Config::default();
     config.timeouts.idle = Duration::from_secs(100);
     config.drain.keepalive_grace = Duration::from_secs(30);
-    let mut simulation = Simulation::new(&config, router(), 1);
-    let client = simulation.connect();
-    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
-    simulation.world().advance(Duration::from_secs(60));
-    client.send(GET);
-    simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 1);
-    simulation.drain(0);
-    simulation.turn();
-    client.send(GET);
-    simulation.run_until(|_| client.is_closed());
-    assert_eq!(answers(&client.received(), b"\r\n\r\nhello"), 2);
+    // One that answers at once, and one that waits.
+    for path in ["/hello", "/later"] {
+        let mut simulation = Simulation::new(&config, router(), 1);
+        let client = simulation.connect();
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
+        simulation.world().advance(Duration::from_secs(60));
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes());
+        simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 1);
+        simulation.drain(0);
+        simulation.turn();
+        client.send(GET);
+        simulation.run_until(|_| client.is_closed());
+        let answered = answers(&client.received(), b"HTTP/1.1 200 OK\r\n");
+        assert_eq!(answered, 2, "after {path}");
+    }
 }
 
 /// A client that has taken one byte of an answer given at once, and takes no more.
