@@ -111,6 +111,23 @@ fn taking_one_byte(simulation: &mut Simulation) -> Client {
 }
 
 #[test]
+fn answers_that_wait_for_their_client_together_took_as_long_as_the_first() {
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    let client = simulation.connect();
+    client.window(1);
+    client.send(&[GET, &GET[..20]].concat());
+    simulation.run_until(|_| client.received_len() == 1);
+    simulation.world().advance(Duration::from_secs(5));
+    client.send(&GET[20..]);
+    simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 2);
+    client.read(10_000);
+    simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 2);
+    let took = simulation.service_time(0);
+    assert_eq!(took.count(), 2);
+    assert!(took.sum_nanos() >= 10_000_000_000, "{took:?}");
+}
+
+#[test]
 fn an_answer_given_at_once_that_its_client_never_takes_counts_as_aborted() {
     let mut simulation = Simulation::new(&Config::default(), router(), 1);
     taking_one_byte(&mut simulation).reset();
