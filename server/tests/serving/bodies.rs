@@ -138,18 +138,26 @@ fn sized(promised: u64, written: u64) -> Response {
 
 #[test]
 fn a_stream_that_ends_later_than_its_last_byte_does_not_cost_the_connection() {
-    let router = Router::new().get("/late", async |_: Request| {
+    let late = async |_: Request| {
         Response::text("").with_body(Body::sized_writer(4, async |mut out: Writer| {
             out.write("late").await;
             ringgate::runtime::sleep(Duration::from_millis(50)).await;
             Ok(())
         }))
-    });
+    };
+    let router = Router::new()
+        .get("/late", late)
+        .get("/quick", async |_: Request| "quick");
     let server = start_with(config(), router, |_| ());
     let mut client = server.connect();
     for _ in 0..3 {
         assert_eq!(client.get("/late").text(), "late");
     }
+    // Nor the answer behind it.
+    let batch = ["/late", "/quick"].map(|path| format!("GET {path} HTTP/1.1\r\nHost: t\r\n\r\n"));
+    client.send(batch.concat());
+    assert_eq!(client.answer().text(), "late");
+    assert_eq!(client.answer().text(), "quick");
     assert_eq!(server.total("connections/accepted"), 1);
 }
 
