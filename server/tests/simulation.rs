@@ -1,10 +1,11 @@
 //! The whole way of a connection, accept > parse > handle > write > close, over the simulated ring:
 //! the production code, virtual time, and everything that can go wrong under it.
 
-use ringgate::config::Config;
+use ringgate::config::{AdmissionLimits, Config, MaxAccepts};
 use ringgate::runtime::driver::simulated::{Client, Faults};
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Response, Router};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 const GET: &[u8] = b"GET /hello HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -137,6 +138,31 @@ fn an_answer_given_at_once_that_its_client_never_takes_counts_as_aborted() {
         (requests.begun, requests.answered, requests.aborted),
         (1, 0, 1)
     );
+}
+
+#[test]
+fn the_slot_of_an_answer_given_at_once_is_held_until_its_client_has_taken_it() {
+    let mut config = Config::default();
+    let one = NonZeroU32::new(1);
+    config.admission = AdmissionLimits::new(one, MaxAccepts::None).expect("consistent");
+    let mut simulation = Simulation::new(&config, router(), 1);
+    let client = taking_one_byte(&mut simulation);
+    assert_eq!(simulation.gate(), (1, 0));
+    client.read(10_000);
+    simulation.run_until(|simulation| simulation.gate() == (0, 0));
+    assert!(client.received().ends_with(b"hello"));
+}
+
+#[test]
+fn a_client_of_http_1_0_is_told_that_it_may_go_on() {
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    let client = simulation.connect();
+    for _ in 0..2 {
+        client.send(b"GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        simulation.run_until(|_| client.received().ends_with(b"hello"));
+        let answer = client.take_received();
+        assert_eq!(answers(&answer, b"\r\nConnection: keep-alive\r\n"), 1);
+    }
 }
 
 #[test]

@@ -285,7 +285,6 @@ impl Engine {
     /// All that was handed to the kernel is sent: more follows, or the answers are out.
     #[inline(never)]
     fn sent_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.take_stream(core, key);
         if let Some(connection) = self.table.get(key)
             && connection.output.is_flushed()
         {

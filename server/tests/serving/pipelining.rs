@@ -1,6 +1,6 @@
 //! Several requests at once on one connection: answered all, in order, once.
 
-use crate::common::{PATIENCE, config, start, start_with};
+use crate::common::{PATIENCE, block_on, config, start, start_with, wait_for};
 use ringgate::{Request, Router};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
@@ -178,4 +178,20 @@ fn answers_of_a_batch_go_out_before_the_next_handler_once_they_are_many_bytes() 
     go_on.send(()).expect("the handler is there");
     (1..20).for_each(|_| assert_eq!(client.answer().status, 200));
     assert_eq!(client.answer().text(), "the first was sent");
+}
+
+#[test]
+fn half_a_head_holds_no_buffer() {
+    let server = start_with(config(), Router::<()>::new(), |_| ());
+    let mut client = server.connect();
+    client.send(get("/nothing") + "GET /not");
+    assert_eq!(client.answer().status, 404);
+    let mut later = server.connect();
+    later.send("GET ");
+    wait_for("all that was sent is there", || {
+        let metrics = block_on(server.running().handle().metrics()).expect("it runs");
+        let core = &metrics.cores[0];
+        let sent = get("/nothing").len() + "GET /not".len() + "GET ".len();
+        core.bytes_received == sent as u64 && core.buffers_in_use == 0
+    });
 }

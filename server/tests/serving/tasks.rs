@@ -328,7 +328,7 @@ fn handlers_that_wait_keep_no_more_buffers_than_they_may() {
     let mut clients: Vec<Client> = (0..10).map(|id| hold(&server, id)).collect();
     wait_for("all wait", || stage.began().len() == clients.len());
     let metrics = block_on(server.running().handle().metrics()).expect("it runs");
-    assert_eq!(metrics.cores[0].leases_kept, 4);
+    assert_eq!(metrics.cores[0].buffers_in_use, 4);
     stage.release_all();
     for (id, client) in clients.iter_mut().enumerate() {
         assert_eq!(client.answer().text(), format!("held {id}"));
