@@ -102,11 +102,11 @@ fn the_grace_of_an_idle_connection_begins_when_its_last_answer_is_out() {
     }
 }
 
-/// A client that has taken one byte of an answer given at once, and takes no more.
-fn taking_one_byte(simulation: &mut Simulation) -> Client {
+/// A client that has sent this, has taken one byte of an answer given at once, and takes no more.
+fn taking_one_byte(simulation: &mut Simulation, sent: &[u8]) -> Client {
     let client = simulation.connect_to(0);
     client.window(1);
-    client.send(GET);
+    client.send(sent);
     simulation.run_until(|_| client.received_len() == 1);
     client
 }
@@ -114,10 +114,7 @@ fn taking_one_byte(simulation: &mut Simulation) -> Client {
 #[test]
 fn answers_that_wait_for_their_client_together_took_as_long_as_the_first() {
     let mut simulation = Simulation::new(&Config::default(), router(), 1);
-    let client = simulation.connect();
-    client.window(1);
-    client.send(&[GET, &GET[..20]].concat());
-    simulation.run_until(|_| client.received_len() == 1);
+    let client = taking_one_byte(&mut simulation, &[GET, &GET[..20]].concat());
     simulation.world().advance(Duration::from_secs(5));
     client.send(&GET[20..]);
     simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 2);
@@ -131,12 +128,22 @@ fn answers_that_wait_for_their_client_together_took_as_long_as_the_first() {
 #[test]
 fn an_answer_given_at_once_that_its_client_never_takes_counts_as_aborted() {
     let mut simulation = Simulation::new(&Config::default(), router(), 1);
-    taking_one_byte(&mut simulation).reset();
-    simulation.run_until(|simulation| simulation.ledgers(0).0.aborted == 1);
-    let (_, requests) = simulation.ledgers(0);
+    // Also if the connection was to be closed behind the answer anyway.
+    for ends_in_a_head in [false, true] {
+        let behind = if ends_in_a_head { &GET[..20] } else { b"" };
+        let client = taking_one_byte(&mut simulation, &[GET, behind].concat());
+        if ends_in_a_head {
+            client.shutdown_write();
+            (0..20).for_each(|_| simulation.turn());
+        }
+        client.reset();
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    }
+    let (connections, requests) = simulation.ledgers(0);
+    assert_eq!(connections.aborted, 2);
     assert_eq!(
         (requests.begun, requests.answered, requests.aborted),
-        (1, 0, 1)
+        (2, 0, 2)
     );
 }
 
@@ -146,7 +153,7 @@ fn the_slot_of_an_answer_given_at_once_is_held_until_its_client_has_taken_it() {
     let one = NonZeroU32::new(1);
     config.admission = AdmissionLimits::new(one, MaxAccepts::None).expect("consistent");
     let mut simulation = Simulation::new(&config, router(), 1);
-    let client = taking_one_byte(&mut simulation);
+    let client = taking_one_byte(&mut simulation, GET);
     assert_eq!(simulation.gate(), (1, 0));
     client.read(10_000);
     simulation.run_until(|simulation| simulation.gate() == (0, 0));
@@ -168,7 +175,7 @@ fn a_client_of_http_1_0_is_told_that_it_may_go_on() {
 #[test]
 fn a_connection_whose_answer_was_on_its_way_leaves_with_its_core() {
     let mut simulation = Simulation::with_cores(&Config::default(), router(), 2, 1, Faults::none());
-    let client = taking_one_byte(&mut simulation);
+    let client = taking_one_byte(&mut simulation, GET);
     simulation.leave(0, 1);
     simulation.turn();
     client.read(10_000);
@@ -180,7 +187,7 @@ fn a_connection_whose_answer_was_on_its_way_leaves_with_its_core() {
 fn a_connection_whose_answer_was_on_its_way_when_a_drain_began_is_closed_when_that_is_out() {
     let config = Config::default();
     let mut simulation = Simulation::new(&config, router(), 1);
-    let client = taking_one_byte(&mut simulation);
+    let client = taking_one_byte(&mut simulation, GET);
     simulation.drain(0);
     simulation.turn();
     let began = simulation.world().now();

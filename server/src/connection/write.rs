@@ -244,6 +244,7 @@ impl Engine {
             Err(_) => {
                 // One that was to be closed once this was out had more to lose.
                 connection.aborted |= connection.state == State::Closed;
+                self.settle_answers(core, key, Ending::Aborted);
                 self.on(core, key, Event::Reset);
                 return self.settle(core, key);
             }
