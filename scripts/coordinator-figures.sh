@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # What the coordinator costs and saves, one line a figure: the time to drain with 10,000 idle connections,
-# the p99 with and without balance, what a resize adds to the p99, and the p99 of the others while a core
-# is blocked. Says what should be and exits with 1 if it is not so. For a quiet machine with two CPUs or
-# more: the load generator runs on the same ones.
+# the p99 with and without balance, what its moves cost, what a resize adds to the p99, the p99 of the
+# others while a core is blocked, and how soon the old process of an upgrade answers when the new one is
+# killed. Says what should be and exits with 1 if it is not so. For a quiet machine with two CPUs or more:
+# the load generator runs on the same ones.
 #
 # Usage: scripts/coordinator-figures.sh [SIZE [FIGURE...]]
-#        SIZE multiplies windows and connections: 1 takes at most two minutes a figure, 0.1 only shows
-#        that it works. FIGURE is drain, balance, resize or blocked; all of them if none is named.
+#        SIZE multiplies windows, connections and repetitions: 1 takes at most two minutes a figure, 0.1
+#        only shows that it works. FIGURE is drain, balance, moves, resize, blocked or killed; all of them
+#        if none is named.
 #
 # Needs jq and curl. Builds with --release, or takes the binaries from RINGGATE_BIN (a folder).
 set -euo pipefail
@@ -14,26 +16,18 @@ cd "$(dirname "$0")/.."
 
 size=${1:-1}
 figures=("${@:2}")
-((${#figures[@]})) || figures=(drain balance resize blocked)
+((${#figures[@]})) || figures=(drain balance moves resize blocked killed)
 if ! [[ $size =~ ^[0-9]+(\.[0-9]+)?$ ]]; then
-    echo "usage: scripts/coordinator-figures.sh [SIZE [drain|balance|resize|blocked]...]" >&2
+    echo "usage: scripts/coordinator-figures.sh [SIZE [drain|balance|moves|resize|blocked|killed]...]" >&2
     exit 2
 fi
-command -v jq >/dev/null || { echo "jq is missing: apt-get install jq" >&2; exit 1; }
-bin=${RINGGATE_BIN:-}
-if [[ -z $bin ]]; then
-    cargo build --quiet --release --package ringgate --package ringgate-bench
-    bin=${CARGO_TARGET_DIR:-target}/release
-fi
+source scripts/common.sh
 
-scratch=$(mktemp -d)
-control=$scratch/control.sock
 server='' client=''
 failed=0
 calculate() { awk "BEGIN { $1 }"; }
 # scaled WHOLE LEAST: a number times SIZE.
 scaled() { calculate "n = int($1 * $size); print n < $2 ? $2 : n"; }
-ctl() { "$bin/ringgate" ctl --control "$control" "$@"; }
 status() { ctl status --json | jq -r "$1"; }
 stop() {
     [[ -z $client ]] || kill "$client" 2>/dev/null || true
@@ -87,6 +81,8 @@ load() {
 }
 # median NUMBERS...
 median() { printf '%s\n' "$@" | sort -g | awk '{ a[NR] = $1 } END { print (a[int((NR + 1) / 2)] + a[int(NR / 2) + 1]) / 2 }'; }
+most() { printf '%s\n' "$@" | sort -g | tail -1; }
+milliseconds() { calculate "printf \"%.2f\", $1 / 1000"; } # of microseconds
 # verdict CONDITION TEXT: prints the text, and fails if the condition does not hold.
 verdict() {
     if [[ $(calculate "print ($1)") == 1 ]]; then
@@ -118,28 +114,71 @@ drain() {
     done
 }
 
-# All connections are made while there is one core; then there are two. Each request takes 1 ms of CPU, and
-# all of them nine tenths of one core.
+# lopsided MODE IDLE LEFT_OUT LATE SECONDS ARGUMENTS...: a server of one core with --balance MODE and IDLE
+# unused connections; an open loop on 64 more for LEFT_OUT + SECONDS; LATE seconds after all are there a
+# second core. Sets p99 and slowest (microseconds) of what was due after LEFT_OUT, and spread.
+lopsided() {
+    local mode=$1 idle=$2 left_out=$3 late=$4 seconds=$5
+    shift 5
+    start --cores 1 --core-slots 2 --balance "$mode"
+    "$bin/ringgate-bench" load --json --url "$address$1" --connections 64 --idle "$idle" --source-addresses 8 \
+        --duration "$((left_out + seconds))s" --warm-up "${left_out}s" --timeout 30s "${@:2}" \
+        >"$scratch/report" 2>"$scratch/err" &
+    client=$!
+    await "$((idle + 64)) connections" has_open $((idle + 64))
+    sleep "$late"
+    ctl resize 2 --wait >/dev/null
+    case $mode in
+    on) await "an even pool" is_even ;;
+    off) sleep 1.5 ;;
+    esac
+    spread=$(status '[.cores[].connections.open | tostring] | join(" and ")')
+    wait "$client" || { cat "$scratch/err" >&2; exit 1; }
+    client=''
+    jq -e '.issued == .ok and .reconnects == 0' "$scratch/report" >/dev/null || {
+        echo "requests failed with balance $mode" >&2
+        failed=1
+    }
+    p99=$(jq .latency_us.p99 "$scratch/report")
+    slowest=$(jq .latency_us.max "$scratch/report")
+}
+
+is_even() { status '[.cores[].connections.open] | max * 4 <= min * 5' | grep -q true; }
+
+# Four tenths of what two cores can do, all on connections of the first, once those have moved that do. The
+# requests block their core and burn nothing: cores that burn CPU would compete with the load generator,
+# which spins, for the two CPUs, and balance would seem to be what is slow.
 balance() {
-    local seconds mode p99=() on off spread
-    seconds=$(scaled 30 4)
-    for mode in off on; do
-        start --cores 1 --core-slots 2 --balance "$mode"
-        ("$bin/ringgate-bench" load --json --url "$address/spin?ms=1" --connections 64 --rate 900 \
-            --duration "$((seconds + 3))s" --warm-up 3s --timeout 30s >"$scratch/$mode.json" 2>"$scratch/err") &
-        client=$!
-        await "64 connections" has_open 64
-        ctl resize 2 --wait >/dev/null
-        sleep 2.5
-        spread=$(status '[.cores[].connections.open | tostring] | join(" and ")')
-        wait "$client" || { cat "$scratch/err" >&2; exit 1; }
-        client=''
-        p99+=("$(jq .latency_us.p99 "$scratch/$mode.json")")
-        jq -e '.issued == .ok and .reconnects == 0' "$scratch/$mode.json" >/dev/null || failed=1
-        echo "balance: $mode: connections $spread, p99 $(calculate "printf \"%.2f\", ${p99[-1]} / 1000") ms"
+    local pairs pair mode p99 slowest spread off=() on=() ratio
+    pairs=$(scaled 3 1)
+    for ((pair = 0; pair < pairs; pair++)); do
+        for mode in off on; do
+            lopsided "$mode" 0 3 0 "$(scaled 5 2)" '/block?ms=2' --rate 400 --arrivals random
+            case $mode in
+            off) off+=("$p99") ;;
+            on) on+=("$p99") ;;
+            esac
+        done
     done
-    off=${p99[0]} on=${p99[1]}
-    verdict "$on < $off" "balance: p99 with it is $(calculate "printf \"%.2f\", $on / $off") of that without"
+    ratio=$(calculate "printf \"%.2f\", $(median "${on[@]}") / $(median "${off[@]}")")
+    verdict "$ratio <= 1" \
+        "balance: p99 $(milliseconds "$(median "${on[@]}")") ms with $spread connections, $(milliseconds "$(median "${off[@]}")") ms without balance: $ratio times (medians of $pairs pairs of windows, 400 requests/s of 2 ms on two cores)"
+}
+
+# What it costs those that are served while half of many idle connections move.
+moves() {
+    local pairs pair mode p99 slowest spread idle off worst more=() most=()
+    pairs=$(scaled 6 1)
+    idle=$(scaled 10000 1000)
+    for ((pair = 0; pair < pairs; pair++)); do
+        lopsided off "$idle" 1 1 2 /plaintext --rate 1000
+        off=$p99 worst=$slowest
+        lopsided on "$idle" 1 1 2 /plaintext --rate 1000
+        more+=("$(calculate "print ($p99 - $off) / 1000")")
+        most+=("$(calculate "print ($slowest - $worst) / 1000")")
+    done
+    verdict "$(median "${more[@]}") <= 5" \
+        "moves: of $idle idle connections to $spread add $(median "${more[@]}") ms to the p99 of the two seconds in which they happen, and $(median "${most[@]}") ms to the slowest (medians of $pairs pairs of windows, 1000 requests/s)"
 }
 
 # How many requests a second are a fifth of what two cores do; its windows are compared with each other.
@@ -170,7 +209,7 @@ resize() {
         wait "$resizes"
         differences+=("$(calculate "print ($moved - $quiet) / 1000")")
     done
-    worst=$(printf '%s\n' "${differences[@]}" | sort -g | tail -1)
+    worst=$(most "${differences[@]}")
     verdict "$(median "${differences[@]}") <= 5" \
         "resize: two a second at $rate requests/s (a fifth of the capacity) add $(median "${differences[@]}") ms to the p99 (median of $pairs pairs of windows; most $worst ms)"
 }
@@ -196,10 +235,50 @@ blocked() {
 }
 is_helped() { [[ $(status '[.listeners[].helper_core // empty] | length') -ge 1 ]]; }
 
+# The new process of an upgrade is killed once it serves, while the old one has a request to finish: from
+# the kill to the first answer that a fresh connection gets. What the dying one accepts dies with it.
+killed() {
+    local times time new begin refused=0 lost=0 took=() answer
+    times=$(scaled 20 3)
+    start --cores 2 --graceful-timeout 10m
+    curl --silent --max-time 600 "$address/sleep?ms=600000" >/dev/null &
+    client=$!
+    await "a running request" is_running
+    for ((time = 0; time < times; time++)); do
+        ctl upgrade >/dev/null
+        new=$(status .pid)
+        [[ $new != "$server" ]] || { echo "the process is the same after an upgrade" >&2; exit 1; }
+        begin=$EPOCHREALTIME
+        kill -KILL "$new"
+        until answers; do
+            [[ -n $answer ]] && lost=$((lost + 1)) || refused=$((refused + 1))
+        done
+        took+=("$(calculate "printf \"%.1f\", ($EPOCHREALTIME - $begin) * 1000")")
+        await "the control socket of the old process" is_back
+    done
+    verdict "$(most "${took[@]}") <= 100 && $refused == 0" \
+        "killed: the old process answered a fresh connection $(median "${took[@]}") ms after the kill of the new one, at most $(most "${took[@]}") ms ($times times; $refused connections refused, $lost accepted by the dying process)"
+    stop
+}
+is_running() { [[ $(status .totals.requests.running) -ge 1 ]]; }
+is_back() { [[ $(status .pid 2>/dev/null) == "$server" ]]; }
+# One request on a connection of its own, without starting a program. Sets answer: empty if the
+# connection was refused.
+answers() {
+    local at=${address#http://} line=''
+    answer=''
+    { exec 3<>"/dev/tcp/${at%:*}/${at#*:}"; } 2>/dev/null || return 1
+    answer=connected
+    printf 'GET /plaintext HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n' >&3 || true
+    read -r -t 10 line <&3 2>/dev/null || true
+    exec 3>&-
+    [[ $line == 'HTTP/1.1 200'* ]]
+}
+
 for figure in "${figures[@]}"; do
     case $figure in
-    drain | balance | resize | blocked) "$figure" ;;
-    *) echo "no such figure: $figure; there are drain, balance, resize and blocked" >&2; exit 2 ;;
+    drain | balance | moves | resize | blocked | killed) "$figure" ;;
+    *) echo "no such figure: $figure; there are drain, balance, moves, resize, blocked and killed" >&2; exit 2 ;;
     esac
 done
 exit "$failed"

@@ -7,7 +7,7 @@
 #        20 upgrades, one every 2 s, for as long as they take; with REQUESTS each of the four loads
 #        issues that many, and upgrades go on until the last of them is done.
 #
-# Needs jq. Builds with --release, or takes the binaries from RINGGATE_BIN (a folder).
+# Needs jq and curl. Builds with --release, or takes the binaries from RINGGATE_BIN (a folder).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,16 +18,8 @@ if ! [[ $upgrades =~ ^[1-9][0-9]*$ && $between =~ ^[0-9]+(\.[0-9]+)?$ && ($reque
     echo "usage: scripts/upgrade-storm.sh [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]" >&2
     exit 2
 fi
-command -v jq >/dev/null || { echo "jq is missing: apt-get install jq" >&2; exit 1; }
-bin=${RINGGATE_BIN:-}
-if [[ -z $bin ]]; then
-    cargo build --quiet --release --package ringgate --package ringgate-bench
-    bin=${CARGO_TARGET_DIR:-target}/release
-fi
+source scripts/common.sh
 
-scratch=$(mktemp -d)
-control=$scratch/control.sock
-ctl() { "$bin/ringgate" ctl --control "$control" "$@"; }
 finish() {
     ctl stop 2>/dev/null || true
     rm -rf "$scratch"

@@ -491,10 +491,10 @@ fn imbalance(line: &str) -> Option<String> {
         .filter_map(|(name, value)| Some((name, value.parse().ok()?)))
         .collect();
     let figure = |name: &str| figures.get(name).copied().unwrap_or_default();
-    let came = figure("accepted") + figure("begun");
+    let came = figure("accepted") + figure("inherited") + figure("begun");
     let went: u64 = figures
         .iter()
-        .filter(|(name, _)| !["accepted", "begun"].contains(name))
+        .filter(|(name, _)| !["accepted", "inherited", "begun"].contains(name))
         .map(|(_, count)| count)
         .sum();
     let left = figure("open") + figure("in_transit") + figure("running") + figure("pending");
@@ -509,6 +509,8 @@ mod tests {
     fn a_ledger_that_does_not_add_up_is_found() {
         let good = "connections accepted=5 finished=3 rejected=1 aborted=1 open=0 in_transit=0";
         assert_eq!(imbalance(good), None);
+        let handed_over = "connections accepted=5 inherited=2 finished=3 open=0 passed_on=4";
+        assert_eq!(imbalance(handed_over), None);
         assert!(imbalance("connections accepted=5 finished=3 rejected=1 aborted=0").is_some());
         assert!(imbalance("requests begun=5 answered=4 running=1").is_some());
     }

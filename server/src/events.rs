@@ -115,9 +115,15 @@ impl Hub {
     }
 
     /// The events after the one with id `after`, as far as they are kept; None: those that are yet
-    /// to come.
+    /// to come. An id that no event has yet is that of another hub, such as the one before a restart:
+    /// whoever saw it has seen nothing of this one, and gets all that is kept.
     pub fn subscribe(&self, after: Option<u64>) -> Subscription {
-        let after = after.unwrap_or_else(|| self.last_id());
+        let last = self.last_id();
+        let after = match after {
+            None => last,
+            Some(after) if after > last => 0,
+            Some(after) => after,
+        };
         Subscription {
             hub: self.clone(),
             after,
@@ -235,7 +241,18 @@ mod tests {
         assert_eq!(ids(&mut hub.subscribe(Some(1))), [2, 3]);
         assert_eq!(ids(&mut hub.subscribe(Some(0))), [1, 2, 3]);
         assert_eq!(ids(&mut hub.subscribe(None)), [] as [u64; 0]);
-        assert_eq!(ids(&mut hub.subscribe(Some(99))), [] as [u64; 0]);
+        assert_eq!(ids(&mut hub.subscribe(Some(3))), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn one_that_comes_from_before_a_restart_misses_nothing_since() {
+        let hub = Hub::new(8);
+        let mut early = hub.subscribe(Some(500));
+        hub.publish("a");
+        assert_eq!(ids(&mut early), [1]);
+        for of_another in [2, 500, u64::MAX] {
+            assert_eq!(ids(&mut hub.subscribe(Some(of_another))), [1]);
+        }
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::Doctor { json }) => match ringgate::doctor::run(json, &mut io::stdout()) {
             Ok(verdict) => ExitCode::from(verdict.exit_code()),
-            Err(error) => failed(FAILED, error),
+            Err(error) => unwritten(error),
         },
         Ok(Invocation::Ctl(ctl)) => match ringgate::control::client::run(&ctl, &mut io::stdout()) {
             Ok(()) => ExitCode::SUCCESS,
@@ -117,7 +117,15 @@ fn result(text: &str) -> ExitCode {
     let mut out = io::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(FAILED, error),
+        Err(error) => unwritten(error),
+    }
+}
+
+/// Whoever closed the other end, as `| head` does, has what he wanted.
+fn unwritten(error: io::Error) -> ExitCode {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        _ => failed(FAILED, error),
     }
 }
 
@@ -268,11 +276,13 @@ fn farewell(ended: &Ended) {
     let c = &ended.connections;
     tracing::info!(
         accepted = c.accepted,
+        inherited = c.inherited,
         finished = c.finished,
         rejected = c.rejected.sum(),
         aborted = c.aborted,
         open = c.open,
         in_transit = c.in_transit(),
+        passed_on = c.passed_on,
         "connections"
     );
     let r = &ended.requests;

@@ -93,10 +93,7 @@ impl Simulation {
                 index,
                 epoch: 0,
                 settings: Settings::new(config),
-                app: Rc::new(PerCore {
-                    router: router.clone(),
-                    state: Rc::new(()),
-                }),
+                app: Rc::new(PerCore::new(router.clone(), Rc::new(()))),
                 gate: gate.clone(),
                 stats: stats.clone(),
                 post: Arc::new(Postman(post.clone())),
@@ -195,6 +192,11 @@ impl Simulation {
     /// How long requests of a core took.
     pub fn service_time(&self, core: usize) -> HistogramSnapshot {
         self.cores[core].stats.service_time.snapshot()
+    }
+
+    /// Moves so many idle connections of `from` to `to`, as balance does.
+    pub fn shed(&mut self, from: u32, to: u32, count: u64) {
+        self.post.to_core(from, Message::Shed(vec![(to, count)]));
     }
 
     /// Both ledgers of a core.

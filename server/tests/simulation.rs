@@ -14,6 +14,9 @@ const BYE: &[u8] = b"GET /hello HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\
 fn router() -> Router<()> {
     Router::new()
         .get("/hello", |_: Request| async { "hello" })
+        .get("/core", |request: Request| async move {
+            Response::text(request.core().to_string())
+        })
         .get("/later", |_: Request| async {
             ringgate::runtime::sleep(Duration::from_secs(5)).await;
             "later"
@@ -400,4 +403,119 @@ fn h8_a_connection_that_closes_ends_the_pause_of_accepting() {
         );
     }
     assert!(seen >= 10, "only {seen} runs came to a long pause");
+}
+
+/// Moves that a turn begins at most, and as many connections it takes in.
+const MOVES_MAX: u64 = 64;
+/// Moves that a turn ends at most: some may have begun in the turn before.
+const LEFT_MAX: u64 = 2 * MOVES_MAX;
+
+/// So many clients of core 0, of two, each of which has had an answer.
+fn clients_of_core_0(count: usize) -> (Simulation, Vec<Client>) {
+    let config = Config::default();
+    let mut simulation = Simulation::with_cores(&config, router(), 2, 1, Faults::none());
+    let clients: Vec<_> = (0..count).map(|_| simulation.connect_to(0)).collect();
+    clients.iter().for_each(|client| client.send(GET));
+    simulation.run_until(|_| clients.iter().all(|c| c.received().ends_with(b"hello")));
+    (simulation, clients)
+}
+
+/// Which core answers this client.
+fn core_of(simulation: &mut Simulation, client: &Client) -> u8 {
+    let before = client.received().len();
+    client.send(b"GET /core HTTP/1.1\r\nHost: test\r\n\r\n");
+    simulation.run_until(|_| client.received()[before..].contains(&b'\n'));
+    client.received().last().copied().expect("an answer") - b'0'
+}
+
+#[test]
+fn t1_a_turn_moves_a_bounded_number_of_connections_however_many_are_to_go() {
+    let (mut simulation, clients) = clients_of_core_0(500);
+    simulation.shed(0, 1, 300);
+    let (mut out, mut most_out) = (0, 0);
+    for turn in 0.. {
+        assert!(turn < 10_000, "some never leave");
+        // The other core is held up: what it is given waits.
+        simulation.turn_without(1);
+        let now = simulation.ledgers(0).0.handed_out;
+        most_out = most_out.max(now - out);
+        out = now;
+        if out == 300 {
+            break;
+        }
+    }
+    let (mut taken, mut most_taken) = (0, 0);
+    let began = simulation.world().now();
+    for turn in 0.. {
+        assert!(turn < 10_000, "some never arrive");
+        simulation.turn_without(0);
+        let now = simulation.ledgers(1).0.handed_in;
+        most_taken = most_taken.max(now - taken);
+        taken = now;
+        if taken == 300 {
+            break;
+        }
+    }
+    let passed = simulation.world().now() - began;
+    // A turn that may sleep takes 1 ms here: the one at whose end it first hears of them.
+    assert!(
+        passed < Duration::from_millis(2),
+        "slept beside mail for {passed:?}"
+    );
+    assert!(most_out <= LEFT_MAX, "{most_out} left in a turn");
+    assert_eq!(most_taken, MOVES_MAX);
+    let moved = clients
+        .iter()
+        .filter(|client| core_of(&mut simulation, client) == 1);
+    assert_eq!(moved.count(), 300);
+    assert_eq!(simulation.ledgers(0).0.open, 200);
+}
+
+#[test]
+fn t1_a_core_that_leaves_moves_its_connections_a_few_a_turn_too() {
+    let (mut simulation, clients) = clients_of_core_0(300);
+    simulation.leave(0, 1);
+    let mut before = 0;
+    for turn in 0.. {
+        assert!(turn < 10_000, "some never leave");
+        simulation.turn();
+        let out = simulation.ledgers(0).0.handed_out;
+        assert!(out - before <= LEFT_MAX, "{} in a turn", out - before);
+        before = out;
+        if out == 300 {
+            break;
+        }
+    }
+    for client in &clients {
+        assert_eq!(core_of(&mut simulation, client), 1);
+    }
+}
+
+#[test]
+fn t1_who_was_active_lately_stays_as_long_as_others_can_go() {
+    let (mut simulation, clients) = clients_of_core_0(200);
+    let began = simulation.world().now();
+    simulation.run_until(|simulation| simulation.world().now() - began > Duration::from_millis(50));
+    // Every second one is used again.
+    for client in clients.iter().step_by(2) {
+        assert_eq!(core_of(&mut simulation, client), 0);
+    }
+    simulation.shed(0, 1, 100);
+    simulation.run_until(|simulation| simulation.ledgers(1).0.handed_in == 100);
+    for (place, client) in clients.iter().enumerate() {
+        assert_eq!(core_of(&mut simulation, client), (place % 2) as u8);
+    }
+}
+
+#[test]
+fn t1_told_twice_a_core_gives_what_the_last_word_says() {
+    let (mut simulation, _clients) = clients_of_core_0(500);
+    simulation.shed(0, 1, 300);
+    simulation.turn();
+    simulation.turn();
+    let going = 300 - simulation.ledgers(0).0.handed_out;
+    assert!(going > 0, "the first word takes several turns");
+    simulation.shed(0, 1, going);
+    (0..100).for_each(|_| simulation.turn());
+    assert_eq!(simulation.ledgers(1).0.handed_in, 300);
 }

@@ -1,5 +1,12 @@
 //! The round trip of a piece of work that does nothing: `lane.run` on a core of the runtime, and
-//! `tokio::task::spawn_blocking` on a runtime of one thread, each with one thread for the work.
+//! `tokio::task::spawn_blocking` on each runtime that somebody may have who calls it, side by side in one
+//! process. Each has one thread for its tasks, one for the work, and what else it has by default; no
+//! thread is pinned, on either side (a blocking thread of tokio would share the CPU that its runtime is
+//! pinned to; a worker of a lane undoes it).
+//!
+//! The lane is compared with the runtime that is fastest for this work in this very run. Beside the
+//! current-thread and the multi-thread one with all drivers on, as servers have them, there is one
+//! without drivers: it hears no socket and no timer, as a core does, but sleeps on a futex.
 
 use std::fmt;
 use std::hint::black_box;
@@ -10,6 +17,7 @@ use clap::Args;
 use nix::time::ClockId;
 use ringgate_runtime::{Core, CoreOptions, Lane};
 use serde::Serialize;
+use tokio::runtime::{Builder, Runtime};
 
 use super::{Ratio, mean};
 
@@ -25,21 +33,42 @@ pub struct Options {
     /// Tasks that each wait for their own trip
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub in_flight: u64,
-    /// Microseconds that the lane's worker looks for work before it sleeps
-    #[arg(long, default_value_t = 0, value_name = "MICROSECONDS")]
-    pub spin: u64,
+    /// Microseconds that the lane's worker looks for work before it sleeps; 0: not at all [default: what
+    /// lanes do]
+    #[arg(long, value_name = "MICROSECONDS")]
+    pub spin: Option<u64>,
+}
+
+/// The runtimes whose `spawn_blocking` is measured.
+const RUNTIMES: [&str; 3] = [
+    "current_thread",
+    "multi_thread",
+    "current_thread, no drivers",
+];
+
+fn runtime(name: &str) -> io::Result<Runtime> {
+    let mut builder = match name {
+        "multi_thread" => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    if name != "current_thread, no drivers" {
+        builder.enable_all();
+    }
+    builder.worker_threads(1).max_blocking_threads(1).build()
 }
 
 /// One side.
 #[derive(Debug, Clone, Serialize)]
 pub struct Side {
+    /// `lane.run`, or the runtime whose `spawn_blocking` it is.
+    pub name: &'static str,
     /// Mean time of a round trip, divided by those in flight, in nanoseconds.
     pub wall_ns: f64,
     /// Mean CPU time of a round trip, of all threads, in nanoseconds.
     pub cpu_ns: f64,
 }
 
-/// Both sides.
+/// All sides.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// Round trips of each side.
@@ -50,8 +79,10 @@ pub struct Report {
     pub in_flight: u64,
     /// `lane.run`.
     pub lane: Side,
-    /// `spawn_blocking`.
-    pub spawn_blocking: Side,
+    /// `spawn_blocking`, on each runtime.
+    pub spawn_blocking: Vec<Side>,
+    /// The runtime with the least mean time; the ratios are to it.
+    pub fastest: &'static str,
     /// Of the mean times, lane to spawn_blocking.
     pub wall_ratio_of_means: f64,
     /// Of the mean CPU times.
@@ -69,20 +100,21 @@ impl fmt::Display for Report {
             "{} round trips in {} rounds, {} in flight",
             self.trips, self.rounds, self.in_flight
         )?;
-        for (name, side) in [
-            ("lane.run", &self.lane),
-            ("spawn_blocking", &self.spawn_blocking),
-        ] {
+        let line = |f: &mut fmt::Formatter<'_>, call: &str, side: &Side| {
             writeln!(
                 f,
-                "{name:<15} {:>8.0} ns a trip  {:>8.0} ns of CPU",
+                "{call:<44} {:>8.0} ns a trip  {:>8.0} ns of CPU",
                 side.wall_ns, side.cpu_ns
-            )?;
+            )
+        };
+        line(f, self.lane.name, &self.lane)?;
+        for side in &self.spawn_blocking {
+            line(f, &format!("spawn_blocking ({})", side.name), side)?;
         }
         writeln!(
             f,
-            "lane to spawn_blocking, mean: time {:.3}, CPU {:.3}",
-            self.wall_ratio_of_means, self.cpu_ratio_of_means
+            "lane to spawn_blocking ({}), mean: time {:.3}, CPU {:.3}",
+            self.fastest, self.wall_ratio_of_means, self.cpu_ratio_of_means
         )?;
         write!(
             f,
@@ -98,27 +130,29 @@ impl fmt::Display for Report {
 /// If a ring, a thread or a clock cannot be had.
 pub fn run(options: &Options) -> io::Result<Report> {
     let in_flight = options.in_flight.max(1);
-    let each = (options.trips / options.rounds.max(1) / in_flight).max(1);
+    let rounds = options.rounds.max(1);
+    let each = (options.trips / rounds / in_flight).max(1);
     let core = Core::new(CoreOptions::default()).map_err(io::Error::other)?;
-    let lane = Lane::workers(1)
-        .spin(Duration::from_micros(options.spin))
-        .stateless()
-        .open("trips")
-        .map_err(io::Error::other)?;
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .max_blocking_threads(1)
-        .build()?;
-    let mut wall = [Vec::new(), Vec::new()];
-    let mut cpu = [Vec::new(), Vec::new()];
-    // The first round warms both up and does not count.
-    for round in 0..=options.rounds.max(1) {
+    let mut lane = Lane::workers(1);
+    if let Some(spin) = options.spin {
+        lane = lane.spin(Duration::from_micros(spin));
+    }
+    let lane = lane.stateless().open("trips").map_err(io::Error::other)?;
+    let runtimes = RUNTIMES.map(runtime);
+    let runtimes = runtimes.into_iter().collect::<io::Result<Vec<_>>>()?;
+    let sides = 1 + runtimes.len();
+    // Of each side, of each round.
+    let mut wall = vec![Vec::new(); sides];
+    let mut cpu = wall.clone();
+    // The first round warms all up and does not count.
+    for round in 0..=rounds {
         // Who is first changes with the round.
-        for turn in 0..2 {
-            let side = ((round + turn) % 2) as usize;
+        for turn in 0..sides as u64 {
+            let side = (round + turn) as usize % sides;
             let began = (Instant::now(), cpu_time()?);
             match side {
                 0 => on_lane(&core, &lane, in_flight, each),
-                _ => on_tokio(&tokio, in_flight, each),
+                _ => on_tokio(&runtimes[side - 1], in_flight, each),
             }
             let trips = (in_flight * each) as f64;
             if round > 0 {
@@ -128,23 +162,34 @@ pub fn run(options: &Options) -> io::Result<Report> {
         }
     }
     let side = |index: usize| Side {
+        name: ["lane.run"]
+            .into_iter()
+            .chain(RUNTIMES)
+            .nth(index)
+            .unwrap_or(""),
         wall_ns: mean(&wall[index]),
         cpu_ns: mean(&cpu[index]),
     };
-    let ratios = |of: &[Vec<f64>; 2]| -> Vec<f64> {
-        let pairs = of[0].iter().zip(&of[1]);
-        pairs.map(|(lane, other)| lane / other).collect()
+    let lane = side(0);
+    let spawn_blocking: Vec<Side> = (1..sides).map(side).collect();
+    let fastest = (1..sides)
+        .min_by(|a, b| mean(&wall[*a]).total_cmp(&mean(&wall[*b])))
+        .expect("there are runtimes");
+    let ratio = |of: &[Vec<f64>]| {
+        let pairs = of[0].iter().zip(&of[fastest]);
+        let ratios: Vec<f64> = pairs.map(|(lane, other)| lane / other).collect();
+        Ratio::of(&ratios).expect("there are rounds")
     };
-    let none = || io::Error::other("no rounds");
-    let (lane, spawn_blocking) = (side(0), side(1));
+    let other = &spawn_blocking[fastest - 1];
     Ok(Report {
-        trips: in_flight * each * options.rounds.max(1),
-        rounds: options.rounds.max(1),
+        trips: in_flight * each * rounds,
+        rounds,
         in_flight,
-        wall_ratio_of_means: lane.wall_ns / spawn_blocking.wall_ns,
-        cpu_ratio_of_means: lane.cpu_ns / spawn_blocking.cpu_ns,
-        wall_ratio: Ratio::of(&ratios(&wall)).ok_or_else(none)?,
-        cpu_ratio: Ratio::of(&ratios(&cpu)).ok_or_else(none)?,
+        fastest: other.name,
+        wall_ratio_of_means: lane.wall_ns / other.wall_ns,
+        cpu_ratio_of_means: lane.cpu_ns / other.cpu_ns,
+        wall_ratio: ratio(&wall),
+        cpu_ratio: ratio(&cpu),
         lane,
         spawn_blocking,
     })
@@ -175,8 +220,9 @@ fn on_lane(core: &std::rc::Rc<Core>, lane: &Lane, in_flight: u64, each: u64) {
     });
 }
 
-fn on_tokio(tokio: &tokio::runtime::Runtime, in_flight: u64, each: u64) {
-    tokio.block_on(async move {
+fn on_tokio(runtime: &Runtime, in_flight: u64, each: u64) {
+    // The tasks are spawned by one, for a multi-thread runtime has no other way onto its thread.
+    let all = runtime.spawn(async move {
         let tasks: Vec<_> = (0..in_flight)
             .map(|_| {
                 tokio::spawn(async move {
@@ -191,6 +237,7 @@ fn on_tokio(tokio: &tokio::runtime::Runtime, in_flight: u64, each: u64) {
             task.await.expect("no panic");
         }
     });
+    runtime.block_on(all).expect("no panic");
 }
 
 #[cfg(test)]
@@ -203,11 +250,14 @@ mod tests {
             trips: 2000,
             rounds: 2,
             in_flight: 10,
-            spin: 0,
+            spin: None,
         })
         .expect("it runs");
         assert_eq!(report.trips, 2000);
-        assert!(report.lane.wall_ns > 0.0 && report.spawn_blocking.wall_ns > 0.0);
+        let least = report.spawn_blocking.iter().map(|side| side.wall_ns);
+        let least = least.fold(f64::INFINITY, f64::min);
+        assert!(report.lane.wall_ns > 0.0 && least > 0.0);
+        assert_eq!(report.wall_ratio_of_means, report.lane.wall_ns / least);
         let text = report.to_string();
         assert!(
             text.contains("lane.run") && text.contains("spawn_blocking"),

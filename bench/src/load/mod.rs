@@ -17,7 +17,7 @@ mod stream;
 mod tally;
 mod worker;
 
-pub use options::{Amount, Method, Mode, Options, UsageError, Verify, parse_duration};
+pub use options::{Amount, Arrivals, Method, Mode, Options, UsageError, Verify, parse_duration};
 pub use report::{IdleReport, LatencyReport, Report, TrackedHeader};
 
 use std::fmt;

@@ -51,6 +51,9 @@ pub struct Options {
     /// Open loop: requests a second on a fixed timetable; latency counts from the timetable
     #[arg(long, value_name = "R")]
     pub rate: Option<NonZeroU64>,
+    /// How the requests of an open loop follow each other
+    #[arg(long, value_enum, default_value_t = Arrivals::Even, requires = "rate")]
+    pub arrivals: Arrivals,
     /// A further request header, `Name: value`; may be repeated
     #[arg(long = "header", short = 'H', value_parser = parse_header, value_name = "K: V")]
     pub headers: Vec<(String, String)>,
@@ -82,6 +85,17 @@ pub enum Mode {
     Keepalive,
     /// One request with `Connection: close`, then the next connection.
     Close,
+}
+
+/// How the requests of an open loop follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arrivals {
+    /// The same time apart.
+    Even,
+    /// As those of many clients that know nothing of each other (a Poisson process); every run has
+    /// the same ones.
+    Random,
 }
 
 /// The request method.
@@ -143,6 +157,7 @@ impl Options {
             verify: Verify::None,
             pipeline: 1,
             rate: None,
+            arrivals: Arrivals::Even,
             headers: Vec::new(),
             source_addresses: 0,
             cpu: None,

@@ -1,12 +1,13 @@
 //! How many requests may still be issued, and for open loop the timetable.
 //!
 //! Thread `k` of `T` owns arrivals `k, k + T, k + 2T, ...` of one common timetable, so the whole
-//! run keeps the asked rate whatever the number of threads. Pure: the instant is an argument.
+//! run keeps the asked rate whatever the number of threads. Even arrivals are computed from their
+//! number, random ones gap by gap. Pure: the instant is an argument.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::load::options::{Amount, Options};
+use crate::load::options::{Amount, Arrivals, Options};
 
 /// One worker's share of the run.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ pub(crate) struct Timetable {
     start: Instant,
     rate: u64,
     next: u64,
+    /// When random arrivals bring the next one, in seconds from the start.
+    at: Option<f64>,
     step: u64,
     end: Option<Instant>,
     /// Due requests that wait for a free connection, by the instant they were scheduled for.
@@ -70,10 +73,15 @@ impl Timetable {
             Amount::Requests(_) => None,
         };
         let (next, step) = (thread as u64, options.threads as u64);
+        let at = match options.arrivals {
+            Arrivals::Even => None,
+            Arrivals::Random => Some((0..=next).map(|number| random_gap(number, rate)).sum()),
+        };
         Some(Self {
             start,
             rate,
             next,
+            at,
             step,
             end,
             due: VecDeque::new(),
@@ -82,9 +90,25 @@ impl Timetable {
 
     /// The next arrival inside the window.
     fn next_arrival(&self) -> Option<Instant> {
-        let nanoseconds = u128::from(self.next) * 1_000_000_000 / u128::from(self.rate);
-        let at = self.start + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        let after = match self.at {
+            Some(at) => Duration::from_secs_f64(at),
+            None => {
+                let nanoseconds = u128::from(self.next) * 1_000_000_000 / u128::from(self.rate);
+                Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+            }
+        };
+        let at = self.start + after;
         self.end.is_none_or(|end| at < end).then_some(at)
+    }
+
+    /// Goes on to this thread's next arrival.
+    fn advance(&mut self) {
+        let before = self.next;
+        self.next += self.step;
+        if let Some(at) = &mut self.at {
+            let gaps = (before + 1..=self.next).map(|number| random_gap(number, self.rate));
+            *at += gaps.sum::<f64>();
+        }
     }
 
     /// The next arrival that the budget allows.
@@ -106,11 +130,25 @@ impl Timetable {
                 break;
             }
             self.due.push_back(at);
-            self.next += self.step;
+            self.advance();
             collected += 1;
         }
         collected
     }
+}
+
+/// The time in seconds between a random arrival and the one before: exponentially distributed, as
+/// those of a Poisson process are, with a mean of 1 / `rate`. A function of the number, so that all
+/// threads agree.
+fn random_gap(number: u64, rate: u64) -> f64 {
+    // SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators").
+    let mut bits = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^= bits >> 31;
+    // Above 0 and at most 1: the 53 bits that a double holds.
+    let share = ((bits >> 11) + 1) as f64 / (1u64 << 53) as f64;
+    -share.ln() / rate as f64
 }
 
 #[cfg(test)]
@@ -152,5 +190,55 @@ mod tests {
             .map(|i| start + Duration::from_millis(10) * i)
             .collect();
         assert_eq!(all, expected);
+    }
+
+    /// All arrivals of `threads` threads in a minute, each thread's looks `apart`.
+    fn random_arrivals(threads: usize, apart: Duration) -> Vec<Duration> {
+        let start = Instant::now();
+        let minute = Duration::from_secs(60);
+        let mut options = options(threads);
+        (options.requests, options.duration) = (None, Some(minute));
+        options.rate = std::num::NonZeroU64::new(1000);
+        options.arrivals = Arrivals::Random;
+        let mut all = Vec::new();
+        for k in 0..threads {
+            let mut budget = Budget::new(&options, k, start);
+            let mut table = Timetable::new(&options, k, start).unwrap();
+            let mut look = Duration::ZERO;
+            while look < minute {
+                look += apart;
+                table.collect(&mut budget, start + look);
+            }
+            all.extend(table.due.iter().map(|due| *due - start));
+        }
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn random_arrivals_are_those_of_a_poisson_process_of_the_asked_rate() {
+        let all = random_arrivals(1, Duration::from_secs(1));
+        let count = all.len() as f64;
+        // 60,000 are expected; the standard deviation is 245.
+        assert!((count - 60_000.0).abs() < 1000.0, "{count}");
+        let gaps: Vec<f64> = all
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]).as_secs_f64() * 1000.0)
+            .collect();
+        let share = |most: f64| gaps.iter().filter(|gap| **gap < most).count() as f64 / count;
+        for most in [0.1, 0.5, 1.0, 2.0, 4.0] {
+            let expected = 1.0 - f64::exp(-most);
+            assert!((share(most) - expected).abs() < 0.02, "below {most} ms");
+        }
+    }
+
+    #[test]
+    fn random_arrivals_are_the_same_whoever_issues_them_and_whenever_he_looks() {
+        let one = random_arrivals(1, Duration::from_secs(60));
+        let three = random_arrivals(3, Duration::from_millis(7));
+        assert_eq!(one.len(), three.len());
+        let apart = |(a, b): (&Duration, &Duration)| a.abs_diff(*b);
+        let most = one.iter().zip(&three).map(apart).max();
+        assert!(most < Some(Duration::from_micros(1)), "{most:?}");
     }
 }

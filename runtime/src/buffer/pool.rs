@@ -216,7 +216,7 @@ impl Pool {
     }
 
     /// The kernel filled `len` bytes of buffer `id`: they become a lease.
-    #[inline]
+    #[inline(always)] // Not to be handed over in memory just to be read again at once.
     pub(crate) fn lend(self: &Rc<Self>, id: u16, len: u32) -> Lease {
         let index = self.by_id.borrow()[id as usize];
         let block = self.block(index);

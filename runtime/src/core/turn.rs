@@ -275,9 +275,11 @@ impl Core {
             }
             Kind::Poll | Kind::Other => Event::Polled { key, result, more },
             Kind::Wake => {
-                self.waking.set(None);
-                if result != Err(Errno::CANCELLED) {
-                    self.arm_wake();
+                if !more {
+                    self.waking.set(None);
+                    if result != Err(Errno::CANCELLED) {
+                        self.arm_wake();
+                    }
                 }
                 return;
             }

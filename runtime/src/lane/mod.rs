@@ -7,14 +7,16 @@
 //! H13). How many workers there are follows Puma's rules.
 //!
 //! Rooms in reading order: [`options`](WorkerOptions) (how a lane is described), `pool` (how it grows
-//! and shrinks; pure), `queue` (who is next; pure), `job` (one piece of work), `shared` (all of it
-//! under one lock), `worker` (a thread, from its first line to its last), `run` (what a caller
-//! waits on), [`in_core`](InCoreLane) (a lane without threads), `counts` and `error`.
+//! and shrinks; pure), `queue` (who is next; pure), `look` (whether a worker looks for more before it
+//! sleeps; pure), `job` (one piece of work), `shared` (all of it under one lock), `worker` (a thread,
+//! from its first line to its last), `run` (what a caller waits on), [`in_core`](InCoreLane) (a lane
+//! without threads), `counts` and `error`.
 
 mod counts;
 mod error;
 mod in_core;
 mod job;
+mod look;
 mod options;
 mod pool;
 mod queue;

@@ -15,18 +15,37 @@ pub(crate) struct Ticket {
     number: u64,
 }
 
+/// Laid out so that work in the normal line, which is nearly all there is, touches as few cache lines as
+/// may be: each goes from CPU to CPU.
+#[repr(C)]
 pub(crate) struct Queue<W> {
-    lines: [VecDeque<(u64, W)>; 3],
-    chooser: Chooser,
+    normal: VecDeque<(u64, W)>,
     next: u64,
+    /// How much waits in the other lines.
+    others: usize,
+    chooser: Chooser,
+    high: VecDeque<(u64, W)>,
+    background: VecDeque<(u64, W)>,
 }
 
 impl<W> Queue<W> {
     pub(crate) fn new() -> Queue<W> {
         Queue {
-            lines: [const { VecDeque::new() }; 3],
-            chooser: Chooser::default(),
+            normal: VecDeque::new(),
             next: 0,
+            others: 0,
+            chooser: Chooser::default(),
+            high: VecDeque::new(),
+            background: VecDeque::new(),
+        }
+    }
+
+    #[inline]
+    fn line(&mut self, priority: Priority) -> &mut VecDeque<(u64, W)> {
+        match priority {
+            Priority::High => &mut self.high,
+            Priority::Normal => &mut self.normal,
+            Priority::Background => &mut self.background,
         }
     }
 
@@ -34,40 +53,50 @@ impl<W> Queue<W> {
     pub(crate) fn push(&mut self, priority: Priority, work: W) -> Ticket {
         let number = self.next;
         self.next += 1;
-        self.lines[priority.index()].push_back((number, work));
+        self.others += usize::from(priority != Priority::Normal);
+        self.line(priority).push_back((number, work));
         Ticket { priority, number }
     }
 
     /// The next by priority, with the bound on starvation of [`Chooser`].
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<W> {
-        let has_work = [0, 1, 2].map(|line: usize| !self.lines[line].is_empty());
+        let mut has_work = [false, !self.normal.is_empty(), false];
+        if self.others > 0 {
+            has_work[Priority::High.index()] = !self.high.is_empty();
+            has_work[Priority::Background.index()] = !self.background.is_empty();
+        }
         let class = self.chooser.choose(has_work)?;
-        let (_, work) = self.lines[class.index()].pop_front()?;
+        let (_, work) = self.line(class).pop_front()?;
+        self.others -= usize::from(class != Priority::Normal);
         Some(work)
     }
 
     /// Takes a piece of work out, if it still waits. Found by bisection; what stands behind it moves
     /// up.
     pub(crate) fn remove(&mut self, ticket: Ticket) -> Option<W> {
-        let line = &mut self.lines[ticket.priority.index()];
+        let line = self.line(ticket.priority);
         let place = line
             .binary_search_by_key(&ticket.number, |(number, _)| *number)
             .ok()?;
-        line.remove(place).map(|(_, work)| work)
+        let (_, work) = line.remove(place)?;
+        self.others -= usize::from(ticket.priority != Priority::Normal);
+        Some(work)
     }
 
     /// Takes everything out, the most urgent first.
     pub(crate) fn clear(&mut self) -> Vec<W> {
-        let lines = self.lines.iter_mut();
+        self.others = 0;
+        let lines = [&mut self.high, &mut self.normal, &mut self.background];
         lines
+            .into_iter()
             .flat_map(|line| line.drain(..).map(|(_, work)| work))
             .collect()
     }
 
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.lines.iter().map(VecDeque::len).sum()
+        self.normal.len() + self.high.len() + self.background.len()
     }
 }
 
@@ -98,5 +127,24 @@ mod tests {
         assert_eq!(queue.remove(tickets[4]), Some(4));
         assert_eq!(queue.clear(), [1, 3]);
         assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn urgent_work_is_found_again_after_some_was_taken_out_or_all_was() {
+        let mut queue = Queue::new();
+        let ticket = queue.push(High, 'x');
+        queue.push(Background, 'b');
+        assert_eq!(queue.remove(ticket), Some('x'));
+        assert_eq!(queue.remove(ticket), None);
+        assert_eq!(queue.pop(), Some('b'));
+        queue.push(High, 'y');
+        queue.push(Normal, 'z');
+        assert_eq!(queue.clear(), ['y', 'z']);
+        queue.push(Background, 'c');
+        queue.push(High, 'a');
+        assert_eq!(
+            [queue.pop(), queue.pop(), queue.pop()],
+            [Some('a'), Some('c'), None]
+        );
     }
 }

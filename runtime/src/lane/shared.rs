@@ -12,7 +12,7 @@ use super::queue::{Queue, Ticket};
 use super::{Ending, LaneError, worker};
 use crate::class::Priority;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -28,6 +28,29 @@ pub(super) struct Limits {
     pub(super) spin: Duration,
 }
 
+/// What a worker did until it asks what to do next. For the pool, who looks waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It made its state.
+    Starting,
+    /// It was asleep, or about to be.
+    Asleep,
+    /// It looked for work.
+    Looking,
+    /// It worked.
+    Busy,
+}
+
+impl Place {
+    fn standing(self) -> Standing {
+        match self {
+            Place::Starting => Standing::Starting,
+            Place::Asleep | Place::Looking => Standing::Waiting,
+            Place::Busy => Standing::Busy,
+        }
+    }
+}
+
 /// A worker's thread.
 struct Seat {
     thread: Option<JoinHandle<()>>,
@@ -35,25 +58,35 @@ struct Seat {
     handle: Option<Thread>,
 }
 
+#[repr(C)]
 struct Inner<C: 'static> {
+    // What each piece of work changes stands together: every line of it goes from CPU to CPU.
     pool: Pool,
+    /// How many look for work, each for a bounded time: nobody needs to be roused for them.
+    looking: u32,
+    /// The CPU that work was taken in on last.
+    source: usize,
+    /// Workers that have their state.
+    ready: u32,
     queue: Queue<Arc<dyn Work<C>>>,
+    /// Who sleeps and was not roused yet; the last to fall asleep is the first to be roused, for its
+    /// memory is the warmest.
+    asleep: Vec<u32>,
+    /// Why the last attempt to make a state failed, while no worker has one.
+    trouble: Option<Arc<str>>,
+    totals: LaneTotals,
     /// By index of worker. A worker that left has an empty seat, which the next one takes.
     seats: Vec<Option<Seat>>,
     /// Threads that have left and were not joined yet.
     left: Vec<JoinHandle<()>>,
-    /// Who sleeps and was not roused yet; the last to fall asleep is the first to be roused, for its
-    /// memory is the warmest.
-    asleep: Vec<u32>,
-    /// Workers that have their state.
-    ready: u32,
-    /// Why the last attempt to make a state failed, while no worker has one.
-    trouble: Option<Arc<str>>,
     /// Attempts that are over, of whatever outcome.
     attempts: u32,
-    totals: LaneTotals,
     trimmed: Instant,
 }
+
+/// In cache lines of its own, two by two as they are fetched.
+#[repr(align(128))]
+struct Apart<T>(T);
 
 /// See the top of the file.
 pub(super) struct Shared<C: 'static> {
@@ -62,17 +95,19 @@ pub(super) struct Shared<C: 'static> {
     init: Init<C>,
     check: Option<Check<C>>,
     observe: Option<Observe>,
-    inner: Mutex<Inner<C>>,
+    inner: Apart<Mutex<Inner<C>>>,
     /// Told when a state is made or could not be, and when a worker leaves.
     changed: Condvar,
-    /// Queued work as it was a moment ago, for workers that spin.
-    hint: AtomicU32,
+    /// Whether work was taken in since somebody began to look. A hint: the lock decides.
+    come: Apart<AtomicBool>,
 }
 
 /// What a worker does next.
 pub(super) enum Next<C> {
     Work(Arc<dyn Work<C>>),
     Leave,
+    /// Look for work for so long at most, then ask again.
+    Look(Duration),
     /// Wait to be roused; for so long at most.
     Wait(Option<Duration>),
 }
@@ -93,20 +128,22 @@ impl<C: 'static> Shared<C> {
             init,
             check,
             observe,
-            inner: Mutex::new(Inner {
+            inner: Apart(Mutex::new(Inner {
                 pool: Pool::new(bounds),
                 queue: Queue::new(),
                 seats: Vec::new(),
                 left: Vec::new(),
                 asleep: Vec::new(),
+                looking: 0,
+                source: 0,
                 ready: 0,
                 trouble: None,
                 attempts: 0,
                 totals: LaneTotals::default(),
                 trimmed: Instant::now(),
-            }),
+            })),
             changed: Condvar::new(),
-            hint: AtomicU32::new(0),
+            come: Apart(AtomicBool::new(false)),
         });
         for _ in 0..bounds.min() {
             shared.spawn(shared.lock());
@@ -116,7 +153,7 @@ impl<C: 'static> Shared<C> {
 
     fn lock(&self) -> MutexGuard<'_, Inner<C>> {
         // Nothing of the application's runs under the lock; a poisoned one is still consistent.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn name(&self) -> &str {
@@ -170,7 +207,6 @@ impl<C: 'static> Shared<C> {
                      unit)"
                 );
                 let refused = inner.note_trouble(why.into());
-                self.hint(&inner);
                 drop(inner);
                 self.changed.notify_all();
                 refuse_all(refused);
@@ -178,17 +214,9 @@ impl<C: 'static> Shared<C> {
         }
     }
 
-    /// Mirrors the queue's length. Called under the lock.
-    #[inline]
-    fn hint(&self, inner: &Inner<C>) {
-        if !self.limits.spin.is_zero() {
-            self.hint.store(inner.pool.queued, Ordering::Release);
-        }
-    }
-
-    /// Whether it is worth asking for work.
-    pub(super) fn may_have_work(&self) -> bool {
-        self.hint.load(Ordering::Acquire) > 0
+    /// Whether it is worth asking for work, for those that look.
+    pub(super) fn has_come(&self) -> bool {
+        self.come.0.load(Ordering::Relaxed)
     }
 
     /// Takes work in, or refuses it (rows P3 and P9).
@@ -218,8 +246,9 @@ impl<C: 'static> Shared<C> {
         };
         let ticket = inner.queue.push(priority, work);
         inner.totals.submitted += 1;
-        self.hint(&inner);
-        let sleeper = inner.rouse_one();
+        inner.source = here();
+        let queued = inner.pool.queued;
+        let sleeper = self.rouse_for(&mut inner, queued);
         match submitted.spawn {
             true => self.spawn(inner),
             false => drop(inner),
@@ -230,6 +259,24 @@ impl<C: 'static> Shared<C> {
         Ok(ticket)
     }
 
+    /// Takes somebody who sleeps, to be unparked by the caller, if those that look are too few to be
+    /// asked for each of `things` to do. They come by themselves: before one of them sleeps, it asks.
+    #[inline]
+    fn rouse_for(&self, inner: &mut Inner<C>, things: u32) -> Option<Thread> {
+        if inner.looking > 0 {
+            self.come.0.store(true, Ordering::Relaxed);
+        }
+        match things > inner.looking {
+            true => inner.rouse_one(),
+            false => None,
+        }
+    }
+
+    fn rouse_for_trims(&self, inner: &mut Inner<C>) -> Option<Thread> {
+        let trims = inner.pool.trim_requested;
+        self.rouse_for(inner, trims)
+    }
+
     /// The future of this work is gone.
     pub(super) fn withdraw(&self, ticket: Ticket) {
         let mut inner = self.lock();
@@ -238,7 +285,6 @@ impl<C: 'static> Shared<C> {
         };
         inner.pool.withdraw();
         inner.totals.cancelled += 1;
-        self.hint(&inner);
         drop(inner);
         drop(work);
     }
@@ -251,32 +297,40 @@ impl<C: 'static> Shared<C> {
         };
         inner.pool.withdraw();
         inner.totals.timed_out += 1;
-        self.hint(&inner);
         drop(inner);
         drop(work);
         true
     }
 
-    /// A worker asks what to do next; `ran` is what it did before (row P4).
-    pub(super) fn next(&self, index: u32, from: Standing, ran: Option<Ran>) -> Next<C> {
+    /// A worker asks what to do next; `ran` is what it did before (row P4). Before it is told to sleep
+    /// it may be told to look for work, for the time `look`.
+    pub(super) fn next(
+        &self,
+        index: u32,
+        from: Place,
+        ran: Option<Ran>,
+        look: Option<Duration>,
+    ) -> Next<C> {
         let mut inner = self.lock();
         match ran {
             Some(Ran::Finished) => inner.totals.finished += 1,
             Some(Ran::Skipped) => inner.totals.cancelled += 1,
             Some(Ran::Panicked) | None => {}
         }
-        if from == Standing::Waiting {
+        match from {
             // It may have woken by itself.
-            inner.asleep.retain(|sleeper| *sleeper != index);
+            Place::Asleep => inner.asleep.retain(|sleeper| *sleeper != index),
+            Place::Looking => inner.looking -= 1,
+            Place::Starting | Place::Busy => {}
         }
         let patience = self.auto_trim(&mut inner);
-        let mut step = inner.pool.step(from);
+        let mut step = inner.pool.step(from.standing());
         let mut late = Vec::new();
         while step == Step::Work {
             let work = inner.queue.pop().expect("the pool counts what is queued");
-            let deadline = work.deadline();
+            // Without a limit the work is not touched under the lock: it lies with the core's CPU.
+            let deadline = self.limits.queue_timeout.and_then(|_| work.deadline());
             if deadline.is_none_or(|deadline| Instant::now() < deadline) {
-                self.hint(&inner);
                 drop(inner);
                 refuse_late(late);
                 return Next::Work(work);
@@ -285,20 +339,24 @@ impl<C: 'static> Shared<C> {
             late.push(work);
             step = inner.pool.step(Standing::Busy);
         }
-        self.hint(&inner);
         let next = match step {
             Step::Leave => {
                 inner.leave(index);
                 inner.ready -= 1;
                 Next::Leave
             }
-            Step::Wait | Step::Work => {
-                // One that will spin is not asleep yet: see `sleeps`.
-                if self.limits.spin.is_zero() {
-                    inner.asleep.push(index);
+            // On the CPU that work comes from, to look for it would keep it from coming.
+            Step::Wait | Step::Work => match look.filter(|_| inner.source != here()) {
+                Some(most) => {
+                    inner.looking += 1;
+                    self.come.0.store(false, Ordering::Relaxed);
+                    Next::Look(most)
                 }
-                Next::Wait(patience)
-            }
+                None => {
+                    inner.asleep.push(index);
+                    Next::Wait(patience)
+                }
+            },
         };
         drop(inner);
         if matches!(next, Next::Leave) {
@@ -306,17 +364,6 @@ impl<C: 'static> Shared<C> {
         }
         refuse_late(late);
         next
-    }
-
-    /// A worker that has spun goes to sleep, unless there is work meanwhile. Answers whether it may.
-    pub(super) fn sleeps(&self, index: u32) -> bool {
-        let mut inner = self.lock();
-        let idle = inner.pool.queued == 0 && inner.pool.trim_requested == 0;
-        let may = idle && !inner.pool.is_closed();
-        if may {
-            inner.asleep.push(index);
-        }
-        may
     }
 
     /// Asks one worker to leave if the time has come (row P7). Answers when it will next.
@@ -331,9 +378,11 @@ impl<C: 'static> Shared<C> {
             return Some(every - since);
         }
         inner.trimmed = now;
-        if inner.pool.trim(false)
-            && let Some(thread) = inner.rouse_one()
-        {
+        let sleeper = match inner.pool.trim(false) {
+            true => self.rouse_for_trims(inner),
+            false => None,
+        };
+        if let Some(thread) = sleeper {
             thread.unpark();
         }
         Some(every)
@@ -342,7 +391,10 @@ impl<C: 'static> Shared<C> {
     pub(super) fn trim(&self, force: bool) -> bool {
         let mut inner = self.lock();
         let trims = inner.pool.trim(force);
-        let sleeper = if trims { inner.rouse_one() } else { None };
+        let sleeper = match trims {
+            true => self.rouse_for_trims(&mut inner),
+            false => None,
+        };
         drop(inner);
         if let Some(thread) = sleeper {
             thread.unpark();
@@ -375,7 +427,6 @@ impl<C: 'static> Shared<C> {
         if replacement == Replacement::None {
             inner.leave(index);
         }
-        self.hint(&inner);
         drop(inner);
         self.changed.notify_all();
         refuse_all(refused);
@@ -419,9 +470,9 @@ impl<C: 'static> Shared<C> {
             Ending::Cancel => inner.turn_away(),
         };
         inner.asleep.clear();
+        self.come.0.store(true, Ordering::Relaxed);
         let seats = inner.seats.iter().flatten();
         let threads: Vec<_> = seats.filter_map(|seat| seat.handle.clone()).collect();
-        self.hint(&inner);
         drop(inner);
         for thread in threads {
             thread.unpark();
@@ -522,6 +573,11 @@ impl<C: 'static> Inner<C> {
         self.totals.turned_away += refused.len() as u64;
         refused
     }
+}
+
+/// The CPU of the calling thread.
+fn here() -> usize {
+    crate::sys::cpu::current_cpu().unwrap_or(0)
 }
 
 fn refuse_all<C>(refused: Vec<(Arc<dyn Work<C>>, Arc<str>)>) {

@@ -3,11 +3,15 @@
 //! found to be bad, is replaced with a growing back-off (row P9).
 
 use super::job::{Ran, Work, drop_quietly};
+use super::look::Looks;
 use super::pool::{Replacement, Standing};
-use super::shared::{Next, Shared};
+use super::shared::{Next, Place, Shared};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Pauses of the CPU between two looks for work: half a microsecond or so.
+const PAUSES_PER_LOOK: u32 = 16;
 
 /// The whole life of the thread.
 pub(super) fn run<C: 'static>(shared: &Arc<Shared<C>>, index: u32) {
@@ -56,12 +60,20 @@ fn make<C: 'static>(shared: &Shared<C>) -> Result<C, String> {
 }
 
 fn serve<C: 'static>(shared: &Arc<Shared<C>>, index: u32, mut state: C) -> Life {
-    let mut standing = Standing::Starting;
+    let mut from = Place::Starting;
+    let mut looks = Looks::new(shared.limits().spin);
+    // Pieces of work since it last looked or slept.
+    let mut run = 0u32;
     let mut done: Option<(Arc<dyn Work<C>>, Ran)> = None;
     let mut worked = false;
     loop {
         // First the books, then the answer: whoever has the answer finds the books in order.
-        let next = shared.next(index, standing, done.as_ref().map(|(_, ran)| *ran));
+        let most = match from {
+            Place::Busy => looks.after_work(run),
+            Place::Starting | Place::Asleep | Place::Looking => None,
+        };
+        let ran = done.as_ref().map(|(_, ran)| *ran);
+        let next = shared.next(index, from, ran, most);
         if let Some((work, _)) = done.take() {
             work.deliver();
         }
@@ -78,12 +90,26 @@ fn serve<C: 'static>(shared: &Arc<Shared<C>>, index: u32, mut state: C) -> Life 
                     };
                 }
                 worked = true;
-                standing = Standing::Busy;
+                from = Place::Busy;
+                run = run.saturating_add(1);
                 done = Some((work, ran));
             }
+            Next::Look(most) => {
+                from = Place::Looking;
+                run = 0;
+                looks.looked(look(shared, most));
+            }
             Next::Wait(most) => {
-                standing = Standing::Waiting;
-                wait(shared, index, most);
+                if from == Place::Busy {
+                    looks.slept_at_once();
+                }
+                from = Place::Asleep;
+                run = 0;
+                // May return for no reason.
+                match most {
+                    Some(most) => std::thread::park_timeout(most),
+                    None => std::thread::park(),
+                }
             }
             Next::Leave => {
                 drop_quietly(state);
@@ -97,24 +123,20 @@ fn is_good<C: 'static>(shared: &Shared<C>, state: &mut C) -> bool {
     catch_unwind(AssertUnwindSafe(|| shared.is_good(state))).unwrap_or(false)
 }
 
-/// Sleeps until roused. May return for no reason.
-fn wait<C: 'static>(shared: &Shared<C>, index: u32, most: Option<Duration>) {
-    let spin = shared.limits().spin;
-    if !spin.is_zero() {
-        let until = Instant::now() + spin;
-        while Instant::now() < until {
-            if shared.may_have_work() {
-                return;
-            }
+/// Looks for work for a bounded time; answers whether some was taken in meanwhile.
+fn look<C: 'static>(shared: &Shared<C>, most: Duration) -> bool {
+    let until = Instant::now() + most;
+    loop {
+        // Not all the time: each look takes the line away from who writes it.
+        for _ in 0..PAUSES_PER_LOOK {
             std::hint::spin_loop();
         }
-        if !shared.sleeps(index) {
-            return;
+        if shared.has_come() {
+            return true;
         }
-    }
-    match most {
-        Some(most) => std::thread::park_timeout(most),
-        None => std::thread::park(),
+        if Instant::now() >= until {
+            return false;
+        }
     }
 }
 

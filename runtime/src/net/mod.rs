@@ -70,6 +70,10 @@ impl Socket {
         Ok(())
     }
 
+    /// Through the ring, whose worker looks the number up late: the operation holds the handle until
+    /// its last completion, and a cancelled one that has completed never runs, so that the number is
+    /// nobody else's before. (The server's own connections close sooner, and shut down by the system
+    /// call: [`Core::shutdown`].)
     async fn shutdown(&self, direction: Direction) -> io::Result<()> {
         let operation = Operation::Shutdown {
             socket: self.handle.raw(),

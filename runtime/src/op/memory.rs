@@ -183,7 +183,6 @@ pub(crate) enum Memory {
         SendBuffer,
         #[expect(dead_code, reason = "kept open")] Rc<Handle>,
     ),
-    Bytes(Vec<u8>),
     FileBytes(
         Vec<u8>,
         #[expect(dead_code, reason = "kept open")] Rc<Handle>,

@@ -157,7 +157,7 @@ impl OpTable {
     }
 
     /// Takes one completion.
-    #[inline]
+    #[inline(always)] // It has one caller, and what it gives is not to go through memory twice.
     pub(crate) fn complete(&mut self, completion: &Completion) -> Finished {
         let id = OpId(completion.token);
         let Some(entry) = self.get(id) else {

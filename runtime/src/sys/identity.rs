@@ -30,44 +30,17 @@ pub struct User {
 /// # Errors
 /// `NotFound` if the name is unknown; whatever getpwnam_r(3) answers.
 pub fn user(name: &str) -> io::Result<User> {
-    let text = name;
-    let name = c_string(text)?;
-    let mut room = vec![0 as libc::c_char; LOOKUP_BYTES];
-    loop {
-        let mut entry = MaybeUninit::<libc::passwd>::zeroed();
-        let mut found = std::ptr::null_mut();
-        // SAFETY: getpwnam_r(3) reads the name, writes the entry and at most `room.len()` bytes of
-        // `room`, all alive here. Guarded by `users_and_groups_are_found_by_name_and_number`.
-        let errno = unsafe {
-            libc::getpwnam_r(
-                name.as_ptr(),
-                entry.as_mut_ptr(),
-                room.as_mut_ptr(),
-                room.len(),
-                &mut found,
-            )
-        };
-        if errno == libc::ERANGE && room.len() < LOOKUP_BYTES_MAX {
-            room.resize(room.len() * 2, 0);
-            continue;
-        }
-        if !found.is_null() {
-            // SAFETY: `found` points at the entry, which the call has filled (getpwnam_r(3)).
-            let entry = unsafe { entry.assume_init() };
-            return Ok(User {
-                name: text.to_owned(),
-                uid: entry.pw_uid,
-                gid: entry.pw_gid,
-            });
-        }
-        return match text.parse() {
-            Ok(number) => Ok(User {
-                name: text.to_owned(),
-                uid: number,
-                gid: number,
-            }),
-            Err(_) => Err(unknown("user", text, errno)),
-        };
+    let own = |uid, gid| User {
+        name: name.to_owned(),
+        uid,
+        gid,
+    };
+    match look_up(name, libc::getpwnam_r, |entry| (entry.pw_uid, entry.pw_gid))? {
+        Ok((uid, gid)) => Ok(own(uid, gid)),
+        Err(errno) => match name.parse() {
+            Ok(number) => Ok(own(number, number)),
+            Err(_) => Err(unknown("user", name, errno)),
+        },
     }
 }
 
@@ -76,15 +49,37 @@ pub fn user(name: &str) -> io::Result<User> {
 /// # Errors
 /// `NotFound` if the name is unknown; whatever getgrnam_r(3) answers.
 pub fn group(name: &str) -> io::Result<u32> {
-    let text = name;
-    let name = c_string(text)?;
+    match look_up(name, libc::getgrnam_r, |entry| entry.gr_gid)? {
+        Ok(number) => Ok(number),
+        Err(errno) => name.parse().map_err(|_| unknown("group", name, errno)),
+    }
+}
+
+/// getpwnam_r(3), or getgrnam_r(3), which differ in their entry `E` alone.
+type Lookup<E> = unsafe extern "C" fn(
+    *const libc::c_char,
+    *mut E,
+    *mut libc::c_char,
+    libc::size_t,
+    *mut *mut E,
+) -> libc::c_int;
+
+/// What `read` takes from the entry of this name; or the number of an error, 0 if there is no entry.
+fn look_up<E, T>(
+    name: &str,
+    call: Lookup<E>,
+    read: impl Fn(&E) -> T,
+) -> io::Result<Result<T, libc::c_int>> {
+    let name = c_string(name)?;
     let mut room = vec![0 as libc::c_char; LOOKUP_BYTES];
     loop {
-        let mut entry = MaybeUninit::<libc::group>::zeroed();
+        let mut entry = MaybeUninit::<E>::zeroed();
         let mut found = std::ptr::null_mut();
-        // SAFETY: as in `user`, with getgrnam_r(3).
+        // SAFETY: getpwnam_r(3) and getgrnam_r(3) read the name, write the entry and at most
+        // `room.len()` bytes of `room`, all alive here. Guarded by
+        // `users_and_groups_are_found_by_name_and_number`.
         let errno = unsafe {
-            libc::getgrnam_r(
+            call(
                 name.as_ptr(),
                 entry.as_mut_ptr(),
                 room.as_mut_ptr(),
@@ -96,11 +91,13 @@ pub fn group(name: &str) -> io::Result<u32> {
             room.resize(room.len() * 2, 0);
             continue;
         }
-        if !found.is_null() {
-            // SAFETY: `found` points at the entry, which the call has filled (getgrnam_r(3)).
-            return Ok(unsafe { entry.assume_init() }.gr_gid);
+        if found.is_null() {
+            return Ok(Err(errno));
         }
-        return text.parse().map_err(|_| unknown("group", text, errno));
+        // SAFETY: `found` points at the entry, which the call has filled (getpwnam_r(3)); what it
+        // points to itself is in `room`, which is alive. Guarded by the same test.
+        let entry = unsafe { entry.assume_init_ref() };
+        return Ok(Ok(read(entry)));
     }
 }
 

@@ -63,7 +63,7 @@ pub fn unix_listener(path: &Path, mode: u32) -> io::Result<OwnedFd> {
         Err(error) => return Err(at("stat", path, error)),
     }
     let socket = new_socket(libc::AF_UNIX, libc::SOCK_STREAM)?;
-    bind(socket.as_fd(), &address)?;
+    bind(socket.as_fd(), &address).map_err(|error| at("bind", path, error))?;
     fs::set_permissions(path, Permissions::from_mode(mode))
         .map_err(|error| at("chmod", path, error))
         .and_then(|()| listen(socket.as_fd(), UNIX_BACKLOG))
@@ -118,7 +118,12 @@ fn lock_directory_of(path: &Path) -> io::Result<File> {
 }
 
 fn at(call: &'static str, path: &Path, error: io::Error) -> io::Error {
-    named(error, call, path.display().to_string(), "")
+    let cure = match error.kind() {
+        io::ErrorKind::NotFound => "make the directory first",
+        io::ErrorKind::PermissionDenied => "let this user write there",
+        _ => "",
+    };
+    named(error, call, path.display().to_string(), cure)
 }
 
 /// The descriptors that [`inherited_listener`] has given away, so that none has two owners.

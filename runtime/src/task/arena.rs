@@ -81,26 +81,24 @@ pub(crate) enum TaskBox {
 }
 
 impl<F> Place<F> {
-    /// Puts `future` into `room` if it fits there, else into a block of `arena`, or a box if it is
-    /// larger than the largest class.
+    /// Makes a future in `room` if it fits there, else in a block of `arena`, or a box if it is larger
+    /// than the largest class. It is made where it stays: a copy of so fresh a structure stalls the
+    /// processor.
     #[inline]
-    pub(crate) fn new(arena: Rc<Arena>, room: Option<Room>, future: F) -> Place<F> {
+    pub(crate) fn new(arena: Rc<Arena>, room: Option<Room>, make: impl FnOnce() -> F) -> Place<F> {
         let Some(class) = class_of(Layout::new::<F>()) else {
-            return Place::Boxed(Box::pin(future));
+            return Place::Boxed(Box::pin(make()));
         };
-        let block = match room {
-            Some(room) if room.class == class => room.into_block(),
-            other => {
-                arena.take_back(other);
-                arena.take(class)
-            }
+        let room = match room {
+            Some(room) if room.class == class => room,
+            other => arena.other_room(other, class),
         };
-        let block = block.cast::<F>();
         // SAFETY: the block is at least as large and as aligned as F (its class), and is ours
-        // alone until `Placed` is dropped. Guarded by `a_block_is_used_again_and_drops_run_once`.
-        unsafe { block.write(future) };
+        // alone until `Placed` is dropped; if `make` panics, the room frees it. Guarded by
+        // `a_block_is_used_again_and_drops_run_once`.
+        unsafe { room.block.cast::<F>().write(make()) };
         Place::Placed(Placed {
-            future: block,
+            future: room.into_block().cast(),
             class,
             arena,
         })
@@ -116,21 +114,26 @@ impl<F> Place<F> {
 
     /// Drops the future, and leaves its block to whoever comes next.
     #[inline]
-    pub(crate) fn vacate(self) -> Option<Room> {
-        let Place::Placed(placed) = self else {
+    pub(crate) fn vacate(place: &mut Option<Place<F>>) -> Option<Room> {
+        let (Some(Place::Placed(placed)), Some(class)) = (&*place, class_of(Layout::new::<F>()))
+        else {
+            *place = None;
             return None;
         };
-        let placed = ManuallyDrop::new(placed);
+        let future = placed.future;
         let room = Room {
-            block: placed.future.cast(),
-            class: placed.class,
+            block: future.cast(),
+            class,
         };
-        // SAFETY: `placed` is never used or dropped again, so its share of the arena and its future
-        // are dropped once, here, and its block has one owner, the room. Guarded by
-        // `a_room_goes_from_one_future_to_the_next_and_drops_run_once`.
+        // SAFETY: the place is overwritten without being dropped, so its share of the arena and its
+        // future are dropped once, here, and its block has one owner, the room. Field by field,
+        // and the class again from the type, since a copy of so fresh a structure stalls the
+        // processor. Guarded by `a_room_goes_from_one_future_to_the_next_and_drops_run_once`.
         unsafe {
-            drop(std::ptr::read(&raw const placed.arena));
-            placed.future.drop_in_place();
+            let arena = std::ptr::read(&raw const placed.arena);
+            std::ptr::write(place, None);
+            drop(arena);
+            future.drop_in_place();
         }
         Some(room)
     }
@@ -162,7 +165,7 @@ impl TaskBox {
     /// Puts `future` into a place of `arena`.
     #[inline]
     pub(crate) fn new<F: Future<Output = ()> + 'static>(arena: &Rc<Arena>, future: F) -> TaskBox {
-        Place::new(arena.clone(), None, future).erase()
+        Place::new(arena.clone(), None, || future).erase()
     }
 
     #[inline]
@@ -214,10 +217,15 @@ impl Arena {
         NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
     }
 
-    /// A room that was too small or too large.
-    fn take_back(&self, room: Option<Room>) {
-        if let Some(room) = room {
+    /// A room of the right class, in place of one that is not, if there is one.
+    #[inline(never)]
+    fn other_room(&self, wrong: Option<Room>, class: usize) -> Room {
+        if let Some(room) = wrong {
             self.give(room.class, room.into_block());
+        }
+        Room {
+            block: self.take(class),
+            class,
         }
     }
 
@@ -271,18 +279,20 @@ mod tests {
         let arena = Rc::new(Arena::default());
         let drops = Rc::new(Cell::new(0));
         let count = || Count(drops.clone());
-        let place = Place::new(arena.clone(), None, count());
+        let place = Place::new(arena.clone(), None, count);
         let first = block(&place);
-        let mut room = place.vacate();
+        let mut room = Place::vacate(&mut Some(place));
         for dropped in 1..4 {
             assert_eq!(drops.get(), dropped);
-            let place = Place::new(arena.clone(), room, count());
+            let place = Place::new(arena.clone(), room, count);
             assert_eq!(block(&place), first);
-            room = place.vacate();
+            let mut place = Some(place);
+            room = Place::vacate(&mut place);
+            assert!(place.is_none());
         }
         // What does not fit there goes elsewhere, and the block is the arena's again.
-        let larger = Place::new(arena.clone(), room, [0u8; 2 * CLASS_MIN_BYTES]);
-        let fits = Place::new(arena.clone(), None, count());
+        let larger = Place::new(arena.clone(), room, || [0u8; 2 * CLASS_MIN_BYTES]);
+        let fits = Place::new(arena.clone(), None, count);
         assert_eq!(block(&fits), first);
         assert_ne!(block(&larger), first);
         drop(fits);

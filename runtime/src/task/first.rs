@@ -71,29 +71,28 @@ where
     C: FnOnce(Result<F::Output, Panic>) + 'static,
 {
     let (mut seat, arena) = tasks.borrow_mut().reserve();
-    let mut room = seat.take_room();
-    let mut cx = Context::from_waker(seat.waker());
     let mut waits = None;
     // One that is ready is dropped in here too: a panic of that is the task's as well.
     let first = catch(AssertUnwindSafe(|| {
-        let work = Work {
+        let work = || Work {
             future: make(),
             then: None,
         };
-        let mut place = Place::new(arena, room.take(), work);
-        match place.as_mut().future().poll(&mut cx) {
+        let mut place = None;
+        let placed = place.insert(Place::new(arena, seat.take_room(), work));
+        let mut cx = Context::from_waker(seat.waker());
+        match placed.as_mut().future().poll(&mut cx) {
             Poll::Ready(value) => {
                 at_once(value);
-                room = place.vacate();
+                seat.set_room(Place::vacate(&mut place));
             }
-            Poll::Pending => waits = Some(place),
+            Poll::Pending => waits = place,
         }
     }));
     if let Some(mut place) = waits {
         place.as_mut().set_then(prepare());
         return Ok(Some(tasks.borrow_mut().occupy(seat, place.erase())));
     }
-    seat.set_room(room);
     tasks.borrow_mut().give_up(seat);
     first.map(|()| None).map_err(Panic::new)
 }

@@ -79,7 +79,7 @@ pub(crate) struct Tasks {
     free: Vec<u32>,
     /// A seat that waits for the next task that is polled before it is seated: most of them never
     /// need it.
-    reserve: Option<Reserved>,
+    reserve: Option<Box<Reserved>>,
     arena: Rc<Arena>,
     shared: Arc<Shared>,
     panics: u64,
@@ -94,7 +94,8 @@ pub(crate) struct Turn {
     waker: Waker,
 }
 
-/// A seat that waits for its task.
+/// A seat that waits for its task. In a box, and the same one for ever: it goes from hand to hand
+/// with every request, and a structure moved so soon after it was written stalls the processor.
 pub(crate) struct Reserved {
     slot: u32,
     waker: Waker,
@@ -151,7 +152,7 @@ impl Tasks {
 
     /// A seat for a future that is about to be polled for the first time, and where to put it.
     #[inline]
-    pub(crate) fn reserve(&mut self) -> (Reserved, Rc<Arena>) {
+    pub(crate) fn reserve(&mut self) -> (Box<Reserved>, Rc<Arena>) {
         let seat = match self.reserve.take() {
             Some(seat) => seat,
             None => self.new_reserve(),
@@ -160,33 +161,46 @@ impl Tasks {
     }
 
     #[inline(never)]
-    fn new_reserve(&mut self) -> Reserved {
+    fn new_reserve(&mut self) -> Box<Reserved> {
+        let (slot, waker) = self.free_seat();
+        Box::new(Reserved {
+            slot,
+            waker,
+            room: None,
+        })
+    }
+
+    /// A free seat, and the waker of its next task.
+    fn free_seat(&mut self) -> (u32, Waker) {
         let slot = self.free_slot();
         let seat = &mut self.seats[slot as usize];
         seat.cell.polled();
         // Only while a task is polled its seat is without the waker, and this seat is free.
         let waker = seat.waker.take();
-        let waker = waker.unwrap_or_else(|| Waker::from(seat.cell.clone()));
-        Reserved {
+        (
             slot,
-            waker,
-            room: None,
-        }
+            waker.unwrap_or_else(|| Waker::from(seat.cell.clone())),
+        )
     }
 
-    /// The future of a reserved seat waits: it becomes a task.
-    pub(crate) fn occupy(&mut self, reserved: Reserved, task: TaskBox) -> TaskId {
-        self.seats[reserved.slot as usize].waker = Some(reserved.waker);
-        self.seat(reserved.slot, task)
+    /// The future of a reserved seat waits: it becomes a task, and another seat takes the place of
+    /// its own.
+    pub(crate) fn occupy(&mut self, mut reserved: Box<Reserved>, task: TaskBox) -> TaskId {
+        let (slot, waker) = self.free_seat();
+        let slot = std::mem::replace(&mut reserved.slot, slot);
+        let waker = std::mem::replace(&mut reserved.waker, waker);
+        self.give_up(reserved);
+        self.seats[slot as usize].waker = Some(waker);
+        self.seat(slot, task)
     }
 
     /// The future of a reserved seat has ended.
     #[inline]
-    pub(crate) fn give_up(&mut self, reserved: Reserved) {
+    pub(crate) fn give_up(&mut self, reserved: Box<Reserved>) {
         if self.reserve.is_none() {
             self.reserve = Some(reserved);
         } else {
-            self.give_up_second(reserved);
+            self.give_up_second(*reserved);
         }
     }
 

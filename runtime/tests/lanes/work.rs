@@ -2,7 +2,7 @@
 
 use crate::common::{PATIENCE, core, run, size};
 use crate::support::{block_on, occupy, poll, stateless, wait_status};
-use ringgate_runtime::lane::{Ending, Lane, LaneError};
+use ringgate_runtime::lane::{Ending, Lane, LaneError, LaneStatus};
 use ringgate_runtime::{Priority, sleep};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -173,4 +173,59 @@ fn t11_a_worker_may_look_for_work_for_a_bounded_time() {
     assert!(status.is_idle() && status.balances(), "{status:?}");
     lane.close(Ending::Finish);
     lane.join(PATIENCE).expect("it leaves, spinning or asleep");
+}
+
+/// A worker that looks for work counts as one that will come, and nobody is roused for what it takes. So
+/// work that comes in the very moment in which it gives up must not be forgotten.
+#[test]
+fn t11_work_that_comes_while_workers_look_or_give_up_is_done() {
+    for spin in [2, 5, 20] {
+        let lane = Lane::workers(1..=3)
+            .spin(Duration::from_micros(spin))
+            .stateless()
+            .open("looks")
+            .expect("a lane");
+        std::thread::scope(|scope| {
+            for client in 0..2u64 {
+                let lane = lane.clone();
+                scope.spawn(move || {
+                    for trip in 0..size(1500) as u64 {
+                        let pause = Duration::from_nanos((trip * 7919 + client * 401) % 40_000);
+                        let until = Instant::now() + pause;
+                        while Instant::now() < until {
+                            std::hint::spin_loop();
+                        }
+                        let value = block_on(lane.run(move |()| trip));
+                        assert_eq!(value.expect("a value"), trip);
+                    }
+                });
+            }
+        });
+        let status = wait_status(&lane, "idle", LaneStatus::is_idle);
+        assert!(status.balances(), "{status:?}");
+        lane.close(Ending::Finish);
+        lane.join(PATIENCE).expect("they leave");
+    }
+}
+
+#[test]
+fn a_worker_that_looks_hears_of_a_trim_and_of_the_end() {
+    let long = 100 * PATIENCE;
+    for ends in [false, true] {
+        let lane = Lane::workers(0..=1)
+            .spin(long)
+            .stateless()
+            .open("stares")
+            .expect("a lane");
+        // On another CPU than the worker's, if there is one: on its own it would not look.
+        block_on(lane.run(|()| ())).expect("a value");
+        wait_status(&lane, "it looks", |status| status.waiting == 1);
+        if ends {
+            lane.close(Ending::Finish);
+            lane.join(PATIENCE).expect("it leaves");
+        } else {
+            assert!(lane.trim(true));
+            wait_status(&lane, "it left", |status| status.spawned == 0);
+        }
+    }
 }

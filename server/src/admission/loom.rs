@@ -99,6 +99,18 @@ impl Scene {
         assert!(self.wire.0.lock().unwrap().is_empty());
     }
 
+    /// One request on each of two other cores while `act` happens on this thread; then all is heard.
+    fn race(&self, act: impl FnOnce(&Scene)) {
+        let threads: Vec<_> = (1..3)
+            .map(|core| spawn(self, core, move |scene, door| scene.request(door, core)))
+            .collect();
+        act(self);
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        self.hear();
+    }
+
     fn count(&self) -> (u32, u32) {
         (
             self.ran.load(Ordering::SeqCst),
@@ -124,14 +136,7 @@ fn spawn(
 fn whoever_finds_no_slot_is_denied_and_nobody_else() {
     loom::model(|| {
         let scene = Scene::new(limits(1, MaxAccepts::None));
-        let threads: Vec<_> = (1..3)
-            .map(|core| spawn(&scene, core, move |scene, door| scene.request(door, core)))
-            .collect();
-        scene.request(&Door::new(scene.gate.clone(), 0), 0);
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
-        scene.hear();
+        scene.race(|scene| scene.request(&Door::new(scene.gate.clone(), 0), 0));
         let (ran, denied) = scene.count();
         assert!(ran >= 1 && ran + denied == 3, "{ran} {denied}");
         scene.assert_empty();
@@ -142,14 +147,7 @@ fn whoever_finds_no_slot_is_denied_and_nobody_else() {
 fn whoever_waits_runs_in_the_end() {
     loom::model(|| {
         let scene = Scene::new(limits(1, MaxAccepts::Unbounded));
-        let threads: Vec<_> = (1..3)
-            .map(|core| spawn(&scene, core, move |scene, door| scene.request(door, core)))
-            .collect();
-        scene.request(&Door::new(scene.gate.clone(), 0), 0);
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
-        scene.hear();
+        scene.race(|scene| scene.request(&Door::new(scene.gate.clone(), 0), 0));
         assert_eq!(scene.count(), (3, 0));
         scene.assert_empty();
     });
@@ -185,16 +183,10 @@ fn limits_that_change_meanwhile_lose_no_slot_and_make_none() {
     loom::model(|| {
         let mut scene = Scene::new(limits(1, MaxAccepts::Unbounded));
         scene.limit = 2;
-        let threads: Vec<_> = (1..3)
-            .map(|core| spawn(&scene, core, move |scene, door| scene.request(door, core)))
-            .collect();
-        scene
-            .gate
-            .set_limits(limits(2, MaxAccepts::Unbounded), Moment::default());
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
-        scene.hear();
+        scene.race(|scene| {
+            let two = limits(2, MaxAccepts::Unbounded);
+            scene.gate.set_limits(two, Moment::default());
+        });
         assert_eq!(scene.count(), (2, 0));
         scene.assert_empty();
         let door = Door::new(scene.gate.clone(), 0);

@@ -118,9 +118,18 @@ fn descriptor(number: &str) -> Result<i32, Malformed> {
 }
 
 fn tcp(text: &str) -> Result<SocketAddr, Malformed> {
+    let is_ip = |host: &str| {
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        bare.unwrap_or(host).parse::<IpAddr>().is_ok()
+    };
     let refusal = match text.parse() {
         Ok(address) => return Ok(address),
-        Err(_) if text.parse::<IpAddr>().is_ok() => "the port is missing",
+        Err(_) if is_ip(text) => "the port is missing",
+        Err(_) if text.rsplit_once(':').is_some_and(|(host, _)| is_ip(host)) => {
+            "a port is a number from 0 to 65535"
+        }
         Err(_) if super::size::whole_number(text).is_some() => {
             "a port alone does not say which address: write 127.0.0.1:PORT or 0.0.0.0:PORT"
         }
@@ -171,7 +180,10 @@ mod tests {
         refused("127.0.0.1", "port is missing");
         refused("::1", "port is missing");
         refused("localhost:80", "names are not looked up");
-        refused("127.0.0.1:65536", "IP address and the port");
+        refused("[::1]", "port is missing");
+        refused("127.0.0.1:65536", "number from 0 to 65535");
+        refused("[::1]:http", "number from 0 to 65535");
+        refused("127.0.0.1:", "number from 0 to 65535");
         refused("unix:", "needs a path");
         refused("unix:/a\0b", "NUL");
         refused(&format!("unix:{}", "x".repeat(108)), "at most 107");

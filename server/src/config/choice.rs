@@ -115,14 +115,6 @@ choice! {
         Refuse = "refuse",
     }
 
-    /// Whether idle connections move from fuller cores to emptier ones.
-    pub enum Balance {
-        /// They do.
-        On = "on",
-        /// They stay where they are.
-        Off = "off",
-    }
-
     /// Who gets the 503 when one request too many is in.
     pub enum Shed {
         /// The request that has waited longest.

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction, Command, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 
 use super::cores::{CORES_MAX, CoreOrder, PoolSize};
 use super::definition::{Group, OptionDef};
@@ -126,7 +126,7 @@ fn ctl_commands() -> Vec<Command> {
         Command::new("limits")
             .about("Changes the limits of admission; what is not named stays")
             .next_line_help(true)
-            .arg_required_else_help(true)
+            .group(ArgGroup::new("change").args(["max_threads", "max_accepts"]).multiple(true).required(true))
             .args(
                 OPTIONS
                     .iter()

@@ -75,8 +75,7 @@ mod tests;
 pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX};
 pub use admission::{AdmissionError, AdmissionLimits, MaxAccepts};
 pub use choice::{
-    Admit, Balance, Demo, DrainPending, HalfClose, LogFormat, LogLevel, OnTerm, RingFlag, Shed,
-    Switch,
+    Admit, Demo, DrainPending, HalfClose, LogFormat, LogLevel, OnTerm, RingFlag, Shed, Switch,
 };
 pub use command::{VERSION, command};
 pub use control::ControlPath;

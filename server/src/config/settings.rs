@@ -12,8 +12,7 @@ use std::time::Duration;
 use super::address::ListenAddr;
 use super::admission::AdmissionLimits;
 use super::choice::{
-    Admit, Balance, Demo, DrainPending, HalfClose, LogFormat, LogLevel, OnTerm, RingFlag, Shed,
-    Switch,
+    Admit, Demo, DrainPending, HalfClose, LogFormat, LogLevel, OnTerm, RingFlag, Shed, Switch,
 };
 use super::control::ControlPath;
 use super::cores::CoreSpec;
@@ -249,7 +248,7 @@ pub struct PoolRules {
     /// Time without a turn after which other cores accept in its stead.
     pub stall: Duration,
     /// Whether idle connections move from fuller cores to emptier ones.
-    pub balance: Balance,
+    pub balance: Switch,
     /// Connections after which a core is replaced, less a random part of up to a half; 0 is never.
     pub accepts: u32,
     /// Age at which a core is replaced; zero is never.
@@ -263,7 +262,7 @@ impl Default for PoolRules {
             heartbeat_interval: Duration::from_secs(5),
             heartbeat_timeout: Duration::from_secs(20),
             stall: Duration::from_millis(250),
-            balance: Balance::On,
+            balance: Switch::On,
             accepts: 0,
             core_age: Duration::ZERO,
         }

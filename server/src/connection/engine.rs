@@ -7,6 +7,7 @@ use super::help::Helping;
 use super::intake::Intake;
 use super::key::{ConnectionKey, Subject};
 use super::long_poll::Watch;
+use super::moves::Moves;
 use super::settings::Settings;
 use super::stall::Stalls;
 use super::table::{Connection, Exchange, Table};
@@ -173,6 +174,7 @@ pub(crate) struct Engine {
     /// Connections that wait at the gate, where connections hold the slots.
     pub(super) arrivals: HashMap<ConnectionKey, Arrival>,
     pub(super) intake: Intake,
+    pub(super) moves: Moves,
     pub(super) log: RateLimit,
     pub(super) watch: Watch,
     pub(super) stalls: Stalls,
@@ -208,6 +210,7 @@ impl Engine {
             addresses: HashMap::new(),
             arrivals: HashMap::new(),
             intake: Intake::default(),
+            moves: Moves::default(),
             log: RateLimit::new(),
             watch: Watch::default(),
             stalls: Stalls::default(),
@@ -223,6 +226,7 @@ impl Engine {
         self.course != Course::Serving
             && self.table.len() == 0
             && self.intake.is_empty()
+            && !self.moves.has_mail()
             && self.listeners.is_empty()
     }
 
@@ -268,7 +272,7 @@ impl Engine {
         Some(heirs[self.next_heir])
     }
 
-    fn hear(&mut self, core: &Rc<Core>, message: Message) {
+    pub(super) fn hear(&mut self, core: &Rc<Core>, message: Message) {
         match message {
             Message::Arm(seat) => self.arm(core, seat),
             Message::Disarm(listener) => self.disarm(core, listener),
@@ -278,7 +282,7 @@ impl Engine {
             Message::Settings(settings) => self.retune(core, *settings),
             Message::Help(seat) => self.help(core, seat),
             Message::Unhelp(listener) => self.unhelp(core, listener),
-            Message::Shed(shares) => self.shed(core, &shares),
+            Message::Shed(shares) => self.shed(&shares),
             Message::Panic => panic!("asked to panic"),
             Message::Publish(inquiry) => self.publish_for(core, inquiry),
             Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),
@@ -290,12 +294,17 @@ impl Engine {
 
     fn set_course(&mut self, core: &Rc<Core>, course: Course) {
         self.course = course;
+        self.moves.forget();
         self.take_in_waiting(core);
         self.after_course_change(core);
     }
 
-    /// Does to every connection what the course demands of it.
+    /// Does to every connection what the course demands of it; moving them takes several turns.
     fn after_course_change(&mut self, core: &Rc<Core>) {
+        if matches!(self.course, Course::Leaving(_)) {
+            self.moves.follow(self.table.keys());
+            return self.begin_moves(core);
+        }
         for key in self.table.keys() {
             self.follow_course(core, key);
         }
@@ -421,14 +430,16 @@ impl Sink for Engine {
     }
 
     fn on_notified(&mut self, core: &Rc<Core>) {
-        while let Some(message) = self.post.next(self.index) {
-            self.hear(core, message);
-        }
+        self.hear_mail(core);
     }
 
     fn before_wait(&mut self, core: &Rc<Core>) {
         self.take_in_waiting(core);
         self.take_up(core);
+        if self.moves.are_waiting() {
+            self.hear_mail(core);
+            self.begin_moves(core);
+        }
         if let Some(at) = self.door.watch() {
             core.set_timer(at, Subject::GateSweep.to_key());
         }
@@ -446,6 +457,7 @@ impl Sink for Engine {
 
     fn is_busy(&self) -> bool {
         !self.intake.is_empty()
+            || self.moves.are_waiting()
             || !self.finished.is_empty()
             || !self.attention.calls.borrow().is_empty()
             || !none_detached()

@@ -79,7 +79,7 @@ impl Engine {
             finished: &self.finished,
             key,
         };
-        let called = self.app.call(core, route, parts, reply, answer);
+        let called = self.app.call(core, route, parts, &reply, answer);
         if let Some(began) = began {
             self.first_step_ended(core, began);
         }

@@ -8,7 +8,7 @@
 //!
 //! Between requests a connection is plain data ([`table::Connection`]): a descriptor, unread bytes,
 //! a state of two bytes ([`crate::http::exchange`]), deadlines and counters. That is why it can be
-//! moved to another core ([`transfer`]) and costs a few hundred bytes while it idles. A future
+//! moved to another core ([`transfer`], a bounded number a turn: [`moves`]) and costs a few hundred bytes while it idles. A future
 //! exists only while its handler runs.
 //!
 //! The [`Engine`] of a core owns its connections and is the owner of events of its ring. What is
@@ -26,6 +26,7 @@ mod help;
 mod intake;
 mod key;
 mod long_poll;
+mod moves;
 mod packing;
 mod pause;
 mod read;

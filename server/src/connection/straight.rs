@@ -101,7 +101,7 @@ impl Engine {
                 key,
             };
             let mut answer = None;
-            let called = self.app.call(core, route, parts, reply, &mut answer);
+            let called = self.app.call(core, route, parts, &reply, &mut answer);
             let Some(response) = answer
                 .as_mut()
                 .filter(|response| !matches!(response.body, Body::Stream { .. }))

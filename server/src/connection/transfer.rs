@@ -121,30 +121,6 @@ impl Engine {
         }
     }
 
-    /// Steps 1 and 2 for so many idle connections each; those are first that were idle longest.
-    pub(super) fn shed(&mut self, core: &Rc<Core>, shares: &[(u32, u64)]) {
-        if !self.is_serving() {
-            return;
-        }
-        let mut idle: Vec<(Moment, ConnectionKey)> = Vec::new();
-        for key in self.table.keys() {
-            if let Some(connection) = self.table.get(key)
-                && connection.state == State::Idle
-                && connection.is_movable()
-                && connection.moving_to.is_none()
-            {
-                idle.push((connection.idle_since, key));
-            }
-        }
-        idle.sort_unstable_by_key(|(since, _)| *since);
-        let mut idle = idle.into_iter();
-        for (to, count) in shares {
-            for (_, key) in idle.by_ref().take(*count as usize) {
-                self.move_out(core, key, *to);
-            }
-        }
-    }
-
     /// Step 6.
     pub(super) fn move_in(&mut self, core: &Rc<Core>, parcel: Parcel) {
         self.publish_for(core, parcel.inquiry);

@@ -211,8 +211,7 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let phrase = status.canonical_reason().unwrap_or("Error");
-        let body = format!("{} {phrase}\n", status.as_u16());
+        let body = format!("{}\n", response::status_text(status));
         let head = ResponseHead {
             status,
             content_type: Some("text/plain"),

@@ -23,26 +23,41 @@ const ROOT: u32 = 0;
 
 /// Why a command was not carried out. Its [`fmt::Display`] is one line that names the cure.
 #[derive(Debug)]
-pub struct CtlError(String);
+pub struct CtlError {
+    text: String,
+    /// Nobody reads the result any more, as with `| head`.
+    unread: bool,
+}
 
 impl fmt::Display for CtlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl std::error::Error for CtlError {}
 
 fn fail(text: impl Into<String>) -> CtlError {
-    CtlError(text.into())
+    CtlError {
+        text: text.into(),
+        unread: false,
+    }
 }
 
 /// Carries out one command and writes its result to `out`: a status, events as they happen, what a
-/// reload or an upgrade came to, and nothing for the others.
+/// reload or an upgrade came to, and nothing for the others. A reader who has had enough (EPIPE) is
+/// no failure.
 ///
 /// # Errors
 /// No server there, one that does not answer, or one that refuses.
 pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
+    match perform(ctl, out) {
+        Err(error) if error.unread => Ok(()),
+        result => result,
+    }
+}
+
+fn perform(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
     let path = path(ctl)?;
     let (request, json) = match &ctl.command {
         CtlCommand::Status { json } | CtlCommand::Cores { json } => (Request::Status, *json),
@@ -70,7 +85,10 @@ pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
     let mut say = |text: &str| {
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
-            .map_err(|error| fail(format!("cannot write the result: {error}")))
+            .map_err(|error| CtlError {
+                text: format!("cannot write the result: {error}"),
+                unread: error.kind() == io::ErrorKind::BrokenPipe,
+            })
     };
     match request {
         Request::Status if matches!(ctl.command, CtlCommand::Cores { .. }) => {
@@ -186,7 +204,9 @@ impl Answers {
         let line = self.next()?;
         line.ok_or_else(|| {
             let name = &self.name;
-            fail(format!("the server at {name} ended before it answered"))
+            fail(format!(
+                "the server at {name} closed the connection without an answer: it has ended, or too many speak to it at once"
+            ))
         })
     }
 }

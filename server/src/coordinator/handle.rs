@@ -276,10 +276,7 @@ impl<S: 'static> Server<S> {
         let handle = ServerHandle(shared);
         let router = Arc::new(make_router(listeners.local));
         let make_app: Arc<MakeApp> = Arc::new(move |info: &CoreInfo| {
-            Rc::new(PerCore {
-                router: router.clone(),
-                state: Rc::new(init(info)),
-            })
+            Rc::new(PerCore::new(router.clone(), Rc::new(init(info))))
         });
         let (started, wait) = sync_channel(1);
         let start = Start {
@@ -321,7 +318,7 @@ impl<S: 'static> Server<S> {
 }
 
 /// Signals that a server obeys.
-const OBEYED: [Signal; 8] = [
+pub(crate) const OBEYED: [Signal; 8] = [
     Signal::Int,
     Signal::Term,
     Signal::Quit,

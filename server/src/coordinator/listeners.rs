@@ -50,6 +50,8 @@ pub(crate) struct Unit {
 #[derive(Debug)]
 pub struct ListenError {
     address: String,
+    /// The flag that names the address.
+    flag: &'static str,
     source: io::Error,
 }
 
@@ -57,24 +59,35 @@ impl ListenError {
     pub(crate) fn new(address: impl fmt::Display, source: io::Error) -> ListenError {
         ListenError {
             address: address.to_string(),
+            flag: "--listen",
             source,
         }
+    }
+
+    /// The same for an address that another flag names.
+    pub(crate) fn named_by(self, flag: &'static str) -> ListenError {
+        ListenError { flag, ..self }
     }
 }
 
 impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ListenError { address, source } = self;
+        let ListenError {
+            address,
+            flag,
+            source,
+        } = self;
+        write!(f, "cannot listen on {address}: ")?;
         match ringgate_runtime::sys::errno(source) {
-            Some(libc_errno) if libc_errno == ADDRESS_IN_USE => write!(
+            Some(ADDRESS_IN_USE) => write!(
                 f,
-                "cannot listen on {address}: the address is taken by another process; stop that one or choose another with --listen"
+                "the address is taken by another process; stop that one or choose another with {flag}"
             ),
-            Some(libc_errno) if libc_errno == ACCESS_DENIED => write!(
-                f,
-                "cannot listen on {address}: {source}; ports below 1024 need CAP_NET_BIND_SERVICE, or choose another with --listen"
-            ),
-            _ => write!(f, "cannot listen on {address}: {source}"),
+            // The error names the other cure itself.
+            Some(ACCESS_DENIED | NO_SUCH_FILE) => {
+                write!(f, "{source}, or choose another with {flag}")
+            }
+            _ => write!(f, "{source}"),
         }
     }
 }
@@ -84,6 +97,7 @@ impl std::error::Error for ListenError {}
 // errno(3), the same on every architecture of Linux that io_uring runs on.
 const ADDRESS_IN_USE: i32 = 98;
 const ACCESS_DENIED: i32 = 13;
+const NO_SUCH_FILE: i32 = 2;
 
 /// All listeners of the process.
 pub(crate) struct Listeners {

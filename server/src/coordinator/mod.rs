@@ -33,6 +33,7 @@ mod upgrade;
 pub use core_info::CoreInfo;
 pub(crate) use events::Subscription;
 pub use events::{ServerEvent, UpgradeStep};
+pub(crate) use handle::OBEYED;
 pub use handle::{
     Ended, Running, Server, ServerHandle, StartError, block_obeyed_signals, refuse_inheritance,
 };

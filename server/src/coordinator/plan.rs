@@ -97,6 +97,9 @@ pub(crate) struct Seat {
     /// Whether its baton is with a stuck core of another process: a core here helps, and none arms it
     /// until that one gives it back or its process ends.
     pub(crate) stuck_elsewhere: bool,
+    /// Whether a process that may have armed it has died lately: rings that the kernel has not cleared
+    /// yet swallow wake-ups, so a core helps beside the owner.
+    pub(crate) lingering: bool,
 }
 
 impl Seat {
@@ -108,6 +111,7 @@ impl Seat {
             helper: None,
             away: false,
             stuck_elsewhere: false,
+            lingering: false,
         }
     }
 
@@ -273,8 +277,8 @@ impl Pool {
         let well = serving.iter().filter(|core| !self.is_stuck(**core));
         let well: Vec<u32> = well.copied().collect();
         for (index, seat) in self.seats.iter().enumerate() {
-            let useful = self.accepting || !seat.stuck_elsewhere;
-            let needy = self.is_held_fast(seat) && useful && !seat.away;
+            let held_fast = self.is_held_fast(seat) && (self.accepting || !seat.stuck_elsewhere);
+            let needy = (held_fast || seat.lingering && self.accepting) && !seat.away;
             let wanted = if !needy || well.is_empty() {
                 None
             } else {
@@ -558,6 +562,27 @@ mod tests {
         settle(&mut pool);
         assert_eq!(pool.seats[1].baton, Baton::Held(1));
         assert_eq!(pool.seats[1].helper, None);
+    }
+
+    #[test]
+    fn a_listener_of_a_process_that_died_is_armed_and_helped_until_its_rings_are_clear() {
+        let mut pool = pool(2, 2);
+        pool.seats.iter_mut().for_each(|seat| seat.lingering = true);
+        settle(&mut pool);
+        for seat in &pool.seats {
+            assert_eq!(seat.baton, Baton::Held(seat.slot));
+            assert!(seat.helper.is_some());
+        }
+        // A drain takes nothing new, and what goes to another process is none of ours.
+        pool.accepting = false;
+        settle(&mut pool);
+        assert_eq!(pool.seats[0].helper, None);
+        pool.accepting = true;
+        pool.seats[0].away = true;
+        pool.seats[1].lingering = false;
+        settle(&mut pool);
+        assert_eq!((pool.seats[0].helper, pool.seats[1].helper), (None, None));
+        assert_eq!(pool.seats[1].baton, Baton::Held(1));
     }
 
     #[test]

@@ -105,6 +105,11 @@ impl PostOffice {
         self.coordinator.queue.pop()
     }
 
+    /// How many messages this core has yet to hear.
+    pub(crate) fn unheard(&self, core: u32) -> u64 {
+        self.cores[core as usize].queue.len() as u64
+    }
+
     pub(crate) fn next_message(&self, core: u32) -> Option<Message> {
         self.cores[core as usize].queue.pop()
     }

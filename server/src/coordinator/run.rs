@@ -7,6 +7,7 @@ mod heart;
 mod inheriting;
 mod inquiry;
 mod limits;
+mod lingering;
 mod operators;
 mod orders;
 mod outside;
@@ -36,6 +37,7 @@ use crate::process::pid_file::PidFile;
 use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
 use inquiry::{Asked, Inquiries};
+use lingering::LINGER_KEY;
 use outside::{PID_FILE_KEY, WATCHDOG_KEY};
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::registry::SocketRegistry;
@@ -62,6 +64,8 @@ const CLOSE_KEY: u64 = 3;
 const FIGURES_KEY: u64 = 4;
 const TICK_KEY: u64 = 5;
 const SWEEP_KEY: u64 = 6;
+/// Wakes the end of a stop, which looks again at who is silent.
+const PATIENCE_KEY: u64 = 7;
 /// Plus the place of the core that rests.
 const REST_KEY: u64 = 1 << 32;
 
@@ -155,6 +159,7 @@ pub(crate) struct Coordinator {
     elastic: elastic::Watch,
     parked: parked::Parked,
     balancing: bool,
+    lingering: lingering::Lingering,
     ticked: Moment,
     inquiries: Inquiries,
     ended: Ended,
@@ -172,6 +177,9 @@ impl Coordinator {
         let started = start.started.clone();
         match Coordinator::new(start) {
             Ok((core, mut coordinator)) => {
+                // Also past the loop: what is still owed on the control socket is said in turns of
+                // the end, and tasks set timers.
+                let _entered = core.enter();
                 let handle = coordinator.handle.clone();
                 coordinator.operators.serve(&core, &handle);
                 coordinator.replan(&core);
@@ -269,6 +277,7 @@ impl Coordinator {
             elastic: elastic::Watch::new(began),
             parked: parked::Parked::default(),
             balancing: false,
+            lingering: lingering::Lingering::default(),
             ticked: began,
             inquiries: Inquiries::default(),
             ended: Ended::default(),
@@ -581,6 +590,7 @@ impl Sink for Coordinator {
             Completion::Polled { key, .. } => self.hear_process(core, key),
             Completion::Timer { key: WATCHDOG_KEY } => self.on_watchdog(core),
             Completion::Timer { key: PID_FILE_KEY } => self.on_pid_file(core),
+            Completion::Timer { key: LINGER_KEY } => self.rings_are_clear(),
             Completion::Timer { key: LATE_KEY } => self.newer_is_late(core),
             Completion::Timer { key: HANDOVER_KEY } => self.on_handover_tick(core),
             Completion::Timer { key: TICK_KEY } => {

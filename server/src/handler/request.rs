@@ -7,9 +7,11 @@ use bytes::Bytes;
 use http::{Method, Version};
 use ringgate_runtime::Lease;
 use smallvec::SmallVec;
+use std::any::Any;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
@@ -51,6 +53,8 @@ pub(crate) struct RequestParts {
     pub(crate) number: u32,
     /// The sockets of the core's connections; those of the request before stay until others come.
     sockets: Option<Rc<Sockets>>,
+    /// The state of the application on this core: an `Rc<S>` in there.
+    state: Option<Rc<dyn Any>>,
 }
 
 impl RequestParts {
@@ -65,6 +69,7 @@ impl RequestParts {
             connection: ConnectionKey::new(0, 0),
             number: 0,
             sockets: None,
+            state: None,
         }
     }
 
@@ -88,6 +93,7 @@ impl RequestParts {
     #[inline]
     fn clear(&mut self) {
         self.bytes = HeadBytes::None;
+        self.state = None;
         if self.names.is_some() || self.body.0.is_some() {
             self.params.clear();
             self.names = None;
@@ -192,17 +198,37 @@ impl Drop for PlacedParts {
 /// A request, with the state of the core it runs on.
 ///
 /// Its head borrows the buffer it was received in; the body is read with [`Request::body`].
+///
+/// No larger than a pointer: it is moved into its handler's future and out of it again, and a larger
+/// one would stall the processor there, being read in one piece just after it was written in two.
 pub struct Request<S = ()> {
     parts: PlacedParts,
-    state: Rc<S>,
+    state: PhantomData<Rc<S>>,
+}
+
+const _: () = assert!(size_of::<Request<String>>() == size_of::<usize>());
+
+impl<S: 'static> Request<S> {
+    /// `state` is an `Rc<S>`.
+    #[inline]
+    pub(crate) fn new(mut parts: PlacedParts, state: Rc<dyn Any>) -> Request<S> {
+        parts.state = Some(state);
+        Request {
+            parts,
+            state: PhantomData,
+        }
+    }
+
+    /// The state that `init` made for this core.
+    #[inline]
+    pub fn state(&self) -> &Rc<S> {
+        let state = self.parts.state.as_deref();
+        let state = state.and_then(<dyn Any>::downcast_ref);
+        state.expect("a router's requests have the state of that router")
+    }
 }
 
 impl<S> Request<S> {
-    #[inline]
-    pub(crate) fn new(parts: PlacedParts, state: Rc<S>) -> Request<S> {
-        Request { parts, state }
-    }
-
     /// The method.
     #[inline]
     pub fn method(&self) -> &Method {
@@ -266,12 +292,6 @@ impl<S> Request<S> {
     /// The path parameter of a name, decoded; None also if what it decodes to is not UTF-8.
     pub fn param_decoded(&self, name: &str) -> Option<Cow<'_, str>> {
         decode(self.param(name)?, false)
-    }
-
-    /// The state that `init` made for this core.
-    #[inline]
-    pub fn state(&self) -> &Rc<S> {
-        &self.state
     }
 
     /// Number of the core that serves this request.

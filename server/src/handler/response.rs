@@ -1,6 +1,7 @@
 //! An answer as a handler gives it. Framing, Date and Connection are the server's business
 //! ([`crate::http::response`]).
 
+use crate::http::response::status_text;
 use futures_core::Stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -236,8 +237,7 @@ impl Response {
 
     /// A short line of text that says what an error status means here.
     pub fn error(status: StatusCode, reason: &str) -> Response {
-        let phrase = status.canonical_reason().unwrap_or("Error");
-        let text = format!("{} {phrase}: {reason}\n", status.as_u16());
+        let text = format!("{}: {reason}\n", status_text(status));
         Response::text(text).with_status(status)
     }
 

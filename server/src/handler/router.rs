@@ -7,6 +7,7 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
 use ringgate_runtime::task::{Panic, TaskId, catch_panic};
 use ringgate_runtime::{Core, Priority};
+use std::any::Any;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,7 +40,7 @@ impl Default for RouteOptions {
 }
 
 type Handler<S> =
-    Box<dyn Fn(&Core, Request<S>, ReplyTo<'_>, &mut Option<Response>) -> Called + Send + Sync>;
+    Box<dyn Fn(&Core, Request<S>, &ReplyTo<'_>, &mut Option<Response>) -> Called + Send + Sync>;
 
 struct Route<S> {
     handler: Handler<S>,
@@ -355,15 +356,25 @@ pub(crate) trait Application {
         core: &Core,
         route: u32,
         parts: PlacedParts,
-        reply: ReplyTo<'_>,
+        reply: &ReplyTo<'_>,
         answer: &mut Option<Response>,
     ) -> Called;
 }
 
 /// A router with the state of one core.
 pub(crate) struct PerCore<S> {
-    pub(crate) router: Arc<Router<S>>,
-    pub(crate) state: Rc<S>,
+    router: Arc<Router<S>>,
+    /// An `Rc<S>`, in the form in which requests carry it.
+    state: Rc<dyn Any>,
+}
+
+impl<S: 'static> PerCore<S> {
+    pub(crate) fn new(router: Arc<Router<S>>, state: Rc<S>) -> PerCore<S> {
+        PerCore {
+            router,
+            state: Rc::new(state),
+        }
+    }
 }
 
 impl<S: 'static> Application for PerCore<S> {
@@ -400,7 +411,7 @@ impl<S: 'static> Application for PerCore<S> {
         core: &Core,
         route: u32,
         parts: PlacedParts,
-        reply: ReplyTo<'_>,
+        reply: &ReplyTo<'_>,
         answer: &mut Option<Response>,
     ) -> Called {
         let request = Request::new(parts, self.state.clone());
@@ -409,14 +420,13 @@ impl<S: 'static> Application for PerCore<S> {
 }
 
 /// Where the answer of a handler goes that does not give it at once.
-#[derive(Clone, Copy)]
 pub(crate) struct ReplyTo<'a> {
     pub(crate) finished: &'a Rc<Finished>,
     pub(crate) key: ConnectionKey,
 }
 
 impl ReplyTo<'_> {
-    fn to_owned(self) -> Reply {
+    fn to_owned(&self) -> Reply {
         Reply {
             finished: self.finished.clone(),
             key: self.key,
@@ -446,10 +456,7 @@ mod tests {
     use crate::http::head::{HeadLimits, Progress, read_head_after};
 
     fn find(router: Router<()>, method: Method, path: &str) -> Routed {
-        let app = PerCore {
-            router: Arc::new(router),
-            state: Rc::new(()),
-        };
+        let app = PerCore::new(Arc::new(router), Rc::new(()));
         let text = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n");
         let mut parts = PlacedParts::open();
         let limits = HeadLimits::default();

@@ -40,10 +40,19 @@ pub(super) fn read(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> bool {
 #[inline]
 fn attempt(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Option<()> {
     let bytes = &bytes[..bytes.len().min(HEAD_SIZE_BYTES_MAX)];
-    let (method, start) = match bytes {
-        [b'G', b'E', b'T', b' ', b'/', ..] => (Method::GET, 4),
-        [b'P', b'O', b'S', b'T', b' ', b'/', ..] => (Method::POST, 5),
-        [b'H', b'E', b'A', b'D', b' ', b'/', ..] => (Method::HEAD, 5),
+    let start = match bytes {
+        [b'G', b'E', b'T', b' ', b'/', ..] => {
+            head.method = Method::GET;
+            4
+        }
+        [b'P', b'O', b'S', b'T', b' ', b'/', ..] => {
+            head.method = Method::POST;
+            5
+        }
+        [b'H', b'E', b'A', b'D', b' ', b'/', ..] => {
+            head.method = Method::HEAD;
+            5
+        }
         _ => return None,
     };
     let path = path_length(&bytes[start..]);
@@ -147,7 +156,6 @@ fn attempt(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Option<()> {
             head.asks_core = meaning.asks_core;
         }
     }
-    head.method = method;
     head.version = Version::HTTP_11;
     head.form = TargetForm::Origin;
     head.len = len;

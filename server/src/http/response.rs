@@ -285,8 +285,24 @@ fn status_line(status: StatusCode, out: &mut Vec<u8>) {
     out.extend_from_slice(status.as_str().as_bytes());
     // The space stays without a reason phrase: status-line = HTTP-version SP status-code SP [...]
     out.push(b' ');
-    out.extend_from_slice(status.canonical_reason().unwrap_or("").as_bytes());
+    out.extend_from_slice(reason_phrase(status).as_bytes());
     out.extend_from_slice(b"\r\n");
+}
+
+/// The phrase of a status as RFC 9110 has it, or nothing. Two have another name in `http`, that of
+/// older documents.
+fn reason_phrase(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",
+        StatusCode::UNPROCESSABLE_ENTITY => "Unprocessable Content",
+        _ => status.canonical_reason().unwrap_or(""),
+    }
+}
+
+/// A status for people: its number, and its phrase if it has one.
+pub fn status_text(status: StatusCode) -> String {
+    let text = format!("{} {}", status.as_u16(), reason_phrase(status));
+    text.trim_end().to_owned()
 }
 
 /// Appends the interim answer that lets a client go on with its body (RFC 9110 section 15.2.1).
@@ -350,8 +366,7 @@ pub fn encode_refusal(refusal: &Refusal, to_head: bool, date: &Date, out: &mut V
 
 /// The line of text that goes with a refusal.
 pub fn refusal_body(refusal: &Refusal) -> String {
-    let phrase = refusal.status.canonical_reason().unwrap_or("Refused");
-    format!("{} {phrase}: {}\n", refusal.status.as_u16(), refusal.reason)
+    format!("{}: {}\n", status_text(refusal.status), refusal.reason)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //!
 //! Called by the program when its server has ended.
 
+use crate::coordinator::OBEYED;
 use ringgate_runtime::sys::child::{Reaped, reap};
 use ringgate_runtime::sys::signals::{Signal, SignalFd, send_signal};
 use ringgate_runtime::sys::socket::poll_readable;
@@ -12,18 +13,6 @@ use std::time::Duration;
 
 /// A thread of the program that did not block CHLD may swallow it: so often it is looked anyway.
 const GLANCE: Duration = Duration::from_secs(1);
-
-/// Signals that are meant for the server, wherever it is by now.
-const PASSED_ON: [Signal; 8] = [
-    Signal::Int,
-    Signal::Term,
-    Signal::Quit,
-    Signal::Ttin,
-    Signal::Ttou,
-    Signal::Hup,
-    Signal::Usr1,
-    Signal::Usr2,
-];
 
 /// Whether this process is the first of its container, and others are left.
 pub fn is_needed() -> bool {
@@ -36,7 +25,7 @@ pub fn is_needed() -> bool {
 /// # Errors
 /// Whatever signalfd(2), poll(2) and waitpid(2) answer.
 pub fn stay(first: u32) -> io::Result<u8> {
-    let mut signals = PASSED_ON.to_vec();
+    let mut signals = OBEYED.to_vec();
     signals.push(Signal::Chld);
     let signals = SignalFd::new(&signals)?;
     let mut code = 0;

@@ -195,6 +195,23 @@ fn rfc_9110_section_15_2_1_continue_is_a_head_of_its_own() {
 }
 
 #[test]
+fn a_status_has_one_phrase_in_its_line_and_in_its_text() {
+    for code in 400..600 {
+        let status = StatusCode::from_u16(code).expect("a status");
+        let mut out = Vec::new();
+        let refusal = Refusal::client(status, "why.");
+        encode_refusal(&refusal, false, &Date::new(784_111_777), &mut out);
+        let text = String::from_utf8(out).expect("text");
+        let (line, _) = text.split_once("\r\n").expect("a line");
+        let line = line
+            .strip_prefix("HTTP/1.1 ")
+            .expect("a version")
+            .trim_end();
+        assert!(text.ends_with(&format!("\r\n{line}: why.\n")), "{text}");
+    }
+}
+
+#[test]
 fn a_refusal_says_why_and_closes() {
     let refusal = Refusal::bad_request("The Host field is missing.");
     for (to_head, body) in [

@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::process::Stdio;
 
 fn keys(value: &Value) -> Vec<&str> {
     let object = value.as_object().expect("an object");
@@ -276,4 +277,104 @@ fn the_file_goes_with_its_server() {
     assert!(program.ctl(&["stop"]).status.success());
     assert_eq!(program.exit_code(), Some(0));
     assert!(!control.exists());
+}
+
+/// Without a core the end comes in the very turn in which it is asked for; what was asked after it on
+/// the same connection is answered all the same.
+#[test]
+fn what_is_asked_after_the_word_to_end_is_answered_to_the_last() {
+    for end in ["drain", "stop"] {
+        let mut program = Program::start(&[]);
+        assert!(program.ctl(&["resize", "0", "--wait"]).status.success());
+        let mut stream = UnixStream::connect(program.control()).unwrap();
+        write!(stream, "{end}\nstatus\nresize 1\n").unwrap();
+        let answers: Vec<String> = BufReader::new(stream)
+            .lines()
+            .map_while(Result::ok)
+            .collect();
+        assert_eq!(answers.len(), 3, "{answers:#?}");
+        assert_eq!(program.exit_code(), Some(0));
+        let rest = program.rest();
+        assert!(
+            !rest.iter().any(|line| line.contains("panicked")),
+            "{rest:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_control_socket_that_cannot_be_made_names_its_own_flag_and_cure() {
+    let output = ringgate()
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--control",
+            "/nonexistent/control.sock",
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    for word in ["/nonexistent", "make the directory", "--control"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    assert!(!text.contains("--listen"), "{text}");
+}
+
+#[test]
+#[ignore = "needs root, to become somebody else"]
+fn a_control_socket_that_may_not_be_made_is_not_blamed_on_a_port() {
+    let directory = Directory::new();
+    let mut command = under(&NOBODY);
+    command.args(["--listen", "127.0.0.1:0", "--control"]);
+    let output = command
+        .arg(directory.path("control.sock"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("let this user write there"), "{text}");
+    assert!(
+        text.contains("--control") && !text.contains("port"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_reader_who_has_had_enough_is_no_failure() {
+    let program = Program::start(&[]);
+    let control = program.control();
+    let commands: [&[&str]; 4] = [
+        &["--help"],
+        &["doctor"],
+        &["ctl", "status"],
+        &["ctl", "events"],
+    ];
+    for command in commands {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut asked = ringgate();
+        asked.env("RINGGATE_CONTROL", &control).args(command);
+        let mut child = asked.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        // Something for the reader of events, until he is gone.
+        eventually("the end", || {
+            program.ctl(&["reload"]);
+            child.try_wait().unwrap()
+        });
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command:?} {output:?}");
+        assert!(output.stderr.is_empty(), "{command:?} {output:?}");
+    }
+}
+
+#[test]
+fn limits_that_name_none_are_told_which_there_are() {
+    let output = ctl(Path::new("/nonexistent"), &["limits"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("--max-threads") && text.contains("--max-accepts"),
+        "{text}"
+    );
+    assert_eq!(text.lines().count(), 1, "{text}");
 }

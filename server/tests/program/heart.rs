@@ -23,18 +23,21 @@ fn request(program: &Program, path: &str) -> TcpStream {
     stream
 }
 
+/// Gives a stuck core up after a fraction of a second.
+const IMPATIENT: [&str; 8] = [
+    "--stall",
+    "40ms",
+    "--heartbeat-interval",
+    "60ms",
+    "--heartbeat-timeout",
+    "60ms",
+    "--graceful-timeout",
+    "60s",
+];
+
 #[test]
 fn m5_eight_stuck_threads_end_the_process_with_1_for_its_supervisor() {
-    let mut program = Program::start(&[
-        "--stall",
-        "40ms",
-        "--heartbeat-interval",
-        "60ms",
-        "--heartbeat-timeout",
-        "60ms",
-        "--graceful-timeout",
-        "60s",
-    ]);
+    let mut program = Program::start(&IMPATIENT);
     let mut clients = Vec::new();
     for stuck in 1..=8 {
         clients.push(request(&program, "/block?ms=600000"));
@@ -48,16 +51,7 @@ fn m5_eight_stuck_threads_end_the_process_with_1_for_its_supervisor() {
 
 #[test]
 fn m5_seven_stuck_threads_are_borne() {
-    let mut program = Program::start(&[
-        "--stall",
-        "40ms",
-        "--heartbeat-interval",
-        "60ms",
-        "--heartbeat-timeout",
-        "60ms",
-        "--graceful-timeout",
-        "60s",
-    ]);
+    let mut program = Program::start(&IMPATIENT);
     let mut clients = Vec::new();
     for _ in 1..=7 {
         clients.push(request(&program, "/block?ms=600000"));

@@ -85,4 +85,8 @@ fn a_taken_metrics_address_is_exit_code_1() {
         text.contains(&first.address) && text.contains("taken"),
         "{text}"
     );
+    assert!(
+        text.contains("--metrics") && !text.contains("--listen"),
+        "{text}"
+    );
 }

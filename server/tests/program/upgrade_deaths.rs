@@ -4,7 +4,6 @@ use crate::common::{BINARY, eventually, get};
 use crate::events::{next, subscribe};
 use crate::upgrade::{Lineage, ask, fails, script};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 #[test]
 fn an_upgrade_that_cannot_be_says_why_and_changes_nothing() {
@@ -74,9 +73,19 @@ fn a_new_process_that_dies_before_its_first_accept_is_seen_by_no_client() {
     ask(&mut kept);
 }
 
+/// Whether each listener has an owner here, and somebody beside it: what lingers of a dead process
+/// may swallow the owner's wake-ups. How fast that is, scripts/coordinator-figures.sh measures.
+fn has_every_baton_and_helps(server: &Lineage) -> bool {
+    let status = server.status();
+    let listeners = status["listeners"].as_array().expect("a list");
+    listeners
+        .iter()
+        .all(|listener| listener["owner_core"].is_u64() && listener["helper_core"].is_u64())
+}
+
 #[cfg(debug_assertions)]
 #[test]
-fn the_old_process_takes_the_batons_back_within_100_ms() {
+fn the_old_process_takes_back_every_baton_that_the_new_one_had_armed() {
     let server = Lineage::start(&["--cores", "2"]);
     let mut events = subscribe(&server);
     fails(
@@ -84,23 +93,14 @@ fn the_old_process_takes_the_batons_back_within_100_ms() {
         &dies_at(&server, "armed"),
         &["ended before it served"],
     );
-    let time = |event: &serde_json::Value| {
-        let text = event["time"].as_str().unwrap();
-        humantime::parse_rfc3339(text).unwrap()
-    };
-    let failed = loop {
-        let event = next(&mut events, "upgrade");
-        if event["step"] == "failed" {
-            break time(&event);
-        }
-    };
-    let armed = time(&next(&mut events, "arm"));
-    assert!(armed.duration_since(failed).unwrap_or_default() < Duration::from_millis(100));
-    let began = Instant::now();
+    while next(&mut events, "upgrade")["step"] != "failed" {}
+    next(&mut events, "arm");
+    eventually("every baton", || {
+        has_every_baton_and_helps(&server).then_some(())
+    });
     for _ in 0..20 {
         assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
     }
-    assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
@@ -134,20 +134,16 @@ fn one_that_is_killed_while_the_old_one_still_has_work_is_replaced_by_the_old_on
         let alone = threads.is_ok_and(|threads| threads.count() == 1);
         (is_reaped || is_dead && alone).then_some(())
     });
-    let began = Instant::now();
     // Nothing is refused: what comes now waits for the old one.
     assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
-    assert!(
-        began.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        began.elapsed()
-    );
-    server.wait_line("this process goes on");
+    let said = server.wait_line("upgrade failed; this process goes on");
+    assert!(said.contains("ended when it served"), "{said}");
     eventually("the control socket", || {
         let status = server.ctl(&["status"]);
         status.status.success().then_some(())
     });
     assert_eq!(server.serving_pid(), old);
+    assert!(has_every_baton_and_helps(&server));
     let lost = held.iter().filter(|stream| {
         let mut byte = [0];
         matches!(

@@ -146,6 +146,13 @@ fn a_directory_answers_with_its_index_under_a_path_with_a_slash() {
         (moved.status, moved.header("location")),
         (301, Some("/files/sub/"))
     );
+    let moved = client.get("/files/sub?page=2&x=%2F");
+    assert_eq!(moved.header("location"), Some("/files/sub/?page=2&x=%2F"));
+    let moved = client.get("/files");
+    assert_eq!(
+        (moved.status, moved.header("location")),
+        (301, Some("/files/"))
+    );
     assert_eq!(client.get("/files/").status, 404);
     tree.write("index.html", b"<p>top");
     assert_eq!(client.get("/files/").text(), "<p>top");
@@ -212,6 +219,9 @@ fn a_client_that_has_the_file_is_told_so() {
             .status,
         200
     );
+    let fields = format!("If-Unmodified-Since: {modified}\r\n");
+    let answer = client.request("GET", "/files/hello.txt", &fields, b"");
+    assert_eq!(answer.status, 412, "it is another version now");
 }
 
 #[test]

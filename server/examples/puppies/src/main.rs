@@ -1,12 +1,13 @@
 //! The program: `puppies [--database sqlite:PATH|postgres://...] [--workers MIN..MAX]`, and all the
-//! options that `ringgate serve` has.
+//! options that `ringgate serve` has. Its exit codes are those of `ringgate`, too.
 #![forbid(unsafe_code)]
 
 use puppies::database::Source;
-use ringgate::config::{self, Invocation};
+use ringgate::config::{self, Config, Invocation};
 use ringgate::lane::Lane;
 use ringgate::observe::log::{self, LogOptions};
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,14 +21,56 @@ Without --database the puppies live in a file of SQLite that is removed at the e
 /// Work that may wait for the database.
 const QUEUE_MAX: u32 = 1024;
 
+/// It could not start or go on.
+const FAILED: u8 = 1;
+/// The command line is wrong.
+const USAGE_WRONG: u8 = 2;
+/// A drain had to cut connections.
+const CUT: u8 = 3;
+
 fn main() -> ExitCode {
-    match run() {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("puppies: {error}");
-            ExitCode::from(2)
-        }
+    let (code, result) = match asked() {
+        Ok(Asked::Serve(own)) => (FAILED, serve(*own)),
+        Ok(Asked::Show(text)) => (FAILED, show(&text)),
+        Err(error) => (USAGE_WRONG, Err(error)),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("puppies: {error}");
+        ExitCode::from(code)
+    })
+}
+
+type Error = Box<dyn std::error::Error>;
+
+enum Asked {
+    Serve(Box<Wishes>),
+    Show(String),
+}
+
+/// All that the command line asks for.
+struct Wishes {
+    config: Config,
+    database: Option<Source>,
+    workers: (u32, u32),
+}
+
+fn asked() -> Result<Asked, Error> {
+    let own = own_options(std::env::args_os())?;
+    let read_file = |path: &Path| std::fs::read_to_string(path);
+    match config::parse(own.rest, std::env::vars_os(), read_file)? {
+        Invocation::Serve(config, _) => Ok(Asked::Serve(Box::new(Wishes {
+            config,
+            database: own.database,
+            workers: own.workers,
+        }))),
+        Invocation::Show(text) => Ok(Asked::Show(format!("{USAGE}\n{text}"))),
+        _ => Err(USAGE.into()),
     }
+}
+
+fn show(text: &str) -> Result<ExitCode, Error> {
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What the command line says of the puppies; the rest is the server's.
@@ -91,25 +134,24 @@ impl Drop for Temporary {
     }
 }
 
-fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let own = own_options(std::env::args_os())?;
-    let read_file = |path: &Path| std::fs::read_to_string(path);
-    let config = match config::parse(own.rest, std::env::vars_os(), read_file)? {
-        Invocation::Serve(config, _) => config,
-        _ => return Err(USAGE.into()),
-    };
+fn serve(wishes: Wishes) -> Result<ExitCode, Error> {
+    let Wishes {
+        config,
+        database,
+        workers,
+    } = wishes;
     // Before the first thread, which is the log's.
     ringgate::block_obeyed_signals()?;
-    let log = log::init(LogOptions::default())?;
+    let log = log::init(LogOptions::from(&config.log))?;
     let mut temporary = None;
-    let source = match own.database {
+    let source = match database {
         Some(source) => source,
         None => {
             let directory = temporary.insert(Temporary::new()?);
             Source::Sqlite(directory.0.join("puppies.db"))
         }
     };
-    let (min, max) = own.workers;
+    let (min, max) = workers;
     let workers = Lane::workers(std::ops::RangeInclusive::new(min, max)).queue_limit(QUEUE_MAX);
     let running = puppies::server(config, source, workers)
         .with_signals()
@@ -125,7 +167,8 @@ fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     log.flush(Duration::from_secs(2));
     drop(temporary);
     match ended.failed {
-        None => Ok(ExitCode::SUCCESS),
         Some(why) => Err(why.into()),
+        None if ended.drained && ended.cut > 0 => Ok(ExitCode::from(CUT)),
+        None => Ok(ExitCode::SUCCESS),
     }
 }

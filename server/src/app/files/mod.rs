@@ -17,7 +17,7 @@ use crate::handler::{Body, Request, Response, Router, Writer};
 use crate::runtime::fs::{File, Metadata, OpenOptions};
 use http::header::{ACCEPT_RANGES, CONTENT_RANGE, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
-use range::Part;
+use range::{Condition, Part};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::error::Error;
@@ -39,6 +39,9 @@ pub(super) fn routes(router: Router<AppState>, root: PathBuf) -> Router<AppState
     let root: Arc<Path> = root.into();
     let top = root.clone();
     router
+        .get("/files", |request: Request<AppState>| async move {
+            moved(&request)
+        })
         .get("/files/", move |request| serve(top.clone(), request))
         .get("/files/{*path}", move |request| {
             serve(root.clone(), request)
@@ -54,7 +57,7 @@ async fn serve(root: Arc<Path>, request: Request<AppState>) -> Result<Response, 
     if about.is_dir() {
         // Relative links in an index are relative to the directory: its path must end in a slash.
         if !request.path().ends_with('/') {
-            return moved(&format!("{}/", request.path()));
+            return moved(&request);
         }
         (file, about) = find(&root, &path.join(INDEX)).await?;
         media_type = media_type::of(Path::new(INDEX));
@@ -124,8 +127,11 @@ fn not_found() -> Response {
     Response::error(StatusCode::NOT_FOUND, "there is no such file")
 }
 
-fn moved(to: &str) -> Result<Response, Response> {
-    let to = HeaderValue::from_str(to).map_err(|_| not_found())?;
+/// To the same path with a slash at its end, and the same query.
+fn moved(request: &Request<AppState>) -> Result<Response, Response> {
+    let (mark, query) = request.query().map_or(("", ""), |query| ("?", query));
+    let to = format!("{}/{mark}{query}", request.path());
+    let to = HeaderValue::from_str(&to).map_err(|_| not_found())?;
     Ok(Response::new(StatusCode::MOVED_PERMANENTLY).with_header(LOCATION, to))
 }
 
@@ -143,12 +149,15 @@ fn answer(
             Err(_) => response,
         }
     };
-    if range::is_unchanged(
-        request.header("if-none-match"),
-        request.header("if-modified-since"),
-        about.modified(),
-    ) {
-        return response(StatusCode::NOT_MODIFIED);
+    match range::condition(|name| request.header(name), about.modified()) {
+        Condition::Met => {}
+        Condition::Unchanged => return response(StatusCode::NOT_MODIFIED),
+        Condition::Failed => {
+            return Response::error(
+                StatusCode::PRECONDITION_FAILED,
+                "the file is not the version that the request is for",
+            );
+        }
     }
     let wanted = range::wanted(
         request.header("range"),

@@ -71,20 +71,44 @@ fn position(digits: &str) -> Option<u64> {
     all_digits.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
-/// Whether the client has this version already. `If-None-Match` goes before `If-Modified-Since`
-/// (section 13.1.3); without entity tags only `*` matches it. Dates have whole seconds.
-pub(super) fn is_unchanged(
-    if_none_match: Option<&[u8]>,
-    if_modified_since: Option<&[u8]>,
+/// What becomes of a request with conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// It is served.
+    Met,
+    /// The client has this version already: 304.
+    Unchanged,
+    /// It is for another version than this: 412.
+    Failed,
+}
+
+/// The fields of RFC 9110 section 13.1 in the order of section 13.2.2: those that ask for one
+/// version go before those that ask for a new one, tags before dates. There are no entity tags here,
+/// so only `*` matches. Dates have whole seconds, and what is no date is ignored.
+pub(super) fn condition<'r>(
+    field: impl Fn(&'static str) -> Option<&'r [u8]>,
     modified: SystemTime,
-) -> bool {
-    if let Some(tags) = if_none_match {
-        return tags.trim_ascii() == b"*";
+) -> Condition {
+    let matches = |tags: &[u8]| tags.trim_ascii() == b"*";
+    let is_after = |date: &[u8]| {
+        let date = httpdate::parse_http_date(std::str::from_utf8(date).ok()?).ok()?;
+        Some(modified >= date + Duration::from_secs(1))
+    };
+    let failed = match (field("if-match"), field("if-unmodified-since")) {
+        (Some(tags), _) => !matches(tags),
+        (None, Some(date)) => is_after(date).unwrap_or(false),
+        (None, None) => false,
+    };
+    let unchanged = match (field("if-none-match"), field("if-modified-since")) {
+        (Some(tags), _) => matches(tags),
+        (None, Some(date)) => is_after(date) == Some(false),
+        (None, None) => false,
+    };
+    match (failed, unchanged) {
+        (true, _) => Condition::Failed,
+        (false, true) => Condition::Unchanged,
+        (false, false) => Condition::Met,
     }
-    if_modified_since
-        .and_then(|date| std::str::from_utf8(date).ok())
-        .and_then(|date| httpdate::parse_http_date(date).ok())
-        .is_some_and(|date| modified < date + Duration::from_secs(1))
 }
 
 #[cfg(test)]
@@ -159,22 +183,51 @@ mod tests {
         assert_eq!(part("\"tag\""), Part::Whole);
     }
 
-    #[test]
-    fn a_file_is_unchanged_up_to_the_second_of_the_date() {
+    #[track_caller]
+    fn judged(fields: &[(&str, &str)], since: i64, expected: Condition) {
         let date = httpdate::parse_http_date(DATE).expect("a date");
-        let since = Some(DATE.as_bytes());
-        assert!(is_unchanged(None, since, date + Duration::from_millis(999)));
-        assert!(is_unchanged(None, since, date - Duration::from_secs(9)));
-        assert!(!is_unchanged(None, since, date + Duration::from_secs(1)));
-        assert!(!is_unchanged(None, Some(b"yesterday"), date));
-        assert!(!is_unchanged(None, None, date));
+        let modified = match since {
+            ..0 => date - Duration::from_millis(since.unsigned_abs()),
+            _ => date + Duration::from_millis(since.unsigned_abs()),
+        };
+        let field = |name: &str| {
+            let found = fields.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.as_bytes())
+        };
+        assert_eq!(condition(field, modified), expected, "{fields:?} {since}");
     }
 
     #[test]
-    fn entity_tags_go_before_dates() {
-        let date = httpdate::parse_http_date(DATE).expect("a date");
-        let since = Some(DATE.as_bytes());
-        assert!(!is_unchanged(Some(b"\"tag\""), since, date));
-        assert!(is_unchanged(Some(b"*"), None, date));
+    fn a_file_is_unchanged_up_to_the_second_of_the_date() {
+        let since = [("if-modified-since", DATE)];
+        judged(&since, 999, Condition::Unchanged);
+        judged(&since, -9000, Condition::Unchanged);
+        judged(&since, 1000, Condition::Met);
+        judged(&[("if-modified-since", "yesterday")], 0, Condition::Met);
+        judged(&[], 0, Condition::Met);
+    }
+
+    #[test]
+    fn a_request_for_a_version_that_is_gone_fails() {
+        let since = [("if-unmodified-since", DATE)];
+        judged(&since, 999, Condition::Met);
+        judged(&since, 1000, Condition::Failed);
+        judged(
+            &[("if-unmodified-since", "yesterday")],
+            9000,
+            Condition::Met,
+        );
+        judged(&[("if-match", "\"tag\"")], 0, Condition::Failed);
+        judged(&[("if-match", "*")], 0, Condition::Met);
+    }
+
+    #[test]
+    fn entity_tags_go_before_dates_and_one_version_before_a_new_one() {
+        let date = ("if-modified-since", DATE);
+        judged(&[("if-none-match", "\"tag\""), date], 0, Condition::Met);
+        judged(&[("if-none-match", "*"), date], 9000, Condition::Unchanged);
+        let date = ("if-unmodified-since", DATE);
+        judged(&[("if-match", "*"), date], 9000, Condition::Met);
+        judged(&[("if-none-match", "*"), date], 9000, Condition::Failed);
     }
 }

@@ -7,7 +7,7 @@ use super::super::definition::OptionDef;
 use super::super::effective::toml_value;
 use super::super::options::OPTIONS;
 use super::super::{
-    AdmissionLimits, Admit, Balance, ControlPath, Demo, Drain, DrainPending, HalfClose, HttpLimits,
+    AdmissionLimits, Admit, ControlPath, Demo, Drain, DrainPending, HalfClose, HttpLimits,
     ListenAddr, Log, LogFormat, LogLevel, MaxAccepts, OnTerm, PoolRules, QueueRules, RingFlag,
     Rings, Shed, Source, Switch, Timeouts,
 };
@@ -294,7 +294,7 @@ fn each_key_sets_the_field_of_its_name() {
             heartbeat_interval: second(31),
             heartbeat_timeout: second(32),
             stall: second(33),
-            balance: Balance::Off,
+            balance: Switch::Off,
             accepts: 34,
             core_age: second(35),
         },

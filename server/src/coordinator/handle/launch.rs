@@ -49,7 +49,10 @@ pub(super) fn operators(
         false => &ControlPath::Off,
     };
     let mut operators = Operators::new(log);
-    let fail = |error| StartError::Listen(ListenError::new("the control socket", error));
+    let fail = |error| {
+        let error = ListenError::new("the control socket", error);
+        StartError::Listen(error.named_by("--control"))
+    };
     let mut control_path = None;
     let taken = inheritance.as_ref().and_then(|left| left.control.clone());
     match taken.filter(|path| socket::is_meant(wish, path)) {
@@ -80,7 +83,8 @@ pub(super) fn operators(
         {
             Some((_, bound, socket)) => (socket, bound),
             None => {
-                let (socket, bound, file) = bind_one(address).map_err(StartError::Listen)?;
+                let (socket, bound, file) = bind_one(address)
+                    .map_err(|error| StartError::Listen(error.named_by("--metrics")))?;
                 operators.files.extend(file);
                 (socket, bound)
             }

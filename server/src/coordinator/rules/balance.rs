@@ -8,6 +8,16 @@
 /// Below so many connections on the fullest core nothing moves: a difference of a few is chance.
 const OPEN_MIN: u64 = 16;
 
+/// A core and its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) core: u32,
+    pub(crate) open: u64,
+    /// Given to it, and not taken in yet. They count as its own: a slow core would be given the same
+    /// again, more than its share in the end, and then give it back.
+    pub(crate) coming: u64,
+}
+
 /// So many connections from one core to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Transfer {
@@ -16,9 +26,10 @@ pub(crate) struct Transfer {
     pub(crate) count: u64,
 }
 
-/// What to move. `open` is each core with its open connections; `begun`: whether the last answer was
-/// not empty.
-pub(crate) fn balance(open: &[(u32, u64)], begun: bool) -> Vec<Transfer> {
+/// What to move between these. `begun`: whether the last answer was not empty.
+pub(crate) fn balance(holders: &[Holder], begun: bool) -> Vec<Transfer> {
+    let held = |holder: &Holder| (holder.core, holder.open + holder.coming);
+    let open: Vec<(u32, u64)> = holders.iter().map(held).collect();
     let most = open.iter().map(|(_, count)| *count).max().unwrap_or(0);
     let fewest = open.iter().map(|(_, count)| *count).min().unwrap_or(0);
     let apart = match begun {
@@ -33,7 +44,7 @@ pub(crate) fn balance(open: &[(u32, u64)], begun: bool) -> Vec<Transfer> {
     let cores = open.len() as u64;
     let (share, rest) = (sum / cores, sum % cores);
     // Those that have most keep what the division leaves over.
-    let mut by_size = open.to_vec();
+    let mut by_size = open;
     by_size.sort_by_key(|(core, count)| (std::cmp::Reverse(*count), *core));
     let wanted = |place: u64| share + u64::from(place < rest);
     let mut givers: Vec<(u32, u64)> = Vec::new();
@@ -66,8 +77,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn cores(open: &[u64]) -> Vec<(u32, u64)> {
-        (0..).zip(open.iter().copied()).collect()
+    fn cores(open: &[u64]) -> Vec<Holder> {
+        let holder = |(core, open): (u32, &u64)| Holder {
+            core,
+            open: *open,
+            coming: 0,
+        };
+        (0..).zip(open).map(holder).collect()
     }
 
     #[test]
@@ -84,6 +100,17 @@ mod tests {
         assert_eq!(balance(&cores(&[15, 0]), false), []);
         assert_eq!(balance(&cores(&[]), false), []);
         assert_eq!(balance(&cores(&[1000]), false), []);
+    }
+
+    #[test]
+    fn what_is_on_its_way_to_a_slow_core_is_not_sent_again() {
+        let mut cores = cores(&[50, 0, 0]);
+        cores[1].coming = 40;
+        cores[2].coming = 45;
+        assert_eq!(balance(&cores, true), []);
+        cores[2].coming = 0;
+        let more = balance(&cores, true);
+        assert!(more.iter().all(|transfer| transfer.to == 2), "{more:?}");
     }
 
     proptest! {

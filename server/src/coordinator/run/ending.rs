@@ -1,7 +1,7 @@
 //! How a server ends: readiness goes, batons come back, what the kernel has queued is taken, the
 //! cores finish or are told to stop, and the last of them turns out the light.
 
-use super::{CLOSE_KEY, Coordinator, GRACE_KEY, Phase};
+use super::{CLOSE_KEY, Coordinator, GRACE_KEY, PATIENCE_KEY, Phase};
 use crate::admission::decide::Phase as GatePhase;
 use crate::admission::door::now;
 use crate::config::DrainPending;
@@ -84,6 +84,7 @@ impl Coordinator {
         self.end_the_line();
         self.phase = Phase::Stopping;
         self.stopping_since = Some(core.now());
+        core.set_timer(core.now() + STOP_PATIENCE, PATIENCE_KEY);
         self.handle.set_ready(false);
         self.pool.accepting = false;
         self.pool.spawning = false;

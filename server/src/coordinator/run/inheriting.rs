@@ -217,7 +217,8 @@ impl Coordinator {
             );
             self.own_everything(core);
         }
-        // Its rings are gone, and with them what a stuck core had in flight.
+        // What it had in flight ends with its rings: that of a stuck core, or all if it was not to end.
+        self.rings_linger(core, |seat| seat.stuck_elsewhere || !owner);
         for seat in &mut self.pool.seats {
             seat.stuck_elsewhere = false;
         }

@@ -318,7 +318,7 @@ impl Coordinator {
         };
         let Some(unit) = newer.wanted.get(place).copied() else {
             newer.stage = Stage::Settling;
-            return newer.channel.say(&Word::AllBatons);
+            return self.say_all_batons();
         };
         let held_fast: Vec<bool> = seats()
             .map(|(seat, _)| self.pool.is_held_fast(seat))
@@ -341,6 +341,17 @@ impl Coordinator {
             newer.channel.say(&Word::Stuck { unit });
         } else {
             newer.channel.say(&Word::Baton { unit });
+        }
+    }
+
+    /// The last of the batons is there. How this process stands goes before, so that the first status
+    /// of the new one tells of it.
+    fn say_all_batons(&mut self) {
+        let mut list = self.generations();
+        list[0].phase = Phase::Draining.name().to_owned();
+        if let Some(newer) = &mut self.succession.newer {
+            newer.channel.say(&Word::Generations { list });
+            newer.channel.say(&Word::AllBatons);
         }
     }
 
@@ -507,7 +518,10 @@ impl Coordinator {
         let why = match (newer.refused.take(), newer.child.take().and_then(end)) {
             (Some(refusal), _) => format!("the new process refuses: {refusal}"),
             (None, Some(status)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                format!("the new process ended before it served: {status}")
+                match newer.stage {
+                    Stage::Serving => format!("the new process ended when it served: {status}"),
+                    _ => format!("the new process ended before it served: {status}"),
+                }
             }
             (None, _) => format!("the new process failed: {error}"),
         };
@@ -526,6 +540,9 @@ impl Coordinator {
         }
         for seat in &mut self.pool.seats {
             seat.away = false;
+        }
+        if newer.stage != Stage::Starting {
+            self.rings_linger(core, |_| true);
         }
         if self.succession.handed_over {
             self.resume(core, newer);

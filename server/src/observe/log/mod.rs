@@ -18,6 +18,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use std::backtrace::Backtrace;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -242,11 +243,9 @@ fn open_log_file(path: &Path) -> io::Result<File> {
 /// Call it after [`init`]: with no subscriber a panic would go unseen. Who ends the process after
 /// a panic calls [`LogHandle::flush`] first.
 ///
-/// With `RUST_BACKTRACE` set the hook before it runs as well: who asks for a backtrace accepts
-/// the wait.
+/// With `RUST_BACKTRACE` set the backtrace follows, a log line for each of its lines.
 pub fn panics_to_log() {
-    let before = panic::take_hook();
-    let backtrace = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
+    let wants_backtrace = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
     panic::set_hook(Box::new(move |info| {
         let message = info
             .payload_as_str()
@@ -255,8 +254,10 @@ pub fn panics_to_log() {
         let thread = std::thread::current();
         let on = thread.name().unwrap_or("unnamed");
         tracing::error!(panic = message, at, on, "a thread panicked");
-        if backtrace {
-            before(info);
+        if wants_backtrace {
+            for line in Backtrace::force_capture().to_string().lines() {
+                tracing::error!(line, "backtrace");
+            }
         }
     }));
 }

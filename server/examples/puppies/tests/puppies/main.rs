@@ -3,4 +3,5 @@
 mod common;
 mod news;
 mod postgres;
+mod program;
 mod sqlite;

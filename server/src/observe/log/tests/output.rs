@@ -341,7 +341,7 @@ fn a_stalled_stderr_stops_neither_a_panicking_thread_nor_the_exit() {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env(CHILD, "1")
-        .env_remove("RUST_BACKTRACE")
+        .env("RUST_BACKTRACE", "1")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -372,6 +372,9 @@ fn a_stalled_stderr_stops_neither_a_panicking_thread_nor_the_exit() {
         "{first}"
     );
     assert!(first.ends_with("on=unlucky"), "{first}");
+    let is_log_line = |line: &str| line.contains(" ERROR ") || line.contains(" INFO ");
+    assert!(log.lines().all(is_log_line), "{log}");
+    assert!(log.contains("ERROR backtrace line="), "{log}");
 }
 
 fn stalled_stderr_child() {

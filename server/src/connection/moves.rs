@@ -1,0 +1,158 @@
+//! How many connections a turn of the loop moves to other cores, and how many it takes in from them:
+//! the rest waits for the next turns, so that nobody's request waits behind thousands of moves.
+//!
+//! Called by the engine before each wait and when there is mail. What a move is, `transfer.rs` says;
+//! which connections are to move, the course of the core or [`Message::Shed`]. A core that is given
+//! connections leaves what it may not take yet in its mailbox, where the coordinator finds it if the
+//! core gets stuck.
+
+use super::engine::{Engine, Message};
+use super::key::ConnectionKey;
+use super::table::Connection;
+use crate::http::exchange::State;
+use ringgate_runtime::{Core, Moment};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Moves that a turn begins at most, and as many connections it takes in. A move was measured to take
+/// either side about 2.5 microseconds, a request alone about 6.
+const MOVES_PER_TURN_MAX: u32 = 64;
+
+/// How many moves of this turn are used up.
+#[derive(Default)]
+struct Allowance {
+    turn: u64,
+    used: u32,
+}
+
+impl Allowance {
+    /// Whether one more may be; `spend` takes it.
+    fn is_left(&mut self, turn: u64) -> bool {
+        if self.turn != turn {
+            self.turn = turn;
+            self.used = 0;
+        }
+        self.used < MOVES_PER_TURN_MAX
+    }
+
+    fn spend(&mut self) {
+        self.used += 1;
+    }
+}
+
+/// What is to move, and how much of it this turn did.
+#[derive(Default)]
+pub(super) struct Moves {
+    /// Connections that are to go, and to which core; None: where the course says.
+    leaving: VecDeque<(ConnectionKey, Option<u32>)>,
+    /// There may be more mail than this turn could hear.
+    mail: bool,
+    sent: Allowance,
+    taken: Allowance,
+}
+
+impl Moves {
+    /// Whether there is something to do for the next turn.
+    pub(super) fn are_waiting(&self) -> bool {
+        self.mail || !self.leaving.is_empty()
+    }
+
+    /// Whether words may lie in the mailbox that this core has yet to hear.
+    pub(super) fn has_mail(&self) -> bool {
+        self.mail
+    }
+
+    /// What was to move is not to any more.
+    pub(super) fn forget(&mut self) {
+        self.leaving.clear();
+    }
+
+    /// Every one of these is to follow the course of the core.
+    pub(super) fn follow(&mut self, keys: Vec<ConnectionKey>) {
+        self.leaving.extend(keys.into_iter().map(|key| (key, None)));
+    }
+}
+
+impl Engine {
+    /// Begins the moves that this turn may begin.
+    pub(super) fn begin_moves(&mut self, core: &Rc<Core>) {
+        while !self.moves.leaving.is_empty() && self.moves.sent.is_left(core.turn_number()) {
+            let Some((key, to)) = self.moves.leaving.pop_front() else {
+                return;
+            };
+            self.moves.sent.spend();
+            match to {
+                Some(to) => self.move_out(core, key, to),
+                None => self.follow_course(core, key),
+            }
+        }
+    }
+
+    /// Hears what the others say, up to as many connections as this turn may take.
+    pub(super) fn hear_mail(&mut self, core: &Rc<Core>) {
+        self.moves.mail = !self.moves.taken.is_left(core.turn_number());
+        while !self.moves.mail
+            && let Some(message) = self.post.next(self.index)
+        {
+            if matches!(message, Message::Parcel(_) | Message::Adopt(_)) {
+                self.moves.taken.spend();
+            }
+            self.hear(core, message);
+            self.moves.mail = !self.moves.taken.is_left(core.turn_number());
+        }
+    }
+
+    /// Moves so many idle connections each, and none that an earlier word meant; those are first that
+    /// were idle longest.
+    pub(super) fn shed(&mut self, shares: &[(u32, u64)]) {
+        if !self.is_serving() {
+            return;
+        }
+        self.moves.forget();
+        let mut idle: Vec<(Moment, ConnectionKey)> = Vec::new();
+        for key in self.table.keys() {
+            let Some(connection) = self.table.get(key) else {
+                continue;
+            };
+            if may_be_shed(connection) {
+                idle.push((connection.idle_since, key));
+            }
+        }
+        let wanted: u64 = shares.iter().map(|(_, count)| count).sum();
+        let wanted = wanted as usize;
+        if wanted < idle.len() {
+            idle.select_nth_unstable_by_key(wanted, |(since, _)| *since);
+            idle.truncate(wanted);
+        }
+        let mut idle = idle.into_iter();
+        for (to, count) in shares {
+            let share = idle.by_ref().take(*count as usize);
+            let share = share.map(|(_, key)| (key, Some(*to)));
+            self.moves.leaving.extend(share);
+        }
+    }
+}
+
+fn may_be_shed(connection: &Connection) -> bool {
+    connection.state == State::Idle && connection.is_movable() && connection.moving_to.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_moves_as_many_as_it_may_and_the_next_one_as_many_again() {
+        let mut allowance = Allowance::default();
+        let mut moved = |turn| {
+            let moves = (0..1000).take_while(|_| {
+                let is_left = allowance.is_left(turn);
+                allowance.spend();
+                is_left
+            });
+            moves.count() as u32
+        };
+        let all = MOVES_PER_TURN_MAX;
+        assert_eq!([moved(7), moved(7), moved(8)], [all, 0, all]);
+    }
+}

@@ -1,0 +1,50 @@
+//! After the death of another process of this server: the kernel clears its rings in a thread of its
+//! own, later than the end of the process is seen, and on a busy machine much later. An accept that
+//! is still in one of them swallows wake-ups, and a connection would wait here in the queue for the
+//! next to come. So for a while a core helps at each listener that the other one may have armed,
+//! although its owner here is well.
+//!
+//! Called by both sides of an upgrade. Nobody can see when the rings are clear, so it takes a time
+//! that is long for the kernel; help costs a wake-up for each connection meanwhile.
+
+use super::Coordinator;
+use crate::coordinator::plan::Seat;
+use ringgate_runtime::Core;
+use ringgate_runtime::timer::TimerId;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Timer: the rings of a dead process are clear by now.
+pub(super) const LINGER_KEY: u64 = 28;
+/// How long the rings of a dead process may linger.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// When the help ends, if there is some.
+#[derive(Default)]
+pub(super) struct Lingering(Option<TimerId>);
+
+impl Coordinator {
+    /// The process that may have armed these listeners is dead.
+    pub(super) fn rings_linger(&mut self, core: &Rc<Core>, armed: impl Fn(&Seat) -> bool) {
+        let mut some = false;
+        for seat in self.pool.seats.iter_mut().filter(|seat| armed(seat)) {
+            seat.lingering = true;
+            some = true;
+        }
+        if !some {
+            return;
+        }
+        let timer = core.set_timer(core.now() + LINGER, LINGER_KEY);
+        if let Some(before) = self.lingering.0.replace(timer) {
+            core.cancel_timer(before);
+        }
+    }
+
+    /// They do not any more.
+    pub(super) fn rings_are_clear(&mut self) {
+        self.lingering.0 = None;
+        for seat in &mut self.pool.seats {
+            seat.lingering = false;
+        }
+    }
+}
