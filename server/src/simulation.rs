@@ -19,6 +19,7 @@ use crate::config::{AdmissionLimits, Config};
 use crate::connection::{Engine, EngineParts, ListenerId, ListenerSeat, Message, Settings};
 use crate::coordinator::{PostOffice, Postman, core_options};
 use crate::handler::{PerCore, Router};
+use crate::observe::metrics::HistogramSnapshot;
 use ringgate_runtime::driver::Driver;
 use ringgate_runtime::driver::simulated::{Client, Faults, World};
 use ringgate_runtime::{Core, Descriptor};
@@ -181,6 +182,16 @@ impl Simulation {
     /// Moves every connection of `from` that can be moved to `to`, as when a core leaves the pool.
     pub fn leave(&mut self, from: u32, to: u32) {
         self.post.to_core(from, Message::Leave(vec![to]));
+    }
+
+    /// Drains a core: its answers announce the end.
+    pub fn drain(&mut self, core: u32) {
+        self.post.to_core(core, Message::Drain);
+    }
+
+    /// How long requests of a core took.
+    pub fn service_time(&self, core: usize) -> HistogramSnapshot {
+        self.cores[core].stats.service_time.snapshot()
     }
 
     /// Moves so many idle connections of `from` to `to`, as balance does.

@@ -1,10 +1,11 @@
 //! The whole way of a connection, accept > parse > handle > write > close, over the simulated ring:
 //! the production code, virtual time, and everything that can go wrong under it.
 
-use ringgate::config::Config;
+use ringgate::config::{AdmissionLimits, Config, MaxAccepts};
 use ringgate::runtime::driver::simulated::{Client, Faults};
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Response, Router};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 const GET: &[u8] = b"GET /hello HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -59,6 +60,144 @@ fn a_handler_that_waits_five_seconds_takes_no_time_here() {
     client.send(b"GET /later HTTP/1.1\r\nHost: test\r\n\r\n");
     simulation.run_until(|_| client.received().ends_with(b"later"));
     assert!(simulation.world().now() - began >= Duration::from_secs(5));
+}
+
+#[test]
+fn each_answer_bears_the_date_of_its_second() {
+    let mut config = Config::default();
+    config.timeouts.idle = Duration::from_secs(100);
+    let mut simulation = Simulation::new(&config, router(), 1);
+    let client = simulation.connect();
+    let mut dates = Vec::new();
+    for _ in 0..2 {
+        client.send(GET);
+        simulation.run_until(|_| client.received().ends_with(b"hello"));
+        let text = String::from_utf8(client.take_received()).expect("ASCII");
+        let date = text
+            .split("\r\n")
+            .find_map(|line| line.strip_prefix("Date: "));
+        dates.push(httpdate::parse_http_date(date.expect("a date")).expect("a legal one"));
+        simulation.world().advance(Duration::from_secs(60));
+    }
+    let between = dates[1].duration_since(dates[0]).expect("time goes on");
+    assert!(between.as_secs().abs_diff(60) <= 1, "{between:?}");
+}
+
+#[test]
+fn the_grace_of_an_idle_connection_begins_when_its_last_answer_is_out() {
+    let mut config = Config::default();
+    config.timeouts.idle = Duration::from_secs(100);
+    config.drain.keepalive_grace = Duration::from_secs(30);
+    // One that answers at once, and one that waits.
+    for path in ["/hello", "/later"] {
+        let mut simulation = Simulation::new(&config, router(), 1);
+        let client = simulation.connect();
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
+        simulation.world().advance(Duration::from_secs(60));
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes());
+        simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 1);
+        simulation.drain(0);
+        simulation.turn();
+        client.send(GET);
+        simulation.run_until(|_| client.is_closed());
+        let answered = answers(&client.received(), b"HTTP/1.1 200 OK\r\n");
+        assert_eq!(answered, 2, "after {path}");
+    }
+}
+
+/// A client that has sent this, has taken one byte of an answer given at once, and takes no more.
+fn taking_one_byte(simulation: &mut Simulation, sent: &[u8]) -> Client {
+    let client = simulation.connect_to(0);
+    client.window(1);
+    client.send(sent);
+    simulation.run_until(|_| client.received_len() == 1);
+    client
+}
+
+#[test]
+fn answers_that_wait_for_their_client_together_took_as_long_as_the_first() {
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    let client = taking_one_byte(&mut simulation, &[GET, &GET[..20]].concat());
+    simulation.world().advance(Duration::from_secs(5));
+    client.send(&GET[20..]);
+    simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 2);
+    client.read(10_000);
+    simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 2);
+    let took = simulation.service_time(0);
+    assert_eq!(took.count(), 2);
+    assert!(took.sum_nanos() >= 10_000_000_000, "{took:?}");
+}
+
+#[test]
+fn an_answer_given_at_once_that_its_client_never_takes_counts_as_aborted() {
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    // Also if the connection was to be closed behind the answer anyway.
+    for ends_in_a_head in [false, true] {
+        let behind = if ends_in_a_head { &GET[..20] } else { b"" };
+        let client = taking_one_byte(&mut simulation, &[GET, behind].concat());
+        if ends_in_a_head {
+            client.shutdown_write();
+            (0..20).for_each(|_| simulation.turn());
+        }
+        client.reset();
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    }
+    let (connections, requests) = simulation.ledgers(0);
+    assert_eq!(connections.aborted, 2);
+    assert_eq!(
+        (requests.begun, requests.answered, requests.aborted),
+        (2, 0, 2)
+    );
+}
+
+#[test]
+fn the_slot_of_an_answer_given_at_once_is_held_until_its_client_has_taken_it() {
+    let mut config = Config::default();
+    let one = NonZeroU32::new(1);
+    config.admission = AdmissionLimits::new(one, MaxAccepts::None).expect("consistent");
+    let mut simulation = Simulation::new(&config, router(), 1);
+    let client = taking_one_byte(&mut simulation, GET);
+    assert_eq!(simulation.gate(), (1, 0));
+    client.read(10_000);
+    simulation.run_until(|simulation| simulation.gate() == (0, 0));
+    assert!(client.received().ends_with(b"hello"));
+}
+
+#[test]
+fn a_client_of_http_1_0_is_told_that_it_may_go_on() {
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    let client = simulation.connect();
+    for _ in 0..2 {
+        client.send(b"GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        simulation.run_until(|_| client.received().ends_with(b"hello"));
+        let answer = client.take_received();
+        assert_eq!(answers(&answer, b"\r\nConnection: keep-alive\r\n"), 1);
+    }
+}
+
+#[test]
+fn a_connection_whose_answer_was_on_its_way_leaves_with_its_core() {
+    let mut simulation = Simulation::with_cores(&Config::default(), router(), 2, 1, Faults::none());
+    let client = taking_one_byte(&mut simulation, GET);
+    simulation.leave(0, 1);
+    simulation.turn();
+    client.read(10_000);
+    simulation.run_until(|simulation| simulation.ledgers(1).0.handed_in == 1);
+    assert!(client.received().ends_with(b"hello"));
+}
+
+#[test]
+fn a_connection_whose_answer_was_on_its_way_when_a_drain_began_is_closed_when_that_is_out() {
+    let config = Config::default();
+    let mut simulation = Simulation::new(&config, router(), 1);
+    let client = taking_one_byte(&mut simulation, GET);
+    simulation.drain(0);
+    simulation.turn();
+    let began = simulation.world().now();
+    client.read(10_000);
+    simulation.run_until(|_| client.is_closed());
+    assert!(client.received().ends_with(b"hello"));
+    assert!(simulation.world().now() - began < config.timeouts.idle);
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         // SAFETY: allocated with this layout in `Arena::take`, and empty. Guarded by
-        // `a_block_is_used_again_and_drops_run_once`.
+        // `a_room_goes_from_one_future_to_the_next_and_drops_run_once`.
         unsafe { dealloc(self.block.as_ptr(), class_layout(self.class)) };
     }
 }
@@ -111,9 +111,7 @@ impl<F> Place<F> {
             Place::Boxed(boxed) => boxed.as_mut(),
         }
     }
-}
 
-impl<F> Place<F> {
     /// Drops the future, and leaves its block to whoever comes next.
     #[inline]
     pub(crate) fn vacate(place: &mut Option<Place<F>>) -> Option<Room> {
@@ -130,7 +128,7 @@ impl<F> Place<F> {
         // SAFETY: the place is overwritten without being dropped, so its share of the arena and its
         // future are dropped once, here, and its block has one owner, the room. Field by field,
         // and the class again from the type, since a copy of so fresh a structure stalls the
-        // processor. Guarded by `a_block_is_used_again_and_drops_run_once`.
+        // processor. Guarded by `a_room_goes_from_one_future_to_the_next_and_drops_run_once`.
         unsafe {
             let arena = std::ptr::read(&raw const placed.arena);
             std::ptr::write(place, None);
@@ -262,14 +260,47 @@ mod tests {
     use std::cell::Cell;
     use std::task::{Context, Waker};
 
+    struct Count(Rc<Cell<u32>>);
+
+    impl Drop for Count {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
     #[test]
-    fn a_block_is_used_again_and_drops_run_once() {
-        struct Count(Rc<Cell<u32>>);
-        impl Drop for Count {
-            fn drop(&mut self) {
-                self.0.set(self.0.get() + 1);
+    fn a_room_goes_from_one_future_to_the_next_and_drops_run_once() {
+        fn block<F>(place: &Place<F>) -> *mut u8 {
+            match place {
+                Place::Placed(placed) => placed.future.as_ptr().cast(),
+                Place::Boxed(_) => panic!("it fits into a block"),
             }
         }
+        let arena = Rc::new(Arena::default());
+        let drops = Rc::new(Cell::new(0));
+        let count = || Count(drops.clone());
+        let place = Place::new(arena.clone(), None, count);
+        let first = block(&place);
+        let mut room = Place::vacate(&mut Some(place));
+        for dropped in 1..4 {
+            assert_eq!(drops.get(), dropped);
+            let place = Place::new(arena.clone(), room, count);
+            assert_eq!(block(&place), first);
+            let mut place = Some(place);
+            room = Place::vacate(&mut place);
+            assert!(place.is_none());
+        }
+        // What does not fit there goes elsewhere, and the block is the arena's again.
+        let larger = Place::new(arena.clone(), room, || [0u8; 2 * CLASS_MIN_BYTES]);
+        let fits = Place::new(arena.clone(), None, count);
+        assert_eq!(block(&fits), first);
+        assert_ne!(block(&larger), first);
+        drop(fits);
+        assert_eq!(drops.get(), 5);
+    }
+
+    #[test]
+    fn a_block_is_used_again_and_drops_run_once() {
         let arena = Rc::new(Arena::default());
         let drops = Rc::new(Cell::new(0));
         let mut places = Vec::new();

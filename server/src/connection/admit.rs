@@ -38,7 +38,7 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        parts.number = connection.begin(&self.stats, upload.is_some());
+        connection.begin(&self.stats, &mut parts, upload.is_some());
         let mut exchange = Exchange::new(terms, upload);
         exchange.asks_core = parts.head.asks_core;
         self.keep(key, exchange);
@@ -148,17 +148,6 @@ impl Engine {
                 Ticket::free()
             }
             _ => ticket,
-        }
-    }
-
-    /// Its answers are with the kernel: as [`Engine::enter_specially`], the other way.
-    #[cold]
-    pub(super) fn let_go_specially(&mut self, key: ConnectionKey) {
-        self.addresses.remove(&key);
-        if self.settings.admit == Admit::Request
-            && let Some(connection) = self.table.get(key)
-        {
-            connection.ticket = Ticket::free();
         }
     }
 

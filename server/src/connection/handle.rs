@@ -81,7 +81,7 @@ impl Engine {
         };
         let called = self.app.call(core, route, parts, &reply, answer);
         if let Some(began) = began {
-            self.first_step_took(core, route, core.clock() - began);
+            self.first_step_ended(core, began);
         }
         called
     }

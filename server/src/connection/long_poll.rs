@@ -47,11 +47,12 @@ impl Watch {
 }
 
 impl Engine {
-    /// A first step that was timed is over.
+    /// The first step that began last is over, and it was timed.
     #[cold]
-    pub(super) fn first_step_took(&mut self, core: &Core, route: u32, took: Duration) {
+    pub(super) fn first_step_ended(&mut self, core: &Core, began: Moment) {
+        let took = core.clock() - began;
         if took >= core.options().long_poll {
-            let name = self.app.route_name(route);
+            let name = self.app.route_name(self.watch.last);
             self.warn_of_long_poll(core, &name, took);
             self.watch.named = Some(self.watch.turn);
         }

@@ -21,7 +21,6 @@ use crate::http::head::{Progress, http2_refusal, read_head_after};
 use crate::http::refusal::Refusal;
 use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
-use std::time::Duration;
 
 /// Where the straight line was left.
 enum Left {
@@ -35,26 +34,21 @@ enum Left {
     Turned(PlacedParts, Routed),
     /// No slot at once, or more to pass than the slots.
     Standing(PlacedParts, u32, Terms),
-    /// Its handler waits, panicked, or answers piece by piece.
-    Unanswered(Called, Option<Response>, Terms, Ticket),
-    /// Its handler was timed; all else is as it should be.
-    Timed(u32, Duration),
+    /// Its handler waits, panicked, or answers piece by piece; and since when it ran, if that was timed.
+    Unanswered(Called, Option<Response>, Terms, Ticket, Option<Moment>),
+    /// Its handler was timed from then on; all else is as it should be.
+    Timed(Moment),
 }
 
 impl Engine {
-    /// Serves the requests at the front of what is unread. Answers whether to look again; if not, no
-    /// lease is left among the unread bytes.
+    /// Serves the requests at the front of what is unread. Answers whether to look again.
     #[inline]
     pub(super) fn read_heads(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
         self.keep_date(core);
-        let again = match self.go_straight(core, key) {
-            Left::Answered | Left::Partial => return false,
+        match self.go_straight(core, key) {
+            Left::Answered | Left::Partial => false,
             left => self.turn_off(core, key, left),
-        };
-        if !again && let Some(connection) = self.table.get(key) {
-            connection.unread.settle();
         }
-        again
     }
 
     #[inline]
@@ -76,7 +70,6 @@ impl Engine {
                 Ok(Progress::Complete) => {}
                 Ok(Progress::Partial) => {
                     connection.seen = bytes.len() as u32;
-                    connection.unread.settle();
                     return Left::Partial;
                 }
                 Ok(Progress::Http2Preface) => return Left::Refused(http2_refusal()),
@@ -93,7 +86,7 @@ impl Engine {
                 return Left::Turned(parts, routed);
             }
             let terms = Terms::of(&parts.head, core.now());
-            parts.number = connection.begin(stats, false);
+            connection.begin(stats, &mut parts, false);
             let ticket = match gated && !settings.admits_specially {
                 true => self.door.enter_at_once(),
                 false if gated => None,
@@ -113,7 +106,7 @@ impl Engine {
                 .as_mut()
                 .filter(|response| !matches!(response.body, Body::Stream { .. }))
             else {
-                return Left::Unanswered(called, answer, terms, ticket);
+                return Left::Unanswered(called, answer, terms, ticket, timed);
             };
             stats.responses[class_of(response)].add(1);
             connection.answered_at_once(terms.began, ticket);
@@ -133,11 +126,10 @@ impl Engine {
             let (Queued::All(after) | Queued::Head { after, .. }) = queued;
             (connection.state, _) = connection.state.on(Event::AnswerEnded(after));
             if let Some(began) = timed {
-                return Left::Timed(route, core.clock() - began);
+                return Left::Timed(began);
             }
             if !connection.goes_on() {
                 // Nothing is there, or nothing that may be read before what is queued is out.
-                connection.unread.settle();
                 return Left::Answered;
             }
             (connection.state, _) = connection.state.on(Event::Batched);
@@ -159,29 +151,32 @@ impl Engine {
                 self.keep(key, Exchange::new(terms, None));
                 self.stand(core, key, route, parts);
             }
-            Left::Unanswered(called, answer, terms, ticket) => {
+            Left::Unanswered(called, answer, terms, ticket, timed) => {
+                if let Some(began) = timed {
+                    self.first_step_ended(core, began);
+                }
                 let mut exchange = Exchange::new(terms, None);
                 exchange.ticket = Some(ticket);
                 self.keep(key, exchange);
                 self.go_on(core, key, called, answer);
             }
-            Left::Timed(route, took) => self.first_step_took(core, route, took),
+            Left::Timed(began) => self.first_step_ended(core, began),
         }
         self.batch(core, key)
     }
 }
 
 impl Connection {
-    /// A request begins. Answers its number on this connection.
+    /// A request begins, and gets its number on this connection.
     #[inline]
-    pub(super) fn begin(&mut self, stats: &CoreStats, body_pending: bool) -> u32 {
+    pub(super) fn begin(&mut self, stats: &CoreStats, parts: &mut PlacedParts, body_pending: bool) {
         let (state, _run) = self.state.on(Event::HeadComplete { body_pending });
         self.state = state;
         self.served += 1;
         self.discarded = 0;
         stats.begun.add(1);
         stats.running.rise();
-        self.served
+        parts.number = self.served;
     }
 
     /// Its request is answered, and all that is left of it waits to be sent.
@@ -201,7 +196,6 @@ impl Connection {
         self.state == State::Writing(After::KeepAlive)
             && !self.unread.is_empty()
             && self.output.queued < OUTPUT_HIGH_BYTES
-            && self.output.pieces.is_empty()
     }
 
     /// The answers given at once are with the kernel, or will never be. Their slot is the caller's to

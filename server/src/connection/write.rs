@@ -9,6 +9,7 @@ use super::stream::Start;
 use super::table::{Connection, Output, Receive, Terms, Upload};
 use super::{BODY_COPIED_MAX_BYTES, SEND_MAX_BYTES};
 use crate::admission::door::Ticket;
+use crate::config::Admit;
 use crate::handler::{Body, BodyStream, Chunk, Response};
 use crate::http::date::Date;
 use crate::http::exchange::{
@@ -242,6 +243,7 @@ impl Engine {
             Err(_) => {
                 // One that was to be closed once this was out had more to lose.
                 connection.aborted |= connection.state == State::Closed;
+                self.settle_answers(core, key, Ending::Aborted);
                 self.on(core, key, Event::Reset);
                 return self.settle(core, key);
             }
@@ -266,7 +268,10 @@ impl Engine {
             bytes.clear();
             self.buffers.push(bytes);
         }
-        if connection.rests() && self.course == Course::Serving && !self.settings.admits_specially {
+        if connection.rests()
+            && self.course == Course::Serving
+            && self.settings.admit == Admit::Request
+        {
             // Straight to the end, as nearly always: what `on_flushed` and `settle` come to.
             connection.idle_since = core.now();
             connection.ticket = Ticket::free();
@@ -280,12 +285,10 @@ impl Engine {
     /// All that was handed to the kernel is sent: more follows, or the answers are out.
     #[inline(never)]
     fn sent_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.take_stream(core, key);
-        if let Some(connection) = self.table.get(key) {
-            connection.flush(core, key);
-            if connection.output.is_flushed() {
-                self.on_flushed(core, key);
-            }
+        if let Some(connection) = self.table.get(key)
+            && connection.output.is_flushed()
+        {
+            self.on_flushed(core, key);
         }
         self.settle(core, key);
     }
@@ -315,13 +318,9 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if connection.unflushed == 0 {
-            return;
-        }
         connection.settle_answers(&self.stats, core.now(), ending);
-        match self.settings.admits_specially {
-            false => connection.ticket = Ticket::free(),
-            true => self.let_go_specially(key),
+        if self.settings.admit == Admit::Request {
+            connection.ticket = Ticket::free();
         }
     }
 
@@ -400,6 +399,7 @@ impl Connection {
     }
 
     /// Whether it has nothing to do but to wait for the next request, now that its answers are out.
+    /// Not if nobody listens for that, as at the end of what the client sends.
     #[inline]
     fn rests(&self) -> bool {
         self.state == State::Writing(After::KeepAlive)
@@ -407,7 +407,6 @@ impl Connection {
             && self.output.queued == 0
             && self.unread.is_empty()
             && self.receive != Receive::Off
-            && !self.eof
     }
 }
 

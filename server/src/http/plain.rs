@@ -181,6 +181,7 @@ fn value_length(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handler::PlacedParts;
     use crate::http::head::{Progress, read_the_long_way};
     use proptest::prelude::*;
 
@@ -255,13 +256,43 @@ mod tests {
     #[test]
     fn the_short_way_is_taken_by_what_clients_send() {
         let heads: [&[u8]; 4] = [
-            b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:65529\r\n\r\n",
+            b"GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:65535\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: curl/8.5.0\r\nAccept: */*\r\n\r\n",
             b"POST /echo?x=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
             b"HEAD /a%20b HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip, br\r\n\r\n",
         ];
         for bytes in heads {
             assert!(read(bytes, &HeadLimits::default(), &mut Head::blank()));
+        }
+    }
+
+    #[test]
+    fn a_head_of_many_lines_leaves_no_room_for_them_to_the_next() {
+        let lines = 90;
+        let text = "GET / HTTP/1.1\r\nHost: a\r\n".to_owned() + &"a: b\r\n".repeat(lines) + "\r\n";
+        let mut parts = PlacedParts::open();
+        assert!(read(
+            text.as_bytes(),
+            &HeadLimits::default(),
+            &mut parts.head
+        ));
+        assert!(parts.head.fields.capacity() > lines);
+        drop(parts);
+        assert!(PlacedParts::open().head.fields.capacity() < lines);
+    }
+
+    #[test]
+    fn a_port_is_read_as_the_long_way_reads_it_around_the_largest_one() {
+        for port in [
+            "", "0", "9999", "10000", "65535", "65536", "99999", "000080", "655350",
+        ] {
+            let text = format!("GET / HTTP/1.1\r\nHost: a:{port}\r\n\r\n");
+            let limits = HeadLimits::default();
+            let short = read(text.as_bytes(), &limits, &mut Head::blank());
+            let long = read_the_long_way(text.as_bytes(), 0, &limits, &mut Head::blank());
+            let is_port = port.is_empty() || port.parse::<u16>().is_ok();
+            assert_eq!(long == Ok(Progress::Complete), is_port, "{port}");
+            assert_eq!(short, is_port && port.len() <= 5, "{port}");
         }
     }
 

@@ -374,6 +374,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn the_usual_answer_tells_the_length_of_any_body() {
+        for length in 0..1100 {
+            let (body, mut out) = (vec![b'x'; length], Vec::new());
+            encode_usual(None, &[], &body, &Date::new(0), &mut out);
+            let end = format!("\r\nContent-Length: {length}\r\n\r\n");
+            assert!(
+                out[..out.len() - length].ends_with(end.as_bytes()),
+                "{length}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn the_usual_answer_is_written_as_any_other(

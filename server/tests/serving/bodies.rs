@@ -138,17 +138,57 @@ fn sized(promised: u64, written: u64) -> Response {
 
 #[test]
 fn a_stream_that_ends_later_than_its_last_byte_does_not_cost_the_connection() {
-    let router = Router::new().get("/late", async |_: Request| {
+    let late = async |_: Request| {
         Response::text("").with_body(Body::sized_writer(4, async |mut out: Writer| {
             out.write("late").await;
             ringgate::runtime::sleep(Duration::from_millis(50)).await;
             Ok(())
         }))
-    });
+    };
+    let router = Router::new()
+        .get("/late", late)
+        .get("/quick", async |_: Request| "quick");
     let server = start_with(config(), router, |_| ());
     let mut client = server.connect();
     for _ in 0..3 {
         assert_eq!(client.get("/late").text(), "late");
+    }
+    // Nor the answer behind it.
+    let batch = ["/late", "/quick"].map(|path| format!("GET {path} HTTP/1.1\r\nHost: t\r\n\r\n"));
+    client.send(batch.concat());
+    assert_eq!(client.answer().text(), "late");
+    assert_eq!(client.answer().text(), "quick");
+    assert_eq!(server.total("connections/accepted"), 1);
+}
+
+#[test]
+fn a_stream_that_ends_later_than_its_last_byte_closes_before_the_rest_of_a_body_comes() {
+    let late = async |_: Request| {
+        Response::text("").with_body(Body::sized_writer(4, async |mut out: Writer| {
+            out.write("late").await;
+            ringgate::runtime::sleep(Duration::from_millis(50)).await;
+            Ok(())
+        }))
+    };
+    let server = start_with(config(), Router::new().post("/late", late), |_| ());
+    let mut client = server.connect();
+    client.send("POST /late HTTP/1.1\r\nHost: t\r\nConnection: close\r\n");
+    client.send("Content-Length: 10\r\n\r\nhalf");
+    assert_eq!(client.answer().text(), "late");
+    client.expect_closed();
+}
+
+#[test]
+fn what_was_thrown_away_of_one_body_does_not_count_against_the_next() {
+    let mut config = config();
+    config.timeouts.linger_size = 8_000;
+    let server = start_with(config, Router::<()>::new(), |_| ());
+    let mut client = server.connect();
+    for _ in 0..3 {
+        client.send("POST /nothing HTTP/1.1\r\nHost: t\r\nContent-Length: 6000\r\n\r\n");
+        client.send([b'x'; 5_000]);
+        assert_eq!(client.answer().status, 404);
+        client.send([b'x'; 1_000]);
     }
     assert_eq!(server.total("connections/accepted"), 1);
 }

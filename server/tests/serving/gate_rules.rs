@@ -34,12 +34,30 @@ fn a_connection_holds_its_slot_from_its_accept_to_its_end() {
     second.expect_closed();
     assert_eq!(first.get("/core").status, 200);
     assert_eq!(first.get("/core").status, 200, "it has a slot");
+    for _ in 0..2 {
+        assert_eq!(first.get("/where").status, 200, "which passes no gate");
+    }
     assert_eq!(server.status()["gate"]["slots_taken"], 1);
     drop((first, second));
     wait_for("the slot is back", || {
         server.status()["gate"]["slots_taken"] == 0
     });
     assert_eq!(server.get("/core").status, 200);
+}
+
+#[test]
+fn the_slot_of_an_answer_given_at_once_is_back_when_that_is_out_though_its_client_stays() {
+    let mut config = config();
+    config.admission = limits(1, 0);
+    let router = Router::new().get("/", async |_: Request| "at once");
+    let server = start_with(config, router, |_| ());
+    let mut stays = server.connect();
+    assert_eq!(stays.get("/").status, 200);
+    wait_for("the slot is back", || {
+        server.status()["gate"]["slots_taken"] == 0
+    });
+    assert_eq!(server.get("/").status, 200);
+    assert_eq!(stays.get("/").status, 200);
 }
 
 fn waiting(server: &TestServer) -> Value {
@@ -54,6 +72,9 @@ fn h6_a_connection_that_waits_for_its_slot_is_not_read() {
     config.queue.admit = Admit::Connection;
     let server = stage.start(config);
     let first = server.connect();
+    wait_for("a slot is taken", || {
+        server.status()["gate"]["slots_taken"] == 1
+    });
     let mut others: Vec<Client> = Vec::new();
     for index in 1..=2 {
         let mut other = server.connect();

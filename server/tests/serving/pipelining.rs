@@ -1,6 +1,9 @@
 //! Several requests at once on one connection: answered all, in order, once.
 
-use crate::common::start;
+use crate::common::{PATIENCE, block_on, config, start, start_with, wait_for};
+use ringgate::{Request, Router};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 
 fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")
@@ -44,6 +47,21 @@ fn a_batch_of_plain_answers_is_answered_in_order() {
             _ => (404, answer.text()),
         };
         assert_eq!((answer.status, answer.text()), expected);
+    }
+}
+
+#[test]
+fn large_answers_among_small_ones_of_a_batch_keep_their_place() {
+    let numbered = async |request: Request| {
+        let number = request.param("size").unwrap_or_default().parse();
+        "x".repeat(number.unwrap_or_default())
+    };
+    let server = start_with(config(), Router::new().get("/{size}", numbered), |_| ());
+    let mut client = server.connect();
+    let sizes = [1, 100_000, 2, 20_000, 3, 4, 50_000, 300_000, 5];
+    client.send(sizes.map(|size| get(&format!("/{size}"))).concat());
+    for size in sizes {
+        assert_eq!(client.answer().body.len(), size);
     }
 }
 
@@ -140,4 +158,40 @@ fn nothing_is_answered_behind_a_request_that_closes() {
     assert!(!client.answer().closes());
     assert!(client.answer().closes());
     client.expect_closed();
+}
+
+#[test]
+fn answers_of_a_batch_go_out_before_the_next_handler_once_they_are_many_bytes() {
+    let (go_on, wait) = channel();
+    let wait = Mutex::new(wait);
+    let router = Router::new()
+        .get("/big", async |_: Request| "x".repeat(16 << 10))
+        .get("/last", move |_: Request| {
+            // Holds the core, so that nothing is sent that was not sent before.
+            let told = wait.lock().expect("unpoisoned").recv_timeout(PATIENCE);
+            async move { told.map_or("nothing was sent", |()| "the first was sent") }
+        });
+    let server = start_with(config(), router, |_| ());
+    let mut client = server.connect();
+    client.send(get("/big").repeat(20) + &get("/last"));
+    assert_eq!(client.answer().status, 200);
+    go_on.send(()).expect("the handler is there");
+    (1..20).for_each(|_| assert_eq!(client.answer().status, 200));
+    assert_eq!(client.answer().text(), "the first was sent");
+}
+
+#[test]
+fn half_a_head_holds_no_buffer() {
+    let server = start_with(config(), Router::<()>::new(), |_| ());
+    let mut client = server.connect();
+    client.send(get("/nothing") + "GET /not");
+    assert_eq!(client.answer().status, 404);
+    let mut later = server.connect();
+    later.send("GET ");
+    let metrics = || block_on(server.running().handle().metrics()).expect("it runs");
+    let sent = get("/nothing").len() + "GET /not".len() + "GET ".len();
+    wait_for("all that was sent is there", || {
+        metrics().cores[0].bytes_received == sent as u64
+    });
+    assert_eq!(metrics().cores[0].buffers_in_use, 0);
 }

@@ -84,3 +84,36 @@ fn a_long_turn_of_several_requests_is_told_of_every_time() {
         wait_for("the turn is told of", || told() >= turn);
     }
 }
+
+#[test]
+fn a_first_step_that_holds_the_core_is_named_among_several_whether_it_waits_then_or_not() {
+    let mut config = config();
+    config.rings.long_poll = Duration::from_millis(50);
+    let waits = async |_: Request| {
+        std::thread::sleep(Duration::from_millis(60));
+        ringgate::runtime::sleep(Duration::from_millis(1)).await;
+        "later"
+    };
+    let answers = async |_: Request| {
+        std::thread::sleep(Duration::from_millis(60));
+        "at once"
+    };
+    let router = Router::new()
+        .get("/quick", async |_: Request| "at once")
+        .get("/waits", waits)
+        .get("/answers", answers);
+    let server = start_with(config, router, |_| ());
+    let mut client = server.connect();
+    for path in ["/waits", "/answers"] {
+        // Once one such turn was told of, steps are timed one by one for a while.
+        wait_for("it is named", || {
+            let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: t\r\n\r\n");
+            client.send(get("/quick") + &get(path));
+            assert_eq!(client.answer().status, 200);
+            assert_eq!(client.answer().status, 200);
+            let metrics = block_on(server.running().handle().metrics()).expect("it runs");
+            let name = format!("GET {path}");
+            metrics.cores[0].long_polls.contains_key(&name)
+        });
+    }
+}

@@ -1,6 +1,7 @@
 //! Handlers as tasks of their core: each stays where it is, costs nothing while it waits, and is
 //! gone when its answer is out.
 
+use crate::common::stage::{Stage, hold};
 use crate::common::{
     Client, TestServer, block_on, config, start, start_server, start_with, wait_for,
 };
@@ -316,4 +317,20 @@ fn a_route_that_holds_its_core_is_named_in_the_metrics() {
     let named: Vec<_> = metrics.cores[0].long_polls.iter().collect();
     let (greedy, later) = ("GET /greedy/{name}".to_owned(), "GET /later".to_owned());
     assert_eq!(named, [(&greedy, &1), (&later, &1)]);
+}
+
+#[test]
+fn handlers_that_wait_keep_no_more_buffers_than_they_may() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.rings.leases_kept = 4;
+    let server = stage.start(config);
+    let mut clients: Vec<Client> = (0..10).map(|id| hold(&server, id)).collect();
+    wait_for("all wait", || stage.began().len() == clients.len());
+    let metrics = block_on(server.running().handle().metrics()).expect("it runs");
+    assert_eq!(metrics.cores[0].buffers_in_use, 4);
+    stage.release_all();
+    for (id, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.answer().text(), format!("held {id}"));
+    }
 }

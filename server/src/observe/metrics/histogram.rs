@@ -199,6 +199,14 @@ mod tests {
     }
 
     #[test]
+    fn many_of_one_length_count_as_if_they_came_one_by_one() {
+        let histogram = Histogram::new();
+        histogram.record_many(1_000, 3);
+        histogram.record_many(70, 0);
+        assert_eq!(histogram.snapshot(), of(&[1_000; 3]));
+    }
+
+    #[test]
     fn a_value_on_an_upper_end_belongs_to_that_bucket() {
         for (index, &le) in LE_NANOS.iter().enumerate() {
             assert_eq!(of(&[le]).cumulative()[index], 1, "{le}");
