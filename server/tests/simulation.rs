@@ -406,7 +406,7 @@ fn h8_a_connection_that_closes_ends_the_pause_of_accepting() {
 }
 
 /// Moves that a turn begins at most, and as many connections it takes in.
-const MOVES_MAX: u64 = 64;
+const MOVES_MAX: u64 = 16;
 /// Moves that a turn ends at most: some may have begun in the turn before.
 const LEFT_MAX: u64 = 2 * MOVES_MAX;
 

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 /// Moves that a turn begins at most, and as many connections it takes in. A move was measured to take
 /// either side about 2.5 microseconds, a request alone about 6.
-const MOVES_PER_TURN_MAX: u32 = 64;
+const MOVES_PER_TURN_MAX: u32 = 16;
 
 /// How many moves of this turn are used up.
 #[derive(Default)]
