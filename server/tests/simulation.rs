@@ -428,34 +428,39 @@ fn core_of(simulation: &mut Simulation, client: &Client) -> u8 {
     client.received().last().copied().expect("an answer") - b'0'
 }
 
+/// Turns without the core `held` until `count` says `all`; answers what it grew by at most in a turn.
+fn most_a_turn(
+    simulation: &mut Simulation,
+    held: usize,
+    all: u64,
+    count: impl Fn(&Simulation) -> u64,
+) -> u64 {
+    let (mut before, mut most) = (0, 0);
+    for turn in 0.. {
+        assert!(turn < 10_000, "some never move");
+        simulation.turn_without(held);
+        let now = count(simulation);
+        most = most.max(now - before);
+        before = now;
+        if now == all {
+            break;
+        }
+    }
+    most
+}
+
 #[test]
 fn t1_a_turn_moves_a_bounded_number_of_connections_however_many_are_to_go() {
     let (mut simulation, clients) = clients_of_core_0(500);
     simulation.shed(0, 1, 300);
-    let (mut out, mut most_out) = (0, 0);
-    for turn in 0.. {
-        assert!(turn < 10_000, "some never leave");
-        // The other core is held up: what it is given waits.
-        simulation.turn_without(1);
-        let now = simulation.ledgers(0).0.handed_out;
-        most_out = most_out.max(now - out);
-        out = now;
-        if out == 300 {
-            break;
-        }
-    }
-    let (mut taken, mut most_taken) = (0, 0);
+    // The other core is held up: what it is given waits.
+    let most_out = most_a_turn(&mut simulation, 1, 300, |simulation| {
+        simulation.ledgers(0).0.handed_out
+    });
     let began = simulation.world().now();
-    for turn in 0.. {
-        assert!(turn < 10_000, "some never arrive");
-        simulation.turn_without(0);
-        let now = simulation.ledgers(1).0.handed_in;
-        most_taken = most_taken.max(now - taken);
-        taken = now;
-        if taken == 300 {
-            break;
-        }
-    }
+    let most_taken = most_a_turn(&mut simulation, 0, 300, |simulation| {
+        simulation.ledgers(1).0.handed_in
+    });
     let passed = simulation.world().now() - began;
     // A turn that may sleep takes 1 ms here: the one at whose end it first hears of them.
     assert!(

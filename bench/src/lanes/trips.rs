@@ -33,10 +33,9 @@ pub struct Options {
     /// Tasks that each wait for their own trip
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub in_flight: u64,
-    /// Microseconds that the lane's worker looks for work before it sleeps; 0: not at all [default: what
-    /// lanes do]
-    #[arg(long, value_name = "MICROSECONDS")]
-    pub spin: Option<u64>,
+    /// Microseconds that the lane's worker looks for more work before it sleeps
+    #[arg(long, default_value_t = 0, value_name = "MICROSECONDS")]
+    pub spin: u64,
 }
 
 /// The runtimes whose `spawn_blocking` is measured.
@@ -133,10 +132,7 @@ pub fn run(options: &Options) -> io::Result<Report> {
     let rounds = options.rounds.max(1);
     let each = (options.trips / rounds / in_flight).max(1);
     let core = Core::new(CoreOptions::default()).map_err(io::Error::other)?;
-    let mut lane = Lane::workers(1);
-    if let Some(spin) = options.spin {
-        lane = lane.spin(Duration::from_micros(spin));
-    }
+    let lane = Lane::workers(1).spin(Duration::from_micros(options.spin));
     let lane = lane.stateless().open("trips").map_err(io::Error::other)?;
     let runtimes = RUNTIMES.map(runtime);
     let runtimes = runtimes.into_iter().collect::<io::Result<Vec<_>>>()?;
@@ -250,7 +246,7 @@ mod tests {
             trips: 2000,
             rounds: 2,
             in_flight: 10,
-            spin: None,
+            spin: 0,
         })
         .expect("it runs");
         assert_eq!(report.trips, 2000);

@@ -64,7 +64,7 @@ struct Inner<C: 'static> {
     pool: Pool,
     /// How many look for work, each for a bounded time: nobody needs to be roused for them.
     looking: u32,
-    /// The CPU that work was taken in on last.
+    /// The CPU that work was taken in on last, if workers look for more.
     source: usize,
     /// Workers that have their state.
     ready: u32,
@@ -246,7 +246,9 @@ impl<C: 'static> Shared<C> {
         };
         let ticket = inner.queue.push(priority, work);
         inner.totals.submitted += 1;
-        inner.source = here();
+        if !self.limits.spin.is_zero() {
+            inner.source = here();
+        }
         let queued = inner.pool.queued;
         let sleeper = self.rouse_for(&mut inner, queued);
         match submitted.spawn {

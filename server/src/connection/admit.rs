@@ -1,5 +1,5 @@
-//! Step three: a complete head stands at the gate. It runs, waits, or is refused; what happens to
-//! those that wait or are refused is in `wait.rs`.
+//! Step three: a complete head that did not go straight ([`super::straight`]) stands at the gate. It
+//! runs, waits, or is refused; what happens to those that wait or are refused is in `wait.rs`.
 
 use super::engine::Engine;
 use super::key::ConnectionKey;

@@ -1,5 +1,6 @@
-//! Step four: a handler runs. One that answers at once costs no more than its call; one that waits
-//! is a future on this core until it answers, or until its connection gives up on it.
+//! Step four: a handler runs, of a request that is kept because it did not go straight
+//! ([`super::straight`]). One that waits is a future on this core until it answers, or until its
+//! connection gives up on it.
 
 use super::engine::Engine;
 use super::key::ConnectionKey;
