@@ -6,6 +6,7 @@ mod ending;
 mod heart;
 mod inheriting;
 mod inquiry;
+mod key;
 mod limits;
 mod lingering;
 mod operators;
@@ -37,8 +38,7 @@ use crate::process::pid_file::PidFile;
 use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
 use inquiry::{Asked, Inquiries};
-use lingering::LINGER_KEY;
-use outside::{PID_FILE_KEY, WATCHDOG_KEY};
+use key::Key;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
@@ -47,7 +47,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
-use succession::{HANDOVER_KEY, LATE_KEY, Luggage, Succession};
+use succession::{Luggage, Succession};
 
 pub(crate) use operators::Operators;
 pub(crate) use reload::ReadConfig;
@@ -57,17 +57,6 @@ pub(crate) use reload::ReadConfig;
 pub(super) const SPARE_PLACES: u32 = 16;
 /// poll(2) POLLIN, on every architecture.
 const POLL_IN: u32 = 1;
-
-const SIGNAL_KEY: u64 = 1;
-const GRACE_KEY: u64 = 2;
-const CLOSE_KEY: u64 = 3;
-const FIGURES_KEY: u64 = 4;
-const TICK_KEY: u64 = 5;
-const SWEEP_KEY: u64 = 6;
-/// Wakes the end of a stop, which looks again at who is silent.
-const PATIENCE_KEY: u64 = 7;
-/// Plus the place of the core that rests.
-const REST_KEY: u64 = 1 << 32;
 
 /// Where the server is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,7 +204,7 @@ impl Coordinator {
             signals => Some(SignalFd::new(signals).map_err(|error| error.to_string())?),
         };
         if let Some(signals) = &signals {
-            core.poll(signals, POLL_IN, SIGNAL_KEY);
+            core.poll(signals, POLL_IN, Key::Signals.to_key());
         }
         start.post.attach_coordinator(Some(core.remote()));
         let config = Arc::new(start.config);
@@ -291,8 +280,39 @@ impl Coordinator {
         if let Some(inheritance) = start.inheritance {
             coordinator.inherit(&core, inheritance);
         }
-        core.set_timer(began + coordinator.tick(), TICK_KEY);
+        core.set_timer(began + coordinator.tick(), Key::Tick.to_key());
         Ok((core, coordinator))
+    }
+
+    /// A timer has fired, or there is something to read.
+    fn on_key(&mut self, core: &Rc<Core>, key: Key) {
+        match key {
+            Key::Signals => {
+                while let Some(Ok(Some(signal))) = self.signals.as_ref().map(SignalFd::read) {
+                    self.hear(core, Event::Signal(signal));
+                }
+            }
+            Key::Older => self.hear_older(core),
+            Key::OlderEnd => self.older_has_ended(core),
+            Key::Newer(pid) => self.hear_newer(core, pid),
+            Key::NewerEnd(pid) => self.newer_has_ended(core, pid),
+            Key::Tick => {
+                core.set_timer(core.now() + self.tick(), Key::Tick.to_key());
+                self.hear(core, Event::Tick);
+            }
+            Key::Figures => self.answer_inquiries(core),
+            Key::Sweep => self.sweep_gate(core),
+            Key::Rested(index) => self.hear(core, Event::Rested(index)),
+            Key::CloseGates => self.hear(core, Event::DrainGraceOver),
+            Key::GraceOver => self.hear(core, Event::GraceOver),
+            // Every event is followed by a look at the end.
+            Key::Patience => {}
+            Key::Watchdog => self.on_watchdog(core),
+            Key::PidFile => self.on_pid_file(core),
+            Key::Lingering => self.rings_are_clear(),
+            Key::Late => self.newer_is_late(core),
+            Key::HandOver => self.on_handover_tick(core),
+        }
     }
 
     fn hear(&mut self, core: &Rc<Core>, event: Event) {
@@ -580,31 +600,14 @@ impl Coordinator {
 impl Sink for Coordinator {
     fn on_event(&mut self, core: &Rc<Core>, event: Completion) {
         match event {
-            Completion::Polled {
-                key: SIGNAL_KEY, ..
-            } => {
-                while let Some(Ok(Some(signal))) = self.signals.as_ref().map(SignalFd::read) {
-                    self.hear(core, Event::Signal(signal));
+            Completion::Timer { key } | Completion::Polled { key, .. } => {
+                if let Some(key) = Key::from_key(key) {
+                    self.on_key(core, key);
                 }
             }
-            Completion::Polled { key, .. } => self.hear_process(core, key),
-            Completion::Timer { key: WATCHDOG_KEY } => self.on_watchdog(core),
-            Completion::Timer { key: PID_FILE_KEY } => self.on_pid_file(core),
-            Completion::Timer { key: LINGER_KEY } => self.rings_are_clear(),
-            Completion::Timer { key: LATE_KEY } => self.newer_is_late(core),
-            Completion::Timer { key: HANDOVER_KEY } => self.on_handover_tick(core),
-            Completion::Timer { key: TICK_KEY } => {
-                core.set_timer(core.now() + self.tick(), TICK_KEY);
-                self.hear(core, Event::Tick);
+            // The coordinator's own sockets are served by tasks, which take these themselves.
+            Completion::Accepted { .. } | Completion::Received { .. } | Completion::Sent { .. } => {
             }
-            Completion::Timer { key } if key >= REST_KEY => {
-                self.hear(core, Event::Rested((key - REST_KEY) as u32));
-            }
-            Completion::Timer { key: GRACE_KEY } => self.hear(core, Event::GraceOver),
-            Completion::Timer { key: FIGURES_KEY } => self.answer_inquiries(core),
-            Completion::Timer { key: SWEEP_KEY } => self.sweep_gate(core),
-            Completion::Timer { key: CLOSE_KEY } => self.hear(core, Event::DrainGraceOver),
-            _ => {}
         }
         self.replan(core);
     }

@@ -1,7 +1,8 @@
 //! How a server ends: readiness goes, batons come back, what the kernel has queued is taken, the
 //! cores finish or are told to stop, and the last of them turns out the light.
 
-use super::{CLOSE_KEY, Coordinator, GRACE_KEY, PATIENCE_KEY, Phase};
+use super::key::Key;
+use super::{Coordinator, Phase};
 use crate::admission::decide::Phase as GatePhase;
 use crate::admission::door::now;
 use crate::config::DrainPending;
@@ -45,14 +46,14 @@ impl Coordinator {
         let drain = self.config.drain;
         // Readiness says no from here on; those who have not heard it yet are still served.
         let close = core.now() + drain.grace;
-        core.set_timer(close + drain.graceful_timeout, GRACE_KEY);
+        core.set_timer(close + drain.graceful_timeout, Key::GraceOver.to_key());
         tracing::info!("draining");
         self.say_stopping();
         self.events.emit(&ServerEvent::Finish { graceful: true });
         match drain.grace {
             Duration::ZERO => self.close_gates(),
             _ => {
-                core.set_timer(close, CLOSE_KEY);
+                core.set_timer(close, Key::CloseGates.to_key());
             }
         }
     }
@@ -84,7 +85,7 @@ impl Coordinator {
         self.end_the_line();
         self.phase = Phase::Stopping;
         self.stopping_since = Some(core.now());
-        core.set_timer(core.now() + STOP_PATIENCE, PATIENCE_KEY);
+        core.set_timer(core.now() + STOP_PATIENCE, Key::Patience.to_key());
         self.handle.set_ready(false);
         self.pool.accepting = false;
         self.pool.spawning = false;

@@ -2,7 +2,8 @@
 //! [`rules::heart`](crate::coordinator::rules::heart) makes of them. A core's heartbeat is a number
 //! that it counts up anyway; taking it costs the core nothing.
 
-use super::{Coordinator, Phase, REST_KEY};
+use super::key::Key;
+use super::{Coordinator, Phase};
 use crate::connection::Message;
 use crate::coordinator::plan::CoreState;
 use crate::coordinator::rules::heart::{Health, Hunger, Thresholds, judge, silence, tick};
@@ -216,7 +217,7 @@ impl Coordinator {
                 tracing::error!(core = index, pause_ms, "a core panicked; it is replaced");
                 if !pause.is_zero() && self.pool.spawning {
                     self.pool.cores[index as usize] = CoreState::Resting;
-                    core.set_timer(core.now() + pause, REST_KEY + u64::from(index));
+                    core.set_timer(core.now() + pause, Key::Rested(index).to_key());
                 }
             }
             Next::GiveUp => {

@@ -4,6 +4,7 @@
 //! Called by the loop of [`super`]. Nothing is accepted before its baton has come. If the older
 //! process is gone before the end, nobody else has what is left, so it is taken at once.
 
+use super::key::Key;
 use super::succession::Luggage;
 use super::{Coordinator, Phase};
 use crate::connection::Parcel;
@@ -14,11 +15,6 @@ use crate::coordinator::upgrade::{Generation, Inheritance};
 use ringgate_runtime::sys::pidfd::PidFd;
 use ringgate_runtime::{Core, Descriptor, OpId};
 use std::rc::Rc;
-
-/// Low byte of the keys of polls on the socket to an older process.
-pub(super) const OLDER_KEY: u64 = 20;
-/// The end of the process before this one.
-pub(super) const OLDER_END_KEY: u64 = 27;
 
 /// The process before this one.
 pub(super) struct Older {
@@ -38,12 +34,12 @@ impl Coordinator {
     pub(super) fn inherit(&mut self, core: &Rc<Core>, inheritance: Inheritance) {
         let process = PidFd::open(inheritance.pid).ok();
         let end = process.map(|process| {
-            let poll = core.poll(&process, super::POLL_IN, OLDER_END_KEY);
+            let poll = core.poll(&process, super::POLL_IN, Key::OlderEnd.to_key());
             (process, poll)
         });
         self.succession.older = Some(Older {
             end,
-            poll: core.poll(&inheritance.channel, super::POLL_IN, OLDER_KEY),
+            poll: core.poll(&inheritance.channel, super::POLL_IN, Key::Older.to_key()),
             channel: inheritance.channel,
             pid: inheritance.pid,
             owner: false,

@@ -6,7 +6,8 @@
 //!
 //! What is made of the figures is in `shown.rs`.
 
-use super::{Coordinator, FIGURES_KEY, Slot};
+use super::key::Key;
+use super::{Coordinator, Slot};
 use crate::admission::ledger::{Connections, Ledgers, Requests};
 use crate::connection::Message;
 use crate::coordinator::events::ServerEvent;
@@ -119,7 +120,7 @@ impl Coordinator {
             silent,
             looks: 0,
             until,
-            timer: core.set_timer(until, FIGURES_KEY),
+            timer: core.set_timer(until, Key::Figures.to_key()),
         });
         self.answer_inquiries(core);
     }
@@ -145,7 +146,7 @@ impl Coordinator {
         for inquiry in self.inquiries.open.iter_mut().filter(|i| i.until <= now) {
             inquiry.look(slots);
             inquiry.until = now + PATIENCE;
-            inquiry.timer = core.set_timer(inquiry.until, FIGURES_KEY);
+            inquiry.timer = core.set_timer(inquiry.until, Key::Figures.to_key());
         }
         let is_due = |inquiry: &mut Inquiry| inquiry.silent.is_empty();
         let due: Vec<Inquiry> = self.inquiries.open.extract_if(.., is_due).collect();

@@ -8,14 +8,13 @@
 //! that is long for the kernel; help costs a wake-up for each connection meanwhile.
 
 use super::Coordinator;
+use super::key::Key;
 use crate::coordinator::plan::Seat;
 use ringgate_runtime::Core;
 use ringgate_runtime::timer::TimerId;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Timer: the rings of a dead process are clear by now.
-pub(super) const LINGER_KEY: u64 = 28;
 /// How long the rings of a dead process may linger.
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -34,7 +33,7 @@ impl Coordinator {
         if !some {
             return;
         }
-        let timer = core.set_timer(core.now() + LINGER, LINGER_KEY);
+        let timer = core.set_timer(core.now() + LINGER, Key::Lingering.to_key());
         if let Some(before) = self.lingering.0.replace(timer) {
             core.cancel_timer(before);
         }

@@ -2,15 +2,11 @@
 //! file.
 
 use super::Coordinator;
+use super::key::Key;
 use crate::process::pid_file::PidFile;
 use ringgate_runtime::Core;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// Timer: time to tell the service manager that all is well.
-pub(super) const WATCHDOG_KEY: u64 = 24;
-/// Timer: time to look after the PID file.
-pub(super) const PID_FILE_KEY: u64 = 25;
 
 /// How often the PID file is looked after.
 const PID_FILE_EVERY: Duration = Duration::from_secs(1);
@@ -44,7 +40,7 @@ impl Coordinator {
             && !self.succession.handed_over
         {
             manager.watchdog();
-            core.set_timer(core.now() + interval, WATCHDOG_KEY);
+            core.set_timer(core.now() + interval, Key::Watchdog.to_key());
         }
     }
 
@@ -53,7 +49,7 @@ impl Coordinator {
             && !self.succession.handed_over
         {
             file.look_after();
-            core.set_timer(core.now() + PID_FILE_EVERY, PID_FILE_KEY);
+            core.set_timer(core.now() + PID_FILE_EVERY, Key::PidFile.to_key());
         }
     }
 

@@ -4,7 +4,8 @@
 //! cannot is refused by name. What was set by hand meanwhile (a resize, limits) stays, unless the
 //! configuration itself says something new about it.
 
-use super::{Coordinator, SWEEP_KEY};
+use super::Coordinator;
+use super::key::Key;
 use crate::admission::gate::{OFFER_PATIENCE, Rules};
 use crate::config::{Config, CorePlan};
 use crate::connection::{Message, Settings};
@@ -89,7 +90,7 @@ impl Coordinator {
         }
         self.gate.set_rules(Rules::new(&new), core.now());
         // What both put on offer and no core takes up goes to the next.
-        core.set_timer(core.now() + OFFER_PATIENCE, SWEEP_KEY);
+        core.set_timer(core.now() + OFFER_PATIENCE, Key::Sweep.to_key());
         if new.log.level != old.log.level
             && let Some(log) = &self.operators.log
         {

@@ -5,8 +5,8 @@
 //! Until the new process owns the control socket nothing is given away that cannot be had back; after
 //! that too, as long as this process still has connections to finish.
 
-use super::inheriting::{OLDER_END_KEY, OLDER_KEY};
-use super::{Coordinator, GRACE_KEY, Phase};
+use super::key::Key;
+use super::{Coordinator, Phase};
 use crate::connection::{Message, Parcel};
 use crate::coordinator::events::{ServerEvent, UpgradeStep};
 use crate::coordinator::plan::{Baton, CoreState};
@@ -32,15 +32,6 @@ use std::process::{Child, ExitStatus};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Low byte of the keys of polls on the socket to a new process; its pid is above.
-const NEWER_KEY: u64 = 21;
-/// The end of the new process; plus its number.
-const NEWER_END_KEY: u64 = 26;
-/// Timer: the new process has taken too long.
-pub(super) const LATE_KEY: u64 = 22;
-/// Timer: time to try again what the socket did not take, and to report.
-pub(super) const HANDOVER_KEY: u64 = 23;
 
 /// How often a process that finishes what it has says how it stands.
 const TICK: Duration = Duration::from_millis(100);
@@ -182,15 +173,14 @@ impl Coordinator {
         let late = core.now() + self.config.drain.upgrade_timeout;
         let process = PidFd::open(pid).ok();
         let end = process.map(|process| {
-            let key = NEWER_END_KEY | u64::from(pid) << 8;
-            let poll = core.poll(&process, super::POLL_IN, key);
+            let poll = core.poll(&process, super::POLL_IN, Key::NewerEnd(pid).to_key());
             (process, poll)
         });
         Ok(Newer {
             end,
             pid,
-            poll: core.poll(&channel, super::POLL_IN, NEWER_KEY | u64::from(pid) << 8),
-            late: core.set_timer(late, LATE_KEY),
+            poll: core.poll(&channel, super::POLL_IN, Key::Newer(pid).to_key()),
+            late: core.set_timer(late, Key::Late.to_key()),
             channel,
             child: Some(child),
             stage: Stage::Starting,
@@ -230,24 +220,13 @@ impl Coordinator {
         }
     }
 
-    /// Something is to be heard of a process before or after this one.
-    pub(super) fn hear_process(&mut self, core: &Rc<Core>, key: u64) {
-        match key & 0xff {
-            OLDER_KEY => self.hear_older(core),
-            OLDER_END_KEY => self.older_has_ended(core),
-            NEWER_KEY => self.hear_newer(core, key >> 8),
-            NEWER_END_KEY => self.newer_has_ended(core, key >> 8),
-            _ => {}
-        }
-    }
-
     /// The new process has said something, or is gone.
-    fn hear_newer(&mut self, core: &Rc<Core>, pid: u64) {
+    pub(super) fn hear_newer(&mut self, core: &Rc<Core>, pid: u32) {
         loop {
             let Some(newer) = &mut self.succession.newer else {
                 return;
             };
-            if u64::from(newer.pid) != pid {
+            if newer.pid != pid {
                 return;
             }
             match newer.channel.hear() {
@@ -259,9 +238,9 @@ impl Coordinator {
     }
 
     /// The new process has ended; what it said before comes first.
-    fn newer_has_ended(&mut self, core: &Rc<Core>, pid: u64) {
+    pub(super) fn newer_has_ended(&mut self, core: &Rc<Core>, pid: u32) {
         self.hear_newer(core, pid);
-        if matches!(&self.succession.newer, Some(newer) if u64::from(newer.pid) == pid) {
+        if matches!(&self.succession.newer, Some(newer) if newer.pid == pid) {
             self.newer_is_gone(core, &io::ErrorKind::UnexpectedEof.into());
         }
     }
@@ -385,7 +364,7 @@ impl Coordinator {
         self.operators.give_up(core);
         self.listeners.disown_files();
         let grace = core.now() + self.config.drain.graceful_timeout;
-        core.set_timer(grace, GRACE_KEY);
+        core.set_timer(grace, Key::GraceOver.to_key());
     }
 
     /// What is left to do once a new process serves. Answers whether all of it is done.
@@ -624,7 +603,7 @@ impl Coordinator {
     fn handover_tick(&mut self, core: &Rc<Core>) {
         if !self.succession.ticking && self.succession.newer.is_some() {
             self.succession.ticking = true;
-            core.set_timer(core.now() + TICK, HANDOVER_KEY);
+            core.set_timer(core.now() + TICK, Key::HandOver.to_key());
         }
     }
 
