@@ -29,7 +29,7 @@ pub mod task;
 pub mod time;
 pub mod timer;
 
-pub use crate::core::{Core, CoreOptions, Event, Received, Sink, current, try_current};
+pub use crate::core::{Core, CoreOptions, Event, Look, Received, Sink, current, try_current};
 pub use buffer::Lease;
 pub use class::Priority;
 pub use descriptor::Descriptor;

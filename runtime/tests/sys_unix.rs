@@ -43,6 +43,17 @@ fn is_close_on_exec(fd: i32) -> bool {
 }
 
 #[test]
+fn a_look_at_a_unix_socket_tells_a_half_close_from_a_close() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let look = || socket::poll_now(ours.as_fd()).unwrap();
+    assert_eq!(look(), 0);
+    theirs.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(look(), libc::POLLRDHUP as u32);
+    drop(theirs);
+    assert_eq!(look(), (libc::POLLRDHUP | libc::POLLHUP) as u32);
+}
+
+#[test]
 fn a_unix_listener_answers_with_the_mode_that_was_asked_for() {
     let scratch = Scratch::new("mode");
     let listener = unix_listener(&scratch.socket(), 0o640).unwrap();

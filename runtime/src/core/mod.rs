@@ -9,10 +9,12 @@
 
 mod end;
 mod event;
+mod look;
 mod operations;
 mod turn;
 
 pub use event::{CoreCounts, Event, Received, Sink};
+pub use look::Look;
 
 use crate::buffer::{Pool, PoolOptions};
 use crate::driver::{Completion, Driver, KernelDriver, RingFlags};

@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use super::address::{Address, SocketAddrStorage};
-use super::error::{check, last};
+use super::error::{check, last, named};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// The family of a TCP or UDP socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,6 +272,39 @@ pub(super) fn bind(fd: BorrowedFd<'_>, address: &SocketAddrStorage) -> io::Resul
     check(result, "bind", text(address))?;
     Ok(())
 }
+
+/// Asks at once which of POLLRDHUP, POLLHUP and POLLERR hold for a socket (poll(2) without a wait),
+/// and takes nothing away: neither bytes nor the socket's error, which a peek would take.
+///
+/// # Errors
+/// ENOMEM of poll(2).
+pub fn poll_now(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut one = [PollFd::from_borrowed_fd(socket, PollFlags::RDHUP)];
+    poll(&mut one, Some(&NO_TIME)).map_err(|error| named(error.into(), "poll", "", ""))?;
+    Ok(one[0].revents().bits().into())
+}
+
+/// [`poll_now`] for many sockets in one system call, in their order.
+///
+/// # Errors
+/// ENOMEM of poll(2); EINVAL if there are more than RLIMIT_NOFILE.
+pub fn poll_now_each<'fd>(
+    sockets: impl IntoIterator<Item = BorrowedFd<'fd>>,
+) -> io::Result<Vec<u32>> {
+    let all = sockets.into_iter();
+    let mut all: Vec<_> = all
+        .map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::RDHUP))
+        .collect();
+    if !all.is_empty() {
+        poll(&mut all, Some(&NO_TIME)).map_err(|error| named(error.into(), "poll", "", ""))?;
+    }
+    Ok(all.iter().map(|one| one.revents().bits().into()).collect())
+}
+
+const NO_TIME: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
 
 /// Waits until `fd` is readable or has ended, at most `timeout` (`None`: without bound). Answers
 /// whether it is. A signal does not cut the wait short.

@@ -5,9 +5,9 @@
 
 use crate::stage::{Seen, on_both};
 use bytes::Bytes;
-use ringgate_runtime::CoreOptions;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::driver::simulated::Ending;
+use ringgate_runtime::{CoreOptions, Look};
 use std::sync::LazyLock;
 
 const FIRST: u64 = 1;
@@ -260,6 +260,47 @@ fn a_reset_is_reported_once_after_the_bytes_before_it() {
             [Seen::Failed(libc::EPIPE), Seen::Ended]
         );
         stage.core.close(socket);
+    });
+}
+
+#[test]
+fn a_look_tells_an_end_from_a_reset_and_takes_neither_bytes_nor_the_error() {
+    let nothing = Look::default();
+    let ended = Look {
+        ended: true,
+        reset: false,
+    };
+    let reset = Look {
+        ended: true,
+        reset: true,
+    };
+    on_both(options(), |stage| {
+        let (mut quiet, first) = stage.pair();
+        let (mut gone, second) = stage.pair();
+        quiet.send(b"some bytes");
+        stage.settle();
+        assert_eq!(stage.core.look_at([&first, &second]), [nothing, nothing]);
+        assert_eq!(stage.core.look(&first), nothing);
+        quiet.shutdown_write();
+        gone.send(b"last words");
+        gone.reset();
+        stage.until("both ends", |stage| {
+            stage.core.look_at([&first, &second]) == [ended, reset]
+        });
+        assert_eq!(stage.core.look(&first), ended);
+        assert_eq!(stage.core.look(&second), reset);
+        stage.core.receive(&first, FIRST);
+        stage.until_ended(FIRST);
+        let bytes = Seen::Bytes(b"some bytes".to_vec());
+        assert_eq!(stage.observer.of(FIRST), [bytes, Seen::Eof, Seen::Ended]);
+        stage.core.receive(&second, SECOND);
+        stage.until_ended(SECOND);
+        let failed = Seen::Failed(libc::ECONNRESET);
+        let bytes = Seen::Bytes(b"last words".to_vec());
+        assert_eq!(stage.observer.of(SECOND), [bytes, failed, Seen::Ended]);
+        for socket in [first, second] {
+            stage.core.close(socket);
+        }
     });
 }
 

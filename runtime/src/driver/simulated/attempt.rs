@@ -15,6 +15,7 @@ impl SimulatedDriver {
     pub(super) fn attempt(&mut self, state: &mut State, pending: &mut Pending) -> Tried {
         let token = pending.token;
         let handle = match pending.on {
+            On::Socket(_) if pending.deaf => return Tried::Waits,
             On::Time(moment) if moment > state.now => return Tried::Waits,
             On::Time(_) => return self.finish(state, token, -libc::ETIME, None),
             On::Socket(handle) => handle,
@@ -29,7 +30,7 @@ impl SimulatedDriver {
                 self.accept(state, token, index, multishot)
             }
             (Operation::ReceiveLeased { multishot, .. }, Handle::Stream(index)) if reading => {
-                self.receive_leased(state, token, index, multishot)
+                self.receive_leased(state, pending, index, multishot)
             }
             (Operation::Receive { into, len, .. }, Handle::Stream(index)) if reading => {
                 self.receive(state, token, index, into, len)
@@ -88,10 +89,11 @@ impl SimulatedDriver {
     fn receive_leased(
         &mut self,
         state: &mut State,
-        token: Token,
+        pending: &mut Pending,
         stream: usize,
         multishot: bool,
     ) -> Tried {
+        let token = pending.token;
         loop {
             // The kernel takes its buffer before it looks for bytes: arming without one fails.
             let none = self.buffers.as_ref().is_none_or(Buffers::is_empty);
@@ -118,7 +120,16 @@ impl SimulatedDriver {
                 return self.finish(state, token, taken as i32, Some(id));
             }
             self.post(state, token, taken as i32, true, Some(id));
-            let end = &mut state.streams[stream];
+            let end = &state.streams[stream];
+            if end.inbound.is_empty()
+                && end.is_reset()
+                && state.random.chance(state.faults.untold_resets)
+            {
+                state.note(format_args!("client {stream}: its reset is never told"));
+                pending.deaf = true;
+                return Tried::Waits;
+            }
+            let end = &state.streams[stream];
             if end.inbound.is_empty() && end.events() & libc::POLLRDHUP as u32 == 0 {
                 return Tried::Waits;
             }
@@ -197,10 +208,7 @@ impl SimulatedDriver {
         events: u32,
         multishot: bool,
     ) -> Tried {
-        let there = match handle {
-            Handle::Listener(index) => state.listeners[index].events(),
-            Handle::Stream(index) => state.streams[index].events(),
-        };
+        let there = state.events(handle);
         let always = (libc::POLLERR | libc::POLLHUP) as u32;
         let there = there & (events | always);
         if there == 0 {

@@ -24,6 +24,10 @@ pub struct Faults {
     pub accept_error: f64,
     /// Completions of two operations change places. Those of one operation never do.
     pub reorder: f64,
+    /// An armed multishot receive delivers data and never tells of the reset that came right behind
+    /// it. The receive stays armed, and the socket keeps its error. Not among [`Faults::some`]: Linux
+    /// has this fault, but whoever only listens to a receive waits for ever, and is right to.
+    pub untold_resets: f64,
 }
 
 impl Faults {
@@ -38,6 +42,7 @@ impl Faults {
             split_receive: 0.0,
             accept_error: 0.0,
             reorder: 0.0,
+            untold_resets: 0.0,
         }
     }
 
@@ -52,6 +57,7 @@ impl Faults {
             split_receive: 0.2,
             accept_error: 0.05,
             reorder: 0.2,
+            untold_resets: 0.0,
         }
     }
 
@@ -76,6 +82,7 @@ impl Faults {
             split_receive: draw(some.split_receive),
             accept_error: draw(some.accept_error),
             reorder: draw(some.reorder),
+            untold_resets: draw(some.untold_resets),
         }
     }
 }

@@ -64,6 +64,8 @@ pub(super) struct Pending {
     pub(super) seen: Wakes,
     /// Bytes sent so far.
     pub(super) done: u32,
+    /// It hears nothing more, but for a cancel ([`Faults::untold_resets`](super::Faults)).
+    pub(super) deaf: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -182,6 +184,19 @@ impl SimulatedDriver {
         self.enters
     }
 
+    /// What poll(2) without a wait says of a socket, now and not at the next enter. A number that is not
+    /// open is a misuse.
+    pub(crate) fn events(&self, fd: RawFd) -> u32 {
+        let mut state = self.world.state();
+        match state.handle(fd) {
+            Some(handle) => state.events(handle),
+            None => {
+                state.misuses += 1;
+                libc::POLLNVAL as u32
+            }
+        }
+    }
+
     pub(crate) fn register_buffers(&mut self, buffers: &BufferRing) {
         self.buffers = Some(Buffers {
             base: buffers.address(),
@@ -226,6 +241,7 @@ impl SimulatedDriver {
                     on: On::Time(state.now + span),
                     seen: Wakes::default(),
                     done: 0,
+                    deaf: false,
                 });
                 return;
             }
@@ -250,6 +266,7 @@ impl SimulatedDriver {
             on: On::Socket(handle),
             seen: Wakes::default(),
             done: 0,
+            deaf: false,
         };
         match self.attempt(state, &mut pending) {
             Tried::Over => state.release(handle),

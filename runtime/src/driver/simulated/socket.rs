@@ -149,6 +149,11 @@ impl Stream {
         }
     }
 
+    /// Whether a reset has come that nobody was told of, and no FIN before it.
+    pub(super) fn is_reset(&self) -> bool {
+        self.error.is_some() && !self.peer_shut
+    }
+
     /// Bytes the client takes of `len` now.
     ///
     /// # Errors

@@ -445,6 +445,45 @@ fn late_completions_of_one_operation_keep_their_order() {
 }
 
 #[test]
+fn an_armed_receive_never_tells_of_a_reset_right_behind_its_bytes() {
+    let mut bench = Bench::new(Faults {
+        untold_resets: 1.0,
+        ..Faults::none()
+    });
+    let (client, socket) = bench.pair();
+    let target = bench.push(receive(socket));
+    bench.enter();
+    client.send(b"abc");
+    client.reset();
+    let done = bench.enter();
+    assert_eq!((done.len(), done[0].result, done[0].more()), (1, 3, true));
+    assert!(bench.wait(true, Some(Duration::from_secs(60))).is_empty());
+    let gone = (libc::POLLHUP | libc::POLLERR) as u32;
+    assert_eq!(bench.driver.events(socket) & gone, gone);
+    bench.push(Operation::Cancel { target });
+    let results: Vec<i32> = bench.enter().iter().map(|c| c.result).collect();
+    assert_eq!(results, [-libc::ECANCELED, 0]);
+    assert_eq!(bench.results(receive(socket)), [-libc::ECONNRESET]);
+}
+
+#[test]
+fn a_reset_long_after_the_bytes_and_a_fin_right_behind_them_are_told() {
+    let mut bench = Bench::new(Faults {
+        untold_resets: 1.0,
+        ..Faults::none()
+    });
+    let (client, socket) = bench.pair();
+    client.send(b"abc");
+    assert_eq!(bench.results(receive(socket)), [3]);
+    client.reset();
+    assert_eq!(bench.enter()[0].result, -libc::ECONNRESET);
+    let (client, socket) = bench.pair();
+    client.send(b"abc");
+    client.shutdown_write();
+    assert_eq!(bench.results(receive(socket)), [3, 0]);
+}
+
+#[test]
 fn an_accept_fails_and_only_an_aborted_connection_is_lost() {
     let mut bench = Bench::new(Faults {
         accept_error: 1.0,

@@ -275,6 +275,14 @@ impl State {
         }
     }
 
+    /// poll(2) events that are there.
+    pub(super) fn events(&self, handle: Handle) -> u32 {
+        match handle {
+            Handle::Listener(index) => self.listeners[index].events(),
+            Handle::Stream(index) => self.streams[index].events(),
+        }
+    }
+
     // ---- Clients ---------------------------------------------------------------------------------
 
     fn client_of(&mut self, listener: RawFd) -> (usize, usize) {
