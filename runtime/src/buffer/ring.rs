@@ -38,11 +38,17 @@ impl BufferRing {
             return Err(io::Error::last_os_error());
         }
         let base = NonNull::new(base.cast()).expect("mmap never answers a null mapping");
-        Ok(BufferRing {
+        let ring = BufferRing {
             base,
             entries,
             tail: Cell::new(0),
-        })
+        };
+        // SAFETY: madvise(2) on the mapping made above: a forked child does not get it. Guarded by
+        // `a_forked_child_gets_no_ring_of_buffers`.
+        if unsafe { libc::madvise(base.as_ptr().cast(), bytes, libc::MADV_DONTFORK) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(ring)
     }
 
     pub(crate) fn address(&self) -> u64 {
@@ -108,5 +114,24 @@ impl Drop for BufferRing {
         // SAFETY: the mapping made in `new`; the io_uring that knew it is closed (see `Core`).
         // Guarded by `a_core_gives_everything_back`.
         unsafe { libc::munmap(self.base.as_ptr().cast(), bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forked_child_gets_no_ring_of_buffers() {
+        let ring = BufferRing::new(64).expect("a ring");
+        let begins = format!("{:x}-", ring.address());
+        let maps = std::fs::read_to_string("/proc/self/smaps").expect("/proc");
+        let of_ring = maps.lines().skip_while(|line| !line.starts_with(&begins));
+        let flags = of_ring
+            .skip(1)
+            .find_map(|line| line.strip_prefix("VmFlags:"))
+            .expect("flags of the mapping");
+        // "dc": do not copy on fork (proc_pid_smaps(5)).
+        assert!(flags.split_whitespace().any(|flag| flag == "dc"), "{flags}");
     }
 }

@@ -6,11 +6,13 @@ use super::token::Token;
 use crate::buffer::ring::BufferRing;
 use crate::errno::Errno;
 use crate::probe::Unavailable;
+use crate::sys::fork::NotInChildren;
 use crate::sys::thread::monotonic_nanos;
 use crate::time::Moment;
 use io_uring::{IoUring, opcode, squeue, types};
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 const ENTER_GETEVENTS: u32 = 1 << 0;
@@ -22,6 +24,8 @@ pub(crate) const BUFFER_GROUP: u16 = 0;
 
 /// One ring of the kernel, used only by the thread that made it.
 pub struct KernelDriver {
+    /// Goes before the ring is closed.
+    _own: NotInChildren,
     ring: IoUring,
     /// Entries that found the queue full.
     backlog: VecDeque<squeue::Entry>,
@@ -43,7 +47,11 @@ impl KernelDriver {
     ) -> Result<KernelDriver, Unavailable> {
         let setup::Made { ring, flags } = setup::set_up(entries, wanted)?;
         let random = monotonic_nanos() ^ (&raw const ring as u64).rotate_left(32);
+        // SAFETY: the ring owns its descriptor and outlives this borrow. Guarded by
+        // `a_child_that_executes_nothing_keeps_no_ring_of_a_dead_process`.
+        let own = NotInChildren::new(unsafe { BorrowedFd::borrow_raw(ring.as_raw_fd()) });
         let mut driver = KernelDriver {
+            _own: own,
             ring,
             backlog: VecDeque::new(),
             flags,

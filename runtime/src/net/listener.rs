@@ -9,16 +9,18 @@ use super::{Socket, Stream};
 use crate::core::{Core, current};
 use crate::driver::Operation;
 use crate::op::{Kind, Memory, OpFuture, Stash};
+use crate::sys::fork::NotInChildren;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
 /// Listens. Dropped, it cancels accepts that are in flight and closes after the last of them.
 pub struct Listener<F> {
+    _own: NotInChildren,
     pub(super) socket: Socket,
     stash: Rc<Stash>,
     family: PhantomData<F>,
@@ -32,6 +34,7 @@ impl<F> Listener<F> {
     /// Outside a [`Core`].
     pub fn from_fd(fd: OwnedFd) -> Listener<F> {
         Listener {
+            _own: NotInChildren::new(fd.as_fd()),
             socket: Socket::new(current(), fd),
             stash: Rc::default(),
             family: PhantomData,

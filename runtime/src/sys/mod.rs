@@ -13,6 +13,7 @@ pub mod address;
 pub mod child;
 pub mod cpu;
 pub mod event;
+pub mod fork;
 pub mod identity;
 pub mod limits;
 pub mod listener;

@@ -8,6 +8,7 @@ use crate::connection::{ListenerId, ListenerSeat, Socket};
 use crate::control::socket::SocketFile;
 use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::address::Address;
+use ringgate_runtime::sys::fork::NotInChildren;
 use ringgate_runtime::sys::listener::{ReusePort, accept_nonblocking, tcp_listener, tcp_listeners};
 use ringgate_runtime::sys::socket::local_addr;
 use ringgate_runtime::sys::unix_listener::{inherited_listener, unix_listener};
@@ -37,6 +38,8 @@ pub(crate) struct Listener {
 
 /// One socket, which the cores share or which belongs to one slot: what an upgrade passes on.
 pub(crate) struct Unit {
+    /// A child that is forked and executes no program would keep the queue open.
+    _own: NotInChildren,
     pub(crate) configured: String,
     pub(crate) bound: String,
     pub(crate) slot: u32,
@@ -249,6 +252,7 @@ impl Listeners {
     ) {
         let unit = self.units.len() as u32;
         self.units.push(Unit {
+            _own: NotInChildren::new(socket.as_fd()),
             configured: configured.to_owned(),
             bound: bound.to_owned(),
             slot: slots.start,

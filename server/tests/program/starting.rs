@@ -251,3 +251,47 @@ fn forbidden_io_uring_is_one_line_with_a_cure_and_exit_code_1() {
         .unwrap();
     refused(&output, 1, &["io_uring", "seccomp"]);
 }
+
+/// What the descriptors of a process lead to that a program it executes would inherit, but for the
+/// standard ones.
+fn inheritable(process: &str) -> Vec<std::path::PathBuf> {
+    const CLOEXEC: u32 = 0o2_000_000;
+    let descriptors = std::fs::read_dir(format!("/proc/{process}/fd")).expect("/proc");
+    let numbers = descriptors.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let kept = numbers.filter(|number| {
+        let info = std::fs::read_to_string(format!("/proc/{process}/fdinfo/{number}"));
+        let flags = info.unwrap_or_default().lines().find_map(|line| {
+            let octal = line.strip_prefix("flags:")?.trim();
+            u32::from_str_radix(octal, 8).ok()
+        });
+        !["0", "1", "2"].contains(&number.as_str()) && flags.is_some_and(|f| f & CLOEXEC == 0)
+    });
+    kept.filter_map(|number| std::fs::read_link(format!("/proc/{process}/fd/{number}")).ok())
+        .collect()
+}
+
+#[test]
+fn every_descriptor_of_a_server_is_close_on_exec() {
+    let directory = Directory::new();
+    let path = |name: &str| directory.path(name).to_str().expect("UTF-8").to_owned();
+    let unix = format!("unix:{}", path("socket"));
+    let pid = path("pid");
+    let program = Program::start(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--listen",
+        &unix,
+        "--metrics",
+        "127.0.0.1:0",
+        "--pid-file",
+        &pid,
+        "--cores",
+        "2",
+    ]);
+    let _client = program.connect();
+    assert!(program.get("/plaintext").ends_with("Hello, World!"));
+    let from_here = inheritable("self");
+    let mut kept = inheritable(&program.pid().to_string());
+    kept.retain(|link| !from_here.contains(link));
+    assert_eq!(kept, Vec::<std::path::PathBuf>::new());
+}

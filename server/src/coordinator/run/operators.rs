@@ -7,9 +7,10 @@ use crate::control::socket::{SocketFile, aside};
 use crate::control::{scrape, server, socket};
 use crate::observe::log::LogHandle;
 use ringgate_runtime::Core;
+use ringgate_runtime::sys::fork::NotInChildren;
 use ringgate_runtime::task::TaskId;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(crate) struct Operators {
     pub(crate) control_file: Option<SocketFile>,
     /// Where that file goes once the older process has given everything up.
     pub(crate) control_goal: Option<PathBuf>,
+    /// Keeps the listener for metrics out of forked children.
+    metrics_own: Option<NotInChildren>,
     /// The listener for metrics: as configured, as bound.
     pub(crate) metrics_listener: Option<(String, String, Arc<OwnedFd>)>,
     pub(crate) log: Option<LogHandle>,
@@ -51,6 +54,7 @@ impl Operators {
     fn serve_metrics(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
         let listener = self.metrics_listener.as_ref();
         // Ours is kept, to be passed on.
+        self.metrics_own = listener.map(|(_, _, socket)| NotInChildren::new(socket.as_fd()));
         let copy = listener.and_then(|(_, _, socket)| socket.try_clone().ok());
         if let Some(copy) = copy {
             let task = scrape::run(copy, handle.clone(), self.log.clone());
