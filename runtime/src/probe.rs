@@ -1,8 +1,8 @@
-//! Which io_uring features this kernel has, found by trying them and never by its version.
+//! Which features this kernel has, above all of io_uring, found by trying them and never by its version.
 //!
 //! Distribution kernels carry backports and sandboxes take features away, so `uname` decides nothing
-//! here; it is only named in messages. Called by `doctor`, and by the ring set-up for the text of a
-//! refusal. Deliberately keeps no ring: every trial runs on a throwaway one, and deliberately decides
+//! here; it is only named in messages. Called by `doctor` and by the start, which have one list of
+//! trials, and by the ring set-up for the text of a refusal. Deliberately keeps no ring: all trials run on a throwaway one, and deliberately decides
 //! no fallback: what to do without a feature is the business of the file that uses it.
 
 mod feature;
@@ -32,13 +32,13 @@ impl Finding {
     }
 }
 
-/// What [`probe`] found out about this kernel, for this process.
+/// What [`probe`] or [`probe_for_start`] found out about this kernel, for this process.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The kernel's release as `uname -r` prints it; empty if `/proc` is not mounted.
     pub kernel: String,
-    /// One finding for each of [`Feature::ALL`], in that order. If io_uring is forbidden altogether,
-    /// none was tried and none is present.
+    /// One finding for each feature that was asked for, in the order of [`Feature::ALL`]. If io_uring
+    /// is forbidden altogether, none was tried and none is present.
     pub findings: Vec<Finding>,
     /// Why Ringgate cannot run here, if it cannot.
     pub unavailable: Option<Unavailable>,
@@ -61,39 +61,44 @@ impl Report {
 /// Tries every feature, on the calling thread (a seccomp filter can be a thread's own), within some
 /// milliseconds: each trial ends by itself, or after ten seconds.
 ///
-/// It needs a few descriptors and a thread, and leaves nothing behind.
+/// A few descriptors and a thread are needed, and nothing is left behind.
 pub fn probe() -> Report {
+    examine(|_| true)
+}
+
+/// As [`probe`], but only what decides a start: every feature that is required and not among
+/// `without`, and [`Feature::Pin`]. Whether a ring has the other optional ones, its set-up finds out.
+pub fn probe_for_start(without: &[Feature]) -> Report {
+    examine(|feature| {
+        let decides = feature.facts().need == Need::Required || feature == Feature::Pin;
+        decides && !without.contains(&feature)
+    })
+}
+
+fn examine(wanted: impl Fn(Feature) -> bool) -> Report {
     let kernel = unavailable::kernel();
-    if let Err(refusal) = trial::works_at_all() {
-        let not_tried = Failure {
-            call: "not tried",
-            errno: refusal.errno,
-        };
-        let findings = Feature::ALL
-            .map(|feature| Finding {
-                feature,
-                failure: Some(not_tried.clone()),
-            })
-            .to_vec();
-        return Report {
-            kernel,
-            findings,
-            unavailable: Some(explain_setup_error(refusal.errno)),
-        };
-    }
     let mut findings: Vec<Finding> = Vec::with_capacity(Feature::ALL.len());
-    for feature in Feature::ALL {
-        let has = |wanted| {
-            findings
-                .iter()
-                .any(|finding: &Finding| finding.feature == wanted && finding.present())
+    let mut forbidden = None;
+    // All operations are tried on one ring: the kernel frees a ring only after it was closed, and may
+    // charge the memory of all of them to this user meanwhile.
+    let mut ring = None;
+    for feature in Feature::ALL.into_iter().filter(|feature| wanted(*feature)) {
+        let failure = match &forbidden {
+            None => trials::run(feature, || Trial::again(&mut ring)).err(),
+            Some(refusal) => Some(Failure::clone(refusal)),
         };
-        // The flags come first in the table, so that all the rest is tried on a ring like those
-        // Ringgate works with.
-        let failure = trials::run(feature, || Trial::new(has(Feature::DeferTaskrun))).err();
+        // Nothing else can work then.
+        if let (Feature::Enter, Some(failure)) = (feature, &failure) {
+            let call = "not tried";
+            let errno = failure.errno;
+            forbidden = Some(Failure { call, errno });
+        }
         findings.push(Finding { feature, failure });
     }
-    let unavailable = unavailable::judge(&kernel, &findings);
+    let unavailable = match forbidden {
+        Some(refusal) => Some(explain_setup_error(refusal.errno)),
+        None => unavailable::judge(&kernel, &findings),
+    };
     Report {
         kernel,
         findings,
@@ -106,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_has_every_feature_once_and_flags_first() {
+    fn the_table_has_every_feature_once_and_the_ring_itself_first() {
         for (at, feature) in Feature::ALL.into_iter().enumerate() {
             assert_eq!(feature as usize, at, "{feature:?}");
         }

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use ringgate_runtime::probe::{Cause, Feature, Report, probe};
+use ringgate_runtime::probe::{Cause, Feature, Need, Report, probe, probe_for_start};
 
 /// Runs the probe on a thread under a seccomp filter that answers `errno` to system call `forbidden`
 /// and allows everything else. The filter ends with the thread.
@@ -101,6 +101,28 @@ fn the_probe_leaves_no_descriptor_behind() {
     probe();
     assert_eq!(open(), before);
     println!("counted");
+}
+
+#[test]
+fn a_start_tries_what_is_required_and_the_pin() {
+    let report = probe_for_start(&[Feature::MultishotRecv]);
+    assert_eq!(report.unavailable, None);
+    let tried = |feature| report.findings.iter().any(|one| one.feature == feature);
+    for feature in Feature::ALL {
+        let decides = feature.facts().need == Need::Required || feature == Feature::Pin;
+        let expected = decides && feature != Feature::MultishotRecv;
+        assert_eq!(tried(feature), expected, "{feature:?}");
+    }
+}
+
+#[test]
+fn a_forbidden_pin_is_missing_and_nothing_else_is() {
+    let report = probe_where(libc::SYS_sched_setaffinity, libc::EPERM);
+    assert_eq!(report.unavailable, None);
+    assert!(!report.has(Feature::Pin) && report.has(Feature::Enter));
+    let free = probe();
+    let missing = |report: &Report| report.missing().count();
+    assert_eq!(missing(&report), missing(&free) + 1);
 }
 
 #[test]

@@ -204,7 +204,7 @@ impl Diagnosis {
         )?;
         writeln!(
             out,
-            "\nio_uring features (name, first kernel, what ringgate uses it for)"
+            "\nfeatures of the kernel (name, first kernel, what ringgate uses it for)"
         )?;
         for feature in &self.features {
             feature.write_text(out)?;

@@ -1,15 +1,17 @@
-//! The io_uring features that Ringgate uses, and what each is for: one table.
+//! The features of the kernel that Ringgate uses, and what each is for: one table.
 //!
 //! Called by the probe and by whoever explains its findings. Deliberately holds no code that tries
 //! anything; `trials` does.
 
-/// An io_uring feature that Ringgate uses.
+/// A feature of the kernel that Ringgate uses: of io_uring, but for [`Feature::Pin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     missing_docs,
     reason = "the table below says of each what it is and what it is for"
 )]
 pub enum Feature {
+    Enter,
+    Pin,
     Clamp,
     SubmitAll,
     CoopTaskrun,
@@ -69,8 +71,11 @@ const LINUX_6_6: &str = "run Linux 6.6 or newer";
 const LINUX_6_15: &str = "run Linux 6.15 or newer";
 
 impl Feature {
-    /// Every feature, in the order of the probe: set-up flags, feature bits, operations.
-    pub const ALL: [Feature; 25] = [
+    /// Every feature, in the order of the probe: what all else needs, set-up flags, feature bits,
+    /// operations.
+    pub const ALL: [Feature; 27] = [
+        Feature::Enter,
+        Feature::Pin,
         Feature::Clamp,
         Feature::SubmitAll,
         Feature::CoopTaskrun,
@@ -101,6 +106,19 @@ impl Feature {
     /// What is known of it beforehand.
     pub const fn facts(self) -> Facts {
         match self {
+            Feature::Enter => required(
+                "enter",
+                "5.1",
+                "submitting operations and waiting for their completions",
+            ),
+            Feature::Pin => optional(
+                "pin",
+                "2.6",
+                "each core stays on one CPU, whose caches keep what it works on",
+                "cores move between CPUs as the scheduler likes, and share one while another idles",
+                "allow sched_setaffinity in the seccomp profile (systemd: add it to \
+                 SystemCallFilter=)",
+            ),
             Feature::Clamp => optional(
                 "clamp",
                 "5.6",
@@ -136,10 +154,12 @@ impl Feature {
                 "more locking in the kernel for each submission",
                 LINUX_6_1,
             ),
-            Feature::DeferTaskrun => required(
+            Feature::DeferTaskrun => optional(
                 "defer-taskrun",
                 "6.1",
                 "completions are processed when the core asks for them, in batches",
+                "completions are processed one by one, whenever the core enters the kernel",
+                LINUX_6_1,
             ),
             Feature::NoSqarray => optional(
                 "no-sqarray",

@@ -1,4 +1,4 @@
-//! A throwaway ring on which one feature is tried.
+//! A throwaway ring on which features are tried, one after another.
 //!
 //! Called by `trials`. It owns all memory that the kernel may write to, and takes every operation back
 //! before it frees any: closing a ring cancels only in the background. Deliberately shares nothing
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use io_uring::types::{BufRingEntry, Fd, SubmitArgs, Timespec};
-use io_uring::{Builder, IoUring, cqueue, opcode, squeue};
+use io_uring::{Builder, IoUring, Parameters, cqueue, opcode, squeue};
 
 use crate::sys;
 
@@ -62,16 +62,19 @@ pub(super) fn failed(call: &'static str) -> impl Fn(io::Error) -> Failure {
     }
 }
 
-/// Whether this process gets a ring at all and may enter it.
+/// Whether this process gets a ring at all and may enter it: one operation that does nothing, and its
+/// completion.
 pub(super) fn works_at_all() -> Outcome {
     let mut ring = build(&IoUring::builder(), 1)?;
     let nop = opcode::Nop::new().build();
     // SAFETY: a nop points to nothing (io_uring_enter(2)). Guarded by
     // `a_seccomp_profile_is_named_with_its_cure`.
     unsafe { ring.submission().push(&nop) }.map_err(|_| no_effect("submission queue"))?;
-    ring.submit_and_wait(1)
-        .map(drop)
-        .map_err(failed("io_uring_enter"))
+    ring.submit_and_wait(1).map_err(failed("io_uring_enter"))?;
+    match ring.completion().next() {
+        Some(completion) if completion.result() == 0 => Ok(()),
+        _ => Err(no_effect("io_uring_enter")),
+    }
 }
 
 /// A ring with these flags.
@@ -116,14 +119,55 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    /// A ring as Ringgate uses them, as far as the kernel allows (`defer`: single issuer with
-    /// deferred task work).
-    pub(super) fn new(defer: bool) -> Result<Trial, Failure> {
+    /// A ring as Ringgate uses them, as far as the kernel allows: single issuer with deferred task
+    /// work, or a plain one.
+    pub(super) fn new() -> Result<Trial, Failure> {
         let mut builder = IoUring::builder();
-        if defer {
-            builder.setup_single_issuer().setup_defer_taskrun();
+        builder.setup_single_issuer().setup_defer_taskrun();
+        let ring = build(&builder, ENTRIES).or_else(|failure| match failure.errno {
+            libc::EINVAL => build(&IoUring::builder(), ENTRIES),
+            _ => Err(failure),
+        });
+        Ok(Trial::on(ring?))
+    }
+
+    /// The ring in `place`, ready for the next trial; a new one if there is none, or if the kernel
+    /// still owes it something.
+    pub(super) fn again(place: &mut Option<Trial>) -> Result<&mut Trial, Failure> {
+        let used = place
+            .take()
+            .and_then(|mut trial| trial.clear().then_some(trial));
+        Ok(place.insert(match used {
+            Some(trial) => trial,
+            None => Trial::new()?,
+        }))
+    }
+
+    /// Takes everything back that the trial before left. Answers whether the ring can be used again.
+    fn clear(&mut self) -> bool {
+        self.cancel_all();
+        // What nobody asked for any more.
+        while self.ring.completion().next().is_some() {}
+        if self.has_buffers {
+            // Without effect if the trial has unregistered them itself.
+            let _ = self.ring.submitter().unregister_buf_ring(GROUP);
+            self.has_buffers = false;
         }
-        Ok(Trial::on(build(&builder, ENTRIES)?))
+        if !self.in_flight.is_empty() {
+            // The kernel may still write there: a few kilobytes lost are better.
+            self.memory.clear();
+            return false;
+        }
+        for (memory, layout) in self.memory.drain(..) {
+            // SAFETY: allocated with this layout in `room`, and no operation in flight knows it.
+            unsafe { dealloc(memory, layout) };
+        }
+        true
+    }
+
+    /// The feature bits of the ring.
+    pub(super) fn parameters(&self) -> &Parameters {
+        self.ring.params()
     }
 
     fn on(ring: IoUring) -> Trial {
@@ -153,7 +197,7 @@ impl Trial {
     /// Zeroed memory that outlives every operation of this trial.
     pub(super) fn room(&mut self, bytes: usize, align: usize) -> *mut u8 {
         let layout = Layout::from_size_align(bytes.max(1), align).expect("a small, aligned layout");
-        // SAFETY: the size is not zero. Freed in `drop`. Guarded by
+        // SAFETY: the size is not zero. Freed in `clear`. Guarded by
         // `every_feature_of_this_kernel_is_found`.
         let memory = unsafe { alloc_zeroed(layout) };
         if memory.is_null() {
@@ -177,7 +221,7 @@ impl Trial {
         let entry = entry.user_data(user_data);
         *self.in_flight.entry(user_data).or_default() += 1;
         // SAFETY: the memory of the operation lives until its last completion has been taken
-        // (io_uring(7)): `drop` frees nothing before. Guarded by
+        // (io_uring(7)): `clear` frees nothing before. Guarded by
         // `a_trial_that_ends_with_operations_in_flight_takes_them_back`.
         let pushed = unsafe { self.ring.submission().push(&entry) };
         pushed.expect("a trial queues fewer operations than the ring has room for");
@@ -252,7 +296,7 @@ impl Trial {
         let entries = self.room(page, page).cast::<BufRingEntry>();
         let buffers = self.room(BUFFER_BYTES * usize::from(BUFFERS), 1);
         // SAFETY: page-aligned memory with room for the entries, alive until the group is
-        // unregistered in `drop` (io_uring_register_buf_ring(3)). Guarded by
+        // unregistered in `clear` (io_uring_register_buf_ring(3)). Guarded by
         // `every_feature_of_this_kernel_is_found`.
         let registered = unsafe {
             let submitter = self.ring.submitter();
@@ -308,18 +352,7 @@ impl Trial {
 
 impl Drop for Trial {
     fn drop(&mut self) {
-        self.cancel_all();
-        if self.has_buffers {
-            let _ = self.ring.submitter().unregister_buf_ring(GROUP);
-        }
-        if !self.in_flight.is_empty() {
-            // The kernel may still write there: a few kilobytes lost are better.
-            return;
-        }
-        for (memory, layout) in self.memory.drain(..) {
-            // SAFETY: allocated with this layout in `room`, and no operation in flight knows it.
-            unsafe { dealloc(memory, layout) };
-        }
+        self.clear();
     }
 }
 
@@ -329,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_trial_that_ends_with_operations_in_flight_takes_them_back() {
-        let mut trial = Trial::new(true).expect("this machine has io_uring");
+        let mut trial = Trial::new().expect("this machine has io_uring");
         let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
         trial.arm_recv(&one);
         assert_eq!(trial.in_flight.len(), 1);

@@ -11,16 +11,21 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use io_uring::types::{Fd, OpenHow};
 use io_uring::{IoUring, Parameters, opcode, squeue};
 
-use super::trial::{GROUP, Outcome, PATIENCE, Trial, build, failed, no_effect};
+use super::trial::{GROUP, Outcome, PATIENCE, Trial, build, failed, no_effect, works_at_all};
 use super::{Failure, Feature};
 use crate::sys::address::SocketAddrStorage;
-use crate::sys::{event::EventFd, socket, thread};
+use crate::sys::{cpu, event::EventFd, socket, thread};
 
-/// Tries `feature`: set-up flags on rings of their own, operations on a ring that `ring` makes.
-pub(super) fn run(feature: Feature, ring: impl Fn() -> Result<Trial, Failure>) -> Outcome {
-    let on = |test: fn(&mut Trial) -> Outcome| test(&mut ring()?);
+/// Tries `feature`: set-up flags on rings of their own, all else on the one that `ring` gives.
+pub(super) fn run<'a>(
+    feature: Feature,
+    ring: impl FnOnce() -> Result<&'a mut Trial, Failure>,
+) -> Outcome {
+    let on = |test: fn(&mut Trial) -> Outcome| test(ring()?);
     let mut flags = IoUring::builder();
     match feature {
+        Feature::Enter => works_at_all(),
+        Feature::Pin => pin(),
         // 2^20 entries are more than any kernel allows: EINVAL unless they are clamped.
         Feature::Clamp => build(flags.setup_clamp(), 1 << 20).map(drop),
         Feature::SubmitAll => build(flags.setup_submit_all(), 1).map(drop),
@@ -31,9 +36,9 @@ pub(super) fn run(feature: Feature, ring: impl Fn() -> Result<Trial, Failure>) -
             build(flags.setup_single_issuer().setup_defer_taskrun(), 1).map(drop)
         }
         Feature::NoSqarray => build(flags.setup_no_sqarray(), 1).map(drop),
-        Feature::NoDrop => bit(Parameters::is_feature_nodrop),
-        Feature::ExtArg => bit(Parameters::is_feature_ext_arg),
-        Feature::NoIowait => bit(Parameters::is_feature_no_iowait),
+        Feature::NoDrop => on(|trial| bit(trial, Parameters::is_feature_nodrop)),
+        Feature::ExtArg => on(|trial| bit(trial, Parameters::is_feature_ext_arg)),
+        Feature::NoIowait => on(|trial| bit(trial, Parameters::is_feature_no_iowait)),
         Feature::MultishotAccept => on(multishot_accept),
         Feature::BufferRing => on(buffer_ring),
         Feature::MultishotRecv => on(multishot_recv),
@@ -52,13 +57,13 @@ pub(super) fn run(feature: Feature, ring: impl Fn() -> Result<Trial, Failure>) -
     }
 }
 
-fn bit(has: fn(&Parameters) -> bool) -> Outcome {
-    let ring = build(&IoUring::builder(), 1)?;
-    if has(ring.params()) {
-        Ok(())
-    } else {
-        Err(no_effect("feature bit"))
-    }
+fn bit(trial: &Trial, has: fn(&Parameters) -> bool) -> Outcome {
+    expect(has(trial.parameters()), "feature bit")
+}
+
+/// Gives the calling thread the mask that it has.
+fn pin() -> Outcome {
+    cpu::keep_mask().map_err(failed("sched_setaffinity"))
 }
 
 fn multishot_accept(trial: &mut Trial) -> Outcome {
@@ -300,7 +305,8 @@ mod tests {
             .into_iter()
             .skip_while(|f| *f != Feature::MultishotAccept);
         for feature in operations {
-            let failure = run(feature, Trial::that_may_do_nothing).expect_err(feature.facts().name);
+            let mut trial = Trial::that_may_do_nothing().expect("this machine has io_uring");
+            let failure = run(feature, || Ok(&mut trial)).expect_err(feature.facts().name);
             assert_eq!(failure.errno, libc::EACCES, "{failure}");
         }
     }

@@ -361,12 +361,12 @@ mod tests {
         assert_eq!(judge("6.1.0", &optional), None);
         let needed = [
             find(Feature::NoSqarray, libc::EINVAL),
-            find(Feature::DeferTaskrun, libc::EINVAL),
+            find(Feature::BufferRing, libc::EINVAL),
             find(Feature::MultishotRecv, libc::EINVAL),
         ];
         assert_eq!(
             judge("5.10.0", &needed).unwrap().to_string(),
-            "io_uring cannot be used: kernel 5.10.0 lacks defer-taskrun, multishot-recv; \
+            "io_uring cannot be used: kernel 5.10.0 lacks buffer-ring, multishot-recv; \
              cure: run Linux 6.1 or newer"
         );
     }

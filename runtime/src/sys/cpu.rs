@@ -1,6 +1,6 @@
 //! Which CPUs the process may use, and pinning a thread to one of them.
 //!
-//! Called by the pool that starts one thread per core, and by `doctor`. Deliberately does not decide
+//! Called by the pool that starts one thread per core, and by the probe. Deliberately does not decide
 //! how many threads there are, and does not read the topology (SMT siblings, NUMA nodes).
 
 use std::io;
@@ -62,8 +62,21 @@ pub fn pin_current_thread(cpu: usize) -> io::Result<()> {
 /// # Errors
 /// Whatever sched_getaffinity(2) and sched_setaffinity(2) answer.
 pub fn unpin_current_thread() -> io::Result<()> {
-    let words = words_of(std::process::id() as libc::pid_t)?;
-    let bytes = std::mem::size_of_val(words.as_slice());
+    set_mask(&words_of(std::process::id() as libc::pid_t)?)
+}
+
+/// Gives the calling thread the mask that it has: whether it may be pinned at all, without doing so.
+///
+/// # Errors
+/// EPERM or ENOSYS under a seccomp filter that forbids it; whatever else sched_getaffinity(2) and
+/// sched_setaffinity(2) answer.
+pub fn keep_mask() -> io::Result<()> {
+    set_mask(&words_of(0)?)
+}
+
+/// Gives the calling thread this mask.
+fn set_mask(words: &[u64]) -> io::Result<()> {
+    let bytes = std::mem::size_of_val(words);
     // SAFETY: sched_setaffinity(2) reads at most `bytes` bytes, all of which `words` owns; its u64
     // elements are aligned as cpu_set_t needs. Guarded by
     // `a_thread_that_a_pinned_one_starts_can_be_unpinned`.

@@ -25,7 +25,7 @@ use crate::process::privileges::Identity;
 use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
 pub use launch::refuse_inheritance;
-use launch::{change_identity, operators};
+use launch::{change_identity, examine, operators};
 use ringgate_runtime::lane::{InCoreLane, Lane, LaneSetupError};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
@@ -230,6 +230,7 @@ impl<S: 'static> Server<S> {
             manager,
         } = self;
         config.check().map_err(StartError::Config)?;
+        let pins = examine(&config)?;
         let cpus = cpu_mask().map_err(|error| StartError::Setup(error.to_string()))?;
         let count = u32::try_from(cpus.len()).ok().and_then(NonZeroU32::new);
         let count = count.unwrap_or(NonZeroU32::MIN);
@@ -283,6 +284,7 @@ impl<S: 'static> Server<S> {
             config,
             plan,
             cpus: cpus.iter().map(|cpu| *cpu as u32).collect(),
+            pins,
             listeners,
             operators,
             make_app,

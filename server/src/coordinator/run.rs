@@ -87,6 +87,8 @@ pub(crate) struct Start {
     pub(crate) config: Config,
     pub(crate) plan: CorePlan,
     pub(crate) cpus: Vec<u32>,
+    /// Whether threads can be pinned to them.
+    pub(crate) pins: bool,
     pub(crate) listeners: Listeners,
     pub(crate) operators: Operators,
     pub(crate) make_app: Arc<MakeApp>,
@@ -126,6 +128,7 @@ struct Slot {
 pub(crate) struct Coordinator {
     config: Arc<Config>,
     cpus: Vec<u32>,
+    pins: bool,
     listeners: Listeners,
     operators: Operators,
     make_app: Arc<MakeApp>,
@@ -232,6 +235,7 @@ impl Coordinator {
         let mut coordinator = Coordinator {
             config,
             cpus: start.cpus,
+            pins: start.pins,
             listeners: start.listeners,
             operators: start.operators,
             make_app: start.make_app,
@@ -552,7 +556,7 @@ impl Coordinator {
     fn cpu_of(&self, index: u32) -> Option<u32> {
         // More cores than CPUs share them in turn.
         let cpus = self.cpus.len() as u32;
-        (cpus > 0).then(|| self.cpus[(index % cpus) as usize])
+        (self.pins && cpus > 0).then(|| self.cpus[(index % cpus) as usize])
     }
 
     fn spawn(&mut self, core: &Rc<Core>, index: u32) {

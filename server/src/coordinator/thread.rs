@@ -98,10 +98,14 @@ impl CoreThread {
         post.tell(Event::CoreEnded(end));
     }
 
-    fn serve(self) -> Result<CoreEnd, String> {
+    fn serve(mut self) -> Result<CoreEnd, String> {
         let index = self.info.index();
-        if let Some(cpu) = self.info.cpu() {
-            pin_current_thread(cpu as usize).map_err(|error| error.to_string())?;
+        if let Some(cpu) = self.info.cpu()
+            && let Err(error) = pin_current_thread(cpu as usize)
+        {
+            // Slower, and no reason not to serve: the mask may have become smaller since the start.
+            tracing::warn!(core = index, %error, "this core is not pinned");
+            self.info.cpu = None;
         }
         let options = core_options(&self.config);
         let core = Core::new(options).map_err(|error| error.to_string())?;

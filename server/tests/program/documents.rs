@@ -1,7 +1,9 @@
 //! The documents say what the program says.
 
-use crate::common::Program;
+use crate::common::{BINARY, Directory, Program, ringgate};
 use serde_json::Value;
+use std::fs;
+use std::process::Command;
 
 fn every_key(value: &Value, keys: &mut Vec<String>) {
     match value {
@@ -34,6 +36,50 @@ fn every_key_of_a_status_is_in_its_document() {
             );
         }
     }
+}
+
+const UNIT: &str = include_str!("../../../scripts/ringgate.service");
+
+#[test]
+#[ignore = "needs systemd-analyze: apt-get install systemd"]
+fn systemd_finds_nothing_to_say_of_the_unit() {
+    let directory = Directory::new();
+    let unit = directory.path("ringgate.service");
+    fs::write(&unit, UNIT.replace("/usr/local/bin/ringgate", BINARY)).unwrap();
+    let verify = Command::new("systemd-analyze")
+        .arg("verify")
+        .arg(&unit)
+        .output()
+        .unwrap();
+    assert!(verify.status.success(), "{verify:?}");
+    // An unknown value is a line and no failure.
+    let said = String::from_utf8_lossy(&verify.stderr);
+    assert!(said.is_empty() && verify.stdout.is_empty(), "{said}");
+}
+
+/// RestartPreventExitStatus= is about the main process alone (systemd.service(5)).
+#[test]
+fn a_wrong_configuration_ends_the_service_with_the_code_that_prevents_a_restart() {
+    let settings = |name: &str| -> Vec<&str> {
+        let name = format!("{name}=");
+        UNIT.lines()
+            .filter_map(|line| line.strip_prefix(&name))
+            .collect()
+    };
+    let directory = Directory::new();
+    let wrong = directory.path("ringgate.toml");
+    fs::write(&wrong, "max_treads = 1\n").unwrap();
+    assert!(settings("ExecStartPre").is_empty());
+    let [start] = settings("ExecStart")[..] else {
+        panic!("one program is the service")
+    };
+    let words = start.replace("/etc/ringgate/ringgate.toml", wrong.to_str().unwrap());
+    let ended = ringgate()
+        .args(words.split_whitespace().skip(1))
+        .output()
+        .unwrap();
+    let code = ended.status.code().unwrap().to_string();
+    assert_eq!(settings("RestartPreventExitStatus"), [code], "{ended:?}");
 }
 
 #[test]

@@ -227,11 +227,19 @@ fn an_inherited_listener_is_served_and_known_to_be_local() {
     assert!(program.get("/spin?ms=1").starts_with("HTTP/1.1 200 OK"));
 }
 
-/// Forbids io_uring_setup(2), number 425 on every architecture, with EPERM, then becomes the
-/// program that is named.
+// Numbers of system calls (syscalls(2)); io_uring's are the same on every architecture.
+const IO_URING_SETUP: &str = "425";
+const IO_URING_ENTER: &str = "426";
+const IO_URING_REGISTER: &str = "427";
+const SCHED_SETAFFINITY: &str = match cfg!(target_arch = "x86_64") {
+    true => "203",
+    false => "122",
+};
+
+/// Forbids the system call of this number with EPERM, then becomes the program that is named.
 const FORBID: &str = r"
 import ctypes, os, struct, sys
-rules = [(0x20, 0, 0, 0), (0x15, 0, 1, 425), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7fff0000)]
+rules = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7fff0000)]
 code = ctypes.create_string_buffer(b''.join(struct.pack('=HBBI', *rule) for rule in rules))
 class Program(ctypes.Structure):
     _fields_ = [('len', ctypes.c_ushort), ('code', ctypes.c_void_p)]
@@ -239,17 +247,52 @@ program = Program(len(rules), ctypes.addressof(code))
 libc = ctypes.CDLL(None, use_errno=True)
 assert libc.prctl(38, 1, 0, 0, 0) == 0
 assert libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0
-os.execv(sys.argv[1], sys.argv[1:])
+os.execv(sys.argv[2], sys.argv[2:])
 ";
 
 #[test]
 #[ignore = "needs python3"]
 fn forbidden_io_uring_is_one_line_with_a_cure_and_exit_code_1() {
-    let output = under(&["python3", "-c", FORBID])
-        .args(["--listen", "127.0.0.1:0", "--control", "none"])
-        .output()
-        .unwrap();
-    refused(&output, 1, &["io_uring", "seccomp"]);
+    for call in [IO_URING_SETUP, IO_URING_ENTER, IO_URING_REGISTER] {
+        let wrapper = ["python3", "-c", FORBID, call];
+        let output = under(&wrapper)
+            .args(["--listen", "127.0.0.1:0", "--control", "none"])
+            .output()
+            .unwrap();
+        refused(
+            &output,
+            1,
+            &["io_uring", "seccomp", "cure: allow io_uring_"],
+        );
+        let doctor = under(&wrapper).arg("doctor").output().unwrap();
+        assert_eq!(doctor.status.code(), Some(1), "{call}: {doctor:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs python3"]
+fn without_leave_to_pin_it_says_so_and_serves_and_doctor_says_the_same() {
+    let wrapper = ["python3", "-c", FORBID, SCHED_SETAFFINITY];
+    let cores = ["--cores", "2"];
+    let mut program = Program::spawn(under(&wrapper), Directory::new(), &cores, true);
+    let warning = program.wait_line("cores are not pinned");
+    for says in ["WARN", "sched_setaffinity", "SystemCallFilter="] {
+        assert!(warning.contains(says), "{warning}");
+    }
+    program.wait_listening();
+    assert!(program.get("/plaintext").ends_with("Hello, World!"));
+    for core in program.status()["cores"].as_array().unwrap() {
+        assert!(core["cpu"].is_null(), "{core}");
+    }
+    let doctor = under(&wrapper).args(["doctor", "--json"]).output().unwrap();
+    assert_eq!(doctor.status.code(), Some(0), "{doctor:?}");
+    let found: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    assert_eq!(found["verdict"], "degraded");
+    let features = found["features"].as_array().unwrap();
+    let pin = features.iter().find(|feature| feature["name"] == "pin");
+    assert_eq!(pin.unwrap()["present"], false, "{found}");
+    program.signal(Signal::Term);
+    assert_eq!(program.exit_code(), Some(0));
 }
 
 /// What the descriptors of a process lead to that a program it executes would inherit, but for the

@@ -1,18 +1,63 @@
-//! What a start makes before there is a coordinator: the control socket, the listener for metrics, and
-//! whom the process becomes.
+//! What a start does before there is a coordinator: it tries what the machine can do, makes the control
+//! socket and the listener for metrics, and changes whom the process is.
 //!
 //! Called by [`Server::start`](crate::Server::start)(super::Server::start), once, in this order.
 
 use super::StartError;
-use crate::config::{Config, ControlPath};
+use crate::config::{Config, ControlPath, RingFlag};
 use crate::control::socket::{self, ControlSocket};
 use crate::coordinator::listeners::{ListenError, bind_one};
 use crate::coordinator::run::Operators;
 use crate::coordinator::upgrade::Inheritance;
 use crate::observe::log::LogHandle;
 use crate::process::privileges::Identity;
+use ringgate_runtime::probe::{Feature, Finding, probe_for_start};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Tries what a start depends on, with the list of trials that `ringgate doctor` has. Answers whether
+/// threads can be pinned; if not, that is a warning, and the server serves without.
+pub(super) fn examine(config: &Config) -> Result<bool, StartError> {
+    let without: Vec<Feature> = config.without.iter().filter_map(feature).collect();
+    let report = probe_for_start(&without);
+    if let Some(refusal) = report.unavailable {
+        return Err(StartError::Setup(refusal.to_string()));
+    }
+    let pin = report
+        .findings
+        .iter()
+        .find(|finding| finding.feature == Feature::Pin);
+    let Some(Finding {
+        failure: Some(failure),
+        ..
+    }) = pin
+    else {
+        return Ok(true);
+    };
+    let facts = Feature::Pin.facts();
+    tracing::warn!(
+        answer = %failure,
+        cure = facts.cure,
+        "cores are not pinned: {}",
+        facts.without_it
+    );
+    Ok(false)
+}
+
+/// What the probe calls a feature that the configuration does without, if a start depends on it.
+fn feature(flag: &RingFlag) -> Option<Feature> {
+    match flag {
+        RingFlag::MultishotAccept => Some(Feature::MultishotAccept),
+        RingFlag::MultishotRecv => Some(Feature::MultishotRecv),
+        RingFlag::SingleIssuer
+        | RingFlag::DeferTaskrun
+        | RingFlag::CoopTaskrun
+        | RingFlag::TaskrunFlag
+        | RingFlag::SubmitAll
+        | RingFlag::NoSqarray
+        | RingFlag::NoIowait => None,
+    }
+}
 
 /// Becomes somebody else, who gets what this process has made and will need again.
 pub(super) fn change_identity(
