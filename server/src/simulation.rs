@@ -19,6 +19,7 @@ use crate::config::{AdmissionLimits, Config};
 use crate::connection::{Engine, EngineParts, ListenerId, ListenerSeat, Message, Settings};
 use crate::coordinator::{PostOffice, Postman, core_options};
 use crate::handler::{PerCore, Router};
+use crate::http::exchange::State;
 use crate::observe::metrics::HistogramSnapshot;
 use ringgate_runtime::driver::Driver;
 use ringgate_runtime::driver::simulated::{Client, Faults, World};
@@ -197,6 +198,19 @@ impl Simulation {
     /// Moves so many idle connections of `from` to `to`, as balance does.
     pub fn shed(&mut self, from: u32, to: u32, count: u64) {
         self.post.to_core(from, Message::Shed(vec![(to, count)]));
+    }
+
+    /// Makes every core take the long way for each request and at the end of each send, for tests that
+    /// hold the short ways to it.
+    pub fn take_long_ways(&mut self) {
+        for each in &mut self.cores {
+            each.engine.take_long_ways();
+        }
+    }
+
+    /// Where the conversations of a core's connections stand, in the order of their seats.
+    pub fn states(&mut self, core: usize) -> Vec<State> {
+        self.cores[core].engine.states()
     }
 
     /// Both ledgers of a core.

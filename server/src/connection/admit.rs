@@ -3,13 +3,14 @@
 
 use super::engine::Engine;
 use super::key::ConnectionKey;
-use super::table::{Exchange, Terms, Upload};
+use super::table::{Asked, Exchange, Terms, Upload};
 use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::{HIGH, LOW, NORMAL};
 use crate::config::{Admit, Class, Matcher, PriorityRule};
 use crate::handler::{BodyCell, PlacedParts, RequestBody, Routed};
 use crate::http::body::BodyDecoder;
+use crate::http::exchange::Event;
 use crate::http::fields::BodyFraming;
 use crate::http::refusal::Refusal;
 use ringgate_runtime::Core;
@@ -18,8 +19,8 @@ use ringgate_runtime::sys::socket::peer_addr;
 use std::rc::Rc;
 
 impl Engine {
-    /// A head is complete and its route is known, and it is not one that goes straight: it gets an
-    /// exchange, and stands at the gate.
+    /// A head is complete and its route is known, and it is not one that goes straight: its request is
+    /// kept in an exchange, and goes to the gate.
     pub(super) fn on_head(
         &mut self,
         core: &Rc<Core>,
@@ -32,26 +33,48 @@ impl Engine {
         if parts.head.framing != BodyFraming::None {
             match self.expect_body(key, &mut parts, &routed) {
                 Ok(expected) => upload = Some(expected),
-                Err(refusal) => return self.refuse(core, key, &refusal),
+                Err(refusal) => {
+                    self.on(core, key, Event::Refused(refusal));
+                    return;
+                }
             }
         }
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        connection.begin(&self.stats, &mut parts, upload.is_some());
+        connection.begin(&self.stats, &mut parts);
+        let body_pending = upload.is_some();
         let mut exchange = Exchange::new(terms, upload);
         exchange.asks_core = parts.head.asks_core;
+        exchange.asked = Some(Asked { parts, routed });
         self.keep(key, exchange);
-        match routed {
+        self.on(core, key, Event::HeadComplete { body_pending });
+    }
+
+    /// A request that is kept goes to the gate: it runs, waits, or is refused.
+    pub(super) fn admit(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let asked = self
+            .exchange_of(key)
+            .and_then(|exchange| exchange.asked.take());
+        let Some(Asked { parts, routed }) = asked else {
+            return;
+        };
+        let (route, entry) = match routed {
             Routed::Answer(response) => {
                 // Nobody reads the body: it is discarded as after any answer.
                 drop(parts);
-                self.on_answer(core, key, Ok(*response));
+                return self.on_answer(core, key, Ok(*response));
             }
-            Routed::Found { route, gated: true } => {
-                self.stand(core, key, route, parts);
+            Routed::Found { route, gated: true } => (route, self.enter(key, &parts)),
+            Routed::Found { route, .. } => (route, Entry::Run(Ticket::free())),
+        };
+        match entry {
+            Entry::Run(ticket) => self.run(core, key, route, parts, ticket),
+            Entry::Wait(place) => self.wait(core, key, place, route, parts),
+            Entry::Refused(reason) => {
+                drop(parts);
+                self.reject(core, key, reason);
             }
-            Routed::Found { route, .. } => self.run(core, key, route, parts, Ticket::free()),
         }
     }
 
@@ -83,24 +106,6 @@ impl Engine {
             return;
         };
         connection.exchange = Some(self.exchanges.insert(exchange) as u32);
-    }
-
-    /// A request whose exchange is kept stands at the gate: it runs, waits, or is refused.
-    pub(super) fn stand(
-        &mut self,
-        core: &Rc<Core>,
-        key: ConnectionKey,
-        route: u32,
-        parts: PlacedParts,
-    ) {
-        match self.enter(key, &parts) {
-            Entry::Run(ticket) => self.run(core, key, route, parts, ticket),
-            Entry::Wait(place) => self.wait(core, key, place, route, parts),
-            Entry::Refused(reason) => {
-                drop(parts);
-                self.reject(core, key, reason);
-            }
-        }
     }
 
     fn enter(&mut self, key: ConnectionKey, parts: &PlacedParts) -> Entry {

@@ -55,7 +55,7 @@ impl Engine {
         }
     }
 
-    /// It waited, and has its slot.
+    /// A connection that waited has its slot.
     pub(super) fn let_in(&mut self, core: &Rc<Core>, key: ConnectionKey, ticket: Ticket) {
         let Some(arrival) = self.no_longer_arrives(core, key) else {
             return;
@@ -87,7 +87,7 @@ impl Engine {
         Some(arrival)
     }
 
-    /// It ends while it waits.
+    /// A connection ends while it waits.
     pub(super) fn leave_arrivals(&mut self, core: &Core, key: ConnectionKey) {
         if let Some(arrival) = self.no_longer_arrives(core, key) {
             self.door.leave(arrival.place);
@@ -98,14 +98,20 @@ impl Engine {
     pub(super) fn refuse_arrival(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
         self.stop_watching(core, key);
         self.count_refusal(core, key, reason);
+        self.on(core, key, Event::TurnedAway);
+        self.settle(core, key);
+    }
+
+    /// Queues the 503 of a connection that was read no word of.
+    pub(super) fn write_turned_away(&mut self, core: &Core, key: ConnectionKey) {
         self.keep_date(core);
         self.stats.responses[5].add(1);
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        // As if something had come that cannot be served.
-        let (state, _) = connection.state.on(Event::BytesArrived);
-        (connection.state, _) = state.on(Event::Refused);
+        let Some(reason) = connection.rejected else {
+            return;
+        };
         let named = [
             (RETRY_AFTER, RETRY_AFTER_SECONDS),
             (REASON_FIELD, HeaderValue::from_static(reason.name())),
@@ -126,6 +132,5 @@ impl Engine {
         head.encode(self.date.current(), tail);
         connection.output.queued += connection.output.tail.len() - before;
         connection.output.write(&mut self.buffers, BUSY.as_bytes());
-        self.settle(core, key);
     }
 }

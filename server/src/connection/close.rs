@@ -1,15 +1,16 @@
-//! Step six: a connection ends, and what its state demands on the way there. Closing a descriptor
-//! cancels nothing, so: cancel the receive, take its last completion, then close.
+//! Step six: a request ends, and a connection ends. Closing a descriptor cancels nothing, so: cancel
+//! the receive, take its last completion, then close.
+//!
+//! Called by [`super::step`], which performs what the conversation demands, and for all connections
+//! at once when the course of the core changes.
 
 use super::engine::Engine;
-use super::key::{ConnectionKey, Subject};
-use super::settings::Settings;
-use super::stall::LOOKS;
-use super::table::{Connection, Receive};
+use super::key::ConnectionKey;
+use super::table::{Receive, Unread};
 use crate::handler::BodyError;
-use crate::http::exchange::{After, Deadline, Effect, Event, State};
+use crate::http::exchange::{After, Deadline, Event, State};
+use ringgate_runtime::Core;
 use ringgate_runtime::sys::socket::{Direction, peer_addr};
-use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
 
 /// How a request ended.
@@ -22,63 +23,16 @@ pub(super) enum Ending {
 }
 
 impl Engine {
-    /// Something happened: the state changes, and what it demands is done.
-    pub(super) fn on(&mut self, core: &Rc<Core>, key: ConnectionKey, event: Event) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        let (state, effect) = connection.state.on(event);
-        debug_assert!(
-            effect != Effect::Impossible,
-            "{event:?} in {:?}",
-            connection.state
-        );
-        connection.state = state;
-        self.perform(core, key, effect);
-    }
-
-    pub(super) fn perform(&mut self, core: &Rc<Core>, key: ConnectionKey, effect: Effect) {
-        match effect {
-            Effect::Nothing | Effect::Hold | Effect::Impossible => {}
-            // Reading is driven by `advance`, running by `admit`, refusing by `refuse`.
-            Effect::ReadHead | Effect::ReadBody | Effect::DiscardBody | Effect::Discard => {}
-            Effect::RunHandler | Effect::AnswerRefusal => {}
-            Effect::AnswerError(status) => self.write_error(core, key, status),
-            Effect::NextRequest => self.next_request(core, key),
-            Effect::RememberEof => {
-                if let Some(connection) = self.table.get(key) {
-                    connection.eof = true;
-                }
-            }
-            Effect::Linger => self.linger(core, key),
-            Effect::Close => self.close(core, key),
-            Effect::Abort => self.abort(core, key),
-        }
-    }
-
-    fn next_request(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+    /// Shuts the sending side down, and throws away what arrives.
+    pub(super) fn linger(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.finish_exchange(core, key, Ending::Answered);
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if !connection.unread.is_empty() {
-            return;
-        }
+        connection.unread = Unread::None;
         if connection.eof {
-            return self.on(core, key, Event::PeerEof);
-        }
-        self.follow_course(core, key);
-    }
-
-    fn linger(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.finish_exchange(core, key, Ending::Answered);
-        let Some(connection) = self.table.get(key) else {
+            self.on(core, key, Event::PeerEof);
             return;
-        };
-        connection.unread = super::table::Unread::None;
-        if connection.eof {
-            connection.state = State::Closed;
-            return self.close(core, key);
         }
         core.shutdown(&connection.socket, Direction::Write);
         self.listen_to(core, key);
@@ -117,6 +71,25 @@ impl Engine {
         drop(exchange);
     }
 
+    /// A request that is answered makes room for the next one of its batch. Until its answer is out it
+    /// counts as running and holds its slot, as one that was answered at once.
+    pub(super) fn set_aside(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let Some(index) = connection.exchange.take() else {
+            return;
+        };
+        let exchange = self.exchanges.remove(index as usize);
+        if self.settings.per_address {
+            self.addresses.remove(&key);
+        }
+        if exchange.detached {
+            self.stats.detached.fall();
+        }
+        connection.answered_at_once(exchange.terms.began, exchange.ticket.unwrap_or_default());
+    }
+
     /// Drops what works for a request: its place at the gate, its handler, its stream.
     pub(super) fn drop_handler(&mut self, core: &Core, key: ConnectionKey) {
         let Some(exchange) = self.exchange_of(key) else {
@@ -141,15 +114,17 @@ impl Engine {
         drop(waiting);
     }
 
-    /// Closes once everything queued is sent.
-    pub(super) fn close(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        connection.state = State::Closed;
-        if !connection.output.is_flushed() {
-            return;
+    /// The last bytes may be with the kernel already; else [`Engine::settle`] waits for that.
+    pub(super) fn close_when_flushed(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        if let Some(connection) = self.table.get(key)
+            && connection.output.is_flushed()
+        {
+            self.on(core, key, Event::Flushed { unread: false });
         }
+    }
+
+    /// Everything is sent: takes back what is in flight, and closes.
+    pub(super) fn release(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.leave_arrivals(core, key);
         self.settle_answers(core, key, Ending::Answered);
         self.finish_exchange(core, key, Ending::Answered);
@@ -166,7 +141,6 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        connection.state = State::Closed;
         connection.aborted = true;
         connection.dropped = true;
         connection.output.pieces.clear();
@@ -211,59 +185,14 @@ impl Engine {
         self.accept_in_its_place(core, was_full);
     }
 
-    /// Sets the deadline that is in force now.
-    pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey) {
-        if let Some(connection) = self.table.get(key) {
-            connection.set_deadline(core, key, &self.settings);
-        }
-    }
-
-    pub(super) fn on_deadline(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        connection.timer = None;
-        let Some(kind) = connection.deadline_of else {
-            return;
-        };
-        if self.arrivals.contains_key(&key) {
-            // It may not ask for anything yet; its time begins when it is let in.
-            return;
-        }
-        if connection.deadline > core.now() {
-            let deadline = connection.deadline;
-            let timer = core.set_timer(deadline, Subject::Deadline(key).to_key());
-            connection.timer = Some((timer, deadline));
-            return;
-        }
-        if kind == Deadline::Write && !self.is_stalled(core, key) {
-            return;
-        }
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        connection.deadline_of = None;
-        match kind {
-            Deadline::Write => {
-                connection.aborted = true;
-                self.on(core, key, Event::WriteStalled);
-            }
-            Deadline::Head | Deadline::Body => {
-                connection.aborted = true;
-                self.on(core, key, Event::DeadlinePassed);
-            }
-            Deadline::Idle | Deadline::Linger => self.on(core, key, Event::DeadlinePassed),
-        }
-        self.settle(core, key);
-    }
-
     /// Draining: an idle connection closes, at the end of its grace. One whose answer announced the
     /// close is not idle any more and ends by itself.
     pub(super) fn close_if_idle(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if connection.state != State::Idle || connection.exchange.is_some() {
+        let is_idle = connection.wire.state() == State::Idle && connection.output.is_flushed();
+        if !is_idle || connection.exchange.is_some() {
             return;
         }
         if self.arrivals.contains_key(&key) {
@@ -277,12 +206,7 @@ impl Engine {
             return self.settle(core, key);
         }
         connection.deadline_of = Some(Deadline::Idle);
-        connection.deadline = until;
-        if let Some((timer, _)) = connection.timer.take() {
-            core.cancel_timer(timer);
-        }
-        let timer = core.set_timer(until, Subject::Deadline(key).to_key());
-        connection.timer = Some((timer, until));
+        connection.put_deadline(core, key, until);
     }
 
     /// The end of patience.
@@ -290,19 +214,15 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let refused = connection.rejected.is_some() && connection.output.queued == 0;
-        let answering = matches!(
-            connection.state,
-            State::Writing(After::Close) | State::WritingUnread(After::Close)
+        let state = connection.wire.state();
+        let is_last = matches!(
+            state,
+            State::Writing(After::Close) | State::WritingUnread(After::Close) | State::Closing
         );
-        if refused && answering {
-            // Its 503 is with the kernel, whose queue it leaves before the end does.
-            connection.state = State::Closed;
-            core.shutdown(&connection.socket, Direction::Both);
-            return self.settle(core, key);
-        }
-        let busy = connection.exchange.is_some() || connection.state != State::Idle;
-        let forced = !matches!(connection.state, State::Lingering | State::Closed);
+        // The 503 of the gate leaves the kernel's queue before the end does.
+        let sent = is_last && connection.rejected.is_some() && connection.output.queued == 0;
+        let busy = connection.exchange.is_some() || state != State::Idle;
+        let forced = !sent && !matches!(state, State::Lingering | State::Closed);
         if busy && forced {
             self.cut += 1;
             connection.aborted = true;
@@ -314,12 +234,12 @@ impl Engine {
                 warn,
                 "cut",
                 peer = peer.as_deref().unwrap_or("unknown"),
-                state = ?connection.state,
+                state = ?state,
                 served = connection.served,
                 "a connection is cut off"
             );
         }
-        self.on(core, key, Event::Force);
+        self.on(core, key, Event::Force { sent });
         if let Some(connection) = self.table.get(key) {
             let in_flight = connection.output.in_flight.is_some();
             if in_flight {
@@ -327,41 +247,5 @@ impl Engine {
             }
         }
         self.settle(core, key);
-    }
-}
-
-impl Connection {
-    /// Sets the deadline that is in force now. One that is in force already goes on, but that of a
-    /// body begins anew: every event of a body is progress.
-    #[inline]
-    pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, settings: &Settings) {
-        let kind = self.state.deadline(!self.output.is_flushed());
-        if kind == self.deadline_of && kind != Some(Deadline::Body) {
-            return;
-        }
-        self.deadline_of = kind;
-        let Some(kind) = kind else {
-            self.deadline = Moment::NEVER;
-            return;
-        };
-        let within = match kind {
-            Deadline::Write => settings.timeout(kind) / LOOKS,
-            _ => settings.timeout(kind),
-        };
-        self.deadline = core.now() + within;
-        // A timer that fires too early looks again; one that would fire too late is set anew.
-        match self.timer {
-            Some((_, at)) if at <= self.deadline => {}
-            _ => self.set_timer(core, key),
-        }
-    }
-
-    #[cold]
-    fn set_timer(&mut self, core: &Core, key: ConnectionKey) {
-        if let Some((timer, _)) = self.timer {
-            core.cancel_timer(timer);
-        }
-        let timer = core.set_timer(self.deadline, Subject::Deadline(key).to_key());
-        self.timer = Some((timer, self.deadline));
     }
 }

@@ -17,6 +17,7 @@ use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::{CoreStats, Ledgers};
 use crate::handler::{Application, Response, none_detached, take_detached};
 use crate::http::date::DateCache;
+use crate::http::exchange::State;
 use crate::observe::log::RateLimit;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::LongPoll;
@@ -368,6 +369,17 @@ impl Engine {
         for key in calls {
             self.look_after(core, key);
         }
+    }
+
+    /// Leaves the short ways aside from now on.
+    pub(crate) fn take_long_ways(&mut self) {
+        self.settings.goes_straight = false;
+    }
+
+    /// Where the conversations of the connections stand, in the order of their seats.
+    pub(crate) fn states(&mut self) -> Vec<State> {
+        let keys = self.table.keys().into_iter();
+        keys.filter_map(|key| self.state_of(key)).collect()
     }
 
     #[cfg(debug_assertions)]

@@ -101,11 +101,7 @@ impl Engine {
             && !upload.decoder.is_finished()
         {
             upload.awaits_continue = false;
-            let receiving = self
-                .table
-                .get(key)
-                .is_some_and(|c| c.state == State::Receiving);
-            if receiving {
+            if self.state_of(key) == Some(State::Receiving) {
                 self.write_continue(key);
             }
         }

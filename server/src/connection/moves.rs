@@ -134,7 +134,9 @@ impl Engine {
 }
 
 fn may_be_shed(connection: &Connection) -> bool {
-    connection.state == State::Idle && connection.is_movable() && connection.moving_to.is_none()
+    connection.wire.state() == State::Idle
+        && connection.is_movable()
+        && connection.moving_to.is_none()
 }
 
 #[cfg(test)]

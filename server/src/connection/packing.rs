@@ -5,6 +5,7 @@
 //! `VERSION` of the words around it.
 
 use super::transfer::Parcel;
+use super::wire::Wire;
 use crate::http::exchange::{Deadline, State};
 use bytes::BytesMut;
 use ringgate_runtime::{Descriptor, Moment};
@@ -27,7 +28,7 @@ impl Parcel {
     /// All but the descriptor.
     pub(crate) fn pack(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEAD_BYTES + self.unread.len());
-        bytes.push((self.state == State::Head).into());
+        bytes.push((self.wire.state() == State::Head).into());
         let kind = self.deadline_of.map(|kind| kind as u8 + 1);
         bytes.push(kind.unwrap_or(0));
         bytes.extend_from_slice(&self.served.to_le_bytes());
@@ -46,9 +47,9 @@ impl Parcel {
         };
         Some(Parcel {
             socket,
-            state: match head[0] {
-                0 => State::Idle,
-                1 => State::Head,
+            wire: match head[0] {
+                0 => Wire::between_requests(false),
+                1 => Wire::between_requests(true),
                 _ => return None,
             },
             deadline_of: match head[1] {
@@ -93,7 +94,7 @@ mod tests {
         ) {
             let parcel = Parcel {
                 socket: socket(),
-                state: if in_head { State::Head } else { State::Idle },
+                wire: Wire::between_requests(in_head),
                 unread: BytesMut::from(&unread[..]),
                 served,
                 idle_since: Moment::from_nanos(idle_since),
@@ -104,7 +105,7 @@ mod tests {
                 from_outside: false,
             };
             let there = Parcel::unpack(socket(), &parcel.pack()).unwrap();
-            prop_assert_eq!(there.state, parcel.state);
+            prop_assert_eq!(there.wire, parcel.wire);
             prop_assert_eq!(there.served, served);
             prop_assert_eq!(there.idle_since, parcel.idle_since);
             prop_assert_eq!(there.deadline_of, parcel.deadline_of);

@@ -1,14 +1,13 @@
 //! Step two: bytes come in and become heads and bodies. The bytes of a head that arrives whole are
 //! parsed where the kernel put them; a head in pieces is gathered once.
 
-use super::close::Ending;
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
+use super::step::Reading;
 use super::table::{Piece, Receive, Unread, Upload};
 use super::{BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, UNREAD_HIGH_BYTES};
 use crate::handler::{BodyError, BodyState, Chunk};
-use crate::http::exchange::{After, Effect, Event, State};
-use crate::http::refusal::Refusal;
+use crate::http::exchange::{After, Event, State};
 use bytes::Bytes;
 use ringgate_runtime::{Core, Received};
 use std::rc::Rc;
@@ -66,7 +65,7 @@ impl Engine {
             Received::Failed(errno) if ending && errno.is_exhaustion() => {}
             Received::Failed(_) => {
                 connection.eof = true;
-                self.on(core, key, Event::Reset);
+                self.on(core, key, Event::Gone);
             }
         }
         self.settle(core, key);
@@ -84,7 +83,7 @@ impl Engine {
             !connection.unread.is_empty()
                 || connection.receive == Receive::Off
                 || matches!(
-                    connection.state,
+                    connection.wire.state(),
                     State::Receiving | State::StreamingReceiving | State::WritingUnread(_)
                 )
         })
@@ -95,7 +94,7 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if connection.state == State::Closed {
+        if connection.wire.state() == State::Closed {
             return self.close_when_quiet(core, key);
         }
         if connection.moving_to.is_some() {
@@ -104,71 +103,48 @@ impl Engine {
         self.regulate(core, key);
     }
 
-    /// Reads what is there until more is needed or the connection's turn is over.
+    /// Reads what is there until more is needed or the connection's turn is over. If the client has
+    /// ended its side, nothing more will come: what is unread then is never going to be whole.
     #[inline]
     pub(super) fn advance(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        loop {
-            let Some(connection) = self.table.get(key) else {
-                return;
-            };
-            if connection.unread.is_empty() {
-                break;
-            }
-            let (state, effect) = connection.state.on(Event::BytesArrived);
-            connection.state = state;
-            let goes_on = match effect {
-                Effect::ReadHead => self.read_heads(core, key),
-                Effect::ReadBody => self.read_body(core, key),
-                Effect::DiscardBody => self.discard_body(core, key),
-                Effect::Discard => self.discard(core, key),
-                Effect::Hold | Effect::Nothing => false,
-                other => {
-                    self.perform(core, key, other);
-                    false
-                }
-            };
-            if !goes_on {
-                break;
-            }
-        }
-        if let Some(connection) = self.table.get(key) {
-            connection.unread.settle();
-        }
-    }
-
-    /// After a request was taken up: whether the next one of a pipelined batch can be read at
-    /// once, or a body or the discarding of one may follow in the same bytes.
-    #[inline]
-    pub(super) fn batch(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
+        while self.has_unread(key) && self.on(core, key, Event::BytesArrived) == Reading::Again {}
         let Some(connection) = self.table.get(key) else {
-            return false;
+            return;
         };
-        if connection.goes_on() {
-            let (state, _next_request) = connection.state.on(Event::Batched);
-            connection.state = state;
-            if connection.exchange.is_some() {
-                self.finish_exchange(core, key, Ending::Answered);
-            }
-            return true;
+        connection.unread.settle();
+        if connection.eof {
+            self.on(core, key, Event::PeerEof);
         }
-        !connection.unread.is_empty()
-            && matches!(
-                connection.state,
-                State::Receiving | State::StreamingReceiving | State::WritingUnread(_)
-            )
     }
 
-    /// Decodes body bytes for the handler. Answers whether to go on reading.
-    fn read_body(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
+    #[inline]
+    fn has_unread(&mut self, key: ConnectionKey) -> bool {
+        self.table
+            .get(key)
+            .is_some_and(|connection| !connection.unread.is_empty())
+    }
+
+    /// After a request was taken up: the next one of a pipelined batch may be read at once, if this one
+    /// is answered; its body, or the discarding of that, may follow in the same bytes.
+    #[inline]
+    pub(super) fn batch(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
+        if self.table.get(key).is_some_and(|c| c.goes_on()) {
+            self.on(core, key, Event::Batched);
+        }
+        Reading::Again
+    }
+
+    /// Decodes body bytes for the handler.
+    pub(super) fn read_body(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
         let Some(connection) = self.table.get(key) else {
-            return false;
+            return Reading::Done;
         };
         let Some(exchange) = connection.exchange else {
-            return false;
+            return Reading::Done;
         };
         let Some(Upload { decoder, cell, .. }) = &mut self.exchanges[exchange as usize].upload
         else {
-            return false;
+            return Reading::Done;
         };
         match decoder.next(connection.unread.as_slice()) {
             Ok(decoded) => {
@@ -189,26 +165,27 @@ impl Engine {
                     cell.finish(BodyState::Complete, decoder.take_trailers());
                     self.on(core, key, Event::BodyComplete);
                 }
-                true
             }
             Err(refusal) => {
                 let error = BodyError::Refused(refusal.status, refusal.reason);
                 cell.finish(BodyState::Failed(error), None);
-                self.refuse(core, key, &refusal);
-                true
+                self.on(core, key, Event::Refused(refusal));
             }
         }
+        Reading::Again
     }
 
-    /// Decodes body bytes that nobody wants. Answers whether to go on reading.
-    fn discard_body(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
+    /// Decodes body bytes that nobody wants.
+    pub(super) fn discard_body(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
         let Some(connection) = self.table.get(key) else {
-            return false;
+            return Reading::Done;
         };
         let upload = connection
             .exchange
             .and_then(|exchange| self.exchanges[exchange as usize].upload.as_mut());
-        let Some(upload) = upload else { return false };
+        let Some(upload) = upload else {
+            return Reading::Done;
+        };
         match upload.decoder.next(connection.unread.as_slice()) {
             Ok(decoded) => {
                 connection.unread.skip(decoded.consumed);
@@ -219,36 +196,24 @@ impl Engine {
                     self.on(core, key, Event::DiscardedEnough);
                 }
             }
-            Err(_) => self.on(core, key, Event::Refused),
+            Err(refusal) => {
+                self.on(core, key, Event::Refused(refusal));
+            }
         }
-        true
+        Reading::Again
     }
 
-    /// Throws bytes away whose meaning nobody knows any more. Answers whether to go on.
-    fn discard(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
+    /// Throws bytes away whose meaning nobody knows any more.
+    pub(super) fn discard(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
         let Some(connection) = self.table.get(key) else {
-            return false;
+            return Reading::Done;
         };
         connection.discarded += connection.unread.as_slice().len() as u64;
         connection.unread = Unread::None;
         if connection.discarded > self.settings.linger_size {
             self.on(core, key, Event::DiscardedEnough);
         }
-        false
-    }
-
-    /// Refuses a message: whatever ran for it is dropped, and the answer says why.
-    pub(super) fn refuse(&mut self, core: &Rc<Core>, key: ConnectionKey, refusal: &Refusal) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        let (state, effect) = connection.state.on(Event::Refused);
-        connection.state = state;
-        if effect != Effect::AnswerRefusal {
-            return self.perform(core, key, effect);
-        }
-        self.stats.refused(refusal.status.as_u16());
-        self.write_refusal(core, key, refusal);
+        Reading::Done
     }
 
     /// Pauses or resumes receiving as its readers keep up or not.
@@ -256,7 +221,7 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if connection.state == State::Closed || connection.moving_to.is_some() {
+        if connection.wire.state() == State::Closed || connection.moving_to.is_some() {
             return;
         }
         let exchange = connection
@@ -266,7 +231,7 @@ impl Engine {
             .and_then(|exchange| exchange.upload.as_ref())
             .map_or(0, |upload| upload.cell.queued());
         let unread = connection.unread.as_slice().len();
-        let (too_much, little) = match connection.state {
+        let (too_much, little) = match connection.wire.state() {
             State::Receiving | State::StreamingReceiving => (
                 queued > BODY_QUEUE_HIGH_BYTES,
                 queued <= BODY_QUEUE_LOW_BYTES,

@@ -4,7 +4,6 @@
 //! Called when the configuration was read again. Decides nothing about what may change.
 
 use super::engine::Engine;
-use super::key::Subject;
 use super::settings::Settings;
 use crate::http::exchange::Deadline;
 use ringgate_runtime::{Core, Moment};
@@ -35,15 +34,7 @@ impl Engine {
                 continue;
             };
             let deadline = moved(connection.deadline, before, after);
-            connection.deadline = deadline;
-            // A timer that fires too early looks again; one that would fire too late is set anew.
-            if connection.timer.is_none_or(|(_, at)| at > deadline) {
-                if let Some((timer, _)) = connection.timer.take() {
-                    core.cancel_timer(timer);
-                }
-                let timer = core.set_timer(deadline, Subject::Deadline(key).to_key());
-                connection.timer = Some((timer, deadline));
-            }
+            connection.put_deadline(core, key, deadline);
         }
         // Fewer or more connections may be allowed now.
         self.accept_where_idle(core);

@@ -19,6 +19,9 @@ pub(crate) struct Settings {
     pub(crate) queue_timeout: Duration,
     /// Whether requests have more to pass at the gate than its slots.
     pub(crate) admits_specially: bool,
+    /// Whether the short ways are taken ([`super::straight`], and at the end of a send): not where the
+    /// gate has more to look at, nor in a simulation that is to hold them to the long ones.
+    pub(crate) goes_straight: bool,
     pub(crate) admit: Admit,
     pub(crate) per_address: bool,
     pub(crate) rejections: Option<NonZeroU32>,
@@ -31,6 +34,8 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn new(config: &Config) -> Settings {
         let timeouts = &config.timeouts;
+        let admits_specially =
+            config.queue.admit == Admit::Connection || config.queue.per_address.is_some();
         Settings {
             head: HeadLimits {
                 head_size: config.limits.head_size,
@@ -44,8 +49,8 @@ impl Settings {
             accepts_per_turn: config.rings.accepts_per_turn,
             keepalive_grace: config.drain.keepalive_grace,
             queue_timeout: config.queue.timeout,
-            admits_specially: config.queue.admit == Admit::Connection
-                || config.queue.per_address.is_some(),
+            admits_specially,
+            goes_straight: !admits_specially,
             admit: config.queue.admit,
             per_address: config.queue.per_address.is_some(),
             rejections: config.queue.rejections,

@@ -10,12 +10,13 @@ use super::OUTPUT_HIGH_BYTES;
 use super::close::Ending;
 use super::engine::Engine;
 use super::key::ConnectionKey;
+use super::step::Reading;
 use super::table::{Connection, Exchange, Terms};
 use super::write::{Queued, class_of, queue};
 use crate::admission::door::Ticket;
 use crate::admission::ledger::CoreStats;
 use crate::handler::{Body, Called, PlacedParts, ReplyTo, Response, Routed};
-use crate::http::exchange::{After, Event, State, UnreadBody};
+use crate::http::exchange::{After, Effect, Event, State, UnreadBody};
 use crate::http::fields::BodyFraming;
 use crate::http::head::{Progress, http2_refusal, read_head_after};
 use crate::http::refusal::Refusal;
@@ -24,30 +25,47 @@ use std::rc::Rc;
 
 /// Where the straight line was left.
 enum Left {
-    /// All is read and answered, or the answers have to go out first.
-    Answered,
+    /// All that may be read is answered.
+    Answered(Effect),
+    /// The same, and the handler was timed from then on.
+    Timed(Effect, Moment),
     /// The front of a head is there.
     Partial,
     /// What is there is no head.
     Refused(Refusal),
-    /// A request with a body, without a handler, or with a question to the core.
+    /// The request is to be kept: it has a body or no handler, asks something of the core, or does not
+    /// find a slot at once.
     Turned(PlacedParts, Routed),
-    /// No slot at once, or more to pass than the slots.
-    Standing(PlacedParts, u32, Terms),
-    /// Its handler waits, panicked, or answers piece by piece; and since when it ran, if that was timed.
-    Unanswered(Called, Option<Response>, Terms, Ticket, Option<Moment>),
-    /// Its handler was timed from then on; all else is as it should be.
-    Timed(Moment),
+    /// The handler of the request waits, panicked, or answers piece by piece.
+    Unanswered(Unanswered),
+}
+
+/// A request whose handler began and has not given the whole answer.
+struct Unanswered {
+    called: Called,
+    answer: Option<Response>,
+    terms: Terms,
+    ticket: Ticket,
+    /// Since when the handler ran, if that was timed.
+    timed: Option<Moment>,
 }
 
 impl Engine {
-    /// Serves the requests at the front of what is unread. Answers whether to look again.
+    /// Serves the requests at the front of what is unread.
     #[inline]
-    pub(super) fn read_heads(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
+    pub(super) fn read_heads(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
         self.keep_date(core);
-        match self.go_straight(core, key) {
-            Left::Answered | Left::Partial => false,
-            left => self.turn_off(core, key, left),
+        loop {
+            match self.go_straight(core, key) {
+                Left::Answered(effect) => return self.perform(core, key, effect),
+                Left::Timed(effect, began) => {
+                    self.first_step_ended(core, began);
+                    if effect != Effect::ReadHead {
+                        return self.perform(core, key, effect);
+                    }
+                }
+                left => return self.turn_off(core, key, left),
+            }
         }
     }
 
@@ -58,7 +76,7 @@ impl Engine {
         let stats = &*self.stats;
         let date = self.date.current();
         let Some((connection, sockets)) = self.table.get_with_sockets(key) else {
-            return Left::Answered;
+            return Left::Answered(Effect::Nothing);
         };
         // Kept leases are bounded: at the bound heads are copied and their buffers go back.
         let may_keep = !core.buffers().is_at_cap();
@@ -85,16 +103,16 @@ impl Engine {
             if parts.head.framing != BodyFraming::None || parts.head.asks_core {
                 return Left::Turned(parts, routed);
             }
-            let terms = Terms::of(&parts.head, core.now());
-            connection.begin(stats, &mut parts, false);
-            let ticket = match gated && !settings.admits_specially {
-                true => self.door.enter_at_once(),
-                false if gated => None,
-                false => Some(Ticket::free()),
+            let ticket = match settings.goes_straight {
+                true if gated => self.door.enter_at_once(),
+                true => Some(Ticket::free()),
+                false => None,
             };
             let Some(ticket) = ticket else {
-                return Left::Standing(parts, route, terms);
+                return Left::Turned(parts, routed);
             };
+            connection.begin(stats, &mut parts);
+            let terms = Terms::of(&parts.head, core.now());
             let timed = self.watch.begin(core, route);
             let reply = ReplyTo {
                 finished: &self.finished,
@@ -106,7 +124,13 @@ impl Engine {
                 .as_mut()
                 .filter(|response| !matches!(response.body, Body::Stream { .. }))
             else {
-                return Left::Unanswered(called, answer, terms, ticket, timed);
+                return Left::Unanswered(Unanswered {
+                    called,
+                    answer,
+                    terms,
+                    ticket,
+                    timed,
+                });
             };
             stats.responses[class_of(response)].add(1);
             connection.answered_at_once(terms.began, ticket);
@@ -124,43 +148,39 @@ impl Engine {
                 std::mem::forget(answer);
             }
             let (Queued::All(after) | Queued::Head { after, .. }) = queued;
-            (connection.state, _) = connection.state.on(Event::AnswerEnded(after));
+            let next = connection.may_read_on();
+            let effect = connection.wire.on(Event::AnsweredAtOnce { after, next });
             if let Some(began) = timed {
-                return Left::Timed(began);
+                return Left::Timed(effect, began);
             }
-            if !connection.goes_on() {
-                // Nothing is there, or nothing that may be read before what is queued is out.
-                return Left::Answered;
+            if effect != Effect::ReadHead {
+                return Left::Answered(effect);
             }
-            (connection.state, _) = connection.state.on(Event::Batched);
-            (connection.state, _) = connection.state.on(Event::BytesArrived);
         }
     }
 
-    /// Goes on where the straight line was left. Answers whether to look at what is unread again.
+    /// Goes on where the straight line was left.
     #[inline(never)]
-    fn turn_off(&mut self, core: &Rc<Core>, key: ConnectionKey, left: Left) -> bool {
+    fn turn_off(&mut self, core: &Rc<Core>, key: ConnectionKey, left: Left) -> Reading {
         match left {
-            Left::Answered | Left::Partial => return false,
+            Left::Answered(effect) | Left::Timed(effect, _) => {
+                return self.perform(core, key, effect);
+            }
+            Left::Partial => return Reading::Done,
             Left::Refused(refusal) => {
-                self.refuse(core, key, &refusal);
-                return true;
+                self.on(core, key, Event::Refused(refusal));
             }
             Left::Turned(parts, routed) => self.on_head(core, key, parts, routed),
-            Left::Standing(parts, route, terms) => {
-                self.keep(key, Exchange::new(terms, None));
-                self.stand(core, key, route, parts);
-            }
-            Left::Unanswered(called, answer, terms, ticket, timed) => {
-                if let Some(began) = timed {
+            Left::Unanswered(request) => {
+                if let Some(began) = request.timed {
                     self.first_step_ended(core, began);
                 }
-                let mut exchange = Exchange::new(terms, None);
-                exchange.ticket = Some(ticket);
+                let mut exchange = Exchange::new(request.terms, None);
+                exchange.ticket = Some(request.ticket);
                 self.keep(key, exchange);
-                self.go_on(core, key, called, answer);
+                self.on(core, key, Event::Begun);
+                self.go_on(core, key, request.called, request.answer);
             }
-            Left::Timed(began) => self.first_step_ended(core, began),
         }
         self.batch(core, key)
     }
@@ -169,9 +189,7 @@ impl Engine {
 impl Connection {
     /// A request begins, and gets its number on this connection.
     #[inline]
-    pub(super) fn begin(&mut self, stats: &CoreStats, parts: &mut PlacedParts, body_pending: bool) {
-        let (state, _run) = self.state.on(Event::HeadComplete { body_pending });
-        self.state = state;
+    pub(super) fn begin(&mut self, stats: &CoreStats, parts: &mut PlacedParts) {
         self.served += 1;
         self.discarded = 0;
         stats.begun.add(1);
@@ -179,9 +197,9 @@ impl Connection {
         parts.number = self.served;
     }
 
-    /// Its request is answered, and all that is left of it waits to be sent.
+    /// The request is answered, and all that is left of it waits to be sent.
     #[inline]
-    fn answered_at_once(&mut self, began: Moment, ticket: Ticket) {
+    pub(super) fn answered_at_once(&mut self, began: Moment, ticket: Ticket) {
         if self.unflushed == 0 {
             self.answering_since = began;
         }
@@ -189,13 +207,17 @@ impl Connection {
         self.hold(ticket);
     }
 
-    /// Whether the next request of a pipelined batch can be read at once, so that all answers of
-    /// the batch leave in one send.
+    /// Whether bytes of a next request are there and may be read before what is queued is out, so that
+    /// all answers of a pipelined batch leave in one send.
+    #[inline]
+    fn may_read_on(&self) -> bool {
+        !self.unread.is_empty() && self.output.queued < OUTPUT_HIGH_BYTES
+    }
+
+    /// Whether the next request of a pipelined batch can be read at once.
     #[inline]
     pub(super) fn goes_on(&self) -> bool {
-        self.state == State::Writing(After::KeepAlive)
-            && !self.unread.is_empty()
-            && self.output.queued < OUTPUT_HIGH_BYTES
+        self.wire.state() == State::Writing(After::KeepAlive) && self.may_read_on()
     }
 
     /// The answers given at once are with the kernel, or will never be. Their slot is the caller's to

@@ -2,10 +2,11 @@
 
 use super::key::{ConnectionKey, GENERATION_MASK};
 use super::sockets::Sockets;
+use super::wire::Wire;
 use crate::admission::door::Ticket;
 use crate::admission::ledger::Reason;
 use crate::admission::queue::Place;
-use crate::handler::{BodyCell, Chunk, HeadBytes};
+use crate::handler::{BodyCell, Chunk, HeadBytes, PlacedParts, Routed};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::{Deadline, State};
 use crate::http::head::Head;
@@ -189,6 +190,8 @@ pub(crate) struct Upload {
 /// One request, from its head to the end of its answer. Those that are answered at once need none.
 pub(crate) struct Exchange {
     pub(crate) terms: Terms,
+    /// What is asked, until it goes to the gate.
+    pub(crate) asked: Option<Asked>,
     /// None if its head was all of it.
     pub(crate) upload: Option<Upload>,
     /// Whose handler it is.
@@ -209,6 +212,7 @@ impl Exchange {
     pub(crate) fn new(terms: Terms, upload: Option<Upload>) -> Exchange {
         Exchange {
             terms,
+            asked: None,
             upload,
             route: 0,
             task: None,
@@ -221,13 +225,19 @@ impl Exchange {
     }
 }
 
+/// A request with its place in the application.
+pub(crate) struct Asked {
+    pub(crate) parts: PlacedParts,
+    pub(crate) routed: Routed,
+}
+
 /// A request that waits at the gate.
 pub(crate) struct Waiting {
     pub(crate) place: Place,
     /// When it stops waiting.
     pub(crate) timer: Option<TimerId>,
     pub(crate) route: u32,
-    pub(crate) parts: crate::handler::PlacedParts,
+    pub(crate) parts: PlacedParts,
     pub(crate) since: Moment,
 }
 
@@ -248,7 +258,7 @@ pub(crate) struct Streaming {
 /// One connection.
 pub(crate) struct Connection {
     pub(crate) socket: Descriptor,
-    pub(crate) state: State,
+    pub(crate) wire: Wire,
     pub(crate) receive: Receive,
     /// The poll that watches the peer while nothing is received.
     pub(crate) watch: Receive,
@@ -290,7 +300,7 @@ impl Connection {
     pub(crate) fn new(socket: Descriptor, now: Moment) -> Connection {
         Connection {
             socket,
-            state: State::Idle,
+            wire: Wire::between_requests(false),
             receive: Receive::Off,
             watch: Receive::Off,
             eof: false,
@@ -324,7 +334,7 @@ impl Connection {
 
     /// Whether it is between requests with nothing owed in either direction: it can be moved.
     pub(crate) fn is_movable(&self) -> bool {
-        matches!(self.state, State::Idle | State::Head)
+        matches!(self.wire.state(), State::Idle | State::Head)
             && self.exchange.is_none()
             && self.output.is_flushed()
             && self.watch == Receive::Off

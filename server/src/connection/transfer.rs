@@ -4,13 +4,14 @@
 //! the bytes first, then arms its receive. A request that turns up in step 3 is served where it is.
 
 use super::engine::{Engine, Message, Report};
-use super::key::{ConnectionKey, Subject};
+use super::key::ConnectionKey;
 use super::packing::PACKED_BYTES_MAX;
 use super::table::{Connection, Receive, Unread};
+use super::wire::Wire;
 use crate::admission::door::Credit;
 use crate::config::Admit;
 use crate::coordinator::SUCCESSOR;
-use crate::http::exchange::{Deadline, State};
+use crate::http::exchange::Deadline;
 use bytes::BytesMut;
 use ringgate_runtime::{Core, Descriptor, Moment};
 use std::rc::Rc;
@@ -22,7 +23,7 @@ pub(super) const COORDINATOR: u32 = u32::MAX;
 /// A connection between two cores: plain data.
 pub(crate) struct Parcel {
     pub(super) socket: Descriptor,
-    pub(super) state: State,
+    pub(super) wire: Wire,
     pub(super) unread: BytesMut,
     pub(super) served: u32,
     pub(super) idle_since: Moment,
@@ -105,7 +106,7 @@ impl Engine {
         self.stats.handed_out.add(1);
         let parcel = Parcel {
             socket: connection.socket,
-            state: connection.state,
+            wire: connection.wire,
             unread,
             served: connection.served,
             idle_since: connection.idle_since,
@@ -125,7 +126,7 @@ impl Engine {
     pub(super) fn move_in(&mut self, core: &Rc<Core>, parcel: Parcel) {
         self.publish_for(core, parcel.inquiry);
         let mut connection = Connection::new(parcel.socket, core.now());
-        connection.state = parcel.state;
+        connection.wire = parcel.wire;
         connection.served = parcel.served;
         connection.idle_since = parcel.idle_since;
         connection.ticket = match parcel.from_outside && self.settings.admit == Admit::Connection {
@@ -145,12 +146,7 @@ impl Engine {
             && parcel.deadline < connection.deadline
         {
             // The same wait goes on; it does not start again.
-            connection.deadline = parcel.deadline;
-            if let Some((timer, _)) = connection.timer {
-                core.cancel_timer(timer);
-                let timer = core.set_timer(parcel.deadline, Subject::Deadline(key).to_key());
-                connection.timer = Some((timer, parcel.deadline));
-            }
+            connection.put_deadline(core, key, parcel.deadline);
         }
         self.follow_course(core, key);
     }

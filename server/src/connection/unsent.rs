@@ -8,8 +8,7 @@ use super::engine::Engine;
 use super::key::ConnectionKey;
 use super::table::{Output, Streaming};
 use crate::handler::Chunk;
-use crate::http::exchange::{After, Event};
-use http::StatusCode;
+use crate::http::exchange::Event;
 use ringgate_runtime::Core;
 use std::rc::Rc;
 
@@ -66,13 +65,10 @@ impl Engine {
             consequence,
             "the body of an answer failed"
         );
-        if unsent {
-            self.write_error(core, key, StatusCode::INTERNAL_SERVER_ERROR);
-            self.on(core, key, Event::AnswerEnded(After::Close));
-        } else {
+        if !unsent {
             self.stats.responses[streaming.class].add(1);
-            self.on(core, key, Event::HandlerFailed(After::Close));
         }
+        self.on(core, key, Event::AnswerFailed { taken_back: unsent });
     }
 }
 

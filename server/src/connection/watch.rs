@@ -23,7 +23,8 @@ impl Engine {
     pub(super) fn on_peer_ended(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         let gone = self.settings.half_close == HalfClose::Gone;
         if gone && self.place_of(key).is_some() {
-            return self.abort(core, key);
+            self.on(core, key, Event::Gone);
+            return;
         }
         self.on(core, key, Event::PeerEof);
     }
@@ -68,10 +69,12 @@ impl Engine {
         let waits = self.place_of(key).is_some();
         match result {
             // The answer has nowhere to go.
-            Ok(events) if events & (POLLERR | POLLHUP) != 0 => self.on(core, key, Event::Reset),
+            Ok(events) if events & (POLLERR | POLLHUP) != 0 => {
+                self.on(core, key, Event::Gone);
+            }
             Ok(events) if events & POLLRDHUP != 0 && waits => {
                 if self.settings.half_close == HalfClose::Gone {
-                    self.abort(core, key);
+                    self.on(core, key, Event::Gone);
                 }
             }
             // Bytes come before the end that a receive will tell; or the poll was taken back.
@@ -87,7 +90,7 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        match connection.state {
+        match connection.wire.state() {
             State::Closed => self.close_when_quiet(core, key),
             // It may have had to stay because of the poll.
             _ => self.follow_course(core, key),

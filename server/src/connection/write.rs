@@ -80,7 +80,8 @@ impl Engine {
         let Some(index) = connection.exchange else {
             return;
         };
-        if !matches!(connection.state, State::Receiving | State::Running) {
+        let state = connection.wire.state();
+        if !matches!(state, State::Receiving | State::Running) {
             return;
         }
         let exchange = &mut self.exchanges[index as usize];
@@ -92,7 +93,7 @@ impl Engine {
         if let Some(upload) = &mut exchange.upload
             && upload.awaits_continue
             && !upload.cell.is_abandoned()
-            && connection.state == State::Receiving
+            && state == State::Receiving
         {
             // The answer's body is made from the request's: the client has to send it.
             upload.awaits_continue = false;
@@ -188,6 +189,7 @@ impl Engine {
             .exchange_of(key)
             .is_some_and(|exchange| exchange.terms.to_head);
         self.drop_handler(core, key);
+        self.stats.refused(refusal.status.as_u16());
         self.stats.responses[(refusal.status.as_u16() / 100).min(5) as usize].add(1);
         let Some(connection) = self.table.get(key) else {
             return;
@@ -241,10 +243,7 @@ impl Engine {
         let sent = match result {
             Ok(sent) => sent as usize,
             Err(_) => {
-                // One that was to be closed once this was out had more to lose.
-                connection.aborted |= connection.state == State::Closed;
-                self.settle_answers(core, key, Ending::Aborted);
-                self.on(core, key, Event::Reset);
+                self.on(core, key, Event::Gone);
                 return self.settle(core, key);
             }
         };
@@ -268,16 +267,15 @@ impl Engine {
             bytes.clear();
             self.buffers.push(bytes);
         }
-        if connection.rests()
-            && self.course == Course::Serving
-            && self.settings.admit == Admit::Request
-        {
+        if self.settings.goes_straight && self.course == Course::Serving && connection.rests() {
             // Straight to the end, as nearly always: what `on_flushed` and `settle` come to.
             connection.idle_since = core.now();
             connection.ticket = Ticket::free();
             connection.settle_answers(&self.stats, core.now(), Ending::Answered);
-            (connection.state, _) = connection.state.on(Event::Flushed { unread: false });
-            return connection.set_deadline(core, key, &self.settings);
+            let effect = connection.wire.on(Event::Rested);
+            connection.set_deadline(core, key, &self.settings);
+            self.perform(core, key, effect);
+            return;
         }
         self.sent_all(core, key);
     }
@@ -293,26 +291,6 @@ impl Engine {
         self.settle(core, key);
     }
 
-    /// Everything queued is with the kernel: on to what comes next.
-    fn on_flushed(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.settle_answers(core, key, Ending::Answered);
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        connection.idle_since = core.now();
-        if !matches!(
-            connection.state,
-            State::Draining | State::Lingering | State::Closed
-        ) {
-            let unread = !connection.unread.is_empty();
-            self.on(core, key, Event::Flushed { unread });
-        }
-        if self.is_behind(key) {
-            self.advance(core, key);
-            self.regulate(core, key);
-        }
-    }
-
     /// Answers given at once that are with the kernel now, or will never be.
     pub(super) fn settle_answers(&mut self, core: &Core, key: ConnectionKey, ending: Ending) {
         let Some(connection) = self.table.get(key) else {
@@ -321,53 +299,6 @@ impl Engine {
         connection.settle_answers(&self.stats, core.now(), ending);
         if self.settings.admit == Admit::Request {
             connection.ticket = Ticket::free();
-        }
-    }
-
-    /// Every event of a connection ends here: what is queued goes out, and the deadline in force
-    /// is set.
-    #[inline]
-    pub(super) fn settle(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        if connection.exchange.is_none() {
-            connection.flush(core, key);
-            if !connection.is_over() {
-                return connection.set_deadline(core, key, &self.settings);
-            }
-        }
-        self.settle_all(core, key);
-    }
-
-    /// As [`Engine::settle`], for connections with an exchange, and at the end of an answer or of
-    /// the connection.
-    #[inline(never)]
-    fn settle_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.flush_all(core, key);
-        // The end of a stream of known length adds no byte: if it is told after the last byte went
-        // out, no send is left whose completion would lead on.
-        let over = self
-            .table
-            .get(key)
-            .is_some_and(|connection| connection.is_over() && connection.state != State::Closed);
-        if over {
-            self.on_flushed(core, key);
-            self.flush_all(core, key);
-        }
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        match connection.state {
-            State::Closed => self.close(core, key),
-            _ => connection.set_deadline(core, key, &self.settings),
-        }
-    }
-
-    fn flush_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.take_stream(core, key);
-        if let Some(connection) = self.table.get(key) {
-            connection.flush(core, key);
         }
     }
 }
@@ -388,21 +319,11 @@ impl Connection {
         send(core, self, key, buffer, 0);
     }
 
-    /// Whether it is over, or what it had to send is out while it stands as if it were not.
-    #[inline]
-    fn is_over(&self) -> bool {
-        match self.state {
-            State::Closed => true,
-            State::Writing(_) | State::WritingUnread(_) => self.output.is_flushed(),
-            _ => false,
-        }
-    }
-
-    /// Whether it has nothing to do but to wait for the next request, now that its answers are out.
-    /// Not if nobody listens for that, as at the end of what the client sends.
+    /// Whether the connection has nothing to do but to wait for the next request, now that its answers
+    /// are out. Not if nobody listens for that, as at the end of what the client sends.
     #[inline]
     fn rests(&self) -> bool {
-        self.state == State::Writing(After::KeepAlive)
+        self.wire.state() == State::Writing(After::KeepAlive)
             && self.exchange.is_none()
             && self.output.queued == 0
             && self.unread.is_empty()

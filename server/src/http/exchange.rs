@@ -6,20 +6,26 @@
 //! ```text
 //!            bytes          head               answer         flushed, batched
 //!   Idle ----------> Head --------> Running ----------> Writing ---------> Idle
-//!    ^                 |  with body     ^ body read        ^ body read       (or Closed)
+//!    ^                 |  with body     ^ body read        ^ body read       (or Closing)
 //!    |                 +---------> Receiving ------> WritingUnread
 //!    |  rest of the body discarded          answer         | flushed
-//!    +------------------ Draining <------------------------+
+//!    +------------------ Discarding <----------------------+
 //!                            | too much                    | close
 //!                            +--------> Lingering <--------+
 //!                                           | EOF, deadline, too much
-//!                                           v
-//!                                         Closed
+//!                                           v             flushed
+//!                                        Closing ----------------> Closed
 //! ```
 //!
 //! Streaming and StreamingReceiving are Running and Receiving once the head of the answer is out:
 //! from then on a failure cannot become an error answer, only a cut.
+//!
+//! Every end but a cut goes through Closing, where what is queued still has its time to go out. In
+//! Closed nothing is left but operations whose last completion is awaited. From every state but
+//! Closed some time limit leads there, except while a handler thinks and its client owes nothing
+//! ([`State::deadline`]).
 
+use super::refusal::Refusal;
 use ::http::StatusCode;
 use std::num::NonZeroU32;
 
@@ -109,11 +115,13 @@ pub enum State {
     /// The answer is complete and being sent.
     Writing(After),
     /// The answer is out; the rest of the request's body is read and thrown away.
-    Draining,
+    Discarding,
     /// Nothing is sent any more; what arrives is thrown away, so that the kernel does not reset
     /// the connection before the client has read the answer (RFC 9112 section 9.6).
     Lingering,
-    /// Over.
+    /// No further request is served; what is queued goes out, then the connection is closed.
+    Closing,
+    /// Over: nothing is queued, and nothing is read any more.
     Closed,
 }
 
@@ -122,21 +130,36 @@ pub enum State {
 pub enum Event {
     /// There are unread bytes.
     BytesArrived,
-    /// The head parser found a whole head.
+    /// The gate has no slot for the connection, of which nothing was read yet.
+    TurnedAway,
+    /// A whole head is there, and its request is kept until it is answered.
     HeadComplete {
         /// Whether a part of the body is still to come.
         body_pending: bool,
     },
+    /// A whole head without a body is there, and its handler has begun already.
+    Begun,
+    /// A whole head without a body is there, its handler answered at once, and the answer is queued.
+    AnsweredAtOnce {
+        /// What follows the answer.
+        after: After,
+        /// Whether bytes of a next request are there and may be read now, so that the answers of a
+        /// pipelined batch leave in one send.
+        next: bool,
+    },
     /// The head parser or the body decoder refused the bytes.
-    Refused,
+    Refused(Refusal),
     /// The body decoder saw the end of the body.
     BodyComplete,
     /// The head of an answer is queued, and more of the answer will follow.
     AnswerStarted,
     /// The last byte of the answer is queued.
     AnswerEnded(After),
-    /// The handler panicked or gave up. What would follow an error answer: see [`after_answer`].
-    HandlerFailed(After),
+    /// The body of the answer failed while it was sent piece by piece.
+    AnswerFailed {
+        /// Whether all of the answer could be taken back, so that another can stand in its place.
+        taken_back: bool,
+    },
     /// A further request is there already: the complete answer stays queued, so that all answers
     /// of a pipelined batch leave in one send. Instead of Flushed, which comes after the batch.
     Batched,
@@ -145,10 +168,14 @@ pub enum Event {
         /// Whether unread bytes are there.
         unread: bool,
     },
-    /// The client ended its side of the connection.
+    /// Everything queued is with the kernel, and nothing else is to be looked at: no request is kept,
+    /// no byte is unread, the client has not ended its side, and the core is on no other course than
+    /// to serve.
+    Rested,
+    /// The client ended its side of the connection, and every byte before that has been looked at.
     PeerEof,
-    /// The connection broke.
-    Reset,
+    /// The connection broke, or its client is held to be gone.
+    Gone,
     /// The deadline in force passed ([`State::deadline`]), and it was not [`Deadline::Write`].
     DeadlinePassed,
     /// [`Deadline::Write`] passed.
@@ -158,14 +185,18 @@ pub enum Event {
     /// The server drains. An idle connection is told once its grace is over: it closes.
     Drain,
     /// The server stops now.
-    Force,
+    Force {
+        /// Whether the last answer of the connection is with the kernel as a whole, whose queue it
+        /// leaves before the end does.
+        sent: bool,
+    },
 }
 
 /// What the connection code has to do.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Nothing; wait for the next event.
+    /// Nothing; wait for the next event. Unread bytes stay where they are.
     Nothing,
     /// Parse the unread bytes as a head.
     ReadHead,
@@ -175,24 +206,27 @@ pub enum Effect {
     DiscardBody,
     /// Throw the unread bytes away.
     Discard,
-    /// Leave the bytes unread: they belong to a later request, or to none.
-    Hold,
-    /// Give the request to its handler.
-    RunHandler,
+    /// Take the request that is kept to the gate, and from there to its handler.
+    Admit,
     /// Drop the handler if one runs; queue an answer that says why the bytes were refused.
-    AnswerRefusal,
+    AnswerRefusal(Refusal),
     /// Drop the handler if one runs; queue an error answer of this status.
     AnswerError(StatusCode),
-    /// Begin with the next request: deliver `BytesArrived` if bytes are unread, else `PeerEof` if
-    /// it was remembered.
+    /// Queue the answer of the gate to a connection that it does not let in.
+    TurnAway,
+    /// The request is answered, and ends when its answer is out; the next one of the batch begins
+    /// before that.
+    SetAside,
+    /// The request is over. Begin with the next one: deliver `BytesArrived` if bytes are unread, else
+    /// `PeerEof` if the client has ended its side.
     NextRequest,
-    /// Remember that the client will send nothing more, and finish what it asked for.
-    RememberEof,
     /// Shut down the sending side, and throw away what arrives.
     Linger,
-    /// Close, once what is queued is sent.
+    /// Deliver `Flushed` as soon as everything queued is with the kernel, at once if it is.
     Close,
-    /// Drop the handler and the unsent bytes, and close.
+    /// Take back every operation in flight, and close the descriptor.
+    Release,
+    /// Drop the handler and the unsent bytes, and release the connection.
     Abort,
     /// This cannot happen in this state: a mistake of the caller, worth a debug assertion.
     Impossible,
@@ -232,8 +266,9 @@ impl State {
             State::WritingUnread(After::Close) => writing_unread_then_close(event),
             State::Writing(After::KeepAlive) => writing_then_keep(event),
             State::Writing(After::Close) => writing_then_close(event),
-            State::Draining => draining(event),
+            State::Discarding => discarding(event),
             State::Lingering => lingering(event),
+            State::Closing => closing(event),
             State::Closed => (State::Closed, Effect::Nothing),
         }
     }
@@ -259,8 +294,8 @@ impl State {
             State::Receiving | State::StreamingReceiving => Some(Deadline::Body),
             // How long a handler may think is its own business.
             State::Running | State::Streaming => None,
-            State::WritingUnread(_) | State::Writing(_) => Some(Deadline::Write),
-            State::Draining => Some(Deadline::Body),
+            State::WritingUnread(_) | State::Writing(_) | State::Closing => Some(Deadline::Write),
+            State::Discarding => Some(Deadline::Body),
             State::Lingering => Some(Deadline::Linger),
             State::Closed => None,
         }
@@ -271,42 +306,55 @@ use Effect::Impossible;
 use Event as E;
 use State as S;
 
+/// The end without a cut.
+const CLOSE: (State, Effect) = (S::Closing, Effect::Close);
+/// The end of a connection that broke, or whose client or server has no more patience.
+const ABORT: (State, Effect) = (S::Closed, Effect::Abort);
+
 const fn idle(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::Head, Effect::ReadHead),
+        E::TurnedAway => (S::WritingUnread(After::Close), Effect::TurnAway),
         // RFC 9112 section 9.5: an idle connection may be closed at any time.
-        E::PeerEof | E::DeadlinePassed | E::Drain => (S::Closed, Effect::Close),
+        E::PeerEof | E::DeadlinePassed | E::Drain => CLOSE,
         // The last answers of a batch are out.
-        E::Flushed { .. } => (S::Idle, Effect::Nothing),
-        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::AnswerStarted => {
+        E::Flushed { .. } => (S::Idle, Effect::NextRequest),
+        E::WriteStalled | E::Gone | E::Force { .. } => ABORT,
+        E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } | E::Refused(_) => {
             (S::Idle, Impossible)
         }
-        E::AnswerEnded(_) | E::HandlerFailed(_) | E::Batched | E::DiscardedEnough => {
+        E::BodyComplete | E::AnswerStarted | E::AnswerEnded(_) | E::AnswerFailed { .. } => {
             (S::Idle, Impossible)
         }
+        E::Batched | E::Rested | E::DiscardedEnough => (S::Idle, Impossible),
     }
 }
 
 const fn head(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::Head, Effect::ReadHead),
-        E::HeadComplete { body_pending: true } => (S::Receiving, Effect::RunHandler),
+        E::HeadComplete { body_pending: true } => (S::Receiving, Effect::Admit),
         E::HeadComplete {
             body_pending: false,
-        } => (S::Running, Effect::RunHandler),
-        E::Refused => (S::WritingUnread(After::Close), Effect::AnswerRefusal),
+        } => (S::Running, Effect::Admit),
+        E::Begun => (S::Running, Effect::Nothing),
+        E::AnsweredAtOnce {
+            after: After::KeepAlive,
+            next: true,
+        } => (S::Head, Effect::ReadHead),
+        E::AnsweredAtOnce { after, .. } => (S::Writing(after), Effect::Nothing),
+        E::Refused(why) => (S::WritingUnread(After::Close), Effect::AnswerRefusal(why)),
         // RFC 9110 section 15.5.9.
         E::DeadlinePassed => (S::WritingUnread(After::Close), TIMED_OUT),
         // Half a head asks for nothing.
-        E::PeerEof => (S::Closed, Effect::Close),
+        E::PeerEof => CLOSE,
         // The answer will announce the close; the answers of a batch are out.
         E::Drain | E::Flushed { .. } => (S::Head, Effect::Nothing),
-        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::BodyComplete | E::AnswerStarted | E::AnswerEnded(_) | E::HandlerFailed(_) => {
+        E::WriteStalled | E::Gone | E::Force { .. } => ABORT,
+        E::BodyComplete | E::AnswerStarted | E::AnswerEnded(_) | E::AnswerFailed { .. } => {
             (S::Head, Impossible)
         }
-        E::Batched | E::DiscardedEnough => (S::Head, Impossible),
+        E::TurnedAway | E::Batched | E::Rested | E::DiscardedEnough => (S::Head, Impossible),
     }
 }
 
@@ -314,37 +362,43 @@ const fn receiving(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::Receiving, Effect::ReadBody),
         E::BodyComplete => (S::Running, Effect::Nothing),
-        E::Refused => (S::WritingUnread(After::Close), Effect::AnswerRefusal),
+        E::Refused(why) => (S::WritingUnread(After::Close), Effect::AnswerRefusal(why)),
         E::AnswerStarted => (S::StreamingReceiving, Effect::Nothing),
         E::AnswerEnded(after) => (S::WritingUnread(after), Effect::Nothing),
-        E::HandlerFailed(_) => (S::WritingUnread(After::Close), FAILED),
         // `100 Continue` is out, or the answers of a batch.
         E::Flushed { .. } => (S::Receiving, Effect::Nothing),
         // RFC 9112 section 8: the request is incomplete, and an error answer may say so.
         E::PeerEof => (S::Writing(After::Close), CUT),
         E::DeadlinePassed => (S::WritingUnread(After::Close), TIMED_OUT),
         E::Drain => (S::Receiving, Effect::Nothing),
-        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::HeadComplete { .. } | E::Batched | E::DiscardedEnough => (S::Receiving, Impossible),
+        E::WriteStalled | E::Gone | E::Force { .. } => ABORT,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
+            (S::Receiving, Impossible)
+        }
+        E::AnswerFailed { .. } | E::Batched | E::Rested | E::DiscardedEnough => {
+            (S::Receiving, Impossible)
+        }
     }
 }
 
 const fn running(event: Event) -> (State, Effect) {
     match event {
         // RFC 9112 section 9.3.2: pipelined requests wait for their turn.
-        E::BytesArrived => (S::Running, Effect::Hold),
+        E::BytesArrived => (S::Running, Effect::Nothing),
         E::AnswerStarted => (S::Streaming, Effect::Nothing),
         E::AnswerEnded(after) => (S::Writing(after), Effect::Nothing),
-        E::HandlerFailed(after) => (S::Writing(after), FAILED),
         E::Flushed { .. } | E::Drain => (S::Running, Effect::Nothing),
         // A client may end its side and still read (RFC 9112 section 9.6 asks no more of it).
-        E::PeerEof => (S::Running, Effect::RememberEof),
-        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::DiscardedEnough => {
+        E::PeerEof => (S::Running, Effect::Nothing),
+        E::WriteStalled | E::Gone | E::Force { .. } => ABORT,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
+            (S::Running, Impossible)
+        }
+        E::Refused(_) | E::BodyComplete | E::AnswerFailed { .. } | E::DiscardedEnough => {
             (S::Running, Impossible)
         }
         // How long a handler may think is its own business.
-        E::Batched | E::DeadlinePassed => (S::Running, Impossible),
+        E::Batched | E::Rested | E::DeadlinePassed => (S::Running, Impossible),
     }
 }
 
@@ -353,13 +407,16 @@ const fn streaming_receiving(event: Event) -> (State, Effect) {
         E::BytesArrived => (S::StreamingReceiving, Effect::ReadBody),
         E::BodyComplete => (S::Streaming, Effect::Nothing),
         E::AnswerEnded(after) => (S::WritingUnread(after), Effect::Nothing),
+        E::AnswerFailed { taken_back: true } => (S::WritingUnread(After::Close), FAILED),
         E::Flushed { .. } | E::Drain => (S::StreamingReceiving, Effect::Nothing),
         // The answer has begun: only a cut tells the client that it is not whole.
-        E::Refused | E::HandlerFailed(_) | E::PeerEof | E::DeadlinePassed => {
-            (S::Closed, Effect::Abort)
+        E::AnswerFailed { taken_back: false } => ABORT,
+        E::Refused(_) | E::PeerEof | E::DeadlinePassed => ABORT,
+        E::WriteStalled | E::Gone | E::Force { .. } => ABORT,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
+            (S::StreamingReceiving, Impossible)
         }
-        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::HeadComplete { .. } | E::AnswerStarted | E::Batched | E::DiscardedEnough => {
+        E::AnswerStarted | E::Batched | E::Rested | E::DiscardedEnough => {
             (S::StreamingReceiving, Impossible)
         }
     }
@@ -367,13 +424,17 @@ const fn streaming_receiving(event: Event) -> (State, Effect) {
 
 const fn streaming(event: Event) -> (State, Effect) {
     match event {
-        E::BytesArrived => (S::Streaming, Effect::Hold),
+        E::BytesArrived => (S::Streaming, Effect::Nothing),
         E::AnswerEnded(after) => (S::Writing(after), Effect::Nothing),
-        E::Flushed { .. } | E::Drain => (S::Streaming, Effect::Nothing),
-        E::PeerEof => (S::Streaming, Effect::RememberEof),
-        E::HandlerFailed(_) | E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::HeadComplete { .. } | E::Refused | E::BodyComplete => (S::Streaming, Impossible),
-        E::AnswerStarted | E::Batched | E::DeadlinePassed | E::DiscardedEnough => {
+        E::AnswerFailed { taken_back: true } => (S::Writing(After::Close), FAILED),
+        E::AnswerFailed { taken_back: false } => ABORT,
+        E::Flushed { .. } | E::Drain | E::PeerEof => (S::Streaming, Effect::Nothing),
+        E::WriteStalled | E::Gone | E::Force { .. } => ABORT,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
+            (S::Streaming, Impossible)
+        }
+        E::Refused(_) | E::BodyComplete | E::AnswerStarted => (S::Streaming, Impossible),
+        E::Batched | E::Rested | E::DeadlinePassed | E::DiscardedEnough => {
             (S::Streaming, Impossible)
         }
     }
@@ -385,16 +446,16 @@ const fn writing_unread_then_keep(event: Event) -> (State, Effect) {
         E::BytesArrived => (SAME, Effect::DiscardBody),
         E::BodyComplete => (S::Writing(After::KeepAlive), Effect::Nothing),
         // Nothing says any more where a next request begins.
-        E::Refused | E::DiscardedEnough => (S::WritingUnread(After::Close), Effect::Nothing),
-        E::Flushed { unread: true } => (S::Draining, Effect::DiscardBody),
-        E::Flushed { unread: false } => (S::Draining, Effect::Nothing),
+        E::Refused(_) | E::DiscardedEnough => (S::WritingUnread(After::Close), Effect::Nothing),
+        E::Flushed { .. } => (S::Discarding, Effect::Nothing),
         E::PeerEof => (S::Writing(After::Close), Effect::Nothing),
         E::Drain => (SAME, Effect::Nothing),
-        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::HeadComplete { .. } | E::AnswerStarted | E::AnswerEnded(_) | E::HandlerFailed(_) => {
+        E::WriteStalled | E::Gone | E::Force { .. } => ABORT,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (SAME, Impossible)
         }
-        E::Batched | E::DeadlinePassed => (SAME, Impossible),
+        E::AnswerStarted | E::AnswerEnded(_) | E::AnswerFailed { .. } => (SAME, Impossible),
+        E::Batched | E::Rested | E::DeadlinePassed => (SAME, Impossible),
     }
 }
 
@@ -403,65 +464,70 @@ const fn writing_unread_then_close(event: Event) -> (State, Effect) {
     match event {
         // A client that reads only when it has sent everything must get that far.
         E::BytesArrived => (SAME, Effect::Discard),
-        E::DiscardedEnough => (SAME, Effect::Hold),
+        E::DiscardedEnough => (SAME, Effect::Nothing),
         E::Flushed { .. } => (S::Lingering, Effect::Linger),
         E::PeerEof => (S::Writing(After::Close), Effect::Nothing),
         E::Drain => (SAME, Effect::Nothing),
-        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::AnswerStarted => {
+        E::Force { sent: true } => CLOSE,
+        E::WriteStalled | E::Gone | E::Force { sent: false } => ABORT,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (SAME, Impossible)
         }
-        E::AnswerEnded(_) | E::HandlerFailed(_) | E::Batched | E::DeadlinePassed => {
+        E::Refused(_) | E::BodyComplete | E::AnswerStarted | E::AnswerEnded(_) => {
             (SAME, Impossible)
         }
+        E::AnswerFailed { .. } | E::Batched | E::Rested | E::DeadlinePassed => (SAME, Impossible),
     }
 }
 
 const fn writing_then_keep(event: Event) -> (State, Effect) {
     const SAME: State = S::Writing(After::KeepAlive);
     match event {
-        E::BytesArrived => (SAME, Effect::Hold),
-        E::Batched | E::Flushed { .. } => (S::Idle, Effect::NextRequest),
-        E::PeerEof => (SAME, Effect::RememberEof),
-        E::Drain => (SAME, Effect::Nothing),
-        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::AnswerStarted => {
+        E::BytesArrived | E::PeerEof | E::Drain => (SAME, Effect::Nothing),
+        E::Batched => (S::Idle, Effect::SetAside),
+        E::Flushed { .. } => (S::Idle, Effect::NextRequest),
+        E::Rested => (S::Idle, Effect::Nothing),
+        E::WriteStalled | E::Gone | E::Force { .. } => ABORT,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (SAME, Impossible)
         }
-        E::DeadlinePassed => (SAME, Impossible),
-        E::AnswerEnded(_) | E::HandlerFailed(_) | E::DiscardedEnough => (SAME, Impossible),
+        E::Refused(_) | E::BodyComplete | E::AnswerStarted => (SAME, Impossible),
+        E::AnswerEnded(_) | E::AnswerFailed { .. } => (SAME, Impossible),
+        E::DeadlinePassed | E::DiscardedEnough => (SAME, Impossible),
     }
 }
 
 const fn writing_then_close(event: Event) -> (State, Effect) {
     const SAME: State = S::Writing(After::Close);
     match event {
-        E::BytesArrived => (SAME, Effect::Hold),
+        E::BytesArrived | E::PeerEof | E::Drain => (SAME, Effect::Nothing),
         // RFC 9112 section 9.6: bytes that nobody read would turn the close into a reset.
         E::Flushed { unread: true } => (S::Lingering, Effect::Linger),
-        E::Flushed { unread: false } => (S::Closed, Effect::Close),
-        E::PeerEof => (SAME, Effect::RememberEof),
-        E::Drain => (SAME, Effect::Nothing),
-        E::WriteStalled | E::Reset | E::Force => (S::Closed, Effect::Abort),
-        E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::AnswerStarted => {
+        E::Flushed { unread: false } | E::Force { sent: true } => CLOSE,
+        E::WriteStalled | E::Gone | E::Force { sent: false } => ABORT,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (SAME, Impossible)
         }
-        E::Batched | E::DeadlinePassed => (SAME, Impossible),
-        E::AnswerEnded(_) | E::HandlerFailed(_) | E::DiscardedEnough => (SAME, Impossible),
+        E::Refused(_) | E::BodyComplete | E::AnswerStarted => (SAME, Impossible),
+        E::AnswerEnded(_) | E::AnswerFailed { .. } => (SAME, Impossible),
+        E::Batched | E::Rested | E::DeadlinePassed | E::DiscardedEnough => (SAME, Impossible),
     }
 }
 
-const fn draining(event: Event) -> (State, Effect) {
+const fn discarding(event: Event) -> (State, Effect) {
     match event {
-        E::BytesArrived => (S::Draining, Effect::DiscardBody),
+        E::BytesArrived => (S::Discarding, Effect::DiscardBody),
         E::BodyComplete => (S::Idle, Effect::NextRequest),
-        E::Refused | E::DiscardedEnough => (S::Lingering, Effect::Linger),
-        E::Drain => (S::Draining, Effect::Nothing),
-        E::PeerEof | E::Reset | E::DeadlinePassed | E::Force => (S::Closed, Effect::Close),
-        E::HeadComplete { .. } | E::AnswerStarted | E::AnswerEnded(_) | E::HandlerFailed(_) => {
-            (S::Draining, Impossible)
+        E::Refused(_) | E::DiscardedEnough => (S::Lingering, Effect::Linger),
+        E::Drain => (S::Discarding, Effect::Nothing),
+        E::PeerEof | E::Gone | E::DeadlinePassed | E::Force { .. } => CLOSE,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
+            (S::Discarding, Impossible)
         }
-        E::Batched | E::Flushed { .. } | E::WriteStalled => (S::Draining, Impossible),
+        E::AnswerStarted | E::AnswerEnded(_) | E::AnswerFailed { .. } => {
+            (S::Discarding, Impossible)
+        }
+        E::Batched | E::Flushed { .. } | E::Rested | E::WriteStalled => (S::Discarding, Impossible),
     }
 }
 
@@ -469,16 +535,29 @@ const fn lingering(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::Lingering, Effect::Discard),
         E::Drain => (S::Lingering, Effect::Nothing),
-        E::PeerEof | E::Reset | E::DeadlinePassed | E::DiscardedEnough | E::Force => {
-            (S::Closed, Effect::Close)
-        }
-        E::HeadComplete { .. } | E::Refused | E::BodyComplete | E::AnswerStarted => {
+        E::PeerEof | E::Gone | E::DeadlinePassed | E::DiscardedEnough | E::Force { .. } => CLOSE,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (S::Lingering, Impossible)
         }
-        E::WriteStalled => (S::Lingering, Impossible),
-        E::AnswerEnded(_) | E::HandlerFailed(_) | E::Batched | E::Flushed { .. } => {
-            (S::Lingering, Impossible)
+        E::Refused(_) | E::BodyComplete | E::AnswerStarted => (S::Lingering, Impossible),
+        E::AnswerEnded(_) | E::AnswerFailed { .. } => (S::Lingering, Impossible),
+        E::Batched | E::Flushed { .. } | E::Rested | E::WriteStalled => (S::Lingering, Impossible),
+    }
+}
+
+const fn closing(event: Event) -> (State, Effect) {
+    match event {
+        E::Flushed { .. } => (S::Closed, Effect::Release),
+        E::BytesArrived => (S::Closing, Effect::Discard),
+        E::DiscardedEnough | E::PeerEof | E::Drain => (S::Closing, Effect::Nothing),
+        E::Force { sent: true } => (S::Closing, Effect::Nothing),
+        E::WriteStalled | E::Gone | E::Force { sent: false } => ABORT,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
+            (S::Closing, Impossible)
         }
+        E::Refused(_) | E::BodyComplete | E::AnswerStarted => (S::Closing, Impossible),
+        E::AnswerEnded(_) | E::AnswerFailed { .. } => (S::Closing, Impossible),
+        E::Batched | E::Rested | E::DeadlinePassed => (S::Closing, Impossible),
     }
 }
 

@@ -16,7 +16,7 @@ pub enum Peer {
 
 /// A message that is not served. The connection closes after the answer, because after a framing
 /// error nothing says where the next request begins (RFC 9112 section 6.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// Status of the answer.
     pub status: StatusCode,

@@ -4,10 +4,11 @@
 use ringgate::http::exchange::{
     After, Circumstances, Deadline, Effect, Event, State, UnreadBody, after_answer,
 };
+use ringgate::http::refusal::Refusal;
 use std::fmt::Write;
 use std::num::NonZeroU32;
 
-const STATES: [State; 13] = [
+const STATES: [State; 14] = [
     State::Idle,
     State::Head,
     State::Receiving,
@@ -18,35 +19,73 @@ const STATES: [State; 13] = [
     State::WritingUnread(After::Close),
     State::Writing(After::KeepAlive),
     State::Writing(After::Close),
-    State::Draining,
+    State::Discarding,
     State::Lingering,
+    State::Closing,
     State::Closed,
 ];
 
-const EVENTS: [Event; 20] = [
+const REFUSAL: Refusal = Refusal::bad_request("wrong");
+
+const EVENTS: [Event; 27] = [
     Event::BytesArrived,
+    Event::TurnedAway,
     Event::HeadComplete { body_pending: true },
     Event::HeadComplete {
         body_pending: false,
     },
-    Event::Refused,
+    Event::Begun,
+    Event::AnsweredAtOnce {
+        after: After::KeepAlive,
+        next: true,
+    },
+    Event::AnsweredAtOnce {
+        after: After::KeepAlive,
+        next: false,
+    },
+    Event::AnsweredAtOnce {
+        after: After::Close,
+        next: true,
+    },
+    Event::Refused(REFUSAL),
     Event::BodyComplete,
     Event::AnswerStarted,
     Event::AnswerEnded(After::KeepAlive),
     Event::AnswerEnded(After::Close),
-    Event::HandlerFailed(After::KeepAlive),
-    Event::HandlerFailed(After::Close),
+    Event::AnswerFailed { taken_back: true },
+    Event::AnswerFailed { taken_back: false },
     Event::Batched,
     Event::Flushed { unread: true },
     Event::Flushed { unread: false },
+    Event::Rested,
     Event::PeerEof,
-    Event::Reset,
+    Event::Gone,
     Event::DeadlinePassed,
     Event::WriteStalled,
     Event::DiscardedEnough,
     Event::Drain,
-    Event::Force,
+    Event::Force { sent: false },
+    Event::Force { sent: true },
 ];
+
+/// The event for which a deadline passes.
+fn passed(deadline: Deadline) -> Event {
+    match deadline {
+        Deadline::Write => Event::WriteStalled,
+        Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => {
+            Event::DeadlinePassed
+        }
+    }
+}
+
+/// One line of the table: names without the text of a refusal.
+fn named(value: impl std::fmt::Debug) -> String {
+    let name = format!("{value:?}");
+    match name.find("(Refusal") {
+        Some(end) => name[..end].to_owned(),
+        None => name,
+    }
+}
 
 fn table() -> String {
     let mut table = String::new();
@@ -64,8 +103,8 @@ fn table() -> String {
         for event in EVENTS {
             let (next, effect) = state.on(event);
             if effect != Effect::Impossible {
-                let (event, next) = (format!("{event:?}"), format!("{next:?}"));
-                writeln!(table, "    {event:<36} {next:<26} {effect:?}").expect("memory");
+                let (event, next, effect) = (named(event), named(next), named(effect));
+                writeln!(table, "    {event:<46} {next:<26} {effect}").expect("memory");
             }
         }
     }
@@ -105,9 +144,12 @@ fn an_impossible_event_changes_nothing() {
 #[test]
 fn force_reset_and_drain_are_legal_in_every_state() {
     for state in STATES {
-        for event in [Event::Force, Event::Reset] {
+        for event in [Event::Force { sent: false }, Event::Gone] {
             let (next, effect) = state.on(event);
-            assert_eq!(next, State::Closed, "{state:?} {event:?}");
+            assert!(
+                matches!(next, State::Closing | State::Closed),
+                "{state:?} {event:?}"
+            );
             assert_ne!(effect, Effect::Impossible, "{state:?} {event:?}");
         }
         assert_ne!(state.on(Event::Drain).1, Effect::Impossible, "{state:?}");
@@ -130,16 +172,45 @@ fn nothing_leads_out_of_closed_and_every_deadline_leads_on() {
             .into_iter()
             .flatten()
         {
-            let event = match deadline {
-                Deadline::Write => Event::WriteStalled,
-                Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => {
-                    Event::DeadlinePassed
-                }
-            };
+            let event = passed(deadline);
             let (next, effect) = state.on(event);
             assert!(
                 next != state && effect != Effect::Impossible,
                 "{state:?} {event:?}"
+            );
+        }
+    }
+}
+
+/// The client does nothing more, and takes nothing: time alone has to end the connection.
+#[test]
+fn from_every_state_with_something_owed_time_alone_leads_to_the_end() {
+    for first in STATES {
+        for sending in [false, true] {
+            let mut state = first;
+            let mut sending = sending;
+            for _ in 0..3 {
+                let Some(deadline) = state.deadline(sending) else {
+                    break;
+                };
+                let (next, effect) = state.on(passed(deadline));
+                // An answer is queued that nobody takes; or what is queued is dropped.
+                sending = match effect {
+                    Effect::AnswerError(_) => true,
+                    Effect::Abort => false,
+                    Effect::Close if !sending => {
+                        assert_eq!(next.on(Event::Flushed { unread: false }).0, State::Closed);
+                        state = State::Closed;
+                        break;
+                    }
+                    _ => sending,
+                };
+                state = next;
+            }
+            let thinks = matches!(first, State::Running | State::Streaming) && !sending;
+            assert!(
+                state == State::Closed || thinks,
+                "{first:?}, sending {sending}: stays in {state:?}"
             );
         }
     }
@@ -150,7 +221,7 @@ fn section_9_6_an_error_answer_is_never_followed_by_another_request() {
     for state in STATES {
         for event in EVENTS {
             let (next, effect) = state.on(event);
-            let refused = matches!(effect, Effect::AnswerRefusal)
+            let refused = matches!(effect, Effect::AnswerRefusal(_))
                 || matches!(effect, Effect::AnswerError(status) if status.is_client_error());
             let closes = matches!(
                 next,
@@ -224,24 +295,30 @@ fn pipelined_requests_are_answered_one_after_the_other() {
             body_pending: false,
         },
         Event::AnswerEnded(After::Close),
+        // The answer is out, and then nothing else is left to be sent.
+        Event::Flushed { unread: false },
         Event::Flushed { unread: false },
     ] {
         let (next, effect) = state.on(event);
         state = next;
         effects.push(effect);
     }
-    use Effect::{Close, Hold, NextRequest, Nothing, ReadHead, RememberEof, RunHandler};
-    let first = [
-        ReadHead,
-        RunHandler,
-        Hold,
-        Nothing,
-        RememberEof,
-        NextRequest,
-    ];
+    use Effect::{Admit, Close, NextRequest, Nothing, ReadHead, Release};
     assert_eq!(
         effects,
-        [&first[..], &[ReadHead, RunHandler, Nothing, Close]].concat()
+        [
+            ReadHead,
+            Admit,
+            Nothing,
+            Nothing,
+            Nothing,
+            NextRequest,
+            ReadHead,
+            Admit,
+            Nothing,
+            Close,
+            Release
+        ]
     );
     assert_eq!(state, State::Closed);
 }

@@ -1,0 +1,102 @@
+//! The time limits of a connection: which one is in force, and what happens when it passes. A
+//! connection has one timer, which may be early; how long each limit is stands in
+//! [`super::settings`], and which applies in [`crate::http::exchange`].
+//!
+//! Called by [`super::step`] at the end of each event, and by the engine when a timer fires. Whether a
+//! client that has not taken all of a send takes some of it is found out in [`super::stall`].
+
+use super::engine::Engine;
+use super::key::{ConnectionKey, Subject};
+use super::settings::Settings;
+use super::stall::LOOKS;
+use super::table::Connection;
+use crate::http::exchange::{Deadline, Event};
+use ringgate_runtime::{Core, Moment};
+use std::rc::Rc;
+
+impl Engine {
+    /// Sets the deadline of a connection that is in force now.
+    pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey) {
+        if let Some(connection) = self.table.get(key) {
+            connection.set_deadline(core, key, &self.settings);
+        }
+    }
+
+    /// The timer of a connection fired. It may be early: a deadline that was put off leaves its timer
+    /// where it is.
+    pub(super) fn on_deadline(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.timer = None;
+        let Some(kind) = connection.deadline_of else {
+            return;
+        };
+        if self.arrivals.contains_key(&key) {
+            // A connection that waits at the gate asks for nothing yet: its time begins when it is
+            // let in.
+            return;
+        }
+        if connection.deadline > core.now() {
+            return connection.set_timer(core, key);
+        }
+        if kind == Deadline::Write && !self.is_stalled(core, key) {
+            return;
+        }
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.deadline_of = None;
+        let event = match kind {
+            Deadline::Write => Event::WriteStalled,
+            Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => {
+                Event::DeadlinePassed
+            }
+        };
+        connection.aborted |= matches!(kind, Deadline::Write | Deadline::Head | Deadline::Body);
+        self.on(core, key, event);
+        self.settle(core, key);
+    }
+}
+
+impl Connection {
+    /// Sets the deadline that is in force now. A deadline that is in force already goes on, but that
+    /// of a body begins anew: every event of a body is progress.
+    #[inline]
+    pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, settings: &Settings) {
+        let kind = self.wire.state().deadline(!self.output.is_flushed());
+        if kind == self.deadline_of && kind != Some(Deadline::Body) {
+            return;
+        }
+        self.deadline_of = kind;
+        let Some(kind) = kind else {
+            self.deadline = Moment::NEVER;
+            return;
+        };
+        let within = match kind {
+            Deadline::Write => settings.timeout(kind) / LOOKS,
+            _ => settings.timeout(kind),
+        };
+        self.put_deadline(core, key, core.now() + within);
+    }
+
+    /// Puts the deadline in force elsewhere. A timer that fires too early looks again; one that would
+    /// fire too late is set anew.
+    #[inline]
+    pub(super) fn put_deadline(&mut self, core: &Core, key: ConnectionKey, deadline: Moment) {
+        self.deadline = deadline;
+        if self.timer.is_none_or(|(_, at)| at > deadline) {
+            self.set_timer(core, key);
+        }
+    }
+
+    /// Sets the timer of the deadline in force, in the place of an earlier one.
+    #[cold]
+    fn set_timer(&mut self, core: &Core, key: ConnectionKey) {
+        if let Some((timer, _)) = self.timer {
+            core.cancel_timer(timer);
+        }
+        let timer = core.set_timer(self.deadline, Subject::Deadline(key).to_key());
+        self.timer = Some((timer, self.deadline));
+    }
+}

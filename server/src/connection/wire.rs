@@ -1,0 +1,42 @@
+//! Where the conversation on a connection stands. The state is private to this file: it changes by
+//! [`Wire::on`] alone, and what a change demands comes back as an effect, which [`super::step`]
+//! performs.
+//!
+//! What the states and events mean is said in [`crate::http::exchange`].
+
+use crate::http::exchange::{Effect, Event, State};
+
+/// The conversation of one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wire {
+    state: State,
+}
+
+impl Wire {
+    /// A connection between two requests; `in_head`: the front of the next head is there.
+    pub(crate) const fn between_requests(in_head: bool) -> Wire {
+        let state = match in_head {
+            true => State::Head,
+            false => State::Idle,
+        };
+        Wire { state }
+    }
+
+    #[inline]
+    pub(crate) const fn state(self) -> State {
+        self.state
+    }
+
+    /// Tells the conversation what happened; the effect is what its caller has to have performed.
+    #[inline]
+    pub(crate) fn on(&mut self, event: Event) -> Effect {
+        let (state, effect) = self.state.on(event);
+        debug_assert!(
+            effect != Effect::Impossible,
+            "{event:?} in {:?}",
+            self.state
+        );
+        self.state = state;
+        effect
+    }
+}

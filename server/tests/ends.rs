@@ -1,0 +1,304 @@
+//! Every connection comes to its end, and the short ways lead where the long ones do: random scripts
+//! of clients over the simulated ring, with virtual time.
+//!
+//! What a client may do here: send whole and broken requests in pieces, stop in the middle, take no
+//! answers, end its side, close, reset, or fall silent.
+
+use proptest::prelude::*;
+use ringgate::config::{AdmissionLimits, Admit, Config, MaxAccepts};
+use ringgate::http::exchange::State;
+use ringgate::runtime::driver::simulated::{Client, Faults};
+use ringgate::simulation::Simulation;
+use ringgate::{Request, Response, Router};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn router() -> Router<()> {
+    Router::new()
+        .get("/hello", |_: Request| async { "hello" })
+        .get("/large", |_: Request| async { "x".repeat(40_000) })
+        .get("/later", |_: Request| async {
+            ringgate::runtime::sleep(Duration::from_secs(5)).await;
+            "later"
+        })
+        .get("/panic", |_: Request| async {
+            if true {
+                panic!("a handler may");
+            }
+            "never"
+        })
+        .post("/echo", |request: Request| async move {
+            Response::text(request.into_body().bytes().await.unwrap_or_default())
+        })
+        .post("/unread", |_: Request| async { "unread" })
+}
+
+/// What a client sends, one thing after the other.
+#[derive(Debug, Clone)]
+enum Piece {
+    Get(&'static str),
+    Last(&'static str),
+    Old(&'static str),
+    Post {
+        path: &'static str,
+        announced: usize,
+        sent: usize,
+    },
+    Chunked(usize),
+    Expecting(usize),
+    Front(usize),
+    Garbage,
+}
+
+impl Piece {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Piece::Get(path) => format!("GET {path} HTTP/1.1\r\nHost: t\r\n\r\n").into_bytes(),
+            Piece::Last(path) => {
+                format!("GET {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").into_bytes()
+            }
+            Piece::Old(path) => format!("GET {path} HTTP/1.0\r\n\r\n").into_bytes(),
+            Piece::Post {
+                path,
+                announced,
+                sent,
+            } => {
+                let head = format!(
+                    "POST {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {announced}\r\n\r\n"
+                );
+                [head.as_bytes(), &b"y".repeat((*sent).min(*announced))].concat()
+            }
+            Piece::Chunked(size) => {
+                let head = "POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n";
+                let body = "z".repeat(*size);
+                format!("{head}{size:x}\r\n{body}\r\n0\r\n\r\n").into_bytes()
+            }
+            Piece::Expecting(size) => {
+                let head = "POST /echo HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\n";
+                let body = "e".repeat(*size);
+                format!("{head}Content-Length: {size}\r\n\r\n{body}").into_bytes()
+            }
+            Piece::Front(count) => {
+                b"GET /hello HTTP/1.1\r\nHost: t\r\nX-Field: long\r\n"[..*count].to_vec()
+            }
+            Piece::Garbage => b"\x01 not HTTP\r\n\r\n".to_vec(),
+        }
+    }
+}
+
+fn path() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        6 => Just("/hello"),
+        2 => Just("/large"),
+        2 => Just("/later"),
+        1 => Just("/panic"),
+        1 => Just("/none"),
+    ]
+}
+
+fn piece() -> impl Strategy<Value = Piece> {
+    prop_oneof![
+        8 => path().prop_map(Piece::Get),
+        1 => path().prop_map(Piece::Last),
+        1 => path().prop_map(Piece::Old),
+        3 => (prop_oneof![Just("/echo"), Just("/unread"), Just("/none")], 0usize..3000, 0usize..4000)
+            .prop_map(|(path, announced, sent)| Piece::Post { path, announced, sent }),
+        1 => (1usize..2000).prop_map(Piece::Chunked),
+        1 => (0usize..500).prop_map(Piece::Expecting),
+        2 => (1usize..40).prop_map(Piece::Front),
+        1 => Just(Piece::Garbage),
+    ]
+}
+
+/// How a client leaves, if it does.
+#[derive(Debug, Clone, Copy)]
+enum Leaving {
+    Never,
+    EndsItsSide,
+    Closes,
+    Resets,
+}
+
+#[derive(Debug, Clone)]
+struct Script {
+    pieces: Vec<Piece>,
+    /// Bytes of one segment.
+    segment: usize,
+    /// Bytes that the client takes before it stalls; None: everything.
+    window: Option<u64>,
+    leaving: Leaving,
+    /// When it leaves, after its first byte.
+    after: Duration,
+}
+
+fn script() -> impl Strategy<Value = Script> {
+    (
+        proptest::collection::vec(piece(), 1..6),
+        prop_oneof![Just(1usize << 20), 20usize..400],
+        proptest::option::of(0u64..60_000),
+        prop_oneof![
+            Just(Leaving::Never),
+            Just(Leaving::EndsItsSide),
+            Just(Leaving::Closes),
+            Just(Leaving::Resets)
+        ],
+        0u64..20_000_000,
+    )
+        .prop_map(|(pieces, segment, window, leaving, after)| Script {
+            pieces,
+            segment,
+            window,
+            leaving,
+            after: Duration::from_micros(after / 2),
+        })
+}
+
+impl Script {
+    fn play(&self, client: &Client) {
+        if let Some(window) = self.window {
+            client.window(window);
+        }
+        let bytes: Vec<u8> = self.pieces.iter().flat_map(Piece::bytes).collect();
+        client.send_in_pieces(&bytes, self.segment, Duration::from_micros(50));
+        use ringgate::runtime::driver::simulated::Action;
+        match self.leaving {
+            Leaving::Never => {}
+            Leaving::EndsItsSide => client.after(self.after, Action::ShutdownWrite),
+            Leaving::Closes => client.after(self.after, Action::Close),
+            Leaving::Resets => client.after(self.after, Action::Reset),
+        }
+    }
+}
+
+fn limits(max_threads: u32) -> AdmissionLimits {
+    AdmissionLimits::new(NonZeroU32::new(max_threads), MaxAccepts::Unbounded)
+        .expect("limits that fit together")
+}
+
+/// Lets so much time pass as ends every wait, in steps: a timer that was put off looks again.
+fn a_day_passes(simulation: &mut Simulation) {
+    for _ in 0..12 {
+        simulation.world().advance(2 * HOUR);
+        (0..8).for_each(|_| simulation.turn());
+    }
+}
+
+fn assert_nothing_is_left(simulation: &Simulation, what: &dyn std::fmt::Debug) {
+    let (connections, requests) = simulation.ledgers(0);
+    assert_eq!(connections.open, 0, "{connections:?} {requests:?} {what:?}");
+    assert_eq!((requests.running, requests.pending), (0, 0), "{what:?}");
+    assert!(connections.balances() && requests.balances(), "{what:?}");
+    assert_eq!(simulation.gate(), (0, 0), "{what:?}");
+    assert_eq!(simulation.world().open_descriptors(), 0, "{what:?}");
+    assert_eq!(simulation.world().misuses(), 0, "{what:?}");
+}
+
+fn cases() -> u32 {
+    let size = std::env::var("RINGGATE_TEST_SIZE").ok();
+    size.and_then(|size| size.parse().ok()).unwrap_or(1) * 128
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+
+    #[test]
+    fn after_a_day_nothing_is_open_whatever_clients_did(
+        scripts in proptest::collection::vec(script(), 1..5),
+        seed in any::<u64>(),
+        by_connection in any::<bool>(),
+    ) {
+        let mut config = Config { admission: limits(2), ..Config::default() };
+        if by_connection {
+            config.queue.admit = Admit::Connection;
+        }
+        let faults = Faults { accept_error: 0.0, ..Faults::drawn(seed) };
+        let mut simulation = Simulation::with_cores(&config, router(), 1, seed, faults);
+        let clients: Vec<Client> = scripts.iter().map(|_| simulation.connect()).collect();
+        for (script, client) in scripts.iter().zip(&clients) {
+            script.play(client);
+        }
+        (0..200).for_each(|_| simulation.turn());
+        a_day_passes(&mut simulation);
+        assert_nothing_is_left(&simulation, &scripts);
+    }
+
+    #[test]
+    fn the_short_ways_lead_where_the_long_ones_do(script in script(), seed in any::<u64>()) {
+        let outcome = |long: bool| {
+            let config = Config { admission: limits(2), ..Config::default() };
+            let mut simulation = Simulation::new(&config, router(), seed);
+            if long {
+                simulation.take_long_ways();
+            }
+            let client = simulation.connect();
+            script.play(&client);
+            for _ in 0..50 {
+                (0..10).for_each(|_| simulation.turn());
+                simulation.world().advance(Duration::from_millis(400));
+            }
+            let states: Vec<State> = simulation.states(0);
+            let soon = (states, simulation.ledgers(0));
+            a_day_passes(&mut simulation);
+            assert_nothing_is_left(&simulation, &script);
+            let text = String::from_utf8_lossy(&client.received()).into_owned();
+            // The second of an answer is its own affair.
+            let dated = |line: &&str| !line.starts_with("Date: ");
+            let text: Vec<String> = text.split("\r\n").filter(dated).map(str::to_owned).collect();
+            (text, client.ending(), soon, simulation.ledgers(0))
+        };
+        prop_assert_eq!(outcome(false), outcome(true));
+    }
+}
+
+#[test]
+fn a_client_that_takes_nothing_and_ends_its_side_behind_half_a_head_is_given_up() {
+    let config = Config {
+        admission: limits(1),
+        ..Config::default()
+    };
+    for behind in [0, 20] {
+        let mut simulation = Simulation::new(&config, router(), 1);
+        let client = simulation.connect();
+        client.window(1);
+        let get = Piece::Get("/large").bytes();
+        client.send(&[&get[..], &get[..behind]].concat());
+        simulation.run_until(|_| client.received_len() == 1);
+        client.shutdown_write();
+        (0..100).for_each(|_| simulation.turn());
+        let write = config.timeouts.write;
+        (0..20).for_each(|_| {
+            simulation.world().advance(write / 8);
+            (0..5).for_each(|_| simulation.turn());
+        });
+        assert_nothing_is_left(&simulation, &behind);
+        let (connections, requests) = simulation.ledgers(0);
+        assert_eq!((connections.aborted, requests.aborted), (1, 1), "{behind}");
+    }
+}
+
+#[test]
+fn a_client_that_went_leaves_its_slot_when_its_answer_is_out_though_half_a_request_is_unread() {
+    let config = Config {
+        admission: limits(1),
+        ..Config::default()
+    };
+    let fronts: [&[u8]; 3] = [
+        &Piece::Get("/hello").bytes()[..20],
+        b"POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nfour",
+        b"POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    ];
+    for front in fronts {
+        let mut simulation = Simulation::new(&config, router(), 1);
+        let client = simulation.connect();
+        client.send(&[&Piece::Get("/later").bytes()[..], front].concat());
+        simulation.run_until(|simulation| simulation.gate() == (1, 0));
+        client.shutdown_write();
+        let began = simulation.world().now();
+        simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+        let took = simulation.world().now() - began;
+        assert!(took < Duration::from_secs(6), "{took:?}");
+        assert_nothing_is_left(&simulation, &front);
+    }
+}
