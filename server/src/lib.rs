@@ -20,7 +20,8 @@ pub mod simulation;
 
 pub use coordinator::{
     CoreInfo, CoreStatus, Ended, Generation, ListenerStatus, Running, Server, ServerEvent,
-    ServerHandle, StartError, Status, UpgradeStep, block_obeyed_signals, refuse_inheritance,
+    ServerHandle, StartError, Status, UpgradeError, UpgradeStep, Upgraded, block_obeyed_signals,
+    refuse_inheritance,
 };
 pub use handler::{
     Body, BodyError, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions, Router,

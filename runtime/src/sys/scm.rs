@@ -12,6 +12,19 @@ use super::error::check_len;
 /// The most descriptors in one message (the kernel's SCM_MAX_FD).
 pub const FDS_PER_MESSAGE_MAX: usize = 253;
 
+/// What came with one message.
+#[derive(Debug)]
+pub struct ReceivedWithFds {
+    /// Bytes that were written; none at the end of a stream.
+    pub bytes: usize,
+    /// The descriptors, close-on-exec.
+    pub fds: Vec<OwnedFd>,
+    /// Descriptors were sent and are lost, all of this message: the peer sent more than were asked
+    /// for, or this process has no descriptor number left (MSG_CTRUNC, recvmsg(2)). The sender still
+    /// has its own.
+    pub lost: bool,
+}
+
 /// Sends `bytes` with `fds` attached to the first of them, and answers how many bytes went. On a
 /// stream socket that may be fewer than all: send the rest *without* descriptors. Ours stay open.
 ///
@@ -69,17 +82,16 @@ pub fn send_with_fds(
     }
 }
 
-/// Receives at most `bytes.len()` bytes and at most `fds_max` descriptors, close-on-exec. Zero bytes
-/// are the end of a stream. Blocks if the socket does.
+/// Receives at most `bytes.len()` bytes and at most `fds_max` descriptors. Blocks if the socket does.
+/// If not all descriptors arrived, those that did are closed, and the bytes are there all the same.
 ///
 /// # Errors
-/// `InvalidData` if the peer sent more descriptors than `fds_max` (those that came are closed);
-/// whatever else recvmsg(2) answers.
+/// Whatever recvmsg(2) answers.
 pub fn recv_with_fds(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
     fds_max: usize,
-) -> io::Result<(usize, Vec<OwnedFd>)> {
+) -> io::Result<ReceivedWithFds> {
     let mut control = ControlBuffer::for_fds(fds_max.min(FDS_PER_MESSAGE_MAX));
     let mut iov = libc::iovec {
         iov_base: bytes.as_mut_ptr().cast(),
@@ -115,16 +127,15 @@ pub fn recv_with_fds(
         }
     }
     // The room is rounded up, so one more than asked for may fit without MSG_CTRUNC.
-    if message.msg_flags & libc::MSG_CTRUNC != 0 || fds.len() > fds_max {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!(
-                "recvmsg: the peer sent more than {fds_max} descriptors, or this process has no \
-                 descriptor number left (RLIMIT_NOFILE)"
-            ),
-        ));
+    let lost = message.msg_flags & libc::MSG_CTRUNC != 0 || fds.len() > fds_max;
+    if lost {
+        fds.clear();
     }
-    Ok((received, fds))
+    Ok(ReceivedWithFds {
+        bytes: received,
+        fds,
+        lost,
+    })
 }
 
 /// Room for one control message with descriptors, aligned as `cmsghdr` needs.

@@ -109,6 +109,11 @@ fn perform(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
             say(&line)?;
         },
         Request::Upgrade(_) => match outcome.pid {
+            Some(pid) if outcome.staying > 0 => say(&format!(
+                "pid {pid} serves; it has no descriptors for {} connections, which stay with the older \
+                 process until they end: raise the limit of open files (LimitNOFILE= in the unit)\n",
+                outcome.staying
+            )),
             Some(pid) => say(&format!("pid {pid} serves\n")),
             None => Ok(()),
         },

@@ -3,6 +3,7 @@
 //! Pure; read by both ends. docs/control.md describes them for others.
 
 use crate::config::{CoreOrder, LimitsChange, PoolSize};
+use crate::coordinator::{UpgradeError, Upgraded};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -116,9 +117,16 @@ pub(super) struct Outcome {
     /// After an upgrade: the process that serves now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) pid: Option<u32>,
+    /// After an upgrade: connections that the new process has no descriptors for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) staying: u64,
     /// What was asked for, as a text for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) text: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl From<Result<(), String>> for Outcome {
@@ -127,6 +135,7 @@ impl From<Result<(), String>> for Outcome {
             ok: result.is_ok(),
             error: result.err(),
             pid: None,
+            staying: 0,
             text: String::new(),
         }
     }
@@ -134,10 +143,12 @@ impl From<Result<(), String>> for Outcome {
 
 impl Outcome {
     /// What came of an upgrade.
-    pub(super) fn of_upgrade(result: Result<u32, String>) -> Outcome {
+    pub(super) fn of_upgrade(result: Result<Upgraded, UpgradeError>) -> Outcome {
+        let upgraded = result.as_ref().ok();
         Outcome {
-            pid: result.as_ref().ok().copied(),
-            ..Outcome::from(result.map(drop))
+            pid: upgraded.map(|upgraded| upgraded.pid),
+            staying: upgraded.map_or(0, |upgraded| upgraded.staying),
+            ..Outcome::from(result.map(drop).map_err(|error| error.to_string()))
         }
     }
 

@@ -118,6 +118,7 @@ const GENERATIONS: &[(&str, &str)] = &[
     ("generation", "/pid"),
     ("phase", "/phase"),
     ("open", "/open"),
+    ("staying", "/staying"),
 ];
 
 /// In the order in which the ledger adds up: what came, and where it is.

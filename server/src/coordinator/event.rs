@@ -3,6 +3,7 @@
 use super::events::Subscription;
 use super::reply::Reply;
 use super::status::Status;
+use super::upgrade::succession::Waiter;
 use crate::admission::ledger::Ledgers;
 use crate::config::{CoreOrder, LimitsChange, PoolSize};
 use crate::connection::{ListenerId, Parcel, Report};
@@ -95,7 +96,7 @@ pub(crate) enum Command {
     /// Let a new process take over: this program, or the one it was started by.
     Upgrade {
         binary: Option<PathBuf>,
-        reply: Reply<Result<u32, String>>,
+        reply: Waiter,
     },
     /// One core less, if the automatic rules allow it.
     Trim(Reply<Result<(), String>>),

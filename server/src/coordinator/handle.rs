@@ -12,7 +12,7 @@ use super::reply::{Reply, reply};
 use super::run::{Coordinator, ReadConfig, SPARE_PLACES, Start};
 use super::status::Status;
 use super::thread::MakeApp;
-use super::upgrade::Inheritance;
+use super::upgrade::{Legacy, UpgradeError, Upgraded};
 use crate::admission::ledger::{Connections, Requests};
 use crate::config::{self, Config, CoreOrder, CorePlan, LimitsChange, PoolSize};
 use crate::events::Hub;
@@ -202,7 +202,7 @@ impl<S: 'static> Server<S> {
     pub fn start(self) -> Result<Running, StartError> {
         let mut inheritance = None;
         if self.upgrades {
-            inheritance = Inheritance::from_environment()
+            inheritance = Legacy::from_environment()
                 .map_err(|error| StartError::Setup(format!("cannot take over: {error}")))?;
         }
         let result = self.launch(&mut inheritance);
@@ -214,7 +214,7 @@ impl<S: 'static> Server<S> {
 
     /// Takes the inheritance only when nothing but a core can fail any more; the coordinator
     /// speaks for it from then on.
-    fn launch(self, inheritance: &mut Option<Inheritance>) -> Result<Running, StartError> {
+    fn launch(self, inheritance: &mut Option<Legacy>) -> Result<Running, StartError> {
         let Server {
             config,
             make_router,
@@ -294,7 +294,7 @@ impl<S: 'static> Server<S> {
             on_event,
             read_config,
             program,
-            inheritance: inheritance.take(),
+            legacy: inheritance.take(),
             manager,
             pid_file,
             started,
@@ -549,16 +549,16 @@ impl ServerHandle {
 
     /// Starts the program anew and hands everything over to it, listeners and idle connections, so
     /// that no connection is lost. `binary` runs instead of the program that this server was
-    /// started by. Answers the pid of the new process when that serves and owns the control socket;
-    /// this one then finishes what it has.
+    /// started by. Returns when the new process serves and owns the control socket; this one then
+    /// finishes what it has.
     ///
     /// # Errors
-    /// A line that says why the new process does not serve. This one goes on as before.
-    pub async fn upgrade(&self, binary: Option<PathBuf>) -> Result<u32, String> {
+    /// [`UpgradeError`]: why the new process does not serve. This one goes on as before.
+    pub async fn upgrade(&self, binary: Option<PathBuf>) -> Result<Upgraded, UpgradeError> {
         let answer = self.ask(|reply| Command::Upgrade { binary, reply });
         answer
             .await
-            .unwrap_or_else(|| Err("the server has ended".to_owned()))
+            .unwrap_or(Err(UpgradeError::NotRunning("stopped")))
     }
 
     /// All events from now on, for the control socket.

@@ -2,7 +2,7 @@
 //! socket or an inherited descriptor. Made before the first core, kept until the end.
 
 use super::plan::Seat;
-use super::upgrade::inheritance::InheritedListener;
+use super::upgrade::legacy::InheritedListener;
 use crate::config::ListenAddr;
 use crate::connection::{ListenerId, ListenerSeat, Socket};
 use crate::control::socket::SocketFile;

@@ -40,5 +40,5 @@ pub use handle::{
 pub(crate) use post::{PostOffice, Postman, SUCCESSOR};
 pub use status::{CoreStatus, ListenerStatus, Status};
 pub(crate) use thread::core_options;
-pub use upgrade::Generation;
-pub(crate) use upgrade::inheritance::VARIABLE as INHERIT_VARIABLE;
+pub(crate) use upgrade::legacy::VARIABLE as INHERIT_VARIABLE;
+pub use upgrade::{Generation, UpgradeError, Upgraded};

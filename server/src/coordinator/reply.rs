@@ -42,6 +42,12 @@ pub(crate) fn reply<T>() -> (Reply<T>, Answer<T>) {
     (Reply(shared.clone()), Answer(shared))
 }
 
+impl<T> std::fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reply")
+    }
+}
+
 impl<T> Reply<T> {
     pub(crate) fn send(self, value: T) {
         self.0.lock().value = Some(value);

@@ -9,6 +9,7 @@ mod inquiry;
 mod key;
 mod limits;
 mod lingering;
+mod link;
 mod operators;
 mod orders;
 mod outside;
@@ -17,7 +18,7 @@ mod recycle;
 mod reload;
 mod shown;
 mod sizing;
-mod succession;
+mod succeeding;
 
 use super::core_info::CoreInfo;
 use super::event::{Command, CoreEnd, CoreUp, Event};
@@ -29,7 +30,10 @@ use super::post::{PostOffice, Postman, SUCCESSOR};
 use super::rules::restart::Restarts;
 use super::rules::wear;
 use super::thread::{CoreThread, MakeApp};
-use super::upgrade::Inheritance;
+use super::upgrade::Legacy;
+use super::upgrade::hand_over::Luggage;
+use super::upgrade::inheritance::{self, Inheritance};
+use super::upgrade::succession::{self, Succession};
 use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::{CoreStats, Ledgers};
 use crate::config::{Config, CorePlan, OnTerm};
@@ -47,7 +51,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
-use succession::{Luggage, Succession};
+use succeeding::Processes;
 
 pub(crate) use operators::Operators;
 pub(crate) use reload::ReadConfig;
@@ -98,7 +102,7 @@ pub(crate) struct Start {
     pub(crate) on_event: Vec<OnEvent>,
     pub(crate) read_config: Option<ReadConfig>,
     pub(crate) program: Option<Program>,
-    pub(crate) inheritance: Option<Inheritance>,
+    pub(crate) legacy: Option<Legacy>,
     pub(crate) manager: Option<ServiceManager>,
     pub(crate) pid_file: Option<PidFile>,
     pub(crate) started: SyncSender<Result<(), String>>,
@@ -159,6 +163,8 @@ pub(crate) struct Coordinator {
     events: Events,
     read_config: Option<ReadConfig>,
     succession: Succession,
+    inheritance: Inheritance,
+    processes: Processes,
     manager: Option<ServiceManager>,
     pid_file: Option<PidFile>,
 }
@@ -277,12 +283,14 @@ impl Coordinator {
             began,
             events: Events::new(start.on_event),
             read_config: start.read_config,
-            succession: Succession::new(start.program),
+            succession: Succession::default(),
+            inheritance: Inheritance::default(),
+            processes: Processes::new(start.program),
             manager: start.manager,
             pid_file: start.pid_file,
         };
-        if let Some(inheritance) = start.inheritance {
-            coordinator.inherit(&core, inheritance);
+        if let Some(legacy) = start.legacy {
+            coordinator.begin_to_inherit(&core, legacy);
         }
         core.set_timer(began + coordinator.tick(), Key::Tick.to_key());
         Ok((core, coordinator))
@@ -315,6 +323,7 @@ impl Coordinator {
             Key::PidFile => self.on_pid_file(core),
             Key::Lingering => self.rings_are_clear(),
             Key::Late => self.newer_is_late(core),
+            Key::LastCall => self.succeed(core, succession::Event::LastCall),
             Key::HandOver => self.on_handover_tick(core),
         }
     }
@@ -326,7 +335,7 @@ impl Coordinator {
             Event::CoreEnded(end) => self.core_ended(core, end),
             Event::Disarmed(index, listener) => self.disarmed(index, listener),
             Event::Undelivered(index) => self.forward(core.now(), index),
-            Event::Parked(parcel) => self.deliver(core.now(), Message::Parcel(parcel)),
+            Event::Parked(parcel) => self.deliver(core.now(), Luggage::Parcel(parcel)),
             Event::Worn(index) => self.expire(index, "it has accepted as many as it was to"),
             Event::Rested(index) => self.rested(index),
             Event::Tick => self.on_tick(core),
@@ -433,7 +442,7 @@ impl Coordinator {
             cut: end.cut,
         });
         for socket in end.accepted {
-            self.deliver(core.now(), Message::Adopt(socket));
+            self.deliver(core.now(), Luggage::Fresh(socket));
         }
         self.forward(core.now(), end.core);
         if quarantined {
@@ -486,7 +495,7 @@ impl Coordinator {
 
     /// Performs the plan, and the steps of an end.
     fn replan(&mut self, core: &Rc<Core>) {
-        self.pass_batons();
+        self.succeed(core, succession::Event::Looked);
         loop {
             let actions = self.pool.plan();
             if actions.is_empty() {
@@ -513,8 +522,9 @@ impl Coordinator {
             self.phase = Phase::Running;
             self.pool.accepting = true;
             self.replan(core);
-            if self.is_inheriting() {
-                return self.ready_to_inherit();
+            if self.inheritance.is_coming() {
+                let wanted = self.listeners.wanted();
+                return self.inherit(core, inheritance::Event::CoresUp { wanted });
             }
             self.handle.set_ready(true);
             self.say_started(core);
@@ -526,7 +536,7 @@ impl Coordinator {
             Action::Spawn(index) => self.spawn(core, index),
             Action::Forget(_) | Action::Retire(_) => {}
             Action::Leave(index, heirs) => {
-                let heirs = match self.succession.handed_over {
+                let heirs = match self.succession.has_handed_over() {
                     true => vec![SUCCESSOR],
                     false => heirs,
                 };

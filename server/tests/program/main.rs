@@ -19,4 +19,5 @@ mod supervised;
 mod suspended;
 mod upgrade;
 mod upgrade_deaths;
+mod upgrade_scarce;
 mod upgrade_stuck;

@@ -1,7 +1,7 @@
 //! USR2 and `ctl upgrade`: a new process takes over, and no client sees it.
 
 use crate::common::{
-    Program, assert_balanced, connect, eventually, get, read_greetings, read_some,
+    BINARY, Program, assert_balanced, connect, eventually, get, read_greetings, read_some,
 };
 use crate::events::{next, subscribe};
 use ringgate::runtime::sys::signals::Signal;
@@ -381,4 +381,31 @@ pub(crate) fn fails(server: &Program, binary: &str, texts: &[&str]) {
     let after = server.status();
     assert_eq!(after["pid"], before["pid"]);
     assert_eq!(after["phase"], "running");
+}
+
+#[test]
+fn limits_and_a_number_of_cores_that_were_set_by_hand_survive_an_upgrade() {
+    let server = Lineage::start(&["--core-slots", "3", "--max-threads", "8"]);
+    assert!(
+        server
+            .ctl(&["limits", "--max-threads", "5"])
+            .status
+            .success()
+    );
+    assert!(server.ctl(&["resize", "2", "--wait"]).status.success());
+    for _ in 0..2 {
+        server.upgrade(&[]);
+        let status = server.status();
+        assert_eq!(status["limits"]["max_threads"], 5);
+        assert_eq!(status["pool"]["target"], 2);
+        assert_eq!(status["pool"]["auto"], false);
+    }
+    // A configuration that says something new about them is meant.
+    let text = format!("RINGGATE_MAX_ACCEPTS=20 exec {BINARY} \"$@\"");
+    let binary = script(&server, &text);
+    server.upgrade(&["--binary", binary.to_str().unwrap()]);
+    let status = server.status();
+    assert_eq!(status["limits"]["max_threads"], 8);
+    assert_eq!(status["limits"]["max_accepts"], 20);
+    assert_eq!(status["pool"]["target"], 2);
 }

@@ -8,7 +8,7 @@ use crate::config::{Config, ControlPath, RingFlag};
 use crate::control::socket::{self, ControlSocket};
 use crate::coordinator::listeners::{ListenError, bind_one};
 use crate::coordinator::run::Operators;
-use crate::coordinator::upgrade::Inheritance;
+use crate::coordinator::upgrade::Legacy;
 use crate::observe::log::LogHandle;
 use crate::process::privileges::Identity;
 use ringgate_runtime::probe::{Feature, Finding, probe_for_start};
@@ -87,7 +87,7 @@ pub(super) fn operators(
     config: &Config,
     control: bool,
     log: Option<LogHandle>,
-    inheritance: &mut Option<Inheritance>,
+    inheritance: &mut Option<Legacy>,
 ) -> Result<(Operators, Option<PathBuf>, Option<String>), StartError> {
     let wish = match control {
         true => &config.control,
@@ -143,7 +143,7 @@ pub(super) fn operators(
 /// Tells the server that started this process to take over from it, if one did, that it cannot:
 /// for what goes wrong before [`Server::start`](crate::Server::start). That one goes on then, and says why.
 pub fn refuse_inheritance(why: &str) {
-    if let Ok(Some(inheritance)) = Inheritance::from_environment() {
+    if let Ok(Some(inheritance)) = Legacy::from_environment() {
         inheritance.refuse(why);
     }
 }

@@ -10,6 +10,7 @@ use crate::connection::Message;
 use crate::coordinator::events::ServerEvent;
 use crate::coordinator::handle::Ended;
 use crate::coordinator::plan::{Action, CoreState};
+use crate::coordinator::upgrade::{inheritance, succession};
 use ringgate_runtime::lane::Ending;
 use ringgate_runtime::sys::listener::{accept_nonblocking, deafen};
 use ringgate_runtime::{Core, Descriptor};
@@ -29,8 +30,8 @@ impl Coordinator {
         if !matches!(self.phase, Phase::Starting | Phase::Running) {
             return;
         }
-        self.abandon_upgrade(core);
-        self.end_the_line();
+        self.succeed(core, succession::Event::ServerEnds);
+        self.inherit(core, inheritance::Event::EndsOnPurpose);
         self.phase = Phase::Draining;
         self.ended.drained = true;
         self.handle.set_ready(false);
@@ -81,8 +82,8 @@ impl Coordinator {
             return;
         }
         self.cut_short = true;
-        self.abandon_upgrade(core);
-        self.end_the_line();
+        self.succeed(core, succession::Event::ServerEnds);
+        self.inherit(core, inheritance::Event::EndsOnPurpose);
         self.phase = Phase::Stopping;
         self.stopping_since = Some(core.now());
         core.set_timer(core.now() + STOP_PATIENCE, Key::Patience.to_key());
@@ -99,7 +100,7 @@ impl Coordinator {
     /// The steps of an end, each when the one before is done: batons come back, what the kernel
     /// still has queued is taken, the cores are told, and the last of them turns out the light.
     pub(super) fn end(&mut self, core: &Rc<Core>) {
-        if self.succession.handed_over && self.phase == Phase::Draining {
+        if self.succession.has_handed_over() && self.phase == Phase::Draining {
             if self.finish_generation(core) {
                 self.phase = Phase::Stopped;
             }
@@ -213,13 +214,13 @@ impl Coordinator {
             std::mem::forget(core.clone());
         }
         let (connections, requests) = self.final_totals();
-        if let Some(error) = &self.ended.failed.clone() {
-            self.refuse_inheritance(error);
+        if let Some(error) = self.ended.failed.clone() {
+            self.inherit(core, inheritance::Event::Failed(error));
         }
         if let (Some(started), Some(error)) = (self.started.take(), &self.ended.failed) {
             let _ = started.send(Err(error.clone()));
         }
-        let successor = self.successor();
+        let successor = self.succession.successor();
         Ended {
             successor,
             connections,

@@ -1,174 +1,124 @@
-//! The new side of an upgrade: takes the batons one by one, then the control socket, then the
-//! connections of the process before.
+//! The hands of the new side of an upgrade: says and hears what
+//! [`Inheritance`](crate::coordinator::upgrade::inheritance::Inheritance) decides, and performs its acts.
 //!
-//! Called by the loop of [`super`]. Nothing is accepted before its baton has come. If the older
-//! process is gone before the end, nobody else has what is left, so it is taken at once.
+//! Called by the loop of [`super`]. Decides nothing about who may say what when.
 
 use super::key::Key;
-use super::succession::Luggage;
+use super::link::Link;
 use super::{Coordinator, Phase};
-use crate::connection::Parcel;
+use crate::config::{AdmissionLimits, LimitsChange, PoolSize};
 use crate::coordinator::rehearsal;
-use crate::coordinator::upgrade::channel::{Channel, Heard};
+use crate::coordinator::upgrade::Legacy;
+use crate::coordinator::upgrade::channel::HearError;
+use crate::coordinator::upgrade::error::LegacyError;
+use crate::coordinator::upgrade::inheritance::{Act, ByHand, DESCRIPTORS_KEPT, Event, View};
 use crate::coordinator::upgrade::word::Word;
-use crate::coordinator::upgrade::{Generation, Inheritance};
-use ringgate_runtime::sys::pidfd::PidFd;
-use ringgate_runtime::{Core, Descriptor, OpId};
+use ringgate_runtime::Core;
+use ringgate_runtime::sys::limits::nofile;
 use std::rc::Rc;
 
-/// The process before this one.
-pub(super) struct Older {
-    channel: Channel,
-    poll: OpId,
-    /// Its end, seen before that of its socket, which its rings hold too. None if it cannot be
-    /// watched from here: it is in another pid namespace.
-    end: Option<(PidFd, OpId)>,
-    pid: u32,
-    /// Whether everything has come but its connections.
-    owner: bool,
-    /// It, and those before it.
-    pub(super) generations: Vec<Generation>,
-}
-
 impl Coordinator {
-    pub(super) fn inherit(&mut self, core: &Rc<Core>, inheritance: Inheritance) {
-        let process = PidFd::open(inheritance.pid).ok();
-        let end = process.map(|process| {
-            let poll = core.poll(&process, super::POLL_IN, Key::OlderEnd.to_key());
-            (process, poll)
-        });
-        self.succession.older = Some(Older {
-            end,
-            poll: core.poll(&inheritance.channel, super::POLL_IN, Key::Older.to_key()),
-            channel: inheritance.channel,
-            pid: inheritance.pid,
-            owner: false,
-            generations: Vec::new(),
-        });
+    pub(super) fn begin_to_inherit(&mut self, core: &Rc<Core>, legacy: Legacy) {
+        let Legacy { channel, pid, .. } = legacy;
+        let link = Link::new(core, pid, channel, Key::Older, Key::OlderEnd);
+        self.processes.older = Some(link);
+        self.inherit(core, Event::Began { pid });
+        self.handover_tick(core);
     }
 
-    /// Whether batons are still to come.
-    pub(super) fn is_inheriting(&self) -> bool {
-        matches!(&self.succession.older, Some(older) if !older.owner)
+    /// Lets the inheritance hear what happened, and does what it says.
+    pub(super) fn inherit(&mut self, core: &Rc<Core>, event: Event) {
+        let listeners = self.listeners.all.iter();
+        let inherited: Vec<Option<u32>> = listeners.map(|listener| listener.inherited).collect();
+        let view = View {
+            pool: &self.pool,
+            inherited: &inherited,
+            stopping: self.phase == Phase::Stopping,
+            descriptors: nofile().ok().and_then(|limit| limit.soft),
+        };
+        for act in self.inheritance.on(&view, event) {
+            self.perform_inheritance(core, act);
+        }
+    }
+
+    fn perform_inheritance(&mut self, core: &Rc<Core>, act: Act) {
+        match act {
+            Act::Say(word) => self.tell_older(&word),
+            Act::Rehearse(step) => rehearsal::step(step),
+            Act::Take { unit, stuck } => self.take_baton(core, unit, stuck),
+            Act::Own { older } => self.own_everything(core, older),
+            Act::Deliver(luggage) => self.deliver(core.now(), luggage),
+            Act::Serve(by_hand) => {
+                self.hold_by_hand(core, &by_hand);
+                self.handle.set_ready(true);
+                self.say_started(core);
+            }
+            Act::Fail(error) => {
+                self.inherit(core, Event::Failed(error.clone()));
+                self.ended.failed = Some(error);
+                self.stop(core);
+            }
+            Act::Linger { all } => self.rings_linger(core, |seat| seat.stuck_elsewhere || all),
+            Act::FreeStuck => {
+                let seats = self.pool.seats.iter_mut();
+                seats.for_each(|seat| seat.stuck_elsewhere = false);
+            }
+            Act::Close => {
+                if let Some(link) = self.processes.older.take() {
+                    link.close(core);
+                }
+                self.inheritance.closed();
+            }
+        }
     }
 
     pub(super) fn tell_older(&mut self, word: &Word) {
-        if let Some(older) = &mut self.succession.older {
+        if let Some(older) = &mut self.processes.older {
             older.channel.say(word);
         }
     }
 
-    /// The cores are up: the batons may come.
-    pub(super) fn ready_to_inherit(&mut self) {
-        rehearsal::step("before-ready");
-        let wanted = self.listeners.wanted();
-        self.tell_older(&Word::Ready { wanted });
-        rehearsal::step("ready");
-    }
-
-    /// This process cannot serve: says why, so that the older one can.
-    pub(super) fn refuse_inheritance(&mut self, why: &str) {
-        if self.is_inheriting() {
-            let error = why.to_owned();
-            self.tell_older(&Word::Refused { error });
-        }
-    }
-
-    /// This server ends on purpose: the older one must not serve again in its place.
-    pub(super) fn end_the_line(&mut self) {
-        if !self.is_inheriting() {
-            self.tell_older(&Word::Succeeded { by: true });
-        }
-    }
-
     pub(super) fn hear_older(&mut self, core: &Rc<Core>) {
-        loop {
-            let Some(older) = &mut self.succession.older else {
-                return;
+        while let Some(older) = &mut self.processes.older
+            && older.is_heard()
+            && let Some(heard) = older.hear()
+        {
+            let event = match heard {
+                Ok(heard) => Event::Said {
+                    word: heard.word,
+                    bytes: heard.bytes,
+                    attached: heard.attached,
+                },
+                // It closes its socket only when it is over, or has done with this process.
+                Err(HearError::Ended) => Event::Gone,
+                Err(error @ (HearError::NotUnderstood(_) | HearError::Failed(_))) => {
+                    Event::Garbled(error.to_string())
+                }
             };
-            match older.channel.hear() {
-                Ok(Some(heard)) => self.on_older_word(core, heard),
-                Ok(None) => return,
-                Err(_) => return self.older_is_gone(core),
-            }
+            self.inherit(core, event);
         }
     }
 
     /// The process before this one has ended; what it said before comes first.
     pub(super) fn older_has_ended(&mut self, core: &Rc<Core>) {
         self.hear_older(core);
-        if self.succession.older.is_some() {
-            self.older_is_gone(core);
-        }
+        self.inherit(core, Event::Gone);
     }
 
-    fn on_older_word(&mut self, core: &Rc<Core>, heard: Heard) {
-        match (heard.word, heard.socket) {
-            (Word::Baton { unit }, _) => {
-                rehearsal::step("baton");
-                // It was told of one that was stuck when it began to help.
-                let told = self.take_baton(core, unit, false);
-                if !told {
-                    self.tell_older(&Word::Armed { unit });
-                }
-                rehearsal::step("armed");
-            }
-            (Word::Stuck { unit }, _) => {
-                tracing::warn!(
-                    unit,
-                    "upgrade: a stuck core of the older process has this listener; helping"
-                );
-                self.take_baton(core, unit, true);
-                self.tell_older(&Word::Armed { unit });
-            }
-            (Word::AllBatons, _) => {
-                rehearsal::step("all-batons");
-                self.own_everything(core);
-            }
-            (Word::Parcel { id }, Some(socket)) => {
-                let parcel = Parcel::unpack(Descriptor::from(socket), &heard.bytes);
-                if let Some(parcel) = parcel {
-                    self.succession.inherited += 1;
-                    self.settle_in(core, Luggage::Parcel(Box::new(parcel)));
-                }
-                self.tell_older(&Word::Taken { id });
-            }
-            (Word::Fresh { id }, Some(socket)) => {
-                self.settle_in(core, Luggage::Fresh(Descriptor::from(socket)));
-                self.tell_older(&Word::Taken { id });
-            }
-            (Word::Generations { list }, _) => {
-                if let Some(older) = &mut self.succession.older {
-                    older.generations = list;
-                }
-            }
-            (word, _) => tracing::warn!(?word, "unexpected from the older process"),
-        }
-    }
-
-    /// A listener comes, or help for it is wanted because it is stuck. Answers whether it was stuck
-    /// before.
-    fn take_baton(&mut self, core: &Rc<Core>, unit: u32, stuck: bool) -> bool {
-        let mut before = false;
+    /// A listener comes, or help for it is wanted because it is stuck.
+    fn take_baton(&mut self, core: &Rc<Core>, unit: u32, stuck: bool) {
         let seats = self.pool.seats.iter_mut().zip(&self.listeners.all);
         for (seat, _) in seats.filter(|(_, listener)| listener.inherited == Some(unit)) {
-            match std::mem::replace(&mut seat.stuck_elsewhere, stuck) {
-                // It may have gone on to the process after this one meanwhile.
-                true => before = true,
-                false => seat.away = false,
+            // One that was stuck may have gone on to the process after this one meanwhile.
+            if !std::mem::replace(&mut seat.stuck_elsewhere, stuck) {
+                seat.away = false;
             }
         }
         self.replan(core);
-        before
-    }
-
-    /// Gives a connection of the older process to a core, or to the process after this one.
-    fn settle_in(&mut self, core: &Rc<Core>, luggage: Luggage) {
-        self.deliver(core.now(), luggage.into());
     }
 
     /// All batons are here: the rest of the listeners, the files and the control socket follow.
-    fn own_everything(&mut self, core: &Rc<Core>) {
+    fn own_everything(&mut self, core: &Rc<Core>, older: u32) {
         match self.listeners.bind_late() {
             Ok(seats) => self.pool.seats.extend(seats),
             Err(error) => tracing::error!(%error, "going on with fewer listeners than cores"),
@@ -177,47 +127,49 @@ impl Coordinator {
             seat.away = false;
         }
         self.listeners.own_files();
-        let older = self.succession.older.as_ref().map_or(0, |older| older.pid);
-        let claimed = self.operators.claim();
-        let claimed =
-            claimed.map_err(|error| format!("cannot take over the control socket: {error}"));
-        if let Err(error) = claimed.and_then(|()| self.claim_pid_file(older)) {
-            self.refuse_inheritance(&error);
-            self.ended.failed = Some(error);
-            return self.stop(core);
-        }
-        if let Some(older) = &mut self.succession.older {
-            older.owner = true;
-            tracing::info!(from = older.pid, "upgrade: this process has taken over");
-        }
-        self.tell_older(&Word::Owner);
-        self.handle.set_ready(true);
-        self.say_started(core);
+        let claimed = self.operators.claim().map_err(LegacyError::Control);
+        let claimed = claimed
+            .and_then(|()| self.claim_pid_file(older).map_err(LegacyError::PidFile))
+            .map(|()| room());
+        self.inherit(core, Event::Owned(claimed));
     }
 
-    fn older_is_gone(&mut self, core: &Rc<Core>) {
-        let Some(older) = &mut self.succession.older else {
-            return;
-        };
-        core.cancel(older.poll);
-        if let Some((_, poll)) = &older.end {
-            core.cancel(*poll);
+    /// What an operator had set in the process before holds on, as it does when the configuration is
+    /// read again: limits if the configuration says the same about them as before, a number of cores
+    /// in any case.
+    fn hold_by_hand(&mut self, core: &Rc<Core>, by_hand: &ByHand) {
+        if let Some((configured, live)) = &by_hand.limits {
+            let read = |words: &str| {
+                let change: LimitsChange = words.parse().ok()?;
+                change.apply(AdmissionLimits::default()).ok()
+            };
+            if let (Some(configured), Some(live)) = (read(configured), read(live))
+                && configured == self.config.admission
+                && live != configured
+            {
+                tracing::info!(
+                    limits = by_hand.limits.as_ref().map(|(_, live)| live),
+                    "limits that were set by hand stay"
+                );
+                self.gate.set_limits(live, core.now());
+            }
         }
-        let (owner, pid) = (older.owner, older.pid);
-        if owner {
-            tracing::info!(pid, "upgrade: the older process has ended");
-        } else if self.phase != Phase::Stopping {
-            tracing::warn!(
-                pid,
-                "upgrade: the older process is gone; taking what is left"
-            );
-            self.own_everything(core);
+        if let Some(cores) = by_hand.cores {
+            let cores = cores.min(self.sizing.slots);
+            if let Err(error) = self.resize(PoolSize::Cores(cores)) {
+                tracing::warn!(
+                    cores,
+                    error,
+                    "the number of cores that was set by hand is lost"
+                );
+            }
         }
-        // What it had in flight ends with its rings: that of a stuck core, or all if it was not to end.
-        self.rings_linger(core, |seat| seat.stuck_elsewhere || !owner);
-        for seat in &mut self.pool.seats {
-            seat.stuck_elsewhere = false;
-        }
-        self.succession.older = None;
     }
+}
+
+/// How many connections there are descriptors for, if these are bounded.
+fn room() -> Option<u64> {
+    let most = nofile().ok()?.soft?;
+    let open = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
+    Some(most.saturating_sub(open + DESCRIPTORS_KEPT))
 }

@@ -38,6 +38,8 @@ pub(super) enum Key {
     Lingering,
     /// Timer: the new process has taken too long.
     Late,
+    /// Timer: the graceful time of a process that has handed over is nearly over.
+    LastCall,
     /// Timer: what another process did not take is tried again, and reported.
     HandOver,
 }
@@ -60,6 +62,7 @@ const PID_FILE: u64 = 14;
 const LINGERING: u64 = 15;
 const LATE: u64 = 16;
 const HAND_OVER: u64 = 17;
+const LAST_CALL: u64 = 18;
 
 impl Key {
     /// The number that travels with the timer or poll.
@@ -81,6 +84,7 @@ impl Key {
             Key::PidFile => (PID_FILE, 0),
             Key::Lingering => (LINGERING, 0),
             Key::Late => (LATE, 0),
+            Key::LastCall => (LAST_CALL, 0),
             Key::HandOver => (HAND_OVER, 0),
         };
         kind << 56 | number as u64
@@ -106,6 +110,7 @@ impl Key {
             PID_FILE => Key::PidFile,
             LINGERING => Key::Lingering,
             LATE => Key::Late,
+            LAST_CALL => Key::LastCall,
             HAND_OVER => Key::HandOver,
             _ => return None,
         })
@@ -135,6 +140,7 @@ mod tests {
             Key::PidFile,
             Key::Lingering,
             Key::Late,
+            Key::LastCall,
             Key::HandOver,
         ];
         for key in keys {

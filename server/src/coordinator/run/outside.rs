@@ -27,7 +27,7 @@ impl Coordinator {
     /// The server begins to end. One whose successor serves says nothing: the service goes on.
     pub(super) fn say_stopping(&self) {
         if let Some(manager) = &self.manager
-            && !self.succession.handed_over
+            && !self.succession.has_handed_over()
         {
             manager.stopping();
         }
@@ -37,7 +37,7 @@ impl Coordinator {
         if let Some(manager) = &self.manager
             && let Some(interval) = manager.watchdog_interval()
             // The next generation does it, once there is one.
-            && !self.succession.handed_over
+            && !self.succession.has_handed_over()
         {
             manager.watchdog();
             core.set_timer(core.now() + interval, Key::Watchdog.to_key());
@@ -46,7 +46,7 @@ impl Coordinator {
 
     pub(super) fn on_pid_file(&mut self, core: &Rc<Core>) {
         if let Some(file) = &self.pid_file
-            && !self.succession.handed_over
+            && !self.succession.has_handed_over()
         {
             file.look_after();
             core.set_timer(core.now() + PID_FILE_EVERY, Key::PidFile.to_key());

@@ -8,12 +8,13 @@ use crate::connection::Message;
 use crate::coordinator::event::Event;
 use crate::coordinator::plan::CoreState;
 use crate::coordinator::status;
+use crate::coordinator::upgrade::hand_over::Luggage;
 use ringgate_runtime::Moment;
 
 /// The connections, in the order in which they came, and what became of those that were closed here.
 #[derive(Default)]
 pub(super) struct Parked {
-    waiting: Vec<(Moment, Message)>,
+    waiting: Vec<(Moment, Luggage)>,
     /// Which heir is the next.
     turn: usize,
     stats: CoreStats,
@@ -27,25 +28,28 @@ impl Parked {
 
 impl Coordinator {
     /// Gives a connection to the next core in turn, or keeps it until there is one.
-    pub(super) fn deliver(&mut self, now: Moment, message: Message) {
-        if self.has_successor() {
-            return self.hand_on_message(now, message);
+    pub(super) fn deliver(&mut self, now: Moment, luggage: Luggage) {
+        if self.succession.takes_connections() {
+            return self.hand_on(now, luggage);
         }
+        self.deliver_here(now, luggage);
+    }
+
+    /// The same, whoever else might take it.
+    pub(super) fn deliver_here(&mut self, now: Moment, luggage: Luggage) {
         let heirs = self.pool.heirs();
         if heirs.is_empty() {
-            self.parked.waiting.push((now, message));
+            self.parked.waiting.push((now, luggage));
         } else {
-            self.give(&heirs, message);
+            self.give(&heirs, luggage.into());
         }
     }
 
     /// A newer process serves: what waits here goes there.
     pub(super) fn hand_on_parked(&mut self, now: Moment) {
-        for (since, mut message) in std::mem::take(&mut self.parked.waiting) {
-            if let Message::Parcel(parcel) = &mut message {
-                parcel.has_waited(now, now.since(since));
-            }
-            self.hand_on_message(now, message);
+        for (since, mut luggage) in std::mem::take(&mut self.parked.waiting) {
+            luggage.has_waited(now, since);
+            self.hand_on(now, luggage);
         }
     }
 
@@ -63,11 +67,9 @@ impl Coordinator {
         if heirs.is_empty() {
             return;
         }
-        for (since, mut message) in std::mem::take(&mut self.parked.waiting) {
-            if let Message::Parcel(parcel) = &mut message {
-                parcel.has_waited(now, now.since(since));
-            }
-            self.give(&heirs, message);
+        for (since, mut luggage) in std::mem::take(&mut self.parked.waiting) {
+            luggage.has_waited(now, since);
+            self.give(&heirs, luggage.into());
         }
     }
 
@@ -81,10 +83,10 @@ impl Coordinator {
         }
         let mut kept = Vec::new();
         while let Some(message) = self.post.next_message(index) {
-            match message {
-                Message::Parcel(_) | Message::Adopt(_) => self.deliver(now, message),
-                message if state.has_thread() => kept.push(message),
-                _ => {}
+            match Luggage::try_from(message) {
+                Ok(luggage) => self.deliver(now, luggage),
+                Err(word) if state.has_thread() => kept.push(word),
+                Err(_void) => {}
             }
         }
         for message in kept {
@@ -96,21 +98,22 @@ impl Coordinator {
     pub(super) fn close_parked(&mut self) {
         for index in 0..self.slots.len() as u32 {
             while let Some(message) = self.post.next_message(index) {
-                self.parked.waiting.push((Moment::NEVER, message));
+                if let Ok(luggage) = Luggage::try_from(message) {
+                    self.parked.waiting.push((Moment::NEVER, luggage));
+                }
             }
         }
         while let Some(event) = self.post.next_event() {
             if let Event::Parked(parcel) = event {
-                let parcel = Message::Parcel(parcel);
+                let parcel = Luggage::Parcel(parcel);
                 self.parked.waiting.push((Moment::NEVER, parcel));
             }
         }
         let stats = &self.parked.stats;
-        for (_, message) in self.parked.waiting.drain(..) {
-            match message {
-                Message::Parcel(_) => stats.handed_in.add(1),
-                Message::Adopt(_) => stats.accepted.add(1),
-                _ => continue,
+        for (_, luggage) in self.parked.waiting.drain(..) {
+            match luggage {
+                Luggage::Parcel(_) => stats.handed_in.add(1),
+                Luggage::Fresh(_) => stats.accepted.add(1),
             }
             stats.aborted.add(1);
         }
@@ -119,8 +122,8 @@ impl Coordinator {
     /// What was closed here, and what came from other processes and went to them.
     pub(super) fn own_ledgers(&self) -> Ledgers {
         let mut ledgers = self.parked.stats.ledgers();
-        ledgers.connections.inherited = self.succession.inherited;
-        ledgers.connections.passed_on = self.succession.passed_on;
+        ledgers.connections.inherited = self.inheritance.inherited();
+        ledgers.connections.passed_on = self.succession.passed_on();
         ledgers
     }
 

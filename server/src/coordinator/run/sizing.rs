@@ -62,7 +62,7 @@ impl Coordinator {
         }
     }
 
-    fn resize(&mut self, size: PoolSize) -> Result<(), String> {
+    pub(super) fn resize(&mut self, size: PoolSize) -> Result<(), String> {
         let slots = self.sizing.slots;
         if self.phase != Phase::Running {
             return Err(format!("the server is {}", self.phase.name()));

@@ -1,127 +1,492 @@
-//! What an older generation left to this process: found at the start, before anything is bound.
+//! The new side of an upgrade as a state machine: takes the batons one by one, then the control socket,
+//! then the connections of the process before, as many as there are descriptors for.
 //!
-//! Called by the program's `main` and by `Server::start`. Reads until every listener is there; what
-//! is said from then on the coordinator hears.
+//! Pure: [`Inheritance::on`] takes what happened and returns what is to be done; `run/inheriting.rs`
+//! performs it, and it alone. The words and their order are in [`super`]. Nothing is accepted before its
+//! baton has come. If the older process is gone before the end, nobody else has what is left, so it is
+//! taken at once.
 
-use super::channel::Channel;
-use super::word::{VERSION, Word};
-use ringgate_runtime::sys::child::inherited_message_socket;
-use ringgate_runtime::sys::socket::poll_readable;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
-use std::time::Duration;
+use super::channel::Attached;
+use super::error::LegacyError;
+use super::hand_over::Luggage;
+use super::word::{Generation, Word};
+use crate::connection::Parcel;
+use crate::coordinator::plan::Pool;
+use ringgate_runtime::Descriptor;
+use std::os::fd::{AsRawFd, OwnedFd};
 
-/// Names the inherited end of the socket, as a descriptor number.
-pub(crate) const VARIABLE: &str = "RINGGATE_INHERIT";
-/// How long the older generation may take for its next word; it says all of them at once.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Descriptor numbers that connections of the older process leave free: for clients of this one, the
+/// control socket, metrics, files.
+pub(crate) const DESCRIPTORS_KEPT: u64 = 16;
 
-/// A listener that was left to us.
-pub(crate) struct InheritedListener {
-    pub(crate) unit: u32,
-    pub(crate) configured: String,
-    pub(crate) bound: String,
-    pub(crate) slot: u32,
-    pub(crate) shared: bool,
-    pub(crate) socket: OwnedFd,
+/// The process before this one.
+struct Older {
+    pid: u32,
+    /// Whether everything has come but its connections.
+    owner: bool,
+    /// Whether a connection was left with it for want of a descriptor.
+    short: bool,
+    /// It, and those before it.
+    generations: Vec<Generation>,
 }
 
-/// What an older generation left to this process.
+/// What operators had set in the process before this one, beside its configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ByHand {
+    /// The limits of admission as its configuration has them, and as they were in force.
+    pub(crate) limits: Option<(String, String)>,
+    /// The number of cores.
+    pub(crate) cores: Option<u32>,
+}
+
+/// What a decision is made from.
+pub(crate) struct View<'a> {
+    pub(crate) pool: &'a Pool,
+    /// Of each seat of the pool: the unit's number in the older process, if it came from there.
+    pub(crate) inherited: &'a [Option<u32>],
+    /// Whether this server is told to stop.
+    pub(crate) stopping: bool,
+    /// How many descriptors this process may have (RLIMIT_NOFILE), if that is bounded.
+    pub(crate) descriptors: Option<u64>,
+}
+
+/// What may happen to an inheritance.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// This process was started by that one.
+    Began { pid: u32 },
+    /// The cores are up, and want these units.
+    CoresUp { wanted: Vec<u32> },
+    /// The older process said this.
+    Said {
+        word: Word,
+        bytes: Vec<u8>,
+        attached: Attached,
+    },
+    /// The older process said something that is no word: why.
+    Garbled(String),
+    /// The older process is dead, or has done with this one.
+    Gone,
+    /// What [`Act::Own`] came to, and how many connections there are descriptors for.
+    Owned(Result<Option<u64>, LegacyError>),
+    /// This process ends, and this is why.
+    Failed(String),
+    /// This server ends on purpose.
+    EndsOnPurpose,
+}
+
+/// What is to be done.
+#[must_use]
+#[derive(Debug)]
+pub(crate) enum Act {
+    /// Say this to the older process.
+    Say(Word),
+    /// A step for the tests, which let the process die there.
+    Rehearse(&'static str),
+    /// Own the listeners of this unit, or help at them because a core of the older process is stuck.
+    Take { unit: u32, stuck: bool },
+    /// Own what is left: listeners, files, the control socket, the PID file of that process.
+    Own { older: u32 },
+    /// Serve this connection.
+    Deliver(Luggage),
+    /// Everything is here but connections: say so to the world. What was set by hand holds on.
+    Serve(ByHand),
+    /// This process cannot serve: end.
+    Fail(String),
+    /// Help at listeners whose dead owner's rings may swallow wake-ups: those of its stuck cores, or all.
+    Linger { all: bool },
+    /// No core of another process has a listener any more.
+    FreeStuck,
+    /// Close the socket to the older process.
+    Close,
+}
+
+/// See the top of the file.
+#[derive(Default)]
 pub(crate) struct Inheritance {
-    pub(crate) channel: Channel,
-    pub(crate) pid: u32,
-    pub(crate) control: Option<PathBuf>,
-    pub(crate) listeners: Vec<InheritedListener>,
-    /// The listener for metrics with its configured and its bound address.
-    pub(crate) metrics: Option<(String, String, OwnedFd)>,
+    older: Option<Older>,
+    by_hand: ByHand,
+    /// Connections that came from the older process.
+    inherited: u64,
 }
 
 impl Inheritance {
-    /// Takes over what an older generation left, if this process was started by one. Once: who asks
-    /// a second time finds nothing.
-    ///
-    /// # Errors
-    /// It went away, or is of a version that says other words.
-    pub(crate) fn from_environment() -> io::Result<Option<Inheritance>> {
-        let number = std::env::var(VARIABLE).ok();
-        let Some(number) = number.and_then(|number| number.parse().ok()) else {
-            return Ok(None);
-        };
-        let Some(socket) = inherited_message_socket(number)? else {
-            return Ok(None);
-        };
-        super::super::rehearsal::step("start");
-        Inheritance::receive(Channel::new(socket)).map(Some)
+    /// Whether batons are still to come.
+    pub(crate) fn is_coming(&self) -> bool {
+        matches!(&self.older, Some(older) if !older.owner)
     }
 
-    fn receive(mut channel: Channel) -> io::Result<Inheritance> {
-        let Word::Hello {
-            version: VERSION,
-            pid,
-            units,
-            control,
-        } = next(&mut channel)?.0
-        else {
-            let text = "the running server is of another version; restart it instead";
-            let error = text.to_owned();
-            channel.say(&Word::Refused { error });
-            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-        };
-        let mut inheritance = Inheritance {
-            channel,
-            pid,
-            control,
-            listeners: Vec::new(),
-            metrics: None,
-        };
-        while inheritance.listeners.len() < units as usize {
-            match next(&mut inheritance.channel)? {
-                (
-                    Word::Listener {
-                        unit,
-                        configured,
-                        bound,
-                        slot,
-                        shared,
-                    },
-                    Some(socket),
-                ) => inheritance.listeners.push(InheritedListener {
+    /// Whether the process before this one is over, or never was.
+    pub(crate) fn is_over(&self) -> bool {
+        self.older.is_none()
+    }
+
+    pub(crate) fn inherited(&self) -> u64 {
+        self.inherited
+    }
+
+    /// Those before this process that still have connections.
+    pub(crate) fn generations(&self) -> impl Iterator<Item = &Generation> {
+        self.older.iter().flat_map(|older| &older.generations)
+    }
+
+    /// Hears what happened, and returns what is to be done about it, in this order.
+    pub(crate) fn on(&mut self, view: &View<'_>, event: Event) -> Vec<Act> {
+        match event {
+            Event::Began { pid } => {
+                self.older = Some(Older {
+                    pid,
+                    owner: false,
+                    short: false,
+                    generations: Vec::new(),
+                });
+                Vec::new()
+            }
+            Event::CoresUp { wanted } => vec![
+                Act::Rehearse("before-ready"),
+                Act::Say(Word::Ready { wanted }),
+                Act::Rehearse("ready"),
+            ],
+            Event::Said {
+                word,
+                bytes,
+                attached,
+            } => self.said(view, word, &bytes, attached),
+            Event::Garbled(why) if self.is_coming() => vec![Act::Fail(why)],
+            Event::Garbled(why) => {
+                tracing::error!(
+                    why,
+                    "upgrade: the older process makes no sense; it is not heeded"
+                );
+                Vec::new()
+            }
+            Event::Gone => self.gone(view),
+            Event::Owned(result) => self.owned(result),
+            Event::Failed(error) if self.is_coming() => vec![Act::Say(Word::Refused { error })],
+            Event::Failed(_) => Vec::new(),
+            Event::EndsOnPurpose if self.is_coming() => Vec::new(),
+            // The older one must not serve again in the place of this one.
+            Event::EndsOnPurpose => vec![Act::Say(Word::Succeeded { by: true })],
+        }
+    }
+
+    fn said(&mut self, view: &View<'_>, word: Word, bytes: &[u8], attached: Attached) -> Vec<Act> {
+        match word {
+            Word::Baton { unit } => {
+                let mut seats = view.pool.seats.iter().zip(view.inherited);
+                // The older process was told of one that was stuck when this one began to help.
+                let told = seats.any(|(seat, of)| *of == Some(unit) && seat.stuck_elsewhere);
+                let mut acts = vec![Act::Rehearse("baton"), Act::Take { unit, stuck: false }];
+                if !told {
+                    acts.push(Act::Say(Word::Armed { unit }));
+                }
+                acts.push(Act::Rehearse("armed"));
+                acts
+            }
+            Word::Stuck { unit } => {
+                tracing::warn!(
                     unit,
-                    configured,
-                    bound,
-                    slot,
-                    shared,
-                    socket,
-                }),
-                (Word::Metrics { configured, bound }, Some(socket)) => {
-                    inheritance.metrics = Some((configured, bound, socket));
+                    "upgrade: a stuck core of the older process has this listener; helping"
+                );
+                vec![
+                    Act::Take { unit, stuck: true },
+                    Act::Say(Word::Armed { unit }),
+                ]
+            }
+            Word::AllBatons => {
+                let older = self.older.as_ref().map_or(0, |older| older.pid);
+                vec![Act::Rehearse("all-batons"), Act::Own { older }]
+            }
+            Word::Parcel { id } => {
+                let parcel = self.take_in(view, attached);
+                let parcel = parcel.and_then(|socket| Parcel::unpack(socket.into(), bytes));
+                let parcel = parcel.map(|parcel| Luggage::Parcel(Box::new(parcel)));
+                self.inherited += u64::from(parcel.is_some());
+                settle_in(id, parcel)
+            }
+            Word::Fresh { id } => {
+                let socket = self.take_in(view, attached);
+                settle_in(
+                    id,
+                    socket.map(|socket| Luggage::Fresh(Descriptor::from(socket))),
+                )
+            }
+            Word::Generations { list } => {
+                if let Some(older) = &mut self.older {
+                    older.generations = list;
                 }
-                (word, _) => {
-                    let text = format!("{word:?} where a listener was expected");
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, text));
-                }
+                Vec::new()
+            }
+            Word::Limits { configured, live } => {
+                self.by_hand.limits = Some((configured, live));
+                Vec::new()
+            }
+            Word::Size { cores } => {
+                self.by_hand.cores = cores;
+                Vec::new()
+            }
+            Word::Hello { .. }
+            | Word::Listener { .. }
+            | Word::Metrics { .. }
+            | Word::Refused { .. }
+            | Word::Ready { .. }
+            | Word::Armed { .. }
+            | Word::Owner { .. }
+            | Word::Taken { .. }
+            | Word::Full { .. }
+            | Word::Succeeded { .. } => {
+                tracing::warn!(?word, "unexpected from the older process");
+                Vec::new()
             }
         }
-        super::super::rehearsal::step("listeners");
-        Ok(inheritance)
     }
 
-    /// Tells the older generation why this one does not serve; it goes on then.
-    pub(crate) fn refuse(mut self, error: &str) {
-        let error = error.to_owned();
-        self.channel.say(&Word::Refused { error });
+    /// The descriptor of a connection, if there is one to spare: the kernel gives the lowest number
+    /// that is free, so all below it are taken.
+    fn take_in(&mut self, view: &View<'_>, attached: Attached) -> Option<OwnedFd> {
+        let fits = |socket: &OwnedFd| {
+            let number = u64::try_from(socket.as_raw_fd()).unwrap_or(u64::MAX);
+            let most = view.descriptors;
+            most.is_none_or(|most| number < most.saturating_sub(DESCRIPTORS_KEPT))
+        };
+        match attached {
+            Attached::Socket(socket) if fits(&socket) => Some(socket),
+            Attached::Socket(_) | Attached::Lost | Attached::Nothing => {
+                if let Some(older) = &mut self.older
+                    && !std::mem::replace(&mut older.short, true)
+                {
+                    tracing::warn!(
+                        from = older.pid,
+                        limit = view.descriptors,
+                        "upgrade: no descriptors are left for connections of the older process, which \
+                         stay there; raise the limit of open files (LimitNOFILE= in the unit)"
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    fn owned(&mut self, result: Result<Option<u64>, LegacyError>) -> Vec<Act> {
+        match result {
+            Ok(room) => {
+                if let Some(older) = &mut self.older {
+                    older.owner = true;
+                    tracing::info!(from = older.pid, "upgrade: this process has taken over");
+                }
+                let by_hand = std::mem::take(&mut self.by_hand);
+                vec![Act::Say(Word::Owner { room }), Act::Serve(by_hand)]
+            }
+            Err(error) => {
+                let error = error.to_string();
+                vec![Act::Fail(error)]
+            }
+        }
+    }
+
+    fn gone(&mut self, view: &View<'_>) -> Vec<Act> {
+        let Some(Older { pid, owner, .. }) = self.older else {
+            return Vec::new();
+        };
+        let mut acts = Vec::new();
+        if owner {
+            tracing::info!(pid, "upgrade: the older process has ended");
+        } else if !view.stopping {
+            tracing::warn!(
+                pid,
+                "upgrade: the older process is gone; taking what is left"
+            );
+            acts.push(Act::Own { older: pid });
+        }
+        // What it had in flight ends with its rings: that of a stuck core, or all if it was not to end.
+        acts.push(Act::Linger { all: !owner });
+        acts.push(Act::FreeStuck);
+        acts.push(Act::Close);
+        acts
+    }
+
+    /// [`Act::Close`] is performed.
+    pub(crate) fn closed(&mut self) {
+        self.older = None;
     }
 }
 
-fn next(channel: &mut Channel) -> io::Result<(Word, Option<OwnedFd>)> {
-    loop {
-        if let Some(heard) = channel.hear()? {
-            return Ok((heard.word, heard.socket));
+/// A connection of the older process is here, or stays there.
+fn settle_in(id: u64, luggage: Option<Luggage>) -> Vec<Act> {
+    match luggage {
+        Some(luggage) => vec![Act::Deliver(luggage), Act::Say(Word::Taken { id })],
+        None => vec![Act::Say(Word::Full { id })],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coordinator::plan::{CoreState, Seat};
+    use std::fs::File;
+
+    /// A process that was started by another one.
+    struct Server {
+        inheritance: Inheritance,
+        pool: Pool,
+        descriptors: Option<u64>,
+    }
+
+    impl Server {
+        fn new() -> Server {
+            let mut server = Server {
+                inheritance: Inheritance::default(),
+                pool: Pool {
+                    target: 1,
+                    accepting: true,
+                    spawning: true,
+                    cores: vec![CoreState::Running],
+                    stuck: vec![false],
+                    seats: vec![Seat::new(0, false)],
+                },
+                descriptors: None,
+            };
+            drop(server.on(Event::Began { pid: 7 }));
+            server
         }
-        if !poll_readable(channel.as_fd(), Some(PATIENCE))? {
-            let text = "the older generation says nothing";
-            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+
+        fn owner() -> Server {
+            let mut server = Server::new();
+            drop(server.on(Event::Owned(Ok(None))));
+            server
         }
+
+        fn on(&mut self, event: Event) -> Vec<Act> {
+            let view = View {
+                pool: &self.pool,
+                inherited: &[Some(3)],
+                stopping: false,
+                descriptors: self.descriptors,
+            };
+            self.inheritance.on(&view, event)
+        }
+
+        fn said(&mut self, word: Word, attached: Attached) -> Vec<Act> {
+            let bytes = Vec::new();
+            self.on(Event::Said {
+                word,
+                bytes,
+                attached,
+            })
+        }
+    }
+
+    fn socket() -> Attached {
+        Attached::Socket(File::open("/dev/null").expect("a file").into())
+    }
+
+    #[test]
+    fn a_connection_without_a_descriptor_stays_with_the_older_process() {
+        let mut server = Server::owner();
+        let acts = server.said(Word::Fresh { id: 1 }, socket());
+        assert!(
+            matches!(acts[..], [Act::Deliver(_), Act::Say(Word::Taken { id: 1 })]),
+            "{acts:?}"
+        );
+        for attached in [Attached::Lost, Attached::Nothing] {
+            let acts = server.said(Word::Parcel { id: 2 }, attached);
+            assert!(
+                matches!(acts[..], [Act::Say(Word::Full { id: 2 })]),
+                "{acts:?}"
+            );
+        }
+        // The last numbers are for others than the clients of the older process.
+        server.descriptors = Some(DESCRIPTORS_KEPT);
+        let acts = server.said(Word::Fresh { id: 3 }, socket());
+        assert!(
+            matches!(acts[..], [Act::Say(Word::Full { id: 3 })]),
+            "{acts:?}"
+        );
+        // And one that came in no shape for this version.
+        server.descriptors = None;
+        let acts = server.said(Word::Parcel { id: 4 }, socket());
+        assert!(
+            matches!(acts[..], [Act::Say(Word::Full { id: 4 })]),
+            "{acts:?}"
+        );
+        assert_eq!(server.inheritance.inherited(), 0);
+    }
+
+    #[test]
+    fn nothing_that_the_older_process_says_ends_one_that_serves() {
+        let mut server = Server::owner();
+        assert!(server.on(Event::Garbled("telepathy".to_owned())).is_empty());
+        let acts = server.said(Word::Owner { room: None }, Attached::Nothing);
+        assert!(acts.is_empty(), "{acts:?}");
+        let mut server = Server::new();
+        let acts = server.on(Event::Garbled("telepathy".to_owned()));
+        assert!(
+            matches!(acts[..], [Act::Fail(_)]),
+            "it may go back: {acts:?}"
+        );
+    }
+
+    #[test]
+    fn the_end_of_the_older_process_before_the_last_baton_leaves_everything_to_this_one() {
+        let mut server = Server::new();
+        let acts = server.on(Event::Gone);
+        let expected = matches!(
+            acts[..],
+            [
+                Act::Own { older: 7 },
+                Act::Linger { all: true },
+                Act::FreeStuck,
+                Act::Close
+            ]
+        );
+        assert!(expected, "{acts:?}");
+        let mut server = Server::owner();
+        let acts = server.on(Event::Gone);
+        let expected = matches!(
+            acts[..],
+            [Act::Linger { all: false }, Act::FreeStuck, Act::Close]
+        );
+        assert!(expected, "{acts:?}");
+        server.inheritance.closed();
+        assert!(server.on(Event::Gone).is_empty(), "once");
+    }
+
+    #[test]
+    fn what_was_set_by_hand_is_known_when_this_process_serves() {
+        let mut server = Server::new();
+        let limits = ("max_threads=8".to_owned(), "max_threads=5".to_owned());
+        let (configured, live) = limits.clone();
+        drop(server.said(Word::Limits { configured, live }, Attached::Nothing));
+        drop(server.said(Word::Size { cores: Some(2) }, Attached::Nothing));
+        let acts = server.on(Event::Owned(Ok(Some(9))));
+        let by_hand = ByHand {
+            limits: Some(limits),
+            cores: Some(2),
+        };
+        let [Act::Say(Word::Owner { room: Some(9) }), Act::Serve(served)] = &acts[..] else {
+            panic!("{acts:?}");
+        };
+        assert_eq!(*served, by_hand);
+    }
+
+    #[test]
+    fn a_stuck_listener_is_armed_when_it_is_free_and_told_of_once() {
+        let mut server = Server::new();
+        let unit = 3;
+        let acts = server.said(Word::Stuck { unit }, Attached::Nothing);
+        let [
+            Act::Take {
+                unit: 3,
+                stuck: true,
+            },
+            Act::Say(Word::Armed { unit: 3 }),
+        ] = acts[..]
+        else {
+            panic!("{acts:?}");
+        };
+        server.pool.seats[0].stuck_elsewhere = true;
+        let acts = server.said(Word::Baton { unit }, Attached::Nothing);
+        let armed = |act: &Act| matches!(act, Act::Say(Word::Armed { .. }));
+        assert!(!acts.iter().any(armed), "{acts:?}");
     }
 }

@@ -11,6 +11,7 @@
 //!    |<---------------------------------- owner |
 //!    | idle connections (SCM_RIGHTS) ---------->|
 //!    |<---------------------------------- taken |  until the last one; then the old one ends
+//!    |<----------------------------------- full |  or: no descriptor for it; it stays
 //! ```
 //!
 //! A stuck core cannot give its baton up. For such a unit the old process says `stuck i`: the new one
@@ -23,13 +24,22 @@
 //!
 //! - [`word`]: what is said, and how it is written. Pure.
 //! - [`channel`]: the socket it is said over.
-//! - [`inheritance`]: what a new process finds left to it at its start.
+//! - [`legacy`]: what a new process finds left to it at its start.
+//! - [`succession`], [`hand_over`]: the old side, and the connections it hands over. Pure.
+//! - [`inheritance`]: the new side. Pure but for log lines.
+//! - [`error`]: why an upgrade does not come about.
 //!
-//! The two sides are in `run/succession.rs` (old) and `run/inheriting.rs` (new).
+//! `run/succeeding.rs` and `run/inheriting.rs` perform what the two sides decide.
 
 pub(super) mod channel;
+pub(super) mod error;
+pub(super) mod hand_over;
 pub(super) mod inheritance;
+pub(super) mod legacy;
+pub(super) mod succession;
 pub(super) mod word;
 
-pub(crate) use inheritance::Inheritance;
+pub use error::UpgradeError;
+pub(crate) use legacy::Legacy;
+pub use succession::Upgraded;
 pub use word::Generation;

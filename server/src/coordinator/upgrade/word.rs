@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Of this form of the words. Another one is refused, and the old process goes on.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Longest message in bytes; a message is sent as a whole or not at all.
 pub(crate) const WORD_BYTES_MAX: usize = 160 << 10;
 
@@ -18,6 +18,7 @@ pub struct Generation {
     pub pid: u32,
     pub phase: String,
     pub open: u64,
+    pub staying: u64,
 }
 
 /// One word.
@@ -57,14 +58,21 @@ pub(crate) enum Word {
     Armed { unit: u32 },
     /// Old: these were all.
     AllBatons,
-    /// New: the control socket is mine; what comes from here on is mine.
-    Owner,
+    /// New: the control socket is mine; what comes from here on is mine. I have descriptors for so many
+    /// connections.
+    Owner { room: Option<u64> },
     /// Old, with the socket and the bytes: a connection between two requests.
     Parcel { id: u64 },
     /// Old, with the socket: a connection that nobody has read from.
     Fresh { id: u64 },
     /// New: I have it.
     Taken { id: u64 },
+    /// New: I have no descriptor for it. Keep it.
+    Full { id: u64 },
+    /// Old: the limits of admission as configured and as they are, in the words of `ctl limits`.
+    Limits { configured: String, live: String },
+    /// Old: the number of cores, if an operator has set it.
+    Size { cores: Option<u32> },
     /// Old: how I stand, and those before me.
     Generations { list: Vec<Generation> },
     /// New: another one takes over from me (or has failed to), or I end on purpose. Do not take
@@ -116,7 +124,12 @@ mod tests {
             any::<Vec<u32>>().prop_map(|wanted| Word::Ready { wanted }),
             any::<u64>().prop_map(|id| Word::Parcel { id }),
             any::<u32>().prop_map(|unit| Word::Stuck { unit }),
-            Just(Word::Owner),
+            any::<u64>().prop_map(|id| Word::Full { id }),
+            any::<Option<u64>>().prop_map(|room| Word::Owner { room }),
+            any::<Option<u32>>().prop_map(|cores| Word::Size { cores }),
+            any::<(String, String)>()
+                .prop_map(|(configured, live)| Word::Limits { configured, live }),
+            Just(Word::AllBatons),
         ]
     }
 

@@ -1,0 +1,92 @@
+//! Another process of this server as the coordinator sees it: the socket to it, and its end.
+//!
+//! Made and asked by both sides of an upgrade. Decides nothing about what is heard.
+
+use super::POLL_IN;
+use super::key::Key;
+use crate::coordinator::upgrade::channel::{Channel, HearError, Heard};
+use ringgate_runtime::sys::pidfd::PidFd;
+use ringgate_runtime::{Core, OpId};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long after the end of its socket a process may take to be seen dead.
+const DYING: Duration = Duration::from_millis(50);
+
+/// See the top of the file.
+pub(super) struct Link {
+    pid: u32,
+    pub(super) channel: Channel,
+    /// None once the other one has closed its end.
+    poll: Option<OpId>,
+    /// Its end, seen at once: that of its socket comes only when the kernel has cleared its rings,
+    /// which hold the socket too. None if it cannot be watched from here: it is in another pid
+    /// namespace.
+    end: Option<(PidFd, OpId)>,
+    /// A failure to hear it was logged, and nothing was heard since.
+    complained: bool,
+}
+
+impl Link {
+    /// `said` and `ended` are what the polls are for.
+    pub(super) fn new(core: &Rc<Core>, pid: u32, channel: Channel, said: Key, ended: Key) -> Link {
+        let end = PidFd::open(pid).ok().map(|process| {
+            let poll = core.poll(&process, POLL_IN, ended.to_key());
+            (process, poll)
+        });
+        Link {
+            pid,
+            poll: Some(core.poll(&channel, POLL_IN, said.to_key())),
+            channel,
+            end,
+            complained: false,
+        }
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// What the other one has said, if it said something. A failure of the kernel is for the next look.
+    pub(super) fn hear(&mut self) -> Option<Result<Heard, HearError>> {
+        match self.channel.hear() {
+            Ok(heard) => {
+                self.complained = false;
+                heard.map(Ok)
+            }
+            Err(HearError::Failed(error)) => {
+                if !std::mem::replace(&mut self.complained, true) {
+                    tracing::warn!(%error, pid = self.pid, "upgrade: cannot hear; trying again");
+                }
+                None
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Whether the process can be seen to live on after the end of its socket.
+    pub(super) fn lives(&self) -> bool {
+        let end = self.end.as_ref();
+        end.is_some_and(|(process, _)| matches!(process.wait_exit(Some(DYING)), Ok(false)))
+    }
+
+    /// Nothing more is to be heard of the other one but its end.
+    pub(super) fn stop_hearing(&mut self, core: &Core) {
+        if let Some(poll) = self.poll.take() {
+            core.cancel(poll);
+        }
+    }
+
+    /// Whether words of the other one are awaited.
+    pub(super) fn is_heard(&self) -> bool {
+        self.poll.is_some()
+    }
+
+    /// Closes the socket.
+    pub(super) fn close(mut self, core: &Core) {
+        self.stop_hearing(core);
+        if let Some((_, poll)) = self.end {
+            core.cancel(poll);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The old side of an upgrade against words and deaths at every stage. No processes; those are in
+//! `tests/program/upgrade*.rs`.
+
+use super::*;
+use crate::coordinator::plan::Seat;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
+/// A server of two listeners, held by its two cores.
+struct Server {
+    succession: Succession,
+    pool: Pool,
+    open: u64,
+}
+
+impl Server {
+    fn new() -> Server {
+        let seat = |slot| Seat {
+            baton: Baton::Held(slot),
+            ..Seat::new(slot, false)
+        };
+        Server {
+            succession: Succession::default(),
+            pool: Pool {
+                target: 2,
+                accepting: true,
+                spawning: true,
+                cores: vec![crate::coordinator::plan::CoreState::Running; 2],
+                stuck: vec![false; 2],
+                seats: vec![seat(0), seat(1)],
+            },
+            open: 150,
+        }
+    }
+
+    fn on(&mut self, event: Event) -> Vec<Act> {
+        let view = View {
+            now: Moment::default(),
+            pool: &self.pool,
+            units: &[0, 1],
+            open: self.open,
+        };
+        self.succession.on(&view, event)
+    }
+
+    fn said(&mut self, word: Word) -> Vec<Act> {
+        self.on(Event::Said(word))
+    }
+
+    /// A new process that has everything and serves.
+    fn serving() -> Server {
+        let mut server = Server::new();
+        let waiter = None;
+        drop(server.on(Event::Started { pid: 7, waiter }));
+        drop(server.said(Word::Ready { wanted: vec![0, 1] }));
+        for unit in [0, 1] {
+            server.pool.seats[unit as usize].baton = Baton::Free;
+            let acts = server.on(Event::Looked);
+            assert!(says(&acts, &Word::Baton { unit }), "{acts:?}");
+            drop(server.said(Word::Armed { unit }));
+        }
+        let acts = server.on(Event::Looked);
+        assert!(says(&acts, &Word::AllBatons), "{acts:?}");
+        let acts = server.said(Word::Owner { room: Some(46) });
+        let staying = |act: &Act| matches!(act, Act::Commit(upgraded) if upgraded.staying == 104);
+        assert!(acts.iter().any(staying), "{acts:?}");
+        server
+    }
+
+    fn send(&mut self, count: u64) {
+        for _ in 0..count {
+            let file = OwnedFd::from(File::open("/dev/null").expect("a file"));
+            let back = self.succession.bring(Luggage::Fresh(file.into()));
+            assert!(back.is_none());
+            self.succession.sent();
+        }
+    }
+}
+
+fn says(acts: &[Act], word: &Word) -> bool {
+    acts.iter()
+        .any(|act| matches!(act, Act::Say(said) if said == word))
+}
+
+fn delivered(acts: &[Act]) -> usize {
+    let delivered = acts.iter().filter(|act| matches!(act, Act::Deliver(_)));
+    delivered.count()
+}
+
+#[test]
+fn a_baton_goes_only_when_its_cores_have_given_it_back() {
+    let mut server = Server::new();
+    let waiter = None;
+    drop(server.on(Event::Started { pid: 7, waiter }));
+    assert!(server.on(Event::Looked).is_empty(), "it is not ready");
+    drop(server.said(Word::Ready { wanted: vec![0, 1] }));
+    let acts = server.on(Event::Looked);
+    assert!(matches!(acts[..], [Act::GiveAway(0)]), "{acts:?}");
+    server.pool.seats[0].baton = Baton::Recalled(0);
+    let acts = server.on(Event::Looked);
+    assert!(matches!(acts[..], [Act::GiveAway(0)]), "{acts:?}");
+    server.pool.seats[0].baton = Baton::Free;
+    assert!(says(&server.on(Event::Looked), &Word::Baton { unit: 0 }));
+    assert!(server.on(Event::Looked).is_empty(), "one at a time");
+    let acts = server.said(Word::Armed { unit: 1 });
+    assert!(
+        matches!(acts[..], [Act::Dismiss(Some(UpgradeError::Misspoke(_)))]),
+        "{acts:?}"
+    );
+}
+
+#[test]
+fn the_baton_of_a_stuck_core_follows_when_that_gives_it_back() {
+    let mut server = Server::new();
+    let waiter = None;
+    drop(server.on(Event::Started { pid: 7, waiter }));
+    drop(server.said(Word::Ready { wanted: vec![0] }));
+    server.pool.stuck[0] = true;
+    assert!(says(&server.on(Event::Looked), &Word::Stuck { unit: 0 }));
+    drop(server.said(Word::Armed { unit: 0 }));
+    assert!(says(&server.on(Event::Looked), &Word::AllBatons));
+    server.pool.stuck[0] = false;
+    assert!(!says(&server.on(Event::Looked), &Word::Baton { unit: 0 }));
+    server.pool.seats[0].baton = Baton::Free;
+    assert!(says(&server.on(Event::Looked), &Word::Baton { unit: 0 }));
+    assert!(server.on(Event::Looked).is_empty(), "once");
+}
+
+#[test]
+fn a_process_that_serves_is_ended_by_nothing_that_it_says() {
+    let mut server = Server::serving();
+    for event in [
+        Event::Said(Word::Armed { unit: 0 }),
+        Event::Said(Word::AllBatons),
+        Event::Garbled("telepathy".to_owned()),
+        Event::HungUp { lives: true },
+        Event::Late(Duration::from_secs(1)),
+        Event::ServerEnds,
+    ] {
+        let acts = server.on(event);
+        let ends = |act: &Act| matches!(act, Act::Dismiss(_) | Act::Resume | Act::TakeBack);
+        assert!(!acts.iter().any(ends), "{acts:?}");
+        assert!(server.succession.has_handed_over());
+    }
+}
+
+#[test]
+fn one_that_does_not_serve_yet_is_ended_for_what_makes_no_sense() {
+    let mut server = Server::new();
+    let waiter = None;
+    drop(server.on(Event::Started { pid: 7, waiter }));
+    let acts = server.on(Event::Garbled("telepathy".to_owned()));
+    assert!(matches!(acts[..], [Act::Dismiss(Some(_))]), "{acts:?}");
+}
+
+#[test]
+fn what_does_not_fit_comes_back_and_the_cores_go_on() {
+    let mut server = Server::serving();
+    server.send(20);
+    assert!(matches!(
+        server.said(Word::Taken { id: 0 })[..],
+        [Act::Send]
+    ));
+    let acts = server.said(Word::Full { id: 1 });
+    assert!(
+        matches!(
+            acts[..],
+            [Act::ServeOn, Act::SayStaying { .. }, Act::Deliver(_)]
+        ),
+        "{acts:?}"
+    );
+    let acts = server.said(Word::Full { id: 2 });
+    assert!(
+        matches!(acts[..], [Act::ServeOn, Act::Deliver(_)]),
+        "said once: {acts:?}"
+    );
+    assert!(server.succession.keeps_connections());
+    assert!(matches!(server.on(Event::LastCall)[..], [Act::Drain]));
+}
+
+#[test]
+fn a_process_that_closes_its_socket_and_lives_keeps_its_clients_and_gives_back_what_it_has_not() {
+    let mut server = Server::serving();
+    server.send(20);
+    drop(server.said(Word::Taken { id: 0 }));
+    let acts = server.on(Event::HungUp { lives: true });
+    assert_eq!(delivered(&acts), 19, "{acts:?}");
+    assert!(server.succession.keeps_connections());
+    // Its death is seen all the same.
+    let (cause, status) = (None, None);
+    let acts = server.on(Event::Over { cause, status });
+    assert!(
+        acts.iter().any(|act| matches!(act, Act::Resume)),
+        "{acts:?}"
+    );
+}
+
+#[test]
+fn the_death_of_one_that_passes_on_brings_nobody_back() {
+    let mut server = Server::serving();
+    server.send(3);
+    drop(server.said(Word::Succeeded { by: true }));
+    let (cause, status) = (None, None);
+    let acts = server.on(Event::Over { cause, status });
+    assert_eq!(delivered(&acts), 3);
+    let alone = |act: &Act| matches!(act, Act::FinishAlone);
+    assert!(acts.iter().any(alone), "{acts:?}");
+    assert!(
+        !acts.iter().any(|act| matches!(act, Act::Resume)),
+        "{acts:?}"
+    );
+}
