@@ -17,7 +17,7 @@ use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::{Connections, CoreStats, Requests};
 use crate::config::{AdmissionLimits, Config};
 use crate::connection::{Engine, EngineParts, ListenerId, ListenerSeat, Message, Settings};
-use crate::coordinator::{PostOffice, Postman, core_options};
+use crate::coordinator::{Event, PostOffice, Postman, core_options};
 use crate::handler::{PerCore, Router};
 use crate::http::exchange::State;
 use crate::observe::metrics::HistogramSnapshot;
@@ -37,6 +37,8 @@ pub struct Simulation {
     post: Arc<PostOffice>,
     gate: Arc<Gate>,
     listeners: Vec<Descriptor>,
+    /// Who owns each listener, and who is to have it next.
+    batons: Vec<(u32, Option<u32>)>,
     cores: Vec<SimulatedCore>,
 }
 
@@ -82,6 +84,7 @@ impl Simulation {
             post: post.clone(),
             gate: gate.clone(),
             listeners: Vec::new(),
+            batons: Vec::new(),
             cores: Vec::new(),
         };
         for index in 0..cores {
@@ -105,6 +108,7 @@ impl Simulation {
             let seat = ListenerSeat::simulated(ListenerId(index), &listener);
             post.to_core(index, Message::Arm(seat));
             simulation.listeners.push(listener);
+            simulation.batons.push((index, None));
             simulation.cores.push(SimulatedCore {
                 core,
                 engine,
@@ -132,21 +136,48 @@ impl Simulation {
 
     /// One turn of every core.
     pub fn turn(&mut self) {
-        for each in &mut self.cores {
-            let _entered = each.core.enter();
-            each.core
-                .turn(&mut each.engine, Some(Duration::from_millis(1)));
-        }
+        self.turn_those(|_| true);
     }
 
     /// One turn of every core but one, which is held up.
     pub fn turn_without(&mut self, held_up: usize) {
+        self.turn_those(|index| index != held_up);
+    }
+
+    fn turn_those(&mut self, turns: impl Fn(usize) -> bool) {
         for (index, each) in self.cores.iter_mut().enumerate() {
-            if index != held_up {
+            if turns(index) {
                 let _entered = each.core.enter();
                 each.core
                     .turn(&mut each.engine, Some(Duration::from_millis(1)));
             }
+        }
+        while let Some(event) = self.post.next_event() {
+            if let Event::Disarmed(_, id) = event {
+                self.pass_on(id);
+            }
+        }
+    }
+
+    /// Takes the listener that was made for core `listener` from its owner, which gives it up once
+    /// nothing of it is in flight; then `to` arms it. Nothing happens while the listener is already on
+    /// its way, or if `to` has it.
+    pub fn move_listener(&mut self, listener: u32, to: u32) {
+        let (owner, next) = &mut self.batons[listener as usize];
+        if next.is_none() && *owner != to {
+            *next = Some(to);
+            let disarm = Message::Disarm(ListenerId(listener));
+            self.post.to_core(*owner, disarm);
+        }
+    }
+
+    /// A listener has been given up: the next owner gets it.
+    fn pass_on(&mut self, id: ListenerId) {
+        let index = id.0 as usize;
+        if let Some(to) = self.batons[index].1.take() {
+            self.batons[index].0 = to;
+            let seat = ListenerSeat::simulated(id, &self.listeners[index]);
+            self.post.to_core(to, Message::Arm(seat));
         }
     }
 

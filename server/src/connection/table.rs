@@ -453,3 +453,38 @@ impl Table {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::OwnedFd;
+
+    fn connection() -> Connection {
+        let file = std::fs::File::open("/dev/null").expect("open");
+        Connection::new(Descriptor::from(OwnedFd::from(file)), Moment::default())
+    }
+
+    #[test]
+    fn the_key_of_a_connection_that_has_gone_finds_nobody_in_its_seat() {
+        let mut table = Table::new(0);
+        let gone = table.insert(connection());
+        assert!(table.remove(gone).is_some());
+        let next = table.insert(connection());
+        assert_eq!(gone.slot(), next.slot(), "the seat is taken again");
+        assert!(table.get(gone).is_none());
+        assert!(table.get_with_sockets(gone).is_none());
+        assert!(table.remove(gone).is_none());
+        assert!(table.get(next).is_some());
+        assert_eq!((table.len(), table.keys()), (1, vec![next]));
+    }
+
+    #[test]
+    fn the_key_of_a_connection_of_the_thread_before_finds_nobody() {
+        let mut before = Table::new(1);
+        let mut after = Table::new(2);
+        let gone = before.insert(connection());
+        let next = after.insert(connection());
+        assert_eq!(gone.slot(), next.slot());
+        assert!(after.get(gone).is_none());
+    }
+}

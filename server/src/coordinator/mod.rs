@@ -31,6 +31,7 @@ mod thread;
 mod upgrade;
 
 pub use core_info::CoreInfo;
+pub(crate) use event::Event;
 pub(crate) use events::Subscription;
 pub use events::{ServerEvent, UpgradeStep};
 pub(crate) use handle::OBEYED;

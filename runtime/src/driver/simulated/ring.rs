@@ -259,7 +259,7 @@ impl SimulatedDriver {
     }
 
     fn start(&mut self, state: &mut State, operation: Operation, token: Token, handle: Handle) {
-        state.retain(handle);
+        state.begin(handle, &operation);
         let mut pending = Pending {
             token,
             operation,
@@ -269,7 +269,7 @@ impl SimulatedDriver {
             deaf: false,
         };
         match self.attempt(state, &mut pending) {
-            Tried::Over => state.release(handle),
+            Tried::Over => state.end(handle, &operation),
             Tried::Waits => self.pending.push(pending),
         }
     }
@@ -290,7 +290,7 @@ impl SimulatedDriver {
         };
         self.post(state, target, result, false, None);
         if let On::Socket(handle) = pending.on {
-            state.release(handle);
+            state.end(handle, &pending.operation);
         }
         0
     }
@@ -304,7 +304,7 @@ impl SimulatedDriver {
             Tried::Waits => true,
             Tried::Over => {
                 if let On::Socket(handle) = pending.on {
-                    state.release(handle);
+                    state.end(handle, &pending.operation);
                 }
                 false
             }
@@ -380,7 +380,7 @@ impl Drop for SimulatedDriver {
         let mut state = world.state();
         for pending in self.pending.drain(..) {
             if let On::Socket(handle) = pending.on {
-                state.release(handle);
+                state.end(handle, &pending.operation);
             }
         }
     }

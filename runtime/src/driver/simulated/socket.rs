@@ -26,6 +26,34 @@ pub(super) struct Wakes {
     pub(super) writing: u64,
 }
 
+/// The operations in flight that have to be alone on their socket, and those that go with others of
+/// their kind.
+#[derive(Debug, Default)]
+pub(super) struct Armed {
+    alone: u32,
+    others: u32,
+}
+
+impl Armed {
+    /// One more is in flight. Returns whether it should not be.
+    pub(super) fn begin(&mut self, alone: bool) -> bool {
+        let beside = self.alone + self.others;
+        match alone {
+            true => self.alone += 1,
+            false => self.others += 1,
+        }
+        beside > 0 && self.alone > 0
+    }
+
+    /// One is over.
+    pub(super) fn end(&mut self, alone: bool) {
+        match alone {
+            true => self.alone -= 1,
+            false => self.others -= 1,
+        }
+    }
+}
+
 /// One connection: the server's socket and the scripted client at its other end.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -50,6 +78,8 @@ pub(super) struct Stream {
     /// It was reset before anybody had accepted it.
     pub(super) refused: bool,
     pub(super) wakes: Wakes,
+    /// Receives in flight.
+    pub(super) armed: Armed,
     /// The descriptor and every operation in flight.
     pub(super) references: u32,
 }
@@ -80,6 +110,7 @@ impl Stream {
             ending: Ending::Open,
             refused: false,
             wakes: Wakes::default(),
+            armed: Armed::default(),
             references: 0,
         }
     }
@@ -249,6 +280,8 @@ pub(super) struct Listener {
     pub(super) closed: bool,
     pub(super) shut: bool,
     pub(super) wakes: Wakes,
+    /// Accepts in flight.
+    pub(super) armed: Armed,
     pub(super) references: u32,
 }
 

@@ -270,6 +270,54 @@ fn a_number_that_is_not_open_is_a_counted_misuse() {
 }
 
 #[test]
+fn a_second_receive_on_a_connection_is_a_counted_misuse() {
+    let mut bench = without_faults();
+    let (_client, socket) = bench.pair();
+    let first = bench.push(receive(socket));
+    bench.enter();
+    assert_eq!(bench.world.misuses(), 0);
+    bench.push(Operation::Cancel { target: first });
+    bench.push(receive(socket));
+    bench.enter();
+    assert_eq!(bench.world.misuses(), 0, "the first was cancelled before");
+    bench.push(receive(socket));
+    bench.enter();
+    assert_eq!(bench.world.misuses(), 1);
+}
+
+#[test]
+fn an_accept_beside_a_multishot_one_is_a_counted_misuse_whichever_ring_has_it() {
+    let mut bench = without_faults();
+    let listener = bench.listener.as_raw_fd();
+    let accept = |multishot| Operation::Accept {
+        listener,
+        multishot,
+    };
+    let (one, other) = (bench.push(accept(false)), bench.push(accept(false)));
+    bench.enter();
+    assert_eq!(bench.world.misuses(), 0, "one by one they may be many");
+    for target in [one, other] {
+        bench.push(Operation::Cancel { target });
+    }
+    bench.push(accept(true));
+    bench.enter();
+    assert_eq!(bench.world.misuses(), 0);
+    let mut second = bench.world.driver();
+    let token = Token {
+        slot: 0,
+        generation: 0,
+    };
+    // SAFETY: an accept without an address points to no memory. Guarded by what is asserted below.
+    unsafe { second.push(accept(true), token) }.expect("never full");
+    second.enter(false, None).expect("enter");
+    assert_eq!(bench.world.misuses(), 1);
+    drop(second);
+    bench.push(accept(false));
+    bench.enter();
+    assert_eq!(bench.world.misuses(), 2);
+}
+
+#[test]
 fn what_is_not_simulated_says_so() {
     let mut bench = without_faults();
     let (_client, socket) = bench.pair();

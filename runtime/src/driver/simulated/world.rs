@@ -6,9 +6,11 @@
 
 use super::SimulatedDriver;
 use super::client::{Action, Client};
+use super::describe::Brief;
 use super::faults::{Faults, Random};
 use super::socket::{Ending, Listener, Stream};
 use crate::descriptor::{Descriptor, SIMULATED};
+use crate::driver::operation::Operation;
 use crate::time::Moment;
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, VecDeque};
@@ -185,8 +187,10 @@ impl World {
         self.state().deadlocks
     }
 
-    /// Operations on descriptor numbers that were closed, or were never open: each is a bug of who
-    /// submitted it. Numbers are not used twice, so none is missed.
+    /// Operations that nobody may submit; each is a bug of who submitted it. They are those on
+    /// descriptor numbers that were closed, or were never open (numbers are not used twice, so none is
+    /// missed), a receive on a connection on which another is in flight, and an accept beside a
+    /// multishot accept on the same listener, whichever of the world's rings has it.
     pub fn misuses(&self) -> u64 {
         self.state().misuses
     }
@@ -273,6 +277,47 @@ impl State {
                 }
             }
         }
+    }
+
+    // ---- Operations in flight --------------------------------------------------------------------
+
+    /// An operation on a socket is in flight. Its owner may have one receive on a connection, whose
+    /// bytes would have no order otherwise, and a listener may have one multishot accept and no other
+    /// beside it: the baton.
+    pub(super) fn begin(&mut self, handle: Handle, operation: &Operation) {
+        self.retain(handle);
+        let too_many = match (handle, operation) {
+            (Handle::Listener(index), Operation::Accept { multishot, .. }) => {
+                self.listeners[index].armed.begin(*multishot)
+            }
+            (
+                Handle::Stream(index),
+                Operation::ReceiveLeased { .. } | Operation::Receive { .. },
+            ) => self.streams[index].armed.begin(true),
+            _ => false,
+        };
+        if too_many {
+            self.misuses += 1;
+            self.note(format_args!(
+                "misuse: a second one beside {}",
+                Brief(operation)
+            ));
+        }
+    }
+
+    /// An operation of [`State::begin`] is over.
+    pub(super) fn end(&mut self, handle: Handle, operation: &Operation) {
+        match (handle, operation) {
+            (Handle::Listener(index), Operation::Accept { multishot, .. }) => {
+                self.listeners[index].armed.end(*multishot);
+            }
+            (
+                Handle::Stream(index),
+                Operation::ReceiveLeased { .. } | Operation::Receive { .. },
+            ) => self.streams[index].armed.end(true),
+            _ => {}
+        }
+        self.release(handle);
     }
 
     /// poll(2) events that are there.
