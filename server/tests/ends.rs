@@ -4,13 +4,16 @@
 //! What a client may do here: send whole and broken requests in pieces, stop in the middle, take no
 //! answers, end its side, close, reset, or fall silent.
 
+use http::StatusCode;
 use proptest::prelude::*;
 use ringgate::config::{AdmissionLimits, Admit, Config, MaxAccepts};
 use ringgate::http::exchange::State;
 use ringgate::runtime::driver::simulated::{Client, Faults};
 use ringgate::simulation::Simulation;
-use ringgate::{Request, Response, Router};
+use ringgate::{Body, Request, Response, Router};
 use std::num::NonZeroU32;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -300,5 +303,66 @@ fn a_client_that_went_leaves_its_slot_when_its_answer_is_out_though_half_a_reque
         let took = simulation.world().now() - began;
         assert!(took < Duration::from_secs(6), "{took:?}");
         assert_nothing_is_left(&simulation, &front);
+    }
+}
+
+/// A body of which no piece ever comes.
+struct Never;
+
+impl futures_core::Stream for Never {
+    type Item = Result<Vec<u8>, std::io::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Pending
+    }
+}
+
+/// What a client asked for, or half of it, before it was reset in the same breath.
+const ASKED: [&[u8]; 5] = [
+    b"GET /later HTTP/1.1\r\nHost: t\r\n\r\n",
+    b"GET /hello HTTP/1.1\r\nHost",
+    b"POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nfour",
+    b"POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    b"GET /feed HTTP/1.1\r\nHost: t\r\n\r\n",
+];
+
+#[test]
+fn a_reset_that_is_never_told_is_found_whatever_its_client_had_asked_for() {
+    let router = || {
+        router().get("/feed", |_: Request| async {
+            Response::new(StatusCode::OK).with_body(Body::stream(Never))
+        })
+    };
+    let faults = Faults {
+        untold_resets: 1.0,
+        ..Faults::none()
+    };
+    let config = Config {
+        admission: limits(1),
+        ..Config::default()
+    };
+    for asked in ASKED {
+        for waits in [false, true] {
+            let mut simulation = Simulation::with_cores(&config, router(), 1, 1, faults);
+            let first = waits.then(|| {
+                let first = simulation.connect();
+                first.send(ASKED[0]);
+                simulation.run_until(|simulation| simulation.gate() == (1, 0));
+                first
+            });
+            let before = simulation.ledgers(0).0.open;
+            let client = simulation.connect();
+            simulation.run_until(|simulation| simulation.ledgers(0).0.open == before + 1);
+            client.send(asked);
+            client.reset();
+            let began = simulation.world().now();
+            simulation.run_until(|simulation| simulation.ledgers(0).0.open == before);
+            let took = simulation.world().now() - began;
+            assert!(took < Duration::from_secs(1), "{took:?}");
+            let requests = simulation.ledgers(0).1;
+            assert_eq!(requests.pending, 0);
+            drop(first);
+            a_day_passes(&mut simulation);
+        }
     }
 }

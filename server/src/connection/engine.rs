@@ -7,6 +7,7 @@ use super::help::Helping;
 use super::intake::Intake;
 use super::key::{ConnectionKey, Subject};
 use super::long_poll::Watch;
+use super::look::Looks;
 use super::moves::Moves;
 use super::settings::Settings;
 use super::stall::Stalls;
@@ -179,6 +180,7 @@ pub(crate) struct Engine {
     pub(super) log: RateLimit,
     pub(super) watch: Watch,
     pub(super) stalls: Stalls,
+    pub(super) looks: Looks,
     next_heir: usize,
     /// The inquiry that was answered last.
     pub(super) published: u64,
@@ -215,6 +217,7 @@ impl Engine {
             log: RateLimit::new(),
             watch: Watch::default(),
             stalls: Stalls::default(),
+            looks: Looks::default(),
             next_heir: 0,
             published: 0,
             date: DateCache::new(0),
@@ -429,6 +432,7 @@ impl Sink for Engine {
                 Some(Subject::Tick) => self.help_everywhere(core),
                 Some(Subject::QueueTimeout(key)) => self.on_queue_timeout(core, key),
                 Some(Subject::GateSweep) => self.sweep_gate(core),
+                Some(Subject::Look) => self.look(core),
                 _ => {}
             },
             Event::Polled { key, result, more } => match Subject::from_key(key) {

@@ -50,6 +50,8 @@ pub(crate) enum Subject {
     GateSweep,
     /// Time to try a paused listener again.
     ResumeAccept,
+    /// Time to look at connections whose clients may have gone unnoticed.
+    Look,
     /// The core's own tick.
     Tick,
     /// The poll of a listener that is helped, by its number.
@@ -66,6 +68,7 @@ const HELP: u64 = 7;
 const WATCH: u64 = 8;
 const QUEUE_TIMEOUT: u64 = 9;
 const GATE_SWEEP: u64 = 10;
+const LOOK: u64 = 11;
 
 impl Subject {
     /// The number that travels with the operation.
@@ -80,6 +83,7 @@ impl Subject {
             Subject::QueueTimeout(key) => (QUEUE_TIMEOUT, key.slot, key.generation),
             Subject::GateSweep => (GATE_SWEEP, 0, 0),
             Subject::ResumeAccept => (RESUME_ACCEPT, 0, 0),
+            Subject::Look => (LOOK, 0, 0),
             Subject::Tick => (TICK, 0, 0),
             Subject::Help(listener) => (HELP, listener, 0),
         };
@@ -100,6 +104,7 @@ impl Subject {
             QUEUE_TIMEOUT => Subject::QueueTimeout(connection),
             GATE_SWEEP => Subject::GateSweep,
             RESUME_ACCEPT => Subject::ResumeAccept,
+            LOOK => Subject::Look,
             TICK => Subject::Tick,
             HELP => Subject::Help(slot),
             _ => return None,
@@ -123,6 +128,7 @@ mod tests {
             Subject::QueueTimeout(ConnectionKey::new(7, 9)),
             Subject::GateSweep,
             Subject::ResumeAccept,
+            Subject::Look,
             Subject::Tick,
             Subject::Help(3),
         ];

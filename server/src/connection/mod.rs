@@ -27,6 +27,7 @@ mod help;
 mod intake;
 mod key;
 mod long_poll;
+mod look;
 mod moves;
 mod packing;
 mod pause;

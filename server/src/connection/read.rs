@@ -73,10 +73,12 @@ impl Engine {
             self.on_receive_ended(core, key);
         } else if self.is_behind(key) {
             self.regulate(core, key);
+            self.look_later(core, key);
         }
     }
 
-    /// Whether bytes may be waiting for their reader, or nobody listens for more.
+    /// Whether something is waited for besides the next request: bytes for their reader, a request for
+    /// its rest or its answer, or nobody listens for more.
     #[inline]
     pub(super) fn is_behind(&mut self, key: ConnectionKey) -> bool {
         self.table.get(key).is_some_and(|connection| {
@@ -84,7 +86,11 @@ impl Engine {
                 || connection.receive == Receive::Off
                 || matches!(
                     connection.wire.state(),
-                    State::Receiving | State::StreamingReceiving | State::WritingUnread(_)
+                    State::Receiving
+                        | State::Running
+                        | State::StreamingReceiving
+                        | State::Streaming
+                        | State::WritingUnread(_)
                 )
         })
     }

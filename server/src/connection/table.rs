@@ -270,6 +270,8 @@ pub(crate) struct Connection {
     pub(crate) rejected: Option<Reason>,
     /// It ends by reset, error, timeout or force.
     pub(crate) aborted: bool,
+    /// It is to be looked at ([`super::look`]).
+    pub(crate) is_due: bool,
     /// What it had to send is dropped; a send in flight is not followed by another.
     pub(crate) dropped: bool,
     /// Which deadline is in force.
@@ -307,6 +309,7 @@ impl Connection {
             moving_to: None,
             rejected: None,
             aborted: false,
+            is_due: false,
             dropped: false,
             deadline_of: None,
             served: 0,
@@ -411,6 +414,16 @@ impl Table {
         match self.seats.get_mut(key.slot() as usize) {
             Some((generation, Seat::Taken(connection))) if *generation == key.generation() => {
                 Some(connection)
+            }
+            _ => None,
+        }
+    }
+
+    /// The socket of a connection.
+    pub(crate) fn socket(&self, key: ConnectionKey) -> Option<&Descriptor> {
+        match self.seats.get(key.slot() as usize) {
+            Some((generation, Seat::Taken(connection))) if *generation == key.generation() => {
+                Some(&connection.socket)
             }
             _ => None,
         }
