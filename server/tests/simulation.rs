@@ -496,6 +496,62 @@ fn t1_a_core_that_leaves_moves_its_connections_a_few_a_turn_too() {
     }
 }
 
+/// Turns until all clients of core 0 are closed; returns the most that ended in a turn.
+fn most_closed_a_turn(simulation: &mut Simulation, all: u64) -> u64 {
+    let (mut before, mut most) = (simulation.ledgers(0).0.finished, 0);
+    for turn in 0.. {
+        assert!(turn < 100_000, "some never close");
+        simulation.turn();
+        let connections = simulation.ledgers(0).0;
+        let now = connections.finished;
+        most = most.max(now - before);
+        before = now;
+        if connections.open == 0 {
+            break;
+        }
+    }
+    assert_eq!(before, all, "nobody was cut off");
+    most
+}
+
+/// Closes that a turn ends at most: some may have begun in the turn before.
+const CLOSED_MAX: u64 = 2 * 16;
+
+#[test]
+fn a_drain_closes_a_bounded_number_of_idle_connections_a_turn() {
+    let (mut simulation, clients) = clients_of_core_0(500);
+    let grace = Config::default().drain.keepalive_grace;
+    let began = simulation.world().now();
+    simulation.run_until(|simulation| simulation.world().now() - began > grace);
+    simulation.drain(0);
+    // One that is used before its turn has come gets its answer, which announces the close.
+    simulation.turn();
+    simulation.turn();
+    let last = clients.iter().rev().find(|client| !client.is_closed());
+    let last = last.expect("it takes many turns");
+    let before = last.received().len();
+    last.send(GET);
+    let most = most_closed_a_turn(&mut simulation, 500);
+    assert!(most <= CLOSED_MAX, "{most} in a turn");
+    let answer = last.received();
+    let answer = String::from_utf8_lossy(&answer[before..]).to_lowercase();
+    assert!(answer.ends_with("hello"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}
+
+#[test]
+fn those_whose_grace_ends_at_the_same_instant_are_closed_a_few_a_turn_too() {
+    let (mut simulation, _clients) = clients_of_core_0(500);
+    let grace = Config::default().drain.keepalive_grace;
+    let began = simulation.world().now();
+    simulation.drain(0);
+    let most = most_closed_a_turn(&mut simulation, 500);
+    assert!(most <= CLOSED_MAX, "{most} in a turn");
+    let took = simulation.world().now() - began;
+    assert!(took >= grace, "it was kept: {took:?}");
+    assert!(took < grace + Duration::from_secs(1), "{took:?}");
+}
+
 #[test]
 fn t1_who_was_active_lately_stays_as_long_as_others_can_go() {
     let (mut simulation, clients) = clients_of_core_0(200);

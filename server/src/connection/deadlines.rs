@@ -43,6 +43,9 @@ impl Engine {
         if kind == Deadline::Write && !self.is_stalled(core, key) {
             return;
         }
+        if kind == Deadline::Idle && !self.may_close_now(core, key) {
+            return;
+        }
         let Some(connection) = self.table.get(key) else {
             return;
         };

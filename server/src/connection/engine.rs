@@ -303,9 +303,10 @@ impl Engine {
         self.after_course_change(core);
     }
 
-    /// Does to every connection what the course demands of it; moving them takes several turns.
+    /// Does to every connection what the course demands of it; moving or closing them takes several
+    /// turns.
     fn after_course_change(&mut self, core: &Rc<Core>) {
-        if matches!(self.course, Course::Leaving(_)) {
+        if matches!(self.course, Course::Leaving(_) | Course::Draining) {
             self.moves.follow(self.table.keys());
             return self.begin_moves(core);
         }

@@ -1,5 +1,6 @@
-//! How many connections a turn of the loop moves to other cores, and how many it takes in from them:
-//! the rest waits for the next turns, so that nobody's request waits behind thousands of moves.
+//! How many connections a turn of the loop moves to other cores or closes in a drain, and how many it
+//! takes in from others: the rest waits for the next turns, so that nobody's request waits behind
+//! thousands of them.
 //!
 //! Called by the engine before each wait and when there is mail. What a move is, `transfer.rs` says;
 //! which connections are to move, the course of the core or [`Message::Shed`]. A core that is given
@@ -13,12 +14,19 @@ use crate::http::exchange::State;
 use ringgate_runtime::{Core, Moment};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Moves that a turn begins at most, and as many connections it takes in. A move was measured to take
 /// either side about 2.5 microseconds, a request alone about 6.
 const MOVES_PER_TURN_MAX: u32 = 16;
 
-/// How many moves of this turn are used up.
+/// Idle connections that a turn of a drain looks at, and closes if their grace is over.
+const CLOSES_PER_TURN_MAX: u32 = 16;
+/// How long an idle connection whose grace is over may wait for its turn to close, for one that the
+/// drain leaves behind because it is called off.
+const CLOSE_LATEST: Duration = Duration::from_secs(1);
+
+/// How many moves or closes of this turn are used up.
 #[derive(Default)]
 struct Allowance {
     turn: u64,
@@ -27,12 +35,12 @@ struct Allowance {
 
 impl Allowance {
     /// Whether one more may be; `spend` takes it.
-    fn is_left(&mut self, turn: u64) -> bool {
+    fn is_left(&mut self, turn: u64, most: u32) -> bool {
         if self.turn != turn {
             self.turn = turn;
             self.used = 0;
         }
-        self.used < MOVES_PER_TURN_MAX
+        self.used < most
     }
 
     fn spend(&mut self) {
@@ -48,6 +56,7 @@ pub(super) struct Moves {
     /// There may be more mail than this turn could hear.
     mail: bool,
     sent: Allowance,
+    closed: Allowance,
     taken: Allowance,
 }
 
@@ -74,13 +83,21 @@ impl Moves {
 }
 
 impl Engine {
-    /// Begins the moves that this turn may begin.
+    /// Begins the moves that this turn may begin, or closes as many as it may.
     pub(super) fn begin_moves(&mut self, core: &Rc<Core>) {
-        while !self.moves.leaving.is_empty() && self.moves.sent.is_left(core.turn_number()) {
+        let draining = self.is_draining();
+        loop {
+            let (allowance, most) = match draining {
+                true => (&mut self.moves.closed, CLOSES_PER_TURN_MAX),
+                false => (&mut self.moves.sent, MOVES_PER_TURN_MAX),
+            };
+            if !allowance.is_left(core.turn_number(), most) {
+                return;
+            }
             let Some((key, to)) = self.moves.leaving.pop_front() else {
                 return;
             };
-            self.moves.sent.spend();
+            allowance.spend();
             match to {
                 Some(to) => self.move_out(core, key, to),
                 None => self.follow_course(core, key),
@@ -88,9 +105,30 @@ impl Engine {
         }
     }
 
+    /// Whether an idle connection may close now that its time is over. In a drain thousands may be
+    /// due at the same instant: then it waits for its turn.
+    pub(super) fn may_close_now(&mut self, core: &Core, key: ConnectionKey) -> bool {
+        if !self.is_draining() {
+            return true;
+        }
+        if self
+            .moves
+            .closed
+            .is_left(core.turn_number(), CLOSES_PER_TURN_MAX)
+        {
+            self.moves.closed.spend();
+            return true;
+        }
+        self.moves.follow(vec![key]);
+        if let Some(connection) = self.table.get(key) {
+            connection.put_deadline(core, key, core.now() + CLOSE_LATEST);
+        }
+        false
+    }
+
     /// Hears what the others say, up to as many connections as this turn may take.
     pub(super) fn hear_mail(&mut self, core: &Rc<Core>) {
-        self.moves.mail = !self.moves.taken.is_left(core.turn_number());
+        self.moves.mail = !self.may_take_in(core);
         while !self.moves.mail
             && let Some(message) = self.post.next(self.index)
         {
@@ -98,8 +136,14 @@ impl Engine {
                 self.moves.taken.spend();
             }
             self.hear(core, message);
-            self.moves.mail = !self.moves.taken.is_left(core.turn_number());
+            self.moves.mail = !self.may_take_in(core);
         }
+    }
+
+    fn may_take_in(&mut self, core: &Core) -> bool {
+        self.moves
+            .taken
+            .is_left(core.turn_number(), MOVES_PER_TURN_MAX)
     }
 
     /// Moves so many idle connections each, and none that an earlier word meant; those are first that
@@ -145,16 +189,16 @@ mod tests {
 
     #[test]
     fn a_turn_moves_as_many_as_it_may_and_the_next_one_as_many_again() {
+        let all = MOVES_PER_TURN_MAX;
         let mut allowance = Allowance::default();
         let mut moved = |turn| {
             let moves = (0..1000).take_while(|_| {
-                let is_left = allowance.is_left(turn);
+                let is_left = allowance.is_left(turn, all);
                 allowance.spend();
                 is_left
             });
             moves.count() as u32
         };
-        let all = MOVES_PER_TURN_MAX;
         assert_eq!([moved(7), moved(7), moved(8)], [all, 0, all]);
     }
 }
