@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::ops::Range;
 use std::path::Path;
 
-use toml_edit::{Document, Item, Value};
+use toml_edit::{Document, Item, TomlError, Value};
 
 use super::definition::{Draft, OptionDef};
 use super::error::Error;
@@ -23,10 +23,12 @@ pub(super) fn read(
     draft: &mut Draft,
     provenance: &mut Provenance,
 ) -> Result<(), Error> {
+    // A byte order mark is no character of the first line.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let place = |span: Option<Range<usize>>| place(path, text, span.map_or(0, |span| span.start));
     let document = Document::parse(text).map_err(|error| Error::Syntax {
+        message: syntax(&error, text),
         at: place(error.span()),
-        message: one_line(error.message()),
     })?;
     for (name, item) in document.iter() {
         let key_span = document.key(name).and_then(|key| key.span());
@@ -52,12 +54,17 @@ pub(super) fn read(
                 .unwrap_or_default();
             refused.written(one_line(written), option, place(span))
         };
-        match bare_value(item) {
-            Some(bare) if !option.kind.takes_numbers() => {
-                let reason = format!("{bare} where a quoted string belongs");
+        let takes_numbers = option.kind.takes_numbers();
+        match bare_value(item).filter(|bare| !takes_numbers || *bare != INTEGER) {
+            Some(bare) => {
+                let belongs = match takes_numbers {
+                    true => "a whole number or a quoted string",
+                    false => "a quoted string",
+                };
+                let reason = format!("{bare} where {belongs} belongs");
                 return Err(wrong(option.kind.refuse(reason)));
             }
-            _ => option.kind.read(draft, &items).map_err(wrong)?,
+            None => option.kind.read(draft, &items).map_err(wrong)?,
         }
         provenance.set(index, at);
     }
@@ -111,6 +118,9 @@ fn value_text(value: &Value) -> OsString {
     }
 }
 
+/// The only bare value that an option may have: TOML's other numbers are no counts.
+const INTEGER: &str = "integer";
+
 /// What a value is that is neither a string nor a list of strings.
 fn bare_value(item: &Item) -> Option<&'static str> {
     let of = |value: &Value| (!value.is_str()).then(|| value.type_name());
@@ -128,6 +138,19 @@ fn place(path: &Path, text: &str, offset: usize) -> Source {
         path: path.to_owned(),
         line: before.matches('\n').count() + 1,
         column: before[line_start..].chars().count() + 1,
+    }
+}
+
+/// What the parser says, with the key that it does not name.
+fn syntax(error: &TomlError, text: &str) -> String {
+    const NAMELESS: &str = "duplicate key";
+    let message = one_line(error.message());
+    let key = error.span().and_then(|span| text.get(span));
+    match key {
+        Some(key) if message == NAMELESS => {
+            format!("{NAMELESS} `{}`; keep one of them", one_line(key))
+        }
+        _ => message,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::common::{BINARY, Directory, Program, ringgate};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::fs;
 use std::process::Command;
 
@@ -80,6 +81,40 @@ fn a_wrong_configuration_ends_the_service_with_the_code_that_prevents_a_restart(
         .unwrap();
     let code = ended.status.code().unwrap().to_string();
     assert_eq!(settings("RestartPreventExitStatus"), [code], "{ended:?}");
+}
+
+#[test]
+fn no_document_defines_a_field_twice() {
+    for (name, document) in [
+        ("status.md", include_str!("../../../docs/status.md")),
+        ("control.md", include_str!("../../../docs/control.md")),
+        ("metrics.md", include_str!("../../../docs/metrics.md")),
+        (
+            "configuration.md",
+            include_str!("../../../docs/configuration.md"),
+        ),
+    ] {
+        let mut seen = HashSet::new();
+        for line in document.lines() {
+            match line
+                .strip_prefix("| ")
+                .and_then(|row| row.split_once(" | "))
+            {
+                // A field may be of each of two ledgers, which have a table each.
+                _ if line.starts_with('#') => seen.clear(),
+                Some((first, _)) if first.starts_with('`') => {
+                    assert!(seen.insert(first), "docs/{name} has {first} twice");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn the_document_of_metrics_says_at_which_path_they_are() {
+    let document = include_str!("../../../docs/metrics.md");
+    assert!(document.contains("`GET /metrics`"));
 }
 
 #[test]

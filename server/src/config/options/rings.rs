@@ -121,7 +121,7 @@ pub(super) const RINGS: &[OptionDef] = &[
         },
         default: "100ms",
         unit: "duration",
-        help: "Names routes whose handlers hold their core for this long; 0s names none.",
+        help: "Names routes whose handlers hold their core for this long, waiting for a CPU not counted; 0s names none.",
         group: Group::Rings,
         change: Change::Restart,
     },

@@ -11,7 +11,8 @@ pub(super) const SERVER: &[OptionDef] = &[
         kind: Kind::Addresses(|d| &mut d.config.listen),
         default: "127.0.0.1:8080",
         unit: "address",
-        help: "Listens here; give it again for each further address.",
+        help: "Listens here; give it again for each further address. [::] takes IPv6 alone: give \
+               0.0.0.0 as well for both.",
         group: Group::Server,
         change: Change::Restart,
     },
@@ -76,7 +77,7 @@ pub(super) const SERVER: &[OptionDef] = &[
         kind: Kind::AddressOrNone(|d| &mut d.config.metrics),
         default: "none",
         unit: "address",
-        help: "Serves metrics in Prometheus text here.",
+        help: "Serves metrics in Prometheus text here, at the path /metrics.",
         group: Group::Server,
         change: Change::Restart,
     },

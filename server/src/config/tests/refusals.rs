@@ -56,6 +56,28 @@ fn broken_toml_and_a_key_given_twice_name_file_and_line() {
     }
 }
 
+#[test]
+fn a_key_given_twice_is_named_where_it_stands_again() {
+    let message = Given::default()
+        .file("cores = 1\nspin = 0\n  cores = 2")
+        .refusal();
+    assert_has(&message, &["ringgate.toml:3:3: ", "`cores`", "keep one"]);
+}
+
+#[test]
+fn a_byte_order_mark_moves_no_column() {
+    for text in ["max_treads = 1", "cores = 0", "cores = ", "= 1"] {
+        let place = |text: &str| {
+            let refusal = Given::default().file(text).refusal();
+            let (place, _) = refusal.split_once(' ').expect("a place");
+            place.to_owned()
+        };
+        assert_eq!(place(&format!("\u{feff}{text}")), place(text), "{text}");
+    }
+    let marked = Given::default().file("\u{feff}cores = 3").config();
+    assert_eq!(marked, Given::default().file("cores = 3").config());
+}
+
 /// Values that no option of this kind takes, written as in a flag.
 fn wrong(kind: &Kind) -> Vec<&'static str> {
     match kind {
@@ -111,6 +133,14 @@ fn bare_toml_values_of_the_wrong_type_are_refused() {
         ("control = { path = \"x\" }", "path"),
         ("cores = true", "true"),
         ("cores = 1.5", "1.5"),
+        ("cores = 2.0", "2.0: float where a whole number"),
+        ("max_threads = 100.0", "100.0: float where a whole number"),
+        ("max_threads = 1e2", "1e2: float"),
+        ("max_accepts = 100.0", "100.0: float"),
+        ("ring_entries = 256.0", "256.0: float"),
+        ("body_size = 1048576.0", "1048576.0: float"),
+        ("spin = 0.0", "0.0: float"),
+        ("core_slots = [4.0]", "float where"),
         ("cores = -1", "-1"),
         ("idle_timeout = 75", "75s"),
         ("head_size = [1]x", "ringgate.toml:1"),

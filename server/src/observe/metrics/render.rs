@@ -52,7 +52,8 @@ pub fn markdown() -> String {
         "# Metrics\n\n\
          <!-- Made from server/src/observe/metrics/table.rs; a test holds it. \
          RINGGATE_BLESS=1 cargo test -p ringgate writes it again. -->\n\n\
-         `--metrics ADDR` serves these in the Prometheus text format, version 0.0.4. \
+         `GET /metrics` at the address of `--metrics ADDR` is answered with these in the Prometheus \
+         text format, version 0.0.4. \
          Counters start at 0 with the process, but for \
          `ringgate_listen_overflows_total`, which the kernel keeps. \
          A core keeps its `core` label for as long as the process lives, also when its thread is \
