@@ -2,7 +2,7 @@
 //!
 //! A signal makes the thread walk its own stack into a buffer that was made before; the caller gives
 //! the addresses their names. Called when a core has made no turn for too long, or when an operator
-//! asks. Nothing else is done in the handler, but walking is not promised to be safe wherever a
+//! asks. A thread that panics walks its own. Nothing else is done in the handler, but walking is not promised to be safe wherever a
 //! thread may be interrupted: one that holds the loader's lock may stay stuck for good. So it is for
 //! threads that are given up anyway. Deliberately not for a thread that runs well.
 
@@ -135,6 +135,26 @@ pub fn stack_of(thread: u32, patience: Duration) -> io::Result<Stack> {
     Ok(Stack(frames))
 }
 
+impl Stack {
+    /// The stack of the calling thread, the frames of the walk itself first. It costs the walk alone, some microseconds: who names the
+    /// frames, and when, is the owner's to say.
+    #[inline(never)]
+    pub fn here() -> Stack {
+        let mut frames = Vec::with_capacity(FRAMES_MAX);
+        // SAFETY: unsynchronized leaves out the lock of the crate, which another thread holds for as
+        // long as it names frames. On Linux a walk needs none: it reads this thread's stack and the
+        // list of loaded objects, which dl_iterate_phdr(3) locks. Guarded by
+        // `a_thread_sees_its_own_stack_while_others_name_theirs`.
+        unsafe {
+            backtrace::trace_unsynchronized(|frame| {
+                frames.push(frame.ip().addr());
+                frames.len() < FRAMES_MAX
+            });
+        }
+        Stack(frames)
+    }
+}
+
 impl fmt::Display for Stack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&named(&self.0))
@@ -152,7 +172,13 @@ fn named(frames: &[usize]) -> String {
             let Some(name) = symbol.name().map(|name| format!("{name:#}")) else {
                 return;
             };
-            let ours = ["sys::stack::walk", "sys::stack::on_signal", "backtrace::"];
+            let ours = [
+                "sys::stack::walk",
+                "sys::stack::on_signal",
+                "sys::stack::Stack>::here",
+                "sys::stack::Stack::here",
+                "backtrace::",
+            ];
             if ours.iter().any(|part| name.contains(part)) {
                 return;
             }
@@ -181,6 +207,27 @@ mod tests {
     fn a_function_that_blocks(until: &std::sync::mpsc::Receiver<()>) {
         let _ = until.recv();
         std::hint::black_box(until);
+    }
+
+    #[test]
+    fn a_thread_sees_its_own_stack_while_others_name_theirs() {
+        #[inline(never)]
+        fn a_function_that_looks() -> Stack {
+            std::hint::black_box(Stack::here())
+        }
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                std::thread::spawn(|| {
+                    let stacks = (0..20).map(|_| a_function_that_looks().to_string());
+                    stacks.collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        for thread in threads {
+            for stack in thread.join().expect("no panic") {
+                assert!(stack.contains("a_function_that_looks"), "{stack}");
+            }
+        }
     }
 
     #[test]

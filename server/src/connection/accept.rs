@@ -220,7 +220,7 @@ impl Engine {
             pauses.begin(core.set_timer(until, Subject::ResumeAccept.to_key()));
             self.stats.accept_pauses.add(1);
         }
-        crate::limited!(
+        crate::observe::log::limited!(
             self.log,
             core.now().as_nanos(),
             warn,

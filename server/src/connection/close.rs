@@ -228,7 +228,7 @@ impl Engine {
             connection.aborted = true;
             let peer = connection.socket.real().map(peer_addr);
             let peer = peer.and_then(Result::ok).map(|peer| peer.to_string());
-            crate::limited!(
+            crate::observe::log::limited!(
                 self.log,
                 core.now().as_nanos(),
                 warn,

@@ -239,7 +239,8 @@ impl Engine {
         self.cut
     }
 
-    /// Makes `date` that of this second (RFC 9110 section 6.6.1).
+    /// Makes `date` that of this second (RFC 9110 section 6.6.1), and sees how long this thread has
+    /// waited for a CPU if the last look is old.
     #[inline]
     pub(super) fn keep_date(&mut self, core: &Core) {
         if core.now() >= self.date_until {
@@ -252,7 +253,8 @@ impl Engine {
         let wall = core.wall_clock();
         self.date.at(wall.as_secs());
         let rest = Duration::from_secs(1) - Duration::from_nanos(wall.subsec_nanos().into());
-        self.date_until = core.now() + rest;
+        let look = self.watch.look(core).unwrap_or(rest);
+        self.date_until = core.now() + rest.min(look);
     }
 
     #[inline]

@@ -2,8 +2,10 @@
 //!
 //! Called around the first step of each handler, which must cost next to nothing: the clock is read
 //! only after a turn was found to be long, and then for a while around each first step. Later steps
-//! are timed by the core, which tells of long ones. It warns; it stops nobody.
+//! are timed by the core, which tells of long ones. Time in which the core's thread waited for a CPU is
+//! taken off (`cpu_wait.rs`): a busy machine is no handler's fault. It warns; it stops nobody.
 
+use super::cpu_wait::CpuWait;
 use super::engine::Engine;
 use ringgate_runtime::task::LongPoll;
 use ringgate_runtime::{Core, Moment};
@@ -23,6 +25,7 @@ pub(super) struct Watch {
     named: Option<Moment>,
     /// Until when each first step is timed.
     timing: Option<Moment>,
+    cpu_wait: CpuWait,
 }
 
 impl Watch {
@@ -40,6 +43,11 @@ impl Watch {
         self.timing.map(|_| core.clock())
     }
 
+    /// Sees how long this thread has waited for a CPU so far. Returns when to look again.
+    pub(super) fn look(&mut self, core: &Core) -> Option<Duration> {
+        self.cpu_wait.look(core)
+    }
+
     /// The route whose handler was called last.
     pub(super) fn last(&self) -> u32 {
         self.last
@@ -51,9 +59,9 @@ impl Engine {
     #[cold]
     pub(super) fn first_step_ended(&mut self, core: &Core, began: Moment) {
         let took = core.clock() - began;
-        if took >= core.options().long_poll {
+        if let Some(held) = self.held_too_long(core, began, took) {
             let name = self.app.route_name(self.watch.last);
-            self.warn_of_long_poll(core, &name, took);
+            self.warn_of_long_poll(core, &name, held);
             self.watch.named = Some(self.watch.turn);
         }
     }
@@ -68,15 +76,18 @@ impl Engine {
         if self.watch.named.take_if(|turn| *turn == began).is_some() {
             return;
         }
+        let Some(held) = self.held_too_long(core, began, took) else {
+            return;
+        };
         match steps {
-            0 => self.warn_of_long_poll(core, "(none)", took),
+            0 => self.warn_of_long_poll(core, "(none)", held),
             1 => {
                 let name = self.app.route_name(self.watch.last);
-                self.warn_of_long_poll(core, &name, took);
+                self.warn_of_long_poll(core, &name, held);
             }
             _ => {
                 self.watch.timing = Some(core.now() + TIMING);
-                self.warn_of_long_poll(core, "(several)", took);
+                self.warn_of_long_poll(core, "(several)", held);
             }
         }
     }
@@ -84,6 +95,13 @@ impl Engine {
     /// A later step of a handler or of a stream, or of a task of the application's own, took too
     /// long.
     pub(super) fn long_poll(&mut self, core: &Rc<Core>, poll: &LongPoll) {
+        // It ended just now.
+        let nanos = core.clock().as_nanos();
+        let took = u64::try_from(poll.took.as_nanos()).unwrap_or(nanos);
+        let began = Moment::from_nanos(nanos.saturating_sub(took));
+        let Some(held) = self.held_too_long(core, began, poll.took) else {
+            return;
+        };
         let is_of = |task| task == Some(poll.task);
         let exchange = self.exchanges.iter().find(|(_, exchange)| {
             is_of(exchange.task) || is_of(exchange.stream.as_ref().map(|stream| stream.task))
@@ -92,18 +110,28 @@ impl Engine {
             Some((_, exchange)) => self.app.route_name(exchange.route),
             None => poll.name.unwrap_or("(task)").to_owned(),
         };
-        self.warn_of_long_poll(core, &name, poll.took);
+        self.warn_of_long_poll(core, &name, held);
     }
 
-    fn warn_of_long_poll(&self, core: &Core, route: &str, took: Duration) {
+    /// For how long a step that was long by the clock has held the core, if that was too long.
+    fn held_too_long(&self, core: &Core, began: Moment, took: Duration) -> Option<Duration> {
+        let limit = core.options().long_poll;
+        let is_long = |held: &Duration| *held >= limit;
+        Some(took)
+            .filter(is_long)
+            .map(|took| self.watch.cpu_wait.held(began, took))
+            .filter(is_long)
+    }
+
+    fn warn_of_long_poll(&self, core: &Core, route: &str, held: Duration) {
         self.stats.long_poll(route);
-        crate::limited!(
+        crate::observe::log::limited!(
             self.log,
             core.now().as_nanos(),
             warn,
             "long-poll",
             route,
-            ms = took.as_millis() as u64,
+            ms = held.as_millis() as u64,
             "a step held the core for too long; work that blocks belongs into a lane"
         );
     }

@@ -20,6 +20,7 @@ mod admit;
 mod arrival;
 mod close;
 mod core_field;
+mod cpu_wait;
 mod deadlines;
 mod engine;
 mod handle;

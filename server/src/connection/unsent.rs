@@ -56,12 +56,12 @@ impl Engine {
             true => "its request is answered with 500",
             false => "its connection is cut",
         };
-        crate::limited!(
+        crate::observe::log::limited!(
             self.log,
             core.now().as_nanos(),
             warn,
             "stream",
-            reason,
+            error = reason,
             consequence,
             "the body of an answer failed"
         );

@@ -173,12 +173,11 @@ impl Engine {
             self.rejecting += 1;
             self.pause_if_full(core);
         }
-        crate::limited!(
+        crate::observe::log::limited!(
             self.log,
             core.now().as_nanos(),
             warn,
             reason.name(),
-            reason = reason.name(),
             "a request was refused by the gate"
         );
     }

@@ -158,12 +158,12 @@ impl Engine {
 
     fn on_panic(&mut self, core: &Rc<Core>, message: &str) -> Response {
         self.stats.handler_panics.add(1);
-        crate::limited!(
+        crate::observe::log::limited!(
             self.log,
             core.now().as_nanos(),
             error,
             "panic",
-            message,
+            panic = message,
             "a handler panicked; its request is answered with 500"
         );
         Response::error(

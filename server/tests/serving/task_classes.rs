@@ -5,9 +5,12 @@ use crate::common::{Client, TestServer, block_on, config, start_with, wait_for};
 use http::Method;
 use ringgate::events::Hub;
 use ringgate::lane::Priority;
+use ringgate::runtime::sys::cpu::pin_current_thread;
+use ringgate::runtime::sys::thread::thread_cpu_time;
 use ringgate::{Request, RouteOptions, Router};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn ask(server: &TestServer, path: &str) -> Client {
     let mut client = server.connect();
@@ -76,13 +79,95 @@ fn a_long_turn_of_several_requests_is_told_of_every_time() {
     };
     for turn in 1..=3 {
         // Neither is long alone, so that timing each finds nobody.
-        let mut client = server.connect();
-        let one = "GET /half HTTP/1.1\r\nHost: t\r\n\r\n";
-        client.send(format!("{one}{one}"));
-        assert_eq!(client.answer().status, 200);
-        assert_eq!(client.answer().status, 200);
-        wait_for("the turn is told of", || told() >= turn);
+        wait_for("such a turn is told of", || {
+            let mut client = server.connect();
+            let one = "GET /half HTTP/1.1\r\nHost: t\r\n\r\n";
+            client.send(format!("{one}{one}"));
+            assert_eq!(client.answer().status, 200);
+            assert_eq!(client.answer().status, 200);
+            told() >= turn
+        });
     }
+}
+
+/// Uses so much of a CPU, however long it takes to get it.
+fn burn(cpu_time: Duration) {
+    let began = thread_cpu_time();
+    while thread_cpu_time() - began < cpu_time {
+        std::hint::spin_loop();
+    }
+}
+
+/// Ends the busy threads, also when the test fails.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_handler_that_a_busy_machine_holds_up_is_not_blamed() {
+    let mut config = config();
+    config.rings.long_poll = Duration::from_millis(40);
+    let brief = async |_: Request| {
+        burn(Duration::from_millis(10));
+        "brief"
+    };
+    let waits = async |_: Request| {
+        ringgate::runtime::sleep(Duration::from_millis(1)).await;
+        burn(Duration::from_millis(10));
+        "brief as well"
+    };
+    let greedy = async |_: Request| {
+        burn(Duration::from_millis(120));
+        "greedy"
+    };
+    let router = Router::new()
+        .get("/brief", brief)
+        .get("/waits", waits)
+        .get("/greedy", greedy);
+    let server = start_with(config, router, |_| ());
+    let status = block_on(server.running().handle().status()).expect("it runs");
+    let cpu = status.cores[0].cpu.expect("pinned") as usize;
+    let named = || {
+        let metrics = block_on(server.running().handle().metrics()).expect("it runs");
+        metrics.cores[0]
+            .long_polls
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let ends = Ends(&over);
+        for _ in 0..8 {
+            scope.spawn(|| {
+                pin_current_thread(cpu).expect("pinned");
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let mut longest = Duration::ZERO;
+        for path in ["/brief", "/waits"].repeat(10) {
+            let began = Instant::now();
+            assert_eq!(server.get(path).status, 200);
+            longest = longest.max(began.elapsed());
+        }
+        let blamed = named();
+        wait_for("who does hold the core is named here, too", || {
+            assert_eq!(server.get("/greedy").status, 200);
+            named().contains(&"GET /greedy".to_owned())
+        });
+        drop(ends);
+        assert!(
+            longest >= Duration::from_millis(40),
+            "the machine is idle: {longest:?}"
+        );
+        assert_eq!(blamed, [""; 0]);
+    });
 }
 
 #[test]

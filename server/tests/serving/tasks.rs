@@ -305,18 +305,23 @@ fn a_route_that_holds_its_core_is_named_in_the_metrics() {
         .get("/later", later)
         .get("/quick", async |_: Request| "quick");
     let server = start_with(config, router, |_| ());
-    for path in ["/quick", "/greedy/bones", "/later", "/quick"] {
-        assert_eq!(server.get(path).status, 200);
-    }
-    // What a turn took is known at the next.
-    wait_for("both are named", || {
+    let named = || {
         let metrics = block_on(server.running().handle().metrics()).expect("it runs");
-        metrics.cores[0].long_polls.len() == 2
+        metrics.cores[0]
+            .long_polls
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    // What a turn took is known at the next; on a busy machine one that just exceeds the limit may
+    // get the benefit of the doubt.
+    wait_for("both are named", || {
+        for path in ["/quick", "/greedy/bones", "/later", "/quick"] {
+            assert_eq!(server.get(path).status, 200);
+        }
+        named().len() >= 2
     });
-    let metrics = block_on(server.running().handle().metrics()).expect("it runs");
-    let named: Vec<_> = metrics.cores[0].long_polls.iter().collect();
-    let (greedy, later) = ("GET /greedy/{name}".to_owned(), "GET /later".to_owned());
-    assert_eq!(named, [(&greedy, &1), (&later, &1)]);
+    assert_eq!(named(), ["GET /greedy/{name}", "GET /later"]);
 }
 
 #[test]
