@@ -1,4 +1,25 @@
 //! An HTTP server runtime for Linux: one pinned thread and one io_uring per core.
+//!
+//! A program makes a [`Router`], gives it to a [`Server`] and starts that. The rest:
+//!
+//! | module | for |
+//! |---|---|
+//! | [`handler`] | requests, answers, bodies and routes; most of them stand here as well |
+//! | [`config`] | what a server is told, and reading it from command line, environment and file |
+//! | [`events`] | events that are published on any core and heard on all |
+//! | [`lane`] | work that would block a core |
+//! | `guests` | libraries that need tokio (feature `tokio-guests`) |
+//! | [`simulation`] | the same server in a test, with virtual time and no kernel |
+//! | [`runtime`] | sockets, files, tasks and time for handlers |
+//! | [`app`] | the built-in application |
+//! | [`observe`] | log lines and metrics |
+//! | [`admission`] | the counts of both ledgers |
+//! | [`control`] | `ringgate ctl` |
+//! | [`doctor`] | what this machine offers |
+//! | [`process`] | service managers, and staying as the first process of a container |
+//!
+//! Whatever else can be named is for the tests and fuzzers of this repository: it is hidden here and may
+//! change in any version.
 #![forbid(unsafe_code)]
 
 pub mod admission;
@@ -12,12 +33,15 @@ pub mod events;
 #[cfg(feature = "tokio-guests")]
 pub mod guests;
 pub mod handler;
+/// Not for use: the protocol as pure functions, for this repository's own tests and fuzzers.
+#[doc(hidden)]
 pub mod http;
 pub mod lane;
 pub mod observe;
 pub mod process;
 pub mod simulation;
 
+pub use self::http::refusal::Refusal;
 pub use coordinator::{
     CoreInfo, CoreStatus, Ended, Generation, ListenerStatus, Running, Server, ServerEvent,
     ServerHandle, StartError, Status, UpgradeError, UpgradeStep, Upgraded, block_obeyed_signals,

@@ -142,7 +142,7 @@ fn serve(config: Config, provenance: &Provenance) -> ExitCode {
         Ok(log) => log,
         Err(error) => return failed(FAILED, error),
     };
-    log::panics_to_log();
+    log::panics_to_log(&log);
     let code = run(config, provenance, &log);
     log.flush(LOG_PATIENCE);
     ExitCode::from(code)

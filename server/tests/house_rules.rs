@@ -126,6 +126,36 @@ fn the_server_holds_no_unsafe_code() {
     }
 }
 
+#[test]
+fn nothing_of_the_server_is_public_by_accident() {
+    let lib = fs::read_to_string(root().join("server/src/lib.rs")).expect("a crate root");
+    let lines: Vec<_> = lib.lines().collect();
+    let mut broken = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(module) = line.strip_prefix("pub mod ") else {
+            continue;
+        };
+        let module = module.trim_end_matches(';');
+        let is_hidden = lines[..at].last() == Some(&"#[doc(hidden)]");
+        let named = [
+            format!("//! | [`{module}`] |"),
+            format!("//! | `{module}` |"),
+        ];
+        if !is_hidden && !named.iter().any(|row| lib.contains(row.as_str())) {
+            broken.push(format!(
+                "{module}, which the table at the top of lib.rs leaves out"
+            ));
+        }
+    }
+    // A macro that is exported stands at the root of the crate, wherever it was written. Put together
+    // here, so that this file holds no such word.
+    let export = ["macro", "_export"].concat();
+    let exported = files("server/src", "rs");
+    let exported = exported.iter().filter(|file| file.text.contains(&export));
+    broken.extend(exported.map(|file| format!("a macro of {}", file.path)));
+    complain(&broken, "say what these are for, or make them private");
+}
+
 /// Whether the comment right above this line, or above the statement it goes on, says SAFETY.
 fn is_justified(lines: &[&str], at: usize) -> bool {
     let mut above = lines[..at].iter().rev().map(|line| line.trim()).peekable();

@@ -65,7 +65,7 @@ pub(super) async fn serve<F, T>(
                 }
             }
             Err(error) => {
-                crate::limited!(
+                crate::observe::log::limited!(
                     log,
                     core.now().as_nanos(),
                     warn,

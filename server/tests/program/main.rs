@@ -10,6 +10,7 @@ mod endings;
 mod events;
 mod h_rows;
 mod heart;
+mod logs;
 mod metrics;
 mod reload;
 mod scarcity;

@@ -5,17 +5,17 @@
 //! is not `Sync`; two cores each write their own line. It does not write the line: [`limited!`]
 //! or the caller does.
 //!
-//! [`limited!`]: crate::limited
+//! [`limited!`]: limited
 
 use std::cell::{Cell, RefCell};
 
 /// The shortest time between two lines of one reason, in nanoseconds.
-pub const INTERVAL_NANOS: u64 = 1_000_000_000;
+pub(crate) const INTERVAL_NANOS: u64 = 1_000_000_000;
 
 /// Whether to write the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Decision {
+pub(crate) enum Decision {
     /// Write it, and say that `suppressed` earlier ones of the same reason were not written.
     Emit {
         /// Events of this reason since its last line.
@@ -34,7 +34,7 @@ struct Slot {
 
 /// Decides line by line; see the module.
 #[derive(Debug, Default)]
-pub struct RateLimit {
+pub(crate) struct RateLimit {
     // Grows by one the first time a reason is seen. Reasons are literals of the program, a few
     // dozen at most, so a search along the list beats hashing.
     slots: RefCell<Vec<Slot>>,
@@ -42,7 +42,7 @@ pub struct RateLimit {
 
 impl RateLimit {
     /// A limiter that has seen nothing.
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             slots: RefCell::new(Vec::new()),
         }
@@ -50,7 +50,7 @@ impl RateLimit {
 
     /// Counts one event of `reason` at `now_nanos` (any monotonic clock, always the same one) and
     /// decides whether it is written.
-    pub fn check(&self, now_nanos: u64, reason: &'static str) -> Decision {
+    pub(crate) fn check(&self, now_nanos: u64, reason: &'static str) -> Decision {
         if let Some(slot) = self
             .slots
             .borrow()
@@ -73,42 +73,6 @@ impl RateLimit {
         });
         Decision::Emit { suppressed: 0 }
     }
-
-    /// Hands `report` each reason with events that no line has told of, if its last line is a
-    /// second old. To be called about once a second, so that the end of a burst is told too.
-    pub fn flush(&self, now_nanos: u64, report: impl FnMut(&'static str, u64)) {
-        self.report_where(|slot| slot.due(now_nanos), now_nanos, report);
-    }
-
-    /// As [`RateLimit::flush`], but at once: for the exit.
-    pub fn finish(&self, now_nanos: u64, report: impl FnMut(&'static str, u64)) {
-        self.report_where(|_| true, now_nanos, report);
-    }
-
-    fn report_where(
-        &self,
-        wanted: impl Fn(&Slot) -> bool,
-        now_nanos: u64,
-        mut report: impl FnMut(&'static str, u64),
-    ) {
-        // By index, with no borrow held while `report` runs: it may come back with an event.
-        let take = |index: usize| {
-            let slots = self.slots.borrow();
-            let slot = slots.get(index)?;
-            let told = wanted(slot) && slot.suppressed.get() > 0;
-            if told {
-                slot.emitted_nanos.set(now_nanos);
-            }
-            Some((slot.reason, if told { slot.suppressed.take() } else { 0 }))
-        };
-        let mut index = 0;
-        while let Some((reason, suppressed)) = take(index) {
-            if suppressed > 0 {
-                report(reason, suppressed);
-            }
-            index += 1;
-        }
-    }
 }
 
 impl Slot {
@@ -121,19 +85,13 @@ impl Slot {
 ///
 /// `limited!(limiter, now_nanos, warn, "reason", fields and message as in tracing::warn!)`.
 /// The line carries `reason`, and `suppressed` when earlier events were not written.
-///
-/// ```
-/// let limiter = ringgate::observe::log::RateLimit::new();
-/// ringgate::limited!(limiter, 0, warn, "accept_emfile", open = 1024, "no descriptor left");
-/// ```
-#[macro_export]
 macro_rules! limited {
     ($limiter:expr, $now_nanos:expr, $level:ident, $reason:expr, $($event:tt)+) => {{
         let reason: &'static str = $reason;
         if let $crate::observe::log::Decision::Emit { suppressed } =
             $limiter.check($now_nanos, reason)
         {
-            $crate::observe::log::tracing::$level!(
+            tracing::$level!(
                 reason,
                 suppressed = (suppressed > 0).then_some(suppressed),
                 $($event)+
@@ -141,6 +99,7 @@ macro_rules! limited {
         }
     }};
 }
+pub(crate) use limited;
 
 #[cfg(test)]
 mod tests {
@@ -175,38 +134,6 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_tells_the_end_of_a_burst_and_counts_as_its_line() {
-        let limit = RateLimit::new();
-        let mut told = Vec::new();
-        let _ = limit.check(0, "reset");
-        let _ = limit.check(1, "reset");
-        let _ = limit.check(0, "quiet");
-        limit.flush(SECOND - 1, |reason, count| told.push((reason, count)));
-        assert_eq!(told, []);
-        limit.flush(SECOND, |reason, count| told.push((reason, count)));
-        assert_eq!(told, [("reset", 1)]);
-        assert_eq!(limit.check(SECOND + 1, "reset"), Decision::Suppress);
-        limit.flush(SECOND + 2, |reason, count| told.push((reason, count)));
-        assert_eq!(told.len(), 1);
-        limit.finish(SECOND + 3, |reason, count| told.push((reason, count)));
-        assert_eq!(told, [("reset", 1), ("reset", 1)]);
-    }
-
-    #[test]
-    fn a_report_may_come_back_with_an_event() {
-        let limit = RateLimit::new();
-        let _ = limit.check(0, "reset");
-        let _ = limit.check(0, "reset");
-        let mut told = 0;
-        limit.flush(SECOND, |_, _| {
-            told += 1;
-            let _ = limit.check(SECOND, "new reason");
-            let _ = limit.check(SECOND, "reset");
-        });
-        assert_eq!(told, 1);
-    }
-
-    #[test]
     fn a_clock_that_steps_back_suppresses_and_does_not_panic() {
         let limit = RateLimit::new();
         let _ = limit.check(SECOND, "reset");
@@ -228,8 +155,11 @@ mod tests {
                     last_line = Some(now);
                 }
             }
-            limit.finish(now, |_, count| told += count);
-            assert_eq!(told, gaps.len() as u64);
+            // What was held back is told with the next line.
+            let Decision::Emit { suppressed } = limit.check(now + SECOND, "reset") else {
+                panic!("a second later a line is due");
+            };
+            assert_eq!(told + suppressed, gaps.len() as u64);
         }
     }
 }

@@ -9,10 +9,11 @@ use std::error::Error;
 use std::fmt::{self, Write};
 use std::time::SystemTime;
 
-use tracing::field::{Field, Visit};
+use tracing::field::{Field, FieldSet, Visit};
 use tracing::{Event, Level};
 
 use super::escape::{Escape, Style};
+use super::names::{is_message, key};
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,12 +22,10 @@ pub enum Format {
     #[default]
     Text,
     /// One object a line: `ts`, `level`, `target`, `message`, the fields, `thread`. A field with
-    /// one of these names is written as `field.NAME`.
+    /// one of these names is written as `field.NAME`, the second of two fields with one name as
+    /// `NAME.2`: no key stands twice.
     Json,
 }
-
-const MESSAGE: &str = "message";
-const OWN_NAMES: [&str; 5] = ["ts", "level", "target", MESSAGE, "thread"];
 
 /// Appends the line of `event`, with its `\n`, to `line`.
 pub(super) fn event(
@@ -39,28 +38,52 @@ pub(super) fn event(
     let metadata = event.metadata();
     head(line, format, now, *metadata.level(), metadata.target());
     let message_at = line.len();
-    event.record(&mut MessageVisitor { line, format });
+    let fields = metadata.fields();
+    event.record(&mut MessageVisitor {
+        line,
+        format,
+        fields,
+    });
     if line.len() == message_at && format == Format::Text {
         // An event of fields alone: its target stands for the message.
         text(line, Style::Message, format_args!("{}", metadata.target()));
     }
     message_end(line, format);
-    event.record(&mut FieldVisitor { line, format });
+    event.record(&mut FieldVisitor {
+        line,
+        format,
+        fields,
+    });
     tail(line, format, thread);
 }
 
-/// Appends a line of the log thread itself, which has no `tracing` event.
-pub(super) fn report(
-    line: &mut String,
-    format: Format,
-    now: SystemTime,
-    thread: &str,
-    message: fmt::Arguments<'_>,
-) {
-    head(line, format, now, Level::WARN, module_path!());
-    message_text(line, format, message);
-    message_end(line, format);
-    tail(line, format, thread);
+/// A line of the log thread itself, which has no `tracing` event.
+pub(super) struct Report<'a> {
+    pub(super) format: Format,
+    pub(super) now: SystemTime,
+    pub(super) level: Level,
+    /// The thread that it is about.
+    pub(super) thread: &'a str,
+}
+
+impl Report<'_> {
+    /// Appends the line. `fields` have names of their own, none of which is a part of every line.
+    pub(super) fn write(
+        &self,
+        line: &mut String,
+        message: fmt::Arguments<'_>,
+        fields: &[(&str, &str)],
+    ) {
+        let format = self.format;
+        head(line, format, self.now, self.level, module_path!());
+        message_text(line, format, message);
+        message_end(line, format);
+        for (name, value) in fields {
+            key_start(line, format, name);
+            string_value(line, format, format_args!("{value}"));
+        }
+        tail(line, format, self.thread);
+    }
 }
 
 // Writing to a String cannot fail; a `Display` that returns an error leaves what it wrote.
@@ -120,20 +143,48 @@ fn quoted_if_needed(line: &mut String, content: fmt::Arguments<'_>) {
     }
 }
 
+/// A field up to where its value starts.
+fn key_start(line: &mut String, format: Format, key: &str) {
+    match format {
+        Format::Text => {
+            line.push(' ');
+            quoted_if_needed(line, format_args!("{key}"));
+            line.push('=');
+        }
+        Format::Json => {
+            line.push_str(",\"");
+            text(line, Style::Json, format_args!("{key}"));
+            line.push_str("\":");
+        }
+    }
+}
+
+fn string_value(line: &mut String, format: Format, value: fmt::Arguments<'_>) {
+    match format {
+        Format::Text => quoted_if_needed(line, value),
+        Format::Json => {
+            line.push('"');
+            text(line, Style::Json, value);
+            line.push('"');
+        }
+    }
+}
+
 struct MessageVisitor<'a> {
     line: &'a mut String,
     format: Format,
+    fields: &'a FieldSet,
 }
 
 impl Visit for MessageVisitor<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == MESSAGE {
+        if is_message(self.fields, field) {
             message_text(self.line, self.format, format_args!("{value}"));
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == MESSAGE {
+        if is_message(self.fields, field) {
             message_text(self.line, self.format, format_args!("{value:?}"));
         }
     }
@@ -142,32 +193,17 @@ impl Visit for MessageVisitor<'_> {
 struct FieldVisitor<'a> {
     line: &'a mut String,
     format: Format,
+    fields: &'a FieldSet,
 }
 
 impl FieldVisitor<'_> {
     /// Writes the name up to where the value starts; false for the message, already written.
     fn name(&mut self, field: &Field) -> bool {
-        let name = field.name();
-        if name == MESSAGE {
+        if is_message(self.fields, field) {
             return false;
         }
-        match self.format {
-            Format::Text => {
-                self.line.push(' ');
-                quoted_if_needed(self.line, format_args!("{name}"));
-                self.line.push('=');
-            }
-            Format::Json => {
-                let prefix = if OWN_NAMES.contains(&name) {
-                    "field."
-                } else {
-                    ""
-                };
-                self.line.push_str(",\"");
-                text(self.line, Style::Json, format_args!("{prefix}{name}"));
-                self.line.push_str("\":");
-            }
-        }
+        let key = key(self.fields, field, self.format);
+        key_start(self.line, self.format, &key);
         true
     }
 
@@ -175,14 +211,7 @@ impl FieldVisitor<'_> {
         if !self.name(field) {
             return;
         }
-        match self.format {
-            Format::Text => quoted_if_needed(self.line, value),
-            Format::Json => {
-                self.line.push('"');
-                text(self.line, Style::Json, value);
-                self.line.push('"');
-            }
-        }
+        string_value(self.line, self.format, value);
     }
 
     fn bare(&mut self, field: &Field, value: impl fmt::Display) {

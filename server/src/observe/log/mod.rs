@@ -1,30 +1,30 @@
 //! Log lines: from a `tracing` event on a core to stderr or a file, without the core ever waiting.
 //!
 //! The program calls [`init`] once and keeps the [`LogHandle`]; everything else logs through the
-//! `tracing` macros, and through [`limited!`](crate::limited) what a client can repeat at will.
+//! `tracing` macros, and within the server through `limited!` what a client can repeat at will.
 //! stdout is never written: it carries results. Not here: what is worth a line, log rotation (an
 //! outside tool renames the file, then [`LogHandle::reopen`]), remote collectors.
 //!
 //! Rooms in reading order: `limit` (once a second and reason), `secret`, `layer` (on the core),
-//! `line` and `escape` (what a line looks like), `writer` (queue and thread).
+//! `line`, `names` and `escape` (what a line looks like), `writer` (queue and thread), `panics`.
 
 mod escape;
 mod layer;
 mod limit;
 mod line;
+mod names;
+mod panics;
 mod secret;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-use std::backtrace::Backtrace;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
-use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,11 +36,10 @@ use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 
-pub use limit::{Decision, INTERVAL_NANOS, RateLimit};
+pub(crate) use limit::{Decision, RateLimit, limited};
 pub use line::Format;
+pub use panics::panics_to_log;
 pub use secret::Secret;
-#[doc(hidden)]
-pub use tracing;
 
 use layer::LineLayer;
 use writer::{Front, QUEUE_LINES_MAX, Sink};
@@ -235,29 +234,4 @@ fn open_log_file(path: &Path) -> io::Result<File> {
             let what = format!("cannot open the log file {}: {error}{cure}", path.display());
             io::Error::new(error.kind(), what)
         })
-}
-
-/// Makes panics a log line (`error`, with message, place and thread) instead of a direct write to
-/// stderr, where a core would wait for a stalled reader.
-///
-/// Call it after [`init`]: with no subscriber a panic would go unseen. Who ends the process after
-/// a panic calls [`LogHandle::flush`] first.
-///
-/// With `RUST_BACKTRACE` set the backtrace follows, a log line for each of its lines.
-pub fn panics_to_log() {
-    let wants_backtrace = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
-    panic::set_hook(Box::new(move |info| {
-        let message = info
-            .payload_as_str()
-            .unwrap_or("(a payload that is not text)");
-        let at = info.location().map(tracing::field::display);
-        let thread = std::thread::current();
-        let on = thread.name().unwrap_or("unnamed");
-        tracing::error!(panic = message, at, on, "a thread panicked");
-        if wants_backtrace {
-            for line in Backtrace::force_capture().to_string().lines() {
-                tracing::error!(line, "backtrace");
-            }
-        }
-    }));
 }

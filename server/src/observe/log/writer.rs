@@ -18,7 +18,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_queue::ArrayQueue;
 
-use super::line::{self, Format};
+use super::line::{Format, Report};
+use super::panics::{self, Panicked};
 
 /// Name of the thread; at most 15 bytes (pthread_setname_np(3)).
 const THREAD_NAME: &str = "rg-log";
@@ -26,6 +27,9 @@ const THREAD_NAME: &str = "rg-log";
 pub(super) const QUEUE_LINES_MAX: usize = 4096;
 /// Bytes that wait at most. Each thread may exceed it by the one line it is offering.
 const QUEUE_BYTES_MAX: usize = 1 << 20;
+/// Panics that wait for the names of their frames at most; the backtraces of further ones are dropped.
+/// Each may take the thread half a second, and all lines behind it wait.
+const PANICS_MAX: usize = 16;
 /// Emptied line buffers kept for reuse, and the largest that is kept.
 const SPARE_BUFFERS_MAX: usize = 64;
 const SPARE_BUFFER_BYTES_MAX: usize = 1024;
@@ -35,6 +39,8 @@ const RETRY: Duration = Duration::from_millis(5);
 
 enum Entry {
     Line(String),
+    /// Somebody panicked: its frames are to be named.
+    Panic(Box<Panicked>),
     /// Everything before it is written: tell the one who waits.
     Flush(SyncSender<()>),
 }
@@ -42,6 +48,7 @@ enum Entry {
 struct Shared {
     queue: ArrayQueue<Entry>,
     queue_bytes: AtomicUsize,
+    panics: AtomicUsize,
     spare: ArrayQueue<String>,
     // Plain statistics: nothing is published through them, so relaxed order does.
     dropped: AtomicU64,
@@ -66,6 +73,7 @@ impl Front {
         let shared = Arc::new(Shared {
             queue: ArrayQueue::new(lines_max),
             queue_bytes: AtomicUsize::new(0),
+            panics: AtomicUsize::new(0),
             spare: ArrayQueue::new(SPARE_BUFFERS_MAX),
             dropped: AtomicU64::new(0),
             written: AtomicU64::new(0),
@@ -100,6 +108,18 @@ impl Front {
         if queued >= QUEUE_BYTES_MAX || self.shared.queue.push(Entry::Line(line)).is_err() {
             self.shared.queue_bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        self.thread.unpark();
+    }
+
+    /// Queues a panic for the thread to name its frames, or drops and counts it. Never waits.
+    pub(super) fn offer_panic(&self, panicked: Panicked) {
+        let shared = &self.shared;
+        let waiting = shared.panics.fetch_add(1, Ordering::Relaxed);
+        let entry = Entry::Panic(Box::new(panicked));
+        if waiting >= PANICS_MAX || shared.queue.push(entry).is_err() {
+            shared.panics.fetch_sub(1, Ordering::Relaxed);
+            shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
         self.thread.unpark();
     }
@@ -212,7 +232,13 @@ impl Writer {
             // Read before the queue: what was offered before the close is then seen by the pop.
             let closed = self.shared.closed.load(Ordering::Acquire);
             match self.shared.queue.pop() {
-                Some(Entry::Line(line)) => self.line(line),
+                Some(Entry::Line(line)) => {
+                    self.shared
+                        .queue_bytes
+                        .fetch_sub(line.len(), Ordering::Relaxed);
+                    self.line(line);
+                }
+                Some(Entry::Panic(panicked)) => self.backtrace(&panicked),
                 Some(Entry::Flush(done)) => {
                     self.report_drops();
                     let _ = self.sink.out.flush();
@@ -231,10 +257,30 @@ impl Writer {
         }
     }
 
+    /// Names the frames of a panic, which may take its time, and writes them in one line.
+    fn backtrace(&mut self, panicked: &Panicked) {
+        let frames = panics::frames(&panicked.stack);
+        let mut line = String::new();
+        Report {
+            format: self.format,
+            now: panicked.at,
+            level: tracing::Level::ERROR,
+            thread: &panicked.thread,
+        }
+        .write(
+            &mut line,
+            format_args!("the backtrace of a panic"),
+            &[
+                ("at", &panicked.place),
+                ("on", &panicked.thread),
+                ("backtrace", &frames),
+            ],
+        );
+        self.shared.panics.fetch_sub(1, Ordering::Relaxed);
+        self.line(line);
+    }
+
     fn line(&mut self, mut line: String) {
-        self.shared
-            .queue_bytes
-            .fetch_sub(line.len(), Ordering::Relaxed);
         let count = match self.sink.line(&line) {
             Ok(()) => &self.shared.written,
             // Nobody is left to tell but the next reader: ENOSPC, EPIPE and the like are drops.
@@ -281,13 +327,13 @@ impl Writer {
 
     fn own_line(&mut self, message: std::fmt::Arguments<'_>) -> io::Result<()> {
         let mut line = String::new();
-        line::report(
-            &mut line,
-            self.format,
-            SystemTime::now(),
-            THREAD_NAME,
-            message,
-        );
+        Report {
+            format: self.format,
+            now: SystemTime::now(),
+            level: tracing::Level::WARN,
+            thread: THREAD_NAME,
+        }
+        .write(&mut line, message, &[]);
         self.sink.line(&line)
     }
 }

@@ -9,6 +9,7 @@ use tracing::{debug, error, info, warn};
 
 use super::super::*;
 use super::{Buffer, LONG};
+use crate::observe::log::limit::{INTERVAL_NANOS, limited};
 
 /// The lines that `events` leads to.
 fn lines(level: LevelFilter, format: Format, events: impl FnOnce()) -> Vec<String> {
@@ -131,6 +132,74 @@ fn a_field_cannot_take_the_place_of_the_lines_own_names() {
     assert_eq!(object["field.thread"], "y");
 }
 
+/// The keys of a line's object in the order in which they stand, each as often as it does.
+fn keys_as_written(line: &str) -> Vec<String> {
+    struct Keys(Vec<String>);
+    impl<'de> serde::Deserialize<'de> for Keys {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Keys, D::Error> {
+            struct All;
+            impl<'de> serde::de::Visitor<'de> for All {
+                type Value = Keys;
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("an object")
+                }
+                fn visit_map<A: serde::de::MapAccess<'de>>(
+                    self,
+                    mut map: A,
+                ) -> Result<Keys, A::Error> {
+                    let mut keys = Vec::new();
+                    while let Some((key, _)) = map.next_entry::<String, Value>()? {
+                        keys.push(key);
+                    }
+                    Ok(Keys(keys))
+                }
+            }
+            from.deserialize_map(All)
+        }
+    }
+    serde_json::from_str::<Keys>(line).expect(line).0
+}
+
+#[test]
+fn no_key_stands_twice_in_a_json_line_whatever_the_fields_are_called() {
+    let limiter = RateLimit::new();
+    let written = lines(LevelFilter::TRACE, Format::Json, || {
+        info!(reason = "a", reason = "b", reason = "c", "m");
+        info!(message = "a field", "the text");
+        info!(message = "the text", message = "a field");
+        info!(message = "one", message = "two", "the text");
+        info!(ts = 1, "field.ts" = 2, ts = 3, "m");
+        info!(a = 1, "a.2" = 2, a = 3, "a.3" = 4, a = 5, "m");
+        info!(thread = 1, level = 2, target = 3, thread = 4, "m");
+        limited!(limiter, 0, warn, "full", reason = "other", "m");
+    });
+    let mut all = Vec::new();
+    for line in &written {
+        let mut keys = keys_as_written(line);
+        keys.sort_unstable();
+        let count = keys.len();
+        keys.dedup();
+        assert_eq!(keys.len(), count, "{line}");
+        all.push(serde_json::from_str::<Value>(line).expect(line));
+    }
+    let [thrice, field, ..] = &all[..] else {
+        panic!("{all:?}")
+    };
+    let told = ["reason", "reason.2", "reason.3"].map(|key| thrice[key].as_str());
+    assert_eq!(told, [Some("a"), Some("b"), Some("c")]);
+    assert_eq!(field["message"], "the text");
+    assert_eq!(field["field.message"], "a field");
+    // What is not a key of every line keeps its own name.
+    assert_eq!((&all[5]["a"], &all[5]["a.2"]), (&1.into(), &2.into()));
+    assert_eq!((&all[5]["a.4"], &all[5]["a.5"]), (&3.into(), &5.into()));
+}
+
+#[test]
+fn a_field_called_message_is_not_taken_for_the_text() {
+    let line = text_line(|| info!(message = "asked to panic", "a handler panicked"));
+    assert_eq!(line, "INFO  a handler panicked message=\"asked to panic\"");
+}
+
 #[test]
 fn an_error_is_told_with_its_causes() {
     #[derive(Debug)]
@@ -172,7 +241,7 @@ fn less_severe_events_than_the_level_are_not_written() {
 #[test]
 fn a_limited_event_tells_how_many_were_left_out() {
     let limiter = RateLimit::new();
-    let at = |now: u64| crate::limited!(limiter, now, warn, "reset", peer = "p", "peer reset");
+    let at = |now: u64| limited!(limiter, now, warn, "reset", peer = "p", "peer reset");
     let lines = lines(LevelFilter::TRACE, Format::Text, || {
         for now in [0, 1, 2, INTERVAL_NANOS] {
             at(now);

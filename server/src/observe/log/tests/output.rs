@@ -374,13 +374,28 @@ fn a_stalled_stderr_stops_neither_a_panicking_thread_nor_the_exit() {
     assert!(first.ends_with("on=unlucky"), "{first}");
     let is_log_line = |line: &str| line.contains(" ERROR ") || line.contains(" INFO ");
     assert!(log.lines().all(is_log_line), "{log}");
-    assert!(log.contains("ERROR backtrace line="), "{log}");
+    let backtraces: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("ERROR the backtrace of a panic at=server/src/"))
+        .collect();
+    assert_eq!(
+        backtraces.len(),
+        1,
+        "one line for the one that was read: {log}"
+    );
+    assert!(
+        backtraces[0].contains(
+            " on=unlucky backtrace=\"ringgate::observe::log::tests::output::stalled_stderr_child"
+        ),
+        "{log}"
+    );
+    assert!(!log.contains("core::panicking"), "{log}");
 }
 
 fn stalled_stderr_child() {
     let handle = init(LogOptions::default()).unwrap();
     let second = init(LogOptions::default()).unwrap_err().kind();
-    panics_to_log();
+    panics_to_log(&handle);
     let panicking = |message: &'static str| {
         let thread = std::thread::Builder::new().name("unlucky".into());
         thread
