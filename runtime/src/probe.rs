@@ -58,8 +58,8 @@ impl Report {
     }
 }
 
-/// Tries every feature, on the calling thread (a seccomp filter can be a thread's own), within some
-/// milliseconds: each trial ends by itself, or after ten seconds.
+/// Tries every feature, within some milliseconds: each trial ends by itself, or after ten seconds. The
+/// trials are made on a thread of their own, which has the seccomp filter and the mask of the calling one.
 ///
 /// A few descriptors and a thread are needed, and nothing is left behind.
 pub fn probe() -> Report {
@@ -75,7 +75,22 @@ pub fn probe_for_start(without: &[Feature]) -> Report {
     })
 }
 
-fn examine(wanted: impl Fn(Feature) -> bool) -> Report {
+/// The kernel lets the thread that used a ring do what is left of it after it was closed, and interrupts
+/// its system calls for that: a receive with a time limit would fail with EINTR in the caller.
+fn examine(wanted: impl Fn(Feature) -> bool + Sync) -> Report {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("rg-probe".to_owned());
+        match thread.spawn_scoped(scope, || examine_here(&wanted)) {
+            Ok(trials) => trials
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // Without a thread the start will fail, too; it says so more clearly.
+            Err(_) => examine_here(&wanted),
+        }
+    })
+}
+
+fn examine_here(wanted: &impl Fn(Feature) -> bool) -> Report {
     let kernel = unavailable::kernel();
     let mut findings: Vec<Finding> = Vec::with_capacity(Feature::ALL.len());
     let mut forbidden = None;

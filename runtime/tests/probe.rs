@@ -1,7 +1,9 @@
 //! The probe against the real kernel, and against seccomp filters that forbid it io_uring.
 
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ringgate_runtime::probe::{Cause, Feature, Need, Report, probe, probe_for_start};
 
@@ -181,4 +183,16 @@ fn a_kernel_that_refuses_the_operation_lacks_the_feature() {
         "{text}"
     );
     assert!(text.ends_with("cure: run Linux 6.1 or newer"), "{text}");
+}
+
+#[test]
+fn a_probe_interrupts_no_system_call_of_its_caller() {
+    let (mut here, _there) = UnixStream::pair().expect("two sockets");
+    here.set_read_timeout(Some(Duration::from_millis(20)))
+        .expect("a time limit");
+    for _ in 0..10 {
+        probe();
+        let waited = here.read(&mut [0]).expect_err("nobody writes");
+        assert_eq!(waited.kind(), ErrorKind::WouldBlock, "{waited}");
+    }
 }
