@@ -219,8 +219,8 @@ mod tests {
                 "requests": {"begun": 1000, "answered": 1000, "rejected": {"full": 0, "draining": 0},
                     "aborted": 0, "running": 0, "pending": 0}
             },
-            "generations": [{"pid": 7, "phase": "running", "open": 1},
-                {"pid": 5, "phase": "draining", "open": 12}],
+            "generations": [{"pid": 7, "phase": "running", "open": 1, "staying": 0},
+                {"pid": 5, "phase": "draining", "open": 12, "staying": 4}],
             "cores": [{"index": 0, "cpu": 3, "state": "running", "operations_in_flight": 4,
                 "heartbeat_age_ms": 0,
                 "connections": {"accepted": 12, "handed_in": 0, "handed_out": 0, "open": 1},
@@ -238,9 +238,9 @@ pool         target 1 (by load, 1 to 4)  running 1  waiting 1  parked 0  quarant
 connections  accepted 12  inherited 3  finished 8  rejected 2 (full 2)  aborted 1  open 1  in_transit 0  passed_on 3
 requests     begun 1000  answered 1000  rejected 0  aborted 0  running 0  pending 0
 
-  generation  phase     open
-           7  running      1
-           5  draining    12
+  generation  phase     open  staying
+           7  running      1        0
+           5  draining    12        4
 
   core  cpu  state    open  accepted  handed in  handed out  running  pending  answered  operations  silent ms
      0    3  running     1        12          0           0        0        0      1000           4          0
