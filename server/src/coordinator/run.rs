@@ -3,6 +3,7 @@
 mod balance;
 mod elastic;
 mod ending;
+mod finishing;
 mod heart;
 mod inheriting;
 mod inquiry;
@@ -144,12 +145,7 @@ pub(crate) struct Coordinator {
     phase: Phase,
     pool: Pool,
     slots: Vec<Slot>,
-    /// Whether the cores were told of the drain.
-    told: bool,
-    /// Whether it was told to stop, at once or when a drain took too long.
-    cut_short: bool,
-    /// When the cores were told to end at once.
-    stopping_since: Option<Moment>,
+    ending: ending::Ending,
     restarts: Restarts,
     sizing: sizing::Sizing,
     elastic: elastic::Watch,
@@ -268,9 +264,7 @@ impl Coordinator {
                     kill: false,
                 })
                 .collect(),
-            told: false,
-            cut_short: false,
-            stopping_since: None,
+            ending: ending::Ending::default(),
             restarts: Restarts::default(),
             sizing: sizing::Sizing::new(&start.plan),
             elastic: elastic::Watch::new(began),
@@ -366,8 +360,8 @@ impl Coordinator {
             }
             Event::Command(Command::Drain) => self.drain(core),
             Event::Command(Command::Stop) => self.stop(core),
-            Event::DrainGraceOver => self.close_gates(),
-            Event::GraceOver => self.grace_over(core),
+            Event::DrainGraceOver => self.end_by(core, ending::Event::GatesClose),
+            Event::GraceOver => self.end_by(core, ending::Event::GraceOver),
         }
     }
 

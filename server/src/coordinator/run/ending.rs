@@ -1,231 +1,319 @@
-//! How a server ends: readiness goes, batons come back, what the kernel has queued is taken, the
-//! cores finish or are told to stop, and the last of them turns out the light.
+//! How a server ends, as a state machine: readiness goes, batons come back, what the kernel has queued
+//! is taken, the cores are told to finish or to stop, and when the last of them is gone.
+//!
+//! Pure: [`Ending::on`] takes what happened and returns what is to be done; `finishing.rs` performs it.
+//! The end of a generation that has handed over is decided by
+//! [`Succession`](crate::coordinator::upgrade::succession::Succession).
 
+use super::Phase;
 use super::key::Key;
-use super::{Coordinator, Phase};
 use crate::admission::decide::Phase as GatePhase;
-use crate::admission::door::now;
-use crate::config::DrainPending;
-use crate::connection::Message;
-use crate::coordinator::events::ServerEvent;
-use crate::coordinator::handle::Ended;
-use crate::coordinator::plan::{Action, CoreState};
-use crate::coordinator::upgrade::{inheritance, succession};
-use ringgate_runtime::lane::Ending;
-use ringgate_runtime::sys::listener::{accept_nonblocking, deafen};
-use ringgate_runtime::{Core, Descriptor};
-use std::os::fd::AsFd;
-use std::rc::Rc;
+use crate::config::{Drain, DrainPending};
+use crate::coordinator::plan::{CoreState, Pool};
+use ringgate_runtime::Moment;
 use std::time::Duration;
 
-/// How long a server that stops at once waits for what its lanes have begun.
-const LANES_PATIENCE: Duration = Duration::from_millis(100);
-/// How long the end waits for readers of the control socket to take what is owed to them.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long a core may be silent that was told to end at once.
-const STOP_PATIENCE: Duration = Duration::from_millis(60);
+pub(super) const STOP_PATIENCE: Duration = Duration::from_millis(60);
 
-impl Coordinator {
-    pub(super) fn drain(&mut self, core: &Rc<Core>) {
-        if !matches!(self.phase, Phase::Starting | Phase::Running) {
-            return;
-        }
-        self.succeed(core, succession::Event::ServerEnds);
-        self.inherit(core, inheritance::Event::EndsOnPurpose);
-        self.phase = Phase::Draining;
-        self.ended.drained = true;
-        self.handle.set_ready(false);
-        self.pool.spawning = false;
-        if self.needs_a_core() {
-            // Nobody who waits for a core is turned away by the end of the server.
-            self.pool.target = 1;
-            let absent = self.pool.cores.iter().position(|s| !s.has_thread());
-            let spawn = Action::Spawn(absent.unwrap_or_default() as u32);
-            self.pool.perform(&spawn);
-            self.perform(core, spawn);
-        }
-        let drain = self.config.drain;
-        // Readiness says no from here on; those who have not heard it yet are still served.
-        let close = core.now() + drain.grace;
-        core.set_timer(close + drain.graceful_timeout, Key::GraceOver.to_key());
-        tracing::info!("draining");
-        self.say_stopping();
-        self.events.emit(&ServerEvent::Finish { graceful: true });
-        match drain.grace {
-            Duration::ZERO => self.close_gates(),
-            _ => {
-                core.set_timer(close, Key::CloseGates.to_key());
+/// What a decision is made from.
+pub(super) struct View<'a> {
+    pub(super) now: Moment,
+    pub(super) phase: Phase,
+    pub(super) rules: Drain,
+    pub(super) pool: &'a Pool,
+    /// Of each place: whether nobody waits for its stuck core any more.
+    pub(super) given_up: &'a [bool],
+    /// Of each place: whether its core has shown no life for [`STOP_PATIENCE`].
+    pub(super) silent: &'a [bool],
+}
+
+/// What may happen to an end.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Event {
+    /// The server is to finish what was begun.
+    Drain,
+    /// The server is to end at once.
+    Stop,
+    /// The time in which a drain still accepts is over.
+    GatesClose,
+    /// The time for a graceful end is over.
+    GraceOver,
+    /// Something may have changed in the pool.
+    Looked,
+    /// The listeners are another process's, and this one finishes what it has.
+    LeftAlone,
+}
+
+/// What is to be done.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// The processes before and after this one hear that it ends.
+    TellGenerations,
+    /// The server is in this phase from here on, takes no part in readiness and starts no cores.
+    Enter(Phase),
+    /// Connections that wait for a core need one.
+    KeepACore,
+    /// Set a timer.
+    Timer(Key, Moment),
+    /// Tell the world.
+    Announce { graceful: bool },
+    /// Say that what is left is cut off.
+    SayCutOff,
+    /// No new connections.
+    StopAccepting,
+    /// The gate refuses.
+    Gate(GatePhase),
+    /// Take what the kernel has queued, and close the listeners.
+    TakeQueued,
+    /// Tell every core to finish, or to end at once.
+    TellCores { force: bool },
+    /// Tell handlers and streams that wait for the end.
+    SayClosing,
+    /// The last core is gone.
+    Over,
+}
+
+/// See the top of the file.
+#[derive(Default)]
+pub(super) struct Ending {
+    /// Whether the cores were told.
+    told: bool,
+    /// When the server was told to stop, at once or when a drain took too long.
+    stopping_since: Option<Moment>,
+}
+
+impl Ending {
+    /// Whether the server was told to stop.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.stopping_since.is_some()
+    }
+
+    /// Hears what happened, and returns what is to be done about it, in this order.
+    pub(super) fn on(&mut self, view: &View<'_>, event: Event) -> Vec<Act> {
+        match event {
+            Event::Drain => match view.phase {
+                Phase::Starting | Phase::Running => drain(view),
+                Phase::Draining | Phase::Stopping | Phase::Stopped => Vec::new(),
+            },
+            Event::Stop => self.stop(view),
+            Event::GatesClose if view.phase == Phase::Draining => close_gates(view.rules),
+            Event::GraceOver if view.phase == Phase::Draining => {
+                let mut acts = vec![Act::SayCutOff];
+                acts.extend(self.stop(view));
+                acts
+            }
+            // Timers of a drain that has become something else meanwhile.
+            Event::GatesClose | Event::GraceOver => Vec::new(),
+            Event::Looked => self.look(view),
+            Event::LeftAlone => {
+                self.told = true;
+                vec![Act::TellCores { force: false }]
             }
         }
     }
 
-    /// A drain takes no new connections any more.
-    pub(super) fn close_gates(&mut self) {
-        if self.phase != Phase::Draining {
-            return;
+    fn stop(&mut self, view: &View<'_>) -> Vec<Act> {
+        if matches!(view.phase, Phase::Stopping | Phase::Stopped) {
+            return Vec::new();
         }
-        self.pool.accepting = false;
-        if self.config.drain.pending == DrainPending::Refuse {
-            self.gate.set_phase(GatePhase::Draining, now());
-        }
-    }
-
-    pub(super) fn grace_over(&mut self, core: &Rc<Core>) {
-        if self.phase == Phase::Draining {
-            tracing::warn!("the graceful timeout is over; what is left is cut off");
-            self.stop(core);
-        }
-    }
-
-    pub(super) fn stop(&mut self, core: &Rc<Core>) {
-        if matches!(self.phase, Phase::Stopping | Phase::Stopped) {
-            return;
-        }
-        self.cut_short = true;
-        self.succeed(core, succession::Event::ServerEnds);
-        self.inherit(core, inheritance::Event::EndsOnPurpose);
-        self.phase = Phase::Stopping;
-        self.stopping_since = Some(core.now());
-        core.set_timer(core.now() + STOP_PATIENCE, Key::Patience.to_key());
-        self.handle.set_ready(false);
-        self.pool.accepting = false;
-        self.pool.spawning = false;
+        self.stopping_since = Some(view.now);
         self.told = false;
-        self.gate.set_phase(GatePhase::Stopped, now());
-        tracing::info!("stopping");
-        self.say_stopping();
-        self.events.emit(&ServerEvent::Finish { graceful: false });
+        vec![
+            Act::TellGenerations,
+            Act::Enter(Phase::Stopping),
+            Act::Timer(Key::Patience, view.now + STOP_PATIENCE),
+            Act::StopAccepting,
+            Act::Gate(GatePhase::Stopped),
+            Act::Announce { graceful: false },
+        ]
     }
 
-    /// The steps of an end, each when the one before is done: batons come back, what the kernel
-    /// still has queued is taken, the cores are told, and the last of them turns out the light.
-    pub(super) fn end(&mut self, core: &Rc<Core>) {
-        if self.succession.has_handed_over() && self.phase == Phase::Draining {
-            if self.finish_generation(core) {
-                self.phase = Phase::Stopped;
-            }
-            return;
-        }
+    /// The steps of an end, each when the one before is done.
+    fn look(&mut self, view: &View<'_>) -> Vec<Act> {
+        let stopping = match view.phase {
+            Phase::Draining => false,
+            Phase::Stopping => true,
+            Phase::Starting | Phase::Running | Phase::Stopped => return Vec::new(),
+        };
+        let pool = view.pool;
         // Who is stuck gives nothing back; his listeners are emptied all the same.
-        let is_held = |holder: u32| !self.pool.is_stuck(holder);
-        let mut holders = self
-            .pool
-            .seats
-            .iter()
-            .filter_map(|seat| seat.baton.holder());
-        let held = holders.any(is_held);
-        let starting = self.pool.cores.contains(&CoreState::Starting);
-        let stopping = self.phase == Phase::Stopping;
-        let closed = stopping || !self.pool.accepting;
+        let mut holders = pool.seats.iter().filter_map(|seat| seat.baton.holder());
+        let held = holders.any(|holder| !pool.is_stuck(holder));
+        let starting = pool.cores.contains(&CoreState::Starting);
+        let closed = stopping || !pool.accepting;
+        let mut acts = Vec::new();
         if !self.told && !starting && closed && (!held || stopping) {
             if !held {
-                self.take_queued();
+                acts.push(Act::TakeQueued);
             }
             self.told = true;
-            for (index, state) in (0..).zip(&self.pool.cores) {
-                if state.has_thread() {
-                    let message = if stopping {
-                        Message::Force
-                    } else {
-                        Message::Drain
-                    };
-                    self.post.to_core(index, message);
-                }
-            }
+            acts.push(Act::TellCores { force: stopping });
             // After that, so that the answers it leads to announce the close.
-            self.handle.closing().say();
+            acts.push(Act::SayClosing);
         }
-        let over = (0..).zip(&self.pool.cores).all(|(index, state)| {
-            !state.has_thread() || self.is_given_up(index) || self.is_out_of_time(core, index)
+        let since = self.stopping_since.map(|since| view.now.since(since));
+        let impatient = since.is_some_and(|since| since >= STOP_PATIENCE);
+        let over = pool.cores.iter().enumerate().all(|(place, state)| {
+            !state.has_thread() || view.given_up[place] || impatient && view.silent[place]
         });
         if over {
-            self.phase = Phase::Stopped;
+            acts.push(Act::Over);
         }
+        acts
+    }
+}
+
+fn drain(view: &View<'_>) -> Vec<Act> {
+    let rules = view.rules;
+    // Readiness says no from here on; those who have not heard it yet are still served.
+    let close = view.now + rules.grace;
+    let mut acts = vec![
+        Act::TellGenerations,
+        Act::Enter(Phase::Draining),
+        Act::KeepACore,
+        Act::Timer(Key::GraceOver, close + rules.graceful_timeout),
+        Act::Announce { graceful: true },
+    ];
+    match rules.grace {
+        Duration::ZERO => acts.extend(close_gates(rules)),
+        _ => acts.push(Act::Timer(Key::CloseGates, close)),
+    }
+    acts
+}
+
+/// A drain takes no new connections any more.
+fn close_gates(rules: Drain) -> Vec<Act> {
+    let mut acts = vec![Act::StopAccepting];
+    if rules.pending == DrainPending::Refuse {
+        acts.push(Act::Gate(GatePhase::Draining));
+    }
+    acts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::coordinator::plan::{Baton, Seat};
+
+    /// One core with one listener.
+    struct Server {
+        ending: Ending,
+        now: Moment,
+        phase: Phase,
+        rules: Drain,
+        pool: Pool,
+        silent: bool,
     }
 
-    /// Whether a core was told to end at once and does nothing about it.
-    fn is_out_of_time(&self, core: &Core, index: u32) -> bool {
-        let since = self.stopping_since.map(|since| core.now().since(since));
-        since.is_some_and(|since| since >= STOP_PATIENCE) && self.is_silent(index, STOP_PATIENCE)
-    }
-
-    /// Takes the connections that the kernel has queued and gives them to the cores, then closes
-    /// the listeners: later ones are refused instead of reset.
-    pub(super) fn take_queued(&mut self) {
-        let cores = self.pool.running();
-        let mut next = 0;
-        if self.phase == Phase::Draining && !cores.is_empty() {
-            // Others may hold a shared one, and listen on.
-            for listener in self.listeners.all.iter().filter(|l| !l.seat.shared) {
-                // Where it is not allowed a few may come too late and be reset.
-                let _ = deafen(listener.socket.as_fd());
+    impl Server {
+        fn new() -> Server {
+            let mut seat = Seat::new(0, false);
+            seat.baton = Baton::Held(0);
+            Server {
+                ending: Ending::default(),
+                now: Moment::default(),
+                phase: Phase::Running,
+                rules: Config::default().drain,
+                pool: Pool {
+                    target: 1,
+                    accepting: true,
+                    spawning: true,
+                    cores: vec![CoreState::Running],
+                    stuck: vec![false],
+                    seats: vec![seat],
+                },
+                silent: false,
             }
-            for listener in &self.listeners.all {
-                while let Ok(Some(socket)) = accept_nonblocking(listener.socket.as_fd()) {
-                    let message = Message::Adopt(Descriptor::from(socket));
-                    self.post.to_core(cores[next % cores.len()], message);
-                    next += 1;
+        }
+
+        fn on(&mut self, event: Event) -> Vec<Act> {
+            let view = View {
+                now: self.now,
+                phase: self.phase,
+                rules: self.rules,
+                pool: &self.pool,
+                given_up: &[false],
+                silent: &[self.silent],
+            };
+            let acts = self.ending.on(&view, event);
+            for act in &acts {
+                if let Act::Enter(phase) = act {
+                    self.phase = *phase;
                 }
             }
-        }
-        self.listeners.close();
-        self.pool.seats.clear();
-    }
-
-    /// After the last core: whoever waited for a lane is gone, but what a lane has begun is let end.
-    fn end_lanes(&self) {
-        let (ending, most) = match self.ended.drained && !self.cut_short {
-            true => (Ending::Finish, self.config.drain.graceful_timeout),
-            false => (Ending::Cancel, LANES_PATIENCE),
-        };
-        self.handle.lanes().end(ending, most);
-    }
-
-    /// Lets the control socket finish what it has to say: answers that are owed, and events.
-    fn say_the_rest(&mut self, core: &Rc<Core>) {
-        let give_up = core.now() + LAST_WORDS;
-        while (self.handle.owes_answers() || self.events.are_pending()) && core.now() < give_up {
-            core.turn(&mut (), Some(Duration::from_millis(5)));
+            self.pool.accepting &= !acts.contains(&Act::StopAccepting);
+            acts
         }
     }
 
-    /// Cores that are still stuck: their clients learn it, and their threads end with the process.
-    fn abandon(&mut self) {
-        for (index, slot) in (0..).zip(&mut self.slots) {
-            if self.pool.cores[index as usize].has_thread() {
-                slot.sockets.shut_down_all();
-                tracing::error!(core = index, "a stuck core is left behind");
-            }
-        }
+    #[test]
+    fn the_cores_are_told_of_a_drain_when_the_last_baton_is_back_and_only_once() {
+        let mut server = Server::new();
+        assert!(server.on(Event::Drain).contains(&Act::StopAccepting));
+        assert_eq!(server.on(Event::Drain), [], "a second word changes nothing");
+        assert_eq!(server.on(Event::Looked), [], "it still accepts");
+        server.pool.seats[0].baton = Baton::Free;
+        let told = [
+            Act::TakeQueued,
+            Act::TellCores { force: false },
+            Act::SayClosing,
+        ];
+        assert_eq!(server.on(Event::Looked), told);
+        assert_eq!(server.on(Event::Looked), []);
+        server.pool.cores[0] = CoreState::Absent;
+        assert_eq!(server.on(Event::Looked), [Act::Over]);
+        assert!(!server.ending.is_cut_short());
     }
 
-    pub(super) fn finish(mut self, core: &Rc<Core>) -> Ended {
-        self.post.close();
-        // Whoever still asks is answered by the dropped reply.
-        self.close_parked();
-        self.sizing.dismiss();
-        self.abandon();
-        self.listeners.close();
-        self.say_the_rest(core);
-        self.operators.files.clear();
-        self.end_lanes();
-        self.operators.control_file = None;
-        if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
-            std::mem::forget(core.clone());
-        }
-        let (connections, requests) = self.final_totals();
-        if let Some(error) = self.ended.failed.clone() {
-            self.inherit(core, inheritance::Event::Failed(error));
-        }
-        if let (Some(started), Some(error)) = (self.started.take(), &self.ended.failed) {
-            let _ = started.send(Err(error.clone()));
-        }
-        let successor = self.succession.successor();
-        Ended {
-            successor,
-            connections,
-            requests,
-            ..self.ended
-        }
+    #[test]
+    fn a_drain_with_a_grace_accepts_until_that_is_over() {
+        let mut server = Server::new();
+        server.rules.grace = Duration::from_secs(5);
+        server.rules.pending = DrainPending::Refuse;
+        let close = server.now + server.rules.grace;
+        let acts = server.on(Event::Drain);
+        assert!(
+            acts.contains(&Act::Timer(Key::CloseGates, close)),
+            "{acts:?}"
+        );
+        server.pool.seats[0].baton = Baton::Free;
+        assert_eq!(server.on(Event::Looked), []);
+        let closed = [Act::StopAccepting, Act::Gate(GatePhase::Draining)];
+        assert_eq!(server.on(Event::GatesClose), closed);
+        assert_ne!(server.on(Event::Looked), []);
+    }
+
+    #[test]
+    fn a_drain_that_takes_too_long_becomes_a_stop_and_the_cores_are_told_again() {
+        let mut server = Server::new();
+        drop(server.on(Event::Drain));
+        server.pool.seats[0].baton = Baton::Free;
+        drop(server.on(Event::Looked));
+        let acts = server.on(Event::GraceOver);
+        assert_eq!(acts[0], Act::SayCutOff);
+        assert!(acts.contains(&Act::Enter(Phase::Stopping)), "{acts:?}");
+        assert!(
+            server
+                .on(Event::Looked)
+                .contains(&Act::TellCores { force: true })
+        );
+        assert_eq!(server.on(Event::GraceOver), [], "once");
+        assert!(server.ending.is_cut_short());
+    }
+
+    #[test]
+    fn a_stop_waits_for_a_silent_core_only_as_long_as_its_patience() {
+        let mut server = Server::new();
+        drop(server.on(Event::Stop));
+        // It is told although it has not given its baton back.
+        let told = [Act::TellCores { force: true }, Act::SayClosing];
+        assert_eq!(server.on(Event::Looked), told);
+        server.silent = true;
+        assert_eq!(server.on(Event::Looked), []);
+        server.now = server.now + STOP_PATIENCE;
+        assert_eq!(server.on(Event::Looked), [Act::Over]);
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Called by the loop of [`super`]. Decides nothing about who may say what when.
 
+use super::ending;
 use super::key::Key;
 use super::link::Link;
 use super::{Coordinator, Phase};
@@ -198,7 +199,7 @@ impl Coordinator {
             Act::Linger => self.rings_linger(core, |_| true),
             Act::Commit(upgraded) => self.commit(core, upgraded),
             Act::Resume => self.resume(core),
-            Act::FinishAlone => self.finish_alone(),
+            Act::FinishAlone => self.finish_alone(core),
             Act::Send => drop(self.send_luggage()),
             Act::Deliver(luggage) => self.deliver_here(core.now(), luggage),
             Act::ServeOn => self.serve_on(),
@@ -462,7 +463,7 @@ impl Coordinator {
         }
     }
 
-    fn tell_cores(&self, message: impl Fn() -> Message) {
+    pub(super) fn tell_cores(&self, message: impl Fn() -> Message) {
         for (index, state) in (0..).zip(&self.pool.cores) {
             if state.has_thread() {
                 self.post.to_core(index, message());
@@ -471,11 +472,10 @@ impl Coordinator {
     }
 
     /// The one that had taken over is dead, and one after it serves: there is nobody to hand on to.
-    fn finish_alone(&mut self) {
+    fn finish_alone(&mut self, core: &Rc<Core>) {
         self.listeners.close();
         self.pool.seats.clear();
-        self.told = true;
-        self.tell_cores(|| Message::Drain);
+        self.end_by(core, ending::Event::LeftAlone);
     }
 
     /// This process and those before it that still have connections.
