@@ -7,7 +7,7 @@ use super::gate::{Gate, Left, OFFER_PATIENCE, OfferId, Said};
 use super::ledger::Reason;
 use super::queue::Place;
 use super::word::Found;
-use crate::connection::ConnectionKey;
+use crate::connection::Candidate;
 use ringgate_runtime::{Moment, try_current};
 use std::cell::Cell;
 use std::net::IpAddr;
@@ -144,17 +144,17 @@ impl Door {
     }
 
     /// A request arrives at the gate; `class` is asked for only if it does not find a slot at once.
-    pub(crate) fn enter(self: &Rc<Self>, key: ConnectionKey, class: impl FnOnce() -> u8) -> Entry {
+    pub(crate) fn enter(self: &Rc<Self>, who: Candidate, class: impl FnOnce() -> u8) -> Entry {
         match self.enter_at_once() {
             Some(ticket) => Entry::Run(ticket),
-            None => self.ask(key, class()),
+            None => self.ask(who, class()),
         }
     }
 
     #[cold]
-    fn ask(self: &Rc<Self>, key: ConnectionKey, class: u8) -> Entry {
+    fn ask(self: &Rc<Self>, who: Candidate, class: u8) -> Entry {
         self.asked.set(true);
-        match self.gate.enter(self.core, key, class, now()) {
+        match self.gate.enter(self.core, who, class, now()) {
             Said::Run => Entry::Run(self.ticket()),
             Said::Refused(reason) => Entry::Refused(reason),
             Said::Wait(place) => Entry::Wait(place),

@@ -21,7 +21,7 @@ use super::queue::{Place, Queue, Waiter};
 use super::sync::{Mutex, MutexGuard};
 use super::word::{Reading, Word};
 use crate::config::{AdmissionLimits, Config, DrainPending, Shed};
-use crate::connection::ConnectionKey;
+use crate::connection::Candidate;
 use ringgate_runtime::Moment;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -36,9 +36,9 @@ pub(crate) const OFFER_PATIENCE: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// It may run, if the core takes the offer up in time.
-    Granted(ConnectionKey, Place, OfferId),
+    Granted(Candidate, Place, OfferId),
     /// It is refused.
-    Refused(ConnectionKey, Reason),
+    Refused(Candidate, Reason),
 }
 
 /// Names an offer.
@@ -179,7 +179,7 @@ impl Gate {
 
     /// A request that found no slot at the door.
     #[cold]
-    pub(super) fn enter(&self, core: u32, key: ConnectionKey, class: u8, now: Moment) -> Said {
+    pub(super) fn enter(&self, core: u32, who: Candidate, class: u8, now: Moment) -> Said {
         let mut inner = self.lock();
         inner.heard_of(core);
         let place = Place {
@@ -187,7 +187,7 @@ impl Gate {
             number: inner.number(),
         };
         let since = now;
-        inner.queue.insert(place, Waiter { core, key, since });
+        inner.queue.insert(place, Waiter { core, who, since });
         self.word.update(|word| word.joined(1));
         let settled = self.settle(&mut inner, now, Some(place), Some(core));
         drop(inner);
@@ -421,8 +421,8 @@ impl Gate {
                 continue;
             }
             let verdict = match runs {
-                true => Verdict::Granted(waiter.key, place, inner.offer(place, waiter, now)),
-                false => Verdict::Refused(waiter.key, reason),
+                true => Verdict::Granted(waiter.who, place, inner.offer(place, waiter, now)),
+                false => Verdict::Refused(waiter.who, reason),
             };
             settled.verdicts.push((waiter.core, verdict));
         }

@@ -5,6 +5,7 @@ use super::super::door::{Door, Entry, TakenUp, Ticket};
 use super::super::queue::NORMAL;
 use super::*;
 use crate::config::MaxAccepts;
+use crate::connection::ExchangeKey;
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -39,8 +40,8 @@ fn gate(limits: AdmissionLimits) -> (Arc<Gate>, Receiver<(u32, Verdict)>) {
     (Gate::new(limits, RULES, post), receiver)
 }
 
-fn key(slot: u32) -> ConnectionKey {
-    ConnectionKey::new(slot, 0)
+fn key(slot: u32) -> Candidate {
+    Candidate::Request(ExchangeKey::new(slot, 0))
 }
 
 fn occupied(running: u32, pending: u32) -> Occupancy {
@@ -62,7 +63,7 @@ fn wait(door: &Rc<Door>, slot: u32) -> Place {
 }
 
 #[track_caller]
-fn granted(verdicts: &Receiver<(u32, Verdict)>) -> (u32, ConnectionKey, Place, OfferId) {
+fn granted(verdicts: &Receiver<(u32, Verdict)>) -> (u32, Candidate, Place, OfferId) {
     match verdicts.try_recv() {
         Ok((core, Verdict::Granted(key, place, offer))) => (core, key, place, offer),
         other => panic!("no grant: {other:?}"),

@@ -7,7 +7,7 @@ use super::door::{Door, Entry, TakenUp, Ticket};
 use super::gate::{Gate, Occupancy, Post, Rules, Verdict};
 use super::queue::NORMAL;
 use crate::config::{AdmissionLimits, DrainPending, MaxAccepts, Shed};
-use crate::connection::ConnectionKey;
+use crate::connection::{Candidate, ExchangeKey};
 use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
@@ -65,7 +65,7 @@ impl Scene {
 
     /// One request of a core, up to where it runs, waits or is denied.
     fn request(&self, door: &Rc<Door>, request: u32) {
-        match door.enter(ConnectionKey::new(request, 0), || NORMAL) {
+        match door.enter(Candidate::Request(ExchangeKey::new(request, 0)), || NORMAL) {
             Entry::Run(ticket) => self.run(ticket),
             Entry::Wait(_) => {}
             Entry::Refused(_) => {
@@ -158,11 +158,12 @@ fn one_that_leaves_as_its_slot_comes_passes_it_on() {
     loom::model(|| {
         let scene = Scene::new(limits(1, MaxAccepts::Unbounded));
         let door = Door::new(scene.gate.clone(), 0);
-        let Entry::Run(ticket) = door.enter(ConnectionKey::new(0, 0), || NORMAL) else {
+        let Entry::Run(ticket) = door.enter(Candidate::Request(ExchangeKey::new(0, 0)), || NORMAL)
+        else {
             panic!("it is free")
         };
         let leaves = spawn(&scene, 1, |scene, door| {
-            match door.enter(ConnectionKey::new(1, 0), || NORMAL) {
+            match door.enter(Candidate::Request(ExchangeKey::new(1, 0)), || NORMAL) {
                 Entry::Run(ticket) => scene.run(ticket),
                 Entry::Wait(place) => drop(door.leave(place)),
                 Entry::Refused(_) => panic!("nobody is refused"),
@@ -190,7 +191,8 @@ fn limits_that_change_meanwhile_lose_no_slot_and_make_none() {
         assert_eq!(scene.count(), (2, 0));
         scene.assert_empty();
         let door = Door::new(scene.gate.clone(), 0);
-        let enter = |request| door.enter(ConnectionKey::new(request, 0), || NORMAL);
+        let enter =
+            |request| door.enter(Candidate::Request(ExchangeKey::new(request, 0)), || NORMAL);
         let two = [enter(7), enter(8)];
         assert!(matches!(two, [Entry::Run(_), Entry::Run(_)]));
         assert!(matches!(enter(9), Entry::Wait(_)));
@@ -202,10 +204,12 @@ fn an_offer_revoked_while_it_is_taken_up_runs_one_request_once() {
     loom::model(|| {
         let scene = Scene::new(limits(1, MaxAccepts::Unbounded));
         let door = Door::new(scene.gate.clone(), 0);
-        let Entry::Run(ticket) = door.enter(ConnectionKey::new(0, 0), || NORMAL) else {
+        let Entry::Run(ticket) = door.enter(Candidate::Request(ExchangeKey::new(0, 0)), || NORMAL)
+        else {
             panic!("it is free")
         };
-        let Entry::Wait(place) = door.enter(ConnectionKey::new(1, 0), || NORMAL) else {
+        let Entry::Wait(place) = door.enter(Candidate::Request(ExchangeKey::new(1, 0)), || NORMAL)
+        else {
             panic!("it is taken")
         };
         drop(ticket);

@@ -10,7 +10,7 @@ use super::door::{Door, Entry, TakenUp, Ticket};
 use super::gate::{Gate, Occupancy, Post, Rules, Verdict};
 use super::queue::{NORMAL, Place};
 use crate::config::{AdmissionLimits, DrainPending, MaxAccepts, Shed};
-use crate::connection::ConnectionKey;
+use crate::connection::{Candidate, ExchangeKey};
 use proptest::prelude::*;
 use ringgate_runtime::Moment;
 use std::collections::BTreeMap;
@@ -144,7 +144,7 @@ impl Cores {
     }
 
     fn arrives(&mut self, core: u8, request: u32) -> Vec<Outcome> {
-        let key = ConnectionKey::new(request, 0);
+        let key = Candidate::Request(ExchangeKey::new(request, 0));
         // What the gate says of others belongs to the same event, before or after.
         let mut outcomes = Vec::new();
         match self.doors[usize::from(core)].enter(key, || NORMAL) {
@@ -166,22 +166,32 @@ impl Cores {
         let mail = std::mem::take(&mut *self.wire.0.lock().expect("unpoisoned"));
         mail.into_iter()
             .map(|(core, verdict)| match verdict {
-                Verdict::Granted(key, place, offer) => {
+                Verdict::Granted(who, place, offer) => {
+                    let slot = request_of(who);
                     match self.doors[core as usize].take_up(offer, place) {
                         TakenUp::Run(ticket) => {
-                            self.waiting.remove(&key.slot()).expect("it waited");
-                            self.running.insert(key.slot(), ticket);
-                            Outcome::Runs(key.slot())
+                            self.waiting.remove(&slot).expect("it waited");
+                            self.running.insert(slot, ticket);
+                            Outcome::Runs(slot)
                         }
                         other => panic!("an offer heard at once is good: {other:?}"),
                     }
                 }
-                Verdict::Refused(key, _) => {
-                    self.waiting.remove(&key.slot()).expect("it waited");
-                    Outcome::Denied(key.slot())
+                Verdict::Refused(who, _) => {
+                    let slot = request_of(who);
+                    self.waiting.remove(&slot).expect("it waited");
+                    Outcome::Denied(slot)
                 }
             })
             .collect()
+    }
+}
+
+/// The number that a request of this model has.
+fn request_of(who: Candidate) -> u32 {
+    match who {
+        Candidate::Request(request) => request.slot(),
+        Candidate::Connection(_) => panic!("no connection waits here"),
     }
 }
 

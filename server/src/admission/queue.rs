@@ -3,7 +3,7 @@
 //!
 //! Called by the gate under its lock. Knows neither slots nor time.
 
-use crate::connection::ConnectionKey;
+use crate::connection::Candidate;
 use ringgate_runtime::Moment;
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Waiter {
     pub(super) core: u32,
-    pub(super) key: ConnectionKey,
+    pub(super) who: Candidate,
     pub(super) since: Moment,
 }
 
@@ -115,13 +115,14 @@ impl Queue {
 #[cfg(all(test, not(model_checked)))]
 mod tests {
     use super::*;
+    use crate::connection::ExchangeKey;
 
     fn queue(classes: &[u8]) -> Queue {
         let mut queue = Queue::default();
         for (number, class) in (0..).zip(classes) {
             let waiter = Waiter {
                 core: 0,
-                key: ConnectionKey::new(number as u32, 0),
+                who: Candidate::Request(ExchangeKey::new(number as u32, 0)),
                 since: Moment::default(),
             };
             let place = Place {
@@ -167,7 +168,7 @@ mod tests {
         let mut queue = queue(&[0, 1, 2, 1]);
         let other = Waiter {
             core: 7,
-            key: ConnectionKey::new(9, 0),
+            who: Candidate::Request(ExchangeKey::new(9, 0)),
             since: Moment::default(),
         };
         let place = Place {

@@ -2,8 +2,8 @@
 //! runs, waits, or is refused; what happens to those that wait or are refused is in `wait.rs`.
 
 use super::engine::Engine;
-use super::key::ConnectionKey;
-use super::table::{Asked, Exchange, Terms, Upload};
+use super::exchanges::{Asked, Exchange, Terms, Upload};
+use super::key::{Candidate, ConnectionKey, ExchangeKey};
 use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::{HIGH, LOW, NORMAL};
@@ -29,9 +29,10 @@ impl Engine {
         routed: Routed,
     ) {
         let terms = Terms::of(&parts.head, core.now());
+        let request = self.exchanges.name_next();
         let mut upload = None;
         if parts.head.framing != BodyFraming::None {
-            match self.expect_body(key, &mut parts, &routed) {
+            match self.expect_body(request, &mut parts, &routed) {
                 Ok(expected) => upload = Some(expected),
                 Err(refusal) => {
                     self.on(core, key, Event::Refused(refusal));
@@ -42,38 +43,40 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        connection.begin(&self.stats, &mut parts);
+        connection.begin(&self.stats, &mut parts, request);
         let body_pending = upload.is_some();
-        let mut exchange = Exchange::new(terms, upload);
+        let mut exchange = Exchange::new(key, terms, upload);
         exchange.asks_core = parts.head.asks_core;
         exchange.asked = Some(Asked { parts, routed });
-        self.keep(key, exchange);
+        self.keep(request, exchange);
         self.on(core, key, Event::HeadComplete { body_pending });
     }
 
-    /// A request that is kept goes to the gate: it runs, waits, or is refused.
+    /// The request that a connection keeps goes to the gate: it runs, waits, or is refused.
     pub(super) fn admit(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let asked = self
-            .exchange_of(key)
-            .and_then(|exchange| exchange.asked.take());
-        let Some(Asked { parts, routed }) = asked else {
+        let Some(request) = self.table.get(key).and_then(|c| c.exchange) else {
+            return;
+        };
+        let exchange = self.exchanges.get(request);
+        let Some(Asked { parts, routed }) = exchange.and_then(|exchange| exchange.asked.take())
+        else {
             return;
         };
         let (route, entry) = match routed {
             Routed::Answer(response) => {
                 // Nobody reads the body: it is discarded as after any answer.
                 drop(parts);
-                return self.on_answer(core, key, Ok(*response));
+                return self.on_answer(core, request, Ok(*response));
             }
-            Routed::Found { route, gated: true } => (route, self.enter(key, &parts)),
+            Routed::Found { route, gated: true } => (route, self.enter(request, &parts)),
             Routed::Found { route, .. } => (route, Entry::Run(Ticket::free())),
         };
         match entry {
-            Entry::Run(ticket) => self.run(core, key, route, parts, ticket),
-            Entry::Wait(place) => self.wait(core, key, place, route, parts),
+            Entry::Run(ticket) => self.run(core, request, route, parts, ticket),
+            Entry::Wait(place) => self.wait(core, request, place, route, parts),
             Entry::Refused(reason) => {
                 drop(parts);
-                self.reject(core, key, reason);
+                self.reject(core, request, reason);
             }
         }
     }
@@ -81,7 +84,7 @@ impl Engine {
     #[inline(never)]
     fn expect_body(
         &self,
-        key: ConnectionKey,
+        request: ExchangeKey,
         parts: &mut PlacedParts,
         routed: &Routed,
     ) -> Result<Upload, Refusal> {
@@ -91,7 +94,7 @@ impl Engine {
         };
         let limit = limit.unwrap_or(self.settings.body_size);
         let decoder = Box::new(BodyDecoder::new(parts.head.framing, limit)?);
-        let cell = BodyCell::new(self.attention.clone(), key);
+        let cell = BodyCell::new(self.attention.clone(), request);
         parts.body = RequestBody(Some(cell.clone()));
         Ok(Upload {
             decoder,
@@ -100,66 +103,70 @@ impl Engine {
         })
     }
 
-    /// The exchange goes on beyond this event: it gets a place.
-    pub(super) fn keep(&mut self, key: ConnectionKey, exchange: Exchange) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        connection.exchange = Some(self.exchanges.insert(exchange) as u32);
+    /// A request goes on beyond this event: it is kept under its name.
+    pub(super) fn keep(&mut self, request: ExchangeKey, exchange: Exchange) {
+        if let Some(connection) = self.table.get(exchange.of) {
+            connection.exchange = Some(request);
+            self.exchanges.insert(request, exchange);
+        }
     }
 
-    fn enter(&mut self, key: ConnectionKey, parts: &PlacedParts) -> Entry {
+    fn enter(&mut self, request: ExchangeKey, parts: &PlacedParts) -> Entry {
         let rules = &self.settings.priority;
+        let who = Candidate::Request(request);
         match self.settings.admits_specially {
-            true => self.enter_specially(key, parts),
-            false => self.door.enter(key, || class_of(rules, parts)),
+            true => self.enter_specially(request, parts),
+            false => self.door.enter(who, || class_of(rules, parts)),
         }
     }
 
     /// Where connections hold the slots, or addresses are counted.
     #[cold]
-    fn enter_specially(&mut self, key: ConnectionKey, parts: &PlacedParts) -> Entry {
-        let Some(connection) = self.table.get(key) else {
+    fn enter_specially(&mut self, request: ExchangeKey, parts: &PlacedParts) -> Entry {
+        let Some(exchange) = self.exchanges.get(request) else {
             return Entry::Run(Ticket::free());
         };
-        let holds = self.settings.admit == Admit::Connection && !connection.ticket.is_free();
+        let of = exchange.of;
+        let Some(connection) = self.table.get(of) else {
+            return Entry::Run(Ticket::free());
+        };
         let socket = connection
             .socket
             .real()
             .filter(|_| self.settings.per_address);
         if let Some(Ok(Address::Inet(peer))) = socket.map(peer_addr) {
-            // A connection has one request in at a time.
-            self.addresses.remove(&key);
             match self.door.enter_address(peer.ip()) {
-                Some(place) => drop(self.addresses.insert(key, place)),
+                Some(place) => exchange.address = Some(place),
                 None => return Entry::Refused(Reason::PerAddress),
             }
         }
-        if holds {
+        if self.connection_slots.contains_key(&of) {
             return Entry::Run(Ticket::free());
         }
         let rules = &self.settings.priority;
-        match self.door.enter(key, || class_of(rules, parts)) {
-            Entry::Run(ticket) => Entry::Run(self.held_by(key, ticket)),
+        let who = Candidate::Request(request);
+        match self.door.enter(who, || class_of(rules, parts)) {
+            Entry::Run(ticket) => Entry::Run(self.held_by(of, ticket)),
             other => other,
         }
     }
 
-    /// The slot as its request holds it: not at all, if connections do.
-    pub(super) fn held_by(&mut self, key: ConnectionKey, ticket: Ticket) -> Ticket {
-        match self.table.get(key) {
-            Some(connection) if self.settings.admit == Admit::Connection => {
-                connection.ticket = ticket;
+    /// The slot as a request holds it: not at all where connections do.
+    pub(super) fn held_by(&mut self, of: ConnectionKey, ticket: Ticket) -> Ticket {
+        match self.settings.admit {
+            Admit::Request => ticket,
+            Admit::Connection => {
+                self.hold_for(of, ticket);
                 Ticket::free()
             }
-            _ => ticket,
         }
     }
 
+    /// The request that a connection keeps.
     #[inline]
     pub(super) fn exchange_of(&mut self, key: ConnectionKey) -> Option<&mut Exchange> {
-        let exchange = self.table.get(key)?.exchange?;
-        self.exchanges.get_mut(exchange as usize)
+        let request = self.table.get(key)?.exchange?;
+        self.exchanges.get(request)
     }
 }
 

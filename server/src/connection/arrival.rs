@@ -7,7 +7,7 @@
 //! no request was begun. Where requests hold the slots no connection is ever here.
 
 use super::engine::Engine;
-use super::key::{ConnectionKey, Subject};
+use super::key::{Candidate, ConnectionKey, Subject};
 use super::wait::{BUSY, REASON_FIELD, RETRY_AFTER_SECONDS};
 use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
@@ -36,14 +36,15 @@ impl Engine {
             self.listen_to(core, key);
             return self.set_deadline(core, key);
         }
-        match self.door.enter(key, || NORMAL) {
+        match self.door.enter(Candidate::Connection(key), || NORMAL) {
             Entry::Run(ticket) => self.arrived(core, key, ticket),
             Entry::Refused(reason) => self.refuse_arrival(core, key, reason),
             Entry::Wait(place) => {
                 let timeout = self.settings.queue_timeout;
                 let since = core.now();
-                let timer = (!timeout.is_zero())
-                    .then(|| core.set_timer(since + timeout, Subject::QueueTimeout(key).to_key()));
+                let subject = Subject::QueueTimeout(Candidate::Connection(key));
+                let timer =
+                    (!timeout.is_zero()).then(|| core.set_timer(since + timeout, subject.to_key()));
                 let arrival = Arrival {
                     place,
                     timer,
@@ -68,14 +69,30 @@ impl Engine {
     }
 
     fn arrived(&mut self, core: &Rc<Core>, key: ConnectionKey, ticket: Ticket) {
+        self.hold_for(key, ticket);
         if let Some(connection) = self.table.get(key) {
-            connection.hold(ticket);
             // It is idle from now on, not from its accept.
             connection.idle_since = core.now();
             connection.deadline_of = None;
         }
         self.listen_to(core, key);
         self.set_deadline(core, key);
+    }
+
+    /// A connection holds this slot until it closes or moves, if it is one that somebody counts.
+    pub(super) fn hold_for(&mut self, key: ConnectionKey, ticket: Ticket) {
+        if !ticket.is_free() {
+            self.connection_slots.insert(key, ticket);
+        }
+    }
+
+    /// The slot of a connection that closes or moves.
+    #[inline]
+    pub(super) fn take_slot(&mut self, key: ConnectionKey) -> Option<Ticket> {
+        match self.connection_slots.is_empty() {
+            true => None,
+            false => self.connection_slots.remove(&key),
+        }
     }
 
     /// The wait of a connection is over in one way or another.

@@ -44,15 +44,12 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let Some(index) = connection.exchange.take() else {
+        let rejected = connection.rejected;
+        let request = connection.exchange.take();
+        let Some(exchange) = request.and_then(|request| self.exchanges.remove(request)) else {
             return;
         };
-        let rejected = connection.rejected;
-        let exchange = self.exchanges.remove(index as usize);
         self.stats.running.fall();
-        if self.settings.per_address {
-            self.addresses.remove(&key);
-        }
         if exchange.detached {
             self.stats.detached.fall();
         }
@@ -77,17 +74,14 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let Some(index) = connection.exchange.take() else {
+        let request = connection.exchange.take();
+        let Some(exchange) = request.and_then(|request| self.exchanges.remove(request)) else {
             return;
         };
-        let exchange = self.exchanges.remove(index as usize);
-        if self.settings.per_address {
-            self.addresses.remove(&key);
-        }
         if exchange.detached {
             self.stats.detached.fall();
         }
-        connection.answered_at_once(exchange.terms.began, exchange.ticket.unwrap_or_default());
+        connection.answered_at_once(exchange.terms.began, exchange.ticket);
     }
 
     /// Drops what works for a request: its place at the gate, its handler, its stream.
@@ -173,6 +167,7 @@ impl Engine {
             core.cancel_timer(timer);
         }
         self.stalls.forget(key);
+        drop(self.take_slot(key));
         self.stats.open.fall();
         let was_full = connection.rejected.is_some() && self.is_full();
         self.rejecting -= u64::from(connection.rejected.is_some());

@@ -3,17 +3,18 @@
 
 use super::accept::{ListenerId, ListenerSeat, Listeners};
 use super::arrival::Arrival;
+use super::exchanges::Exchanges;
 use super::help::Helping;
 use super::intake::Intake;
-use super::key::{ConnectionKey, Subject};
+use super::key::{ConnectionKey, ExchangeKey, Subject};
 use super::long_poll::Watch;
 use super::look::Looks;
 use super::moves::Moves;
 use super::settings::Settings;
 use super::stall::Stalls;
-use super::table::{Connection, Exchange, Table};
+use super::table::{Connection, Table};
 use super::transfer::{COORDINATOR, Parcel};
-use crate::admission::door::{AddressPlace, Door};
+use crate::admission::door::{Door, Ticket};
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::{CoreStats, Ledgers};
 use crate::handler::{Application, Response, none_detached, take_detached};
@@ -24,7 +25,6 @@ use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::LongPoll;
 use ringgate_runtime::task::Panic;
 use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
-use slab::Slab;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -34,17 +34,17 @@ use std::time::Duration;
 /// Answers that handlers gave and the engine has not taken up yet.
 #[derive(Default)]
 pub(crate) struct Finished {
-    answers: RefCell<VecDeque<(ConnectionKey, Result<Response, Panic>)>>,
+    answers: RefCell<VecDeque<(ExchangeKey, Result<Response, Panic>)>>,
 }
 
 impl Finished {
     #[inline]
-    pub(crate) fn push(&self, key: ConnectionKey, answer: Result<Response, Panic>) {
-        self.answers.borrow_mut().push_back((key, answer));
+    pub(crate) fn push(&self, request: ExchangeKey, answer: Result<Response, Panic>) {
+        self.answers.borrow_mut().push_back((request, answer));
     }
 
     #[inline]
-    pub(super) fn pop(&self) -> Option<(ConnectionKey, Result<Response, Panic>)> {
+    pub(super) fn pop(&self) -> Option<(ExchangeKey, Result<Response, Panic>)> {
         self.answers.borrow_mut().pop_front()
     }
 
@@ -53,16 +53,16 @@ impl Finished {
     }
 }
 
-/// Connections that something outside of the engine has changed: a handler read its body, a stream
-/// has a piece.
+/// Requests that something outside of the engine has touched: a handler read its body, a stream has a
+/// piece.
 #[derive(Default)]
 pub(crate) struct Attention {
-    calls: RefCell<Vec<ConnectionKey>>,
+    calls: RefCell<Vec<ExchangeKey>>,
 }
 
 impl Attention {
-    pub(crate) fn call(&self, key: ConnectionKey) {
-        self.calls.borrow_mut().push(key);
+    pub(crate) fn call(&self, request: ExchangeKey) {
+        self.calls.borrow_mut().push(request);
     }
 }
 
@@ -159,7 +159,7 @@ pub(crate) struct Engine {
     pub(super) stats: Arc<CoreStats>,
     pub(super) post: Arc<dyn Post>,
     pub(super) table: Table,
-    pub(super) exchanges: Slab<Exchange>,
+    pub(super) exchanges: Exchanges,
     pub(super) listeners: Listeners,
     pub(super) helping: Helping,
     pub(super) accepts: Option<u32>,
@@ -171,8 +171,8 @@ pub(crate) struct Engine {
     pub(super) cut: u64,
     /// Connections that were refused by the gate and are not closed yet.
     pub(super) rejecting: u64,
-    /// The places of requests among those of their clients' addresses, if these are limited.
-    pub(super) addresses: HashMap<ConnectionKey, AddressPlace>,
+    /// The slots of connections, where connections hold them.
+    pub(super) connection_slots: HashMap<ConnectionKey, Ticket>,
     /// Connections that wait at the gate, where connections hold the slots.
     pub(super) arrivals: HashMap<ConnectionKey, Arrival>,
     pub(super) intake: Intake,
@@ -199,7 +199,7 @@ impl Engine {
             stats: parts.stats,
             post: parts.post,
             table,
-            exchanges: Slab::new(),
+            exchanges: Exchanges::new(),
             listeners: Listeners::default(),
             helping: Helping::default(),
             accepts: parts.accepts,
@@ -210,7 +210,7 @@ impl Engine {
             course: Course::Serving,
             cut: 0,
             rejecting: 0,
-            addresses: HashMap::new(),
+            connection_slots: HashMap::new(),
             arrivals: HashMap::new(),
             intake: Intake::default(),
             moves: Moves::default(),
@@ -359,21 +359,24 @@ impl Engine {
 
     /// Takes up what handlers and streams left behind.
     fn take_up(&mut self, core: &Rc<Core>) {
-        while let Some((key, answer)) = self.finished.pop() {
-            self.on_answer(core, key, answer);
-            self.settle(core, key);
+        while let Some((request, answer)) = self.finished.pop() {
+            let Some(of) = self.exchanges.get(request).map(|exchange| exchange.of) else {
+                continue;
+            };
+            self.on_answer(core, request, answer);
+            self.settle(core, of);
         }
         if !none_detached() {
-            for who in take_detached(self.index) {
-                self.detach(who.key, who.number);
+            for request in take_detached(self.index) {
+                self.give_slot_back(request);
             }
         }
         if self.attention.calls.borrow().is_empty() {
             return;
         }
         let calls = self.attention.calls.take();
-        for key in calls {
-            self.look_after(core, key);
+        for request in calls {
+            self.look_after(core, request);
         }
     }
 
@@ -433,7 +436,7 @@ impl Sink for Engine {
                 Some(Subject::Deadline(key)) => self.on_deadline(core, key),
                 Some(Subject::ResumeAccept) => self.resume_accepting(core),
                 Some(Subject::Tick) => self.help_everywhere(core),
-                Some(Subject::QueueTimeout(key)) => self.on_queue_timeout(core, key),
+                Some(Subject::QueueTimeout(who)) => self.on_queue_timeout(core, who),
                 Some(Subject::GateSweep) => self.sweep_gate(core),
                 Some(Subject::Look) => self.look(core),
                 _ => {}

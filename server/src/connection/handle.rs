@@ -3,7 +3,7 @@
 //! connection gives up on it.
 
 use super::engine::Engine;
-use super::key::ConnectionKey;
+use super::key::ExchangeKey;
 use crate::admission::door::Ticket;
 use crate::handler::{Called, PlacedParts, ReplyTo, Response};
 use crate::http::exchange::State;
@@ -12,48 +12,48 @@ use ringgate_runtime::{Core, Priority};
 use std::rc::Rc;
 
 impl Engine {
-    /// Runs the handler of an admitted request whose exchange is kept.
+    /// Runs the handler of an admitted request.
     pub(super) fn run(
         &mut self,
         core: &Rc<Core>,
-        key: ConnectionKey,
+        request: ExchangeKey,
         route: u32,
         parts: PlacedParts,
         ticket: Ticket,
     ) {
-        if let Some(exchange) = self.exchange_of(key) {
-            exchange.ticket = Some(ticket);
+        if let Some(exchange) = self.exchanges.get(request) {
+            exchange.ticket = ticket;
         }
         let mut answer = None;
-        let called = self.call(core, key, route, parts, &mut answer);
-        self.go_on(core, key, called, answer);
+        let called = self.call(core, request, route, parts, &mut answer);
+        self.go_on(core, request, called, answer);
     }
 
-    /// The first step of a handler is over, and its exchange is kept.
+    /// The first step of a handler is over, and its request is kept.
     pub(super) fn go_on(
         &mut self,
         core: &Rc<Core>,
-        key: ConnectionKey,
+        request: ExchangeKey,
         called: Called,
         answer: Option<Response>,
     ) {
         let route = self.watch.last();
-        if let Some(exchange) = self.exchange_of(key) {
+        if let Some(exchange) = self.exchanges.get(request) {
             exchange.route = route;
         }
         match (called, answer) {
             (Called::Waiting(task), _) => {
                 self.class_task(core, task, route);
-                if let Some(exchange) = self.exchange_of(key) {
+                if let Some(exchange) = self.exchanges.get(request) {
                     exchange.task = Some(task);
                 }
             }
-            (Called::Panicked(panic), _) => self.on_answer(core, key, Err(panic)),
-            (Called::Answered, Some(response)) => self.on_answer(core, key, Ok(response)),
+            (Called::Panicked(panic), _) => self.on_answer(core, request, Err(panic)),
+            (Called::Answered, Some(response)) => self.on_answer(core, request, Ok(response)),
             (Called::Answered, None) => debug_assert!(false, "an answer is where it was wanted"),
         }
         if self.app.options(route).detached {
-            self.give_slot_back(key);
+            self.give_slot_back(request);
         }
     }
 
@@ -70,7 +70,7 @@ impl Engine {
     fn call(
         &mut self,
         core: &Core,
-        key: ConnectionKey,
+        request: ExchangeKey,
         route: u32,
         parts: PlacedParts,
         answer: &mut Option<Response>,
@@ -78,7 +78,7 @@ impl Engine {
         let began = self.watch.begin(core, route);
         let reply = ReplyTo {
             finished: &self.finished,
-            key,
+            request,
         };
         let called = self.app.call(core, route, parts, &reply, answer);
         if let Some(began) = began {
@@ -87,12 +87,13 @@ impl Engine {
         called
     }
 
-    /// Something outside of the engine touched this connection: its handler asked for the body or
-    /// read from it or let go of it, or its stream has a piece.
-    pub(super) fn look_after(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let Some(exchange) = self.exchange_of(key) else {
+    /// Something outside of the engine touched this request: its handler asked for the body or read
+    /// from it or let go of it, or its stream has a piece.
+    pub(super) fn look_after(&mut self, core: &Rc<Core>, request: ExchangeKey) {
+        let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
+        let key = exchange.of;
         let runs = exchange.task.is_some();
         if let Some(upload) = &mut exchange.upload
             && runs

@@ -31,6 +31,39 @@ impl ConnectionKey {
     }
 }
 
+/// Names a request of a core that is not answered at once, whatever connection it came on: a place among
+/// the core's requests, and which tenant of that place, so that a late word for one that is over reaches
+/// nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ExchangeKey {
+    slot: u32,
+    generation: u32,
+}
+
+impl ExchangeKey {
+    #[inline]
+    pub(crate) const fn new(slot: u32, generation: u32) -> ExchangeKey {
+        ExchangeKey {
+            slot,
+            generation: generation & GENERATION_MASK,
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn slot(self) -> u32 {
+        self.slot
+    }
+}
+
+/// Who waits at the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Candidate {
+    /// A request.
+    Request(ExchangeKey),
+    /// A connection, where connections hold the slots.
+    Connection(ConnectionKey),
+}
+
 /// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
@@ -44,8 +77,8 @@ pub(crate) enum Subject {
     Deadline(ConnectionKey),
     /// The poll that watches a connection's peer.
     Watch(ConnectionKey),
-    /// The longest time a connection's request waits at the gate.
-    QueueTimeout(ConnectionKey),
+    /// The longest time that somebody waits at the gate.
+    QueueTimeout(Candidate),
     /// Time to look for slots that were offered and not taken up.
     GateSweep,
     /// Time to try a paused listener again.
@@ -69,6 +102,7 @@ const WATCH: u64 = 8;
 const QUEUE_TIMEOUT: u64 = 9;
 const GATE_SWEEP: u64 = 10;
 const LOOK: u64 = 11;
+const ARRIVAL_TIMEOUT: u64 = 12;
 
 impl Subject {
     /// The number that travels with the operation.
@@ -80,7 +114,12 @@ impl Subject {
             Subject::Send(key) => (SEND, key.slot, key.generation),
             Subject::Deadline(key) => (DEADLINE, key.slot, key.generation),
             Subject::Watch(key) => (WATCH, key.slot, key.generation),
-            Subject::QueueTimeout(key) => (QUEUE_TIMEOUT, key.slot, key.generation),
+            Subject::QueueTimeout(Candidate::Request(key)) => {
+                (QUEUE_TIMEOUT, key.slot, key.generation)
+            }
+            Subject::QueueTimeout(Candidate::Connection(key)) => {
+                (ARRIVAL_TIMEOUT, key.slot, key.generation)
+            }
             Subject::GateSweep => (GATE_SWEEP, 0, 0),
             Subject::ResumeAccept => (RESUME_ACCEPT, 0, 0),
             Subject::Look => (LOOK, 0, 0),
@@ -101,7 +140,11 @@ impl Subject {
             SEND => Subject::Send(connection),
             DEADLINE => Subject::Deadline(connection),
             WATCH => Subject::Watch(connection),
-            QUEUE_TIMEOUT => Subject::QueueTimeout(connection),
+            QUEUE_TIMEOUT => {
+                let request = ExchangeKey::new(slot, (key >> 32) as u32);
+                Subject::QueueTimeout(Candidate::Request(request))
+            }
+            ARRIVAL_TIMEOUT => Subject::QueueTimeout(Candidate::Connection(connection)),
             GATE_SWEEP => Subject::GateSweep,
             RESUME_ACCEPT => Subject::ResumeAccept,
             LOOK => Subject::Look,
@@ -125,7 +168,8 @@ mod tests {
             Subject::Send(key),
             Subject::Deadline(ConnectionKey::new(0, 1)),
             Subject::Watch(key),
-            Subject::QueueTimeout(ConnectionKey::new(7, 9)),
+            Subject::QueueTimeout(Candidate::Connection(ConnectionKey::new(7, 9))),
+            Subject::QueueTimeout(Candidate::Request(ExchangeKey::new(7, 9))),
             Subject::GateSweep,
             Subject::ResumeAccept,
             Subject::Look,

@@ -103,11 +103,11 @@ impl Engine {
             return;
         };
         let is_of = |task| task == Some(poll.task);
-        let exchange = self.exchanges.iter().find(|(_, exchange)| {
+        let exchange = self.exchanges.iter().find(|exchange| {
             is_of(exchange.task) || is_of(exchange.stream.as_ref().map(|stream| stream.task))
         });
         let name = match exchange {
-            Some((_, exchange)) => self.app.route_name(exchange.route),
+            Some(exchange) => self.app.route_name(exchange.route),
             None => poll.name.unwrap_or("(task)").to_owned(),
         };
         self.warn_of_long_poll(core, &name, held);

@@ -23,6 +23,7 @@ mod core_field;
 mod cpu_wait;
 mod deadlines;
 mod engine;
+mod exchanges;
 mod handle;
 mod help;
 mod intake;
@@ -50,7 +51,7 @@ mod write;
 
 pub(crate) use accept::{ListenerId, ListenerSeat, Socket};
 pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Post, Report};
-pub(crate) use key::ConnectionKey;
+pub(crate) use key::{Candidate, ConnectionKey, ExchangeKey};
 pub(crate) use settings::Settings;
 pub(crate) use sockets::Sockets;
 pub(crate) use transfer::Parcel;

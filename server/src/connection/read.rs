@@ -2,9 +2,10 @@
 //! parsed where the kernel put them; a head in pieces is gathered once.
 
 use super::engine::Engine;
+use super::exchanges::Upload;
 use super::key::{ConnectionKey, Subject};
 use super::step::Reading;
-use super::table::{Piece, Receive, Unread, Upload};
+use super::table::{Piece, Receive, Unread};
 use super::{BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, UNREAD_HIGH_BYTES};
 use crate::handler::{BodyError, BodyState, Chunk};
 use crate::http::exchange::{After, Event, State};
@@ -145,11 +146,8 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return Reading::Done;
         };
-        let Some(exchange) = connection.exchange else {
-            return Reading::Done;
-        };
-        let Some(Upload { decoder, cell, .. }) = &mut self.exchanges[exchange as usize].upload
-        else {
+        let exchange = connection.exchange.and_then(|key| self.exchanges.get(key));
+        let Some(Upload { decoder, cell, .. }) = exchange.and_then(|e| e.upload.as_mut()) else {
             return Reading::Done;
         };
         match decoder.next(connection.unread.as_slice()) {
@@ -188,7 +186,8 @@ impl Engine {
         };
         let upload = connection
             .exchange
-            .and_then(|exchange| self.exchanges[exchange as usize].upload.as_mut());
+            .and_then(|request| self.exchanges.get(request))
+            .and_then(|exchange| exchange.upload.as_mut());
         let Some(upload) = upload else {
             return Reading::Done;
         };
@@ -232,7 +231,7 @@ impl Engine {
         }
         let exchange = connection
             .exchange
-            .map(|exchange| &self.exchanges[exchange as usize]);
+            .and_then(|request| self.exchanges.get(request));
         let queued = exchange
             .and_then(|exchange| exchange.upload.as_ref())
             .map_or(0, |upload| upload.cell.queued());

@@ -9,9 +9,10 @@
 use super::OUTPUT_HIGH_BYTES;
 use super::close::Ending;
 use super::engine::Engine;
-use super::key::ConnectionKey;
+use super::exchanges::{Exchange, Terms};
+use super::key::{ConnectionKey, ExchangeKey};
 use super::step::Reading;
-use super::table::{Connection, Exchange, Terms};
+use super::table::Connection;
 use super::write::{Queued, class_of, queue};
 use crate::admission::door::Ticket;
 use crate::admission::ledger::CoreStats;
@@ -42,6 +43,7 @@ enum Left {
 
 /// A request whose handler began and has not given the whole answer.
 struct Unanswered {
+    request: ExchangeKey,
     called: Called,
     answer: Option<Response>,
     terms: Terms,
@@ -111,12 +113,13 @@ impl Engine {
             let Some(ticket) = ticket else {
                 return Left::Turned(parts, routed);
             };
-            connection.begin(stats, &mut parts);
+            let request = self.exchanges.name_next();
+            connection.begin(stats, &mut parts, request);
             let terms = Terms::of(&parts.head, core.now());
             let timed = self.watch.begin(core, route);
             let reply = ReplyTo {
                 finished: &self.finished,
-                key,
+                request,
             };
             let mut answer = None;
             let called = self.app.call(core, route, parts, &reply, &mut answer);
@@ -125,6 +128,7 @@ impl Engine {
                 .filter(|response| !matches!(response.body, Body::Stream { .. }))
             else {
                 return Left::Unanswered(Unanswered {
+                    request,
                     called,
                     answer,
                     terms,
@@ -171,15 +175,15 @@ impl Engine {
                 self.on(core, key, Event::Refused(refusal));
             }
             Left::Turned(parts, routed) => self.on_head(core, key, parts, routed),
-            Left::Unanswered(request) => {
-                if let Some(began) = request.timed {
+            Left::Unanswered(begun) => {
+                if let Some(began) = begun.timed {
                     self.first_step_ended(core, began);
                 }
-                let mut exchange = Exchange::new(request.terms, None);
-                exchange.ticket = Some(request.ticket);
-                self.keep(key, exchange);
+                let mut exchange = Exchange::new(key, begun.terms, None);
+                exchange.ticket = begun.ticket;
+                self.keep(begun.request, exchange);
                 self.on(core, key, Event::Begun);
-                self.go_on(core, key, request.called, request.answer);
+                self.go_on(core, begun.request, begun.called, begun.answer);
             }
         }
         self.batch(core, key)
@@ -187,14 +191,19 @@ impl Engine {
 }
 
 impl Connection {
-    /// A request begins, and gets its number on this connection.
+    /// A request of this connection begins under its name.
     #[inline]
-    pub(super) fn begin(&mut self, stats: &CoreStats, parts: &mut PlacedParts) {
+    pub(super) fn begin(
+        &mut self,
+        stats: &CoreStats,
+        parts: &mut PlacedParts,
+        request: ExchangeKey,
+    ) {
         self.served += 1;
         self.discarded = 0;
         stats.begun.add(1);
         stats.running.rise();
-        parts.number = self.served;
+        parts.request = request;
     }
 
     /// The request is answered, and all that is left of it waits to be sent.

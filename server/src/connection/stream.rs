@@ -3,8 +3,8 @@
 
 use super::OUTPUT_HIGH_BYTES;
 use super::engine::{Attention, Engine};
-use super::key::ConnectionKey;
-use super::table::Streaming;
+use super::exchanges::Streaming;
+use super::key::{ConnectionKey, ExchangeKey};
 use crate::handler::{BodyStream, Chunk};
 use crate::http::exchange::{After, Event};
 use crate::http::response::{self, CHUNK_END, LAST_CHUNK};
@@ -68,7 +68,7 @@ async fn pump(
     mut stream: BodyStream,
     outlet: Rc<Outlet>,
     attention: Rc<Attention>,
-    key: ConnectionKey,
+    request: ExchangeKey,
 ) {
     loop {
         let next = std::future::poll_fn(|cx| {
@@ -94,7 +94,7 @@ async fn pump(
         }
         let over = inner.end.is_some();
         drop(inner);
-        attention.call(key);
+        attention.call(request);
         if over {
             return;
         }
@@ -103,15 +103,18 @@ async fn pump(
 
 impl Engine {
     /// The head of an answer is queued, and its body follows piece by piece.
-    pub(super) fn stream(&mut self, core: &Rc<Core>, key: ConnectionKey, start: Start) {
+    pub(super) fn stream(&mut self, core: &Rc<Core>, request: ExchangeKey, start: Start) {
+        let Some(key) = self.exchanges.get(request).map(|exchange| exchange.of) else {
+            return;
+        };
         self.on(core, key, Event::AnswerStarted);
         let outlet = Rc::<Outlet>::default();
         let attention = self.attention.clone();
-        let task = core.start(pump(start.stream, outlet.clone(), attention, key));
-        if let Some(route) = self.exchange_of(key).map(|exchange| exchange.route) {
+        let task = core.start(pump(start.stream, outlet.clone(), attention, request));
+        if let Some(route) = self.exchanges.get(request).map(|exchange| exchange.route) {
             self.class_task(core, task, route);
         }
-        if let Some(exchange) = self.exchange_of(key) {
+        if let Some(exchange) = self.exchanges.get(request) {
             exchange.stream = Some(Streaming {
                 outlet,
                 task,
@@ -128,21 +131,18 @@ impl Engine {
     /// Queues the pieces a stream has ready, as far as there is room.
     #[inline]
     pub(super) fn take_stream(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let exchange = self.table.get(key).and_then(|c| c.exchange);
-        if exchange.is_some() {
-            self.take_pieces(core, key);
+        if let Some(request) = self.table.get(key).and_then(|c| c.exchange) {
+            self.take_pieces(core, key, request);
         }
     }
 
-    fn take_pieces(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+    fn take_pieces(&mut self, core: &Rc<Core>, key: ConnectionKey, request: ExchangeKey) {
         let ended = loop {
             let Some(connection) = self.table.get(key) else {
                 return;
             };
-            let Some(index) = connection.exchange else {
-                return;
-            };
-            let Some(streaming) = &mut self.exchanges[index as usize].stream else {
+            let exchange = self.exchanges.get(request);
+            let Some(streaming) = exchange.and_then(|exchange| exchange.stream.as_mut()) else {
                 return;
             };
             if connection.output.queued >= OUTPUT_HIGH_BYTES {
@@ -175,7 +175,8 @@ impl Engine {
             streaming.queued += output.queued - before;
         };
         let Some(streaming) = self
-            .exchange_of(key)
+            .exchanges
+            .get(request)
             .and_then(|exchange| exchange.stream.take())
         else {
             return;
@@ -195,7 +196,7 @@ impl Engine {
                 {
                     connection.output.write(&mut self.buffers, LAST_CHUNK);
                 }
-                self.answer_ended(core, key, streaming.after);
+                self.answer_ended(core, request, streaming.after);
             }
             Err(reason) => self.stream_failed(core, key, &streaming, &reason),
         }

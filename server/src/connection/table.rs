@@ -1,18 +1,13 @@
 //! A connection as plain data, and the table of a core's connections.
 
-use super::key::{ConnectionKey, GENERATION_MASK};
+use super::key::{ConnectionKey, ExchangeKey, GENERATION_MASK};
 use super::sockets::Sockets;
 use super::wire::Wire;
 use crate::admission::door::Ticket;
 use crate::admission::ledger::Reason;
-use crate::admission::queue::Place;
-use crate::handler::{BodyCell, Chunk, HeadBytes, PlacedParts, Routed};
-use crate::http::body::BodyDecoder;
+use crate::handler::{Chunk, HeadBytes};
 use crate::http::exchange::{Deadline, State};
-use crate::http::head::Head;
 use bytes::{Bytes, BytesMut};
-use http::{Method, Version};
-use ringgate_runtime::task::TaskId;
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Descriptor, Lease, Moment, OpId};
 use std::collections::VecDeque;
@@ -156,105 +151,6 @@ impl Output {
     }
 }
 
-/// What a request's head says of its answer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Terms {
-    /// It is the answer to a HEAD.
-    pub(crate) to_head: bool,
-    pub(crate) version: Version,
-    pub(crate) keep_alive: bool,
-    pub(crate) began: Moment,
-}
-
-impl Terms {
-    #[inline]
-    pub(crate) fn of(head: &Head, began: Moment) -> Terms {
-        Terms {
-            to_head: head.method == Method::HEAD,
-            version: head.version,
-            keep_alive: head.keep_alive,
-            began,
-        }
-    }
-}
-
-/// The body of a request, while it arrives.
-pub(crate) struct Upload {
-    pub(crate) decoder: Box<BodyDecoder>,
-    /// What the handler reads from.
-    pub(crate) cell: Rc<BodyCell>,
-    /// The client waits for `100 Continue`, which nobody has sent.
-    pub(crate) awaits_continue: bool,
-}
-
-/// One request, from its head to the end of its answer. Those that are answered at once need none.
-pub(crate) struct Exchange {
-    pub(crate) terms: Terms,
-    /// What is asked, until it goes to the gate.
-    pub(crate) asked: Option<Asked>,
-    /// None if its head was all of it.
-    pub(crate) upload: Option<Upload>,
-    /// Whose handler it is.
-    pub(crate) route: u32,
-    pub(crate) task: Option<TaskId>,
-    pub(crate) ticket: Option<Ticket>,
-    /// Whether its handler gave the slot back and goes on.
-    pub(crate) detached: bool,
-    /// What waits at the gate.
-    pub(crate) waiting: Option<Box<Waiting>>,
-    /// The body of the answer, while it streams.
-    pub(crate) stream: Option<Streaming>,
-    /// The client asks which core answers.
-    pub(crate) asks_core: bool,
-}
-
-impl Exchange {
-    pub(crate) fn new(terms: Terms, upload: Option<Upload>) -> Exchange {
-        Exchange {
-            terms,
-            asked: None,
-            upload,
-            route: 0,
-            task: None,
-            ticket: None,
-            detached: false,
-            waiting: None,
-            stream: None,
-            asks_core: false,
-        }
-    }
-}
-
-/// A request with its place in the application.
-pub(crate) struct Asked {
-    pub(crate) parts: PlacedParts,
-    pub(crate) routed: Routed,
-}
-
-/// A request that waits at the gate.
-pub(crate) struct Waiting {
-    pub(crate) place: Place,
-    /// When it stops waiting.
-    pub(crate) timer: Option<TimerId>,
-    pub(crate) route: u32,
-    pub(crate) parts: PlacedParts,
-    pub(crate) since: Moment,
-}
-
-/// An answer on its way piece by piece.
-pub(crate) struct Streaming {
-    pub(crate) outlet: Rc<super::stream::Outlet>,
-    pub(crate) task: TaskId,
-    /// Bytes still to come of a body with Content-Length.
-    pub(crate) left: Option<u64>,
-    pub(crate) chunked: bool,
-    /// Bytes of the answer that were queued so far, its head among them.
-    pub(crate) queued: usize,
-    /// Class of its status, counted when the stream ends: until then it may become a 500.
-    pub(crate) class: usize,
-    pub(crate) after: crate::http::exchange::After,
-}
-
 /// One connection.
 pub(crate) struct Connection {
     pub(crate) socket: Descriptor,
@@ -289,10 +185,9 @@ pub(crate) struct Connection {
     pub(crate) timer: Option<(TimerId, Moment)>,
     pub(crate) unread: Unread,
     pub(crate) output: Output,
-    /// Index into the core's exchanges.
-    pub(crate) exchange: Option<u32>,
-    /// The slot of a request that was answered at once, until its answer is with the kernel; with
-    /// `admit = "connection"` the slot of the connection.
+    /// The request that is kept.
+    pub(crate) exchange: Option<ExchangeKey>,
+    /// The slot of requests whose answers are queued, until these are with the kernel.
     pub(crate) ticket: Ticket,
     /// The last byte of an answer was taken by the kernel then, or the connection was accepted.
     pub(crate) idle_since: Moment,

@@ -8,7 +8,7 @@ use super::key::ConnectionKey;
 use super::packing::PACKED_BYTES_MAX;
 use super::table::{Connection, Receive, Unread};
 use super::wire::Wire;
-use crate::admission::door::Credit;
+use crate::admission::door::{Credit, Ticket};
 use crate::config::Admit;
 use crate::coordinator::SUCCESSOR;
 use crate::http::exchange::Deadline;
@@ -112,7 +112,7 @@ impl Engine {
             idle_since: connection.idle_since,
             deadline_of: connection.deadline_of,
             deadline: connection.deadline,
-            credit: connection.ticket.into_credit(),
+            credit: self.take_slot(key).and_then(Ticket::into_credit),
             inquiry: self.published,
             from_outside: false,
         };
@@ -129,7 +129,7 @@ impl Engine {
         connection.wire = parcel.wire;
         connection.served = parcel.served;
         connection.idle_since = parcel.idle_since;
-        connection.ticket = match parcel.from_outside && self.settings.admit == Admit::Connection {
+        let ticket = match parcel.from_outside && self.settings.admit == Admit::Connection {
             true => self.door.retake(),
             false => self.door.adopt(parcel.credit),
         };
@@ -137,6 +137,7 @@ impl Engine {
             connection.unread = Unread::Gathered(parcel.unread);
         }
         let key = self.seat(connection);
+        self.hold_for(key, ticket);
         self.stats.handed_in.add(1);
         self.advance(core, key);
         self.listen_to(core, key);

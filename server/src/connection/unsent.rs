@@ -5,8 +5,9 @@
 //! first piece before the head goes out; a stream may think for long, and its client wants to know.
 
 use super::engine::Engine;
+use super::exchanges::Streaming;
 use super::key::ConnectionKey;
-use super::table::{Output, Streaming};
+use super::table::Output;
 use crate::handler::Chunk;
 use crate::http::exchange::Event;
 use ringgate_runtime::Core;

@@ -5,9 +5,9 @@
 //! queue timeout, or that its client goes away (`watch.rs`).
 
 use super::engine::Engine;
-use super::key::{ConnectionKey, Subject};
-use super::table::Waiting;
-use crate::admission::door::TakenUp;
+use super::exchanges::Waiting;
+use super::key::{Candidate, ConnectionKey, ExchangeKey, Subject};
+use crate::admission::door::{TakenUp, Ticket};
 use crate::admission::gate::{OfferId, Verdict};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::Place;
@@ -30,7 +30,7 @@ impl Engine {
     pub(super) fn wait(
         &mut self,
         core: &Rc<Core>,
-        key: ConnectionKey,
+        request: ExchangeKey,
         place: Place,
         route: u32,
         parts: PlacedParts,
@@ -39,8 +39,8 @@ impl Engine {
         self.stats.pending.rise();
         let timeout = self.settings.queue_timeout;
         let timer = (!timeout.is_zero()).then(|| {
-            let deadline = core.now() + timeout;
-            core.set_timer(deadline, Subject::QueueTimeout(key).to_key())
+            let subject = Subject::QueueTimeout(Candidate::Request(request));
+            core.set_timer(core.now() + timeout, subject.to_key())
         });
         let waiting = Box::new(Waiting {
             place,
@@ -49,70 +49,95 @@ impl Engine {
             parts,
             since: core.now(),
         });
-        if let Some(exchange) = self.exchange_of(key) {
+        if let Some(exchange) = self.exchanges.get(request) {
             exchange.waiting = Some(waiting);
         }
     }
 
-    /// The place at the gate of a connection or its request, if either waits there.
-    pub(super) fn place_of(&mut self, key: ConnectionKey) -> Option<Place> {
+    /// Whether a connection or its request waits at the gate.
+    pub(super) fn waits_at_gate(&mut self, key: ConnectionKey) -> bool {
         match self.exchange_of(key) {
-            Some(exchange) => exchange.waiting.as_ref().map(|waiting| waiting.place),
-            None => self.arrivals.get(&key).map(|arrival| arrival.place),
+            Some(exchange) => exchange.waiting.is_some(),
+            None => self.arrivals.contains_key(&key),
         }
     }
 
-    /// The gate's word on a request that waited.
+    /// The place of somebody at the gate, if it still waits there.
+    fn place_of(&mut self, who: Candidate) -> Option<Place> {
+        match who {
+            Candidate::Request(request) => {
+                let waiting = self.exchanges.get(request)?.waiting.as_ref()?;
+                Some(waiting.place)
+            }
+            Candidate::Connection(key) => Some(self.arrivals.get(&key)?.place),
+        }
+    }
+
+    /// The gate's word on somebody who waited.
     pub(super) fn on_verdict(&mut self, core: &Rc<Core>, verdict: Verdict) {
         match verdict {
-            Verdict::Granted(key, place, offer) => self.on_granted(core, key, place, offer),
-            Verdict::Refused(key, reason) => self.on_refused(core, key, reason),
+            Verdict::Granted(who, place, offer) => self.on_granted(core, who, place, offer),
+            Verdict::Refused(who, reason) => self.on_refused(core, who, reason),
         }
     }
 
-    fn on_granted(&mut self, core: &Rc<Core>, key: ConnectionKey, place: Place, offer: OfferId) {
-        if self.place_of(key) != Some(place) {
-            // It is gone; the next one gets the slot, if it has not got it yet.
+    fn on_granted(&mut self, core: &Rc<Core>, who: Candidate, place: Place, offer: OfferId) {
+        if self.place_of(who) != Some(place) {
+            // Nobody waits there any more; the next one gets the slot, if it has not got it yet.
             self.door.leave(place);
             return;
         }
-        match self.door.take_up(offer, place) {
-            TakenUp::Run(ticket) if self.arrivals.contains_key(&key) => {
-                self.let_in(core, key, ticket);
+        match (self.door.take_up(offer, place), who) {
+            (TakenUp::Run(ticket), Candidate::Connection(key)) => self.let_in(core, key, ticket),
+            (TakenUp::Run(ticket), Candidate::Request(request)) => {
+                self.run_waiting(core, request, ticket);
             }
-            TakenUp::Run(ticket) => {
-                let Some(waiting) = self.no_longer_waits(core, key) else {
-                    return;
-                };
-                let waited = (core.now() - waiting.since).as_nanos() as u64;
-                self.stats.queue_time.record(waited);
-                let ticket = self.held_by(key, ticket);
-                self.run(core, key, waiting.route, waiting.parts, ticket);
-                self.settle(core, key);
-            }
-            TakenUp::Refused(reason) => self.on_refused(core, key, reason),
-            TakenUp::Wait | TakenUp::Gone => {}
+            (TakenUp::Refused(reason), _) => self.on_refused(core, who, reason),
+            (TakenUp::Wait | TakenUp::Gone, _) => {}
         }
     }
 
-    fn on_refused(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
-        if self.no_longer_arrives(core, key).is_some() {
-            self.refuse_arrival(core, key, reason);
-        } else if self.no_longer_waits(core, key).is_some() {
-            self.reject(core, key, reason);
-            self.settle(core, key);
+    fn run_waiting(&mut self, core: &Rc<Core>, request: ExchangeKey, ticket: Ticket) {
+        let Some((of, waiting)) = self.no_longer_waits(core, request) else {
+            return;
+        };
+        let waited = (core.now() - waiting.since).as_nanos() as u64;
+        self.stats.queue_time.record(waited);
+        let ticket = self.held_by(of, ticket);
+        self.run(core, request, waiting.route, waiting.parts, ticket);
+        self.settle(core, of);
+    }
+
+    fn on_refused(&mut self, core: &Rc<Core>, who: Candidate, reason: Reason) {
+        match who {
+            Candidate::Connection(key) => {
+                if self.no_longer_arrives(core, key).is_some() {
+                    self.refuse_arrival(core, key, reason);
+                }
+            }
+            Candidate::Request(request) => {
+                if let Some((of, _waiting)) = self.no_longer_waits(core, request) {
+                    self.reject(core, request, reason);
+                    self.settle(core, of);
+                }
+            }
         }
     }
 
     /// The wait of a request is over in one way or another; from here on it counts as running.
-    fn no_longer_waits(&mut self, core: &Core, key: ConnectionKey) -> Option<Box<Waiting>> {
-        let waiting = self.exchange_of(key)?.waiting.take()?;
+    fn no_longer_waits(
+        &mut self,
+        core: &Core,
+        request: ExchangeKey,
+    ) -> Option<(ConnectionKey, Box<Waiting>)> {
+        let exchange = self.exchanges.get(request)?;
+        let (of, waiting) = (exchange.of, exchange.waiting.take()?);
         self.stats.pending.fall();
         self.stats.running.rise();
         if let Some(timer) = waiting.timer {
             core.cancel_timer(timer);
         }
-        Some(waiting)
+        Some((of, waiting))
     }
 
     /// Its connection gives up on a request that waits.
@@ -125,36 +150,26 @@ impl Engine {
         }
     }
 
-    /// A request has waited as long as one may. If its verdict is on the way already, that counts.
-    pub(super) fn on_queue_timeout(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let Some(place) = self.place_of(key) else {
+    /// Somebody has waited as long as one may. If its verdict is on the way already, that counts.
+    pub(super) fn on_queue_timeout(&mut self, core: &Rc<Core>, who: Candidate) {
+        let Some(place) = self.place_of(who) else {
             return;
         };
         if self.door.give_up(place) {
-            self.on_refused(core, key, Reason::QueueTimeout);
+            self.on_refused(core, who, Reason::QueueTimeout);
         }
     }
 
-    /// A handler gives its slot back and goes on without one. Void if its request has ended by now.
-    pub(super) fn detach(&mut self, key: ConnectionKey, request: u32) {
-        let Some(connection) = self.table.get(key) else {
+    /// The request goes on without a slot; from here on only `max_connections` bounds it. Nothing
+    /// happens if it has ended by now.
+    pub(super) fn give_slot_back(&mut self, request: ExchangeKey) {
+        let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
-        if connection.served != request {
-            return;
-        }
-        self.give_slot_back(key);
-    }
-
-    /// The request goes on without a slot; bounded is it by `max_connections` alone from here.
-    pub(super) fn give_slot_back(&mut self, key: ConnectionKey) {
-        let Some(exchange) = self.exchange_of(key) else {
-            return;
-        };
-        if let Some(ticket) = exchange.ticket.take().filter(|ticket| !ticket.is_free()) {
+        if !exchange.ticket.is_free() {
+            exchange.ticket = Ticket::free();
             exchange.detached = true;
             self.stats.detached.rise();
-            drop(ticket);
         }
     }
 
@@ -184,8 +199,11 @@ impl Engine {
 
     /// Row H10: a short 503 that the client gets whole.
     #[cold]
-    pub(super) fn reject(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
-        self.count_refusal(core, key, reason);
+    pub(super) fn reject(&mut self, core: &Rc<Core>, request: ExchangeKey, reason: Reason) {
+        let Some(of) = self.exchanges.get(request).map(|exchange| exchange.of) else {
+            return;
+        };
+        self.count_refusal(core, of, reason);
         let mut response = Response::new(StatusCode::SERVICE_UNAVAILABLE)
             .with_content_type("text/plain; charset=utf-8")
             .with_body(BUSY)
@@ -194,6 +212,6 @@ impl Engine {
         if self.settings.reason_header {
             response = response.with_header(REASON_FIELD, HeaderValue::from_static(reason.name()));
         }
-        self.on_answer(core, key, Ok(response));
+        self.on_answer(core, request, Ok(response));
     }
 }

@@ -22,7 +22,7 @@ impl Engine {
     /// The client ended its side of the connection.
     pub(super) fn on_peer_ended(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         let gone = self.settings.half_close == HalfClose::Gone;
-        if gone && self.place_of(key).is_some() {
+        if gone && self.waits_at_gate(key) {
             self.on(core, key, Event::Gone);
             return;
         }
@@ -66,7 +66,7 @@ impl Engine {
         if !more {
             connection.watch = Receive::Off;
         }
-        let waits = self.place_of(key).is_some();
+        let waits = self.waits_at_gate(key);
         match result {
             // The answer has nowhere to go.
             Ok(events) if events & (POLLERR | POLLHUP) != 0 => {

@@ -4,12 +4,12 @@
 use super::close::Ending;
 use super::core_field::{core_field, tell_core};
 use super::engine::{Course, Engine};
-use super::key::{ConnectionKey, Subject};
+use super::exchanges::{Terms, Upload};
+use super::key::{ConnectionKey, ExchangeKey, Subject};
 use super::stream::Start;
-use super::table::{Connection, Output, Receive, Terms, Upload};
+use super::table::{Connection, Output, Receive};
 use super::{BODY_COPIED_MAX_BYTES, SEND_MAX_BYTES};
 use crate::admission::door::Ticket;
-use crate::config::Admit;
 use crate::handler::{Body, BodyStream, Chunk, Response};
 use crate::http::date::Date;
 use crate::http::exchange::{
@@ -65,7 +65,7 @@ impl Engine {
     pub(super) fn on_answer(
         &mut self,
         core: &Rc<Core>,
-        key: ConnectionKey,
+        request: ExchangeKey,
         answer: Result<Response, Panic>,
     ) {
         let mut response = match answer {
@@ -74,17 +74,17 @@ impl Engine {
         };
         self.keep_date(core);
         let context = self.answering();
-        let Some(connection) = self.table.get(key) else {
+        let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
-        let Some(index) = connection.exchange else {
+        let key = exchange.of;
+        let Some(connection) = self.table.get(key) else {
             return;
         };
         let state = connection.wire.state();
         if !matches!(state, State::Receiving | State::Running) {
             return;
         }
-        let exchange = &mut self.exchanges[index as usize];
         exchange.task = None;
         if exchange.asks_core {
             tell_core(&mut response, self.index);
@@ -115,7 +115,7 @@ impl Engine {
         ) {
             Queued::All(after) => {
                 self.stats.responses[class].add(1);
-                self.answer_ended(core, key, after);
+                self.answer_ended(core, request, after);
             }
             Queued::Head {
                 stream,
@@ -131,7 +131,7 @@ impl Engine {
                     class,
                     after,
                 };
-                self.stream(core, key, start);
+                self.stream(core, request, start);
             }
         }
     }
@@ -145,10 +145,11 @@ impl Engine {
     }
 
     /// The last byte of an answer is queued.
-    pub(super) fn answer_ended(&mut self, core: &Rc<Core>, key: ConnectionKey, after: After) {
-        let Some(exchange) = self.exchange_of(key) else {
+    pub(super) fn answer_ended(&mut self, core: &Rc<Core>, request: ExchangeKey, after: After) {
+        let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
+        let key = exchange.of;
         let after = match unread_body(exchange.upload.as_ref()) {
             UnreadBody::None | UnreadBody::Discardable => after,
             UnreadBody::TooMuch | UnreadBody::ContinueUnsent => After::Close,
@@ -297,9 +298,7 @@ impl Engine {
             return;
         };
         connection.settle_answers(&self.stats, core.now(), ending);
-        if self.settings.admit == Admit::Request {
-            connection.ticket = Ticket::free();
-        }
+        connection.ticket = Ticket::free();
     }
 }
 

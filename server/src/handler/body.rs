@@ -3,7 +3,7 @@
 //! waits for the other inside this file.
 
 use super::Chunk;
-use crate::connection::{Attention, ConnectionKey};
+use crate::connection::{Attention, ExchangeKey};
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http::{HeaderMap, StatusCode};
@@ -60,15 +60,15 @@ struct Inner {
 pub(crate) struct BodyCell {
     inner: RefCell<Inner>,
     attention: Rc<Attention>,
-    key: ConnectionKey,
+    request: ExchangeKey,
 }
 
 impl BodyCell {
-    pub(crate) fn new(attention: Rc<Attention>, key: ConnectionKey) -> Rc<BodyCell> {
+    pub(crate) fn new(attention: Rc<Attention>, request: ExchangeKey) -> Rc<BodyCell> {
         Rc::new(BodyCell {
             inner: RefCell::default(),
             attention,
-            key,
+            request,
         })
     }
 
@@ -135,7 +135,7 @@ impl BodyCell {
                 && inner.queued <= crate::connection::BODY_QUEUE_LOW_BYTES;
             drop(inner);
             if resumes || first {
-                self.attention.call(self.key);
+                self.attention.call(self.request);
             }
             return Poll::Ready(Some(Ok(piece)));
         }
@@ -146,7 +146,7 @@ impl BodyCell {
                 inner.waker = Some(cx.waker().clone());
                 drop(inner);
                 if first {
-                    self.attention.call(self.key);
+                    self.attention.call(self.request);
                 }
                 Poll::Pending
             }
@@ -218,7 +218,7 @@ impl Drop for RequestBody {
             inner.queued = 0;
             drop(inner);
             drop(pieces);
-            cell.attention.call(cell.key);
+            cell.attention.call(cell.request);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::RequestBody;
-use crate::connection::{ConnectionKey, Sockets};
+use crate::connection::{ConnectionKey, ExchangeKey, Sockets};
 use crate::http::head::Head;
 use bytes::Bytes;
 use http::{Method, Version};
@@ -49,8 +49,8 @@ pub(crate) struct RequestParts {
     pub(crate) body: RequestBody,
     pub(crate) core: u32,
     pub(crate) connection: ConnectionKey,
-    /// Its number on its connection.
-    pub(crate) number: u32,
+    /// Its name on its core.
+    pub(crate) request: ExchangeKey,
     /// The sockets of the core's connections; those of the request before stay until others come.
     sockets: Option<Rc<Sockets>>,
     /// The state of the application on this core: an `Rc<S>` in there.
@@ -67,7 +67,7 @@ impl RequestParts {
             body: RequestBody(None),
             core: 0,
             connection: ConnectionKey::new(0, 0),
-            number: 0,
+            request: ExchangeKey::new(0, 0),
             sockets: None,
             state: None,
         }
@@ -113,12 +113,11 @@ thread_local! {
     static PLACES: RefCell<Vec<Box<RequestParts>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A request whose handler gave its slot back: the core, the connection, its number there.
+/// A request whose handler gave its slot back, and the core that it is one of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Detached {
-    pub(crate) core: u32,
-    pub(crate) key: ConnectionKey,
-    pub(crate) number: u32,
+struct Detached {
+    core: u32,
+    request: ExchangeKey,
 }
 
 thread_local! {
@@ -135,8 +134,11 @@ pub(crate) fn none_detached() -> bool {
 
 /// The requests of a core that gave their slots back since it last looked.
 #[cold]
-pub(crate) fn take_detached(core: u32) -> Vec<Detached> {
-    DETACHED.with_borrow_mut(|detached| detached.extract_if(.., |who| who.core == core).collect())
+pub(crate) fn take_detached(core: u32) -> Vec<ExchangeKey> {
+    DETACHED.with_borrow_mut(|detached| {
+        let of_core = detached.extract_if(.., |who| who.core == core);
+        of_core.map(|who| who.request).collect()
+    })
 }
 
 /// The parts of a request in their place.
@@ -316,8 +318,7 @@ impl<S> Request<S> {
     pub fn detach(&self) {
         let who = Detached {
             core: self.parts.core,
-            key: self.parts.connection,
-            number: self.parts.number,
+            request: self.parts.request,
         };
         DETACHED.with_borrow_mut(|detached| detached.push(who));
     }

@@ -2,7 +2,7 @@
 
 use super::request::{PlacedParts, Request, RequestParts};
 use super::response::{IntoResponse, Response};
-use crate::connection::{ConnectionKey, Finished};
+use crate::connection::{ExchangeKey, Finished};
 use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
 use ringgate_runtime::task::{Panic, TaskId, catch_panic};
@@ -422,30 +422,30 @@ impl<S: 'static> Application for PerCore<S> {
 /// Where the answer of a handler goes that does not give it at once.
 pub(crate) struct ReplyTo<'a> {
     pub(crate) finished: &'a Rc<Finished>,
-    pub(crate) key: ConnectionKey,
+    pub(crate) request: ExchangeKey,
 }
 
 impl ReplyTo<'_> {
     fn to_owned(&self) -> Reply {
         Reply {
             finished: self.finished.clone(),
-            key: self.key,
+            request: self.request,
         }
     }
 }
 
-/// Where an answer goes: to the connection that asked. Dropped unused, nothing is answered; the
+/// Where an answer goes: to the request that it answers. Dropped unused, nothing is answered; the
 /// connection drops it so when it gives up on the request.
 pub(crate) struct Reply {
     finished: Rc<Finished>,
-    key: ConnectionKey,
+    request: ExchangeKey,
 }
 
 impl Reply {
     /// Makes an answer of what the handler returned, and gives it; a panic of that is the handler's.
     fn send<T: IntoResponse>(self, returned: Result<T, Panic>) {
         let response = returned.and_then(|value| catch_panic(|| value.into_response()));
-        self.finished.push(self.key, response);
+        self.finished.push(self.request, response);
     }
 }
 

@@ -1,0 +1,245 @@
+//! A request as plain data, and the table of the requests that a core keeps: those that are not answered
+//! at once. A request has a name of its own, whatever connection it came on, and answers, attention and
+//! the gate's verdicts are addressed to that name.
+//!
+//! Filled by `admit.rs` and `straight.rs`, emptied by `close.rs`.
+
+use super::key::{ConnectionKey, ExchangeKey};
+use crate::admission::door::{AddressPlace, Ticket};
+use crate::admission::queue::Place;
+use crate::handler::{BodyCell, PlacedParts, Routed};
+use crate::http::body::BodyDecoder;
+use crate::http::head::Head;
+use http::{Method, Version};
+use ringgate_runtime::Moment;
+use ringgate_runtime::task::TaskId;
+use ringgate_runtime::timer::TimerId;
+use std::rc::Rc;
+
+/// What a request's head says of its answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms {
+    /// Whether it is the answer to a HEAD.
+    pub(crate) to_head: bool,
+    pub(crate) version: Version,
+    pub(crate) keep_alive: bool,
+    pub(crate) began: Moment,
+}
+
+impl Terms {
+    #[inline]
+    pub(crate) fn of(head: &Head, began: Moment) -> Terms {
+        Terms {
+            to_head: head.method == Method::HEAD,
+            version: head.version,
+            keep_alive: head.keep_alive,
+            began,
+        }
+    }
+}
+
+/// The body of a request, while it arrives.
+pub(crate) struct Upload {
+    pub(crate) decoder: Box<BodyDecoder>,
+    /// What the handler reads from.
+    pub(crate) cell: Rc<BodyCell>,
+    /// The client waits for `100 Continue`, which nobody has sent.
+    pub(crate) awaits_continue: bool,
+}
+
+/// One request, from its head to the end of its answer. A request that is answered at once needs none.
+pub(crate) struct Exchange {
+    /// The connection that it came on.
+    pub(crate) of: ConnectionKey,
+    pub(crate) terms: Terms,
+    /// What is asked, until it goes to the gate.
+    pub(crate) asked: Option<Asked>,
+    /// None if its head was all of it.
+    pub(crate) upload: Option<Upload>,
+    /// Whose handler it is.
+    pub(crate) route: u32,
+    pub(crate) task: Option<TaskId>,
+    /// The slot that it holds at the gate.
+    pub(crate) ticket: Ticket,
+    /// Its place among the requests of its client's address, if these are limited.
+    pub(crate) address: Option<AddressPlace>,
+    /// Whether its handler gave the slot back and goes on.
+    pub(crate) detached: bool,
+    /// What waits at the gate.
+    pub(crate) waiting: Option<Box<Waiting>>,
+    /// The body of the answer, while it streams.
+    pub(crate) stream: Option<Streaming>,
+    /// The client asks which core answers.
+    pub(crate) asks_core: bool,
+}
+
+impl Exchange {
+    pub(crate) fn new(of: ConnectionKey, terms: Terms, upload: Option<Upload>) -> Exchange {
+        Exchange {
+            of,
+            terms,
+            asked: None,
+            upload,
+            route: 0,
+            task: None,
+            ticket: Ticket::free(),
+            address: None,
+            detached: false,
+            waiting: None,
+            stream: None,
+            asks_core: false,
+        }
+    }
+}
+
+/// A request with its place in the application.
+pub(crate) struct Asked {
+    pub(crate) parts: PlacedParts,
+    pub(crate) routed: Routed,
+}
+
+/// A request that waits at the gate.
+pub(crate) struct Waiting {
+    pub(crate) place: Place,
+    /// When it stops waiting.
+    pub(crate) timer: Option<TimerId>,
+    pub(crate) route: u32,
+    pub(crate) parts: PlacedParts,
+    pub(crate) since: Moment,
+}
+
+/// An answer on its way piece by piece.
+pub(crate) struct Streaming {
+    pub(crate) outlet: Rc<super::stream::Outlet>,
+    pub(crate) task: TaskId,
+    /// Bytes still to come of a body with Content-Length.
+    pub(crate) left: Option<u64>,
+    pub(crate) chunked: bool,
+    /// Bytes of the answer that were queued so far, its head among them.
+    pub(crate) queued: usize,
+    /// Class of its status, counted when the stream ends: until then it may become a 500.
+    pub(crate) class: usize,
+    pub(crate) after: crate::http::exchange::After,
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the seats are used again, and a box would be one allocation a request"
+)]
+enum Seat {
+    Taken(ExchangeKey, Exchange),
+    Free(u32),
+}
+
+const NONE: u32 = u32::MAX;
+
+/// The requests that a core keeps.
+pub(super) struct Exchanges {
+    seats: Vec<Seat>,
+    free: u32,
+    /// The number of the last request of this core.
+    serial: u32,
+}
+
+impl Exchanges {
+    pub(super) const fn new() -> Exchanges {
+        Exchanges {
+            seats: Vec::new(),
+            free: NONE,
+            serial: 0,
+        }
+    }
+
+    /// Names the next request of the core, which may be kept under that name as long as no other was
+    /// kept meanwhile. No two requests have one name, kept or not, within 2^24 of them.
+    #[inline]
+    pub(super) fn name_next(&mut self) -> ExchangeKey {
+        self.serial = self.serial.wrapping_add(1);
+        let slot = match self.free {
+            NONE => self.seats.len() as u32,
+            free => free,
+        };
+        ExchangeKey::new(slot, self.serial)
+    }
+
+    /// Keeps a request under the name that it was given just now.
+    ///
+    /// # Panics
+    /// If another request was kept since.
+    pub(super) fn insert(&mut self, key: ExchangeKey, exchange: Exchange) {
+        let seat = Seat::Taken(key, exchange);
+        let slot = key.slot() as usize;
+        match self.seats.get_mut(slot) {
+            None => {
+                assert_eq!(slot, self.seats.len(), "a request is kept when it is named");
+                self.seats.push(seat);
+            }
+            Some(place) => match std::mem::replace(place, seat) {
+                Seat::Free(next) => self.free = next,
+                Seat::Taken(..) => unreachable!("a request is kept when it is named"),
+            },
+        }
+    }
+
+    #[inline]
+    pub(super) fn get(&mut self, key: ExchangeKey) -> Option<&mut Exchange> {
+        match self.seats.get_mut(key.slot() as usize) {
+            Some(Seat::Taken(tenant, exchange)) if *tenant == key => Some(exchange),
+            _ => None,
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: ExchangeKey) -> Option<Exchange> {
+        self.get(key)?;
+        let free = std::mem::replace(&mut self.free, key.slot());
+        match std::mem::replace(&mut self.seats[key.slot() as usize], Seat::Free(free)) {
+            Seat::Taken(_, exchange) => Some(exchange),
+            Seat::Free(_) => None,
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Exchange> {
+        self.seats.iter().filter_map(|seat| match seat {
+            Seat::Taken(_, exchange) => Some(exchange),
+            Seat::Free(_) => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange() -> Exchange {
+        let terms = Terms {
+            to_head: false,
+            version: Version::HTTP_11,
+            keep_alive: true,
+            began: Moment::default(),
+        };
+        Exchange::new(ConnectionKey::new(0, 0), terms, None)
+    }
+
+    #[test]
+    fn the_name_of_a_request_that_is_over_means_no_other_in_its_place() {
+        let mut exchanges = Exchanges::new();
+        let first = exchanges.name_next();
+        exchanges.insert(first, exchange());
+        assert!(exchanges.remove(first).is_some());
+        let second = exchanges.name_next();
+        exchanges.insert(second, exchange());
+        assert_eq!(first.slot(), second.slot());
+        assert!(exchanges.get(first).is_none() && exchanges.remove(first).is_none());
+        assert!(exchanges.get(second).is_some());
+    }
+
+    #[test]
+    fn a_request_that_was_named_and_not_kept_shares_its_name_with_none() {
+        let mut exchanges = Exchanges::new();
+        let answered_at_once = exchanges.name_next();
+        let kept = exchanges.name_next();
+        exchanges.insert(kept, exchange());
+        assert_ne!(answered_at_once, kept);
+        assert!(exchanges.get(answered_at_once).is_none());
+    }
+}
