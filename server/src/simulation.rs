@@ -2,12 +2,16 @@
 //! virtual time and no kernel. For tests of applications that must not depend on timing, and for
 //! counting instructions.
 //!
+//! It takes the [`Server`] that would be started otherwise, with its state and its lanes in the core.
+//! There is no coordinator: signals, control socket, metrics and upgrades are left out, and a handler that
+//! asks its [`ServerHandle`] how the server stands is answered as after the end.
+//!
 //! ```
-//! use ringgate::{Router, config::Config};
+//! use ringgate::{Router, Server, config::Config};
 //! use ringgate::simulation::Simulation;
 //!
 //! let router = Router::new().get("/", |_| async { "hello" });
-//! let mut simulation = Simulation::new(&Config::default(), router, 7);
+//! let mut simulation = Simulation::of(Server::new(Config::default(), router), 7);
 //! let client = simulation.connect();
 //! client.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n");
 //! simulation.run_until(|_| client.received().ends_with(b"hello"));
@@ -17,10 +21,11 @@ use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::{Connections, CoreStats, Requests};
 use crate::config::{AdmissionLimits, Config};
 use crate::connection::{Engine, EngineParts, ListenerId, ListenerSeat, Message, Settings};
-use crate::coordinator::{Event, PostOffice, Postman, core_options};
+use crate::coordinator::{CoreInfo, Event, PostOffice, Postman, Simulated, core_options};
 use crate::handler::{PerCore, Router};
 use crate::http::exchange::State;
 use crate::observe::metrics::HistogramSnapshot;
+use crate::{Server, ServerHandle};
 use ringgate_runtime::driver::Driver;
 use ringgate_runtime::driver::simulated::{Client, Faults, World};
 use ringgate_runtime::{Core, Descriptor};
@@ -40,6 +45,7 @@ pub struct Simulation {
     /// Who owns each listener, and who is to have it next.
     batons: Vec<(u32, Option<u32>)>,
     cores: Vec<SimulatedCore>,
+    handle: ServerHandle,
 }
 
 struct SimulatedCore {
@@ -49,18 +55,27 @@ struct SimulatedCore {
 }
 
 impl Simulation {
-    /// One core without faults. `seed` decides what is left to chance.
+    /// This server on one core without faults. `seed` decides what is left to chance.
     ///
     /// # Panics
-    /// If the configuration contradicts itself.
+    /// If the configuration contradicts itself, or a lane has workers: they are threads with a time of
+    /// their own. Describe the lane with [`Lane::in_core`](crate::lane::Lane::in_core) in tests.
+    pub fn of<S: 'static>(server: Server<S>, seed: u64) -> Simulation {
+        Simulation::of_cores(server, 1, seed, Faults::none())
+    }
+
+    /// A server without state on one core without faults.
+    ///
+    /// # Panics
+    /// As [`Simulation::of`].
     pub fn new(config: &Config, router: Router<()>, seed: u64) -> Simulation {
         Simulation::with_cores(config, router, 1, seed, Faults::none())
     }
 
-    /// Several cores, and what may go wrong. Each core has a listener of its own.
+    /// A server without state on several cores, and what may go wrong.
     ///
     /// # Panics
-    /// As [`Simulation::new`].
+    /// As [`Simulation::of`].
     pub fn with_cores(
         config: &Config,
         router: Router<()>,
@@ -68,9 +83,29 @@ impl Simulation {
         seed: u64,
         faults: Faults,
     ) -> Simulation {
-        config
-            .check()
-            .expect("a configuration that does not contradict itself");
+        Simulation::of_cores(Server::new(config.clone(), router), cores, seed, faults)
+    }
+
+    /// This server on several cores, and what may go wrong. Each core has a listener of its own, and its
+    /// state is made before it takes work.
+    ///
+    /// # Panics
+    /// As [`Simulation::of`].
+    pub fn of_cores<S: 'static>(
+        server: Server<S>,
+        cores: u32,
+        seed: u64,
+        faults: Faults,
+    ) -> Simulation {
+        let Simulated {
+            config,
+            router,
+            init,
+            handle,
+        } = server
+            .simulated()
+            .unwrap_or_else(|why| panic!("this server cannot be simulated: {why}"));
+        let config = &config;
         let world = World::new(seed, faults);
         let post = PostOffice::new(cores);
         let gate = Gate::new(
@@ -78,7 +113,6 @@ impl Simulation {
             Rules::new(config),
             Box::new(Postman(post.clone())),
         );
-        let router = Arc::new(router);
         let mut simulation = Simulation {
             world: world.clone(),
             post: post.clone(),
@@ -86,6 +120,7 @@ impl Simulation {
             listeners: Vec::new(),
             batons: Vec::new(),
             cores: Vec::new(),
+            handle,
         };
         for index in 0..cores {
             let driver = Driver::Simulated(Box::new(world.driver()));
@@ -93,11 +128,14 @@ impl Simulation {
                 .expect("a simulated ring is always to be had");
             post.attach_core(index, Some(core.remote()));
             let stats = Arc::<CoreStats>::default();
+            let entered = core.enter();
+            let state = init(&CoreInfo::simulated(index, &simulation.handle));
+            drop(entered);
             let engine = Engine::new(EngineParts {
                 index,
                 epoch: 0,
                 settings: Settings::new(config),
-                app: Rc::new(PerCore::new(router.clone(), Rc::new(()))),
+                app: Rc::new(PerCore::new(router.clone(), Rc::new(state))),
                 gate: gate.clone(),
                 stats: stats.clone(),
                 post: Arc::new(Postman(post.clone())),
@@ -216,8 +254,10 @@ impl Simulation {
         self.post.to_core(from, Message::Leave(vec![to]));
     }
 
-    /// Drains a core: its answers announce the end.
+    /// Drains a core: its answers announce the end. Handlers that wait for the end of the server are
+    /// told, and hubs given to it are closed, as at the drain of a whole server.
     pub fn drain(&mut self, core: u32) {
+        self.handle.simulate_drain();
         self.post.to_core(core, Message::Drain);
     }
 

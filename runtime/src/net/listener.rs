@@ -7,20 +7,21 @@
 
 use super::{Socket, Stream};
 use crate::core::{Core, current};
+use crate::descriptor::Descriptor;
 use crate::driver::Operation;
 use crate::op::{Kind, Memory, OpFuture, Stash};
 use crate::sys::fork::NotInChildren;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
 /// Listens. Dropped, it cancels accepts that are in flight and closes after the last of them.
 pub struct Listener<F> {
-    _own: NotInChildren,
+    _own: Option<NotInChildren>,
     pub(super) socket: Socket,
     stash: Rc<Stash>,
     family: PhantomData<F>,
@@ -33,9 +34,17 @@ impl<F> Listener<F> {
     /// # Panics
     /// Outside a [`Core`].
     pub fn from_fd(fd: OwnedFd) -> Listener<F> {
+        Listener::from_descriptor(Descriptor::from(fd))
+    }
+
+    /// [`Listener::from_fd`], also for the listener of a simulated world.
+    ///
+    /// # Panics
+    /// Outside a [`Core`].
+    pub fn from_descriptor(descriptor: Descriptor) -> Listener<F> {
         Listener {
-            _own: NotInChildren::new(fd.as_fd()),
-            socket: Socket::new(current(), fd),
+            _own: descriptor.real().map(NotInChildren::new),
+            socket: Socket::new(current(), descriptor),
             stash: Rc::default(),
             family: PhantomData,
         }

@@ -6,7 +6,7 @@
 //! - `server`: answers on the control socket.
 //! - `events`: the stream of events on the control socket.
 //! - `scrape`: answers `GET /metrics`.
-//! - `serving`: what the two have in common: a bounded number of connections, each a task.
+//! - `serving`: what the two have in common: a bounded number of connections, each a task, and deadlines.
 //! - `client` and `text`: `ringgate ctl`.
 //!
 //! The answering runs as tasks on the coordinator's own core, so that it works while every serving
@@ -20,4 +20,6 @@ pub(crate) mod scrape;
 pub(crate) mod server;
 mod serving;
 pub(crate) mod socket;
+#[cfg(test)]
+mod stage;
 mod text;

@@ -4,7 +4,7 @@
 //! no keep-alive, no handlers; but the head is read by the same parser and the answer is written by
 //! the same encoder.
 
-use super::serving::{receive, send, serve};
+use super::serving::{CONNECTIONS_MAX, Peer, deadline, serve};
 use crate::ServerHandle;
 use crate::http::date::Date;
 use crate::http::head::{Head, HeadLimits, Parse, http2_refusal, parse_head};
@@ -14,9 +14,8 @@ use crate::observe::log::LogHandle;
 use crate::observe::metrics;
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use ringgate_runtime::current;
-use ringgate_runtime::net::{Direction, Tcp, TcpStream};
-use std::os::fd::OwnedFd;
+use ringgate_runtime::net::{Direction, Tcp};
+use ringgate_runtime::{Descriptor, current};
 
 const LIMITS: HeadLimits = HeadLimits {
     head_size: 8 << 10,
@@ -30,15 +29,30 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Answers scrapes until the core ends. Whether the listener is TCP or a Unix socket makes no
 /// difference to an accept.
-pub(crate) async fn run(listener: OwnedFd, server: ServerHandle, log: Option<LogHandle>) {
-    let talk = move |stream: TcpStream| talk(stream, server.clone(), log.clone());
-    serve::<Tcp, _>(listener, "metrics", talk).await;
+pub(crate) async fn run(
+    listener: impl Into<Descriptor>,
+    server: ServerHandle,
+    log: Option<LogHandle>,
+) {
+    let talk = move |peer: Peer<Tcp>| talk(peer, server.clone(), log.clone());
+    let full = || {
+        let text = format!("{CONNECTIONS_MAX} scrapes are being answered already\n");
+        let fields = [(CONTENT_TYPE, TEXT)];
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        encode(status, &fields, &text, false, &today())
+    };
+    serve::<Tcp, _>(listener, "metrics", full, talk).await;
 }
 
-async fn talk(mut stream: TcpStream, server: ServerHandle, log: Option<LogHandle>) {
+fn today() -> Date {
+    Date::new(current().wall_clock().as_secs())
+}
+
+async fn talk(mut peer: Peer<Tcp>, server: ServerHandle, log: Option<LogHandle>) {
     let mut bytes = Vec::new();
+    let until = deadline();
     let parsed = loop {
-        let Some(received) = receive(&mut stream).await else {
+        let Some(received) = peer.receive(until).await else {
             return;
         };
         bytes.extend_from_slice(&received);
@@ -50,16 +64,18 @@ async fn talk(mut stream: TcpStream, server: ServerHandle, log: Option<LogHandle
             Err(refusal) => break Err(refusal),
         }
     };
-    let date = Date::new(current().wall_clock().as_secs());
+    peer.is_heard();
+    let date = today();
     let answer = match parsed {
         Ok(head) => answer(&head, &bytes, &date, &server, log.as_ref()).await,
         Err(refusal) => refuse(&refusal, &date),
     };
-    if send(&mut stream, answer).await {
-        let _ = stream.shutdown(Direction::Write).await;
+    if peer.send(answer).await {
+        let _ = peer.stream.shutdown(Direction::Write).await;
         // Until the peer has it all: closing on unread bytes would reset what is under way.
+        let until = deadline();
         for _ in 0..LINGER_RECEIVES_MAX {
-            if receive(&mut stream).await.is_none() {
+            if peer.receive(until).await.is_none() {
                 break;
             }
         }
@@ -130,4 +146,62 @@ fn encode(
         out.extend_from_slice(text.as_bytes());
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::serving::PEER_PATIENCE;
+    use super::super::stage::Stage;
+    use super::*;
+    use std::time::Duration;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const GET: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n";
+
+    fn stage() -> Stage {
+        Stage::new(|listener| run(listener, ServerHandle::alone(), None))
+    }
+
+    #[test]
+    fn a_head_that_drips_ends_at_the_deadline_of_a_head() {
+        let mut stage = stage();
+        let client = stage.connect();
+        client.send_in_pieces(GET, 1, SECOND);
+        let took = stage.time_until(|| client.is_closed());
+        assert!(took <= PEER_PATIENCE + SECOND, "{took:?}");
+        assert!(client.received().is_empty());
+    }
+
+    #[test]
+    fn a_scraper_that_drips_after_its_answer_is_closed_then() {
+        let mut stage = stage();
+        let world = stage.world().clone();
+        let before = world.open_descriptors();
+        let client = stage.connect();
+        client.send(GET);
+        stage.time_until(|| client.received().ends_with(b"ended\n"));
+        client.send_in_pieces(&[b'x'; 100], 1, 4 * SECOND);
+        // The server's side ends with the answer, its socket is closed at the end of the linger.
+        let took = stage.time_until(|| world.open_descriptors() == before);
+        assert!(took <= PEER_PATIENCE + SECOND, "{took:?}");
+    }
+
+    #[test]
+    fn those_who_keep_the_metrics_address_busy_keep_no_scraper_out() {
+        let mut stage = stage();
+        let drips = |stage: &mut Stage| {
+            let client = stage.connect();
+            client.send_in_pieces(GET, 1, SECOND);
+            stage.pause(Duration::from_millis(20));
+            client
+        };
+        let fill: Vec<_> = (0..2 * CONNECTIONS_MAX)
+            .map(|_| drips(&mut stage))
+            .collect();
+        let scraper = stage.connect();
+        scraper.send(GET);
+        let took = stage.time_until(|| scraper.received().ends_with(b"ended\n"));
+        assert!(took < SECOND, "{took:?}");
+        stage.time_until(|| fill.iter().all(|client| client.is_closed()));
+    }
 }

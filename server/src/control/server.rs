@@ -5,9 +5,9 @@
 
 use super::events;
 use super::protocol::{COMMAND_BYTES_MAX, Outcome, Request};
-use super::serving::{receive, send, serve};
+use super::serving::{CONNECTIONS_MAX, Peer, deadline, serve};
 use crate::ServerHandle;
-use ringgate_runtime::net::{Unix, UnixStream};
+use ringgate_runtime::net::Unix;
 use ringgate_runtime::sys::process::user_id;
 use std::os::fd::OwnedFd;
 
@@ -15,50 +15,59 @@ const ROOT: u32 = 0;
 
 /// Answers on the control socket until the core ends.
 pub(crate) async fn run(listener: OwnedFd, server: ServerHandle) {
-    let talk = move |stream: UnixStream| talk(stream, server.clone());
-    serve::<Unix, _>(listener, "control", talk).await;
+    let talk = move |peer: Peer<Unix>| talk(peer, server.clone());
+    let full = || {
+        let text = format!(
+            "{CONNECTIONS_MAX} commands are being answered on this socket already; end one, or ask again later"
+        );
+        line(&Outcome::from(Err(text)))
+    };
+    serve::<Unix, _>(listener, "control", full, talk).await;
 }
 
 /// One connection: command after command until the peer has no more.
-async fn talk(mut stream: UnixStream, server: ServerHandle) {
-    match stream.peer_credentials() {
-        Ok(peer) if peer.uid == user_id() || peer.uid == ROOT => {}
-        Ok(peer) => {
-            let text = format!("user {} may not control this server", peer.uid);
+async fn talk(mut peer: Peer<Unix>, server: ServerHandle) {
+    match peer.stream.peer_credentials() {
+        Ok(who) if who.uid == user_id() || who.uid == ROOT => {}
+        Ok(who) => {
+            let text = format!("user {} may not control this server", who.uid);
             tracing::warn!(
-                uid = peer.uid,
-                pid = peer.pid,
+                uid = who.uid,
+                pid = who.pid,
                 "refused on the control socket"
             );
-            send(&mut stream, line(&Outcome::from(Err(text)))).await;
+            peer.send(line(&Outcome::from(Err(text)))).await;
             return;
         }
         Err(_) => return,
     }
     let mut unread = Vec::new();
-    while let Some(received) = receive(&mut stream).await {
+    let mut until = deadline();
+    while let Some(received) = peer.receive(until).await {
         unread.extend_from_slice(&received);
         drop(received);
         while let Some(end) = unread.iter().position(|byte| *byte == b'\n') {
             let command: Vec<u8> = unread.drain(..=end).collect();
             let command = String::from_utf8_lossy(&command);
-            if !answer(&mut stream, command.trim_ascii(), &server).await {
+            peer.is_heard();
+            if !answer(&mut peer, command.trim_ascii(), &server).await {
                 return;
             }
+            until = deadline();
         }
         if unread.len() >= COMMAND_BYTES_MAX {
             let text = format!("a command has at most {COMMAND_BYTES_MAX} bytes");
-            send(&mut stream, line(&Outcome::from(Err(text)))).await;
+            peer.send(line(&Outcome::from(Err(text)))).await;
             return;
         }
     }
 }
 
 /// Does what is asked and answers; whether the connection is still good.
-async fn answer(stream: &mut UnixStream, command: &str, server: &ServerHandle) -> bool {
+async fn answer(peer: &mut Peer<Unix>, command: &str, server: &ServerHandle) -> bool {
     let request = match command.parse() {
         Ok(request) => request,
-        Err(refusal) => return send(stream, line(&Outcome::from(Err(refusal)))).await,
+        Err(refusal) => return peer.send(line(&Outcome::from(Err(refusal)))).await,
     };
     if request != Request::Status {
         tracing::info!(%request, "control");
@@ -66,47 +75,47 @@ async fn answer(stream: &mut UnixStream, command: &str, server: &ServerHandle) -
     let owed = server.owe_answer();
     match request {
         Request::Status => match server.status().await {
-            Some(status) => send(stream, line(&status)).await,
+            Some(status) => peer.send(line(&status)).await,
             None => false,
         },
         Request::Events => match server.events().await {
             Ok(subscription) => {
                 drop(owed);
-                if send(stream, line(&Outcome::from(Ok(())))).await {
-                    events::stream(stream, subscription).await;
+                if peer.send(line(&Outcome::from(Ok(())))).await {
+                    events::stream(&mut peer.stream, subscription).await;
                 }
                 false
             }
-            Err(refusal) => send(stream, line(&Outcome::from(Err(refusal)))).await,
+            Err(refusal) => peer.send(line(&Outcome::from(Err(refusal)))).await,
         },
         Request::Resize { size, wait } => {
             let done = server.set_size(size, wait).await;
-            send(stream, line(&Outcome::from(done))).await
+            peer.send(line(&Outcome::from(done))).await
         }
         Request::Core { core, order } => {
             let done = server.order_core(core, order).await;
-            send(stream, line(&Outcome::telling(done))).await
+            peer.send(line(&Outcome::telling(done))).await
         }
         Request::Limits(change) => {
             let done = server.set_limits(change).await;
-            send(stream, line(&Outcome::from(done))).await
+            peer.send(line(&Outcome::from(done))).await
         }
         Request::Reload => {
             let done = server.reload().await;
-            send(stream, line(&Outcome::from(done))).await
+            peer.send(line(&Outcome::from(done))).await
         }
         Request::Upgrade(binary) => {
             let done = server.upgrade(binary).await;
-            send(stream, line(&Outcome::of_upgrade(done))).await
+            peer.send(line(&Outcome::of_upgrade(done))).await
         }
         // Answered first: the end of the server is the end of this task as well.
         Request::Drain => {
-            let sent = send(stream, line(&Outcome::from(Ok(())))).await;
+            let sent = peer.send(line(&Outcome::from(Ok(())))).await;
             server.drain();
             sent
         }
         Request::Stop => {
-            let sent = send(stream, line(&Outcome::from(Ok(())))).await;
+            let sent = peer.send(line(&Outcome::from(Ok(())))).await;
             server.stop();
             sent
         }

@@ -1,69 +1,169 @@
-//! Accepts for the coordinator's own listeners: each connection is a task, their number is bounded.
+//! Accepts for the coordinator's own listeners: each connection is a task, their number is bounded, and
+//! every wait for a peer has an end.
 //!
 //! Called by [`super::server`] and [`super::scrape`], which say what a connection does. Not for the
 //! server's own connections, which are accepted, admitted and counted by the cores.
+//!
+//! A peer that drips a byte now and then gets no more time than one that says nothing: a deadline is set
+//! where the wait for something whole begins, and no byte moves it. When all places are taken a newcomer
+//! gets the place of the peer that has kept the server waiting longest; only peers that are being
+//! answered stay. So nobody who comes with a question is kept out by those who ask none.
 
 use crate::observe::log::RateLimit;
 use ringgate_runtime::net::{Listener, Stream};
 use ringgate_runtime::time::{sleep, timeout};
-use ringgate_runtime::{Lease, current};
-use std::cell::Cell;
-use std::future::Future;
-use std::os::fd::OwnedFd;
+use ringgate_runtime::{Descriptor, Lease, Moment, current};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
-/// Connections of one listener at a time. One more is closed at once: whoever polls this often has
-/// lost its way.
-const CONNECTIONS_MAX: u32 = 64;
+/// Connections of one listener at a time.
+pub(super) const CONNECTIONS_MAX: usize = 64;
 /// How long to wait when the process is out of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long a peer may take to say what it wants, or to take its answer.
+/// How long a newcomer that is turned away may take to take the word for it: its socket is empty, so the
+/// kernel takes it at once.
+const REFUSAL_PATIENCE: Duration = Duration::from_millis(100);
+/// How long a peer may take to say the whole of what it wants, or to take the whole of its answer.
 pub(super) const PEER_PATIENCE: Duration = Duration::from_secs(10);
 
-/// One of the open connections; counted until dropped.
-struct Place(Rc<Cell<u32>>);
+/// One of the open connections.
+#[derive(Default)]
+struct Place {
+    /// Since when the server waits for this peer to speak; None while it is being answered.
+    listening: Cell<Option<Moment>>,
+    /// A newcomer has got the place.
+    sent_away: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
 
-impl Place {
-    fn take(open: &Rc<Cell<u32>>) -> Option<Place> {
-        let taken = open.get();
-        (taken < CONNECTIONS_MAX).then(|| {
-            open.set(taken + 1);
-            Place(open.clone())
-        })
+/// All open connections of a listener.
+#[derive(Clone, Default)]
+struct Room(Rc<RefCell<VecDeque<Rc<Place>>>>);
+
+impl Room {
+    /// A place, if need be that of the peer that has kept the server waiting longest. None while all
+    /// are being answered.
+    fn take(&self) -> Option<Rc<Place>> {
+        let mut places = self.0.borrow_mut();
+        if places.len() >= CONNECTIONS_MAX {
+            let waiting = places.iter().enumerate();
+            let waiting = waiting.filter_map(|(at, place)| Some((place.listening.get()?, at)));
+            let (_, longest) = waiting.min()?;
+            let place = places.remove(longest)?;
+            place.sent_away.set(true);
+            if let Some(waker) = place.waker.take() {
+                waker.wake();
+            }
+        }
+        let place = Rc::<Place>::default();
+        places.push_back(place.clone());
+        Some(place)
+    }
+
+    fn leave(&self, place: &Rc<Place>) {
+        self.0
+            .borrow_mut()
+            .retain(|other| !Rc::ptr_eq(other, place));
     }
 }
 
-impl Drop for Place {
+/// A connection to whoever asks something.
+pub(super) struct Peer<F> {
+    pub(super) stream: Stream<F>,
+    place: Rc<Place>,
+    room: Room,
+}
+
+impl<F> Drop for Peer<F> {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.room.leave(&self.place);
     }
 }
 
-/// Accepts on `listener` for as long as the core lives.
+impl<F> Peer<F> {
+    /// The next bytes; None when the peer has ended or failed, is not done `until` then, or has lost its
+    /// place to a newcomer.
+    pub(super) async fn receive(&mut self, until: Moment) -> Option<Lease> {
+        let (reader, place) = (self.stream.split_mut().0, &self.place);
+        let received = poll_fn(|cx| {
+            if place.sent_away.get() {
+                return Poll::Ready(None);
+            }
+            place.waker.replace(Some(cx.waker().clone()));
+            let received = reader.poll_receive(cx);
+            received.map(|received| received.ok().flatten())
+        });
+        let now = current().now();
+        if place.listening.get().is_none() {
+            place.listening.set(Some(now));
+        }
+        timeout(until.since(now), received).await.ok().flatten()
+    }
+
+    /// What the peer has said is whole: it keeps its place until it is asked for more.
+    pub(super) fn is_heard(&self) {
+        self.place.listening.set(None);
+    }
+
+    /// Sends; returns whether all of it went out in time.
+    pub(super) async fn send(&mut self, bytes: Vec<u8>) -> bool {
+        send_within(PEER_PATIENCE, &mut self.stream, bytes).await
+    }
+}
+
+/// When a wait for a peer that begins now ends.
+pub(super) fn deadline() -> Moment {
+    current().now() + PEER_PATIENCE
+}
+
+async fn send_within<F>(most: Duration, stream: &mut Stream<F>, bytes: Vec<u8>) -> bool {
+    let sent = timeout(most, stream.write_all(bytes)).await;
+    matches!(sent, Ok(Ok(())))
+}
+
+/// Accepts on `listener` for as long as the core lives. `refusal` is what a newcomer is told when every
+/// place is taken by a peer that is being answered.
 pub(super) async fn serve<F, T>(
-    listener: OwnedFd,
+    listener: impl Into<Descriptor>,
     what: &'static str,
-    connection: impl Fn(Stream<F>) -> T,
+    refusal: impl Fn() -> Vec<u8>,
+    connection: impl Fn(Peer<F>) -> T,
 ) where
     F: 'static,
     T: Future<Output = ()> + 'static,
 {
     let core = current();
-    let listener = Listener::<F>::from_fd(listener);
-    let open = Rc::new(Cell::new(0));
+    let listener = Listener::<F>::from_descriptor(listener.into());
+    let room = Room::default();
     let log = RateLimit::new();
     loop {
         match listener.accept().await {
-            Ok(stream) => {
-                if let Some(place) = Place::take(&open) {
-                    let talk = connection(stream);
-                    core.spawn(async move {
-                        talk.await;
-                        drop(place);
-                    });
+            Ok(mut stream) => match room.take() {
+                Some(place) => {
+                    let room = room.clone();
+                    core.spawn(connection(Peer {
+                        stream,
+                        place,
+                        room,
+                    }));
                 }
-            }
+                None => {
+                    let now = core.now().as_nanos();
+                    crate::observe::log::limited!(
+                        log,
+                        now,
+                        warn,
+                        "places",
+                        what,
+                        "a peer was turned away: as many as there may be are being answered"
+                    );
+                    send_within(REFUSAL_PATIENCE, &mut stream, refusal()).await;
+                }
+            },
             Err(error) => {
                 crate::observe::log::limited!(
                     log,
@@ -80,16 +180,129 @@ pub(super) async fn serve<F, T>(
     }
 }
 
-/// The next bytes; None when the peer has ended, failed or taken too long.
-pub(super) async fn receive<F>(stream: &mut Stream<F>) -> Option<Lease> {
-    match timeout(PEER_PATIENCE, stream.receive()).await {
-        Ok(Ok(received)) => received,
-        Ok(Err(_)) | Err(_) => None,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::super::stage::Stage;
+    use super::*;
+    use ringgate_runtime::driver::simulated::{Action, Client};
+    use ringgate_runtime::net::Tcp;
 
-/// Sends; answers whether all of it went out.
-pub(super) async fn send<F>(stream: &mut Stream<F>, bytes: Vec<u8>) -> bool {
-    let sent = timeout(PEER_PATIENCE, stream.write_all(bytes)).await;
-    matches!(sent, Ok(Ok(())))
+    /// Answers each line with `ok`, the line `long` with more than a client has room for, the line
+    /// `wait` after a minute.
+    async fn talk(mut peer: Peer<Tcp>) {
+        let mut said = Vec::new();
+        let mut until = deadline();
+        while let Some(bytes) = peer.receive(until).await {
+            said.extend_from_slice(&bytes);
+            drop(bytes);
+            if said.last() != Some(&b'\n') {
+                continue;
+            }
+            peer.is_heard();
+            let answer = match &said[..] {
+                b"wait\n" => {
+                    sleep(Duration::from_secs(60)).await;
+                    b"waited\n".to_vec()
+                }
+                b"long\n" => vec![b'x'; 1 << 16],
+                _ => b"ok\n".to_vec(),
+            };
+            said.clear();
+            if !peer.send(answer).await {
+                return;
+            }
+            until = deadline();
+        }
+    }
+
+    fn stage() -> Stage {
+        Stage::new(|listener| serve::<Tcp, _>(listener, "test", || b"no place\n".to_vec(), talk))
+    }
+
+    #[test]
+    fn a_peer_that_drips_is_closed_when_one_that_says_nothing_is() {
+        let mut stage = stage();
+        let (silent, dripping) = (stage.connect(), stage.connect());
+        dripping.send_in_pieces(&[b'x'; 100], 1, Duration::from_secs(1));
+        for client in [silent, dripping] {
+            let took = stage.time_until(|| client.is_closed());
+            assert!(took <= PEER_PATIENCE + Duration::from_secs(1), "{took:?}");
+        }
+        assert!(stage.since_start() >= PEER_PATIENCE);
+    }
+
+    #[test]
+    fn an_answer_begins_the_time_for_the_next_question_anew() {
+        let mut stage = stage();
+        let client = stage.connect();
+        for _ in 0..3 {
+            client.after(PEER_PATIENCE - Duration::from_secs(1), send(b"?\n"));
+            stage.time_until(|| client.received_len() == 3);
+            assert_eq!(client.take_received(), b"ok\n");
+        }
+        let took = stage.time_until(|| client.is_closed());
+        assert!(took >= PEER_PATIENCE - Duration::from_secs(1), "{took:?}");
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_or_a_byte_a_second_of_its_answer_is_closed() {
+        let mut stage = stage();
+        for drips in [false, true] {
+            let client = stage.connect();
+            client.window(1);
+            client.send(b"long\n");
+            stage.time_until(|| client.received_len() == 1);
+            for second in 1..60 {
+                if drips {
+                    client.after(Duration::from_secs(second), Action::Read(1));
+                }
+            }
+            let took = stage.time_until(|| client.is_closed());
+            assert!(took <= PEER_PATIENCE + Duration::from_secs(1), "{took:?}");
+        }
+    }
+
+    #[test]
+    fn a_newcomer_gets_the_place_of_the_peer_that_has_said_nothing_for_longest() {
+        let mut stage = stage();
+        let fill: Vec<Client> = (0..CONNECTIONS_MAX)
+            .map(|_| {
+                let client = stage.connect();
+                stage.pause(Duration::from_millis(10));
+                client
+            })
+            .collect();
+        // The first one asks, so the second has kept the server waiting for longest.
+        fill[0].send(b"?\n");
+        stage.time_until(|| fill[0].received_len() == 3);
+        let newcomer = stage.connect();
+        newcomer.send(b"?\n");
+        let took = stage.time_until(|| newcomer.received_len() == 3);
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert_eq!(newcomer.received(), b"ok\n");
+        stage.time_until(|| fill[1].is_closed());
+        let closed = fill.iter().filter(|client| client.is_closed()).count();
+        assert_eq!(closed, 1);
+    }
+
+    #[test]
+    fn a_newcomer_is_told_why_when_all_are_being_answered() {
+        let mut stage = stage();
+        let fill: Vec<Client> = (0..CONNECTIONS_MAX).map(|_| stage.connect()).collect();
+        fill.iter().for_each(|client| client.send(b"wait\n"));
+        stage.pause(Duration::from_secs(1));
+        let newcomer = stage.connect();
+        newcomer.send(b"?\n");
+        stage.time_until(|| newcomer.is_closed());
+        assert_eq!(newcomer.received(), b"no place\n");
+        // Nobody lost an answer by it, and there is room again.
+        stage.time_until(|| fill.iter().all(|client| client.received() == b"waited\n"));
+        let next = stage.connect();
+        next.send(b"?\n");
+        stage.time_until(|| next.received() == b"ok\n");
+    }
+
+    fn send(bytes: &[u8]) -> Action {
+        Action::Send(bytes.to_vec())
+    }
 }

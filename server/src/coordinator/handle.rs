@@ -1,6 +1,7 @@
 //! What a program does with a server: build it, start it, ask it, wait for its end.
 
 mod launch;
+mod simulated;
 
 use super::closing::Closing;
 use super::core_info::CoreInfo;
@@ -29,6 +30,7 @@ use launch::{change_identity, examine, operators};
 use ringgate_runtime::lane::{InCoreLane, Lane, LaneSetupError};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
+pub(crate) use simulated::Simulated;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};

@@ -32,12 +32,14 @@ mod upgrade;
 
 pub use core_info::CoreInfo;
 pub(crate) use event::Event;
+#[cfg(test)]
+pub(crate) use events::Events;
 pub(crate) use events::Subscription;
 pub use events::{ServerEvent, UpgradeStep};
-pub(crate) use handle::OBEYED;
 pub use handle::{
     Ended, Running, Server, ServerHandle, StartError, block_obeyed_signals, refuse_inheritance,
 };
+pub(crate) use handle::{OBEYED, Simulated};
 pub(crate) use post::{PostOffice, Postman, SUCCESSOR};
 pub use status::{CoreStatus, ListenerStatus, Status};
 pub(crate) use thread::core_options;

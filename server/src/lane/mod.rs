@@ -36,6 +36,9 @@ mod sealed {
     pub trait Open: 'static {
         #[doc(hidden)]
         fn open_any(self: Box<Self>, name: &str) -> Result<Box<dyn AnyLane>, LaneSetupError>;
+
+        #[doc(hidden)]
+        fn has_threads(&self) -> bool;
     }
 
     impl<C: 'static> Open for WorkerLane<C> {
@@ -43,11 +46,19 @@ mod sealed {
             let lane = self.observe(log_to(name.to_owned())).open(name)?;
             Ok(Box::new(lane))
         }
+
+        fn has_threads(&self) -> bool {
+            true
+        }
     }
 
     impl Open for InCoreOptions {
         fn open_any(self: Box<Self>, name: &str) -> Result<Box<dyn AnyLane>, LaneSetupError> {
             Ok(Box::new(self.open(name)?))
+        }
+
+        fn has_threads(&self) -> bool {
+            false
         }
     }
 
@@ -129,6 +140,21 @@ pub(crate) struct Planned(Vec<(String, Box<dyn sealed::Open>)>);
 impl Planned {
     pub(crate) fn add(&mut self, name: &str, lane: impl LaneOptions) {
         self.0.push((name.to_owned(), Box::new(lane)));
+    }
+
+    /// Opens all of them where nothing may have a thread of its own.
+    ///
+    /// # Errors
+    /// One has workers, or cannot be as it is described.
+    pub(crate) fn open_in_core(self) -> Result<Lanes, String> {
+        let worked = self.0.iter().find(|(_, lane)| lane.has_threads());
+        if let Some((name, _)) = worked {
+            return Err(format!(
+                "the lane {name:?} has workers, which are threads with a time of their own; \
+                 describe it with Lane::in_core"
+            ));
+        }
+        self.open().map_err(|error| error.to_string())
     }
 
     /// Opens all of them and waits for their first workers, for a bounded time (row H13).

@@ -54,6 +54,9 @@ pub fn markdown() -> String {
          RINGGATE_BLESS=1 cargo test -p ringgate writes it again. -->\n\n\
          `GET /metrics` at the address of `--metrics ADDR` is answered with these in the Prometheus \
          text format, version 0.0.4. \
+         The head of a request has to be whole 10 s after the connection was made, and the answer \
+         taken within 10 s more. 64 connections are served at a time: one more gets the place of the \
+         one that has kept the server waiting for longest, or a 503 while all are being answered. \
          Counters start at 0 with the process, but for \
          `ringgate_listen_overflows_total`, which the kernel keeps. \
          A core keeps its `core` label for as long as the process lives, also when its thread is \

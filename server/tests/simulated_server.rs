@@ -1,0 +1,138 @@
+//! The server that a program would start, in a simulation: its state, its lanes, its hubs.
+
+use ringgate::config::Config;
+use ringgate::events::Hub;
+use ringgate::lane::{InCoreLane, Lane, LaneError};
+use ringgate::runtime::driver::simulated::{Client, Faults};
+use ringgate::runtime::sleep;
+use ringgate::simulation::Simulation;
+use ringgate::{CoreInfo, Request, Router, Server, ServerHandle};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+fn get(client: &Client, path: &str) {
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes());
+}
+
+fn body(client: &Client) -> String {
+    let answer = String::from_utf8(client.received()).expect("text");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    body.to_owned()
+}
+
+#[test]
+fn each_core_makes_its_state_once_and_keeps_it() {
+    struct Greeter {
+        core: u32,
+        greeted: Cell<u32>,
+    }
+    let made = Arc::new(AtomicU32::new(0));
+    let counter = made.clone();
+    let init = move |core: &CoreInfo| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        let core = core.index();
+        Greeter {
+            core,
+            greeted: Cell::new(0),
+        }
+    };
+    let hello = async |request: Request<Greeter>| {
+        let greeter = request.state();
+        greeter.greeted.set(greeter.greeted.get() + 1);
+        format!("core {}, greeting {}", greeter.core, greeter.greeted.get())
+    };
+    let server = Server::with_state(Config::default(), Router::new().get("/hello", hello), init);
+    let mut simulation = Simulation::of_cores(server, 2, 7, Faults::none());
+    assert_eq!(made.load(Ordering::Relaxed), 2);
+    for (core, nth) in [(0, 1), (0, 2), (1, 1), (0, 3)] {
+        let client = simulation.connect_to(core);
+        get(&client, "/hello");
+        let expected = format!("core {core}, greeting {nth}");
+        simulation.run_until(|_| body(&client) == expected);
+    }
+}
+
+#[test]
+fn a_lane_in_the_core_bounds_its_work_in_virtual_time() {
+    async fn work(request: Request<InCoreLane>) -> Result<&'static str, LaneError> {
+        let lane = request.state();
+        lane.run(async { sleep(Duration::from_secs(20)).await })
+            .await?;
+        Ok("done")
+    }
+    let init = |core: &CoreInfo| core.in_core_lane("outside").expect("the lane below");
+    let router = Router::new().get("/work", work);
+    let lane = Lane::in_core(1).queue_limit(1);
+    let server = Server::with_state(Config::default(), router, init).lane("outside", lane);
+    let mut simulation = Simulation::of_cores(server, 2, 7, Faults::none());
+    let began = simulation.world().now();
+    let clients = [0, 1, 0].map(|core| {
+        let client = simulation.connect_to(core);
+        get(&client, "/work");
+        (0..100).for_each(|_| simulation.turn());
+        client
+    });
+    simulation.run_until(|_| clients[2].received().starts_with(b"HTTP/1.1 503 "));
+    simulation.run_until(|_| clients[..2].iter().all(|client| body(client) == "done"));
+    let took = simulation.world().now() - began;
+    let expected = Duration::from_secs(40)..Duration::from_secs(41);
+    assert!(expected.contains(&took), "{took:?}");
+}
+
+#[test]
+#[should_panic = "Lane::in_core"]
+fn a_lane_of_threads_is_refused_with_the_cure() {
+    let lane = Lane::workers(1..=2).stateless();
+    let server = Server::new(Config::default(), Router::new()).lane("database", lane);
+    Simulation::of(server, 7);
+}
+
+#[test]
+fn a_drain_is_told_to_handlers_that_wait_for_it_and_ends_the_streams_of_hubs() {
+    struct State {
+        server: ServerHandle,
+        hub: Hub,
+    }
+    async fn waits(request: Request<State>) -> &'static str {
+        request.state().server.draining().await;
+        "the end is near"
+    }
+    async fn listens(request: Request<State>) -> &'static str {
+        let mut events = request.state().hub.subscribe(None);
+        while events.next().await.is_some() {}
+        "no more events"
+    }
+    let hub = Hub::new(1);
+    let shared = hub.clone();
+    let init = move |core: &CoreInfo| State {
+        server: core.server().clone(),
+        hub: shared.clone(),
+    };
+    let router = Router::new().get("/waits", waits).get("/listens", listens);
+    let server = Server::with_state(Config::default(), router, init).hub(&hub);
+    let mut simulation = Simulation::of(server, 7);
+    let (waits, listens) = (simulation.connect(), simulation.connect());
+    get(&waits, "/waits");
+    get(&listens, "/listens");
+    simulation.run_until(|simulation| simulation.ledgers(0).1.running == 2);
+    simulation.drain(0);
+    simulation.run_until(|_| body(&waits) == "the end is near");
+    simulation.run_until(|_| body(&listens) == "no more events");
+}
+
+#[test]
+fn a_handler_that_asks_how_the_server_stands_is_answered() {
+    async fn status(request: Request<ServerHandle>) -> String {
+        let server = request.state();
+        let resized = server.resize(2).await;
+        format!("{} {resized:?}", server.status().await.is_none())
+    }
+    let init = |core: &CoreInfo| core.server().clone();
+    let router = Router::new().get("/status", status);
+    let mut simulation = Simulation::of(Server::with_state(Config::default(), router, init), 7);
+    let client = simulation.connect();
+    get(&client, "/status");
+    simulation.run_until(|_| body(&client) == "true Err(\"the server has ended\")");
+}
