@@ -194,3 +194,36 @@ fn run_floor(args: &FloorArgs) -> Result<(), Failure> {
     }
     .into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn every_command_line_of_the_documents_is_one_that_the_program_takes() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let (mut broken, mut seen) = (Vec::new(), 0);
+        for file in ["README.md", "docs/benchmarking.md"] {
+            let text = fs::read_to_string(root.join(file)).expect(file);
+            for line in text.lines() {
+                let line = line.strip_prefix("$ ").unwrap_or(line);
+                let line = line.strip_prefix("target/release/").unwrap_or(line);
+                if !line.starts_with("ringgate-bench ") {
+                    continue;
+                }
+                seen += 1;
+                let line = line.split(" # ").next().unwrap_or_default();
+                // A process, whichever it is.
+                let line = line.replace("$(pidof ringgate)", "1").replace("$!", "1");
+                let words = line.split_whitespace().map(|word| word.trim_matches('\''));
+                if let Err(error) = Cli::try_parse_from(words) {
+                    broken.push(format!("{file}: {line}: {error}"));
+                }
+            }
+        }
+        assert!(seen > 10, "only {seen} command lines found");
+        assert!(broken.is_empty(), "{broken:#?}");
+    }
+}

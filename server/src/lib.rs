@@ -54,7 +54,14 @@ pub use handler::{
 pub use process::service_manager::{PassedSocket, ServiceManager, passed_sockets};
 pub use ringgate_runtime as runtime;
 
-/// The examples of the README, which must compile.
+/// The examples of the documents, which must compile; `server/tests/documents.rs` looks after the rest.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod documents {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/lanes.md")]
+    struct Lanes;
+    #[cfg(feature = "tokio-guests")]
+    #[doc = include_str!("../../docs/guests.md")]
+    struct Guests;
+}
