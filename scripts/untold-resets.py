@@ -15,8 +15,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 PROGRAM = os.environ.get("RINGGATE", "target/release/ringgate")
 THREADS = 8
@@ -63,7 +63,6 @@ def send_and_reset(address, sent, count):
 
 def connect(address):
     client = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
-    client.settimeout(30)
     client.connect(address)
     return client
 
@@ -79,12 +78,11 @@ def run(kind, count):
                 holder = connect(address)
                 holder.send(SLOW.replace(b"60000", b"3600000"))
             began = time.monotonic()
-            threads = [threading.Thread(target=send_and_reset, args=(address, sent, count // THREADS))
-                       for _ in range(THREADS)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            with ThreadPoolExecutor(THREADS) as pool:
+                sending = [pool.submit(send_and_reset, address, sent, count // THREADS)
+                           for _ in range(THREADS)]
+            for each in sending:
+                each.result()
             took = time.monotonic() - began
             expected = 0 if holder is None else 1
             deadline = time.monotonic() + 5
