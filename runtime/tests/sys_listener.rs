@@ -328,6 +328,10 @@ fn a_connection_knows_both_of_its_addresses() {
         socket::local_addr(server.as_fd()).unwrap(),
         Address::Inet(address)
     );
+    assert_eq!(
+        socket::local_addr_of(server.as_raw_fd()).unwrap(),
+        Address::Inet(address)
+    );
     let peer = Address::Inet(client.local_addr().unwrap());
     assert_eq!(socket::peer_addr(server.as_fd()).unwrap(), peer);
     let error = socket::peer_addr(listeners[0].as_fd()).unwrap_err();

@@ -218,6 +218,21 @@ pub fn peer_addr_of(number: RawFd) -> io::Result<Address> {
     address.decode()
 }
 
+/// As [`local_addr`], for one who keeps only the number and knows that it is still that socket's.
+///
+/// # Errors
+/// As [`local_addr`]; EBADF or ENOTSOCK if the number is no socket's any more.
+pub fn local_addr_of(number: RawFd) -> io::Result<Address> {
+    let mut address = SocketAddrStorage::empty();
+    let (name, len) = (address.as_mut_ptr(), &raw mut *address.len_mut());
+    // SAFETY: getsockname(2) writes at most `*len` bytes, which is the size of the storage, and then
+    // `*len`; whatever the number is, nothing else. Guarded by
+    // `a_connection_knows_both_of_its_addresses`.
+    let result = unsafe { libc::getsockname(number, name, len) };
+    check(result, "getsockname", "")?;
+    address.decode()
+}
+
 /// Who made the other end of a Unix stream socket, as it was at connect(2) or listen(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerCredentials {

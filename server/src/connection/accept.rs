@@ -18,6 +18,26 @@ const ACCEPT_BURST: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ListenerId(pub(crate) u32);
 
+impl ListenerId {
+    /// No listener of this process: that of an older process which this one does not listen on.
+    pub(crate) const ELSEWHERE: ListenerId = ListenerId(u32::MAX);
+
+    /// The listener whose accept has this key.
+    pub(crate) fn of_accept(key: u64) -> ListenerId {
+        match Subject::from_key(key) {
+            Some(Subject::Accept(listener)) => ListenerId(listener),
+            _ => ListenerId::ELSEWHERE,
+        }
+    }
+}
+
+/// A connection that was accepted and not read from, and the listener that it came in by.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    pub(crate) socket: Descriptor,
+    pub(crate) listener: ListenerId,
+}
+
 /// A listener as its owner gets it. The process keeps it open to the end.
 #[derive(Debug, Clone)]
 pub(crate) struct ListenerSeat {
@@ -165,7 +185,8 @@ impl Engine {
         match result {
             Ok(socket) => {
                 self.listeners.pauses.succeeded();
-                self.take_in(core, socket);
+                let listener = id;
+                self.take_in(core, Fresh { socket, listener });
             }
             Err(errno) => self.on_accept_error(core, errno),
         }
@@ -187,13 +208,13 @@ impl Engine {
     }
 
     /// Serves a connection that another thread accepted.
-    pub(super) fn adopt(&mut self, core: &Rc<Core>, socket: Descriptor) {
-        let key = self.begin(core, socket);
+    pub(super) fn adopt(&mut self, core: &Rc<Core>, fresh: Fresh) {
+        let key = self.begin(core, fresh);
         self.follow_course(core, key);
     }
 
-    pub(super) fn begin(&mut self, core: &Rc<Core>, socket: Descriptor) -> ConnectionKey {
-        let key = self.seat(Connection::new(socket, core.now()));
+    pub(super) fn begin(&mut self, core: &Rc<Core>, fresh: Fresh) -> ConnectionKey {
+        let key = self.seat(Connection::new(fresh, core.now()));
         self.stats.accepted.add(1);
         self.wear();
         self.arrive(core, key);
@@ -201,8 +222,8 @@ impl Engine {
     }
 
     /// Serves a connection that this core accepted.
-    pub(super) fn begin_here(&mut self, core: &Rc<Core>, socket: Descriptor) {
-        let key = self.begin(core, socket);
+    pub(super) fn begin_here(&mut self, core: &Rc<Core>, fresh: Fresh) {
+        let key = self.begin(core, fresh);
         // A core that was stuck leaves with its accept still armed.
         if !self.is_serving() {
             self.follow_course(core, key);

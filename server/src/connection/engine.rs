@@ -1,7 +1,7 @@
 //! The engine of one core: its connections, and what happens to them. The owner of events of its
 //! ring; each event goes to the file of its step.
 
-use super::accept::{ListenerId, ListenerSeat, Listeners};
+use super::accept::{Fresh, ListenerId, ListenerSeat, Listeners};
 use super::arrival::Arrival;
 use super::exchanges::Exchanges;
 use super::help::Helping;
@@ -24,7 +24,7 @@ use crate::observe::log::RateLimit;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::LongPoll;
 use ringgate_runtime::task::Panic;
-use ringgate_runtime::{Core, Descriptor, Event, Moment, Sink};
+use ringgate_runtime::{Core, Event, Moment, Sink};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -75,7 +75,7 @@ pub(crate) enum Message {
     /// The gate's word on one of its requests.
     Verdict(Verdict),
     /// Serve this connection, accepted elsewhere.
-    Adopt(Descriptor),
+    Adopt(Fresh),
     /// A connection moves in.
     Parcel(Box<Parcel>),
     /// Go on with these.
@@ -283,7 +283,7 @@ impl Engine {
             Message::Arm(seat) => self.arm(core, seat),
             Message::Disarm(listener) => self.disarm(core, listener),
             Message::Verdict(verdict) => self.on_verdict(core, verdict),
-            Message::Adopt(socket) => self.adopt(core, socket),
+            Message::Adopt(fresh) => self.adopt(core, fresh),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
             Message::Settings(settings) => self.retune(core, *settings),
             Message::Help(seat) => self.help(core, seat),

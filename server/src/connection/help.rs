@@ -6,7 +6,7 @@
 //! Called by the engine for [`Message::Help`](super::Message::Help). It does not know who is stuck,
 //! and takes no baton: the listener still has its one owner, which may wake up at any time.
 
-use super::accept::{ListenerId, ListenerSeat, Socket};
+use super::accept::{Fresh, ListenerId, ListenerSeat, Socket};
 use super::engine::Engine;
 use super::key::Subject;
 use ringgate_runtime::sys::listener::accept_nonblocking;
@@ -109,7 +109,13 @@ impl Engine {
             }
             match accept_nonblocking(socket.as_fd()) {
                 Ok(Some(connection)) => {
-                    let key = self.begin(core, Descriptor::from(connection));
+                    let key = self.begin(
+                        core,
+                        Fresh {
+                            socket: Descriptor::from(connection),
+                            listener: id,
+                        },
+                    );
                     if !self.is_serving() {
                         self.follow_course(core, key);
                     }

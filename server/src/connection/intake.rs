@@ -6,8 +6,9 @@
 //! Called by `accept.rs` for what an accept brings, and by the engine before each wait. A connection
 //! is in the ledgers once it is taken in.
 
+use super::accept::Fresh;
 use super::engine::Engine;
-use ringgate_runtime::{Core, Descriptor};
+use ringgate_runtime::Core;
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::rc::Rc;
@@ -15,7 +16,7 @@ use std::rc::Rc;
 /// Connections that were accepted and not taken in, and how many this turn took.
 #[derive(Default)]
 pub(super) struct Intake {
-    waiting: VecDeque<Descriptor>,
+    waiting: VecDeque<Fresh>,
     turn: u64,
     taken: u32,
 }
@@ -43,12 +44,12 @@ impl Intake {
 
 impl Engine {
     /// A connection was accepted: in this turn, or a later one.
-    pub(super) fn take_in(&mut self, core: &Rc<Core>, socket: Descriptor) {
+    pub(super) fn take_in(&mut self, core: &Rc<Core>, fresh: Fresh) {
         let most = self.settings.accepts_per_turn;
         if self.intake.is_empty() && self.intake.takes(core.turn_number(), most) {
-            self.begin_here(core, socket);
+            self.begin_here(core, fresh);
         } else {
-            self.intake.waiting.push_back(socket);
+            self.intake.waiting.push_back(fresh);
         }
     }
 
@@ -63,8 +64,8 @@ impl Engine {
             false => None,
         };
         while !self.intake.is_empty() && self.intake.takes(core.turn_number(), most) {
-            if let Some(socket) = self.intake.waiting.pop_front() {
-                self.begin_here(core, socket);
+            if let Some(fresh) = self.intake.waiting.pop_front() {
+                self.begin_here(core, fresh);
             }
         }
         if self.intake.is_empty() {

@@ -49,7 +49,7 @@ mod watch;
 mod wire;
 mod write;
 
-pub(crate) use accept::{ListenerId, ListenerSeat, Socket};
+pub(crate) use accept::{Fresh, ListenerId, ListenerSeat, Socket};
 pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Post, Report};
 pub(crate) use key::{Candidate, ConnectionKey, ExchangeKey};
 pub(crate) use settings::Settings;

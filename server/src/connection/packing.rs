@@ -4,6 +4,7 @@
 //! (clock_gettime(2)). The descriptor goes beside the bytes. A change of the form needs another
 //! `VERSION` of the words around it.
 
+use super::accept::{Fresh, ListenerId};
 use super::transfer::Parcel;
 use super::wire::Wire;
 use crate::http::exchange::{Deadline, State};
@@ -25,7 +26,7 @@ const DEADLINES: [Deadline; 5] = [
 ];
 
 impl Parcel {
-    /// All but the descriptor.
+    /// All but the descriptor and the listener, whose number is the process's own.
     pub(crate) fn pack(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEAD_BYTES + self.unread.len());
         bytes.push((self.wire.state() == State::Head).into());
@@ -39,14 +40,15 @@ impl Parcel {
     }
 
     /// What [`Parcel::pack`] made; None if it is something else.
-    pub(crate) fn unpack(socket: Descriptor, bytes: &[u8]) -> Option<Parcel> {
+    pub(crate) fn unpack(fresh: Fresh, bytes: &[u8]) -> Option<Parcel> {
         let (head, unread) = bytes.split_at_checked(HEAD_BYTES)?;
         let number = |from: usize| {
             let bytes = head[from..from + 8].try_into().ok()?;
             Some(Moment::from_nanos(u64::from_le_bytes(bytes)))
         };
         Some(Parcel {
-            socket,
+            socket: fresh.socket,
+            listener: fresh.listener,
             wire: match head[0] {
                 0 => Wire::between_requests(false),
                 1 => Wire::between_requests(true),
@@ -71,6 +73,11 @@ impl Parcel {
     pub(crate) fn socket(&self) -> &Descriptor {
         &self.socket
     }
+
+    /// The listener that the connection came in by.
+    pub(crate) fn listener(&self) -> ListenerId {
+        self.listener
+    }
 }
 
 #[cfg(test)]
@@ -80,8 +87,11 @@ mod tests {
     use std::fs::File;
     use std::os::fd::OwnedFd;
 
-    fn socket() -> Descriptor {
-        OwnedFd::from(File::open("/dev/null").unwrap()).into()
+    fn fresh() -> Fresh {
+        Fresh {
+            socket: OwnedFd::from(File::open("/dev/null").unwrap()).into(),
+            listener: ListenerId(3),
+        }
     }
 
     proptest! {
@@ -93,7 +103,8 @@ mod tests {
             unread in any::<Vec<u8>>(),
         ) {
             let parcel = Parcel {
-                socket: socket(),
+                socket: fresh().socket,
+                listener: ListenerId(3),
                 wire: Wire::between_requests(in_head),
                 unread: BytesMut::from(&unread[..]),
                 served,
@@ -104,7 +115,7 @@ mod tests {
                 inquiry: 0,
                 from_outside: false,
             };
-            let there = Parcel::unpack(socket(), &parcel.pack()).unwrap();
+            let there = Parcel::unpack(fresh(), &parcel.pack()).unwrap();
             prop_assert_eq!(there.wire, parcel.wire);
             prop_assert_eq!(there.served, served);
             prop_assert_eq!(there.idle_since, parcel.idle_since);
@@ -115,7 +126,7 @@ mod tests {
 
         #[test]
         fn unpacking_never_panics(bytes in any::<Vec<u8>>()) {
-            let _ = Parcel::unpack(socket(), &bytes);
+            let _ = Parcel::unpack(fresh(), &bytes);
         }
     }
 

@@ -1,12 +1,13 @@
 //! Which socket belongs to which connection of a core, for those who only have a connection's name:
-//! a request that is asked for its peer. The table of connections keeps it up to date and lends it to
+//! a request that is asked for the addresses of its connection. The table of connections keeps it up to date and lends it to
 //! the core's requests; nothing is sent, received or closed through it.
 
 use super::key::ConnectionKey;
 use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::address::Address;
-use ringgate_runtime::sys::socket::peer_addr_of;
+use ringgate_runtime::sys::socket::{local_addr_of, peer_addr_of};
 use std::cell::RefCell;
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 
@@ -41,14 +42,24 @@ impl Sockets {
 
     /// Who is at the other end; None without such a connection, of a Unix socket, or after a reset.
     pub(crate) fn peer(&self, key: ConnectionKey) -> Option<SocketAddr> {
+        inet(peer_addr_of(self.number_of(key)?))
+    }
+
+    /// The address of this end; None without such a connection, and of a Unix socket.
+    pub(crate) fn local(&self, key: ConnectionKey) -> Option<SocketAddr> {
+        inet(local_addr_of(self.number_of(key)?))
+    }
+
+    fn number_of(&self, key: ConnectionKey) -> Option<RawFd> {
         let seats = self.seats.borrow();
         let (generation, number) = *seats.get(key.slot() as usize)?;
-        if generation != key.generation() || number < 0 {
-            return None;
-        }
-        match peer_addr_of(number) {
-            Ok(Address::Inet(address)) => Some(address),
-            Ok(_) | Err(_) => None,
-        }
+        (generation == key.generation() && number >= 0).then_some(number)
+    }
+}
+
+fn inet(address: io::Result<Address>) -> Option<SocketAddr> {
+    match address {
+        Ok(Address::Inet(address)) => Some(address),
+        Ok(_) | Err(_) => None,
     }
 }

@@ -1,5 +1,6 @@
 //! A connection as plain data, and the table of a core's connections.
 
+use super::accept::{Fresh, ListenerId};
 use super::key::{ConnectionKey, ExchangeKey, GENERATION_MASK};
 use super::sockets::Sockets;
 use super::wire::Wire;
@@ -154,6 +155,8 @@ impl Output {
 /// One connection.
 pub(crate) struct Connection {
     pub(crate) socket: Descriptor,
+    /// The listener that it came in by.
+    pub(crate) listener: ListenerId,
     pub(crate) wire: Wire,
     pub(crate) receive: Receive,
     /// The poll that watches the peer while nothing is received.
@@ -194,9 +197,10 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(socket: Descriptor, now: Moment) -> Connection {
+    pub(crate) fn new(fresh: Fresh, now: Moment) -> Connection {
         Connection {
-            socket,
+            socket: fresh.socket,
+            listener: fresh.listener,
             wire: Wire::between_requests(false),
             receive: Receive::Off,
             watch: Receive::Off,
@@ -369,7 +373,11 @@ mod tests {
 
     fn connection() -> Connection {
         let file = std::fs::File::open("/dev/null").expect("open");
-        Connection::new(Descriptor::from(OwnedFd::from(file)), Moment::default())
+        let fresh = Fresh {
+            socket: Descriptor::from(OwnedFd::from(file)),
+            listener: ListenerId(0),
+        };
+        Connection::new(fresh, Moment::default())
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! are copied and given back; (5) descriptor, bytes, state and deadlines go; (6) the receiver feeds
 //! the bytes first, then arms its receive. A request that turns up in step 3 is served where it is.
 
+use super::accept::{Fresh, ListenerId};
 use super::engine::{Engine, Message, Report};
 use super::key::ConnectionKey;
 use super::packing::PACKED_BYTES_MAX;
@@ -23,6 +24,7 @@ pub(super) const COORDINATOR: u32 = u32::MAX;
 /// A connection between two cores: plain data.
 pub(crate) struct Parcel {
     pub(super) socket: Descriptor,
+    pub(super) listener: ListenerId,
     pub(super) wire: Wire,
     pub(super) unread: BytesMut,
     pub(super) served: u32,
@@ -106,6 +108,7 @@ impl Engine {
         self.stats.handed_out.add(1);
         let parcel = Parcel {
             socket: connection.socket,
+            listener: connection.listener,
             wire: connection.wire,
             unread,
             served: connection.served,
@@ -125,7 +128,11 @@ impl Engine {
     /// Step 6.
     pub(super) fn move_in(&mut self, core: &Rc<Core>, parcel: Parcel) {
         self.publish_for(core, parcel.inquiry);
-        let mut connection = Connection::new(parcel.socket, core.now());
+        let fresh = Fresh {
+            socket: parcel.socket,
+            listener: parcel.listener,
+        };
+        let mut connection = Connection::new(fresh, core.now());
         connection.wire = parcel.wire;
         connection.served = parcel.served;
         connection.idle_since = parcel.idle_since;

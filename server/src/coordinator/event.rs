@@ -6,10 +6,10 @@ use super::status::Status;
 use super::upgrade::succession::Waiter;
 use crate::admission::ledger::Ledgers;
 use crate::config::{CoreOrder, LimitsChange, PoolSize};
-use crate::connection::{ListenerId, Parcel, Report};
+use crate::connection::{Fresh, ListenerId, Parcel, Report};
 use crate::observe::metrics::Snapshot;
+use ringgate_runtime::Remote;
 use ringgate_runtime::sys::signals::Signal;
-use ringgate_runtime::{Descriptor, Remote};
 use std::path::PathBuf;
 
 /// An event. Closed on purpose: a new one does not compile until every place answers it.
@@ -74,7 +74,7 @@ pub(crate) struct CoreEnd {
     /// Connections it had to cut off.
     pub(crate) cut: u64,
     /// Connections it had accepted and could not serve any more.
-    pub(crate) accepted: Vec<Descriptor>,
+    pub(crate) accepted: Vec<Fresh>,
 }
 
 /// What can be asked of the coordinator.

@@ -4,7 +4,7 @@
 use super::plan::Seat;
 use super::upgrade::legacy::InheritedListener;
 use crate::config::ListenAddr;
-use crate::connection::{ListenerId, ListenerSeat, Socket};
+use crate::connection::{Fresh, ListenerId, ListenerSeat, Socket};
 use crate::control::socket::SocketFile;
 use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::address::Address;
@@ -316,17 +316,31 @@ impl Listeners {
 
     /// The connections that the kernel has queued on all units but these, which another process
     /// serves.
-    pub(crate) fn take_queued_but(&self, served: &[u32]) -> Vec<Descriptor> {
+    pub(crate) fn take_queued_but(&self, served: &[u32]) -> Vec<Fresh> {
         let mut taken = Vec::new();
         for (number, unit) in (0..).zip(&self.units) {
             if served.contains(&number) {
                 continue;
             }
             while let Ok(Some(socket)) = accept_nonblocking(unit.socket.as_fd()) {
-                taken.push(Descriptor::from(socket));
+                taken.push(Fresh {
+                    socket: Descriptor::from(socket),
+                    listener: self.of_unit(number),
+                });
             }
         }
         taken
+    }
+
+    /// The first listener of a unit.
+    fn of_unit(&self, unit: u32) -> ListenerId {
+        let found = self.all.iter().position(|listener| listener.unit == unit);
+        found.map_or(ListenerId::ELSEWHERE, |index| ListenerId(index as u32))
+    }
+
+    /// The unit of a listener; None for one of another process.
+    pub(crate) fn unit_of(&self, listener: ListenerId) -> Option<u32> {
+        Some(self.all.get(listener.0 as usize)?.unit)
     }
 
     pub(crate) fn seat(&self, index: usize) -> ListenerSeat {

@@ -435,8 +435,8 @@ impl Coordinator {
             failed: end.panicked,
             cut: end.cut,
         });
-        for socket in end.accepted {
-            self.deliver(core.now(), Luggage::Fresh(socket));
+        for fresh in end.accepted {
+            self.deliver(core.now(), Luggage::Fresh(fresh));
         }
         self.forward(core.now(), end.core);
         if quarantined {

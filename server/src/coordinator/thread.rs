@@ -6,14 +6,14 @@ use super::post::{PostOffice, Postman};
 use crate::admission::gate::Gate;
 use crate::admission::ledger::CoreStats;
 use crate::config::{Config, RingFlag as Without};
-use crate::connection::{Engine, EngineParts, Settings};
+use crate::connection::{Engine, EngineParts, Fresh, ListenerId, Settings};
 use crate::handler::Application;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::driver::{RingFlag, RingFlags};
 use ringgate_runtime::sys::cpu::pin_current_thread;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::sys::thread::thread_id;
-use ringgate_runtime::{Core, CoreOptions, Descriptor, Event as Completion, Sink};
+use ringgate_runtime::{Core, CoreOptions, Event as Completion, Sink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -182,16 +182,19 @@ impl CoreThread {
 /// Takes the connections that were accepted while a core was ending.
 #[derive(Default)]
 struct Salvage {
-    accepted: Vec<Descriptor>,
+    accepted: Vec<Fresh>,
 }
 
 impl Sink for Salvage {
     fn on_event(&mut self, _: &Rc<Core>, event: Completion) {
         if let Completion::Accepted {
-            result: Ok(socket), ..
+            key,
+            result: Ok(socket),
+            ..
         } = event
         {
-            self.accepted.push(socket);
+            let listener = ListenerId::of_accept(key);
+            self.accepted.push(Fresh { socket, listener });
         }
     }
 }

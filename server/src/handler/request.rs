@@ -310,6 +310,14 @@ impl<S> Request<S> {
         self.parts.sockets.as_ref()?.peer(self.parts.connection)
     }
 
+    /// Address and port of this end of the connection, as the kernel knows it (getsockname(2)): the address
+    /// that the client connected to. One system call each time it is asked.
+    ///
+    /// None on a Unix socket, in a simulation, and once the connection is gone.
+    pub fn local(&self) -> Option<SocketAddr> {
+        self.parts.sockets.as_ref()?.local(self.parts.connection)
+    }
+
     /// Gives the slot back that the request holds at the gate, and goes on without one: for handlers
     /// that wait long or stream for long and use little meanwhile (a long poll, server-sent events).
     /// Such requests are counted apart, and bounded by `max_connections` alone. Takes effect when the

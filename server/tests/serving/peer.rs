@@ -1,4 +1,4 @@
-//! Who a request comes from.
+//! Who a request comes from, and which address it came to.
 
 use crate::common::{config, start_with};
 use ringgate::config::ListenAddr;
@@ -10,6 +10,9 @@ use std::time::Duration;
 
 fn router() -> Router<()> {
     Router::new()
+        .get("/local", async |request: Request| {
+            format!("{:?}", request.local())
+        })
         .get("/", async |request: Request| {
             format!("{:?}", request.peer())
         })
@@ -22,7 +25,7 @@ fn router() -> Router<()> {
 }
 
 #[test]
-fn a_request_knows_the_address_of_its_client() {
+fn a_request_knows_the_address_of_its_client_and_the_one_it_came_to() {
     for ip in ["127.0.0.1", "::1"] {
         let mut config = config();
         let address = SocketAddr::new(ip.parse().unwrap(), 0);
@@ -33,7 +36,9 @@ fn a_request_knows_the_address_of_its_client() {
         for _ in 0..3 {
             for client in &mut clients {
                 let own = client.stream().local_addr().unwrap();
+                let reached = client.stream().peer_addr().unwrap();
                 assert_eq!(client.get("/").text(), format!("{:?}", Some(own)));
+                assert_eq!(client.get("/local").text(), format!("{:?}", Some(reached)));
                 let answer = client.request("POST", "/", "", b"some body");
                 assert_eq!(answer.text(), format!("{:?}", Some(own)));
             }

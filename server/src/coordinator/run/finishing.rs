@@ -6,7 +6,7 @@
 use super::ending::{Act, Event, STOP_PATIENCE, View};
 use super::{Coordinator, Phase};
 use crate::admission::door::now;
-use crate::connection::Message;
+use crate::connection::{Fresh, ListenerId, Message};
 use crate::coordinator::events::ServerEvent;
 use crate::coordinator::handle::Ended;
 use crate::coordinator::plan::Action;
@@ -117,9 +117,12 @@ impl Coordinator {
                 // Where it is not allowed a few may come too late and be reset.
                 let _ = deafen(listener.socket.as_fd());
             }
-            for listener in &self.listeners.all {
+            for (index, listener) in (0..).zip(&self.listeners.all) {
                 while let Ok(Some(socket)) = accept_nonblocking(listener.socket.as_fd()) {
-                    let message = Message::Adopt(Descriptor::from(socket));
+                    let message = Message::Adopt(Fresh {
+                        socket: Descriptor::from(socket),
+                        listener: ListenerId(index),
+                    });
                     self.post.to_core(cores[next % cores.len()], message);
                     next += 1;
                 }

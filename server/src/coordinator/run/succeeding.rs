@@ -381,8 +381,8 @@ impl Coordinator {
         let Some(wanted) = self.succession.wanted() else {
             return;
         };
-        for socket in self.listeners.take_queued_but(wanted) {
-            self.deliver(core.now(), Luggage::Fresh(socket));
+        for fresh in self.listeners.take_queued_but(wanted) {
+            self.deliver(core.now(), Luggage::Fresh(fresh));
         }
     }
 
@@ -400,12 +400,16 @@ impl Coordinator {
             && let Some((id, luggage)) = self.succession.next()
             && let Some(socket) = luggage.socket().real()
         {
+            let unit = self.listeners.unit_of(luggage.listener());
             let sent = match luggage {
                 Luggage::Parcel(parcel) => {
-                    let word = Word::Parcel { id };
+                    let word = Word::Parcel { id, unit };
                     newer.link.channel.offer(&word, &parcel.pack(), socket)
                 }
-                Luggage::Fresh(_) => newer.link.channel.offer(&Word::Fresh { id }, &[], socket),
+                Luggage::Fresh(_) => {
+                    let word = Word::Fresh { id, unit };
+                    newer.link.channel.offer(&word, &[], socket)
+                }
             };
             match sent {
                 Sent::Done => self.succession.sent(),

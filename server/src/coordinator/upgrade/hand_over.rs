@@ -4,7 +4,7 @@
 //! Pure. Used by [`super::succession`]. A connection belongs to this process until the newer one says
 //! that it has it, so whatever comes back is served on here.
 
-use crate::connection::{Message, Parcel};
+use crate::connection::{Fresh, ListenerId, Message, Parcel};
 use ringgate_runtime::{Descriptor, Moment};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -20,15 +20,23 @@ const OFFER_MAX: u32 = 256;
 pub(crate) enum Luggage {
     Parcel(Box<Parcel>),
     /// Nobody has read from it.
-    Fresh(Descriptor),
+    Fresh(Fresh),
 }
 
 impl Luggage {
+    /// The listener that the connection came in by.
+    pub(crate) fn listener(&self) -> ListenerId {
+        match self {
+            Luggage::Parcel(parcel) => parcel.listener(),
+            Luggage::Fresh(fresh) => fresh.listener,
+        }
+    }
+
     /// The descriptor, to send a copy of it.
     pub(crate) fn socket(&self) -> &Descriptor {
         match self {
             Luggage::Parcel(parcel) => parcel.socket(),
-            Luggage::Fresh(socket) => socket,
+            Luggage::Fresh(fresh) => &fresh.socket,
         }
     }
 }
@@ -50,7 +58,7 @@ impl TryFrom<Message> for Luggage {
     fn try_from(message: Message) -> Result<Luggage, Message> {
         match message {
             Message::Parcel(parcel) => Ok(Luggage::Parcel(parcel)),
-            Message::Adopt(socket) => Ok(Luggage::Fresh(socket)),
+            Message::Adopt(fresh) => Ok(Luggage::Fresh(fresh)),
             word => Err(word),
         }
     }
@@ -60,7 +68,7 @@ impl From<Luggage> for Message {
     fn from(luggage: Luggage) -> Message {
         match luggage {
             Luggage::Parcel(parcel) => Message::Parcel(parcel),
-            Luggage::Fresh(socket) => Message::Adopt(socket),
+            Luggage::Fresh(fresh) => Message::Adopt(fresh),
         }
     }
 }
@@ -195,7 +203,10 @@ mod tests {
     use std::os::fd::OwnedFd;
 
     fn luggage() -> Luggage {
-        Luggage::Fresh(OwnedFd::from(File::open("/dev/null").unwrap()).into())
+        Luggage::Fresh(Fresh {
+            socket: OwnedFd::from(File::open("/dev/null").unwrap()).into(),
+            listener: ListenerId(0),
+        })
     }
 
     fn bring(hand_over: &mut HandOver, count: usize) {

@@ -10,7 +10,7 @@ use super::channel::Attached;
 use super::error::LegacyError;
 use super::hand_over::Luggage;
 use super::word::{Generation, Word};
-use crate::connection::Parcel;
+use crate::connection::{Fresh, ListenerId, Parcel};
 use crate::coordinator::plan::Pool;
 use ringgate_runtime::Descriptor;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -48,6 +48,15 @@ pub(crate) struct View<'a> {
     pub(crate) stopping: bool,
     /// How many descriptors this process may have (RLIMIT_NOFILE), if that is bounded.
     pub(crate) descriptors: Option<u64>,
+}
+
+impl View<'_> {
+    /// The listener of this process that has a unit of the older one.
+    fn listener_of(&self, unit: Option<u32>) -> ListenerId {
+        let mut seats = self.inherited.iter();
+        let found = unit.and_then(|unit| seats.position(|inherited| *inherited == Some(unit)));
+        found.map_or(ListenerId::ELSEWHERE, |index| ListenerId(index as u32))
+    }
 }
 
 /// What may happen to an inheritance.
@@ -197,19 +206,16 @@ impl Inheritance {
                 let older = self.older.as_ref().map_or(0, |older| older.pid);
                 vec![Act::Rehearse("all-batons"), Act::Own { older }]
             }
-            Word::Parcel { id } => {
-                let parcel = self.take_in(view, attached);
-                let parcel = parcel.and_then(|socket| Parcel::unpack(socket.into(), bytes));
+            Word::Parcel { id, unit } => {
+                let fresh = self.take_in(view, attached, unit);
+                let parcel = fresh.and_then(|fresh| Parcel::unpack(fresh, bytes));
                 let parcel = parcel.map(|parcel| Luggage::Parcel(Box::new(parcel)));
                 self.inherited += u64::from(parcel.is_some());
                 settle_in(id, parcel)
             }
-            Word::Fresh { id } => {
-                let socket = self.take_in(view, attached);
-                settle_in(
-                    id,
-                    socket.map(|socket| Luggage::Fresh(Descriptor::from(socket))),
-                )
+            Word::Fresh { id, unit } => {
+                let fresh = self.take_in(view, attached, unit);
+                settle_in(id, fresh.map(Luggage::Fresh))
             }
             Word::Generations { list } => {
                 if let Some(older) = &mut self.older {
@@ -243,14 +249,17 @@ impl Inheritance {
 
     /// The descriptor of a connection, if there is one to spare: the kernel gives the lowest number
     /// that is free, so all below it are taken.
-    fn take_in(&mut self, view: &View<'_>, attached: Attached) -> Option<OwnedFd> {
+    fn take_in(&mut self, view: &View<'_>, attached: Attached, unit: Option<u32>) -> Option<Fresh> {
         let fits = |socket: &OwnedFd| {
             let number = u64::try_from(socket.as_raw_fd()).unwrap_or(u64::MAX);
             let most = view.descriptors;
             most.is_none_or(|most| number < most.saturating_sub(DESCRIPTORS_KEPT))
         };
         match attached {
-            Attached::Socket(socket) if fits(&socket) => Some(socket),
+            Attached::Socket(socket) if fits(&socket) => Some(Fresh {
+                socket: Descriptor::from(socket),
+                listener: view.listener_of(unit),
+            }),
             Attached::Socket(_) | Attached::Lost | Attached::Nothing => {
                 if let Some(older) = &mut self.older
                     && !std::mem::replace(&mut older.short, true)
@@ -381,15 +390,43 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_of_the_older_process_knows_the_listener_that_this_one_has_in_its_place() {
+        let mut server = Server::owner();
+        let inherited = [None, Some(7), Some(4)];
+        let view = View {
+            pool: &server.pool,
+            inherited: &inherited,
+            stopping: false,
+            descriptors: None,
+        };
+        for (unit, listener) in [
+            (Some(4), ListenerId(2)),
+            (Some(9), ListenerId::ELSEWHERE),
+            (None, ListenerId::ELSEWHERE),
+        ] {
+            let said = Event::Said {
+                word: Word::Fresh { id: 1, unit },
+                bytes: Vec::new(),
+                attached: socket(),
+            };
+            let acts = server.inheritance.on(&view, said);
+            let Some(Act::Deliver(luggage)) = acts.into_iter().next() else {
+                panic!("it has room");
+            };
+            assert_eq!(luggage.listener(), listener);
+        }
+    }
+
+    #[test]
     fn a_connection_without_a_descriptor_stays_with_the_older_process() {
         let mut server = Server::owner();
-        let acts = server.said(Word::Fresh { id: 1 }, socket());
+        let acts = server.said(Word::Fresh { id: 1, unit: None }, socket());
         assert!(
             matches!(acts[..], [Act::Deliver(_), Act::Say(Word::Taken { id: 1 })]),
             "{acts:?}"
         );
         for attached in [Attached::Lost, Attached::Nothing] {
-            let acts = server.said(Word::Parcel { id: 2 }, attached);
+            let acts = server.said(Word::Parcel { id: 2, unit: None }, attached);
             assert!(
                 matches!(acts[..], [Act::Say(Word::Full { id: 2 })]),
                 "{acts:?}"
@@ -397,14 +434,14 @@ mod tests {
         }
         // The last numbers are for others than the clients of the older process.
         server.descriptors = Some(DESCRIPTORS_KEPT);
-        let acts = server.said(Word::Fresh { id: 3 }, socket());
+        let acts = server.said(Word::Fresh { id: 3, unit: None }, socket());
         assert!(
             matches!(acts[..], [Act::Say(Word::Full { id: 3 })]),
             "{acts:?}"
         );
         // And one that came in no shape for this version.
         server.descriptors = None;
-        let acts = server.said(Word::Parcel { id: 4 }, socket());
+        let acts = server.said(Word::Parcel { id: 4, unit: None }, socket());
         assert!(
             matches!(acts[..], [Act::Say(Word::Full { id: 4 })]),
             "{acts:?}"

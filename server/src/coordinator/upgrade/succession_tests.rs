@@ -2,6 +2,7 @@
 //! `tests/program/upgrade*.rs`.
 
 use super::*;
+use crate::connection::{Fresh, ListenerId};
 use crate::coordinator::plan::Seat;
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -70,7 +71,10 @@ impl Server {
     fn send(&mut self, count: u64) {
         for _ in 0..count {
             let file = OwnedFd::from(File::open("/dev/null").expect("a file"));
-            let back = self.succession.bring(Luggage::Fresh(file.into()));
+            let back = self.succession.bring(Luggage::Fresh(Fresh {
+                socket: file.into(),
+                listener: ListenerId(0),
+            }));
             assert!(back.is_none());
             self.succession.sent();
         }

@@ -62,9 +62,19 @@ pub(crate) enum Word {
     /// connections.
     Owner { room: Option<u64> },
     /// Old, with the socket and the bytes: a connection between two requests.
-    Parcel { id: u64 },
+    Parcel {
+        id: u64,
+        /// The unit that it came in by, if it is one of the old process.
+        #[serde(default)]
+        unit: Option<u32>,
+    },
     /// Old, with the socket: a connection that nobody has read from.
-    Fresh { id: u64 },
+    Fresh {
+        id: u64,
+        /// As of a parcel.
+        #[serde(default)]
+        unit: Option<u32>,
+    },
     /// New: I have it.
     Taken { id: u64 },
     /// New: I have no descriptor for it. Keep it.
@@ -122,7 +132,7 @@ mod tests {
             }),
             any::<String>().prop_map(|error| Word::Refused { error }),
             any::<Vec<u32>>().prop_map(|wanted| Word::Ready { wanted }),
-            any::<u64>().prop_map(|id| Word::Parcel { id }),
+            any::<(u64, Option<u32>)>().prop_map(|(id, unit)| Word::Parcel { id, unit }),
             any::<u32>().prop_map(|unit| Word::Stuck { unit }),
             any::<u64>().prop_map(|id| Word::Full { id }),
             any::<Option<u64>>().prop_map(|room| Word::Owner { room }),
