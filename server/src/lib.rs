@@ -43,9 +43,9 @@ pub mod simulation;
 
 pub use self::http::refusal::Refusal;
 pub use coordinator::{
-    CoreInfo, CoreStatus, Ended, Generation, ListenerStatus, Running, Server, ServerEvent,
-    ServerHandle, StartError, Status, UpgradeError, UpgradeStep, Upgraded, block_obeyed_signals,
-    refuse_inheritance,
+    CoreInfo, CoreStatus, Degraded, Ended, Generation, ListenerStatus, Running, Server,
+    ServerEvent, ServerHandle, StartError, Status, UpgradeError, UpgradeStep, Upgraded,
+    block_obeyed_signals, refuse_inheritance,
 };
 pub use handler::{
     Body, BodyError, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions, Router,

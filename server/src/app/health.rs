@@ -29,12 +29,13 @@ async fn healthz(_: Request<AppState>) -> Response {
     Response::text("ok\n")
 }
 
-/// Whether new work should be sent here.
+/// Whether new work should be sent here. A server with fewer cores than it is to have still wants work.
 async fn readyz(request: Request<AppState>) -> Response {
-    if request.state().server.is_ready() {
-        Response::text("ok\n")
-    } else {
-        Response::text("draining\n").with_status(StatusCode::SERVICE_UNAVAILABLE)
+    let server = &request.state().server;
+    match (server.is_ready(), server.degraded()) {
+        (true, None) => Response::text("ok\n"),
+        (true, Some(degraded)) => Response::text(format!("{degraded}\n")),
+        (false, _) => Response::text("draining\n").with_status(StatusCode::SERVICE_UNAVAILABLE),
     }
 }
 

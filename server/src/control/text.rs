@@ -168,6 +168,9 @@ pub(super) fn status(status: &Value) -> String {
         f("/pool/parked"),
         f("/pool/quarantined")
     );
+    if let Some(degraded) = status.pointer("/pool/degraded").and_then(Value::as_str) {
+        let _ = writeln!(text, "             {degraded}");
+    }
     for (name, group) in [
         ("connections", CONNECTIONS.as_slice()),
         ("requests", &REQUESTS),

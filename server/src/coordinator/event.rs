@@ -32,7 +32,7 @@ pub(crate) enum Event {
     Parked(Box<Parcel>),
     /// A core has accepted as many connections as it was to.
     Worn(u32),
-    /// The pause after a core's bad end is over.
+    /// The pause after a core's bad end or failed start is over.
     Rested(u32),
     /// Time to look after the cores.
     Tick,

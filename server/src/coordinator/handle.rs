@@ -5,6 +5,7 @@ mod simulated;
 
 use super::closing::Closing;
 use super::core_info::CoreInfo;
+use super::degraded::{Degraded, DegradedCell};
 use super::event::{Command, Event};
 use super::events::{OnEvent, ServerEvent, Subscription};
 use super::listeners::{ListenError, Listeners};
@@ -197,7 +198,8 @@ impl<S: 'static> Server<S> {
         self
     }
 
-    /// Binds the addresses and starts the cores. Returns when all of them accept.
+    /// Binds the addresses and starts the cores. Returns when all of them accept, or those that could
+    /// be started: the others are tried again ([`ServerHandle::degraded`]).
     ///
     /// # Errors
     /// [`StartError`]: one line that names the cure. Nothing is left behind.
@@ -271,6 +273,7 @@ impl<S: 'static> Server<S> {
             control_path,
             metrics_address,
             ready: AtomicBool::new(false),
+            degraded: DegradedCell::default(),
             lanes,
             closing: Closing::new(hubs),
             owed: AtomicU32::new(0),
@@ -377,6 +380,7 @@ struct HandleShared {
     control_path: Option<PathBuf>,
     metrics_address: Option<String>,
     ready: AtomicBool,
+    degraded: DegradedCell,
     lanes: Lanes,
     closing: Closing,
     /// Answers that the control socket has not sent yet.
@@ -412,6 +416,17 @@ impl ServerHandle {
     /// Whether new work is welcome: started and not ending.
     pub fn is_ready(&self) -> bool {
         self.0.ready.load(Ordering::Acquire)
+    }
+
+    /// Whether fewer cores serve than are wanted, since the others cannot be started: they are tried
+    /// again and again. Why, the status says.
+    pub fn degraded(&self) -> Option<Degraded> {
+        self.0.degraded.get()
+    }
+
+    /// Answers whether that is news.
+    pub(super) fn set_degraded(&self, degraded: Option<Degraded>) -> bool {
+        self.0.degraded.set(degraded)
     }
 
     pub(crate) fn lanes(&self) -> &Lanes {
@@ -483,7 +498,8 @@ impl ServerHandle {
     /// leaves finishes what runs on it first.
     ///
     /// # Errors
-    /// Likewise; also when another resize or the end of the server came between.
+    /// Likewise; also when another resize or the end of the server came between, and after 5 s if
+    /// cores cannot be started: the number stays, and they are tried again.
     pub async fn resize_and_wait(&self, cores: u32) -> Result<(), String> {
         self.set_size(PoolSize::Cores(cores), true).await
     }

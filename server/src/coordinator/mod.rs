@@ -11,10 +11,12 @@
 //! - [`run`]: the loop that hears events and performs the plan.
 //! - [`upgrade`]: how a new process takes over.
 //! - [`closing`]: who is told that the server is about to end.
+//! - [`degraded`]: that fewer cores serve than are wanted.
 //! - [`handle`], [`core_info`], [`status`], [`figures`]: what others may ask.
 
 mod closing;
 mod core_info;
+mod degraded;
 mod event;
 mod events;
 mod figures;
@@ -31,6 +33,7 @@ mod thread;
 mod upgrade;
 
 pub use core_info::CoreInfo;
+pub use degraded::Degraded;
 pub(crate) use event::Event;
 #[cfg(test)]
 pub(crate) use events::Events;

@@ -4,7 +4,7 @@
 //!
 //! The rules. As many cores as the target says: missing ones start, lowest place first; surplus
 //! ones leave, highest place first, stuck ones before others, never one that leaves already (row
-//! M2). One that expires serves until another runs in its stead (row M7). A listener belongs to the
+//! M2), and never for one that is still starting, which may fail. One that expires serves until another runs in its stead (row M7). A listener belongs to the
 //! core of its slot if that runs, else it is lent to the running core that has fewest. One owner at
 //! any instant: a baton is passed only after its owner reported that nothing of it is in flight; a
 //! stuck owner keeps it, and a healthy core helps. A core that leaves is told so only when it holds
@@ -18,7 +18,7 @@
 pub(crate) enum CoreState {
     /// No thread.
     Absent,
-    /// No thread: the last one ended badly, and the next starts after a pause.
+    /// No thread: the last one ended badly or could not be started, and the next starts after a pause.
     Resting,
     /// Its thread sets up.
     Starting,
@@ -208,6 +208,12 @@ impl Pool {
         self.those(on_the_way).is_empty() && self.running().len() == self.target as usize
     }
 
+    /// Whether as many cores run as are wanted, and no place is to start or to be tried again.
+    pub(crate) fn is_complete(&self) -> bool {
+        let coming = |state| matches!(state, CoreState::Starting | CoreState::Resting);
+        self.those(coming).is_empty() && self.running().len() >= self.target as usize
+    }
+
     /// Who is to hold each listener, `serving` being the cores that take connections.
     fn owners(&self, serving: &[u32]) -> Vec<Option<u32>> {
         let mut owned = vec![0u32; self.cores.len()];
@@ -247,23 +253,23 @@ impl Pool {
         };
         let alive = self.those(counts).len();
         let target = self.target as usize;
-        let mut missing = target.saturating_sub(alive);
-        let running = self.running();
-        if running.iter().all(|core| self.is_stuck(*core)) && running.len() == alive && target > 0 {
-            // Nobody is left to help: another takes the place of one of them.
-            missing = missing.max(1);
-        }
+        let mut running = self.running();
+        // Nobody is left to help: another takes the place of one of them.
+        let all_stuck = running.iter().all(|core| self.is_stuck(*core));
+        let wanted = match all_stuck && target > 0 && running.len() == target {
+            true => target + 1,
+            false => target,
+        };
         if self.spawning {
             let absent = self.those(|state| state == CoreState::Absent);
+            let missing = wanted.saturating_sub(alive);
             actions.extend(absent.into_iter().take(missing).map(Action::Spawn));
         }
-        let mut surplus = alive.saturating_sub(target);
         let resting = self.those(|state| state == CoreState::Resting);
-        for core in resting.into_iter().rev().take(surplus) {
-            actions.push(Action::Forget(core));
-            surplus -= 1;
-        }
-        let mut running = self.running();
+        let surplus = alive.saturating_sub(wanted);
+        actions.extend(resting.into_iter().rev().take(surplus).map(Action::Forget));
+        // One that starts is not counted: nobody who serves leaves for one that may not come.
+        let surplus = running.len().saturating_sub(target);
         running.sort_by_key(|core| (self.is_stuck(*core), *core));
         actions.extend(running.into_iter().rev().take(surplus).map(Action::Retire));
         if self.running().len() >= target {
@@ -359,299 +365,4 @@ impl Pool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn pool(slots: u32, target: u32) -> Pool {
-        Pool {
-            target,
-            accepting: true,
-            spawning: true,
-            cores: vec![CoreState::Absent; slots as usize + 2],
-            stuck: vec![false; slots as usize + 2],
-            seats: (0..slots).map(|slot| Seat::new(slot, false)).collect(),
-        }
-    }
-
-    /// Performs the plan and lets every core do its part at once, until nothing is left to do.
-    fn settle(pool: &mut Pool) {
-        for _ in 0..100 {
-            let actions = pool.plan();
-            actions.iter().for_each(|action| pool.perform(action));
-            let mut changed = !actions.is_empty();
-            for state in &mut pool.cores {
-                let next = match *state {
-                    CoreState::Starting => CoreState::Running,
-                    CoreState::Leaving => CoreState::Absent,
-                    other => other,
-                };
-                changed |= next != *state;
-                *state = next;
-            }
-            let stuck = pool.clone();
-            for seat in &mut pool.seats {
-                if let Baton::Recalled(core) = seat.baton
-                    && !stuck.is_stuck(core)
-                {
-                    seat.baton = Baton::Free;
-                    changed = true;
-                }
-            }
-            if !changed {
-                return;
-            }
-        }
-        panic!("the plan never comes to rest: {pool:?}");
-    }
-
-    #[test]
-    fn every_listener_has_a_running_owner_at_any_size() {
-        let mut pool = pool(8, 8);
-        for target in [8, 3, 1, 5, 8, 2] {
-            pool.target = target;
-            settle(&mut pool);
-            assert_eq!(pool.running().len(), target as usize);
-            for seat in &pool.seats {
-                let Baton::Held(core) = seat.baton else {
-                    panic!("{seat:?} has no owner")
-                };
-                assert_eq!(pool.cores[core as usize], CoreState::Running);
-            }
-        }
-    }
-
-    #[test]
-    fn m2_retiring_never_picks_one_that_stops_already() {
-        let mut pool = pool(4, 4);
-        settle(&mut pool);
-        pool.cores[3] = CoreState::Leaving;
-        pool.target = 2;
-        assert!(pool.plan().contains(&Action::Retire(2)));
-        assert!(!pool.plan().contains(&Action::Retire(3)));
-    }
-
-    #[test]
-    fn m3_a_missing_core_is_started_again() {
-        let mut pool = pool(2, 2);
-        settle(&mut pool);
-        pool.cores[0] = CoreState::Absent;
-        assert!(pool.plan().contains(&Action::Spawn(0)));
-    }
-
-    #[test]
-    fn m2_without_cores_every_listener_rests_and_the_next_core_gets_them_all() {
-        let mut pool = pool(4, 4);
-        settle(&mut pool);
-        pool.target = 0;
-        settle(&mut pool);
-        assert!(pool.is_settled());
-        assert!(pool.seats.iter().all(|seat| seat.baton == Baton::Free));
-        pool.target = 1;
-        settle(&mut pool);
-        assert!(pool.seats.iter().all(|seat| seat.baton == Baton::Held(0)));
-    }
-
-    #[test]
-    fn the_last_to_leave_have_no_heirs() {
-        let mut pool = pool(2, 2);
-        settle(&mut pool);
-        pool.target = 0;
-        let actions = pool.plan();
-        actions.iter().for_each(|action| pool.perform(action));
-        pool.seats
-            .iter_mut()
-            .for_each(|seat| seat.baton = Baton::Free);
-        let leaving = pool.plan();
-        assert!(leaving.contains(&Action::Leave(0, vec![])), "{leaving:?}");
-        assert!(leaving.contains(&Action::Leave(1, vec![])), "{leaving:?}");
-    }
-
-    #[test]
-    fn lent_listeners_spread_evenly() {
-        let mut pool = pool(8, 8);
-        settle(&mut pool);
-        // One expires, and a place without a slot takes over from it.
-        pool.cores[3] = CoreState::Expiring;
-        settle(&mut pool);
-        assert_eq!(pool.running(), [0, 1, 2, 4, 5, 6, 7, 8]);
-        assert_eq!(pool.seats[3].baton, Baton::Held(8));
-    }
-
-    #[test]
-    fn m7_the_replacement_runs_before_the_old_one_leaves() {
-        let mut pool = pool(2, 2);
-        settle(&mut pool);
-        pool.cores[1] = CoreState::Expiring;
-        assert_eq!(pool.plan(), [Action::Spawn(2)]);
-        pool.perform(&Action::Spawn(2));
-        assert_eq!(pool.plan(), [], "it waits for the other to be up");
-        pool.cores[2] = CoreState::Running;
-        assert!(pool.plan().contains(&Action::Retire(1)));
-    }
-
-    #[test]
-    fn a_stuck_owner_is_helped_and_nobody_else_is_armed() {
-        let mut pool = pool(3, 3);
-        settle(&mut pool);
-        pool.stuck[1] = true;
-        settle(&mut pool);
-        assert_eq!(pool.seats[1].baton, Baton::Held(1));
-        let helper = pool.seats[1].helper.expect("a helper");
-        assert_ne!(helper, 1);
-        assert!(!pool.heirs().contains(&1), "nothing is steered to it");
-        // The helper is stuck as well: another helps at both.
-        pool.stuck[helper as usize] = true;
-        settle(&mut pool);
-        let other = 3 - 1 - helper;
-        assert_eq!(pool.seats[1].helper, Some(other));
-        assert_eq!(pool.seats[helper as usize].helper, Some(other));
-        // Reversible.
-        pool.stuck.fill(false);
-        settle(&mut pool);
-        assert!(pool.seats.iter().all(|seat| seat.helper.is_none()));
-    }
-
-    #[test]
-    fn t13_when_every_core_is_stuck_another_takes_the_place_of_one() {
-        let mut pool = pool(1, 1);
-        settle(&mut pool);
-        pool.stuck[0] = true;
-        settle(&mut pool);
-        assert_eq!(pool.running(), [1]);
-        assert_eq!(pool.cores[0], CoreState::Retiring, "until it wakes up");
-        assert_eq!(pool.seats[0].helper, Some(1));
-        pool.stuck[0] = false;
-        settle(&mut pool);
-        assert_eq!(pool.cores[0], CoreState::Absent);
-        assert_eq!(pool.seats[0].baton, Baton::Held(1));
-    }
-
-    #[test]
-    fn a_quarantined_core_is_replaced_and_its_listener_is_never_armed_twice() {
-        let mut pool = pool(2, 2);
-        settle(&mut pool);
-        pool.stuck[1] = true;
-        pool.cores[1] = CoreState::Quarantined;
-        settle(&mut pool);
-        assert_eq!(pool.running(), [0, 2]);
-        assert_eq!(pool.seats[1].baton, Baton::Recalled(1), "it has it still");
-        assert!(pool.seats[1].helper.is_some());
-        // It wakes up, gives the listener back and ends.
-        pool.seats[1].baton = Baton::Free;
-        settle(&mut pool);
-        assert_eq!(pool.seats[1].baton, Baton::Held(2));
-        assert_eq!(pool.seats[1].helper, None);
-    }
-
-    #[test]
-    fn a_listener_that_is_stuck_in_another_process_is_helped_and_armed_only_when_it_is_free() {
-        let mut pool = pool(2, 2);
-        pool.seats[1].stuck_elsewhere = true;
-        settle(&mut pool);
-        assert_eq!(pool.seats[0].baton, Baton::Held(0));
-        assert_eq!(pool.seats[1].baton, Baton::Free);
-        assert!(pool.seats[1].helper.is_some());
-        // A drain helps nobody: nothing new is taken.
-        pool.accepting = false;
-        settle(&mut pool);
-        assert_eq!(pool.seats[1].helper, None);
-        pool.accepting = true;
-        // It comes to its senses, or its process ends.
-        pool.seats[1].stuck_elsewhere = false;
-        settle(&mut pool);
-        assert_eq!(pool.seats[1].baton, Baton::Held(1));
-        assert_eq!(pool.seats[1].helper, None);
-    }
-
-    #[test]
-    fn a_listener_of_a_process_that_died_is_armed_and_helped_until_its_rings_are_clear() {
-        let mut pool = pool(2, 2);
-        pool.seats.iter_mut().for_each(|seat| seat.lingering = true);
-        settle(&mut pool);
-        for seat in &pool.seats {
-            assert_eq!(seat.baton, Baton::Held(seat.slot));
-            assert!(seat.helper.is_some());
-        }
-        // A drain takes nothing new, and what goes to another process is none of ours.
-        pool.accepting = false;
-        settle(&mut pool);
-        assert_eq!(pool.seats[0].helper, None);
-        pool.accepting = true;
-        pool.seats[0].away = true;
-        pool.seats[1].lingering = false;
-        settle(&mut pool);
-        assert_eq!((pool.seats[0].helper, pool.seats[1].helper), (None, None));
-        assert_eq!(pool.seats[1].baton, Baton::Held(1));
-    }
-
-    #[test]
-    fn a_stuck_listener_that_goes_to_another_process_is_helped_there_and_not_here() {
-        let mut pool = pool(2, 2);
-        settle(&mut pool);
-        pool.stuck[1] = true;
-        settle(&mut pool);
-        assert_eq!(pool.seats[1].helper, Some(0));
-        pool.seats[1].away = true;
-        settle(&mut pool);
-        assert_eq!(pool.seats[1].helper, None);
-        assert_eq!(pool.seats[1].baton, Baton::Recalled(1), "it still has it");
-        // The other process has failed.
-        pool.seats[1].away = false;
-        settle(&mut pool);
-        assert_eq!(pool.seats[1].helper, Some(0));
-    }
-
-    #[test]
-    fn m3_a_resting_core_is_not_replaced_twice_and_is_forgotten_when_nobody_needs_it() {
-        let mut pool = pool(2, 2);
-        settle(&mut pool);
-        pool.core_is_gone(1, CoreState::Resting);
-        settle(&mut pool);
-        assert_eq!(pool.running(), [0]);
-        pool.target = 1;
-        settle(&mut pool);
-        assert_eq!(pool.cores[1], CoreState::Absent);
-    }
-
-    #[test]
-    fn a_drain_recalls_every_baton_and_passes_none() {
-        let mut pool = pool(3, 3);
-        settle(&mut pool);
-        pool.accepting = false;
-        settle(&mut pool);
-        assert!(pool.seats.iter().all(|seat| seat.baton == Baton::Free));
-    }
-
-    proptest! {
-        #[test]
-        fn no_listener_ever_has_two_owners_and_no_core_leaves_with_a_baton(
-            targets in proptest::collection::vec(0u32..6, 1..20),
-        ) {
-            let mut pool = pool(6, 1);
-            for target in targets {
-                pool.target = target;
-                // One action at a time: the plan must hold between any two.
-                for _ in 0..200 {
-                    let Some(action) = pool.plan().into_iter().next() else { break };
-                    if let Action::Arm { seat, .. } = action {
-                        prop_assert_eq!(pool.seats[seat].baton, Baton::Free);
-                    }
-                    if let Action::Leave(core, _) = action {
-                        prop_assert!(pool.seats.iter().all(|s| s.baton.holder() != Some(core)));
-                    }
-                    pool.perform(&action);
-                    for state in &mut pool.cores {
-                        if *state == CoreState::Starting { *state = CoreState::Running; }
-                    }
-                    for seat in &mut pool.seats {
-                        if let Baton::Recalled(_) = seat.baton { seat.baton = Baton::Free; }
-                    }
-                }
-                for state in &mut pool.cores {
-                    if *state == CoreState::Leaving { *state = CoreState::Absent; }
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -19,6 +19,7 @@ mod recycle;
 mod reload;
 mod shown;
 mod sizing;
+mod starts;
 mod succeeding;
 
 use super::core_info::CoreInfo;
@@ -29,6 +30,7 @@ use super::listeners::Listeners;
 use super::plan::{Action, Baton, CoreState, Pool};
 use super::post::{PostOffice, Postman, SUCCESSOR};
 use super::rules::restart::Restarts;
+use super::rules::starts::Starts;
 use super::rules::wear;
 use super::thread::{CoreThread, MakeApp};
 use super::upgrade::Legacy;
@@ -116,8 +118,7 @@ struct Slot {
     remote: Option<Remote>,
     /// Its open sockets.
     sockets: Arc<SocketRegistry>,
-    /// When it last answered for its figures, and what it told.
-    answered: Moment,
+    /// What it told of its figures, when it last did.
     told: Ledgers,
     heart: heart::Heart,
     work: elastic::Work,
@@ -147,12 +148,12 @@ pub(crate) struct Coordinator {
     slots: Vec<Slot>,
     ending: ending::Ending,
     restarts: Restarts,
+    starts: Starts,
     sizing: sizing::Sizing,
     elastic: elastic::Watch,
     parked: parked::Parked,
     balancing: bool,
     lingering: lingering::Lingering,
-    ticked: Moment,
     inquiries: Inquiries,
     ended: Ended,
     began: Moment,
@@ -255,9 +256,8 @@ impl Coordinator {
                     thread: None,
                     remote: None,
                     sockets: Arc::default(),
-                    answered: began,
                     told: Ledgers::default(),
-                    heart: heart::Heart::default(),
+                    heart: heart::Heart::of(began),
                     work: elastic::Work::default(),
                     since: began,
                     leave_by: None,
@@ -266,12 +266,12 @@ impl Coordinator {
                 .collect(),
             ending: ending::Ending::default(),
             restarts: Restarts::default(),
+            starts: Starts::default(),
             sizing: sizing::Sizing::new(&start.plan),
             elastic: elastic::Watch::new(began),
             parked: parked::Parked::default(),
             balancing: false,
             lingering: lingering::Lingering::default(),
-            ticked: began,
             inquiries: Inquiries::default(),
             ended: Ended::default(),
             began,
@@ -324,14 +324,14 @@ impl Coordinator {
 
     fn hear(&mut self, core: &Rc<Core>, event: Event) {
         match event {
-            Event::CoreUp(up) => self.core_up(up),
-            Event::CoreFailed(index, error) => self.core_failed(core, index, error),
+            Event::CoreUp(up) => self.core_up(core.now(), up),
+            Event::CoreFailed(index, error) => self.core_failed(core, index, &error),
             Event::CoreEnded(end) => self.core_ended(core, end),
             Event::Disarmed(index, listener) => self.disarmed(index, listener),
             Event::Undelivered(index) => self.forward(core.now(), index),
             Event::Parked(parcel) => self.deliver(core.now(), Luggage::Parcel(parcel)),
             Event::Worn(index) => self.expire(index, "it has accepted as many as it was to"),
-            Event::Rested(index) => self.rested(index),
+            Event::Rested(index) => self.rested(core, index),
             Event::Tick => self.on_tick(core),
             Event::Signal(signal) => self.obey(core, signal),
             Event::Published(index, inquiry, ledgers) => {
@@ -340,7 +340,7 @@ impl Coordinator {
             Event::Command(Command::Status(reply)) => self.inquire(core, Asked::Status(reply)),
             Event::Command(Command::Metrics(reply)) => self.inquire(core, Asked::Metrics(reply)),
             Event::Command(Command::Resize { size, wait, reply }) => {
-                self.on_resize(size, wait, reply);
+                self.on_resize(core.now(), size, wait, reply);
             }
             Event::Command(Command::Trim(reply)) => reply.send(self.trim()),
             Event::Command(Command::Core {
@@ -365,14 +365,15 @@ impl Coordinator {
         }
     }
 
-    fn core_up(&mut self, up: CoreUp) {
+    fn core_up(&mut self, now: Moment, up: CoreUp) {
         let index = up.core as usize;
         if self.pool.cores[index] == CoreState::Starting {
             self.pool.cores[index] = CoreState::Running;
         }
+        self.starts.succeeded();
         let slot = &mut self.slots[index];
         slot.remote = Some(up.remote);
-        slot.heart = heart::Heart::default();
+        slot.heart = heart::Heart::of(now);
         slot.work = elastic::Work::of(up.thread);
         tracing::debug!(core = up.core, "core serves");
     }
@@ -390,7 +391,7 @@ impl Coordinator {
         }
     }
 
-    fn core_failed(&mut self, core: &Rc<Core>, index: u32, error: String) {
+    fn core_failed(&mut self, core: &Rc<Core>, index: u32, error: &str) {
         self.pool.core_is_gone(index, CoreState::Absent);
         self.join(index);
         self.events.emit(&ServerEvent::Reap {
@@ -398,31 +399,9 @@ impl Coordinator {
             failed: true,
             cut: 0,
         });
+        // First, so that it is known who waits for a core.
         self.forward(core.now(), index);
-        match self.phase {
-            Phase::Starting => {
-                self.ended.failed = Some(error);
-                self.stop(core);
-            }
-            Phase::Running => {
-                tracing::error!(
-                    core = index,
-                    error,
-                    "a core could not be started; going on with fewer"
-                );
-                // Those that are still starting are not given up: to count them as surplus would
-                // have the plan retire cores that run.
-                let alive =
-                    |state: &&CoreState| matches!(state, CoreState::Starting | CoreState::Running);
-                let alive = self.pool.cores.iter().filter(alive).count() as u32;
-                self.pool.target = self.pool.target.min(alive).max(1);
-                if alive == 0 {
-                    self.ended.failed = Some("no core could be started".to_owned());
-                    self.drain(core);
-                }
-            }
-            Phase::Draining | Phase::Stopping | Phase::Stopped => {}
-        }
+        self.start_failed(core, index, error);
     }
 
     fn core_ended(&mut self, core: &Rc<Core>, end: CoreEnd) {
@@ -501,7 +480,8 @@ impl Coordinator {
             }
         }
         self.unpark(core.now());
-        self.answer_resizing();
+        self.tell_degraded();
+        self.answer_resizing(core.now());
         match self.phase {
             Phase::Starting => self.start_is_over(core),
             Phase::Running => {}
@@ -510,19 +490,25 @@ impl Coordinator {
         }
     }
 
+    /// The first cores are up, or as many of them as could be started: at least one.
     fn start_is_over(&mut self, core: &Rc<Core>) {
-        let up = self.pool.running().len() as u32;
-        if up == self.pool.target {
-            self.phase = Phase::Running;
-            self.pool.accepting = true;
-            self.replan(core);
-            if self.inheritance.is_coming() {
-                let wanted = self.listeners.wanted();
-                return self.inherit(core, inheritance::Event::CoresUp { wanted });
-            }
-            self.handle.set_ready(true);
-            self.say_started(core);
+        if !self.is_start_decided() {
+            return;
         }
+        if self.pool.running().is_empty() && self.pool.target > 0 {
+            self.ended.failed = self.starts.why().map(str::to_owned);
+            self.stop(core);
+            return self.replan(core);
+        }
+        self.phase = Phase::Running;
+        self.pool.accepting = true;
+        self.replan(core);
+        if self.inheritance.is_coming() {
+            let wanted = self.listeners.wanted();
+            return self.inherit(core, inheritance::Event::CoresUp { wanted });
+        }
+        self.handle.set_ready(true);
+        self.say_started(core);
     }
 
     fn perform(&mut self, core: &Rc<Core>, action: Action) {
@@ -568,7 +554,6 @@ impl Coordinator {
         let accepts = wear::accepts_bound(self.config.pool.accepts, core.random());
         let slot = &mut self.slots[index as usize];
         slot.epoch += 1;
-        slot.answered = core.now();
         slot.since = core.now();
         // A new one, so that it is nobody's but the new thread's.
         slot.sockets = Arc::default();

@@ -54,6 +54,7 @@ pub struct PoolStatus {
     pub parked: u64,
     pub stuck: u32,
     pub quarantined: u32,
+    pub degraded: Option<String>,
 }
 
 /// The gate now, in one look: unlike the sums over the cores, these two belong to one instant.

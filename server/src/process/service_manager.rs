@@ -4,6 +4,7 @@
 //! Made by the program from its environment; a library's server has none unless it is given one.
 //! Messages are datagrams that are sent and forgotten: a manager that does not listen holds nobody up.
 
+use crate::coordinator::Degraded;
 use std::env;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -74,6 +75,14 @@ impl ServiceManager {
             "READY=1\nMAINPID={}\nSTATUS=Serving",
             std::process::id()
         ));
+    }
+
+    /// How it serves: with every core, or with fewer than are wanted.
+    pub(crate) fn serving(&self, degraded: Option<Degraded>) {
+        match degraded {
+            Some(degraded) => self.say(&format!("STATUS=Serving, {degraded}")),
+            None => self.say("STATUS=Serving"),
+        }
     }
 
     /// The configuration is read again since `now`, in microseconds of CLOCK_MONOTONIC; followed by

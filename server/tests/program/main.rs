@@ -5,6 +5,7 @@
 
 mod common;
 mod control;
+mod degraded;
 mod documents;
 mod endings;
 mod events;

@@ -7,6 +7,7 @@ use super::{HandleShared, Server, ServerHandle};
 use crate::config::Config;
 use crate::coordinator::closing::Closing;
 use crate::coordinator::core_info::CoreInfo;
+use crate::coordinator::degraded::DegradedCell;
 use crate::coordinator::post::PostOffice;
 use crate::events::Hub;
 use crate::handler::Router;
@@ -50,6 +51,7 @@ impl ServerHandle {
             control_path: None,
             metrics_address: None,
             ready: AtomicBool::new(true),
+            degraded: DegradedCell::default(),
             lanes,
             closing: Closing::new(hubs),
             owed: AtomicU32::new(0),

@@ -6,6 +6,7 @@
 //! soon as it turns again; late, its stack is dumped and it is replaced; over, its sockets are shut
 //! down.
 
+use ringgate_runtime::mailbox::Heartbeat;
 use ringgate_runtime::sys::thread::WorkTime;
 use std::time::Duration;
 
@@ -83,6 +84,60 @@ impl Hunger {
     }
 }
 
+/// What is known of a core's signs of life.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pulse {
+    turns: u64,
+    /// How long it has given none. Added up look by look and not taken from a clock: when the whole
+    /// process was stopped, no core is to blame.
+    silent: Duration,
+    hunger: Hunger,
+}
+
+impl Pulse {
+    /// Looks `passed` after the last look. `work` tells what the kernel has given the thread, and whether
+    /// it wants a CPU now; None where the kernel does not tell, and then every silence counts.
+    pub(crate) fn feel(
+        &mut self,
+        beat: Heartbeat,
+        passed: Duration,
+        work: impl FnOnce() -> Option<(WorkTime, bool)>,
+    ) {
+        if beat.parked || beat.turns != self.turns {
+            self.is_heard();
+        } else {
+            let starved = match work() {
+                Some((work, ready)) => self.hunger.look(passed, work, ready),
+                None => Duration::ZERO,
+            };
+            self.silent = silence(self.silent, passed, starved);
+        }
+        self.turns = beat.turns;
+    }
+
+    /// It has just given one.
+    pub(crate) fn is_heard(&mut self) {
+        self.silent = Duration::ZERO;
+        self.hunger = Hunger::default();
+    }
+
+    /// How long it has given no sign of life.
+    pub(crate) fn silent(&self) -> Duration {
+        self.silent
+    }
+
+    /// The turns it had made at the last look.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns
+    }
+}
+
+/// Whether a core is blocked that has not answered for `patience`. One that has been silent for less than
+/// half of it turns, or has had no CPU in which to answer: it slept, was called, and is still to run.
+pub(crate) fn is_blocked(silent: Duration, patience: Duration) -> bool {
+    silent >= patience / 2
+}
+
 /// How often to look, so that a stall is seen within a quarter of its threshold.
 pub(crate) fn tick(thresholds: Thresholds) -> Duration {
     let shortest = thresholds.stall.min(thresholds.late);
@@ -154,6 +209,48 @@ mod tests {
         // It is told of in the end, and not forgiven twice: it burns its CPU from then on.
         let told = [(0, 0, true), (0, 0, true), (0, 0, true), (60, 120, true)];
         assert_eq!(silent_after(&told), [0, 0, 0, 60]);
+    }
+
+    /// Whether a core that slept at the first look, and was called then, is blocked 100 ms later, when its
+    /// thread has `ran` since and is `ready` or not.
+    fn is_blocked_after_a_call(ran: u64, ready: bool) -> bool {
+        let ms = Duration::from_millis;
+        let mut pulse = Pulse::default();
+        let beat = |parked| Heartbeat { turns: 7, parked };
+        pulse.feel(beat(true), Duration::from_secs(3600), || None);
+        for (passed, ran) in [(40, 0), (60, ran)] {
+            let work = WorkTime {
+                ran: ms(ran),
+                waited: ms(0),
+            };
+            pulse.feel(beat(false), ms(passed), || Some((work, ready)));
+        }
+        is_blocked(pulse.silent(), ms(100))
+    }
+
+    #[test]
+    fn an_idle_core_that_answers_late_for_want_of_a_cpu_is_not_blocked() {
+        assert!(!is_blocked_after_a_call(0, true));
+    }
+
+    #[test]
+    fn a_core_that_was_idle_and_runs_a_handler_instead_of_answering_is_blocked() {
+        assert!(is_blocked_after_a_call(60, true), "it burns its CPU");
+        assert!(is_blocked_after_a_call(0, false), "it sleeps in a handler");
+    }
+
+    #[test]
+    fn a_core_is_silent_from_its_last_sign_of_life_on_however_long_it_was_idle_before() {
+        let ms = Duration::from_millis;
+        let mut pulse = Pulse::default();
+        let beat = |turns, parked| Heartbeat { turns, parked };
+        pulse.feel(beat(1, true), Duration::from_secs(3600), || None);
+        pulse.feel(beat(1, false), ms(60), || None);
+        assert_eq!(pulse.silent(), ms(60));
+        pulse.feel(beat(1, false), ms(60), || None);
+        assert_eq!(pulse.silent(), ms(120));
+        pulse.feel(beat(2, false), ms(60), || None);
+        assert_eq!((pulse.silent(), pulse.turns()), (ms(0), 2));
     }
 
     #[test]

@@ -7,9 +7,11 @@
 //! - [`balance`]: which cores give idle connections to which.
 //! - [`wear`]: when a core has served long enough.
 //! - [`restart`]: how soon a core that ended badly starts again, and when that is given up.
+//! - [`starts`]: when a core that could not be started is tried again.
 
 pub(crate) mod balance;
 pub(crate) mod elastic;
 pub(crate) mod heart;
 pub(crate) mod restart;
+pub(crate) mod starts;
 pub(crate) mod wear;

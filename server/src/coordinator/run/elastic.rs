@@ -202,6 +202,7 @@ impl Coordinator {
             parked: self.parked.len() as u64,
             stuck: self.pool.stuck.iter().filter(|stuck| **stuck).count() as u32,
             quarantined: self.pool.cores.iter().filter(quarantined).count() as u32,
+            degraded: self.why_degraded(),
         }
     }
 }

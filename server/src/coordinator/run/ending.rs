@@ -9,7 +9,7 @@ use super::Phase;
 use super::key::Key;
 use crate::admission::decide::Phase as GatePhase;
 use crate::config::{Drain, DrainPending};
-use crate::coordinator::plan::{CoreState, Pool};
+use crate::coordinator::plan::Pool;
 use ringgate_runtime::Moment;
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub(super) struct View<'a> {
     pub(super) phase: Phase,
     pub(super) rules: Drain,
     pub(super) pool: &'a Pool,
+    /// Whether those who wait for a core wait for one that starts, or is to be tried again.
+    pub(super) awaits_a_core: bool,
     /// Of each place: whether nobody waits for its stuck core any more.
     pub(super) given_up: &'a [bool],
     /// Of each place: whether its core has shown no life for [`STOP_PATIENCE`].
@@ -141,10 +143,9 @@ impl Ending {
         // Who is stuck gives nothing back; his listeners are emptied all the same.
         let mut holders = pool.seats.iter().filter_map(|seat| seat.baton.holder());
         let held = holders.any(|holder| !pool.is_stuck(holder));
-        let starting = pool.cores.contains(&CoreState::Starting);
         let closed = stopping || !pool.accepting;
         let mut acts = Vec::new();
-        if !self.told && !starting && closed && (!held || stopping) {
+        if !self.told && !view.awaits_a_core && closed && (!held || stopping) {
             if !held {
                 acts.push(Act::TakeQueued);
             }
@@ -158,7 +159,7 @@ impl Ending {
         let over = pool.cores.iter().enumerate().all(|(place, state)| {
             !state.has_thread() || view.given_up[place] || impatient && view.silent[place]
         });
-        if over {
+        if over && (stopping || !view.awaits_a_core) {
             acts.push(Act::Over);
         }
         acts
@@ -196,7 +197,7 @@ fn close_gates(rules: Drain) -> Vec<Act> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::coordinator::plan::{Baton, Seat};
+    use crate::coordinator::plan::{Baton, CoreState, Seat};
 
     /// One core with one listener.
     struct Server {
@@ -206,6 +207,7 @@ mod tests {
         rules: Drain,
         pool: Pool,
         silent: bool,
+        awaits_a_core: bool,
     }
 
     impl Server {
@@ -226,6 +228,7 @@ mod tests {
                     seats: vec![seat],
                 },
                 silent: false,
+                awaits_a_core: false,
             }
         }
 
@@ -235,6 +238,7 @@ mod tests {
                 phase: self.phase,
                 rules: self.rules,
                 pool: &self.pool,
+                awaits_a_core: self.awaits_a_core,
                 given_up: &[false],
                 silent: &[self.silent],
             };
@@ -266,6 +270,18 @@ mod tests {
         server.pool.cores[0] = CoreState::Absent;
         assert_eq!(server.on(Event::Looked), [Act::Over]);
         assert!(!server.ending.is_cut_short());
+    }
+
+    #[test]
+    fn a_drain_is_not_over_while_a_core_is_tried_again_for_those_who_wait() {
+        let mut server = Server::new();
+        server.pool.cores[0] = CoreState::Resting;
+        server.pool.seats[0].baton = Baton::Free;
+        server.awaits_a_core = true;
+        drop(server.on(Event::Drain));
+        assert_eq!(server.on(Event::Looked), []);
+        server.awaits_a_core = false;
+        assert!(server.on(Event::Looked).contains(&Act::Over));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::admission::door::now;
 use crate::connection::{Fresh, ListenerId, Message};
 use crate::coordinator::events::ServerEvent;
 use crate::coordinator::handle::Ended;
-use crate::coordinator::plan::Action;
 use crate::coordinator::upgrade::{inheritance, succession};
 use ringgate_runtime::lane::Ending;
 use ringgate_runtime::sys::listener::{accept_nonblocking, deafen};
@@ -47,6 +46,7 @@ impl Coordinator {
             phase: self.phase,
             rules: self.config.drain,
             pool: &self.pool,
+            awaits_a_core: self.awaits_a_core(),
             given_up: &given_up,
             silent: &silent,
         };
@@ -69,11 +69,8 @@ impl Coordinator {
             }
             Act::KeepACore if self.needs_a_core() => {
                 // Nobody who waits for a core is turned away by the end of the server.
-                self.pool.target = 1;
                 let absent = self.pool.cores.iter().position(|s| !s.has_thread());
-                let spawn = Action::Spawn(absent.unwrap_or_default() as u32);
-                self.pool.perform(&spawn);
-                self.perform(core, spawn);
+                self.start_for_the_last(core, absent.unwrap_or_default() as u32);
             }
             Act::KeepACore => {}
             Act::Timer(key, at) => {

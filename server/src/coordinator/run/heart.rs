@@ -6,7 +6,7 @@ use super::key::Key;
 use super::{Coordinator, Phase};
 use crate::connection::Message;
 use crate::coordinator::plan::CoreState;
-use crate::coordinator::rules::heart::{Health, Hunger, Thresholds, judge, silence, tick};
+use crate::coordinator::rules::heart::{Health, Pulse, Thresholds, judge, tick};
 use crate::coordinator::rules::restart::{ENDS_MAX, Next};
 use ringgate_runtime::sys::stack::{Stack, stack_of};
 use ringgate_runtime::sys::thread::{kernel_state, wants_cpu, work_time};
@@ -24,13 +24,31 @@ const STACK_PATIENCE: Duration = Duration::from_millis(100);
 /// What is known of a core's life.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Heart {
-    turns: u64,
-    /// How long it has given no sign of life. Added up tick by tick and not taken from a clock: when
-    /// the whole process was stopped, no core is to blame.
-    silent: Duration,
-    hunger: Hunger,
+    pulse: Pulse,
+    /// When it was last looked at.
+    felt: Moment,
     /// Whether its sockets were shut down.
     over: bool,
+}
+
+impl Heart {
+    /// Of a core that has just begun.
+    pub(super) fn of(now: Moment) -> Heart {
+        Heart {
+            felt: now,
+            ..Heart::default()
+        }
+    }
+
+    /// It has just answered.
+    pub(super) fn is_heard(&mut self) {
+        self.pulse.is_heard();
+    }
+
+    /// How long it has given no sign of life.
+    pub(super) fn silent(&self) -> Duration {
+        self.pulse.silent()
+    }
 }
 
 /// The state of a core and where its thread was.
@@ -75,10 +93,8 @@ impl Coordinator {
 
     pub(super) fn on_tick(&mut self, core: &Rc<Core>) {
         let now = core.now();
-        let passed = now.since(self.ticked).min(self.tick() * 2);
-        self.ticked = now;
         for index in 0..self.slots.len() as u32 {
-            self.listen_to_heart(core, index, passed);
+            self.listen_to_heart(core, index);
         }
         self.hurry_leaving(now);
         if self.phase == Phase::Running {
@@ -87,27 +103,25 @@ impl Coordinator {
         }
     }
 
-    fn listen_to_heart(&mut self, core: &Rc<Core>, index: u32, passed: Duration) {
-        let thresholds = self.thresholds();
+    /// How long a core has given no sign of life, with a look at it now; None: it has no thread.
+    pub(super) fn feel(&mut self, now: Moment, index: u32) -> Option<Duration> {
+        let most = self.tick() * 2;
         let slot = &mut self.slots[index as usize];
-        let Some(beat) = slot.remote.as_ref().map(|remote| remote.heartbeat()) else {
+        let beat = slot.remote.as_ref()?.heartbeat();
+        let thread = slot.work.thread();
+        let passed = now.since(slot.heart.felt).min(most);
+        slot.heart.felt = now;
+        slot.heart.pulse.feel(beat, passed, || {
+            Some((work_time(thread).ok()?, wants_cpu(thread).ok()?))
+        });
+        Some(slot.heart.silent())
+    }
+
+    fn listen_to_heart(&mut self, core: &Rc<Core>, index: u32) {
+        let thresholds = self.thresholds();
+        let Some(silent) = self.feel(core.now(), index) else {
             return;
         };
-        let heart = &mut slot.heart;
-        if beat.parked || beat.turns != heart.turns {
-            heart.silent = Duration::ZERO;
-            heart.hunger = Hunger::default();
-        } else {
-            let thread = slot.work.thread();
-            let starved = match (work_time(thread), wants_cpu(thread)) {
-                (Ok(work), Ok(ready)) => heart.hunger.look(passed, work, ready),
-                // A kernel that does not tell: every silence counts.
-                _ => Duration::ZERO,
-            };
-            heart.silent = silence(heart.silent, passed, starved);
-        }
-        heart.turns = beat.turns;
-        let silent = heart.silent;
         let health = judge(silent, thresholds);
         let stuck = health != Health::Well;
         if stuck != self.pool.stuck[index as usize] {
@@ -183,7 +197,7 @@ impl Coordinator {
 
     /// Whether a core has given no sign of life for so long.
     pub(super) fn is_silent(&self, index: u32, time: Duration) -> bool {
-        self.slots[index as usize].heart.silent >= time
+        self.slots[index as usize].heart.silent() >= time
     }
 
     /// What there is to know of a core: its state and figures, what the kernel says of its thread,
@@ -197,8 +211,8 @@ impl Coordinator {
              requests running {} and pending {}",
             self.pool.cores[index as usize].name(),
             kernel_state(thread),
-            slot.heart.turns,
-            slot.heart.silent.as_millis(),
+            slot.heart.pulse.turns(),
+            slot.heart.silent().as_millis(),
             stats.open.get(),
             stats.running.get(),
             stats.pending.get(),
@@ -224,13 +238,6 @@ impl Coordinator {
                 self.ended.failed = Some(format!("{ENDS_MAX} cores panicked; giving up"));
                 self.drain(core);
             }
-        }
-    }
-
-    pub(super) fn rested(&mut self, index: u32) {
-        let state = &mut self.pool.cores[index as usize];
-        if *state == CoreState::Resting {
-            *state = CoreState::Absent;
         }
     }
 

@@ -13,6 +13,7 @@ use crate::connection::Message;
 use crate::coordinator::events::ServerEvent;
 use crate::coordinator::plan::CoreState;
 use crate::coordinator::reply::Reply;
+use crate::coordinator::rules::heart::is_blocked;
 use crate::coordinator::status::{self, Status};
 use crate::observe::metrics::Snapshot;
 use ringgate_runtime::timer::TimerId;
@@ -20,8 +21,9 @@ use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long a core has to tell its figures. One that counted nothing meanwhile is blocked, and what
-/// it has counted is read without it; one that did is busy and gets the time again.
+/// How long a core has to tell its figures. One that counted nothing meanwhile and gave no sign of life is
+/// blocked, and what it has counted is read without it; any other is busy, or waits for a CPU, and gets the
+/// time again.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How often a core that is busy gets the time. Then what it told last has to do.
 const LOOKS_MAX: u32 = 10;
@@ -55,7 +57,7 @@ pub(super) struct Answered {
     ledgers: Vec<Ledgers>,
     /// The coordinator's, as they stood when the cores were asked.
     own: Ledgers,
-    /// Cores whose figures were read without them.
+    /// Cores whose figures were read without them, since they are blocked.
     silent: Vec<u32>,
 }
 
@@ -104,6 +106,9 @@ impl Coordinator {
             own: self.own_ledgers(),
             silent: Vec::new(),
         };
+        for index in &cores {
+            self.feel(core.now(), *index);
+        }
         let silent = |core: &u32| Silent {
             core: *core,
             then: self.slots[*core as usize].stats.ledgers(),
@@ -128,7 +133,7 @@ impl Coordinator {
     /// A core has told what it counts.
     pub(super) fn published(&mut self, core: &Rc<Core>, index: u32, number: u64, ledgers: Ledgers) {
         let slot = &mut self.slots[index as usize];
-        slot.answered = core.now();
+        slot.heart.is_heard();
         slot.told = ledgers;
         self.events.emit(&ServerEvent::Heartbeat { core: index });
         let mut open = self.inquiries.open.iter_mut();
@@ -142,9 +147,17 @@ impl Coordinator {
     /// Answers those that nobody is awaited for any more.
     pub(super) fn answer_inquiries(&mut self, core: &Rc<Core>) {
         let now = core.now();
+        let due = self.inquiries.open.iter().filter(|i| i.until <= now);
+        let silent: Vec<u32> = due.flat_map(Inquiry::silent_cores).collect();
+        // One that has ended meanwhile has said all.
+        let blocked = silent.into_iter().filter(|index| {
+            let silent = self.feel(now, *index);
+            silent.is_none_or(|silent| is_blocked(silent, PATIENCE))
+        });
+        let blocked: Vec<u32> = blocked.collect();
         let slots = &self.slots;
         for inquiry in self.inquiries.open.iter_mut().filter(|i| i.until <= now) {
-            inquiry.look(slots);
+            inquiry.look(slots, &blocked);
             inquiry.until = now + PATIENCE;
             inquiry.timer = core.set_timer(inquiry.until, Key::Figures.to_key());
         }
@@ -161,18 +174,25 @@ impl Coordinator {
 }
 
 impl Inquiry {
-    /// The time is over: does without those that are blocked.
-    fn look(&mut self, slots: &[Slot]) {
+    fn silent_cores(&self) -> impl Iterator<Item = u32> {
+        self.silent.iter().map(|silent| silent.core)
+    }
+
+    /// The time is over: does without those that are `blocked` and have counted nothing meanwhile.
+    fn look(&mut self, slots: &[Slot], blocked: &[u32]) {
         self.looks += 1;
         let last = self.looks == LOOKS_MAX;
         let told = &mut self.told;
         self.silent.retain_mut(|silent| {
             let slot = &slots[silent.core as usize];
             let now = slot.stats.ledgers();
-            let is_blocked = now == silent.then && now.balance();
+            let stands_still = now == silent.then && now.balance();
+            let is_blocked = stands_still && blocked.contains(&silent.core);
             silent.then = now;
             if is_blocked || last {
-                told.ledgers[silent.core as usize] = if is_blocked { now } else { slot.told };
+                told.ledgers[silent.core as usize] = if stands_still { now } else { slot.told };
+            }
+            if is_blocked {
                 told.silent.push(silent.core);
             }
             !is_blocked && !last

@@ -22,7 +22,7 @@ pub(super) enum Key {
     Figures,
     /// Timer: slots that nobody took up go to the next request.
     Sweep,
-    /// Timer: this core has rested after its bad end.
+    /// Timer: this core has rested after its bad end or failed start.
     Rested(u32),
     /// Timer: a drain takes no new connections from here on.
     CloseGates,

@@ -19,6 +19,9 @@ impl Coordinator {
         }
         if let Some(manager) = &self.manager {
             manager.ready();
+            if let degraded @ Some(_) = self.handle.degraded() {
+                manager.serving(degraded);
+            }
         }
         self.on_watchdog(core);
         self.on_pid_file(core);

@@ -31,6 +31,9 @@ impl Coordinator {
         let error = result.as_ref().err().cloned();
         if let Some(manager) = &self.manager {
             manager.reloaded(&result);
+            if let degraded @ Some(_) = self.handle.degraded() {
+                manager.serving(degraded);
+            }
         }
         self.events.emit(&ServerEvent::Reload { error });
         result

@@ -9,7 +9,6 @@ use crate::coordinator::status::{self, CoreStatus, Status, Totals};
 use crate::observe::metrics::{CoreSample, Snapshot};
 use ringgate_runtime::Core;
 use std::rc::Rc;
-use std::time::Duration;
 
 impl Coordinator {
     /// How the server stands.
@@ -30,7 +29,7 @@ impl Coordinator {
                         answered.is_silent(index) || self.pool.is_stuck(index),
                     ),
                     operations_in_flight: stats.operations_in_flight.get(),
-                    heartbeat_age_ms: (now - slot.answered).as_millis() as u64,
+                    heartbeat_age_ms: slot.heart.silent().as_millis() as u64,
                     busy_permille: slot.work.busy_permille(),
                     connections: (&answered.of(index).connections).into(),
                     requests: (&answered.of(index).requests).into(),
@@ -60,16 +59,11 @@ impl Coordinator {
             .filter(|(_, slot)| slot.epoch > 0)
             .map(|(index, slot)| {
                 let is_silent = answered.is_silent(index) || self.pool.is_stuck(index);
-                let age = if is_silent {
-                    now - slot.answered
-                } else {
-                    Duration::ZERO
-                };
                 CoreSample {
                     index,
                     cpu: self.cpu_of(index).unwrap_or_default(),
                     state: state_name(self.pool.cores[index as usize], is_silent),
-                    heartbeat_age_seconds: age.as_secs_f64(),
+                    heartbeat_age_seconds: slot.heart.silent().as_secs_f64(),
                     ..figures::core_sample(&slot.stats, answered.of(index))
                 }
             });

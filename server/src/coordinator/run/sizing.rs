@@ -6,6 +6,7 @@ use super::{Coordinator, Phase};
 use crate::config::{CorePlan, PoolSize};
 use crate::coordinator::events::ServerEvent;
 use crate::coordinator::reply::Reply;
+use ringgate_runtime::Moment;
 
 /// Bounds, and who waits for a size.
 pub(super) struct Sizing {
@@ -17,7 +18,14 @@ pub(super) struct Sizing {
     pub(super) slots: u32,
     /// Whether the automatic rules are at work.
     pub(super) auto: bool,
-    waiting: Vec<(u32, Reply<Result<(), String>>)>,
+    waiting: Vec<Waiting>,
+}
+
+/// Somebody who waits for so many cores.
+struct Waiting {
+    cores: u32,
+    since: Moment,
+    reply: Reply<Result<(), String>>,
 }
 
 impl Sizing {
@@ -40,12 +48,21 @@ impl Sizing {
 impl Coordinator {
     pub(super) fn on_resize(
         &mut self,
+        since: Moment,
         size: PoolSize,
         wait: bool,
         reply: Reply<Result<(), String>>,
     ) {
         match self.resize(size) {
-            Ok(()) if wait => self.sizing.waiting.push((self.pool.target, reply)),
+            Ok(()) if wait => {
+                let cores = self.pool.target;
+                let waiting = Waiting {
+                    cores,
+                    since,
+                    reply,
+                };
+                self.sizing.waiting.push(waiting);
+            }
             result => reply.send(result),
         }
     }
@@ -83,23 +100,32 @@ impl Coordinator {
         Ok(())
     }
 
-    /// Answers those who wait for a resize that is done, or will not be.
-    pub(super) fn answer_resizing(&mut self) {
+    /// Answers those who wait for a resize that is done, or will not be, or whose cores cannot be
+    /// started. The target stays what was asked in that case, and the starts are tried again.
+    pub(super) fn answer_resizing(&mut self, now: Moment) {
         if self.sizing.waiting.is_empty() {
             return;
         }
         let target = self.pool.target;
         let done = self.pool.is_settled();
         let phase = self.phase;
-        for (cores, reply) in std::mem::take(&mut self.sizing.waiting) {
+        for waiting in std::mem::take(&mut self.sizing.waiting) {
+            let verdict = self.starts.verdict(now, waiting.since);
             if phase != Phase::Running {
-                reply.send(Err(format!("the server is {}", phase.name())));
-            } else if cores != target {
-                reply.send(Err(format!("the number of cores is now to be {target}")));
+                let error = format!("the server is {}", phase.name());
+                waiting.reply.send(Err(error));
+            } else if waiting.cores != target {
+                let error = format!("the number of cores is now to be {target}");
+                waiting.reply.send(Err(error));
             } else if done {
-                reply.send(Ok(()));
+                waiting.reply.send(Ok(()));
+            } else if let (Some(_), Some(why)) = (verdict, self.why_degraded()) {
+                let error = format!(
+                    "{why}; the target stays {target}, and the others start as soon as they can"
+                );
+                waiting.reply.send(Err(error));
             } else {
-                self.sizing.waiting.push((cores, reply));
+                self.sizing.waiting.push(waiting);
             }
         }
     }
