@@ -1,9 +1,12 @@
 //! Users, groups and processes against the real system.
 
-use ringgate_runtime::sys::identity::{become_user, group, is_alive, user};
-use ringgate_runtime::sys::process::user_id;
+use ringgate_runtime::sys::identity::{become_user, group, user, with_rights_of};
+use ringgate_runtime::sys::process::{started, uptime, user_id};
+use ringgate_runtime::sys::rights;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 #[test]
 fn users_and_groups_are_found_by_name_and_number() {
@@ -19,13 +22,79 @@ fn users_and_groups_are_found_by_name_and_number() {
 }
 
 #[test]
-fn a_process_is_alive_until_it_is_reaped() {
-    assert!(is_alive(std::process::id()).unwrap());
-    assert!(is_alive(1).unwrap(), "also one that is not ours");
+fn a_process_is_there_until_it_ends_also_if_it_was_not_collected() {
+    let own = started(std::process::id()).unwrap();
+    let up = uptime().unwrap();
+    assert!(
+        own <= up && up - own < Duration::from_secs(3600),
+        "{own:?} {up:?}"
+    );
+    assert!(started(1).unwrap() <= own, "also one that is not ours");
     let mut child = Command::new("true").stdin(Stdio::null()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    while started(child.id()).is_some() {
+        assert!(
+            Instant::now() < until,
+            "not yet collected, and gone all the same"
+        );
+        std::thread::yield_now();
+    }
     child.wait().unwrap();
-    assert!(!is_alive(child.id()).unwrap());
-    assert!(!is_alive(0).unwrap());
+    assert_eq!(started(child.id()), None);
+    assert_eq!(started(0), None);
+}
+
+/// A thread's number names no process (clone(2), CLONE_THREAD), though kill(2) takes it for one.
+#[test]
+fn a_thread_is_no_process() {
+    let found = std::thread::spawn(|| started(ringgate_runtime::sys::thread::thread_id()));
+    assert_eq!(found.join().unwrap(), None);
+}
+
+#[test]
+#[ignore = "needs root, to do something as somebody else"]
+fn work_is_done_with_the_rights_of_another_user_and_this_thread_keeps_its_own() {
+    let path = std::env::temp_dir().join(format!("ringgate-rights-{}", std::process::id()));
+    let make = || std::fs::File::create_new(&path).and_then(|file| file.metadata());
+    let nobody = user("4242").unwrap();
+    let read = with_rights_of(&nobody, 4243, || std::fs::read("/etc/shadow")).unwrap();
+    assert_eq!(
+        read.unwrap_err().kind(),
+        std::io::ErrorKind::PermissionDenied
+    );
+    let made = with_rights_of(&nobody, 4243, make).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let made = made.unwrap();
+    assert_eq!((made.uid(), made.gid()), (4242, 4243));
+    assert_eq!(user_id(), 0);
+    std::fs::read("/etc/shadow").unwrap();
+}
+
+/// On a thread that ends with the test: there is no way back.
+#[test]
+#[ignore = "needs root, to have capabilities"]
+fn a_thread_that_gains_nothing_keeps_what_it_has_and_those_it_starts_gain_nothing_either() {
+    let look = |name: &str| {
+        let all = rights::of_threads().unwrap();
+        all.into_iter()
+            .find(|rights| rights.thread == name)
+            .unwrap()
+    };
+    let inner = move || {
+        let rights = look("inner");
+        assert_eq!(
+            (rights.bounding, rights.no_new_privs),
+            (0, true),
+            "{rights:?}"
+        );
+        assert_ne!(rights.permitted, 0);
+    };
+    let outer = move || {
+        rights::gain_nothing().unwrap();
+        let thread = std::thread::Builder::new().name("inner".to_owned());
+        thread.spawn(inner).unwrap().join()
+    };
+    std::thread::spawn(outer).join().unwrap().unwrap();
 }
 
 /// The four user and four group numbers of each thread of this process.
@@ -44,18 +113,14 @@ fn identities() -> Vec<String> {
 
 /// Changes this process, so it runs in one of its own.
 #[test]
+#[ignore = "needs root, to become somebody else"]
 fn every_thread_becomes_another_user_and_none_comes_back() {
     const INNER: &str = "RINGGATE_TEST_BECOME";
-    if user_id() != 0 {
-        let refused = become_user(&user("4242").unwrap(), 4243).unwrap_err();
-        assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
-        return;
-    }
     if std::env::var_os(INNER).is_none() {
         let name = "every_thread_becomes_another_user_and_none_comes_back";
         let this = std::env::current_exe().unwrap();
         let inner = Command::new(this)
-            .args(["--exact", name])
+            .args(["--exact", "--ignored", name])
             .env(INNER, "1")
             .output();
         let inner = inner.unwrap();

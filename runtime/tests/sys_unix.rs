@@ -13,7 +13,7 @@ use ringgate_runtime::sys::address::{Address, SocketAddrStorage, UNIX_PATH_BYTES
 use ringgate_runtime::sys::process::{group_id, user_id};
 use ringgate_runtime::sys::scm::{FDS_PER_MESSAGE_MAX, recv_with_fds, send_with_fds};
 use ringgate_runtime::sys::socket::{self, local_addr, peer_addr, peer_credentials};
-use ringgate_runtime::sys::unix_listener::{inherited_listener, unix_listener};
+use ringgate_runtime::sys::unix_listener::{bind_unix, inherited_listener, unix_listener};
 
 /// A directory of its own for one test, removed at the end.
 struct Scratch(PathBuf);
@@ -68,6 +68,38 @@ fn a_unix_listener_answers_with_the_mode_that_was_asked_for() {
         Address::UnixPath(scratch.socket())
     );
     assert_eq!(peer_addr(server.as_fd()).unwrap(), Address::UnixUnnamed);
+}
+
+/// Where the file has been replaced by a link, the link's target keeps its mode and its owner.
+#[test]
+fn what_takes_the_place_of_a_socket_file_is_neither_changed_nor_removed() {
+    let scratch = Scratch::new("swapped");
+    let target = scratch.0.join("target");
+    fs::write(&target, "").unwrap();
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+    let bound = bind_unix(&scratch.socket(), 0o666).unwrap();
+    fs::rename(scratch.socket(), scratch.0.join("aside")).unwrap();
+    std::os::unix::fs::symlink(&target, scratch.socket()).unwrap();
+    bound.give(Some(user_id()), Some(group_id())).unwrap();
+    drop(bound);
+    let mode = fs::metadata(&target).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(scratch.socket().is_symlink());
+}
+
+#[test]
+fn nobody_gets_in_before_a_bound_socket_listens_and_one_that_never_does_leaves_no_file() {
+    let scratch = Scratch::new("bound");
+    let bound = bind_unix(&scratch.socket(), 0o666).unwrap();
+    let refused = UnixStream::connect(scratch.socket()).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    drop(bound);
+    assert!(!scratch.socket().exists());
+    let _listener = bind_unix(&scratch.socket(), 0o666)
+        .unwrap()
+        .listen()
+        .unwrap();
+    UnixStream::connect(scratch.socket()).unwrap();
 }
 
 #[test]

@@ -9,8 +9,8 @@ use ringgate::app::{self, AppOptions, AppState};
 use ringgate::config::{
     self, Config, Demo, Invocation, ListenAddr, LogLevel, Provenance, Source, WrongValue,
 };
-use ringgate::observe::log::{self, ANNOUNCEMENT, LogHandle, LogOptions};
-use ringgate::process::reaper;
+use ringgate::observe::log::{self, ANNOUNCEMENT, LogHandle};
+use ringgate::process::{privileges, reaper};
 use ringgate::runtime::sys::cpu::cpu_mask;
 use ringgate::runtime::sys::limits::raise_nofile;
 use ringgate::{Ended, PassedSocket, Server, ServerHandle, ServiceManager, StartError};
@@ -138,9 +138,17 @@ fn serve(config: Config, provenance: &Provenance) -> ExitCode {
     if let Err(error) = ringgate::block_obeyed_signals() {
         return failed(FAILED, error);
     }
-    let log = match log::init(LogOptions::from(&config.log)) {
+    // Likewise: it is of one thread, and of those that it starts.
+    if let Err(error) = privileges::gain_nothing(&config) {
+        ringgate::refuse_inheritance(&error);
+        return failed(FAILED, error);
+    }
+    let log = match log::init_for(&config) {
         Ok(log) => log,
-        Err(error) => return failed(FAILED, error),
+        Err(error) => {
+            ringgate::refuse_inheritance(&error.to_string());
+            return failed(FAILED, error);
+        }
     };
     log::panics_to_log(&log);
     let code = run(config, provenance, &log);
@@ -198,6 +206,11 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
         .with_log(log.clone());
     match server.start() {
         Ok(running) => {
+            if reaper::is_needed()
+                && let Err(error) = reaper::collect_orphans()
+            {
+                tracing::warn!(%error, "as the first process of the container: orphans are not collected");
+            }
             welcome(running.handle());
             let ended = running.join();
             farewell(&ended);

@@ -1,13 +1,17 @@
 //! Users and groups: looked up by name, and given up for good.
 //!
-//! Called once at start, after binding. `process` tells who this process is; this file changes it.
-//! Deliberately knows no capabilities: leaving user 0 drops all of them (capabilities(7)).
+//! Called at start, after binding, and before that for whatever is opened with another user's rights.
+//! `process` tells who this process is; this file changes it. Deliberately knows no capabilities:
+//! leaving user 0 drops all of them (capabilities(7)), and `rights` has a look at what is left.
 
 use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
 
-use super::error::{check, last};
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+use super::error::check;
 
 /// Room for what a lookup brings, in bytes; grown if the system says that it is too little.
 const LOOKUP_BYTES: usize = 4 << 10;
@@ -143,23 +147,59 @@ pub fn become_user(user: &User, gid: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a process of this number is there, ours or not (kill(2) with signal 0).
+/// The groups of a user: `gid` and those that the database has (getgrouplist(3)).
 ///
 /// # Errors
-/// Whatever else kill(2) answers.
-pub fn is_alive(pid: u32) -> io::Result<bool> {
-    let Some(pid) = libc::pid_t::try_from(pid).ok().filter(|pid| *pid > 0) else {
-        return Ok(false);
+/// `InvalidInput` for a name with a zero byte.
+pub fn groups(user: &User, gid: u32) -> io::Result<Vec<u32>> {
+    let name = c_string(&user.name)?;
+    let mut found = vec![0; 32];
+    loop {
+        let room = libc::c_int::try_from(found.len()).unwrap_or(libc::c_int::MAX);
+        let mut count = room;
+        // SAFETY: getgrouplist(3) reads the name and writes at most `count` numbers, for which
+        // `found` has room, and how many there are. Guarded by
+        // `work_is_done_with_the_rights_of_another_user_and_this_thread_keeps_its_own`.
+        unsafe { libc::getgrouplist(name.as_ptr(), gid, found.as_mut_ptr(), &mut count) };
+        let count_found = usize::try_from(count).unwrap_or(0);
+        if count <= room {
+            found.truncate(count_found);
+            return Ok(found);
+        }
+        found.resize(count_found, 0);
+    }
+}
+
+/// Does `work` on a thread of its own, which has exactly the rights of this user, this group and the
+/// user's further groups; no other thread changes. What `work` makes belongs to that user, and a link
+/// that the user has laid leads no further than the user could go.
+///
+/// # Errors
+/// EPERM unless this process is root; EAGAIN if there is no thread; whatever else setgroups(2),
+/// setresgid(2) and setresuid(2) answer. `work` was not done then.
+///
+/// # Panics
+/// If `work` does.
+pub fn with_rights_of<T: Send>(
+    user: &User,
+    gid: u32,
+    work: impl FnOnce() -> T + Send,
+) -> io::Result<T> {
+    let groups = groups(user, gid)?;
+    let become_it = || {
+        let groups: Vec<Gid> = groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
+        let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(gid));
+        // The bare system calls, which are of one thread (nptl(7)).
+        set_thread_groups(&groups)?;
+        set_thread_res_gid(gid, gid, gid)?;
+        set_thread_res_uid(uid, uid, uid)
     };
-    // SAFETY: kill(2) takes no pointer, and signal 0 sends nothing. Guarded by
-    // `a_process_is_alive_until_it_is_reaped`.
-    if unsafe { libc::kill(pid, 0) } == 0 {
-        return Ok(true);
-    }
-    let error = last("kill", format!("pid {pid}"));
-    match super::errno(&error) {
-        Some(libc::EPERM) => Ok(true),
-        Some(libc::ESRCH) => Ok(false),
-        _ => Err(error),
-    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("rg-as-user".to_owned());
+        let thread = thread.spawn_scoped(scope, || become_it().map(|()| work()))?;
+        match thread.join() {
+            Ok(done) => Ok(done?),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }

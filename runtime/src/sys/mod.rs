@@ -20,6 +20,7 @@ pub mod listener;
 pub mod pidfd;
 pub mod process;
 pub mod registry;
+pub mod rights;
 pub mod scm;
 pub mod signals;
 pub mod socket;

@@ -1,9 +1,13 @@
-//! Who this process is and how much memory it holds.
+//! Who this process is and how much memory it holds, and whether another one is there.
 //!
 //! Called by the status report and `doctor`. Deliberately does not repeat [`std::process::id`], and
 //! does not change identity.
 
+use rustix::io::Errno;
+use rustix::param::clock_ticks_per_second;
+use rustix::process::{Pid, test_kill_process};
 use std::io;
+use std::time::Duration;
 
 use super::error::{last, proc_text};
 
@@ -68,4 +72,43 @@ pub fn seccomp_filtered() -> io::Result<bool> {
         .lines()
         .find_map(|line| line.strip_prefix("Seccomp:"));
     Ok(mode.is_some_and(|mode| mode.trim() == "2"))
+}
+
+/// How long the machine has been up (`/proc/uptime`, proc(5)).
+///
+/// # Errors
+/// If `/proc` is not mounted.
+pub fn uptime() -> io::Result<Duration> {
+    let text = proc_text("/proc/uptime")?;
+    let seconds = text.split_ascii_whitespace().next();
+    let seconds = seconds.and_then(|field| field.parse().ok());
+    Ok(Duration::from_secs_f64(seconds.unwrap_or(0.0)))
+}
+
+/// The [`uptime`] when process `pid` was started, to a hundredth of a second. None if there is no process
+/// of this number: it is nobody's, that of a thread of a process with another number, or that of a
+/// process that has ended and was not collected yet. Zero if there is one and this user may not look at
+/// it.
+pub fn started(pid: u32) -> Option<Duration> {
+    let read = |name: &str| proc_text(&format!("/proc/{pid}/{name}"));
+    let (Ok(status), Ok(stat)) = (read("status"), read("stat")) else {
+        let number = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+        let there = matches!(test_kill_process(number), Ok(()) | Err(Errno::PERM));
+        return there.then_some(Duration::ZERO);
+    };
+    let field = |name: &str| {
+        let mut lines = status.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name));
+        value.unwrap_or_default().trim()
+    };
+    if field("State:").starts_with(['Z', 'X']) || field("Tgid:").parse() != Ok(pid) {
+        return None;
+    }
+    // Behind the name, which may hold anything, `starttime` is the twentieth field (proc(5)).
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = behind_name.split_ascii_whitespace().nth(19);
+    let ticks: u64 = ticks.and_then(|field| field.parse().ok()).unwrap_or(0);
+    Some(Duration::from_millis(
+        ticks.saturating_mul(1000) / clock_ticks_per_second(),
+    ))
 }

@@ -1,6 +1,6 @@
 //! Listening Unix sockets, whose file outlives a crash, and listeners inherited as numbers.
 //!
-//! Called once at start. Decides whether a socket file is stale, by calling it: whoever answers owns
+//! Called at start. Decides whether a socket file is stale, by calling it: whoever answers owns
 //! it. Deliberately does not remove the file at the end; the owner of the address does, if it is still
 //! its own.
 
@@ -8,10 +8,13 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, chownat, fchmod, fstat, open};
+use rustix::process::{Gid, Uid, geteuid};
 
 use super::address::SocketAddrStorage;
 use super::error::{check, errno, named};
@@ -26,19 +29,29 @@ const DIRECTORY_LOCK_WAIT: Duration = Duration::from_secs(2);
 const UNIX_BACKLOG: u32 = 4096;
 
 /// A listening Unix stream socket at `path` with the permission bits `mode` (for example 0o660);
-/// close-on-exec, blocking.
-///
-/// A socket file that nobody answers is stale: it is removed and replaced. The directory is locked
-/// (flock(2)) meanwhile, so that two programs that start at once do not remove each other's file. Nobody
-/// gets in before `mode` holds: listen(2) comes last.
+/// close-on-exec, blocking: [`bind_unix`] and [`BoundUnix::listen`].
 ///
 /// # Errors
-/// `AddrInUse` if a live server answers there; `AlreadyExists` if the file is not a socket;
-/// `InvalidInput` if the path is too long; `TimedOut` if the directory stays locked for 2 s; whatever
-/// else the file system, bind(2) and listen(2) answer.
+/// Those of the two.
 pub fn unix_listener(path: &Path, mode: u32) -> io::Result<OwnedFd> {
+    bind_unix(path, mode)?.listen()
+}
+
+/// Binds a Unix stream socket to `path`, whose file has the permission bits `mode`. Nobody gets in
+/// before it listens.
+///
+/// A socket file that nobody answers is stale: it is removed and replaced. The directory is locked
+/// (flock(2)) until this is dropped or listens, so that two programs that start at once do not remove
+/// each other's file. The path is looked up for bind(2), and never again to change what it made: what
+/// another user puts in its place meanwhile stays as it is.
+///
+/// # Errors
+/// `AddrInUse` if a live server answers there; `AlreadyExists` if the file is not a socket, or another
+/// one took the place of ours; `InvalidInput` if the path is too long; `TimedOut` if the directory stays
+/// locked for 2 s; whatever else the file system and bind(2) answer.
+pub fn bind_unix(path: &Path, mode: u32) -> io::Result<BoundUnix> {
     let address = SocketAddrStorage::from_unix_path(path)?;
-    let _lock = lock_directory_of(path)?;
+    let lock = lock_directory_of(path)?;
     match fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.file_type().is_socket() => {
             return Err(io::Error::new(
@@ -63,15 +76,95 @@ pub fn unix_listener(path: &Path, mode: u32) -> io::Result<OwnedFd> {
         Err(error) => return Err(at("stat", path, error)),
     }
     let socket = new_socket(libc::AF_UNIX, libc::SOCK_STREAM)?;
+    // The file gets the mode of the socket, less what the umask takes away: never more than meant.
+    let mode = Mode::from_raw_mode(mode);
+    fchmod(&socket, mode).map_err(|error| at("fchmod", path, error.into()))?;
     bind(socket.as_fd(), &address).map_err(|error| at("bind", path, error))?;
-    fs::set_permissions(path, Permissions::from_mode(mode))
-        .map_err(|error| at("chmod", path, error))
-        .and_then(|()| listen(socket.as_fd(), UNIX_BACKLOG))
-        .inspect_err(|_| {
-            // The file is ours and nobody listens: the error above counts, not this one.
-            let _ = fs::remove_file(path);
-        })?;
-    Ok(socket)
+    let bound = BoundUnix::of(socket, path, lock)?;
+    bound.set_mode(mode)?;
+    Ok(bound)
+}
+
+/// A Unix socket that has its file and does not listen yet. Dropped, it removes the file.
+#[derive(Debug)]
+pub struct BoundUnix {
+    socket: Option<OwnedFd>,
+    path: PathBuf,
+    /// The file itself, whatever its name leads to by now.
+    file: OwnedFd,
+    _lock: File,
+}
+
+impl BoundUnix {
+    fn of(socket: OwnedFd, path: &Path, lock: File) -> io::Result<BoundUnix> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file =
+            open(path, flags, Mode::empty()).map_err(|error| at("open", path, error.into()))?;
+        let found = fstat(&file).map_err(|error| at("stat", path, error.into()))?;
+        let ours = FileType::from_raw_mode(found.st_mode) == FileType::Socket
+            && found.st_uid == geteuid().as_raw()
+            && found.st_nlink == 1;
+        if !ours {
+            let text = format!(
+                "another file took the place of {} while it was made; see who else writes there",
+                path.display()
+            );
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+        }
+        Ok(BoundUnix {
+            socket: Some(socket),
+            path: path.to_owned(),
+            file,
+            _lock: lock,
+        })
+    }
+
+    fn set_mode(&self, mode: Mode) -> io::Result<()> {
+        let found = fstat(&self.file).map_err(|error| at("stat", &self.path, error.into()))?;
+        if Mode::from_raw_mode(found.st_mode) == mode {
+            return Ok(());
+        }
+        // fchmod(2) refuses a descriptor of O_PATH; its name under /proc leads to the same file.
+        let same = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let set = fs::set_permissions(same, Permissions::from_mode(mode.as_raw_mode()));
+        set.map_err(|error| at("chmod", &self.path, error))
+    }
+
+    /// Gives the file to this user and this group; `None` leaves one as it is.
+    ///
+    /// # Errors
+    /// EPERM unless this process is root, or is in that group; whatever else fchownat(2) answers.
+    pub fn give(&self, user: Option<u32>, group: Option<u32>) -> io::Result<()> {
+        let (user, group) = (user.map(Uid::from_raw), group.map(Gid::from_raw));
+        let given = chownat(&self.file, "", user, group, AtFlags::EMPTY_PATH);
+        given.map_err(|error| at("chown", &self.path, error.into()))
+    }
+
+    /// Lets clients in.
+    ///
+    /// # Errors
+    /// Whatever listen(2) answers.
+    pub fn listen(mut self) -> io::Result<OwnedFd> {
+        if let Some(socket) = &self.socket {
+            listen(socket.as_fd(), UNIX_BACKLOG)?;
+        }
+        self.socket
+            .take()
+            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Drop for BoundUnix {
+    fn drop(&mut self) {
+        let ours = |found: fs::Metadata| {
+            let file = fstat(&self.file);
+            file.is_ok_and(|file| (file.st_dev, file.st_ino) == (found.dev(), found.ino()))
+        };
+        if self.socket.is_some() && fs::symlink_metadata(&self.path).is_ok_and(ours) {
+            // Nobody listens; the error that led here counts, not this one.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Whether somebody listens at `address`. Never waits: a full queue answers EAGAIN, and is a server.

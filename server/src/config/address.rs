@@ -19,8 +19,8 @@ const FIRST_FREE_DESCRIPTOR: i32 = 3;
 
 /// One place to listen on.
 ///
-/// Written `IP:PORT`, `[v6]:PORT`, `unix:PATH` or `fd:N`; [`fmt::Display`] writes what
-/// [`FromStr`] reads.
+/// Written `IP:PORT`, `[v6]:PORT`, `unix:PATH`, `unix:PATH?mode=0660&user=NAME&group=NAME` or `fd:N`;
+/// [`fmt::Display`] writes what [`FromStr`] reads.
 ///
 /// ```
 /// use ringgate::config::ListenAddr;
@@ -33,13 +33,70 @@ const FIRST_FREE_DESCRIPTOR: i32 = 3;
 pub enum ListenAddr {
     /// TCP over IPv4 or IPv6. Port 0 asks the kernel for a free port (ip(7)).
     Tcp(SocketAddr),
-    /// A Unix stream socket at this path (unix(7)).
-    Unix(PathBuf),
+    /// A Unix stream socket (unix(7)).
+    Unix(UnixAddr),
     /// A listening socket that the parent process left open under this number.
     Fd(i32),
 }
 
+/// A Unix socket's file, and who may connect to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UnixAddr {
+    /// Where it is; without a `?`.
+    pub path: PathBuf,
+    /// Its permission bits, whatever the umask: whoever may write it may connect.
+    pub mode: u32,
+    /// Who owns it, by name or number; whoever made it, if nobody is named. Only root can name another.
+    pub user: Option<String>,
+    /// Its group, likewise. Only root, and those who are in it, can name it.
+    pub group: Option<String>,
+}
+
+/// Its owner and its group may connect.
+const UNIX_MODE: u32 = 0o660;
+/// All permission bits.
+const UNIX_MODE_MAX: u32 = 0o777;
+
+impl From<PathBuf> for UnixAddr {
+    fn from(path: PathBuf) -> UnixAddr {
+        UnixAddr {
+            path,
+            mode: UNIX_MODE,
+            user: None,
+            group: None,
+        }
+    }
+}
+
+impl UnixAddr {
+    /// What is written behind the path: what is not as it is by default.
+    pub(super) fn settings(&self) -> String {
+        let mode = (self.mode != UNIX_MODE).then(|| format!("mode={:04o}", self.mode));
+        let name =
+            |key: &str, name: &Option<String>| name.as_ref().map(|name| format!("{key}={name}"));
+        let settings = [mode, name("user", &self.user), name("group", &self.group)];
+        let settings: Vec<String> = settings.into_iter().flatten().collect();
+        match settings.is_empty() {
+            true => String::new(),
+            false => format!("?{}", settings.join("&")),
+        }
+    }
+}
+
 impl ListenAddr {
+    /// The Unix socket at this path, to which its owner and its group may connect.
+    pub fn unix(path: impl Into<PathBuf>) -> ListenAddr {
+        ListenAddr::Unix(path.into().into())
+    }
+
+    /// The address alone, without who may connect: two listeners of one place cannot be.
+    pub(crate) fn place(&self) -> ListenAddr {
+        match self {
+            ListenAddr::Unix(unix) => ListenAddr::unix(&unix.path),
+            ListenAddr::Tcp(_) | ListenAddr::Fd(_) => self.clone(),
+        }
+    }
+
     /// Whether only processes of this machine can reach the address.
     ///
     /// A descriptor answers `false`: what it is bound to is not known before it is asked
@@ -67,7 +124,9 @@ impl fmt::Display for ListenAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ListenAddr::Tcp(address) => write!(f, "{address}"),
-            ListenAddr::Unix(path) => write!(f, "unix:{}", path.display()),
+            ListenAddr::Unix(unix) => {
+                write!(f, "unix:{}{}", unix.path.display(), unix.settings())
+            }
             ListenAddr::Fd(number) => write!(f, "fd:{number}"),
         }
     }
@@ -77,14 +136,50 @@ impl FromStr for ListenAddr {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            unix_path(path).map(|path| ListenAddr::Unix(path.to_owned()))
+        if let Some(unix) = text.strip_prefix("unix:") {
+            self::unix(unix).map(ListenAddr::Unix)
         } else if let Some(number) = text.strip_prefix("fd:") {
             descriptor(number).map(ListenAddr::Fd)
         } else {
             tcp(text).map(ListenAddr::Tcp)
         }
     }
+}
+
+fn unix(text: &str) -> Result<UnixAddr, Malformed> {
+    let (path, settings) = text.split_once('?').unwrap_or((text, ""));
+    let mut unix = UnixAddr::from(unix_path(path)?.to_owned());
+    let mut seen = Vec::new();
+    for setting in settings.split('&').filter(|_| text.contains('?')) {
+        let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
+        if seen.contains(&key) {
+            return Err(Malformed::new(format!("{key} stands there twice")));
+        }
+        seen.push(key);
+        let name = match value {
+            "" => Err(Malformed::new(format!("{key}= needs a value after it"))),
+            value => Ok(Some(value.to_owned())),
+        };
+        match key {
+            "mode" => unix.mode = mode(value)?,
+            "user" => unix.user = name?,
+            "group" => unix.group = name?,
+            _ => {
+                return Err(Malformed::new(
+                    "behind the ? of a Unix socket stand mode=, user= and group=, with & between them; \
+                     a path cannot hold a ?",
+                ));
+            }
+        }
+    }
+    Ok(unix)
+}
+
+fn mode(text: &str) -> Result<u32, Malformed> {
+    let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    let mode = u32::from_str_radix(text, 8).ok();
+    mode.filter(|mode| digits && *mode <= UNIX_MODE_MAX)
+        .ok_or_else(|| Malformed::new("mode is an octal number from 0 to 0777, such as 0660"))
 }
 
 fn unix_path(path: &str) -> Result<&Path, Malformed> {
@@ -150,7 +245,18 @@ mod tests {
                 .prop_map(|pair| ListenAddr::Tcp(SocketAddr::from(pair))),
             any::<(std::net::Ipv6Addr, u16)>()
                 .prop_map(|pair| ListenAddr::Tcp(SocketAddr::from(pair))),
-            "[a-zA-Z0-9/._:, -]{1,107}".prop_map(|path| ListenAddr::Unix(path.into())),
+            (
+                "[a-zA-Z0-9/._:, -]{1,107}",
+                0..=UNIX_MODE_MAX,
+                proptest::option::of("[a-z0-9_-]{1,32}"),
+                proptest::option::of("[a-z0-9_-]{1,32}")
+            )
+                .prop_map(|(path, mode, user, group)| ListenAddr::Unix(UnixAddr {
+                    path: path.into(),
+                    mode,
+                    user,
+                    group
+                })),
             (3..=i32::MAX).prop_map(ListenAddr::Fd),
         ]
     }
@@ -187,9 +293,36 @@ mod tests {
         refused("unix:", "needs a path");
         refused("unix:/a\0b", "NUL");
         refused(&format!("unix:{}", "x".repeat(108)), "at most 107");
+        refused("unix:/a?mode=", "octal number");
+        refused("unix:/a?mode=0680", "octal number");
+        refused("unix:/a?mode=1777", "octal number");
+        refused("unix:/a?mode=+660", "octal number");
+        refused("unix:/a?", "mode=, user= and group=");
+        refused("unix:/a?owner=x", "mode=, user= and group=");
+        refused("unix:/a?group=", "group= needs a value");
+        refused("unix:/a?mode=600&mode=660", "twice");
+        refused("unix:?mode=600", "needs a path");
         refused("fd:", "number of a descriptor");
         refused("fd:-1", "number of a descriptor");
         refused("fd:2", "standard streams");
+    }
+
+    #[test]
+    fn a_unix_socket_is_for_its_owner_and_its_group_unless_told_otherwise() {
+        let read = |text: &str| match text.parse() {
+            Ok(ListenAddr::Unix(unix)) => unix,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(read("unix:/run/x").mode, 0o660);
+        let told = read("unix:/run/x?mode=666&group=www-data&user=7");
+        assert_eq!(
+            (told.path.as_path(), told.mode),
+            (Path::new("/run/x"), 0o666)
+        );
+        assert_eq!(told.user.as_deref(), Some("7"));
+        assert_eq!(told.group.as_deref(), Some("www-data"));
+        let place = ListenAddr::Unix(told).place();
+        assert_eq!(place, ListenAddr::unix("/run/x"));
     }
 
     #[test]

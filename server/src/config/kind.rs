@@ -474,9 +474,10 @@ fn shown<T: Display>(value: &T) -> OsString {
 /// An address without the loss that [`Display`] has for a path that is not UTF-8.
 fn address(address: &ListenAddr) -> OsString {
     match address {
-        ListenAddr::Unix(path) => {
+        ListenAddr::Unix(unix) => {
             let mut text = OsString::from("unix:");
-            text.push(path);
+            text.push(&unix.path);
+            text.push(unix.settings());
             text
         }
         ListenAddr::Tcp(_) | ListenAddr::Fd(_) => shown(address),

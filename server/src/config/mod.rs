@@ -72,7 +72,7 @@ mod document;
 #[cfg(test)]
 mod tests;
 
-pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX};
+pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX, UnixAddr};
 pub use admission::{AdmissionError, AdmissionLimits, MaxAccepts};
 pub use choice::{
     Admit, Demo, DrainPending, HalfClose, LogFormat, LogLevel, OnTerm, RingFlag, Shed, Switch,

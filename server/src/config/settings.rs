@@ -364,22 +364,21 @@ impl Config {
     fn check_listeners(&self) -> Result<(), Error> {
         let mut taken = HashSet::new();
         for address in self.listen.iter().filter(|address| address.is_exclusive()) {
-            if !taken.insert(address) {
-                let message = format!("listen names {address} twice; leave one out");
+            let place = address.place();
+            if taken.contains(&place) {
+                let message = format!("listen names {place} twice; leave one out");
                 return Err(Error::conflict(&["listen"], message));
             }
+            taken.insert(place);
         }
-        if let Some(metrics) = self
-            .metrics
-            .as_ref()
-            .filter(|metrics| taken.contains(metrics))
-        {
+        let metrics = self.metrics.as_ref().map(ListenAddr::place);
+        if let Some(metrics) = metrics.as_ref().filter(|metrics| taken.contains(metrics)) {
             let message = format!("listen and metrics both name {metrics}; give one another");
             return Err(Error::conflict(&["listen", "metrics"], message));
         }
         if let ControlPath::At(path) = &self.control {
-            let control = ListenAddr::Unix(path.clone());
-            let (key, clashes) = match &self.metrics {
+            let control = ListenAddr::unix(path);
+            let (key, clashes) = match &metrics {
                 Some(metrics) if *metrics == control => ("metrics", true),
                 _ => ("listen", taken.contains(&control)),
             };

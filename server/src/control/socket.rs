@@ -1,16 +1,17 @@
 //! The file of a Unix socket: made where only its owner gets at it, removed only by its owner.
 //!
 //! Called at start and at the end. A stale file is replaced and a live one is left alone by
-//! [`unix_listener`]; what a live one means for the start is decided here: a warning, and a server
+//! [`making::listen_on`]; what a live one means for the start is decided here: a warning, and a server
 //! without a control socket.
 
 use crate::config::ControlPath;
+use crate::process::making::{self, Access};
+use crate::process::privileges::Identity;
 use ringgate_runtime::sys::process::user_id;
-use ringgate_runtime::sys::unix_listener::unix_listener;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 
 /// Who may speak to the server: its owner and root.
@@ -87,18 +88,18 @@ pub(crate) enum ControlSocket {
     Missing(String),
 }
 
-/// Makes the control socket.
+/// Makes the control socket, for `identity` if this process is to become somebody else.
 ///
 /// # Errors
 /// A socket at a path that was named cannot be made for another reason than that a live server
 /// owns it. At the default path that is [`ControlSocket::Missing`]: nobody asked for it by name.
-pub(crate) fn make(wish: &ControlPath) -> io::Result<ControlSocket> {
+pub(crate) fn make(wish: &ControlPath, identity: Option<&Identity>) -> io::Result<ControlSocket> {
     let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR");
     let Some(path) = wish.resolve(runtime_dir.as_deref(), user_id()) else {
         return Ok(ControlSocket::Off);
     };
     let is_default = *wish == ControlPath::Auto;
-    let made = make_at(&path, is_default);
+    let made = prepare(wish, &path, identity).and_then(|()| make_at(&path, identity));
     match made {
         Ok((socket, file)) => Ok(ControlSocket::Listening(socket, file)),
         Err(error) if is_default || error.kind() == io::ErrorKind::AddrInUse => {
@@ -122,8 +123,11 @@ pub(crate) fn is_meant(wish: &ControlPath, path: &Path) -> bool {
 ///
 /// # Errors
 /// It cannot be made.
-pub(crate) fn make_aside(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
-    make_at(&aside(path, std::process::id()), false)
+pub(crate) fn make_aside(
+    path: &Path,
+    identity: Option<&Identity>,
+) -> io::Result<(OwnedFd, SocketFile)> {
+    make_at(&aside(path, std::process::id()), identity)
 }
 
 /// Where process `pid` makes its socket before it moves it to `path`.
@@ -137,23 +141,57 @@ pub(crate) fn aside(path: &Path, pid: u32) -> PathBuf {
 /// # Errors
 /// It cannot be made.
 pub(crate) fn make_again(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
-    let (socket, mut file) = make_aside(path)?;
+    let (socket, mut file) = make_aside(path, None)?;
     file.move_to(path)?;
     Ok((socket, file))
 }
 
-fn make_at(path: &Path, is_default: bool) -> io::Result<(OwnedFd, SocketFile)> {
-    if let (true, Some(directory)) = (is_default, path.parent()) {
-        make_directory(directory)?;
-    }
-    let socket = unix_listener(path, SOCKET_MODE)?;
+fn make_at(path: &Path, identity: Option<&Identity>) -> io::Result<(OwnedFd, SocketFile)> {
+    let access = Access {
+        mode: SOCKET_MODE,
+        uid: None,
+        gid: None,
+    };
+    let socket = making::listen_on(identity, path, access)?;
     let file = SocketFile::at(path)?;
     Ok((socket, file))
 }
 
+/// Makes the directory of the default path, where an upgrade makes a new socket: it is given to the user
+/// that this process is to become, if that one gets there at all.
+///
+/// # Errors
+/// It cannot be made, or somebody else can write there.
+pub(crate) fn prepare(
+    wish: &ControlPath,
+    path: &Path,
+    identity: Option<&Identity>,
+) -> io::Result<()> {
+    let (ControlPath::Auto, Some(directory)) = (wish, path.parent()) else {
+        return Ok(());
+    };
+    let above = directory.parent().unwrap_or(Path::new("/"));
+    let reaches = match identity {
+        Some(identity) => identity.with_its_rights(|| fs::metadata(above.join(".")).is_ok())?,
+        None => true,
+    };
+    making::make(identity, above, |owner| {
+        let uid = match (owner, identity) {
+            (None, Some(identity)) => identity.owner().uid,
+            _ => user_id(),
+        };
+        make_directory(directory, uid)?;
+        match owner.filter(|_| reaches) {
+            // Only root can change what is above it.
+            Some(owner) => lchown(directory, Some(owner.uid), Some(owner.gid)),
+            None => Ok(()),
+        }
+    })
+}
+
 /// Makes the default directory, or makes sure that nobody else can put a socket into it: the last
 /// choice is in /tmp, where anybody can be first.
-fn make_directory(directory: &Path) -> io::Result<()> {
+fn make_directory(directory: &Path, uid: u32) -> io::Result<()> {
     match DirBuilder::new().mode(DIRECTORY_MODE).create(directory) {
         Ok(()) => return Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -163,9 +201,8 @@ fn make_directory(directory: &Path) -> io::Result<()> {
         }
     }
     let metadata = fs::symlink_metadata(directory)?;
-    let ours = metadata.is_dir()
-        && metadata.uid() == user_id()
-        && metadata.mode() & WRITABLE_BY_OTHERS == 0;
+    let ours =
+        metadata.is_dir() && metadata.uid() == uid && metadata.mode() & WRITABLE_BY_OTHERS == 0;
     if ours {
         return Ok(());
     }
@@ -211,7 +248,9 @@ mod tests {
     fn a_directory_that_others_can_write_is_refused_with_a_cure() {
         let directory = directory("open");
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o777)).unwrap();
-        let refusal = make_directory(&directory).unwrap_err().to_string();
+        let refusal = make_directory(&directory, user_id())
+            .unwrap_err()
+            .to_string();
         assert!(refusal.contains("--control"), "{refusal}");
         fs::remove_dir_all(directory).unwrap();
     }
@@ -220,9 +259,9 @@ mod tests {
     fn the_default_directory_is_for_its_owner_only() {
         let parent = directory("made");
         let made = parent.join("ringgate");
-        make_directory(&made).unwrap();
+        make_directory(&made, user_id()).unwrap();
         assert_eq!(fs::metadata(&made).unwrap().mode() & 0o777, DIRECTORY_MODE);
-        make_directory(&made).unwrap();
+        make_directory(&made, user_id()).unwrap();
         fs::remove_dir_all(parent).unwrap();
     }
 
@@ -232,9 +271,9 @@ mod tests {
         let path = directory.join("s");
         let live = UnixListener::bind(&path).unwrap();
         let wish = ControlPath::At(path.clone());
-        assert!(matches!(make(&wish), Ok(ControlSocket::Missing(_))));
+        assert!(matches!(make(&wish, None), Ok(ControlSocket::Missing(_))));
         drop(live);
-        let ControlSocket::Listening(_socket, file) = make(&wish).unwrap() else {
+        let ControlSocket::Listening(_socket, file) = make(&wish, None).unwrap() else {
             panic!("a stale file is replaced");
         };
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, SOCKET_MODE);
@@ -245,6 +284,6 @@ mod tests {
     #[test]
     fn a_named_path_that_cannot_be_is_an_error() {
         let wish = ControlPath::At("/nonexistent/ringgate/s".into());
-        assert!(make(&wish).is_err());
+        assert!(make(&wish, None).is_err());
     }
 }

@@ -27,7 +27,7 @@ use crate::process::privileges::Identity;
 use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
 pub use launch::refuse_inheritance;
-use launch::{change_identity, examine, operators};
+use launch::{examine, operators};
 use ringgate_runtime::lane::{InCoreLane, Lane, LaneSetupError};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
@@ -244,22 +244,30 @@ impl<S: 'static> Server<S> {
         let identity = Identity::wished(&config).map_err(StartError::Setup)?;
         // That of the older process, if there is one, is replaced when it has given everything up.
         let pid_file = match (&config.pid_file, &inheritance) {
-            (Some(path), None) => Some(PidFile::create(path, None).map_err(StartError::Setup)?),
+            (Some(path), None) => {
+                Some(PidFile::create(path, None, identity.as_ref()).map_err(StartError::Setup)?)
+            }
             _ => None,
         };
         let left = inheritance.as_mut();
         let left = left.map(|left| std::mem::take(&mut left.listeners));
         let places = plan.slots.get() + SPARE_PLACES;
         let left = left.unwrap_or_default();
-        let mut listeners = Listeners::bind(&config.listen, plan.slots.get(), places, left)
-            .map_err(StartError::Listen)?;
+        let mut listeners = Listeners::bind(
+            &config.listen,
+            plan.slots.get(),
+            places,
+            left,
+            identity.as_ref(),
+        )
+        .map_err(StartError::Listen)?;
         if inheritance.is_some() {
             listeners.all_away();
         }
         let (operators, control_path, metrics_address) =
-            operators(&config, control, log, inheritance)?;
+            operators(&config, control, log, inheritance, identity.as_ref())?;
         if let Some(identity) = identity {
-            change_identity(&identity, &config, control_path.as_deref())?;
+            identity.assume().map_err(StartError::Setup)?;
         }
         let program = upgrades.then(Program::current).transpose();
         let program = program.map_err(|error| {

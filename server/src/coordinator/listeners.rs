@@ -3,15 +3,18 @@
 
 use super::plan::Seat;
 use super::upgrade::legacy::InheritedListener;
-use crate::config::ListenAddr;
+use crate::config::{ListenAddr, UnixAddr};
 use crate::connection::{Fresh, ListenerId, ListenerSeat, Socket};
 use crate::control::socket::SocketFile;
+use crate::process::making::{self, Access};
+use crate::process::privileges::Identity;
 use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::address::Address;
 use ringgate_runtime::sys::fork::NotInChildren;
+use ringgate_runtime::sys::identity;
 use ringgate_runtime::sys::listener::{ReusePort, accept_nonblocking, tcp_listener, tcp_listeners};
 use ringgate_runtime::sys::socket::local_addr;
-use ringgate_runtime::sys::unix_listener::{inherited_listener, unix_listener};
+use ringgate_runtime::sys::unix_listener::inherited_listener;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -22,8 +25,6 @@ use std::sync::Arc;
 
 /// Connections the kernel may queue a listener; it cuts the number to net.core.somaxconn.
 const BACKLOG: u32 = 65_535;
-/// Who may connect to a Unix socket: everybody, as to a port.
-const SOCKET_MODE: u32 = 0o666;
 
 /// One listener.
 pub(crate) struct Listener {
@@ -124,6 +125,7 @@ impl Listeners {
         slots: u32,
         places: u32,
         mut inherited: Vec<InheritedListener>,
+        identity: Option<&Identity>,
     ) -> Result<Listeners, ListenError> {
         let mut listeners = Listeners {
             all: Vec::new(),
@@ -135,9 +137,9 @@ impl Listeners {
         };
         for address in addresses {
             let fail = |source| ListenError::new(address, source);
-            let configured = address.to_string();
-            if let ListenAddr::Unix(path) = address {
-                listeners.paths.push(path.clone());
+            let configured = address.place().to_string();
+            if let ListenAddr::Unix(unix) = address {
+                listeners.paths.push(unix.path.clone());
             }
             let left = take_same(&mut inherited, &configured);
             if !left.is_empty() {
@@ -153,9 +155,8 @@ impl Listeners {
                         listeners.add(&configured, &bound.to_string(), slot..slot + 1, socket);
                     }
                 }
-                ListenAddr::Unix(path) => {
-                    let socket = unix_listener(path, SOCKET_MODE).map_err(fail)?;
-                    let file = SocketFile::at(path).map_err(fail)?;
+                ListenAddr::Unix(unix) => {
+                    let (socket, file) = listen_on_unix(unix, identity).map_err(fail)?;
                     listeners.files.push(file);
                     listeners.share(&configured, &configured, places, socket, None);
                 }
@@ -389,9 +390,26 @@ fn take_same(inherited: &mut Vec<InheritedListener>, configured: &str) -> Vec<In
         .collect()
 }
 
+/// A listening Unix socket and its file.
+fn listen_on_unix(
+    unix: &UnixAddr,
+    identity: Option<&Identity>,
+) -> io::Result<(OwnedFd, SocketFile)> {
+    let user = unix.user.as_deref().map(identity::user).transpose()?;
+    let access = Access {
+        mode: unix.mode,
+        uid: user.map(|user| user.uid),
+        gid: unix.group.as_deref().map(identity::group).transpose()?,
+    };
+    let socket = making::listen_on(identity, &unix.path, access)?;
+    let file = SocketFile::at(&unix.path)?;
+    Ok((socket, file))
+}
+
 /// One listener at `address` that only the coordinator accepts from, and the address as bound.
 pub(crate) fn bind_one(
     address: &ListenAddr,
+    identity: Option<&Identity>,
 ) -> Result<(OwnedFd, String, Option<SocketFile>), ListenError> {
     let fail = |source| ListenError::new(address, source);
     match address {
@@ -400,10 +418,9 @@ pub(crate) fn bind_one(
             let bound = local_addr(socket.as_fd()).map_err(fail)?;
             Ok((socket, bound.to_string(), None))
         }
-        ListenAddr::Unix(path) => {
-            let socket = unix_listener(path, SOCKET_MODE).map_err(fail)?;
-            let file = SocketFile::at(path).map_err(fail)?;
-            Ok((socket, address.to_string(), Some(file)))
+        ListenAddr::Unix(unix) => {
+            let (socket, file) = listen_on_unix(unix, identity).map_err(fail)?;
+            Ok((socket, address.place().to_string(), Some(file)))
         }
         ListenAddr::Fd(number) => {
             let socket = inherited_listener(*number).map_err(fail)?;

@@ -2,12 +2,14 @@
 //!
 //! - `program`: what an upgrade starts.
 //! - `pid_file`: the file that names it.
-//! - `privileges`: giving up root.
+//! - [`privileges`]: giving up root.
+//! - `making`: with whose rights files are made before that.
 //! - [`service_manager`]: systemd and its like.
 //! - [`reaper`]: staying as the first process of a container.
 
+pub(crate) mod making;
 pub(crate) mod pid_file;
-pub(crate) mod privileges;
+pub mod privileges;
 pub(crate) mod program;
 pub mod reaper;
 pub mod service_manager;

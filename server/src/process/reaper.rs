@@ -1,14 +1,20 @@
-//! The first process of a container (pid 1) after an upgrade: it has handed everything over and must
-//! stay, for the kernel ends the container with it. It passes signals on and collects the dead.
+//! What the first process of a container (pid 1) owes it: orphans become its children, and it collects
+//! the dead. After an upgrade it has handed everything over and must stay, for the kernel ends the
+//! container with it; it passes signals on then.
 //!
-//! Called by the program when its server has ended.
+//! Called by the program: [`collect_orphans`] when its server starts, [`stay`] when that has ended.
 
 use crate::coordinator::OBEYED;
 use ringgate_runtime::sys::child::{Reaped, reap};
+use ringgate_runtime::sys::process::started;
 use ringgate_runtime::sys::signals::{Signal, SignalFd, send_signal};
 use ringgate_runtime::sys::socket::poll_readable;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsFd;
+use std::process::Child;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A thread of the program that did not block CHLD may swallow it: so often it is looked anyway.
@@ -19,18 +25,93 @@ pub fn is_needed() -> bool {
     std::process::id() == 1
 }
 
+/// The children that this process has started and waits for itself. None once the first process stays
+/// and waits for all.
+static OWN: Mutex<Option<BTreeSet<u32>>> = Mutex::new(Some(BTreeSet::new()));
+
+fn own() -> MutexGuard<'static, Option<BTreeSet<u32>>> {
+    OWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts a child that the server waits for itself, so that nobody takes it for an orphan.
+pub(crate) fn start_own(start: impl FnOnce() -> io::Result<Child>) -> io::Result<Child> {
+    let mut own = own();
+    let child = start()?;
+    if let Some(own) = &mut *own {
+        own.insert(child.id());
+    }
+    Ok(child)
+}
+
+/// Waits for the end of such a child: its number may be another's afterwards.
+pub(crate) fn wait_for_own(mut child: Child) {
+    // Whoever cannot be waited for is gone.
+    let _ = child.wait();
+    if let Some(own) = &mut *own() {
+        own.remove(&child.id());
+    }
+}
+
+/// Collects orphans that have ended, on a thread of its own, until this process ends or [`stay`]s. They
+/// are all children but the one that an upgrade starts: a program that starts others and waits for them
+/// itself would find them collected.
+///
+/// # Errors
+/// There is no descriptor or no thread for it.
+pub fn collect_orphans() -> io::Result<()> {
+    let signals = SignalFd::new(&[Signal::Chld])?;
+    let thread = std::thread::Builder::new().name("rg-orphans".to_owned());
+    let collect = move || {
+        while collect_once() {
+            // A failure is no reason to look more often than once a glance.
+            if poll_readable(signals.as_fd(), Some(GLANCE)).is_err() {
+                std::thread::sleep(GLANCE);
+            }
+            while let Ok(Some(_)) = signals.read() {}
+        }
+    };
+    thread.spawn(collect).map(drop)
+}
+
+/// Answers whether it is still to be done.
+fn collect_once() -> bool {
+    let orphans: Vec<u32> = match &*own() {
+        Some(own) => {
+            let children = children(std::process::id()).into_iter();
+            children.filter(|pid| !own.contains(pid)).collect()
+        }
+        None => return false,
+    };
+    for pid in orphans {
+        // None but this thread collects one that has ended, so its number stays its own.
+        let has_ended = started(pid).is_none();
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
+            && has_ended
+        {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+            // It may be a child that this process has just collected itself.
+            let _ = waitid(WaitId::Pid(pid), options);
+        }
+    }
+    true
+}
+
 /// Stays until no child is left, and answers the exit code of the last one that was a server:
 /// `first`, or one that came to us when its parent ended.
 ///
 /// # Errors
 /// Whatever signalfd(2), poll(2) and waitpid(2) answer.
 pub fn stay(first: u32) -> io::Result<u8> {
+    // From here on all children are collected here.
+    own().take();
     let mut signals = OBEYED.to_vec();
     signals.push(Signal::Chld);
     let signals = SignalFd::new(&signals)?;
     let mut code = 0;
     let mut serving = first;
+    let mut to_pass_on = Vec::new();
     loop {
+        // First, for a signal must not go to a server that has just ended in favour of another.
         loop {
             match reap()? {
                 Reaped::Child { pid, exit_code } if pid == serving => {
@@ -43,11 +124,16 @@ pub fn stay(first: u32) -> io::Result<u8> {
                 Reaped::NoChildren => return Ok(code),
             }
         }
-        poll_readable(signals.as_fd(), Some(GLANCE))?;
-        while let Some(signal) = signals.read()? {
-            if signal != Signal::Chld && serving != 0 {
+        for signal in to_pass_on.drain(..) {
+            if serving != 0 {
                 // It may have ended this instant.
                 let _ = send_signal(newest_of(serving), signal);
+            }
+        }
+        poll_readable(signals.as_fd(), Some(GLANCE))?;
+        while let Some(signal) = signals.read()? {
+            if signal != Signal::Chld {
+                to_pass_on.push(signal);
             }
         }
     }

@@ -52,7 +52,7 @@ fn a_client_of_a_unix_socket_has_no_address() {
     let path = std::env::temp_dir().join(format!("ringgate-peer-{}.sock", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let mut config = config();
-    config.listen.push(ListenAddr::Unix(path.clone()));
+    config.listen.push(ListenAddr::unix(&path));
     let _server = start_with(config, router(), |_| ());
     let mut stream = UnixStream::connect(&path).unwrap();
     stream

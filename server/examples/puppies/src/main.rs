@@ -5,7 +5,7 @@
 use puppies::database::Source;
 use ringgate::config::{self, Config, Invocation};
 use ringgate::lane::Lane;
-use ringgate::observe::log::{self, LogOptions};
+use ringgate::observe::log;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -142,7 +142,8 @@ fn serve(wishes: Wishes) -> Result<ExitCode, Error> {
     } = wishes;
     // Before the first thread, which is the log's.
     ringgate::block_obeyed_signals()?;
-    let log = log::init(LogOptions::from(&config.log))?;
+    ringgate::process::privileges::gain_nothing(&config)?;
+    let log = log::init_for(&config)?;
     let mut temporary = None;
     let source = match database {
         Some(source) => source,

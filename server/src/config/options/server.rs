@@ -101,7 +101,7 @@ pub(super) const SERVER: &[OptionDef] = &[
         },
         default: "none",
         unit: "file",
-        help: "Logs to this file instead of standard error.",
+        help: "Logs to this file, no link to one, instead of standard error.",
         group: Group::Server,
         change: Change::Restart,
     },
@@ -131,7 +131,8 @@ pub(super) const SERVER: &[OptionDef] = &[
         },
         default: "none",
         unit: "file",
-        help: "Writes the process id here, and refuses to start if a live process has done so.",
+        help: "Writes the process id here and locks the file; refuses to start if a live process has \
+               done so.",
         group: Group::Server,
         change: Change::Restart,
     },

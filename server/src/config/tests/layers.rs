@@ -249,7 +249,7 @@ fn each_key_sets_the_field_of_its_name() {
     let expected = Config {
         listen: vec![
             ListenAddr::Tcp(([127, 0, 0, 1], 1).into()),
-            ListenAddr::Unix("/l".into()),
+            ListenAddr::unix("/l"),
         ],
         cores: "2..3".parse().expect("cores"),
         core_slots: number(4),

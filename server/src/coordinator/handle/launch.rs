@@ -1,5 +1,5 @@
-//! What a start does before there is a coordinator: it tries what the machine can do, makes the control
-//! socket and the listener for metrics, and changes whom the process is.
+//! What a start does before there is a coordinator: it tries what the machine can do, and makes the
+//! control socket and the listener for metrics.
 //!
 //! Called by [`Server::start`](crate::Server::start)(super::Server::start), once, in this order.
 
@@ -12,7 +12,7 @@ use crate::coordinator::upgrade::Legacy;
 use crate::observe::log::LogHandle;
 use crate::process::privileges::Identity;
 use ringgate_runtime::probe::{Feature, Finding, probe_for_start};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Tries what a start depends on, with the list of trials that `ringgate doctor` has. Answers whether
@@ -59,28 +59,6 @@ fn feature(flag: &RingFlag) -> Option<Feature> {
     }
 }
 
-/// Becomes somebody else, who gets what this process has made and will need again.
-pub(super) fn change_identity(
-    identity: &Identity,
-    config: &Config,
-    control: Option<&Path>,
-) -> Result<(), StartError> {
-    let directory = control.and_then(Path::parent);
-    let default_directory = directory.filter(|_| config.control == ControlPath::Auto);
-    let files = [
-        control,
-        default_directory,
-        config.pid_file.as_deref(),
-        config.log.file.as_deref(),
-    ];
-    for path in files.into_iter().flatten() {
-        identity.give(path).map_err(|error| {
-            StartError::Setup(format!("cannot give {} away: {error}", path.display()))
-        })?;
-    }
-    identity.assume().map_err(StartError::Setup)
-}
-
 /// Makes the control socket and the listener for metrics, or takes them over, and says where they
 /// are.
 pub(super) fn operators(
@@ -88,6 +66,7 @@ pub(super) fn operators(
     control: bool,
     log: Option<LogHandle>,
     inheritance: &mut Option<Legacy>,
+    identity: Option<&Identity>,
 ) -> Result<(Operators, Option<PathBuf>, Option<String>), StartError> {
     let wish = match control {
         true => &config.control,
@@ -102,13 +81,14 @@ pub(super) fn operators(
     let taken = inheritance.as_ref().and_then(|left| left.control.clone());
     match taken.filter(|path| socket::is_meant(wish, path)) {
         Some(path) => {
-            let (socket, file) = socket::make_aside(&path).map_err(fail)?;
+            socket::prepare(wish, &path, identity).map_err(fail)?;
+            let (socket, file) = socket::make_aside(&path, identity).map_err(fail)?;
             operators.control = Some(socket);
             operators.control_file = Some(file);
             operators.control_goal = Some(path.clone());
             control_path = Some(path);
         }
-        None => match socket::make(wish).map_err(fail)? {
+        None => match socket::make(wish, identity).map_err(fail)? {
             ControlSocket::Listening(socket, file) => {
                 control_path = Some(file.path().to_owned());
                 operators.control = Some(socket);
@@ -122,13 +102,13 @@ pub(super) fn operators(
     }
     let mut metrics_address = None;
     if let Some(address) = &config.metrics {
-        let configured = address.to_string();
+        let configured = address.place().to_string();
         let left = inheritance.as_mut().and_then(|left| left.metrics.take());
         let (socket, bound) = match left.filter(|(as_configured, ..)| *as_configured == configured)
         {
             Some((_, bound, socket)) => (socket, bound),
             None => {
-                let (socket, bound, file) = bind_one(address)
+                let (socket, bound, file) = bind_one(address, identity)
                     .map_err(|error| StartError::Listen(error.named_by("--metrics")))?;
                 operators.files.extend(file);
                 (socket, bound)

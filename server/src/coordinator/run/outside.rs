@@ -48,7 +48,7 @@ impl Coordinator {
     }
 
     pub(super) fn on_pid_file(&mut self, core: &Rc<Core>) {
-        if let Some(file) = &self.pid_file
+        if let Some(file) = &mut self.pid_file
             && !self.succession.has_handed_over()
         {
             file.look_after();
@@ -59,14 +59,14 @@ impl Coordinator {
     /// The PID file of process `older` names this one from now on.
     pub(super) fn claim_pid_file(&mut self, older: u32) -> Result<(), String> {
         if let Some(path) = &self.config.pid_file {
-            self.pid_file = Some(PidFile::create(path, Some(older))?);
+            self.pid_file = Some(PidFile::create(path, Some(older), None)?);
         }
         Ok(())
     }
 
     /// The process that had taken over is dead: this one is the one to watch again.
     pub(super) fn step_forward(&mut self, core: &Rc<Core>) {
-        if let Some(file) = &self.pid_file {
+        if let Some(file) = &mut self.pid_file {
             file.reclaim();
         }
         if let Some(manager) = &self.manager {

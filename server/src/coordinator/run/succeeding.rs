@@ -20,6 +20,7 @@ use crate::coordinator::upgrade::legacy::VARIABLE;
 use crate::coordinator::upgrade::succession::{Act, Event, Upgraded, View, Waiter};
 use crate::coordinator::upgrade::word::{VERSION, Word};
 use crate::process::program::Program;
+use crate::process::reaper;
 use ringgate_runtime::sys::child::{message_pair, spawn_with};
 use ringgate_runtime::sys::pidfd::PidFd;
 use ringgate_runtime::timer::TimerId;
@@ -115,7 +116,8 @@ impl Coordinator {
         let (ours, theirs) =
             message_pair().map_err(|error| UpgradeError::NoSocket(error.to_string()))?;
         let number = OsString::from(theirs.as_raw_fd().to_string());
-        let child = spawn_with(path, &program.args, (VARIABLE, &number), &[theirs.as_fd()])
+        let start = || spawn_with(path, &program.args, (VARIABLE, &number), &[theirs.as_fd()]);
+        let child = reaper::start_own(start)
             .map_err(|error| UpgradeError::NoProgram(path.clone(), error.to_string()))?;
         drop(theirs);
         let pid = child.id();
@@ -537,9 +539,9 @@ fn end(mut child: Child) -> Option<ExitStatus> {
         process.wait_exit(Some(DEATH_PATIENCE)).ok()?;
     }
     let status = ended_with(&process);
-    let reaper = std::thread::Builder::new().name("rg-reaper".to_owned());
+    let thread = std::thread::Builder::new().name("rg-reaper".to_owned());
     // Without a thread for it, it stays a zombie until this process ends.
-    let _ = reaper.spawn(move || child.wait());
+    let _ = thread.spawn(move || reaper::wait_for_own(child));
     status
 }
 

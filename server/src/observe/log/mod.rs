@@ -6,9 +6,11 @@
 //! outside tool renames the file, then [`LogHandle::reopen`]), remote collectors.
 //!
 //! Rooms in reading order: `limit` (once a second and reason), `secret`, `layer` (on the core),
-//! `line`, `names` and `escape` (what a line looks like), `writer` (queue and thread), `panics`.
+//! `line`, `names` and `escape` (what a line looks like), `file` (opening it), `writer` (queue and thread),
+//! `panics`.
 
 mod escape;
+mod file;
 mod layer;
 mod limit;
 mod line;
@@ -21,15 +23,15 @@ mod writer;
 mod tests;
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config;
+use crate::process::privileges::Identity;
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterFn, filter_fn};
@@ -94,7 +96,7 @@ pub enum Target {
     /// (a panic, a C library) does not wait for a stalled log.
     #[default]
     Stderr,
-    /// A file, appended to; made with mode 0640 if it is missing.
+    /// A file, appended to; made with mode 0640 if it is missing. A symbolic link is refused.
     File(PathBuf),
 }
 
@@ -156,14 +158,29 @@ impl fmt::Debug for LogHandle {
 /// The target cannot be opened, no thread can be started, or (`AlreadyExists`) the process has
 /// a subscriber already.
 pub fn init(options: LogOptions) -> io::Result<LogHandle> {
+    start(&options, None)
+}
+
+/// As [`init`], with what the configuration says. A log file is opened with the rights of the user that
+/// the configuration names, who has to be able to open it again.
+///
+/// # Errors
+/// Likewise; `NotFound` if the user or group is unknown.
+pub fn init_for(config: &config::Config) -> io::Result<LogHandle> {
+    let unknown = |text| io::Error::new(ErrorKind::NotFound, text);
+    let identity = Identity::wished(config).map_err(unknown)?;
+    start(&LogOptions::from(&config.log), identity.as_ref())
+}
+
+fn start(options: &LogOptions, identity: Option<&Identity>) -> io::Result<LogHandle> {
     let (out, file): (Box<dyn Write + Send>, _) = match &options.target {
         Target::Stderr => {
             let stderr = io::stderr().as_fd().try_clone_to_owned()?;
             (Box::new(File::from(stderr)), None)
         }
-        Target::File(path) => (Box::new(open_log_file(path)?), Some(path.clone())),
+        Target::File(path) => (Box::new(file::open(path, identity)?), Some(path.clone())),
     };
-    let (subscriber, handle) = assemble(&options, QUEUE_LINES_MAX, Sink::new(out, file))?;
+    let (subscriber, handle) = assemble(options, QUEUE_LINES_MAX, Sink::new(out, file))?;
     tracing::dispatcher::set_global_default(Dispatch::new(subscriber)).map_err(|_| {
         let cure = "a tracing subscriber is set already: call log::init once, and set no other";
         io::Error::new(ErrorKind::AlreadyExists, cure)
@@ -214,24 +231,4 @@ fn passing(level: LevelFilter) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
         *event.level() <= level || (is_on && event.target() == ANNOUNCEMENT)
     };
     filter_fn(passes).with_max_level_hint(most)
-}
-
-fn open_log_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .open(path)
-        .map_err(|error| {
-            let cure = match error.kind() {
-                ErrorKind::NotFound => "; make its directory first",
-                ErrorKind::PermissionDenied => {
-                    "; let this user write it, or name another `log_file`"
-                }
-                ErrorKind::IsADirectory => "; name a file",
-                _ => "",
-            };
-            let what = format!("cannot open the log file {}: {error}{cure}", path.display());
-            io::Error::new(error.kind(), what)
-        })
 }

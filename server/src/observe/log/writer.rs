@@ -313,7 +313,7 @@ impl Writer {
 
     fn reopen(&mut self) {
         let Some(path) = &self.sink.file else { return };
-        match super::open_log_file(path) {
+        match super::file::open(path, None) {
             Ok(file) => {
                 self.sink.out = Box::new(file);
                 self.sink.torn = false;

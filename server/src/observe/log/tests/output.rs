@@ -11,6 +11,7 @@ use tracing::dispatcher::WeakDispatch;
 use tracing::info;
 use tracing::subscriber::with_default;
 
+use super::super::file::open;
 use super::super::*;
 use super::{Buffer, LONG};
 
@@ -252,7 +253,7 @@ impl Drop for Dir {
 fn a_rotated_file_is_left_and_the_name_opened_again() {
     let dir = Dir::new("rotate");
     let (path, rotated) = (dir.0.join("log"), dir.0.join("log.1"));
-    let sink = Sink::new(Box::new(open_log_file(&path).unwrap()), Some(path.clone()));
+    let sink = Sink::new(Box::new(open(&path, None).unwrap()), Some(path.clone()));
     let (subscriber, handle) = assemble(&LogOptions::default(), 64, sink).unwrap();
     with_default(subscriber, || {
         info!("before");
@@ -304,7 +305,7 @@ fn an_existing_file_is_appended_to() {
     let dir = Dir::new("append");
     let path = dir.0.join("log");
     std::fs::write(&path, "old\n").unwrap();
-    open_log_file(&path).unwrap().write_all(b"new\n").unwrap();
+    open(&path, None).unwrap().write_all(b"new\n").unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "old\nnew\n");
 }
 

@@ -1,0 +1,82 @@
+//! Opening the log file, at the start and again for log rotation.
+//!
+//! Called by [`super::init`], and by the thread that writes. A link in the last step is not followed, and
+//! what is not a file of one name is refused: whoever may write the directory could have put it there.
+//! With whose rights the file is opened, `making` decides.
+
+use crate::process::making::{self, Owner};
+use crate::process::privileges::Identity;
+use rustix::fs::{AtFlags, Gid, OFlags, Uid, chownat};
+use rustix::io::Errno;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+const MODE: u32 = 0o640;
+
+/// Opens the file at `path` to append to it; makes it if it is missing. `identity` is whom this process is
+/// to become.
+///
+/// # Errors
+/// One line with the cure.
+pub(super) fn open(path: &Path, identity: Option<&Identity>) -> io::Result<File> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let opened = making::make(identity, directory, |owner| match owner {
+        None => open_or_make(path),
+        Some(owner) => make_for(path, owner),
+    });
+    opened.map_err(|error| {
+        let cure = match error.kind() {
+            _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+                "; links are not followed: name the file itself, or leave `log_file` out to log to \
+                 standard error"
+            }
+            ErrorKind::NotFound => "; make its directory first",
+            ErrorKind::PermissionDenied => "; let this user write it, or name another `log_file`",
+            ErrorKind::IsADirectory => "; name a file",
+            _ => "",
+        };
+        let what = format!("cannot open the log file {}: {error}{cure}", path.display());
+        io::Error::new(error.kind(), what)
+    })
+}
+
+fn open_or_make(path: &Path) -> io::Result<File> {
+    // A FIFO without a reader would hold up the start: NONBLOCK does nothing for a regular file.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(MODE)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    let found = file.metadata()?;
+    if found.is_file() && found.nlink() <= 1 {
+        return Ok(file);
+    }
+    let text = "it is no regular file, or has more than one name; name another `log_file`";
+    Err(io::Error::new(ErrorKind::InvalidInput, text))
+}
+
+/// Makes the file and gives it away, with the rights of root: nothing that is there is touched.
+fn make_for(path: &Path, Owner { uid, gid }: Owner) -> io::Result<File> {
+    let made = OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .mode(MODE)
+        .open(path);
+    let file = made.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            let text = format!("it is there, and user {uid} may not write it (chown or remove it)");
+            io::Error::new(ErrorKind::PermissionDenied, text)
+        }
+        _ => error,
+    })?;
+    let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+    chownat(&file, "", uid, gid, AtFlags::EMPTY_PATH)?;
+    Ok(file)
+}
