@@ -1,4 +1,6 @@
-//! Names for connections, and the keys under which their operations' events come back.
+//! Names for connections and requests, and the keys under which their operations' events come back.
+
+use std::num::NonZeroU32;
 
 /// Names a connection of a core: a seat of its table, and which tenant of that seat, so that a
 /// late word for one that is gone reaches nobody.
@@ -37,16 +39,22 @@ impl ConnectionKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ExchangeKey {
     slot: u32,
-    generation: u32,
+    /// The generation with a bit above it that is always set, so that an optional name takes no more
+    /// room than a name: each idle connection has one.
+    tag: NonZeroU32,
 }
+
+const TAGGED: NonZeroU32 = NonZeroU32::new(GENERATION_MASK + 1).unwrap();
+const _: () = assert!(size_of::<Option<ExchangeKey>>() == size_of::<ExchangeKey>());
 
 impl ExchangeKey {
     #[inline]
     pub(crate) const fn new(slot: u32, generation: u32) -> ExchangeKey {
-        ExchangeKey {
-            slot,
-            generation: generation & GENERATION_MASK,
-        }
+        let tag = match NonZeroU32::new(TAGGED.get() | generation & GENERATION_MASK) {
+            Some(tag) => tag,
+            None => TAGGED,
+        };
+        ExchangeKey { slot, tag }
     }
 
     #[inline]
@@ -115,7 +123,7 @@ impl Subject {
             Subject::Deadline(key) => (DEADLINE, key.slot, key.generation),
             Subject::Watch(key) => (WATCH, key.slot, key.generation),
             Subject::QueueTimeout(Candidate::Request(key)) => {
-                (QUEUE_TIMEOUT, key.slot, key.generation)
+                (QUEUE_TIMEOUT, key.slot, key.tag.get() & GENERATION_MASK)
             }
             Subject::QueueTimeout(Candidate::Connection(key)) => {
                 (ARRIVAL_TIMEOUT, key.slot, key.generation)
