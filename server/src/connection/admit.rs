@@ -35,6 +35,7 @@ impl Engine {
             match self.expect_body(request, &mut parts, &routed) {
                 Ok(expected) => upload = Some(expected),
                 Err(refusal) => {
+                    let refusal = refusal.of_head(terms.to_head);
                     self.on(core, key, Event::Refused(refusal));
                     return;
                 }

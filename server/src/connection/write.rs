@@ -15,6 +15,7 @@ use crate::http::date::Date;
 use crate::http::exchange::{
     After, Circumstances, Deadline, Event, State, UnreadBody, after_answer,
 };
+use crate::http::head;
 use crate::http::refusal::Refusal;
 use crate::http::response::{self, BodyLength, ConnectionHeader, Fields, Framing, ResponseHead};
 use http::{StatusCode, Version};
@@ -23,9 +24,10 @@ use ringgate_runtime::{Core, Errno};
 use std::num::NonZeroU32;
 use std::rc::Rc;
 
-/// Empty buffers kept a core for heads and small bodies, and the largest one worth keeping.
+/// Empty buffers kept a core for heads and small bodies, and the largest one worth keeping: pieces of
+/// streams are larger, and their memory goes back.
 const BUFFERS_KEPT: usize = 256;
-const BUFFER_KEPT_MAX_BYTES: usize = 64 << 10;
+const BUFFER_KEPT_MAX_BYTES: usize = BODY_COPIED_MAX_BYTES + (4 << 10);
 
 impl Output {
     /// The buffer that heads and small bodies are gathered in.
@@ -183,12 +185,21 @@ impl Engine {
         connection.output.queued += connection.output.tail.len() - before;
     }
 
+    /// Whether what is answered now is a HEAD: the request at hand, or, as long as that is not whole,
+    /// the front of one that is unread.
+    pub(super) fn is_asked_by_head(&mut self, key: ConnectionKey) -> bool {
+        if let Some(exchange) = self.exchange_of(key) {
+            return exchange.terms.to_head;
+        }
+        let connection = self.table.get(key);
+        connection.is_some_and(|connection| head::is_of_head(connection.unread.as_slice()))
+    }
+
     /// Queues the answer to a message that is refused; what ran for it is dropped.
     pub(super) fn write_refusal(&mut self, core: &Rc<Core>, key: ConnectionKey, refusal: &Refusal) {
         self.keep_date(core);
-        let to_head = self
-            .exchange_of(key)
-            .is_some_and(|exchange| exchange.terms.to_head);
+        let exchange = self.exchange_of(key);
+        let to_head = refusal.to_head || exchange.is_some_and(|exchange| exchange.terms.to_head);
         self.drop_handler(core, key);
         self.stats.refused(refusal.status.as_u16());
         self.stats.responses[(refusal.status.as_u16() / 100).min(5) as usize].add(1);
@@ -209,6 +220,7 @@ impl Engine {
             .exchange_of(key)
             .is_some_and(|exchange| exchange.asks_core);
         let fields = asked.then(|| core_field(self.index));
+        let to_head = self.is_asked_by_head(key);
         self.drop_handler(core, key);
         self.stats.responses[(status.as_u16() / 100).min(5) as usize].add(1);
         let Some(connection) = self.table.get(key) else {
@@ -226,7 +238,9 @@ impl Engine {
         let before = tail.len();
         head.encode(self.date.current(), tail);
         connection.output.queued += connection.output.tail.len() - before;
-        connection.output.write(&mut self.buffers, body.as_bytes());
+        if !to_head {
+            connection.output.write(&mut self.buffers, body.as_bytes());
+        }
     }
 
     #[inline]

@@ -84,7 +84,7 @@ async fn talk(mut peer: Peer<Tcp>, server: ServerHandle, log: Option<LogHandle>)
 
 fn refuse(refusal: &Refusal, date: &Date) -> Vec<u8> {
     let mut out = Vec::new();
-    encode_refusal(refusal, false, date, &mut out);
+    encode_refusal(refusal, refusal.to_head, date, &mut out);
     out
 }
 

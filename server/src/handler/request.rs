@@ -243,6 +243,12 @@ impl<S> Request<S> {
         self.parts.head.path(&self.parts.bytes)
     }
 
+    /// Host and optional port that the request is for, as the client wrote them: those of the target if
+    /// it has any, else the Host field (RFC 9112 section 3.2.2). Empty if an HTTP/1.0 client gave none.
+    pub fn host(&self) -> &str {
+        self.parts.head.host(&self.parts.bytes)
+    }
+
     /// What follows the first `?`, not decoded.
     #[inline]
     pub fn query(&self) -> Option<&str> {

@@ -88,6 +88,8 @@ pub struct Router<S = ()> {
     paths: Vec<Path>,
     routes: Vec<Route<S>>,
     fallback: Option<u32>,
+    /// The route of every CONNECT.
+    connect: Option<u32>,
 }
 
 impl<S: 'static> Default for Router<S> {
@@ -105,6 +107,7 @@ impl<S: 'static> Router<S> {
             paths: Vec::new(),
             routes: Vec::new(),
             fallback: None,
+            connect: None,
         }
     }
 
@@ -167,7 +170,8 @@ impl<S: 'static> Router<S> {
         self
     }
 
-    /// Gives what is under no route's path to `handler`, whatever its method, in place of a 404.
+    /// Gives what is under no route's path to `handler`, whatever its method, in place of a 404: all but
+    /// CONNECT ([`Router::connect`]) and `OPTIONS *`, which ask for no path.
     ///
     /// # Panics
     /// If there is a fallback already.
@@ -179,6 +183,37 @@ impl<S: 'static> Router<S> {
     {
         assert!(self.fallback.is_none(), "there is a fallback already");
         self.fallback = Some(self.add(options, handler));
+        self
+    }
+
+    /// Gives every CONNECT to `handler`, in place of a 501. The server carries no tunnel, and the
+    /// connection is closed after the answer: a handler can say why not, and an answer of 2xx, which
+    /// would promise a tunnel (RFC 9110 section 9.3.6), becomes a 501. The target is the
+    /// [host](Request::host) of the request; its path is empty.
+    ///
+    /// # Panics
+    /// If CONNECT has a handler already.
+    #[must_use]
+    pub fn connect<H, F>(mut self, options: RouteOptions, handler: H) -> Router<S>
+    where
+        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
+        assert!(
+            self.connect.is_none(),
+            "CONNECT is given to a handler already"
+        );
+        let handler = move |request| {
+            let answer = handler(request);
+            async move {
+                let answer = answer.await.into_response();
+                match answer.status().is_success() {
+                    true => no_tunnel(),
+                    false => answer,
+                }
+            }
+        };
+        self.connect = Some(self.add(options, handler));
         self
     }
 
@@ -235,6 +270,14 @@ impl<S: 'static> Router<S> {
 impl<S> Router<S> {
     fn look_up(&self, parts: &mut RequestParts) -> Routed {
         let bytes: &[u8] = &parts.bytes;
+        match parts.head.method {
+            Method::CONNECT => {
+                let refused = || Routed::Answer(Box::new(no_tunnel()));
+                return self.connect.map_or_else(refused, |route| self.found(route));
+            }
+            Method::OPTIONS if parts.head.path(bytes) == "*" => return self.all_methods(),
+            _ => {}
+        }
         let Ok(found) = self.tree.at(parts.head.path(bytes)) else {
             let Some(route) = self.fallback else {
                 let reason = "nothing is served under this path";
@@ -252,6 +295,16 @@ impl<S> Router<S> {
             .collect();
         parts.names = (!entry.names.is_empty()).then(|| entry.names.clone());
         self.routed(entry, &parts.head.method)
+    }
+
+    /// What `OPTIONS *` is answered with: the methods that any route answers to (RFC 9110 section 9.3.7).
+    #[cold]
+    fn all_methods(&self) -> Routed {
+        let methods = self.paths.iter().flat_map(|path| &path.methods);
+        let mut methods: Vec<_> = methods.map(|(method, _)| method).collect();
+        methods.push(&Method::OPTIONS);
+        let response = Response::new(StatusCode::NO_CONTENT).with_header(ALLOW, allow(methods));
+        Routed::Answer(Box::new(response))
     }
 
     #[inline]
@@ -289,16 +342,7 @@ impl Path {
             self.get = Some(route);
         }
         self.methods.push((method, route));
-        let mut names: Vec<&str> = self
-            .methods
-            .iter()
-            .map(|(method, _)| method.as_str())
-            .collect();
-        if names.contains(&"GET") && !names.contains(&"HEAD") {
-            names.push("HEAD");
-        }
-        names.sort_unstable();
-        self.allow = HeaderValue::from_str(&names.join(", ")).expect("methods are tokens");
+        self.allow = allow(self.methods.iter().map(|(method, _)| method));
     }
 
     #[cold]
@@ -322,6 +366,23 @@ impl Path {
         let route = own.map(|(_, route)| *route);
         route.or(self.get.filter(|_| *method == Method::HEAD))
     }
+}
+
+/// The value of an Allow field; HEAD is allowed where GET is.
+fn allow<'m>(methods: impl IntoIterator<Item = &'m Method>) -> HeaderValue {
+    let mut names: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
+    if names.contains(&"GET") {
+        names.push("HEAD");
+    }
+    names.sort_unstable();
+    names.dedup();
+    HeaderValue::from_str(&names.join(", ")).expect("methods are tokens")
+}
+
+#[cold]
+fn no_tunnel() -> Response {
+    let reason = "this server carries no tunnel";
+    Response::error(StatusCode::NOT_IMPLEMENTED, reason)
 }
 
 /// Where a request goes.
@@ -387,7 +448,10 @@ impl<S: 'static> Application for PerCore<S> {
             .filter(|(_, _, index)| *index == route)
             .map(|(path, method, _)| format!("{method} {}", path.text))
             .next()
-            .unwrap_or_else(|| "(fallback)".to_owned())
+            .unwrap_or_else(|| match self.router.connect == Some(route) {
+                true => Method::CONNECT.to_string(),
+                false => "(fallback)".to_owned(),
+            })
     }
 
     fn options(&self, route: u32) -> &RouteOptions {

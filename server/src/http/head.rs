@@ -23,6 +23,8 @@ pub const HEAD_COUNT_MAX: usize = 256;
 const HEAD_COUNT_USUAL: usize = 32;
 /// Longest method, in bytes. The longest registered one, UPDATEREDIRECTREF, has 17.
 const METHOD_BYTES_MAX: usize = 32;
+/// What the request line of a HEAD begins with.
+const HEAD_METHOD: &[u8] = b"HEAD ";
 /// Bytes of empty lines skipped in front of a request line (RFC 9112 section 2.2).
 const EMPTY_LINES_BYTES_MAX: usize = 8;
 /// What an HTTP/2 client with prior knowledge sends first (RFC 9113 section 3.4).
@@ -132,13 +134,14 @@ pub const fn http2_refusal() -> Refusal {
 pub struct Head {
     /// The method; methods this server does not know are legal here.
     pub method: Method,
-    /// HTTP/1.0 or HTTP/1.1.
+    /// HTTP/1.0 or HTTP/1.1; a client that says a higher minor version is served as HTTP/1.1.
     pub version: Version,
     /// How the target was written.
     pub form: TargetForm,
     /// Where the body ends.
     pub framing: BodyFraming,
-    /// Whether the client lets the connection persist (RFC 9112 section 9.3).
+    /// Whether the client lets the connection persist (RFC 9112 section 9.3); never after a CONNECT,
+    /// behind which bytes for a tunnel may follow (RFC 9110 section 9.3.6).
     pub keep_alive: bool,
     /// Whether the client may be waiting for `100 Continue` (RFC 9110 section 10.1.1).
     pub expect_continue: bool,
@@ -325,6 +328,7 @@ pub(super) fn read_the_long_way(
         return Ok(Progress::Partial);
     }
     parse_with::<HEAD_COUNT_USUAL>(bytes, limits, head)
+        .map_err(|refusal| refusal.of_head(is_of_head(bytes)))
 }
 
 fn parse_with<const SLOTS: usize>(
@@ -353,6 +357,7 @@ fn parse_with<const SLOTS: usize>(
         }
         Ok(httparse::Status::Partial) => unfinished(window, message, limits),
         Err(httparse::Error::TooManyHeaders) if SLOTS < count => parse_large(bytes, limits, head),
+        Err(httparse::Error::Version) => parse_as_understood(window, skipped, limits, head),
         Err(error) => malformed(error, message, request.method.is_some(), limits),
     }
 }
@@ -361,6 +366,44 @@ fn parse_with<const SLOTS: usize>(
 #[inline(never)]
 fn parse_large(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Result<Progress, Refusal> {
     parse_with::<HEAD_COUNT_MAX>(bytes, limits, head)
+}
+
+/// Reads a head of HTTP/1.2 to HTTP/1.9 as one of HTTP/1.1, the highest minor version that is understood
+/// here (RFC 9110 section 2.5); any other version is refused. Spans are offsets, so those into the copy
+/// hold for what was received.
+#[cold]
+#[inline(never)]
+fn parse_as_understood(
+    window: &[u8],
+    skipped: usize,
+    limits: &HeadLimits,
+    head: &mut Head,
+) -> Result<Progress, Refusal> {
+    let message = &window[skipped..];
+    let mut spaces = message
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b' ');
+    let version = spaces.nth(1).map_or(message.len(), |(at, _)| at + 1);
+    let minor = version + b"HTTP/1.".len();
+    let is_higher = message[version..].starts_with(b"HTTP/1.")
+        && matches!(message.get(minor), Some(b'2'..=b'9'));
+    if !is_higher {
+        return malformed(httparse::Error::Version, message, true, limits);
+    }
+    let mut understood = window.to_vec();
+    understood[skipped + minor] = b'1';
+    parse_with::<HEAD_COUNT_MAX>(&understood, limits, head)
+}
+
+/// Whether the request whose front is `bytes` is a HEAD, whatever follows its method: the answer to one
+/// carries no body (RFC 9110 section 9.3.2), and that holds for the answer that refuses it as well.
+pub(crate) fn is_of_head(bytes: &[u8]) -> bool {
+    let mut front = bytes;
+    for _ in 0..EMPTY_LINES_BYTES_MAX / 2 {
+        front = front.strip_prefix(b"\r\n").unwrap_or(front);
+    }
+    front.starts_with(HEAD_METHOD)
 }
 
 /// Turns what httparse found into spans and judges it as a whole. `head` ends with the head;
@@ -411,6 +454,9 @@ fn complete(
         host,
     } = steering.conclude(version)?;
     let parts = target::split(&method, target.as_bytes())?;
+    // RFC 9110 section 9.3.6: what follows a CONNECT may be meant for the tunnel, which there is not
+    // here; it is never read as a request.
+    let keep_alive = keep_alive && method != Method::CONNECT;
     let at = skipped + request.method.map_or(0, str::len) + 1;
     Ok(Head {
         method,
@@ -507,7 +553,7 @@ fn malformed(
     }))
 }
 
-/// 505 for a line that names another version of HTTP, 400 for one that names none (RFC 9110
+/// 505 for a line that names another major version of HTTP, 400 for one that names none (RFC 9110
 /// sections 2.5 and 15.6.6); and the place where the HTTP/2 preface comes to light.
 #[cold]
 fn unsupported_version(message: &[u8]) -> Result<Progress, Refusal> {

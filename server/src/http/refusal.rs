@@ -24,9 +24,18 @@ pub struct Refusal {
     pub reason: &'static str,
     /// Who is at fault.
     pub guilty: Peer,
+    /// Whether the message is known to be a HEAD: the answer has no body then (RFC 9110 section 9.3.2).
+    pub to_head: bool,
 }
 
 impl Refusal {
+    /// The refusal of a message that is a HEAD, or is none.
+    #[must_use]
+    pub const fn of_head(mut self, to_head: bool) -> Self {
+        self.to_head = to_head;
+        self
+    }
+
     /// 400: the bytes are not a valid message (RFC 9110 section 15.5.1).
     #[cold]
     pub const fn bad_request(reason: &'static str) -> Self {
@@ -34,6 +43,7 @@ impl Refusal {
             status: StatusCode::BAD_REQUEST,
             reason,
             guilty: Peer::Client,
+            to_head: false,
         }
     }
 
@@ -44,6 +54,7 @@ impl Refusal {
             status,
             reason,
             guilty: Peer::Client,
+            to_head: false,
         }
     }
 
@@ -54,6 +65,7 @@ impl Refusal {
             status,
             reason,
             guilty: Peer::Server,
+            to_head: false,
         }
     }
 }

@@ -118,7 +118,7 @@ fn section_2_2_controls_are_refused_everywhere() {
 fn section_2_3_other_versions_are_named_and_nonsense_is_not() {
     for (bytes, status) in [
         (&b"GET / HTTP/2.0\r\n\r\n"[..], 505),
-        (b"GET / HTTP/1.2\r\n\r\n", 505),
+        (b"GET / HTTP/1.x\r\n\r\n", 400),
         (b"GET / HTTP/0.9\r\n\r\n", 505),
         (b"GET / HTTP/3.0", 505),
         (b"GET / HTTP/1\r\n\r\n", 400),
@@ -127,6 +127,7 @@ fn section_2_3_other_versions_are_named_and_nonsense_is_not() {
         (b"GET / http/1.1\r\n\r\n", 400),
         (b"GET / HTTP/1.1 \r\n\r\n", 400),
         (b"GET / HTTP/1.10\r\n\r\n", 400),
+        (b"GET / HTTP/1.20\r\n\r\n", 400),
         (b"GET /\r\n\r\n", 400),
         (b"GET  / HTTP/1.1\r\n\r\n", 400),
         (b" GET / HTTP/1.1\r\n\r\n", 400),
@@ -135,6 +136,59 @@ fn section_2_3_other_versions_are_named_and_nonsense_is_not() {
     ] {
         assert_eq!(refused(bytes), status, "{}", bytes.escape_ascii());
     }
+}
+
+#[test]
+fn rfc_9110_section_2_5_a_higher_minor_version_is_read_as_the_highest_understood() {
+    let fields = "Host: a\r\nTransfer-Encoding: chunked\r\nX: HTTP/1.7\r\n\r\n";
+    let of = |version: &str| format!("\r\nPOST /a?HTTP/1.3 {version}\r\n{fields}");
+    let known = of("HTTP/1.1");
+    for minor in 2..=9 {
+        let text = of(&format!("HTTP/1.{minor}"));
+        assert_eq!(head(text.as_bytes()), head(known.as_bytes()), "{text}");
+        for cut in 0..text.len() {
+            let parsed = parse_head(&text.as_bytes()[..cut], &HeadLimits::default());
+            assert_eq!(parsed, Ok(Parse::Partial), "{text} cut at {cut}");
+        }
+    }
+    // What is wrong with a head of 1.1 is wrong with these, too.
+    assert_eq!(refused(b"GET / HTTP/1.2\r\n\r\n"), 400, "no Host");
+    let many = "X: y\r\n".repeat(101);
+    let many = format!("GET / HTTP/1.2\r\nHost: a\r\n{many}\r\n");
+    assert_eq!(refused(many.as_bytes()), 431);
+    let long = format!("GET /{} HTTP/1.2\r\nHost: a\r\n\r\n", "a".repeat(9000));
+    assert_eq!(refused(long.as_bytes()), 414);
+}
+
+#[test]
+fn rfc_9110_section_9_3_2_a_refusal_knows_a_head_by_its_method_whatever_follows() {
+    let refused = |bytes: &str| {
+        let refusal = parse_head(bytes.as_bytes(), &HeadLimits::default()).expect_err(bytes);
+        refusal.to_head
+    };
+    for of_head in [
+        "HEAD \u{1}",
+        "HEAD / HTTP/9.9",
+        "\r\n\r\nHEAD / HTTP/1.1\r\n\r\n",
+        "HEAD / HTTP/1.1\r\nHost: a\r\nX y\r\n\r\n",
+        "HEAD / HTTP/1.3\r\nHost: a\r\nHost: b\r\n\r\n",
+    ] {
+        assert!(refused(of_head), "{of_head:?}");
+    }
+    for other in [
+        "HEADS / HTTP/1.1\r\n\r\n",
+        "head / HTTP/1.1\r\n\r\n",
+        "GET /HEAD HTTP/1.1\r\n\r\n",
+        "HEAD\u{1}",
+    ] {
+        assert!(!refused(other), "{other:?}");
+    }
+}
+
+#[test]
+fn rfc_9110_section_9_3_6_nothing_is_read_after_a_connect() {
+    let text = b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\nConnection: keep-alive\r\n\r\n";
+    assert!(!head(text).keep_alive);
 }
 
 #[test]
