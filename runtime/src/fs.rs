@@ -7,10 +7,12 @@
 
 mod metadata;
 mod options;
+mod pages;
 mod splice;
 
 pub use metadata::{Metadata, metadata};
 pub use options::OpenOptions;
+pub use pages::Pages;
 pub use splice::{Spliceable, splice};
 
 use crate::core::{Core, current};
@@ -73,6 +75,36 @@ impl File {
             offset,
         })
         .await
+    }
+
+    /// As [`File::read_at`], into memory that goes back to the kernel when it is dropped.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn read_pages_at(&self, pages: Pages, offset: u64) -> (io::Result<usize>, Pages) {
+        let fd = self.handle.raw();
+        let memory = Memory::FilePages(pages, self.handle.clone());
+        let read = self
+            .core
+            .operate(Kind::Other, memory, |memory| match memory {
+                Memory::FilePages(pages, _) => {
+                    let bytes = pages.as_mut_slice();
+                    Operation::Read {
+                        fd,
+                        into: bytes.as_mut_ptr(),
+                        len: bytes.len() as u32,
+                        offset,
+                    }
+                }
+                _ => Operation::Nop,
+            });
+        let outcome = read.await;
+        let count = outcome.result().map(|count| count as usize);
+        let pages = match outcome.memory {
+            Memory::FilePages(pages, _) => pages,
+            _ => Pages::none(),
+        };
+        (count.map_err(io::Error::from), pages)
     }
 
     /// Writes `buffer` to `offset` (in bytes) and answers how many bytes it was; fewer than asked

@@ -10,12 +10,14 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-/// Size, time and kind of a file.
+/// Size, times, kind and number of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metadata {
     size: u64,
     mode: u16,
+    inode: u64,
     modified: SystemTime,
+    changed: SystemTime,
 }
 
 impl Metadata {
@@ -32,6 +34,17 @@ impl Metadata {
     /// When the contents last changed (stx_mtime).
     pub fn modified(&self) -> SystemTime {
         self.modified
+    }
+
+    /// When the contents or what is said of them last changed (stx_ctime, inode(7)). Unlike
+    /// [`Metadata::modified`] nobody can set it back.
+    pub fn changed(&self) -> SystemTime {
+        self.changed
+    }
+
+    /// The number of the file on its file system (stx_ino).
+    pub fn inode(&self) -> u64 {
+        self.inode
     }
 
     /// Kind and permission bits (stx_mode, inode(7)).
@@ -92,17 +105,21 @@ pub(super) async fn of(
     let Memory::Stat(stat, _) = outcome.memory else {
         return Err(io::ErrorKind::Other.into());
     };
-    let time = stat.result.stx_mtime;
-    let nanos = Duration::from_nanos(time.tv_nsec.into());
-    let seconds = Duration::from_secs(time.tv_sec.unsigned_abs());
-    let modified = if time.tv_sec < 0 {
-        SystemTime::UNIX_EPOCH - seconds + nanos
-    } else {
-        SystemTime::UNIX_EPOCH + seconds + nanos
-    };
     Ok(Metadata {
         size: stat.result.stx_size,
         mode: stat.result.stx_mode,
-        modified,
+        inode: stat.result.stx_ino,
+        modified: moment(stat.result.stx_mtime),
+        changed: moment(stat.result.stx_ctime),
     })
+}
+
+fn moment(time: libc::statx_timestamp) -> SystemTime {
+    let nanos = Duration::from_nanos(time.tv_nsec.into());
+    let seconds = Duration::from_secs(time.tv_sec.unsigned_abs());
+    if time.tv_sec < 0 {
+        SystemTime::UNIX_EPOCH - seconds + nanos
+    } else {
+        SystemTime::UNIX_EPOCH + seconds + nanos
+    }
 }

@@ -187,6 +187,10 @@ pub(crate) enum Memory {
         Vec<u8>,
         #[expect(dead_code, reason = "kept open")] Rc<Handle>,
     ),
+    FilePages(
+        crate::fs::Pages,
+        #[expect(dead_code, reason = "kept open")] Rc<Handle>,
+    ),
     Accept(
         Rc<Stash>,
         #[expect(dead_code, reason = "kept open")] Rc<Handle>,

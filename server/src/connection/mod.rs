@@ -62,9 +62,11 @@ pub(crate) const BODY_QUEUE_HIGH_BYTES: usize = 256 << 10;
 pub(crate) const BODY_QUEUE_LOW_BYTES: usize = 64 << 10;
 /// Unread bytes of later requests that may wait before receiving pauses.
 pub(crate) const UNREAD_HIGH_BYTES: usize = 64 << 10;
-/// Bytes of answers that may wait to be sent before no further request of a batch is read, and no
-/// further piece of a stream is taken.
-pub(crate) const OUTPUT_HIGH_BYTES: usize = 256 << 10;
+/// Bytes of answers that may wait to be sent before no further request of a batch is read.
+pub(crate) const OUTPUT_HIGH_BYTES: usize = 64 << 10;
+/// Bytes of a stream's pieces that may be unsent before its next piece is asked for: what a client costs
+/// that takes its answer slowly, and one piece at least.
+pub(crate) const STREAM_AHEAD_BYTES: usize = 32 << 10;
 /// Bodies up to this size are copied behind their head, so that one send carries both.
 pub(crate) const BODY_COPIED_MAX_BYTES: usize = 16 << 10;
 /// Bytes of one send at most: where progress within a send cannot be seen ([`stall`]), its deadline

@@ -1,7 +1,7 @@
 //! Step five, for answers whose body comes piece by piece: a task takes the pieces of the stream as
 //! its connection has room for them, and the connection queues them behind the head.
 
-use super::OUTPUT_HIGH_BYTES;
+use super::STREAM_AHEAD_BYTES;
 use super::engine::{Attention, Engine};
 use super::exchanges::Streaming;
 use super::key::{ConnectionKey, ExchangeKey};
@@ -13,9 +13,6 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
-
-/// Bytes of pieces that may wait between a stream and its connection.
-const STREAM_QUEUE_BYTES: usize = 64 << 10;
 
 /// What a stream begins with, once the head before it is queued.
 pub(super) struct Start {
@@ -39,9 +36,18 @@ pub(super) struct Outlet {
 #[derive(Default)]
 struct OutletInner {
     pieces: VecDeque<Chunk>,
+    /// Bytes in `pieces`.
     queued: usize,
+    /// Bytes that the connection has taken and that were not all with the kernel when it last looked.
+    unsent: usize,
     end: Option<Result<(), String>>,
     room: Option<Waker>,
+}
+
+impl OutletInner {
+    fn has_room(&self) -> bool {
+        self.queued + self.unsent < STREAM_AHEAD_BYTES
+    }
 }
 
 impl Outlet {
@@ -49,13 +55,23 @@ impl Outlet {
         let mut inner = self.inner.borrow_mut();
         let piece = inner.pieces.pop_front()?;
         inner.queued -= piece.len();
-        if inner.queued < STREAM_QUEUE_BYTES
+        Some(piece)
+    }
+
+    /// The connection has so much unsent: the next piece is asked for if there is room for it.
+    fn tell_unsent(&self, unsent: usize) {
+        let mut inner = self.inner.borrow_mut();
+        inner.unsent = unsent;
+        if inner.has_room()
             && let Some(waker) = inner.room.take()
         {
             drop(inner);
             waker.wake();
         }
-        Some(piece)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.inner.borrow().pieces.is_empty()
     }
 
     fn ended(&self) -> Option<Result<(), String>> {
@@ -73,7 +89,7 @@ async fn pump(
     loop {
         let next = std::future::poll_fn(|cx| {
             let mut inner = outlet.inner.borrow_mut();
-            if inner.queued >= STREAM_QUEUE_BYTES {
+            if !inner.has_room() {
                 inner.room = Some(cx.waker().clone());
                 return Poll::Pending;
             }
@@ -128,7 +144,8 @@ impl Engine {
         self.take_stream(core, key);
     }
 
-    /// Queues the pieces a stream has ready, as far as there is room.
+    /// Queues the pieces a stream has ready, as far as there is room. While a send is in flight they stay
+    /// where they are, and once it has ended the next are asked for.
     #[inline]
     pub(super) fn take_stream(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         if let Some(request) = self.table.get(key).and_then(|c| c.exchange) {
@@ -145,11 +162,20 @@ impl Engine {
             let Some(streaming) = exchange.and_then(|exchange| exchange.stream.as_mut()) else {
                 return;
             };
-            if connection.output.queued >= OUTPUT_HIGH_BYTES {
-                return;
-            }
-            let Some(piece) = streaming.outlet.pop() else {
-                match streaming.outlet.ended() {
+            let output = &connection.output;
+            let waits = match output.in_flight {
+                Some(_) => !streaming.outlet.is_empty(),
+                None => output.queued >= STREAM_AHEAD_BYTES,
+            };
+            let piece = match waits {
+                true => None,
+                false => streaming.outlet.pop(),
+            };
+            let Some(piece) = piece else {
+                if output.in_flight.is_none() {
+                    streaming.outlet.tell_unsent(output.queued);
+                }
+                match streaming.outlet.ended().filter(|_| !waits) {
                     None => return,
                     Some(end) => break end,
                 }

@@ -145,15 +145,17 @@ impl Writer {
         if chunk.is_empty() {
             return;
         }
-        let mut chunk = Some(chunk);
-        std::future::poll_fn(|_| {
-            let mut place = self.place.borrow_mut();
-            // No waker: the one who empties the place polls this future next.
-            if place.is_some() {
-                return Poll::Pending;
-            }
-            *place = chunk.take();
-            Poll::Ready(())
+        self.room().await;
+        *self.place.borrow_mut() = Some(chunk);
+    }
+
+    /// Waits until the piece before is taken and the connection has room for another: for pieces that
+    /// are worth making only then. A client that takes nothing costs no piece in advance.
+    pub async fn room(&mut self) {
+        std::future::poll_fn(|_| match self.place.borrow().is_some() {
+            // No waker: the one who empties the place polls this future when there is room.
+            true => Poll::Pending,
+            false => Poll::Ready(()),
         })
         .await;
     }

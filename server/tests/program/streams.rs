@@ -1,7 +1,10 @@
 //! Long bodies go through; they are not kept.
 
-use crate::common::{Program, assert_balanced};
+use crate::common::{Directory, Program, assert_balanced, eventually, read_greetings};
 use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 /// Bytes each way: `RINGGATE_TEST_SIZE` times 128 MiB, so 8 is 1 GiB.
 fn size() -> usize {
@@ -12,9 +15,13 @@ fn size() -> usize {
 
 /// The most memory the process has ever had resident, in bytes (proc_pid_status(5), VmHWM).
 fn peak(program: &Program) -> u64 {
+    in_status(program, "VmHWM:")
+}
+
+fn in_status(program: &Program, name: &str) -> u64 {
     let pid = program.status()["pid"].to_string();
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes = line.unwrap().trim().strip_suffix(" kB").unwrap();
     kibibytes.parse::<u64>().unwrap() << 10
 }
@@ -43,6 +50,90 @@ fn drained(mut stream: impl Read) -> usize {
         }
         count += bytes;
     }
+}
+
+/// The memory of the process that is resident now, in bytes (proc_pid_status(5), VmRSS).
+fn resident(program: &Program) -> u64 {
+    in_status(program, "VmRSS:")
+}
+
+/// What the server has sent on all connections, by its metrics.
+fn bytes_sent(metrics: &Path) -> u64 {
+    let mut stream = UnixStream::connect(metrics).unwrap();
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n")
+        .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let name = "ringgate_sent_bytes_total{core=\"0\"} ";
+    let value = text.lines().find_map(|line| line.strip_prefix(name));
+    value.expect(name).parse().unwrap()
+}
+
+/// A client whose kernel takes a few kilobytes and no more.
+fn connect_narrowly(program: &Program) -> TcpStream {
+    use rustix::net;
+    let address: SocketAddr = program.address.parse().unwrap();
+    let socket = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None).unwrap();
+    net::sockopt::set_socket_recv_buffer_size(&socket, 4096).unwrap();
+    net::connect(&socket, &address).unwrap();
+    socket.into()
+}
+
+#[test]
+fn readers_of_a_file_that_take_nothing_cost_little_and_leave_nothing_behind() {
+    const READERS: u64 = 200;
+    /// Bytes each: two reads of a file, and what a connection needs.
+    const READER_BYTES_MAX: u64 = 80 << 10;
+    /// What all of them may leave: caches of fixed size.
+    const LEFT_BYTES_MAX: u64 = 3 << 20;
+    let directory = Directory::new();
+    let root = directory.path("root");
+    std::fs::create_dir(&root).unwrap();
+    std::fs::write(root.join("large"), vec![b'x'; 32 << 20]).unwrap();
+    let metrics = directory.path("metrics");
+    let listen = format!("unix:{}", metrics.display());
+    let program = Program::start(&["--root", root.to_str().unwrap(), "--metrics", &listen]);
+    let get = |path| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+    // What any request and a quick reader touch for the first time is touched here.
+    let mut readers: Vec<_> = (0..READERS)
+        .map(|_| {
+            let mut stream = connect_narrowly(&program);
+            stream.write_all(get("/plaintext").as_bytes()).unwrap();
+            read_greetings(&mut stream, 1);
+            stream
+        })
+        .collect();
+    let mut quick = program.connect();
+    let close = get("/files/large").replace("test", "test\r\nConnection: close");
+    quick.write_all(close.as_bytes()).unwrap();
+    assert_eq!(drained(&mut quick), 32 << 20);
+    let before = resident(&program);
+
+    for stream in &mut readers {
+        stream.write_all(get("/files/large").as_bytes()).unwrap();
+    }
+    let (mut sent, mut looks) = (0, 0);
+    eventually("nobody takes any more", || {
+        let before = std::mem::replace(&mut sent, bytes_sent(&metrics));
+        let running = &program.status()["totals"]["requests"]["running"];
+        looks = if before == sent && *running == READERS {
+            looks + 1
+        } else {
+            0
+        };
+        (looks == 20).then_some(())
+    });
+    let each = (resident(&program) - before) / READERS;
+    assert!(each < READER_BYTES_MAX, "{each} bytes a reader");
+
+    drop(readers);
+    eventually("all have gone", || {
+        (program.status()["totals"]["connections"]["open"] == 0).then_some(())
+    });
+    let left = resident(&program).saturating_sub(before);
+    assert!(left < LEFT_BYTES_MAX, "{left} bytes stay");
+    assert_balanced(&program.status());
 }
 
 #[test]

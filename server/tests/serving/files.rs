@@ -1,6 +1,6 @@
 //! `/files/`: what is under the root and nothing else, whole and in part.
 
-use crate::common::{TestServer, config, start_app};
+use crate::common::{Client, TestServer, config, start_app};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -61,6 +61,9 @@ fn a_file_is_sent_with_its_type_and_time() {
     assert_eq!(answer.header("content-length"), Some("10"));
     assert_eq!(answer.header("accept-ranges"), Some("bytes"));
     assert!(answer.header("last-modified").is_some());
+    let tag = answer.header("etag").expect("a tag");
+    assert!(tag.starts_with('"') && tag.ends_with('"'), "strong: {tag}");
+    assert_eq!(server.get("/files/hello.txt").header("etag"), Some(tag));
 }
 
 #[test]
@@ -224,17 +227,145 @@ fn a_client_that_has_the_file_is_told_so() {
     assert_eq!(answer.status, 412, "it is another version now");
 }
 
+/// Fields by which a client asks for `/files/hello.txt` unless it has it.
+fn unless_unchanged(client: &mut Client) -> String {
+    let answer = client.get("/files/hello.txt");
+    let tag = answer.header("etag").expect("a tag");
+    let date = answer.header("last-modified").expect("a date");
+    format!("If-None-Match: {tag}\r\nIf-Modified-Since: {date}\r\n")
+}
+
+fn set_modified(tree: &Tree, to: SystemTime) {
+    let at = tree.root().join("hello.txt");
+    let file = fs::File::options().write(true).open(at).expect("a file");
+    file.set_modified(to).expect("a time");
+}
+
 #[test]
-fn head_of_a_file_tells_its_length() {
+fn a_version_that_a_client_does_not_have_is_sent_whatever_its_time_says() {
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    let second = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let change = |name: &str, before: SystemTime, replace: fn(&Tree), after: SystemTime| {
+        let tree = Tree::new(name);
+        let server = tree.serve();
+        let mut client = server.connect();
+        set_modified(&tree, before);
+        let fields = unless_unchanged(&mut client);
+        let same = client.request("GET", "/files/hello.txt", &fields, b"");
+        assert_eq!(same.status, 304, "{name}: nothing has changed yet");
+        assert!(same.header("etag").is_some());
+        replace(&tree);
+        set_modified(&tree, after);
+        let answer = client.request("GET", "/files/hello.txt", &fields, b"");
+        assert_eq!(
+            (answer.status, answer.text()),
+            (200, "abcdefghij"),
+            "{name}"
+        );
+        let tag = fields
+            .split_once(": ")
+            .and_then(|(_, rest)| rest.split_once('\r'));
+        let tag = tag.expect("a line").0;
+        let resumed = format!("Range: bytes=5-\r\nIf-Range: {tag}\r\n");
+        let answer = client.request("GET", "/files/hello.txt", &resumed, b"");
+        assert_eq!(
+            (answer.status, answer.text()),
+            (200, "abcdefghij"),
+            "{name}"
+        );
+        let stale = client.request(
+            "GET",
+            "/files/hello.txt",
+            &format!("If-Match: {tag}\r\n"),
+            b"",
+        );
+        assert_eq!(stale.status, 412, "{name}");
+    };
+    let in_place: fn(&Tree) = |tree| tree.write("hello.txt", b"abcdefghij");
+    let renamed: fn(&Tree) = |tree| {
+        tree.write("new", b"abcdefghij");
+        let root = tree.root();
+        fs::rename(root.join("new"), root.join("hello.txt")).expect("renamed");
+    };
+    let made_anew: fn(&Tree) = |tree| {
+        fs::remove_file(tree.root().join("hello.txt")).expect("removed");
+        tree.write("hello.txt", b"abcdefghij");
+    };
+    for (how, replace) in [
+        ("place", in_place),
+        ("renamed", renamed),
+        ("anew", made_anew),
+    ] {
+        change(&format!("old-{how}"), long_ago, replace, long_ago);
+        let later = second + Duration::from_millis(600);
+        change(&format!("second-{how}"), second, replace, later);
+        let rolled_back = second - Duration::from_secs(86_400);
+        change(&format!("back-{how}"), second, replace, rolled_back);
+    }
+}
+
+#[test]
+fn a_file_that_was_put_back_is_another_one_by_date_alone() {
+    let tree = Tree::new("back");
+    let server = tree.serve();
+    let mut client = server.connect();
+    let date = client.get("/files/hello.txt");
+    let date = date.header("last-modified").expect("a date").to_owned();
+    set_modified(&tree, SystemTime::now() - Duration::from_secs(86_400));
+    let fields = format!("If-Modified-Since: {date}\r\n");
+    let answer = client.request("GET", "/files/hello.txt", &fields, b"");
+    assert_eq!(answer.status, 200);
+}
+
+#[test]
+fn a_download_is_resumed_by_tag_and_by_a_date_whose_second_is_over() {
+    let tree = Tree::new("resumed");
+    let server = tree.serve();
+    let mut client = server.connect();
+    let mut resume = |by: &str, modified: SystemTime| {
+        set_modified(&tree, modified);
+        let answer = client.get("/files/hello.txt");
+        let version = answer.header(by).expect("a validator");
+        let fields = format!("Range: bytes=4-\r\nIf-Range: {version}\r\n");
+        let answer = client.request("GET", "/files/hello.txt", &fields, b"");
+        (answer.status, answer.body.len())
+    };
+    let now = SystemTime::now();
+    assert_eq!(resume("etag", now), (206, 6));
+    assert_eq!(
+        resume("last-modified", now - Duration::from_secs(2)),
+        (206, 6)
+    );
+    // Modified in the second of every answer, as it were.
+    let future = now + Duration::from_secs(3600);
+    assert_eq!(resume("etag", future), (206, 6));
+    assert_eq!(resume("last-modified", future), (200, 10));
+    let answer = client.get("/files/hello.txt");
+    let date = |name| httpdate::parse_http_date(answer.header(name).expect(name)).expect(name);
+    assert!(
+        date("last-modified") <= date("date"),
+        "RFC 9110 section 8.8.2.1"
+    );
+}
+
+#[test]
+fn head_of_a_file_tells_what_get_would_whatever_range_it_asks_for() {
     let tree = Tree::new("head");
     let server = tree.serve();
-    let answer = server
-        .connect()
-        .request("HEAD", "/files/hello.txt", "", b"");
-    assert_eq!(
-        (answer.status, answer.header("content-length")),
-        (200, Some("10"))
-    );
+    let mut client = server.connect();
+    let whole = client.get("/files/hello.txt");
+    for fields in ["", "Range: bytes=0-1\r\n", "Range: bytes=99-\r\n"] {
+        let answer = client.request("HEAD", "/files/hello.txt", fields, b"");
+        assert_eq!(answer.status, 200, "{fields}");
+        for name in ["content-length", "etag", "last-modified", "content-type"] {
+            assert_eq!(answer.header(name), whole.header(name), "{name}");
+        }
+        assert_eq!(answer.header("content-range"), None);
+    }
+    let tag = whole.header("etag").expect("a tag");
+    let fields = format!("If-None-Match: {tag}\r\n");
+    let answer = client.request("HEAD", "/files/hello.txt", &fields, b"");
+    assert_eq!(answer.status, 304);
 }
 
 #[test]

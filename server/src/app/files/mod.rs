@@ -6,18 +6,25 @@
 //! leave a gap between the two. Links that stay inside are followed. Nothing of it blocks the core:
 //! the ring opens, describes, reads and closes.
 //!
-//! Decided elsewhere: which part of a file is sent ([`range`]) and its type ([`media_type`]).
-//! Deliberately absent: listings of directories, compression, entity tags, several ranges at once.
+//! Decided elsewhere: which version of a file it is ([`version`]), what a request makes of that
+//! ([`conditions`]), which part is sent ([`range`]) and the type ([`media_type`]).
+//! Deliberately absent: listings of directories, compression, several ranges at once.
 
+mod conditions;
 mod media_type;
 mod range;
+mod version;
 
 use super::AppState;
 use crate::handler::{Body, Request, Response, Router, Writer};
-use crate::runtime::fs::{File, Metadata, OpenOptions};
-use http::header::{ACCEPT_RANGES, CONTENT_RANGE, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, StatusCode};
-use range::{Condition, Part};
+use crate::runtime::fs::{File, Metadata, OpenOptions, Pages};
+use bytes::Bytes;
+use conditions::{Condition, Conditions};
+use http::header::{
+    ACCEPT_RANGES, CONTENT_RANGE, ETAG, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use range::Part;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use std::error::Error;
@@ -26,10 +33,9 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
+use version::{Traits, Version};
 
-/// Bytes of one read.
-const READ_BYTES: u64 = 64 << 10;
 /// What a directory answers with.
 const INDEX: &str = "index.html";
 /// Times that an open is tried while the tree is being changed (openat2(2), EAGAIN).
@@ -141,15 +147,21 @@ fn answer(
     about: &Metadata,
     media_type: &'static str,
 ) -> Response {
-    let modified = httpdate::fmt_http_date(about.modified().clamp(UNIX_EPOCH, SystemTime::now()));
-    let response = |status| {
-        let response = Response::new(status).with_header(ACCEPT_RANGES, bytes_unit());
-        match HeaderValue::from_str(&modified) {
-            Ok(date) => response.with_header(LAST_MODIFIED, date),
-            Err(_) => response,
-        }
+    let traits = Traits {
+        inode: about.inode(),
+        size: about.len(),
+        modified: about.modified(),
+        changed: about.changed(),
     };
-    match range::condition(|name| request.header(name), about.modified()) {
+    let version = Version::new(&traits, SystemTime::now());
+    let conditions = Conditions::of(request.headers());
+    let response = |status| {
+        let unit = HeaderValue::from_static("bytes");
+        let response = Response::new(status).with_header(ACCEPT_RANGES, unit);
+        let response = with(response, ETAG, version.tag());
+        with(response, LAST_MODIFIED, version.date())
+    };
+    match conditions.judge(&version) {
         Condition::Met => {}
         Condition::Unchanged => return response(StatusCode::NOT_MODIFIED),
         Condition::Failed => {
@@ -159,12 +171,10 @@ fn answer(
             );
         }
     }
-    let wanted = range::wanted(
-        request.header("range"),
-        request.header("if-range"),
-        &modified,
-        about.len(),
-    );
+    // RFC 9110 section 14.2: a range is defined for GET alone; HEAD tells of the whole.
+    let asked = conditions.range(&version);
+    let asked = asked.filter(|_| request.method() == Method::GET);
+    let wanted = asked.map_or(Part::Whole, |asked| range::wanted(asked, about.len()));
     let (status, from, to) = match wanted {
         Part::Whole => (StatusCode::OK, 0, about.len()),
         Part::Of { from, to } => (StatusCode::PARTIAL_CONTENT, from, to),
@@ -174,7 +184,7 @@ fn answer(
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "the file ends before this range begins",
             );
-            return with_range(response, &range);
+            return with(response, CONTENT_RANGE, HeaderValue::from_str(&range).ok());
         }
     };
     let response = response(status)
@@ -186,37 +196,35 @@ fn answer(
     match status {
         StatusCode::PARTIAL_CONTENT => {
             let range = format!("bytes {from}-{}/{}", to - 1, about.len());
-            with_range(response, &range)
+            with(response, CONTENT_RANGE, HeaderValue::from_str(&range).ok())
         }
         _ => response,
     }
 }
 
-fn bytes_unit() -> HeaderValue {
-    HeaderValue::from_static("bytes")
-}
-
-fn with_range(response: Response, range: &str) -> Response {
-    match HeaderValue::from_str(range) {
-        Ok(range) => response.with_header(CONTENT_RANGE, range),
-        Err(_) => response,
+fn with(response: Response, name: HeaderName, value: Option<HeaderValue>) -> Response {
+    match value {
+        Some(value) => response.with_header(name, value),
+        None => response,
     }
 }
 
-/// Writes the bytes from `from` up to `to`. A file that shrank meanwhile is an error: the promised
+/// Writes the bytes from `from` up to `to`. A reader costs one block of pages, however slow it is, and
+/// none once it has gone: a block is read when the one before is with the kernel. A file that shrank meanwhile is an error: the promised
 /// length cannot be kept, so the connection ends short of it and the client knows.
 async fn copy(file: File, from: u64, to: u64, mut out: Writer) -> Result<(), Box<dyn Error>> {
     let mut at = from;
     while at < to {
-        let buffer = vec![0; (to - at).min(READ_BYTES) as usize];
-        let (count, mut buffer) = file.read_at(buffer, at).await;
+        out.room().await;
+        let wanted = usize::try_from(to - at).unwrap_or(Pages::BYTES_MAX);
+        let (count, mut pages) = file.read_pages_at(Pages::new(wanted)?, at).await;
         let count = count?;
         if count == 0 {
             return Err("the file became shorter while it was sent".into());
         }
-        buffer.truncate(count);
+        pages.truncate(count);
         at += count as u64;
-        out.write(buffer).await;
+        out.write(Bytes::from_owner(pages)).await;
     }
     Ok(())
 }

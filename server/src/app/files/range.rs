@@ -1,7 +1,5 @@
-//! Which part of a file a request asks for (RFC 9110 section 14), and whether it asks for any
-//! (section 13). Pure: header values and the file's size and time in, a decision out.
-
-use std::time::{Duration, SystemTime};
+//! Which part of a file a request asks for (RFC 9110 section 14). Pure: a header value and the file's
+//! size in, a decision out.
 
 /// What to send of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,22 +12,13 @@ pub(super) enum Part {
     Beyond,
 }
 
-/// The part that the fields `Range` and `If-Range` ask for of a file of `len` bytes.
+/// The part of a file of `len` bytes that the field `Range` asks for.
 ///
 /// What is malformed, of another unit, or more than one range is ignored, as RFC 9110 section 14.2
-/// allows: the whole file answers it. So does a range on the condition of another version than
-/// `modified` (section 13.1.5: the very same date; there are no entity tags here).
-pub(super) fn wanted(
-    range: Option<&[u8]>,
-    if_range: Option<&[u8]>,
-    modified: &str,
-    len: u64,
-) -> Part {
-    if if_range.is_some_and(|date| date != modified.as_bytes()) {
-        return Part::Whole;
-    }
-    range
-        .and_then(|range| std::str::from_utf8(range).ok())
+/// allows: the whole file answers it.
+pub(super) fn wanted(range: &[u8], len: u64) -> Part {
+    std::str::from_utf8(range)
+        .ok()
         .and_then(|range| part(range, len))
         .unwrap_or(Part::Whole)
 }
@@ -71,59 +60,13 @@ fn position(digits: &str) -> Option<u64> {
     all_digits.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
-/// What becomes of a request with conditions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Condition {
-    /// It is served.
-    Met,
-    /// The client has this version already: 304.
-    Unchanged,
-    /// It is for another version than this: 412.
-    Failed,
-}
-
-/// The fields of RFC 9110 section 13.1 in the order of section 13.2.2: those that ask for one
-/// version go before those that ask for a new one, tags before dates. There are no entity tags here,
-/// so only `*` matches. Dates have whole seconds, and what is no date is ignored.
-pub(super) fn condition<'r>(
-    field: impl Fn(&'static str) -> Option<&'r [u8]>,
-    modified: SystemTime,
-) -> Condition {
-    let matches = |tags: &[u8]| tags.trim_ascii() == b"*";
-    let is_after = |date: &[u8]| {
-        let date = httpdate::parse_http_date(std::str::from_utf8(date).ok()?).ok()?;
-        Some(modified >= date + Duration::from_secs(1))
-    };
-    let failed = match (field("if-match"), field("if-unmodified-since")) {
-        (Some(tags), _) => !matches(tags),
-        (None, Some(date)) => is_after(date).unwrap_or(false),
-        (None, None) => false,
-    };
-    let unchanged = match (field("if-none-match"), field("if-modified-since")) {
-        (Some(tags), _) => matches(tags),
-        (None, Some(date)) => is_after(date) == Some(false),
-        (None, None) => false,
-    };
-    match (failed, unchanged) {
-        (true, _) => Condition::Failed,
-        (false, true) => Condition::Unchanged,
-        (false, false) => Condition::Met,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
-
     #[track_caller]
     fn check(range: &str, len: u64, expected: Part) {
-        assert_eq!(
-            wanted(Some(range.as_bytes()), None, DATE, len),
-            expected,
-            "{range}"
-        );
+        assert_eq!(wanted(range.as_bytes(), len), expected, "{range}");
     }
 
     #[test]
@@ -173,61 +116,5 @@ mod tests {
         ] {
             check(range, 10, Part::Whole);
         }
-    }
-
-    #[test]
-    fn a_range_on_condition_is_for_the_very_same_version() {
-        let part = |if_range: &str| wanted(Some(b"bytes=1-2"), Some(if_range.as_bytes()), DATE, 9);
-        assert_eq!(part(DATE), Part::Of { from: 1, to: 3 });
-        assert_eq!(part("Sun, 06 Nov 1994 08:49:38 GMT"), Part::Whole);
-        assert_eq!(part("\"tag\""), Part::Whole);
-    }
-
-    #[track_caller]
-    fn judged(fields: &[(&str, &str)], since: i64, expected: Condition) {
-        let date = httpdate::parse_http_date(DATE).expect("a date");
-        let modified = match since {
-            ..0 => date - Duration::from_millis(since.unsigned_abs()),
-            _ => date + Duration::from_millis(since.unsigned_abs()),
-        };
-        let field = |name: &str| {
-            let found = fields.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| value.as_bytes())
-        };
-        assert_eq!(condition(field, modified), expected, "{fields:?} {since}");
-    }
-
-    #[test]
-    fn a_file_is_unchanged_up_to_the_second_of_the_date() {
-        let since = [("if-modified-since", DATE)];
-        judged(&since, 999, Condition::Unchanged);
-        judged(&since, -9000, Condition::Unchanged);
-        judged(&since, 1000, Condition::Met);
-        judged(&[("if-modified-since", "yesterday")], 0, Condition::Met);
-        judged(&[], 0, Condition::Met);
-    }
-
-    #[test]
-    fn a_request_for_a_version_that_is_gone_fails() {
-        let since = [("if-unmodified-since", DATE)];
-        judged(&since, 999, Condition::Met);
-        judged(&since, 1000, Condition::Failed);
-        judged(
-            &[("if-unmodified-since", "yesterday")],
-            9000,
-            Condition::Met,
-        );
-        judged(&[("if-match", "\"tag\"")], 0, Condition::Failed);
-        judged(&[("if-match", "*")], 0, Condition::Met);
-    }
-
-    #[test]
-    fn entity_tags_go_before_dates_and_one_version_before_a_new_one() {
-        let date = ("if-modified-since", DATE);
-        judged(&[("if-none-match", "\"tag\""), date], 0, Condition::Met);
-        judged(&[("if-none-match", "*"), date], 9000, Condition::Unchanged);
-        let date = ("if-unmodified-since", DATE);
-        judged(&[("if-match", "*"), date], 9000, Condition::Met);
-        judged(&[("if-none-match", "*"), date], 9000, Condition::Failed);
     }
 }

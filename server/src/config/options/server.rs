@@ -57,7 +57,8 @@ pub(super) const SERVER: &[OptionDef] = &[
         },
         default: "none",
         unit: "directory",
-        help: "Serves the files of this directory under /files/.",
+        help: "Serves the files of this directory under /files/. Their entity tags hold for this \
+               machine: another has other inode numbers.",
         group: Group::Server,
         change: Change::Restart,
     },

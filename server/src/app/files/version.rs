@@ -1,0 +1,191 @@
+//! Which version of a file is at hand, in the two ways in which HTTP names one (RFC 9110 section 8.8):
+//! an entity tag and a date. Pure: what the kernel tells of a file in, validators out. What a request
+//! wants of a version is decided in [`conditions`](super::conditions).
+
+use http::HeaderValue;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// What the kernel tells of a file that differs from one version to the next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Traits {
+    pub(super) inode: u64,
+    /// Bytes.
+    pub(super) size: u64,
+    /// When the contents last changed, or what somebody has set that to (stx_mtime).
+    pub(super) modified: SystemTime,
+    /// When anything about the file last changed (stx_ctime): nobody can set it back.
+    pub(super) changed: SystemTime,
+}
+
+/// A version of a file.
+#[derive(Debug)]
+pub(super) struct Version {
+    /// The entity tag with its quotes; always a strong one.
+    tag: String,
+    /// The second of the last modification, as the file has it.
+    modified: SystemTime,
+    /// The second in which the file was looked at.
+    now: SystemTime,
+}
+
+impl Version {
+    /// The version with `traits` as it is at the moment `now`.
+    ///
+    /// The tag is made of all traits. Inode and size tell most versions apart; the time of modification
+    /// tells those that were written in place. But archives and reproducible builds set that time, and
+    /// file systems give the number of a removed file to the next one: only the time of the last change
+    /// tells such versions apart. (Before Linux 6.13 these times advance with the tick of the kernel's
+    /// clock: two changes in place of equal size within one tick have one tag.)
+    pub(super) fn new(traits: &Traits, now: SystemTime) -> Version {
+        let tag = format!(
+            "\"{:x}-{:x}-{:x}-{:x}\"",
+            traits.inode,
+            traits.size,
+            nanoseconds(traits.modified),
+            nanoseconds(traits.changed),
+        );
+        Version {
+            tag,
+            modified: whole_second(traits.modified),
+            now: whole_second(now),
+        }
+    }
+
+    /// The value of ETag.
+    pub(super) fn tag(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.tag).ok()
+    }
+
+    /// The value of Last-Modified: never later than the answer's Date (section 8.8.2.1).
+    pub(super) fn date(&self) -> Option<HeaderValue> {
+        let said = self.modified.min(self.now);
+        HeaderValue::from_str(&httpdate::fmt_http_date(said)).ok()
+    }
+
+    /// Strong comparison with an entity tag as a client sends it (section 8.8.3.2): true only for the
+    /// very same bytes.
+    pub(super) fn is(&self, tag: &[u8]) -> bool {
+        tag == self.tag.as_bytes()
+    }
+
+    /// Weak comparison likewise: the prefix `W/` counts for nothing.
+    pub(super) fn is_weakly(&self, tag: &[u8]) -> bool {
+        self.is(tag.strip_prefix(b"W/").unwrap_or(tag))
+    }
+
+    /// The second of the last modification, also if that is still to come.
+    pub(super) fn modified(&self) -> SystemTime {
+        self.modified
+    }
+
+    /// Whether `date` names this version and no other: the second it names is over. Before, the file may
+    /// change again and keep its date (section 8.8.2.2).
+    pub(super) fn is_of_strong_date(&self, date: SystemTime) -> bool {
+        self.modified == date && self.modified < self.now
+    }
+}
+
+/// Nanoseconds since 1970, those before as they are in two's complement.
+fn nanoseconds(time: SystemTime) -> i128 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_nanos().cast_signed(),
+        Err(before) => -before.duration().as_nanos().cast_signed(),
+    }
+}
+
+/// The second that `time` lies in; what was before 1970 was then.
+fn whole_second(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_secs(since.as_secs())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) const TRAITS: Traits = Traits {
+        inode: 7,
+        size: 10,
+        modified: UNIX_EPOCH,
+        changed: UNIX_EPOCH,
+    };
+
+    /// The moment so many milliseconds after 2001-09-09 01:46:40 UTC.
+    pub(in super::super) fn at(milliseconds: i64) -> SystemTime {
+        let begin = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let by = Duration::from_millis(milliseconds.unsigned_abs());
+        match milliseconds {
+            ..0 => begin - by,
+            _ => begin + by,
+        }
+    }
+
+    #[test]
+    fn each_trait_makes_another_tag() {
+        let nanosecond = Duration::from_nanos(1);
+        let all = [
+            TRAITS,
+            Traits { inode: 8, ..TRAITS },
+            Traits { size: 11, ..TRAITS },
+            Traits {
+                modified: UNIX_EPOCH + nanosecond,
+                ..TRAITS
+            },
+            Traits {
+                modified: UNIX_EPOCH - nanosecond,
+                ..TRAITS
+            },
+            Traits {
+                changed: UNIX_EPOCH + nanosecond,
+                ..TRAITS
+            },
+        ];
+        let mut tags = all.map(|traits| Version::new(&traits, at(0)).tag);
+        tags.sort();
+        assert!(tags.windows(2).all(|pair| pair[0] != pair[1]), "{tags:?}");
+    }
+
+    #[test]
+    fn a_tag_is_a_field_value_with_quotes() {
+        let tag = Version::new(&TRAITS, at(0)).tag().expect("a value");
+        assert_eq!(tag, "\"7-a-0-0\"");
+    }
+
+    #[test]
+    fn a_date_is_strong_once_its_second_is_over() {
+        for (modified, now, strong) in [
+            (0, 0, false),
+            (0, 999, false),
+            (999, 999, false),
+            (999, 1000, true),
+            (0, 1000, true),
+            (-1, 0, true),
+            (5000, 0, false),
+        ] {
+            let traits = Traits {
+                modified: at(modified),
+                ..TRAITS
+            };
+            let version = Version::new(&traits, at(now));
+            let date = version.modified();
+            assert_eq!(
+                version.is_of_strong_date(date),
+                strong,
+                "{modified} at {now}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_future_says_that_it_was_modified_now() {
+        let traits = Traits {
+            modified: at(9000),
+            ..TRAITS
+        };
+        let version = Version::new(&traits, at(1500));
+        let date = version.date().expect("a value");
+        assert_eq!(date, "Sun, 09 Sep 2001 01:46:41 GMT");
+        assert_eq!(version.modified(), at(9000));
+        assert!(!version.is_of_strong_date(at(1000)));
+    }
+}
