@@ -7,7 +7,7 @@
 
 use ringgate::app::{self, AppOptions, AppState};
 use ringgate::config::{
-    self, Config, Demo, Invocation, ListenAddr, LogLevel, Provenance, Source, WrongValue,
+    self, CommandLine, Config, Invocation, ListenAddr, LogLevel, Provenance, Source, WrongValue,
 };
 use ringgate::observe::log::{self, ANNOUNCEMENT, LogHandle};
 use ringgate::process::{privileges, reaper};
@@ -34,7 +34,7 @@ const LOG_PATIENCE: Duration = Duration::from_secs(2);
 /// What command line, environment and file ask for, as they stand now.
 fn asked() -> Result<Invocation, config::Error> {
     let read_file = |path: &Path| std::fs::read_to_string(path);
-    config::parse(std::env::args_os(), std::env::vars_os(), read_file)
+    CommandLine::ringgate().parse(std::env::args_os(), std::env::vars_os(), read_file)
 }
 
 /// The configuration as a reload finds it.
@@ -180,15 +180,14 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
     }
     warn_of_shared_cpus(&config);
     let log_is_on_stderr = config.log.file.is_none() && config.log.level != LogLevel::Off;
-    let demo = config.demo;
+    let (demo, status_page) = (config.demo, config.status_page);
     let root = config.root.clone();
     let router = move |is_local| {
-        let trouble = match demo {
-            Demo::Auto => is_local,
-            Demo::On => true,
-            Demo::Off => false,
-        };
-        app::router(AppOptions { root, trouble })
+        app::router(AppOptions {
+            root,
+            status: status_page.is_there(is_local),
+            trouble: demo.is_there(is_local),
+        })
     };
     let manager = match ServiceManager::from_environment() {
         Ok(manager) => manager,

@@ -6,7 +6,7 @@
 //!   is called exists. The lines of `ringgate-bench` are held by a test of that crate.
 //! - `text`, `json`: shown as they are; `dockerfile`, `haproxy`: another program's.
 
-use ringgate::config::{self, Error, Invocation};
+use ringgate::config::{CommandLine, Error, Invocation};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ fn blocks() -> Vec<Block> {
 fn parse(words: &[String]) -> Result<Invocation, Error> {
     let example = root().join("docs/ringgate.example.toml");
     let read_file = |_: &Path| fs::read_to_string(example);
-    config::parse(words.iter().map(OsString::from), [], read_file)
+    CommandLine::ringgate().parse(words.iter().map(OsString::from), [], read_file)
 }
 
 /// The words of a shell's command line up to the first operator; quotes are taken off.
@@ -201,7 +201,9 @@ fn every_block_of_toml_is_a_configuration() {
     assert!(!toml.is_empty());
     for block in toml {
         let words = ["ringgate", "check-config", "sample.toml"].map(OsString::from);
-        if let Err(error) = config::parse(words, [], |_: &Path| Ok(block.text.clone())) {
+        if let Err(error) =
+            CommandLine::ringgate().parse(words, [], |_: &Path| Ok(block.text.clone()))
+        {
             broken.push(format!("{}: {error}", block.place));
         }
     }

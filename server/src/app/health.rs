@@ -20,7 +20,7 @@ pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
         .route_with(UNGATED, Method::GET, "/readyz", readyz)
 }
 
-pub(super) fn trouble_routes(router: Router<AppState>) -> Router<AppState> {
+pub(super) fn status_routes(router: Router<AppState>) -> Router<AppState> {
     router.route_with(UNGATED, Method::GET, "/status.json", status)
 }
 

@@ -2,7 +2,7 @@
 //! to try and to torment a server with. It is written against the library's public interface alone,
 //! so copy it to begin your own.
 //!
-//! Called by the program, which says whether the routes that make trouble exist. Listening,
+//! Called by the program, which says whether the status and the routes that make trouble exist. Listening,
 //! limits, admission and time-outs are not decided here.
 
 mod bodies;
@@ -23,8 +23,11 @@ use std::path::{Path, PathBuf};
 pub struct AppOptions {
     /// The directory under `/files/`; without it there is no such path.
     pub root: Option<PathBuf>,
-    /// Whether the routes exist that make trouble on purpose or tell about the server: `/spin`,
-    /// `/block`, `/panic`, `/sleep`, `/stream`, `/bytes`, `/upload`, `/status.json`.
+    /// Whether `/status.json` exists, from which the page at `/` has its figures: counts, addresses and
+    /// the process id, for whoever can connect.
+    pub status: bool,
+    /// Whether the routes exist that make trouble on purpose: `/spin`, `/block`, `/panic`, `/sleep`,
+    /// `/stream`, `/bytes`, `/upload`, `/core`. Whoever can connect can block the server by them.
     pub trouble: bool,
 }
 
@@ -64,9 +67,11 @@ pub fn router(options: AppOptions) -> Router<AppState> {
     if let Some(root) = options.root {
         router = files::routes(router, root);
     }
+    if options.status {
+        router = health::status_routes(router);
+    }
     if options.trouble {
         router = bodies::trouble_routes(router);
-        router = health::trouble_routes(router);
         router = trouble::routes(router);
     }
     router

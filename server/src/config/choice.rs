@@ -65,8 +65,8 @@ macro_rules! choice {
 }
 
 choice! {
-    /// Whether the routes that make trouble on purpose exist.
-    pub enum Demo {
+    /// Whether there is something that not everybody should reach.
+    pub enum Offered {
         /// Only if every listener is loopback or a Unix socket.
         Auto = "auto",
         /// Always.
@@ -185,6 +185,17 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
+impl Offered {
+    /// Whether it is there for a server that only this machine can reach, or not.
+    pub const fn is_there(self, is_local: bool) -> bool {
+        match self {
+            Offered::Auto => is_local,
+            Offered::On => true,
+            Offered::Off => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,10 +212,10 @@ mod tests {
 
     #[test]
     fn a_word_that_is_no_choice_leaves_the_old_choice() {
-        let mut demo = Demo::On;
+        let mut demo = Offered::On;
         assert!(!Choice::choose(&mut demo, "ON"));
-        assert_eq!(demo, Demo::On);
+        assert_eq!(demo, Offered::On);
         assert!(Choice::choose(&mut demo, "off"));
-        assert_eq!(demo, Demo::Off);
+        assert_eq!(demo, Offered::Off);
     }
 }

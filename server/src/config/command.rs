@@ -1,4 +1,7 @@
-//! The command line: `serve`, `check-config`, `doctor`, `ctl` and their flags.
+//! The command line: `serve`, `check-config`, `doctor`, `ctl` and their flags; and whose it is.
+//!
+//! The program `ringgate` has all of it. A program built on the library has its own name in help and
+//! errors, and no option of the built-in application.
 //!
 //! Made from the option table with clap's builder; clap only finds the words, their values are read
 //! by the table's kinds. A new `ctl` command is one arm in [`ctl_commands`] and one in `parse.rs`.
@@ -22,52 +25,141 @@ pub const VERSION: &str = concat!(
     ")"
 );
 
-/// The command line of `ringgate`, for whoever wants to make completions or a manual page of it.
-pub fn command() -> Command {
-    Command::new("ringgate")
-        .bin_name("ringgate")
-        .next_line_help(true)
-        .about("An HTTP server for Linux: one pinned thread and one io_uring per core")
-        .version(VERSION)
-        .after_help(
-            "Without a command, serves. Flags go over the environment, and that over the file.",
-        )
-        .args_conflicts_with_subcommands(true)
-        .args(serve_args())
-        .subcommand(
-            Command::new("serve")
-                .about("Serves; the same as no command")
-                .next_line_help(true)
-                .args(serve_args()),
-        )
-        .subcommand(
-            Command::new("check-config")
-                .about("Checks a configuration file together with the environment")
-                .arg(path_arg("FILE").help("The file").required(true))
-                .arg(switch("print").help("Prints every value and where it came from")),
-        )
-        .subcommand(
+/// Whose command line it is.
+///
+/// ```
+/// use ringgate::config::{CommandLine, Invocation};
+///
+/// let line = CommandLine::of("puppies").about("Puppies by name").version("1.2");
+/// let words = ["puppies", "--max-threads", "100"].map(Into::into);
+/// let asked = line.parse(words, [], |_| Ok(String::new())).expect("good flags");
+/// assert!(matches!(asked, Invocation::Serve(..)));
+/// let words = ["puppies", "--demo", "on"].map(Into::into);
+/// assert!(line.parse(words, [], |_| Ok(String::new())).is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine {
+    name: String,
+    about: String,
+    version: String,
+    has_app: bool,
+    has_doctor: bool,
+}
+
+impl CommandLine {
+    /// That of a program of this name which is built on the library. It has no option of the built-in
+    /// application.
+    pub fn of(name: impl Into<String>) -> CommandLine {
+        CommandLine {
+            name: name.into(),
+            about: "A server built on ringgate".to_owned(),
+            version: format!("(ringgate {VERSION})"),
+            has_app: false,
+            has_doctor: false,
+        }
+    }
+
+    /// That of the program `ringgate`.
+    pub fn ringgate() -> CommandLine {
+        CommandLine {
+            name: "ringgate".to_owned(),
+            about: "An HTTP server for Linux: one pinned thread and one io_uring per core"
+                .to_owned(),
+            version: VERSION.to_owned(),
+            has_app: true,
+            has_doctor: true,
+        }
+    }
+
+    /// What help says that the program is.
+    #[must_use]
+    pub fn about(mut self, about: impl Into<String>) -> CommandLine {
+        self.about = about.into();
+        self
+    }
+
+    /// What `--version` says behind the name.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> CommandLine {
+        self.version = version.into();
+        self
+    }
+
+    /// Has the command `doctor`, which leads to [`Invocation::Doctor`](super::Invocation::Doctor).
+    #[must_use]
+    pub fn with_doctor(mut self) -> CommandLine {
+        self.has_doctor = true;
+        self
+    }
+
+    /// The options there are, with their places in the table.
+    pub(super) fn options(&self) -> impl Iterator<Item = (usize, &'static OptionDef)> {
+        let has_app = self.has_app;
+        let options = OPTIONS.iter().enumerate();
+        options.filter(move |(_, option)| has_app || !option.is_of_app())
+    }
+
+    /// As clap has it, for whoever wants to make completions or a manual page of it.
+    pub fn command(&self) -> Command {
+        let command = Command::new(self.name.clone())
+            .bin_name(self.name.clone())
+            .next_line_help(true)
+            .about(self.about.clone())
+            .version(self.version.clone())
+            .after_help(
+                "Without a command, serves. Flags go over the environment, and that over the file.",
+            )
+            .args_conflicts_with_subcommands(true)
+            .args(self.serve_args())
+            .subcommand(
+                Command::new("serve")
+                    .about("Serves; the same as no command")
+                    .next_line_help(true)
+                    .args(self.serve_args()),
+            )
+            .subcommand(
+                Command::new("check-config")
+                    .about("Checks a configuration file together with the environment")
+                    .arg(path_arg("FILE").help("The file").required(true))
+                    .arg(switch("print").help("Prints every value and where it came from")),
+            );
+        let doctor = self.has_doctor.then(|| {
             Command::new("doctor")
                 .about("Says what this machine offers, what is degraded, and the cure")
-                .arg(switch("json").help("Answers in JSON")),
+                .arg(switch("json").help("Answers in JSON"))
+        });
+        command.subcommands(doctor).subcommand(ctl_command())
+    }
+
+    fn serve_args(&self) -> Vec<Arg> {
+        let of = |group: &'static Group| {
+            let options = self.options().map(|(_, option)| option);
+            options.filter(move |option| option.group == *group)
+        };
+        Group::ALL
+            .iter()
+            .flat_map(of)
+            .map(|option| option_arg(option).help(help(option, option.help)))
+            .collect()
+    }
+}
+
+fn ctl_command() -> Command {
+    Command::new("ctl")
+        .about("Speaks to a running server through its control socket")
+        .subcommand_required(true)
+        .args(
+            OPTIONS
+                .iter()
+                .filter(|option| option.key == "control")
+                .map(|option| {
+                    option_arg(option).global(true).help(help(
+                        option,
+                        "The server's control socket; auto is the default path.",
+                    ))
+                }),
         )
-        .subcommand(
-            Command::new("ctl")
-                .about("Speaks to a running server through its control socket")
-                .subcommand_required(true)
-                .args(
-                    OPTIONS
-                        .iter()
-                        .filter(|option| option.key == "control")
-                        .map(|option| {
-                            option_arg(option).global(true).help(help(
-                                option,
-                                "The server's control socket; auto is the default path.",
-                            ))
-                        }),
-                )
-                .subcommands(ctl_commands()),
-        )
+        .subcommands(ctl_commands())
 }
 
 /// The commands a running server understands.
@@ -136,14 +228,6 @@ fn ctl_commands() -> Vec<Command> {
         Command::new("drain").about("Ends the server once its connections have finished"),
         Command::new("stop").about("Ends the server now"),
     ]
-}
-
-fn serve_args() -> Vec<Arg> {
-    Group::ALL
-        .iter()
-        .flat_map(|group| OPTIONS.iter().filter(move |option| option.group == *group))
-        .map(|option| option_arg(option).help(help(option, option.help)))
-        .collect()
 }
 
 fn option_arg(option: &OptionDef) -> Arg {

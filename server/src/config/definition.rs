@@ -82,6 +82,11 @@ impl OptionDef {
         format!("RINGGATE_{}", self.key.to_ascii_uppercase())
     }
 
+    /// Whether it says what the built-in application does: nothing to a program with another one.
+    pub(super) fn is_of_app(&self) -> bool {
+        self.group == Group::App
+    }
+
     /// Whether the file may have it: a file cannot name itself.
     pub(super) fn in_file(&self) -> bool {
         self.key != "config"
@@ -92,6 +97,7 @@ impl OptionDef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     Server,
+    App,
     Admission,
     Limits,
     Timeouts,
@@ -102,8 +108,9 @@ pub(super) enum Group {
 
 impl Group {
     /// Every group, in the order of help and documentation.
-    pub(super) const ALL: [Group; 7] = [
+    pub(super) const ALL: [Group; 8] = [
         Group::Server,
+        Group::App,
         Group::Admission,
         Group::Limits,
         Group::Timeouts,
@@ -115,6 +122,7 @@ impl Group {
     pub(super) const fn heading(self) -> &'static str {
         match self {
             Group::Server => "Server",
+            Group::App => "Built-in application",
             Group::Admission => "Waiting requests",
             Group::Limits => "Limits of a request",
             Group::Timeouts => "Timeouts of a connection",

@@ -8,10 +8,10 @@ use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::Path;
 
+use super::command::CommandLine;
 use super::definition::{Group, OptionDef};
 use super::effective::toml_value;
 use super::options::OPTIONS;
-use super::parse::parse;
 use super::wrap::wrap;
 
 const TEMPLATE: &str = include_str!("configuration.md.in");
@@ -56,6 +56,10 @@ const MISTAKES: [Mistake; 6] = [
     },
 ];
 
+/// Above the options that a program built on the library has not.
+const OF_RINGGATE_ALONE: &str = "Options of the program `ringgate` alone: a program built on the \
+library has an application of its own.\n\n";
+
 /// The page.
 pub(super) fn page() -> String {
     TEMPLATE
@@ -72,12 +76,13 @@ fn mistakes() -> String {
         let env = env
             .iter()
             .map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        let error = parse(
-            args.map(OsString::from),
-            env,
-            |_: &Path| Ok(file.to_owned()),
-        )
-        .expect_err("an example of a mistake is a mistake");
+        let error = CommandLine::ringgate()
+            .parse(
+                args.map(OsString::from),
+                env,
+                |_: &Path| Ok(file.to_owned()),
+            )
+            .expect_err("an example of a mistake is a mistake");
         let _ = writeln!(text, "ringgate: {error}");
     }
     text.trim_end().to_owned()
@@ -87,6 +92,9 @@ fn tables() -> String {
     let mut text = String::new();
     for group in Group::ALL {
         let _ = writeln!(text, "## {}\n", group.heading());
+        if group == Group::App {
+            text.push_str(OF_RINGGATE_ALONE);
+        }
         text.push_str("| Key | Flag | Environment | Value | Default | Unit | Meaning |\n");
         text.push_str("|---|---|---|---|---|---|---|\n");
         for option in options_of(group) {

@@ -8,7 +8,6 @@ use std::fmt::Write;
 
 use super::definition::Draft;
 use super::kind::Kind;
-use super::options::OPTIONS;
 use super::settings::Config;
 use super::source::Provenance;
 
@@ -16,11 +15,8 @@ use super::source::Provenance;
 pub fn effective(config: &Config, provenance: &Provenance) -> String {
     let draft = Draft::from(config.clone());
     let mut text = String::new();
-    for (index, option) in OPTIONS
-        .iter()
-        .enumerate()
-        .filter(|(_, option)| option.in_file())
-    {
+    let options = provenance.line().options();
+    for (index, option) in options.filter(|(_, option)| option.in_file()) {
         let value = toml_value(&option.kind, &option.kind.write(&draft));
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{} = {value}  # {}", option.key, provenance.at(index));

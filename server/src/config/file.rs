@@ -10,14 +10,15 @@ use std::path::Path;
 
 use toml_edit::{Document, Item, TomlError, Value};
 
+use super::command::CommandLine;
 use super::definition::{Draft, OptionDef};
 use super::error::Error;
 use super::kind::Refused;
-use super::options::OPTIONS;
 use super::source::{Provenance, Source};
 
 /// Puts the values of the file into the draft.
 pub(super) fn read(
+    line: &CommandLine,
     path: &Path,
     text: &str,
     draft: &mut Draft,
@@ -33,7 +34,7 @@ pub(super) fn read(
     for (name, item) in document.iter() {
         let key_span = document.key(name).and_then(|key| key.span());
         let at = place(key_span.or_else(|| item.span()));
-        let (index, option) = known(name, &at)?;
+        let (index, option) = known(line, name, &at)?;
         let (items, spans) = match item {
             Item::Value(value) => texts(value),
             Item::Table(_) | Item::ArrayOfTables(_) | Item::None => {
@@ -71,13 +72,12 @@ pub(super) fn read(
     Ok(())
 }
 
-fn known(name: &str, at: &Source) -> Result<(usize, &'static OptionDef), Error> {
-    let in_file = || {
-        OPTIONS
-            .iter()
-            .enumerate()
-            .filter(|(_, option)| option.in_file())
-    };
+fn known(
+    line: &CommandLine,
+    name: &str,
+    at: &Source,
+) -> Result<(usize, &'static OptionDef), Error> {
+    let in_file = || line.options().filter(|(_, option)| option.in_file());
     in_file()
         .find(|(_, option)| option.key == name)
         .ok_or_else(|| Error::UnknownKey {

@@ -4,7 +4,8 @@
 //! reader of the environment, the help, `docs/configuration.md` and `docs/ringgate.example.toml`.
 //! Flags go over the environment and that over the file, key by key; then the values are checked
 //! together. Nothing here touches the process: arguments, environment and file text are handed in,
-//! so the program's `main` looks like this:
+//! so the `main` of a program looks like this. It is called by its own name in help and errors, and has
+//! no option of the built-in application; [`CommandLine`] says more of it.
 //!
 //! ```no_run
 //! use ringgate::config::{self, Invocation};
@@ -25,8 +26,14 @@
 //!             }
 //!             ExitCode::SUCCESS
 //!         }
-//!         Ok(Invocation::Doctor { json: _ }) => ExitCode::SUCCESS, // examine here
-//!         Ok(Invocation::Ctl(_ctl)) => ExitCode::SUCCESS,          // speak to the server here
+//!         Ok(Invocation::Ctl(ctl)) => match ringgate::control::client::run(&ctl, &mut std::io::stdout()) {
+//!             Ok(()) => ExitCode::SUCCESS,
+//!             Err(error) => {
+//!                 eprintln!("{error}");
+//!                 ExitCode::FAILURE
+//!             }
+//!         },
+//!         Ok(Invocation::Doctor { .. }) => ExitCode::FAILURE, // not asked for: CommandLine::with_doctor
 //!         Ok(Invocation::Show(text)) => {
 //!             print!("{text}");
 //!             ExitCode::SUCCESS
@@ -75,9 +82,9 @@ mod tests;
 pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX, UnixAddr};
 pub use admission::{AdmissionError, AdmissionLimits, MaxAccepts};
 pub use choice::{
-    Admit, Demo, DrainPending, HalfClose, LogFormat, LogLevel, OnTerm, RingFlag, Shed, Switch,
+    Admit, DrainPending, HalfClose, LogFormat, LogLevel, Offered, OnTerm, RingFlag, Shed, Switch,
 };
-pub use command::{VERSION, command};
+pub use command::{CommandLine, VERSION};
 pub use control::ControlPath;
 pub use cores::{CORES_MAX, CoreOrder, CorePlan, CoreSpec, PoolSize};
 pub use duration::{format_duration, parse_duration};

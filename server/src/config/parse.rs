@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use clap::error::ErrorKind;
 
-use super::command::command;
+use super::command::CommandLine;
 use super::control::ControlPath;
 use super::cores::{CoreOrder, PoolSize};
 use super::definition::{Draft, OptionDef};
@@ -36,7 +36,8 @@ pub enum Invocation {
         /// Whether to print [`effective`](super::effective) values.
         print: bool,
     },
-    /// Examine the machine.
+    /// Examine the machine. Asked only of `ringgate`, and of who has
+    /// [`CommandLine::with_doctor`](super::CommandLine::with_doctor).
     Doctor {
         /// Answer in JSON.
         json: bool,
@@ -107,14 +108,12 @@ pub enum CtlCommand {
 /// The environment as it was handed in.
 type Environment = HashMap<OsString, OsString>;
 
-/// Reads what the program is asked to do. `args` begins with the program's name, as
-/// [`std::env::args_os`] does; `read_file` is called once for the configuration file, if there is
-/// one. Relative paths are left relative to the working directory.
+/// Reads what a program built on the library is asked to do: [`CommandLine::parse`] for one that is named
+/// as the file it is run from.
 ///
 /// # Errors
 ///
-/// [`Error`] with one line for the first fault found: in the file, then in environment and flags option
-/// by option, then in what does not go together.
+/// As there.
 pub fn parse<A, E>(
     args: A,
     env: E,
@@ -124,77 +123,103 @@ where
     A: IntoIterator<Item = OsString>,
     E: IntoIterator<Item = (OsString, OsString)>,
 {
-    let env: Environment = env.into_iter().collect();
-    let matches = match command().try_get_matches_from(args) {
-        Ok(matches) => matches,
-        Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                return Ok(Invocation::Show(error.render().to_string()));
+    let mut args = args.into_iter().peekable();
+    let path = args.peek().map(PathBuf::from);
+    let name = path.as_deref().and_then(Path::file_name);
+    let name = name.unwrap_or(OsStr::new("server")).to_string_lossy();
+    CommandLine::of(name).parse(args, env, read_file)
+}
+
+impl CommandLine {
+    /// Reads what the program is asked to do. `args` begins with the program's name, as
+    /// [`std::env::args_os`] does; `read_file` is called once for the configuration file, if there is
+    /// one. Relative paths are left relative to the working directory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] with one line for the first fault found: in the file, then in environment and flags
+    /// option by option, then in what does not go together.
+    pub fn parse<A, E>(
+        &self,
+        args: A,
+        env: E,
+        read_file: impl FnOnce(&Path) -> io::Result<String>,
+    ) -> Result<Invocation, Error>
+    where
+        A: IntoIterator<Item = OsString>,
+        E: IntoIterator<Item = (OsString, OsString)>,
+    {
+        let env: Environment = env.into_iter().collect();
+        let matches = match self.command().try_get_matches_from(args) {
+            Ok(matches) => matches,
+            Err(error) => match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                    return Ok(Invocation::Show(error.render().to_string()));
+                }
+                _ => return Err(Error::Usage(one_line(&error.render().to_string()))),
+            },
+        };
+        match matches.subcommand() {
+            None => serve(self, &matches, &env, read_file),
+            Some(("serve", matches)) => serve(self, matches, &env, read_file),
+            Some(("check-config", matches)) => {
+                let path = matches.get_one::<OsString>("FILE").map(PathBuf::from);
+                let named = path.map(|path| (path, None));
+                let (config, provenance) = layers(self, named, &env, None, read_file)?;
+                Ok(Invocation::CheckConfig {
+                    config,
+                    provenance,
+                    print: matches.get_flag("print"),
+                })
             }
-            _ => return Err(Error::Usage(one_line(&error.render().to_string()))),
-        },
-    };
-    match matches.subcommand() {
-        None => serve(&matches, &env, read_file),
-        Some(("serve", matches)) => serve(matches, &env, read_file),
-        Some(("check-config", matches)) => {
-            let path = matches.get_one::<OsString>("FILE").map(PathBuf::from);
-            let named = path.map(|path| (path, None));
-            let (config, provenance) = layers(named, &env, None, read_file)?;
-            Ok(Invocation::CheckConfig {
-                config,
-                provenance,
-                print: matches.get_flag("print"),
-            })
+            Some(("doctor", matches)) => Ok(Invocation::Doctor {
+                json: matches.get_flag("json"),
+            }),
+            Some((_, matches)) => ctl(matches, &env).map(Invocation::Ctl),
         }
-        Some(("doctor", matches)) => Ok(Invocation::Doctor {
-            json: matches.get_flag("json"),
-        }),
-        Some((_, matches)) => ctl(matches, &env).map(Invocation::Ctl),
     }
 }
 
 fn serve(
+    line: &CommandLine,
     flags: &ArgMatches,
     env: &Environment,
     read_file: impl FnOnce(&Path) -> io::Result<String>,
 ) -> Result<Invocation, Error> {
     let mut draft = Draft::default();
     let mut source = None;
-    for option in OPTIONS.iter().filter(|option| !option.in_file()) {
+    for (_, option) in line.options().filter(|(_, option)| !option.in_file()) {
         from_environment(option, env, &mut draft, |from| source = Some(from))?;
         from_flags(option, flags, &mut draft, |from| source = Some(from))?;
     }
     let named = draft.file.map(|path| (path, source));
-    let (config, provenance) = layers(named, env, Some(flags), read_file)?;
+    let (config, provenance) = layers(line, named, env, Some(flags), read_file)?;
     Ok(Invocation::Serve(config, provenance))
 }
 
 /// Lays defaults, file, environment and flags over each other and checks the result.
 fn layers(
+    line: &CommandLine,
     file: Option<(PathBuf, Option<Source>)>,
     env: &Environment,
     flags: Option<&ArgMatches>,
     read_file: impl FnOnce(&Path) -> io::Result<String>,
 ) -> Result<(Config, Provenance), Error> {
     let mut draft = Draft::default();
-    let mut provenance = Provenance::new(file.as_ref().map(|(path, _)| path.clone()));
+    let path = file.as_ref().map(|(path, _)| path.clone());
+    let mut provenance = Provenance::new(line.clone(), path);
     if let Some((path, named_by)) = file {
         let text = read_file(&path).map_err(|error| Error::Unreadable {
             path: path.clone(),
             named_by: named_by.clone(),
             reason: error.to_string(),
         })?;
-        file::read(&path, &text, &mut draft, &mut provenance)?;
+        file::read(line, &path, &text, &mut draft, &mut provenance)?;
         if let (Some(option), Some(source)) = (index_of("config"), named_by) {
             provenance.set(option, source);
         }
     }
-    for (index, option) in OPTIONS
-        .iter()
-        .enumerate()
-        .filter(|(_, option)| option.in_file())
-    {
+    for (index, option) in line.options().filter(|(_, option)| option.in_file()) {
         from_environment(option, env, &mut draft, |from| provenance.set(index, from))?;
         if let Some(flags) = flags {
             from_flags(option, flags, &mut draft, |from| {
@@ -202,7 +227,7 @@ fn layers(
             })?;
         }
     }
-    warn_of_misspelt_variables(env, &mut provenance);
+    warn_of_misspelt_variables(line, env, &mut provenance);
     let config = draft
         .finish()
         .map_err(|error| with_sources(error, &provenance))?;
@@ -256,7 +281,7 @@ fn from_flags(
 
 /// A variable that no option has may belong to somebody else (Kubernetes sets `RINGGATE_PORT` for a
 /// service of that name), so it is no error; one that is spelled almost like ours is worth a line.
-fn warn_of_misspelt_variables(env: &Environment, provenance: &mut Provenance) {
+fn warn_of_misspelt_variables(line: &CommandLine, env: &Environment, provenance: &mut Provenance) {
     const PREFIX: &str = "RINGGATE_";
     const LETTERS_PER_SLIP: usize = 5;
     let mut unknown: Vec<&str> = env
@@ -270,11 +295,11 @@ fn warn_of_misspelt_variables(env: &Environment, provenance: &mut Provenance) {
             (strsim::damerau_levenshtein(name, &known), known)
         };
         let slips = (name.len() - PREFIX.len()).div_ceil(LETTERS_PER_SLIP);
-        if let Some((distance, known)) = OPTIONS.iter().map(distance).min()
+        if let Some((distance, known)) = line.options().map(|(_, option)| distance(option)).min()
             && (1..=slips).contains(&distance)
         {
             provenance.warn(format!(
-                "{name} is no option of ringgate; is {known} meant?"
+                "{name} is no option of this program; is {known} meant?"
             ));
         }
     }

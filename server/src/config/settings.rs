@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::address::ListenAddr;
 use super::admission::AdmissionLimits;
 use super::choice::{
-    Admit, Demo, DrainPending, HalfClose, LogFormat, LogLevel, OnTerm, RingFlag, Shed, Switch,
+    Admit, DrainPending, HalfClose, LogFormat, LogLevel, Offered, OnTerm, RingFlag, Shed, Switch,
 };
 use super::control::ControlPath;
 use super::cores::CoreSpec;
@@ -61,14 +61,16 @@ pub struct Config {
     pub rings: Rings,
     /// What is logged, how and where to.
     pub log: Log,
-    /// Directory served under `/files/`.
+    /// Directory that the built-in application serves under `/files/`.
     pub root: Option<PathBuf>,
     /// The control socket.
     pub control: ControlPath,
     /// Where metrics are served.
     pub metrics: Option<ListenAddr>,
-    /// Whether the routes that make trouble on purpose exist.
-    pub demo: Demo,
+    /// Whether the built-in application shows the figures of the server.
+    pub status_page: Offered,
+    /// Whether the built-in application has the routes that make trouble on purpose.
+    pub demo: Offered,
     /// Ring features to do without.
     pub without: Vec<RingFlag>,
     /// The file that names this process.
@@ -96,7 +98,8 @@ impl Default for Config {
             root: None,
             control: ControlPath::Auto,
             metrics: None,
-            demo: Demo::Auto,
+            status_page: Offered::Auto,
+            demo: Offered::Auto,
             without: Vec::new(),
             pid_file: None,
             user: None,

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::command::CommandLine;
 use super::options::{OPTIONS, index_of};
 
 /// Who gave a value.
@@ -46,14 +47,16 @@ impl fmt::Display for Source {
 /// Where every value of a [`Config`](super::Config) came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
+    line: CommandLine,
     sources: Vec<Source>,
     file: Option<PathBuf>,
     warnings: Vec<String>,
 }
 
 impl Provenance {
-    pub(super) fn new(file: Option<PathBuf>) -> Self {
+    pub(super) fn new(line: CommandLine, file: Option<PathBuf>) -> Self {
         Provenance {
+            line,
             sources: vec![Source::Default; OPTIONS.len()],
             file,
             warnings: Vec::new(),
@@ -66,6 +69,11 @@ impl Provenance {
 
     pub(super) fn at(&self, option: usize) -> &Source {
         &self.sources[option]
+    }
+
+    /// Whose values they are.
+    pub(super) fn line(&self) -> &CommandLine {
+        &self.line
     }
 
     pub(super) fn warn(&mut self, warning: String) {

@@ -98,6 +98,35 @@ fn a_misspelt_variable_is_a_warning() {
 }
 
 #[test]
+fn the_status_and_the_routes_that_make_trouble_are_two_switches() {
+    let everywhere = ["--listen", "0.0.0.0:0"];
+    let found = |args: &[&str]| {
+        let program = Program::start(args);
+        let port = program.address.rsplit_once(':').unwrap().1;
+        let address = format!("127.0.0.1:{port}");
+        ["/status.json", "/spin?ms=1", "/"].map(|path| {
+            let answer = crate::common::get(&address, path);
+            answer.starts_with("HTTP/1.1 200 OK")
+        })
+    };
+    let and = |args: &[&'static str]| [everywhere.as_slice(), args].concat();
+    assert_eq!(found(&[]), [true, true, true]);
+    assert_eq!(found(&["--demo", "off"]), [true, false, true]);
+    assert_eq!(found(&["--status-page", "off"]), [false, true, true]);
+    assert_eq!(found(&everywhere), [false, false, true]);
+    assert_eq!(found(&and(&["--status-page", "on"])), [true, false, true]);
+    assert_eq!(found(&and(&["--demo", "on"])), [false, true, true]);
+}
+
+#[test]
+fn nobody_is_advised_to_open_the_routes_that_make_trouble() {
+    let program = Program::start(&["--demo", "off", "--status-page", "off"]);
+    let page = program.get("/");
+    assert!(page.contains("--status-page on"), "{page}");
+    assert!(!page.contains("--demo on"), "{page}");
+}
+
+#[test]
 fn the_routes_that_make_trouble_exist_only_for_this_machine_or_by_wish() {
     let status_line = |args: &[&str]| {
         let program = Program::start(args);

@@ -379,6 +379,7 @@ fn m7_a_worn_core_is_replaced_before_it_leaves() {
     let made = births.clone();
     let router = app::router(AppOptions {
         root: None,
+        status: true,
         trouble: true,
     });
     let server = start_with(config, router, move |core: &CoreInfo| {

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use puppies::database::Source;
-use ringgate::config::{self, Config, Invocation};
+use ringgate::config::{self, CommandLine, Config, Ctl, Invocation};
 use ringgate::lane::Lane;
 use ringgate::observe::log;
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const USAGE: &str = "\
 Usage: puppies [--database sqlite:PATH|postgres://USER@HOST/NAME] [--workers MIN..MAX]
-               [any option of `ringgate serve`]
+               [any option below]
 
 Without --database the puppies live in a file of SQLite that is removed at the end.
 ";
@@ -31,6 +31,7 @@ const CUT: u8 = 3;
 fn main() -> ExitCode {
     let (code, result) = match asked() {
         Ok(Asked::Serve(own)) => (FAILED, serve(*own)),
+        Ok(Asked::Ctl(ctl)) => (FAILED, control(&ctl)),
         Ok(Asked::Show(text)) => (FAILED, show(&text)),
         Err(error) => (USAGE_WRONG, Err(error)),
     };
@@ -44,6 +45,7 @@ type Error = Box<dyn std::error::Error>;
 
 enum Asked {
     Serve(Box<Wishes>),
+    Ctl(Ctl),
     Show(String),
 }
 
@@ -57,15 +59,27 @@ struct Wishes {
 fn asked() -> Result<Asked, Error> {
     let own = own_options(std::env::args_os())?;
     let read_file = |path: &Path| std::fs::read_to_string(path);
-    match config::parse(own.rest, std::env::vars_os(), read_file)? {
+    let line = CommandLine::of("puppies")
+        .about("Likes of puppies, from a database")
+        .version(env!("CARGO_PKG_VERSION"));
+    match line.parse(own.rest, std::env::vars_os(), read_file)? {
         Invocation::Serve(config, _) => Ok(Asked::Serve(Box::new(Wishes {
             config,
             database: own.database,
             workers: own.workers,
         }))),
         Invocation::Show(text) => Ok(Asked::Show(format!("{USAGE}\n{text}"))),
-        _ => Err(USAGE.into()),
+        Invocation::Ctl(ctl) => Ok(Asked::Ctl(ctl)),
+        Invocation::CheckConfig {
+            config, provenance, ..
+        } => Ok(Asked::Show(config::effective(&config, &provenance))),
+        Invocation::Doctor { .. } => Err("doctor is a command of ringgate".into()),
     }
+}
+
+fn control(ctl: &Ctl) -> Result<ExitCode, Error> {
+    ringgate::control::client::run(ctl, &mut std::io::stdout())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show(text: &str) -> Result<ExitCode, Error> {

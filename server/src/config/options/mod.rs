@@ -5,6 +5,7 @@
 //! the options of its groups. What a value does when it is set is not decided here.
 
 mod admission;
+mod app;
 mod connections;
 mod drain;
 mod pool;
@@ -44,8 +45,9 @@ pub(super) fn index_of(key: &str) -> Option<usize> {
     OPTIONS.iter().position(|option| option.key == key)
 }
 
-const PARTS: [&[OptionDef]; 6] = [
+const PARTS: [&[OptionDef]; 7] = [
     server::SERVER,
+    app::APP,
     admission::ADMISSION,
     connections::CONNECTIONS,
     drain::DRAIN,

@@ -50,19 +50,6 @@ pub(super) const SERVER: &[OptionDef] = &[
         change: Change::Live,
     },
     OptionDef {
-        key: "root",
-        kind: Kind::PathOrNone {
-            at: |d| &mut d.config.root,
-            placeholder: "DIR",
-        },
-        default: "none",
-        unit: "directory",
-        help: "Serves the files of this directory under /files/. Their entity tags hold for this \
-               machine: another has other inode numbers.",
-        group: Group::Server,
-        change: Change::Restart,
-    },
-    OptionDef {
         key: "control",
         kind: Kind::Control(|d| &mut d.config.control),
         default: "auto",
@@ -152,16 +139,6 @@ pub(super) const SERVER: &[OptionDef] = &[
         default: "none",
         unit: "name",
         help: "Becomes this group once everything is bound; none is the user's own.",
-        group: Group::Server,
-        change: Change::Restart,
-    },
-    OptionDef {
-        key: "demo",
-        kind: Kind::Choice(|d| &mut d.config.demo),
-        default: "auto",
-        unit: "switch",
-        help: "Has the routes that make trouble on purpose; auto only if every listener is \
-               loopback or a Unix socket.",
         group: Group::Server,
         change: Change::Restart,
     },

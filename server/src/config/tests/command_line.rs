@@ -1,6 +1,8 @@
 //! The commands of the program and their spellings.
 
-use super::super::{ControlPath, CoreOrder, Ctl, CtlCommand, PoolSize, VERSION, command};
+use super::super::effective;
+use super::super::options::OPTIONS;
+use super::super::{ControlPath, CoreOrder, Ctl, CtlCommand, PoolSize, VERSION};
 use super::*;
 
 fn run(line: &str) -> Result<Invocation, Error> {
@@ -20,7 +22,8 @@ fn ctl(line: &str) -> Ctl {
 
 #[test]
 fn the_command_line_is_sound() {
-    command().debug_assert();
+    CommandLine::ringgate().command().debug_assert();
+    CommandLine::of("puppies").command().debug_assert();
 }
 
 #[test]
@@ -39,7 +42,7 @@ fn no_command_serves_as_serve_does() {
 fn every_flag_of_the_synopsis_is_taken() {
     let line = "serve --listen 127.0.0.1:1 --listen unix:x --cores 1..4 --max-threads 10 \
                 --max-accepts unbounded --root . --control c.sock --metrics 127.0.0.1:9 \
-                --config f.toml --log-file l --log-level warn --log-format json --demo on \
+                --config f.toml --log-file l --log-level warn --log-format json --demo on --status-page off \
                 --without no_sqarray --without no_iowait";
     assert!(
         matches!(run(line), Ok(Invocation::Serve(..))),
@@ -189,4 +192,100 @@ fn version_names_version_commit_and_target() {
             "linux",
         ],
     );
+}
+
+/// What a program of another name makes of this.
+fn embedder(args: &[&str], env: &[(&str, &str)], file: &str) -> Result<Invocation, Error> {
+    let args = [&["/opt/bin/puppies"], args].concat();
+    let args = args.into_iter().map(OsString::from);
+    let env = env
+        .iter()
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    super::super::parse(args, env, |_: &Path| Ok(file.to_owned()))
+}
+
+#[test]
+fn a_program_of_another_name_is_called_by_it() {
+    for (args, expected) in [
+        (&["--help"][..], "Usage: puppies [OPTIONS]"),
+        (&["serve", "--help"], "Usage: puppies serve [OPTIONS]"),
+        (&["ctl", "--help"], "Usage: puppies ctl"),
+        (&["--version"], "puppies (ringgate 0."),
+    ] {
+        let Ok(Invocation::Show(text)) = embedder(args, &[], "") else {
+            panic!("no help for {args:?}")
+        };
+        assert!(text.contains(expected), "{expected} in {text}");
+        let elsewhere = text
+            .replace("(ringgate ", "")
+            .replace("built on ringgate", "");
+        let elsewhere = elsewhere.replace("/ringgate/control.sock", "");
+        let elsewhere = elsewhere.replace("/tmp/ringgate-UID/control.sock", "");
+        assert!(!elsewhere.contains("ringgate"), "{elsewhere}");
+    }
+    let line = CommandLine::of("kennel").about("Dogs").version("7.1");
+    let shown =
+        |word: &str| line.parse(["x".into(), word.into()], [], |_: &Path| Ok(String::new()));
+    assert_eq!(
+        shown("--version"),
+        Ok(Invocation::Show("kennel 7.1\n".to_owned()))
+    );
+    assert!(matches!(shown("--help"), Ok(Invocation::Show(text)) if text.starts_with("Dogs\n")));
+}
+
+#[test]
+fn a_program_with_its_own_application_has_no_option_of_the_built_in_one() {
+    let of_app = OPTIONS.iter().filter(|option| option.is_of_app());
+    let of_app: Vec<_> = of_app.collect();
+    let keys: Vec<_> = of_app.iter().map(|option| option.key).collect();
+    assert_eq!(keys, ["root", "status_page", "demo"]);
+    let Ok(Invocation::Show(help)) = embedder(&["--help"], &[], "") else {
+        panic!("no help")
+    };
+    for option in of_app {
+        let (flag, key, name) = (option.flag(), option.key, option.environment());
+        let refused = embedder(&[&flag, "on"], &[], "")
+            .expect_err(key)
+            .to_string();
+        assert_has(&refused, &["unexpected argument", &flag]);
+        assert!(!help.contains(&flag), "{flag} in {help}");
+        let file = format!("{key} = \"on\"");
+        let refused = embedder(&["--config", "f"], &[], &file)
+            .expect_err(key)
+            .to_string();
+        assert_has(&refused, &["unknown key", key]);
+        // A variable may be somebody else's.
+        let Ok(Invocation::Serve(config, _)) = embedder(&[], &[(&name, "off")], "") else {
+            panic!("{name} is not refused")
+        };
+        assert_eq!(config, Config::default(), "{name}");
+    }
+    let Ok(Invocation::CheckConfig {
+        config, provenance, ..
+    }) = embedder(&["check-config", "--print", "f"], &[], "cores = 3")
+    else {
+        panic!("not a check")
+    };
+    let printed = effective(&config, &provenance);
+    assert_has(&printed, &["cores = 3", "idle_timeout"]);
+    assert!(
+        !printed.contains("demo") && !printed.contains("root"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn doctor_is_a_command_of_ringgate_and_of_who_asks_for_it() {
+    assert_has(
+        &embedder(&["doctor"], &[], "")
+            .expect_err("no such command")
+            .to_string(),
+        &["doctor"],
+    );
+    let asked = CommandLine::of("puppies").with_doctor().parse(
+        ["puppies".into(), "doctor".into()],
+        [],
+        |_: &Path| Ok(String::new()),
+    );
+    assert_eq!(asked, Ok(Invocation::Doctor { json: false }));
 }

@@ -7,9 +7,9 @@ use super::super::definition::OptionDef;
 use super::super::effective::toml_value;
 use super::super::options::OPTIONS;
 use super::super::{
-    AdmissionLimits, Admit, ControlPath, Demo, Drain, DrainPending, HalfClose, HttpLimits,
-    ListenAddr, Log, LogFormat, LogLevel, MaxAccepts, OnTerm, PoolRules, QueueRules, RingFlag,
-    Rings, Shed, Source, Switch, Timeouts,
+    AdmissionLimits, Admit, ControlPath, Drain, DrainPending, HalfClose, HttpLimits, ListenAddr,
+    Log, LogFormat, LogLevel, MaxAccepts, Offered, OnTerm, PoolRules, QueueRules, RingFlag, Rings,
+    Shed, Source, Switch, Timeouts,
 };
 use super::*;
 
@@ -30,7 +30,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "log_file" => &["/var/log/r.log"],
         "log_level" => &["debug"],
         "log_format" => &["json"],
-        "demo" => &["off"],
+        "demo" | "status_page" => &["off"],
         "pid_file" => &["/run/r.pid"],
         "user" => &["www-data"],
         "group" => &["4242"],
@@ -200,6 +200,7 @@ fn each_key_sets_the_field_of_its_name() {
         user = "u"
         group = "g"
         demo = "on"
+        status_page = "off"
         without = ["single_issuer", "coop_taskrun"]
         shed = "newest"
         admit = "connection"
@@ -317,7 +318,8 @@ fn each_key_sets_the_field_of_its_name() {
         root: Some("/r".into()),
         control: ControlPath::At("/c".into()),
         metrics: Some(ListenAddr::Tcp(([127, 0, 0, 1], 7).into())),
-        demo: Demo::On,
+        demo: Offered::On,
+        status_page: Offered::Off,
         without: vec![RingFlag::SingleIssuer, RingFlag::CoopTaskrun],
         pid_file: Some("/p".into()),
         user: Some("u".into()),

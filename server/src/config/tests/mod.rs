@@ -9,8 +9,16 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use super::definition::{Draft, OptionDef};
-use super::parse::parse;
-use super::{Config, Error, Invocation, Provenance};
+use super::{CommandLine, Config, Error, Invocation, Provenance};
+
+/// Reads as the program `ringgate` does.
+fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    env: impl IntoIterator<Item = (OsString, OsString)>,
+    read_file: impl FnOnce(&Path) -> std::io::Result<String>,
+) -> Result<Invocation, Error> {
+    CommandLine::ringgate().parse(args, env, read_file)
+}
 
 /// What the program would be told: a file (called `ringgate.toml`), an environment, flags.
 #[derive(Clone, Default)]

@@ -46,7 +46,11 @@ pub(crate) fn start() -> TestServer {
 /// The built-in application.
 pub(crate) fn start_app(config: Config, trouble: bool) -> TestServer {
     let root = config.root.clone();
-    let router = app::router(AppOptions { root, trouble });
+    let router = app::router(AppOptions {
+        root,
+        status: trouble,
+        trouble,
+    });
     start_with(config, router, AppState::new)
 }
 

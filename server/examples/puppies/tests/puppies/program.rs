@@ -52,6 +52,24 @@ fn options_of_the_log_are_obeyed_and_a_stop_is_exit_code_0() {
 }
 
 #[test]
+fn help_and_control_are_those_of_this_program() {
+    let directory = Directory::new();
+    let output = puppies(&directory).arg("--help").output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("Usage: puppies [OPTIONS]"), "{text}");
+    for flag in ["--root", "--demo", "doctor"] {
+        assert!(!text.contains(flag), "{flag} in {text}");
+    }
+    let mut program = Program(puppies(&directory).spawn().expect("it starts"));
+    let socket = directory.path().join("control.sock");
+    wait_for("it can be asked", || socket.exists());
+    let mut stop = Command::new(env!("CARGO_BIN_EXE_puppies"));
+    stop.args(["ctl", "stop", "--control"]).arg(&socket);
+    assert_eq!(stop.status().expect("it runs").code(), Some(0));
+    assert_eq!(program.0.wait().expect("our child").code(), Some(0));
+}
+
+#[test]
 fn help_goes_to_standard_output_and_mistakes_are_exit_code_2() {
     let directory = Directory::new();
     let output = puppies(&directory).arg("--help").output().expect("it runs");
