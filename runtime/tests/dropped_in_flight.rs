@@ -337,26 +337,6 @@ fn a_connect_that_nobody_answers_is_dropped_in_the_kernel() {
 }
 
 #[test]
-fn a_dropped_shutdown_leaves_a_stream_that_reads() {
-    let core = core();
-    for moment in MOMENTS {
-        let (ours, mut theirs) = pair();
-        let mut stream: TcpStream = TcpStream::from_descriptor(&core, ours);
-        drop_at(&core, moment, stream.shutdown(Direction::Write));
-        theirs.write_all(b"still here").expect("write");
-        run(&core, async move {
-            let mut got = [0; 10];
-            stream.read_exact(&mut got).await.expect("read");
-            assert_eq!(&got, b"still here");
-        });
-        settle(&core);
-        turns(&core, 2);
-        assert!(is_closed(&mut theirs));
-    }
-    finish(core);
-}
-
-#[test]
 fn dropped_operations_without_a_result_end() {
     let core = core();
     let (out, into) = std::io::pipe().expect("pipe");

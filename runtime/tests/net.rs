@@ -5,6 +5,7 @@ mod common;
 
 use common::{core, finish, options, run, turn_until};
 use ringgate_runtime::buffer::PoolOptions;
+use ringgate_runtime::core::UNIX_SEND_MAX_BYTES;
 use ringgate_runtime::net::{
     Direction, TcpListener, TcpStream, UdpSocket, UnixListener, UnixStream,
 };
@@ -338,4 +339,74 @@ fn a_read_that_nobody_waits_for_holds_its_buffer_and_makes_nobody_spin() {
         drop(inside);
     });
     finish(core);
+}
+
+/// The ring's shutdown would look the descriptor up later, on a worker thread of the kernel.
+#[test]
+fn a_shutdown_happens_at_once_and_not_in_a_turn_to_come() {
+    let core = core();
+    let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
+    let ours = std::os::fd::OwnedFd::from(ours);
+    let mut stream: UnixStream = UnixStream::from_descriptor(&core, ours);
+    let mut shutdown = Box::pin(stream.shutdown(Direction::Write));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let shut = std::future::Future::poll(shutdown.as_mut(), &mut context);
+    assert!(matches!(shut, std::task::Poll::Ready(Ok(()))), "{shut:?}");
+    theirs.set_nonblocking(true).expect("option");
+    assert_eq!(theirs.read(&mut [0; 1]).expect("the end is there"), 0);
+    drop(shutdown);
+    drop(stream);
+    finish(core);
+}
+
+/// Counts what was sent.
+#[derive(Default)]
+struct Sends {
+    sent: Vec<u32>,
+}
+
+impl ringgate_runtime::Sink for Sends {
+    fn on_event(&mut self, _: &Rc<Core>, event: ringgate_runtime::Event) {
+        if let ringgate_runtime::Event::Sent { result, .. } = event {
+            self.sent.push(result.expect("sent"));
+        }
+    }
+}
+
+#[test]
+fn a_send_on_a_unix_socket_is_seen_to_be_taken() {
+    let core = core();
+    let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
+    let ours = ringgate_runtime::Descriptor::from(std::os::fd::OwnedFd::from(ours));
+    static BYTES: [u8; 256 << 10] = [b'x'; 256 << 10];
+    let mut sends = Sends::default();
+    // As many as find room, each short, and one that waits.
+    let mut begun = 0;
+    while sends.sent.len() == begun {
+        let bytes = ringgate_runtime::SendBuffer::Static(&BYTES);
+        core.send(&ours, bytes, 0..BYTES.len(), false, 0);
+        begun += 1;
+        for _ in 0..10 {
+            core.turn(&mut sends, Some(std::time::Duration::from_millis(1)));
+        }
+    }
+    let part = UNIX_SEND_MAX_BYTES;
+    assert!(sends.sent.iter().all(|sent| *sent as usize == part));
+    let before = core.taken(&ours).expect("counted");
+    theirs.read_exact(&mut vec![0; part - 1]).expect("read");
+    assert_eq!(core.taken(&ours), Some(before), "not all of a send");
+    theirs.read_exact(&mut [0; 1]).expect("read");
+    assert!(core.taken(&ours).expect("counted") > before);
+    drop(theirs);
+    while core.counts().operations_in_flight > 0 {
+        core.turn(&mut Ignored, Some(std::time::Duration::from_millis(1)));
+    }
+    core.close(ours);
+    finish(core);
+}
+
+struct Ignored;
+
+impl ringgate_runtime::Sink for Ignored {
+    fn on_event(&mut self, _: &Rc<Core>, _: ringgate_runtime::Event) {}
 }

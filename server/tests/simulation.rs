@@ -2,7 +2,7 @@
 //! the production code, virtual time, and everything that can go wrong under it.
 
 use ringgate::config::{AdmissionLimits, Config, MaxAccepts};
-use ringgate::runtime::driver::simulated::{Client, Faults};
+use ringgate::runtime::driver::simulated::{Action, Client, Faults};
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Response, Router};
 use std::num::NonZeroU32;
@@ -148,6 +148,30 @@ fn an_answer_given_at_once_that_its_client_never_takes_counts_as_aborted() {
         (requests.begun, requests.answered, requests.aborted),
         (2, 0, 2)
     );
+}
+
+#[test]
+fn a_client_that_takes_a_byte_now_and_then_is_not_cut_off_and_one_that_stops_is() {
+    let config = Config::default();
+    let mut simulation = Simulation::new(&config, router(), 1);
+    let client = taking_one_byte(&mut simulation, GET);
+    let began = simulation.world().now();
+    let pause = config.timeouts.write * 2 / 3;
+    for number in 1..=20 {
+        client.after(pause * number, Action::Read(1));
+    }
+    simulation.run_until(|_| client.received_len() == 21);
+    assert!(simulation.world().now() - began > config.timeouts.write * 10);
+    let stopped = simulation.world().now();
+    simulation.run_until(|_| client.is_closed());
+    let waited = simulation.world().now() - stopped;
+    let latest = config.timeouts.write * 5 / 4;
+    assert!(
+        waited >= config.timeouts.write && waited <= latest,
+        "{waited:?}"
+    );
+    let (_, requests) = simulation.ledgers(0);
+    assert_eq!((requests.answered, requests.aborted), (0, 1));
 }
 
 #[test]

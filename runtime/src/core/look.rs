@@ -1,14 +1,15 @@
-//! A look at a socket: whether its other end has gone, asked of the kernel at once and without taking
-//! anything away, neither bytes nor the socket's error.
+//! A look at a socket, asked of the kernel at once and without taking anything away, neither bytes nor
+//! the socket's error: whether its other end has gone, and whether it takes what is sent.
 //!
-//! Called by owners of events whose armed receive may never tell: when data and a reset reach a socket
+//! Called by owners of events whose send is in flight for long, or whose armed receive may never tell: when data and a reset reach a socket
 //! nearly at once, Linux can deliver the data to a multishot receive and then complete nothing more
 //! (met on 6.12 to 7.3). What follows from an end is decided by the caller.
 
 use super::Core;
 use crate::descriptor::Descriptor;
 use crate::driver::Driver;
-use crate::sys::socket::{poll_now, poll_now_each};
+use crate::sys::socket::{is_unix, poll_now, poll_now_each, unsent};
+use crate::sys::tcp_info::bytes_acked;
 use std::os::fd::AsRawFd;
 
 /// What a look at a socket found.
@@ -54,6 +55,24 @@ impl Core {
             false => events.next().map_or(Look::default(), Look::from_events),
         };
         sockets.iter().map(look).collect()
+    }
+
+    /// How far the other end is in taking what was sent: a number that changes when it has taken
+    /// something, and means nothing by itself. On TCP the bytes it has acknowledged count (a peer whose
+    /// buffer is full acknowledges again when a part of it is free), on a Unix socket the sends of which
+    /// it has taken the last byte, unless a new one has made up for that: count completed sends, too.
+    /// None if the kernel does not say.
+    pub fn taken(&self, socket: &Descriptor) -> Option<u64> {
+        let Some(real) = socket.real() else {
+            return match &*self.driver.borrow() {
+                Driver::Simulated(driver) => driver.taken(socket.as_raw_fd()),
+                Driver::Kernel(_) => None,
+            };
+        };
+        match is_unix(real) {
+            true => unsent(real).ok().map(|unsent| u64::MAX - u64::from(unsent)),
+            false => bytes_acked(real).ok()?,
+        }
     }
 
     fn look_simulated(&self, socket: &Descriptor) -> Look {

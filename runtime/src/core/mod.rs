@@ -15,6 +15,7 @@ mod turn;
 
 pub use event::{CoreCounts, Event, Received, Sink};
 pub use look::Look;
+pub use operations::UNIX_SEND_MAX_BYTES;
 
 use crate::buffer::{Pool, PoolOptions};
 use crate::driver::{Completion, Driver, KernelDriver, RingFlags};

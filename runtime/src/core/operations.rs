@@ -5,13 +5,16 @@ use super::Core;
 use crate::descriptor::Descriptor;
 use crate::driver::{Completion, Operation, Token, Untracked};
 use crate::op::{Cancel, Kind, Memory, OpFuture, OpId, SendBuffer, Stage};
-use crate::sys::socket::{Direction, shutdown};
+use crate::sys::socket::{Direction, is_unix, shutdown};
 use crate::time::Moment;
 use crate::timer::{Owner, TimerId};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::task::Waker;
+
+/// Bytes that one [`Core::send`] on a Unix socket takes at most.
+pub const UNIX_SEND_MAX_BYTES: usize = 32 << 10;
 
 impl Core {
     // ---- Operations of the owner of events -----------------------------------------------------
@@ -50,7 +53,8 @@ impl Core {
 
     /// Sends the bytes in `range` of `buffer` under `key`. One send a socket at a time keeps the
     /// order. `more`: further bytes follow at once, a partial packet may wait for them (MSG_MORE,
-    /// send(2)).
+    /// send(2)). On a Unix socket one send takes [`UNIX_SEND_MAX_BYTES`] at most and completes short:
+    /// the kernel counts what the other end has taken there by whole sends ([`Core::taken`]).
     ///
     /// # Panics
     /// If the range leaves the buffer.
@@ -63,6 +67,12 @@ impl Core {
         more: bool,
         key: u64,
     ) -> OpId {
+        let range = match socket.real() {
+            Some(real) if range.len() > UNIX_SEND_MAX_BYTES && is_unix(real) => {
+                range.start..range.start + UNIX_SEND_MAX_BYTES
+            }
+            _ => range,
+        };
         let socket = socket.as_raw_fd();
         self.submit(
             Kind::Send,

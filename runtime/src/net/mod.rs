@@ -70,11 +70,12 @@ impl Socket {
         Ok(())
     }
 
-    /// Through the ring, whose worker looks the number up late: the operation holds the handle until
-    /// its last completion, and a cancelled one that has completed never runs, so that the number is
-    /// nobody else's before. (The server's own connections close sooner, and shut down by the system
-    /// call: [`Core::shutdown`].)
+    /// At once, by the system call, for the reason that [`Core::shutdown`] gives. A simulated socket is
+    /// shut down through its ring.
     async fn shutdown(&self, direction: Direction) -> io::Result<()> {
+        if let Some(socket) = self.handle.real() {
+            return crate::sys::socket::shutdown(socket, direction);
+        }
         let operation = Operation::Shutdown {
             socket: self.handle.raw(),
             how: direction.number(),

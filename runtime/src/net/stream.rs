@@ -102,7 +102,7 @@ impl<F> Stream<F> {
     }
 
     /// Ends one or both directions; before the end of writing, writes that were dropped finish.
-    /// Dropped early, the end may or may not have come.
+    /// Dropped while it waits for those, it ends nothing.
     ///
     /// # Errors
     /// ENOTCONN if the peer has reset the connection; what a dropped write failed with.

@@ -12,6 +12,8 @@ use std::time::Duration;
 use super::address::{Address, SocketAddrStorage};
 use super::error::{check, last, named};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::AddressFamily;
+use rustix::net::sockopt::socket_domain;
 
 /// The family of a TCP or UDP socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,6 +288,25 @@ pub(super) fn bind(fd: BorrowedFd<'_>, address: &SocketAddrStorage) -> io::Resul
     let result = unsafe { libc::bind(fd.as_raw_fd(), address.as_ptr(), address.byte_len()) };
     check(result, "bind", text(address))?;
     Ok(())
+}
+
+/// Whether it is a Unix socket (socket(7), SO_DOMAIN).
+pub fn is_unix(socket: BorrowedFd<'_>) -> bool {
+    socket_domain(socket) == Ok(AddressFamily::UNIX)
+}
+
+/// Memory of the kernel that holds sends of which the other end has not taken the last byte, on a Unix
+/// socket (SIOCOUTQ, unix(7)); more than their bytes.
+///
+/// # Errors
+/// Whatever ioctl(2) answers.
+pub fn unsent(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: SIOCOUTQ writes one int, on this stack (unix(7); its number is that of TIOCOUTQ). Guarded
+    // by `a_send_on_a_unix_socket_is_seen_to_be_taken`.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &mut count) };
+    check(result, "ioctl", "SIOCOUTQ")?;
+    Ok(count.unsigned_abs())
 }
 
 /// Asks at once which of POLLRDHUP, POLLHUP and POLLERR hold for a socket (poll(2) without a wait),

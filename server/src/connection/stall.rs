@@ -6,14 +6,13 @@
 //! a send in flight is looked at [`LOOKS`] times within its time limit, and its client is stalled
 //! when nothing was acknowledged for the whole of the limit. It is found out at most two looks late.
 //!
-//! On a Unix socket, and in a simulation, nobody counts: there a whole send is what has to succeed
-//! within the limit.
+//! On a Unix socket the kernel counts sends that were taken whole; a send of 32 KiB is the most there
+//! ([`Core::taken`]), and each that completes begins the limit anew.
 
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use crate::http::exchange::Deadline;
-use ringgate_runtime::sys::tcp_info::bytes_acked;
-use ringgate_runtime::{Core, Descriptor, Moment};
+use ringgate_runtime::{Core, Moment};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -75,10 +74,6 @@ impl Stalls {
     }
 }
 
-fn acknowledged(socket: &Descriptor) -> Option<u64> {
-    bytes_acked(socket.real()?).ok()?
-}
-
 impl Engine {
     /// A look at a send that is still in flight: whether its client is to be given up. If not, the
     /// next look is set.
@@ -88,7 +83,7 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return false;
         };
-        let acknowledged = acknowledged(&connection.socket);
+        let acknowledged = core.taken(&connection.socket);
         let due = connection.deadline;
         let Some(next) = self.stalls.look(key, acknowledged, due, now, limit) else {
             return true;

@@ -1,7 +1,9 @@
 //! Clients that take too long. Each time limit is short in turn, and the others out of reach.
 
 use crate::common::{TestServer, config, start_app};
-use ringgate::config::Timeouts;
+use ringgate::config::{ListenAddr, Timeouts};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 const SHORT: Duration = Duration::from_millis(250);
@@ -137,6 +139,44 @@ fn a_client_that_takes_a_few_bytes_at_a_time_is_not_cut_off() {
     );
     assert_eq!(client.take(LEN - taken).len(), LEN - taken);
     assert_eq!(server.total("requests/aborted"), 0);
+}
+
+/// Slower than 256 KiB per limit, but never at rest.
+#[test]
+fn a_client_of_a_unix_socket_that_takes_slowly_is_not_cut_off_and_one_that_takes_nothing_is() {
+    const LIMIT: Duration = Duration::from_secs(1);
+    const LEN: usize = 1 << 20;
+    let path = std::env::temp_dir().join(format!("ringgate-slow-{}", std::process::id()));
+    let mut config = config();
+    config.timeouts.write = LIMIT;
+    config.listen.push(ListenAddr::Unix(path.clone().into()));
+    let server = start_app(config, true);
+    let ask = || {
+        let mut client = UnixStream::connect(&path).unwrap();
+        let head = format!("GET /bytes/{LEN} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+        client.write_all(head.as_bytes()).unwrap();
+        client
+    };
+    let (mut slow, mut stuck) = (ask(), ask());
+    let began = Instant::now();
+    let mut piece = [0; 2 << 10];
+    let mut taken = 0;
+    while began.elapsed() < LIMIT * 5 / 2 {
+        taken += slow.read(&mut piece).unwrap();
+        std::thread::sleep(LIMIT / 50);
+    }
+    assert!(
+        taken < 256 << 10,
+        "{taken} bytes are too many to show anything"
+    );
+    let mut rest = Vec::new();
+    slow.read_to_end(&mut rest).unwrap();
+    assert!(taken + rest.len() > LEN);
+    let mut cut = Vec::new();
+    let _ = stuck.read_to_end(&mut cut);
+    assert!(cut.len() < LEN, "{} bytes", cut.len());
+    assert_eq!(server.total("requests/aborted"), 1);
+    let _ = std::fs::remove_file(path);
 }
 
 #[test]

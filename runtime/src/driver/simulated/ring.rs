@@ -197,6 +197,15 @@ impl SimulatedDriver {
         }
     }
 
+    /// The bytes that the client of a connection has received in its life.
+    pub(crate) fn taken(&self, fd: RawFd) -> Option<u64> {
+        let state = self.world.state();
+        match state.handle(fd)? {
+            Handle::Stream(index) => Some(state.streams[index].received_ever),
+            Handle::Listener(_) => None,
+        }
+    }
+
     pub(crate) fn register_buffers(&mut self, buffers: &BufferRing) {
         self.buffers = Some(Buffers {
             base: buffers.address(),
