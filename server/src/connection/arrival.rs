@@ -8,15 +8,11 @@
 
 use super::engine::Engine;
 use super::key::{Candidate, ConnectionKey, Subject};
-use super::wait::{BUSY, REASON_FIELD, RETRY_AFTER_SECONDS};
 use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::{NORMAL, Place};
 use crate::config::Admit;
 use crate::http::exchange::Event;
-use crate::http::response::{BodyLength, ConnectionHeader, Fields, ResponseHead};
-use http::header::RETRY_AFTER;
-use http::{HeaderValue, StatusCode};
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
@@ -117,37 +113,5 @@ impl Engine {
         self.count_refusal(core, key, reason);
         self.on(core, key, Event::TurnedAway);
         self.settle(core, key);
-    }
-
-    /// Queues the 503 of a connection that was read no word of.
-    pub(super) fn write_turned_away(&mut self, core: &Core, key: ConnectionKey) {
-        self.keep_date(core);
-        self.stats.responses[5].add(1);
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        let Some(reason) = connection.rejected else {
-            return;
-        };
-        let named = [
-            (RETRY_AFTER, RETRY_AFTER_SECONDS),
-            (REASON_FIELD, HeaderValue::from_static(reason.name())),
-        ];
-        let fields = match self.settings.reason_header {
-            true => &named[..],
-            false => &named[..1],
-        };
-        let head = ResponseHead {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            content_type: Some("text/plain; charset=utf-8"),
-            fields: Fields::List(fields),
-            body: BodyLength::Known(BUSY.len() as u64),
-            connection: ConnectionHeader::Close,
-        };
-        let tail = connection.output.gather(&mut self.buffers);
-        let before = tail.len();
-        head.encode(self.date.current(), tail);
-        connection.output.queued += connection.output.tail.len() - before;
-        connection.output.write(&mut self.buffers, BUSY.as_bytes());
     }
 }

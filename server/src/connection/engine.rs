@@ -319,10 +319,12 @@ impl Engine {
 
     /// Does to a connection what the course demands of it.
     pub(super) fn follow_course(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let may_move = self.table.get(key).is_none_or(|c| c.may_move());
         match &self.course {
             Course::Serving => {}
-            Course::Leaving(_) => self.move_out_if_movable(core, key),
-            Course::Draining => self.close_if_idle(core, key),
+            Course::Leaving(_) if may_move => self.move_out_if_movable(core, key),
+            // What cannot move is told that it ends, as in a drain.
+            Course::Leaving(_) | Course::Draining => self.close_if_idle(core, key),
             Course::Forced => self.force(core, key),
         }
     }
@@ -389,6 +391,16 @@ impl Engine {
     pub(crate) fn states(&mut self) -> Vec<State> {
         let keys = self.table.keys().into_iter();
         keys.filter_map(|key| self.state_of(key)).collect()
+    }
+
+    /// Ties every connection to this core, as one whose state is no plain data.
+    #[cfg(test)]
+    pub(crate) fn tie_connections(&mut self) {
+        for key in self.table.keys() {
+            if let Some(connection) = self.table.get(key) {
+                connection.transport = super::transport::Transport::Tied;
+            }
+        }
     }
 
     #[cfg(debug_assertions)]

@@ -17,6 +17,7 @@
 
 mod accept;
 mod admit;
+mod answer;
 mod arrival;
 mod close;
 mod core_field;
@@ -31,6 +32,7 @@ mod key;
 mod long_poll;
 mod look;
 mod moves;
+mod output;
 mod packing;
 mod pause;
 mod read;
@@ -43,6 +45,7 @@ mod straight;
 mod stream;
 mod table;
 mod transfer;
+mod transport;
 mod unsent;
 mod wait;
 mod watch;

@@ -54,7 +54,8 @@ impl Engine {
         match received {
             Received::Bytes(lease) => {
                 self.stats.bytes_received.add(lease.len() as u64);
-                connection.unread.add(lease);
+                let opened = connection.transport.opened(lease);
+                connection.unread.add(opened);
                 self.advance(core, key);
             }
             Received::Eof => {

@@ -7,13 +7,13 @@
 //! is otherwise the loop is left, and the file of that step goes on from there ([`Left`]).
 
 use super::OUTPUT_HIGH_BYTES;
+use super::answer::{Queued, class_of, queue};
 use super::close::Ending;
 use super::engine::Engine;
 use super::exchanges::{Exchange, Terms};
 use super::key::{ConnectionKey, ExchangeKey};
 use super::step::Reading;
 use super::table::Connection;
-use super::write::{Queued, class_of, queue};
 use crate::admission::door::Ticket;
 use crate::admission::ledger::CoreStats;
 use crate::handler::{Body, Called, PlacedParts, ReplyTo, Response, Routed};

@@ -189,10 +189,9 @@ impl Engine {
             let output = &mut connection.output;
             let before = output.queued;
             if streaming.chunked {
-                let tail = output.gather(&mut self.buffers);
-                let before = tail.len();
-                response::encode_chunk_header(piece.len() as u64, tail);
-                output.queued += output.tail.len() - before;
+                output.write_with(&mut self.buffers, |tail| {
+                    response::encode_chunk_header(piece.len() as u64, tail)
+                });
                 output.add(&mut self.buffers, piece);
                 output.write(&mut self.buffers, CHUNK_END);
             } else {

@@ -2,16 +2,17 @@
 
 use super::accept::{Fresh, ListenerId};
 use super::key::{ConnectionKey, ExchangeKey, GENERATION_MASK};
+use super::output::Output;
 use super::sockets::Sockets;
+use super::transport::Transport;
 use super::wire::Wire;
 use crate::admission::door::Ticket;
 use crate::admission::ledger::Reason;
-use crate::handler::{Chunk, HeadBytes};
+use crate::handler::HeadBytes;
 use crate::http::exchange::{Deadline, State};
 use bytes::{Bytes, BytesMut};
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Descriptor, Lease, Moment, OpId};
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Received bytes that nobody has read yet.
@@ -131,32 +132,12 @@ pub(crate) enum Receive {
     Ending(OpId),
 }
 
-/// The sending side: what waits to be sent, in order, and what is being sent.
-#[derive(Default)]
-pub(crate) struct Output {
-    /// Complete pieces, before `tail`.
-    pub(crate) pieces: VecDeque<Chunk>,
-    /// Heads and small bodies, gathered.
-    pub(crate) tail: Vec<u8>,
-    /// Bytes in `pieces` and `tail`.
-    pub(crate) queued: usize,
-    /// Whether a send is in flight, and how many bytes of its buffer were sent before it.
-    pub(crate) in_flight: Option<usize>,
-}
-
-impl Output {
-    /// Whether all of it is with the kernel.
-    #[inline]
-    pub(crate) fn is_flushed(&self) -> bool {
-        self.queued == 0 && self.in_flight.is_none()
-    }
-}
-
 /// One connection.
 pub(crate) struct Connection {
     pub(crate) socket: Descriptor,
     /// The listener that it came in by.
     pub(crate) listener: ListenerId,
+    pub(crate) transport: Transport,
     pub(crate) wire: Wire,
     pub(crate) receive: Receive,
     /// The poll that watches the peer while nothing is received.
@@ -201,6 +182,7 @@ impl Connection {
         Connection {
             socket: fresh.socket,
             listener: fresh.listener,
+            transport: Transport::Plain,
             wire: Wire::between_requests(false),
             receive: Receive::Off,
             watch: Receive::Off,
@@ -234,9 +216,16 @@ impl Connection {
         }
     }
 
-    /// Whether it is between requests with nothing owed in either direction: it can be moved.
+    /// Whether the connection can ever be moved: all that is spoken on it is plain data.
+    #[inline]
+    pub(crate) fn may_move(&self) -> bool {
+        self.transport.is_plain_data() && self.wire.is_plain_data()
+    }
+
+    /// Whether it is between requests with nothing owed in either direction: it can be moved now.
     pub(crate) fn is_movable(&self) -> bool {
-        matches!(self.wire.state(), State::Idle | State::Head)
+        self.may_move()
+            && matches!(self.wire.state(), State::Idle | State::Head)
             && self.exchange.is_none()
             && self.output.is_flushed()
             && self.watch == Receive::Off

@@ -7,7 +7,7 @@
 use super::engine::Engine;
 use super::exchanges::Streaming;
 use super::key::ConnectionKey;
-use super::table::Output;
+use super::output::Output;
 use crate::handler::Chunk;
 use crate::http::exchange::Event;
 use ringgate_runtime::Core;

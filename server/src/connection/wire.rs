@@ -1,15 +1,37 @@
-//! Where the conversation on a connection stands. The state is private to this file: it changes by
-//! [`Wire::on`] alone, and what a change demands comes back as an effect, which [`super::step`]
-//! performs.
+//! What is spoken on a connection, and where the conversation stands. A state is private to this file: it
+//! changes by [`Wire::on`] alone, and what a change demands comes back as an effect, which
+//! [`super::step`] performs.
 //!
-//! What the states and events mean is said in [`crate::http::exchange`].
+//! What the states and events of HTTP/1.1 mean is said in [`crate::http::exchange`]. Another protocol is
+//! another variant, which every `match` has to answer for.
 
 use crate::http::exchange::{Effect, Event, State};
 
 /// The conversation of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Wire {
+pub(crate) enum Wire {
+    /// HTTP/1.0 and HTTP/1.1: one request after the other.
+    Http1(Http1),
+}
+
+/// The conversation in HTTP/1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Http1 {
     state: State,
+}
+
+impl Http1 {
+    #[inline]
+    fn on(&mut self, event: Event) -> Effect {
+        let (state, effect) = self.state.on(event);
+        debug_assert!(
+            effect != Effect::Impossible,
+            "{event:?} in {:?}",
+            self.state
+        );
+        self.state = state;
+        effect
+    }
 }
 
 impl Wire {
@@ -19,24 +41,31 @@ impl Wire {
             true => State::Head,
             false => State::Idle,
         };
-        Wire { state }
+        Wire::Http1(Http1 { state })
     }
 
+    /// Where the conversation stands.
     #[inline]
     pub(crate) const fn state(self) -> State {
-        self.state
+        match self {
+            Wire::Http1(http1) => http1.state,
+        }
     }
 
     /// Tells the conversation what happened; the effect is what its caller has to have performed.
     #[inline]
     pub(crate) fn on(&mut self, event: Event) -> Effect {
-        let (state, effect) = self.state.on(event);
-        debug_assert!(
-            effect != Effect::Impossible,
-            "{event:?} in {:?}",
-            self.state
-        );
-        self.state = state;
-        effect
+        match self {
+            Wire::Http1(http1) => http1.on(event),
+        }
+    }
+
+    /// Whether all that it knows of its connection is plain data, which can go to another core between
+    /// two requests.
+    #[inline]
+    pub(crate) const fn is_plain_data(self) -> bool {
+        match self {
+            Wire::Http1(_) => true,
+        }
     }
 }

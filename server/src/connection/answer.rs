@@ -1,0 +1,379 @@
+//! Where an answer meets its wire: what a handler gave, and what the server itself answers (refusals,
+//! errors, the 503 of the gate), becomes bytes of the connection's output.
+//!
+//! Called by `handle.rs`, by [`super::step`] for what the conversation demands, and by
+//! [`super::straight`]. How answers look is decided in [`crate::http::response`]; when they are sent,
+//! in `write.rs`.
+
+use super::BODY_COPIED_MAX_BYTES;
+use super::core_field::{core_field, tell_core};
+use super::engine::{Course, Engine};
+use super::exchanges::{Terms, Upload};
+use super::key::{ConnectionKey, ExchangeKey};
+use super::output::Output;
+use super::stream::Start;
+use super::table::Connection;
+use super::wait::{BUSY, REASON_FIELD, RETRY_AFTER_SECONDS};
+use crate::handler::{Body, BodyStream, Response};
+use crate::http::date::Date;
+use crate::http::exchange::{After, Circumstances, Event, State, UnreadBody, after_answer};
+use crate::http::head;
+use crate::http::refusal::Refusal;
+use crate::http::response::{self, BodyLength, ConnectionHeader, Fields, Framing, ResponseHead};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode, Version};
+use ringgate_runtime::Core;
+use ringgate_runtime::task::Panic;
+use std::num::NonZeroU32;
+use std::rc::Rc;
+
+impl Engine {
+    /// A handler gave its answer, or panicked.
+    pub(super) fn on_answer(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+        answer: Result<Response, Panic>,
+    ) {
+        let mut response = match answer {
+            Ok(response) => response,
+            Err(panic) => self.on_panic(core, panic.message()),
+        };
+        self.keep_date(core);
+        let context = self.answering();
+        let Some(exchange) = self.exchanges.get(request) else {
+            return;
+        };
+        let key = exchange.of;
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let state = connection.wire.state();
+        if !matches!(state, State::Receiving | State::Running) {
+            return;
+        }
+        exchange.task = None;
+        if exchange.asks_core {
+            tell_core(&mut response, self.index);
+        }
+        let class = class_of(&response);
+        if let Some(upload) = &mut exchange.upload
+            && upload.awaits_continue
+            && !upload.cell.is_abandoned()
+            && state == State::Receiving
+        {
+            // The answer's body is made from the request's: the client has to send it.
+            upload.awaits_continue = false;
+            connection
+                .output
+                .write_with(&mut self.buffers, response::encode_continue);
+        }
+        let unread = unread_body(exchange.upload.as_ref());
+        let before = connection.output.queued;
+        match queue(
+            connection,
+            &exchange.terms,
+            unread,
+            &mut response,
+            self.date.current(),
+            context,
+            &mut self.buffers,
+        ) {
+            Queued::All(after) => {
+                self.stats.responses[class].add(1);
+                self.answer_ended(core, request, after);
+            }
+            Queued::Head {
+                stream,
+                len,
+                chunked,
+                after,
+            } => {
+                let start = Start {
+                    stream,
+                    left: len,
+                    chunked,
+                    queued: connection.output.queued - before,
+                    class,
+                    after,
+                };
+                self.stream(core, request, start);
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn answering(&self) -> Answering {
+        Answering {
+            draining: self.is_draining(),
+            leaving: matches!(self.course, Course::Leaving(_)),
+            served_max: self.settings.served_max,
+        }
+    }
+
+    /// The last byte of an answer is queued.
+    pub(super) fn answer_ended(&mut self, core: &Rc<Core>, request: ExchangeKey, after: After) {
+        let Some(exchange) = self.exchanges.get(request) else {
+            return;
+        };
+        let key = exchange.of;
+        let after = match unread_body(exchange.upload.as_ref()) {
+            UnreadBody::None | UnreadBody::Discardable => after,
+            UnreadBody::TooMuch | UnreadBody::ContinueUnsent => After::Close,
+        };
+        self.on(core, key, Event::AnswerEnded(after));
+    }
+
+    fn on_panic(&mut self, core: &Rc<Core>, message: &str) -> Response {
+        self.stats.handler_panics.add(1);
+        crate::observe::log::limited!(
+            self.log,
+            core.now().as_nanos(),
+            error,
+            "panic",
+            panic = message,
+            "a handler panicked; its request is answered with 500"
+        );
+        Response::error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the handler of this path failed",
+        )
+    }
+
+    pub(super) fn write_continue(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection
+            .output
+            .write_with(&mut self.buffers, response::encode_continue);
+    }
+
+    /// Whether what is answered now is a HEAD: the request at hand, or, as long as that is not whole,
+    /// the front of one that is unread.
+    pub(super) fn is_asked_by_head(&mut self, key: ConnectionKey) -> bool {
+        if let Some(exchange) = self.exchange_of(key) {
+            return exchange.terms.to_head;
+        }
+        let connection = self.table.get(key);
+        connection.is_some_and(|connection| head::is_of_head(connection.unread.as_slice()))
+    }
+
+    /// Queues the answer to a message that is refused; what ran for it is dropped.
+    pub(super) fn write_refusal(&mut self, core: &Rc<Core>, key: ConnectionKey, refusal: &Refusal) {
+        self.keep_date(core);
+        let exchange = self.exchange_of(key);
+        let to_head = refusal.to_head || exchange.is_some_and(|exchange| exchange.terms.to_head);
+        self.drop_handler(core, key);
+        self.stats.refused(refusal.status.as_u16());
+        self.stats.responses[(refusal.status.as_u16() / 100).min(5) as usize].add(1);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.discarded = 0;
+        connection.output.write_with(&mut self.buffers, |tail| {
+            response::encode_refusal(refusal, to_head, self.date.current(), tail)
+        });
+    }
+
+    /// Queues an error answer in place of the handler's.
+    pub(super) fn write_error(&mut self, core: &Rc<Core>, key: ConnectionKey, status: StatusCode) {
+        self.keep_date(core);
+        let asked = self
+            .exchange_of(key)
+            .is_some_and(|exchange| exchange.asks_core);
+        let fields = asked.then(|| core_field(self.index));
+        let to_head = self.is_asked_by_head(key);
+        self.drop_handler(core, key);
+        self.stats.responses[(status.as_u16() / 100).min(5) as usize].add(1);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let body = format!("{}\n", response::status_text(status));
+        let head = ResponseHead {
+            status,
+            content_type: Some("text/plain"),
+            fields: Fields::List(fields.as_slice()),
+            body: BodyLength::Known(body.len() as u64),
+            connection: ConnectionHeader::Close,
+        };
+        connection.output.write_with(&mut self.buffers, |tail| {
+            head.encode(self.date.current(), tail)
+        });
+        if !to_head {
+            connection.output.write(&mut self.buffers, body.as_bytes());
+        }
+    }
+
+    /// Queues the 503 of a connection that was read no word of.
+    pub(super) fn write_turned_away(&mut self, core: &Core, key: ConnectionKey) {
+        self.keep_date(core);
+        self.stats.responses[5].add(1);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let Some(reason) = connection.rejected else {
+            return;
+        };
+        let named = [
+            (RETRY_AFTER, RETRY_AFTER_SECONDS),
+            (REASON_FIELD, HeaderValue::from_static(reason.name())),
+        ];
+        let fields = match self.settings.reason_header {
+            true => &named[..],
+            false => &named[..1],
+        };
+        let head = ResponseHead {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            content_type: Some("text/plain; charset=utf-8"),
+            fields: Fields::List(fields),
+            body: BodyLength::Known(BUSY.len() as u64),
+            connection: ConnectionHeader::Close,
+        };
+        connection.output.write_with(&mut self.buffers, |tail| {
+            head.encode(self.date.current(), tail)
+        });
+        connection.output.write(&mut self.buffers, BUSY.as_bytes());
+    }
+}
+
+/// What the engine knows that decides how an answer is framed.
+#[derive(Clone, Copy)]
+pub(super) struct Answering {
+    draining: bool,
+    /// Whether connections are to leave this core: those that cannot are announced an end.
+    leaving: bool,
+    served_max: Option<NonZeroU32>,
+}
+
+/// How much of an answer is queued.
+pub(super) enum Queued {
+    All(After),
+    /// The body follows.
+    Head {
+        stream: BodyStream,
+        len: Option<u64>,
+        chunked: bool,
+        after: After,
+    },
+}
+
+#[inline]
+pub(super) fn class_of(response: &Response) -> usize {
+    usize::from(response.status.as_u16() / 100).min(5)
+}
+
+/// Queues an answer: its head, and its body unless that is a stream. What is queued of the body is
+/// taken out of `response`.
+#[inline]
+pub(super) fn queue(
+    connection: &mut Connection,
+    terms: &Terms,
+    unread: UnreadBody,
+    response: &mut Response,
+    date: &Date,
+    context: Answering,
+    buffers: &mut Vec<Vec<u8>>,
+) -> Queued {
+    let after = after_answer(&Circumstances {
+        request_keep_alive: terms.keep_alive,
+        handler_closes: response.close,
+        draining: context.draining || (context.leaving && !connection.may_move()),
+        served: connection.served,
+        served_max: context.served_max,
+        unread,
+    });
+    if let Body::Chunk(chunk) = &response.body
+        && chunk.len() <= BODY_COPIED_MAX_BYTES
+        && response.status == StatusCode::OK
+        && after == After::KeepAlive
+        && terms.version == Version::HTTP_11
+        && !terms.to_head
+    {
+        connection.output.write_with(buffers, |tail| {
+            response::encode_usual(response.content_type, &response.fields, chunk, date, tail);
+        });
+        return Queued::All(after);
+    }
+    queue_unusual(connection, terms, response, after, date, buffers)
+}
+
+/// As [`queue`], for whatever is not the most common kind of answer.
+#[inline(never)]
+fn queue_unusual(
+    connection: &mut Connection,
+    terms: &Terms,
+    response: &mut Response,
+    after: After,
+    date: &Date,
+    buffers: &mut Vec<Vec<u8>>,
+) -> Queued {
+    let framing = Framing::new(
+        terms.to_head,
+        terms.version,
+        response.status,
+        response.body.len(),
+        after,
+    );
+    let output = &mut connection.output;
+    output.write_with(buffers, |tail| {
+        let head = ResponseHead {
+            status: response.status,
+            content_type: response.content_type,
+            fields: Fields::List(&response.fields),
+            body: framing.body,
+            connection: framing.connection,
+        };
+        head.encode(date, tail);
+    });
+    match framing.sends_body {
+        true => queue_body(output, framing, &mut response.body, buffers),
+        false => Queued::All(framing.after),
+    }
+}
+
+fn queue_body(
+    output: &mut Output,
+    framing: Framing,
+    body: &mut Body,
+    buffers: &mut Vec<Vec<u8>>,
+) -> Queued {
+    match body {
+        Body::Empty => {}
+        Body::Chunk(chunk) if chunk.len() <= BODY_COPIED_MAX_BYTES => {
+            output.write(buffers, chunk);
+        }
+        body => match std::mem::replace(body, Body::Empty) {
+            Body::Empty => {}
+            Body::Chunk(chunk) => output.add_large(chunk),
+            Body::Stream { stream, len } => {
+                return Queued::Head {
+                    stream,
+                    len,
+                    chunked: framing.body == BodyLength::Chunked,
+                    after: framing.after,
+                };
+            }
+        },
+    }
+    Queued::All(framing.after)
+}
+
+/// What is left of the request's body.
+#[inline]
+fn unread_body(upload: Option<&Upload>) -> UnreadBody {
+    let Some(upload) = upload else {
+        return UnreadBody::None;
+    };
+    if upload.decoder.is_finished() {
+        return UnreadBody::None;
+    }
+    if upload.awaits_continue {
+        return UnreadBody::ContinueUnsent;
+    }
+    let is_read = !upload.cell.is_abandoned();
+    if is_read || upload.decoder.rest_is_within(super::DISCARD_MAX_BYTES) {
+        return UnreadBody::Discardable;
+    }
+    UnreadBody::TooMuch
+}

@@ -1,0 +1,76 @@
+//! The sending side of a connection: what waits to be sent, in order, and what is being sent.
+//!
+//! Filled by `answer.rs` and `stream.rs`, emptied by `write.rs`, partly taken back by `unsent.rs`.
+
+use super::BODY_COPIED_MAX_BYTES;
+use crate::handler::Chunk;
+use std::collections::VecDeque;
+
+/// The sending side: what waits to be sent, in order, and what is being sent.
+#[derive(Default)]
+pub(crate) struct Output {
+    /// Complete pieces, before `tail`.
+    pub(crate) pieces: VecDeque<Chunk>,
+    /// Heads and small bodies, gathered.
+    pub(crate) tail: Vec<u8>,
+    /// Bytes in `pieces` and `tail`.
+    pub(crate) queued: usize,
+    /// Whether a send is in flight, and how many bytes of its buffer were sent before it.
+    pub(crate) in_flight: Option<usize>,
+}
+
+impl Output {
+    /// Whether all of it is with the kernel.
+    #[inline]
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.queued == 0 && self.in_flight.is_none()
+    }
+}
+
+impl Output {
+    /// Lets `encode` write behind what is gathered: a head, or a small body.
+    #[inline]
+    pub(super) fn write_with(
+        &mut self,
+        buffers: &mut Vec<Vec<u8>>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let tail = self.gather(buffers);
+        let before = tail.len();
+        encode(tail);
+        self.queued += self.tail.len() - before;
+    }
+
+    /// The buffer that heads and small bodies are gathered in.
+    #[inline]
+    fn gather(&mut self, buffers: &mut Vec<Vec<u8>>) -> &mut Vec<u8> {
+        if self.tail.capacity() == 0 {
+            self.tail = buffers.pop().unwrap_or_else(|| Vec::with_capacity(512));
+        }
+        &mut self.tail
+    }
+
+    /// Adds bytes behind what is gathered.
+    pub(super) fn write(&mut self, buffers: &mut Vec<Vec<u8>>, bytes: &[u8]) {
+        self.gather(buffers).extend_from_slice(bytes);
+        self.queued += bytes.len();
+    }
+
+    /// Adds bytes of a body: small ones behind what is gathered, large ones as they are.
+    pub(super) fn add(&mut self, buffers: &mut Vec<Vec<u8>>, chunk: Chunk) {
+        if chunk.len() <= BODY_COPIED_MAX_BYTES {
+            return self.write(buffers, &chunk);
+        }
+        self.add_large(chunk);
+    }
+
+    /// Adds a large body as it is.
+    pub(super) fn add_large(&mut self, chunk: Chunk) {
+        if !self.tail.is_empty() {
+            self.pieces
+                .push_back(Chunk::Vec(std::mem::take(&mut self.tail)));
+        }
+        self.queued += chunk.len();
+        self.pieces.push_back(chunk);
+    }
+}
