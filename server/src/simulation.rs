@@ -18,7 +18,7 @@
 //! ```
 
 use crate::admission::gate::{Gate, Rules};
-use crate::admission::ledger::{Connections, CoreStats, Requests};
+use crate::admission::ledger::{Connections, CoreStats, Ledgers, Requests};
 use crate::config::{AdmissionLimits, Config};
 use crate::connection::{Engine, EngineParts, ListenerId, ListenerSeat, Message, Settings};
 use crate::coordinator::{CoreInfo, Event, PostOffice, Postman, Simulated, core_options};
@@ -46,6 +46,8 @@ pub struct Simulation {
     batons: Vec<(u32, Option<u32>)>,
     cores: Vec<SimulatedCore>,
     handle: ServerHandle,
+    /// What cores have told: who, for which inquiry, and the ledgers.
+    told: Vec<(u32, u64, Ledgers)>,
 }
 
 struct SimulatedCore {
@@ -121,6 +123,7 @@ impl Simulation {
             batons: Vec::new(),
             cores: Vec::new(),
             handle,
+            told: Vec::new(),
         };
         for index in 0..cores {
             let driver = Driver::Simulated(Box::new(world.driver()));
@@ -191,8 +194,13 @@ impl Simulation {
             }
         }
         while let Some(event) = self.post.next_event() {
-            if let Event::Disarmed(_, id) = event {
-                self.pass_on(id);
+            match event {
+                Event::Disarmed(_, id) => self.pass_on(id),
+                Event::Published(core, inquiry, ledgers) => {
+                    self.told.push((core, inquiry, *ledgers));
+                }
+                // For a coordinator, and there is none.
+                _ => {}
             }
         }
     }
@@ -282,6 +290,20 @@ impl Simulation {
     /// Where the conversations of a core's connections stand, in the order of their seats.
     pub fn states(&mut self, core: usize) -> Vec<State> {
         self.cores[core].engine.states()
+    }
+
+    /// Asks a core to tell its ledgers for the inquiry of this number, as the coordinator asks all cores
+    /// for a status. Each inquiry has a higher number than the one before.
+    pub fn ask(&mut self, core: u32, inquiry: u64) {
+        self.post.to_core(core, Message::Publish(inquiry));
+    }
+
+    /// Both ledgers of a core as it told them for this inquiry; None until it has. A core tells once,
+    /// and may tell before it hears that it is asked.
+    pub fn told(&self, core: u32, inquiry: u64) -> Option<(Connections, Requests)> {
+        let mut told = self.told.iter();
+        let told = told.find(|told| (told.0, told.1) == (core, inquiry))?;
+        Some((told.2.connections, told.2.requests))
     }
 
     /// Both ledgers of a core.
