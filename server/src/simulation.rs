@@ -275,8 +275,8 @@ impl Simulation {
     }
 
     /// Moves so many idle connections of `from` to `to`, as balance does.
-    pub fn shed(&mut self, from: u32, to: u32, count: u64) {
-        self.post.to_core(from, Message::Shed(vec![(to, count)]));
+    pub fn spread(&mut self, from: u32, to: u32, count: u64) {
+        self.post.to_core(from, Message::Spread(vec![(to, count)]));
     }
 
     /// Makes every core take the long way for each request and at the end of each send, for tests that

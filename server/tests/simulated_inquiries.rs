@@ -21,7 +21,7 @@ fn a_core_that_gets_a_connection_from_one_that_has_told_tells_before_it_counts_i
     simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
     simulation.ask(0, 1);
     simulation.run_until(|simulation| simulation.told(0, 1).is_some());
-    simulation.shed(0, 1, 1);
+    simulation.spread(0, 1, 1);
     simulation.run_until(|simulation| simulation.ledgers(1).0.open == 1);
     // The word that asks the second core comes after the connection.
     simulation.ask(1, 1);
@@ -42,7 +42,7 @@ fn a_connection_that_left_before_its_core_told_is_in_transit_or_has_arrived() {
     let mut simulation = cores(1);
     let _client = simulation.connect_to(0);
     simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
-    simulation.shed(0, 1, 1);
+    simulation.spread(0, 1, 1);
     simulation.run_until(|simulation| simulation.ledgers(1).0.open == 1);
     simulation.ask(1, 1);
     simulation.ask(0, 1);
@@ -77,7 +77,7 @@ fn no_connection_that_moves_at_random_arrives_in_a_sum_that_it_has_not_left() {
             let core = roll(&mut dice, CORES.into()) as u32;
             match roll(&mut dice, 4) {
                 0 => simulation.turn_without(core as usize),
-                1 => simulation.shed(core, (core + 1) % CORES, 1),
+                1 => simulation.spread(core, (core + 1) % CORES, 1),
                 2 => simulation.turn(),
                 _ => {
                     if unasked.is_empty() {

@@ -476,7 +476,7 @@ fn most_a_turn(
 #[test]
 fn t1_a_turn_moves_a_bounded_number_of_connections_however_many_are_to_go() {
     let (mut simulation, clients) = clients_of_core_0(500);
-    simulation.shed(0, 1, 300);
+    simulation.spread(0, 1, 300);
     // The other core is held up: what it is given waits.
     let most_out = most_a_turn(&mut simulation, 1, 300, |simulation| {
         simulation.ledgers(0).0.handed_out
@@ -585,7 +585,7 @@ fn t1_who_was_active_lately_stays_as_long_as_others_can_go() {
     for client in clients.iter().step_by(2) {
         assert_eq!(core_of(&mut simulation, client), 0);
     }
-    simulation.shed(0, 1, 100);
+    simulation.spread(0, 1, 100);
     simulation.run_until(|simulation| simulation.ledgers(1).0.handed_in == 100);
     for (place, client) in clients.iter().enumerate() {
         assert_eq!(core_of(&mut simulation, client), (place % 2) as u8);
@@ -595,12 +595,12 @@ fn t1_who_was_active_lately_stays_as_long_as_others_can_go() {
 #[test]
 fn t1_told_twice_a_core_gives_what_the_last_word_says() {
     let (mut simulation, _clients) = clients_of_core_0(500);
-    simulation.shed(0, 1, 300);
+    simulation.spread(0, 1, 300);
     simulation.turn();
     simulation.turn();
     let going = 300 - simulation.ledgers(0).0.handed_out;
     assert!(going > 0, "the first word takes several turns");
-    simulation.shed(0, 1, going);
+    simulation.spread(0, 1, going);
     (0..100).for_each(|_| simulation.turn());
     assert_eq!(simulation.ledgers(1).0.handed_in, 300);
 }

@@ -85,7 +85,7 @@ pub(crate) enum Message {
     /// The owner of this listener does without help.
     Unhelp(ListenerId),
     /// Move so many idle connections to these cores.
-    Shed(Vec<(u32, u64)>),
+    Spread(Vec<(u32, u64)>),
     /// Panic, outside of every handler.
     Panic,
     /// Say what you have counted ([`Report::Published`]), for the inquiry of this number.
@@ -288,7 +288,7 @@ impl Engine {
             Message::Settings(settings) => self.retune(core, *settings),
             Message::Help(seat) => self.help(core, seat),
             Message::Unhelp(listener) => self.unhelp(core, listener),
-            Message::Shed(shares) => self.shed(&shares),
+            Message::Spread(shares) => self.spread(&shares),
             Message::Panic => panic!("asked to panic"),
             Message::Publish(inquiry) => self.publish_for(core, inquiry),
             Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),

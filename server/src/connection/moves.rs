@@ -3,7 +3,7 @@
 //! thousands of them.
 //!
 //! Called by the engine before each wait and when there is mail. What a move is, `transfer.rs` says;
-//! which connections are to move, the course of the core or [`Message::Shed`]. A core that is given
+//! which connections are to move, the course of the core or [`Message::Spread`]. A core that is given
 //! connections leaves what it may not take yet in its mailbox, where the coordinator finds it if the
 //! core gets stuck.
 
@@ -148,7 +148,7 @@ impl Engine {
 
     /// Moves so many idle connections each, and none that an earlier word meant; those are first that
     /// were idle longest.
-    pub(super) fn shed(&mut self, shares: &[(u32, u64)]) {
+    pub(super) fn spread(&mut self, shares: &[(u32, u64)]) {
         if !self.is_serving() {
             return;
         }
@@ -158,7 +158,7 @@ impl Engine {
             let Some(connection) = self.table.get(key) else {
                 continue;
             };
-            if may_be_shed(connection) {
+            if may_be_spread(connection) {
                 idle.push((connection.idle_since, key));
             }
         }
@@ -177,7 +177,7 @@ impl Engine {
     }
 }
 
-fn may_be_shed(connection: &Connection) -> bool {
+fn may_be_spread(connection: &Connection) -> bool {
     connection.wire.state() == State::Idle
         && connection.is_movable()
         && connection.moving_to.is_none()

@@ -24,7 +24,7 @@ impl Coordinator {
             let shares: Vec<(u32, u64)> = mine.map(|t| (t.to, t.count)).collect();
             if !shares.is_empty() {
                 tracing::debug!(core = from, ?shares, "connections move for balance");
-                self.post.to_core(from, Message::Shed(shares));
+                self.post.to_core(from, Message::Spread(shares));
             }
         }
     }

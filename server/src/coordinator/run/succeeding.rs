@@ -465,7 +465,7 @@ impl Coordinator {
         let fullest = self.pool.heirs().into_iter().max_by_key(open);
         if let Some(core) = fullest {
             let share = vec![(SUCCESSOR, u64::from(count))];
-            self.post.to_core(core, Message::Shed(share));
+            self.post.to_core(core, Message::Spread(share));
         }
     }
 
