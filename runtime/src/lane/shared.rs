@@ -579,7 +579,7 @@ impl<C: 'static> Inner<C> {
 
 /// The CPU of the calling thread.
 fn here() -> usize {
-    crate::sys::cpu::current_cpu().unwrap_or(0)
+    crate::sys::cpu::current_cpu()
 }
 
 fn refuse_all<C>(refused: Vec<(Arc<dyn Work<C>>, Arc<str>)>) {

@@ -9,8 +9,12 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
 
-use super::error::{check, errno};
-use super::socket::get_int;
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::net::sockopt::socket_type;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::process::{WaitOptions, waitpid};
+
+use super::error::{called, named};
 use super::unix_listener::claim;
 
 /// Two ends of a Unix socket that keeps messages apart (SOCK_SEQPACKET, unix(7)); close-on-exec and
@@ -19,14 +23,9 @@ use super::unix_listener::claim;
 /// # Errors
 /// EMFILE, ENFILE or ENOMEM of socketpair(2).
 pub fn message_pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    let mut ends = [-1; 2];
-    // SAFETY: socketpair(2) writes two descriptors into the array on this stack. Guarded by
-    // `a_child_talks_over_the_end_it_inherits`.
-    let result = unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) };
-    check(result, "socketpair", "")?;
-    // SAFETY: the kernel has just given both descriptors to us and to nobody else.
-    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let pair = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None);
+    called(pair, "socketpair", "")
 }
 
 /// Starts `program` with `args` in this environment and one variable more. `inherited` stay open in
@@ -74,20 +73,16 @@ pub fn inherited_message_socket(number: RawFd) -> io::Result<Option<OwnedFd>> {
     // SAFETY: borrowed only for the look below; if nothing is open at the number, the kernel says
     // EBADF. Guarded by `a_number_that_is_no_message_socket_is_not_taken_over`.
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
-    match get_int(fd, libc::SOL_SOCKET, libc::SO_TYPE, "SO_TYPE") {
-        Ok(libc::SOCK_SEQPACKET) => {}
-        Ok(_) => return Ok(None),
-        Err(error) if matches!(errno(&error), Some(libc::EBADF | libc::ENOTSOCK)) => {
-            return Ok(None);
-        }
-        Err(error) => return Err(error),
+    match socket_type(fd) {
+        Ok(SocketType::SEQPACKET) => {}
+        Ok(_) | Err(Errno::BADF | Errno::NOTSOCK) => return Ok(None),
+        Err(errno) => return Err(named(errno.into(), "getsockopt", "SO_TYPE", "")),
     }
     if !claim(number) {
         return Ok(None);
     }
-    // SAFETY: fcntl(2) F_SETFD takes no pointer. Guarded by `a_child_talks_over_the_end_it_inherits`.
-    let result = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
-    check(result, "fcntl", format!("{number} F_SETFD"))?;
+    let closes = fcntl_setfd(fd, FdFlags::CLOEXEC);
+    called(closes, "fcntl", format!("{number} F_SETFD"))?;
     // SAFETY: open, as the look above found, and left to this process by its parent; the claim makes
     // sure that it is taken over once. Guarded by `a_child_talks_over_the_end_it_inherits`.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(number) }))
@@ -115,23 +110,17 @@ pub enum Reaped {
 /// # Errors
 /// Whatever else waitpid(2) answers.
 pub fn reap() -> io::Result<Reaped> {
-    let mut status = 0;
-    // SAFETY: waitpid(2) writes one status, on this stack. Guarded by `children_are_collected_once`.
-    let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG) };
-    if pid > 0 {
-        let exit_code = if libc::WIFSIGNALED(status) {
-            128 + libc::WTERMSIG(status)
-        } else {
-            libc::WEXITSTATUS(status)
-        };
-        return Ok(Reaped::Child {
-            pid: pid as u32,
-            exit_code: exit_code as u8,
-        });
-    }
-    match check(pid, "waitpid", "") {
-        Ok(_) => Ok(Reaped::NoneYet),
-        Err(error) if errno(&error) == Some(libc::ECHILD) => Ok(Reaped::NoChildren),
-        Err(error) => Err(error),
+    match waitpid(None, WaitOptions::NOHANG) {
+        Ok(Some((pid, status))) => {
+            let killed = status.terminating_signal().map(|signal| 128 + signal);
+            let exit_code = killed.or(status.exit_status()).unwrap_or(0);
+            Ok(Reaped::Child {
+                pid: pid.as_raw_nonzero().get().unsigned_abs(),
+                exit_code: exit_code as u8,
+            })
+        }
+        Ok(None) => Ok(Reaped::NoneYet),
+        Err(Errno::CHILD) => Ok(Reaped::NoChildren),
+        Err(errno) => Err(named(errno.into(), "waitpid", "", "")),
     }
 }

@@ -87,14 +87,8 @@ fn set_mask(words: &[u64]) -> io::Result<()> {
 }
 
 /// The CPU that the calling thread is on at this moment (getcpu(2)).
-///
-/// # Errors
-/// Whatever sched_getcpu(3) answers; never on Linux with getcpu(2).
-pub fn current_cpu() -> io::Result<usize> {
-    // SAFETY: sched_getcpu(3) takes no pointer. Guarded by
-    // `a_pinned_thread_runs_where_it_was_pinned`.
-    let cpu = unsafe { libc::sched_getcpu() };
-    usize::try_from(cpu).map_err(|_| last("sched_getcpu", ""))
+pub fn current_cpu() -> usize {
+    rustix::thread::sched_getcpu()
 }
 
 /// The CPUs in the mask of thread `tid` (0: the calling one).

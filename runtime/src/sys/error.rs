@@ -101,9 +101,13 @@ pub(super) fn check(
     }
 }
 
-/// The same for calls that answer a byte count.
-pub(super) fn check_len(result: isize, call: &'static str) -> io::Result<usize> {
-    usize::try_from(result).map_err(|_| last(call, ""))
+/// The result of a call of `rustix`, whose error has a number and nothing else.
+pub(super) fn called<T>(
+    result: rustix::io::Result<T>,
+    call: &'static str,
+    object: impl Into<String>,
+) -> io::Result<T> {
+    result.map_err(|errno| named(errno.into(), call, object, ""))
 }
 
 /// The text of a file under `/proc`, with the path in the error.

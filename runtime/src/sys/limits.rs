@@ -6,7 +6,9 @@
 use std::fmt;
 use std::io;
 
-use super::error::{check, proc_number};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::error::{called, proc_number};
 
 /// A soft and a hard resource limit (getrlimit(2)); `None` means unlimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +31,7 @@ impl fmt::Display for Limit {
 /// # Errors
 /// Whatever getrlimit(2) answers.
 pub fn nofile() -> io::Result<Limit> {
-    get(libc::RLIMIT_NOFILE, "RLIMIT_NOFILE")
+    Ok(get(Resource::Nofile))
 }
 
 /// Raises the soft limit on descriptors to the hard one, and answers what then holds.
@@ -41,15 +43,15 @@ pub fn raise_nofile() -> io::Result<Limit> {
     if limit.soft == limit.hard {
         return Ok(limit);
     }
-    let hard = limit.hard.unwrap_or(libc::RLIM_INFINITY);
-    let raised = libc::rlimit {
-        rlim_cur: hard,
-        rlim_max: hard,
+    let raised = Rlimit {
+        current: limit.hard,
+        maximum: limit.hard,
     };
-    // SAFETY: setrlimit(2) reads one rlimit, which lives on this stack. Guarded by
-    // `descriptors_are_raised_to_the_hard_limit`.
-    let result = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raised) };
-    check(result, "setrlimit", "RLIMIT_NOFILE")?;
+    called(
+        setrlimit(Resource::Nofile, raised),
+        "setrlimit",
+        "RLIMIT_NOFILE",
+    )?;
     nofile()
 }
 
@@ -60,7 +62,7 @@ pub fn raise_nofile() -> io::Result<Limit> {
 /// # Errors
 /// Whatever getrlimit(2) answers.
 pub fn memlock() -> io::Result<Limit> {
-    get(libc::RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK")
+    Ok(get(Resource::Memlock))
 }
 
 /// The kernel's cap on the backlog of any listener (net.core.somaxconn), in connections.
@@ -79,18 +81,10 @@ pub fn tcp_max_syn_backlog() -> io::Result<u64> {
     proc_number("/proc/sys/net/ipv4/tcp_max_syn_backlog")
 }
 
-fn get(resource: libc::__rlimit_resource_t, name: &'static str) -> io::Result<Limit> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: getrlimit(2) writes one rlimit, which lives on this stack. Guarded by
-    // `descriptors_are_raised_to_the_hard_limit`.
-    let result = unsafe { libc::getrlimit(resource, &mut limit) };
-    check(result, "getrlimit", name)?;
-    let finite = |value: libc::rlim_t| (value != libc::RLIM_INFINITY).then_some(value);
-    Ok(Limit {
-        soft: finite(limit.rlim_cur),
-        hard: finite(limit.rlim_max),
-    })
+fn get(resource: Resource) -> Limit {
+    let limit = getrlimit(resource);
+    Limit {
+        soft: limit.current,
+        hard: limit.maximum,
+    }
 }

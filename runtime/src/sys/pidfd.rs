@@ -4,11 +4,12 @@
 //! Called by upgrades, which watch the new program. Deliberately does not reap the child;
 //! [`std::process::Child`] does.
 
+use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use super::error::check;
+use super::error::called;
 use super::signals::Signal;
 use super::socket::poll_readable;
 
@@ -22,11 +23,12 @@ impl PidFd {
     /// # Errors
     /// ESRCH if there is no such process.
     pub fn open(pid: u32) -> io::Result<PidFd> {
-        // SAFETY: pidfd_open(2) takes no pointer. Guarded by `the_end_of_a_child_is_polled`.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
-        let fd = check(fd as libc::c_int, "pidfd_open", format!("pid {pid}"))?;
-        // SAFETY: the kernel has just given this descriptor to us and to nobody else.
-        Ok(PidFd(unsafe { OwnedFd::from_raw_fd(fd) }))
+        let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let opened = match process {
+            Some(process) => pidfd_open(process, PidfdFlags::empty()),
+            None => Err(rustix::io::Errno::INVAL),
+        };
+        Ok(PidFd(called(opened, "pidfd_open", format!("pid {pid}"))?))
     }
 
     /// Waits until the process has ended, at most `timeout`; `None` waits without bound. Answers
@@ -43,19 +45,8 @@ impl PidFd {
     /// # Errors
     /// ESRCH if it has ended; EPERM if it is not ours.
     pub fn send_signal(&self, signal: Signal) -> io::Result<()> {
-        // SAFETY: pidfd_send_signal(2) allows a null siginfo, which means "as kill(2) would".
-        // Guarded by `the_end_of_a_child_is_polled`.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_pidfd_send_signal,
-                self.0.as_raw_fd(),
-                signal.number(),
-                std::ptr::null::<libc::siginfo_t>(),
-                0,
-            )
-        };
-        check(result as libc::c_int, "pidfd_send_signal", "")?;
-        Ok(())
+        let sent = pidfd_send_signal(&self.0, signal.kernel());
+        called(sent, "pidfd_send_signal", "")
     }
 }
 

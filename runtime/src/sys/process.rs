@@ -4,25 +4,21 @@
 //! does not change identity.
 
 use rustix::io::Errno;
-use rustix::param::clock_ticks_per_second;
+use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Pid, test_kill_process};
 use std::io;
 use std::time::Duration;
 
-use super::error::{last, proc_text};
+use super::error::proc_text;
 
 /// The real user id.
 pub fn user_id() -> u32 {
-    // SAFETY: getuid(2) takes no pointer and cannot fail. Guarded by
-    // `the_peer_of_a_unix_socket_is_this_process`.
-    unsafe { libc::getuid() }
+    rustix::process::getuid().as_raw()
 }
 
 /// The real group id.
 pub fn group_id() -> u32 {
-    // SAFETY: getgid(2) takes no pointer and cannot fail. Guarded by
-    // `the_peer_of_a_unix_socket_is_this_process`.
-    unsafe { libc::getgid() }
+    rustix::process::getgid().as_raw()
 }
 
 /// Resident memory of the process, in bytes (`/proc/self/statm`, second field; proc(5)).
@@ -55,11 +51,9 @@ pub fn kernel_release() -> io::Result<String> {
 /// The size of a page of memory, in bytes.
 ///
 /// # Errors
-/// Whatever sysconf(3) answers; never on Linux.
+/// Never: the kernel tells it to every process (getauxval(3), AT_PAGESZ).
 pub fn page_bytes() -> io::Result<u64> {
-    // SAFETY: sysconf(3) takes no pointer. Guarded by `resident_memory_grows_when_memory_is_touched`.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u64::try_from(size).map_err(|_| last("sysconf", "_SC_PAGESIZE"))
+    Ok(page_size() as u64)
 }
 
 /// Whether the calling thread runs under a seccomp filter (`Seccomp: 2` in proc(5)).

@@ -3,11 +3,18 @@
 //! Called by upgrades, which hand listeners and idle connections to the new program. Deliberately
 //! frames nothing: bytes and descriptors go out and come in as the socket carries them.
 
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
-use super::error::check_len;
+use rustix::cmsg_space;
+use rustix::io::retry_on_intr;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+
+use super::error::called;
 
 /// The most descriptors in one message (the kernel's SCM_MAX_FD).
 pub const FDS_PER_MESSAGE_MAX: usize = 253;
@@ -48,38 +55,14 @@ pub fn send_with_fds(
             ),
         ));
     }
-    let mut control = ControlBuffer::for_fds(fds.len());
-    let mut iov = libc::iovec {
-        iov_base: bytes.as_ptr().cast_mut().cast(),
-        iov_len: bytes.len(),
-    };
-    let mut message = message_of(&mut iov);
-    if !fds.is_empty() {
-        message.msg_control = control.words.as_mut_ptr().cast();
-        message.msg_controllen = control.len;
-        // SAFETY: the control buffer is aligned for cmsghdr and has CMSG_SPACE for these
-        // descriptors (cmsg(3)), so the first header exists and its data is inside. Guarded by
-        // `descriptors_cross_a_unix_socket`.
-        unsafe {
-            let header = libc::CMSG_FIRSTHDR(&message);
-            (*header).cmsg_level = libc::SOL_SOCKET;
-            (*header).cmsg_type = libc::SCM_RIGHTS;
-            (*header).cmsg_len = libc::CMSG_LEN(bytes_of_fds(fds.len())) as _;
-            let data = libc::CMSG_DATA(header).cast::<RawFd>();
-            for (at, fd) in fds.iter().enumerate() {
-                data.add(at).write_unaligned(fd.as_raw_fd());
-            }
-        }
+    let mut room = room_for(fds.len());
+    let mut control = SendAncillaryBuffer::new(&mut room);
+    if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
+        return Err(io::Error::other("there is no room for the descriptors"));
     }
-    loop {
-        // SAFETY: sendmsg(2) reads the message, its iovec, its bytes and its control buffer, all
-        // alive here; it writes none of them. Guarded by `descriptors_cross_a_unix_socket`.
-        let n = unsafe { libc::sendmsg(socket.as_raw_fd(), &message, libc::MSG_NOSIGNAL) };
-        match check_len(n, "sendmsg") {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
+    let bytes = [IoSlice::new(bytes)];
+    let sent = retry_on_intr(|| sendmsg(socket, &bytes, &mut control, SendFlags::NOSIGNAL));
+    called(sent, "sendmsg", "")
 }
 
 /// Receives at most `bytes.len()` bytes and at most `fds_max` descriptors. Blocks if the socket does.
@@ -92,80 +75,31 @@ pub fn recv_with_fds(
     bytes: &mut [u8],
     fds_max: usize,
 ) -> io::Result<ReceivedWithFds> {
-    let mut control = ControlBuffer::for_fds(fds_max.min(FDS_PER_MESSAGE_MAX));
-    let mut iov = libc::iovec {
-        iov_base: bytes.as_mut_ptr().cast(),
-        iov_len: bytes.len(),
-    };
-    let mut message = message_of(&mut iov);
-    let received = loop {
-        message.msg_control = control.words.as_mut_ptr().cast();
-        message.msg_controllen = control.len;
-        // SAFETY: recvmsg(2) writes at most iov_len bytes into `bytes` and msg_controllen bytes into
-        // the control buffer, both alive here. Guarded by `descriptors_cross_a_unix_socket`.
-        let n = unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, libc::MSG_CMSG_CLOEXEC) };
-        match check_len(n, "recvmsg") {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => break result?,
-        }
-    };
+    let mut room = room_for(fds_max.min(FDS_PER_MESSAGE_MAX));
+    let mut control = RecvAncillaryBuffer::new(&mut room);
+    let mut into = [IoSliceMut::new(bytes)];
+    let flags = RecvFlags::CMSG_CLOEXEC;
+    let received = retry_on_intr(|| recvmsg(socket, &mut into, &mut control, flags));
+    let received = called(received, "recvmsg", "")?;
     let mut fds = Vec::new();
-    // SAFETY: the kernel has written whole control messages of msg_controllen bytes into an aligned
-    // buffer; CMSG_FIRSTHDR and CMSG_NXTHDR stay inside it and end with null (cmsg(3)). Each
-    // descriptor of SCM_RIGHTS is new and ours alone. Guarded by `descriptors_cross_a_unix_socket`.
-    unsafe {
-        let mut header = libc::CMSG_FIRSTHDR(&message);
-        while !header.is_null() {
-            if (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS {
-                let data_bytes = (*header).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
-                let data = libc::CMSG_DATA(header).cast::<RawFd>();
-                for at in 0..data_bytes / size_of::<RawFd>() {
-                    fds.push(OwnedFd::from_raw_fd(data.add(at).read_unaligned()));
-                }
-            }
-            header = libc::CMSG_NXTHDR(&message, header);
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(rights) = message {
+            fds.extend(rights);
         }
     }
     // The room is rounded up, so one more than asked for may fit without MSG_CTRUNC.
-    let lost = message.msg_flags & libc::MSG_CTRUNC != 0 || fds.len() > fds_max;
+    let lost = received.flags.contains(ReturnFlags::CTRUNC) || fds.len() > fds_max;
     if lost {
         fds.clear();
     }
     Ok(ReceivedWithFds {
-        bytes: received,
+        bytes: received.bytes,
         fds,
         lost,
     })
 }
 
-/// Room for one control message with descriptors, aligned as `cmsghdr` needs.
-struct ControlBuffer {
-    words: Vec<u64>,
-    len: usize,
-}
-
-const _: () = assert!(align_of::<libc::cmsghdr>() <= align_of::<u64>());
-
-impl ControlBuffer {
-    fn for_fds(count: usize) -> ControlBuffer {
-        // SAFETY: CMSG_SPACE is arithmetic on its argument (cmsg(3)).
-        let len = unsafe { libc::CMSG_SPACE(bytes_of_fds(count)) } as usize;
-        ControlBuffer {
-            words: vec![0; len.div_ceil(size_of::<u64>())],
-            len,
-        }
-    }
-}
-
-fn bytes_of_fds(count: usize) -> u32 {
-    (count * size_of::<RawFd>()) as u32
-}
-
-fn message_of(iov: &mut libc::iovec) -> libc::msghdr {
-    // SAFETY: msghdr is pointers and integers; all zero means no address, no bytes and no control
-    // data (recvmsg(2)). Guarded by `descriptors_cross_a_unix_socket`.
-    let mut message: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
-    message.msg_iov = iov;
-    message.msg_iovlen = 1;
-    message
+/// Room for one control message with so many descriptors.
+fn room_for(fds: usize) -> Vec<MaybeUninit<u8>> {
+    vec![MaybeUninit::uninit(); cmsg_space!(ScmRights(fds))]
 }

@@ -8,7 +8,10 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use super::error::{check, last, named};
+use rustix::io::{Errno, read, retry_on_intr};
+use rustix::process::{Pid, kill_process};
+
+use super::error::{called, check, last, named};
 
 /// The signals that Ringgate knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,16 +52,21 @@ impl Signal {
 
     /// The kernel's number (signal(7)).
     pub const fn number(self) -> i32 {
+        self.kernel().as_raw()
+    }
+
+    pub(super) const fn kernel(self) -> rustix::process::Signal {
+        use rustix::process::Signal as Kernel;
         match self {
-            Signal::Int => libc::SIGINT,
-            Signal::Term => libc::SIGTERM,
-            Signal::Quit => libc::SIGQUIT,
-            Signal::Ttin => libc::SIGTTIN,
-            Signal::Ttou => libc::SIGTTOU,
-            Signal::Hup => libc::SIGHUP,
-            Signal::Usr1 => libc::SIGUSR1,
-            Signal::Usr2 => libc::SIGUSR2,
-            Signal::Chld => libc::SIGCHLD,
+            Signal::Int => Kernel::INT,
+            Signal::Term => Kernel::TERM,
+            Signal::Quit => Kernel::QUIT,
+            Signal::Ttin => Kernel::TTIN,
+            Signal::Ttou => Kernel::TTOU,
+            Signal::Hup => Kernel::HUP,
+            Signal::Usr1 => Kernel::USR1,
+            Signal::Usr2 => Kernel::USR2,
+            Signal::Chld => Kernel::CHILD,
         }
     }
 
@@ -116,20 +124,22 @@ pub fn ignore_sigpipe() -> io::Result<()> {
 /// `InvalidInput` for pid 0 or one beyond `i32`, which kill(2) would take for process groups; ESRCH
 /// if there is no such process; EPERM if it is not ours.
 pub fn send_signal(pid: u32, signal: Signal) -> io::Result<()> {
-    let target = libc::pid_t::try_from(pid)
+    let target = i32::try_from(pid)
         .ok()
-        .filter(|pid| *pid > 0)
+        .and_then(Pid::from_raw)
         .ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidInput,
                 format!("{pid} is not a process id"),
             )
         })?;
-    // SAFETY: kill(2) takes no pointer. Guarded by `a_signal_sent_to_a_process_arrives_there`.
-    let result = unsafe { libc::kill(target, signal.number()) };
-    check(result, "kill", format!("pid {pid}"))?;
-    Ok(())
+    let sent = kill_process(target, signal.kernel());
+    called(sent, "kill", format!("pid {pid}"))
 }
+
+/// What one read of a signalfd brings.
+const SIGNAL_INFO_BYTES: usize = size_of::<libc::signalfd_siginfo>();
+const _: () = assert!(std::mem::offset_of!(libc::signalfd_siginfo, ssi_signo) == 0);
 
 /// A descriptor that becomes readable when one of its signals is pending (signalfd(2)).
 ///
@@ -161,21 +171,14 @@ impl SignalFd {
     /// Whatever else read(2) answers.
     pub fn read(&self) -> io::Result<Option<Signal>> {
         loop {
-            let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
-            let size = size_of::<libc::signalfd_siginfo>();
-            // SAFETY: read(2) writes at most `size` bytes, all inside `info`. Guarded by
-            // `a_blocked_signal_is_read_and_kills_nobody`.
-            let n = unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
-            if n < 0 {
-                let error = last("read", "from a signalfd");
-                match error.kind() {
-                    io::ErrorKind::WouldBlock => return Ok(None),
-                    io::ErrorKind::Interrupted => continue,
-                    _ => return Err(error),
-                }
+            let mut info = [0; SIGNAL_INFO_BYTES];
+            match retry_on_intr(|| read(&self.0, &mut info)) {
+                Ok(_) => {}
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(errno) => return Err(named(errno.into(), "read", "from a signalfd", "")),
             }
-            // SAFETY: zeroed above, and every bit pattern is a valid siginfo (plain integers).
-            let number = unsafe { info.assume_init() }.ssi_signo as i32;
+            // `ssi_signo`, the first field (signalfd(2)).
+            let number = i32::from_ne_bytes([info[0], info[1], info[2], info[3]]);
             if let Some(signal) = Signal::from_number(number) {
                 return Ok(Some(signal));
             }

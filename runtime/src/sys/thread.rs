@@ -26,18 +26,7 @@ pub fn set_thread_name(name: &str) -> io::Result<()> {
         ));
     }
     let name = CString::new(name)?;
-    // SAFETY: pthread_setname_np(3) reads a terminated string, which `name` owns until after the
-    // call. Guarded by `a_thread_bears_the_name_it_was_given`.
-    let errno = unsafe { libc::pthread_setname_np(libc::pthread_self(), name.as_ptr()) };
-    match errno {
-        0 => Ok(()),
-        errno => Err(super::error::named(
-            io::Error::from_raw_os_error(errno),
-            "pthread_setname_np",
-            "",
-            "",
-        )),
-    }
+    super::error::called(rustix::thread::set_name(&name), "prctl", "PR_SET_NAME")
 }
 
 /// CPU time, user and kernel, that the calling thread has used (CLOCK_THREAD_CPUTIME_ID).
@@ -53,10 +42,10 @@ pub fn monotonic_nanos() -> u64 {
 
 /// The kernel's number of the calling thread (gettid(2)).
 pub fn thread_id() -> u32 {
-    // SAFETY: gettid(2) takes no pointer and cannot fail. Guarded by
-    // `a_thread_finds_its_own_time_under_its_number`.
-    let number = unsafe { libc::gettid() };
-    number as u32
+    rustix::thread::gettid()
+        .as_raw_nonzero()
+        .get()
+        .unsigned_abs()
 }
 
 /// How long a thread has been at work, and how long it was ready for it and waited for a CPU.
