@@ -366,3 +366,44 @@ fn a_reset_that_is_never_told_is_found_whatever_its_client_had_asked_for() {
         }
     }
 }
+
+/// How long a client was served that does `act` once a second.
+fn served_for(config: &Config, first: &[u8], mut act: impl FnMut(&Client)) -> (Duration, Vec<u8>) {
+    let mut simulation = Simulation::new(config, router(), 1);
+    let client = simulation.connect();
+    client.window(1);
+    client.send(first);
+    let began = simulation.world().now();
+    for _ in 0..600 {
+        if simulation.ledgers(0).0.accepted == 1 && simulation.ledgers(0).0.open == 0 {
+            break;
+        }
+        act(&client);
+        simulation.world().advance(Duration::from_secs(1));
+        (0..5).for_each(|_| simulation.turn());
+    }
+    (simulation.world().now() - began, client.received())
+}
+
+#[test]
+fn a_client_that_sends_or_takes_a_byte_a_second_is_ended_by_a_least_rate_and_by_nothing_else() {
+    let body = b"POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 5000\r\n\r\n";
+    let answer = b"GET /large HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+    let drips = |client: &Client| {
+        client.read(1000);
+        client.send(b"x");
+    };
+    let takes = |client: &Client| client.read(1);
+    for (least, at_least, at_most) in [(None, 500, 700), (Some(100), 10, 50)] {
+        let mut config = Config::default();
+        config.timeouts.body_rate_min = least;
+        config.timeouts.write_rate_min = least;
+        let within = Duration::from_secs(at_least)..=Duration::from_secs(at_most);
+        let (served, received) = served_for(&config, body, drips);
+        assert!(within.contains(&served), "{least:?}: {served:?}");
+        let refused = received.starts_with(b"HTTP/1.1 408 ");
+        assert_eq!(refused, least.is_some());
+        let (served, _) = served_for(&config, answer, takes);
+        assert!(within.contains(&served), "{least:?}: {served:?}");
+    }
+}

@@ -190,6 +190,10 @@ pub struct Timeouts {
     pub linger: Duration,
     /// Most bytes discarded in that time.
     pub linger_size: u64,
+    /// Bytes a second of an answer that a client has to take; None for any rate.
+    pub write_rate_min: Option<u64>,
+    /// Bytes a second of a body that a client has to send; None for any rate.
+    pub body_rate_min: Option<u64>,
     /// Requests after which a connection closes; 0 is no limit.
     pub requests_per_connection: u32,
 }
@@ -203,6 +207,8 @@ impl Default for Timeouts {
             idle: Duration::from_secs(75),
             linger: Duration::from_secs(2),
             linger_size: 1 << 20,
+            write_rate_min: None,
+            body_rate_min: None,
             requests_per_connection: 0,
         }
     }

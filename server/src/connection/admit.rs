@@ -101,6 +101,8 @@ impl Engine {
             decoder,
             cell,
             awaits_continue: parts.head.expect_continue,
+            counted: 0,
+            counted_since: None,
         })
     }
 

@@ -45,6 +45,9 @@ pub(crate) struct Upload {
     pub(crate) cell: Rc<BodyCell>,
     /// The client waits for `100 Continue`, which nobody has sent.
     pub(crate) awaits_continue: bool,
+    /// Bytes of the body, and since when they are counted: anew after each pause of the server's own.
+    pub(crate) counted: u64,
+    pub(crate) counted_since: Option<Moment>,
 }
 
 /// One request, from its head to the end of its answer. A request that is answered at once needs none.

@@ -35,6 +35,7 @@ mod moves;
 mod output;
 mod packing;
 mod pause;
+mod rate;
 mod read;
 mod retune;
 mod settings;

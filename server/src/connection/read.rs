@@ -4,14 +4,27 @@
 use super::engine::Engine;
 use super::exchanges::Upload;
 use super::key::{ConnectionKey, Subject};
+use super::rate::Rate;
 use super::step::Reading;
 use super::table::{Piece, Receive, Unread};
 use super::{BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, UNREAD_HIGH_BYTES};
 use crate::handler::{BodyError, BodyState, Chunk};
 use crate::http::exchange::{After, Event, State};
 use bytes::Bytes;
-use ringgate_runtime::{Core, Received};
+use ringgate_runtime::{Core, Moment, Received};
 use std::rc::Rc;
+
+impl Upload {
+    /// Whether the body comes more slowly than it has to.
+    fn is_slower_than(&mut self, least: Rate, now: Moment) -> bool {
+        let Some(since) = self.counted_since else {
+            self.counted = 0;
+            self.counted_since = Some(now);
+            return false;
+        };
+        least.is_missed(self.counted, now - since)
+    }
+}
 
 impl Engine {
     /// Arms the receive of a connection unless it is armed or there is nothing to come.
@@ -148,11 +161,25 @@ impl Engine {
             return Reading::Done;
         };
         let exchange = connection.exchange.and_then(|key| self.exchanges.get(key));
-        let Some(Upload { decoder, cell, .. }) = exchange.and_then(|e| e.upload.as_mut()) else {
+        let Some(upload) = exchange.and_then(|exchange| exchange.upload.as_mut()) else {
             return Reading::Done;
         };
+        if let Some(least) = self.settings.body_rate_min
+            && upload.is_slower_than(least, core.now())
+        {
+            connection.aborted = true;
+            self.on(core, key, Event::DeadlinePassed);
+            return Reading::Again;
+        }
+        let Upload {
+            decoder,
+            cell,
+            counted,
+            ..
+        } = upload;
         match decoder.next(connection.unread.as_slice()) {
             Ok(decoded) => {
+                *counted += decoded.consumed as u64;
                 if decoded.payload.is_empty() {
                     connection.unread.skip(decoded.consumed);
                 } else {
@@ -234,6 +261,7 @@ impl Engine {
             .exchange
             .and_then(|request| self.exchanges.get(request));
         let queued = exchange
+            .as_ref()
             .and_then(|exchange| exchange.upload.as_ref())
             .map_or(0, |upload| upload.cell.queued());
         let unread = connection.unread.as_slice().len();
@@ -254,6 +282,9 @@ impl Engine {
                 self.watch_peer(core, key);
             }
             Receive::Off if little => {
+                if let Some(upload) = exchange.and_then(|exchange| exchange.upload.as_mut()) {
+                    upload.counted_since = None;
+                }
                 self.stop_watching(core, key);
                 self.listen_to(core, key);
             }

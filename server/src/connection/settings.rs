@@ -1,5 +1,6 @@
 //! What a core's connections need of the configuration, in the form in which they need it.
 
+use super::rate::Rate;
 use crate::config::{Admit, Config, HalfClose, PriorityRule, Switch};
 use crate::http::exchange::Deadline;
 use crate::http::head::HeadLimits;
@@ -12,6 +13,9 @@ pub(crate) struct Settings {
     pub(crate) head: HeadLimits,
     pub(crate) body_size: Option<u64>,
     pub(crate) linger_size: u64,
+    /// The least rate at which an answer has to be taken, and a body to be sent.
+    pub(crate) write_rate_min: Option<Rate>,
+    pub(crate) body_rate_min: Option<Rate>,
     pub(crate) served_max: Option<NonZeroU32>,
     pub(crate) max_connections: Option<NonZeroU32>,
     pub(crate) accepts_per_turn: Option<NonZeroU32>,
@@ -44,6 +48,8 @@ impl Settings {
             },
             body_size: config.limits.body_size,
             linger_size: timeouts.linger_size,
+            write_rate_min: timeouts.write_rate_min.and_then(Rate::new),
+            body_rate_min: timeouts.body_rate_min.and_then(Rate::new),
             served_max: NonZeroU32::new(timeouts.requests_per_connection),
             max_connections: config.rings.max_connections,
             accepts_per_turn: config.rings.accepts_per_turn,

@@ -11,6 +11,7 @@
 
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
+use super::rate::Rate;
 use crate::http::exchange::Deadline;
 use ringgate_runtime::{Core, Moment};
 use std::collections::HashMap;
@@ -25,7 +26,11 @@ pub(super) struct Stalls {
     seen: HashMap<ConnectionKey, Seen>,
 }
 
+#[derive(Clone, Copy)]
 struct Seen {
+    /// When the send was looked at first, and what was acknowledged then.
+    began: Moment,
+    base: Option<u64>,
     acknowledged: Option<u64>,
     /// When it was seen to be so many for the first time.
     since: Moment,
@@ -43,20 +48,31 @@ impl Stalls {
         due: Moment,
         now: Moment,
         limit: Duration,
+        least: Option<Rate>,
     ) -> Option<Moment> {
         let pause = limit / LOOKS;
         let next = now + pause;
-        let fresh = |since| Seen {
+        let fresh = Seen {
+            began: now,
+            base: acknowledged,
             acknowledged,
-            since,
+            since: now,
             next,
         };
-        let seen = self.seen.entry(key).or_insert(fresh(now));
+        let seen = self.seen.entry(key).or_insert(fresh);
         // A look that nobody planned here is the first one at another send.
-        if (seen.next != due && seen.next != next) || seen.acknowledged != acknowledged {
-            *seen = fresh(now);
+        if seen.next != due && seen.next != next {
+            *seen = fresh;
+        }
+        if seen.acknowledged != acknowledged {
+            (seen.acknowledged, seen.since) = (acknowledged, now);
         }
         seen.next = next;
+        if let (Some(least), Some(base), Some(acknowledged)) = (least, seen.base, acknowledged)
+            && least.is_missed(acknowledged.saturating_sub(base), now - seen.began)
+        {
+            return None;
+        }
         // Without a count what happened before the first look counts as well: it is the same send.
         let enough = match acknowledged {
             Some(_) => limit,
@@ -79,13 +95,14 @@ impl Engine {
     /// next look is set.
     pub(super) fn is_stalled(&mut self, core: &Core, key: ConnectionKey) -> bool {
         let limit = self.settings.timeout(Deadline::Write);
+        let least = self.settings.write_rate_min;
         let now = core.now();
         let Some(connection) = self.table.get(key) else {
             return false;
         };
         let acknowledged = core.taken(&connection.socket);
         let due = connection.deadline;
-        let Some(next) = self.stalls.look(key, acknowledged, due, now, limit) else {
+        let Some(next) = self.stalls.look(key, acknowledged, due, now, limit, least) else {
             return true;
         };
         connection.deadline = next;
@@ -109,7 +126,7 @@ mod tests {
     /// A look at this second, when it was due.
     fn is_stalled(stalls: &mut Stalls, second: u64, count: Option<u64>) -> bool {
         stalls
-            .look(KEY, count, at(second), at(second), LIMIT)
+            .look(KEY, count, at(second), at(second), LIMIT, None)
             .is_none()
     }
 
@@ -138,5 +155,22 @@ mod tests {
         let mut stalls = Stalls::default();
         assert!((1..8).all(|second| !is_stalled(&mut stalls, second, None)));
         assert!(is_stalled(&mut stalls, 8, None));
+    }
+
+    #[test]
+    fn a_client_below_the_least_rate_is_given_up_though_it_takes_something() {
+        let least = Rate::new(100);
+        // Of its send; the grace is not over before the tenth second.
+        let given_up = |a_second: u64| {
+            let mut stalls = Stalls::default();
+            (1..=60).find(|second| {
+                let count = Some(7_000 + a_second * second);
+                let at = at(*second);
+                stalls.look(KEY, count, at, at, LIMIT, least).is_none()
+            })
+        };
+        assert_eq!(given_up(99), Some(11));
+        assert_eq!(given_up(1), Some(11));
+        assert_eq!(given_up(100), None);
     }
 }

@@ -93,6 +93,24 @@ pub(super) const CONNECTIONS: &[OptionDef] = &[
         change: Change::Live,
     },
     OptionDef {
+        key: "write_rate_min",
+        kind: Kind::SizeOrNone(|d| &mut d.config.timeouts.write_rate_min),
+        default: "none",
+        unit: "bytes per second",
+        help: "Gives a client up that takes its answer more slowly, over 10 s and more.",
+        group: Group::Timeouts,
+        change: Change::Live,
+    },
+    OptionDef {
+        key: "body_rate_min",
+        kind: Kind::SizeOrNone(|d| &mut d.config.timeouts.body_rate_min),
+        default: "none",
+        unit: "bytes per second",
+        help: "Refuses a body that comes more slowly, over 10 s and more.",
+        group: Group::Timeouts,
+        change: Change::Live,
+    },
+    OptionDef {
         key: "idle_timeout",
         kind: Kind::Duration {
             at: |d| &mut d.config.timeouts.idle,

@@ -45,7 +45,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "head_count" => &["64"],
         "uri_size" => &["2KiB"],
         "body_size" => &["none"],
-        "linger_size" => &["64KiB"],
+        "linger_size" | "write_rate_min" | "body_rate_min" => &["64KiB"],
         "requests_per_connection" => &["1000"],
         "drain_pending" => &["refuse"],
         "on_term" => &["drain"],
@@ -222,6 +222,8 @@ fn each_key_sets_the_field_of_its_name() {
         idle_timeout = "16s"
         linger_timeout = "17s"
         linger_size = 1818
+        write_rate_min = 1900
+        body_rate_min = 1901
         requests_per_connection = 19
         drain_grace = "20s"
         keepalive_grace = "21s"
@@ -280,6 +282,8 @@ fn each_key_sets_the_field_of_its_name() {
             idle: second(16),
             linger: second(17),
             linger_size: 1818,
+            write_rate_min: Some(1900),
+            body_rate_min: Some(1901),
             requests_per_connection: 19,
         },
         drain: Drain {

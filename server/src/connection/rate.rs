@@ -1,0 +1,44 @@
+//! The least rate at which a client has to send a body or to take an answer, if there is one.
+//!
+//! Pure. Asked by `read.rs` when bytes of a body come, and by `stall.rs` when it looks at a send.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+/// A transfer is measured from here on: before that a connection may be slow to start.
+pub(super) const GRACE: Duration = Duration::from_secs(10);
+
+/// Bytes a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate(NonZeroU64);
+
+impl Rate {
+    /// A rate of so many bytes a second; None for 0.
+    pub(crate) const fn new(bytes: u64) -> Option<Rate> {
+        match NonZeroU64::new(bytes) {
+            Some(bytes) => Some(Rate(bytes)),
+            None => None,
+        }
+    }
+
+    /// Whether a transfer of so many bytes in this time was slower.
+    pub(super) fn is_missed(self, bytes: u64, time: Duration) -> bool {
+        let wanted = u128::from(self.0.get()) * time.as_millis() / 1000;
+        time >= GRACE && u128::from(bytes) < wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_missed_only_after_the_grace() {
+        let rate = Rate::new(10).expect("a rate");
+        assert!(!rate.is_missed(0, GRACE - Duration::from_millis(1)));
+        assert!(rate.is_missed(99, GRACE));
+        assert!(!rate.is_missed(100, GRACE));
+        assert!(rate.is_missed(u64::MAX / 2, Duration::MAX));
+        assert_eq!(Rate::new(0), None);
+    }
+}
