@@ -30,6 +30,27 @@ fn room_for(program: &Program, files: usize) -> u64 {
     free.nth(files).unwrap()
 }
 
+/// A limit under which nothing more is opened, not even with what a core that ends gives back.
+const NONE_MORE: u64 = 3;
+
+/// A connection to the control socket that was there before descriptors ran out.
+struct Operator(BufReader<UnixStream>);
+
+impl Operator {
+    fn of(program: &Program) -> Operator {
+        let stream = UnixStream::connect(program.control()).unwrap();
+        Operator(BufReader::new(stream))
+    }
+
+    /// Gives an order and waits for the answer.
+    fn order(&mut self, text: &str) -> String {
+        writeln!(self.0.get_mut(), "{text}").unwrap();
+        let mut answer = String::new();
+        self.0.read_line(&mut answer).unwrap();
+        answer
+    }
+}
+
 /// The body of an answer on a connection that stays open.
 #[track_caller]
 fn asked(stream: &mut TcpStream, path: &str) -> String {
@@ -111,8 +132,10 @@ fn a_core_without_a_descriptor_is_started_as_soon_as_there_is_one_and_all_who_as
 #[test]
 fn a_killed_core_whose_replacement_cannot_be_started_comes_back() {
     let mut program = Program::start(&["--cores", "2"]);
-    limit_files(&program, room_for(&program, 1));
-    assert!(program.ctl(&["core", "1", "kill"]).status.success());
+    let mut operator = Operator::of(&program);
+    operator.order("status");
+    limit_files(&program, NONE_MORE);
+    operator.order("core 1 kill");
     program.wait_line("a core could not be started");
     limit_files(&program, 20_000);
     whole(&program, 2);
@@ -121,18 +144,12 @@ fn a_killed_core_whose_replacement_cannot_be_started_comes_back() {
 #[test]
 fn a_server_whose_only_core_cannot_be_started_again_lives_on() {
     let mut program = Program::start(&[]);
-    let operator = UnixStream::connect(program.control()).unwrap();
-    let mut answers = BufReader::new(&operator).lines();
-    let mut order = |text: &str| {
-        writeln!(&operator, "{text}").unwrap();
-        answers.next().expect("an answer").unwrap()
-    };
-    order("status");
-    // What the core that ends gives back is not to be had either.
-    limit_files(&program, 3);
-    order("core 0 kill");
+    let mut operator = Operator::of(&program);
+    operator.order("status");
+    limit_files(&program, NONE_MORE);
+    operator.order("core 0 kill");
     program.wait_line("a core could not be started");
-    let status: Value = serde_json::from_str(&order("status")).unwrap();
+    let status: Value = serde_json::from_str(&operator.order("status")).unwrap();
     assert_eq!(status["pool"]["running"], 0, "{status:#}");
     assert_eq!(status["pool"]["target"], 1, "{status:#}");
     // Who comes now waits in the kernel's queue.
@@ -203,16 +220,11 @@ fn a_core_that_is_added_by_signal_while_no_descriptor_is_free_comes_later() {
 #[test]
 fn a_drain_tries_again_until_the_core_that_those_who_wait_need_can_be_started() {
     let mut program = Program::start(&[]);
-    let operator = UnixStream::connect(program.control()).unwrap();
-    let mut answers = BufReader::new(&operator).lines();
-    let mut order = |text: &str| {
-        writeln!(&operator, "{text}").unwrap();
-        answers.next().expect("an answer").unwrap()
-    };
-    order("resize 0 wait");
+    let mut operator = Operator::of(&program);
+    operator.order("resize 0 wait");
     let mut waiting = program.connect();
-    limit_files(&program, 3);
-    order("drain");
+    limit_files(&program, NONE_MORE);
+    operator.order("drain");
     program.wait_line("a core could not be started");
     limit_files(&program, 20_000);
     assert_eq!(asked(&mut waiting, "/healthz"), "ok\n");
