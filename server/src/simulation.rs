@@ -20,7 +20,9 @@
 use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::{Connections, CoreStats, Ledgers, Requests};
 use crate::config::{AdmissionLimits, Config};
-use crate::connection::{Engine, EngineParts, ListenerId, ListenerSeat, Message, Settings};
+use crate::connection::{
+    Engine, EngineParts, Headroom, ListenerId, ListenerSeat, Message, Settings,
+};
 use crate::coordinator::{CoreInfo, Event, PostOffice, Postman, Simulated, core_options};
 use crate::handler::{PerCore, Router};
 use crate::http::exchange::State;
@@ -125,6 +127,7 @@ impl Simulation {
             handle,
             told: Vec::new(),
         };
+        let headroom = Arc::<Headroom>::default();
         for index in 0..cores {
             let driver = Driver::Simulated(Box::new(world.driver()));
             let core = Core::with_driver(driver, core_options(config))
@@ -144,6 +147,7 @@ impl Simulation {
                 post: Arc::new(Postman(post.clone())),
                 accepts: None,
                 sockets: Arc::default(),
+                headroom: headroom.clone(),
             });
             let listener = world.listen();
             let seat = ListenerSeat::simulated(ListenerId(index), &listener);

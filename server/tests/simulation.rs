@@ -350,6 +350,25 @@ fn h8_whatever_is_short_accepting_pauses_and_everybody_is_served_in_the_end() {
 }
 
 #[test]
+fn an_accept_that_is_to_be_tried_again_is_no_shortage_and_pauses_nothing() {
+    for seed in 1..=20 {
+        let faults = Faults {
+            accept_again: 0.8,
+            ..Faults::none()
+        };
+        let config = Config::default();
+        let mut simulation = Simulation::with_cores(&config, router(), 1, seed, faults);
+        let clients: Vec<_> = (0..20).map(|_| simulation.connect()).collect();
+        clients.iter().for_each(|client| client.send(BYE));
+        let began = simulation.world().now();
+        simulation.run_until(|_| clients.iter().all(Client::is_closed));
+        assert!(clients.iter().all(|c| c.received().ends_with(b"hello")));
+        let took = simulation.world().now() - began;
+        assert!(took < Duration::from_millis(20), "seed {seed}: {took:?}");
+    }
+}
+
+#[test]
 fn m9_a_turn_takes_in_as_many_connections_as_it_may_and_none_is_lost() {
     const MOST: u64 = 3;
     let mut config = Config::default();

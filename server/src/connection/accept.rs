@@ -2,17 +2,22 @@
 //! baton: the owner's multishot accept takes what arrives. Giving it up means cancelling and
 //! serving what came until the last completion; only then is it somebody else's.
 
+use super::accept_error::AcceptError;
 use super::engine::{Engine, Report};
 use super::key::{ConnectionKey, Subject};
 use super::pause::Pauses;
 use super::table::Connection;
+use crate::observe::log::limited;
 use ringgate_runtime::{Core, Descriptor, Errno, OpId};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// As many connections as a listener's queue may bring in one turn (net.core.somaxconn).
-const ACCEPT_BURST: usize = 4096;
+pub(crate) const ACCEPT_BURST: usize = 4096;
+/// How often to look for room that another core's connections made.
+const ROOM_GLANCE: Duration = Duration::from_millis(50);
 
 /// Names a listener of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,6 +92,8 @@ struct Owned {
 pub(super) struct Listeners {
     owned: Vec<Owned>,
     pauses: Pauses,
+    /// Whether accepting pauses for want of room in the process.
+    lacks_room: bool,
 }
 
 impl Listeners {
@@ -111,7 +118,13 @@ impl Engine {
     }
 
     fn accept_on(&mut self, core: &Core, id: ListenerId) {
-        if self.listeners.pauses.is_paused() || self.is_full() || !self.intake.is_empty() {
+        if self.listeners.pauses.is_paused() || !self.intake.is_empty() {
+            return;
+        }
+        if self.headroom.is_full(0) {
+            return self.pause_for_room(core);
+        }
+        if self.is_full() {
             return;
         }
         let one_by_one = self.is_nearly_full();
@@ -150,12 +163,14 @@ impl Engine {
         let max = self.settings.max_connections;
         max.is_some_and(|max| (self.table.len() + self.intake.len()) as u64 >= u64::from(max.get()))
             || self.refuses_too_many()
+            || self.headroom.is_full(self.intake.len())
     }
 
     /// Whether a multishot accept could bring more connections at once than there is room for.
     fn is_nearly_full(&self) -> bool {
         let max = self.settings.max_connections;
         max.is_some_and(|max| self.table.len() + ACCEPT_BURST >= max.get() as usize)
+            || self.headroom.is_nearly_full()
     }
 
     fn refuses_too_many(&self) -> bool {
@@ -185,10 +200,11 @@ impl Engine {
         match result {
             Ok(socket) => {
                 self.listeners.pauses.succeeded();
+                self.listeners.lacks_room = false;
                 let listener = id;
                 self.take_in(core, Fresh { socket, listener });
             }
-            Err(errno) => self.on_accept_error(core, errno),
+            Err(errno) => self.on_accept_error(core, id, errno),
         }
         let full = self.is_full() || self.is_nearly_full() || !self.intake.is_empty();
         let Some(owned) = self.listeners.find(id) else {
@@ -230,25 +246,79 @@ impl Engine {
         }
     }
 
-    pub(super) fn on_accept_error(&mut self, core: &Rc<Core>, errno: Errno) {
-        if errno.is_cancelled() || errno.is_peer_gone() {
-            return;
+    /// An accept at this listener has failed.
+    pub(super) fn on_accept_error(&mut self, core: &Rc<Core>, id: ListenerId, errno: Errno) {
+        match AcceptError::of(errno) {
+            AcceptError::Cancelled | AcceptError::Connection => {}
+            AcceptError::NonBlocking => self.make_blocking(core, id),
+            // What arrives waits in the kernel's queue.
+            AcceptError::Exhausted => {
+                self.pause_for_want(core);
+                limited!(
+                    self.log,
+                    core.now().as_nanos(),
+                    warn,
+                    "accept",
+                    error = %errno,
+                    "accepting pauses; raise the limit of open files (LimitNOFILE= in the unit) or lower max_connections"
+                );
+            }
+            AcceptError::Other => {
+                self.pause_for_want(core);
+                limited!(
+                    self.log,
+                    core.now().as_nanos(),
+                    warn,
+                    "accept",
+                    error = %errno,
+                    "accepting pauses: the kernel refuses it"
+                );
+            }
         }
-        // Row H8: out of descriptors or memory. What arrives waits in the kernel's queue.
+    }
+
+    /// Waits for descriptors or memory (row H8).
+    fn pause_for_want(&mut self, core: &Core) {
         let pauses = &mut self.listeners.pauses;
         if !pauses.is_paused() {
             let until = core.now() + pauses.next();
             pauses.begin(core.set_timer(until, Subject::ResumeAccept.to_key()));
             self.stats.accept_pauses.add(1);
         }
-        crate::observe::log::limited!(
+    }
+
+    /// Waits for room in the process: another core's connections may make it. Accepts that are in flight
+    /// would bring more than there is room for.
+    fn pause_for_room(&mut self, core: &Core) {
+        let until = core.now() + ROOM_GLANCE;
+        let timer = core.set_timer(until, Subject::ResumeAccept.to_key());
+        self.listeners.pauses.begin(timer);
+        for accept in self.listeners.owned.iter().filter_map(|owned| owned.accept) {
+            core.cancel(accept);
+        }
+        if !std::mem::replace(&mut self.listeners.lacks_room, true) {
+            self.stats.accept_pauses.add(1);
+        }
+        limited!(
             self.log,
             core.now().as_nanos(),
             warn,
-            "accept",
-            error = %errno,
-            "accepting pauses; raise the limit of open files (LimitNOFILE= in the unit) or lower max_connections"
+            "room",
+            "accepting pauses: there is no room for more connections, and the other descriptors are kept \
+             for the server's own needs; raise the limit of open files (LimitNOFILE= in the unit)"
         );
+    }
+
+    /// Somebody who shares the listener made it non-blocking, so that an accept fails instead of waiting.
+    fn make_blocking(&mut self, core: &Rc<Core>, id: ListenerId) {
+        let Some(owned) = self.listeners.find(id) else {
+            return;
+        };
+        if let Socket::Real(socket) = &owned.seat.socket
+            && let Err(error) = rustix::io::ioctl_fionbio(socket, false)
+        {
+            self.on_accept_error(core, id, Errno(error.raw_os_error()));
+        }
     }
 
     /// Counts an accepted connection towards the end of this core (row M7).

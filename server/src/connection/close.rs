@@ -169,6 +169,7 @@ impl Engine {
         self.stalls.forget(key);
         drop(self.take_slot(key));
         self.stats.open.fall();
+        self.headroom.leave(1);
         let was_full = connection.rejected.is_some() && self.is_full();
         self.rejecting -= u64::from(connection.rejected.is_some());
         match connection.rejected {

@@ -4,6 +4,7 @@
 use super::accept::{Fresh, ListenerId, ListenerSeat, Listeners};
 use super::arrival::Arrival;
 use super::exchanges::Exchanges;
+use super::headroom::Headroom;
 use super::help::Helping;
 use super::intake::Intake;
 use super::key::{ConnectionKey, ExchangeKey, Subject};
@@ -148,6 +149,8 @@ pub(crate) struct EngineParts {
     pub(crate) accepts: Option<u32>,
     /// Its open sockets, for the coordinator.
     pub(crate) sockets: Arc<SocketRegistry>,
+    /// Room for connections in the process.
+    pub(crate) headroom: Arc<Headroom>,
 }
 
 /// See the top of the file.
@@ -164,6 +167,7 @@ pub(crate) struct Engine {
     pub(super) helping: Helping,
     pub(super) accepts: Option<u32>,
     pub(super) sockets: Arc<SocketRegistry>,
+    pub(super) headroom: Arc<Headroom>,
     pub(super) finished: Rc<Finished>,
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
@@ -204,6 +208,7 @@ impl Engine {
             helping: Helping::default(),
             accepts: parts.accepts,
             sockets: parts.sockets,
+            headroom: parts.headroom,
             finished: Rc::default(),
             attention: Rc::default(),
             buffers: Vec::new(),
@@ -511,6 +516,7 @@ impl Drop for Engine {
 impl Engine {
     pub(super) fn seat(&mut self, connection: Connection) -> ConnectionKey {
         self.stats.open.rise();
+        self.headroom.enter();
         let key = self.table.insert(connection);
         if let Some(connection) = self.table.get(key) {
             self.sockets.enter(key.slot(), &connection.socket);

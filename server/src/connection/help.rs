@@ -123,7 +123,7 @@ impl Engine {
                 Ok(None) => return,
                 Err(error) => {
                     let errno = ringgate_runtime::sys::errno(&error);
-                    return self.on_accept_error(core, Errno(errno.unwrap_or_default()));
+                    return self.on_accept_error(core, id, Errno(errno.unwrap_or_default()));
                 }
             }
         }

@@ -16,6 +16,7 @@
 //! [`crate::admission`].
 
 mod accept;
+mod accept_error;
 mod admit;
 mod answer;
 mod arrival;
@@ -26,6 +27,7 @@ mod deadlines;
 mod engine;
 mod exchanges;
 mod handle;
+mod headroom;
 mod help;
 mod intake;
 mod key;
@@ -53,8 +55,10 @@ mod watch;
 mod wire;
 mod write;
 
-pub(crate) use accept::{Fresh, ListenerId, ListenerSeat, Socket};
+pub(crate) use accept::{ACCEPT_BURST, Fresh, ListenerId, ListenerSeat, Socket};
+pub(crate) use accept_error::AcceptError;
 pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Post, Report};
+pub(crate) use headroom::Headroom;
 pub(crate) use key::{Candidate, ConnectionKey, ExchangeKey};
 pub(crate) use settings::Settings;
 pub(crate) use sockets::Sockets;

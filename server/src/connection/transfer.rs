@@ -105,6 +105,7 @@ impl Engine {
             Unread::None | Unread::Leased(_) => BytesMut::new(),
         };
         self.stats.open.fall();
+        self.headroom.leave(1);
         self.stats.handed_out.add(1);
         let parcel = Parcel {
             socket: connection.socket,

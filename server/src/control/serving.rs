@@ -9,13 +9,15 @@
 //! gets the place of the peer that has kept the server waiting longest; only peers that are being
 //! answered stay. So nobody who comes with a question is kept out by those who ask none.
 
+use crate::connection::AcceptError;
 use crate::observe::log::RateLimit;
 use ringgate_runtime::net::{Listener, Stream};
 use ringgate_runtime::time::{sleep, timeout};
-use ringgate_runtime::{Descriptor, Lease, Moment, current};
+use ringgate_runtime::{Descriptor, Errno, Lease, Moment, current};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -164,6 +166,7 @@ pub(super) async fn serve<F, T>(
                     send_within(REFUSAL_PATIENCE, &mut stream, refusal()).await;
                 }
             },
+            Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 crate::observe::log::limited!(
                     log,
@@ -178,6 +181,12 @@ pub(super) async fn serve<F, T>(
             }
         }
     }
+}
+
+/// Whether a failed accept says nothing about the next.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno);
+    errno.is_some_and(|errno| AcceptError::of(errno) == AcceptError::Connection)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The coordinator's loop: hears events, changes the pool, performs the plan.
 
+mod allotment;
 mod balance;
 mod elastic;
 mod ending;
@@ -149,6 +150,7 @@ pub(crate) struct Coordinator {
     ending: ending::Ending,
     restarts: Restarts,
     starts: Starts,
+    allotment: allotment::Allotment,
     sizing: sizing::Sizing,
     elastic: elastic::Watch,
     parked: parked::Parked,
@@ -235,6 +237,7 @@ impl Coordinator {
                 .collect(),
         };
         let began = core.now();
+        let allotment = allotment::Allotment::new(&start.plan, &start.listeners);
         let mut coordinator = Coordinator {
             config,
             cpus: start.cpus,
@@ -267,6 +270,7 @@ impl Coordinator {
             ending: ending::Ending::default(),
             restarts: Restarts::default(),
             starts: Starts::default(),
+            allotment,
             sizing: sizing::Sizing::new(&start.plan),
             elastic: elastic::Watch::new(began),
             parked: parked::Parked::default(),
@@ -571,6 +575,7 @@ impl Coordinator {
             post: self.post.clone(),
             accepts,
             sockets: slot.sockets.clone(),
+            headroom: self.allotment.headroom(),
         };
         let spawned = std::thread::Builder::new()
             .name(format!("rg-core-{index}"))

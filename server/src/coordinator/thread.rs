@@ -6,7 +6,7 @@ use super::post::{PostOffice, Postman};
 use crate::admission::gate::Gate;
 use crate::admission::ledger::CoreStats;
 use crate::config::{Config, RingFlag as Without};
-use crate::connection::{Engine, EngineParts, Fresh, ListenerId, Settings};
+use crate::connection::{Engine, EngineParts, Fresh, Headroom, ListenerId, Settings};
 use crate::handler::Application;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::driver::{RingFlag, RingFlags};
@@ -36,6 +36,7 @@ pub(crate) struct CoreThread {
     pub(crate) post: Arc<PostOffice>,
     pub(crate) accepts: Option<u32>,
     pub(crate) sockets: Arc<SocketRegistry>,
+    pub(crate) headroom: Arc<Headroom>,
 }
 
 /// What the configuration asks of a ring.
@@ -127,6 +128,7 @@ impl CoreThread {
             post: Arc::new(Postman(self.post.clone())),
             accepts: self.accepts,
             sockets: self.sockets.clone(),
+            headroom: self.headroom.clone(),
         });
         self.post.attach_core(index, Some(core.remote()));
         self.post.tell(Event::CoreUp(CoreUp {
@@ -169,6 +171,7 @@ impl CoreThread {
         let open = stats.open.get();
         stats.aborted.add(open);
         stats.open.set(0);
+        self.headroom.leave(open);
         let requests = stats.requests();
         let lost = requests
             .begun

@@ -4,6 +4,7 @@
 use crate::common::{
     Directory, Program, assert_balanced, eventually, get, read_greetings, read_some, under,
 };
+use ringgate::runtime::sys::signals::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -20,10 +21,15 @@ fn connections(program: &Program, count: usize) -> Vec<TcpStream> {
 /// A counter of the first core.
 #[track_caller]
 fn counted(metrics: &str, name: &str) -> u64 {
+    series(metrics, &format!("{name}{{core=\"0\"}}"))
+}
+
+/// A series, labels included.
+#[track_caller]
+fn series(metrics: &str, series: &str) -> u64 {
     let text = get(metrics, "/metrics");
-    let series = format!("{name}{{core=\"0\"}} ");
-    let value = text.lines().find_map(|line| line.strip_prefix(&series));
-    value.expect(name).parse().unwrap()
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(series));
+    lines.next().expect(series).trim().parse().unwrap()
 }
 
 #[test]
@@ -45,6 +51,61 @@ fn out_of_descriptors_it_pauses_and_serves_everybody_in_the_end() {
         (connections["accepted"] == 200 && connections["open"] == 0).then_some(())
     });
     assert!(program.get("/plaintext").ends_with("Hello, World!"));
+}
+
+#[test]
+fn with_every_descriptor_for_connections_taken_operators_are_heard() {
+    let directory = Directory::new();
+    let log = directory.path("log");
+    let renamed = directory.path("log.1");
+    let arguments = [
+        "--core-slots",
+        "1",
+        "--metrics",
+        "127.0.0.1:0",
+        "--log-file",
+        log.to_str().unwrap(),
+    ];
+    let wrapper = ["prlimit", "--nofile=64:64"];
+    let mut program = Program::spawn(under(&wrapper), directory, &arguments, true);
+    let has_line = |text: &str| {
+        eventually(text, || {
+            let log = std::fs::read_to_string(&log).ok()?;
+            let line = log.lines().find(|line| line.contains(text))?;
+            Some(line.to_owned())
+        })
+    };
+    let address_in = |line: String| {
+        let (_, rest) = line.split_once("http://").unwrap();
+        rest.split_whitespace().next().unwrap().to_owned()
+    };
+    let room = has_line("room for ");
+    assert!(room.contains("of 64 open files (RLIMIT_NOFILE)"), "{room}");
+    program.address = address_in(has_line("listening on http://"));
+    let metrics = address_in(has_line("metrics on http://"));
+    let streams = connections(&program, 100);
+    has_line("accepting pauses: there is no room for more connections");
+
+    let status = program.status();
+    let open = status["totals"]["connections"]["open"].as_u64().unwrap();
+    assert!(
+        room.contains(&format!("room for {open} connections")),
+        "{open}: {room}"
+    );
+    let pauses = r#"ringgate_accept_pauses_total{core="0",reason="resources"}"#;
+    assert_eq!(series(&metrics, pauses), 1);
+    std::fs::rename(&log, &renamed).unwrap();
+    program.signal(Signal::Usr1);
+    assert!(program.ctl(&["reload"]).status.success());
+    has_line("the configuration was read again");
+    let upgraded = program.ctl(&["upgrade"]);
+    assert!(upgraded.status.success(), "{upgraded:?}");
+
+    for mut stream in streams {
+        stream.write_all(GET).unwrap();
+        read_greetings(&mut stream, 1);
+    }
+    program.ctl(&["stop"]);
 }
 
 /// Locked memory is charged to the user: this one has no other process.

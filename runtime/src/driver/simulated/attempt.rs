@@ -76,6 +76,10 @@ impl SimulatedDriver {
                 let short = EXHAUSTED[state.random.up_to(4) as usize - 1];
                 return self.finish(state, token, -short, None);
             }
+            if state.random.chance(state.faults.accept_again) {
+                state.listeners[listener].queue.push_front(stream);
+                return self.finish(state, token, -libc::EAGAIN, None);
+            }
             let number = state.open(Handle::Stream(stream));
             state.note(format_args!("client {stream}: is descriptor {number:#x}"));
             if !multishot || state.random.chance(state.faults.ended_multishot) {

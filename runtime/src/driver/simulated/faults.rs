@@ -22,6 +22,9 @@ pub struct Faults {
     /// An accept fails with EMFILE, ENFILE, ENOBUFS or ENOMEM (the connection stays queued), or with
     /// ECONNABORTED (it is lost).
     pub accept_error: f64,
+    /// An accept fails with EAGAIN, as on a listener that somebody made non-blocking; the connection stays
+    /// queued.
+    pub accept_again: f64,
     /// Completions of two operations change places. Those of one operation never do.
     pub reorder: f64,
     /// An armed multishot receive delivers data and never tells of the reset that came right behind
@@ -41,6 +44,7 @@ impl Faults {
             late_completion: 0.0,
             split_receive: 0.0,
             accept_error: 0.0,
+            accept_again: 0.0,
             reorder: 0.0,
             untold_resets: 0.0,
         }
@@ -56,6 +60,7 @@ impl Faults {
             late_completion: 0.1,
             split_receive: 0.2,
             accept_error: 0.05,
+            accept_again: 0.05,
             reorder: 0.2,
             untold_resets: 0.0,
         }
@@ -81,6 +86,7 @@ impl Faults {
             late_completion: draw(some.late_completion),
             split_receive: draw(some.split_receive),
             accept_error: draw(some.accept_error),
+            accept_again: draw(some.accept_again),
             reorder: draw(some.reorder),
             untold_resets: draw(some.untold_resets),
         }

@@ -73,7 +73,7 @@ pub(super) const RINGS: &[OptionDef] = &[
         },
         default: "none",
         unit: "connections per core",
-        help: "Pauses accepting on a core with this many open connections.",
+        help: "Pauses accepting on a core with this many open connections. With any value the process accepts only as many as its limit of open files has room for.",
         group: Group::Rings,
         change: Change::Restart,
     },

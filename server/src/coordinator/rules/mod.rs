@@ -6,10 +6,12 @@
 //! - [`elastic`]: when the pool grows and shrinks by itself.
 //! - [`balance`]: which cores give idle connections to which.
 //! - [`wear`]: when a core has served long enough.
+//! - [`descriptors`]: how many connections there is room for among the descriptors.
 //! - [`restart`]: how soon a core that ended badly starts again, and when that is given up.
 //! - [`starts`]: when a core that could not be started is tried again.
 
 pub(crate) mod balance;
+pub(crate) mod descriptors;
 pub(crate) mod elastic;
 pub(crate) mod heart;
 pub(crate) mod restart;

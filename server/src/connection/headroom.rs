@@ -1,0 +1,97 @@
+//! Headroom for connections in the process: how many may be open over all cores, so that descriptors are left
+//! for everything else. The bound of one core (`max_connections`, row M10) is [`super::accept`]'s.
+//!
+//! The cores count here when a connection gets a seat and when it leaves it, and look before they accept.
+//! It is the one count with many writers: a sum of the cores' own counts would have to be read at every
+//! accept. Requests never touch it. How much room there is, the coordinator decides.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// See the top of the file. On cache lines of its own.
+#[repr(align(128))]
+pub(crate) struct Headroom {
+    open: AtomicU64,
+    most: AtomicU64,
+    /// As many connections as all cores together may bring in before they look again.
+    burst: u64,
+}
+
+impl Headroom {
+    /// Headroom for `most` connections; None: no bound.
+    pub(crate) fn new(most: Option<u64>, burst: u64) -> Headroom {
+        Headroom {
+            open: AtomicU64::new(0),
+            most: AtomicU64::new(most.unwrap_or(u64::MAX)),
+            burst,
+        }
+    }
+
+    /// Another bound. Connections beyond it stay.
+    pub(crate) fn set(&self, most: Option<u64>) {
+        self.most.store(most.unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// One connection more.
+    #[inline]
+    pub(crate) fn enter(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many connections less.
+    #[inline]
+    pub(crate) fn leave(&self, count: u64) {
+        self.open.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Whether no more are to be accepted by who has accepted `more` that have no seat yet.
+    pub(crate) fn is_full(&self, more: usize) -> bool {
+        self.left() <= more as u64
+    }
+
+    /// Whether accepts that bring many connections could bring more than there is room for.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.left() <= self.burst
+    }
+
+    fn left(&self) -> u64 {
+        let most = self.most.load(Ordering::Relaxed);
+        most.saturating_sub(self.open.load(Ordering::Relaxed))
+    }
+}
+
+impl Default for Headroom {
+    /// Without a bound.
+    fn default() -> Headroom {
+        Headroom::new(None, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_full_at_the_bound_and_nearly_full_a_burst_before() {
+        let headroom = Headroom::new(Some(10), 4);
+        assert!(!headroom.is_nearly_full());
+        (0..6).for_each(|_| headroom.enter());
+        assert!(headroom.is_nearly_full() && !headroom.is_full(0));
+        assert!(!headroom.is_full(3));
+        assert!(headroom.is_full(4), "four have no seat yet");
+        (0..4).for_each(|_| headroom.enter());
+        assert!(headroom.is_full(0));
+        headroom.leave(7);
+        assert!(!headroom.is_nearly_full());
+    }
+
+    #[test]
+    fn a_lower_bound_than_what_is_open_lets_nobody_in() {
+        let headroom = Headroom::default();
+        (0..3).for_each(|_| headroom.enter());
+        assert!(!headroom.is_nearly_full(), "there is no bound");
+        headroom.set(Some(2));
+        assert!(headroom.is_full(0));
+        headroom.set(None);
+        assert!(!headroom.is_full(0));
+    }
+}
