@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
+use std::mem::offset_of;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -34,15 +35,34 @@ impl fmt::Display for Address {
     }
 }
 
-/// A `sockaddr_storage` and how many of its bytes count.
+/// The bytes of a `sockaddr_storage` (socket(7)), and how many of them count.
 #[derive(Clone, Copy)]
 pub struct SocketAddrStorage {
-    storage: libc::sockaddr_storage,
+    bytes: Aligned,
     len: libc::socklen_t,
 }
 
+const STORAGE_BYTES: usize = size_of::<libc::sockaddr_storage>();
+
+/// As aligned as the kernel's structure.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Aligned([u8; STORAGE_BYTES]);
+
+const _: () = assert!(align_of::<Aligned>() >= align_of::<libc::sockaddr_storage>());
+
+const PORT: usize = offset_of!(libc::sockaddr_in, sin_port);
+const V4_IP: usize = offset_of!(libc::sockaddr_in, sin_addr);
+const V4_BYTES: usize = size_of::<libc::sockaddr_in>();
+const V6_FLOW: usize = offset_of!(libc::sockaddr_in6, sin6_flowinfo);
+const V6_IP: usize = offset_of!(libc::sockaddr_in6, sin6_addr);
+const V6_SCOPE: usize = offset_of!(libc::sockaddr_in6, sin6_scope_id);
+const V6_BYTES: usize = size_of::<libc::sockaddr_in6>();
+const _: () = assert!(PORT == offset_of!(libc::sockaddr_in6, sin6_port));
+const _: () = assert!(offset_of!(libc::sockaddr_storage, ss_family) == 0);
+
 /// Where the path begins in a `sockaddr_un`, in bytes.
-const PATH_OFFSET: usize = std::mem::offset_of!(libc::sockaddr_un, sun_path);
+const PATH_OFFSET: usize = offset_of!(libc::sockaddr_un, sun_path);
 
 /// The longest path of a Unix socket, in bytes, without the terminating zero (unix(7): 108 with it).
 pub const UNIX_PATH_BYTES_MAX: usize = size_of::<libc::sockaddr_un>() - PATH_OFFSET - 1;
@@ -50,36 +70,46 @@ pub const UNIX_PATH_BYTES_MAX: usize = size_of::<libc::sockaddr_un>() - PATH_OFF
 impl SocketAddrStorage {
     /// Room for the kernel to write an address of any family into.
     pub fn empty() -> SocketAddrStorage {
-        // SAFETY: sockaddr_storage is plain integers; all zero is AF_UNSPEC (socket(7)). Guarded by
-        // `an_empty_storage_decodes_to_an_error`.
-        let storage = unsafe { std::mem::zeroed() };
-        SocketAddrStorage {
-            storage,
-            len: size_of::<libc::sockaddr_storage>() as libc::socklen_t,
-        }
+        SocketAddrStorage::new(libc::AF_UNSPEC, STORAGE_BYTES)
+    }
+
+    fn new(family: libc::c_int, len: usize) -> SocketAddrStorage {
+        let mut new = SocketAddrStorage {
+            bytes: Aligned([0; STORAGE_BYTES]),
+            len: len as libc::socklen_t,
+        };
+        new.write(0, (family as libc::sa_family_t).to_ne_bytes());
+        new
+    }
+
+    fn write<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
+        self.bytes.0[at..at + N].copy_from_slice(&bytes);
+    }
+
+    fn read<const N: usize>(&self, at: usize) -> [u8; N] {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.bytes.0[at..at + N]);
+        bytes
     }
 
     /// The kernel's form of an IP address and port (ip(7), ipv6(7)).
     pub fn from_inet(address: SocketAddr) -> SocketAddrStorage {
-        match address {
-            SocketAddr::V4(v4) => SocketAddrStorage::from_sockaddr(libc::sockaddr_in {
-                sin_family: libc::AF_INET as libc::sa_family_t,
-                sin_port: v4.port().to_be(),
-                sin_addr: libc::in_addr {
-                    s_addr: u32::from_ne_bytes(v4.ip().octets()),
-                },
-                sin_zero: [0; 8],
-            }),
-            SocketAddr::V6(v6) => SocketAddrStorage::from_sockaddr(libc::sockaddr_in6 {
-                sin6_family: libc::AF_INET6 as libc::sa_family_t,
-                sin6_port: v6.port().to_be(),
-                sin6_flowinfo: v6.flowinfo(),
-                sin6_addr: libc::in6_addr {
-                    s6_addr: v6.ip().octets(),
-                },
-                sin6_scope_id: v6.scope_id(),
-            }),
-        }
+        let mut new = match address {
+            SocketAddr::V4(v4) => {
+                let mut new = SocketAddrStorage::new(libc::AF_INET, V4_BYTES);
+                new.write(V4_IP, v4.ip().octets());
+                new
+            }
+            SocketAddr::V6(v6) => {
+                let mut new = SocketAddrStorage::new(libc::AF_INET6, V6_BYTES);
+                new.write(V6_FLOW, v6.flowinfo().to_ne_bytes());
+                new.write(V6_IP, v6.ip().octets());
+                new.write(V6_SCOPE, v6.scope_id().to_ne_bytes());
+                new
+            }
+        };
+        new.write(PORT, address.port().to_be_bytes());
+        new
     }
 
     /// The kernel's form of a Unix socket's path (unix(7)).
@@ -129,34 +159,22 @@ impl SocketAddrStorage {
     /// `InvalidData` for a family other than AF_INET, AF_INET6 and AF_UNIX, or too few bytes.
     pub fn decode(&self) -> io::Result<Address> {
         let len = self.len as usize;
-        match libc::c_int::from(self.storage.ss_family) {
-            libc::AF_INET if len >= size_of::<libc::sockaddr_in>() => {
-                // SAFETY: ss_family says sockaddr_in, `len` says that all of it was written, and the
-                // storage is larger and at least as aligned (socket(7)). Guarded by
-                // `addresses_survive_the_way_through_the_kernel_form`.
-                let v4: libc::sockaddr_in = unsafe { self.read() };
-                let ip = IpAddr::from(v4.sin_addr.s_addr.to_ne_bytes());
-                Ok(Address::Inet(SocketAddr::new(
-                    ip,
-                    u16::from_be(v4.sin_port),
-                )))
+        let port = u16::from_be_bytes(self.read(PORT));
+        match self.family() {
+            libc::AF_INET if len >= V4_BYTES => {
+                let ip = IpAddr::from(self.read::<4>(V4_IP));
+                Ok(Address::Inet(SocketAddr::new(ip, port)))
             }
-            libc::AF_INET6 if len >= size_of::<libc::sockaddr_in6>() => {
-                // SAFETY: as above, with sockaddr_in6.
-                let v6: libc::sockaddr_in6 = unsafe { self.read() };
-                Ok(Address::Inet(SocketAddr::V6(SocketAddrV6::new(
-                    v6.sin6_addr.s6_addr.into(),
-                    u16::from_be(v6.sin6_port),
-                    v6.sin6_flowinfo,
-                    v6.sin6_scope_id,
-                ))))
+            libc::AF_INET6 if len >= V6_BYTES => {
+                let flow = u32::from_ne_bytes(self.read(V6_FLOW));
+                let scope = u32::from_ne_bytes(self.read(V6_SCOPE));
+                let ip = self.read::<16>(V6_IP).into();
+                let v6 = SocketAddrV6::new(ip, port, flow, scope);
+                Ok(Address::Inet(SocketAddr::V6(v6)))
             }
             libc::AF_UNIX if len >= PATH_OFFSET => {
-                // SAFETY: as above, with sockaddr_un; bytes past `len` are zero or stale integers and
-                // are not looked at.
-                let un: libc::sockaddr_un = unsafe { self.read() };
-                let name = &un.sun_path[..(len - PATH_OFFSET).min(un.sun_path.len())];
-                let name: Vec<u8> = name.iter().map(|byte| *byte as u8).collect();
+                let end = len.min(size_of::<libc::sockaddr_un>());
+                let name = &self.bytes.0[PATH_OFFSET..end];
                 Ok(match name.split_first() {
                     None => Address::UnixUnnamed,
                     Some((0, abstract_name)) => Address::UnixAbstract(abstract_name.to_vec()),
@@ -183,17 +201,17 @@ impl SocketAddrStorage {
 
     /// The family: AF_INET, AF_INET6, AF_UNIX, or AF_UNSPEC while empty.
     pub fn family(&self) -> libc::c_int {
-        libc::c_int::from(self.storage.ss_family)
+        libc::sa_family_t::from_ne_bytes(self.read(0)).into()
     }
 
     /// What connect(2) and bind(2) read.
     pub fn as_ptr(&self) -> *const libc::sockaddr {
-        (&raw const self.storage).cast()
+        (&raw const self.bytes).cast()
     }
 
     /// What accept(2) and recvmsg(2) write.
     pub fn as_mut_ptr(&mut self) -> *mut libc::sockaddr {
-        (&raw mut self.storage).cast()
+        (&raw mut self.bytes).cast()
     }
 
     /// The bytes that count.
@@ -208,41 +226,12 @@ impl SocketAddrStorage {
 
     /// `name` must fit, with its zero byte at the beginning (abstract) or at the end (path).
     fn from_sun_path<'a>(name: impl Iterator<Item = &'a u8>) -> SocketAddrStorage {
-        let mut sun_path = [0 as libc::c_char; UNIX_PATH_BYTES_MAX + 1];
-        let mut len = PATH_OFFSET;
-        for (to, from) in sun_path.iter_mut().zip(name) {
-            *to = *from as libc::c_char;
-            len += 1;
+        let mut new = SocketAddrStorage::new(libc::AF_UNIX, PATH_OFFSET);
+        for (to, from) in new.bytes.0[PATH_OFFSET..].iter_mut().zip(name) {
+            *to = *from;
+            new.len += 1;
         }
-        let sun_family = libc::AF_UNIX as libc::sa_family_t;
-        let mut new = SocketAddrStorage::from_sockaddr(libc::sockaddr_un {
-            sun_family,
-            sun_path,
-        });
-        new.len = len as libc::socklen_t;
         new
-    }
-
-    fn from_sockaddr<T: Copy>(address: T) -> SocketAddrStorage {
-        const { assert!(size_of::<T>() <= size_of::<libc::sockaddr_storage>()) };
-        const { assert!(align_of::<T>() <= align_of::<libc::sockaddr_storage>()) };
-        let mut new = SocketAddrStorage::empty();
-        // SAFETY: it fits and is aligned, as the two lines above prove; sockaddr_storage exists to
-        // be written so (socket(7)). Guarded by
-        // `addresses_survive_the_way_through_the_kernel_form`.
-        unsafe { new.as_mut_ptr().cast::<T>().write(address) };
-        new.len = size_of::<T>() as libc::socklen_t;
-        new
-    }
-
-    /// # Safety
-    /// `T` must be the sockaddr type that `ss_family` names.
-    unsafe fn read<T: Copy>(&self) -> T {
-        const { assert!(size_of::<T>() <= size_of::<libc::sockaddr_storage>()) };
-        const { assert!(align_of::<T>() <= align_of::<libc::sockaddr_storage>()) };
-        // SAFETY: inside the storage and aligned, as the two lines above prove; the caller vouches
-        // for the type, whose fields are plain integers.
-        unsafe { self.as_ptr().cast::<T>().read() }
     }
 }
 

@@ -13,21 +13,19 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{SocketFlags, accept_with};
+
 use super::address::{Address, SocketAddrStorage};
-use super::error::{check, explained};
-use super::socket::{
-    Family, bind, get_bytes, local_addr, poll_readable, set_nodelay, set_option, tcp_socket,
-};
+use super::error::{called, explained};
+use super::socket::{Family, bind, local_addr, poll_readable, set_nodelay, set_option, tcp_socket};
 
 /// The longest that [`accept_nonblocking`] can be held up by a connection that somebody else took
 /// between its look and its grasp; the kernel rounds it up to its clock tick (at most 10 ms).
-const ACCEPT_LOST_RACE: libc::timeval = libc::timeval {
-    tv_sec: 0,
-    tv_usec: 1000,
-};
+const ACCEPT_LOST_RACE: Duration = Duration::from_millis(1);
 
 const PORT_TAKEN: &str = "another process listens there (`ss -ltnp` names it); \
      stop it or choose another address";
@@ -72,23 +70,12 @@ impl BoundSocket {
         let family = Family::of(address);
         let socket = tcp_socket(family)?;
         let fd = socket.as_fd();
-        let on: libc::c_int = 1;
         if family == Family::V6 {
-            set_option(
-                fd,
-                libc::IPPROTO_IPV6,
-                libc::IPV6_V6ONLY,
-                &on,
-                "IPV6_V6ONLY",
-            )?;
+            let set = sockopt::set_ipv6_v6only(fd, true);
+            called(set, "setsockopt", "IPV6_V6ONLY")?;
         }
-        set_option(
-            fd,
-            libc::SOL_SOCKET,
-            libc::SO_REUSEADDR,
-            &on,
-            "SO_REUSEADDR",
-        )?;
+        let set = sockopt::set_socket_reuseaddr(fd, true);
+        called(set, "setsockopt", "SO_REUSEADDR")?;
         if reuse_port == ReusePort::Sibling {
             allow_siblings(fd)?;
         }
@@ -112,14 +99,8 @@ impl BoundSocket {
 }
 
 fn allow_siblings(fd: BorrowedFd<'_>) -> io::Result<()> {
-    let on: libc::c_int = 1;
-    set_option(
-        fd,
-        libc::SOL_SOCKET,
-        libc::SO_REUSEPORT,
-        &on,
-        "SO_REUSEPORT",
-    )
+    let set = sockopt::set_socket_reuseport(fd, true);
+    called(set, "setsockopt", "SO_REUSEPORT")
 }
 
 fn with_cure(error: io::Error, address: SocketAddr) -> io::Error {
@@ -165,11 +146,8 @@ pub fn tcp_listeners(
 }
 
 pub(super) fn listen(fd: BorrowedFd<'_>, backlog: u32) -> io::Result<()> {
-    let backlog = libc::c_int::try_from(backlog).unwrap_or(libc::c_int::MAX);
-    // SAFETY: listen(2) takes no pointer. Guarded by `siblings_share_a_port`.
-    let result = unsafe { libc::listen(fd.as_raw_fd(), backlog) };
-    check(result, "listen", "")?;
-    Ok(())
+    let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
+    called(rustix::net::listen(fd, backlog), "listen", "")
 }
 
 /// Takes one waiting connection of a *blocking* listener, or `None`: for helping a listener whose own
@@ -227,46 +205,19 @@ pub fn deafen(listener: BorrowedFd<'_>) -> io::Result<()> {
 
 /// Accepts; `WouldBlock` if no connection comes within [`ACCEPT_LOST_RACE`].
 fn accept_within_a_tick(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    if !has_receive_timeout(listener)? {
-        set_receive_timeout(listener, ACCEPT_LOST_RACE)?;
+    let get = sockopt::socket_timeout(listener, Timeout::Recv);
+    if called(get, "getsockopt", "SO_RCVTIMEO")?.is_none() {
+        set_receive_timeout(listener, Some(ACCEPT_LOST_RACE))?;
     }
-    let (fd, nobody) = (listener.as_raw_fd(), std::ptr::null_mut());
-    // SAFETY: accept4(2) allows null for an address that nobody wants. Guarded by
-    // `accepted_sockets_inherit_nodelay`.
-    let fd = unsafe { libc::accept4(fd, nobody, std::ptr::null_mut(), libc::SOCK_CLOEXEC) };
-    let fd = check(fd, "accept4", "")?;
-    // SAFETY: the kernel has just given this descriptor to us and to nobody else.
-    let connection = unsafe { OwnedFd::from_raw_fd(fd) };
-    set_receive_timeout(
-        connection.as_fd(),
-        libc::timeval {
-            tv_sec: 0,
-            tv_usec: 0,
-        },
-    )?;
+    let connection = accept_with(listener, SocketFlags::CLOEXEC);
+    let connection = called(connection, "accept4", "")?;
+    set_receive_timeout(connection.as_fd(), None)?;
     Ok(connection)
 }
 
-fn set_receive_timeout(fd: BorrowedFd<'_>, time: libc::timeval) -> io::Result<()> {
-    set_option(
-        fd,
-        libc::SOL_SOCKET,
-        libc::SO_RCVTIMEO,
-        &time,
-        "SO_RCVTIMEO",
-    )
-}
-
-fn has_receive_timeout(fd: BorrowedFd<'_>) -> io::Result<bool> {
-    let mut time = [0u8; size_of::<libc::timeval>()];
-    get_bytes(
-        fd,
-        libc::SOL_SOCKET,
-        libc::SO_RCVTIMEO,
-        &mut time,
-        "SO_RCVTIMEO",
-    )?;
-    Ok(time.iter().any(|byte| *byte != 0))
+fn set_receive_timeout(fd: BorrowedFd<'_>, time: Option<Duration>) -> io::Result<()> {
+    let set = sockopt::set_socket_timeout(fd, Timeout::Recv, time);
+    called(set, "setsockopt", "SO_RCVTIMEO")
 }
 
 #[cfg(test)]

@@ -6,14 +6,18 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::time::Duration;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{
+    AddressFamily, Shutdown, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, socket_with,
+    sockopt,
+};
 
 use super::address::{Address, SocketAddrStorage};
-use super::error::{check, last, named};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::AddressFamily;
-use rustix::net::sockopt::socket_domain;
+use super::error::{called, check};
 
 /// The family of a TCP or UDP socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +38,10 @@ impl Family {
         }
     }
 
-    const fn number(self) -> libc::c_int {
+    const fn kernel(self) -> AddressFamily {
         match self {
-            Family::V4 => libc::AF_INET,
-            Family::V6 => libc::AF_INET6,
+            Family::V4 => AddressFamily::INET,
+            Family::V6 => AddressFamily::INET6,
         }
     }
 }
@@ -47,7 +51,7 @@ impl Family {
 /// # Errors
 /// EMFILE, ENFILE, ENOMEM or EAFNOSUPPORT of socket(2).
 pub fn tcp_socket(family: Family) -> io::Result<OwnedFd> {
-    new_socket(family.number(), libc::SOCK_STREAM)
+    new_socket(family.kernel(), SocketType::STREAM)
 }
 
 /// A Unix stream socket to connect with; close-on-exec, blocking.
@@ -55,7 +59,7 @@ pub fn tcp_socket(family: Family) -> io::Result<OwnedFd> {
 /// # Errors
 /// EMFILE, ENFILE or ENOMEM of socket(2).
 pub fn unix_socket() -> io::Result<OwnedFd> {
-    new_socket(libc::AF_UNIX, libc::SOCK_STREAM)
+    new_socket(AddressFamily::UNIX, SocketType::STREAM)
 }
 
 /// A UDP socket bound to `address`; close-on-exec, blocking.
@@ -63,7 +67,7 @@ pub fn unix_socket() -> io::Result<OwnedFd> {
 /// # Errors
 /// Whatever socket(2) and bind(2) answer, with the address.
 pub fn udp_bind(address: SocketAddr) -> io::Result<OwnedFd> {
-    let socket = new_socket(Family::of(address).number(), libc::SOCK_DGRAM)?;
+    let socket = new_socket(Family::of(address).kernel(), SocketType::DGRAM)?;
     bind(socket.as_fd(), &SocketAddrStorage::from_inet(address))?;
     Ok(socket)
 }
@@ -73,11 +77,11 @@ pub fn udp_bind(address: SocketAddr) -> io::Result<OwnedFd> {
 /// # Errors
 /// Whatever connect(2) answers, with the address.
 pub fn connect(fd: BorrowedFd<'_>, address: &SocketAddrStorage) -> io::Result<()> {
-    // SAFETY: connect(2) reads `byte_len` bytes, all inside the storage. Guarded by
-    // `connections_are_spread_over_the_siblings`.
-    let result = unsafe { libc::connect(fd.as_raw_fd(), address.as_ptr(), address.byte_len()) };
-    check(result, "connect", text(address))?;
-    Ok(())
+    called(
+        rustix::net::connect(fd, &kernel_form(address)?),
+        "connect",
+        text(address),
+    )
 }
 
 /// What [`shutdown`] ends.
@@ -107,10 +111,12 @@ impl Direction {
 /// # Errors
 /// ENOTCONN if the peer has reset it already; whatever else shutdown(2) answers.
 pub fn shutdown(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
-    // SAFETY: shutdown(2) takes no pointer. Guarded by `a_shut_down_socket_reads_as_ended`.
-    let result = unsafe { libc::shutdown(fd.as_raw_fd(), direction.number()) };
-    check(result, "shutdown", "")?;
-    Ok(())
+    let how = match direction {
+        Direction::Read => Shutdown::Read,
+        Direction::Write => Shutdown::Write,
+        Direction::Both => Shutdown::Both,
+    };
+    called(rustix::net::shutdown(fd, how), "shutdown", "")
 }
 
 /// Makes the coming close a reset (RST) that throws away what is queued (socket(7), SO_LINGER 0).
@@ -118,11 +124,9 @@ pub fn shutdown(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
 /// # Errors
 /// Whatever setsockopt(2) answers.
 pub fn set_linger0(fd: BorrowedFd<'_>) -> io::Result<()> {
-    let linger = libc::linger {
-        l_onoff: 1,
-        l_linger: 0,
-    };
-    set_option(fd, libc::SOL_SOCKET, libc::SO_LINGER, &linger, "SO_LINGER")
+    let now = Some(Duration::ZERO);
+    let set = sockopt::set_socket_linger(fd, now);
+    called(set, "setsockopt", "SO_LINGER")
 }
 
 /// Switches Nagle's algorithm off or on (tcp(7), TCP_NODELAY). Sockets accepted from Ringgate's own
@@ -131,11 +135,9 @@ pub fn set_linger0(fd: BorrowedFd<'_>) -> io::Result<()> {
 /// # Errors
 /// Whatever setsockopt(2) answers; EOPNOTSUPP for what is not TCP.
 pub fn set_nodelay(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
-    set_option(
-        fd,
-        libc::IPPROTO_TCP,
-        libc::TCP_NODELAY,
-        &libc::c_int::from(on),
+    called(
+        sockopt::set_tcp_nodelay(fd, on),
+        "setsockopt",
         "TCP_NODELAY",
     )
 }
@@ -145,7 +147,7 @@ pub fn set_nodelay(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
 /// # Errors
 /// Whatever getsockopt(2) answers; EOPNOTSUPP for what is not TCP.
 pub fn nodelay(fd: BorrowedFd<'_>) -> io::Result<bool> {
-    get_int(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, "TCP_NODELAY").map(|on| on != 0)
+    called(sockopt::tcp_nodelay(fd), "getsockopt", "TCP_NODELAY")
 }
 
 /// Has the kernel probe an idle TCP peer: first after `idle`, then every `interval`, and give it up
@@ -159,28 +161,21 @@ pub fn set_keepalive(
     interval: Duration,
     probes: u32,
 ) -> io::Result<()> {
-    let seconds = |time: Duration| {
-        let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-        libc::c_int::try_from(whole).unwrap_or(libc::c_int::MAX)
-    };
-    let probes = libc::c_int::try_from(probes).unwrap_or(libc::c_int::MAX);
-    let tcp = libc::IPPROTO_TCP;
-    set_option(fd, tcp, libc::TCP_KEEPIDLE, &seconds(idle), "TCP_KEEPIDLE")?;
-    set_option(
-        fd,
-        tcp,
-        libc::TCP_KEEPINTVL,
-        &seconds(interval),
+    let set = |result, name| called(result, "setsockopt", name);
+    set(
+        sockopt::set_tcp_keepidle(fd, whole_seconds(idle)),
+        "TCP_KEEPIDLE",
+    )?;
+    set(
+        sockopt::set_tcp_keepintvl(fd, whole_seconds(interval)),
         "TCP_KEEPINTVL",
     )?;
-    set_option(fd, tcp, libc::TCP_KEEPCNT, &probes, "TCP_KEEPCNT")?;
-    set_option(
-        fd,
-        libc::SOL_SOCKET,
-        libc::SO_KEEPALIVE,
-        &1i32,
-        "SO_KEEPALIVE",
-    )
+    set(sockopt::set_tcp_keepcnt(fd, probes), "TCP_KEEPCNT")?;
+    set(sockopt::set_socket_keepalive(fd, true), "SO_KEEPALIVE")
+}
+
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0))
 }
 
 /// Where the socket is bound.
@@ -188,13 +183,7 @@ pub fn set_keepalive(
 /// # Errors
 /// Whatever getsockname(2) answers.
 pub fn local_addr(fd: BorrowedFd<'_>) -> io::Result<Address> {
-    let mut address = SocketAddrStorage::empty();
-    let (name, len) = (address.as_mut_ptr(), &raw mut *address.len_mut());
-    // SAFETY: getsockname(2) writes at most `*len` bytes, which is the size of the storage, and then
-    // `*len`; both belong to `address`. Guarded by `the_siblings_of_port_0_share_the_chosen_port`.
-    let result = unsafe { libc::getsockname(fd.as_raw_fd(), name, len) };
-    check(result, "getsockname", "")?;
-    address.decode()
+    local_addr_of(fd.as_raw_fd())
 }
 
 /// Who is at the other end.
@@ -210,14 +199,7 @@ pub fn peer_addr(fd: BorrowedFd<'_>) -> io::Result<Address> {
 /// # Errors
 /// As [`peer_addr`]; EBADF or ENOTSOCK if the number is no socket's any more.
 pub fn peer_addr_of(number: RawFd) -> io::Result<Address> {
-    let mut address = SocketAddrStorage::empty();
-    let (name, len) = (address.as_mut_ptr(), &raw mut *address.len_mut());
-    // SAFETY: getpeername(2) writes as getsockname(2) does, see `local_addr`, and whatever the number
-    // is, nothing else. Guarded by
-    // `a_connection_knows_both_of_its_addresses`.
-    let result = unsafe { libc::getpeername(number, name, len) };
-    check(result, "getpeername", "")?;
-    address.decode()
+    name_of(number, libc::getpeername, "getpeername")
 }
 
 /// As [`local_addr`], for one who keeps only the number and knows that it is still that socket's.
@@ -225,13 +207,23 @@ pub fn peer_addr_of(number: RawFd) -> io::Result<Address> {
 /// # Errors
 /// As [`local_addr`]; EBADF or ENOTSOCK if the number is no socket's any more.
 pub fn local_addr_of(number: RawFd) -> io::Result<Address> {
+    name_of(number, libc::getsockname, "getsockname")
+}
+
+/// getsockname(2) or getpeername(2).
+type NameOf =
+    unsafe extern "C" fn(libc::c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> libc::c_int;
+
+/// The kernel's bytes are read here: every length that it may answer for a Unix socket has a meaning,
+/// also that of a client without a name.
+fn name_of(number: RawFd, call: NameOf, name: &'static str) -> io::Result<Address> {
     let mut address = SocketAddrStorage::empty();
-    let (name, len) = (address.as_mut_ptr(), &raw mut *address.len_mut());
-    // SAFETY: getsockname(2) writes at most `*len` bytes, which is the size of the storage, and then
-    // `*len`; whatever the number is, nothing else. Guarded by
-    // `a_connection_knows_both_of_its_addresses`.
-    let result = unsafe { libc::getsockname(number, name, len) };
-    check(result, "getsockname", "")?;
+    let (bytes, len) = (address.as_mut_ptr(), &raw mut *address.len_mut());
+    // SAFETY: the call writes at most `*len` bytes, which is the size of the storage, and then `*len`
+    // (getsockname(2)); both belong to `address`. Whatever the number is, it writes nothing else. Guarded
+    // by `a_connection_knows_both_of_its_addresses`.
+    let result = unsafe { call(number, bytes, len) };
+    check(result, name, "")?;
     address.decode()
 }
 
@@ -274,25 +266,28 @@ pub fn peer_credentials(fd: BorrowedFd<'_>) -> io::Result<PeerCredentials> {
     })
 }
 
-pub(super) fn new_socket(family: libc::c_int, kind: libc::c_int) -> io::Result<OwnedFd> {
-    // SAFETY: socket(2) takes no pointer. Guarded by `siblings_share_a_port`.
-    let fd = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) };
-    let fd = check(fd, "socket", "")?;
-    // SAFETY: the kernel has just given this descriptor to us and to nobody else.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+pub(super) fn new_socket(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None);
+    called(socket, "socket", "")
 }
 
 pub(super) fn bind(fd: BorrowedFd<'_>, address: &SocketAddrStorage) -> io::Result<()> {
-    // SAFETY: bind(2) reads `byte_len` bytes, all inside the storage. Guarded by
-    // `siblings_share_a_port`.
-    let result = unsafe { libc::bind(fd.as_raw_fd(), address.as_ptr(), address.byte_len()) };
-    check(result, "bind", text(address))?;
-    Ok(())
+    let bound = rustix::net::bind(fd, &kernel_form(address)?);
+    called(bound, "bind", text(address))
+}
+
+fn kernel_form(address: &SocketAddrStorage) -> io::Result<SocketAddrAny> {
+    Ok(match address.decode()? {
+        Address::Inet(address) => address.into(),
+        Address::UnixPath(path) => SocketAddrUnix::new(path)?.into(),
+        Address::UnixAbstract(name) => SocketAddrUnix::new_abstract_name(&name)?.into(),
+        Address::UnixUnnamed => return Err(Errno::INVAL.into()),
+    })
 }
 
 /// Whether it is a Unix socket (socket(7), SO_DOMAIN).
 pub fn is_unix(socket: BorrowedFd<'_>) -> bool {
-    socket_domain(socket) == Ok(AddressFamily::UNIX)
+    sockopt::socket_domain(socket) == Ok(AddressFamily::UNIX)
 }
 
 /// Memory of the kernel that holds sends of which the other end has not taken the last byte, on a Unix
@@ -316,7 +311,7 @@ pub fn unsent(socket: BorrowedFd<'_>) -> io::Result<u32> {
 /// ENOMEM of poll(2).
 pub fn poll_now(socket: BorrowedFd<'_>) -> io::Result<u32> {
     let mut one = [PollFd::from_borrowed_fd(socket, PollFlags::RDHUP)];
-    poll(&mut one, Some(&NO_TIME)).map_err(|error| named(error.into(), "poll", "", ""))?;
+    called(poll(&mut one, Some(&NO_TIME)), "poll", "")?;
     Ok(one[0].revents().bits().into())
 }
 
@@ -332,7 +327,7 @@ pub fn poll_now_each<'fd>(
         .map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::RDHUP))
         .collect();
     if !all.is_empty() {
-        poll(&mut all, Some(&NO_TIME)).map_err(|error| named(error.into(), "poll", "", ""))?;
+        called(poll(&mut all, Some(&NO_TIME)), "poll", "")?;
     }
     Ok(all.iter().map(|one| one.revents().bits().into()).collect())
 }
@@ -348,32 +343,15 @@ const NO_TIME: Timespec = Timespec {
 /// # Errors
 /// Whatever poll(2) answers.
 pub fn poll_readable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<bool> {
-    let deadline = timeout.map(|timeout| std::time::Instant::now() + timeout);
-    loop {
-        let left = deadline.map(|at| at.saturating_duration_since(std::time::Instant::now()));
-        let wait = left.map(|left| libc::timespec {
-            tv_sec: left.as_secs() as libc::time_t,
-            tv_nsec: left.subsec_nanos().into(),
-        });
-        let wait = wait
-            .as_ref()
-            .map_or(std::ptr::null(), |wait| &raw const *wait);
-        let mut poll = libc::pollfd {
-            fd: fd.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: ppoll(2) reads and writes one pollfd and reads one timespec, both on this stack; a
-        // null mask leaves the signals as they are. Guarded by `the_end_of_a_child_is_polled`.
-        let ready = unsafe { libc::ppoll(&mut poll, 1, wait, std::ptr::null()) };
-        if ready >= 0 {
-            return Ok(ready > 0);
-        }
-        let error = last("poll", "");
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
+    let ready = retry_on_intr(|| {
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        // Longer than the kernel can count is for ever.
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        let mut one = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+        poll(&mut one, left.as_ref())
+    });
+    Ok(called(ready, "poll", "")? > 0)
 }
 
 /// Sets one socket option. `T` is the plain kernel type that the option's man page names.
@@ -398,17 +376,6 @@ pub(super) fn set_option<T: Copy>(
     };
     check(result, "setsockopt", name)?;
     Ok(())
-}
-
-pub(super) fn get_int(
-    fd: BorrowedFd<'_>,
-    level: libc::c_int,
-    option: libc::c_int,
-    name: &'static str,
-) -> io::Result<libc::c_int> {
-    let mut bytes = [0u8; size_of::<libc::c_int>()];
-    get_bytes(fd, level, option, &mut bytes, name)?;
-    Ok(libc::c_int::from_ne_bytes(bytes))
 }
 
 /// Fills `bytes` with an option's value and answers how many the kernel wrote.

@@ -14,12 +14,14 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, chownat, fchmod, fstat, open};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::net::sockopt::socket_acceptconn;
 use rustix::process::{Gid, Uid, geteuid};
 
 use super::address::SocketAddrStorage;
-use super::error::{check, errno, named};
+use super::error::{called, errno, named};
 use super::listener::listen;
-use super::socket::{bind, get_int, new_socket};
+use super::socket::{self, bind};
 
 /// How long to wait for another program that makes a socket in the same directory at this moment.
 const DIRECTORY_LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -75,7 +77,7 @@ pub fn bind_unix(path: &Path, mode: u32) -> io::Result<BoundUnix> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(at("stat", path, error)),
     }
-    let socket = new_socket(libc::AF_UNIX, libc::SOCK_STREAM)?;
+    let socket = socket::unix_socket()?;
     // The file gets the mode of the socket, less what the umask takes away: never more than meant.
     let mode = Mode::from_raw_mode(mode);
     fchmod(&socket, mode).map_err(|error| at("fchmod", path, error.into()))?;
@@ -169,8 +171,10 @@ impl Drop for BoundUnix {
 
 /// Whether somebody listens at `address`. Never waits: a full queue answers EAGAIN, and is a server.
 fn is_answered(address: &SocketAddrStorage, path: &Path) -> io::Result<bool> {
-    let caller = new_socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_NONBLOCK)?;
-    match super::socket::connect(caller.as_fd(), address) {
+    let caller = socket::unix_socket()?;
+    let set = rustix::io::ioctl_fionbio(&caller, true);
+    called(set, "ioctl", "FIONBIO")?;
+    match socket::connect(caller.as_fd(), address) {
         Ok(()) => Ok(true),
         Err(error) => match errno(&error) {
             Some(libc::EAGAIN) => Ok(true),
@@ -256,18 +260,15 @@ pub fn inherited_listener(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: borrowed only for the checks below. If nothing is open at the number, the kernel says
     // EBADF; the number is not -1. Guarded by `only_a_listening_socket_is_inherited`.
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
-    match get_int(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN, "SO_ACCEPTCONN") {
-        Ok(1) => {}
-        Ok(_) => return refuse("is a socket that does not listen"),
-        Err(error) => match errno(&error) {
-            Some(libc::EBADF) => return refuse("is not open"),
-            Some(libc::ENOTSOCK) => return refuse("is not a socket"),
-            _ => return Err(error),
-        },
+    match socket_acceptconn(fd) {
+        Ok(true) => {}
+        Ok(false) => return refuse("is a socket that does not listen"),
+        Err(Errno::BADF) => return refuse("is not open"),
+        Err(Errno::NOTSOCK) => return refuse("is not a socket"),
+        Err(errno) => return called(Err(errno), "getsockopt", "SO_ACCEPTCONN"),
     }
-    // SAFETY: fcntl(2) F_SETFD takes no pointer. Guarded by `only_a_listening_socket_is_inherited`.
-    let result = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) };
-    check(result, "fcntl", format!("fd:{number} F_SETFD"))?;
+    let closes = fcntl_setfd(fd, FdFlags::CLOEXEC);
+    called(closes, "fcntl", format!("fd:{number} F_SETFD"))?;
     claimed.insert(number);
     // SAFETY: open, as the checks found, and left to this process by its parent; the claim above
     // makes sure that it is taken over once. Guarded by `only_a_listening_socket_is_inherited`.
