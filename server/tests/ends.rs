@@ -6,7 +6,7 @@
 
 use http::StatusCode;
 use proptest::prelude::*;
-use ringgate::config::{AdmissionLimits, Admit, Config, MaxAccepts};
+use ringgate::config::{AdmissionLimits, Admit, Config, HalfClose, MaxAccepts};
 use ringgate::http::exchange::State;
 use ringgate::runtime::driver::simulated::{Client, Faults};
 use ringgate::simulation::Simulation;
@@ -405,5 +405,106 @@ fn a_client_that_sends_or_takes_a_byte_a_second_is_ended_by_a_least_rate_and_by_
         assert_eq!(refused, least.is_some());
         let (served, _) = served_for(&config, answer, takes);
         assert!(within.contains(&served), "{least:?}: {served:?}");
+    }
+}
+
+/// A body of some pieces of 1,000 bytes, a second apart.
+struct Slow {
+    left: u32,
+    pause: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+fn slow(pieces: u32) -> Slow {
+    Slow {
+        left: pieces,
+        pause: Box::pin(ringgate::runtime::sleep(Duration::from_secs(1))),
+    }
+}
+
+impl futures_core::Stream for Slow {
+    type Item = Result<Vec<u8>, std::io::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        std::task::ready!(self.pause.as_mut().poll(cx));
+        *self = slow(self.left - 1);
+        Poll::Ready(Some(Ok(vec![b's'; 1000])))
+    }
+}
+
+#[test]
+fn a_client_that_ends_its_side_is_gone_unless_its_answer_is_there_or_of_known_length() {
+    let router = || {
+        router()
+            .get("/feed", |_: Request| async {
+                Response::new(StatusCode::OK).with_body(Body::stream(slow(3)))
+            })
+            .get("/file", |_: Request| async {
+                Response::new(StatusCode::OK).with_body(Body::sized_stream(3000, slow(3)))
+            })
+    };
+    // What is asked, what comes of it if the client ends its side at once, and if it is served.
+    for (path, gone, served) in [
+        ("/hello", 5, 5),
+        ("/later", 0, 5),
+        ("/feed", 0, 3000),
+        ("/file", 3000, 3000),
+    ] {
+        for (half_close, bytes) in [(HalfClose::Gone, gone), (HalfClose::Serve, served)] {
+            let mut config = Config {
+                admission: limits(1),
+                ..Config::default()
+            };
+            config.queue.half_close = half_close;
+            let mut simulation = Simulation::new(&config, router(), 1);
+            let client = simulation.connect();
+            client.send(&Piece::Get(path).bytes());
+            simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 1);
+            let began = simulation.world().now();
+            client.shutdown_write();
+            simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+            let took = simulation.world().now() - began;
+            assert_nothing_is_left(&simulation, &path);
+            let text = String::from_utf8(client.received()).expect("text");
+            let body = text
+                .split_once("\r\n\r\n")
+                .map_or(0, |(_, body)| body.len());
+            // The frames of chunks come on top.
+            assert!(
+                (bytes..bytes + 40).contains(&body),
+                "{path} {half_close:?}: {body}"
+            );
+            let waited = bytes > 5 || (bytes == 5 && path == "/later");
+            assert_eq!(
+                took >= Duration::from_secs(1),
+                waited,
+                "{path} {half_close:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_refused_client_sends_is_thrown_away_until_it_pauses_or_for_a_time_whatever_its_size() {
+    let config = Config::default();
+    let head = b"POST /hello HTTP/1.1\r\nHost: t\r\nContent-Length: 1000000000\r\n\r\n";
+    for (pause, at_least, at_most) in [(1, 30, 32), (6, 5, 7)] {
+        let mut simulation = Simulation::new(&config, router(), 1);
+        let client = simulation.connect();
+        client.send(head);
+        simulation.run_until(|_| client.received_len() > 0);
+        let began = simulation.world().now();
+        while simulation.ledgers(0).0.open == 1 {
+            client.send(&[b'x'; 300_000]);
+            for _ in 0..pause {
+                simulation.world().advance(Duration::from_secs(1));
+                (0..30).for_each(|_| simulation.turn());
+            }
+        }
+        let took = (simulation.world().now() - began).as_secs();
+        assert!((at_least..=at_most + pause).contains(&took), "{took} s");
+        assert!(client.received().starts_with(b"HTTP/1.1 413 "));
     }
 }

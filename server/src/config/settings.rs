@@ -189,7 +189,9 @@ pub struct Timeouts {
     /// Longest time to discard what a client still sends after its last answer.
     pub linger: Duration,
     /// Most bytes discarded in that time.
-    pub linger_size: u64,
+    pub linger_size: Option<u64>,
+    /// How long in all, from the end of the answer.
+    pub linger_time: Duration,
     /// Bytes a second of an answer that a client has to take; None for any rate.
     pub write_rate_min: Option<u64>,
     /// Bytes a second of a body that a client has to send; None for any rate.
@@ -205,8 +207,9 @@ impl Default for Timeouts {
             body: Duration::from_secs(30),
             write: Duration::from_secs(30),
             idle: Duration::from_secs(75),
-            linger: Duration::from_secs(2),
-            linger_size: 1 << 20,
+            linger: Duration::from_secs(5),
+            linger_size: None,
+            linger_time: Duration::from_secs(30),
             write_rate_min: None,
             body_rate_min: None,
             requests_per_connection: 0,

@@ -64,11 +64,12 @@ impl Engine {
 
 impl Connection {
     /// Sets the deadline that is in force now. A deadline that is in force already goes on, but that
-    /// of a body begins anew: every event of a body is progress.
+    /// of a body or of lingering begins anew: every event there is progress.
     #[inline]
     pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, settings: &Settings) {
         let kind = self.wire.state().deadline(!self.output.is_flushed());
-        if kind == self.deadline_of && kind != Some(Deadline::Body) {
+        let renews = matches!(kind, Some(Deadline::Body | Deadline::Linger));
+        if kind == self.deadline_of && !renews {
             return;
         }
         self.deadline_of = kind;
@@ -80,7 +81,12 @@ impl Connection {
             Deadline::Write => settings.timeout(kind) / LOOKS,
             _ => settings.timeout(kind),
         };
-        self.put_deadline(core, key, core.now() + within);
+        let mut deadline = core.now() + within;
+        if kind == Deadline::Linger {
+            // The answer was out when the connection would have been idle.
+            deadline = deadline.min(self.idle_since + settings.linger_time);
+        }
+        self.put_deadline(core, key, deadline);
     }
 
     /// Puts the deadline in force elsewhere. A timer that fires too early looks again; one that would

@@ -83,5 +83,8 @@ pub(crate) const SEND_MAX_BYTES: usize = 256 << 10;
 /// An unread rest of a body up to this size is read and thrown away to keep the connection.
 pub(crate) const DISCARD_MAX_BYTES: u64 = 64 << 10;
 
+/// Bytes of a body of unknown length that are read and thrown away to keep the connection.
+pub(crate) const DISCARDED_TO_KEEP_MAX_BYTES: u64 = 1 << 20;
+
 const _: () = assert!(BODY_QUEUE_LOW_BYTES < BODY_QUEUE_HIGH_BYTES);
 const _: () = assert!(BODY_COPIED_MAX_BYTES < OUTPUT_HIGH_BYTES);

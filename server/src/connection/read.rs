@@ -7,7 +7,9 @@ use super::key::{ConnectionKey, Subject};
 use super::rate::Rate;
 use super::step::Reading;
 use super::table::{Piece, Receive, Unread};
-use super::{BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, UNREAD_HIGH_BYTES};
+use super::{
+    BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, DISCARDED_TO_KEEP_MAX_BYTES, UNREAD_HIGH_BYTES,
+};
 use crate::handler::{BodyError, BodyState, Chunk};
 use crate::http::exchange::{After, Event, State};
 use bytes::Bytes;
@@ -134,7 +136,7 @@ impl Engine {
         };
         connection.unread.settle();
         if connection.eof {
-            self.on(core, key, Event::PeerEof);
+            self.on_peer_ended(core, key);
         }
     }
 
@@ -225,7 +227,7 @@ impl Engine {
                 connection.discarded += decoded.consumed as u64;
                 if decoded.finished {
                     self.on(core, key, Event::BodyComplete);
-                } else if connection.discarded > self.settings.linger_size {
+                } else if connection.discarded > DISCARDED_TO_KEEP_MAX_BYTES {
                     self.on(core, key, Event::DiscardedEnough);
                 }
             }
@@ -281,7 +283,7 @@ impl Engine {
                 self.stop_listening(core, key);
                 self.watch_peer(core, key);
             }
-            Receive::Off if little => {
+            Receive::Off if little && !connection.eof => {
                 if let Some(upload) = exchange.and_then(|exchange| exchange.upload.as_mut()) {
                     upload.counted_since = None;
                 }

@@ -12,7 +12,10 @@ use std::time::Duration;
 pub(crate) struct Settings {
     pub(crate) head: HeadLimits,
     pub(crate) body_size: Option<u64>,
+    /// Bytes that are thrown away at most before a close.
     pub(crate) linger_size: u64,
+    /// The longest time that is lingered in all.
+    pub(crate) linger_time: Duration,
     /// The least rate at which an answer has to be taken, and a body to be sent.
     pub(crate) write_rate_min: Option<Rate>,
     pub(crate) body_rate_min: Option<Rate>,
@@ -47,7 +50,8 @@ impl Settings {
                 uri_size: config.limits.uri_size,
             },
             body_size: config.limits.body_size,
-            linger_size: timeouts.linger_size,
+            linger_size: timeouts.linger_size.unwrap_or(u64::MAX),
+            linger_time: timeouts.linger_time,
             write_rate_min: timeouts.write_rate_min.and_then(Rate::new),
             body_rate_min: timeouts.body_rate_min.and_then(Rate::new),
             served_max: NonZeroU32::new(timeouts.requests_per_connection),

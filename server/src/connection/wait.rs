@@ -54,14 +54,6 @@ impl Engine {
         }
     }
 
-    /// Whether a connection or its request waits at the gate.
-    pub(super) fn waits_at_gate(&mut self, key: ConnectionKey) -> bool {
-        match self.exchange_of(key) {
-            Some(exchange) => exchange.waiting.is_some(),
-            None => self.arrivals.contains_key(&key),
-        }
-    }
-
     /// The place of somebody at the gate, if it still waits there.
     fn place_of(&mut self, who: Candidate) -> Option<Place> {
         match who {

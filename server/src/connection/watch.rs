@@ -1,9 +1,12 @@
-//! Clients that go away. Whoever waits at the gate and ends its side, or resets, is gone at once and
-//! gives its place up; with `half_close = "serve"` the end of its side is no reason. A request that
-//! runs ends early on a reset only.
+//! Clients that go away. A client that has ended its side, while its request waits at the gate or for its
+//! handler, is held to be gone (`half_close = "gone"`): the request ends at once and gives its slot back,
+//! since proxies and browsers that give up say no more than that. What is answered is still sent, and so
+//! is an answer of known length that has begun. With `half_close = "serve"` only a reset, or the close of
+//! both sides of a Unix socket, is a reason.
 //!
 //! While a connection receives, the receive tells. While receiving is paused because enough bytes
-//! wait unread, a poll for POLLRDHUP (poll(2)) tells instead, which sees the end behind those bytes.
+//! wait unread, a poll for POLLRDHUP (poll(2)) tells instead, which sees the end behind those bytes;
+//! behind the end of the client's side, a poll for nothing, which sees a reset.
 
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
@@ -21,24 +24,42 @@ const POLLRDHUP: u32 = 0x2000;
 impl Engine {
     /// The client ended its side of the connection.
     pub(super) fn on_peer_ended(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let gone = self.settings.half_close == HalfClose::Gone;
-        if gone && self.waits_at_gate(key) {
+        if self.settings.half_close == HalfClose::Gone && self.is_waited_for(key) {
             self.on(core, key, Event::Gone);
             return;
         }
         self.on(core, key, Event::PeerEof);
+        self.watch_peer(core, key);
     }
 
-    /// Watches the peer of a connection whose receive pauses.
+    /// Whether somebody works or waits for the client of a connection, which may be long.
+    fn is_waited_for(&mut self, key: ConnectionKey) -> bool {
+        let state = self.state_of(key);
+        let Some(exchange) = self.exchange_of(key) else {
+            return self.arrivals.contains_key(&key);
+        };
+        match &exchange.stream {
+            Some(stream) => stream.left.is_none(),
+            // A body that is cut short is answered as such.
+            None if state == Some(State::Receiving) => exchange.waiting.is_some(),
+            None => exchange.waiting.is_some() || exchange.task.is_some(),
+        }
+    }
+
+    /// Watches the peer of a connection that does not receive.
     pub(super) fn watch_peer(&mut self, core: &Core, key: ConnectionKey) {
         let arrives = self.arrivals.contains_key(&key);
         let Some(connection) = self.table.get(key) else {
             return;
         };
         let waits = arrives || connection.exchange.is_some();
-        if connection.watch == Receive::Off && !connection.eof && waits {
+        if connection.watch == Receive::Off && waits {
+            let events = match connection.eof {
+                true => 0,
+                false => POLLRDHUP,
+            };
             let key = Subject::Watch(key).to_key();
-            connection.watch = Receive::On(core.poll(&connection.socket, POLLRDHUP, key));
+            connection.watch = Receive::On(core.poll(&connection.socket, events, key));
         }
     }
 
@@ -66,7 +87,7 @@ impl Engine {
         if !more {
             connection.watch = Receive::Off;
         }
-        let waits = self.waits_at_gate(key);
+        let waits = self.is_waited_for(key);
         match result {
             // The answer has nowhere to go.
             Ok(events) if events & (POLLERR | POLLHUP) != 0 => {

@@ -181,7 +181,7 @@ fn a_stream_that_ends_later_than_its_last_byte_closes_before_the_rest_of_a_body_
 #[test]
 fn what_was_thrown_away_of_one_body_does_not_count_against_the_next() {
     let mut config = config();
-    config.timeouts.linger_size = 8_000;
+    config.timeouts.linger_size = Some(8_000);
     let server = start_with(config, Router::<()>::new(), |_| ());
     let mut client = server.connect();
     for _ in 0..3 {

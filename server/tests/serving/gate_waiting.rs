@@ -2,7 +2,9 @@
 
 use super::common::stage::{Stage, hold, limits};
 use super::common::{config, wait_for};
-use ringgate::config::{HalfClose, Switch};
+use ringgate::config::{HalfClose, ListenAddr, Switch};
+use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 const GET_HOLD: &[u8] = b"GET /hold/9 HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -92,20 +94,47 @@ fn the_end_of_a_client_is_seen_behind_bytes_that_nobody_reads() {
 }
 
 #[test]
-fn a_request_that_runs_survives_the_end_of_its_clients_side_but_not_a_reset() {
+fn a_request_that_runs_ends_with_its_clients_side_unless_half_close_is_served() {
+    for (half_close, ends_early) in [(HalfClose::Gone, true), (HalfClose::Serve, false)] {
+        let stage = Stage::default();
+        let mut config = config();
+        config.admission = limits(2, 0);
+        config.queue.half_close = half_close;
+        let server = stage.start(config);
+        let mut ends = hold(&server, 1);
+        let resets = hold(&server, 2);
+        resets.reset_when_dropped();
+        drop(resets);
+        wait_for("the reset one is cut", || stage.ended() == [2]);
+        ends.finish_sending();
+        if ends_early {
+            wait_for("its slot is free", || server.total("requests/running") == 0);
+            assert_eq!(stage.ended(), [2, 1]);
+            ends.expect_closed();
+        } else {
+            assert_eq!(server.total("requests/running"), 1);
+            stage.release_all();
+            assert_eq!(ends.answer().text(), "held 1");
+        }
+    }
+}
+
+#[test]
+fn a_client_of_a_unix_socket_that_closes_is_gone_also_where_half_close_is_served() {
+    let path = std::env::temp_dir().join(format!("ringgate-gone-{}.sock", std::process::id()));
+    let _ = std::fs::remove_file(&path);
     let stage = Stage::default();
     let mut config = config();
-    config.admission = limits(2, 0);
+    config.queue.half_close = HalfClose::Serve;
+    config.listen.push(ListenAddr::unix(&path));
     let server = stage.start(config);
-    let mut ends = hold(&server, 1);
-    let resets = hold(&server, 2);
-    ends.finish_sending();
-    resets.reset_when_dropped();
-    drop(resets);
-    wait_for("the reset one is cut", || stage.ended() == [2]);
-    assert_eq!(server.total("requests/running"), 1);
-    stage.release_all();
-    assert_eq!(ends.answer().text(), "held 1");
+    let mut client = UnixStream::connect(&path).expect("a listener");
+    client
+        .write_all(b"GET /hold/1 HTTP/1.1\r\nHost: t\r\n\r\n")
+        .expect("sent");
+    wait_for("it runs", || stage.began() == [1]);
+    drop(client);
+    wait_for("it is gone", || server.total("requests/aborted") == 1);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Several requests at once on one connection: answered all, in order, once.
 
-use crate::common::{PATIENCE, block_on, config, start, start_with, wait_for};
+use crate::common::{PATIENCE, block_on, config, start, start_app, start_with, wait_for};
+use ringgate::config::HalfClose;
 use ringgate::{Request, Router};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
@@ -139,14 +140,21 @@ fn more_than_a_receive_holds_is_answered_to_the_last() {
 }
 
 #[test]
-fn the_last_request_before_the_client_stops_sending_is_answered() {
-    let server = start();
-    let mut client = server.connect();
-    client.send([get("/sleep?ms=50"), get("/plaintext")].concat());
-    client.finish_sending();
-    assert_eq!(client.answer().text(), "slept 50 ms\n");
-    assert_eq!(client.answer().text(), "Hello, World!");
-    client.expect_closed();
+fn the_last_requests_before_the_client_stops_sending_are_answered() {
+    let mut config = config();
+    config.queue.half_close = HalfClose::Serve;
+    let serving_half_closes = start_app(config, true);
+    for (server, first, text) in [
+        (serving_half_closes, "/sleep?ms=50", "slept 50 ms\n"),
+        (start(), "/json", "{\"message\":\"Hello, World!\"}"),
+    ] {
+        let mut client = server.connect();
+        client.send([get(first), get("/plaintext")].concat());
+        client.finish_sending();
+        assert_eq!(client.answer().text(), text);
+        assert_eq!(client.answer().text(), "Hello, World!");
+        client.expect_closed();
+    }
 }
 
 #[test]

@@ -110,7 +110,7 @@ pub(super) const ADMISSION: &[OptionDef] = &[
         kind: Kind::Choice(|d| &mut d.config.queue.half_close),
         default: "gone",
         unit: "meaning",
-        help: "Takes a client that ends its side while its request waits for a slot to be gone, \
+        help: "Takes a client that ends its side while its request waits or runs to be gone, \
                or serves it all the same.",
         group: Group::Admission,
         change: Change::Live,

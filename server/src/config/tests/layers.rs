@@ -58,9 +58,9 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "tasks_per_turn" => &["64"],
         "long_poll" => &["250ms"],
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
-        | "drain_grace" | "keepalive_grace" | "graceful_timeout" | "upgrade_timeout"
-        | "trim_interval" | "heartbeat_interval" | "heartbeat_timeout" | "stall" | "core_age"
-        | "queue_timeout" | "queue_target" | "queue_interval" => &["9s"],
+        | "linger_time" | "drain_grace" | "keepalive_grace" | "graceful_timeout"
+        | "upgrade_timeout" | "trim_interval" | "heartbeat_interval" | "heartbeat_timeout"
+        | "stall" | "core_age" | "queue_timeout" | "queue_target" | "queue_interval" => &["9s"],
         other => panic!("give {other} a sample value"),
     };
     (values, &[])
@@ -221,6 +221,7 @@ fn each_key_sets_the_field_of_its_name() {
         write_timeout = "15s"
         idle_timeout = "16s"
         linger_timeout = "17s"
+        linger_time = "19s"
         linger_size = 1818
         write_rate_min = 1900
         body_rate_min = 1901
@@ -281,7 +282,8 @@ fn each_key_sets_the_field_of_its_name() {
             write: second(15),
             idle: second(16),
             linger: second(17),
-            linger_size: 1818,
+            linger_size: Some(1818),
+            linger_time: Duration::from_secs(19),
             write_rate_min: Some(1900),
             body_rate_min: Some(1901),
             requests_per_connection: 19,
