@@ -13,6 +13,15 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::task::Waker;
 
+/// What one send takes of more than [`UNIX_SEND_MAX_BYTES`].
+#[cold]
+fn part_of(socket: &Descriptor, range: Range<usize>) -> Range<usize> {
+    match socket.real().is_some_and(is_unix) {
+        true => range.start..range.start + UNIX_SEND_MAX_BYTES,
+        false => range,
+    }
+}
+
 /// Bytes that one [`Core::send`] on a Unix socket takes at most.
 pub const UNIX_SEND_MAX_BYTES: usize = 32 << 10;
 
@@ -67,11 +76,9 @@ impl Core {
         more: bool,
         key: u64,
     ) -> OpId {
-        let range = match socket.real() {
-            Some(real) if range.len() > UNIX_SEND_MAX_BYTES && is_unix(real) => {
-                range.start..range.start + UNIX_SEND_MAX_BYTES
-            }
-            _ => range,
+        let range = match range.len() > UNIX_SEND_MAX_BYTES {
+            true => part_of(socket, range),
+            false => range,
         };
         let socket = socket.as_raw_fd();
         self.submit(
