@@ -15,10 +15,10 @@ use std::task::Waker;
 
 /// What one send takes of more than [`UNIX_SEND_MAX_BYTES`].
 #[cold]
-fn part_of(socket: &Descriptor, range: Range<usize>) -> Range<usize> {
+fn long(socket: &Descriptor, len: usize) -> u32 {
     match socket.real().is_some_and(is_unix) {
-        true => range.start..range.start + UNIX_SEND_MAX_BYTES,
-        false => range,
+        true => UNIX_SEND_MAX_BYTES as u32,
+        false => u32::try_from(len).unwrap_or(u32::MAX),
     }
 }
 
@@ -76,10 +76,7 @@ impl Core {
         more: bool,
         key: u64,
     ) -> OpId {
-        let range = match range.len() > UNIX_SEND_MAX_BYTES {
-            true => part_of(socket, range),
-            false => range,
-        };
+        let descriptor = socket;
         let socket = socket.as_raw_fd();
         self.submit(
             Kind::Send,
@@ -90,7 +87,10 @@ impl Core {
                     Memory::Send(buffer) => &buffer.as_slice()[range],
                     _ => &[],
                 };
-                let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+                let len = match bytes.len() {
+                    len @ 0..=UNIX_SEND_MAX_BYTES => len as u32,
+                    len => long(descriptor, len),
+                };
                 Operation::Send {
                     socket,
                     from: bytes.as_ptr(),
