@@ -274,6 +274,9 @@ fn welcome(server: &ServerHandle) {
     if let Some(path) = server.control_path() {
         tracing::info!(target: ANNOUNCEMENT, "control socket {}", path.display());
     }
+    for bound in server.bounds() {
+        tracing::info!("{bound}");
+    }
 }
 
 fn shown(address: &str) -> String {

@@ -5,6 +5,7 @@
 //! without a control socket.
 
 use crate::config::ControlPath;
+use crate::coordinator::taken::{is_of_the_dead, when_free};
 use crate::process::making::{self, Access};
 use crate::process::privileges::Identity;
 use ringgate_runtime::sys::process::user_id;
@@ -99,7 +100,16 @@ pub(crate) fn make(wish: &ControlPath, identity: Option<&Identity>) -> io::Resul
         return Ok(ControlSocket::Off);
     };
     let is_default = *wish == ControlPath::Auto;
-    let made = prepare(wish, &path, identity).and_then(|()| make_at(&path, identity));
+    let listen = || match make_at(&path, identity) {
+        // A live server keeps it: this one goes on without, at once.
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && !is_of_the_dead(&path) => {
+            Ok(Err(error))
+        }
+        made => made.map(Ok),
+    };
+    let made = prepare(wish, &path, identity)
+        .and_then(|()| when_free(&path.display(), listen))
+        .flatten();
     match made {
         Ok((socket, file)) => Ok(ControlSocket::Listening(socket, file)),
         Err(error) if is_default || error.kind() == io::ErrorKind::AddrInUse => {

@@ -2,10 +2,11 @@
 
 mod launch;
 mod simulated;
+mod standing;
 
 use super::closing::Closing;
 use super::core_info::CoreInfo;
-use super::degraded::{Degraded, DegradedCell};
+use super::degraded::DegradedCell;
 use super::event::{Command, Event};
 use super::events::{OnEvent, ServerEvent, Subscription};
 use super::listeners::{ListenError, Listeners};
@@ -36,9 +37,9 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -282,6 +283,7 @@ impl<S: 'static> Server<S> {
             metrics_address,
             ready: AtomicBool::new(false),
             degraded: DegradedCell::default(),
+            bounds: Mutex::default(),
             lanes,
             closing: Closing::new(hubs),
             owed: AtomicU32::new(0),
@@ -389,6 +391,8 @@ struct HandleShared {
     metrics_address: Option<String>,
     ready: AtomicBool,
     degraded: DegradedCell,
+    /// Lines that say what bounds cores and connections.
+    bounds: Mutex<Vec<String>>,
     lanes: Lanes,
     closing: Closing,
     /// Answers that the control socket has not sent yet.
@@ -424,17 +428,6 @@ impl ServerHandle {
     /// Whether new work is welcome: started and not ending.
     pub fn is_ready(&self) -> bool {
         self.0.ready.load(Ordering::Acquire)
-    }
-
-    /// Whether fewer cores serve than are wanted, since the others cannot be started: they are tried
-    /// again and again. Why, the status says.
-    pub fn degraded(&self) -> Option<Degraded> {
-        self.0.degraded.get()
-    }
-
-    /// Answers whether that is news.
-    pub(super) fn set_degraded(&self, degraded: Option<Degraded>) -> bool {
-        self.0.degraded.set(degraded)
     }
 
     pub(crate) fn lanes(&self) -> &Lanes {

@@ -2,6 +2,7 @@
 //! socket or an inherited descriptor. Made before the first core, kept until the end.
 
 use super::plan::Seat;
+use super::taken::when_free;
 use super::upgrade::legacy::InheritedListener;
 use crate::config::{ListenAddr, UnixAddr};
 use crate::connection::{Fresh, ListenerId, ListenerSeat, Socket};
@@ -148,15 +149,16 @@ impl Listeners {
             }
             match address {
                 ListenAddr::Tcp(inet) => {
-                    let (sockets, bound) =
-                        tcp_listeners(*inet, slots as usize, BACKLOG).map_err(fail)?;
+                    let listen = || tcp_listeners(*inet, slots as usize, BACKLOG);
+                    let (sockets, bound) = when_free(address, listen).map_err(fail)?;
                     listeners.local &= bound.ip().is_loopback();
                     for (slot, socket) in (0..).zip(sockets) {
                         listeners.add(&configured, &bound.to_string(), slot..slot + 1, socket);
                     }
                 }
                 ListenAddr::Unix(unix) => {
-                    let (socket, file) = listen_on_unix(unix, identity).map_err(fail)?;
+                    let listen = || listen_on_unix(unix, identity);
+                    let (socket, file) = when_free(address, listen).map_err(fail)?;
                     listeners.files.push(file);
                     listeners.share(&configured, &configured, places, socket, None);
                 }
@@ -414,12 +416,14 @@ pub(crate) fn bind_one(
     let fail = |source| ListenError::new(address, source);
     match address {
         ListenAddr::Tcp(inet) => {
-            let socket = tcp_listener(*inet, ReusePort::First, BACKLOG).map_err(fail)?;
+            let listen = || tcp_listener(*inet, ReusePort::First, BACKLOG);
+            let socket = when_free(address, listen).map_err(fail)?;
             let bound = local_addr(socket.as_fd()).map_err(fail)?;
             Ok((socket, bound.to_string(), None))
         }
         ListenAddr::Unix(unix) => {
-            let (socket, file) = listen_on_unix(unix, identity).map_err(fail)?;
+            let listen = || listen_on_unix(unix, identity);
+            let (socket, file) = when_free(address, listen).map_err(fail)?;
             Ok((socket, address.place().to_string(), Some(file)))
         }
         ListenAddr::Fd(number) => {

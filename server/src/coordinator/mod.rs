@@ -6,6 +6,7 @@
 //! - [`event`]: everything that can happen to it, in one closed enum.
 //! - [`events`]: what it tells of all this, and to whom.
 //! - [`listeners`]: the process's listeners, one per core slot and address.
+//! - [`taken`]: how long an address is waited for that somebody else still has.
 //! - [`post`]: mailboxes that outlive the threads behind them.
 //! - [`thread`]: a core's thread from its first line to its last.
 //! - [`run`]: the loop that hears events and performs the plan.
@@ -29,6 +30,7 @@ mod reply;
 mod rules;
 mod run;
 mod status;
+pub(crate) mod taken;
 mod thread;
 mod upgrade;
 

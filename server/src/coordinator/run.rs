@@ -237,7 +237,7 @@ impl Coordinator {
                 .collect(),
         };
         let began = core.now();
-        let allotment = allotment::Allotment::new(&start.plan, &start.listeners);
+        let allotment = allotment::Allotment::new(&start.plan, &start.listeners, &start.handle);
         let mut coordinator = Coordinator {
             config,
             cpus: start.cpus,

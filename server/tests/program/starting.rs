@@ -1,9 +1,11 @@
 //! How the program starts, or says in one line why it does not.
 
-use crate::common::{Directory, NOBODY, Program, eventually, ringgate, under};
+use crate::common::{Directory, NOBODY, Program, ctl, eventually, ringgate, under};
 use ringgate::runtime::sys::process::user_id;
 use ringgate::runtime::sys::signals::Signal;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::process::Output;
 
 #[track_caller]
@@ -43,7 +45,18 @@ fn a_taken_port_is_an_error_that_says_so_also_between_two_of_the_same_user() {
         .output()
         .unwrap();
     let address = first.address.as_str();
-    refused(&second, 1, &[address, "taken", "--listen"]);
+    let stderr = String::from_utf8(second.stderr.clone()).unwrap();
+    let (waits, error) = stderr.split_once('\n').unwrap();
+    assert!(
+        waits.contains("trying for 5 s") && waits.contains(address),
+        "{waits}"
+    );
+    let stderr = error.as_bytes().to_vec();
+    refused(
+        &Output { stderr, ..second },
+        1,
+        &[address, "taken", "--listen"],
+    );
     assert!(first.get("/plaintext").ends_with("Hello, World!"));
 }
 
@@ -366,4 +379,60 @@ fn every_descriptor_of_a_server_is_close_on_exec() {
     let mut kept = inheritable(&program.pid().to_string());
     kept.retain(|link| !from_here.contains(link));
     assert_eq!(kept, Vec::<std::path::PathBuf>::new());
+}
+
+/// Starts a program that has to wait for its address, and ends who has that.
+fn comes_when_free(listen: &str, holder: impl Sized) {
+    let mut program = Program::spawn(under(&[]), Directory::new(), &["--listen", listen], true);
+    program.wait_line("the address is taken; trying for 5 s");
+    drop(holder);
+    program.wait_line("listening on ");
+}
+
+#[test]
+fn an_address_that_comes_free_within_some_seconds_is_waited_for() {
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    comes_when_free(&holder.local_addr().unwrap().to_string(), holder);
+    let directory = Directory::new();
+    let path = directory.path("s");
+    let holder = UnixListener::bind(&path).unwrap();
+    comes_when_free(&format!("unix:{}", path.display()), holder);
+}
+
+#[test]
+fn a_control_socket_that_outlives_who_made_it_is_waited_for() {
+    let directory = Directory::new();
+    let path = directory.path("shared");
+    let listen = format!("unix:{}", path.display());
+    let mut older = Program::spawn(under(&[]), Directory::new(), &["--listen", &listen], true);
+    older.wait_line("listening on ");
+    assert!(older.ctl(&["upgrade"]).status.success());
+    assert_eq!(
+        older.exit_code(),
+        Some(0),
+        "its successor answers at the path"
+    );
+    let control = ["--control", path.to_str().unwrap()];
+    let mut program = Program::spawn(under(&[]), Directory::new(), &control, true);
+    program.wait_line("the address is taken; trying for 5 s");
+    assert!(older.ctl(&["stop"]).status.success());
+    program.wait_line("control socket");
+    assert!(
+        program
+            .seen
+            .iter()
+            .all(|line| !line.contains("no control socket"))
+    );
+    let status = ctl(&path, &["status"]);
+    assert!(status.status.success(), "{status:?}");
+}
+
+#[test]
+fn the_start_says_how_many_connections_there_is_room_for() {
+    let mut program = Program::start(&[]);
+    let line = program.wait_line("room for ");
+    assert!(
+        line.contains("(RLIMIT_NOFILE)") || line.contains("no limit"),
+        "{line}"
+    );
 }

@@ -12,8 +12,8 @@ use crate::coordinator::post::PostOffice;
 use crate::events::Hub;
 use crate::handler::Router;
 use crate::lane::Lanes;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::{Arc, Mutex};
 
 /// What is simulated of a server.
 pub(crate) struct Simulated<S> {
@@ -52,6 +52,7 @@ impl ServerHandle {
             metrics_address: None,
             ready: AtomicBool::new(true),
             degraded: DegradedCell::default(),
+            bounds: Mutex::default(),
             lanes,
             closing: Closing::new(hubs),
             owed: AtomicU32::new(0),

@@ -5,6 +5,7 @@
 //! Decided by [`rules::descriptors`](crate::coordinator::rules::descriptors), kept to by the cores.
 
 use super::SPARE_PLACES;
+use crate::ServerHandle;
 use crate::config::CorePlan;
 use crate::connection::{ACCEPT_BURST, Headroom};
 use crate::coordinator::listeners::Listeners;
@@ -28,7 +29,7 @@ pub(super) struct Allotment {
 
 impl Allotment {
     /// Of a process that has opened all it listens on, and has no connection yet.
-    pub(super) fn new(plan: &CorePlan, listeners: &Listeners) -> Allotment {
+    pub(super) fn new(plan: &CorePlan, listeners: &Listeners, handle: &ServerHandle) -> Allotment {
         let slots = u64::from(plan.slots.get());
         let shared = listeners.units.iter().filter(|unit| unit.shared).count() as u64;
         let accepts = listeners.units.len() as u64 + shared * slots;
@@ -39,7 +40,7 @@ impl Allotment {
             accepts,
             open: open_descriptors(),
         };
-        allotment.measure();
+        handle.add_bound(allotment.measure());
         allotment
     }
 
@@ -48,8 +49,8 @@ impl Allotment {
         self.headroom.clone()
     }
 
-    /// Looks at the limit, and says what comes of it.
-    pub(super) fn measure(&self) {
+    /// Looks at the limit, and answers with a line that says what comes of it.
+    pub(super) fn measure(&self) -> String {
         // Without a limit there is only the machine's, of which nobody can keep anything for himself.
         let limit = nofile().ok().and_then(|limit| limit.soft);
         let descriptors = limit.map(|limit| {
@@ -64,8 +65,8 @@ impl Allotment {
         self.headroom
             .set(descriptors.as_ref().map(Descriptors::room));
         match descriptors {
-            Some(descriptors) => tracing::info!("{descriptors}"),
-            None => tracing::info!("room for any number of connections: open files have no limit"),
+            Some(descriptors) => descriptors.to_string(),
+            None => "room for any number of connections: open files have no limit".to_owned(),
         }
     }
 }

@@ -92,7 +92,7 @@ impl Coordinator {
             self.gate.set_limits(new.admission, core.now());
         }
         self.gate.set_rules(Rules::new(&new), core.now());
-        self.allotment.measure();
+        tracing::info!("{}", self.allotment.measure());
         // What both put on offer and no core takes up goes to the next.
         core.set_timer(core.now() + OFFER_PATIENCE, Key::Sweep.to_key());
         if new.log.level != old.log.level
