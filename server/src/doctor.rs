@@ -4,10 +4,13 @@
 //! from `sys`. Deliberately changes nothing, and knows nothing of a configuration. The fields of
 //! `--json` are documented in `docs/doctor.md` and stay stable.
 
+mod ring_memory;
+
 use std::io::{self, Write};
 
+use ring_memory::RingMemory;
 use ringgate_runtime::probe::{self, Need};
-use ringgate_runtime::sys::{cpu, limits, process};
+use ringgate_runtime::sys::{cgroup, cpu, limits, process};
 use serde::Serialize;
 
 /// Grows when a field of the JSON output changes its meaning or goes; not when one is added.
@@ -105,8 +108,17 @@ struct Feature {
 struct Limits {
     nofile: Option<Limit>,
     memlock: Option<Limit>,
+    ring_memory: Option<RingMemory>,
+    cpu_quota: Option<CpuQuota>,
     somaxconn: Option<u64>,
     tcp_max_syn_backlog: Option<u64>,
+}
+
+/// CPU time that the control group leaves.
+#[derive(Clone, Debug, Serialize)]
+struct CpuQuota {
+    cpus: f64,
+    file: String,
 }
 
 /// Without a number means unlimited.
@@ -134,6 +146,13 @@ impl Diagnosis {
         let limits = Limits {
             nofile: limit(limits::nofile()),
             memlock: limit(limits::memlock()),
+            ring_memory: limits::memlock()
+                .ok()
+                .and_then(|limit| RingMemory::measure(limit.soft)),
+            cpu_quota: cgroup::cpu_quota().map(|quota| CpuQuota {
+                cpus: quota.quota as f64 / quota.period as f64,
+                file: quota.file.display().to_string(),
+            }),
             somaxconn: limits::somaxconn().ok(),
             tcp_max_syn_backlog: limits::tcp_max_syn_backlog().ok(),
         };
@@ -186,6 +205,11 @@ impl Diagnosis {
             format!("{} ({} in all)", list.join(","), cpus.len())
         });
         line(out, "cpus", cpus)?;
+        let quota = self.limits.cpu_quota.as_ref();
+        let quota = quota.map_or("none".to_string(), |CpuQuota { cpus, file }| {
+            format!("{cpus} ({file}); cores = auto starts no more, rounded up")
+        });
+        line(out, "cpu quota", quota)?;
         line(out, "io_uring_disabled", number(self.io_uring.disabled))?;
         line(out, "io_uring_group", number(self.io_uring.group))?;
         let seccomp = match self.io_uring.seccomp {
@@ -196,6 +220,9 @@ impl Diagnosis {
         line(out, "seccomp", seccomp.to_string())?;
         line(out, "nofile", limit_text(self.limits.nofile))?;
         line(out, "memlock", limit_text(self.limits.memlock))?;
+        let rings = self.limits.ring_memory;
+        let rings = rings.map_or("unknown".to_string(), |rings| rings.text());
+        line(out, "ring memory", rings)?;
         line(out, "somaxconn", count(self.limits.somaxconn))?;
         line(
             out,
@@ -366,6 +393,11 @@ mod tests {
             memlock: Some(Limit {
                 soft: None,
                 hard: None,
+            }),
+            ring_memory: RingMemory::measure(Some(8 << 20)),
+            cpu_quota: Some(CpuQuota {
+                cpus: 1.5,
+                file: "cpu.max".to_string(),
             }),
             somaxconn: Some(128),
             tcp_max_syn_backlog: Some(512),

@@ -10,6 +10,7 @@
 mod error;
 
 pub mod address;
+pub mod cgroup;
 pub mod child;
 pub mod cpu;
 pub mod event;

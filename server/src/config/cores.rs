@@ -1,8 +1,9 @@
-//! How many cores serve: one number, a range, or as many as the process may run on.
+//! How many cores serve: one number, a range, or as many as the machine has CPU time for.
 //!
 //! Decides how the wish is written and what it comes to on a machine. It does not look at the
-//! machine: the number of CPUs in the process's mask is an argument.
+//! machine: its CPUs and the quota of the control group are an argument.
 
+use ringgate_runtime::sys::cgroup::CpuQuota;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -17,7 +18,8 @@ pub const CORES_MAX: u32 = 1024;
 /// More cores than CPUs are allowed: threads then share CPUs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CoreSpec {
-    /// As many as the process's CPU mask has CPUs (sched_getaffinity(2)).
+    /// As many as the process's CPU mask has CPUs (sched_getaffinity(2)), and no more than the CPU quota
+    /// of its control group is worth.
     #[default]
     Auto,
     /// Exactly this many.
@@ -32,7 +34,7 @@ pub enum CoreSpec {
 }
 
 impl CoreSpec {
-    /// Fewest cores, which is also the number at start. `cpus` is the size of the CPU mask.
+    /// Fewest cores, which is also the number at start. `cpus` is what `auto` comes to.
     pub fn min(self, cpus: NonZeroU32) -> NonZeroU32 {
         match self {
             CoreSpec::Auto => cpus,
@@ -41,7 +43,7 @@ impl CoreSpec {
         }
     }
 
-    /// Most cores. `cpus` is the size of the CPU mask.
+    /// Most cores. `cpus` is what `auto` comes to.
     pub fn max(self, cpus: NonZeroU32) -> NonZeroU32 {
         match self {
             CoreSpec::Auto => cpus,
@@ -60,6 +62,47 @@ impl CoreSpec {
     }
 }
 
+/// The CPUs that a process has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cpus {
+    /// Those of its mask.
+    pub mask: NonZeroU32,
+    /// The time on them that its control group has, if that is bounded.
+    pub quota: Option<CpuQuota>,
+}
+
+impl Cpus {
+    /// As many as threads can be at work at the same time on average.
+    pub fn usable(&self) -> NonZeroU32 {
+        match &self.quota {
+            Some(quota) => self.mask.min(quota.cpus()),
+            None => self.mask,
+        }
+    }
+
+    /// What `plan` came from, as a line for the log.
+    pub(crate) fn explain(&self, spec: CoreSpec, plan: &CorePlan) -> String {
+        let mask = self.mask;
+        let cores = match plan.min == plan.max {
+            true => format!("{} cores", plan.min),
+            false => format!("{} to {} cores", plan.min, plan.max),
+        };
+        match (&self.quota, spec) {
+            (Some(quota), CoreSpec::Auto) if quota.cpus() < mask => {
+                format!("{cores}: of {mask} CPUs the quota of the control group leaves {quota}")
+            }
+            (Some(quota), _) if quota.cpus() < plan.max => format!(
+                "{cores} as configured, though the quota of the control group leaves no more than \
+                 {quota} CPUs: the kernel will hold them up"
+            ),
+            (_, CoreSpec::Auto) => format!("{cores}: this process may use {mask} CPUs"),
+            (_, CoreSpec::Exactly(_) | CoreSpec::Between { .. }) => {
+                format!("{cores} as configured; this process may use {mask} CPUs")
+            }
+        }
+    }
+}
+
 /// What the wish comes to on one machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CorePlan {
@@ -72,12 +115,13 @@ pub struct CorePlan {
 }
 
 impl CorePlan {
-    /// `slots` is the wished number of slots, `None` for the larger of the most cores and `cpus`;
-    /// `cpus` is the size of the CPU mask. Cores beyond the slots have no listener, so the slots
+    /// `slots` is the wished number of slots, `None` for the larger of the most cores and the CPUs of
+    /// the mask: a quota may be lifted while the server runs. Cores beyond the slots have no listener, so the slots
     /// bound them; that only happens to `auto`, since [`Config::check`](super::Config::check)
     /// refuses to wish for both.
-    pub fn new(spec: CoreSpec, slots: Option<NonZeroU32>, cpus: NonZeroU32) -> Self {
-        let slots = slots.unwrap_or_else(|| spec.max(cpus).max(cpus));
+    pub fn new(spec: CoreSpec, slots: Option<NonZeroU32>, machine: &Cpus) -> Self {
+        let cpus = machine.usable();
+        let slots = slots.unwrap_or_else(|| spec.max(cpus).max(machine.mask));
         CorePlan {
             min: spec.min(cpus).min(slots),
             max: spec.max(cpus).min(slots),
@@ -231,8 +275,8 @@ mod tests {
     #[test]
     fn slots_are_the_larger_of_most_cores_and_cpus_and_bound_auto() {
         let plan = |spec: &str, slots: u32, cpus: u32| {
-            let cpus = NonZeroU32::new(cpus).expect("not zero");
-            let plan = CorePlan::new(spec.parse().expect(spec), NonZeroU32::new(slots), cpus);
+            let cpus = cpus_with(cpus, None);
+            let plan = CorePlan::new(spec.parse().expect(spec), NonZeroU32::new(slots), &cpus);
             (plan.min.get(), plan.max.get(), plan.slots.get())
         };
         const AUTO: u32 = 0;
@@ -241,6 +285,49 @@ mod tests {
         assert_eq!(plan("2..12", AUTO, 6), (2, 12, 12));
         assert_eq!(plan("2", 4, 6), (2, 2, 4));
         assert_eq!(plan("auto", 4, 6), (4, 4, 4));
+    }
+
+    /// So many CPUs, and a quota in hundredths of one.
+    fn cpus_with(mask: u32, quota: Option<u64>) -> Cpus {
+        Cpus {
+            mask: NonZeroU32::new(mask).expect("not zero"),
+            quota: quota.map(|hundredths| CpuQuota {
+                quota: hundredths * 1000,
+                period: 100_000,
+                file: "/sys/fs/cgroup/cpu.max".into(),
+            }),
+        }
+    }
+
+    #[test]
+    fn auto_is_the_smaller_of_mask_and_quota_rounded_up_and_the_slots_are_those_of_the_mask() {
+        let plan = |mask, quota| {
+            let plan = CorePlan::new(CoreSpec::Auto, None, &cpus_with(mask, quota));
+            (plan.min.get(), plan.max.get(), plan.slots.get())
+        };
+        assert_eq!(plan(4, None), (4, 4, 4));
+        assert_eq!(plan(4, Some(150)), (2, 2, 4));
+        assert_eq!(plan(4, Some(50)), (1, 1, 4));
+        assert_eq!(plan(2, Some(300)), (2, 2, 2));
+        assert_eq!(plan(4, Some(0)), (1, 1, 4));
+    }
+
+    #[test]
+    fn the_start_line_says_what_bounds_the_cores() {
+        let line = |spec: &str, quota| {
+            let (spec, cpus) = (spec.parse().expect(spec), cpus_with(4, quota));
+            cpus.explain(spec, &CorePlan::new(spec, None, &cpus))
+        };
+        assert_eq!(line("auto", None), "4 cores: this process may use 4 CPUs");
+        assert_eq!(
+            line("auto", Some(150)),
+            "2 cores: of 4 CPUs the quota of the control group leaves 1.5 (/sys/fs/cgroup/cpu.max)"
+        );
+        assert_eq!(
+            line("1..2", Some(150)),
+            "1 to 2 cores as configured; this process may use 4 CPUs"
+        );
+        assert!(line("3", Some(150)).contains("leaves no more than 1.5"));
     }
 
     #[test]

@@ -86,7 +86,7 @@ pub use choice::{
 };
 pub use command::{CommandLine, VERSION};
 pub use control::ControlPath;
-pub use cores::{CORES_MAX, CoreOrder, CorePlan, CoreSpec, PoolSize};
+pub use cores::{CORES_MAX, CoreOrder, CorePlan, CoreSpec, Cpus, PoolSize};
 pub use duration::{format_duration, parse_duration};
 pub use effective::effective;
 pub use error::{Error, Malformed, WrongValue};

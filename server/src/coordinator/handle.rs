@@ -27,6 +27,7 @@ use crate::process::pid_file::PidFile;
 use crate::process::privileges::Identity;
 use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
+pub(super) use launch::cpus_of;
 pub use launch::refuse_inheritance;
 use launch::{examine, operators};
 use ringgate_runtime::lane::{InCoreLane, Lane, LaneSetupError};
@@ -34,7 +35,6 @@ use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
 pub(crate) use simulated::Simulated;
 use std::fmt;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -237,9 +237,8 @@ impl<S: 'static> Server<S> {
         config.check().map_err(StartError::Config)?;
         let pins = examine(&config)?;
         let cpus = cpu_mask().map_err(|error| StartError::Setup(error.to_string()))?;
-        let count = u32::try_from(cpus.len()).ok().and_then(NonZeroU32::new);
-        let count = count.unwrap_or(NonZeroU32::MIN);
-        let plan = CorePlan::new(config.cores, config.core_slots, count);
+        let machine = cpus_of(cpus.len());
+        let plan = CorePlan::new(config.cores, config.core_slots, &machine);
         let obeyed: &[Signal] = if signals { &OBEYED } else { &[] };
         block_signals(obeyed).map_err(|error| StartError::Setup(error.to_string()))?;
         let identity = Identity::wished(&config).map_err(StartError::Setup)?;
@@ -290,6 +289,7 @@ impl<S: 'static> Server<S> {
             post: post.clone(),
         });
         let handle = ServerHandle(shared);
+        handle.add_bound(machine.explain(config.cores, &plan));
         let router = Arc::new(make_router(listeners.local));
         let make_app: Arc<MakeApp> = Arc::new(move |info: &CoreInfo| {
             Rc::new(PerCore::new(router.clone(), Rc::new(init(info))))

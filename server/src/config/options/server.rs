@@ -21,8 +21,8 @@ pub(super) const SERVER: &[OptionDef] = &[
         kind: Kind::Cores(|d| &mut d.config.cores),
         default: "auto",
         unit: "cores",
-        help: "Serves with as many cores as the CPU mask of the process has, with N, or with a \
-               pool from MIN to MAX.",
+        help: "Serves with as many cores as the CPU mask of the process has, but no more than the \
+               CPU quota of its control group is worth, with N, or with a pool from MIN to MAX.",
         group: Group::Server,
         change: Change::Live,
     },

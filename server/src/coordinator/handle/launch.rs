@@ -4,7 +4,7 @@
 //! Called by [`Server::start`](crate::Server::start)(super::Server::start), once, in this order.
 
 use super::StartError;
-use crate::config::{Config, ControlPath, RingFlag};
+use crate::config::{Config, ControlPath, Cpus, RingFlag};
 use crate::control::socket::{self, ControlSocket};
 use crate::coordinator::listeners::{ListenError, bind_one};
 use crate::coordinator::run::Operators;
@@ -12,6 +12,8 @@ use crate::coordinator::upgrade::Legacy;
 use crate::observe::log::LogHandle;
 use crate::process::privileges::Identity;
 use ringgate_runtime::probe::{Feature, Finding, probe_for_start};
+use ringgate_runtime::sys::cgroup::cpu_quota;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -42,6 +44,15 @@ pub(super) fn examine(config: &Config) -> Result<bool, StartError> {
         facts.without_it
     );
     Ok(false)
+}
+
+/// What a process with so many CPUs in its mask may use.
+pub(in crate::coordinator) fn cpus_of(mask: usize) -> Cpus {
+    let mask = u32::try_from(mask).ok().and_then(NonZeroU32::new);
+    Cpus {
+        mask: mask.unwrap_or(NonZeroU32::MIN),
+        quota: cpu_quota(),
+    }
 }
 
 /// What the probe calls a feature that the configuration does without, if a start depends on it.

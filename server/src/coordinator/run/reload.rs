@@ -7,11 +7,11 @@
 use super::Coordinator;
 use super::key::Key;
 use crate::admission::gate::{OFFER_PATIENCE, Rules};
-use crate::config::{Config, CorePlan};
+use crate::config::{Config, CorePlan, CoreSpec};
 use crate::connection::{Message, Settings};
 use crate::coordinator::events::ServerEvent;
+use crate::coordinator::handle::cpus_of;
 use ringgate_runtime::Core;
-use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -58,13 +58,14 @@ impl Coordinator {
         Ok(())
     }
 
-    /// The new numbers of cores, if the configuration changes them.
+    /// The new numbers of cores, if the configuration or the machine changes them.
     fn new_plan(&self, new: &Config) -> Result<Option<CorePlan>, String> {
-        if new.cores == self.config.cores {
+        // The CPU quota of the control group may have changed meanwhile.
+        if new.cores == self.config.cores && new.cores != CoreSpec::Auto {
             return Ok(None);
         }
-        let cpus = NonZeroU32::new(self.cpus.len() as u32).unwrap_or(NonZeroU32::MIN);
-        let plan = CorePlan::new(new.cores, new.core_slots, cpus);
+        let cpus = cpus_of(self.cpus.len());
+        let plan = CorePlan::new(new.cores, new.core_slots, &cpus);
         let slots = self.sizing.slots;
         if plan.max.get() > slots {
             return Err(format!(
