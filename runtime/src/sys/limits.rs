@@ -6,9 +6,9 @@
 use std::fmt;
 use std::io;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::error::{called, proc_number};
+use super::error::{called, check, proc_number};
 
 /// A soft and a hard resource limit (getrlimit(2)); `None` means unlimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl fmt::Display for Limit {
 /// # Errors
 /// Whatever getrlimit(2) answers.
 pub fn nofile() -> io::Result<Limit> {
-    Ok(get(Resource::Nofile))
+    get(libc::RLIMIT_NOFILE, "RLIMIT_NOFILE")
 }
 
 /// Raises the soft limit on descriptors to the hard one, and answers what then holds.
@@ -62,7 +62,7 @@ pub fn raise_nofile() -> io::Result<Limit> {
 /// # Errors
 /// Whatever getrlimit(2) answers.
 pub fn memlock() -> io::Result<Limit> {
-    Ok(get(Resource::Memlock))
+    get(libc::RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK")
 }
 
 /// The kernel's cap on the backlog of any listener (net.core.somaxconn), in connections.
@@ -81,10 +81,19 @@ pub fn tcp_max_syn_backlog() -> io::Result<u64> {
     proc_number("/proc/sys/net/ipv4/tcp_max_syn_backlog")
 }
 
-fn get(resource: Resource) -> Limit {
-    let limit = getrlimit(resource);
-    Limit {
-        soft: limit.current,
-        hard: limit.maximum,
-    }
+/// By libc: rustix panics where a sandbox forbids the call.
+fn get(resource: libc::__rlimit_resource_t, name: &'static str) -> io::Result<Limit> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: getrlimit(2) writes one rlimit, which lives on this stack. Guarded by
+    // `descriptors_are_raised_to_the_hard_limit`.
+    let result = unsafe { libc::getrlimit(resource, &mut limit) };
+    check(result, "getrlimit", name)?;
+    let finite = |value: libc::rlim_t| (value != libc::RLIM_INFINITY).then_some(value);
+    Ok(Limit {
+        soft: finite(limit.rlim_cur),
+        hard: finite(limit.rlim_max),
+    })
 }
