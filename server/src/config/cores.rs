@@ -83,9 +83,10 @@ impl Cpus {
     /// What `plan` came from, as a line for the log.
     pub(crate) fn explain(&self, spec: CoreSpec, plan: &CorePlan) -> String {
         let mask = self.mask;
+        let plural = if plan.max.get() == 1 { "" } else { "s" };
         let cores = match plan.min == plan.max {
-            true => format!("{} cores", plan.min),
-            false => format!("{} to {} cores", plan.min, plan.max),
+            true => format!("{} core{plural}", plan.min),
+            false => format!("{} to {} core{plural}", plan.min, plan.max),
         };
         match (&self.quota, spec) {
             (Some(quota), CoreSpec::Auto) if quota.cpus() < mask => {
@@ -327,6 +328,7 @@ mod tests {
             line("1..2", Some(150)),
             "1 to 2 cores as configured; this process may use 4 CPUs"
         );
+        assert!(line("auto", Some(50)).starts_with("1 core: of 4 CPUs"));
         assert!(line("3", Some(150)).contains("leaves no more than 1.5"));
     }
 
