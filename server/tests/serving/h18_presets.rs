@@ -3,10 +3,29 @@
 use super::common::stage::{Stage, hold, limits};
 use super::common::{TestServer, config, wait_for};
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+/// The backend that docs/admission.md gives, without its servers.
+fn sample() -> String {
+    let document = include_str!("../../../docs/admission.md");
+    let (_, rest) = document.split_once("```haproxy\n").expect("a sample");
+    let (sample, _) = rest.split_once("```").expect("its end");
+    let lines = sample.lines();
+    let others: Vec<_> = lines
+        .filter(|line| !line.trim_start().starts_with("server "))
+        .collect();
+    assert!(
+        others.len() + 1 < sample.lines().count(),
+        "servers in {sample}"
+    );
+    others.join("\n")
+}
 
 /// A HAProxy before some servers; ended when dropped.
 struct Balancer {
@@ -15,23 +34,26 @@ struct Balancer {
 }
 
 impl Balancer {
-    /// The backend is that of docs/admission.md.
     fn start(name: &str, servers: &[&TestServer]) -> Balancer {
+        let addresses = servers.iter().map(|server| server.address().to_string());
+        Balancer::before(name, addresses.collect())
+    }
+
+    fn before(name: &str, addresses: Vec<String>) -> Balancer {
         let directory =
             std::env::temp_dir().join(format!("ringgate-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&directory);
         std::fs::create_dir(&directory).expect("a directory for the test");
         let socket = directory.join("in.sock");
         let servers: String = (1..)
-            .zip(servers)
-            .map(|(number, server)| format!("    server s{number} {} check\n", server.address()))
+            .zip(addresses)
+            .map(|(number, address)| format!("    server s{number} {address} check\n"))
             .collect();
         let text = format!(
             "defaults\n    mode http\n    timeout connect 5s\n    timeout client 30s\n    \
              timeout server 30s\n\nfrontend in\n    bind unix@{socket}\n    \
-             default_backend app\n\nbackend app\n    balance roundrobin\n    \
-             option redispatch 1\n    retries 3\n    \
-             retry-on 503 conn-failure empty-response\n{servers}",
+             default_backend app\n\n{sample}\n{servers}",
+            sample = sample(),
             socket = socket.display(),
         );
         let file = directory.join("haproxy.cfg");
@@ -49,10 +71,15 @@ impl Balancer {
         balancer
     }
 
-    fn send(&self, path: &str) -> UnixStream {
-        let mut stream = UnixStream::connect(self.directory.join("in.sock")).expect("it listens");
+    fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(self.directory.join("in.sock")).expect("it listens");
         let patience = Some(Duration::from_secs(20));
         stream.set_read_timeout(patience).expect("a time limit");
+        stream
+    }
+
+    fn send(&self, path: &str) -> UnixStream {
+        let mut stream = self.connect();
         write!(
             stream,
             "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -127,6 +154,67 @@ fn h18_when_every_server_is_full_the_client_is_told_so() {
     for client in &mut held {
         assert_eq!(client.answer().status, 200);
     }
+    drop(balancer);
+}
+
+#[test]
+#[ignore = "needs haproxy: apt-get install haproxy"]
+fn h18_a_post_moves_on_too_also_if_its_body_follows_its_head() {
+    let stage = Stage::default();
+    let start = |slots| {
+        let mut config = config();
+        config.admission = limits(slots, 0);
+        stage.start(config)
+    };
+    let (small, large) = (start(1), start(20));
+    let balancer = Balancer::start("posts", &[&small, &large]);
+    let mut taken = hold(&small, 1000);
+    for length in [100, 10_000] {
+        for _ in 0..60 {
+            let mut stream = balancer.connect();
+            let head = format!(
+                "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).expect("sent");
+            stream.write_all(&vec![b'x'; length]).expect("sent");
+            let answer = answer(stream);
+            assert!(answer.starts_with("HTTP/1.1 200"), "{length}: {answer}");
+        }
+    }
+    let refused = small.total("requests/rejected");
+    assert!(refused > 0, "some were refused and moved on");
+    stage.release_all();
+    assert_eq!(taken.answer().status, 200);
+    drop(balancer);
+}
+
+#[test]
+#[ignore = "needs haproxy: apt-get install haproxy"]
+fn h18_a_post_that_a_server_has_read_is_not_repeated_when_the_server_dies() {
+    let read = Arc::new(AtomicU32::new(0));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it listens").to_string();
+    let count = read.clone();
+    // Ends with the process: a server that reads a request and dies of it.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut bytes = [0; 4096];
+            if stream
+                .and_then(|mut stream| stream.read(&mut bytes))
+                .is_ok_and(|count| count > 0)
+            {
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    let balancer = Balancer::before("deaths", vec![address.clone(), address]);
+    let mut stream = balancer.connect();
+    let post =
+        "POST /order HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc";
+    stream.write_all(post.as_bytes()).expect("sent");
+    let answer = answer(stream);
+    assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(read.load(Ordering::SeqCst), 1);
     drop(balancer);
 }
 
