@@ -1,14 +1,67 @@
 //! How connections end on which a client is slow, sends on, or says no more: in virtual time, over the
 //! simulated ring.
 
-use ringgate::config::Config;
+use ringgate::config::{AdmissionLimits, Config, HalfClose, MaxAccepts};
+use ringgate::runtime::sleep;
 use ringgate::simulation::Simulation;
-use ringgate::{Request, Response, Router};
+use ringgate::{Body, Request, Response, Router};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 
 fn router() -> Router<()> {
+    let pieces = |_: Request| async {
+        let body = Body::writer(|mut out| async move {
+            for _ in 0..10 {
+                out.write("piece ").await;
+                sleep(100 * MILLISECOND).await;
+            }
+            Ok(())
+        });
+        Response::text("").with_body(body)
+    };
+    let one_piece = |_: Request| async {
+        let body = Body::writer(|mut out| async move {
+            out.write("piece ").await;
+            std::future::pending().await
+        });
+        Response::text("").with_body(body)
+    };
+    let slowly = |_: Request| async {
+        let body = Body::sized_writer(2, |mut out| async move {
+            out.write("a").await;
+            sleep(SECOND).await;
+            out.write("b").await;
+            Ok(())
+        });
+        Response::text("").with_body(body)
+    };
     Router::new()
+        .get("/slowly", slowly)
         .get("/hello", |_: Request| async { "hello" })
+        .get("/soon", |_: Request| async {
+            sleep(100 * MILLISECOND).await;
+            "soon"
+        })
+        .get("/later", |_: Request| async {
+            sleep(SECOND).await;
+            "later"
+        })
         .get("/never", |_: Request| std::future::pending::<Response>())
+        .get("/pieces", pieces)
+        .get("/one-piece", one_piece)
+}
+
+fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").into_bytes()
+}
+
+/// Turns for so long.
+fn pass(simulation: &mut Simulation, time: Duration) {
+    let until = simulation.world().now() + time;
+    simulation.run_until(|simulation| simulation.world().now() >= until);
 }
 
 #[test]
@@ -25,4 +78,89 @@ fn a_head_request_that_comes_too_slowly_is_answered_without_a_body() {
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
         assert!(answer.ends_with("\r\n\r\n"), "{answer}");
     }
+}
+
+/// Few slots, and what is said of clients that end their side.
+fn slots(count: u32, half_close: HalfClose) -> Config {
+    let admission =
+        AdmissionLimits::new(NonZeroU32::new(count), MaxAccepts::None).expect("consistent");
+    let mut config = Config {
+        admission,
+        ..Config::default()
+    };
+    config.queue.half_close = half_close;
+    config
+}
+
+/// What a client gets that sends this and ends its side at once.
+fn answered(half_close: HalfClose, sent: &[u8]) -> String {
+    let mut simulation = Simulation::new(&slots(3, half_close), router(), 1);
+    let client = simulation.connect();
+    client.send(sent);
+    client.shutdown_write();
+    simulation.run_until(|simulation| {
+        let (connections, _) = simulation.ledgers(0);
+        connections.accepted == 1 && connections.open == 0
+    });
+    assert_eq!(simulation.gate(), (0, 0));
+    String::from_utf8(client.received()).expect("ASCII")
+}
+
+#[test]
+fn h9_a_request_that_runs_gives_its_slot_back_when_its_client_has_ended_its_side() {
+    for path in ["/never", "/one-piece"] {
+        let mut simulation = Simulation::new(&slots(1, HalfClose::Gone), router(), 1);
+        let client = simulation.connect();
+        client.send(&get(path));
+        simulation.run_until(|simulation| simulation.gate() == (1, 0));
+        pass(&mut simulation, 10 * SECOND);
+        assert_eq!(simulation.gate(), (1, 0), "{path}: its client is there");
+        client.shutdown_write();
+        pass(&mut simulation, SECOND / 2);
+        assert_eq!(simulation.gate(), (0, 0), "{path}");
+        let (connections, requests) = simulation.ledgers(0);
+        assert_eq!((requests.aborted, connections.aborted), (1, 1));
+        assert_eq!(connections.open, 0);
+    }
+}
+
+#[test]
+fn h9_a_client_that_ends_its_side_behind_many_requests_gives_its_slot_back_too() {
+    let mut simulation = Simulation::new(&slots(1, HalfClose::Gone), router(), 1);
+    let client = simulation.connect();
+    client.send(&get("/never"));
+    // More than is read ahead: the end is behind bytes that nobody receives.
+    client.send(&get("/hello").repeat(10_000));
+    client.shutdown_write();
+    simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 1);
+    pass(&mut simulation, SECOND);
+    assert_eq!(
+        (simulation.gate(), simulation.ledgers(0).0.open),
+        ((0, 0), 0)
+    );
+}
+
+#[test]
+fn who_ends_its_side_behind_a_request_is_answered_if_that_is_done_soon() {
+    for gone in [HalfClose::Gone, HalfClose::Serve] {
+        assert!(answered(gone, &get("/hello")).ends_with("\r\n\r\nhello"));
+        assert!(answered(gone, &get("/soon")).ends_with("\r\n\r\nsoon"));
+        let three = [get("/hello"), get("/soon"), get("/hello")].concat();
+        let answers = answered(gone, &three);
+        assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 3, "{answers}");
+        // A stream that flows is sent to its end, and an answer of known length whether it flows or not.
+        let slowly = answered(gone, &get("/slowly"));
+        assert!(slowly.ends_with("\r\n\r\nab"), "{slowly}");
+        let pieces = answered(gone, &get("/pieces"));
+        assert_eq!(pieces.matches("piece ").count(), 10, "{pieces}");
+    }
+}
+
+#[test]
+fn what_is_answered_already_reaches_a_client_whose_next_request_is_given_up() {
+    let both = [get("/hello"), get("/later")].concat();
+    let answers = answered(HalfClose::Gone, &both);
+    assert!(answers.ends_with("\r\n\r\nhello"), "{answers}");
+    let answers = answered(HalfClose::Serve, &both);
+    assert!(answers.ends_with("\r\n\r\nlater"), "{answers}");
 }

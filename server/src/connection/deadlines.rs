@@ -10,6 +10,7 @@ use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
 use super::stall::LOOKS;
 use super::table::Connection;
+use crate::config::HalfClose;
 use crate::http::exchange::{Deadline, Event};
 use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
@@ -43,6 +44,13 @@ impl Engine {
         if kind == Deadline::Write && !self.is_stalled(core, key) {
             return;
         }
+        if kind == Deadline::Gone && !self.is_waited_for(key) {
+            // The answer has begun and ends by itself; it is looked at again if it turns out otherwise.
+            if let Some(connection) = self.table.get(key) {
+                connection.deadline_of = None;
+            }
+            return self.set_deadline(core, key);
+        }
         if kind == Deadline::Idle && !self.may_close_now(core, key) {
             return;
         }
@@ -52,6 +60,7 @@ impl Engine {
         connection.deadline_of = None;
         let event = match kind {
             Deadline::Write => Event::WriteStalled,
+            Deadline::Gone => Event::Gone,
             Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => {
                 Event::DeadlinePassed
             }
@@ -67,7 +76,9 @@ impl Connection {
     /// of a body or of lingering begins anew: every event there is progress.
     #[inline]
     pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, settings: &Settings) {
-        let kind = self.wire.state().deadline(!self.output.is_flushed());
+        let gone = self.has_ended() && settings.half_close == HalfClose::Gone;
+        let state = self.wire.state();
+        let kind = state.deadline(!self.output.is_flushed(), gone);
         let renews = matches!(kind, Some(Deadline::Body | Deadline::Linger));
         if kind == self.deadline_of && !renews {
             return;

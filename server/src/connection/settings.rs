@@ -7,6 +7,10 @@ use crate::http::head::HeadLimits;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+/// How long a request runs on whose client has ended its side, while nothing is sent to it: a handler that
+/// reads a file or the last bytes of a body, or asks a lane, answers within that, and a slot is free soon.
+const GONE_AFTER: Duration = Duration::from_millis(250);
+
 /// Limits and time spans of connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -35,7 +39,7 @@ pub(crate) struct Settings {
     pub(crate) priority: Vec<PriorityRule>,
     pub(crate) half_close: HalfClose,
     pub(crate) reason_header: bool,
-    timeouts: [Duration; 5],
+    timeouts: [Duration; 6],
 }
 
 impl Settings {
@@ -73,6 +77,7 @@ impl Settings {
                 timeouts.write,
                 timeouts.idle,
                 timeouts.linger,
+                GONE_AFTER,
             ],
         }
     }

@@ -144,6 +144,8 @@ pub(crate) struct Connection {
     pub(crate) watch: Receive,
     /// The peer ended its side.
     pub(crate) eof: bool,
+    /// The peer ended its side behind bytes that are not received yet.
+    pub(crate) ends: bool,
     /// It leaves for another core once its receive has ended.
     pub(crate) moving_to: Option<u32>,
     /// Its last exchange was refused by the gate.
@@ -187,6 +189,7 @@ impl Connection {
             receive: Receive::Off,
             watch: Receive::Off,
             eof: false,
+            ends: false,
             moving_to: None,
             rejected: None,
             aborted: false,
@@ -220,6 +223,12 @@ impl Connection {
     #[inline]
     pub(crate) fn may_move(&self) -> bool {
         self.transport.is_plain_data() && self.wire.is_plain_data()
+    }
+
+    /// Whether the peer has ended its side, as far as is known.
+    #[inline]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.eof || self.ends
     }
 
     /// Whether it is between requests with nothing owed in either direction: it can be moved now.

@@ -1,8 +1,11 @@
-//! Clients that go away. A client that has ended its side, while its request waits at the gate or for its
-//! handler, is held to be gone (`half_close = "gone"`): the request ends at once and gives its slot back,
-//! since proxies and browsers that give up say no more than that. What is answered is still sent, and so
-//! is an answer of known length that has begun. With `half_close = "serve"` only a reset, or the close of
-//! both sides of a Unix socket, is a reason.
+//! Clients that go away. A client that has ended its side is held to be gone (`half_close = "gone"`), since
+//! proxies and browsers that give up say no more than that. While its request waits at the gate, the
+//! request ends at once; while it runs, a moment later ([`Deadline::Gone`]), so that a handler that is nearly done,
+//! which nobody can tell from another, still answers. What is answered is sent, and so is an answer of
+//! known length that has begun. With `half_close = "serve"` only a reset, or the close of both sides of a
+//! Unix socket, is a reason.
+//!
+//! [`Deadline::Gone`]: crate::http::exchange::Deadline::Gone
 //!
 //! While a connection receives, the receive tells. While receiving is paused because enough bytes
 //! wait unread, a poll for POLLRDHUP (poll(2)) tells instead, which sees the end behind those bytes;
@@ -24,7 +27,7 @@ const POLLRDHUP: u32 = 0x2000;
 impl Engine {
     /// The client ended its side of the connection.
     pub(super) fn on_peer_ended(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        if self.settings.half_close == HalfClose::Gone && self.is_waited_for(key) {
+        if self.settings.half_close == HalfClose::Gone && self.waits_at_gate(key) {
             self.on(core, key, Event::Gone);
             return;
         }
@@ -32,8 +35,16 @@ impl Engine {
         self.watch_peer(core, key);
     }
 
+    /// Whether a connection or its request waits at the gate.
+    fn waits_at_gate(&mut self, key: ConnectionKey) -> bool {
+        match self.exchange_of(key) {
+            Some(exchange) => exchange.waiting.is_some(),
+            None => self.arrivals.contains_key(&key),
+        }
+    }
+
     /// Whether somebody works or waits for the client of a connection, which may be long.
-    fn is_waited_for(&mut self, key: ConnectionKey) -> bool {
+    pub(super) fn is_waited_for(&mut self, key: ConnectionKey) -> bool {
         let state = self.state_of(key);
         let Some(exchange) = self.exchange_of(key) else {
             return self.arrivals.contains_key(&key);
@@ -87,14 +98,18 @@ impl Engine {
         if !more {
             connection.watch = Receive::Off;
         }
-        let waits = self.is_waited_for(key);
+        let waits = self.waits_at_gate(key);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
         match result {
             // The answer has nowhere to go.
             Ok(events) if events & (POLLERR | POLLHUP) != 0 => {
                 self.on(core, key, Event::Gone);
             }
-            Ok(events) if events & POLLRDHUP != 0 && waits => {
-                if self.settings.half_close == HalfClose::Gone {
+            Ok(events) if events & POLLRDHUP != 0 => {
+                connection.ends = true;
+                if waits && self.settings.half_close == HalfClose::Gone {
                     self.on(core, key, Event::Gone);
                 }
             }

@@ -243,8 +243,10 @@ pub enum Deadline {
     Write,
     /// Between requests.
     Idle,
-    /// From the shutdown of the sending side to the close.
+    /// Without a byte from a client that sends on after its last answer.
     Linger,
+    /// Without a byte for a client that has ended its side and is held to be gone.
+    Gone,
 }
 
 const TIMED_OUT: Effect = Effect::AnswerError(StatusCode::REQUEST_TIMEOUT);
@@ -274,10 +276,11 @@ impl State {
     }
 
     /// The time limit in force. `sending`: whether bytes wait for the client to take them; then
-    /// its slowness is what is measured, whatever else the state waits for.
+    /// its slowness is what is measured, whatever else the state waits for. `gone`: whether the client
+    /// has ended its side and is held to be gone unless something is sent to it.
     #[inline]
     #[must_use]
-    pub const fn deadline(self, sending: bool) -> Option<Deadline> {
+    pub const fn deadline(self, sending: bool, gone: bool) -> Option<Deadline> {
         match self {
             State::Idle
             | State::Head
@@ -292,6 +295,7 @@ impl State {
             State::Idle => Some(Deadline::Idle),
             State::Head => Some(Deadline::Head),
             State::Receiving | State::StreamingReceiving => Some(Deadline::Body),
+            State::Running | State::Streaming if gone => Some(Deadline::Gone),
             // How long a handler may think is its own business.
             State::Running | State::Streaming => None,
             State::WritingUnread(_) | State::Writing(_) | State::Closing => Some(Deadline::Write),

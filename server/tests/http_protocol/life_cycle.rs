@@ -75,6 +75,7 @@ fn passed(deadline: Deadline) -> Event {
         Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => {
             Event::DeadlinePassed
         }
+        Deadline::Gone => Event::Gone,
     }
 }
 
@@ -90,14 +91,15 @@ fn named(value: impl std::fmt::Debug) -> String {
 fn table() -> String {
     let mut table = String::new();
     for state in STATES {
-        let deadline = |sending| match state.deadline(sending) {
+        let deadline = |sending, gone| match state.deadline(sending, gone) {
             Some(deadline) => format!("{deadline:?}"),
             None => "none".into(),
         };
-        let (waiting, sending) = (deadline(false), deadline(true));
+        let (waiting, sending) = (deadline(false, false), deadline(true, false));
+        let gone = deadline(false, true);
         writeln!(
             table,
-            "{state:?} (deadline {waiting}, while sending {sending})"
+            "{state:?} (deadline {waiting}, while sending {sending}, without its client {gone})"
         )
         .expect("memory");
         for event in EVENTS {
@@ -168,7 +170,8 @@ fn nothing_leads_out_of_closed_and_every_deadline_leads_on() {
         assert_eq!(State::Closed.on(event), (State::Closed, Effect::Nothing));
     }
     for state in STATES {
-        for deadline in [state.deadline(false), state.deadline(true)]
+        let of = |sending, gone| state.deadline(sending, gone);
+        for deadline in [of(false, false), of(true, false), of(false, true)]
             .into_iter()
             .flatten()
         {
@@ -186,11 +189,11 @@ fn nothing_leads_out_of_closed_and_every_deadline_leads_on() {
 #[test]
 fn from_every_state_with_something_owed_time_alone_leads_to_the_end() {
     for first in STATES {
-        for sending in [false, true] {
+        for (sending, gone) in [(false, false), (true, false), (false, true), (true, true)] {
             let mut state = first;
             let mut sending = sending;
             for _ in 0..3 {
-                let Some(deadline) = state.deadline(sending) else {
+                let Some(deadline) = state.deadline(sending, gone) else {
                     break;
                 };
                 let (next, effect) = state.on(passed(deadline));
@@ -207,10 +210,10 @@ fn from_every_state_with_something_owed_time_alone_leads_to_the_end() {
                 };
                 state = next;
             }
-            let thinks = matches!(first, State::Running | State::Streaming) && !sending;
+            let runs = matches!(first, State::Running | State::Streaming);
             assert!(
-                state == State::Closed || thinks,
-                "{first:?}, sending {sending}: stays in {state:?}"
+                state == State::Closed || runs && !sending && !gone,
+                "{first:?}, sending {sending}, gone {gone}: stays in {state:?}"
             );
         }
     }

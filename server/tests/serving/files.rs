@@ -375,3 +375,16 @@ fn a_root_that_does_not_exist_is_not_found() {
     let server = start_app(config, false);
     assert_eq!(server.get("/files/x").status, 404);
 }
+
+#[test]
+fn a_client_that_ends_its_side_right_behind_its_request_gets_its_file() {
+    let tree = Tree::new("ended");
+    let server = tree.serve();
+    for _ in 0..20 {
+        let mut client = server.connect();
+        client.send("GET /files/hello.txt HTTP/1.1\r\nHost: t\r\n\r\n");
+        client.finish_sending();
+        assert_eq!(client.answer().text(), "0123456789");
+        client.expect_closed();
+    }
+}
