@@ -76,9 +76,11 @@ impl Connection {
     /// of a body or of lingering begins anew: every event there is progress.
     #[inline]
     pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, settings: &Settings) {
-        let gone = self.has_ended() && settings.half_close == HalfClose::Gone;
-        let state = self.wire.state();
-        let kind = state.deadline(!self.output.is_flushed(), gone);
+        let sending = !self.output.is_flushed();
+        let mut kind = self.wire.state().deadline(sending, false);
+        if kind.is_none() && self.has_ended() && settings.half_close == HalfClose::Gone {
+            kind = self.wire.state().deadline(sending, true);
+        }
         let renews = matches!(kind, Some(Deadline::Body | Deadline::Linger));
         if kind == self.deadline_of && !renews {
             return;
