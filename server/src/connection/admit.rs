@@ -36,8 +36,7 @@ impl Engine {
                 Ok(expected) => upload = Some(expected),
                 Err(refusal) => {
                     let refusal = refusal.of_head(terms.to_head);
-                    self.on(core, key, Event::Refused(refusal));
-                    return;
+                    return self.refuse(core, key, refusal);
                 }
             }
         }

@@ -18,7 +18,6 @@ use crate::handler::{Body, BodyStream, Response};
 use crate::http::date::Date;
 use crate::http::exchange::{After, Circumstances, Event, State, UnreadBody, after_answer};
 use crate::http::head;
-use crate::http::refusal::Refusal;
 use crate::http::response::{self, BodyLength, ConnectionHeader, Fields, Framing, ResponseHead};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode, Version};
@@ -105,8 +104,11 @@ impl Engine {
     #[inline]
     pub(super) fn answering(&self) -> Answering {
         Answering {
-            draining: self.is_draining(),
-            leaving: matches!(self.course, Course::Leaving(_)),
+            ends: match &self.course {
+                Course::Serving => Ends::Nobody,
+                Course::Leaving(_) => Ends::WhatCannotMove,
+                Course::Draining | Course::Forced => Ends::Everybody,
+            },
             served_max: self.settings.served_max,
         }
     }
@@ -160,7 +162,11 @@ impl Engine {
     }
 
     /// Queues the answer to a message that is refused; what ran for it is dropped.
-    pub(super) fn write_refusal(&mut self, core: &Rc<Core>, key: ConnectionKey, refusal: &Refusal) {
+    pub(super) fn write_refusal(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(refusal) = self.refusal.take() else {
+            debug_assert!(false, "a refusal has a reason");
+            return;
+        };
         self.keep_date(core);
         let exchange = self.exchange_of(key);
         let to_head = refusal.to_head || exchange.is_some_and(|exchange| exchange.terms.to_head);
@@ -172,7 +178,7 @@ impl Engine {
         };
         connection.discarded = 0;
         connection.output.write_with(&mut self.buffers, |tail| {
-            response::encode_refusal(refusal, to_head, self.date.current(), tail)
+            response::encode_refusal(&refusal, to_head, self.date.current(), tail)
         });
     }
 
@@ -240,10 +246,27 @@ impl Engine {
 /// What the engine knows that decides how an answer is framed.
 #[derive(Clone, Copy)]
 pub(super) struct Answering {
-    draining: bool,
-    /// Whether connections are to leave this core: those that cannot are announced an end.
-    leaving: bool,
+    ends: Ends,
     served_max: Option<NonZeroU32>,
+}
+
+/// Which connections are announced an end by their next answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    Nobody,
+    WhatCannotMove,
+    Everybody,
+}
+
+impl Ends {
+    #[inline(always)]
+    fn is_announced_to(self, connection: &Connection) -> bool {
+        match self {
+            Ends::Nobody => false,
+            Ends::WhatCannotMove => !connection.may_move(),
+            Ends::Everybody => true,
+        }
+    }
 }
 
 /// How much of an answer is queued.
@@ -278,7 +301,7 @@ pub(super) fn queue(
     let after = after_answer(&Circumstances {
         request_keep_alive: terms.keep_alive,
         handler_closes: response.close,
-        draining: context.draining || (context.leaving && !connection.may_move()),
+        draining: context.ends.is_announced_to(connection),
         served: connection.served,
         served_max: context.served_max,
         unread,

@@ -8,7 +8,6 @@
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
-use super::stall::LOOKS;
 use super::table::Connection;
 use crate::config::HalfClose;
 use crate::http::exchange::{Deadline, Event};
@@ -90,11 +89,7 @@ impl Connection {
             self.deadline = Moment::NEVER;
             return;
         };
-        let within = match kind {
-            Deadline::Write => settings.timeout(kind) / LOOKS,
-            _ => settings.timeout(kind),
-        };
-        let mut deadline = core.now() + within;
+        let mut deadline = core.now() + settings.first_look(kind);
         if kind == Deadline::Linger {
             // The answer was out when the connection would have been idle.
             deadline = deadline.min(self.idle_since + settings.linger_time);

@@ -21,6 +21,7 @@ use crate::admission::ledger::{CoreStats, Ledgers};
 use crate::handler::{Application, Response, none_detached, take_detached};
 use crate::http::date::DateCache;
 use crate::http::exchange::State;
+use crate::http::refusal::Refusal;
 use crate::observe::log::RateLimit;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::LongPoll;
@@ -163,6 +164,8 @@ pub(crate) struct Engine {
     pub(super) post: Arc<dyn Post>,
     pub(super) table: Table,
     pub(super) exchanges: Exchanges,
+    /// Why the message at hand is refused, from the event to its effect.
+    pub(super) refusal: Option<Refusal>,
     pub(super) listeners: Listeners,
     pub(super) helping: Helping,
     pub(super) accepts: Option<u32>,
@@ -204,6 +207,7 @@ impl Engine {
             post: parts.post,
             table,
             exchanges: Exchanges::new(),
+            refusal: None,
             listeners: Listeners::default(),
             helping: Helping::default(),
             accepts: parts.accepts,

@@ -134,11 +134,10 @@ enum Seat {
     Free(u32),
 }
 
-const NONE: u32 = u32::MAX;
-
 /// The requests that a core keeps.
 pub(super) struct Exchanges {
     seats: Vec<Seat>,
+    /// The seat that the next request gets: one that is free, or one behind the last.
     free: u32,
     /// The number of the last request of this core.
     serial: u32,
@@ -148,7 +147,7 @@ impl Exchanges {
     pub(super) const fn new() -> Exchanges {
         Exchanges {
             seats: Vec::new(),
-            free: NONE,
+            free: 0,
             serial: 0,
         }
     }
@@ -158,11 +157,7 @@ impl Exchanges {
     #[inline]
     pub(super) fn name_next(&mut self) -> ExchangeKey {
         self.serial = self.serial.wrapping_add(1);
-        let slot = match self.free {
-            NONE => self.seats.len() as u32,
-            free => free,
-        };
-        ExchangeKey::new(slot, self.serial)
+        ExchangeKey::new(self.free, self.serial)
     }
 
     /// Keeps a request under the name that it was given just now.
@@ -176,6 +171,7 @@ impl Exchanges {
             None => {
                 assert_eq!(slot, self.seats.len(), "a request is kept when it is named");
                 self.seats.push(seat);
+                self.free = self.seats.len() as u32;
             }
             Some(place) => match std::mem::replace(place, seat) {
                 Seat::Free(next) => self.free = next,

@@ -67,10 +67,10 @@ impl Engine {
             connection.receive = Receive::Off;
         }
         match received {
-            Received::Bytes(lease) => {
+            Received::Bytes(mut lease) => {
                 self.stats.bytes_received.add(lease.len() as u64);
-                let opened = connection.transport.opened(lease);
-                connection.unread.add(opened);
+                connection.transport.open(&mut lease);
+                connection.unread.add(lease);
                 self.advance(core, key);
             }
             Received::Eof => {
@@ -130,21 +130,25 @@ impl Engine {
     /// ended its side, nothing more will come: what is unread then is never going to be whole.
     #[inline]
     pub(super) fn advance(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        while self.has_unread(key) && self.on(core, key, Event::BytesArrived) == Reading::Again {}
-        let Some(connection) = self.table.get(key) else {
-            return;
+        let connection = loop {
+            let Some(connection) = self.table.get(key) else {
+                return;
+            };
+            if connection.unread.is_empty() {
+                break connection;
+            }
+            let effect = connection.wire.on(Event::BytesArrived);
+            if self.perform(core, key, effect) == Reading::Done {
+                let Some(connection) = self.table.get(key) else {
+                    return;
+                };
+                break connection;
+            }
         };
         connection.unread.settle();
         if connection.eof {
             self.on_peer_ended(core, key);
         }
-    }
-
-    #[inline]
-    fn has_unread(&mut self, key: ConnectionKey) -> bool {
-        self.table
-            .get(key)
-            .is_some_and(|connection| !connection.unread.is_empty())
     }
 
     /// After a request was taken up: the next one of a pipelined batch may be read at once, if this one
@@ -203,7 +207,7 @@ impl Engine {
             Err(refusal) => {
                 let error = BodyError::Refused(refusal.status, refusal.reason);
                 cell.finish(BodyState::Failed(error), None);
-                self.on(core, key, Event::Refused(refusal));
+                self.refuse(core, key, refusal);
             }
         }
         Reading::Again
@@ -232,7 +236,7 @@ impl Engine {
                 }
             }
             Err(refusal) => {
-                self.on(core, key, Event::Refused(refusal));
+                self.refuse(core, key, refusal);
             }
         }
         Reading::Again

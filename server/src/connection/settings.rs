@@ -1,6 +1,7 @@
 //! What a core's connections need of the configuration, in the form in which they need it.
 
 use super::rate::Rate;
+use super::stall::LOOKS;
 use crate::config::{Admit, Config, HalfClose, PriorityRule, Switch};
 use crate::http::exchange::Deadline;
 use crate::http::head::HeadLimits;
@@ -40,11 +41,22 @@ pub(crate) struct Settings {
     pub(crate) half_close: HalfClose,
     pub(crate) reason_header: bool,
     timeouts: [Duration; 6],
+    first_looks: [Duration; 6],
 }
 
 impl Settings {
     pub(crate) fn new(config: &Config) -> Settings {
         let timeouts = &config.timeouts;
+        let spans = [
+            timeouts.head,
+            timeouts.body,
+            timeouts.write,
+            timeouts.idle,
+            timeouts.linger,
+            GONE_AFTER,
+        ];
+        let mut first_looks = spans;
+        first_looks[Deadline::Write as usize] /= LOOKS;
         let admits_specially =
             config.queue.admit == Admit::Connection || config.queue.per_address.is_some();
         Settings {
@@ -71,14 +83,8 @@ impl Settings {
             priority: config.queue.priority.clone(),
             half_close: config.queue.half_close,
             reason_header: config.queue.reason_header == Switch::On,
-            timeouts: [
-                timeouts.head,
-                timeouts.body,
-                timeouts.write,
-                timeouts.idle,
-                timeouts.linger,
-                GONE_AFTER,
-            ],
+            timeouts: spans,
+            first_looks,
         }
     }
 
@@ -86,5 +92,12 @@ impl Settings {
     #[inline]
     pub(crate) fn timeout(&self, deadline: Deadline) -> Duration {
         self.timeouts[deadline as usize]
+    }
+
+    /// When it is looked for the first time whether a connection takes too long: a send is looked at
+    /// several times.
+    #[inline]
+    pub(crate) fn first_look(&self, deadline: Deadline) -> Duration {
+        self.first_looks[deadline as usize]
     }
 }

@@ -9,6 +9,7 @@ use super::engine::{Course, Engine};
 use super::key::ConnectionKey;
 use super::table::Connection;
 use crate::http::exchange::{Effect, Event, State};
+use crate::http::refusal::Refusal;
 use ringgate_runtime::Core;
 use std::rc::Rc;
 
@@ -23,7 +24,7 @@ pub(super) enum Reading {
 
 impl Engine {
     /// Something happened: the state changes, and what that demands is done.
-    #[inline]
+    #[inline(never)]
     pub(super) fn on(&mut self, core: &Rc<Core>, key: ConnectionKey, event: Event) -> Reading {
         let Some(connection) = self.table.get(key) else {
             return Reading::Done;
@@ -32,9 +33,17 @@ impl Engine {
         self.perform(core, key, effect)
     }
 
+    /// A message cannot be served as it stands, for this reason.
+    pub(super) fn refuse(&mut self, core: &Rc<Core>, key: ConnectionKey, refusal: Refusal) {
+        // Beside the event, which travels in a register.
+        self.refusal = Some(refusal);
+        self.on(core, key, Event::Refused);
+        self.refusal = None;
+    }
+
     /// Does what the conversation demands. Only [`Event::BytesArrived`] has effects after which
     /// reading may go on.
-    #[inline]
+    #[inline(always)] // For the two effects of nearly every request.
     pub(super) fn perform(
         &mut self,
         core: &Rc<Core>,
@@ -42,13 +51,22 @@ impl Engine {
         effect: Effect,
     ) -> Reading {
         match effect {
+            Effect::Nothing => Reading::Done,
+            Effect::ReadHead => self.read_heads(core, key),
+            other => self.perform_other(core, key, other),
+        }
+    }
+
+    #[inline(never)]
+    fn perform_other(&mut self, core: &Rc<Core>, key: ConnectionKey, effect: Effect) -> Reading {
+        match effect {
             Effect::Nothing => return Reading::Done,
             Effect::ReadHead => return self.read_heads(core, key),
             Effect::ReadBody => return self.read_body(core, key),
             Effect::DiscardBody => return self.discard_body(core, key),
             Effect::Discard => return self.discard(core, key),
             Effect::Admit => self.admit(core, key),
-            Effect::AnswerRefusal(refusal) => self.write_refusal(core, key, &refusal),
+            Effect::AnswerRefusal => self.write_refusal(core, key),
             Effect::AnswerError(status) => self.write_error(core, key, status),
             Effect::TurnAway => self.write_turned_away(core, key),
             Effect::SetAside => self.set_aside(key),

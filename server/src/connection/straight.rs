@@ -171,9 +171,7 @@ impl Engine {
                 return self.perform(core, key, effect);
             }
             Left::Partial => return Reading::Done,
-            Left::Refused(refusal) => {
-                self.on(core, key, Event::Refused(refusal));
-            }
+            Left::Refused(refusal) => self.refuse(core, key, refusal),
             Left::Turned(parts, routed) => self.on_head(core, key, parts, routed),
             Left::Unanswered(begun) => {
                 if let Some(began) = begun.timed {

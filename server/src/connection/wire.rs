@@ -21,7 +21,7 @@ pub(crate) struct Http1 {
 }
 
 impl Http1 {
-    #[inline]
+    #[inline(always)]
     fn on(&mut self, event: Event) -> Effect {
         let (state, effect) = self.state.on(event);
         debug_assert!(
@@ -53,7 +53,7 @@ impl Wire {
     }
 
     /// Tells the conversation what happened; the effect is what its caller has to have performed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn on(&mut self, event: Event) -> Effect {
         match self {
             Wire::Http1(http1) => http1.on(event),

@@ -99,13 +99,13 @@ impl Connection {
             return;
         }
         let output = &mut self.output;
-        let buffer = match output.pieces.pop_front() {
+        let mut buffer = match output.pieces.pop_front() {
             Some(piece) => piece,
             None => Chunk::Vec(std::mem::take(&mut output.tail)),
         };
         output.queued -= buffer.len();
-        let sealed = self.transport.sealed(buffer);
-        send(core, self, key, sealed, 0);
+        self.transport.seal(&mut buffer);
+        send(core, self, key, buffer, 0);
     }
 
     /// Whether the connection has nothing to do but to wait for the next request, now that its answers

@@ -25,7 +25,6 @@
 //! Closed some time limit leads there, except while a handler thinks and its client owes nothing
 //! ([`State::deadline`]).
 
-use super::refusal::Refusal;
 use ::http::StatusCode;
 use std::num::NonZeroU32;
 
@@ -148,7 +147,7 @@ pub enum Event {
         next: bool,
     },
     /// The head parser or the body decoder refused the bytes.
-    Refused(Refusal),
+    Refused,
     /// The body decoder saw the end of the body.
     BodyComplete,
     /// The head of an answer is queued, and more of the answer will follow.
@@ -209,7 +208,7 @@ pub enum Effect {
     /// Take the request that is kept to the gate, and from there to its handler.
     Admit,
     /// Drop the handler if one runs; queue an answer that says why the bytes were refused.
-    AnswerRefusal(Refusal),
+    AnswerRefusal,
     /// Drop the handler if one runs; queue an error answer of this status.
     AnswerError(StatusCode),
     /// Queue the answer of the gate to a connection that it does not let in.
@@ -254,8 +253,8 @@ const FAILED: Effect = Effect::AnswerError(StatusCode::INTERNAL_SERVER_ERROR);
 const CUT: Effect = Effect::AnswerError(StatusCode::BAD_REQUEST);
 
 impl State {
-    /// What `event` leads to.
-    #[inline]
+    /// What `event` leads to. Inlined where the event is known, so that only the state is looked at.
+    #[inline(always)]
     pub const fn on(self, event: Event) -> (State, Effect) {
         match self {
             State::Idle => idle(event),
@@ -315,6 +314,7 @@ const CLOSE: (State, Effect) = (S::Closing, Effect::Close);
 /// The end of a connection that broke, or whose client or server has no more patience.
 const ABORT: (State, Effect) = (S::Closed, Effect::Abort);
 
+#[inline(always)]
 const fn idle(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::Head, Effect::ReadHead),
@@ -324,7 +324,7 @@ const fn idle(event: Event) -> (State, Effect) {
         // The last answers of a batch are out.
         E::Flushed { .. } => (S::Idle, Effect::NextRequest),
         E::WriteStalled | E::Gone | E::Force { .. } => ABORT,
-        E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } | E::Refused(_) => {
+        E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } | E::Refused => {
             (S::Idle, Impossible)
         }
         E::BodyComplete | E::AnswerStarted | E::AnswerEnded(_) | E::AnswerFailed { .. } => {
@@ -334,6 +334,7 @@ const fn idle(event: Event) -> (State, Effect) {
     }
 }
 
+#[inline(always)]
 const fn head(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::Head, Effect::ReadHead),
@@ -347,7 +348,7 @@ const fn head(event: Event) -> (State, Effect) {
             next: true,
         } => (S::Head, Effect::ReadHead),
         E::AnsweredAtOnce { after, .. } => (S::Writing(after), Effect::Nothing),
-        E::Refused(why) => (S::WritingUnread(After::Close), Effect::AnswerRefusal(why)),
+        E::Refused => (S::WritingUnread(After::Close), Effect::AnswerRefusal),
         // RFC 9110 section 15.5.9.
         E::DeadlinePassed => (S::WritingUnread(After::Close), TIMED_OUT),
         // Half a head asks for nothing.
@@ -362,11 +363,12 @@ const fn head(event: Event) -> (State, Effect) {
     }
 }
 
+#[inline(always)]
 const fn receiving(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::Receiving, Effect::ReadBody),
         E::BodyComplete => (S::Running, Effect::Nothing),
-        E::Refused(why) => (S::WritingUnread(After::Close), Effect::AnswerRefusal(why)),
+        E::Refused => (S::WritingUnread(After::Close), Effect::AnswerRefusal),
         E::AnswerStarted => (S::StreamingReceiving, Effect::Nothing),
         E::AnswerEnded(after) => (S::WritingUnread(after), Effect::Nothing),
         // `100 Continue` is out, or the answers of a batch.
@@ -385,6 +387,7 @@ const fn receiving(event: Event) -> (State, Effect) {
     }
 }
 
+#[inline(always)]
 const fn running(event: Event) -> (State, Effect) {
     match event {
         // RFC 9112 section 9.3.2: pipelined requests wait for their turn.
@@ -398,7 +401,7 @@ const fn running(event: Event) -> (State, Effect) {
         E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (S::Running, Impossible)
         }
-        E::Refused(_) | E::BodyComplete | E::AnswerFailed { .. } | E::DiscardedEnough => {
+        E::Refused | E::BodyComplete | E::AnswerFailed { .. } | E::DiscardedEnough => {
             (S::Running, Impossible)
         }
         // How long a handler may think is its own business.
@@ -406,6 +409,7 @@ const fn running(event: Event) -> (State, Effect) {
     }
 }
 
+#[inline(always)]
 const fn streaming_receiving(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::StreamingReceiving, Effect::ReadBody),
@@ -415,7 +419,7 @@ const fn streaming_receiving(event: Event) -> (State, Effect) {
         E::Flushed { .. } | E::Drain => (S::StreamingReceiving, Effect::Nothing),
         // The answer has begun: only a cut tells the client that it is not whole.
         E::AnswerFailed { taken_back: false } => ABORT,
-        E::Refused(_) | E::PeerEof | E::DeadlinePassed => ABORT,
+        E::Refused | E::PeerEof | E::DeadlinePassed => ABORT,
         E::WriteStalled | E::Gone | E::Force { .. } => ABORT,
         E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (S::StreamingReceiving, Impossible)
@@ -426,6 +430,7 @@ const fn streaming_receiving(event: Event) -> (State, Effect) {
     }
 }
 
+#[inline(always)]
 const fn streaming(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::Streaming, Effect::Nothing),
@@ -437,20 +442,21 @@ const fn streaming(event: Event) -> (State, Effect) {
         E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (S::Streaming, Impossible)
         }
-        E::Refused(_) | E::BodyComplete | E::AnswerStarted => (S::Streaming, Impossible),
+        E::Refused | E::BodyComplete | E::AnswerStarted => (S::Streaming, Impossible),
         E::Batched | E::Rested | E::DeadlinePassed | E::DiscardedEnough => {
             (S::Streaming, Impossible)
         }
     }
 }
 
+#[inline(always)]
 const fn writing_unread_then_keep(event: Event) -> (State, Effect) {
     const SAME: State = S::WritingUnread(After::KeepAlive);
     match event {
         E::BytesArrived => (SAME, Effect::DiscardBody),
         E::BodyComplete => (S::Writing(After::KeepAlive), Effect::Nothing),
         // Nothing says any more where a next request begins.
-        E::Refused(_) | E::DiscardedEnough => (S::WritingUnread(After::Close), Effect::Nothing),
+        E::Refused | E::DiscardedEnough => (S::WritingUnread(After::Close), Effect::Nothing),
         E::Flushed { .. } => (S::Discarding, Effect::Nothing),
         E::PeerEof => (S::Writing(After::Close), Effect::Nothing),
         E::Drain => (SAME, Effect::Nothing),
@@ -463,6 +469,7 @@ const fn writing_unread_then_keep(event: Event) -> (State, Effect) {
     }
 }
 
+#[inline(always)]
 const fn writing_unread_then_close(event: Event) -> (State, Effect) {
     const SAME: State = S::WritingUnread(After::Close);
     match event {
@@ -477,13 +484,12 @@ const fn writing_unread_then_close(event: Event) -> (State, Effect) {
         E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (SAME, Impossible)
         }
-        E::Refused(_) | E::BodyComplete | E::AnswerStarted | E::AnswerEnded(_) => {
-            (SAME, Impossible)
-        }
+        E::Refused | E::BodyComplete | E::AnswerStarted | E::AnswerEnded(_) => (SAME, Impossible),
         E::AnswerFailed { .. } | E::Batched | E::Rested | E::DeadlinePassed => (SAME, Impossible),
     }
 }
 
+#[inline(always)]
 const fn writing_then_keep(event: Event) -> (State, Effect) {
     const SAME: State = S::Writing(After::KeepAlive);
     match event {
@@ -495,12 +501,13 @@ const fn writing_then_keep(event: Event) -> (State, Effect) {
         E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (SAME, Impossible)
         }
-        E::Refused(_) | E::BodyComplete | E::AnswerStarted => (SAME, Impossible),
+        E::Refused | E::BodyComplete | E::AnswerStarted => (SAME, Impossible),
         E::AnswerEnded(_) | E::AnswerFailed { .. } => (SAME, Impossible),
         E::DeadlinePassed | E::DiscardedEnough => (SAME, Impossible),
     }
 }
 
+#[inline(always)]
 const fn writing_then_close(event: Event) -> (State, Effect) {
     const SAME: State = S::Writing(After::Close);
     match event {
@@ -512,17 +519,18 @@ const fn writing_then_close(event: Event) -> (State, Effect) {
         E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (SAME, Impossible)
         }
-        E::Refused(_) | E::BodyComplete | E::AnswerStarted => (SAME, Impossible),
+        E::Refused | E::BodyComplete | E::AnswerStarted => (SAME, Impossible),
         E::AnswerEnded(_) | E::AnswerFailed { .. } => (SAME, Impossible),
         E::Batched | E::Rested | E::DeadlinePassed | E::DiscardedEnough => (SAME, Impossible),
     }
 }
 
+#[inline(always)]
 const fn discarding(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::Discarding, Effect::DiscardBody),
         E::BodyComplete => (S::Idle, Effect::NextRequest),
-        E::Refused(_) | E::DiscardedEnough => (S::Lingering, Effect::Linger),
+        E::Refused | E::DiscardedEnough => (S::Lingering, Effect::Linger),
         E::Drain => (S::Discarding, Effect::Nothing),
         E::PeerEof | E::Gone | E::DeadlinePassed | E::Force { .. } => CLOSE,
         E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
@@ -535,6 +543,7 @@ const fn discarding(event: Event) -> (State, Effect) {
     }
 }
 
+#[inline(always)]
 const fn lingering(event: Event) -> (State, Effect) {
     match event {
         E::BytesArrived => (S::Lingering, Effect::Discard),
@@ -543,12 +552,13 @@ const fn lingering(event: Event) -> (State, Effect) {
         E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (S::Lingering, Impossible)
         }
-        E::Refused(_) | E::BodyComplete | E::AnswerStarted => (S::Lingering, Impossible),
+        E::Refused | E::BodyComplete | E::AnswerStarted => (S::Lingering, Impossible),
         E::AnswerEnded(_) | E::AnswerFailed { .. } => (S::Lingering, Impossible),
         E::Batched | E::Flushed { .. } | E::Rested | E::WriteStalled => (S::Lingering, Impossible),
     }
 }
 
+#[inline(always)]
 const fn closing(event: Event) -> (State, Effect) {
     match event {
         E::Flushed { .. } => (S::Closed, Effect::Release),
@@ -559,7 +569,7 @@ const fn closing(event: Event) -> (State, Effect) {
         E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
             (S::Closing, Impossible)
         }
-        E::Refused(_) | E::BodyComplete | E::AnswerStarted => (S::Closing, Impossible),
+        E::Refused | E::BodyComplete | E::AnswerStarted => (S::Closing, Impossible),
         E::AnswerEnded(_) | E::AnswerFailed { .. } => (S::Closing, Impossible),
         E::Batched | E::Rested | E::DeadlinePassed => (S::Closing, Impossible),
     }
@@ -568,4 +578,8 @@ const fn closing(event: Event) -> (State, Effect) {
 const _: () = assert!(
     size_of::<State>() <= 2,
     "a state is kept in every idle connection"
+);
+const _: () = assert!(
+    size_of::<Event>() <= 4 && size_of::<Effect>() <= 4,
+    "events and effects travel in registers"
 );

@@ -4,7 +4,6 @@
 use ringgate::http::exchange::{
     After, Circumstances, Deadline, Effect, Event, State, UnreadBody, after_answer,
 };
-use ringgate::http::refusal::Refusal;
 use std::fmt::Write;
 use std::num::NonZeroU32;
 
@@ -24,8 +23,6 @@ const STATES: [State; 14] = [
     State::Closing,
     State::Closed,
 ];
-
-const REFUSAL: Refusal = Refusal::bad_request("wrong");
 
 const EVENTS: [Event; 27] = [
     Event::BytesArrived,
@@ -47,7 +44,7 @@ const EVENTS: [Event; 27] = [
         after: After::Close,
         next: true,
     },
-    Event::Refused(REFUSAL),
+    Event::Refused,
     Event::BodyComplete,
     Event::AnswerStarted,
     Event::AnswerEnded(After::KeepAlive),
@@ -79,15 +76,6 @@ fn passed(deadline: Deadline) -> Event {
     }
 }
 
-/// One line of the table: names without the text of a refusal.
-fn named(value: impl std::fmt::Debug) -> String {
-    let name = format!("{value:?}");
-    match name.find("(Refusal") {
-        Some(end) => name[..end].to_owned(),
-        None => name,
-    }
-}
-
 fn table() -> String {
     let mut table = String::new();
     for state in STATES {
@@ -105,8 +93,8 @@ fn table() -> String {
         for event in EVENTS {
             let (next, effect) = state.on(event);
             if effect != Effect::Impossible {
-                let (event, next, effect) = (named(event), named(next), named(effect));
-                writeln!(table, "    {event:<46} {next:<26} {effect}").expect("memory");
+                let (event, next) = (format!("{event:?}"), format!("{next:?}"));
+                writeln!(table, "    {event:<46} {next:<26} {effect:?}").expect("memory");
             }
         }
     }
@@ -224,7 +212,7 @@ fn section_9_6_an_error_answer_is_never_followed_by_another_request() {
     for state in STATES {
         for event in EVENTS {
             let (next, effect) = state.on(event);
-            let refused = matches!(effect, Effect::AnswerRefusal(_))
+            let refused = matches!(effect, Effect::AnswerRefusal)
                 || matches!(effect, Effect::AnswerError(status) if status.is_client_error());
             let closes = matches!(
                 next,
