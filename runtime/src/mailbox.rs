@@ -1,18 +1,30 @@
-//! How other threads reach a core: wake-ups for its tasks, and one bell.
+//! How other threads reach a core: wake-ups for its tasks, values that come home, and one bell.
 //!
 //! A lock-free queue and an eventfd that is written only while the core sleeps. Messages
 //! themselves belong to whoever sends them; after queueing one it rings ([`Remote::notify`]).
 
 use crate::sys::event::EventFd;
+use crate::task::{Stray, thread_number};
 use crossbeam_queue::SegQueue;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
+/// What other threads have for a core.
+pub(crate) enum Note {
+    /// The task in this seat is to be polled.
+    Wake(u32),
+    /// A value of the core was let go elsewhere, and is to be dropped.
+    Home(Stray),
+}
+
 /// The part of a core that other threads see.
 pub(crate) struct Shared {
-    wakes: SegQueue<u32>,
+    notes: SegQueue<Note>,
+    /// The thread of the core: its number ([`thread_number`]) and its name.
+    thread: u64,
+    thread_name: Box<str>,
     notified: AtomicBool,
     sleeping: AtomicBool,
     turns: AtomicU64,
@@ -20,9 +32,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Made by the thread of the core.
     pub(crate) fn new() -> io::Result<Arc<Shared>> {
         Ok(Arc::new(Shared {
-            wakes: SegQueue::new(),
+            notes: SegQueue::new(),
+            thread: thread_number(),
+            thread_name: std::thread::current().name().unwrap_or("of a core").into(),
             notified: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
             turns: AtomicU64::new(0),
@@ -35,8 +50,23 @@ impl Shared {
     }
 
     pub(crate) fn wake_task(&self, slot: u32) {
-        self.wakes.push(slot);
+        self.notes.push(Note::Wake(slot));
         self.rouse();
+    }
+
+    /// The core drops `stray` in its next turn; if it has ended, nobody does.
+    pub(crate) fn send_home(&self, stray: Stray) {
+        self.notes.push(Note::Home(stray));
+        self.rouse();
+    }
+
+    #[inline]
+    pub(crate) fn thread(&self) -> u64 {
+        self.thread
+    }
+
+    pub(crate) fn thread_name(&self) -> &str {
+        &self.thread_name
     }
 
     fn rouse(&self) {
@@ -54,7 +84,7 @@ impl Shared {
     pub(crate) fn may_sleep(&self) -> bool {
         self.sleeping.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        if self.wakes.is_empty() && !self.notified.load(Ordering::Relaxed) {
+        if self.notes.is_empty() && !self.notified.load(Ordering::Relaxed) {
             return true;
         }
         self.sleeping.store(false, Ordering::Relaxed);
@@ -67,11 +97,11 @@ impl Shared {
     }
 
     #[inline]
-    pub(crate) fn next_wake(&self) -> Option<u32> {
-        if self.wakes.is_empty() {
+    pub(crate) fn next_note(&self) -> Option<Note> {
+        if self.notes.is_empty() {
             None
         } else {
-            self.wakes.pop()
+            self.notes.pop()
         }
     }
 

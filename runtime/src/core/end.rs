@@ -84,6 +84,8 @@ impl Drop for Core {
         // Tasks hold operations and timers of this very core through `Rc`s, so a core that still
         // has any is kept alive by them and never gets here; `teardown` is the way out.
         debug_assert_eq!(self.tasks.borrow().len(), 0);
+        // From now on nobody hears of values that come home: they are lost, and counted.
+        self.drop_what_came_home();
         // Closing a ring cancels asynchronously, so what is in flight (the wake-up always is, if
         // nobody called `teardown`) ends first. What does not end keeps its memory for ever.
         let is_kernels = matches!(&*self.driver.borrow(), Driver::Kernel(_));

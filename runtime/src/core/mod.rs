@@ -43,7 +43,7 @@ pub const TIMERS_PER_TURN_MAX: usize = 4096;
 /// Completions taken in one turn at most.
 pub const COMPLETIONS_PER_TURN_MAX: usize = 4096;
 /// Messages of other threads heard in one turn at most.
-const WAKES_PER_TURN_MAX: usize = 4096;
+const NOTES_PER_TURN_MAX: usize = 4096;
 
 /// How a core is set up.
 #[derive(Debug, Clone, Copy)]
@@ -133,6 +133,18 @@ pub fn current() -> Rc<Core> {
 /// The core of the running thread, if it is one's.
 pub fn try_current() -> Option<Rc<Core>> {
     CURRENT.with(|current| current.borrow().clone())
+}
+
+/// The mailbox of the running thread's core.
+///
+/// # Panics
+/// As [`current`].
+#[inline]
+pub(crate) fn home_of_running() -> Arc<Shared> {
+    CURRENT.with_borrow(|current| match current {
+        Some(core) => core.shared.clone(),
+        None => panic!("a value is bound to a core: do so inside Core::run or Core::block_on"),
+    })
 }
 
 /// Queues a task if its core is the one of this thread.

@@ -1,13 +1,14 @@
 //! One turn: ready tasks, timers, one enter, completions, other threads; each up to a bound.
 
 use super::{
-    COMPLETIONS_PER_TURN_MAX, Core, Event, Received, Sink, TIMERS_PER_TURN_MAX, WAKES_PER_TURN_MAX,
+    COMPLETIONS_PER_TURN_MAX, Core, Event, NOTES_PER_TURN_MAX, Received, Sink, TIMERS_PER_TURN_MAX,
 };
 use crate::descriptor::Descriptor;
 use crate::driver::{Completion, Operation, Token, Untracked};
 use crate::errno::Errno;
+use crate::mailbox::Note;
 use crate::op::{Finished, Kind, Memory, OpId, SendBuffer, dispose};
-use crate::task::JoinHandle;
+use crate::task::{JoinHandle, Stray, catch_panic};
 use crate::time::Moment;
 use crate::timer::Owner;
 use std::future::Future;
@@ -296,12 +297,15 @@ impl Core {
     }
 
     pub(super) fn hear_other_threads<S: Sink>(self: &Rc<Self>, sink: &mut S) {
-        for _ in 0..WAKES_PER_TURN_MAX {
-            let Some(slot) = self.shared.next_wake() else {
-                break;
-            };
-            let urgency = self.tasks.borrow().urgency(slot);
-            self.ready.borrow_mut().push(slot, urgency);
+        for _ in 0..NOTES_PER_TURN_MAX {
+            match self.shared.next_note() {
+                None => break,
+                Some(Note::Wake(slot)) => {
+                    let urgency = self.tasks.borrow().urgency(slot);
+                    self.ready.borrow_mut().push(slot, urgency);
+                }
+                Some(Note::Home(stray)) => drop_at_home(stray),
+            }
         }
         if self.shared.take_notified() {
             sink.on_notified(self);
@@ -325,6 +329,25 @@ impl Core {
             if let Some((socket, multishot)) = again {
                 self.push(id, Operation::ReceiveLeased { socket, multishot });
                 buffers -= 1;
+            }
+        }
+    }
+}
+
+/// Drops a value that came home. A panic of that ends nothing else; the panic hook tells of it.
+#[cold]
+fn drop_at_home(stray: Stray) {
+    let _ = catch_panic(|| drop(stray));
+}
+
+impl Core {
+    /// Drops the values that came home and were not heard of, as a core does that ends.
+    pub(super) fn drop_what_came_home(&self) {
+        while let Some(note) = self.shared.next_note() {
+            match note {
+                Note::Home(stray) => drop_at_home(stray),
+                // Its task has ended.
+                Note::Wake(_) => {}
             }
         }
     }

@@ -4,6 +4,7 @@
 //! panic ends its own task and no other.
 
 mod arena;
+mod bound;
 pub(crate) mod first;
 mod join;
 mod local;
@@ -11,6 +12,8 @@ mod ready;
 mod switch;
 mod wake;
 
+pub use bound::{Bound, Elsewhere, values_lost};
+pub(crate) use bound::{Stray, thread_number};
 pub(crate) use join::joinable;
 pub use local::{NoValue, Scope, TaskLocal};
 pub(crate) use ready::Ready;
