@@ -8,6 +8,7 @@
 //! | [`config`] | what a server is told, and reading it from command line, environment and file |
 //! | [`events`] | events that are published on any core and heard on all |
 //! | [`lane`] | work that would block a core |
+//! | `tower` | services of other crates as handlers, such as an axum router (feature `tower`) |
 //! | `guests` | libraries that need tokio (feature `tokio-guests`) |
 //! | [`simulation`] | the same server in a test, with virtual time and no kernel |
 //! | [`runtime`] | sockets, files, tasks and time for handlers |
@@ -40,6 +41,8 @@ pub mod lane;
 pub mod observe;
 pub mod process;
 pub mod simulation;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use self::http::refusal::Refusal;
 pub use coordinator::{
@@ -48,8 +51,8 @@ pub use coordinator::{
     block_obeyed_signals, refuse_inheritance,
 };
 pub use handler::{
-    Body, BodyError, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions, Router,
-    Writer,
+    Body, BodyError, BodyFrame, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions,
+    Router, Writer,
 };
 pub use process::service_manager::{PassedSocket, ServiceManager, passed_sockets};
 pub use ringgate_runtime as runtime;

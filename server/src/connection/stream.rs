@@ -5,9 +5,10 @@ use super::STREAM_AHEAD_BYTES;
 use super::engine::{Attention, Engine};
 use super::exchanges::Streaming;
 use super::key::{ConnectionKey, ExchangeKey};
-use crate::handler::{BodyStream, Chunk};
+use crate::handler::{BodyFrame, BodyStream, Chunk};
 use crate::http::exchange::{After, Event};
 use crate::http::response::{self, CHUNK_END, LAST_CHUNK};
+use http::HeaderMap;
 use ringgate_runtime::Core;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -41,6 +42,8 @@ struct OutletInner {
     /// Bytes that the connection has taken and that were not all with the kernel when it last looked.
     unsent: usize,
     end: Option<Result<(), String>>,
+    /// What follows the last piece.
+    trailers: Option<Box<HeaderMap>>,
     room: Option<Waker>,
 }
 
@@ -74,6 +77,10 @@ impl Outlet {
         self.inner.borrow().pieces.is_empty()
     }
 
+    fn take_trailers(&self) -> Option<Box<HeaderMap>> {
+        self.inner.borrow_mut().trailers.take()
+    }
+
     fn ended(&self) -> Option<Result<(), String>> {
         self.inner.borrow().end.clone()
     }
@@ -99,10 +106,14 @@ async fn pump(
         let next = ringgate_runtime::task::catch_unwind(next).await;
         let mut inner = outlet.inner.borrow_mut();
         match next {
-            Ok(Some(Ok(piece))) if piece.is_empty() => continue,
-            Ok(Some(Ok(piece))) => {
+            Ok(Some(Ok(BodyFrame::Data(piece)))) if piece.is_empty() => continue,
+            Ok(Some(Ok(BodyFrame::Data(piece)))) => {
                 inner.queued += piece.len();
                 inner.pieces.push_back(piece);
+            }
+            Ok(Some(Ok(BodyFrame::Trailers(trailers)))) => {
+                inner.trailers = Some(trailers);
+                inner.end = Some(Ok(()));
             }
             Ok(Some(Err(error))) => inner.end = Some(Err(error.to_string())),
             Ok(None) => inner.end = Some(Ok(())),
@@ -219,7 +230,13 @@ impl Engine {
                 if streaming.chunked
                     && let Some(connection) = self.table.get(key)
                 {
-                    connection.output.write(&mut self.buffers, LAST_CHUNK);
+                    let output = &mut connection.output;
+                    match streaming.outlet.take_trailers() {
+                        None => output.write(&mut self.buffers, LAST_CHUNK),
+                        Some(trailers) => output.write_with(&mut self.buffers, |tail| {
+                            response::encode_trailers(&trailers, tail);
+                        }),
+                    }
                 }
                 self.answer_ended(core, request, streaming.after);
             }

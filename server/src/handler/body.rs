@@ -4,6 +4,7 @@
 
 use super::Chunk;
 use crate::connection::{Attention, ExchangeKey};
+use crate::http::fields::BodyFraming;
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http::{HeaderMap, StatusCode};
@@ -61,14 +62,20 @@ pub(crate) struct BodyCell {
     inner: RefCell<Inner>,
     attention: Rc<Attention>,
     request: ExchangeKey,
+    framing: BodyFraming,
 }
 
 impl BodyCell {
-    pub(crate) fn new(attention: Rc<Attention>, request: ExchangeKey) -> Rc<BodyCell> {
+    pub(crate) fn new(
+        attention: Rc<Attention>,
+        request: ExchangeKey,
+        framing: BodyFraming,
+    ) -> Rc<BodyCell> {
         Rc::new(BodyCell {
             inner: RefCell::default(),
             attention,
             request,
+            framing,
         })
     }
 
@@ -170,7 +177,11 @@ impl RequestBody {
         std::future::poll_fn(|cx| self.poll_chunk(cx)).await
     }
 
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, BodyError>>> {
+    /// As [`RequestBody::chunk`].
+    pub(crate) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Chunk, BodyError>>> {
         match &self.0 {
             None => Poll::Ready(None),
             Some(cell) => cell.poll_piece(cx),
@@ -192,6 +203,16 @@ impl RequestBody {
     /// Whether there is no body at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    /// Bytes of the whole body, if the client said so in advance (RFC 9112 section 6.3): it sends neither
+    /// more nor fewer. None if it sends chunks.
+    pub fn announced_len(&self) -> Option<u64> {
+        match self.0.as_ref().map(|cell| cell.framing) {
+            None | Some(BodyFraming::None) => Some(0),
+            Some(BodyFraming::Length(len)) => Some(len),
+            Some(BodyFraming::Chunked) => None,
+        }
     }
 
     /// The trailer fields, once the body is read to its end (RFC 9110 section 6.5).

@@ -2,9 +2,10 @@
 //! state made once per core.
 //!
 //! Called by `crate::connection` with a parsed head. The future of a handler runs on the core
-//! that owns the connection and may hold whatever is not `Send`. Other protocols and applications
-//! (TLS below, HTTP/2 and WebSocket beside, hyper and tower services above) join at
-//! `Application`: it takes a request and a `Reply`, and knows nothing of sockets.
+//! that owns the connection and may hold whatever is not `Send`. Other protocols (TLS below, HTTP/2 and
+//! WebSocket beside) meet applications at `Application`, which takes a request and a `Reply` and knows
+//! nothing of sockets; it is this crate's own. Services of other crates join above, as handlers
+//! (`crate::tower`).
 
 mod body;
 mod request;
@@ -15,6 +16,6 @@ pub(crate) use body::{BodyCell, BodyState};
 pub use body::{BodyError, RequestBody};
 pub use request::Request;
 pub(crate) use request::{HeadBytes, PlacedParts, none_detached, take_detached};
-pub use response::{Body, BodyStream, Chunk, IntoResponse, Response, Writer};
+pub use response::{Body, BodyFrame, BodyStream, Chunk, IntoResponse, Response, Writer};
 pub(crate) use router::{Application, Called, PerCore, ReplyTo, Routed};
 pub use router::{RouteOptions, Router};

@@ -4,7 +4,7 @@
 use crate::http::response::status_text;
 use futures_core::Stream;
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
@@ -16,8 +16,19 @@ use std::task::{Context, Poll};
 /// Bytes of a body: of one's own, shared, static, or received ones sent back where they lie.
 pub use ringgate_runtime::SendBuffer as Chunk;
 
+/// A part of a body that comes as a stream.
+#[derive(Debug)]
+pub enum BodyFrame {
+    /// Bytes.
+    Data(Chunk),
+    /// Trailer fields (RFC 9110 section 6.5); the body ends with them. Sent if the body goes in chunks, to
+    /// an HTTP/1.1 client and without a Content-Length; else there is no place for them, and they are
+    /// left out. So are fields that must not stand there (RFC 9110 section 6.5.1).
+    Trailers(Box<HeaderMap>),
+}
+
 /// What a body is read from.
-pub type BodyStream = Pin<Box<dyn Stream<Item = Result<Chunk, Box<dyn Error>>>>>;
+pub type BodyStream = Pin<Box<dyn Stream<Item = Result<BodyFrame, Box<dyn Error>>>>>;
 
 /// The body of an answer.
 pub enum Body {
@@ -56,6 +67,17 @@ impl Body {
         Body::Stream {
             len: Some(len),
             stream: Box::pin(Erased { stream }),
+        }
+    }
+
+    /// As [`Body::stream`], for pieces that trailer fields may follow.
+    pub fn framed_stream<E>(stream: impl Stream<Item = Result<BodyFrame, E>> + 'static) -> Body
+    where
+        E: Into<Box<dyn Error>> + 'static,
+    {
+        Body::Stream {
+            len: None,
+            stream: Box::pin(Framed { stream }),
         }
     }
 
@@ -125,11 +147,30 @@ where
     T: Into<Chunk>,
     E: Into<Box<dyn Error>>,
 {
-    type Item = Result<Chunk, Box<dyn Error>>;
+    type Item = Result<BodyFrame, Box<dyn Error>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = self.project().stream.poll_next(cx);
-        item.map(|item| item.map(|item| item.map(Into::into).map_err(Into::into)))
+        let frame = |piece: T| BodyFrame::Data(piece.into());
+        item.map(|item| item.map(|item| item.map(frame).map_err(Into::into)))
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// Any stream of frames and what can become errors.
+    struct Framed<S> { #[pin] stream: S }
+}
+
+impl<S, E> Stream for Framed<S>
+where
+    S: Stream<Item = Result<BodyFrame, E>>,
+    E: Into<Box<dyn Error>>,
+{
+    type Item = Result<BodyFrame, Box<dyn Error>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = self.project().stream.poll_next(cx);
+        item.map(|item| item.map(|item| item.map_err(Into::into)))
     }
 }
 
@@ -167,11 +208,11 @@ struct Written<F> {
 }
 
 impl<F: Future<Output = Result<(), Box<dyn Error>>>> Stream for Written<F> {
-    type Item = Result<Chunk, Box<dyn Error>>;
+    type Item = Result<BodyFrame, Box<dyn Error>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if let Some(chunk) = self.place.take() {
-            return Poll::Ready(Some(Ok(chunk)));
+            return Poll::Ready(Some(Ok(BodyFrame::Data(chunk))));
         }
         let Some(future) = &mut self.future else {
             return Poll::Ready(None);
@@ -182,7 +223,9 @@ impl<F: Future<Output = Result<(), Box<dyn Error>>>> Stream for Written<F> {
         }
         let chunk = self.place.take();
         match (chunk, ended) {
-            (Some(chunk), Poll::Ready(Ok(())) | Poll::Pending) => Poll::Ready(Some(Ok(chunk))),
+            (Some(chunk), Poll::Ready(Ok(())) | Poll::Pending) => {
+                Poll::Ready(Some(Ok(BodyFrame::Data(chunk))))
+            }
             (None, Poll::Ready(Ok(()))) => Poll::Ready(None),
             (None, Poll::Pending) => Poll::Pending,
             (_, Poll::Ready(Err(error))) => Poll::Ready(Some(Err(error))),

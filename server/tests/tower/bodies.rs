@@ -1,0 +1,357 @@
+//! Bodies of services in both directions: never faster than the slower side, with trailers, and read where
+//! they belong.
+
+use crate::common::{TestServer, block_on, config, start_with, wait_for};
+use crate::support::{BoxError, Frames, answer, boxed, service, text};
+use bytes::Bytes;
+use http::header::TRAILER;
+use http::{HeaderMap, HeaderValue};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use ringgate::tower::{self, BodyHandle, BodyHandleError};
+use ringgate::{BodyError, RouteOptions, Router};
+use std::io::{ErrorKind, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Mutex, mpsc};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+/// What may be under way between a side that writes and one that does not read: the buffers of two sockets
+/// (tcp(7): 4 MiB for sending, 6 MiB for receiving at most by default) and the server's.
+const UNDER_WAY_BYTES_MAX: u64 = 16 << 20;
+/// Longest time without progress that cannot be chance: a receiver that reads takes microseconds.
+const STALL: Duration = Duration::from_secs(1);
+const LONG_BYTES: usize = 48 << 20;
+
+fn serve<V: tower::Service>(service: V) -> TestServer {
+    let any = RouteOptions {
+        body_size: Some(None),
+        ..RouteOptions::default()
+    };
+    let router = Router::new().fallback(any, tower::handler(service));
+    start_with(config(), router, |_| ())
+}
+
+fn echo() -> TestServer {
+    serve(service(|request: http::Request<BodyHandle>| async move {
+        answer(boxed(request.into_body()))
+    }))
+}
+
+#[test]
+fn a_body_is_echoed_with_its_length_or_in_chunks_as_it_came() {
+    let server = echo();
+    let mut client = server.connect();
+    let body: Vec<u8> = (0..300_000u32).map(|at| (at % 249) as u8).collect();
+    for size in [0, 1, 5_000, 300_000] {
+        let echoed = client.request("POST", "/", "", &body[..size]);
+        assert!(echoed.body == body[..size], "{size} bytes");
+        let length = size.to_string();
+        assert_eq!(echoed.header("content-length"), Some(length.as_str()));
+    }
+    client.send("POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    assert!(client.head().contains("Transfer-Encoding: chunked"));
+    // What is not sent yet cannot hold back what is.
+    assert_eq!(client.chunk(), b"hello");
+    client.send("0\r\n\r\n");
+    assert_eq!(client.chunk(), b"");
+}
+
+/// The end of a body with one trailer field.
+const END: &[u8] = b"0\r\nx-sum: 42\r\n\r\n";
+
+#[test]
+fn trailers_go_in_and_come_out_behind_chunks() {
+    let server = echo();
+    let mut client = server.connect();
+    for _ in 0..2 {
+        client.send(
+            "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n\
+             2\r\nab\r\n0\r\nX-Sum: 42\r\nHost: evil\r\n\r\n",
+        );
+        client.head();
+        assert_eq!(client.take(7), b"2\r\nab\r\n");
+        assert_eq!(
+            client.take(END.len()),
+            END,
+            "and the field that may not stand there is not"
+        );
+    }
+}
+
+/// A body that knows that it has two bytes.
+struct OfTwoBytes<B>(B);
+
+impl<B: Body<Data = Bytes, Error = BoxError> + Unpin> Body for OfTwoBytes<B> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(2)
+    }
+}
+
+fn summed() -> impl Iterator<Item = Result<Frame<Bytes>, BoxError>> {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-sum", HeaderValue::from_static("42"));
+    trailers.insert("content-length", HeaderValue::from_static("1"));
+    let frames = [Frame::data(Bytes::from("ab")), Frame::trailers(trailers)];
+    frames.map(Ok).into_iter()
+}
+
+#[test]
+fn trailers_of_a_body_of_known_length_go_out_if_they_are_announced() {
+    let server = serve(service(|request: http::Request<BodyHandle>| async move {
+        let mut answer = http::Response::new(boxed(OfTwoBytes(Frames(summed()))));
+        if request.uri().path() == "/announced" {
+            let names = HeaderValue::from_static("x-sum");
+            answer.headers_mut().insert(TRAILER, names);
+        }
+        Ok(answer)
+    }));
+    let mut client = server.connect();
+    client.send("GET /announced HTTP/1.1\r\nHost: t\r\n\r\n");
+    let head = client.head();
+    assert!(head.contains("Transfer-Encoding: chunked") && head.contains("trailer: x-sum"));
+    assert_eq!(client.take(7), b"2\r\nab\r\n");
+    assert_eq!(client.take(END.len()), END);
+    let answer = client.get("/");
+    assert_eq!(
+        (answer.text(), answer.header("content-length")),
+        ("ab", Some("2"))
+    );
+    // Nor has HTTP/1.0 a place for them.
+    client.send("GET /announced HTTP/1.0\r\n\r\n");
+    assert!(client.head().contains("Connection: close"));
+    assert_eq!(client.rest(), b"ab");
+}
+
+#[test]
+fn a_body_that_fails_is_500_before_its_head_is_sent_and_a_cut_after() {
+    let server = serve(service(|request: http::Request<BodyHandle>| async move {
+        let bad: Result<Frame<Bytes>, BoxError> = Err("no such record".into());
+        if request.uri().path() == "/at-once" {
+            return answer(boxed(Frames([bad].into_iter())));
+        }
+        let frames = [Ok(Frame::data(Bytes::from("good"))), bad];
+        let body = Frames(frames.into_iter());
+        answer(boxed(Slow {
+            body,
+            waited: false,
+        }))
+    }));
+    let mut client = server.connect();
+    let failed = client.get("/at-once");
+    assert_eq!((failed.status, failed.closes()), (500, true));
+    let mut client = server.connect();
+    client.send("GET /later HTTP/1.1\r\nHost: t\r\n\r\n");
+    assert!(client.head().starts_with("HTTP/1.1 200 "));
+    assert_eq!(
+        client.rest(),
+        b"4\r\ngood\r\n",
+        "not even the end of the chunks"
+    );
+    wait_for("the end of it", || server.total("requests/aborted") == 1);
+}
+
+/// Frames of which each comes a while after the one before.
+struct Slow<B> {
+    body: B,
+    waited: bool,
+}
+
+impl<B: Body<Data = Bytes, Error = BoxError> + Unpin> Body for Slow<B> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.waited = !self.waited;
+        if !self.waited {
+            return Pin::new(&mut self.body).poll_frame(cx);
+        }
+        let waker = cx.waker().clone();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            waker.wake();
+        });
+        Poll::Pending
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_is_413_whatever_the_service_says() {
+    let small = RouteOptions {
+        body_size: Some(Some(10)),
+        ..RouteOptions::default()
+    };
+    let told = Arc::new(Mutex::new(None));
+    let tell = told.clone();
+    let reader = service(move |request: http::Request<BodyHandle>| {
+        let tell = tell.clone();
+        async move {
+            let error = request.into_body().collect().await.err();
+            *tell.lock().expect("no panic") = error;
+            text("well")
+        }
+    });
+    let router = Router::new().fallback(small, tower::handler(reader));
+    let server = start_with(config(), router, |_| ());
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n");
+    client.send("B\r\nhello world\r\n0\r\n\r\n");
+    assert_eq!(client.answer().status, 413);
+    drop(client);
+    // The service may be dropped before it hears of it.
+    if let Some(error) = told.lock().expect("no panic").take() {
+        assert!(
+            matches!(error, BodyHandleError::Body(BodyError::Refused(status, _)) if status == 413)
+        );
+    }
+}
+
+/// Writes until nothing has gone through for [`STALL`] or all has; returns how many bytes did.
+fn write_until_stalled(mut stream: &std::net::TcpStream, bytes: &[u8]) -> usize {
+    stream.set_write_timeout(Some(STALL)).expect("a timeout");
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match stream.write(&bytes[sent..bytes.len().min(sent + (64 << 10))]) {
+            Ok(count) => sent += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => panic!("after {sent} bytes: {error}"),
+        }
+    }
+    sent
+}
+
+#[test]
+fn an_upload_stops_while_the_service_does_not_read_and_loses_nothing() {
+    let gate: Arc<Mutex<(bool, Option<Waker>)>> = Arc::default();
+    let opened = gate.clone();
+    let server = serve(service(move |request: http::Request<BodyHandle>| {
+        let gate = gate.clone();
+        async move {
+            std::future::poll_fn(|cx| {
+                let mut gate = gate.lock().expect("no panic");
+                gate.1 = Some(cx.waker().clone());
+                match gate.0 {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                }
+            })
+            .await;
+            let mut body = request.into_body();
+            let hint = body.size_hint().exact();
+            let mut count = 0;
+            while let Some(frame) = body.frame().await {
+                count += frame?.into_data().map_or(0, |data| data.len());
+            }
+            text(format!("{count} of {hint:?}"))
+        }
+    }));
+    let mut client = server.connect();
+    client.send(format!(
+        "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: {LONG_BYTES}\r\n\r\n"
+    ));
+    let body = vec![b'x'; LONG_BYTES];
+    let sent = write_until_stalled(client.stream(), &body);
+    assert!(sent < UNDER_WAY_BYTES_MAX as usize, "{sent} bytes");
+    let mut gate = opened.lock().expect("no panic");
+    gate.0 = true;
+    gate.1.take().expect("it waits").wake();
+    drop(gate);
+    let rest = &body[sent..];
+    assert_eq!(write_until_stalled(client.stream(), rest), rest.len());
+    assert_eq!(
+        client.answer().text(),
+        format!("{LONG_BYTES} of Some({LONG_BYTES})")
+    );
+}
+
+#[test]
+fn a_download_stops_while_its_client_does_not_read_and_loses_nothing() {
+    static PIECE: [u8; 64 << 10] = [b'x'; 64 << 10];
+    let poured = Arc::new(AtomicU64::new(0));
+    let counted = poured.clone();
+    let server = serve(service(move |_: http::Request<BodyHandle>| {
+        let counted = counted.clone();
+        let pieces = (0..LONG_BYTES / PIECE.len()).map(move |_| {
+            counted.fetch_add(PIECE.len() as u64, SeqCst);
+            Ok(Frame::data(Bytes::from_static(&PIECE)))
+        });
+        async move { answer(boxed(Frames(pieces))) }
+    }));
+    let mut client = server.connect();
+    client.send("GET / HTTP/1.0\r\n\r\n");
+    client.head();
+    let mut before = u64::MAX;
+    wait_for("the body stalls", || {
+        thread::sleep(STALL);
+        std::mem::replace(&mut before, poured.load(SeqCst)) == before
+    });
+    assert!(before < UNDER_WAY_BYTES_MAX, "{before} bytes");
+    assert_eq!(client.rest().len(), LONG_BYTES);
+}
+
+#[test]
+fn a_body_read_on_another_thread_is_an_error_there_and_whole_at_home() {
+    let server = serve(service(|request: http::Request<BodyHandle>| async move {
+        let body = request.into_body();
+        let abroad = thread::Builder::new().name("abroad".to_owned());
+        let read = move || {
+            let mut body = body;
+            let error = block_on(body.frame())
+                .expect("an error")
+                .expect_err("elsewhere");
+            (body, error)
+        };
+        // Blocks the core, as no service should; the thread answers at once.
+        let read = abroad.spawn(read)?.join();
+        let (body, error) = read.map_err(|_| "it panicked")?;
+        let whole = body.collect().await?.to_bytes();
+        let whole = String::from_utf8_lossy(&whole).into_owned();
+        assert!(matches!(error, BodyHandleError::Elsewhere(_)));
+        text(format!("{whole}: {error}"))
+    }));
+    let answer = server.connect().request("POST", "/", "", b"hello");
+    assert_eq!(
+        answer.text(),
+        "hello: the body of a request is read on the thread that serves it (rg-core-0), not on another \
+         (abroad): read it in the service itself and give other threads its bytes"
+    );
+}
+
+#[test]
+fn a_body_dropped_on_another_thread_is_let_go_at_home() {
+    let (sender, receiver) = mpsc::channel::<BodyHandle>();
+    let thread = thread::spawn(move || receiver.into_iter().for_each(drop));
+    let server = serve(service(move |request: http::Request<BodyHandle>| {
+        let sender = sender.clone();
+        async move {
+            sender.send(request.into_body())?;
+            text("gone")
+        }
+    }));
+    let mut client = server.connect();
+    // Half of it: the rest is thrown away, and the connection goes on.
+    client.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nhello");
+    assert_eq!(client.answer().text(), "gone");
+    client.send("world");
+    assert_eq!(client.request("POST", "/", "", b"again").text(), "gone");
+    drop(client);
+    drop(server);
+    thread.join().expect("the service is gone, and its sender");
+    assert_eq!(ringgate::runtime::task::values_lost(), 0);
+}

@@ -1,0 +1,14 @@
+//! Services of the `tower-service` crate as handlers of a server (feature `tower`).
+
+#[path = "../serving/common/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with the tests of serving, which use the rest"
+)]
+mod common;
+
+mod bodies;
+mod calls;
+mod readiness;
+mod support;
