@@ -508,3 +508,37 @@ fn what_a_refused_client_sends_is_thrown_away_until_it_pauses_or_for_a_time_what
         assert!(client.received().starts_with(b"HTTP/1.1 413 "));
     }
 }
+
+#[test]
+fn requests_sent_at_once_share_the_slot_that_their_client_holds() {
+    let config = Config {
+        admission: AdmissionLimits::new(NonZeroU32::new(1), MaxAccepts::None).expect("limits"),
+        ..Config::default()
+    };
+    for long in [false, true] {
+        for paths in [
+            ["/hello", "/hello"],
+            ["/later", "/hello"],
+            ["/hello", "/later"],
+        ] {
+            let mut simulation = Simulation::new(&config, router(), 1);
+            if long {
+                simulation.take_long_ways();
+            }
+            let client = simulation.connect();
+            let batch: Vec<u8> = paths
+                .iter()
+                .flat_map(|path| Piece::Get(path).bytes())
+                .collect();
+            client.send(&batch);
+            simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 2);
+            assert_eq!(simulation.gate(), (0, 0), "{paths:?}");
+            let text = String::from_utf8(client.received()).expect("text");
+            assert_eq!(
+                text.matches("HTTP/1.1 200 OK").count(),
+                2,
+                "{paths:?} {text}"
+            );
+        }
+    }
+}

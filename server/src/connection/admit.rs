@@ -114,6 +114,14 @@ impl Engine {
     }
 
     fn enter(&mut self, request: ExchangeKey, parts: &PlacedParts) -> Entry {
+        // The slot of queued answers goes on to the next request of their batch: a client that sends
+        // several at once is not to be refused for want of a slot that it holds itself.
+        let of = self.exchanges.get(request).map(|exchange| exchange.of);
+        if let Some(connection) = of.and_then(|of| self.table.get(of))
+            && !connection.ticket.is_free()
+        {
+            return Entry::Run(std::mem::take(&mut connection.ticket));
+        }
         let rules = &self.settings.priority;
         let who = Candidate::Request(request);
         match self.settings.admits_specially {
