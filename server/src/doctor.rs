@@ -283,7 +283,7 @@ impl Feature {
     }
 }
 
-/// What is worth changing although Ringgate runs. Only the hard limit on descriptors counts: Ringgate
+/// The limits worth changing although Ringgate runs. Only the hard limit on descriptors counts: Ringgate
 /// raises the soft one itself. tcp_max_syn_backlog and memlock are shown without judgment: the first
 /// matters only with syncookies off, and whether rings are charged to the second depends on the kernel
 /// and on privileges; a start that fails for it says so.

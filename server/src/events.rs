@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker};
 pub struct Event {
     /// Grows by one with each event of a hub; the first is 1.
     pub id: u64,
-    /// What was published.
+    /// The bytes that were published.
     pub data: Bytes,
 }
 

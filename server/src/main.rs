@@ -1,7 +1,7 @@
 //! The `ringgate` program: reads what is asked, sets the process up, and turns how it ended into an
 //! exit code (docs/signals-and-exit-codes.md).
 //!
-//! What it serves is the library's built-in application. Results go to standard output, everything
+//! The content served is the library's built-in application. Results go to standard output, everything
 //! else to the log.
 #![forbid(unsafe_code)]
 
@@ -31,7 +31,7 @@ const CUT: u8 = 3;
 /// How long an exit waits for a log whose reader stalls.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What command line, environment and file ask for, as they stand now.
+/// Reads the request of command line, environment and file, as they stand now.
 fn asked() -> Result<Invocation, config::Error> {
     let read_file = |path: &Path| std::fs::read_to_string(path);
     CommandLine::ringgate().parse(std::env::args_os(), std::env::vars_os(), read_file)

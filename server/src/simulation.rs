@@ -2,8 +2,8 @@
 //! virtual time and no kernel. For tests of applications that must not depend on timing, and for
 //! counting instructions.
 //!
-//! It takes the [`Server`] that would be started otherwise, with its state and its lanes in the core.
-//! There is no coordinator: signals, control socket, metrics and upgrades are left out, and a handler that
+//! The simulation takes the [`Server`] that would be started otherwise, with its state and its lanes in
+//! the core. There is no coordinator: signals, control socket, metrics and upgrades are left out, and a handler that
 //! asks its [`ServerHandle`] how the server stands is answered as after the end.
 //!
 //! ```
@@ -44,11 +44,11 @@ pub struct Simulation {
     post: Arc<PostOffice>,
     gate: Arc<Gate>,
     listeners: Vec<Descriptor>,
-    /// Who owns each listener, and who is to have it next.
+    /// The owner of each listener, and its next owner.
     batons: Vec<(u32, Option<u32>)>,
     cores: Vec<SimulatedCore>,
     handle: ServerHandle,
-    /// What cores have told: who, for which inquiry, and the ledgers.
+    /// The reports of cores: the core, the inquiry, and the ledgers.
     told: Vec<(u32, u64, Ledgers)>,
 }
 

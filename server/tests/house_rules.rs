@@ -1,6 +1,6 @@
-//! The rules of the house, held to the files themselves: what every source opens with, where
-//! `unsafe` may stand and what stands above it, how long a file may be, that links of the documents
-//! lead somewhere, and that docs/seeds.md names the tests behind each row.
+//! The rules of the house, held to the files themselves: what every source opens with, that
+//! documentation names its nouns, where `unsafe` may stand and what stands above it, how long a file may
+//! be, that links of the documents lead somewhere, and that docs/seeds.md names the tests behind each row.
 //!
 //! It reads text and decides nothing about meaning; clippy and the compiler do the rest.
 
@@ -89,6 +89,61 @@ fn every_source_opens_by_saying_what_it_decides() {
     let broken: Vec<_> = sources().into_iter().filter(silent).collect();
     let broken: Vec<_> = broken.into_iter().map(|file| file.path).collect();
     complain(&broken, "these do not open with `//! `");
+}
+
+/// The rooms whose documentation names its nouns; the others follow.
+const NAMED: [&str; 8] = [
+    "server/src/admission/",
+    "server/src/app/",
+    "server/src/connection/",
+    "server/src/handler/",
+    "server/src/http/",
+    "server/src/lane/",
+    "server/src/observe/",
+    "server/src/tower/",
+];
+
+/// The text of a line of documentation.
+fn documented(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let text = line.strip_prefix("///").or(line.strip_prefix("//!"))?;
+    Some(text.trim())
+}
+
+/// Whether a paragraph that begins like this leaves its noun to text that a reader of the rendered
+/// page, or of an editor's hint, does not see.
+fn names_no_noun(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    let two = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    match two {
+        ("It" | "They" | "He" | "She" | "Who" | "What" | "Those", _) => true,
+        ("This" | "That", "one") | ("One", "that") | ("As", "there" | "there.") => true,
+        ("Answers", "whether") => true,
+        _ => text.starts_with("See the top of the file"),
+    }
+}
+
+#[test]
+fn documentation_names_its_noun() {
+    let mut broken = Vec::new();
+    for File { path, text } in sources() {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if folder != "server/src" && !NAMED.iter().any(|room| path.starts_with(room)) {
+            continue;
+        }
+        let mut before = "";
+        for (at, line) in text.lines().enumerate() {
+            let found = documented(line).unwrap_or("");
+            if before.is_empty() && names_no_noun(found) {
+                broken.push(format!("{path}:{}: {found}", at + 1));
+            }
+            before = found;
+        }
+    }
+    complain(
+        &broken,
+        "a paragraph of documentation begins with the noun it is about, not with a pronoun",
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 /// Locks, so that cores seldom meet at one.
 const SHARDS: usize = 16;
 
-/// See the top of the file.
+/// The requests that each client address has in, over all cores.
 pub(super) struct Addresses {
     most: NonZeroU32,
     shards: [Mutex<HashMap<IpAddr, u32>>; SHARDS],

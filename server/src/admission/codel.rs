@@ -17,7 +17,8 @@ pub(crate) struct Delay {
     pub(crate) interval: Duration,
 }
 
-/// See the top of the file. The names are those of the RFC's section 5.
+/// The state of controlled delay: since when the queue has been standing, and when it loses its next
+/// request. The names are those of section 5 of RFC 8289.
 #[derive(Debug, Default)]
 pub(super) struct CoDel {
     /// When the wait will have been above the target for an interval.

@@ -1,4 +1,4 @@
-//! What happens after each event at the gate, as a table (row H4): nothing waits, wait; a slot is
+//! The gate's next step after each event, as a table (row H4, docs/seeds.md): nothing waits, wait; a slot is
 //! free, run the oldest; too many are in, refuse one; else wait. A free slot is tried before
 //! anything is refused.
 
@@ -9,7 +9,8 @@ use crate::config::{AdmissionLimits, DrainPending, MaxAccepts, Shed};
 pub enum Phase {
     /// Requests are taken.
     Running,
-    /// No new work; what waits is served or refused as `drain_pending` says (row H16).
+    /// No new work; requests that wait are served or refused as `drain_pending` says (row H16,
+    /// docs/seeds.md).
     Draining,
     /// Nothing is taken or run.
     Stopped,
@@ -24,7 +25,7 @@ pub struct Counts {
     pub pending: u32,
 }
 
-/// What to do next. The caller acts, adjusts the counts, and asks again until told to wait.
+/// The gate's next step. The caller acts, adjusts the counts, and asks again until told to wait.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Decision {
@@ -54,7 +55,7 @@ pub fn decide(
         Phase::Draining if drain_pending == DrainPending::Serve => {}
         Phase::Draining | Phase::Stopped => return Decision::RefuseOldest,
     }
-    // H3: without a limit on slots nothing ever waits.
+    // Without a limit on slots nothing ever waits (row H3, docs/seeds.md).
     let Some(slots) = limits.max_threads() else {
         return Decision::RunOldest;
     };
@@ -63,14 +64,14 @@ pub fn decide(
     }
     let accepted = counts.running.saturating_add(counts.pending);
     let most = match limits.max_accepts() {
-        // H5: whoever finds no slot is refused at once.
+        // A request that finds no slot is refused at once (row H5).
         MaxAccepts::None => slots.get(),
-        // H6: so many are in, running and waiting together.
+        // At most so many are in, running and waiting together (row H6).
         MaxAccepts::AtMost(most) => most.get(),
-        // H8: never for their number.
+        // Nothing is refused for the number of requests (row H8).
         MaxAccepts::Unbounded => return Decision::Wait,
     };
-    // Lowered limits kill nothing: only what waits can be refused (H14).
+    // Lowered limits kill nothing: only requests that wait can be refused (row H14).
     match (accepted > most, shed) {
         (false, _) => Decision::Wait,
         (true, Shed::Oldest) => Decision::RefuseOldest,

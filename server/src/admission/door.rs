@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What the gate says to a newcomer.
+/// The gate's word to a newcomer.
 #[derive(Debug)]
 pub(crate) enum Entry {
     /// Run now.
@@ -25,12 +25,12 @@ pub(crate) enum Entry {
     Refused(Reason),
 }
 
-/// What became of an offer that was heard.
+/// The outcome of an offer that was heard.
 #[derive(Debug)]
 pub(crate) enum TakenUp {
     /// Run now.
     Run(Ticket),
-    /// It came too late; another will come.
+    /// The offer came too late; another will come.
     Wait,
     /// Refused meanwhile.
     Refused(Reason),
@@ -38,7 +38,8 @@ pub(crate) enum TakenUp {
     Gone,
 }
 
-/// A slot, until dropped (row H9): at whatever end of the request.
+/// A slot at the gate. Dropping the ticket gives the slot back, however the request ends (row H9,
+/// docs/seeds.md).
 #[must_use]
 #[derive(Default)]
 pub(crate) struct Ticket(Option<Rc<Door>>);
@@ -114,7 +115,7 @@ impl Drop for AddressPlace {
     }
 }
 
-/// See the top of the file.
+/// The way of one core to the gate, with the slots that its requests hold.
 pub(crate) struct Door {
     gate: Arc<Gate>,
     core: u32,
@@ -192,7 +193,7 @@ impl Door {
         }
     }
 
-    /// One that waits is gone.
+    /// Takes a request that waits out of the queue: its client is gone.
     pub(crate) fn leave(&self, place: Place) -> Left {
         self.asked.set(true);
         self.gate.leave(self.core, place, now())

@@ -1,5 +1,5 @@
 //! The gate all cores share: slots taken, and one queue of those that wait, so that order and
-//! victim are the same whatever core a request is on (row H7).
+//! victim are the same whatever core a request is on (row H7, docs/seeds.md).
 //!
 //! A request that finds a free slot while nobody waits takes it with one compare-and-swap
 //! (`word.rs`), and gives it back likewise. Everything else happens under one short lock: waiting,
@@ -29,15 +29,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-/// How long a core may leave a granted slot lying before the next that waits gets it (row P10).
+/// How long a core may leave a granted slot lying before the next that waits gets it (row P10,
+/// docs/seeds.md).
 pub(crate) const OFFER_PATIENCE: Duration = Duration::from_millis(1);
 
-/// What a core is told of one of its requests.
+/// The gate's decision on a request, as its core is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It may run, if the core takes the offer up in time.
+    /// The request may run, if the core takes the offer up in time.
     Granted(Candidate, Place, OfferId),
-    /// It is refused.
+    /// The request is refused.
     Refused(Candidate, Reason),
 }
 
@@ -50,7 +51,7 @@ pub(crate) trait Post: Send + Sync {
     fn post(&self, core: u32, verdict: Verdict);
 }
 
-/// What the gate says under its lock.
+/// The gate's word under its lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Said {
     /// Run: the slot is taken.
@@ -118,7 +119,7 @@ struct Inner {
     limits: AdmissionLimits,
     rules: Rules,
     queue: Queue,
-    /// Those on cores that left an offer lying.
+    /// The requests on cores that left an offer lying.
     deaf: Queue,
     deaf_cores: Vec<u32>,
     offers: BTreeMap<OfferId, Offer>,
@@ -136,11 +137,11 @@ pub(crate) struct Gate {
     post: Box<dyn Post>,
 }
 
-/// What is to be told once the lock is released.
+/// The verdicts to be told once the lock is released.
 #[derive(Default)]
 struct Settled {
     verdicts: Vec<(u32, Verdict)>,
-    /// What became of the one who asks.
+    /// The outcome for the request that asks.
     own: Option<Said>,
 }
 
@@ -225,7 +226,7 @@ impl Gate {
         }
     }
 
-    /// One that waits is gone.
+    /// Takes a request that waits out of the queue: its client is gone.
     pub(super) fn leave(&self, core: u32, place: Place, now: Moment) -> Left {
         let mut inner = self.lock();
         inner.heard_of(core);
@@ -245,7 +246,7 @@ impl Gate {
         left
     }
 
-    /// One that has waited too long gives up, unless a slot is on its way to it. Answers whether it
+    /// Gives up a request that has waited too long, unless a slot is on its way to it. Returns whether it
     /// did.
     pub(super) fn give_up(&self, core: u32, place: Place) -> bool {
         let mut inner = self.lock();
@@ -298,8 +299,9 @@ impl Gate {
         self.lock().limits
     }
 
-    /// Puts other limits in force (row H14). What waits starts in order, as far as there are slots
-    /// now; nothing that runs is touched; what waits beyond the new bound is refused. A request that
+    /// Puts other limits in force (row H14, docs/seeds.md). Requests that wait start
+    /// in order, as far as there are slots now; nothing that runs is touched; a request that waits beyond
+    /// the new bound is refused. A request that
     /// began while there was no limit is not counted to its end.
     pub(crate) fn set_limits(&self, limits: AdmissionLimits, now: Moment) {
         let mut inner = self.lock();

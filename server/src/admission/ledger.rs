@@ -1,4 +1,5 @@
-//! What one core counts. One writer, its core (row H19); anyone reads. Two ledgers:
+//! The counts of one core. Only the core itself writes them, and anyone reads (row H19,
+//! docs/seeds.md). Two ledgers:
 //!
 //! - connections: `accepted + handed_in = finished + rejected + aborted + open + handed_out`
 //! - requests: `begun = answered + rejected + aborted + running + pending`
@@ -23,7 +24,7 @@ pub enum Reason {
     Full,
     /// The server is about to end.
     Draining,
-    /// It waited longer than `queue_timeout`.
+    /// The request waited longer than `queue_timeout`.
     QueueTimeout,
     /// The queue stands, and its turn to be shed had come (`queue_target`).
     CoDel,

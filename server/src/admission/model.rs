@@ -18,7 +18,7 @@ use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-/// What happened to a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Runs(u32),
@@ -54,7 +54,7 @@ impl Dispatcher {
         }
     }
 
-    /// What the text does after each message, while it can.
+    /// Does, while possible, the work that the text orders after each message.
     fn work(&mut self) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         while !self.pending.is_empty() {
@@ -79,7 +79,7 @@ enum Event {
     },
     /// The end of one that runs, chosen by its index.
     Ends(u8),
-    /// One that waits leaves.
+    /// A request that waits leaves.
     Leaves(u8),
     Limits(AdmissionLimits),
 }

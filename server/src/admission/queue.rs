@@ -1,4 +1,4 @@
-//! Those that wait, in order: by class, and within a class in the order in which they came. Which
+//! The requests that wait, in order: by class, and within a class in the order in which they came. Which
 //! of them runs next and which is refused next is decided here; whether one is, in `decide.rs`.
 //!
 //! Called by the gate under its lock. Knows neither slots nor time.
@@ -24,7 +24,7 @@ pub(crate) struct Place {
     pub(super) number: u64,
 }
 
-/// Who waits: a connection of a core, and since when.
+/// A place in the queue: a connection of a core, and since when it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Waiter {
     pub(super) core: u32,
@@ -32,7 +32,7 @@ pub(super) struct Waiter {
     pub(super) since: Moment,
 }
 
-/// See the top of the file.
+/// The requests that wait, by class and in the order in which they came.
 #[derive(Default)]
 pub(super) struct Queue {
     classes: [BTreeMap<u64, Waiter>; CLASSES],

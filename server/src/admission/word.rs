@@ -20,7 +20,7 @@ const OPEN: u64 = 1 << 62;
 /// Every request is to be looked at under the lock, whatever the numbers.
 const HELD: u64 = 1 << 63;
 
-/// What the word says at one instant.
+/// The word's value at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reading(u64);
 
@@ -63,7 +63,7 @@ impl Reading {
     }
 }
 
-/// What a request that comes finds without the lock.
+/// The state that a new request finds without the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
     /// No limit is in force.

@@ -18,7 +18,7 @@ use crate::{CoreInfo, ServerHandle};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What the application serves.
+/// The options of the application: the content it serves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AppOptions {
     /// The directory under `/files/`; without it there is no such path.
@@ -42,7 +42,7 @@ pub fn check_root(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What each core keeps for the handlers that run on it.
+/// The state that each core keeps for the handlers that run on it.
 #[derive(Clone)]
 pub struct AppState {
     server: ServerHandle,

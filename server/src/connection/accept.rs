@@ -157,7 +157,8 @@ impl Engine {
         self.post.to_coordinator(Report::Disarmed(self.index, id));
     }
 
-    /// Whether `max_connections` is reached (row M10), or so many connections are being refused that
+    /// Whether `max_connections` is reached (row M10, docs/seeds.md), or so many connections are
+    /// being refused that
     /// no more are to be taken for that.
     pub(super) fn is_full(&self) -> bool {
         let max = self.settings.max_connections;
@@ -277,7 +278,7 @@ impl Engine {
         }
     }
 
-    /// Waits for descriptors or memory (row H8).
+    /// Waits for descriptors or memory (row H8, docs/seeds.md).
     fn pause_for_want(&mut self, core: &Core) {
         let pauses = &mut self.listeners.pauses;
         if !pauses.is_paused() {
@@ -321,7 +322,7 @@ impl Engine {
         }
     }
 
-    /// Counts an accepted connection towards the end of this core (row M7).
+    /// Counts an accepted connection towards the end of this core (row M7, docs/seeds.md).
     #[inline]
     fn wear(&mut self) {
         let Some(left) = &mut self.accepts else {

@@ -1,11 +1,11 @@
-//! What an accept that failed means (accept(2), ERRORS): whose fault it is, and whether it helps to wait.
+//! The meaning of an accept that failed (accept(2), ERRORS): whose fault it is, and whether waiting helps.
 //!
 //! Asked by [`super::accept`] and by the control socket's and the metrics address's loop, which act on it.
 
 use ringgate_runtime::Errno;
 use rustix::io::Errno as E;
 
-/// See the top of the file.
+/// The cause of an accept that failed, as far as it decides what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AcceptError {
     /// The accept was cancelled by its owner.
@@ -15,7 +15,7 @@ pub(crate) enum AcceptError {
     Connection,
     /// Somebody who shares the listener made it non-blocking: a ring does not wait for it then.
     NonBlocking,
-    /// The process or the machine is out of descriptors or memory (row H8).
+    /// The process or the machine is out of descriptors or memory (row H8, docs/seeds.md).
     Exhausted,
     /// Anything else, which may last: a security module that forbids it, or a mistake.
     Other,

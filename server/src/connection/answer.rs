@@ -243,7 +243,7 @@ impl Engine {
     }
 }
 
-/// What the engine knows that decides how an answer is framed.
+/// The engine's knowledge that decides how an answer is framed.
 #[derive(Clone, Copy)]
 pub(super) struct Answering {
     ends: Ends,
@@ -382,7 +382,7 @@ fn queue_body(
     Queued::All(framing.after)
 }
 
-/// What is left of the request's body.
+/// The unread rest of the request's body.
 #[inline]
 fn unread_body(upload: Option<&Upload>) -> UnreadBody {
     let Some(upload) = upload else {

@@ -107,7 +107,8 @@ impl Engine {
         }
     }
 
-    /// Row H10, before a word of the client's was read.
+    /// Refuses a connection with a short 503 before a word of the client's was read (row H10,
+    /// docs/seeds.md).
     pub(super) fn refuse_arrival(&mut self, core: &Rc<Core>, key: ConnectionKey, reason: Reason) {
         self.stop_watching(core, key);
         self.count_refusal(core, key, reason);

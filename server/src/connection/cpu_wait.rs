@@ -14,7 +14,7 @@ use std::time::Duration;
 /// How old the first look may be when another request begins.
 pub(super) const LOOK: Duration = Duration::from_millis(20);
 
-/// What the kernel told last, and when.
+/// The kernel's last report, and its time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct CpuWait {
     seen: Option<(Moment, Duration)>,

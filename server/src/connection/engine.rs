@@ -68,7 +68,7 @@ impl Attention {
     }
 }
 
-/// What a core is told.
+/// A message to a core.
 pub(crate) enum Message {
     /// Own this listener: accept on it.
     Arm(ListenerSeat),
@@ -105,11 +105,11 @@ pub(crate) enum Message {
     Force,
 }
 
-/// What a core tells the coordinator.
+/// A report of a core to the coordinator.
 pub(crate) enum Report {
     /// The listener has no owner now, and nothing of it is in flight.
     Disarmed(u32, ListenerId),
-    /// What this core has counted, for the inquiry of this number; its gauges are up to date.
+    /// The counts of this core, for the inquiry of this number; its gauges are up to date.
     Published(u32, u64, Box<Ledgers>),
     /// This connection waits with the coordinator until there is a core for it.
     Parked(Box<Parcel>),
@@ -127,7 +127,7 @@ pub(crate) trait Post: Send + Sync {
     fn next(&self, core: u32) -> Option<Message>;
 }
 
-/// What the core is on its way to.
+/// The state that the core is on its way to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Course {
     Serving,
@@ -137,7 +137,7 @@ pub(super) enum Course {
     Forced,
 }
 
-/// What an engine is made of.
+/// The parts that an engine is made of.
 pub(crate) struct EngineParts {
     pub(crate) index: u32,
     pub(crate) epoch: u32,
@@ -154,7 +154,7 @@ pub(crate) struct EngineParts {
     pub(crate) headroom: Arc<Headroom>,
 }
 
-/// See the top of the file.
+/// The connections of one core, and everything that their steps share.
 pub(crate) struct Engine {
     pub(super) index: u32,
     pub(super) settings: Settings,
@@ -508,7 +508,7 @@ impl Sink for Engine {
 }
 
 impl Drop for Engine {
-    /// What waits at the gate for this core never runs.
+    /// Withdraws the requests of this core that wait at the gate: they never run.
     fn drop(&mut self) {
         self.door.close();
         // Another core of this thread is not to mistake them for its own (simulations).

@@ -16,7 +16,7 @@ use ringgate_runtime::task::TaskId;
 use ringgate_runtime::timer::TimerId;
 use std::rc::Rc;
 
-/// What a request's head says of its answer.
+/// The terms that a request's head sets for its answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms {
     /// Whether it is the answer to a HEAD.
@@ -41,7 +41,7 @@ impl Terms {
 /// The body of a request, while it arrives.
 pub(crate) struct Upload {
     pub(crate) decoder: Box<BodyDecoder>,
-    /// What the handler reads from.
+    /// The cell that the handler reads the body from.
     pub(crate) cell: Rc<BodyCell>,
     /// The client waits for `100 Continue`, which nobody has sent.
     pub(crate) awaits_continue: bool,
@@ -55,7 +55,7 @@ pub(crate) struct Exchange {
     /// The connection that it came on.
     pub(crate) of: ConnectionKey,
     pub(crate) terms: Terms,
-    /// What is asked, until it goes to the gate.
+    /// The request, until it goes to the gate.
     pub(crate) asked: Option<Asked>,
     /// None if its head was all of it.
     pub(crate) upload: Option<Upload>,
@@ -68,7 +68,7 @@ pub(crate) struct Exchange {
     pub(crate) address: Option<AddressPlace>,
     /// Whether its handler gave the slot back and goes on.
     pub(crate) detached: bool,
-    /// What waits at the gate.
+    /// The part of the request that waits at the gate.
     pub(crate) waiting: Option<Box<Waiting>>,
     /// The body of the answer, while it streams.
     pub(crate) stream: Option<Streaming>,

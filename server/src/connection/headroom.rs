@@ -1,13 +1,14 @@
 //! Headroom for connections in the process: how many may be open over all cores, so that descriptors are left
-//! for everything else. The bound of one core (`max_connections`, row M10) is [`super::accept`]'s.
+//! for everything else. The bound of one core (`max_connections`; row M10, docs/seeds.md) is
+//! [`super::accept`]'s.
 //!
 //! The cores count here when a connection gets a seat and when it leaves it, and look before they accept.
-//! It is the one count with many writers: a sum of the cores' own counts would have to be read at every
+//! This count alone has many writers: a sum of the cores' own counts would have to be read at every
 //! accept. Requests never touch it. How much room there is, the coordinator decides.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// See the top of the file. On cache lines of its own.
+/// The number of connections open over all cores, and the number that may be. On cache lines of its own.
 #[repr(align(128))]
 pub(crate) struct Headroom {
     open: AtomicU64,

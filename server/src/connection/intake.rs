@@ -1,4 +1,5 @@
-//! How many connections a turn of the loop takes in (row M9): beyond `accepts_per_turn` they wait as
+//! How many connections a turn of the loop takes in (row M9, docs/seeds.md): beyond
+//! `accepts_per_turn` they wait as
 //! bare descriptors for the next turns, and the multishot accept rests meanwhile. What the kernel has
 //! accepted already is never lost for it, and those who are served wait no longer for a crowd that
 //! comes.

@@ -63,7 +63,7 @@ impl ExchangeKey {
     }
 }
 
-/// Who waits at the gate.
+/// The owner of a place at the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Candidate {
     /// A request.
@@ -72,7 +72,7 @@ pub(crate) enum Candidate {
     Connection(ConnectionKey),
 }
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
     /// The accept of a listener, by its number.

@@ -1,4 +1,4 @@
-//! Who holds the core for too long: names the route, in the log and in the metrics.
+//! Handlers that hold the core for too long: their route is named in the log and in the metrics.
 //!
 //! Called around the first step of each handler, which must cost next to nothing: the clock is read
 //! only after a turn was found to be long, and then for a while around each first step. Later steps
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// How long each first step is timed after a turn was long and had several.
 const TIMING: Duration = Duration::from_secs(1);
 
-/// What is known of the first steps of this turn.
+/// A stopwatch for the first steps of handlers in this turn.
 #[derive(Default)]
 pub(super) struct Watch {
     last: u32,

@@ -48,7 +48,7 @@ impl Allowance {
     }
 }
 
-/// What is to move, and how much of it this turn did.
+/// The connections that are to move, and how many of them this turn moved.
 #[derive(Default)]
 pub(super) struct Moves {
     /// Connections that are to go, and to which core; None: where the course says.
@@ -71,7 +71,7 @@ impl Moves {
         self.mail
     }
 
-    /// What was to move is not to any more.
+    /// Forgets the moves that were asked for.
     pub(super) fn forget(&mut self) {
         self.leaving.clear();
     }

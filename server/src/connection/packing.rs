@@ -39,7 +39,7 @@ impl Parcel {
         bytes
     }
 
-    /// What [`Parcel::pack`] made; None if it is something else.
+    /// Reads back the bytes that [`Parcel::pack`] made; None if they are something else.
     pub(crate) fn unpack(fresh: Fresh, bytes: &[u8]) -> Option<Parcel> {
         let (head, unread) = bytes.split_at_checked(HEAD_BYTES)?;
         let number = |from: usize| {

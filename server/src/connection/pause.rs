@@ -1,4 +1,5 @@
-//! How long accepting rests when descriptors or memory ran out (row H8). What arrives meanwhile waits
+//! How long accepting rests when descriptors or memory ran out (row H8,
+//! docs/seeds.md). A connection that arrives meanwhile waits
 //! in the kernel's queue.
 //!
 //! Kept by [`super::accept`], which begins and ends pauses: at their time, or as soon as a
@@ -35,12 +36,12 @@ impl Pauses {
         next
     }
 
-    /// It lasts until this timer.
+    /// Begins the pause, which lasts until this timer.
     pub(super) fn begin(&mut self, until: TimerId) {
         self.now = Some(until);
     }
 
-    /// It is over; its timer, which may have fired.
+    /// Ends the pause. Returns its timer, which may have fired.
     pub(super) fn end(&mut self) -> Option<TimerId> {
         self.now.take()
     }

@@ -1,4 +1,4 @@
-//! What a core's connections need of the configuration, in the form in which they need it.
+//! The part of the configuration that a core's connections need, in the form in which they need it.
 
 use super::rate::Rate;
 use super::stall::LOOKS;

@@ -40,7 +40,7 @@ impl Sockets {
         }
     }
 
-    /// Who is at the other end; None without such a connection, of a Unix socket, or after a reset.
+    /// The address of the other end; None without such a connection, of a Unix socket, or after a reset.
     pub(crate) fn peer(&self, key: ConnectionKey) -> Option<SocketAddr> {
         inet(peer_addr_of(self.number_of(key)?))
     }

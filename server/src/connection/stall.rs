@@ -2,9 +2,10 @@
 //!
 //! A send asks for all of its bytes (MSG_WAITALL), so its completion tells of nothing in between. The
 //! kernel knows better: it counts the bytes that the peer has acknowledged (tcp_info,
-//! `tcpi_bytes_acked`; a peer whose buffer is full acknowledges again when a sixteenth of it is free). Only who is suspected is looked up, so a send that is quick costs nothing:
-//! a send in flight is looked at [`LOOKS`] times within its time limit, and its client is stalled
-//! when nothing was acknowledged for the whole of the limit. It is found out at most two looks late.
+//! `tcpi_bytes_acked`; a peer whose buffer is full acknowledges again when a sixteenth of it is free). The
+//! kernel is asked about suspected clients only, so a send that is quick costs nothing: a send in flight
+//! is looked at [`LOOKS`] times within its time limit, and its client is stalled when nothing was
+//! acknowledged for the whole of the limit. A stall is found at most two looks late.
 //!
 //! On a Unix socket the kernel counts sends that were taken whole; a send of 32 KiB is the most there
 //! ([`Core::taken`]), and each that completes begins the limit anew.
@@ -20,7 +21,7 @@ use std::time::Duration;
 /// Looks within the limit on writing.
 pub(super) const LOOKS: u32 = 8;
 
-/// What was acknowledged when, of sends that have been looked at.
+/// The bytes acknowledged, and when, of sends that have been looked at.
 #[derive(Default)]
 pub(super) struct Stalls {
     seen: HashMap<ConnectionKey, Seen>,

@@ -13,10 +13,10 @@ use crate::http::refusal::Refusal;
 use ringgate_runtime::Core;
 use std::rc::Rc;
 
-/// Whether what is unread may be looked at again at once.
+/// Whether the unread bytes may be looked at again at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// It may.
+    /// The unread bytes may be looked at again.
     Again,
     /// More has to come or to happen first.
     Done,

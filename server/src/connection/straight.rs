@@ -32,7 +32,7 @@ enum Left {
     Timed(Effect, Moment),
     /// The front of a head is there.
     Partial,
-    /// What is there is no head.
+    /// The bytes received are no head.
     Refused(Refusal),
     /// The request is to be kept: it has a body or no handler, asks something of the core, or does not
     /// find a slot at once.

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-/// What a stream begins with, once the head before it is queued.
+/// The beginning of a stream, once the head before it is queued.
 pub(super) struct Start {
     pub(super) stream: BodyStream,
     /// Bytes of a body with Content-Length.
@@ -42,7 +42,7 @@ struct OutletInner {
     /// Bytes that the connection has taken and that were not all with the kernel when it last looked.
     unsent: usize,
     end: Option<Result<(), String>>,
-    /// What follows the last piece.
+    /// The trailers that follow the last piece.
     trailers: Option<Box<HeaderMap>>,
     room: Option<Waker>,
 }

@@ -146,15 +146,15 @@ pub(crate) struct Connection {
     pub(crate) eof: bool,
     /// The peer ended its side behind bytes that are not received yet.
     pub(crate) ends: bool,
-    /// It leaves for another core once its receive has ended.
+    /// The core for which the connection leaves once its receive has ended.
     pub(crate) moving_to: Option<u32>,
     /// Its last exchange was refused by the gate.
     pub(crate) rejected: Option<Reason>,
-    /// It ends by reset, error, timeout or force.
+    /// Whether the connection ends by reset, error, timeout or force.
     pub(crate) aborted: bool,
-    /// It is to be looked at ([`super::look`]).
+    /// Whether the connection is to be looked at ([`super::look`]).
     pub(crate) is_due: bool,
-    /// What it had to send is dropped; a send in flight is not followed by another.
+    /// Whether the unsent bytes are dropped; a send in flight is not followed by another.
     pub(crate) dropped: bool,
     /// Which deadline is in force.
     pub(crate) deadline_of: Option<Deadline>,

@@ -40,8 +40,8 @@ pub(crate) struct Parcel {
 }
 
 impl Parcel {
-    /// It waited for so long, until now, and no time passed for it. Whoever sent a request meanwhile
-    /// has used it now, so that a drain does not take it for idle.
+    /// Takes a wait that lasts until now out of the connection's time. A client that sent a request
+    /// meanwhile has used the connection now, so that a drain does not take it for idle.
     pub(crate) fn has_waited(&mut self, now: Moment, time: Duration) {
         self.idle_since = now;
         self.deadline = self.deadline + time;

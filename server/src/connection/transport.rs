@@ -1,4 +1,4 @@
-//! What lies between the socket and the wire. Received bytes are opened before anything reads them, and
+//! The layer between the socket and the wire. Received bytes are opened before anything reads them, and
 //! what is queued is sealed just before it is sent, when nothing of it will be taken back any more.
 //!
 //! Called by `read.rs` for each received piece and by `write.rs` for each that is sent. Plain today:

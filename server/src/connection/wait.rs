@@ -189,7 +189,7 @@ impl Engine {
         );
     }
 
-    /// Row H10: a short 503 that the client gets whole.
+    /// Refuses a request with a short 503 that the client gets whole (row H10, docs/seeds.md).
     #[cold]
     pub(super) fn reject(&mut self, core: &Rc<Core>, request: ExchangeKey, reason: Reason) {
         let Some(of) = self.exchanges.get(request).map(|exchange| exchange.of) else {

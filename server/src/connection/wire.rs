@@ -1,8 +1,8 @@
-//! What is spoken on a connection, and where the conversation stands. A state is private to this file: it
+//! The protocol spoken on a connection, and where the conversation stands. A state is private to this file: it
 //! changes by [`Wire::on`] alone, and what a change demands comes back as an effect, which
 //! [`super::step`] performs.
 //!
-//! What the states and events of HTTP/1.1 mean is said in [`crate::http::exchange`]. Another protocol is
+//! The states and events of HTTP/1.1 are explained in [`crate::http::exchange`]. Another protocol is
 //! another variant, which every `match` has to answer for.
 
 use crate::http::exchange::{Effect, Event, State};

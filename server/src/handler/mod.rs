@@ -1,4 +1,4 @@
-//! What a program built on Ringgate writes: `async fn(Request) -> Response`, a [`Router`], and
+//! The parts that a program built on Ringgate writes: `async fn(Request) -> Response`, a [`Router`], and
 //! state made once per core.
 //!
 //! Called by `crate::connection` with a parsed head. The future of a handler runs on the core

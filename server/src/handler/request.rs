@@ -40,7 +40,7 @@ impl Deref for HeadBytes {
 /// A path parameter: where it lies in the head, in the order of the route's names.
 pub(crate) type Params = SmallVec<[(u16, u16); 3]>;
 
-/// What a request is made of before the application's state joins it.
+/// The parts of a request before the application's state joins them.
 pub(crate) struct RequestParts {
     pub(crate) head: Head,
     pub(crate) bytes: HeadBytes,
@@ -249,7 +249,7 @@ impl<S> Request<S> {
         self.parts.head.host(&self.parts.bytes)
     }
 
-    /// What follows the first `?`, not decoded.
+    /// The query: the target after the first `?`, not decoded.
     #[inline]
     pub fn query(&self) -> Option<&str> {
         self.parts.head.query(&self.parts.bytes)

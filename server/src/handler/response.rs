@@ -27,7 +27,7 @@ pub enum BodyFrame {
     Trailers(Box<HeaderMap>),
 }
 
-/// What a body is read from.
+/// The stream that a body is read from.
 pub type BodyStream = Pin<Box<dyn Stream<Item = Result<BodyFrame, Box<dyn Error>>>>>;
 
 /// The body of an answer.
@@ -81,7 +81,9 @@ impl Body {
         }
     }
 
-    /// What an asynchronous function writes: `Body::writer(|mut out| async move { ... })`.
+    /// A body that an asynchronous function writes: `Body::writer(
+    /// mut out
+    ///  async move { ... })`.
     pub fn writer<F, W>(write: W) -> Body
     where
         W: FnOnce(Writer) -> F,
@@ -379,7 +381,7 @@ impl fmt::Debug for Response {
     }
 }
 
-/// What a handler may return.
+/// A value that a handler may return.
 pub trait IntoResponse {
     /// The answer.
     fn into_response(self) -> Response;

@@ -12,7 +12,7 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What holds for one route.
+/// The options of one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouteOptions {
     /// Whether requests pass the gate; health checks do not.
@@ -146,7 +146,7 @@ impl<S: 'static> Router<S> {
         self.route(Method::POST, path, handler)
     }
 
-    /// As [`Router::route`], with options. Panics likewise.
+    /// As [`Router::route`], with options. Panics as [`Router::route`] does.
     #[must_use]
     pub fn route_with<H, F>(
         mut self,
@@ -297,7 +297,7 @@ impl<S> Router<S> {
         self.routed(entry, &parts.head.method)
     }
 
-    /// What `OPTIONS *` is answered with: the methods that any route answers to (RFC 9110 section 9.3.7).
+    /// The answer to `OPTIONS *`: the methods that any route answers to (RFC 9110 section 9.3.7).
     #[cold]
     fn all_methods(&self) -> Routed {
         let methods = self.paths.iter().flat_map(|path| &path.methods);
@@ -397,18 +397,18 @@ pub(crate) enum Routed {
 pub(crate) enum Called {
     /// To its end; its answer lies where the caller wanted it.
     Answered,
-    /// It waits, as this task; its answer comes by way of its [`Reply`].
+    /// The handler waits, as this task; its answer comes by way of its [`Reply`].
     Waiting(TaskId),
     Panicked(Panic),
 }
 
-/// What a connection needs of an application.
+/// The part of an application that a connection needs.
 pub(crate) trait Application {
     /// Where a request goes; finds the path's parameters.
     fn route(&self, parts: &mut RequestParts) -> Routed;
-    /// What a route is called where it is told of: its method and its path.
+    /// The name of a route in logs and metrics: its method and its path.
     fn route_name(&self, route: u32) -> String;
-    /// What holds for a route.
+    /// The options of a route.
     fn options(&self, route: u32) -> &RouteOptions;
     /// Gives the request to the handler of `route`, which runs up to where it first waits.
     /// An answer given at once is put into `answer`, and nowhere else.

@@ -16,7 +16,7 @@ pub const EXTENSIONS_BYTES_FREE: u64 = 4096;
 /// Hexadecimal digits of a chunk size: as many as 64 bits have.
 const CHUNK_SIZE_DIGITS_MAX: u8 = 16;
 
-/// What the front of an input is.
+/// The outcome of decoding the front of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
     /// Bytes of the input that are dealt with, framing and payload alike. What follows them is to
@@ -142,7 +142,7 @@ impl BodyDecoder {
         self.trailers.take().map(|map| *map)
     }
 
-    /// What a body is worth whose sender ends the connection here.
+    /// Checks a body whose sender ends the connection here.
     ///
     /// # Errors
     /// 400 if the body is not finished: such a message is incomplete (RFC 9112 section 8) and its

@@ -13,7 +13,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// The status line of a 200, which most answers begin with.
 const OK_LINE: &[u8; OK_BYTES] = b"HTTP/1.1 200 OK\r\n";
 const OK_BYTES: usize = 17;
-/// What follows the date line in most answers.
+/// The name that follows the date line in most answers.
 const LENGTH_NAME: &[u8; LENGTH_NAME_BYTES] = b"Content-Length: ";
 const LENGTH_NAME_BYTES: usize = 16;
 /// All three.

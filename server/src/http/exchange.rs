@@ -1,4 +1,4 @@
-//! What a connection does next: the life of one request after another as a total function of state
+//! The next step of a connection: the life of one request after another as a total function of state
 //! and event. The connection code holds a [`State`], tells it what happened, and performs the
 //! [`Effect`]; it decides nothing itself. Deliberately not here: bytes, buffers, clocks, and moving
 //! a connection to another core, which leaves this state as it is.
@@ -28,7 +28,7 @@
 use ::http::StatusCode;
 use std::num::NonZeroU32;
 
-/// What happens to the connection after an answer.
+/// The fate of the connection after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum After {
     /// The next request is read.
@@ -37,7 +37,7 @@ pub enum After {
     Close,
 }
 
-/// What is left of a request's body when its answer begins or ends.
+/// The unread rest of a request's body when its answer begins or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UnreadBody {
     /// Nothing.
@@ -56,7 +56,7 @@ pub enum UnreadBody {
 /// All that bears on whether a connection persists after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Circumstances {
-    /// What the client wants: [`Head::keep_alive`](super::head::Head::keep_alive).
+    /// The client's wish: [`Head::keep_alive`](super::head::Head::keep_alive).
     pub request_keep_alive: bool,
     /// Whether the handler wants the connection closed.
     pub handler_closes: bool,
@@ -66,7 +66,7 @@ pub struct Circumstances {
     pub served: u32,
     /// Most requests a connection may carry; None for no bound.
     pub served_max: Option<NonZeroU32>,
-    /// What is left of the request's body.
+    /// The unread rest of the request's body.
     pub unread: UnreadBody,
 }
 
@@ -124,7 +124,7 @@ pub enum State {
     Closed,
 }
 
-/// What happened.
+/// An event of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Event {
     /// There are unread bytes.
@@ -140,7 +140,7 @@ pub enum Event {
     Begun,
     /// A whole head without a body is there, its handler answered at once, and the answer is queued.
     AnsweredAtOnce {
-        /// What follows the answer.
+        /// The fate of the connection after the answer.
         after: After,
         /// Whether bytes of a next request are there and may be read now, so that the answers of a
         /// pipelined batch leave in one send.
@@ -191,7 +191,7 @@ pub enum Event {
     },
 }
 
-/// What the connection code has to do.
+/// An act that the connection code has to perform.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {
@@ -253,7 +253,8 @@ const FAILED: Effect = Effect::AnswerError(StatusCode::INTERNAL_SERVER_ERROR);
 const CUT: Effect = Effect::AnswerError(StatusCode::BAD_REQUEST);
 
 impl State {
-    /// What `event` leads to. Inlined where the event is known, so that only the state is looked at.
+    /// The next state and the effect of `event`. Inlined where the event is known, so that only the state is
+    /// looked at.
     #[inline(always)]
     pub const fn on(self, event: Event) -> (State, Effect) {
         match self {

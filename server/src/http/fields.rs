@@ -19,7 +19,7 @@ pub enum BodyFraming {
     Chunked,
 }
 
-/// What the steering fields of one request mean together.
+/// The joint meaning of the steering fields of one request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Conclusion {
     pub(crate) framing: BodyFraming,
@@ -30,7 +30,7 @@ pub(crate) struct Conclusion {
     pub(crate) host: Span,
 }
 
-/// What has been seen of the steering fields so far.
+/// The steering fields seen so far.
 #[derive(Default)]
 pub(crate) struct Steering {
     host: Option<Span>,
@@ -174,7 +174,7 @@ impl Steering {
         }
     }
 
-    /// What all fields together mean for a request of `version`.
+    /// The joint meaning of all fields for a request of `version`.
     #[inline]
     pub(crate) fn conclude(&self, version: Version) -> Result<Conclusion, Refusal> {
         let modern = version == Version::HTTP_11;

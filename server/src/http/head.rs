@@ -23,11 +23,11 @@ pub const HEAD_COUNT_MAX: usize = 256;
 const HEAD_COUNT_USUAL: usize = 32;
 /// Longest method, in bytes. The longest registered one, UPDATEREDIRECTREF, has 17.
 const METHOD_BYTES_MAX: usize = 32;
-/// What the request line of a HEAD begins with.
+/// The beginning of the request line of a HEAD.
 const HEAD_METHOD: &[u8] = b"HEAD ";
 /// Bytes of empty lines skipped in front of a request line (RFC 9112 section 2.2).
 const EMPTY_LINES_BYTES_MAX: usize = 8;
-/// What an HTTP/2 client with prior knowledge sends first (RFC 9113 section 3.4).
+/// The bytes that an HTTP/2 client with prior knowledge sends first (RFC 9113 section 3.4).
 pub const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const _: () = assert!(HEAD_COUNT_USUAL <= HEAD_COUNT_MAX);
@@ -104,7 +104,7 @@ impl Default for HeadLimits {
     }
 }
 
-/// What the bytes received so far are.
+/// The result of parsing the bytes received so far.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Parse {
     /// A whole head; [`Head::len`] bytes of it.
@@ -117,7 +117,7 @@ pub enum Parse {
     Http2Preface,
 }
 
-/// What an HTTP/1.1 server says to the HTTP/2 preface: 505 (RFC 9110 section 15.6.6).
+/// The answer of an HTTP/1.1 server to the HTTP/2 preface: 505 (RFC 9110 section 15.6.6).
 pub const fn http2_refusal() -> Refusal {
     Refusal::server(
         StatusCode::HTTP_VERSION_NOT_SUPPORTED,
@@ -222,7 +222,7 @@ impl Head {
         }
     }
 
-    /// What follows the first `?` of the target, still percent-encoded.
+    /// The query: the target after the first `?`, still percent-encoded.
     pub fn query<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
         self.query.map(|query| text(query.of(bytes)))
     }
@@ -529,7 +529,7 @@ fn unfinished(window: &[u8], message: &[u8], limits: &HeadLimits) -> Result<Prog
     Ok(Progress::Partial)
 }
 
-/// What exactly is wrong with bytes that httparse refused.
+/// Names the exact fault in bytes that httparse refused.
 #[cold]
 fn malformed(
     error: httparse::Error,

@@ -1,11 +1,11 @@
-//! What is answered when a message cannot be served as it stands: a status, one sentence, and who
+//! The answer to a message that cannot be served as it stands: a status, one sentence, and who
 //! is at fault. Made by the parsers of this module, rendered by [`super::response`]; deliberately
 //! without any detail of the offending bytes, which belong neither in an answer nor in a log line.
 
 use ::http::StatusCode;
 use std::fmt;
 
-/// Who broke the rule.
+/// The side that broke the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Peer {
     /// The message violates the protocol or a limit of this server: the client must change it.
@@ -22,7 +22,7 @@ pub struct Refusal {
     pub status: StatusCode,
     /// One sentence for the client and for the log: what is wrong.
     pub reason: &'static str,
-    /// Who is at fault.
+    /// The side at fault.
     pub guilty: Peer,
     /// Whether the message is known to be a HEAD: the answer has no body then (RFC 9110 section 9.3.2).
     pub to_head: bool,

@@ -52,13 +52,13 @@ pub enum Fields<'a> {
 /// How an answer is framed, decided from the request and the answer together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Framing {
-    /// What the head says about the body.
+    /// The framing of the body, as the head announces it.
     pub body: BodyLength,
-    /// What the head says about the connection.
+    /// The `Connection` field of the head.
     pub connection: ConnectionHeader,
     /// Whether the body's bytes are sent at all: not after HEAD, nor with 1xx, 204 and 304.
     pub sends_body: bool,
-    /// What happens to the connection after the answer.
+    /// The fate of the connection after the answer.
     pub after: After,
 }
 
@@ -126,7 +126,7 @@ pub struct ResponseHead<'a> {
     pub fields: Fields<'a>,
     /// How the body ends.
     pub body: BodyLength,
-    /// What is said about the connection.
+    /// The `Connection` field of the head.
     pub connection: ConnectionHeader,
 }
 

@@ -1,4 +1,4 @@
-//! What a client hears when a lane gave its handler no value.
+//! The answer to a client whose handler got no value from a lane.
 
 use crate::handler::{IntoResponse, Response};
 use http::header::RETRY_AFTER;

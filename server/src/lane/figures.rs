@@ -1,4 +1,4 @@
-//! A lane in the status and in the metrics (row P8). The names of the fields are a contract
+//! A lane in the status and in the metrics (row P8, docs/seeds.md). The names of the fields are a contract
 //! (docs/status.md).
 
 use crate::observe::metrics::LaneSample;

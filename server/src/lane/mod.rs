@@ -157,7 +157,7 @@ impl Planned {
         self.open().map_err(|error| error.to_string())
     }
 
-    /// Opens all of them and waits for their first workers, for a bounded time (row H13).
+    /// Opens all of them and waits for their first workers, for a bounded time (row H13, docs/seeds.md).
     pub(crate) fn open(self) -> Result<Lanes, LaneSetupError> {
         let mut lanes = BTreeMap::new();
         for (name, lane) in self.0 {
@@ -231,7 +231,7 @@ impl Lanes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoLane {
-    /// There is none (row T2).
+    /// No lane has this name (row T2, docs/seeds.md).
     Unknown {
         /// The name asked for.
         name: String,

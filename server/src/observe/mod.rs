@@ -1,4 +1,4 @@
-//! What the server tells of itself: log lines and metrics.
+//! The server's account of itself: log lines and metrics.
 //!
 //! [`log`] turns `tracing` events into lines and writes them from a thread of its own, so that a
 //! stalled reader never stops a core. [`metrics`] renders a snapshot of counters as Prometheus

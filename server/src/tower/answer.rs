@@ -12,7 +12,7 @@ use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-/// What the errors of services and their bodies become.
+/// The type that the errors of services and their bodies become.
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
 impl Response {
@@ -87,7 +87,7 @@ where
     }
 }
 
-/// What was taken of a body before it was streamed.
+/// The front of a body, taken before the rest is streamed.
 enum Peeked {
     Nothing,
     Frame(Result<BodyFrame, Box<dyn Error>>),

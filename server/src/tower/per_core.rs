@@ -34,7 +34,7 @@ impl<V: Clone + Send + 'static> Original<V> {
         service.clone()
     }
 
-    /// What the running core has of it.
+    /// Returns the running core's own value.
     pub(super) fn of_core(self: &Arc<Self>) -> Rc<OfCore<V>> {
         let known = CLONES.with_borrow(|clones| {
             // An address is no other's as long as a `Weak` of it is there.

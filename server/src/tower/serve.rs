@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-/// What can be served: any [`tower_service::Service`] of an [`http::Request`] with a [`BodyHandle`] that
+/// A service that can be served: any [`tower_service::Service`] of an [`http::Request`] with a [`BodyHandle`] that
 /// answers with an [`http::Response`], can be cloned, and may be cloned on each core. Nobody implements this
 /// trait: it is short for those bounds.
 pub trait Service:

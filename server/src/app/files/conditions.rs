@@ -1,11 +1,11 @@
-//! What a request makes conditional on the version of a file (RFC 9110 section 13): whether it is served
+//! The conditions of a request on the version of a file (RFC 9110 section 13): whether it is served
 //! at all, and whether in part. Pure: field lines and a [`Version`] in, a decision out.
 
 use super::version::Version;
 use smallvec::SmallVec;
 use std::time::SystemTime;
 
-/// What becomes of a request with conditions.
+/// The outcome of a request with conditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
     /// The request is served.
@@ -31,7 +31,7 @@ pub(super) struct Conditions<'r> {
 }
 
 impl<'r> Conditions<'r> {
-    /// Those among the fields of a request.
+    /// Finds the conditions among the fields of a request.
     pub(super) fn of(fields: impl Iterator<Item = (&'r str, &'r [u8])>) -> Conditions<'r> {
         let mut all = Conditions::default();
         for (name, value) in fields {

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use version::{Traits, Version};
 
-/// What a directory answers with.
+/// The file that a request for a directory is answered with.
 const INDEX: &str = "index.html";
 /// Times that an open is tried while the tree is being changed (openat2(2), EAGAIN).
 const OPEN_TRIES: u32 = 8;
@@ -114,8 +114,8 @@ fn is_passing(error: &io::Error) -> bool {
     )
 }
 
-/// What cannot be opened is not there, whatever the reason: the difference is nobody's business.
-/// Only a want of the server itself is told apart.
+/// The answer for a file that cannot be opened: the same as for a file that is not there, whatever the
+/// reason, which clients need not know. Only a lack of the server itself is told apart.
 fn refused(error: io::Error) -> Response {
     match Errno::from_io_error(&error) {
         Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => Response::error(

@@ -1,7 +1,7 @@
 //! Which part of a file a request asks for (RFC 9110 section 14). Pure: a header value and the file's
 //! size in, a decision out.
 
-/// What to send of a file.
+/// The part of a file to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     /// All of it: 200.
@@ -14,7 +14,7 @@ pub(super) enum Part {
 
 /// The part of a file of `len` bytes that the field `Range` asks for.
 ///
-/// What is malformed, of another unit, or more than one range is ignored, as RFC 9110 section 14.2
+/// A field that is malformed, of another unit, or of more than one range is ignored, as RFC 9110 section 14.2
 /// allows: the whole file answers it.
 pub(super) fn wanted(range: &[u8], len: u64) -> Part {
     std::str::from_utf8(range)

@@ -5,7 +5,7 @@
 use http::HeaderValue;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// What the kernel tells of a file that differs from one version to the next.
+/// The attributes of a file, as the kernel tells them, that differ from one version to the next.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Traits {
     pub(super) inode: u64,

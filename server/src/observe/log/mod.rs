@@ -49,7 +49,7 @@ use writer::{Front, QUEUE_LINES_MAX, Sink};
 /// The `tracing` target of what is told at every level but `OFF`: where the server listens.
 pub const ANNOUNCEMENT: &str = "ringgate::announcement";
 
-/// What is logged, how, and where to.
+/// The options of the log: the level, the format, and the output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogOptions {
     /// The least severe level that is written. Announcements ([`ANNOUNCEMENT`]) go out at every
@@ -73,7 +73,7 @@ impl Default for LogOptions {
 }
 
 impl From<&config::Log> for LogOptions {
-    /// What the configuration says.
+    /// Takes the options from the configuration.
     fn from(log: &config::Log) -> Self {
         LogOptions {
             level: log.level.into(),
@@ -220,7 +220,7 @@ fn assemble(
     Ok((subscriber, LogHandle { front, set_level }))
 }
 
-/// What is written at this level: it, and announcements at every level but `off`.
+/// The filter for this level: lines of the level, and announcements at every level but `off`.
 fn passing(level: LevelFilter) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
     let is_on = level != LevelFilter::OFF;
     let most = match is_on {

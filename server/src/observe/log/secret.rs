@@ -1,6 +1,6 @@
 //! A value that must not reach a log line.
 //!
-//! It decides only what formatting prints. It does not wipe memory.
+//! This file decides only what formatting prints. Memory is not wiped.
 
 use std::fmt;
 

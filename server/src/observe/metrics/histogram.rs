@@ -3,7 +3,7 @@
 //! Log-linear: every power of two of nanoseconds is divided into [`DIVISIONS`] equal buckets, so
 //! a value is known to within 1/16 of itself, from 1 ns to 2^64 ns, in 7.6 KiB. The cores record;
 //! the coordinator takes a [`HistogramSnapshot`], merges those of several cores, and renders them.
-//! It measures no time itself.
+//! A histogram measures no time itself.
 
 use super::super::counter::Counter;
 

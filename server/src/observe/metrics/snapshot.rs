@@ -1,4 +1,4 @@
-//! What the metrics are rendered from: plain numbers, gathered elsewhere at one moment.
+//! The source of the rendered metrics: plain numbers, gathered elsewhere at one moment.
 //!
 //! The coordinator fills it in, the renderer reads it. No behaviour, no clock. All counts are
 //! since the start of the process unless a field says otherwise.

@@ -6,7 +6,7 @@
 use super::render::Emit;
 use super::snapshot::{CoreSample, CountsBy, LaneSample, ListenerSample, Snapshot};
 
-/// What the numbers of a metric mean (Prometheus text format 0.0.4).
+/// The type of a metric (Prometheus text format 0.0.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Only grows, until the process ends.
@@ -28,7 +28,7 @@ impl Kind {
     }
 }
 
-/// What a metric is measured in. Decides how its name ends.
+/// The unit of a metric. Decides how its name ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// A plain number.

@@ -1,4 +1,4 @@
-//! What a line looks like, in text and JSON.
+//! The form of a line, in text and JSON.
 
 use std::error::Error;
 use std::{fmt, io};

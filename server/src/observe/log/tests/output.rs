@@ -1,4 +1,4 @@
-//! What becomes of lines when the output stalls, fails, is rotated or let go: over real pipes,
+//! The fate of lines when the output stalls, fails, is rotated or let go: over real pipes,
 //! files and a child process.
 
 use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
