@@ -158,8 +158,7 @@ impl Engine {
     }
 
     /// Whether `max_connections` is reached (row M10, docs/seeds.md), or so many connections are
-    /// being refused that
-    /// no more are to be taken for that.
+    /// being refused that no more are to be taken for that.
     pub(super) fn is_full(&self) -> bool {
         let max = self.settings.max_connections;
         max.is_some_and(|max| (self.table.len() + self.intake.len()) as u64 >= u64::from(max.get()))

@@ -59,7 +59,7 @@ pub(crate) struct Exchange {
     pub(crate) asked: Option<Asked>,
     /// None if its head was all of it.
     pub(crate) upload: Option<Upload>,
-    /// Whose handler it is.
+    /// The route whose handler runs.
     pub(crate) route: u32,
     pub(crate) task: Option<TaskId>,
     /// The slot that it holds at the gate.

@@ -1,6 +1,6 @@
-//! Headroom for connections in the process: how many may be open over all cores, so that descriptors are left
-//! for everything else. The bound of one core (`max_connections`; row M10, docs/seeds.md) is
-//! [`super::accept`]'s.
+//! Headroom for connections in the process: how many may be open over all cores, so that
+//! descriptors are left for everything else. The bound of one core (`max_connections`; row M10,
+//! docs/seeds.md) is [`super::accept`]'s.
 //!
 //! The cores count here when a connection gets a seat and when it leaves it, and look before they accept.
 //! This count alone has many writers: a sum of the cores' own counts would have to be read at every

@@ -1,8 +1,7 @@
 //! How many connections a turn of the loop takes in (row M9, docs/seeds.md): beyond
-//! `accepts_per_turn` they wait as
-//! bare descriptors for the next turns, and the multishot accept rests meanwhile. What the kernel has
-//! accepted already is never lost for it, and those who are served wait no longer for a crowd that
-//! comes.
+//! `accepts_per_turn` they wait as bare descriptors for the next turns, and the multishot accept
+//! rests meanwhile. What the kernel has accepted already is never lost for it, and those who are
+//! served wait no longer for a crowd that comes.
 //!
 //! Called by `accept.rs` for what an accept brings, and by the engine before each wait. A connection
 //! is in the ledgers once it is taken in.

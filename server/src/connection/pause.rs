@@ -1,6 +1,5 @@
-//! How long accepting rests when descriptors or memory ran out (row H8,
-//! docs/seeds.md). A connection that arrives meanwhile waits
-//! in the kernel's queue.
+//! How long accepting rests when descriptors or memory ran out (row H8, docs/seeds.md). A
+//! connection that arrives meanwhile waits in the kernel's queue.
 //!
 //! Kept by [`super::accept`], which begins and ends pauses: at their time, or as soon as a
 //! connection of this core closes. Here is only how long they are: twice as long each time, since
