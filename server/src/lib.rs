@@ -34,7 +34,7 @@ pub mod events;
 #[cfg(feature = "tokio-guests")]
 pub mod guests;
 pub mod handler;
-/// Not for use: the protocol as pure functions, for this repository's own tests and fuzzers.
+// Not for use: the protocol as pure functions, for this repository's own tests and fuzzers.
 #[doc(hidden)]
 pub mod http;
 pub mod lane;
