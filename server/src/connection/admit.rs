@@ -114,37 +114,28 @@ impl Engine {
     }
 
     fn enter(&mut self, request: ExchangeKey, parts: &PlacedParts) -> Entry {
-        // The slot of queued answers goes on to the next request of their batch: a client that sends
-        // several at once is not to be refused for want of a slot that it holds itself.
-        let of = self.exchanges.get(request).map(|exchange| exchange.of);
-        if let Some(connection) = of.and_then(|of| self.table.get(of))
-            && !connection.ticket.is_free()
-        {
-            return Entry::Run(std::mem::take(&mut connection.ticket));
-        }
-        let rules = &self.settings.priority;
-        let who = Candidate::Request(request);
+        let Some(of) = self.exchanges.get(request).map(|exchange| exchange.of) else {
+            return Entry::Run(Ticket::free());
+        };
         match self.settings.admits_specially {
-            true => self.enter_specially(request, parts),
-            false => self.door.enter(who, || class_of(rules, parts)),
+            true => self.enter_specially(of, request, parts),
+            false => self.enter_door(of, request, parts),
         }
     }
 
     /// Where connections hold the slots, or addresses are counted.
     #[cold]
-    fn enter_specially(&mut self, request: ExchangeKey, parts: &PlacedParts) -> Entry {
-        let Some(exchange) = self.exchanges.get(request) else {
-            return Entry::Run(Ticket::free());
-        };
-        let of = exchange.of;
-        let Some(connection) = self.table.get(of) else {
-            return Entry::Run(Ticket::free());
-        };
-        let socket = connection
-            .socket
-            .real()
-            .filter(|_| self.settings.per_address);
-        if let Some(Ok(Address::Inet(peer))) = socket.map(peer_addr) {
+    fn enter_specially(
+        &mut self,
+        of: ConnectionKey,
+        request: ExchangeKey,
+        parts: &PlacedParts,
+    ) -> Entry {
+        let socket = self.table.socket(of).and_then(|socket| socket.real());
+        if let Some(Ok(Address::Inet(peer))) =
+            socket.filter(|_| self.settings.per_address).map(peer_addr)
+            && let Some(exchange) = self.exchanges.get(request)
+        {
             match self.door.enter_address(peer.ip()) {
                 Some(place) => exchange.address = Some(place),
                 None => return Entry::Refused(Reason::PerAddress),
@@ -153,12 +144,29 @@ impl Engine {
         if self.connection_slots.contains_key(&of) {
             return Entry::Run(Ticket::free());
         }
-        let rules = &self.settings.priority;
-        let who = Candidate::Request(request);
-        match self.door.enter(who, || class_of(rules, parts)) {
+        match self.enter_door(of, request, parts) {
             Entry::Run(ticket) => Entry::Run(self.held_by(of, ticket)),
             other => other,
         }
+    }
+
+    /// The slot of queued answers goes on to the next request of their batch, since a client that
+    /// sends several at once is not to be refused for want of a slot that it holds itself; without
+    /// one the request asks the gate.
+    fn enter_door(
+        &mut self,
+        of: ConnectionKey,
+        request: ExchangeKey,
+        parts: &PlacedParts,
+    ) -> Entry {
+        if let Some(connection) = self.table.get(of)
+            && !connection.ticket.is_free()
+        {
+            return Entry::Run(std::mem::take(&mut connection.ticket));
+        }
+        let rules = &self.settings.priority;
+        self.door
+            .enter(Candidate::Request(request), || class_of(rules, parts))
     }
 
     /// The slot as a request holds it: not at all where connections do.

@@ -303,6 +303,25 @@ fn one_address_has_only_so_many_requests_in_and_others_are_not_touched() {
 }
 
 #[test]
+fn the_next_request_of_a_batch_counts_for_its_address_too() {
+    let stage = Stage::default();
+    let mut config = config();
+    config.admission = limits(2, 0);
+    config.queue.per_address = Some(number(1));
+    let server = stage.start(config);
+    // The first is answered at once, and its slot goes on to the second.
+    stage.release(1);
+    let mut client = server.connect();
+    client.send("GET /hold/1 HTTP/1.1\r\nHost: a\r\n\r\nGET /hold/2 HTTP/1.1\r\nHost: a\r\n\r\n");
+    wait_for("the second runs", || stage.began() == [1, 2]);
+    let answer = server.get("/hold/3");
+    assert_eq!(answer.header("x-ringgate-reason"), Some("per-address"));
+    stage.release_all();
+    assert_eq!([client.answer().status, client.answer().status], [200; 2]);
+    assert_eq!(server.get("/hold/4").status, 200, "the places are back");
+}
+
+#[test]
 fn a_detached_request_gives_its_slot_to_the_next_and_goes_on() {
     let stage = Stage::default();
     let mut config = config();
