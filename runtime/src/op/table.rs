@@ -125,8 +125,11 @@ impl OpTable {
         entry.kind = kind;
         entry.cancelled = false;
         entry.starved = false;
-        entry.stage = stage;
-        entry.memory = memory;
+        let free = std::mem::replace(&mut entry.stage, stage);
+        let owned = std::mem::replace(&mut entry.memory, memory);
+        debug_assert!(matches!((&free, &owned), (Stage::Free(_), Memory::None)));
+        // A free entry owns nothing; dropping that would be a look at every kind of thing it might own.
+        std::mem::forget((free, owned));
         OpId(Token {
             slot,
             generation: entry.generation,

@@ -1,99 +1,38 @@
-//! Step one: connections come in. A listener has one owner at any instant, whoever holds its
-//! baton: the owner's multishot accept takes what arrives. Giving it up means cancelling and
-//! serving what came until the last completion; only then is it somebody else's.
+//! Step one: connections come in. A listener has one owner at any instant, the core that holds its
+//! baton: the owner's multishot accept takes what arrives. Giving a listener up means to cancel its accept and
+//! to serve what came until the last completion; only then may another core accept on it.
+//!
+//! A turn takes in at most `accepts_per_turn` connections (row M9, docs/seeds.md). More wait as
+//! descriptors for the next turns ([`Intake`]), and the multishot accept rests meanwhile: what the kernel has
+//! accepted is never lost, and connections that are served do not wait for a crowd that comes. A
+//! connection is in the ledgers once it is taken in.
+//!
+//! Called by the engine for completions of accepts, for messages of the coordinator, and before each wait. When
+//! accepting rests is decided in `pause.rs`.
 
-use super::accept_error::AcceptError;
 use super::engine::{Engine, Report};
 use super::key::{ConnectionKey, Subject};
+use super::listener::{Fresh, ListenerId, ListenerSeat};
 use super::pause::Pauses;
 use super::table::Connection;
-use crate::observe::log::limited;
+use crate::config::Admit;
 use ringgate_runtime::{Core, Descriptor, Errno, OpId};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
 
-/// As many connections as a listener's queue may bring in one turn (net.core.somaxconn).
-pub(crate) const ACCEPT_BURST: usize = 4096;
-/// How often to look for room that another core's connections made.
-const ROOM_GLANCE: Duration = Duration::from_millis(50);
-
-/// Names a listener of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ListenerId(pub(crate) u32);
-
-impl ListenerId {
-    /// No listener of this process: that of an older process which this one does not listen on.
-    pub(crate) const ELSEWHERE: ListenerId = ListenerId(u32::MAX);
-
-    /// The listener whose accept has this key.
-    pub(crate) fn of_accept(key: u64) -> ListenerId {
-        match Subject::from_key(key) {
-            Some(Subject::Accept(listener)) => ListenerId(listener),
-            _ => ListenerId::ELSEWHERE,
-        }
-    }
-}
-
-/// A connection that was accepted and not read from, and the listener that it came in by.
-#[derive(Debug)]
-pub(crate) struct Fresh {
-    pub(crate) socket: Descriptor,
-    pub(crate) listener: ListenerId,
-}
-
-/// A listener as its owner gets it. The process keeps it open to the end.
-#[derive(Debug, Clone)]
-pub(crate) struct ListenerSeat {
-    pub(crate) id: ListenerId,
-    pub(crate) socket: Socket,
-    /// Several cores accept on it (a Unix socket, an inherited descriptor): one by one, since the
-    /// first multishot accept would take all.
-    pub(crate) shared: bool,
-}
-
-/// The socket of a listener.
-#[derive(Debug, Clone)]
-pub(crate) enum Socket {
-    /// The process's.
-    Real(Arc<OwnedFd>),
-    /// One of a simulated world.
-    Simulated(RawFd),
-}
-
-impl AsRawFd for Socket {
-    fn as_raw_fd(&self) -> RawFd {
-        match self {
-            Socket::Real(socket) => socket.as_raw_fd(),
-            Socket::Simulated(number) => *number,
-        }
-    }
-}
-
-impl ListenerSeat {
-    pub(crate) fn simulated(id: ListenerId, listener: &Descriptor) -> ListenerSeat {
-        ListenerSeat {
-            id,
-            socket: Socket::Simulated(listener.as_raw_fd()),
-            shared: false,
-        }
-    }
-}
-
+/// A listener that this core owns.
 struct Owned {
     seat: ListenerSeat,
     accept: Option<OpId>,
     leaving: bool,
 }
 
-/// The listeners this core owns.
+/// The listeners that this core owns.
 #[derive(Default)]
 pub(super) struct Listeners {
     owned: Vec<Owned>,
-    pauses: Pauses,
-    /// Whether accepting pauses for want of room in the process.
-    lacks_room: bool,
+    pub(super) pauses: Pauses,
 }
 
 impl Listeners {
@@ -103,6 +42,48 @@ impl Listeners {
 
     fn find(&mut self, id: ListenerId) -> Option<&mut Owned> {
         self.owned.iter_mut().find(|owned| owned.seat.id == id)
+    }
+
+    /// The seat of a listener.
+    pub(super) fn seat(&self, id: ListenerId) -> Option<&ListenerSeat> {
+        let owned = self.owned.iter().find(|owned| owned.seat.id == id)?;
+        Some(&owned.seat)
+    }
+
+    /// Cancels all accepts in flight. Connections that they have accepted still come.
+    pub(super) fn cancel_accepts(&self, core: &Core) {
+        for accept in self.owned.iter().filter_map(|owned| owned.accept) {
+            core.cancel(accept);
+        }
+    }
+}
+
+/// Connections that were accepted and not taken in, and how many this turn took.
+#[derive(Default)]
+pub(super) struct Intake {
+    waiting: VecDeque<Fresh>,
+    turn: u64,
+    taken: u32,
+}
+
+impl Intake {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Counts one more of this turn, unless there were as many as may be.
+    fn takes(&mut self, turn: u64, most: Option<NonZeroU32>) -> bool {
+        if self.turn != turn {
+            self.turn = turn;
+            self.taken = 0;
+        }
+        let takes = most.is_none_or(|most| self.taken < most.get());
+        self.taken += u32::from(takes);
+        takes
     }
 }
 
@@ -157,38 +138,6 @@ impl Engine {
         self.post.to_coordinator(Report::Disarmed(self.index, id));
     }
 
-    /// Whether `max_connections` is reached (row M10, docs/seeds.md), or so many connections are
-    /// being refused that no more are to be taken for that.
-    pub(super) fn is_full(&self) -> bool {
-        let max = self.settings.max_connections;
-        max.is_some_and(|max| (self.table.len() + self.intake.len()) as u64 >= u64::from(max.get()))
-            || self.refuses_too_many()
-            || self.headroom.is_full(self.intake.len())
-    }
-
-    /// Whether a multishot accept could bring more connections at once than there is room for.
-    fn is_nearly_full(&self) -> bool {
-        let max = self.settings.max_connections;
-        max.is_some_and(|max| self.table.len() + ACCEPT_BURST >= max.get() as usize)
-            || self.headroom.is_nearly_full()
-    }
-
-    fn refuses_too_many(&self) -> bool {
-        let most = self.settings.rejections;
-        most.is_some_and(|most| self.rejecting >= u64::from(most.get()))
-    }
-
-    /// One more connection is being refused: accepting pauses if that is as many as may be.
-    pub(super) fn pause_if_full(&mut self, core: &Core) {
-        if !self.refuses_too_many() {
-            return;
-        }
-        self.stats.rejection_pauses.add(1);
-        for accept in self.listeners.owned.iter().filter_map(|owned| owned.accept) {
-            core.cancel(accept);
-        }
-    }
-
     #[inline]
     pub(super) fn on_accepted(
         &mut self,
@@ -200,7 +149,6 @@ impl Engine {
         match result {
             Ok(socket) => {
                 self.listeners.pauses.succeeded();
-                self.listeners.lacks_room = false;
                 let listener = id;
                 self.take_in(core, Fresh { socket, listener });
             }
@@ -223,12 +171,26 @@ impl Engine {
         }
     }
 
-    /// Serves a connection that another thread accepted.
-    pub(super) fn adopt(&mut self, core: &Rc<Core>, fresh: Fresh) {
-        let key = self.begin(core, fresh);
-        self.follow_course(core, key);
+    /// Takes a connection in that was accepted: in this turn, or a later one.
+    fn take_in(&mut self, core: &Rc<Core>, fresh: Fresh) {
+        let most = self.settings.accepts_per_turn;
+        if self.intake.is_empty() && self.intake.takes(core.turn_number(), most) {
+            self.begin_here(core, fresh);
+        } else {
+            self.intake.waiting.push_back(fresh);
+        }
     }
 
+    /// Serves a connection that this core accepted.
+    fn begin_here(&mut self, core: &Rc<Core>, fresh: Fresh) {
+        let key = self.begin(core, fresh);
+        // A core that was stuck leaves with its accept still armed.
+        if !self.is_serving() {
+            self.follow_course(core, key);
+        }
+    }
+
+    /// Puts an accepted connection into the table, and its receive under way.
     pub(super) fn begin(&mut self, core: &Rc<Core>, fresh: Fresh) -> ConnectionKey {
         let key = self.seat(Connection::new(fresh, core.now()));
         self.stats.accepted.add(1);
@@ -237,88 +199,13 @@ impl Engine {
         key
     }
 
-    /// Serves a connection that this core accepted.
-    pub(super) fn begin_here(&mut self, core: &Rc<Core>, fresh: Fresh) {
-        let key = self.begin(core, fresh);
-        // A core that was stuck leaves with its accept still armed.
-        if !self.is_serving() {
-            self.follow_course(core, key);
+    /// A connection was accepted: it is read as soon as it may be.
+    pub(super) fn arrive(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        if self.settings.admit == Admit::Connection {
+            return self.arrive_at_gate(core, key);
         }
-    }
-
-    /// An accept at this listener has failed.
-    pub(super) fn on_accept_error(&mut self, core: &Rc<Core>, id: ListenerId, errno: Errno) {
-        match AcceptError::of(errno) {
-            AcceptError::Cancelled | AcceptError::Connection => {}
-            AcceptError::NonBlocking => self.make_blocking(core, id),
-            // What arrives waits in the kernel's queue.
-            AcceptError::Exhausted => {
-                self.pause_for_want(core);
-                limited!(
-                    self.log,
-                    core.now().as_nanos(),
-                    warn,
-                    "accept",
-                    error = %errno,
-                    "accepting pauses; raise the limit of open files (LimitNOFILE= in the unit) or lower max_connections"
-                );
-            }
-            AcceptError::Other => {
-                self.pause_for_want(core);
-                limited!(
-                    self.log,
-                    core.now().as_nanos(),
-                    warn,
-                    "accept",
-                    error = %errno,
-                    "accepting pauses: the kernel refuses it"
-                );
-            }
-        }
-    }
-
-    /// Waits for descriptors or memory (row H8, docs/seeds.md).
-    fn pause_for_want(&mut self, core: &Core) {
-        let pauses = &mut self.listeners.pauses;
-        if !pauses.is_paused() {
-            let until = core.now() + pauses.next();
-            pauses.begin(core.set_timer(until, Subject::ResumeAccept.to_key()));
-            self.stats.accept_pauses.add(1);
-        }
-    }
-
-    /// Waits for room in the process: another core's connections may make it. Accepts that are in flight
-    /// would bring more than there is room for.
-    fn pause_for_room(&mut self, core: &Core) {
-        let until = core.now() + ROOM_GLANCE;
-        let timer = core.set_timer(until, Subject::ResumeAccept.to_key());
-        self.listeners.pauses.begin(timer);
-        for accept in self.listeners.owned.iter().filter_map(|owned| owned.accept) {
-            core.cancel(accept);
-        }
-        if !std::mem::replace(&mut self.listeners.lacks_room, true) {
-            self.stats.accept_pauses.add(1);
-        }
-        limited!(
-            self.log,
-            core.now().as_nanos(),
-            warn,
-            "room",
-            "accepting pauses: there is no room for more connections, and the other descriptors are kept \
-             for the server's own needs; raise the limit of open files (LimitNOFILE= in the unit)"
-        );
-    }
-
-    /// Somebody who shares the listener made it non-blocking, so that an accept fails instead of waiting.
-    fn make_blocking(&mut self, core: &Rc<Core>, id: ListenerId) {
-        let Some(owned) = self.listeners.find(id) else {
-            return;
-        };
-        if let Socket::Real(socket) = &owned.seat.socket
-            && let Err(error) = rustix::io::ioctl_fionbio(socket, false)
-        {
-            self.on_accept_error(core, id, Errno(error.raw_os_error()));
-        }
+        self.listen_to(core, key);
+        self.set_deadline(core, key);
     }
 
     /// Counts an accepted connection towards the end of this core (row M7, docs/seeds.md).
@@ -334,20 +221,35 @@ impl Engine {
         }
     }
 
-    pub(super) fn resume_accepting(&mut self, core: &Rc<Core>) {
-        self.listeners.pauses.end();
-        self.accept_where_idle(core);
+    /// Takes in the connections that wait, as many as this turn may.
+    #[inline]
+    pub(super) fn take_in_waiting(&mut self, core: &Rc<Core>) {
+        if !self.intake.is_empty() {
+            self.take_in_crowd(core);
+        }
     }
 
-    /// A connection of this core has closed: there is room for another.
-    #[inline]
-    pub(super) fn accept_in_its_place(&mut self, core: &Rc<Core>, was_full: bool) {
-        if let Some(timer) = self.listeners.pauses.end() {
-            core.cancel_timer(timer);
-        } else if !was_full && self.settings.max_connections.is_none() {
-            return;
+    #[inline(never)]
+    fn take_in_crowd(&mut self, core: &Rc<Core>) {
+        let most = match self.is_serving() {
+            true => self.settings.accepts_per_turn,
+            // Nothing is to be left behind by a core that ends.
+            false => None,
+        };
+        while !self.intake.is_empty() && self.intake.takes(core.turn_number(), most) {
+            if let Some(fresh) = self.intake.waiting.pop_front() {
+                self.begin_here(core, fresh);
+            }
         }
-        self.accept_where_idle(core);
+        if self.intake.is_empty() {
+            self.accept_where_idle(core);
+        }
+    }
+
+    /// Serves a connection that another thread accepted.
+    pub(super) fn adopt(&mut self, core: &Rc<Core>, fresh: Fresh) {
+        let key = self.begin(core, fresh);
+        self.follow_course(core, key);
     }
 
     /// Arms every listener that has no accept in flight, after a pause or below
@@ -362,5 +264,22 @@ impl Engine {
         for id in idle {
             self.accept_on(core, id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_takes_as_many_as_it_may_and_the_next_one_as_many_again() {
+        let mut intake = Intake::default();
+        let mut taken = |turn| {
+            (0..5)
+                .filter(|_| intake.takes(turn, NonZeroU32::new(3)))
+                .count()
+        };
+        assert_eq!([taken(7), taken(7), taken(8)], [3, 0, 3]);
+        assert!((0..100).all(|_| intake.takes(8, None)));
     }
 }

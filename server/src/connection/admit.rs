@@ -1,5 +1,9 @@
-//! Step three: a complete head that did not go straight ([`super::straight`]) stands at the gate. It
-//! runs, waits, or is refused; what happens to those that wait or are refused is in `wait.rs`.
+//! Steps three and four: a complete head that did not go straight ([`super::straight`]) becomes an exchange, which
+//! stands at the gate. The gate says run, wait or refuse; to run is to call the handler, and a handler that
+//! waits is a future on this core until it answers, or until its connection gives up on it.
+//!
+//! Called by [`super::straight`], by [`super::step`], and by `wait.rs`, which keeps the requests that wait
+//! and tells those that are refused.
 
 use super::engine::Engine;
 use super::exchanges::{Asked, Exchange, Terms, Upload};
@@ -8,14 +12,15 @@ use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::{HIGH, LOW, NORMAL};
 use crate::config::{Admit, Class, Matcher, PriorityRule};
-use crate::handler::{BodyCell, PlacedParts, RequestBody, Routed};
+use crate::handler::{BodyCell, Called, PlacedParts, ReplyTo, RequestBody, Response, Routed};
 use crate::http::body::BodyDecoder;
 use crate::http::exchange::Event;
 use crate::http::fields::BodyFraming;
 use crate::http::refusal::Refusal;
-use ringgate_runtime::Core;
 use ringgate_runtime::sys::address::Address;
 use ringgate_runtime::sys::socket::peer_addr;
+use ringgate_runtime::task::TaskId;
+use ringgate_runtime::{Core, Priority};
 use std::rc::Rc;
 
 impl Engine {
@@ -78,6 +83,81 @@ impl Engine {
                 drop(parts);
                 self.reject(core, request, reason);
             }
+        }
+    }
+
+    /// Runs the handler of an admitted request.
+    pub(super) fn run(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+        route: u32,
+        parts: PlacedParts,
+        ticket: Ticket,
+    ) {
+        if let Some(exchange) = self.exchanges.get(request) {
+            exchange.ticket = ticket;
+        }
+        let mut answer = None;
+        let called = self.call(core, request, route, parts, &mut answer);
+        self.go_on(core, request, called, answer);
+    }
+
+    /// The first step of a handler is over, and its request is kept.
+    pub(super) fn go_on(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+        called: Called,
+        answer: Option<Response>,
+    ) {
+        let route = self.watch.last();
+        if let Some(exchange) = self.exchanges.get(request) {
+            exchange.route = route;
+        }
+        match (called, answer) {
+            (Called::Waiting(task), _) => {
+                self.class_task(core, task, route);
+                if let Some(exchange) = self.exchanges.get(request) {
+                    exchange.task = Some(task);
+                }
+            }
+            (Called::Panicked(panic), _) => self.on_answer(core, request, Err(panic)),
+            (Called::Answered, Some(response)) => self.on_answer(core, request, Ok(response)),
+            (Called::Answered, None) => debug_assert!(false, "an answer is where it was wanted"),
+        }
+        if self.app.options(route).detached {
+            self.give_slot_back(request);
+        }
+    }
+
+    #[inline]
+    fn call(
+        &mut self,
+        core: &Core,
+        request: ExchangeKey,
+        route: u32,
+        parts: PlacedParts,
+        answer: &mut Option<Response>,
+    ) -> Called {
+        let began = self.watch.begin(core, route);
+        let reply = ReplyTo {
+            finished: &self.finished,
+            request,
+        };
+        let called = self.app.call(core, route, parts, &reply, answer);
+        if let Some(began) = began {
+            self.first_step_ended(core, began);
+        }
+        called
+    }
+
+    /// A task of a route is as urgent as the route is.
+    #[inline]
+    pub(super) fn class_task(&self, core: &Core, task: TaskId, route: u32) {
+        let priority = self.app.options(route).priority;
+        if priority != Priority::default() {
+            core.set_task_urgency(task, priority.into());
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where an answer meets its wire: what a handler gave, and what the server itself answers (refusals,
 //! errors, the 503 of the gate), becomes bytes of the connection's output.
 //!
-//! Called by `handle.rs`, by [`super::step`] for what the conversation demands, and by
+//! Called by `admit.rs`, by [`super::step`] for what the conversation demands, and by
 //! [`super::straight`]. How answers look is decided in [`crate::http::response`]; when they are sent,
 //! in `write.rs`.
 

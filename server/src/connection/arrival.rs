@@ -11,7 +11,6 @@ use super::key::{Candidate, ConnectionKey, Subject};
 use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::{NORMAL, Place};
-use crate::config::Admit;
 use crate::http::exchange::Event;
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Core, Moment};
@@ -26,12 +25,8 @@ pub(super) struct Arrival {
 }
 
 impl Engine {
-    /// A connection was accepted: it is read as soon as it may be.
-    pub(super) fn arrive(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        if self.settings.admit == Admit::Request {
-            self.listen_to(core, key);
-            return self.set_deadline(core, key);
-        }
+    /// A connection was accepted, and asks the gate for a slot before it is read.
+    pub(super) fn arrive_at_gate(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         match self.door.enter(Candidate::Connection(key), || NORMAL) {
             Entry::Run(ticket) => self.arrived(core, key, ticket),
             Entry::Refused(reason) => self.refuse_arrival(core, key, reason),

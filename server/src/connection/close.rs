@@ -1,31 +1,22 @@
-//! Step six: a request ends, and a connection ends. Closing a descriptor cancels nothing, so: cancel
-//! the receive, take its last completion, then close.
+//! Step six: a connection ends. Closing a descriptor cancels nothing, so: cancel the receive, take its
+//! last completion, then close.
 //!
 //! Called by [`super::step`], which performs what the conversation demands, and for all connections
 //! at once when the course of the core changes.
 
 use super::engine::Engine;
 use super::key::ConnectionKey;
+use super::step::Outcome;
 use super::table::{Receive, Unread};
-use crate::handler::BodyError;
 use crate::http::exchange::{After, Deadline, Event, State};
 use ringgate_runtime::Core;
 use ringgate_runtime::sys::socket::{Direction, peer_addr};
 use std::rc::Rc;
 
-/// How a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// Its answer is with the kernel.
-    Answered,
-    /// Its connection broke first.
-    Aborted,
-}
-
 impl Engine {
     /// Shuts the sending side down, and throws away what arrives.
     pub(super) fn linger(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.finish_exchange(core, key, Ending::Answered);
+        self.finish_exchange(core, key, Outcome::Answered);
         let Some(connection) = self.table.get(key) else {
             return;
         };
@@ -36,76 +27,6 @@ impl Engine {
         }
         core.shutdown(&connection.socket, Direction::Write);
         self.listen_to(core, key);
-    }
-
-    /// Ends the exchange, whatever it held.
-    pub(super) fn finish_exchange(&mut self, core: &Rc<Core>, key: ConnectionKey, ending: Ending) {
-        self.drop_handler(core, key);
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        let rejected = connection.rejected;
-        let request = connection.exchange.take();
-        let Some(exchange) = request.and_then(|request| self.exchanges.remove(request)) else {
-            return;
-        };
-        self.stats.running.fall();
-        if exchange.detached {
-            self.stats.detached.fall();
-        }
-        match (ending, rejected) {
-            (Ending::Aborted, _) => self.stats.requests_aborted.add(1),
-            (Ending::Answered, Some(reason)) => {
-                self.stats.requests_rejected[reason as usize].add(1);
-            }
-            (Ending::Answered, None) => {
-                self.stats.answered.add(1);
-                self.stats
-                    .service_time
-                    .record((core.now() - exchange.terms.began).as_nanos() as u64);
-            }
-        }
-        drop(exchange);
-    }
-
-    /// A request that is answered makes room for the next one of its batch. Until its answer is out it
-    /// counts as running and holds its slot, as one that was answered at once.
-    pub(super) fn set_aside(&mut self, key: ConnectionKey) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        let request = connection.exchange.take();
-        let Some(exchange) = request.and_then(|request| self.exchanges.remove(request)) else {
-            return;
-        };
-        if exchange.detached {
-            self.stats.detached.fall();
-        }
-        connection.answered_at_once(exchange.terms.began, exchange.ticket);
-    }
-
-    /// Drops what works for a request: its place at the gate, its handler, its stream.
-    pub(super) fn drop_handler(&mut self, core: &Core, key: ConnectionKey) {
-        let Some(exchange) = self.exchange_of(key) else {
-            return;
-        };
-        let waiting = exchange.waiting.take();
-        let task = exchange.task.take();
-        let stream = exchange.stream.take();
-        if let Some(upload) = &exchange.upload {
-            upload.cell.fail_if_arriving(BodyError::Cut);
-        }
-        if let Some(waiting) = &waiting {
-            self.stop_waiting(core, waiting);
-        }
-        if let Some(task) = task {
-            core.cancel_task(task);
-        }
-        if let Some(stream) = stream {
-            self.stats.responses[stream.class].add(1);
-            core.cancel_task(stream.task);
-        }
-        drop(waiting);
     }
 
     /// The last bytes may be with the kernel already; else [`Engine::settle`] waits for that.
@@ -120,8 +41,8 @@ impl Engine {
     /// Everything is sent: takes back what is in flight, and closes.
     pub(super) fn release(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.leave_arrivals(core, key);
-        self.settle_answers(core, key, Ending::Answered);
-        self.finish_exchange(core, key, Ending::Answered);
+        self.settle_answers(core, key, Outcome::Answered);
+        self.finish_exchange(core, key, Outcome::Answered);
         self.stop_listening(core, key);
         self.stop_watching(core, key);
         self.close_when_quiet(core, key);
@@ -130,8 +51,8 @@ impl Engine {
     /// Drops what is queued, and closes.
     pub(super) fn abort(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.leave_arrivals(core, key);
-        self.settle_answers(core, key, Ending::Aborted);
-        self.finish_exchange(core, key, Ending::Aborted);
+        self.settle_answers(core, key, Outcome::Aborted);
+        self.finish_exchange(core, key, Outcome::Aborted);
         let Some(connection) = self.table.get(key) else {
             return;
         };

@@ -1,13 +1,13 @@
 //! The engine of one core: its connections, and what happens to them. The owner of events of its
 //! ring; each event goes to the file of its step.
 
-use super::accept::{Fresh, ListenerId, ListenerSeat, Listeners};
+use super::accept::{Intake, Listeners};
 use super::arrival::Arrival;
 use super::exchanges::Exchanges;
 use super::headroom::Headroom;
 use super::help::Helping;
-use super::intake::Intake;
 use super::key::{ConnectionKey, ExchangeKey, Subject};
+use super::listener::{Fresh, ListenerId, ListenerSeat};
 use super::long_poll::Watch;
 use super::look::Looks;
 use super::moves::Moves;
@@ -50,7 +50,8 @@ impl Finished {
         self.answers.borrow_mut().pop_front()
     }
 
-    fn is_empty(&self) -> bool {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
         self.answers.borrow().is_empty()
     }
 }
@@ -65,6 +66,16 @@ pub(crate) struct Attention {
 impl Attention {
     pub(crate) fn call(&self, request: ExchangeKey) {
         self.calls.borrow_mut().push(request);
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.borrow().is_empty()
+    }
+
+    /// Takes the requests that were touched since the last time.
+    pub(super) fn take(&self) -> Vec<ExchangeKey> {
+        self.calls.take()
     }
 }
 
@@ -368,29 +379,6 @@ impl Engine {
         stats.leases_kept.set(u64::from(core.buffers().kept()));
     }
 
-    /// Takes up what handlers and streams left behind.
-    fn take_up(&mut self, core: &Rc<Core>) {
-        while let Some((request, answer)) = self.finished.pop() {
-            let Some(of) = self.exchanges.get(request).map(|exchange| exchange.of) else {
-                continue;
-            };
-            self.on_answer(core, request, answer);
-            self.settle(core, of);
-        }
-        if !none_detached() {
-            for request in take_detached(self.index) {
-                self.give_slot_back(request);
-            }
-        }
-        if self.attention.calls.borrow().is_empty() {
-            return;
-        }
-        let calls = self.attention.calls.take();
-        for request in calls {
-            self.look_after(core, request);
-        }
-    }
-
     /// Leaves the short ways aside from now on.
     pub(crate) fn take_long_ways(&mut self) {
         self.settings.goes_straight = false;
@@ -434,25 +422,24 @@ impl Sink for Engine {
                 key,
                 received,
                 more,
-            } => {
-                if let Some(Subject::Receive(key)) = Subject::from_key(key) {
-                    self.on_received(core, key, received, more);
-                }
-            }
+            } => match Subject::from_key(key) {
+                Some(Subject::Receive(key)) => self.on_received(core, key, received, more),
+                subject => misaddressed("bytes", subject),
+            },
             Event::Sent {
                 key,
                 result,
                 buffer,
-            } => {
-                if let Some(Subject::Send(key)) = Subject::from_key(key) {
-                    self.on_sent(core, key, result, buffer);
-                }
-            }
-            Event::Accepted { key, result, more } => {
-                if let Some(Subject::Accept(listener)) = Subject::from_key(key) {
+            } => match Subject::from_key(key) {
+                Some(Subject::Send(key)) => self.on_sent(core, key, result, buffer),
+                subject => misaddressed("the end of a send", subject),
+            },
+            Event::Accepted { key, result, more } => match Subject::from_key(key) {
+                Some(Subject::Accept(listener)) => {
                     self.on_accepted(core, ListenerId(listener), result, more);
                 }
-            }
+                subject => misaddressed("a connection", subject),
+            },
             Event::Timer { key } => match Subject::from_key(key) {
                 Some(Subject::Deadline(key)) => self.on_deadline(core, key),
                 Some(Subject::ResumeAccept) => self.resume_accepting(core),
@@ -460,14 +447,14 @@ impl Sink for Engine {
                 Some(Subject::QueueTimeout(who)) => self.on_queue_timeout(core, who),
                 Some(Subject::GateSweep) => self.sweep_gate(core),
                 Some(Subject::Look) => self.look(core),
-                _ => {}
+                subject => misaddressed("a timer", subject),
             },
             Event::Polled { key, result, more } => match Subject::from_key(key) {
                 Some(Subject::Help(listener)) => {
                     self.on_help_wanted(core, ListenerId(listener), more);
                 }
                 Some(Subject::Watch(key)) => self.on_watched(core, key, result, more),
-                _ => {}
+                subject => misaddressed("a poll", subject),
             },
         }
     }
@@ -502,9 +489,15 @@ impl Sink for Engine {
         !self.intake.is_empty()
             || self.moves.are_waiting()
             || !self.finished.is_empty()
-            || !self.attention.calls.borrow().is_empty()
+            || !self.attention.is_empty()
             || !none_detached()
     }
+}
+
+/// An event came back under a key that no operation of its kind is given: a fault of this program.
+#[cold]
+fn misaddressed(event: &str, subject: Option<Subject>) {
+    debug_assert!(false, "{event} came for {subject:?}");
 }
 
 impl Drop for Engine {

@@ -2,7 +2,7 @@
 //! at once. A request has a name of its own, whatever connection it came on, and answers, attention and
 //! the gate's verdicts are addressed to that name.
 //!
-//! Filled by `admit.rs` and `straight.rs`, emptied by `close.rs`.
+//! Filled by `admit.rs` and `straight.rs`, emptied by `step.rs`.
 
 use super::key::{ConnectionKey, ExchangeKey};
 use crate::admission::door::{AddressPlace, Ticket};

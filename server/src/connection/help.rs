@@ -6,9 +6,9 @@
 //! Called by the engine for [`Message::Help`](super::Message::Help). It does not know who is stuck,
 //! and takes no baton: the listener still has its one owner, which may wake up at any time.
 
-use super::accept::{Fresh, ListenerId, ListenerSeat, Socket};
 use super::engine::Engine;
 use super::key::Subject;
+use super::listener::{Fresh, ListenerId, ListenerSeat, Socket};
 use ringgate_runtime::sys::listener::accept_nonblocking;
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Core, Descriptor, Errno, OpId};

@@ -1,10 +1,9 @@
-//! A connection's way, in one straight line; one file a step:
+//! The way of a connection in one straight line, one file a step:
 //!
-//! [`accept`] > [`read`] > [`admit`] > [`handle`] > [`write`] > [`close`]
+//! [`accept`] > [`read`] > [`admit`] (which calls the handler) > [`answer`] > [`write`] > [`close`]
 //!
-//! in one go for the requests that nearly all are ([`straight`]), with [`wait`] between admit and
-//! handle for whoever finds no slot, and [`watch`] for clients that go away while nothing is read
-//! from them.
+//! Nearly every request takes the middle of it in one go ([`straight`]). [`wait`] keeps requests that find no
+//! slot, and [`watch`] notices clients that go away while nothing is read from them.
 //!
 //! Between requests a connection is plain data ([`table::Connection`]): a descriptor, unread bytes,
 //! a state of two bytes ([`crate::http::exchange`]), deadlines and counters. That is why it can be
@@ -26,11 +25,10 @@ mod cpu_wait;
 mod deadlines;
 mod engine;
 mod exchanges;
-mod handle;
 mod headroom;
 mod help;
-mod intake;
 mod key;
+mod listener;
 mod long_poll;
 mod look;
 mod moves;
@@ -55,11 +53,12 @@ mod watch;
 mod wire;
 mod write;
 
-pub(crate) use accept::{ACCEPT_BURST, Fresh, ListenerId, ListenerSeat, Socket};
 pub(crate) use accept_error::AcceptError;
 pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Post, Report};
 pub(crate) use headroom::Headroom;
 pub(crate) use key::{Candidate, ConnectionKey, ExchangeKey};
+pub(crate) use listener::{Fresh, ListenerId, ListenerSeat, Socket};
+pub(crate) use pause::ACCEPT_BURST;
 pub(crate) use settings::Settings;
 pub(crate) use sockets::Sockets;
 pub(crate) use transfer::Parcel;

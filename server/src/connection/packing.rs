@@ -4,7 +4,7 @@
 //! (clock_gettime(2)). The descriptor goes beside the bytes. A change of the form needs another
 //! `VERSION` of the words around it.
 
-use super::accept::{Fresh, ListenerId};
+use super::listener::{Fresh, ListenerId};
 use super::transfer::Parcel;
 use super::wire::Wire;
 use crate::http::exchange::{Deadline, State};

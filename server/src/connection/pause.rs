@@ -1,12 +1,25 @@
-//! How long accepting rests when descriptors or memory ran out (row H8, docs/seeds.md). A
-//! connection that arrives meanwhile waits in the kernel's queue.
+//! When accepting rests: while the process lacks descriptors, memory or room (row H8, docs/seeds.md), at
+//! `max_connections` (row M10), and while as many connections are being refused as may be. A connection that
+//! arrives meanwhile waits in the kernel's queue.
 //!
-//! Kept by [`super::accept`], which begins and ends pauses: at their time, or as soon as a
-//! connection of this core closes. Here is only how long they are: twice as long each time, since
-//! what is short may be the machine's, and trying costs it something too.
+//! Called by `accept.rs` before an accept is armed and when one fails, and by `close.rs`, since each connection
+//! that closes makes room. A pause ends at its time, or as soon as a connection of this core closes. Each pause
+//! is twice as long as the one before: what is short may be the machine's, and each try costs it something.
 
+use super::accept_error::AcceptError;
+use super::engine::Engine;
+use super::key::Subject;
+use super::listener::{ListenerId, Socket};
+use crate::observe::log::limited;
 use ringgate_runtime::timer::TimerId;
+use ringgate_runtime::{Core, Errno};
+use std::rc::Rc;
 use std::time::Duration;
+
+/// As many connections as a listener's queue may bring in one turn (net.core.somaxconn).
+pub(crate) const ACCEPT_BURST: usize = 4096;
+/// How often to look for room that another core's connections made.
+const ROOM_GLANCE: Duration = Duration::from_millis(50);
 
 /// The first pause.
 const FIRST: Duration = Duration::from_millis(20);
@@ -18,6 +31,8 @@ const LONGEST: Duration = Duration::from_secs(1);
 pub(super) struct Pauses {
     now: Option<TimerId>,
     before: Option<Duration>,
+    /// Whether the pause is for want of room in the process.
+    lacks_room: bool,
 }
 
 impl Pauses {
@@ -49,6 +64,128 @@ impl Pauses {
     #[inline]
     pub(super) fn succeeded(&mut self) {
         self.before = None;
+        self.lacks_room = false;
+    }
+}
+
+impl Engine {
+    /// Whether `max_connections` is reached (row M10, docs/seeds.md), or so many connections are
+    /// being refused that no more are to be taken for that.
+    pub(super) fn is_full(&self) -> bool {
+        let max = self.settings.max_connections;
+        max.is_some_and(|max| (self.table.len() + self.intake.len()) as u64 >= u64::from(max.get()))
+            || self.refuses_too_many()
+            || self.headroom.is_full(self.intake.len())
+    }
+
+    /// Whether a multishot accept could bring more connections at once than there is room for.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        let max = self.settings.max_connections;
+        max.is_some_and(|max| self.table.len() + ACCEPT_BURST >= max.get() as usize)
+            || self.headroom.is_nearly_full()
+    }
+
+    fn refuses_too_many(&self) -> bool {
+        let most = self.settings.rejections;
+        most.is_some_and(|most| self.rejecting >= u64::from(most.get()))
+    }
+
+    /// One more connection is being refused: accepting pauses if that is as many as may be.
+    pub(super) fn pause_if_full(&mut self, core: &Core) {
+        if !self.refuses_too_many() {
+            return;
+        }
+        self.stats.rejection_pauses.add(1);
+        self.listeners.cancel_accepts(core);
+    }
+
+    /// An accept at this listener has failed.
+    pub(super) fn on_accept_error(&mut self, core: &Rc<Core>, id: ListenerId, errno: Errno) {
+        match AcceptError::of(errno) {
+            AcceptError::Cancelled | AcceptError::Connection => {}
+            AcceptError::NonBlocking => self.make_blocking(core, id),
+            // What arrives waits in the kernel's queue.
+            AcceptError::Exhausted => {
+                self.pause_for_want(core);
+                limited!(
+                    self.log,
+                    core.now().as_nanos(),
+                    warn,
+                    "accept",
+                    error = %errno,
+                    "accepting pauses; raise the limit of open files (LimitNOFILE= in the unit) or lower max_connections"
+                );
+            }
+            AcceptError::Other => {
+                self.pause_for_want(core);
+                limited!(
+                    self.log,
+                    core.now().as_nanos(),
+                    warn,
+                    "accept",
+                    error = %errno,
+                    "accepting pauses: the kernel refuses it"
+                );
+            }
+        }
+    }
+
+    /// Waits for descriptors or memory (row H8, docs/seeds.md).
+    fn pause_for_want(&mut self, core: &Core) {
+        let pauses = &mut self.listeners.pauses;
+        if !pauses.is_paused() {
+            let until = core.now() + pauses.next();
+            pauses.begin(core.set_timer(until, Subject::ResumeAccept.to_key()));
+            self.stats.accept_pauses.add(1);
+        }
+    }
+
+    /// Waits for room in the process: another core's connections may make it. Accepts that are in flight
+    /// would bring more than there is room for.
+    pub(super) fn pause_for_room(&mut self, core: &Core) {
+        let until = core.now() + ROOM_GLANCE;
+        let timer = core.set_timer(until, Subject::ResumeAccept.to_key());
+        self.listeners.pauses.begin(timer);
+        self.listeners.cancel_accepts(core);
+        if !std::mem::replace(&mut self.listeners.pauses.lacks_room, true) {
+            self.stats.accept_pauses.add(1);
+        }
+        limited!(
+            self.log,
+            core.now().as_nanos(),
+            warn,
+            "room",
+            "accepting pauses: there is no room for more connections, and the other descriptors are kept \
+             for the server's own needs; raise the limit of open files (LimitNOFILE= in the unit)"
+        );
+    }
+
+    /// Somebody who shares the listener made it non-blocking, so that an accept fails instead of waiting.
+    fn make_blocking(&mut self, core: &Rc<Core>, id: ListenerId) {
+        let Some(seat) = self.listeners.seat(id) else {
+            return;
+        };
+        if let Socket::Real(socket) = &seat.socket
+            && let Err(error) = rustix::io::ioctl_fionbio(socket, false)
+        {
+            self.on_accept_error(core, id, Errno(error.raw_os_error()));
+        }
+    }
+
+    pub(super) fn resume_accepting(&mut self, core: &Rc<Core>) {
+        self.listeners.pauses.end();
+        self.accept_where_idle(core);
+    }
+
+    /// A connection of this core has closed: there is room for another.
+    #[inline]
+    pub(super) fn accept_in_its_place(&mut self, core: &Rc<Core>, was_full: bool) {
+        if let Some(timer) = self.listeners.pauses.end() {
+            core.cancel_timer(timer);
+        } else if !was_full && self.settings.max_connections.is_none() {
+            return;
+        }
+        self.accept_where_idle(core);
     }
 }
 

@@ -2,12 +2,14 @@
 //! that demands is performed here and nowhere else ([`Engine::perform`]). Every event ends in
 //! [`Engine::settle`], which sends what is queued and sets the deadline in force.
 //!
-//! Called by all files of this folder. What an effect takes is done by the file of its step.
+//! Called by all files of this folder, and by the engine before each wait ([`Engine::take_up`]): an answer
+//! of a handler that waited enters here. A request also ends here, once its answer is out or its connection breaks.
+//! What another effect takes is done by the file of its step.
 
-use super::close::Ending;
 use super::engine::{Course, Engine};
-use super::key::ConnectionKey;
+use super::key::{ConnectionKey, ExchangeKey};
 use super::table::Connection;
+use crate::handler::{BodyError, none_detached, take_detached};
 use crate::http::exchange::{Effect, Event, State};
 use crate::http::refusal::Refusal;
 use ringgate_runtime::Core;
@@ -22,6 +24,15 @@ pub(super) enum Reading {
     Done,
 }
 
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Its answer is with the kernel.
+    Answered,
+    /// Its connection broke first.
+    Aborted,
+}
+
 impl Engine {
     /// Something happened: the state changes, and what that demands is done.
     #[inline(never)]
@@ -31,6 +42,59 @@ impl Engine {
         };
         let effect = connection.wire.on(event);
         self.perform(core, key, effect)
+    }
+
+    /// Takes up what happened to requests outside of the engine since it looked last: handlers answered, gave
+    /// slots back, read from a body; streams have a piece.
+    #[inline]
+    pub(super) fn take_up(&mut self, core: &Rc<Core>) {
+        if !self.finished.is_empty() {
+            self.take_up_answers(core);
+        }
+        if !none_detached() {
+            for request in take_detached(self.index) {
+                self.give_slot_back(request);
+            }
+        }
+        if !self.attention.is_empty() {
+            for request in self.attention.take() {
+                self.look_after(core, request);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn take_up_answers(&mut self, core: &Rc<Core>) {
+        while let Some((request, answer)) = self.finished.pop() {
+            let Some(of) = self.exchanges.get(request).map(|exchange| exchange.of) else {
+                continue;
+            };
+            self.on_answer(core, request, answer);
+            self.settle(core, of);
+        }
+    }
+
+    /// Something outside of the engine touched this request: its handler asked for the body or read
+    /// from it or let go of it, or its stream has a piece.
+    fn look_after(&mut self, core: &Rc<Core>, request: ExchangeKey) {
+        let Some(exchange) = self.exchanges.get(request) else {
+            return;
+        };
+        let key = exchange.of;
+        let runs = exchange.task.is_some();
+        if let Some(upload) = &mut exchange.upload
+            && runs
+            && upload.awaits_continue
+            && upload.cell.is_asked_for()
+            && !upload.decoder.is_finished()
+        {
+            upload.awaits_continue = false;
+            if self.state_of(key) == Some(State::Receiving) {
+                self.write_continue(key);
+            }
+        }
+        self.regulate(core, key);
+        self.settle(core, key);
     }
 
     /// A message cannot be served as it stands, for this reason.
@@ -82,7 +146,7 @@ impl Engine {
 
     /// The request is over: on to the next, or to the end.
     fn next_request(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.finish_exchange(core, key, Ending::Answered);
+        self.finish_exchange(core, key, Outcome::Answered);
         let Some(connection) = self.table.get(key) else {
             return;
         };
@@ -98,7 +162,7 @@ impl Engine {
 
     /// Everything queued is with the kernel: on to what comes next.
     pub(super) fn on_flushed(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.settle_answers(core, key, Ending::Answered);
+        self.settle_answers(core, key, Outcome::Answered);
         let Some(connection) = self.table.get(key) else {
             return;
         };
@@ -113,6 +177,81 @@ impl Engine {
             // Its unsent bytes kept it here.
             self.follow_course(core, key);
         }
+    }
+
+    /// Ends the exchange, whatever it held.
+    pub(super) fn finish_exchange(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        outcome: Outcome,
+    ) {
+        self.drop_handler(core, key);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let rejected = connection.rejected;
+        let request = connection.exchange.take();
+        let Some(exchange) = request.and_then(|request| self.exchanges.remove(request)) else {
+            return;
+        };
+        self.stats.running.fall();
+        if exchange.detached {
+            self.stats.detached.fall();
+        }
+        match (outcome, rejected) {
+            (Outcome::Aborted, _) => self.stats.requests_aborted.add(1),
+            (Outcome::Answered, Some(reason)) => {
+                self.stats.requests_rejected[reason as usize].add(1);
+            }
+            (Outcome::Answered, None) => {
+                self.stats.answered.add(1);
+                self.stats
+                    .service_time
+                    .record((core.now() - exchange.terms.began).as_nanos() as u64);
+            }
+        }
+        drop(exchange);
+    }
+
+    /// A request that is answered makes room for the next one of its batch. Until its answer is out it
+    /// counts as running and holds its slot, as one that was answered at once.
+    pub(super) fn set_aside(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let request = connection.exchange.take();
+        let Some(exchange) = request.and_then(|request| self.exchanges.remove(request)) else {
+            return;
+        };
+        if exchange.detached {
+            self.stats.detached.fall();
+        }
+        connection.answered_at_once(exchange.terms.began, exchange.ticket);
+    }
+
+    /// Drops what works for a request: its place at the gate, its handler, its stream.
+    pub(super) fn drop_handler(&mut self, core: &Core, key: ConnectionKey) {
+        let Some(exchange) = self.exchange_of(key) else {
+            return;
+        };
+        let waiting = exchange.waiting.take();
+        let task = exchange.task.take();
+        let stream = exchange.stream.take();
+        if let Some(upload) = &exchange.upload {
+            upload.cell.fail_if_arriving(BodyError::Cut);
+        }
+        if let Some(waiting) = &waiting {
+            self.stop_waiting(core, waiting);
+        }
+        if let Some(task) = task {
+            core.cancel_task(task);
+        }
+        if let Some(stream) = stream {
+            self.stats.responses[stream.class].add(1);
+            core.cancel_task(stream.task);
+        }
+        drop(waiting);
     }
 
     /// Every event of a connection ends here: what is queued goes out, and the deadline in force

@@ -8,10 +8,10 @@
 
 use super::OUTPUT_HIGH_BYTES;
 use super::answer::{Queued, class_of, queue};
-use super::close::Ending;
 use super::engine::Engine;
 use super::exchanges::{Exchange, Terms};
 use super::key::{ConnectionKey, ExchangeKey};
+use super::step::Outcome;
 use super::step::Reading;
 use super::table::Connection;
 use crate::admission::door::Ticket;
@@ -230,19 +230,19 @@ impl Connection {
     /// The answers given at once are with the kernel, or will never be. Their slot is the caller's to
     /// give back.
     #[inline]
-    pub(super) fn settle_answers(&mut self, stats: &CoreStats, now: Moment, ending: Ending) {
+    pub(super) fn settle_answers(&mut self, stats: &CoreStats, now: Moment, outcome: Outcome) {
         let count = std::mem::take(&mut self.unflushed);
         if count == 0 {
             return;
         }
         stats.running.fall_by(u64::from(count));
-        match ending {
-            Ending::Answered => {
+        match outcome {
+            Outcome::Answered => {
                 let took = (now - self.answering_since).as_nanos() as u64;
                 stats.answered.add(u64::from(count));
                 stats.service_time.record_many(took, u64::from(count));
             }
-            Ending::Aborted => stats.requests_aborted.add(u64::from(count)),
+            Outcome::Aborted => stats.requests_aborted.add(u64::from(count)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A connection as plain data, and the table of a core's connections.
 
-use super::accept::{Fresh, ListenerId};
 use super::key::{ConnectionKey, ExchangeKey, GENERATION_MASK};
+use super::listener::{Fresh, ListenerId};
 use super::output::Output;
 use super::sockets::Sockets;
 use super::transport::Transport;

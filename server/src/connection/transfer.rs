@@ -3,9 +3,9 @@
 //! are copied and given back; (5) descriptor, bytes, state and deadlines go; (6) the receiver feeds
 //! the bytes first, then arms its receive. A request that turns up in step 3 is served where it is.
 
-use super::accept::{Fresh, ListenerId};
 use super::engine::{Engine, Message, Report};
 use super::key::ConnectionKey;
+use super::listener::{Fresh, ListenerId};
 use super::packing::PACKED_BYTES_MAX;
 use super::table::{Connection, Receive, Unread};
 use super::wire::Wire;

@@ -1,9 +1,9 @@
 //! Step five: answers go out. One send is in flight a connection; heads and small bodies are
 //! gathered meanwhile, so that all answers of a pipelined batch leave in one send.
 
-use super::close::Ending;
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, Subject};
+use super::step::Outcome;
 use super::table::{Connection, Receive};
 use super::{BODY_COPIED_MAX_BYTES, SEND_MAX_BYTES};
 use crate::admission::door::Ticket;
@@ -61,7 +61,7 @@ impl Engine {
             // Straight to the end, as nearly always: what `on_flushed` and `settle` come to.
             connection.idle_since = core.now();
             connection.ticket = Ticket::free();
-            connection.settle_answers(&self.stats, core.now(), Ending::Answered);
+            connection.settle_answers(&self.stats, core.now(), Outcome::Answered);
             let effect = connection.wire.on(Event::Rested);
             connection.set_deadline(core, key, &self.settings);
             self.perform(core, key, effect);
@@ -82,11 +82,11 @@ impl Engine {
     }
 
     /// Answers given at once that are with the kernel now, or will never be.
-    pub(super) fn settle_answers(&mut self, core: &Core, key: ConnectionKey, ending: Ending) {
+    pub(super) fn settle_answers(&mut self, core: &Core, key: ConnectionKey, outcome: Outcome) {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        connection.settle_answers(&self.stats, core.now(), ending);
+        connection.settle_answers(&self.stats, core.now(), outcome);
         connection.ticket = Ticket::free();
     }
 }

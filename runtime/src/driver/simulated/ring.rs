@@ -123,9 +123,12 @@ impl SimulatedDriver {
         let state = &mut *world.state();
         let start = state.now + ENTER_COST;
         state.advance_to(start);
-        for (operation, token) in std::mem::take(&mut self.submitted) {
+        let mut submitted = std::mem::take(&mut self.submitted);
+        for (operation, token) in submitted.drain(..) {
             self.issue(state, operation, token);
         }
+        // The queue keeps its memory, as a ring does.
+        self.submitted = submitted;
         self.progress(state);
         if wait && self.completions.is_empty() {
             self.wait(state, timeout.map(|timeout| start + timeout));
