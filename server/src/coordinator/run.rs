@@ -16,6 +16,7 @@ mod operators;
 mod orders;
 mod outside;
 mod parked;
+mod poll;
 mod recycle;
 mod reload;
 mod shown;
@@ -47,6 +48,7 @@ use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
 use inquiry::{Asked, Inquiries};
 use key::Key;
+use poll::Poll;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
@@ -143,7 +145,7 @@ pub(crate) struct Coordinator {
     handle: ServerHandle,
     gate: Arc<Gate>,
     started: Option<SyncSender<Result<(), String>>>,
-    signals: Option<SignalFd>,
+    signals: Option<(SignalFd, Poll)>,
     phase: Phase,
     pool: Pool,
     slots: Vec<Slot>,
@@ -209,11 +211,12 @@ impl Coordinator {
         let core = Core::new(options).map_err(|error| error.to_string())?;
         let signals = match start.signals {
             [] => None,
-            signals => Some(SignalFd::new(signals).map_err(|error| error.to_string())?),
+            signals => {
+                let signals = SignalFd::new(signals).map_err(|error| error.to_string())?;
+                let poll = Poll::new(&core, &signals, Key::Signals);
+                Some((signals, poll))
+            }
         };
-        if let Some(signals) = &signals {
-            core.poll(signals, POLL_IN, Key::Signals.to_key());
-        }
         start.post.attach_coordinator(Some(core.remote()));
         let config = Arc::new(start.config);
         let gate = Gate::new(
@@ -298,7 +301,9 @@ impl Coordinator {
     fn on_key(&mut self, core: &Rc<Core>, key: Key) {
         match key {
             Key::Signals => {
-                while let Some(Ok(Some(signal))) = self.signals.as_ref().map(SignalFd::read) {
+                while let Some((signals, _)) = &self.signals
+                    && let Ok(Some(signal)) = signals.read()
+                {
                     self.hear(core, Event::Signal(signal));
                 }
             }
@@ -308,6 +313,7 @@ impl Coordinator {
             Key::NewerEnd(pid) => self.newer_has_ended(core, pid),
             Key::Tick => {
                 core.set_timer(core.now() + self.tick(), Key::Tick.to_key());
+                self.arm_polls(core);
                 self.hear(core, Event::Tick);
             }
             Key::Figures => self.answer_inquiries(core),
@@ -598,9 +604,20 @@ impl Coordinator {
 impl Sink for Coordinator {
     fn on_event(&mut self, core: &Rc<Core>, event: Completion) {
         match event {
-            Completion::Timer { key } | Completion::Polled { key, .. } => {
+            Completion::Timer { key } => {
                 if let Some(key) = Key::from_key(key) {
                     self.on_key(core, key);
+                }
+            }
+            Completion::Polled { key, result, more } => {
+                if let Some(key) = Key::from_key(key) {
+                    // A poll that failed says nothing of its descriptor.
+                    if result.is_ok() {
+                        self.on_key(core, key);
+                    }
+                    if !more {
+                        self.poll_ended(core, key, result);
+                    }
                 }
             }
             // The coordinator's own sockets are served by tasks, which take these themselves.
@@ -617,3 +634,6 @@ impl Sink for Coordinator {
         self.replan(core);
     }
 }
+
+#[cfg(test)]
+mod tests;

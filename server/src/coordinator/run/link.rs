@@ -2,27 +2,27 @@
 //!
 //! Made and asked by both sides of an upgrade. Decides nothing about what is heard.
 
-use super::POLL_IN;
 use super::key::Key;
+use super::poll::Poll;
 use crate::coordinator::upgrade::channel::{Channel, HearError, Heard};
+use ringgate_runtime::Core;
 use ringgate_runtime::sys::pidfd::PidFd;
-use ringgate_runtime::{Core, OpId};
 use std::rc::Rc;
 use std::time::Duration;
 
 /// How long after the end of its socket a process may take to be seen dead.
 const DYING: Duration = Duration::from_millis(50);
 
-/// See the top of the file.
+/// The socket to another process of this server, and what tells of the end of that process.
 pub(super) struct Link {
     pid: u32,
     pub(super) channel: Channel,
     /// None once the other one has closed its end.
-    poll: Option<OpId>,
-    /// Its end, seen at once: that of its socket comes only when the kernel has cleared its rings,
-    /// which hold the socket too. None if it cannot be watched from here: it is in another pid
-    /// namespace.
-    end: Option<(PidFd, OpId)>,
+    words: Option<Poll>,
+    /// The end of the process, seen at once: that of its socket comes only when the kernel has cleared
+    /// its rings, which hold the socket too. None if it cannot be watched from here: it is in another
+    /// pid namespace.
+    end: Option<(PidFd, Poll)>,
     /// A failure to hear it was logged, and nothing was heard since.
     complained: bool,
 }
@@ -31,12 +31,12 @@ impl Link {
     /// `said` and `ended` are what the polls are for.
     pub(super) fn new(core: &Rc<Core>, pid: u32, channel: Channel, said: Key, ended: Key) -> Link {
         let end = PidFd::open(pid).ok().map(|process| {
-            let poll = core.poll(&process, POLL_IN, ended.to_key());
+            let poll = Poll::new(core, &process, ended);
             (process, poll)
         });
         Link {
             pid,
-            poll: Some(core.poll(&channel, POLL_IN, said.to_key())),
+            words: Some(Poll::new(core, &channel, said)),
             channel,
             end,
             complained: false,
@@ -72,21 +72,27 @@ impl Link {
 
     /// Nothing more is to be heard of the other one but its end.
     pub(super) fn stop_hearing(&mut self, core: &Core) {
-        if let Some(poll) = self.poll.take() {
-            core.cancel(poll);
+        if let Some(poll) = self.words.take() {
+            poll.cancel(core);
         }
     }
 
     /// Whether words of the other one are awaited.
     pub(super) fn is_heard(&self) -> bool {
-        self.poll.is_some()
+        self.words.is_some()
+    }
+
+    /// What is listened to.
+    pub(super) fn polls(&mut self) -> impl Iterator<Item = &mut Poll> {
+        let end = self.end.iter_mut().map(|(_, poll)| poll);
+        self.words.iter_mut().chain(end)
     }
 
     /// Closes the socket.
     pub(super) fn close(mut self, core: &Core) {
         self.stop_hearing(core);
         if let Some((_, poll)) = self.end {
-            core.cancel(poll);
+            poll.cancel(core);
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::ending;
 use super::key::Key;
 use super::link::Link;
+use super::poll::Poll;
 use super::{Coordinator, Phase};
 use crate::config::LimitsChange;
 use crate::connection::Message;
@@ -68,6 +69,12 @@ impl Processes {
             emptied: false,
             last_calls: Vec::new(),
         }
+    }
+
+    /// What is listened to of both processes.
+    pub(super) fn polls(&mut self) -> impl Iterator<Item = &mut Poll> {
+        let newer = self.newer.iter_mut().map(|newer| &mut newer.link);
+        self.older.iter_mut().chain(newer).flat_map(Link::polls)
     }
 }
 

@@ -1,0 +1,42 @@
+//! A coordinator over a ring of the kernel that has no listeners and starts no cores, for tests of what
+//! its loop hears.
+
+use super::*;
+use crate::handler::{PerCore, Router};
+
+/// One that was started by the process that left `legacy`, if one did.
+pub(super) fn alone(legacy: Option<Legacy>) -> (Rc<Core>, Coordinator) {
+    let config = Config::default();
+    let plan = CorePlan::new(
+        config.cores,
+        config.core_slots,
+        &super::super::handle::cpus_of(1),
+    );
+    let places = plan.slots.get() + SPARE_PLACES;
+    let listeners = Listeners::bind(&[], 1, places, Vec::new(), None);
+    let (started, _) = std::sync::mpsc::sync_channel(1);
+    let start = Start {
+        config,
+        plan,
+        cpus: Vec::new(),
+        pins: false,
+        listeners: listeners.expect("none is always to be had"),
+        operators: Operators::default(),
+        make_app: Arc::new(|_: &CoreInfo| {
+            Rc::new(PerCore::new(Arc::new(Router::new()), Rc::new(())))
+        }),
+        post: PostOffice::new(places),
+        handle: ServerHandle::alone(),
+        signals: &[],
+        on_event: Vec::new(),
+        read_config: None,
+        program: None,
+        legacy,
+        manager: None,
+        pid_file: None,
+        started,
+    };
+    let (core, mut coordinator) = Coordinator::new(start).expect("a ring");
+    coordinator.pool.target = 0;
+    (core, coordinator)
+}
