@@ -204,7 +204,19 @@ impl Simulation {
                     self.told.push((core, inquiry, *ledgers));
                 }
                 // For a coordinator, and there is none.
-                _ => {}
+                Event::CoreUp(_)
+                | Event::CoreFailed(..)
+                | Event::CoreEnded(_)
+                | Event::Undelivered(_)
+                | Event::HandOver(_)
+                | Event::Parked(_)
+                | Event::Worn(_)
+                | Event::Rested(_)
+                | Event::Tick
+                | Event::Signal(_)
+                | Event::Command(_)
+                | Event::DrainGraceOver
+                | Event::GraceOver => {}
             }
         }
     }
@@ -241,6 +253,16 @@ impl Simulation {
     /// does.
     pub fn set_limits(&self, limits: AdmissionLimits) {
         self.gate.set_limits(limits, self.world.now());
+    }
+
+    /// Puts the settings of another configuration in force on every core, as a reload does
+    /// ([`ServerHandle::reload`]): for connections that are open as well. What a reload cannot change,
+    /// and the limits, stay.
+    pub fn reload(&self, config: &Config) {
+        for core in 0..self.cores.len() as u32 {
+            let settings = Box::new(Settings::new(config));
+            self.post.to_core(core, Message::Settings(settings));
+        }
     }
 
     /// Turns until `done`.

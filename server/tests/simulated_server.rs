@@ -136,3 +136,24 @@ fn a_handler_that_asks_how_the_server_stands_is_answered() {
     get(&client, "/status");
     simulation.run_until(|_| body(&client) == "true Err(\"the server has ended\")");
 }
+
+#[test]
+fn a_reload_bounds_connections_that_linger_by_the_new_time() {
+    let seconds = Duration::from_secs;
+    let mut config = Config::default();
+    config.timeouts.linger = seconds(300);
+    config.timeouts.linger_time = seconds(600);
+    let refuse = async |_: Request| "no";
+    let router = Router::new().post("/upload", refuse);
+    let mut simulation = Simulation::new(&config, router, 7);
+    let client = simulation.connect();
+    client.send(b"POST /upload HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\nabc");
+    simulation.run_until(|_| body(&client) == "no");
+    let answered = simulation.world().now();
+    config.timeouts.linger_time = seconds(20);
+    simulation.reload(&config);
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    let lingered = simulation.world().now() - answered;
+    assert!(lingered < seconds(21), "{lingered:?}");
+    assert!(lingered > seconds(19), "{lingered:?}");
+}

@@ -89,12 +89,20 @@ impl Connection {
             self.deadline = Moment::NEVER;
             return;
         };
-        let mut deadline = core.now() + settings.first_look(kind);
-        if kind == Deadline::Linger {
+        let deadline = core.now() + settings.first_look(kind);
+        self.put_deadline(core, key, self.bounded(kind, deadline, settings));
+    }
+
+    /// The deadline of lingering is bounded by the time that is lingered in all.
+    #[inline]
+    pub(super) fn bounded(&self, kind: Deadline, deadline: Moment, settings: &Settings) -> Moment {
+        match kind {
             // The answer was out when the connection would have been idle.
-            deadline = deadline.min(self.idle_since + settings.linger_time);
+            Deadline::Linger => deadline.min(self.idle_since + settings.linger_time),
+            Deadline::Head | Deadline::Body | Deadline::Write | Deadline::Idle | Deadline::Gone => {
+                deadline
+            }
         }
-        self.put_deadline(core, key, deadline);
     }
 
     /// Puts the deadline in force elsewhere. A timer that fires too early looks again; one that would

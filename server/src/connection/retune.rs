@@ -26,14 +26,17 @@ impl Engine {
                 continue;
             };
             let (before, after) = (old.timeout(kind), self.settings.timeout(kind));
+            let is_bounded =
+                kind == Deadline::Linger && old.linger_time != self.settings.linger_time;
             // The end of an idle connection of a draining server is not a timeout.
-            if before == after || (kind == Deadline::Idle && self.is_draining()) {
+            if before == after && !is_bounded || kind == Deadline::Idle && self.is_draining() {
                 continue;
             }
             let Some(connection) = self.table.get(key) else {
                 continue;
             };
             let deadline = moved(connection.deadline, before, after);
+            let deadline = connection.bounded(kind, deadline, &self.settings);
             connection.put_deadline(core, key, deadline);
         }
         // Fewer or more connections may be allowed now.
