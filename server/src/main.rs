@@ -210,7 +210,10 @@ fn run(config: Config, provenance: &Provenance, log: &LogHandle) -> u8 {
             {
                 tracing::warn!(%error, "as the first process of the container: orphans are not collected");
             }
-            welcome(running.handle());
+            // A server that was told to end while it started listens no more.
+            if running.handle().is_ready() {
+                welcome(running.handle());
+            }
             let ended = running.join();
             farewell(&ended);
             stay_if_first(&ended).unwrap_or_else(|| exit_code(&ended))

@@ -200,7 +200,8 @@ impl<S: 'static> Server<S> {
     }
 
     /// Binds the addresses and starts the cores. Returns when all of them accept, or those that could
-    /// be started: the others are tried again ([`ServerHandle::degraded`]).
+    /// be started: the others are tried again ([`ServerHandle::degraded`]). A server that is told to end
+    /// meanwhile has served nobody and did not fail: it is returned when it has ended.
     ///
     /// # Errors
     /// [`StartError`]: one line that names the cure. Nothing is left behind.

@@ -1,6 +1,6 @@
 //! Signals, drains, and the exit codes they lead to.
 
-use crate::common::{Program, eventually};
+use crate::common::{Directory, Program, eventually, ringgate};
 use ringgate::runtime::sys::signals::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -24,6 +24,29 @@ fn m1_int_and_term_stop_with_exit_code_0() {
         assert_eq!(program.exit_code(), Some(0));
         program.wait_line("connections accepted=1");
         program.wait_line("requests begun=1");
+    }
+}
+
+/// Whether a process has blocked this signal, which its server then takes when it is ready to.
+fn has_blocked(pid: u32, signal: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+#[test]
+fn a_signal_that_comes_while_the_server_starts_ends_it_with_exit_code_0() {
+    // signal(7): the numbers of INT, QUIT and TERM.
+    for (signal, number) in [(Signal::Int, 2), (Signal::Quit, 3), (Signal::Term, 15)] {
+        let args = ["--cores", "8"];
+        let mut program = Program::spawn(ringgate(), Directory::new(), &args, true);
+        let pid = program.pid();
+        eventually("a program that takes signals", || {
+            has_blocked(pid, number).then_some(())
+        });
+        program.signal(signal);
+        assert_eq!(program.exit_code(), Some(0), "{:#?}", program.seen);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::common::{Client, start_app, wait_for};
 use super::pool::cores;
+use ringgate::{CoreInfo, Ended, Router, Server, ServerHandle};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -158,4 +159,24 @@ fn m1_what_is_left_at_the_graceful_timeout_is_cut_and_reported() {
     assert_eq!((ended.cut, ended.drained), (1, true));
     assert_eq!(ended.requests.aborted, 1);
     drop(client);
+}
+
+/// Starts a server that hears a word while its first core is being set up, and waits for its end.
+fn ended_at_its_start(say: fn(&ServerHandle)) -> Ended {
+    let init = move |core: &CoreInfo| say(core.server());
+    let server = Server::with_state(cores(1), Router::new(), init);
+    let running = server.start().expect("to end as asked is no failure");
+    assert!(!running.handle().is_ready());
+    running.join()
+}
+
+#[test]
+fn a_server_that_is_told_to_end_while_its_cores_start_ends_as_asked() {
+    let stopped = ended_at_its_start(ServerHandle::stop);
+    assert_eq!((stopped.failed, stopped.drained), (None, false));
+    let drained = ended_at_its_start(ServerHandle::drain);
+    assert_eq!(
+        (drained.failed, drained.drained, drained.cut),
+        (None, true, 0)
+    );
 }

@@ -174,8 +174,9 @@ impl Coordinator {
         if let Some(error) = self.ended.failed.clone() {
             self.inherit(core, inheritance::Event::Failed(error));
         }
-        if let (Some(started), Some(error)) = (self.started.take(), &self.ended.failed) {
-            let _ = started.send(Err(error.clone()));
+        // Whoever started the server still waits if it was told to end first: that is no failure.
+        if let Some(started) = self.started.take() {
+            let _ = started.send(self.ended.failed.clone().map_or(Ok(()), Err));
         }
         let successor = self.succession.successor();
         Ended {
