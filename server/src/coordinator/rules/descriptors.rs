@@ -41,10 +41,14 @@ impl Descriptors {
         }
     }
 
+    /// Descriptors that connections and what was in use before them may take together.
+    pub(crate) fn numbers(&self) -> u64 {
+        self.limit.saturating_sub(self.reserve)
+    }
+
     /// Connections that there is room for; one at least.
     pub(crate) fn room(&self) -> u64 {
-        let kept = self.in_use + self.reserve;
-        self.limit.saturating_sub(kept).max(1)
+        self.numbers().saturating_sub(self.in_use).max(1)
     }
 }
 
@@ -80,6 +84,16 @@ mod tests {
         );
         assert_eq!(room(10, 10, 18, 2), 1);
         assert_eq!(room(10, 20, 18, 2), 1);
+    }
+
+    #[test]
+    fn connections_take_no_number_of_the_reserve() {
+        let descriptors = Descriptors::new(1024, 24, 18, 2);
+        assert_eq!(descriptors.numbers(), 1024 - descriptors.reserve);
+        assert_eq!(
+            descriptors.numbers(),
+            descriptors.in_use + descriptors.room()
+        );
     }
 
     #[test]

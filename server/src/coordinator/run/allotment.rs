@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// In use if /proc does not tell: more than a server with a few listeners has.
 const IN_USE_UNKNOWN: u64 = 64;
 
-/// See the top of the file.
+/// What connections may take of the descriptors of this process, and what that is decided from.
 pub(super) struct Allotment {
     headroom: Arc<Headroom>,
     slots: u64,
@@ -28,7 +28,7 @@ pub(super) struct Allotment {
 }
 
 impl Allotment {
-    /// Of a process that has opened all it listens on, and has no connection yet.
+    /// The allotment of a process that has opened all it listens on, and has no connection yet.
     pub(super) fn new(plan: &CorePlan, listeners: &Listeners, handle: &ServerHandle) -> Allotment {
         let slots = u64::from(plan.slots.get());
         let shared = listeners.units.iter().filter(|unit| unit.shared).count() as u64;
@@ -44,30 +44,48 @@ impl Allotment {
         allotment
     }
 
-    /// What the cores keep to.
+    /// The bound that the cores keep to.
     pub(super) fn headroom(&self) -> Arc<Headroom> {
         self.headroom.clone()
     }
 
-    /// Looks at the limit, and answers with a line that says what comes of it.
+    /// Looks at the limit, and returns a line that says what comes of it.
     pub(super) fn measure(&self) -> String {
-        // Without a limit there is only the machine's, of which nobody can keep anything for himself.
-        let limit = nofile().ok().and_then(|limit| limit.soft);
-        let descriptors = limit.map(|limit| {
-            let in_use = match self.open.is_empty() {
-                true => IN_USE_UNKNOWN,
-                // Numbers beyond the limit, from before it was lowered, take nothing of it.
-                false => self.open.iter().filter(|number| **number < limit).count() as u64,
-            };
-            let places = self.slots + u64::from(SPARE_PLACES);
-            Descriptors::new(limit, in_use, places, self.accepts)
-        });
+        let descriptors = self.descriptors();
         self.headroom
             .set(descriptors.as_ref().map(Descriptors::room));
         match descriptors {
             Some(descriptors) => descriptors.to_string(),
             None => "room for any number of connections: open files have no limit".to_owned(),
         }
+    }
+
+    /// How many descriptors connections and what was open before them may take together; None without
+    /// a limit. The kernel gives the lowest number that is free, so a connection whose number is not
+    /// below this one is one too many.
+    pub(super) fn numbers(&self) -> Option<u64> {
+        self.descriptors().as_ref().map(Descriptors::numbers)
+    }
+
+    /// How many more connections there are descriptors for just now; None if that is not bounded, or
+    /// not known.
+    pub(super) fn room(&self) -> Option<u64> {
+        let open = open_descriptors().len() as u64;
+        let numbers = self.numbers().filter(|_| open > 0);
+        numbers.map(|numbers| numbers.saturating_sub(open))
+    }
+
+    /// How the descriptors of this process are shared out. Without a limit there is only the machine's,
+    /// of which nobody can keep anything for himself.
+    fn descriptors(&self) -> Option<Descriptors> {
+        let limit = nofile().ok().and_then(|limit| limit.soft)?;
+        let in_use = match self.open.is_empty() {
+            true => IN_USE_UNKNOWN,
+            // Numbers beyond the limit, from before it was lowered, take nothing of it.
+            false => self.open.iter().filter(|number| **number < limit).count() as u64,
+        };
+        let places = self.slots + u64::from(SPARE_PLACES);
+        Some(Descriptors::new(limit, in_use, places, self.accepts))
     }
 }
 

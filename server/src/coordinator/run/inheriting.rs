@@ -11,10 +11,9 @@ use crate::coordinator::rehearsal;
 use crate::coordinator::upgrade::Legacy;
 use crate::coordinator::upgrade::channel::HearError;
 use crate::coordinator::upgrade::error::LegacyError;
-use crate::coordinator::upgrade::inheritance::{Act, ByHand, DESCRIPTORS_KEPT, Event, View};
+use crate::coordinator::upgrade::inheritance::{Act, ByHand, Event, View};
 use crate::coordinator::upgrade::word::Word;
 use ringgate_runtime::Core;
-use ringgate_runtime::sys::limits::nofile;
 use std::rc::Rc;
 
 impl Coordinator {
@@ -34,7 +33,7 @@ impl Coordinator {
             pool: &self.pool,
             inherited: &inherited,
             stopping: self.phase == Phase::Stopping,
-            descriptors: nofile().ok().and_then(|limit| limit.soft),
+            numbers: self.allotment.numbers(),
         };
         for act in self.inheritance.on(&view, event) {
             self.perform_inheritance(core, act);
@@ -130,7 +129,7 @@ impl Coordinator {
         let claimed = self.operators.claim().map_err(LegacyError::Control);
         let claimed = claimed
             .and_then(|()| self.claim_pid_file(older).map_err(LegacyError::PidFile))
-            .map(|()| room());
+            .map(|()| self.allotment.room());
         self.inherit(core, Event::Owned(claimed));
     }
 
@@ -165,11 +164,4 @@ impl Coordinator {
             }
         }
     }
-}
-
-/// How many connections there are descriptors for, if these are bounded.
-fn room() -> Option<u64> {
-    let most = nofile().ok()?.soft?;
-    let open = std::fs::read_dir("/proc/self/fd").ok()?.count() as u64;
-    Some(most.saturating_sub(open + DESCRIPTORS_KEPT))
 }

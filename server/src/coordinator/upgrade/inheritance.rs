@@ -15,10 +15,6 @@ use crate::coordinator::plan::Pool;
 use ringgate_runtime::Descriptor;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// Descriptor numbers that connections of the older process leave free: for clients of this one, the
-/// control socket, metrics, files.
-pub(crate) const DESCRIPTORS_KEPT: u64 = 16;
-
 /// The process before this one.
 struct Older {
     pid: u32,
@@ -46,8 +42,9 @@ pub(crate) struct View<'a> {
     pub(crate) inherited: &'a [Option<u32>],
     /// Whether this server is told to stop.
     pub(crate) stopping: bool,
-    /// How many descriptors this process may have (RLIMIT_NOFILE), if that is bounded.
-    pub(crate) descriptors: Option<u64>,
+    /// The descriptor number from which on numbers are kept for the server's own needs, if there is a
+    /// limit.
+    pub(crate) numbers: Option<u64>,
 }
 
 impl View<'_> {
@@ -252,8 +249,7 @@ impl Inheritance {
     fn take_in(&mut self, view: &View<'_>, attached: Attached, unit: Option<u32>) -> Option<Fresh> {
         let fits = |socket: &OwnedFd| {
             let number = u64::try_from(socket.as_raw_fd()).unwrap_or(u64::MAX);
-            let most = view.descriptors;
-            most.is_none_or(|most| number < most.saturating_sub(DESCRIPTORS_KEPT))
+            view.numbers.is_none_or(|numbers| number < numbers)
         };
         match attached {
             Attached::Socket(socket) if fits(&socket) => Some(Fresh {
@@ -266,7 +262,7 @@ impl Inheritance {
                 {
                     tracing::warn!(
                         from = older.pid,
-                        limit = view.descriptors,
+                        for_connections = view.numbers,
                         "upgrade: no descriptors are left for connections of the older process, which \
                          stay there; raise the limit of open files (LimitNOFILE= in the unit)"
                     );
@@ -338,7 +334,7 @@ mod tests {
     struct Server {
         inheritance: Inheritance,
         pool: Pool,
-        descriptors: Option<u64>,
+        numbers: Option<u64>,
     }
 
     impl Server {
@@ -353,7 +349,7 @@ mod tests {
                     stuck: vec![false],
                     seats: vec![Seat::new(0, false)],
                 },
-                descriptors: None,
+                numbers: None,
             };
             drop(server.on(Event::Began { pid: 7 }));
             server
@@ -370,7 +366,7 @@ mod tests {
                 pool: &self.pool,
                 inherited: &[Some(3)],
                 stopping: false,
-                descriptors: self.descriptors,
+                numbers: self.numbers,
             };
             self.inheritance.on(&view, event)
         }
@@ -397,7 +393,7 @@ mod tests {
             pool: &server.pool,
             inherited: &inherited,
             stopping: false,
-            descriptors: None,
+            numbers: None,
         };
         for (unit, listener) in [
             (Some(4), ListenerId(2)),
@@ -433,14 +429,14 @@ mod tests {
             );
         }
         // The last numbers are for others than the clients of the older process.
-        server.descriptors = Some(DESCRIPTORS_KEPT);
+        server.numbers = Some(3);
         let acts = server.said(Word::Fresh { id: 3, unit: None }, socket());
         assert!(
             matches!(acts[..], [Act::Say(Word::Full { id: 3 })]),
             "{acts:?}"
         );
         // And one that came in no shape for this version.
-        server.descriptors = None;
+        server.numbers = None;
         let acts = server.said(Word::Parcel { id: 4, unit: None }, socket());
         assert!(
             matches!(acts[..], [Act::Say(Word::Full { id: 4 })]),
