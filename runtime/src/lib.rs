@@ -29,7 +29,9 @@ pub mod task;
 pub mod time;
 pub mod timer;
 
-pub use crate::core::{Core, CoreOptions, Event, Look, Received, Sink, current, try_current};
+pub use crate::core::{
+    Core, CoreOptions, Event, Look, Received, RingFailed, Sink, current, try_current,
+};
 pub use buffer::Lease;
 pub use class::Priority;
 pub use descriptor::Descriptor;

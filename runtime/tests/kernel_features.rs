@@ -417,7 +417,8 @@ fn a_sleeping_core_hears_every_wake_from_other_threads() {
     // Sleeps without a limit of its own: only the wake-ups get it through.
     core.run(&mut Answers(asked, answered.clone()), |_| {
         answered.load(Ordering::SeqCst) == 3 * wakes || threads.iter().all(|t| t.is_finished())
-    });
+    })
+    .expect("a ring");
     for thread in threads {
         thread.join().expect("every wake was heard");
     }

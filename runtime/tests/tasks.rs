@@ -152,10 +152,10 @@ fn t10_a_stop_takes_effect_after_the_current_step_and_a_start_resets_it() {
         stops.set(true);
     });
     let mut asked = Asked(stop.clone());
-    core.run(&mut asked, |asked| asked.0.get());
+    core.run(&mut asked, |asked| asked.0.get()).expect("a ring");
     assert_eq!(*steps.borrow(), ["the rest of the step"]);
     stop.set(false);
-    core.run(&mut asked, |asked| asked.0.get());
+    core.run(&mut asked, |asked| asked.0.get()).expect("a ring");
     assert_eq!(steps.borrow().last(), Some(&"the next step"));
 }
 

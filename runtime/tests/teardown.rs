@@ -166,7 +166,7 @@ fn a_core_whose_owner_panicked_hands_off_what_it_had_accepted() {
             told: 0,
         };
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            core.run(&mut owner, |_| false);
+            core.run(&mut owner, |_| false).expect("a ring");
         }));
         assert!(panicked.is_err());
         core.teardown(&mut owner, PATIENCE).expect("all taken");

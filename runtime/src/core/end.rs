@@ -16,7 +16,8 @@ impl Core {
     ///
     /// # Errors
     /// The number of operations that did not end within `patience`. Their memory must outlive
-    /// them: the caller leaks the core.
+    /// them: the caller leaks the core. One whose ring has failed is not waited for, and is to be
+    /// dropped, which closes the ring and leaks only the memory.
     pub fn teardown<S: Sink>(
         self: &Rc<Self>,
         sink: &mut S,
@@ -36,7 +37,7 @@ impl Core {
             for id in all {
                 self.cancel(id);
             }
-            if self.driver.borrow().now() >= deadline {
+            if self.failed().is_some() || self.driver.borrow().now() >= deadline {
                 return Err(self.ops.borrow().in_flight());
             }
             self.turn(sink, Some(Duration::from_millis(10)));
@@ -71,7 +72,7 @@ impl Core {
             if all.is_empty() {
                 return true;
             }
-            if driver.now() >= deadline {
+            if self.failed.get().is_some() || driver.now() >= deadline {
                 return false;
             }
             driver.completions(COMPLETIONS_PER_TURN_MAX, &mut taken);

@@ -9,11 +9,13 @@
 
 mod end;
 mod event;
+mod failure;
 mod look;
 mod operations;
 mod turn;
 
 pub use event::{CoreCounts, Event, Received, Sink};
+pub use failure::RingFailed;
 pub use look::Look;
 pub use operations::UNIX_SEND_MAX_BYTES;
 
@@ -112,6 +114,8 @@ pub struct Core {
     options: CoreOptions,
     now: Cell<Moment>,
     waking: Cell<Option<OpId>>,
+    /// The ring is of no more use.
+    failed: Cell<Option<RingFailed>>,
     counts: Cell<CoreCounts>,
     /// Apart from the other counts, since it changes all the time.
     turns: Cell<u64>,
@@ -216,6 +220,7 @@ impl Core {
             options,
             now: Cell::new(now),
             waking: Cell::new(None),
+            failed: Cell::new(None),
             counts: Cell::default(),
             turns: Cell::new(0),
         });
@@ -277,6 +282,11 @@ impl Core {
             Driver::Kernel(driver) => Some(driver.flags()),
             Driver::Simulated(_) => None,
         }
+    }
+
+    /// Whether the ring has failed; then no turn submits or waits for anything any more.
+    pub fn failed(&self) -> Option<RingFailed> {
+        self.failed.get()
     }
 
     /// Turns that are over.

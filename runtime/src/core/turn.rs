@@ -1,7 +1,9 @@
 //! One turn: ready tasks, timers, one enter, completions, other threads; each up to a bound.
 
+use super::failure::{SHORTAGE_PAUSE, failure};
 use super::{
-    COMPLETIONS_PER_TURN_MAX, Core, Event, NOTES_PER_TURN_MAX, Received, Sink, TIMERS_PER_TURN_MAX,
+    COMPLETIONS_PER_TURN_MAX, Core, Event, NOTES_PER_TURN_MAX, Received, RingFailed, Sink,
+    TIMERS_PER_TURN_MAX,
 };
 use crate::descriptor::Descriptor;
 use crate::driver::{Completion, Operation, Token, Untracked};
@@ -18,14 +20,28 @@ use std::time::Duration;
 
 impl Core {
     /// Runs turns until `stop` says so after one.
-    pub fn run<S: Sink>(self: &Rc<Self>, sink: &mut S, mut stop: impl FnMut(&mut S) -> bool) {
+    ///
+    /// # Errors
+    /// [`RingFailed`]: no further turn would change anything.
+    pub fn run<S: Sink>(
+        self: &Rc<Self>,
+        sink: &mut S,
+        mut stop: impl FnMut(&mut S) -> bool,
+    ) -> Result<(), RingFailed> {
         let _entered = self.enter();
         while !stop(sink) {
+            if let Some(failed) = self.failed() {
+                return Err(failed);
+            }
             self.turn(sink, None);
         }
+        Ok(())
     }
 
     /// Runs turns until `future` is ready.
+    ///
+    /// # Panics
+    /// If the ring fails meanwhile ([`RingFailed`]).
     pub fn block_on<F: Future + 'static>(self: &Rc<Self>, future: F) -> F::Output {
         /// Keeps the core from sleeping in the very turn in which the future became ready.
         struct Awaited<T>(JoinHandle<T>);
@@ -38,6 +54,12 @@ impl Core {
         let _entered = self.enter();
         let mut awaited = Awaited(self.spawn(future));
         while !awaited.0.is_finished() {
+            if let Some(failed) = self.failed() {
+                // A core has no tasks when it is dropped.
+                let tasks = self.tasks.borrow_mut().clear();
+                drop(tasks);
+                panic!("what is awaited never comes: {failed}");
+            }
             self.turn(&mut awaited, None);
         }
         let handle = awaited.0;
@@ -133,9 +155,14 @@ impl Core {
         let timeout = timeout.map(|left| left.saturating_sub(self.options.spin));
         let mut driver = self.driver.borrow_mut();
         if let Err(errno) = driver.enter(wait, timeout) {
-            // Nothing was submitted; the next turn tries again. EBADR says that the kernel could
-            // not keep an overflowed completion: what is lost then is not known.
-            debug_assert!(errno.is_exhaustion(), "io_uring_enter: {errno}");
+            match failure(errno) {
+                // It is told once, with the errno that it began with.
+                Some(failed) => self.failed.set(self.failed().or(Some(failed))),
+                None if wait => {
+                    driver.rest(timeout.map_or(SHORTAGE_PAUSE, |t| t.min(SHORTAGE_PAUSE)))
+                }
+                None => {}
+            }
         }
         if wait {
             self.shared.woke();

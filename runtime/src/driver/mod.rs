@@ -60,6 +60,15 @@ impl Driver {
         }
     }
 
+    /// Lets some time pass, in which the ring does nothing.
+    #[cold]
+    pub fn rest(&mut self, span: Duration) {
+        match self {
+            Driver::Kernel(_) => std::thread::sleep(span),
+            Driver::Simulated(driver) => driver.rest(span),
+        }
+    }
+
     /// See [`KernelDriver::completions`].
     #[inline]
     pub fn completions(&mut self, most: usize, into: &mut Vec<Completion>) {

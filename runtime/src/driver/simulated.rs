@@ -30,7 +30,7 @@
 //! let listener = world.listen();
 //! core.accept_one(&listener, 0);
 //! let client = world.connect_after(&listener, Duration::from_secs(3600));
-//! core.run(&mut Doorkeeper, |_| client.is_closed()); // takes no hour
+//! core.run(&mut Doorkeeper, |_| client.is_closed())?; // takes no hour
 //! assert!(client.ending() == Ending::Eof || client.was_refused());
 //! assert_eq!(core.teardown(&mut Doorkeeper, Duration::from_secs(1)), Ok(()));
 //! assert_eq!(world.open_descriptors(), 0);

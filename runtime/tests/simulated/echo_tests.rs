@@ -254,7 +254,7 @@ fn faults_lose_no_byte_and_leak_nothing() {
 fn a_core_that_waits_for_nothing_panics_instead_of_hanging() {
     let world = World::new(1, Faults::none());
     let core = core(&world);
-    core.run(&mut (), |()| false);
+    let _ = core.run(&mut (), |()| false);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod both;
 mod echo;
 mod echo_tests;
+mod failing;
 mod replay;
 mod stage;
 mod starved;

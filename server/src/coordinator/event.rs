@@ -8,8 +8,8 @@ use crate::admission::ledger::Ledgers;
 use crate::config::{CoreOrder, LimitsChange, PoolSize};
 use crate::connection::{Fresh, ListenerId, Parcel, Report};
 use crate::observe::metrics::Snapshot;
-use ringgate_runtime::Remote;
 use ringgate_runtime::sys::signals::Signal;
+use ringgate_runtime::{Remote, RingFailed};
 use std::path::PathBuf;
 
 /// An event. Closed on purpose: a new one does not compile until every place answers it.
@@ -69,12 +69,21 @@ pub(crate) struct CoreUp {
 /// How a core's thread ended.
 pub(crate) struct CoreEnd {
     pub(crate) core: u32,
-    /// Whether it panicked.
-    pub(crate) panicked: bool,
+    /// Why it ended without being asked to, if it did.
+    pub(crate) bad: Option<BadEnd>,
     /// Connections it had to cut off.
     pub(crate) cut: u64,
     /// Connections it had accepted and could not serve any more.
     pub(crate) accepted: Vec<Fresh>,
+}
+
+/// Why a core ended that was not to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadEnd {
+    /// A panic outside of every handler.
+    Panicked,
+    /// The kernel takes nothing from its ring any more.
+    RingFailed(RingFailed),
 }
 
 /// What can be asked of the coordinator.

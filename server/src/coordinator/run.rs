@@ -182,9 +182,13 @@ impl Coordinator {
                 let handle = coordinator.handle.clone();
                 coordinator.operators.serve(&core, &handle);
                 coordinator.replan(&core);
-                core.run(&mut coordinator, |coordinator| {
+                let ran = core.run(&mut coordinator, |coordinator| {
                     coordinator.phase == Phase::Stopped
                 });
+                if let Err(error) = ran {
+                    // Nobody would be heard any more: the process ends for its supervisor to start it anew.
+                    coordinator.ended.failed = Some(format!("the coordinator: {error}"));
+                }
                 coordinator.finish(&core)
             }
             Err(error) => {
@@ -421,7 +425,7 @@ impl Coordinator {
         self.account_for_cut(&end);
         self.events.emit(&ServerEvent::Reap {
             core: end.core,
-            failed: end.panicked,
+            failed: end.bad.is_some(),
             cut: end.cut,
         });
         for fresh in end.accepted {
@@ -430,8 +434,8 @@ impl Coordinator {
         self.forward(core.now(), end.core);
         if quarantined {
             tracing::info!(core = end.core, "a stuck core came to its senses and ended");
-        } else if end.panicked {
-            self.ended_badly(core, end.core);
+        } else if let Some(bad) = end.bad {
+            self.ended_badly(core, end.core, bad);
         }
     }
 

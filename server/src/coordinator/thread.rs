@@ -1,7 +1,7 @@
 //! A core's thread, from its first line to its last.
 
 use super::core_info::CoreInfo;
-use super::event::{CoreEnd, CoreUp, Event};
+use super::event::{BadEnd, CoreEnd, CoreUp, Event};
 use super::post::{PostOffice, Postman};
 use crate::admission::gate::Gate;
 use crate::admission::ledger::CoreStats;
@@ -91,7 +91,7 @@ impl CoreThread {
             Ok(Err(error)) => return post.tell(Event::CoreFailed(core, error)),
             Err(_) => CoreEnd {
                 core,
-                panicked: true,
+                bad: Some(BadEnd::Panicked),
                 cut: 0,
                 accepted: Vec::new(),
             },
@@ -116,6 +116,12 @@ impl CoreThread {
         {
             tracing::info!(asked = %options.flags, given = %flags, "the ring is set up with fewer flags");
         }
+        Ok(self.serve_on(&core))
+    }
+
+    /// Serves on a core that is set up, until it is told to end or ends badly.
+    fn serve_on(self, core: &Rc<Core>) -> CoreEnd {
+        let index = self.info.index();
         let _entered = core.enter();
         let app = (self.make_app)(&self.info);
         let mut engine = Engine::new(EngineParts {
@@ -137,17 +143,25 @@ impl CoreThread {
             thread: thread_id(),
         }));
         let served = catch_unwind(AssertUnwindSafe(|| {
-            core.run(&mut engine, |engine| engine.is_over());
+            core.run(&mut engine, |engine| engine.is_over())
         }));
+        let bad = match served {
+            Ok(Ok(())) => None,
+            Ok(Err(failed)) => Some(BadEnd::RingFailed(failed)),
+            Err(_) => Some(BadEnd::Panicked),
+        };
         self.post.attach_core(index, None);
         let cut = engine.cut();
         let mut salvage = Salvage::default();
-        if served.is_err() {
+        if bad.is_some() {
             self.account_for_lost();
         }
         // Also after a panic, on this thread: the kernel must owe nothing before sockets are closed
         // and memory is freed.
-        if let Err(left) = core.teardown(&mut salvage, TEARDOWN_PATIENCE) {
+        if let Err(left) = core.teardown(&mut salvage, TEARDOWN_PATIENCE)
+            // Such a ring is closed with the core, which ends what is in flight.
+            && core.failed().is_none()
+        {
             tracing::error!(
                 core = index,
                 left,
@@ -155,14 +169,14 @@ impl CoreThread {
             );
             std::mem::forget(core.clone());
         }
-        engine.publish(&core);
+        engine.publish(core);
         drop(engine);
-        Ok(CoreEnd {
+        CoreEnd {
             core: index,
-            panicked: served.is_err(),
+            bad,
             cut,
             accepted: salvage.accepted,
-        })
+        }
     }
 
     /// The connections and requests of a core that panicked are gone: both ledgers say so.
@@ -199,5 +213,65 @@ impl Sink for Salvage {
             let listener = ListenerId::of_accept(key);
             self.accepted.push(Fresh { socket, listener });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ServerHandle;
+    use crate::admission::gate::Rules;
+    use crate::connection::{self, ListenerSeat};
+    use crate::handler::{PerCore, Router};
+    use ringgate_runtime::driver::Driver;
+    use ringgate_runtime::driver::simulated::{Faults, World};
+    use ringgate_runtime::{Errno, RingFailed};
+
+    /// The thread of core 0 of a server without routes.
+    fn thread(post: &Arc<PostOffice>) -> CoreThread {
+        let config = Config::default();
+        CoreThread {
+            info: CoreInfo::simulated(0, &ServerHandle::alone()),
+            epoch: 1,
+            make_app: Arc::new(|_: &CoreInfo| {
+                Rc::new(PerCore::new(Arc::new(Router::new()), Rc::new(())))
+            }),
+            gate: Gate::new(
+                config.admission,
+                Rules::new(&config),
+                Box::new(Postman(post.clone())),
+            ),
+            config: Arc::new(config),
+            stats: Arc::default(),
+            post: post.clone(),
+            accepts: None,
+            sockets: Arc::default(),
+            headroom: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn a_core_whose_ring_fails_ends_badly_and_its_connections_are_accounted_for() {
+        let world = World::new(1, Faults::none());
+        let driver = Driver::Simulated(Box::new(world.driver()));
+        let core = Core::with_driver(driver, CoreOptions::default()).expect("a simulated ring");
+        let post = PostOffice::new(1);
+        let thread = thread(&post);
+        let stats = thread.stats.clone();
+        let listener = world.listen();
+        let seat = ListenerSeat::simulated(ListenerId(0), &listener);
+        post.to_core(0, connection::Message::Arm(seat));
+        let _client = world.connect(&listener);
+        // EBADR: completions were dropped (io_uring_enter(2)).
+        let errno = Errno(53);
+        world.fail_enters(errno, 2..u64::MAX);
+        let end = thread.serve_on(&core);
+        assert_eq!(end.bad, Some(BadEnd::RingFailed(RingFailed { errno })));
+        let ledgers = stats.ledgers();
+        assert!(ledgers.balance(), "{ledgers:?}");
+        assert_eq!(
+            (ledgers.connections.open, ledgers.connections.aborted),
+            (0, 1)
+        );
     }
 }

@@ -81,7 +81,7 @@ fn m3_sixteen_panicked_cores_end_the_process_with_1_for_its_supervisor() {
     }
     assert!(program.get("/plaintext").ends_with("Hello, World!"));
     let _last = request(&program, "/panic?core=1");
-    program.wait_line("16 cores panicked; giving up");
+    program.wait_line("16 cores ended badly; giving up");
     assert_eq!(program.exit_code(), Some(1));
 }
 

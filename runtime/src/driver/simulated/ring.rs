@@ -113,7 +113,7 @@ impl SimulatedDriver {
     /// completes or `timeout` passed; with neither it returns at once and counts a deadlock.
     ///
     /// # Errors
-    /// None; the result is that of the other driver.
+    /// What [`World::fail_enters`] says.
     ///
     /// # Panics
     /// After many waits in a row that brought nothing, so that no test hangs.
@@ -123,6 +123,9 @@ impl SimulatedDriver {
         let state = &mut *world.state();
         let start = state.now + ENTER_COST;
         state.advance_to(start);
+        if let Some(errno) = state.next_failure() {
+            return Err(errno);
+        }
         let mut submitted = std::mem::take(&mut self.submitted);
         for (operation, token) in submitted.drain(..) {
             self.issue(state, operation, token);
@@ -170,6 +173,11 @@ impl SimulatedDriver {
     pub fn completions(&mut self, most: usize, into: &mut Vec<Completion>) {
         let most = most.min(self.completions.len());
         into.extend(self.completions.drain(..most));
+    }
+
+    /// Lets virtual time pass.
+    pub(crate) fn rest(&mut self, span: Duration) {
+        self.world.advance(span);
     }
 
     /// Virtual time.

@@ -11,10 +11,12 @@ use super::faults::{Faults, Random};
 use super::socket::{Ending, Listener, Stream};
 use crate::descriptor::{Descriptor, SIMULATED};
 use crate::driver::operation::Operation;
+use crate::errno::Errno;
 use crate::time::Moment;
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
@@ -64,6 +66,8 @@ pub(super) struct State {
     deadlocks_in_a_row: u64,
     idle_in_a_row: u64,
     pub(super) misuses: u64,
+    /// What enters fail with, and which of those from now on.
+    failing: Option<(Errno, Range<u64>)>,
     log: VecDeque<String>,
     log_hash: u64,
 }
@@ -98,6 +102,7 @@ impl World {
                 deadlocks_in_a_row: 0,
                 idle_in_a_row: 0,
                 misuses: 0,
+                failing: None,
                 log: VecDeque::new(),
                 log_hash: HASH_OF_NOTHING,
             })),
@@ -181,6 +186,13 @@ impl World {
         self.state().faults = faults;
     }
 
+    /// Lets enters of the rings of this world fail, as io_uring_enter(2) does for want of memory or on a
+    /// ring that is broken: those whose number is in `which`, 0 being the next one. Nothing is submitted
+    /// in them, and nothing completes.
+    pub fn fail_enters(&self, errno: Errno, which: Range<u64>) {
+        self.state().failing = Some((errno, which));
+    }
+
     /// Waits that nothing could have ended: no timeout, and nothing scheduled. (Where several cores
     /// share the world, one may wait for what another will do: turn them with a timeout.)
     pub fn deadlocks(&self) -> u64 {
@@ -219,6 +231,14 @@ impl fmt::Debug for World {
 }
 
 impl State {
+    /// What the enter that begins now fails with.
+    pub(super) fn next_failure(&mut self) -> Option<Errno> {
+        let (errno, which) = self.failing.as_mut()?;
+        let fails = which.contains(&0);
+        *which = which.start.saturating_sub(1)..which.end.saturating_sub(1);
+        fails.then_some(*errno)
+    }
+
     // ---- Descriptors -----------------------------------------------------------------------------
 
     pub(super) fn open(&mut self, handle: Handle) -> RawFd {

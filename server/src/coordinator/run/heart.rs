@@ -5,6 +5,7 @@
 use super::key::Key;
 use super::{Coordinator, Phase};
 use crate::connection::Message;
+use crate::coordinator::event::BadEnd;
 use crate::coordinator::plan::CoreState;
 use crate::coordinator::rules::heart::{Health, Pulse, Thresholds, judge, tick};
 use crate::coordinator::rules::restart::{ENDS_MAX, Next};
@@ -224,18 +225,25 @@ impl Coordinator {
     }
 
     /// A core ended that was not to end (row M3).
-    pub(super) fn ended_badly(&mut self, core: &Rc<Core>, index: u32) {
+    pub(super) fn ended_badly(&mut self, core: &Rc<Core>, index: u32, bad: BadEnd) {
         match self.restarts.ended(core.now()) {
             Next::After(pause) => {
                 let pause_ms = pause.as_millis() as u64;
-                tracing::error!(core = index, pause_ms, "a core panicked; it is replaced");
+                match bad {
+                    BadEnd::Panicked => {
+                        tracing::error!(core = index, pause_ms, "a core panicked; it is replaced");
+                    }
+                    BadEnd::RingFailed(error) => {
+                        tracing::error!(core = index, pause_ms, %error, "a core's ring failed; it is replaced");
+                    }
+                }
                 if !pause.is_zero() && self.pool.spawning {
                     self.pool.cores[index as usize] = CoreState::Resting;
                     core.set_timer(core.now() + pause, Key::Rested(index).to_key());
                 }
             }
             Next::GiveUp => {
-                self.ended.failed = Some(format!("{ENDS_MAX} cores panicked; giving up"));
+                self.ended.failed = Some(format!("{ENDS_MAX} cores ended badly; giving up"));
                 self.drain(core);
             }
         }
