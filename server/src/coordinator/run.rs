@@ -1,6 +1,7 @@
 //! The coordinator's loop: hears events, changes the pool, performs the plan.
 
 mod allotment;
+mod asking;
 mod balance;
 mod elastic;
 mod ending;
@@ -52,6 +53,7 @@ use poll::Poll;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
+use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Core, CoreOptions, Event as Completion, Moment, Remote, Sink};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -159,6 +161,8 @@ pub(crate) struct Coordinator {
     balancing: bool,
     lingering: lingering::Lingering,
     inquiries: Inquiries,
+    /// The timer of the next look at who has not answered an inquiry.
+    next_look: Option<(TimerId, Moment)>,
     ended: Ended,
     began: Moment,
     events: Events,
@@ -284,6 +288,7 @@ impl Coordinator {
             balancing: false,
             lingering: lingering::Lingering::default(),
             inquiries: Inquiries::default(),
+            next_look: None,
             ended: Ended::default(),
             began,
             events: Events::new(start.on_event),
@@ -320,7 +325,10 @@ impl Coordinator {
                 self.arm_polls(core);
                 self.hear(core, Event::Tick);
             }
-            Key::Figures => self.answer_inquiries(core),
+            Key::Figures => {
+                self.next_look = None;
+                self.look_at_inquiries(core);
+            }
             Key::Sweep => self.sweep_gate(core),
             Key::Rested(index) => self.hear(core, Event::Rested(index)),
             Key::CloseGates => self.hear(core, Event::DrainGraceOver),

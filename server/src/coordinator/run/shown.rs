@@ -1,5 +1,5 @@
 //! What is made of an inquiry's figures: a status, or what metrics are rendered from. Called by
-//! `inquiry.rs` when all have answered; it asks nobody itself, but for what the kernel tells.
+//! `asking.rs` when all have answered; it asks nobody itself, but for what the kernel tells.
 
 use super::Coordinator;
 use super::inquiry::Answered;

@@ -1,0 +1,107 @@
+//! The hands of inquiries: performs what [`Inquiries`](super::inquiry::Inquiries) decides, and looks at
+//! the cores that do not answer.
+//!
+//! Called by the loop of [`super`]. Decides nothing about who is asked or awaited; what is made of the
+//! figures is in `shown.rs`.
+
+use super::inquiry::{Act, Asked, Event, PATIENCE, View};
+use super::key::Key;
+use super::{Coordinator, Slot};
+use crate::admission::ledger::Ledgers;
+use crate::connection::Message;
+use crate::coordinator::events::ServerEvent;
+use crate::coordinator::plan::CoreState;
+use crate::coordinator::rules::heart::is_blocked;
+use ringgate_runtime::Core;
+use std::rc::Rc;
+
+impl Coordinator {
+    /// Asks each core that is alive.
+    pub(super) fn inquire(&mut self, core: &Rc<Core>, asked: Asked) {
+        let alive = |state: CoreState| state.has_thread() && state != CoreState::Starting;
+        let cores = (0..).zip(&self.pool.cores);
+        // One that is known to be stuck would only cost the patience.
+        let cores: Vec<u32> = cores
+            .filter(|(core, state)| alive(**state) && !self.pool.is_stuck(*core))
+            .map(|(index, _)| index)
+            .collect();
+        self.events.emit(&ServerEvent::Wait {
+            cores: cores.len() as u32,
+        });
+        for index in &cores {
+            self.feel(core.now(), *index);
+        }
+        let own = self.own_ledgers();
+        self.slots.iter_mut().for_each(Slot::look_at_ledgers);
+        self.inquiry(core, Event::Asked { asked, cores, own });
+    }
+
+    /// A core has told what it counts.
+    pub(super) fn published(&mut self, core: &Rc<Core>, index: u32, number: u64, ledgers: Ledgers) {
+        let slot = &mut self.slots[index as usize];
+        slot.heart.is_heard();
+        slot.told = ledgers;
+        self.events.emit(&ServerEvent::Heartbeat { core: index });
+        let told = Event::Told {
+            core: index,
+            number,
+            ledgers,
+        };
+        self.inquiry(core, told);
+    }
+
+    /// The time of an inquiry is over.
+    pub(super) fn look_at_inquiries(&mut self, core: &Rc<Core>) {
+        let now = core.now();
+        let mut lifeless = self.inquiries.overdue(now);
+        // One that has ended meanwhile has said all.
+        lifeless.retain(|index| {
+            let silent = self.feel(now, *index);
+            silent.is_none_or(|silent| is_blocked(silent, PATIENCE))
+        });
+        self.inquiry(core, Event::TimeUp { lifeless });
+    }
+
+    /// Lets the inquiries hear what happened, and does what they say: all of it before anything else
+    /// happens to them, so that an inquiry is posted to every core before the next one to any.
+    fn inquiry(&mut self, core: &Rc<Core>, event: Event) {
+        let counted: Vec<Ledgers> = self.slots.iter().map(|slot| slot.stats.ledgers()).collect();
+        let known: Vec<Ledgers> = self.slots.iter().map(|slot| slot.told).collect();
+        let view = View {
+            now: core.now(),
+            counted: &counted,
+            known: &known,
+        };
+        for act in self.inquiries.on(&view, event) {
+            match act {
+                Act::Ask { core, number } => self.post.to_core(core, Message::Publish(number)),
+                Act::Answer(Asked::Status(reply), told) => reply.send(self.status(core, &told)),
+                Act::Answer(Asked::Metrics(reply), told) => reply.send(self.metrics(core, &told)),
+            }
+        }
+        self.set_look_timer(core);
+    }
+
+    /// One timer stands for the next look at an open inquiry.
+    fn set_look_timer(&mut self, core: &Rc<Core>) {
+        let next = self.inquiries.next_look();
+        if self.next_look.map(|(_, at)| at) == next {
+            return;
+        }
+        if let Some((timer, _)) = self.next_look.take() {
+            core.cancel_timer(timer);
+        }
+        self.next_look = next.map(|at| (core.set_timer(at, Key::Figures.to_key()), at));
+    }
+}
+
+impl Slot {
+    /// Reads what is counted here, without asking: a core that starts or ends may be counting just now,
+    /// and then what was known before holds.
+    fn look_at_ledgers(&mut self) {
+        let now = self.stats.ledgers();
+        if now.balance() {
+            self.told = now;
+        }
+    }
+}
