@@ -47,6 +47,7 @@ use crate::connection::{ListenerId, Message};
 use crate::process::pid_file::PidFile;
 use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
+use ending::Phase;
 use inquiry::{Asked, Inquiries};
 use key::Key;
 use poll::Poll;
@@ -69,30 +70,6 @@ pub(crate) use reload::ReadConfig;
 pub(super) const SPARE_PLACES: u32 = 16;
 /// poll(2) POLLIN, on every architecture.
 const POLL_IN: u32 = 1;
-
-/// Where the server is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Starting,
-    Running,
-    /// No new connections; the cores finish what they have.
-    Draining,
-    /// The cores were told to close everything.
-    Stopping,
-    Stopped,
-}
-
-impl Phase {
-    const fn name(self) -> &'static str {
-        match self {
-            Phase::Starting => "starting",
-            Phase::Running => "running",
-            Phase::Draining => "draining",
-            Phase::Stopping => "stopping",
-            Phase::Stopped => "stopped",
-        }
-    }
-}
 
 /// All a coordinator starts with.
 pub(crate) struct Start {
@@ -148,7 +125,6 @@ pub(crate) struct Coordinator {
     gate: Arc<Gate>,
     started: Option<SyncSender<Result<(), String>>>,
     signals: Option<(SignalFd, Poll)>,
-    phase: Phase,
     pool: Pool,
     slots: Vec<Slot>,
     ending: ending::Ending,
@@ -163,7 +139,6 @@ pub(crate) struct Coordinator {
     inquiries: Inquiries,
     /// The timer of the next look at who has not answered an inquiry.
     next_look: Option<(TimerId, Moment)>,
-    ended: Ended,
     began: Moment,
     events: Events,
     read_config: Option<ReadConfig>,
@@ -187,11 +162,12 @@ impl Coordinator {
                 coordinator.operators.serve(&core, &handle);
                 coordinator.replan(&core);
                 let ran = core.run(&mut coordinator, |coordinator| {
-                    coordinator.phase == Phase::Stopped
+                    coordinator.phase() == Phase::Stopped
                 });
                 if let Err(error) = ran {
                     // Nobody would be heard any more: the process ends for its supervisor to start it anew.
-                    coordinator.ended.failed = Some(format!("the coordinator: {error}"));
+                    let why = format!("the coordinator: {error}");
+                    coordinator.end_by(&core, ending::Event::Fails(why));
                 }
                 coordinator.finish(&core)
             }
@@ -261,7 +237,6 @@ impl Coordinator {
             gate,
             started: Some(start.started),
             signals,
-            phase: Phase::Starting,
             pool,
             slots: (0..places)
                 .map(|_| Slot {
@@ -289,7 +264,6 @@ impl Coordinator {
             lingering: lingering::Lingering::default(),
             inquiries: Inquiries::default(),
             next_look: None,
-            ended: Ended::default(),
             began,
             events: Events::new(start.on_event),
             read_config: start.read_config,
@@ -430,7 +404,11 @@ impl Coordinator {
         self.join(end.core);
         let quarantined = self.pool.cores[end.core as usize] == CoreState::Quarantined;
         self.pool.core_is_gone(end.core, CoreState::Absent);
-        self.account_for_cut(&end);
+        let cut = ending::Event::CutOff {
+            core: Some(end.core),
+            cut: end.cut,
+        };
+        self.end_by(core, cut);
         self.events.emit(&ServerEvent::Reap {
             core: end.core,
             failed: end.bad.is_some(),
@@ -444,18 +422,6 @@ impl Coordinator {
             tracing::info!(core = end.core, "a stuck core came to its senses and ended");
         } else if let Some(bad) = end.bad {
             self.ended_badly(core, end.core, bad);
-        }
-    }
-
-    /// Connections that a core cut off by force. Only those of the server's own end are in its
-    /// result: others were reported when it happened.
-    fn account_for_cut(&mut self, end: &CoreEnd) {
-        match self.phase {
-            Phase::Draining | Phase::Stopping | Phase::Stopped => self.ended.cut += end.cut,
-            Phase::Starting | Phase::Running if end.cut > 0 => {
-                tracing::warn!(core = end.core, cut = end.cut, "connections were cut off");
-            }
-            Phase::Starting | Phase::Running => {}
         }
     }
 
@@ -476,7 +442,7 @@ impl Coordinator {
             Signal::Int => self.stop(core),
             Signal::Term if self.config.drain.on_term == OnTerm::Stop => self.stop(core),
             // A second word is meant: a drain that is on becomes a stop (row M1).
-            Signal::Term if self.phase == Phase::Draining => self.stop(core),
+            Signal::Term if self.phase() == Phase::Draining => self.stop(core),
             Signal::Term | Signal::Quit => self.drain(core),
             Signal::Ttin => self.resize_by(1),
             Signal::Ttou => self.resize_by(-1),
@@ -504,7 +470,7 @@ impl Coordinator {
         self.unpark(core.now());
         self.tell_degraded();
         self.answer_resizing(core.now());
-        match self.phase {
+        match self.phase() {
             Phase::Starting => self.start_is_over(core),
             Phase::Running => {}
             Phase::Draining | Phase::Stopping => self.end(core),
@@ -518,12 +484,11 @@ impl Coordinator {
             return;
         }
         if self.pool.running().is_empty() && self.pool.target > 0 {
-            self.ended.failed = self.starts.why().map(str::to_owned);
-            self.stop(core);
+            let why = self.starts.why().unwrap_or_default().to_owned();
+            self.end_by(core, ending::Event::Fails(why));
             return self.replan(core);
         }
-        self.phase = Phase::Running;
-        self.pool.accepting = true;
+        self.end_by(core, ending::Event::CoresServe);
         self.replan(core);
         if self.inheritance.is_coming() {
             let wanted = self.listeners.wanted();
@@ -563,6 +528,11 @@ impl Coordinator {
                     .to_core(core, Message::Disarm(self.listeners.seat(seat).id));
             }
         }
+    }
+
+    /// Where the server is in its life.
+    fn phase(&self) -> Phase {
+        self.ending.phase()
     }
 
     fn cpu_of(&self, index: u32) -> Option<u32> {

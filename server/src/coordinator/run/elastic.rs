@@ -138,8 +138,8 @@ impl Coordinator {
 
     /// A forced trim (row P6).
     pub(super) fn trim(&mut self) -> Result<(), String> {
-        if self.phase != Phase::Running {
-            return Err(format!("the server is {}", self.phase.name()));
+        if self.phase() != Phase::Running {
+            return Err(format!("the server is {}", self.phase().name()));
         }
         let busy = self.busy();
         if !self.load(&busy, self.queued()).trims(true) {

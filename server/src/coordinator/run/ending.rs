@@ -1,14 +1,16 @@
-//! How a server ends, as a state machine: readiness goes, batons come back, what the kernel has queued
-//! is taken, the cores are told to finish or to stop, and when the last of them is gone.
+//! Where a server is in its life and how it ends, as a state machine: readiness goes, batons come back,
+//! what the kernel has queued is taken, the cores are told to finish or to stop, and when the last of
+//! them is gone. What is to be told of the end is kept here, too: whether it was asked for, whether it
+//! was a failure, and how many connections it cut off.
 //!
 //! Pure: [`Ending::on`] takes what happened and returns what is to be done; `finishing.rs` performs it.
 //! The end of a generation that has handed over is decided by
-//! [`Succession`](crate::coordinator::upgrade::succession::Succession).
+//! [`Succession`](crate::coordinator::upgrade::succession::Succession), and reported here.
 
-use super::Phase;
 use super::key::Key;
 use crate::admission::decide::Phase as GatePhase;
 use crate::config::{Drain, DrainPending};
+use crate::coordinator::handle::Ended;
 use crate::coordinator::plan::Pool;
 use ringgate_runtime::Moment;
 use std::time::Duration;
@@ -16,10 +18,34 @@ use std::time::Duration;
 /// How long a core may be silent that was told to end at once.
 pub(super) const STOP_PATIENCE: Duration = Duration::from_millis(60);
 
+/// Where the server is in its life.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    #[default]
+    Starting,
+    Running,
+    /// No new connections; the cores finish what they have.
+    Draining,
+    /// The cores were told to close everything.
+    Stopping,
+    Stopped,
+}
+
+impl Phase {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Phase::Starting => "starting",
+            Phase::Running => "running",
+            Phase::Draining => "draining",
+            Phase::Stopping => "stopping",
+            Phase::Stopped => "stopped",
+        }
+    }
+}
+
 /// What a decision is made from.
 pub(super) struct View<'a> {
     pub(super) now: Moment,
-    pub(super) phase: Phase,
     pub(super) rules: Drain,
     pub(super) pool: &'a Pool,
     /// Whether those who wait for a core wait for one that starts, or is to be tried again.
@@ -31,8 +57,10 @@ pub(super) struct View<'a> {
 }
 
 /// What may happen to an end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Event {
+    /// The first cores are up.
+    CoresServe,
     /// The server is to finish what was begun.
     Drain,
     /// The server is to end at once.
@@ -43,8 +71,21 @@ pub(super) enum Event {
     GraceOver,
     /// Something may have changed in the pool.
     Looked,
+    /// The server cannot go on, and this is why: it ends at once.
+    Fails(String),
+    /// The server is not to go on, and this is why: it finishes what was begun.
+    GivesUp(String),
+    /// So many connections were cut off by force: by a core that has ended, or with those that are left
+    /// behind at the end of the process.
+    CutOff { core: Option<u32>, cut: u64 },
+    /// A newer process serves, and this one finishes what it has.
+    HandedOver,
+    /// The process that had taken over is dead: this one serves again.
+    Resumed,
     /// The listeners are another process's, and this one finishes what it has.
     LeftAlone,
+    /// All that was left to do after a newer process began to serve is done.
+    GenerationOver,
 }
 
 /// What is to be done.
@@ -53,8 +94,14 @@ pub(super) enum Event {
 pub(super) enum Act {
     /// The processes before and after this one hear that it ends.
     TellGenerations,
-    /// The server is in this phase from here on, takes no part in readiness and starts no cores.
-    Enter(Phase),
+    /// Take new connections.
+    Accept,
+    /// Take no part in readiness, and start no cores.
+    LeaveService,
+    /// Serve as before there was a newer process.
+    ServeAgain,
+    /// Say that a core has cut off connections of a server that goes on.
+    SayCut { core: Option<u32>, cut: u64 },
     /// Connections that wait for a core need one.
     KeepACore,
     /// Set a timer.
@@ -73,13 +120,18 @@ pub(super) enum Act {
     TellCores { force: bool },
     /// Tell handlers and streams that wait for the end.
     SayClosing,
-    /// The last core is gone.
-    Over,
 }
 
-/// See the top of the file.
+/// The phase of a server, and what is known of its end.
 #[derive(Default)]
 pub(super) struct Ending {
+    phase: Phase,
+    /// Why the server ended by itself, if it did: the first cause.
+    failed: Option<String>,
+    /// Whether a graceful end was asked for.
+    drained: bool,
+    /// Connections that the end has cut off.
+    cut: u64,
     /// Whether the cores were told.
     told: bool,
     /// When the server was told to stop, at once or when a drain took too long.
@@ -87,21 +139,49 @@ pub(super) struct Ending {
 }
 
 impl Ending {
+    /// Where the server is in its life.
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// Whether the server was told to stop.
     pub(super) fn is_cut_short(&self) -> bool {
         self.stopping_since.is_some()
     }
 
+    /// How the server ended, but for the ledgers.
+    pub(super) fn ended(&self) -> Ended {
+        Ended {
+            cut: self.cut,
+            drained: self.drained,
+            failed: self.failed.clone(),
+            ..Ended::default()
+        }
+    }
+
     /// Hears what happened, and returns what is to be done about it, in this order.
     pub(super) fn on(&mut self, view: &View<'_>, event: Event) -> Vec<Act> {
         match event {
-            Event::Drain => match view.phase {
-                Phase::Starting | Phase::Running => drain(view),
-                Phase::Draining | Phase::Stopping | Phase::Stopped => Vec::new(),
+            Event::CoresServe => match self.phase {
+                Phase::Starting => {
+                    self.phase = Phase::Running;
+                    vec![Act::Accept]
+                }
+                Phase::Running | Phase::Draining | Phase::Stopping | Phase::Stopped => Vec::new(),
             },
+            Event::Drain => self.drain(view),
             Event::Stop => self.stop(view),
-            Event::GatesClose if view.phase == Phase::Draining => close_gates(view.rules),
-            Event::GraceOver if view.phase == Phase::Draining => {
+            Event::Fails(why) => {
+                self.failed.get_or_insert(why);
+                self.stop(view)
+            }
+            Event::GivesUp(why) => {
+                self.failed.get_or_insert(why);
+                self.drain(view)
+            }
+            Event::CutOff { core, cut } => self.cut_off(core, cut),
+            Event::GatesClose if self.phase == Phase::Draining => close_gates(view.rules),
+            Event::GraceOver if self.phase == Phase::Draining => {
                 let mut acts = vec![Act::SayCutOff];
                 acts.extend(self.stop(view));
                 acts
@@ -109,22 +189,50 @@ impl Ending {
             // Timers of a drain that has become something else meanwhile.
             Event::GatesClose | Event::GraceOver => Vec::new(),
             Event::Looked => self.look(view),
+            Event::HandedOver => {
+                self.phase = Phase::Draining;
+                self.drained = true;
+                Vec::new()
+            }
+            Event::Resumed if self.phase == Phase::Draining => {
+                self.phase = Phase::Running;
+                self.drained = false;
+                vec![Act::ServeAgain]
+            }
+            // It was told to stop meanwhile.
+            Event::Resumed => Vec::new(),
             Event::LeftAlone => {
                 self.told = true;
                 vec![Act::TellCores { force: false }]
             }
+            Event::GenerationOver => {
+                self.phase = Phase::Stopped;
+                Vec::new()
+            }
+        }
+    }
+
+    fn drain(&mut self, view: &View<'_>) -> Vec<Act> {
+        match self.phase {
+            Phase::Starting | Phase::Running => {
+                self.phase = Phase::Draining;
+                self.drained = true;
+                drain(view)
+            }
+            Phase::Draining | Phase::Stopping | Phase::Stopped => Vec::new(),
         }
     }
 
     fn stop(&mut self, view: &View<'_>) -> Vec<Act> {
-        if matches!(view.phase, Phase::Stopping | Phase::Stopped) {
+        if matches!(self.phase, Phase::Stopping | Phase::Stopped) {
             return Vec::new();
         }
+        self.phase = Phase::Stopping;
         self.stopping_since = Some(view.now);
         self.told = false;
         vec![
             Act::TellGenerations,
-            Act::Enter(Phase::Stopping),
+            Act::LeaveService,
             Act::Timer(Key::Patience, view.now + STOP_PATIENCE),
             Act::StopAccepting,
             Act::Gate(GatePhase::Stopped),
@@ -132,9 +240,21 @@ impl Ending {
         ]
     }
 
+    /// Only what the server's own end cuts off is in its result: the rest is said when it happens.
+    fn cut_off(&mut self, core: Option<u32>, cut: u64) -> Vec<Act> {
+        match self.phase {
+            Phase::Draining | Phase::Stopping | Phase::Stopped => {
+                self.cut += cut;
+                Vec::new()
+            }
+            Phase::Starting | Phase::Running if cut > 0 => vec![Act::SayCut { core, cut }],
+            Phase::Starting | Phase::Running => Vec::new(),
+        }
+    }
+
     /// The steps of an end, each when the one before is done.
     fn look(&mut self, view: &View<'_>) -> Vec<Act> {
-        let stopping = match view.phase {
+        let stopping = match self.phase {
             Phase::Draining => false,
             Phase::Stopping => true,
             Phase::Starting | Phase::Running | Phase::Stopped => return Vec::new(),
@@ -160,7 +280,7 @@ impl Ending {
             !state.has_thread() || view.given_up[place] || impatient && view.silent[place]
         });
         if over && (stopping || !view.awaits_a_core) {
-            acts.push(Act::Over);
+            self.phase = Phase::Stopped;
         }
         acts
     }
@@ -172,7 +292,7 @@ fn drain(view: &View<'_>) -> Vec<Act> {
     let close = view.now + rules.grace;
     let mut acts = vec![
         Act::TellGenerations,
-        Act::Enter(Phase::Draining),
+        Act::LeaveService,
         Act::KeepACore,
         Act::Timer(Key::GraceOver, close + rules.graceful_timeout),
         Act::Announce { graceful: true },
@@ -203,7 +323,6 @@ mod tests {
     struct Server {
         ending: Ending,
         now: Moment,
-        phase: Phase,
         rules: Drain,
         pool: Pool,
         silent: bool,
@@ -214,10 +333,9 @@ mod tests {
         fn new() -> Server {
             let mut seat = Seat::new(0, false);
             seat.baton = Baton::Held(0);
-            Server {
+            let mut server = Server {
                 ending: Ending::default(),
                 now: Moment::default(),
-                phase: Phase::Running,
                 rules: Config::default().drain,
                 pool: Pool {
                     target: 1,
@@ -229,13 +347,18 @@ mod tests {
                 },
                 silent: false,
                 awaits_a_core: false,
-            }
+            };
+            assert_eq!(server.on(Event::CoresServe), [Act::Accept]);
+            server
+        }
+
+        fn phase(&self) -> Phase {
+            self.ending.phase()
         }
 
         fn on(&mut self, event: Event) -> Vec<Act> {
             let view = View {
                 now: self.now,
-                phase: self.phase,
                 rules: self.rules,
                 pool: &self.pool,
                 awaits_a_core: self.awaits_a_core,
@@ -243,11 +366,6 @@ mod tests {
                 silent: &[self.silent],
             };
             let acts = self.ending.on(&view, event);
-            for act in &acts {
-                if let Act::Enter(phase) = act {
-                    self.phase = *phase;
-                }
-            }
             self.pool.accepting &= !acts.contains(&Act::StopAccepting);
             acts
         }
@@ -268,8 +386,11 @@ mod tests {
         assert_eq!(server.on(Event::Looked), told);
         assert_eq!(server.on(Event::Looked), []);
         server.pool.cores[0] = CoreState::Absent;
-        assert_eq!(server.on(Event::Looked), [Act::Over]);
+        assert_eq!(server.on(Event::Looked), []);
+        assert_eq!(server.phase(), Phase::Stopped);
         assert!(!server.ending.is_cut_short());
+        let ended = server.ending.ended();
+        assert_eq!((ended.drained, ended.failed, ended.cut), (true, None, 0));
     }
 
     #[test]
@@ -280,8 +401,10 @@ mod tests {
         server.awaits_a_core = true;
         drop(server.on(Event::Drain));
         assert_eq!(server.on(Event::Looked), []);
+        assert_eq!(server.phase(), Phase::Draining);
         server.awaits_a_core = false;
-        assert!(server.on(Event::Looked).contains(&Act::Over));
+        drop(server.on(Event::Looked));
+        assert_eq!(server.phase(), Phase::Stopped);
     }
 
     #[test]
@@ -310,7 +433,7 @@ mod tests {
         drop(server.on(Event::Looked));
         let acts = server.on(Event::GraceOver);
         assert_eq!(acts[0], Act::SayCutOff);
-        assert!(acts.contains(&Act::Enter(Phase::Stopping)), "{acts:?}");
+        assert_eq!(server.phase(), Phase::Stopping);
         assert!(
             server
                 .on(Event::Looked)
@@ -329,7 +452,74 @@ mod tests {
         assert_eq!(server.on(Event::Looked), told);
         server.silent = true;
         assert_eq!(server.on(Event::Looked), []);
+        assert_eq!(server.phase(), Phase::Stopping);
         server.now = server.now + STOP_PATIENCE;
-        assert_eq!(server.on(Event::Looked), [Act::Over]);
+        assert_eq!(server.on(Event::Looked), []);
+        assert_eq!(server.phase(), Phase::Stopped);
+    }
+
+    #[test]
+    fn only_what_the_end_of_the_server_cuts_off_is_in_its_result() {
+        let mut server = Server::new();
+        let cut = |cut| Event::CutOff { core: Some(0), cut };
+        assert_eq!(
+            server.on(cut(3)),
+            [Act::SayCut {
+                core: Some(0),
+                cut: 3
+            }]
+        );
+        assert_eq!(server.on(cut(0)), [], "nothing to say");
+        drop(server.on(Event::Drain));
+        assert_eq!(server.on(cut(4)), []);
+        drop(server.on(Event::Stop));
+        assert_eq!(server.on(cut(5)), []);
+        assert_eq!(server.ending.ended().cut, 9);
+    }
+
+    #[test]
+    fn the_first_failure_is_the_cause_of_the_end_and_a_later_one_changes_nothing() {
+        let mut server = Server::new();
+        drop(server.on(Event::GivesUp("cores end badly".to_owned())));
+        assert_eq!(server.phase(), Phase::Draining);
+        drop(server.on(Event::Fails("threads are stuck".to_owned())));
+        assert_eq!(server.phase(), Phase::Stopping);
+        let acts = server.on(Event::Fails("again".to_owned()));
+        assert_eq!(acts, [], "it stops already");
+        let ended = server.ending.ended();
+        assert_eq!(ended.failed.as_deref(), Some("cores end badly"));
+        assert!(ended.drained);
+    }
+
+    #[test]
+    fn a_server_serves_again_when_its_successor_is_dead_unless_it_was_told_to_stop() {
+        let mut server = Server::new();
+        assert_eq!(server.on(Event::HandedOver), []);
+        assert_eq!(server.phase(), Phase::Draining);
+        assert_eq!(server.on(Event::Resumed), [Act::ServeAgain]);
+        assert_eq!(server.phase(), Phase::Running);
+        assert!(!server.ending.ended().drained, "it goes on");
+        drop(server.on(Event::HandedOver));
+        drop(server.on(Event::Stop));
+        assert_eq!(server.on(Event::Resumed), []);
+        assert_eq!(server.phase(), Phase::Stopping);
+        let mut server = Server::new();
+        drop(server.on(Event::HandedOver));
+        assert_eq!(server.on(Event::GenerationOver), []);
+        assert_eq!(server.phase(), Phase::Stopped);
+    }
+
+    #[test]
+    fn a_server_that_was_told_to_end_while_it_started_never_accepts() {
+        for (end, phase) in [
+            (Event::Stop, Phase::Stopping),
+            (Event::Drain, Phase::Draining),
+        ] {
+            let mut server = Server::new();
+            server.ending = Ending::default();
+            drop(server.on(end));
+            assert_eq!(server.on(Event::CoresServe), []);
+            assert_eq!(server.phase(), phase);
+        }
     }
 }

@@ -43,7 +43,6 @@ impl Coordinator {
             .collect();
         let view = View {
             now: core.now(),
-            phase: self.phase,
             rules: self.config.drain,
             pool: &self.pool,
             awaits_a_core: self.awaits_a_core(),
@@ -61,9 +60,8 @@ impl Coordinator {
                 self.succeed(core, succession::Event::ServerEnds);
                 self.inherit(core, inheritance::Event::EndsOnPurpose);
             }
-            Act::Enter(phase) => {
-                self.phase = phase;
-                self.ended.drained |= phase == Phase::Draining;
+            Act::Accept => self.pool.accepting = true,
+            Act::LeaveService => {
                 self.handle.set_ready(false);
                 self.pool.spawning = false;
             }
@@ -90,16 +88,19 @@ impl Coordinator {
             Act::TellCores { force: true } => self.tell_cores(|| Message::Force),
             Act::TellCores { force: false } => self.tell_cores(|| Message::Drain),
             Act::SayClosing => self.handle.closing().say(),
-            Act::Over => self.phase = Phase::Stopped,
+            Act::ServeAgain => self.serve_again(core),
+            Act::SayCut { core, cut } => {
+                tracing::warn!(core, cut, "connections were cut off");
+            }
         }
     }
 
     /// A look at the end of a server, or of a generation that has handed over.
     pub(super) fn end(&mut self, core: &Rc<Core>) {
-        if !self.succession.has_handed_over() || self.phase != Phase::Draining {
+        if !self.succession.has_handed_over() || self.phase() != Phase::Draining {
             self.end_by(core, Event::Looked);
         } else if self.finish_generation(core) {
-            self.phase = Phase::Stopped;
+            self.end_by(core, Event::GenerationOver);
         }
     }
 
@@ -108,7 +109,7 @@ impl Coordinator {
     pub(super) fn take_queued(&mut self) {
         let cores = self.pool.running();
         let mut next = 0;
-        if self.phase == Phase::Draining && !cores.is_empty() {
+        if self.phase() == Phase::Draining && !cores.is_empty() {
             // Others may hold a shared one, and listen on.
             for listener in self.listeners.all.iter().filter(|l| !l.seat.shared) {
                 // Where it is not allowed a few may come too late and be reset.
@@ -131,7 +132,7 @@ impl Coordinator {
 
     /// After the last core: whoever waited for a lane is gone, but what a lane has begun is let end.
     fn end_lanes(&self) {
-        let (ending, most) = match self.ended.drained && !self.ending.is_cut_short() {
+        let (ending, most) = match self.ending.ended().drained && !self.ending.is_cut_short() {
             true => (Ending::Finish, self.config.drain.graceful_timeout),
             false => (Ending::Cancel, LANES_PATIENCE),
         };
@@ -170,20 +171,21 @@ impl Coordinator {
         if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
             std::mem::forget(core.clone());
         }
-        let (connections, requests) = self.final_totals();
-        if let Some(error) = self.ended.failed.clone() {
+        let (connections, requests) = self.final_totals(core);
+        let ended = self.ending.ended();
+        if let Some(error) = ended.failed.clone() {
             self.inherit(core, inheritance::Event::Failed(error));
         }
         // Whoever started the server still waits if it was told to end first: that is no failure.
         if let Some(started) = self.started.take() {
-            let _ = started.send(self.ended.failed.clone().map_or(Ok(()), Err));
+            let _ = started.send(ended.failed.clone().map_or(Ok(()), Err));
         }
         let successor = self.succession.successor();
         Ended {
             successor,
             connections,
             requests,
-            ..self.ended
+            ..ended
         }
     }
 }

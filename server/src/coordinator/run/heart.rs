@@ -2,6 +2,7 @@
 //! [`rules::heart`](crate::coordinator::rules::heart) makes of them. A core's heartbeat is a number
 //! that it counts up anyway; taking it costs the core nothing.
 
+use super::ending;
 use super::key::Key;
 use super::{Coordinator, Phase};
 use crate::connection::Message;
@@ -98,7 +99,7 @@ impl Coordinator {
             self.listen_to_heart(core, index);
         }
         self.hurry_leaving(now);
-        if self.phase == Phase::Running {
+        if self.phase() == Phase::Running {
             self.recycle_by_age(now);
             self.watch(now);
         }
@@ -164,15 +165,15 @@ impl Coordinator {
                 tracing::error!(line, "stuck");
             }
         });
-        if self.phase == Phase::Running {
+        if self.phase() == Phase::Running {
             let heirs = self.pool.heirs();
             self.post.to_core(index, Message::Leave(heirs));
         }
-        if count >= QUARANTINED_MAX && self.phase == Phase::Running {
-            self.ended.failed = Some(format!(
+        if count >= QUARANTINED_MAX && self.phase() == Phase::Running {
+            let why = format!(
                 "{count} threads are stuck in handlers; the process ends for its supervisor to start it anew"
-            ));
-            self.stop(core);
+            );
+            self.end_by(core, ending::Event::Fails(why));
         }
     }
 
@@ -243,8 +244,8 @@ impl Coordinator {
                 }
             }
             Next::GiveUp => {
-                self.ended.failed = Some(format!("{ENDS_MAX} cores ended badly; giving up"));
-                self.drain(core);
+                let why = format!("{ENDS_MAX} cores ended badly; giving up");
+                self.end_by(core, ending::Event::GivesUp(why));
             }
         }
     }

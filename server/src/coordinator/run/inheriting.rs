@@ -3,6 +3,7 @@
 //!
 //! Called by the loop of [`super`]. Decides nothing about who may say what when.
 
+use super::ending;
 use super::key::Key;
 use super::link::Link;
 use super::{Coordinator, Phase};
@@ -32,7 +33,7 @@ impl Coordinator {
         let view = View {
             pool: &self.pool,
             inherited: &inherited,
-            stopping: self.phase == Phase::Stopping,
+            stopping: self.phase() == Phase::Stopping,
             numbers: self.allotment.numbers(),
         };
         for act in self.inheritance.on(&view, event) {
@@ -54,8 +55,7 @@ impl Coordinator {
             }
             Act::Fail(error) => {
                 self.inherit(core, Event::Failed(error.clone()));
-                self.ended.failed = Some(error);
-                self.stop(core);
+                self.end_by(core, ending::Event::Fails(error));
             }
             Act::Linger { all } => self.rings_linger(core, |seat| seat.stuck_elsewhere || all),
             Act::FreeStuck => {

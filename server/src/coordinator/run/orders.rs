@@ -36,8 +36,8 @@ impl Coordinator {
         if order == CoreOrder::Dump {
             return Ok(());
         }
-        if self.phase != Phase::Running {
-            return Err(format!("the server is {}", self.phase.name()));
+        if self.phase() != Phase::Running {
+            return Err(format!("the server is {}", self.phase().name()));
         }
         tracing::info!(core = index, order = order.word(), "order");
         match order {

@@ -2,14 +2,15 @@
 //! state and what is left of their deadlines, until one runs. In the ledgers they are in transit.
 //! Also mail for cores that have no thread, or do not read theirs: no connection is lost in it.
 
-use super::{Coordinator, Phase};
+use super::{Coordinator, Phase, ending};
 use crate::admission::ledger::{Connections, CoreStats, Ledgers, Requests};
 use crate::connection::Message;
 use crate::coordinator::event::Event;
 use crate::coordinator::plan::CoreState;
 use crate::coordinator::status;
 use crate::coordinator::upgrade::hand_over::Luggage;
-use ringgate_runtime::Moment;
+use ringgate_runtime::{Core, Moment};
+use std::rc::Rc;
 
 /// The connections, in the order in which they came, and what became of those that were closed here.
 #[derive(Default)]
@@ -128,12 +129,13 @@ impl Coordinator {
     }
 
     /// Both ledgers at the end. What a stuck core holds dies with the process.
-    pub(super) fn final_totals(&mut self) -> (Connections, Requests) {
+    pub(super) fn final_totals(&mut self, core: &Rc<Core>) -> (Connections, Requests) {
         let cores = self.slots.iter().map(|slot| slot.stats.ledgers());
         let (mut connections, mut requests) = status::totals(cores.chain([self.own_ledgers()]));
         let has_thread = |state: &CoreState| state.has_thread();
         if self.pool.cores.iter().any(has_thread) {
-            self.ended.cut += connections.open;
+            let cut = connections.open;
+            self.end_by(core, ending::Event::CutOff { core: None, cut });
             connections.aborted += connections.open;
             connections.open = 0;
             requests.aborted += requests.running + requests.pending;
@@ -148,7 +150,7 @@ impl Coordinator {
         let none = |state: &CoreState| !state.serves() && *state != CoreState::Starting;
         let leaving = |state: &CoreState| matches!(state, CoreState::Retiring | CoreState::Leaving);
         let cores = &self.pool.cores;
-        self.phase == Phase::Draining
+        self.phase() == Phase::Draining
             && cores.iter().all(none)
             && (self.parked.len() > 0 || cores.iter().any(leaving) || self.queued() > 0)
     }

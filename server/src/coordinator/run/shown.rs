@@ -37,7 +37,7 @@ impl Coordinator {
             })
             .collect();
         Status {
-            phase: self.phase.name(),
+            phase: self.phase().name(),
             pid: std::process::id(),
             uptime_seconds: (now - self.began).as_secs_f64(),
             limits: self.gate.limits().into(),
@@ -69,7 +69,7 @@ impl Coordinator {
             });
         let pool = self.pool_status();
         Snapshot {
-            phase: self.phase.name(),
+            phase: self.phase().name(),
             uptime_seconds: (now - self.began).as_secs_f64(),
             limits: figures::limits(self.gate.limits()),
             pool: figures::pool(&pool),

@@ -81,8 +81,8 @@ impl Coordinator {
 
     pub(super) fn resize(&mut self, size: PoolSize) -> Result<(), String> {
         let slots = self.sizing.slots;
-        if self.phase != Phase::Running {
-            return Err(format!("the server is {}", self.phase.name()));
+        if self.phase() != Phase::Running {
+            return Err(format!("the server is {}", self.phase().name()));
         }
         let target = match size {
             PoolSize::Cores(cores) if cores > slots => {
@@ -108,7 +108,7 @@ impl Coordinator {
         }
         let target = self.pool.target;
         let done = self.pool.is_settled();
-        let phase = self.phase;
+        let phase = self.phase();
         for waiting in std::mem::take(&mut self.sizing.waiting) {
             let verdict = self.starts.verdict(now, waiting.since);
             if phase != Phase::Running {

@@ -14,7 +14,7 @@ use std::rc::Rc;
 impl Coordinator {
     /// A core could not be set up: its place rests.
     pub(super) fn start_failed(&mut self, core: &Rc<Core>, index: u32, error: &str) {
-        let is_wanted = match self.phase {
+        let is_wanted = match self.phase() {
             Phase::Starting | Phase::Running => true,
             Phase::Draining => self.needs_a_core(),
             Phase::Stopping | Phase::Stopped => false,
@@ -45,7 +45,7 @@ impl Coordinator {
             return;
         }
         self.pool.cores[index as usize] = CoreState::Absent;
-        if self.phase == Phase::Draining && self.needs_a_core() {
+        if self.phase() == Phase::Draining && self.needs_a_core() {
             self.start_for_the_last(core, index);
         }
     }
@@ -74,7 +74,7 @@ impl Coordinator {
 
     /// Brings up to date what is said of a pool that is not whole.
     pub(super) fn tell_degraded(&mut self) {
-        if self.phase != Phase::Running {
+        if self.phase() != Phase::Running {
             return;
         }
         if self.pool.is_complete() && self.starts.whole() {

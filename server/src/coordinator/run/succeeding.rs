@@ -107,8 +107,8 @@ impl Coordinator {
         core: &Rc<Core>,
         binary: Option<PathBuf>,
     ) -> Result<Newer, UpgradeError> {
-        if self.phase != Phase::Running {
-            return Err(UpgradeError::NotRunning(self.phase.name()));
+        if self.phase() != Phase::Running {
+            return Err(UpgradeError::NotRunning(self.phase().name()));
         }
         if self.succession.is_on() {
             return Err(UpgradeError::UnderWay);
@@ -328,8 +328,7 @@ impl Coordinator {
             manager.main_pid(pid);
         }
         self.processes.emptied = false;
-        self.phase = Phase::Draining;
-        self.ended.drained = true;
+        self.end_by(core, ending::Event::HandedOver);
         self.pool.spawning = false;
         for seat in &mut self.pool.seats {
             seat.away = true;
@@ -434,20 +433,21 @@ impl Coordinator {
         for timer in self.processes.last_calls.drain(..) {
             core.cancel_timer(timer);
         }
-        if self.phase == Phase::Draining {
-            self.phase = Phase::Running;
-            self.ended.drained = false;
-            self.call_cores_back();
-            self.listeners.own_files();
-            let handle = self.handle.clone();
-            self.operators.reclaim(core, &handle);
-            self.step_forward(core);
-        }
+        self.end_by(core, ending::Event::Resumed);
+    }
+
+    /// This process is again the one that serves.
+    pub(super) fn serve_again(&mut self, core: &Rc<Core>) {
+        self.call_cores_back();
+        self.listeners.own_files();
+        let handle = self.handle.clone();
+        self.operators.reclaim(core, &handle);
+        self.step_forward(core);
     }
 
     /// The new process lacks room: what is here is served here.
     fn serve_on(&mut self) {
-        if self.phase == Phase::Draining {
+        if self.phase() == Phase::Draining {
             self.pool.target = self.pool.target.max(1);
             self.call_cores_back();
         }
@@ -496,7 +496,7 @@ impl Coordinator {
         let open: u64 = self.slots.iter().map(|slot| slot.stats.open.get()).sum();
         let own = Generation {
             pid: std::process::id(),
-            phase: self.phase.name().to_owned(),
+            phase: self.phase().name().to_owned(),
             open,
             staying: if self.succession.keeps_connections() {
                 open
