@@ -116,7 +116,7 @@ pub(super) enum Act {
     /// Post an inquiry of this number to a core.
     Ask { core: u32, number: u64 },
     /// Everybody has told, or is not awaited any more.
-    Answer(Asked, Answered),
+    Answer(Asked, Box<Answered>),
 }
 
 /// The inquiries that are open, the oldest first.
@@ -162,7 +162,7 @@ impl Inquiries {
         };
         let is_over = |inquiry: &mut Inquiry| inquiry.silent.is_empty();
         let over = self.open.extract_if(.., is_over);
-        acts.extend(over.map(|inquiry| Act::Answer(inquiry.asked, inquiry.told)));
+        acts.extend(over.map(|inquiry| Act::Answer(inquiry.asked, Box::new(inquiry.told))));
         acts
     }
 
@@ -297,7 +297,7 @@ mod tests {
     fn answer(acts: Vec<Act>) -> Answered {
         let mut acts = acts.into_iter();
         match (acts.next(), acts.next()) {
-            (Some(Act::Answer(_, answered)), None) => answered,
+            (Some(Act::Answer(_, answered)), None) => *answered,
             other => panic!("{other:?}"),
         }
     }
