@@ -20,9 +20,9 @@ mod parked;
 mod poll;
 mod recycle;
 mod reload;
+mod resizing;
 mod shown;
 mod sizing;
-mod starts;
 mod succeeding;
 
 use super::core_info::CoreInfo;
@@ -32,8 +32,6 @@ use super::handle::{Ended, ServerHandle};
 use super::listeners::Listeners;
 use super::plan::{Action, Baton, CoreState, Pool};
 use super::post::{PostOffice, Postman, SUCCESSOR};
-use super::rules::restart::Restarts;
-use super::rules::starts::Starts;
 use super::rules::wear;
 use super::thread::{CoreThread, MakeApp};
 use super::upgrade::Legacy;
@@ -128,11 +126,8 @@ pub(crate) struct Coordinator {
     pool: Pool,
     slots: Vec<Slot>,
     ending: ending::Ending,
-    restarts: Restarts,
-    starts: Starts,
     allotment: allotment::Allotment,
     sizing: sizing::Sizing,
-    elastic: elastic::Watch,
     parked: parked::Parked,
     balancing: bool,
     lingering: lingering::Lingering,
@@ -254,11 +249,8 @@ impl Coordinator {
                 })
                 .collect(),
             ending: ending::Ending::default(),
-            restarts: Restarts::default(),
-            starts: Starts::default(),
             allotment,
-            sizing: sizing::Sizing::new(&start.plan),
-            elastic: elastic::Watch::new(began),
+            sizing: sizing::Sizing::new(&start.plan, began),
             parked: parked::Parked::default(),
             balancing: false,
             lingering: lingering::Lingering::default(),
@@ -320,14 +312,14 @@ impl Coordinator {
 
     fn hear(&mut self, core: &Rc<Core>, event: Event) {
         match event {
-            Event::CoreUp(up) => self.core_up(core.now(), up),
+            Event::CoreUp(up) => self.core_up(core, up),
             Event::CoreFailed(index, error) => self.core_failed(core, index, &error),
             Event::CoreEnded(end) => self.core_ended(core, end),
             Event::Disarmed(index, listener) => self.disarmed(index, listener),
             Event::Undelivered(index) => self.forward(core.now(), index),
             Event::Parked(parcel) => self.deliver(core.now(), Luggage::Parcel(parcel)),
             Event::Worn(index) => self.expire(index, "it has accepted as many as it was to"),
-            Event::Rested(index) => self.rested(core, index),
+            Event::Rested(index) => self.size(core, sizing::Event::Rested { core: index }),
             Event::Tick => self.on_tick(core),
             Event::Signal(signal) => self.obey(core, signal),
             Event::Published(index, inquiry, ledgers) => {
@@ -336,9 +328,13 @@ impl Coordinator {
             Event::Command(Command::Status(reply)) => self.inquire(core, Asked::Status(reply)),
             Event::Command(Command::Metrics(reply)) => self.inquire(core, Asked::Metrics(reply)),
             Event::Command(Command::Resize { size, wait, reply }) => {
-                self.on_resize(core.now(), size, wait, reply);
+                let reply = Some(reply);
+                self.size(core, sizing::Event::Ordered { size, wait, reply });
             }
-            Event::Command(Command::Trim(reply)) => reply.send(self.trim()),
+            Event::Command(Command::Trim(reply)) => {
+                let trim = sizing::Event::Trim(self.demand(), reply);
+                self.size(core, trim);
+            }
             Event::Command(Command::Core {
                 core: index,
                 order,
@@ -361,15 +357,15 @@ impl Coordinator {
         }
     }
 
-    fn core_up(&mut self, now: Moment, up: CoreUp) {
+    fn core_up(&mut self, core: &Rc<Core>, up: CoreUp) {
         let index = up.core as usize;
         if self.pool.cores[index] == CoreState::Starting {
             self.pool.cores[index] = CoreState::Running;
         }
-        self.starts.succeeded();
+        self.size(core, sizing::Event::CoreUp);
         let slot = &mut self.slots[index];
         slot.remote = Some(up.remote);
-        slot.heart = heart::Heart::of(now);
+        slot.heart = heart::Heart::of(core.now());
         slot.work = elastic::Work::of(up.thread);
         tracing::debug!(core = up.core, "core serves");
     }
@@ -397,7 +393,8 @@ impl Coordinator {
         });
         // First, so that it is known who waits for a core.
         self.forward(core.now(), index);
-        self.start_failed(core, index, error);
+        let error = error.to_owned();
+        self.size(core, sizing::Event::StartFailed { core: index, error });
     }
 
     fn core_ended(&mut self, core: &Rc<Core>, end: CoreEnd) {
@@ -421,7 +418,13 @@ impl Coordinator {
         if quarantined {
             tracing::info!(core = end.core, "a stuck core came to its senses and ended");
         } else if let Some(bad) = end.bad {
-            self.ended_badly(core, end.core, bad);
+            self.size(
+                core,
+                sizing::Event::EndedBadly {
+                    core: end.core,
+                    bad,
+                },
+            );
         }
     }
 
@@ -444,8 +447,8 @@ impl Coordinator {
             // A second word is meant: a drain that is on becomes a stop (row M1).
             Signal::Term if self.phase() == Phase::Draining => self.stop(core),
             Signal::Term | Signal::Quit => self.drain(core),
-            Signal::Ttin => self.resize_by(1),
-            Signal::Ttou => self.resize_by(-1),
+            Signal::Ttin => self.size(core, sizing::Event::By(1)),
+            Signal::Ttou => self.size(core, sizing::Event::By(-1)),
             // The log says what came of it.
             Signal::Hup => drop(self.reload(core)),
             Signal::Usr1 => self.reopen_log(),
@@ -468,8 +471,7 @@ impl Coordinator {
             }
         }
         self.unpark(core.now());
-        self.tell_degraded();
-        self.answer_resizing(core.now());
+        self.size(core, sizing::Event::Looked);
         match self.phase() {
             Phase::Starting => self.start_is_over(core),
             Phase::Running => {}
@@ -480,11 +482,11 @@ impl Coordinator {
 
     /// The first cores are up, or as many of them as could be started: at least one.
     fn start_is_over(&mut self, core: &Rc<Core>) {
-        if !self.is_start_decided() {
+        if !self.sizing.is_start_decided(&self.pool) {
             return;
         }
         if self.pool.running().is_empty() && self.pool.target > 0 {
-            let why = self.starts.why().unwrap_or_default().to_owned();
+            let why = self.sizing.why().unwrap_or_default().to_owned();
             self.end_by(core, ending::Event::Fails(why));
             return self.replan(core);
         }

@@ -2,7 +2,7 @@
 //! what is said of it, and when the pool is whole again. Failed starts are tried again for ever: what is
 //! short is mostly short for a moment, and the cores that serve go on meanwhile.
 //!
-//! Fed by the coordinator's `run/starts.rs`, which performs what is decided here. Cores that end badly
+//! Asked by the coordinator's `run/sizing.rs`. Cores that end badly
 //! after their start are [`restart`](super::restart)'s.
 
 use ringgate_runtime::Moment;

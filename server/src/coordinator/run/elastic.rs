@@ -1,19 +1,19 @@
-//! How busy the cores are, and what the automatic rules make of it. The kernel keeps the time that
-//! a thread was at work (proc(5), schedstat); it is read once a second, and the cores measure
-//! nothing.
+//! How busy the cores are, measured for [`Sizing`](super::sizing::Sizing). The kernel keeps the time that
+//! a thread was at work (proc(5), schedstat); it is read once a second, and the cores measure nothing.
+//!
+//! Called on each tick. Decides nothing about what follows from it.
 
-use super::{Coordinator, Phase};
+use super::Coordinator;
+use super::sizing::{Demand, Event};
 use crate::coordinator::plan::CoreState;
-use crate::coordinator::rules::elastic::Load;
 use crate::coordinator::status::PoolStatus;
-use ringgate_runtime::Moment;
+use ringgate_runtime::Core;
 use ringgate_runtime::sys::tcp_info::listen_queue;
 use ringgate_runtime::sys::thread::{WorkTime, work_time};
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::time::Duration;
 
-/// Over how long it is looked how busy a core is; also the shortest time between two growths.
-const WINDOW: Duration = Duration::from_secs(1);
 const FULL_PERMILLE: u128 = 1000;
 
 /// What is known of a core's work.
@@ -57,26 +57,6 @@ impl Work {
     }
 }
 
-/// What was seen since the last look.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Watch {
-    measured: Moment,
-    trimmed: Moment,
-    /// The most that was queued at any tick of this window: the cores take what is queued many times
-    /// a second.
-    queued: u64,
-}
-
-impl Watch {
-    pub(super) fn new(now: Moment) -> Watch {
-        Watch {
-            measured: now,
-            trimmed: now,
-            queued: 0,
-        }
-    }
-}
-
 impl Coordinator {
     /// Requests at the gate, and connections in the kernel's queues.
     pub(super) fn queued(&self) -> u64 {
@@ -94,61 +74,31 @@ impl Coordinator {
         pending.sum::<u64>() + queues.sum::<u64>()
     }
 
-    fn is_elastic(&self) -> bool {
-        self.sizing.auto && self.sizing.min < self.sizing.max
-    }
-
     /// Called on each tick of a running server.
-    pub(super) fn watch(&mut self, now: Moment) {
-        if self.is_elastic() {
-            self.elastic.queued = self.elastic.queued.max(self.queued());
+    pub(super) fn measure(&mut self, core: &Rc<Core>) {
+        if self.sizing.is_elastic() {
+            let queued = self.queued();
+            self.size(core, Event::Queued(queued));
         }
-        let passed = now.since(self.elastic.measured);
-        if passed < WINDOW {
+        let Some(passed) = self.sizing.window(core.now()) else {
             return;
-        }
-        self.elastic.measured = now;
+        };
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if self.pool.cores[index].has_thread() {
                 slot.work.measure(passed, self.pool.stuck[index]);
             }
         }
         self.balance();
-        if !self.is_elastic() {
-            return;
-        }
-        let queued = std::mem::take(&mut self.elastic.queued);
         let busy = self.busy();
-        let load = self.load(&busy, queued);
-        if load.grows() {
-            self.pool.target += 1;
-            tracing::info!(
-                cores = self.pool.target,
-                queued,
-                "every core is busy; one more"
-            );
-        } else if now.since(self.elastic.trimmed) >= self.config.pool.trim_interval {
-            self.elastic.trimmed = now;
-            if load.trims(false) {
-                self.pool.target -= 1;
-                tracing::info!(cores = self.pool.target, "a core is idle; one less");
-            }
-        }
+        self.size(core, Event::Measured { busy });
     }
 
-    /// A forced trim (row P6).
-    pub(super) fn trim(&mut self) -> Result<(), String> {
-        if self.phase() != Phase::Running {
-            return Err(format!("the server is {}", self.phase().name()));
+    /// How much there is to do, just now.
+    pub(super) fn demand(&self) -> Demand {
+        Demand {
+            busy: self.busy(),
+            queued: self.queued(),
         }
-        let busy = self.busy();
-        if !self.load(&busy, self.queued()).trims(true) {
-            return Err(
-                "no core leaves: all are busy, work is queued, or they are the fewest".into(),
-            );
-        }
-        self.pool.target -= 1;
-        Ok(())
     }
 
     fn busy(&self) -> Vec<u32> {
@@ -158,41 +108,18 @@ impl Coordinator {
             .collect()
     }
 
-    fn load<'a>(&self, busy: &'a [u32], queued: u64) -> Load<'a> {
-        let count = |which: fn(CoreState) -> bool| {
-            let cores = self.pool.cores.iter().filter(|state| which(**state));
-            cores.count() as u32
-        };
-        let leaving = |state| {
-            matches!(
-                state,
-                CoreState::Retiring | CoreState::Leaving | CoreState::Expiring
-            )
-        };
-        let spawned = |state: CoreState| state.has_thread() && state != CoreState::Quarantined;
-        Load {
-            min: self.sizing.min,
-            max: self.sizing.max,
-            target: self.pool.target,
-            spawned: count(spawned),
-            trim_requested: count(leaving),
-            busy,
-            queued,
-        }
-    }
-
     /// Row P8.
     pub(super) fn pool_status(&self) -> PoolStatus {
-        let busy = self.busy();
-        let load = self.load(&busy, self.queued());
-        let running = busy.len() as u32;
+        let demand = self.demand();
+        let load = self.sizing.load(&self.pool, &demand);
+        let running = demand.busy.len() as u32;
         let quarantined = |state: &&CoreState| **state == CoreState::Quarantined;
         PoolStatus {
             target: load.target,
-            auto: self.sizing.auto,
+            auto: self.sizing.is_auto(),
             min: load.min,
             max: load.max,
-            slots: self.sizing.slots,
+            slots: self.sizing.slots(),
             spawned: load.spawned,
             running,
             waiting: load.waiting(),

@@ -4,7 +4,7 @@
 //! Called by the loop of [`super`]. Decides nothing about what comes when.
 
 use super::ending::{Act, Event, STOP_PATIENCE, View};
-use super::{Coordinator, Phase};
+use super::{Coordinator, Phase, sizing};
 use crate::admission::door::now;
 use crate::connection::{Fresh, ListenerId, Message};
 use crate::coordinator::events::ServerEvent;
@@ -161,7 +161,7 @@ impl Coordinator {
         self.post.close();
         // Whoever still asks is answered by the dropped reply.
         self.close_parked();
-        self.sizing.dismiss();
+        self.size(core, sizing::Event::Over);
         self.abandon();
         self.listeners.close();
         self.say_the_rest(core);

@@ -3,13 +3,10 @@
 //! that it counts up anyway; taking it costs the core nothing.
 
 use super::ending;
-use super::key::Key;
 use super::{Coordinator, Phase};
 use crate::connection::Message;
-use crate::coordinator::event::BadEnd;
 use crate::coordinator::plan::CoreState;
 use crate::coordinator::rules::heart::{Health, Pulse, Thresholds, judge, tick};
-use crate::coordinator::rules::restart::{ENDS_MAX, Next};
 use ringgate_runtime::sys::stack::{Stack, stack_of};
 use ringgate_runtime::sys::thread::{kernel_state, wants_cpu, work_time};
 use ringgate_runtime::{Core, Moment};
@@ -101,7 +98,7 @@ impl Coordinator {
         self.hurry_leaving(now);
         if self.phase() == Phase::Running {
             self.recycle_by_age(now);
-            self.watch(now);
+            self.measure(core);
         }
     }
 
@@ -222,31 +219,6 @@ impl Coordinator {
         Dump {
             state,
             stack: stack_of(thread, STACK_PATIENCE),
-        }
-    }
-
-    /// A core ended that was not to end (row M3).
-    pub(super) fn ended_badly(&mut self, core: &Rc<Core>, index: u32, bad: BadEnd) {
-        match self.restarts.ended(core.now()) {
-            Next::After(pause) => {
-                let pause_ms = pause.as_millis() as u64;
-                match bad {
-                    BadEnd::Panicked => {
-                        tracing::error!(core = index, pause_ms, "a core panicked; it is replaced");
-                    }
-                    BadEnd::RingFailed(error) => {
-                        tracing::error!(core = index, pause_ms, %error, "a core's ring failed; it is replaced");
-                    }
-                }
-                if !pause.is_zero() && self.pool.spawning {
-                    self.pool.cores[index as usize] = CoreState::Resting;
-                    core.set_timer(core.now() + pause, Key::Rested(index).to_key());
-                }
-            }
-            Next::GiveUp => {
-                let why = format!("{ENDS_MAX} cores ended badly; giving up");
-                self.end_by(core, ending::Event::GivesUp(why));
-            }
         }
     }
 

@@ -6,7 +6,7 @@
 use super::ending;
 use super::key::Key;
 use super::link::Link;
-use super::{Coordinator, Phase};
+use super::{Coordinator, Phase, sizing};
 use crate::config::{AdmissionLimits, LimitsChange, PoolSize};
 use crate::coordinator::rehearsal;
 use crate::coordinator::upgrade::Legacy;
@@ -154,14 +154,9 @@ impl Coordinator {
             }
         }
         if let Some(cores) = by_hand.cores {
-            let cores = cores.min(self.sizing.slots);
-            if let Err(error) = self.resize(PoolSize::Cores(cores)) {
-                tracing::warn!(
-                    cores,
-                    error,
-                    "the number of cores that was set by hand is lost"
-                );
-            }
+            let size = PoolSize::Cores(cores.min(self.sizing.slots()));
+            let (wait, reply) = (false, None);
+            self.size(core, sizing::Event::Ordered { size, wait, reply });
         }
     }
 }

@@ -4,8 +4,8 @@
 //! cannot is refused by name. What was set by hand meanwhile (a resize, limits) stays, unless the
 //! configuration itself says something new about it.
 
-use super::Coordinator;
 use super::key::Key;
+use super::{Coordinator, sizing};
 use crate::admission::gate::{OFFER_PATIENCE, Rules};
 use crate::config::{Config, CorePlan, CoreSpec};
 use crate::connection::{Message, Settings};
@@ -66,7 +66,7 @@ impl Coordinator {
         }
         let cpus = cpus_of(self.cpus.len());
         let plan = CorePlan::new(new.cores, new.core_slots, &cpus);
-        let slots = self.sizing.slots;
+        let slots = self.sizing.slots();
         if plan.max.get() > slots {
             return Err(format!(
                 "cores = {} asks for more than the {slots} slots; this needs an upgrade or \
@@ -83,11 +83,7 @@ impl Coordinator {
         let new = self.config.clone();
         if let Some(plan) = plan {
             let (min, max) = (plan.min.get(), plan.max.get());
-            (self.sizing.min, self.sizing.max) = (min, max);
-            // A number that was set by hand stays.
-            if self.sizing.auto {
-                self.pool.target = self.pool.target.clamp(min, max);
-            }
+            self.size(core, sizing::Event::Bounds { min, max });
         }
         if new.admission != old.admission {
             self.gate.set_limits(new.admission, core.now());

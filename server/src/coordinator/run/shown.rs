@@ -47,7 +47,7 @@ impl Coordinator {
             cores,
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             generations: self.generations(),
-            listeners: status::listeners(&self.listeners, &self.pool, self.sizing.slots),
+            listeners: status::listeners(&self.listeners, &self.pool, self.sizing.slots()),
         }
     }
 
@@ -79,7 +79,7 @@ impl Coordinator {
             waiting: self.gate.occupancy().pending.into(),
             cores: ran.collect(),
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
-            listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots),
+            listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots()),
             ..figures::of_process()
         }
     }

@@ -307,7 +307,7 @@ impl Coordinator {
             let configured = words(self.config.admission);
             let live = words(self.gate.limits());
             self.tell_newer(&Word::Limits { configured, live });
-            let cores = (!self.sizing.auto).then_some(self.pool.target);
+            let cores = (!self.sizing.is_auto()).then_some(self.pool.target);
             self.tell_newer(&Word::Size { cores });
         }
         self.tell_newer(&Word::Generations { list });

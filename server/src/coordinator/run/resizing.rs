@@ -1,0 +1,109 @@
+//! The hands of the number of cores: performs what [`Sizing`](super::sizing::Sizing) decides, and says
+//! what it says.
+//!
+//! Called by the loop of [`super`]. Decides nothing about how many there are to be.
+
+use super::Coordinator;
+use super::ending;
+use super::key::Key;
+use super::sizing::{Act, Event, View};
+use crate::coordinator::degraded::Degraded;
+use crate::coordinator::event::BadEnd;
+use crate::coordinator::events::ServerEvent;
+use crate::coordinator::plan::{Action, CoreState};
+use ringgate_runtime::Core;
+use std::rc::Rc;
+
+impl Coordinator {
+    /// Lets the sizing hear what happened, and does what it says.
+    pub(super) fn size(&mut self, core: &Rc<Core>, event: Event) {
+        let view = View {
+            now: core.now(),
+            phase: self.phase(),
+            pool: &self.pool,
+            needs_a_core: self.needs_a_core(),
+            trim_interval: self.config.pool.trim_interval,
+        };
+        for act in self.sizing.on(&view, event) {
+            self.perform_size(core, act);
+        }
+    }
+
+    fn perform_size(&mut self, core: &Rc<Core>, act: Act) {
+        match act {
+            Act::Target(cores) => self.pool.target = cores,
+            Act::SayResize { cores, auto } => {
+                tracing::info!(cores, auto, "resize");
+                self.events.emit(&ServerEvent::Resize { cores });
+            }
+            Act::SayGrown { cores, queued } => {
+                tracing::info!(cores, queued, "every core is busy; one more");
+            }
+            Act::SayShrunk { cores } => tracing::info!(cores, "a core is idle; one less"),
+            Act::SayRefused(error) => {
+                tracing::warn!(error, "the number of cores stays as it is");
+            }
+            Act::Answer(reply, result) => reply.send(result),
+            Act::SayStartFailed { core, error } => {
+                let serving = self.pool.serving().len();
+                let target = self.pool.target;
+                tracing::error!(
+                    core,
+                    serving,
+                    target,
+                    error,
+                    "a core could not be started; it is tried again until it can"
+                );
+            }
+            Act::SayEndedBadly { core, bad, pause } => {
+                let pause_ms = pause.as_millis() as u64;
+                match bad {
+                    BadEnd::Panicked => {
+                        tracing::error!(core, pause_ms, "a core panicked; it is replaced");
+                    }
+                    BadEnd::RingFailed(error) => {
+                        tracing::error!(core, pause_ms, %error, "a core's ring failed; it is replaced");
+                    }
+                }
+            }
+            Act::Rest { core: place, until } => {
+                self.pool.cores[place as usize] = CoreState::Resting;
+                core.set_timer(until, Key::Rested(place).to_key());
+            }
+            Act::Wake(place) => self.pool.cores[place as usize] = CoreState::Absent,
+            Act::StartForTheLast(place) => self.start_for_the_last(core, place),
+            Act::GiveUp(why) => self.end_by(core, ending::Event::GivesUp(why)),
+            Act::SayWhole => tracing::info!(cores = self.pool.target, "every core serves again"),
+            Act::TellDegraded(degraded) => self.tell_degraded(degraded),
+        }
+    }
+
+    fn tell_degraded(&self, degraded: Option<Degraded>) {
+        if self.handle.set_degraded(degraded)
+            && let Some(manager) = &self.manager
+        {
+            manager.serving(degraded);
+        }
+    }
+
+    /// Starts a core in a drain.
+    pub(super) fn start_for_the_last(&mut self, core: &Rc<Core>, index: u32) {
+        self.pool.target = 1;
+        let spawn = Action::Spawn(index);
+        self.pool.perform(&spawn);
+        self.perform(core, spawn);
+    }
+
+    /// Whether a drain waits for a core that starts, or is to start once more, for those that wait.
+    pub(super) fn awaits_a_core(&self) -> bool {
+        let is_there = |state| self.pool.cores.contains(&state);
+        let tries_again = is_there(CoreState::Resting) && self.needs_a_core();
+        is_there(CoreState::Starting) || tries_again
+    }
+
+    /// Why fewer cores serve than are wanted, for people.
+    pub(super) fn why_degraded(&self) -> Option<String> {
+        let degraded = self.handle.degraded()?;
+        Some(format!("{degraded}: {}", self.sizing.why()?))
+    }
+}
