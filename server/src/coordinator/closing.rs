@@ -1,16 +1,16 @@
-//! Who is told that the server is about to end: handlers that wait for it, and the hubs of events that
-//! were given to it, whose streams end by themselves then.
+//! The word that the server is about to end, and those who hear it: handlers that wait for it, and the
+//! hubs of events that were given to it, whose streams end by themselves then.
 //!
 //! The coordinator says it once, when it has told the cores: when a drain takes no new connections any
-//! more (`drain_grace` is over), when the server hands over to a newer process, or when it stops. What those who hear it do
-//! is theirs; nobody is waited for longer than without it.
+//! more (`drain_grace` is over), when the server hands over to a newer process, or when it stops. What
+//! those who hear it do is theirs; nobody is waited for longer than without it.
 
 use super::handle::ServerHandle;
 use crate::events::Hub;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// See the top of the file.
+/// The word of the end: its own listeners, and the hubs that close with it.
 pub(super) struct Closing {
     /// Has no events: it is open or closed.
     own: Hub,

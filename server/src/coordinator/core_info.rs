@@ -1,4 +1,4 @@
-//! What a core is told of itself when an application makes its state.
+//! The facts that a core is told of itself when an application makes its state.
 //!
 //! Made by the coordinator for each core that starts; it decides nothing.
 
@@ -6,7 +6,7 @@ use super::handle::ServerHandle;
 use crate::lane::NoLane;
 use ringgate_runtime::lane::{InCoreLane, Lane};
 
-/// Who a core is, for `init`.
+/// Number, CPU and server of a core, for `init`.
 #[derive(Debug, Clone)]
 pub struct CoreInfo {
     pub(crate) index: u32,

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// See the top of the file. Its text is `degraded: 1 of 2 cores`.
+/// Two numbers of cores, as long as fewer serve than are wanted. As text: `degraded: 1 of 2 cores`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Degraded {
     /// Cores that serve.
@@ -33,7 +33,7 @@ impl DegradedCell {
         (word != 0).then_some(Degraded { serving, target })
     }
 
-    /// Answers whether that is news.
+    /// Puts it down. Returns whether that is news.
     pub(super) fn set(&self, degraded: Option<Degraded>) -> bool {
         let word = |degraded: Degraded| {
             u64::from(degraded.target) << u32::BITS | u64::from(degraded.serving)

@@ -26,7 +26,7 @@ pub(crate) enum Event {
     HandOver(Box<Parcel>),
     /// Nobody owns this listener now.
     Disarmed(u32, ListenerId),
-    /// What a core has counted, for this inquiry.
+    /// Ledgers of a core, for the inquiry of this number.
     Published(u32, u64, Box<Ledgers>),
     /// A connection for which there is no core.
     Parked(Box<Parcel>),
@@ -57,7 +57,7 @@ impl From<Report> for Event {
     }
 }
 
-/// What a core's thread tells of itself at its beginning.
+/// The first word of a core's thread.
 pub(crate) struct CoreUp {
     pub(crate) core: u32,
     /// Its bell and its heartbeat.
@@ -86,11 +86,11 @@ pub(crate) enum BadEnd {
     RingFailed(RingFailed),
 }
 
-/// What can be asked of the coordinator.
+/// A request to the coordinator.
 pub(crate) enum Command {
     /// How it stands.
     Status(Reply<Status>),
-    /// What the metrics are rendered from.
+    /// The figures that metrics are rendered from.
     Metrics(Reply<Snapshot>),
     /// So many cores. With `wait` the answer comes when the last of them is there or gone.
     Resize {

@@ -1,4 +1,4 @@
-//! What the coordinator tells of itself while it works (row M12): to callbacks of the program that
+//! Events that the coordinator tells of while it works (row M12): to callbacks of the program that
 //! embeds it, and to whoever reads `ringgate ctl events`.
 //!
 //! Called by the coordinator wherever something happens. It never waits: a callback runs on the
@@ -99,13 +99,13 @@ pub enum UpgradeStep {
     Started,
     /// Its cores are up; the batons of the listeners go over.
     Ready,
-    /// It serves and owns the control socket.
+    /// The new process serves and owns the control socket.
     Done,
-    /// It does not serve; this process goes on.
+    /// The new process does not serve; this process goes on.
     Failed,
 }
 
-/// What a program wants to do with events. It runs on the coordinator's thread and must not block:
+/// A callback of the program. It runs on the coordinator's thread and must not block:
 /// as long as it runs nothing is resized, drained or answered on the control socket.
 pub(crate) type OnEvent = Box<dyn Fn(&ServerEvent) + Send>;
 
@@ -184,7 +184,7 @@ struct Waiting {
     waker: Option<Waker>,
 }
 
-/// What waits for one reader.
+/// The events that wait for one reader.
 #[derive(Default)]
 struct Inbox(Mutex<Waiting>);
 
@@ -214,7 +214,7 @@ impl Inbox {
     }
 }
 
-/// What was lost, told where the gap is: behind what came before it.
+/// A gap between events, told where it is: behind what came before it.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Gap {

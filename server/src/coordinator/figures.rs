@@ -23,7 +23,7 @@ fn reasons(counts: &ByReason) -> CountsBy {
         .collect()
 }
 
-/// What one core counts, with its ledgers as it told them; who and how it is, is the caller's.
+/// The counts of one core, with its ledgers as it told them; number and state are the caller's.
 pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
     let Ledgers {
         connections,
@@ -130,7 +130,7 @@ pub(super) fn listeners(listeners: &Listeners, pool: &Pool, slots: u32) -> Vec<L
         .collect()
 }
 
-/// What the kernel tells about the process.
+/// Figures of the process, from the kernel.
 pub(super) fn of_process() -> Snapshot {
     let netstat = std::fs::read_to_string("/proc/self/net/netstat").unwrap_or_default();
     Snapshot {

@@ -1,4 +1,4 @@
-//! What a program does with a server: build it, start it, ask it, wait for its end.
+//! The server as a program sees it: built, started, asked, waited for.
 
 mod launch;
 mod simulated;
@@ -481,7 +481,7 @@ impl ServerHandle {
         self.ask(Command::Status).wait(ANSWER_PATIENCE)
     }
 
-    /// What the metrics are rendered from; None once the server has ended. The counts of the log
+    /// The figures that metrics are rendered from; None once the server has ended. The counts of the log
     /// are the log's ([`LogHandle::written`]) and not filled in.
     pub async fn metrics(&self) -> Option<Snapshot> {
         self.ask(Command::Metrics).await

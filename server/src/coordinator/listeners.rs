@@ -275,7 +275,7 @@ impl Listeners {
         }
     }
 
-    /// What this process wants of the one before it.
+    /// The units that this process wants of the one before it.
     pub(crate) fn wanted(&self) -> Vec<u32> {
         self.units
             .iter()
@@ -375,7 +375,7 @@ impl Listeners {
     }
 }
 
-/// Those of one configured address; all of them are of one bound address.
+/// Takes out the listeners of one configured address; all of them are of one bound address.
 fn take_same(inherited: &mut Vec<InheritedListener>, configured: &str) -> Vec<InheritedListener> {
     let same = |listener: &InheritedListener| {
         listener.configured == configured || listener.bound == configured

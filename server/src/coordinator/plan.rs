@@ -1,4 +1,4 @@
-//! What to do next, as a pure function of how the pool stands: which core to start or retire, whose
+//! The next steps, as a pure function of how the pool stands: which core to start or retire, whose
 //! baton to recall or pass, whose listener to help. The coordinator performs the actions, which
 //! change the pool, and asks again at the next event.
 //!
@@ -22,15 +22,15 @@ pub(crate) enum CoreState {
     Resting,
     /// Its thread sets up.
     Starting,
-    /// It serves.
+    /// The core serves.
     Running,
-    /// It serves, and leaves once another runs in its stead.
+    /// The core serves, and leaves once another runs in its stead.
     Expiring,
-    /// It gives its batons back, then it is told to leave.
+    /// The core gives its batons back, then it is told to leave.
     Retiring,
-    /// It serves what it has and ends.
+    /// The core serves what it has and ends.
     Leaving,
-    /// It was stuck for too long and is replaced. If it ever wakes up, it leaves.
+    /// The core was stuck for too long and is replaced. If it ever wakes up, it leaves.
     Quarantined,
 }
 
@@ -60,7 +60,7 @@ impl CoreState {
     }
 }
 
-/// Who has a listener's baton.
+/// Where the right to accept from a listener is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Baton {
     /// Nobody; connections wait in the kernel's queue.
@@ -88,7 +88,7 @@ pub(crate) struct Seat {
     pub(crate) slot: u32,
     /// Whether other cores have one of the same socket, so that it need not be lent.
     pub(crate) shared: bool,
-    /// Who has it.
+    /// The place of the baton.
     pub(crate) baton: Baton,
     /// The core that accepts in the stead of a stuck holder.
     pub(crate) helper: Option<u32>,
@@ -99,7 +99,7 @@ pub(crate) struct Seat {
     pub(crate) stuck_elsewhere: bool,
     /// Whether a process that may have armed it has died lately: rings that the kernel has not cleared
     /// yet swallow wake-ups, so a core helps beside the owner.
-    pub(crate) lingering: bool,
+    pub(crate) stale_rings: bool,
 }
 
 impl Seat {
@@ -111,7 +111,7 @@ impl Seat {
             helper: None,
             away: false,
             stuck_elsewhere: false,
-            lingering: false,
+            stale_rings: false,
         }
     }
 
@@ -138,7 +138,7 @@ pub(crate) struct Pool {
     pub(crate) seats: Vec<Seat>,
 }
 
-/// One thing to do.
+/// One thing to do. A core is named by its place.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -151,13 +151,13 @@ pub(crate) enum Action {
     /// Retiring becomes Leaving; its connections go to the heirs, or are parked if there is none.
     Leave(u32, Vec<u32>),
     /// Give a free baton to a core: Free becomes Held.
-    Arm { seat: usize, core: u32 },
+    Arm { seat: usize, place: u32 },
     /// Ask for a baton: Held becomes Recalled.
-    Recall { seat: usize, core: u32 },
+    Recall { seat: usize, place: u32 },
     /// Accept in the stead of the stuck holder.
-    Help { seat: usize, core: u32 },
+    Help { seat: usize, place: u32 },
     /// The holder is well again, or another core helps.
-    Unhelp { seat: usize, core: u32 },
+    Unhelp { seat: usize, place: u32 },
 }
 
 impl Pool {
@@ -214,7 +214,7 @@ impl Pool {
         self.those(coming).is_empty() && self.running().len() >= self.target as usize
     }
 
-    /// Who is to hold each listener, `serving` being the cores that take connections.
+    /// The core that is to hold each listener, `serving` being the cores that take connections.
     fn owners(&self, serving: &[u32]) -> Vec<Option<u32>> {
         let mut owned = vec![0u32; self.cores.len()];
         let own = |seat: &Seat| {
@@ -278,13 +278,13 @@ impl Pool {
         }
     }
 
-    /// Who helps at which listener.
+    /// Helpers: which core is to help at which listener.
     fn plan_help(&self, serving: &[u32], actions: &mut Vec<Action>) {
         let well = serving.iter().filter(|core| !self.is_stuck(**core));
         let well: Vec<u32> = well.copied().collect();
         for (index, seat) in self.seats.iter().enumerate() {
             let held_fast = self.is_held_fast(seat) && (self.accepting || !seat.stuck_elsewhere);
-            let needy = (held_fast || seat.lingering && self.accepting) && !seat.away;
+            let needy = (held_fast || seat.stale_rings && self.accepting) && !seat.away;
             let wanted = if !needy || well.is_empty() {
                 None
             } else {
@@ -294,16 +294,16 @@ impl Pool {
             if seat.helper == wanted {
                 continue;
             }
-            if let Some(core) = seat.helper {
-                actions.push(Action::Unhelp { seat: index, core });
+            if let Some(place) = seat.helper {
+                actions.push(Action::Unhelp { seat: index, place });
             }
-            if let Some(core) = wanted {
-                actions.push(Action::Help { seat: index, core });
+            if let Some(place) = wanted {
+                actions.push(Action::Help { seat: index, place });
             }
         }
     }
 
-    /// What to do now. Empty: nothing until the next event.
+    /// The actions that are due now. Empty: nothing until the next event.
     pub(crate) fn plan(&self) -> Vec<Action> {
         let mut actions = Vec::new();
         self.plan_size(&mut actions);
@@ -313,11 +313,11 @@ impl Pool {
         let owners = self.owners(&serving);
         for (index, (seat, owner)) in self.seats.iter().zip(owners).enumerate() {
             match (seat.baton, owner) {
-                (Baton::Free, Some(core)) => actions.push(Action::Arm { seat: index, core }),
+                (Baton::Free, Some(place)) => actions.push(Action::Arm { seat: index, place }),
                 (Baton::Held(holder), owner) if owner != Some(holder) => {
                     actions.push(Action::Recall {
                         seat: index,
-                        core: holder,
+                        place: holder,
                     });
                 }
                 (Baton::Free | Baton::Held(_) | Baton::Recalled(_), _) => {}
@@ -342,9 +342,9 @@ impl Pool {
             Action::Forget(core) => self.cores[*core as usize] = CoreState::Absent,
             Action::Retire(core) => self.cores[*core as usize] = CoreState::Retiring,
             Action::Leave(core, _) => self.cores[*core as usize] = CoreState::Leaving,
-            Action::Arm { seat, core } => self.seats[*seat].baton = Baton::Held(*core),
-            Action::Recall { seat, core } => self.seats[*seat].baton = Baton::Recalled(*core),
-            Action::Help { seat, core } => self.seats[*seat].helper = Some(*core),
+            Action::Arm { seat, place } => self.seats[*seat].baton = Baton::Held(*place),
+            Action::Recall { seat, place } => self.seats[*seat].baton = Baton::Recalled(*place),
+            Action::Help { seat, place } => self.seats[*seat].helper = Some(*place),
             Action::Unhelp { seat, .. } => self.seats[*seat].helper = None,
         }
     }

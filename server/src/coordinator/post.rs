@@ -27,7 +27,7 @@ impl<M> Default for Mailbox<M> {
 }
 
 impl<M> Mailbox<M> {
-    /// Answers whether a thread is there to hear it.
+    /// Posts a message. Returns whether a thread is there to hear it.
     fn send(&self, message: M) -> bool {
         self.queue.push(message);
         let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +73,7 @@ impl PostOffice {
         self.coordinator.attach(bell);
     }
 
-    /// What no thread is there to hear, the coordinator forwards.
+    /// Posts a message to a core. If no thread is there to hear it, the coordinator forwards it.
     pub(crate) fn to_core(&self, core: u32, message: Message) {
         if core == SUCCESSOR {
             if let Message::Parcel(parcel) = message {

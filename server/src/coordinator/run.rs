@@ -11,7 +11,6 @@ mod inheriting;
 mod inquiry;
 mod key;
 mod limits;
-mod lingering;
 mod link;
 mod operators;
 mod orders;
@@ -23,6 +22,7 @@ mod reload;
 mod resizing;
 mod shown;
 mod sizing;
+mod stale_rings;
 mod succeeding;
 
 use super::core_info::CoreInfo;
@@ -98,7 +98,7 @@ struct Slot {
     remote: Option<Remote>,
     /// Its open sockets.
     sockets: Arc<SocketRegistry>,
-    /// What it told of its figures, when it last did.
+    /// The figures that its core told last.
     told: Ledgers,
     heart: heart::Heart,
     work: elastic::Work,
@@ -110,7 +110,7 @@ struct Slot {
     kill: bool,
 }
 
-/// See the top of the file.
+/// The state of the loop. What can be decided without a system call is in the machines that it holds.
 pub(crate) struct Coordinator {
     config: Arc<Config>,
     cpus: Vec<u32>,
@@ -130,7 +130,7 @@ pub(crate) struct Coordinator {
     sizing: sizing::Sizing,
     parked: parked::Parked,
     balancing: bool,
-    lingering: lingering::Lingering,
+    stale_rings: stale_rings::StaleRings,
     inquiries: Inquiries,
     /// The timer of the next look at who has not answered an inquiry.
     next_look: Option<(TimerId, Moment)>,
@@ -253,7 +253,7 @@ impl Coordinator {
             sizing: sizing::Sizing::new(&start.plan, began),
             parked: parked::Parked::default(),
             balancing: false,
-            lingering: lingering::Lingering::default(),
+            stale_rings: stale_rings::StaleRings::default(),
             inquiries: Inquiries::default(),
             next_look: None,
             began,
@@ -303,7 +303,7 @@ impl Coordinator {
             Key::Patience => {}
             Key::Watchdog => self.on_watchdog(core),
             Key::PidFile => self.on_pid_file(core),
-            Key::Lingering => self.rings_are_clear(),
+            Key::StaleRings => self.rings_are_clear(),
             Key::Late => self.newer_is_late(core),
             Key::LastCall => self.succeed(core, succession::Event::LastCall),
             Key::HandOver => self.on_handover_tick(core),
@@ -511,23 +511,26 @@ impl Coordinator {
                 };
                 self.leave(core.now(), index, heirs);
             }
-            Action::Help { seat, core } => {
+            Action::Help { seat, place } => {
                 let seat = self.listeners.seat(seat);
-                self.post.to_core(core, Message::Help(seat));
+                self.post.to_core(place, Message::Help(seat));
             }
-            Action::Unhelp { seat, core } => {
+            Action::Unhelp { seat, place } => {
                 let listener = self.listeners.seat(seat).id;
-                self.post.to_core(core, Message::Unhelp(listener));
+                self.post.to_core(place, Message::Unhelp(listener));
             }
-            Action::Arm { seat, core } => {
+            Action::Arm { seat, place } => {
                 let listener = seat as u32;
-                self.events.emit(&ServerEvent::Arm { listener, core });
+                self.events.emit(&ServerEvent::Arm {
+                    listener,
+                    core: place,
+                });
                 self.post
-                    .to_core(core, Message::Arm(self.listeners.seat(seat)));
+                    .to_core(place, Message::Arm(self.listeners.seat(seat)));
             }
-            Action::Recall { seat, core } => {
+            Action::Recall { seat, place } => {
                 self.post
-                    .to_core(core, Message::Disarm(self.listeners.seat(seat).id));
+                    .to_core(place, Message::Disarm(self.listeners.seat(seat).id));
             }
         }
     }

@@ -19,7 +19,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(500);
 /// How long it is tried in all.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What `listen` answers, which is tried again while the address is taken.
+/// Calls `listen` again and again while the address is taken, and returns what it does.
 ///
 /// # Errors
 /// Any other error at once; `AddrInUse` after [`PATIENCE`].

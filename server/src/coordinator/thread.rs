@@ -39,7 +39,7 @@ pub(crate) struct CoreThread {
     pub(crate) headroom: Arc<Headroom>,
 }
 
-/// What the configuration asks of a ring.
+/// Options of a ring, as the configuration has them.
 pub(crate) fn core_options(config: &Config) -> CoreOptions {
     let rings = &config.rings;
     let mut options = CoreOptions {

@@ -1,4 +1,4 @@
-//! What a start does before there is a coordinator: it tries what the machine can do, and makes the
+//! The start before there is a coordinator: tries what the machine can do, and makes the
 //! control socket and the listener for metrics.
 //!
 //! Called by [`Server::start`](crate::Server::start)(super::Server::start), once, in this order.
@@ -17,7 +17,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Tries what a start depends on, with the list of trials that `ringgate doctor` has. Answers whether
+/// Tries what a start depends on, with the list of trials that `ringgate doctor` has. Returns whether
 /// threads can be pinned; if not, that is a warning, and the server serves without.
 pub(super) fn examine(config: &Config) -> Result<bool, StartError> {
     let without: Vec<Feature> = config.without.iter().filter_map(feature).collect();
@@ -46,7 +46,7 @@ pub(super) fn examine(config: &Config) -> Result<bool, StartError> {
     Ok(false)
 }
 
-/// What a process with so many CPUs in its mask may use.
+/// The CPUs that a process with so many in its mask may use.
 pub(in crate::coordinator) fn cpus_of(mask: usize) -> Cpus {
     let mask = u32::try_from(mask).ok().and_then(NonZeroU32::new);
     Cpus {
@@ -55,7 +55,7 @@ pub(in crate::coordinator) fn cpus_of(mask: usize) -> Cpus {
     }
 }
 
-/// What the probe calls a feature that the configuration does without, if a start depends on it.
+/// The name that the probe has for a feature that the configuration does without, if a start depends on it.
 fn feature(flag: &RingFlag) -> Option<Feature> {
     match flag {
         RingFlag::MultishotAccept => Some(Feature::MultishotAccept),

@@ -15,7 +15,7 @@ use crate::lane::Lanes;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex};
 
-/// What is simulated of a server.
+/// The parts of a server that are simulated.
 pub(crate) struct Simulated<S> {
     pub(crate) config: Config,
     pub(crate) router: Arc<Router<S>>,

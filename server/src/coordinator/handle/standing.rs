@@ -1,5 +1,5 @@
-//! What a handle tells without asking the coordinator, which sets it: whether every core serves, and what
-//! bounds cores and connections.
+//! Answers of a handle without a question to the coordinator, which sets them: whether every core
+//! serves, and what bounds cores and connections.
 
 use super::ServerHandle;
 use crate::coordinator::degraded::Degraded;
@@ -24,7 +24,7 @@ impl ServerHandle {
         bounds.unwrap_or_else(PoisonError::into_inner).push(line);
     }
 
-    /// Answers whether that is news.
+    /// Puts down how many cores serve. Returns whether that is news.
     pub(in crate::coordinator) fn set_degraded(&self, degraded: Option<Degraded>) -> bool {
         self.0.degraded.set(degraded)
     }

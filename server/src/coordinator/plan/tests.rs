@@ -15,7 +15,7 @@ fn pool(slots: u32, target: u32) -> Pool {
 }
 
 /// Performs the plan and lets every core do its part at once, until nothing is left to do.
-fn settle(pool: &mut Pool) {
+fn perform_all(pool: &mut Pool) {
     for _ in 0..100 {
         let actions = pool.plan();
         actions.iter().for_each(|action| pool.perform(action));
@@ -50,7 +50,7 @@ fn every_listener_has_a_running_owner_at_any_size() {
     let mut pool = pool(8, 8);
     for target in [8, 3, 1, 5, 8, 2] {
         pool.target = target;
-        settle(&mut pool);
+        perform_all(&mut pool);
         assert_eq!(pool.running().len(), target as usize);
         for seat in &pool.seats {
             let Baton::Held(core) = seat.baton else {
@@ -64,7 +64,7 @@ fn every_listener_has_a_running_owner_at_any_size() {
 #[test]
 fn m2_retiring_never_picks_one_that_stops_already() {
     let mut pool = pool(4, 4);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.cores[3] = CoreState::Leaving;
     pool.target = 2;
     assert!(pool.plan().contains(&Action::Retire(2)));
@@ -74,7 +74,7 @@ fn m2_retiring_never_picks_one_that_stops_already() {
 #[test]
 fn m3_a_missing_core_is_started_again() {
     let mut pool = pool(2, 2);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.cores[0] = CoreState::Absent;
     assert!(pool.plan().contains(&Action::Spawn(0)));
 }
@@ -82,20 +82,20 @@ fn m3_a_missing_core_is_started_again() {
 #[test]
 fn m2_without_cores_every_listener_rests_and_the_next_core_gets_them_all() {
     let mut pool = pool(4, 4);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.target = 0;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert!(pool.is_settled());
     assert!(pool.seats.iter().all(|seat| seat.baton == Baton::Free));
     pool.target = 1;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert!(pool.seats.iter().all(|seat| seat.baton == Baton::Held(0)));
 }
 
 #[test]
 fn the_last_to_leave_have_no_heirs() {
     let mut pool = pool(2, 2);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.target = 0;
     let actions = pool.plan();
     actions.iter().for_each(|action| pool.perform(action));
@@ -110,10 +110,10 @@ fn the_last_to_leave_have_no_heirs() {
 #[test]
 fn lent_listeners_spread_evenly() {
     let mut pool = pool(8, 8);
-    settle(&mut pool);
+    perform_all(&mut pool);
     // One expires, and a place without a slot takes over from it.
     pool.cores[3] = CoreState::Expiring;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.running(), [0, 1, 2, 4, 5, 6, 7, 8]);
     assert_eq!(pool.seats[3].baton, Baton::Held(8));
 }
@@ -121,7 +121,7 @@ fn lent_listeners_spread_evenly() {
 #[test]
 fn m7_the_replacement_runs_before_the_old_one_leaves() {
     let mut pool = pool(2, 2);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.cores[1] = CoreState::Expiring;
     assert_eq!(pool.plan(), [Action::Spawn(2)]);
     pool.perform(&Action::Spawn(2));
@@ -133,36 +133,36 @@ fn m7_the_replacement_runs_before_the_old_one_leaves() {
 #[test]
 fn a_stuck_owner_is_helped_and_nobody_else_is_armed() {
     let mut pool = pool(3, 3);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.stuck[1] = true;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.seats[1].baton, Baton::Held(1));
     let helper = pool.seats[1].helper.expect("a helper");
     assert_ne!(helper, 1);
     assert!(!pool.heirs().contains(&1), "nothing is steered to it");
     // The helper is stuck as well: another helps at both.
     pool.stuck[helper as usize] = true;
-    settle(&mut pool);
+    perform_all(&mut pool);
     let other = 3 - 1 - helper;
     assert_eq!(pool.seats[1].helper, Some(other));
     assert_eq!(pool.seats[helper as usize].helper, Some(other));
     // Reversible.
     pool.stuck.fill(false);
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert!(pool.seats.iter().all(|seat| seat.helper.is_none()));
 }
 
 #[test]
 fn t13_when_every_core_is_stuck_another_takes_the_place_of_one() {
     let mut pool = pool(1, 1);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.stuck[0] = true;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.running(), [1]);
     assert_eq!(pool.cores[0], CoreState::Retiring, "until it wakes up");
     assert_eq!(pool.seats[0].helper, Some(1));
     pool.stuck[0] = false;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.cores[0], CoreState::Absent);
     assert_eq!(pool.seats[0].baton, Baton::Held(1));
 }
@@ -170,16 +170,16 @@ fn t13_when_every_core_is_stuck_another_takes_the_place_of_one() {
 #[test]
 fn a_quarantined_core_is_replaced_and_its_listener_is_never_armed_twice() {
     let mut pool = pool(2, 2);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.stuck[1] = true;
     pool.cores[1] = CoreState::Quarantined;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.running(), [0, 2]);
     assert_eq!(pool.seats[1].baton, Baton::Recalled(1), "it has it still");
     assert!(pool.seats[1].helper.is_some());
     // It wakes up, gives the listener back and ends.
     pool.seats[1].baton = Baton::Free;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.seats[1].baton, Baton::Held(2));
     assert_eq!(pool.seats[1].helper, None);
 }
@@ -188,18 +188,18 @@ fn a_quarantined_core_is_replaced_and_its_listener_is_never_armed_twice() {
 fn a_listener_that_is_stuck_in_another_process_is_helped_and_armed_only_when_it_is_free() {
     let mut pool = pool(2, 2);
     pool.seats[1].stuck_elsewhere = true;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.seats[0].baton, Baton::Held(0));
     assert_eq!(pool.seats[1].baton, Baton::Free);
     assert!(pool.seats[1].helper.is_some());
     // A drain helps nobody: nothing new is taken.
     pool.accepting = false;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.seats[1].helper, None);
     pool.accepting = true;
     // It comes to its senses, or its process ends.
     pool.seats[1].stuck_elsewhere = false;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.seats[1].baton, Baton::Held(1));
     assert_eq!(pool.seats[1].helper, None);
 }
@@ -207,20 +207,22 @@ fn a_listener_that_is_stuck_in_another_process_is_helped_and_armed_only_when_it_
 #[test]
 fn a_listener_of_a_process_that_died_is_armed_and_helped_until_its_rings_are_clear() {
     let mut pool = pool(2, 2);
-    pool.seats.iter_mut().for_each(|seat| seat.lingering = true);
-    settle(&mut pool);
+    pool.seats
+        .iter_mut()
+        .for_each(|seat| seat.stale_rings = true);
+    perform_all(&mut pool);
     for seat in &pool.seats {
         assert_eq!(seat.baton, Baton::Held(seat.slot));
         assert!(seat.helper.is_some());
     }
     // A drain takes nothing new, and what goes to another process is none of ours.
     pool.accepting = false;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.seats[0].helper, None);
     pool.accepting = true;
     pool.seats[0].away = true;
-    pool.seats[1].lingering = false;
-    settle(&mut pool);
+    pool.seats[1].stale_rings = false;
+    perform_all(&mut pool);
     assert_eq!((pool.seats[0].helper, pool.seats[1].helper), (None, None));
     assert_eq!(pool.seats[1].baton, Baton::Held(1));
 }
@@ -228,24 +230,24 @@ fn a_listener_of_a_process_that_died_is_armed_and_helped_until_its_rings_are_cle
 #[test]
 fn a_stuck_listener_that_goes_to_another_process_is_helped_there_and_not_here() {
     let mut pool = pool(2, 2);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.stuck[1] = true;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.seats[1].helper, Some(0));
     pool.seats[1].away = true;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.seats[1].helper, None);
     assert_eq!(pool.seats[1].baton, Baton::Recalled(1), "it still has it");
     // The other process has failed.
     pool.seats[1].away = false;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.seats[1].helper, Some(0));
 }
 
 #[test]
 fn nobody_who_serves_leaves_for_a_core_that_cannot_be_started() {
     let mut pool = pool(2, 2);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.stuck.fill(true);
     pool.stuck[2] = false;
     assert_eq!(pool.plan(), [Action::Spawn(2)], "one to help the others");
@@ -260,7 +262,7 @@ fn nobody_who_serves_leaves_for_a_core_that_cannot_be_started() {
     assert_eq!(pool.running(), [0, 1]);
     // They wake up, and nobody is missing any more.
     pool.stuck.fill(false);
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.running(), [0, 1]);
     assert!(pool.is_complete());
 }
@@ -268,36 +270,36 @@ fn nobody_who_serves_leaves_for_a_core_that_cannot_be_started() {
 #[test]
 fn a_core_that_expires_serves_as_long_as_its_replacement_cannot_be_started() {
     let mut pool = pool(2, 2);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.cores[0] = CoreState::Expiring;
     pool.perform(&Action::Spawn(2));
     pool.core_is_gone(2, CoreState::Resting);
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.serving(), [0, 1]);
     assert!(!pool.is_complete(), "the replacement is still owed");
     pool.core_is_gone(2, CoreState::Absent);
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.serving(), [1, 2]);
 }
 
 #[test]
 fn m3_a_resting_core_is_not_replaced_twice_and_is_forgotten_when_nobody_needs_it() {
     let mut pool = pool(2, 2);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.core_is_gone(1, CoreState::Resting);
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.running(), [0]);
     pool.target = 1;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert_eq!(pool.cores[1], CoreState::Absent);
 }
 
 #[test]
 fn a_drain_recalls_every_baton_and_passes_none() {
     let mut pool = pool(3, 3);
-    settle(&mut pool);
+    perform_all(&mut pool);
     pool.accepting = false;
-    settle(&mut pool);
+    perform_all(&mut pool);
     assert!(pool.seats.iter().all(|seat| seat.baton == Baton::Free));
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Transfer {
     pub(crate) count: u64,
 }
 
-/// What to move between these. `begun`: whether the last answer was not empty.
+/// The moves that even these out. `begun`: whether the last result was not empty.
 pub(crate) fn balance(holders: &[Holder], begun: bool) -> Vec<Transfer> {
     let held = |holder: &Holder| (holder.core, holder.open + holder.coming);
     let open: Vec<(u32, u64)> = holders.iter().map(held).collect();

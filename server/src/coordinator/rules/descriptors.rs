@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-/// What an operator or an upgrade opens: the clients of the control socket and of the metrics address, a
+/// Descriptors of operators and of an upgrade: the clients of the control socket and of the metrics address, a
 /// log file that is opened again, the sockets and pipes of an upgrade, files of /proc.
 const OPERATORS: u64 = 64 + 64 + 32;
 /// For what handlers open.

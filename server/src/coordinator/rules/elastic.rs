@@ -5,7 +5,7 @@
 //! that wait at the gate and the connections that wait in the kernel. And a core that sleeps in the
 //! kernel is a worker that waits.
 //!
-//! It moves the target by one at most. The bounds bind only these rules: what an operator sets is
+//! A decision moves the target by one at most. The bounds bind only these rules: what an operator sets is
 //! taken as it is, and the rules rest until they are told to go on.
 
 /// Busy, in thousandths of the time, from which on a core is taken to be full.

@@ -2,7 +2,7 @@
 //! is a turn of its loop, or that it sleeps in the kernel: who waits for work is not stuck. All
 //! limits include their end; the clock is monotonic.
 //!
-//! It does not know what is done about it: stalled, its listeners are helped, which is undone as
+//! Decides nothing about what follows: of a stalled core the listeners are helped, which is undone as
 //! soon as it turns again; late, its stack is dumped and it is replaced; over, its sockets are shut
 //! down.
 
@@ -24,11 +24,11 @@ pub(crate) struct Thresholds {
 /// How a core is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Health {
-    /// It turns, or waits for work.
+    /// The core turns, or waits for work.
     Well,
-    /// It has made no turn for a while.
+    /// The core has made no turn for a while.
     Stalled,
-    /// It is taken for stuck.
+    /// The core is taken for stuck.
     Late,
     /// The time to come to its senses is over.
     Over,
@@ -84,7 +84,7 @@ impl Hunger {
     }
 }
 
-/// What is known of a core's signs of life.
+/// The signs of life of a core, as far as they are known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pulse {
     turns: u64,
@@ -115,7 +115,7 @@ impl Pulse {
         self.turns = beat.turns;
     }
 
-    /// It has just given one.
+    /// The core has just given a sign of life.
     pub(crate) fn is_heard(&mut self) {
         self.silent = Duration::ZERO;
         self.hunger = Hunger::default();

@@ -21,7 +21,7 @@ pub(crate) struct Restarts {
     ends: VecDeque<Moment>,
 }
 
-/// What to do after a bad end.
+/// The step after a bad end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     /// Start another after this pause.

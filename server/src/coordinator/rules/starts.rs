@@ -26,7 +26,7 @@ pub(crate) struct Starts {
     said: Option<Moment>,
 }
 
-/// What to do about a failed start.
+/// The steps after a failed start.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Failed {
@@ -63,7 +63,7 @@ impl Starts {
         self.rounds = 0;
     }
 
-    /// Every core that is wanted runs. Answers whether that is news.
+    /// Every core that is wanted runs. Returns whether that is news.
     #[must_use]
     pub(crate) fn whole(&mut self) -> bool {
         self.said = None;
@@ -75,7 +75,7 @@ impl Starts {
         self.why.as_deref()
     }
 
-    /// What somebody hears who has waited since `since` for cores that do not start; None: he waits on.
+    /// The answer for somebody who has waited since `since` for cores that do not start; None: he waits on.
     pub(crate) fn verdict(&self, now: Moment, since: Moment) -> Option<&str> {
         self.why().filter(|_| now.since(since) >= WAIT_MAX)
     }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// In use if /proc does not tell: more than a server with a few listeners has.
 const IN_USE_UNKNOWN: u64 = 64;
 
-/// What connections may take of the descriptors of this process, and what that is decided from.
+/// The share of connections in the descriptors of this process, and what it is decided from.
 pub(super) struct Allotment {
     headroom: Arc<Headroom>,
     slots: u64,

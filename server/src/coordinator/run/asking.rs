@@ -74,7 +74,10 @@ impl Coordinator {
         };
         for act in self.inquiries.on(&view, event) {
             match act {
-                Act::Ask { core, number } => self.post.to_core(core, Message::Publish(number)),
+                Act::Ask {
+                    core: place,
+                    number,
+                } => self.post.to_core(place, Message::Publish(number)),
                 Act::Answer(Asked::Status(reply), told) => reply.send(self.status(core, &told)),
                 Act::Answer(Asked::Metrics(reply), told) => reply.send(self.metrics(core, &told)),
             }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 const FULL_PERMILLE: u128 = 1000;
 
-/// What is known of a core's work.
+/// The work of a core, as far as it is known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Work {
     thread: u32,

@@ -43,7 +43,7 @@ impl Phase {
     }
 }
 
-/// What a decision is made from.
+/// The facts that a decision is made from.
 pub(super) struct View<'a> {
     pub(super) now: Moment,
     pub(super) rules: Drain,
@@ -56,7 +56,7 @@ pub(super) struct View<'a> {
     pub(super) silent: &'a [bool],
 }
 
-/// What may happen to an end.
+/// An event that bears on the life of the server.
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     /// The first cores are up.
@@ -88,7 +88,7 @@ pub(super) enum Event {
     GenerationOver,
 }
 
-/// What is to be done.
+/// A step of an end.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Act {

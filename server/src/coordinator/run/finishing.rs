@@ -89,8 +89,8 @@ impl Coordinator {
             Act::TellCores { force: false } => self.tell_cores(|| Message::Drain),
             Act::SayClosing => self.handle.closing().say(),
             Act::ServeAgain => self.serve_again(core),
-            Act::SayCut { core, cut } => {
-                tracing::warn!(core, cut, "connections were cut off");
+            Act::SayCut { core: place, cut } => {
+                tracing::warn!(core = place, cut, "connections were cut off");
             }
         }
     }

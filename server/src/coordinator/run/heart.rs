@@ -20,7 +20,7 @@ const QUARANTINED_MAX: usize = 8;
 /// How long a thread has to show its stack.
 const STACK_PATIENCE: Duration = Duration::from_millis(100);
 
-/// What is known of a core's life.
+/// The life of a core, as far as it is known.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Heart {
     pulse: Pulse,
@@ -39,7 +39,7 @@ impl Heart {
         }
     }
 
-    /// It has just answered.
+    /// The core has just answered.
     pub(super) fn is_heard(&mut self) {
         self.pulse.is_heard();
     }
@@ -199,7 +199,7 @@ impl Coordinator {
         self.slots[index as usize].heart.silent() >= time
     }
 
-    /// What there is to know of a core: its state and figures, what the kernel says of its thread,
+    /// All there is to know of a core: its state and figures, what the kernel says of its thread,
     /// and the thread's stack.
     pub(super) fn dump(&self, index: u32) -> Dump {
         let slot = &self.slots[index as usize];

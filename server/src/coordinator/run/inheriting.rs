@@ -57,7 +57,9 @@ impl Coordinator {
                 self.inherit(core, Event::Failed(error.clone()));
                 self.end_by(core, ending::Event::Fails(error));
             }
-            Act::Linger { all } => self.rings_linger(core, |seat| seat.stuck_elsewhere || all),
+            Act::StaleRings { all } => {
+                self.rings_are_stale(core, |seat| seat.stuck_elsewhere || all)
+            }
             Act::FreeStuck => {
                 let seats = self.pool.seats.iter_mut();
                 seats.for_each(|seat| seat.stuck_elsewhere = false);
@@ -133,7 +135,7 @@ impl Coordinator {
         self.inherit(core, Event::Owned(claimed));
     }
 
-    /// What an operator had set in the process before holds on, as it does when the configuration is
+    /// Lets hold on what an operator had set in the process before, as it does when the configuration is
     /// read again: limits if the configuration says the same about them as before, a number of cores
     /// in any case.
     fn hold_by_hand(&mut self, core: &Rc<Core>, by_hand: &ByHand) {

@@ -1,4 +1,4 @@
-//! What the cores count, asked of all of them at once, as a state machine: who is asked, who is still
+//! Inquiries into what all cores count, made at once, as a state machine: who is asked, who is still
 //! awaited, and what is made of a core that does not answer.
 //!
 //! Each core tells its ledgers as they stand between two of its events. The sum of what they told
@@ -38,7 +38,7 @@ pub(super) enum Asked {
 #[derive(Debug)]
 struct Silent {
     core: u32,
-    /// What it had counted at the last look.
+    /// Its ledgers at the last look.
     then: Ledgers,
 }
 
@@ -51,7 +51,7 @@ struct Inquiry {
     until: Moment,
 }
 
-/// What an inquiry brought.
+/// The outcome of an inquiry.
 #[derive(Debug)]
 pub(super) struct Answered {
     /// Of each place for a core, in order.
@@ -78,7 +78,7 @@ impl Answered {
     }
 }
 
-/// What a decision is made from.
+/// The facts that a decision is made from.
 pub(super) struct View<'a> {
     pub(super) now: Moment,
     /// Of each place: what its core has counted, perhaps read in the middle of an event.
@@ -87,7 +87,7 @@ pub(super) struct View<'a> {
     pub(super) known: &'a [Ledgers],
 }
 
-/// What may happen to inquiries.
+/// An event that bears on inquiries.
 #[derive(Debug)]
 pub(super) enum Event {
     /// Somebody asks. These cores are alive; any other counts nothing, or what it counts from now on
@@ -109,7 +109,7 @@ pub(super) enum Event {
     TimeUp { lifeless: Vec<u32> },
 }
 
-/// What is to be done.
+/// A step of an inquiry.
 #[must_use]
 #[derive(Debug)]
 pub(super) enum Act {

@@ -1,9 +1,9 @@
-//! What a timer or a poll of the coordinator is for, and the number that its ring carries for it.
+//! The purpose of a timer or a poll of the coordinator, and the number that its ring carries for it.
 //!
 //! Made by whoever sets a timer or polls a descriptor, read back by the loop in [`super`]. Decides
 //! nothing about what happens then.
 
-/// What a completion of the coordinator's ring is about.
+/// The subject of a completion of the coordinator's ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
     /// Poll: a signal of the process waits.
@@ -35,7 +35,7 @@ pub(super) enum Key {
     /// Timer: the PID file is looked after.
     PidFile,
     /// Timer: the rings of a dead process are clear by now.
-    Lingering,
+    StaleRings,
     /// Timer: the new process has taken too long.
     Late,
     /// Timer: the graceful time of a process that has handed over is nearly over.
@@ -59,7 +59,7 @@ const GRACE_OVER: u64 = 11;
 const PATIENCE: u64 = 12;
 const WATCHDOG: u64 = 13;
 const PID_FILE: u64 = 14;
-const LINGERING: u64 = 15;
+const STALE_RINGS: u64 = 15;
 const LATE: u64 = 16;
 const HAND_OVER: u64 = 17;
 const LAST_CALL: u64 = 18;
@@ -82,7 +82,7 @@ impl Key {
             Key::Patience => (PATIENCE, 0),
             Key::Watchdog => (WATCHDOG, 0),
             Key::PidFile => (PID_FILE, 0),
-            Key::Lingering => (LINGERING, 0),
+            Key::StaleRings => (STALE_RINGS, 0),
             Key::Late => (LATE, 0),
             Key::LastCall => (LAST_CALL, 0),
             Key::HandOver => (HAND_OVER, 0),
@@ -108,7 +108,7 @@ impl Key {
             PATIENCE => Key::Patience,
             WATCHDOG => Key::Watchdog,
             PID_FILE => Key::PidFile,
-            LINGERING => Key::Lingering,
+            STALE_RINGS => Key::StaleRings,
             LATE => Key::Late,
             LAST_CALL => Key::LastCall,
             HAND_OVER => Key::HandOver,
@@ -138,7 +138,7 @@ mod tests {
             Key::Patience,
             Key::Watchdog,
             Key::PidFile,
-            Key::Lingering,
+            Key::StaleRings,
             Key::Late,
             Key::LastCall,
             Key::HandOver,

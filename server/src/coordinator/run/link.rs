@@ -47,7 +47,7 @@ impl Link {
         self.pid
     }
 
-    /// What the other one has said, if it said something. A failure of the kernel is for the next look.
+    /// Takes the next word of the other one, if there is one. A failure of the kernel is for the next look.
     pub(super) fn hear(&mut self) -> Option<Result<Heard, HearError>> {
         match self.channel.hear() {
             Ok(heard) => {
@@ -82,7 +82,7 @@ impl Link {
         self.words.is_some()
     }
 
-    /// What is listened to.
+    /// The polls of this link.
     pub(super) fn polls(&mut self) -> impl Iterator<Item = &mut Poll> {
         let end = self.end.iter_mut().map(|(_, poll)| poll);
         self.words.iter_mut().chain(end)

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// See the top of the file.
+/// The listeners of operators, their files, and the log that operators may change.
 #[derive(Default)]
 pub(crate) struct Operators {
     /// Socket files; dropped before the sockets.

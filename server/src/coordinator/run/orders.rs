@@ -1,4 +1,4 @@
-//! What an operator does to one core (row M15).
+//! Orders of an operator for one core (row M15).
 
 use super::{Coordinator, Phase};
 use crate::config::CoreOrder;
@@ -22,7 +22,9 @@ impl Coordinator {
             CoreOrder::Dump if done.is_ok() => {
                 self.dump(index).name(|text| reply.send(Ok(text)));
             }
-            _ => reply.send(done.map(|()| String::new())),
+            CoreOrder::Dump | CoreOrder::Stop | CoreOrder::Kill => {
+                reply.send(done.map(|()| String::new()));
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the world outside is told of the process: whoever started it, the service manager, the PID
+//! News of the process for the world outside: whoever started it, the service manager, the PID
 //! file.
 
 use super::Coordinator;

@@ -120,7 +120,8 @@ impl Coordinator {
         }
     }
 
-    /// What was closed here, and what came from other processes and went to them.
+    /// The ledgers of the coordinator: what was closed here, and what came from other processes and
+    /// went to them.
     pub(super) fn own_ledgers(&self) -> Ledgers {
         let mut ledgers = self.parked.stats.ledgers();
         ledgers.connections.inherited = self.inheritance.inherited();

@@ -44,25 +44,29 @@ impl Coordinator {
                 tracing::warn!(error, "the number of cores stays as it is");
             }
             Act::Answer(reply, result) => reply.send(result),
-            Act::SayStartFailed { core, error } => {
+            Act::SayStartFailed { core: place, error } => {
                 let serving = self.pool.serving().len();
                 let target = self.pool.target;
                 tracing::error!(
-                    core,
+                    core = place,
                     serving,
                     target,
                     error,
                     "a core could not be started; it is tried again until it can"
                 );
             }
-            Act::SayEndedBadly { core, bad, pause } => {
+            Act::SayEndedBadly {
+                core: place,
+                bad,
+                pause,
+            } => {
                 let pause_ms = pause.as_millis() as u64;
                 match bad {
                     BadEnd::Panicked => {
-                        tracing::error!(core, pause_ms, "a core panicked; it is replaced");
+                        tracing::error!(core = place, pause_ms, "a core panicked; it is replaced");
                     }
                     BadEnd::RingFailed(error) => {
-                        tracing::error!(core, pause_ms, %error, "a core's ring failed; it is replaced");
+                        tracing::error!(core = place, pause_ms, %error, "a core's ring failed; it is replaced");
                     }
                 }
             }

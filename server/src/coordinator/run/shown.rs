@@ -1,4 +1,4 @@
-//! What is made of an inquiry's figures: a status, or what metrics are rendered from. Called by
+//! Figures of an inquiry as they are shown: a status, or what metrics are rendered from. Called by
 //! `asking.rs` when all have answered; it asks nobody itself, but for what the kernel tells.
 
 use super::Coordinator;
@@ -51,7 +51,7 @@ impl Coordinator {
         }
     }
 
-    /// What the metrics are rendered from. A slot that has run keeps its place.
+    /// The figures that metrics are rendered from. A slot that has run keeps its place.
     pub(super) fn metrics(&self, core: &Rc<Core>, answered: &Answered) -> Snapshot {
         let now = core.now();
         let ran = (0..)

@@ -23,7 +23,7 @@ use std::time::Duration;
 /// Over how long it is looked how busy a core is; also the shortest time between two growths.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// What a decision is made from.
+/// The facts that a decision is made from.
 pub(super) struct View<'a> {
     pub(super) now: Moment,
     pub(super) phase: Phase,
@@ -43,10 +43,10 @@ pub(super) struct Demand {
     pub(super) queued: u64,
 }
 
-/// Who is told what came of a number.
+/// The way back to whoever set a number.
 type Asker = Reply<Result<(), String>>;
 
-/// What may happen to the number of cores.
+/// An event that bears on the number of cores.
 #[derive(Debug)]
 pub(super) enum Event {
     /// Somebody sets the number. An answer that is to wait comes when the last core is there or gone.
@@ -79,7 +79,7 @@ pub(super) enum Event {
     Over,
 }
 
-/// What is to be done.
+/// A step of a resize, or a word about it.
 #[must_use]
 #[derive(Debug)]
 pub(super) enum Act {

@@ -1,4 +1,4 @@
-//! What becomes of the number of cores, step by step.
+//! The number of cores, step by step.
 
 use super::*;
 use crate::coordinator::plan::Seat;

@@ -71,7 +71,7 @@ impl Processes {
         }
     }
 
-    /// What is listened to of both processes.
+    /// The polls of both processes.
     pub(super) fn polls(&mut self) -> impl Iterator<Item = &mut Poll> {
         let newer = self.newer.iter_mut().map(|newer| &mut newer.link);
         self.older.iter_mut().chain(newer).flat_map(Link::polls)
@@ -205,7 +205,7 @@ impl Coordinator {
                 .seats
                 .iter_mut()
                 .for_each(|seat| seat.away = false),
-            Act::Linger => self.rings_linger(core, |_| true),
+            Act::StaleRings => self.rings_are_stale(core, |_| true),
             Act::Commit(upgraded) => self.commit(core, upgraded),
             Act::Resume => self.resume(core),
             Act::FinishAlone => self.finish_alone(core),
@@ -343,7 +343,7 @@ impl Coordinator {
         self.processes.last_calls = vec![over, last_call];
     }
 
-    /// What is left to do once a new process serves. Returns whether all of it is done.
+    /// Does what is left to do once a new process serves. Returns whether all of it is done.
     pub(super) fn finish_generation(&mut self, core: &Rc<Core>) -> bool {
         // Who is stuck gives nothing back.
         let seats = self.pool.seats.iter();

@@ -4,7 +4,7 @@
 use super::*;
 use crate::handler::{PerCore, Router};
 
-/// One that was started by the process that left `legacy`, if one did.
+/// A coordinator that was started by the process which left `legacy`, if one did.
 pub(super) fn alone(legacy: Option<Legacy>) -> (Rc<Core>, Coordinator) {
     let config = Config::default();
     let plan = CorePlan::new(

@@ -25,7 +25,7 @@ pub(crate) struct Heard {
     pub(crate) attached: Attached,
 }
 
-/// What came beside a word.
+/// A descriptor that came beside a word, or did not.
 #[derive(Debug)]
 pub(crate) enum Attached {
     Nothing,
@@ -59,7 +59,7 @@ impl fmt::Display for HearError {
     }
 }
 
-/// What became of a message.
+/// The fate of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
     /// The kernel has it.

@@ -42,7 +42,7 @@ impl Luggage {
 }
 
 impl Luggage {
-    /// It waited since then, and no time passed for it.
+    /// Counts the time since then as none for this connection, which has waited.
     pub(crate) fn has_waited(&mut self, now: Moment, since: Moment) {
         match self {
             Luggage::Parcel(parcel) => parcel.has_waited(now, now.since(since)),
@@ -78,14 +78,14 @@ impl From<Luggage> for Message {
 enum Room {
     /// Everything, as far as is known.
     Open,
-    /// It had no descriptor for a connection. From then on the cores keep theirs, and a few are
+    /// The new process had no descriptor for a connection. From then on the cores keep theirs, and a few are
     /// offered now and then: so many, when it is time.
     Scarce { offer: u32, at: Moment },
-    /// It does not listen to this process any more.
+    /// The new process does not listen to this one any more.
     Closed,
 }
 
-/// See the top of the file.
+/// Connections on their way to the new process, and how many it takes.
 pub(crate) struct HandOver {
     in_flight: BTreeMap<u64, Luggage>,
     waiting: VecDeque<Luggage>,

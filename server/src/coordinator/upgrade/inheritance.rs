@@ -26,7 +26,7 @@ struct Older {
     generations: Vec<Generation>,
 }
 
-/// What operators had set in the process before this one, beside its configuration.
+/// Settings that operators had made in the process before this one, beside its configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ByHand {
     /// The limits of admission as its configuration has them, and as they were in force.
@@ -35,7 +35,7 @@ pub(crate) struct ByHand {
     pub(crate) cores: Option<u32>,
 }
 
-/// What a decision is made from.
+/// The facts that a decision is made from.
 pub(crate) struct View<'a> {
     pub(crate) pool: &'a Pool,
     /// Of each seat of the pool: the unit's number in the older process, if it came from there.
@@ -56,7 +56,7 @@ impl View<'_> {
     }
 }
 
-/// What may happen to an inheritance.
+/// An event that bears on an inheritance.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// This process was started by that one.
@@ -73,7 +73,7 @@ pub(crate) enum Event {
     Garbled(String),
     /// The older process is dead, or has done with this one.
     Gone,
-    /// What [`Act::Own`] came to, and how many connections there are descriptors for.
+    /// The outcome of [`Act::Own`], and how many connections there are descriptors for.
     Owned(Result<Option<u64>, LegacyError>),
     /// This process ends, and this is why.
     Failed(String),
@@ -81,7 +81,7 @@ pub(crate) enum Event {
     EndsOnPurpose,
 }
 
-/// What is to be done.
+/// A step of an inheritance.
 #[must_use]
 #[derive(Debug)]
 pub(crate) enum Act {
@@ -100,14 +100,14 @@ pub(crate) enum Act {
     /// This process cannot serve: end.
     Fail(String),
     /// Help at listeners whose dead owner's rings may swallow wake-ups: those of its stuck cores, or all.
-    Linger { all: bool },
+    StaleRings { all: bool },
     /// No core of another process has a listener any more.
     FreeStuck,
     /// Close the socket to the older process.
     Close,
 }
 
-/// See the top of the file.
+/// The process before this one, if there is one, and what came from it.
 #[derive(Default)]
 pub(crate) struct Inheritance {
     older: Option<Older>,
@@ -131,7 +131,7 @@ impl Inheritance {
         self.inherited
     }
 
-    /// Those before this process that still have connections.
+    /// The processes before this one that still have connections.
     pub(crate) fn generations(&self) -> impl Iterator<Item = &Generation> {
         self.older.iter().flat_map(|older| &older.generations)
     }
@@ -208,11 +208,11 @@ impl Inheritance {
                 let parcel = fresh.and_then(|fresh| Parcel::unpack(fresh, bytes));
                 let parcel = parcel.map(|parcel| Luggage::Parcel(Box::new(parcel)));
                 self.inherited += u64::from(parcel.is_some());
-                settle_in(id, parcel)
+                taken_or_full(id, parcel)
             }
             Word::Fresh { id, unit } => {
                 let fresh = self.take_in(view, attached, unit);
-                settle_in(id, fresh.map(Luggage::Fresh))
+                taken_or_full(id, fresh.map(Luggage::Fresh))
             }
             Word::Generations { list } => {
                 if let Some(older) = &mut self.older {
@@ -304,7 +304,7 @@ impl Inheritance {
             acts.push(Act::Own { older: pid });
         }
         // What it had in flight ends with its rings: that of a stuck core, or all if it was not to end.
-        acts.push(Act::Linger { all: !owner });
+        acts.push(Act::StaleRings { all: !owner });
         acts.push(Act::FreeStuck);
         acts.push(Act::Close);
         acts
@@ -317,7 +317,7 @@ impl Inheritance {
 }
 
 /// A connection of the older process is here, or stays there.
-fn settle_in(id: u64, luggage: Option<Luggage>) -> Vec<Act> {
+fn taken_or_full(id: u64, luggage: Option<Luggage>) -> Vec<Act> {
     match luggage {
         Some(luggage) => vec![Act::Deliver(luggage), Act::Say(Word::Taken { id })],
         None => vec![Act::Say(Word::Full { id })],
@@ -467,7 +467,7 @@ mod tests {
             acts[..],
             [
                 Act::Own { older: 7 },
-                Act::Linger { all: true },
+                Act::StaleRings { all: true },
                 Act::FreeStuck,
                 Act::Close
             ]
@@ -477,7 +477,7 @@ mod tests {
         let acts = server.on(Event::Gone);
         let expected = matches!(
             acts[..],
-            [Act::Linger { all: false }, Act::FreeStuck, Act::Close]
+            [Act::StaleRings { all: false }, Act::FreeStuck, Act::Close]
         );
         assert!(expected, "{acts:?}");
         server.inheritance.closed();

@@ -1,4 +1,4 @@
-//! What an older generation left to this process: found at the start, before anything is bound.
+//! The legacy of an older generation: found at the start, before anything is bound.
 //!
 //! Called by the program's `main` and by `Server::start`. Reads until every listener is there; what
 //! is said from then on the coordinator hears.
@@ -27,7 +27,7 @@ pub(crate) struct InheritedListener {
     pub(crate) socket: OwnedFd,
 }
 
-/// What an older generation left to this process.
+/// All that an older generation left to this process.
 pub(crate) struct Legacy {
     pub(crate) channel: Channel,
     pub(crate) pid: u32,

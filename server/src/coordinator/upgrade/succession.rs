@@ -16,7 +16,7 @@ use ringgate_runtime::Moment;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-/// What came of an upgrade.
+/// The outcome of an upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Upgraded {
@@ -27,21 +27,21 @@ pub struct Upgraded {
     pub staying: u64,
 }
 
-/// Who waits for the end of an upgrade.
+/// The way back to whoever waits for the end of an upgrade.
 pub(crate) type Waiter = Reply<Result<Upgraded, UpgradeError>>;
 
 /// How far the new process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// It sets up.
+    /// The new process sets up.
     Starting,
     /// The cores are asked for the baton of the unit at this place of its wishes.
     Recalling { place: usize },
     /// The baton of the unit at this place is on its way; the new process has not armed it yet.
     Arming { place: usize },
-    /// It has all batons, and takes the control socket.
+    /// The new process has all batons, and takes the control socket.
     Settling,
-    /// It serves.
+    /// The new process serves.
     Serving,
 }
 
@@ -55,12 +55,12 @@ struct Newer {
     stuck: Vec<u32>,
     waiter: Option<Waiter>,
     refusal: Option<String>,
-    /// It is handing over itself: if it ends, the listeners are not ours.
+    /// Whether it is handing over itself: if it ends then, the listeners are not ours.
     passes_on: bool,
     hand_over: HandOver,
 }
 
-/// What a decision is made from.
+/// The facts that a decision is made from.
 pub(crate) struct View<'a> {
     pub(crate) now: Moment,
     pub(crate) pool: &'a Pool,
@@ -70,7 +70,7 @@ pub(crate) struct View<'a> {
     pub(crate) open: u64,
 }
 
-/// What may happen to an upgrade.
+/// An event that bears on an upgrade.
 pub(crate) enum Event {
     /// The new process was started.
     Started { pid: u32, waiter: Option<Waiter> },
@@ -99,7 +99,7 @@ pub(crate) enum Event {
     LastCall,
 }
 
-/// What is to be done.
+/// A step of an upgrade.
 #[must_use]
 #[derive(Debug)]
 pub(crate) enum Act {
@@ -122,7 +122,7 @@ pub(crate) enum Act {
     /// Every listener is ours again.
     TakeBack,
     /// Help at the listeners for a while: rings of a dead process may swallow wake-ups.
-    Linger,
+    StaleRings,
     /// The new process serves: give up what only one can have, and finish what is here.
     Commit(Upgraded),
     /// Serve again.
@@ -154,7 +154,7 @@ impl std::fmt::Debug for Luggage {
     }
 }
 
-/// See the top of the file.
+/// The process after this one, if there is one, and how far it is.
 #[derive(Default)]
 pub(crate) struct Succession {
     newer: Option<Newer>,
@@ -222,7 +222,7 @@ impl Succession {
         self.serving()?.hand_over.next()
     }
 
-    /// That one is on its way.
+    /// The connection that was the next is on its way.
     pub(crate) fn sent(&mut self) {
         if let Some(newer) = &mut self.newer {
             newer.hand_over.sent();
@@ -488,7 +488,7 @@ impl Succession {
         }
         acts.push(Act::TakeBack);
         if newer.stage != Stage::Starting {
-            acts.push(Act::Linger);
+            acts.push(Act::StaleRings);
         }
         if std::mem::take(&mut self.handed_over) {
             acts.push(Act::Resume);

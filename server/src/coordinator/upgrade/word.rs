@@ -1,4 +1,4 @@
-//! What two generations of the server say to each other, and how it is written: one message is a
+//! Words that two generations of the server say to each other, and how they are written: one message is a
 //! line of JSON, and behind its line feed the bytes of a connection, if one goes along.
 //!
 //! Pure. The order of the words is in the file above this one.
