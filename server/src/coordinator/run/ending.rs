@@ -326,6 +326,7 @@ mod tests {
         rules: Drain,
         pool: Pool,
         silent: bool,
+        given_up: bool,
         awaits_a_core: bool,
     }
 
@@ -346,6 +347,7 @@ mod tests {
                     seats: vec![seat],
                 },
                 silent: false,
+                given_up: false,
                 awaits_a_core: false,
             };
             assert_eq!(server.on(Event::CoresServe), [Act::Accept]);
@@ -362,7 +364,7 @@ mod tests {
                 rules: self.rules,
                 pool: &self.pool,
                 awaits_a_core: self.awaits_a_core,
-                given_up: &[false],
+                given_up: &[self.given_up],
                 silent: &[self.silent],
             };
             let acts = self.ending.on(&view, event);
@@ -521,5 +523,42 @@ mod tests {
             assert_eq!(server.on(Event::CoresServe), []);
             assert_eq!(server.phase(), phase);
         }
+    }
+
+    #[test]
+    fn a_drain_and_a_stop_are_told_to_all_who_have_to_hear_of_them() {
+        let mut server = Server::new();
+        let over = server.now + server.rules.grace + server.rules.graceful_timeout;
+        let drain = [
+            Act::TellGenerations,
+            Act::LeaveService,
+            Act::KeepACore,
+            Act::Timer(Key::GraceOver, over),
+            Act::Announce { graceful: true },
+            Act::StopAccepting,
+        ];
+        assert_eq!(server.on(Event::Drain), drain);
+        let stop = [
+            Act::TellGenerations,
+            Act::LeaveService,
+            Act::Timer(Key::Patience, server.now + STOP_PATIENCE),
+            Act::StopAccepting,
+            Act::Gate(GatePhase::Stopped),
+            Act::Announce { graceful: false },
+        ];
+        assert_eq!(server.on(Event::Stop), stop);
+    }
+
+    #[test]
+    fn nobody_waits_for_the_baton_of_a_stuck_core_nor_for_one_that_is_given_up() {
+        let mut server = Server::new();
+        drop(server.on(Event::Drain));
+        server.pool.stuck[0] = true;
+        let acts = server.on(Event::Looked);
+        assert!(acts.contains(&Act::TakeQueued), "{acts:?}");
+        assert_eq!(server.phase(), Phase::Draining, "its clients wait");
+        server.given_up = true;
+        drop(server.on(Event::Looked));
+        assert_eq!(server.phase(), Phase::Stopped);
     }
 }

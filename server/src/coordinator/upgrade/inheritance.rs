@@ -335,6 +335,7 @@ mod tests {
         inheritance: Inheritance,
         pool: Pool,
         numbers: Option<u64>,
+        stopping: bool,
     }
 
     impl Server {
@@ -350,6 +351,7 @@ mod tests {
                     seats: vec![Seat::new(0, false)],
                 },
                 numbers: None,
+                stopping: false,
             };
             drop(server.on(Event::Began { pid: 7 }));
             server
@@ -365,7 +367,7 @@ mod tests {
             let view = View {
                 pool: &self.pool,
                 inherited: &[Some(3)],
-                stopping: false,
+                stopping: self.stopping,
                 numbers: self.numbers,
             };
             self.inheritance.on(&view, event)
@@ -521,5 +523,79 @@ mod tests {
         let acts = server.said(Word::Baton { unit }, Attached::Nothing);
         let armed = |act: &Act| matches!(act, Act::Say(Word::Armed { .. }));
         assert!(!acts.iter().any(armed), "{acts:?}");
+    }
+
+    #[test]
+    fn a_connection_that_is_here_is_acknowledged_and_counted_once() {
+        let mut server = Server::owner();
+        let said = Event::Said {
+            word: Word::Parcel { id: 5, unit: None },
+            bytes: vec![0; 22],
+            attached: socket(),
+        };
+        let acts = server.on(said);
+        assert!(
+            matches!(
+                acts[..],
+                [
+                    Act::Deliver(Luggage::Parcel(_)),
+                    Act::Say(Word::Taken { id: 5 })
+                ]
+            ),
+            "{acts:?}"
+        );
+        assert_eq!(server.inheritance.inherited(), 1);
+    }
+
+    #[test]
+    fn a_baton_is_taken_and_acknowledged_and_the_last_one_brings_the_rest() {
+        let mut server = Server::new();
+        let acts = server.said(Word::Baton { unit: 3 }, Attached::Nothing);
+        let says = |act: &Act| matches!(act, Act::Say(Word::Armed { unit: 3 }));
+        let takes = |act: &Act| {
+            matches!(
+                act,
+                Act::Take {
+                    unit: 3,
+                    stuck: false
+                }
+            )
+        };
+        assert_eq!(acts.iter().filter(|act| says(act)).count(), 1, "{acts:?}");
+        let (taken, said) = (acts.iter().position(takes), acts.iter().position(says));
+        assert!(taken.is_some() && taken < said, "{acts:?}");
+        assert!(server.inheritance.is_coming());
+        let acts = server.said(Word::AllBatons, Attached::Nothing);
+        let owns = |act: &Act| matches!(act, Act::Own { older: 7 });
+        assert!(acts.iter().any(owns), "{acts:?}");
+    }
+
+    #[test]
+    fn a_process_that_is_told_to_stop_takes_nothing_from_a_dead_one() {
+        let mut server = Server::new();
+        server.stopping = true;
+        let acts = server.on(Event::Gone);
+        let owns = |act: &Act| matches!(act, Act::Own { .. });
+        assert!(!acts.iter().any(owns), "{acts:?}");
+        assert!(matches!(acts.last(), Some(Act::Close)), "{acts:?}");
+    }
+
+    #[test]
+    fn the_older_process_hears_why_this_one_fails_and_that_it_ends_on_purpose() {
+        let mut server = Server::new();
+        let why = || Event::Failed("no memory".to_owned());
+        let acts = server.on(why());
+        assert!(
+            matches!(&acts[..], [Act::Say(Word::Refused { error })] if error == "no memory"),
+            "{acts:?}"
+        );
+        assert!(server.on(Event::EndsOnPurpose).is_empty(), "it may go on");
+        let mut server = Server::owner();
+        assert!(server.on(why()).is_empty(), "it has nothing left");
+        let acts = server.on(Event::EndsOnPurpose);
+        assert!(
+            matches!(acts[..], [Act::Say(Word::Succeeded { by: true })]),
+            "{acts:?}"
+        );
     }
 }

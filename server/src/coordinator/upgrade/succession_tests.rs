@@ -2,8 +2,9 @@
 //! `tests/program/upgrade*.rs`.
 
 use super::*;
-use crate::connection::{Fresh, ListenerId};
+use crate::connection::{Fresh, ListenerId, Parcel};
 use crate::coordinator::plan::Seat;
+use crate::coordinator::reply::reply;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
@@ -212,5 +213,143 @@ fn the_death_of_one_that_passes_on_brings_nobody_back() {
     assert!(
         !acts.iter().any(|act| matches!(act, Act::Resume)),
         "{acts:?}"
+    );
+}
+
+/// A connection with a request behind it.
+fn parcel() -> Luggage {
+    let file = OwnedFd::from(File::open("/dev/null").expect("a file"));
+    let fresh = Fresh {
+        socket: file.into(),
+        listener: ListenerId(0),
+    };
+    let parcel = Parcel::unpack(fresh, &[0; 22]);
+    Luggage::Parcel(Box::new(parcel.expect("a parcel")))
+}
+
+/// The end of the new process, of itself or for a cause.
+fn over(cause: Option<UpgradeError>) -> Event {
+    let status = None;
+    Event::Over { cause, status }
+}
+
+fn names(acts: &[Act]) -> Vec<&'static str> {
+    let name = |act: &Act| match act {
+        Act::Say(_) => "say",
+        Act::SayStanding { .. } => "say standing",
+        Act::TellOlder(Word::Succeeded { by: true }) => "older: succeeded",
+        Act::TellOlder(Word::Succeeded { by: false }) => "older: not succeeded",
+        Act::TellOlder(_) => "older: ?",
+        Act::Step(..) => "step",
+        Act::Failed(..) => "failed",
+        Act::Answer(..) => "answer",
+        Act::Dismiss(_) => "dismiss",
+        Act::GiveAway(_) => "give away",
+        Act::TakeBack => "take back",
+        Act::StaleRings => "stale rings",
+        Act::Commit(_) => "commit",
+        Act::Resume => "resume",
+        Act::FinishAlone => "finish alone",
+        Act::Send => "send",
+        Act::Deliver(_) => "deliver",
+        Act::ServeOn => "serve on",
+        Act::Offer(_) => "offer",
+        Act::Drain => "drain",
+        Act::SayStaying { .. } => "say staying",
+        Act::SayBroken { .. } => "say broken",
+    };
+    acts.iter().map(name).collect()
+}
+
+#[test]
+fn a_connection_that_is_acknowledged_is_passed_on_once_and_an_unknown_one_never() {
+    let mut server = Server::serving();
+    assert!(server.succession.bring(parcel()).is_none());
+    server.succession.sent();
+    for id in [0, 0, 7] {
+        drop(server.said(Word::Taken { id }));
+    }
+    assert_eq!(server.succession.passed_on(), 1);
+    // One that nobody has asked anything on was never counted as open here.
+    server.send(1);
+    drop(server.said(Word::Taken { id: 1 }));
+    assert_eq!(server.succession.passed_on(), 1);
+    assert!(server.succession.has_delivered());
+}
+
+#[test]
+fn everything_that_a_dead_process_had_not_acknowledged_is_served_here_again() {
+    let mut server = Server::serving();
+    server.send(3);
+    drop(server.said(Word::Taken { id: 1 }));
+    let acts = server.on(over(None));
+    let expected = [
+        "failed",
+        "take back",
+        "stale rings",
+        "resume",
+        "deliver",
+        "deliver",
+        "older: not succeeded",
+    ];
+    assert_eq!(names(&acts), expected);
+    assert!(!server.succession.has_handed_over() && !server.succession.is_on());
+}
+
+#[test]
+fn a_process_that_dies_before_it_serves_leaves_every_listener_here_and_who_waits_hears_why() {
+    for armed in [false, true] {
+        let mut server = Server::new();
+        let (reply, answer) = reply();
+        let waiter = Some(reply);
+        let acts = server.on(Event::Started { pid: 7, waiter });
+        assert_eq!(names(&acts), ["step", "older: succeeded"]);
+        let mut expected = vec!["failed", "answer", "take back"];
+        if armed {
+            drop(server.said(Word::Ready { wanted: vec![0] }));
+            drop(server.on(Event::Looked));
+            // A ring of it may have an accept in flight.
+            expected.push("stale rings");
+        }
+        expected.push("older: not succeeded");
+        let acts = server.on(over(None));
+        assert_eq!(names(&acts), expected);
+        for act in acts {
+            if let Act::Answer(waiter, result) = act {
+                waiter.send(result);
+            }
+        }
+        let result = answer.wait(Duration::ZERO).expect("an answer");
+        assert!(
+            matches!(result, Err(UpgradeError::Ended { .. })),
+            "{result:?}"
+        );
+    }
+}
+
+#[test]
+fn the_end_of_this_server_and_the_end_of_the_patience_end_a_process_that_does_not_serve_yet() {
+    for event in [Event::ServerEnds, Event::Late(Duration::from_secs(1))] {
+        let mut server = Server::new();
+        assert!(
+            server.on(Event::Late(Duration::ZERO)).is_empty(),
+            "nobody is there"
+        );
+        let waiter = None;
+        drop(server.on(Event::Started { pid: 7, waiter }));
+        assert_eq!(names(&server.on(event)), ["dismiss"]);
+    }
+}
+
+#[test]
+fn what_the_kernel_never_takes_is_served_here_with_all_that_wait_behind_it() {
+    let mut server = Server::serving();
+    for _ in 0..2 {
+        assert!(server.succession.bring(parcel()).is_none());
+    }
+    let acts = server.on(Event::TooLong);
+    assert_eq!(
+        names(&acts),
+        ["serve on", "say staying", "deliver", "deliver"]
     );
 }
