@@ -243,7 +243,7 @@ impl Succession {
             Event::HungUp { lives } => self.hung_up(view, lives),
             Event::Over { cause, status } => self.over(cause, status),
             Event::Late(most) => self.dismiss(UpgradeError::Late(most)),
-            Event::ServerEnds => Vec::new(),
+            Event::ServerEnds => self.dismiss(UpgradeError::ServerEnds),
             Event::Looked => self.look(view),
             Event::TooLong => self.too_long(view),
             Event::Tick => self.tick(view),
