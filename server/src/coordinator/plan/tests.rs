@@ -168,6 +168,21 @@ fn t13_when_every_core_is_stuck_another_takes_the_place_of_one() {
 }
 
 #[test]
+fn a_core_whose_thread_is_over_leaves_nothing_to_the_next_one_at_its_place() {
+    let mut pool = pool(2, 2);
+    perform_all(&mut pool);
+    // The thread that ends was stuck, and helped at the other listener as well.
+    pool.stuck[1] = true;
+    pool.seats[0].helper = Some(1);
+    pool.core_is_gone(1, CoreState::Absent);
+    assert_eq!(pool.cores[1], CoreState::Absent);
+    assert!(!pool.is_stuck(1));
+    assert_eq!(pool.seats[0].helper, None);
+    assert_eq!(pool.seats[0].baton, Baton::Held(0), "another's");
+    assert_eq!(pool.seats[1].baton, Baton::Free);
+}
+
+#[test]
 fn a_quarantined_core_is_replaced_and_its_listener_is_never_armed_twice() {
     let mut pool = pool(2, 2);
     perform_all(&mut pool);
