@@ -1,0 +1,259 @@
+//! Clients that take too long, in virtual time over the simulated ring: each is given the whole of its
+//! limit and hardly more. One limit is in reach in each test, and the others are far away.
+
+use ringgate::config::{Config, Timeouts};
+use ringgate::runtime::driver::simulated::{Action, Client};
+use ringgate::runtime::sleep;
+use ringgate::runtime::timer::GRANULARITY_NANOS;
+use ringgate::simulation::Simulation;
+use ringgate::{Body, Request, Response, Router};
+use std::time::Duration;
+
+const LIMIT: Duration = Duration::from_secs(2);
+const HOUR: Duration = Duration::from_secs(3600);
+/// A timer is never early, and at most two ticks of its wheel late.
+const LATE: Duration = Duration::from_nanos(2 * GRANULARITY_NANOS);
+
+const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nHost: t\r\n\r\n";
+const LATER: &[u8] = b"GET /later HTTP/1.1\r\nHost: t\r\n\r\n";
+const LARGE: &[u8] = b"GET /large HTTP/1.1\r\nHost: t\r\n\r\n";
+/// Refused, and its client may still be sending: a close at once would take the answer from it.
+const TOO_LARGE: &[u8] = b"POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 1000000000\r\n\r\n";
+/// Bytes of the large answer, many sends.
+const LARGE_LEN: usize = 4 << 20;
+
+fn router() -> Router<()> {
+    let pieces = |_: Request| async {
+        let body = Body::writer(|mut out| async move {
+            for _ in 0..3 {
+                sleep(3 * LIMIT).await;
+                out.write("piece ").await;
+            }
+            Ok(())
+        });
+        Response::text("").with_body(body)
+    };
+    Router::new()
+        .get("/hello", |_: Request| async { "hello" })
+        .get("/later", |_: Request| async {
+            sleep(3 * LIMIT).await;
+            "later"
+        })
+        .get("/large", |_: Request| async { "x".repeat(LARGE_LEN) })
+        .get("/pieces", pieces)
+        .post("/echo", |request: Request| async move {
+            Response::text(request.into_body().bytes().await.unwrap_or_default())
+        })
+}
+
+fn simulate(shorten: impl FnOnce(&mut Timeouts)) -> Simulation {
+    let mut config = Config::default();
+    config.timeouts.head = HOUR;
+    config.timeouts.body = HOUR;
+    config.timeouts.write = HOUR;
+    config.timeouts.idle = HOUR;
+    config.timeouts.linger = HOUR;
+    config.timeouts.linger_time = HOUR;
+    shorten(&mut config.timeouts);
+    Simulation::new(&config, router(), 1)
+}
+
+/// Turns until something is so, and for how long.
+fn until(simulation: &mut Simulation, done: impl FnMut(&Simulation) -> bool) -> Duration {
+    let began = simulation.world().now();
+    simulation.run_until(done);
+    simulation.world().now() - began
+}
+
+/// Turns until the server has ended a connection, and for how long.
+fn until_closed(simulation: &mut Simulation, client: &Client) -> Duration {
+    until(simulation, |_| client.is_closed())
+}
+
+fn pass(simulation: &mut Simulation, time: Duration) {
+    let end = simulation.world().now() + time;
+    simulation.run_until(|simulation| simulation.world().now() >= end);
+}
+
+#[track_caller]
+fn assert_in_time(took: Duration, limit: Duration) {
+    assert!(took >= limit, "{took:?} is before {limit:?}");
+    assert!(took <= limit + LATE, "{took:?} is too late for {limit:?}");
+}
+
+fn text(client: &Client) -> String {
+    String::from_utf8(client.received()).expect("ASCII")
+}
+
+#[test]
+fn a_head_that_is_not_whole_in_time_is_answered_408_whatever_comes_in_between() {
+    // The first head of a connection, and one behind an answer.
+    for used in [false, true] {
+        let mut simulation = simulate(|timeouts| timeouts.head = LIMIT);
+        let client = simulation.connect();
+        if used {
+            client.send(HELLO);
+            simulation.run_until(|_| client.received().ends_with(b"hello"));
+            client.take_received();
+        }
+        pass(&mut simulation, 3 * LIMIT);
+        client.send(b"GET /hello HT");
+        client.after(LIMIT / 2, Action::Send(b"TP/1.1\r\n".to_vec()));
+        client.after(LIMIT * 9 / 10, Action::Send(b"X: y\r\n".to_vec()));
+        let took = until(&mut simulation, |_| client.received_len() > 0);
+        assert_in_time(took, LIMIT);
+        let answer = text(&client);
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+        client.shutdown_write();
+        simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+        assert_eq!(simulation.ledgers(0).0.aborted, 1);
+    }
+}
+
+#[test]
+fn a_connection_that_is_quiet_too_long_is_closed_without_a_word() {
+    // Before its first request, and after an answer that was given at once or took its time.
+    for request in [b"", HELLO, LATER] {
+        let mut simulation = simulate(|timeouts| timeouts.idle = LIMIT);
+        let client = simulation.connect();
+        client.send(request);
+        let answered = u64::from(!request.is_empty());
+        simulation.run_until(|simulation| {
+            let (connections, requests) = simulation.ledgers(0);
+            connections.accepted == 1 && requests.answered == answered
+        });
+        client.take_received();
+        assert_in_time(until_closed(&mut simulation, &client), LIMIT);
+        assert_eq!(client.received_len(), 0);
+        assert_eq!(simulation.ledgers(0).0.finished, 1);
+    }
+}
+
+#[test]
+fn each_request_begins_the_idle_time_anew() {
+    for request in [HELLO, LATER] {
+        let mut simulation = simulate(|timeouts| timeouts.idle = LIMIT);
+        let client = simulation.connect();
+        for number in 1..=5 {
+            client.send(request);
+            simulation.run_until(|simulation| simulation.ledgers(0).1.answered == number);
+            if number < 5 {
+                pass(&mut simulation, LIMIT * 9 / 10);
+            }
+        }
+        assert_in_time(until_closed(&mut simulation, &client), LIMIT);
+    }
+}
+
+#[test]
+fn a_body_that_stalls_is_answered_408_and_each_byte_begins_its_time_anew() {
+    let mut simulation = simulate(|timeouts| timeouts.body = LIMIT);
+    let client = simulation.connect();
+    client.send(b"POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\n");
+    for _ in 0..5 {
+        pass(&mut simulation, LIMIT * 9 / 10);
+        assert_eq!(client.received_len(), 0);
+        client.send(b"x");
+    }
+    let took = until(&mut simulation, |_| client.received_len() > 0);
+    assert_in_time(took, LIMIT);
+    let answer = text(&client);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+}
+
+#[test]
+fn a_slow_handler_is_no_client_that_is_slow() {
+    for (path, end) in [("/later", "later"), ("/pieces", "0\r\n\r\n")] {
+        let mut simulation = simulate(|timeouts| {
+            timeouts.head = LIMIT;
+            timeouts.body = LIMIT;
+            timeouts.write = LIMIT;
+            timeouts.idle = LIMIT;
+        });
+        let client = simulation.connect();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: t\r\n\r\n").as_bytes());
+        let took = until(&mut simulation, |simulation| {
+            client.is_closed() || simulation.ledgers(0).1.answered == 1
+        });
+        assert!(took >= 3 * LIMIT);
+        assert!(text(&client).ends_with(end), "{path}");
+    }
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_cut_off() {
+    // Nothing of an answer of one send or of many; and nothing more after some sends.
+    for (request, taken) in [(HELLO, 1), (LARGE, 1), (LARGE, 1 << 20)] {
+        let mut simulation = simulate(|timeouts| timeouts.write = LIMIT);
+        let client = simulation.connect();
+        client.window(taken);
+        client.send(request);
+        simulation.run_until(|_| client.received_len() as u64 == taken);
+        let took = until_closed(&mut simulation, &client);
+        let latest = LIMIT + LIMIT / 4 + LATE;
+        assert!(took >= LIMIT && took <= latest, "{took:?}");
+        assert_eq!(client.received_len() as u64, taken);
+        let (connections, requests) = simulation.ledgers(0);
+        assert_eq!((connections.aborted, requests.aborted), (1, 1));
+    }
+}
+
+#[test]
+fn a_client_that_takes_slowly_is_not_cut_off() {
+    // Less than a send in each limit, and more.
+    for step in [1 << 10, 300 << 10] {
+        let mut simulation = simulate(|timeouts| timeouts.write = LIMIT);
+        let client = simulation.connect();
+        client.window(1);
+        client.send(LARGE);
+        for _ in 0..10 {
+            pass(&mut simulation, LIMIT * 7 / 10);
+            assert!(!client.is_closed(), "{step} bytes at a time");
+            client.read(step);
+        }
+        client.read(u64::MAX / 2);
+        simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 1);
+        assert!(client.received_len() > LARGE_LEN);
+    }
+}
+
+#[test]
+fn a_client_that_does_not_end_its_side_is_waited_for_until_it_has_paused_for_the_time_to_linger() {
+    let mut simulation = simulate(|timeouts| timeouts.linger = LIMIT);
+    let client = simulation.connect();
+    client.send(TOO_LARGE);
+    simulation.run_until(|_| client.received_len() > 0);
+    for _ in 0..5 {
+        pass(&mut simulation, LIMIT * 9 / 10);
+        assert_eq!(simulation.ledgers(0).0.open, 1);
+        client.send(b"more");
+    }
+    let took = until(&mut simulation, |simulation| {
+        simulation.ledgers(0).0.open == 0
+    });
+    assert_in_time(took, LIMIT);
+    assert_eq!(simulation.ledgers(0).0.finished, 1);
+}
+
+#[test]
+fn a_client_that_sends_on_is_lingered_for_no_longer_than_in_all() {
+    // Pauses that each end before the time of one; and one that would last longer.
+    for pause in [LIMIT / 4, 8 * LIMIT] {
+        let mut simulation = simulate(|timeouts| {
+            timeouts.linger = pause * 2;
+            timeouts.linger_time = 3 * LIMIT;
+        });
+        let client = simulation.connect();
+        client.send(TOO_LARGE);
+        simulation.run_until(|_| client.received_len() > 0);
+        for number in 1..50 {
+            client.after(pause * number, Action::Send(b"more".to_vec()));
+        }
+        let took = until(&mut simulation, |simulation| {
+            simulation.ledgers(0).0.open == 0
+        });
+        assert_in_time(took, 3 * LIMIT);
+    }
+}
