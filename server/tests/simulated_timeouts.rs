@@ -2,7 +2,7 @@
 //! limit and hardly more. One limit is in reach in each test, and the others are far away.
 
 use ringgate::config::{Config, Timeouts};
-use ringgate::runtime::driver::simulated::{Action, Client};
+use ringgate::runtime::driver::simulated::{Action, Client, Ending};
 use ringgate::runtime::sleep;
 use ringgate::runtime::timer::GRANULARITY_NANOS;
 use ringgate::simulation::Simulation;
@@ -217,6 +217,24 @@ fn a_client_that_takes_slowly_is_not_cut_off() {
         simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 1);
         assert!(client.received_len() > LARGE_LEN);
     }
+}
+
+#[test]
+fn a_refused_client_sees_the_end_of_its_answer_at_once_and_may_send_on() {
+    let mut simulation = simulate(|timeouts| timeouts.linger = LIMIT);
+    let client = simulation.connect();
+    client.send(TOO_LARGE);
+    simulation.run_until(|_| client.received_len() > 0);
+    let took = until(&mut simulation, |_| client.is_closed());
+    assert!(took <= LATE, "{took:?}");
+    assert_eq!(client.ending(), Ending::Eof);
+    client.send(b"more");
+    pass(&mut simulation, LIMIT / 2);
+    assert_eq!(client.ending(), Ending::Eof);
+    assert_eq!(client.unreceived(), 0);
+    client.shutdown_write();
+    simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+    assert_eq!(client.ending(), Ending::Eof);
 }
 
 #[test]

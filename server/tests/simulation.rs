@@ -188,6 +188,20 @@ fn the_slot_of_an_answer_given_at_once_is_held_until_its_client_has_taken_it() {
 }
 
 #[test]
+fn what_is_sent_behind_a_request_that_runs_stays_with_its_client_but_for_a_little() {
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    let client = simulation.connect();
+    client.send(b"GET /later HTTP/1.1\r\nHost: test\r\n\r\n");
+    let count = 40_000;
+    client.send(&GET.repeat(count));
+    simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 1);
+    (0..1000).for_each(|_| simulation.turn());
+    assert!(client.unreceived() > GET.len() * count / 2);
+    simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 1 + count as u64);
+    assert_eq!(client.unreceived(), 0);
+}
+
+#[test]
 fn a_client_of_http_1_0_is_told_that_it_may_go_on() {
     let mut simulation = Simulation::new(&Config::default(), router(), 1);
     let client = simulation.connect();
