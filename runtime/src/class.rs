@@ -1,14 +1,14 @@
-//! Priority classes, and the bound on how long a lower one waits for a higher (row T12).
+//! Priority classes, and the bound on how long a lower one waits for a higher (docs/seeds.md, T12).
 //!
-//! Used by the queue of a lane and by the tasks of a core. Pure: it is told which classes have work
-//! and answers which is served next; it holds no work itself.
+//! Used by the queue of a lane and by the tasks of a core. Pure: [`Chooser`] is told which classes
+//! have work and returns the one that is served next; it holds no work itself.
 
-/// How urgent a piece of work is. Within a class the order is that of arrival.
+/// Urgency of a piece of work. Within a class the order is that of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Priority {
     /// Before all others.
     High,
-    /// What is not said otherwise.
+    /// The priority of work that names none.
     #[default]
     Normal,
     /// When nothing else waits, and now and then also when something does.

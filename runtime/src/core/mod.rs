@@ -63,7 +63,7 @@ pub struct CoreOptions {
     pub multishot_receive: bool,
     /// The core's buffers.
     pub buffers: PoolOptions,
-    /// How long to look for work before sleeping in the kernel; zero: not at all (row T11).
+    /// How long to look for work before sleeping in the kernel; zero: not at all (docs/seeds.md, T11).
     pub spin: Duration,
     /// Tasks polled in one turn at most; 0 counts as 1. Fewer let the kernel be heard more often.
     pub tasks_per_turn: u32,
@@ -384,7 +384,7 @@ impl Core {
     }
 
     /// Makes a future and runs it on this core at once, up to where it first waits. One that does
-    /// not wait was never a task (row T6): `at_once` gets its value, and None is returned. One that
+    /// not wait was never a task (docs/seeds.md, T6): `at_once` gets its value, and None is returned. One that
     /// does becomes the task that is returned, and what `prepare` makes for it gets its value.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
-//! How a lane stands: declared state that anyone can read (row P8). Plain numbers.
+//! The state of a lane that anyone can read: kind, limits, workers, queue and totals
+//! (docs/seeds.md, P8). Plain values; the lane fills them under its lock.
 
 /// The kinds of lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LaneKind {
     /// Threads of its own.
     Workers,
-    /// Tasks of the cores (row T14).
+    /// Tasks of the cores (docs/seeds.md, T14).
     InCore,
 }
 
@@ -19,16 +20,16 @@ impl LaneKind {
     }
 }
 
-/// How a lane stands at one moment.
+/// State of a lane at one moment.
 ///
 /// `submitted = finished + panicked + cancelled + timed_out + turned_away + queued + running`, where
 /// `running` is `busy`. What was refused at the door is not among the submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaneStatus {
-    /// Its name.
+    /// Name of the lane.
     pub name: String,
-    /// Its kind.
+    /// Kind of the lane.
     pub kind: LaneKind,
     /// The fewest workers; 0 for a lane in the core.
     pub min: u32,
@@ -53,7 +54,7 @@ pub struct LaneStatus {
     pub totals: LaneTotals,
 }
 
-/// What a lane has done since it was made.
+/// Totals of a lane since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaneTotals {

@@ -12,15 +12,15 @@ use std::sync::Arc;
 pub enum LaneError {
     /// The work panicked. The worker made its state anew.
     Panicked(Panic),
-    /// It waited when the lane was shut down by force, and never began.
+    /// The work still waited when the lane was shut down by force; it never began.
     Cancelled,
     /// The queue was full.
     Full,
-    /// It waited longer than `queue_timeout`, and never began.
+    /// The work waited longer than `queue_timeout` and never began.
     TimedOut,
     /// No worker has its state: what `init` answered last.
     Unavailable(Arc<str>),
-    /// The lane was shut down before (row P9).
+    /// The lane was shut down before (docs/seeds.md, P9).
     Closed,
 }
 
@@ -57,13 +57,13 @@ impl std::error::Error for LaneError {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LaneSetupError {
-    /// Its numbers of workers contradict each other.
+    /// The numbers of workers contradict each other.
     Bounds(String, BoundsError),
-    /// Its name is empty or cannot be part of a thread's name.
+    /// The name is empty or cannot be part of a thread's name.
     Name(String),
-    /// Its name leaves no room in a thread's name.
+    /// The name leaves no room in a thread's name.
     NameTooLong(String, usize),
-    /// There is a lane of this name already.
+    /// A lane of this name exists already.
     NameTaken(String),
 }
 

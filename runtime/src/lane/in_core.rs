@@ -1,4 +1,4 @@
-//! A lane without threads (row T14): its operations are futures that run as tasks on the core that
+//! A lane without threads (docs/seeds.md, T14): its operations are futures that run as tasks on the core that
 //! asks, with the same limits and counters as a lane of workers.
 //!
 //! The limit holds over all cores together. What is decided here is who may begin; the core runs the
@@ -36,16 +36,16 @@ impl InCoreOptions {
         }
     }
 
-    /// How many operations may wait to begin; one more is refused with [`LaneError::Full`]. Default:
-    /// any number.
+    /// Sets how many operations may wait to begin; one more is refused with [`LaneError::Full`].
+    /// Default: any number.
     #[must_use]
     pub fn queue_limit(mut self, most: u32) -> InCoreOptions {
         self.queue = Some(most);
         self
     }
 
-    /// How long an operation may wait to begin; then it is given up with [`LaneError::TimedOut`].
-    /// Default: any time.
+    /// Sets how long an operation may wait to begin; then it is given up with
+    /// [`LaneError::TimedOut`]. Default: any time.
     #[must_use]
     pub fn queue_timeout(mut self, most: Duration) -> InCoreOptions {
         self.queue_timeout = Some(most);
@@ -181,7 +181,7 @@ impl InCoreLane {
         &self.0.name
     }
 
-    /// How it stands.
+    /// Returns the state of the lane at this moment.
     pub fn status(&self) -> LaneStatus {
         let inner = self.0.lock();
         LaneStatus {
@@ -306,7 +306,8 @@ enum Place {
     Waiting {
         shared: Arc<Shared>,
         waiter: Arc<Waiter>,
-        /// None once the word was taken: then there is nothing to leave.
+        /// The place in the line. None once the operation may begin or was cancelled: then nothing
+        /// is left to give up.
         ticket: Option<Ticket>,
         limited: Option<Duration>,
         since: crate::Moment,

@@ -23,14 +23,14 @@ pub(super) trait Work<C>: Send + Sync {
     fn deadline(&self) -> Option<Instant>;
 }
 
-/// How a run ended.
+/// End of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ran {
     /// With a value.
     Finished,
     /// With a panic: the worker's state may be in disorder.
     Panicked,
-    /// It had not begun when its future was dropped.
+    /// Not run: its future was dropped before the work had begun.
     Skipped,
 }
 

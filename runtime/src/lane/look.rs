@@ -14,10 +14,10 @@ const RUN_MOST: u32 = 16;
 /// So often in a row looking is left out at most: 2^6 - 1 times.
 const STREAK_MOST: u32 = 6;
 
-/// How looking went lately.
+/// Recent outcomes of looking for work.
 #[derive(Debug)]
 pub(super) struct Looks {
-    /// How long it looks; zero: never.
+    /// Time that one look takes at most; zero: the worker never looks.
     most: Duration,
     /// Times in a row that nothing was found.
     streak: u32,
@@ -34,20 +34,20 @@ impl Looks {
         }
     }
 
-    /// How long to look after `run` pieces of work without a pause, if at all.
+    /// Returns how long to look after `run` pieces of work without a pause; None: not at all.
     #[inline]
     pub(super) fn after_work(&self, run: u32) -> Option<Duration> {
         let pays = !self.most.is_zero() && self.skips == 0 && run <= RUN_MOST;
         pays.then_some(self.most)
     }
 
-    /// Nothing was to be done, and it did not look.
+    /// Notes that the worker found no work and went to sleep without looking.
     #[inline]
     pub(super) fn slept_at_once(&mut self) {
         self.skips = self.skips.saturating_sub(1);
     }
 
-    /// It looked.
+    /// Notes that the worker looked, and whether it found work.
     #[inline]
     pub(super) fn looked(&mut self, found: bool) {
         self.streak = match found {

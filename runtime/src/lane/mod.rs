@@ -2,7 +2,7 @@
 //! is little, such as connections to a database.
 //!
 //! A handler writes `lane.run(|db| db.query(...)).await` and suspends; its core goes on with others,
-//! and the handler resumes where it was with the value (rows T7 and T9). The closure runs on one of
+//! and the handler resumes where it was with the value (docs/seeds.md, T7 and T9). The closure runs on one of
 //! the lane's own threads, with the state that this worker made for itself before it took work (row
 //! H13). How many workers there are follows Puma's rules.
 //!
@@ -62,12 +62,12 @@ impl<C: 'static> fmt::Debug for Lane<C> {
     }
 }
 
-/// What becomes of work that waits when a lane is shut down. What runs ends in either case.
+/// Fate of the waiting work when a lane is shut down. Work that runs is finished in either case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It is done first.
+    /// Waiting work is done first.
     Finish,
-    /// It is answered with [`LaneError::Cancelled`].
+    /// Waiting work ends with [`LaneError::Cancelled`].
     Cancel,
 }
 
@@ -123,24 +123,24 @@ impl<C: 'static> Lane<C> {
         self.shared().name()
     }
 
-    /// How it stands.
+    /// Returns the state of the lane at this moment.
     pub fn status(&self) -> LaneStatus {
         self.shared().status()
     }
 
     /// Asks one worker to leave when it finds no work; with `force` also if none waits now (rows P5
-    /// and P6). Answers whether it did.
+    /// and P6). Returns whether a worker was asked.
     pub fn trim(&self, force: bool) -> bool {
         self.shared().trim(force)
     }
 
     /// Waits in this thread until each of the fewest workers has made its state, or failed to, or
-    /// `most` has passed. Answers whether the lane can work.
+    /// `most` has passed. Returns whether the lane can work.
     pub fn wait_ready(&self, most: Duration) -> bool {
         self.shared().wait_ready(most)
     }
 
-    /// Takes no more work (row P9). Workers leave when nothing waits any more.
+    /// Takes no more work (docs/seeds.md, P9). Workers leave when nothing waits any more.
     pub fn close(&self, ending: Ending) {
         self.shared().close(ending);
     }

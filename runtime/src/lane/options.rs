@@ -1,4 +1,5 @@
-//! How a lane of workers is described, and how it is opened.
+//! Describes a lane of workers (limits, state of a worker, checks, observer) and opens it. Used by
+//! applications; the lane itself is in `shared`.
 
 use super::pool::{Bounds, BoundsError};
 use super::shared::{Limits, Shared};
@@ -10,10 +11,10 @@ use std::time::Duration;
 
 /// Row P7: how often a worker that nobody needs is asked to leave.
 const AUTO_TRIM: Duration = Duration::from_secs(30);
-/// How long a worker waits after its first failure to make its state; twice as long after each
-/// further one.
+/// Pause of a worker after its first failure to make its state; twice as long after each further
+/// one.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
-/// How long it waits at most.
+/// Longest pause between two attempts of a worker to make its state.
 const RETRY_MOST: Duration = Duration::from_secs(5);
 
 /// The limits of a lane of workers; [`WorkerOptions::init`] says what each worker makes for itself.
@@ -38,7 +39,7 @@ impl WorkerOptions {
         }
     }
 
-    /// How much work may wait for a worker; one more is refused with
+    /// Sets how much work may wait for a worker; one more is refused with
     /// [`LaneError::Full`](super::LaneError::Full). Default: any amount.
     #[must_use]
     pub fn queue_limit(mut self, most: u32) -> WorkerOptions {
@@ -46,7 +47,7 @@ impl WorkerOptions {
         self
     }
 
-    /// How long work may wait for a worker; then it is given up with
+    /// Sets how long work may wait for a worker; then it is given up with
     /// [`LaneError::TimedOut`](super::LaneError::TimedOut). Default: any time. A future that is not
     /// polled by a core learns it only when a worker comes to its work.
     #[must_use]
@@ -55,16 +56,16 @@ impl WorkerOptions {
         self
     }
 
-    /// How often one worker that nobody needs is asked to leave; None: never (row P7). Default: 30
-    /// seconds.
+    /// Sets how often one worker that nobody needs is asked to leave; None: never (docs/seeds.md,
+    /// P7). Default: 30 seconds.
     #[must_use]
     pub fn auto_trim(mut self, every: Option<Duration>) -> WorkerOptions {
         self.limits.auto_trim = every;
         self
     }
 
-    /// How long a worker that could not make its state waits before it tries again: `first`, then
-    /// twice as long each time, `most` at most. Default: 100 milliseconds to 5 seconds.
+    /// Sets how long a worker that could not make its state waits before it tries again: `first`,
+    /// then twice as long each time, `most` at most. Default: 100 milliseconds to 5 seconds.
     #[must_use]
     pub fn retry(mut self, first: Duration, most: Duration) -> WorkerOptions {
         self.limits.retry_first = first;
@@ -72,20 +73,21 @@ impl WorkerOptions {
         self
     }
 
-    /// How long a worker looks for more after a piece of work before it sleeps (row T11). Default: not at
-    /// all. It burns its CPU for that time; 10 microseconds are about what sleeping and being roused
-    /// cost. When it finds nothing by that it leaves it out ever more often, down to one time in 64. It
-    /// looks neither after a long run of work nor on the CPU that work came from last.
+    /// Sets how long a worker looks for more after a piece of work before it sleeps (docs/seeds.md,
+    /// T11). Default: not at all. A worker that looks burns its CPU for that time; 10 microseconds
+    /// are about what sleeping and being roused cost. A worker that finds nothing looks ever less
+    /// often, down to one time in 64. A worker looks neither after a long run of work nor on the
+    /// CPU that work came from last.
     #[must_use]
     pub fn spin(mut self, most: Duration) -> WorkerOptions {
         self.limits.spin = most;
         self
     }
 
-    /// What each worker makes for itself, on its own thread and before it takes work (row H13). It
-    /// is dropped there when the worker goes. While no worker has one and the last attempt failed,
-    /// the lane answers [`LaneError::Unavailable`](super::LaneError::Unavailable) at once and tries
-    /// again by itself.
+    /// Sets how each worker makes its state, on its own thread and before it takes work
+    /// (docs/seeds.md, H13). The state is dropped on that thread when the worker goes. While no
+    /// worker has a state and the last attempt failed, the lane answers
+    /// [`LaneError::Unavailable`](super::LaneError::Unavailable) at once and tries again by itself.
     pub fn init<C, E>(
         self,
         init: impl Fn() -> Result<C, E> + Send + Sync + 'static,
@@ -116,7 +118,7 @@ pub(super) type Check<C> = Box<dyn Fn(&mut C) -> bool + Send + Sync>;
 /// Hears what happens to a lane.
 pub(super) type Observe = Box<dyn Fn(LaneEvent<'_>) + Send + Sync>;
 
-/// What operators want to hear of a lane.
+/// Event of a lane that operators want to hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LaneEvent<'a> {
@@ -182,7 +184,7 @@ impl<C: 'static> WorkerLane<C> {
     }
 }
 
-/// Whether threads can be named after it (row H17).
+/// Returns an error if no thread can be named after this lane (docs/seeds.md, H17).
 pub(super) fn check_name(name: &str, threads: Option<u32>) -> Result<(), LaneSetupError> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if name.is_empty() || !name.bytes().all(legal) {

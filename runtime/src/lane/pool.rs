@@ -1,14 +1,14 @@
-//! How a lane's pool of workers grows and shrinks: Puma's rules (rows P1 to P7 and P9), as a pure
-//! state machine.
+//! Growth and shrinking of a lane's pool of workers by Puma's rules (docs/seeds.md, P1 to P7 and
+//! P9), as a pure state machine.
 //!
-//! Called by the lane under its lock, at each submission and at each step of a worker. It only
-//! counts: threads, queue and clock are the caller's, who does what the answers say.
+//! Called by the lane under its lock, at each submission and at each step of a worker. The pool
+//! only counts; threads, queue and clock belong to the caller, who does what the pool returns.
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
-/// How many workers at least and at most (row P1).
+/// Fewest and most workers of a lane (docs/seeds.md, P1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     min: u32,
@@ -82,18 +82,18 @@ impl TryFrom<u32> for Bounds {
     }
 }
 
-/// Where a worker stands when it asks what to do.
+/// State of a worker when it asks for its next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It makes its state, for the first time or again.
+    /// The worker has just made its state, for the first time or again.
     Starting,
-    /// It waits for work.
+    /// The worker waited for work.
     Waiting,
-    /// It works.
+    /// The worker worked.
     Busy,
 }
 
-/// What a worker does next (row P4).
+/// Next step of a worker (docs/seeds.md, P4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Step {
@@ -105,7 +105,7 @@ pub(crate) enum Step {
     Wait,
 }
 
-/// What a submission demands (row P3).
+/// Demand of a submission (docs/seeds.md, P3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) struct Submitted {
@@ -117,7 +117,7 @@ pub(crate) struct Submitted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Closed;
 
-/// The declared state of a pool (row P8). `spawned` counts the waiting, the busy and those that
+/// The declared state of a pool (docs/seeds.md, P8). `spawned` counts the waiting, the busy and those that
 /// make their state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pool {
@@ -131,7 +131,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// A pool with its fewest workers counted (row P2): the caller starts `spawned` of them.
+    /// A pool with its fewest workers counted (docs/seeds.md, P2): the caller starts `spawned` of them.
     pub(crate) fn new(bounds: Bounds) -> Pool {
         Pool {
             bounds,
@@ -152,7 +152,7 @@ impl Pool {
         self.closed
     }
 
-    /// A piece of work is put into the queue (rows P3 and P9).
+    /// A piece of work is put into the queue (docs/seeds.md, P3 and P9).
     #[inline]
     pub(crate) fn submit(&mut self) -> Result<Submitted, Closed> {
         if self.closed {
@@ -169,7 +169,7 @@ impl Pool {
         self.queued -= 1;
     }
 
-    /// A worker asks what to do next (row P4): work first, then a trim, else it waits.
+    /// A worker asks what to do next (docs/seeds.md, P4): work first, then a trim, else it waits.
     #[inline]
     pub(crate) fn step(&mut self, from: Standing) -> Step {
         self.rise(from);
@@ -199,7 +199,8 @@ impl Pool {
         }
     }
 
-    /// Asks one more worker to leave when it finds no work (row P5). Answers whether it did.
+    /// Asks one more worker to leave when it finds no work (docs/seeds.md, P5). Returns whether a
+    /// worker was asked.
     pub(crate) fn trim(&mut self, force: bool) -> bool {
         let left = self.spawned.saturating_sub(self.trim_requested);
         let trims = (force || self.waiting > 0) && left > self.bounds.min;
@@ -208,13 +209,13 @@ impl Pool {
     }
 
     /// Whether trimming by itself can ever ask anybody: not with as few as there may be, nor when
-    /// minimum and maximum are equal (row P7).
+    /// minimum and maximum are equal (docs/seeds.md, P7).
     #[inline]
     pub(crate) fn may_trim(&self) -> bool {
         self.spawned.saturating_sub(self.trim_requested) > self.bounds.min
     }
 
-    /// A worker lost its state (row P9). With `Starting` it is replaced and counts on; with
+    /// A worker lost its state (docs/seeds.md, P9). With `Starting` it is replaced and counts on; with
     /// `Leave` it goes for good.
     pub(crate) fn died(&mut self, from: Standing) -> Replacement {
         self.rise(from);
@@ -248,13 +249,13 @@ impl Pool {
     }
 }
 
-/// What follows a worker that lost its state.
+/// Replacement of a worker that lost its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Replacement {
     /// A worker in its place makes a state anew.
     Starting,
-    /// Nobody.
+    /// The worker leaves and nobody takes its place.
     None,
 }
 

@@ -132,7 +132,7 @@ fn p9_a_dead_worker_is_replaced_and_a_closed_pool_takes_nothing() {
     assert_eq!(pool.spawned, 0);
 }
 
-/// What may happen to a pool, and which worker it happens to.
+/// Event that may happen to a pool, and the worker that it happens to.
 #[derive(Debug, Clone, Copy)]
 enum Happening {
     Submit,

@@ -1,8 +1,8 @@
-//! What waits for a worker: one line per priority, in order of arrival, and a ticket for each piece
-//! of work by which it can be taken out again.
+//! The queue of work that waits for a worker: one line per priority, in order of arrival, and a
+//! ticket for each piece of work by which it can be taken out again.
 //!
-//! Called by the lane under its lock. It decides the order and nothing else; limits and deadlines
-//! are the lane's.
+//! Called by the lane under its lock. The queue decides the order and nothing else; limits and
+//! deadlines are the lane's.
 
 use crate::class::{Chooser, Priority};
 use std::collections::VecDeque;
@@ -21,7 +21,7 @@ pub(crate) struct Ticket {
 pub(crate) struct Queue<W> {
     normal: VecDeque<(u64, W)>,
     next: u64,
-    /// How much waits in the other lines.
+    /// Count of the work in the other two lines.
     others: usize,
     chooser: Chooser,
     high: VecDeque<(u64, W)>,

@@ -1,5 +1,6 @@
-//! What waits for a piece of work: from the submission at the first poll to the value, or to being
-//! dropped at any point in between.
+//! The future that waits for a piece of work: from the submission at its first poll to the value,
+//! or to its drop at any point in between. Made by [`Lane::run`]; the lane decides when the work
+//! begins.
 
 use super::job::{Job, Work};
 use super::queue::Ticket;

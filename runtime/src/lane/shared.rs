@@ -1,4 +1,4 @@
-//! All of a lane under one lock: pool, queue, who sleeps, what was counted.
+//! All of a lane under one lock: pool, queue, sleeping workers, totals.
 //!
 //! Called by those who submit ([`run`](super::run)) and by the workers ([`worker`](super::worker)).
 //! The lock is held for a few instructions; work, wakers, `init` and drops of an application's values
@@ -17,7 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-/// What holds for a lane of workers, beside its bounds.
+/// Limits of a lane of workers, beside its bounds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) queue: Option<u32>,
@@ -28,16 +28,17 @@ pub(super) struct Limits {
     pub(super) spin: Duration,
 }
 
-/// What a worker did until it asks what to do next. For the pool, who looks waits.
+/// Occupation of a worker until it asks for its next step. The pool counts a worker that looks as
+/// one that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// It made its state.
+    /// The worker made its state.
     Starting,
-    /// It was asleep, or about to be.
+    /// The worker was asleep, or about to be.
     Asleep,
-    /// It looked for work.
+    /// The worker looked for work.
     Looking,
-    /// It worked.
+    /// The worker worked.
     Busy,
 }
 
@@ -62,15 +63,16 @@ struct Seat {
 struct Inner<C: 'static> {
     // What each piece of work changes stands together: every line of it goes from CPU to CPU.
     pool: Pool,
-    /// How many look for work, each for a bounded time: nobody needs to be roused for them.
+    /// Workers that look for work, each for a bounded time: no sleeper needs to be roused for the
+    /// work that they will find.
     looking: u32,
     /// The CPU that work was taken in on last, if workers look for more.
     source: usize,
     /// Workers that have their state.
     ready: u32,
     queue: Queue<Arc<dyn Work<C>>>,
-    /// Who sleeps and was not roused yet; the last to fall asleep is the first to be roused, for its
-    /// memory is the warmest.
+    /// Workers that sleep and were not roused yet. The last to fall asleep is the first to be
+    /// roused, for its memory is the warmest.
     asleep: Vec<u32>,
     /// Why the last attempt to make a state failed, while no worker has one.
     trouble: Option<Arc<str>>,
@@ -88,7 +90,7 @@ struct Inner<C: 'static> {
 #[repr(align(128))]
 struct Apart<T>(T);
 
-/// See the top of the file.
+/// State of a lane that its handles and its workers share.
 pub(super) struct Shared<C: 'static> {
     name: String,
     limits: Limits,
@@ -102,7 +104,7 @@ pub(super) struct Shared<C: 'static> {
     come: Apart<AtomicBool>,
 }
 
-/// What a worker does next.
+/// Next act of a worker.
 pub(super) enum Next<C> {
     Work(Arc<dyn Work<C>>),
     Leave,
@@ -113,7 +115,7 @@ pub(super) enum Next<C> {
 }
 
 impl<C: 'static> Shared<C> {
-    /// Makes a lane and starts its fewest workers (row P2).
+    /// Makes a lane and starts its fewest workers (docs/seeds.md, P2).
     pub(super) fn start(
         name: &str,
         bounds: Bounds,
@@ -219,7 +221,7 @@ impl<C: 'static> Shared<C> {
         self.come.0.load(Ordering::Relaxed)
     }
 
-    /// Takes work in, or refuses it (rows P3 and P9).
+    /// Takes work in, or refuses it (docs/seeds.md, P3 and P9).
     #[inline]
     pub(super) fn submit(
         self: &Arc<Self>,
@@ -304,7 +306,7 @@ impl<C: 'static> Shared<C> {
         true
     }
 
-    /// A worker asks what to do next; `ran` is what it did before (row P4). Before it is told to sleep
+    /// A worker asks what to do next; `ran` is what it did before (docs/seeds.md, P4). Before it is told to sleep
     /// it may be told to look for work, for the time `look`.
     pub(super) fn next(
         &self,
@@ -368,7 +370,8 @@ impl<C: 'static> Shared<C> {
         next
     }
 
-    /// Asks one worker to leave if the time has come (row P7). Answers when it will next.
+    /// Asks one worker to leave if the time has come (docs/seeds.md, P7). Returns the time until
+    /// the next request; None if no worker can be asked.
     fn auto_trim(&self, inner: &mut Inner<C>) -> Option<Duration> {
         let every = self.limits.auto_trim?;
         if !inner.pool.may_trim() {
@@ -418,7 +421,7 @@ impl<C: 'static> Shared<C> {
         }
     }
 
-    /// A worker could not make its state. Answers whether it shall try again.
+    /// A worker could not make its state. Returns whether the worker tries again or leaves.
     pub(super) fn failed_to_start(&self, index: u32, why: String) -> Replacement {
         let mut inner = self.lock();
         inner.attempts += 1;
@@ -438,7 +441,7 @@ impl<C: 'static> Shared<C> {
         replacement
     }
 
-    /// A worker lost its state (row P9): by a panic, or because it was found to be bad.
+    /// A worker lost its state (docs/seeds.md, P9): by a panic, or because it was found to be bad.
     pub(super) fn died(&self, index: u32, from: Standing, ran: Ran) -> Replacement {
         let mut inner = self.lock();
         match ran {

@@ -1,6 +1,6 @@
 //! A worker's thread, from its first line to its last: it makes its state, works, and drops the
-//! state on the same thread (row H13). A state that a panic may have left in disorder, or that is
-//! found to be bad, is replaced with a growing back-off (row P9).
+//! state on the same thread (docs/seeds.md, H13). A state that a panic may have left in disorder, or that is
+//! found to be bad, is replaced with a growing back-off (docs/seeds.md, P9).
 
 use super::job::{Ran, Work, drop_quietly};
 use super::look::Looks;
@@ -41,11 +41,12 @@ pub(super) fn run<C: 'static>(shared: &Arc<Shared<C>>, index: u32) {
     }
 }
 
-/// How the life of a state ended.
+/// End of the life of a state.
 enum Life {
     /// The worker goes.
     Left,
-    /// It needs another state; `worked`: this one had finished something.
+    /// The worker needs another state; `worked`: the state that was lost had finished a piece of
+    /// work.
     Died { worked: bool },
 }
 

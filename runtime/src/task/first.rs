@@ -1,6 +1,6 @@
 //! The first step of a task. One that ends in it is never seated: no seat changes, nothing is
 //! queued, its value goes straight to whoever started it. That is the way of nearly every handler
-//! (row T6). Called by [`Core::start_with`](crate::Core::start_with).
+//! (docs/seeds.md, T6). Called by [`Core::start_with`](crate::Core::start_with).
 
 use super::arena::Place;
 use super::join::Panic;

@@ -1,4 +1,4 @@
-//! Tasks: futures that live on one core and are polled by it alone (seed row T3).
+//! Tasks: futures that live on one core and are polled by it alone (docs/seeds.md, T3).
 //!
 //! The table knows where each task lies and which are ready; [`Core`](crate::Core) runs them. A
 //! panic ends its own task and no other.

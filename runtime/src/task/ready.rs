@@ -1,5 +1,5 @@
 //! Which ready task is polled next: by class, within a class by deadline, and with a bound on how
-//! long anybody waits for others (row T12).
+//! long anybody waits for others (docs/seeds.md, T12).
 //!
 //! Called by the core. It holds numbers of task slots and no tasks; a slot is in it once at most
 //! unless two threads woke it at once.
