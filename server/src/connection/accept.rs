@@ -112,7 +112,8 @@ impl Engine {
         let Some(owned) = self.listeners.find(id) else {
             return;
         };
-        if owned.leaving || owned.accept.is_some() {
+        debug_assert!(owned.accept.is_none(), "one accept a listener");
+        if owned.leaving {
             return;
         }
         let key = Subject::Accept(id.0).to_key();

@@ -5,6 +5,7 @@
 use super::BODY_COPIED_MAX_BYTES;
 use crate::handler::Chunk;
 use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 
 /// The sending side: what waits to be sent, in order, and what is being sent.
 #[derive(Default)]
@@ -15,8 +16,26 @@ pub(crate) struct Output {
     pub(crate) tail: Vec<u8>,
     /// Bytes in `pieces` and `tail`.
     pub(crate) queued: usize,
-    /// Whether a send is in flight, and how many bytes of its buffer were sent before it.
-    pub(crate) in_flight: Option<usize>,
+    /// The send in flight.
+    pub(crate) in_flight: Option<Sending>,
+}
+
+/// A send in flight, and the bytes of its buffer that were sent before it. One more than their number is
+/// kept, so that the option of it is one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sending(NonZeroUsize);
+
+impl Sending {
+    #[inline]
+    pub(super) const fn after(bytes: usize) -> Sending {
+        Sending(NonZeroUsize::MIN.saturating_add(bytes))
+    }
+
+    /// The bytes of its buffer that were sent before it.
+    #[inline]
+    pub(super) const fn before(self) -> usize {
+        self.0.get() - 1
+    }
 }
 
 impl Output {

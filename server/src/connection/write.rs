@@ -3,6 +3,7 @@
 
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, Subject};
+use super::output::Sending;
 use super::step::Outcome;
 use super::table::{Connection, Receive};
 use super::{BODY_COPIED_MAX_BYTES, SEND_MAX_BYTES};
@@ -29,7 +30,11 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let before = connection.output.in_flight.take().unwrap_or(0);
+        let before = connection
+            .output
+            .in_flight
+            .take()
+            .map_or(0, Sending::before);
         let sent = match result {
             Ok(sent) => sent as usize,
             Err(_) => {
@@ -125,7 +130,7 @@ fn send(core: &Core, connection: &mut Connection, key: ConnectionKey, buffer: Ch
     let to = buffer.len().min(from + SEND_MAX_BYTES);
     let output = &connection.output;
     let more = to < buffer.len() || !output.pieces.is_empty();
-    connection.output.in_flight = Some(from);
+    connection.output.in_flight = Some(Sending::after(from));
     core.send(
         &connection.socket,
         buffer,
