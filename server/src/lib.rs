@@ -41,6 +41,9 @@ pub mod lane;
 pub mod observe;
 pub mod process;
 pub mod simulation;
+// Not for use: TLS as pure rooms, for this repository's own tests and fuzzers.
+#[doc(hidden)]
+pub mod tls;
 #[cfg(feature = "tower")]
 pub mod tower;
 

@@ -92,7 +92,7 @@ fn every_source_opens_by_saying_what_it_decides() {
 }
 
 /// The rooms whose documentation names its nouns; the others follow.
-const NAMED: [&str; 9] = [
+const NAMED: [&str; 10] = [
     "server/src/admission/",
     "server/src/app/",
     "server/src/connection/",
@@ -101,6 +101,7 @@ const NAMED: [&str; 9] = [
     "server/src/http/",
     "server/src/lane/",
     "server/src/observe/",
+    "server/src/tls/",
     "server/src/tower/",
 ];
 

@@ -1,0 +1,126 @@
+//! Tickets: whoever has the secret takes them, and a ticket never opens a door that asks for more.
+
+use crate::world::{ClientTerms, NOW, client, established, made, request, terms};
+use crate::world::{moved, open_all, read};
+use ringgate::tls::handshake::terms::{Acceptor, ClientCertificates, Terms};
+use ringgate::tls::record::KeyCache;
+use ringgate::tls::tickets::{EPOCH_SECS, TicketSecret};
+use rustls::ClientConfig;
+use std::sync::Arc;
+
+fn with_secret(terms: &Terms, secret: u8, unix_secs: u64) -> Acceptor {
+    let acceptor = terms.acceptor().expect("sound terms");
+    acceptor.with_tickets(&TicketSecret::new([secret; 32]), unix_secs)
+}
+
+/// One connection of the client; whether it was resumed.
+fn visit(acceptor: &Acceptor, config: &Arc<ClientConfig>) -> bool {
+    let mut client = client(config, "localhost");
+    let over = established(acceptor, &mut client);
+    let mut session = moved(over.session);
+    let sent = request(&mut client, b"question");
+    let mut keys = KeyCache::default();
+    assert_eq!(open_all(&mut session, &mut keys, sent), b"question");
+    let mut out = Vec::new();
+    session
+        .seal(&mut keys, &[b"answer"], &mut out)
+        .expect("sealed");
+    crate::world::give(&mut client, &out).expect("sound");
+    assert_eq!(read(&mut client), b"answer");
+    over.facts.is_resumed
+}
+
+fn clients() -> [Arc<ClientConfig>; 2] {
+    [false, true].map(|tls12_only| {
+        let terms = ClientTerms {
+            tls12_only,
+            ..ClientTerms::default()
+        };
+        terms.config()
+    })
+}
+
+#[test]
+fn a_ticket_is_taken_by_whoever_has_the_secret() {
+    for config in clients() {
+        let here = with_secret(&terms(), 7, NOW);
+        assert!(!visit(&here, &config), "the first is full");
+        assert!(visit(&here, &config));
+        let elsewhere = with_secret(&terms(), 7, NOW);
+        assert!(visit(&elsewhere, &config));
+        assert!(!visit(&with_secret(&terms(), 8, NOW), &config));
+    }
+}
+
+#[test]
+fn a_ticket_is_taken_for_three_epochs_and_then_no_more() {
+    for config in clients() {
+        assert!(!visit(&with_secret(&terms(), 7, NOW), &config));
+        let later = with_secret(&terms(), 7, NOW + 2 * EPOCH_SECS);
+        assert!(visit(&later, &config));
+        let too_late = with_secret(&terms(), 7, NOW + 5 * EPOCH_SECS);
+        assert!(!visit(&too_late, &config));
+    }
+    let acceptor = with_secret(&terms(), 7, NOW);
+    let due = acceptor.tickets_due_at().expect("tickets");
+    assert!(due > NOW && due <= NOW + EPOCH_SECS && due.is_multiple_of(EPOCH_SECS));
+}
+
+#[test]
+fn without_tickets_nothing_is_resumed() {
+    for config in clients() {
+        let acceptor = terms().acceptor().expect("sound terms");
+        assert!(!visit(&acceptor, &config));
+        assert!(!visit(&acceptor, &config));
+        assert_eq!(acceptor.tickets_due_at(), None);
+    }
+}
+
+#[test]
+fn a_ticket_of_a_listener_that_asks_for_nothing_is_worth_nothing_at_one_that_requires_a_certificate()
+ {
+    let known = made(&["client"], &rcgen::PKCS_ECDSA_P256_SHA256);
+    let other = made(&["client"], &rcgen::PKCS_ECDSA_P256_SHA256);
+    let mut requires = terms();
+    requires.client_certificates = ClientCertificates::Required(vec![known.root.clone()]);
+    for tls12_only in [false, true] {
+        let config = ClientTerms {
+            tls12_only,
+            certificate: Some((vec![known.root.clone()], known.private.clone_key())),
+            ..ClientTerms::default()
+        };
+        let config = config.config();
+        assert!(!visit(&with_secret(&terms(), 7, NOW), &config));
+        let strict = with_secret(&requires, 7, NOW);
+        assert!(!visit(&strict, &config), "the open door's ticket");
+        assert!(visit(&strict, &config), "its own");
+        // Other roots: who was let in before has to show a certificate again.
+        let mut others = requires.clone();
+        let roots = vec![known.root.clone(), other.root.clone()];
+        others.client_certificates = ClientCertificates::Required(roots);
+        assert!(!visit(&with_secret(&others, 7, NOW), &config));
+    }
+}
+
+#[test]
+fn a_resumed_session_still_has_the_clients_certificate() {
+    let known = made(&["client"], &rcgen::PKCS_ECDSA_P256_SHA256);
+    let mut requires = terms();
+    requires.client_certificates = ClientCertificates::Required(vec![known.root.clone()]);
+    let strict = with_secret(&requires, 7, NOW);
+    for tls12_only in [false, true] {
+        let config = ClientTerms {
+            tls12_only,
+            certificate: Some((vec![known.root.clone()], known.private.clone_key())),
+            ..ClientTerms::default()
+        };
+        let config = config.config();
+        for is_resumed in [false, true] {
+            let mut client = client(&config, "localhost");
+            let facts = established(&strict, &mut client).facts;
+            assert_eq!(facts.is_resumed, is_resumed);
+            assert_eq!(facts.client_chain, std::slice::from_ref(&known.root));
+            assert_eq!(facts.server_name.as_deref(), Some("localhost"));
+        }
+    }
+}
