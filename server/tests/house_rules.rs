@@ -92,15 +92,18 @@ fn every_source_opens_by_saying_what_it_decides() {
 }
 
 /// The rooms whose documentation names its nouns; the others follow.
-const NAMED: [&str; 10] = [
+const NAMED: [&str; 13] = [
     "server/src/admission/",
     "server/src/app/",
+    "server/src/config/",
     "server/src/connection/",
+    "server/src/control/",
     "server/src/coordinator/",
     "server/src/handler/",
     "server/src/http/",
     "server/src/lane/",
     "server/src/observe/",
+    "server/src/process/",
     "server/src/tls/",
     "server/src/tower/",
 ];

@@ -42,17 +42,17 @@ pub enum ListenAddr {
 /// A Unix socket's file, and who may connect to it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnixAddr {
-    /// Where it is; without a `?`.
+    /// Path of the socket; without a `?`.
     pub path: PathBuf,
-    /// Its permission bits, whatever the umask: whoever may write it may connect.
+    /// Permission bits of the socket's file, whatever the umask: whoever may write the file may connect.
     pub mode: u32,
-    /// Who owns it, by name or number; whoever made it, if nobody is named. Only root can name another.
+    /// Owner of the file, by name or number; None leaves it with the user who makes it. Only root can name another.
     pub user: Option<String>,
-    /// Its group, likewise. Only root, and those who are in it, can name it.
+    /// Group of the file, likewise. Only root, and members of the group, can name it.
     pub group: Option<String>,
 }
 
-/// Its owner and its group may connect.
+/// Permission bits by default: owner and group may connect.
 const UNIX_MODE: u32 = 0o660;
 /// All permission bits.
 const UNIX_MODE_MAX: u32 = 0o777;
@@ -69,7 +69,7 @@ impl From<PathBuf> for UnixAddr {
 }
 
 impl UnixAddr {
-    /// What is written behind the path: what is not as it is by default.
+    /// Returns the settings that are written behind the path: those that differ from the default.
     pub(super) fn settings(&self) -> String {
         let mode = (self.mode != UNIX_MODE).then(|| format!("mode={:04o}", self.mode));
         let name =

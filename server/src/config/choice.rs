@@ -99,7 +99,7 @@ choice! {
         Json = "json",
     }
 
-    /// What SIGTERM does.
+    /// The effect of SIGTERM.
     pub enum OnTerm {
         /// Stop now.
         Stop = "stop",
@@ -107,15 +107,15 @@ choice! {
         Drain = "drain",
     }
 
-    /// What a drain does with requests that wait for a slot.
+    /// The treatment of requests that wait for a slot when a drain begins.
     pub enum DrainPending {
-        /// They are served, and those left at the deadline get 503.
+        /// Waiting requests are served, and those left at the deadline get 503.
         Serve = "serve",
-        /// They get 503 at once.
+        /// Waiting requests get 503 at once.
         Refuse = "refuse",
     }
 
-    /// Who gets the 503 when one request too many is in.
+    /// The request that gets the 503 when one too many is in.
     pub enum Shed {
         /// The request that has waited longest.
         Oldest = "oldest",
@@ -131,7 +131,7 @@ choice! {
         Connection = "connection",
     }
 
-    /// What becomes of a request that waits for a slot when its client ends its side of the
+    /// The treatment of a request that waits for a slot when its client ends its side of the
     /// connection.
     pub enum HalfClose {
         /// The client is taken to be gone; the request is counted as aborted.
@@ -142,9 +142,9 @@ choice! {
 
     /// Whether something is done.
     pub enum Switch {
-        /// It is.
+        /// The thing is done.
         On = "on",
-        /// It is not.
+        /// The thing is not done.
         Off = "off",
     }
 

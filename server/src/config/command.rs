@@ -71,14 +71,14 @@ impl CommandLine {
         }
     }
 
-    /// What help says that the program is.
+    /// Sets the sentence by which help describes the program.
     #[must_use]
     pub fn about(mut self, about: impl Into<String>) -> CommandLine {
         self.about = about.into();
         self
     }
 
-    /// What `--version` says behind the name.
+    /// Sets the text that `--version` prints behind the name.
     #[must_use]
     pub fn version(mut self, version: impl Into<String>) -> CommandLine {
         self.version = version.into();

@@ -65,7 +65,7 @@ impl CoreSpec {
 /// The CPUs that a process has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cpus {
-    /// Those of its mask.
+    /// The number of CPUs in the process's affinity mask.
     pub mask: NonZeroU32,
     /// The time on them that its control group has, if that is bounded.
     pub quota: Option<CpuQuota>,
@@ -80,7 +80,7 @@ impl Cpus {
         }
     }
 
-    /// What `plan` came from, as a line for the log.
+    /// Returns a line for the log that says what `plan` was computed from.
     pub(crate) fn explain(&self, spec: CoreSpec, plan: &CorePlan) -> String {
         let mask = self.mask;
         let plural = if plan.max.get() == 1 { "" } else { "s" };
@@ -104,7 +104,7 @@ impl Cpus {
     }
 }
 
-/// What the wish comes to on one machine.
+/// The numbers of cores that a specification gives on one machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CorePlan {
     /// Cores at start and fewest cores.
@@ -191,10 +191,10 @@ impl FromStr for PoolSize {
     }
 }
 
-/// What an operator does to one core.
+/// An operator's order to one core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CoreOrder {
-    /// Replaces it: another starts, then it hands its connections over, finishes what runs, ends.
+    /// Replaces the core: another starts, then this one hands its connections over, finishes what runs, ends.
     Stop,
     /// Ends it at once: its connections are closed. Another starts in its stead.
     Kill,

@@ -1,4 +1,4 @@
-//! What an option is: its names, its kind of value, its group; and the draft its value goes into.
+//! The definition of an option: its names, its kind of value, its group; and the draft its value goes into.
 //!
 //! The options themselves are in `options/`, the kinds in `kind.rs`. Nothing is read or written
 //! here.
@@ -58,7 +58,7 @@ pub(super) struct OptionDef {
     pub(super) kind: Kind,
     /// As a value is written, in its normal form.
     pub(super) default: &'static str,
-    /// What a number counts, or what sort of word it is.
+    /// The unit of a number, or the sort of a word.
     pub(super) unit: &'static str,
     /// One sentence.
     pub(super) help: &'static str,

@@ -1,6 +1,6 @@
 //! Writes a configuration as a file would hold it.
 //!
-//! What `check-config --print` prints is itself a valid file: keys, values, and behind each a
+//! The output of `check-config --print` is itself a valid file: keys, values, and behind each a
 //! comment that says where it came from.
 
 use std::ffi::OsString;

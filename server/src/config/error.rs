@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, each as one line that names the guilty thing.
+//! The errors of a configuration, each as one line that names the guilty thing.
 //!
 //! Made by the readers of this folder and by [`Config::check`](super::Config::check). The program
 //! prints it and exits with [`Error::EXIT_CODE`]; this file decides wording, not what is wrong.
@@ -40,15 +40,15 @@ impl std::error::Error for Malformed {}
 /// A value that its option does not take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongValue {
-    /// Who gave the value.
+    /// Source of the value.
     pub from: Source,
     /// The key of the option.
     pub key: &'static str,
     /// The value as it stands in the file, else in quotation marks.
     pub value: String,
-    /// What is wrong with it, where that is not plain from what is allowed.
+    /// The fault of the value, where that is not plain from what is allowed.
     pub reason: Option<String>,
-    /// What is allowed.
+    /// The values that are allowed.
     pub allowed: String,
 }
 
@@ -85,16 +85,16 @@ pub enum Error {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Who named the file, where it was not the command itself.
+        /// Source of the file's name, where it was not the command itself.
         named_by: Option<Source>,
-        /// What the system said.
+        /// The error of the system.
         reason: String,
     },
     /// The file is not TOML, or is not the flat table of keys it should be.
     Syntax {
         /// Where in which file.
         at: Source,
-        /// What the parser said.
+        /// The error of the parser.
         message: String,
     },
     /// A key that no option has.
@@ -114,7 +114,7 @@ pub enum Error {
         message: String,
         /// The options concerned.
         keys: Vec<&'static str>,
-        /// Who gave which value; empty for a configuration made in code.
+        /// Source of each value; empty for a configuration made in code.
         from: Vec<(&'static str, Source)>,
     },
 }

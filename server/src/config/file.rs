@@ -121,7 +121,7 @@ fn value_text(value: &Value) -> OsString {
 /// The only bare value that an option may have: TOML's other numbers are no counts.
 const INTEGER: &str = "integer";
 
-/// What a value is that is neither a string nor a list of strings.
+/// Returns the type of a value that is neither a string nor a list of strings.
 fn bare_value(item: &Item) -> Option<&'static str> {
     let of = |value: &Value| (!value.is_str()).then(|| value.type_name());
     match item {
@@ -141,7 +141,7 @@ fn place(path: &Path, text: &str, offset: usize) -> Source {
     }
 }
 
-/// What the parser says, with the key that it does not name.
+/// Returns the parser's message, with the key that the parser does not name.
 fn syntax(error: &TomlError, text: &str) -> String {
     const NAMELESS: &str = "duplicate key";
     let message = one_line(error.message());

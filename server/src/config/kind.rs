@@ -368,7 +368,7 @@ impl Kind {
         words.to_owned()
     }
 
-    /// What is allowed, for errors and documentation.
+    /// Returns the values that are allowed, for errors and documentation.
     pub(super) fn allowed(&self) -> String {
         const ADDRESS: &str = "IP:PORT, [IPV6]:PORT, unix:PATH or fd:N";
         match self {

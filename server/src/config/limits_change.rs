@@ -57,7 +57,7 @@ impl fmt::Display for LimitsChange {
 }
 
 impl FromStr for LimitsChange {
-    /// What is wrong with the words.
+    /// The fault of the words, as a sentence.
     type Err = String;
 
     fn from_str(text: &str) -> Result<LimitsChange, String> {

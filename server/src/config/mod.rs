@@ -46,7 +46,7 @@
 //! }
 //! ```
 //!
-//! It does not decide what an option does, makes no socket and no directory, and looks at no
+//! Not decided here is what an option does. Nothing here makes a socket or a directory, or looks at a
 //! machine: what `auto` comes to is asked with the number of CPUs or the user as an argument.
 
 mod settings;

@@ -22,14 +22,14 @@ use super::options::{OPTIONS, index_of};
 use super::settings::Config;
 use super::source::{Provenance, Source};
 
-/// What the program is asked to do.
+/// The task that a command line gives to the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invocation {
     /// Serve with this configuration.
     Serve(Config, Provenance),
     /// The configuration has been checked and is good.
     CheckConfig {
-        /// What `serve` would use.
+        /// The configuration that `serve` would use.
         config: Config,
         /// Where each value came from.
         provenance: Provenance,
@@ -53,11 +53,11 @@ pub enum Invocation {
 pub struct Ctl {
     /// The server's control socket.
     pub control: ControlPath,
-    /// What is asked of it.
+    /// The command to that server.
     pub command: CtlCommand,
 }
 
-/// What is asked of a running server.
+/// A command to a running server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CtlCommand {
@@ -92,9 +92,9 @@ pub enum CtlCommand {
     },
     /// Give an order to one core.
     Core {
-        /// Its number.
+        /// Number of the core.
         core: u32,
-        /// What it is to do.
+        /// The order.
         order: CoreOrder,
     },
     /// Change the limits of admission.
@@ -113,7 +113,7 @@ type Environment = HashMap<OsString, OsString>;
 ///
 /// # Errors
 ///
-/// As there.
+/// The errors of [`CommandLine::parse`].
 pub fn parse<A, E>(
     args: A,
     env: E,

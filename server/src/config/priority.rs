@@ -19,9 +19,9 @@ pub enum Class {
 /// Which requests a rule is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Matcher {
-    /// Those whose path begins so.
+    /// Requests whose path begins with this text.
     Path(String),
-    /// Those with this field, by its name in lower case, and exactly this value.
+    /// Requests with this field, by its name in lower case, and exactly this value.
     Field(String, String),
 }
 

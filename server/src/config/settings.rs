@@ -47,7 +47,7 @@ pub struct Config {
     pub core_slots: Option<NonZeroU32>,
     /// How many requests run and wait.
     pub admission: AdmissionLimits,
-    /// What happens to those that wait.
+    /// Rules for requests that wait.
     pub queue: QueueRules,
     /// Bounds of one HTTP request.
     pub limits: HttpLimits,
@@ -59,7 +59,7 @@ pub struct Config {
     pub pool: PoolRules,
     /// Rings, buffers and turns of each core.
     pub rings: Rings,
-    /// What is logged, how and where to.
+    /// The log: which events, in what form, to where.
     pub log: Log,
     /// Directory that the built-in application serves under `/files/`.
     pub root: Option<PathBuf>,
@@ -108,7 +108,7 @@ impl Default for Config {
     }
 }
 
-/// What happens to requests that wait for a slot, and to those that are refused one.
+/// Rules for requests that wait for a slot, and for those that are refused one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueRules {
     /// How long a slot is held.
@@ -120,7 +120,7 @@ pub struct QueueRules {
     pub rejections: Option<NonZeroU32>,
     /// Which requests run before or after others that wait; the first rule that fits decides.
     pub priority: Vec<PriorityRule>,
-    /// Who gets the 503 when one too many is in.
+    /// The request that gets the 503 when one too many is in.
     pub shed: Shed,
     /// Longest time a request waits for a slot; zero is no limit.
     pub timeout: Duration,
@@ -128,7 +128,7 @@ pub struct QueueRules {
     pub target: Duration,
     /// How long every wait must have been longer than `target` before one is shed.
     pub interval: Duration,
-    /// What becomes of one that waits when its client ends its side.
+    /// Treatment of a request that waits when its client ends its side.
     pub half_close: HalfClose,
     /// Whether a refusal says why in `X-Ringgate-Reason`.
     pub reason_header: Switch,
@@ -227,9 +227,9 @@ pub struct Drain {
     pub keepalive_grace: Duration,
     /// Time after which what is left is cut.
     pub graceful_timeout: Duration,
-    /// What becomes of requests that wait for a slot.
+    /// Treatment of requests that wait for a slot when a drain begins.
     pub pending: DrainPending,
-    /// What SIGTERM does.
+    /// The effect of SIGTERM.
     pub on_term: OnTerm,
     /// Time in which a new process has to take over in an upgrade.
     pub upgrade_timeout: Duration,
@@ -320,7 +320,7 @@ impl Default for Rings {
     }
 }
 
-/// What is logged, how and where to.
+/// The log: which events, in what form, to where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// The file; `None` is standard error.

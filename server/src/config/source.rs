@@ -1,4 +1,4 @@
-//! Who gave a value: a flag, the environment, a line of the file, or nobody.
+//! The source of a value: a flag, the environment, a line of the file, or the default.
 //!
 //! Kept beside the values so that an error can point and `check-config --print` can tell.
 
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use super::command::CommandLine;
 use super::options::{OPTIONS, index_of};
 
-/// Who gave a value.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Nobody: it is the default.
+    /// The default: nobody gave a value.
     Default,
     /// The configuration file.
     File {
@@ -80,7 +80,7 @@ impl Provenance {
         self.warnings.push(warning);
     }
 
-    /// Who gave the value of the option with this key; `None` if no option has it.
+    /// Returns the source of the option with this key; `None` if no option has it.
     pub fn source(&self, key: &str) -> Option<&Source> {
         index_of(key).map(|option| &self.sources[option])
     }
@@ -90,7 +90,7 @@ impl Provenance {
         self.file.as_deref()
     }
 
-    /// What is allowed and yet looks like a mistake, each one line for the log.
+    /// Returns warnings about values that are allowed and look like a mistake, one line each for the log.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }

@@ -1,4 +1,4 @@
-//! What operators reach a running server by: the control socket and the metrics address. Neither
+//! The ways by which operators reach a running server: the control socket and the metrics address. Neither
 //! passes the gate, and neither is in the ledgers.
 //!
 //! - `socket`: where the control socket is made, and by whom its file is removed.

@@ -12,7 +12,7 @@ use std::str::FromStr;
 /// Longest command in bytes, with its line feed: a path (PATH_MAX of limits.h) and a word.
 pub(super) const COMMAND_BYTES_MAX: usize = 4096 + 64;
 
-/// What is asked.
+/// A command to the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Request {
     Status,
@@ -54,7 +54,7 @@ impl fmt::Display for Request {
 }
 
 impl FromStr for Request {
-    /// What is wrong with the line.
+    /// The fault of the line, as a sentence.
     type Err = String;
 
     fn from_str(line: &str) -> Result<Request, String> {
@@ -120,7 +120,7 @@ pub(super) struct Outcome {
     /// After an upgrade: connections that the new process has no descriptors for.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) staying: u64,
-    /// What was asked for, as a text for people.
+    /// The answer, as a text for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(super) text: String,
 }
@@ -142,7 +142,7 @@ impl From<Result<(), String>> for Outcome {
 }
 
 impl Outcome {
-    /// What came of an upgrade.
+    /// Returns the answer to an upgrade.
     pub(super) fn of_upgrade(result: Result<Upgraded, UpgradeError>) -> Outcome {
         let upgraded = result.as_ref().ok();
         Outcome {

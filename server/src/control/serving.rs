@@ -106,7 +106,7 @@ impl<F> Peer<F> {
         timeout(until.since(now), received).await.ok().flatten()
     }
 
-    /// What the peer has said is whole: it keeps its place until it is asked for more.
+    /// Notes that the peer's words are whole: the peer keeps its place until more is asked of it.
     pub(super) fn is_heard(&self) {
         self.place.listening.set(None);
     }

@@ -15,7 +15,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
 use std::path::{Path, PathBuf};
 
-/// Who may speak to the server: its owner and root.
+/// Permission bits of the socket: its owner and root may speak to the server.
 const SOCKET_MODE: u32 = 0o600;
 /// The default directory; the socket in it is as safe as it is.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -78,10 +78,10 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// What came of the wish for a control socket.
+/// The control socket, or why there is none.
 #[derive(Debug)]
 pub(crate) enum ControlSocket {
-    /// It listens.
+    /// The socket listens.
     Listening(OwnedFd, SocketFile),
     /// The configuration wants none.
     Off,

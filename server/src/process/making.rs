@@ -24,7 +24,7 @@ const SEARCHABLE_BY_GROUP: u32 = 0o010;
 const SEARCHABLE_BY_OTHERS: u32 = 0o001;
 const STICKY: u32 = 0o1000;
 
-/// Who is to own what root makes.
+/// The owner of files that root makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) uid: u32,
@@ -62,11 +62,11 @@ pub(crate) fn make<T: Send>(
     make(Some(identity.owner()))
 }
 
-/// Who may connect to a Unix socket.
+/// The permissions of a Unix socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Access {
     pub(crate) mode: u32,
-    /// Who owns the file; None is whoever made it.
+    /// Owner of the file; None leaves it with the user who makes it.
     pub(crate) uid: Option<u32>,
     pub(crate) gid: Option<u32>,
 }

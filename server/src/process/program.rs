@@ -1,4 +1,4 @@
-//! What an upgrade starts: the path this process was started by, with the same arguments.
+//! The program that an upgrade starts: the path this process was started by, with the same arguments.
 //!
 //! The path is resolved at the start and not again: a relative one by the working directory of then,
 //! a bare name by the PATH of then. Links on the way stay links, so that one that points to another

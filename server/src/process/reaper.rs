@@ -1,5 +1,5 @@
-//! What the first process of a container (pid 1) owes it: orphans become its children, and it collects
-//! the dead. After an upgrade it has handed everything over and must stay, for the kernel ends the
+//! The duties of the first process of a container (pid 1): orphans become its children, and it collects
+//! the dead. After an upgrade that process has handed everything over and must stay, for the kernel ends the
 //! container with it; it passes signals on then.
 //!
 //! Called by the program: [`collect_orphans`] when its server starts, [`stay`] when that has ended.
@@ -73,7 +73,7 @@ pub fn collect_orphans() -> io::Result<()> {
     thread.spawn(collect).map(drop)
 }
 
-/// Answers whether it is still to be done.
+/// Collects the orphans that have ended. Returns false when this process is not to collect any more.
 fn collect_once() -> bool {
     let orphans: Vec<u32> = match &*own() {
         Some(own) => {

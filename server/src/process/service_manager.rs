@@ -1,5 +1,5 @@
-//! What systemd, or any other manager that speaks sd_notify(3), is told, and the sockets it passes
-//! (sd_listen_fds(3)).
+//! The messages to systemd, or to any other manager that speaks sd_notify(3), and the sockets that it
+//! passes (sd_listen_fds(3)).
 //!
 //! Made by the program from its environment; a library's server has none unless it is given one.
 //! Messages are datagrams that are sent and forgotten: a manager that does not listen holds nobody up.
@@ -69,7 +69,7 @@ impl ServiceManager {
         }
     }
 
-    /// It serves, and this is the process to watch.
+    /// Tells the manager that the server serves, and that this is the process to watch.
     pub(crate) fn ready(&self) {
         self.say(&format!(
             "READY=1\nMAINPID={}\nSTATUS=Serving",
@@ -125,9 +125,9 @@ impl ServiceManager {
 /// A listening socket that the manager has passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassedSocket {
-    /// Its descriptor, for `fd:N`.
+    /// Descriptor of the socket, for `fd:N`.
     pub number: i32,
-    /// What the unit calls it (`FileDescriptorName=`); `unknown` if it does not say.
+    /// Name of the socket in the unit (`FileDescriptorName=`); `unknown` if the unit names none.
     pub name: String,
 }
 

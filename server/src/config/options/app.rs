@@ -1,4 +1,4 @@
-//! What the built-in application serves, and to whom.
+//! Options of the built-in application: what it serves, and to whom.
 //!
 //! Part of the table in `mod.rs`, which alone reads it. The options are those of the program `ringgate`:
 //! a program built on the library has an application of its own, and its command line has none of them.

@@ -1,4 +1,4 @@
-//! What a client may send, and how long it may take.
+//! Options of connections: what a client may send, and how long it may take.
 //!
 //! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
 

@@ -1,4 +1,4 @@
-//! What each core is made of.
+//! Options of each core: rings, buffers, turns.
 //!
 //! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
 

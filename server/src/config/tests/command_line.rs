@@ -194,7 +194,7 @@ fn version_names_version_commit_and_target() {
     );
 }
 
-/// What a program of another name makes of this.
+/// Parses this as a program of another name does.
 fn embedder(args: &[&str], env: &[(&str, &str)], file: &str) -> Result<Invocation, Error> {
     let args = [&["/opt/bin/puppies"], args].concat();
     let args = args.into_iter().map(OsString::from);

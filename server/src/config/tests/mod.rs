@@ -20,7 +20,7 @@ fn parse(
     CommandLine::ringgate().parse(args, env, read_file)
 }
 
-/// What the program would be told: a file (called `ringgate.toml`), an environment, flags.
+/// The input of a program: a file (called `ringgate.toml`), an environment, flags.
 #[derive(Clone, Default)]
 struct Given {
     file: Option<String>,

@@ -1,4 +1,4 @@
-//! What is refused, and that the message names the place, the key, the value and what is allowed.
+//! Values that are refused, and that each message names the place, the key, the value and what is allowed.
 
 use std::time::Duration;
 
