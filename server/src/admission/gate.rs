@@ -139,7 +139,7 @@ pub(crate) struct Gate {
 
 /// The verdicts to be told once the lock is released.
 #[derive(Default)]
-struct Settled {
+struct Concluded {
     verdicts: Vec<(u32, Verdict)>,
     /// The outcome for the request that asks.
     own: Option<Said>,
@@ -190,9 +190,9 @@ impl Gate {
         let since = now;
         inner.queue.insert(place, Waiter { core, who, since });
         self.word.update(|word| word.joined(1));
-        let settled = self.settle(&mut inner, now, Some(place), Some(core));
+        let concluded = self.conclude(&mut inner, now, Some(place), Some(core));
         drop(inner);
-        self.tell(settled).unwrap_or(Said::Wait(place))
+        self.tell(concluded).unwrap_or(Said::Wait(place))
     }
 
     /// A slot comes back while somebody waits.
@@ -203,9 +203,9 @@ impl Gate {
             inner.heard_of(core);
         }
         self.word.update(|word| word.freed(1));
-        let settled = self.settle(&mut inner, now, None, core);
+        let concluded = self.conclude(&mut inner, now, None, core);
         drop(inner);
-        self.tell(settled);
+        self.tell(concluded);
     }
 
     /// A core heard of an offer. One that comes too late finds its request back in the queue, and
@@ -214,10 +214,10 @@ impl Gate {
         let mut inner = self.lock();
         inner.heard_of(core);
         let in_time = inner.offers.remove(&offer).is_some();
-        let settled = self.settle(&mut inner, now, Some(place), Some(core));
+        let concluded = self.conclude(&mut inner, now, Some(place), Some(core));
         let waits = inner.queue.contains(place);
         drop(inner);
-        let own = self.tell(settled);
+        let own = self.tell(concluded);
         match (in_time, own) {
             (true, _) => Said::Run,
             (false, Some(said)) => said,
@@ -240,9 +240,9 @@ impl Gate {
         } else {
             Left::Nowhere
         };
-        let settled = self.settle(&mut inner, now, None, Some(core));
+        let concluded = self.conclude(&mut inner, now, None, Some(core));
         drop(inner);
-        self.tell(settled);
+        self.tell(concluded);
         left
     }
 
@@ -277,20 +277,20 @@ impl Gate {
         inner.offers.retain(|_, offer| offer.waiter.core != core);
         let back = (offers - inner.offers.len()) as i64;
         self.word.update(|word| word.joined(-gone).freed(back));
-        let settled = self.settle(&mut inner, now, None, Some(core));
+        let concluded = self.conclude(&mut inner, now, None, Some(core));
         drop(inner);
-        self.tell(settled);
+        self.tell(concluded);
     }
 
     /// Passes on what was offered to other cores than `core` and left lying. Answers when to look
     /// again, if anything is still on offer.
     pub(crate) fn sweep(&self, core: Option<u32>, now: Moment) -> Option<Moment> {
         let mut inner = self.lock();
-        let settled = self.settle(&mut inner, now, None, core);
+        let concluded = self.conclude(&mut inner, now, None, core);
         let others = |offer: &&Offer| Some(offer.waiter.core) != core;
         let next = inner.offers.values().find(others).map(|offer| offer.until);
         drop(inner);
-        self.tell(settled);
+        self.tell(concluded);
         next
     }
 
@@ -310,9 +310,9 @@ impl Gate {
         let change = i64::from(after.unwrap_or(0)) - i64::from(before.unwrap_or(0));
         self.word
             .update(|word| word.freed(change).with_open(after.is_none()));
-        let settled = self.settle(&mut inner, now, None, None);
+        let concluded = self.conclude(&mut inner, now, None, None);
         drop(inner);
-        self.tell(settled);
+        self.tell(concluded);
     }
 
     /// Decides by other rules from now on.
@@ -320,9 +320,9 @@ impl Gate {
         let mut inner = self.lock();
         inner.rules = rules;
         self.hold(&inner);
-        let settled = self.settle(&mut inner, now, None, None);
+        let concluded = self.conclude(&mut inner, now, None, None);
         drop(inner);
-        self.tell(settled);
+        self.tell(concluded);
     }
 
     /// Moves to another phase.
@@ -330,9 +330,9 @@ impl Gate {
         let mut inner = self.lock();
         inner.phase = phase;
         self.hold(&inner);
-        let settled = self.settle(&mut inner, now, None, None);
+        let concluded = self.conclude(&mut inner, now, None, None);
         drop(inner);
-        self.tell(settled);
+        self.tell(concluded);
     }
 
     /// A phase that refuses looks at every request, also where there is no limit.
@@ -362,22 +362,22 @@ impl Gate {
 
     /// Does what `decide` says until it says to wait. Offers that lie at `core`, which asks, stay: it
     /// is about to take them up.
-    fn settle(
+    fn conclude(
         &self,
         inner: &mut Inner,
         now: Moment,
         own: Option<Place>,
         core: Option<u32>,
-    ) -> Settled {
+    ) -> Concluded {
         self.revoke(inner, now, core);
-        let settled = self.decide_all(inner, now, own);
+        let concluded = self.decide_all(inner, now, own);
         self.lying
             .store(!inner.offers.is_empty(), Ordering::Relaxed);
-        settled
+        concluded
     }
 
-    fn decide_all(&self, inner: &mut Inner, now: Moment, own: Option<Place>) -> Settled {
-        let mut settled = Settled::default();
+    fn decide_all(&self, inner: &mut Inner, now: Moment, own: Option<Place>) -> Concluded {
+        let mut concluded = Concluded::default();
         loop {
             let counts = self.counts(inner);
             let counts = Counts {
@@ -392,15 +392,15 @@ impl Gate {
             } = inner.rules;
             let (place, granted, reason) =
                 match decide(inner.phase, counts, &inner.limits, shed, drain_pending) {
-                    Decision::Wait => return settled,
+                    Decision::Wait => return concluded,
                     Decision::RunOldest => (inner.queue.next_to_run(), true, Reason::CoDel),
                     Decision::RefuseOldest => (inner.oldest(), false, inner.reason()),
                     Decision::RefuseNewest => (inner.newest(), false, inner.reason()),
                 };
             // Slots are free, and only deaf cores have use for them.
-            let Some(place) = place else { return settled };
+            let Some(place) = place else { return concluded };
             let Some(waiter) = inner.remove(place) else {
-                return settled;
+                return concluded;
             };
             let left = inner.queue.len();
             let runs = granted
@@ -419,14 +419,14 @@ impl Gate {
                 "a request was denied while a slot was free"
             );
             if own == Some(place) {
-                settled.own = Some(said);
+                concluded.own = Some(said);
                 continue;
             }
             let verdict = match runs {
                 true => Verdict::Granted(waiter.who, place, inner.offer(place, waiter, now)),
                 false => Verdict::Refused(waiter.who, reason),
             };
-            settled.verdicts.push((waiter.core, verdict));
+            concluded.verdicts.push((waiter.core, verdict));
         }
     }
 
@@ -450,11 +450,11 @@ impl Gate {
     }
 
     /// Tells the others; answers what became of the one who asks.
-    fn tell(&self, settled: Settled) -> Option<Said> {
-        for (core, verdict) in settled.verdicts {
+    fn tell(&self, concluded: Concluded) -> Option<Said> {
+        for (core, verdict) in concluded.verdicts {
             self.post.post(core, verdict);
         }
-        settled.own
+        concluded.own
     }
 
     /// Whether something was on offer when the lock was last released.

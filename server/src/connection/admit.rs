@@ -246,7 +246,7 @@ impl Engine {
         }
         let rules = &self.settings.priority;
         self.door
-            .enter(Candidate::Request(request), || class_of(rules, parts))
+            .enter(Candidate::Request(request), || priority_of(rules, parts))
     }
 
     /// The slot as a request holds it: not at all where connections do.
@@ -270,7 +270,7 @@ impl Engine {
 
 /// The class of a request by the first rule that fits.
 #[cold]
-fn class_of(rules: &[PriorityRule], parts: &PlacedParts) -> u8 {
+fn priority_of(rules: &[PriorityRule], parts: &PlacedParts) -> u8 {
     let fits = |rule: &&PriorityRule| match &rule.matcher {
         Matcher::Path(prefix) => parts.head.path(&parts.bytes).starts_with(prefix.as_str()),
         Matcher::Field(name, value) => {

@@ -55,7 +55,7 @@ impl Engine {
         if exchange.asks_core {
             tell_core(&mut response, self.index);
         }
-        let class = class_of(&response);
+        let class = status_class(&response);
         if let Some(upload) = &mut exchange.upload
             && upload.awaits_continue
             && !upload.cell.is_abandoned()
@@ -282,7 +282,7 @@ pub(super) enum Queued {
 }
 
 #[inline]
-pub(super) fn class_of(response: &Response) -> usize {
+pub(super) fn status_class(response: &Response) -> usize {
     usize::from(response.status.as_u16() / 100).min(5)
 }
 
@@ -301,7 +301,7 @@ pub(super) fn queue(
     let after = after_answer(&Circumstances {
         request_keep_alive: terms.keep_alive,
         handler_closes: response.close,
-        draining: context.ends.is_announced_to(connection),
+        is_ending: context.ends.is_announced_to(connection),
         served: connection.served,
         served_max: context.served_max,
         unread,

@@ -145,7 +145,7 @@ impl Engine {
                 break connection;
             }
         };
-        connection.unread.settle();
+        connection.unread.copy_rest();
         if connection.eof {
             self.on_peer_ended(core, key);
         }

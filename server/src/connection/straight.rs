@@ -7,7 +7,7 @@
 //! is otherwise the loop is left, and the file of that step goes on from there ([`Left`]).
 
 use super::OUTPUT_HIGH_BYTES;
-use super::answer::{Queued, class_of, queue};
+use super::answer::{Queued, queue, status_class};
 use super::engine::Engine;
 use super::exchanges::{Exchange, Terms};
 use super::key::{ConnectionKey, ExchangeKey};
@@ -136,7 +136,7 @@ impl Engine {
                     timed,
                 });
             };
-            stats.responses[class_of(response)].add(1);
+            stats.responses[status_class(response)].add(1);
             connection.answered_at_once(terms.began, ticket);
             let queued = queue(
                 connection,

@@ -103,7 +103,7 @@ impl Unread {
 
     /// Work on the bytes stops here: a rest gives its lease back and waits as a copy.
     #[inline]
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn copy_rest(&mut self) {
         if let Unread::Leased(lease) = self {
             let rest = BytesMut::from(&lease[..]);
             *self = if rest.is_empty() {

@@ -99,7 +99,7 @@ impl Engine {
             core.cancel_timer(timer);
         }
         self.stalls.forget(key);
-        connection.unread.settle();
+        connection.unread.copy_rest();
         let unread = match connection.unread {
             Unread::Gathered(bytes) => bytes,
             Unread::None | Unread::Leased(_) => BytesMut::new(),

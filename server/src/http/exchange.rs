@@ -60,8 +60,8 @@ pub struct Circumstances {
     pub request_keep_alive: bool,
     /// Whether the handler wants the connection closed.
     pub handler_closes: bool,
-    /// Whether this server is draining.
-    pub draining: bool,
+    /// Whether the connection is announced an end whatever its client wants (a drain, or a core that leaves).
+    pub is_ending: bool,
     /// Requests of this connection, with the one being answered.
     pub served: u32,
     /// Most requests a connection may carry; None for no bound.
@@ -78,7 +78,7 @@ pub fn after_answer(circumstances: &Circumstances) -> After {
     let Circumstances {
         request_keep_alive,
         handler_closes,
-        draining,
+        is_ending,
         served,
         served_max,
         unread,
@@ -88,7 +88,7 @@ pub fn after_answer(circumstances: &Circumstances) -> After {
         UnreadBody::None | UnreadBody::Discardable => true,
         UnreadBody::TooMuch | UnreadBody::ContinueUnsent => false,
     };
-    match request_keep_alive && !handler_closes && !draining && !exhausted && readable {
+    match request_keep_alive && !handler_closes && !is_ending && !exhausted && readable {
         true => After::KeepAlive,
         false => After::Close,
     }

@@ -228,7 +228,7 @@ fn section_9_3_a_connection_persists_only_if_everything_allows_it() {
     let yes = Circumstances {
         request_keep_alive: true,
         handler_closes: false,
-        draining: false,
+        is_ending: false,
         served: 9,
         served_max: NonZeroU32::new(10),
         unread: UnreadBody::Discardable,
@@ -251,7 +251,7 @@ fn section_9_3_a_connection_persists_only_if_everything_allows_it() {
             ..yes
         },
         Circumstances {
-            draining: true,
+            is_ending: true,
             ..yes
         },
         Circumstances { served: 10, ..yes },
