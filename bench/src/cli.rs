@@ -121,7 +121,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What is said and returned when a command could not be done.
+/// The message and the exit code of a command that could not be done.
 struct Failure {
     code: u8,
     text: String,

@@ -1,6 +1,6 @@
-//! What a server with a limit does when far more is asked of it than it can do: how much it still
-//! gets done, how long those wait whom it serves, whether anybody is reset, and how soon it is itself
-//! again.
+//! The behaviour of a server with a limit when far more is asked of it than it can do: how much it
+//! still gets done, how long those wait whom it serves, whether anybody is reset, and how soon it is
+//! itself again.
 //!
 //! Closed loop first, with one connection a slot: the peak. Then open loop at multiples of the peak,
 //! then closed loop again, a second later. The server is somebody else's: it is named by its address

@@ -1,4 +1,4 @@
-//! What the kernel tells of another process: CPU time and memory.
+//! The kernel's figures for another process: CPU time and memory.
 //!
 //! Called by the races and the memory probe. Reads only; never signals.
 

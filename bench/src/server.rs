@@ -18,7 +18,7 @@ const START_MAX: Duration = Duration::from_secs(10);
 /// Pause between two attempts to connect to a server that starts.
 const START_POLL: Duration = Duration::from_millis(5);
 
-/// Who can be raced.
+/// A server that can be raced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Peer {
@@ -227,7 +227,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Its process id.
+    /// Returns the server's process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -73,13 +73,13 @@ pub struct Options {
     pub timeout: Duration,
 }
 
-/// What happens to the pool.
+/// The disturbance of the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weather {
-    /// It is resized at random.
+    /// The pool is resized at random.
     Resize,
-    /// It stays as it is (with `--accepts` its cores are replaced).
+    /// The pool stays as it is (with `--accepts` its cores are replaced).
     Calm,
     /// One core blocks for ten minutes; fresh connections are timed.
     Block,
@@ -89,10 +89,10 @@ pub enum Weather {
     Spin,
 }
 
-/// What came of it.
+/// The outcome of a storm.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// What happened to the pool.
+    /// The disturbance of the pool.
     pub weather: Weather,
     /// Resizes that the server accepted.
     pub resizes: u64,
@@ -108,7 +108,7 @@ pub struct Report {
     pub loads: Vec<load::Report>,
     /// The last line of the server's ledgers: connections, then requests.
     pub ledgers: Vec<String>,
-    /// What should not have been.
+    /// Events that should not have happened.
     pub faults: Vec<String>,
 }
 
@@ -259,7 +259,7 @@ impl Drop for Subject {
     }
 }
 
-/// What is gathered while the load runs.
+/// The observations that are gathered while the load runs.
 #[derive(Default)]
 struct Seen {
     resizes: u64,
@@ -311,7 +311,7 @@ impl Seen {
         }
     }
 
-    /// What the weather does until the load is over.
+    /// Disturbs the pool as the weather says until the load is over.
     fn weather(&mut self, subject: &Subject, options: &Options, over: &AtomicBool) {
         let mut random = options.seed.max(1);
         let trouble = match options.weather {
@@ -483,7 +483,7 @@ impl Report {
     }
 }
 
-/// What does not add up in a line of the form `accepted=3 finished=2 ...`.
+/// Returns the fault if the figures do not add up in a line of the form `accepted=3 finished=2 ...`.
 fn imbalance(line: &str) -> Option<String> {
     let figures: BTreeMap<&str, u64> = line
         .split_ascii_whitespace()

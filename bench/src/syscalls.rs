@@ -52,13 +52,13 @@ pub struct Options {
 /// System calls of one peer.
 #[derive(Debug, Clone, Serialize)]
 pub struct Count {
-    /// Who was counted.
+    /// The peer whose calls were counted.
     pub peer: Peer,
     /// The scenario's name.
     pub scenario: String,
     /// Requests answered well while strace was attached.
     pub requests: u64,
-    /// What ended otherwise; empty if nothing.
+    /// The failures of the other requests as text; empty if there were none.
     pub failures: String,
     /// All system calls per request.
     pub per_request: f64,

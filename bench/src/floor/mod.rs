@@ -1,6 +1,6 @@
 //! Raw floors: the least a server can do with one thread, so that figures have a zero to count from.
 //!
-//! They parse nothing: each empty line (`\r\n\r\n`) in what a client sends is answered with one
+//! Floors parse nothing: each empty line (`\r\n\r\n`) in what a client sends is answered with one
 //! constant answer, as long as a typical `/plaintext` answer, and the answers of one receive leave
 //! in one send. They have no limits, no timeouts and no date. Never expose one; the command line
 //! only binds loopback.
@@ -42,7 +42,7 @@ pub const LAST_ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\n\
 const TYPICAL_ANSWER_BYTES: usize = 126;
 const _: () = assert!(ANSWER.len() == TYPICAL_ANSWER_BYTES);
 
-/// What happens after the first answers on a connection. A floor parses nothing, so it cannot obey
+/// The fate of a connection after its first answers. A floor parses nothing, so it cannot obey
 /// a `Connection: close`; it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {

@@ -19,7 +19,8 @@ const SUBMISSIONS: u32 = 1024;
 /// The buffer group of all receives.
 const GROUP: u16 = 0;
 
-/// What a completion is about; the upper half of `user_data`, the descriptor is the lower.
+/// The operation that a completion is about: the upper half of `user_data`; the lower half is the
+/// descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Accept = 1,

@@ -1,5 +1,5 @@
-//! What lanes cost: their round trip against tokio's `spawn_blocking`, and what a slow query next door
-//! takes from requests that do not ask for it.
+//! The cost of lanes: their round trip against tokio's `spawn_blocking`, and what a slow query next
+//! door takes from requests that do not ask for it.
 //!
 //! Called by the command line. Both compare two things in one run, in turns, so that a change of the
 //! machine's mood is in both.

@@ -1,4 +1,4 @@
-//! What clients of a slow route take from those of a quick one on the same core: windows of load on
+//! The cost of a slow route's clients to a quick route's on the same core: windows of load on
 //! the quick route, in pairs, one alone and one beside the slow clients.
 
 use std::fmt;

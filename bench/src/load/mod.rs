@@ -38,9 +38,9 @@ pub enum LoadError {
     Usage(UsageError),
     /// This machine did not let the load generator work; the text says what was tried.
     Local {
-        /// What was being done.
+        /// The action that failed.
         doing: &'static str,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
 }

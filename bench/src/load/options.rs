@@ -1,4 +1,4 @@
-//! What a load run is asked to do, and which wishes contradict each other.
+//! The options of a load run, and which of them contradict each other.
 //!
 //! The command line fills [`Options`]; tests build it with [`Options::to`]. No I/O here.
 
@@ -77,11 +77,11 @@ pub struct Options {
     pub track_header: Option<String>,
 }
 
-/// What happens to a connection after its answer.
+/// The use of a connection after its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// It is used again until the server ends it.
+    /// The connection is used again until the server ends it.
     Keepalive,
     /// One request with `Connection: close`, then the next connection.
     Close,
@@ -108,7 +108,7 @@ pub enum Method {
     Post,
 }
 
-/// What the body of a 2xx answer must be.
+/// The body that a 2xx answer must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verify {

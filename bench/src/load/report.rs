@@ -1,4 +1,4 @@
-//! What a load run says: one object with stable field names, and a text of it for people.
+//! The report of a load run: one object with stable field names, and a text of it for people.
 //!
 //! Built once by [`crate::load::run`]. The field names are an interface (docs/benchmarking.md).
 
@@ -70,7 +70,7 @@ pub struct Report {
     pub unasked_bytes: u64,
     /// Connections that were begun, refused ones included.
     pub connects: u64,
-    /// Those of `connects` that took the place of an earlier one (keep-alive mode only).
+    /// Connections among `connects` that took the place of an earlier one (keep-alive mode only).
     pub reconnects: u64,
     /// Connections the server ended unannounced while no request was outstanding.
     pub idle_closed: u64,
@@ -110,7 +110,7 @@ pub struct TrackedHeader {
     pub values: BTreeMap<String, u64>,
 }
 
-/// What became of the connections that were only kept.
+/// The fate of the connections that were only kept.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct IdleReport {
     /// Asked for.

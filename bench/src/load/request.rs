@@ -11,7 +11,7 @@ const NUMBER_BYTES: usize = 16;
 /// The body that `--verify plaintext` expects.
 pub(crate) const PLAINTEXT: &[u8] = b"Hello, World!";
 
-/// What is sent for every request of a run.
+/// The bytes that are sent for every request of a run, and the check of the answer's body.
 #[derive(Debug)]
 pub(crate) struct Template {
     head: Vec<u8>,

@@ -18,7 +18,7 @@ use crate::load::tally::{Outcome, Tally};
 /// Reads of one connection before the others get their turn.
 const READS_PER_TURN_MAX: usize = 64;
 
-/// What the worker has to do for a slot.
+/// The action that the worker has to take for a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Effect {
@@ -57,7 +57,7 @@ struct Pending {
     taken: Instant,
 }
 
-/// What all slots of a worker share.
+/// The state that all slots of a worker share.
 pub(crate) struct Shared<'a> {
     pub(crate) options: &'a Options,
     pub(crate) template: Template,

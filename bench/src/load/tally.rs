@@ -40,7 +40,7 @@ pub(crate) enum Outcome {
     Local,
 }
 
-/// What one worker, or all of them together, counted.
+/// The counts of one worker, or of all workers together.
 #[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) issued: u64,
@@ -72,7 +72,7 @@ pub(crate) struct Tally {
     pub(crate) tracked: BTreeMap<String, u64>,
     /// When the last outcome was counted.
     pub(crate) last: Instant,
-    /// What was issued earlier has no part in the latencies.
+    /// Requests issued before this instant have no part in the latencies.
     pub(crate) measured_from: Instant,
 }
 

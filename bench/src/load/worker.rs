@@ -70,7 +70,7 @@ impl<'a> Worker<'a> {
     }
 }
 
-/// What one thread works on.
+/// The state of one thread's event loop.
 struct Turn<'a> {
     batch: u64,
     budget: Budget,

@@ -65,7 +65,7 @@ pub struct Options {
     pub load_cpu: usize,
 }
 
-/// Who makes the load of a race.
+/// The load generator of a race.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Generator {
@@ -75,13 +75,13 @@ pub enum Generator {
     Wrk,
 }
 
-/// What a load generator says of one cell.
+/// The figures of a load generator for one cell.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Measured {
     /// Requests that were answered well.
     pub(crate) answered: u64,
     pub(crate) requests_per_second: f64,
-    /// What went wrong; empty if nothing.
+    /// The failures of the cell as text; empty if there were none.
     pub(crate) failures: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a race says: every cell, and per scenario and peer the medians over the rounds.
+//! The report of a race: every cell, and per scenario and peer the medians over the rounds.
 //!
 //! Pure arithmetic on what was measured. An invalid cell takes part in no figure and is listed.
 
@@ -18,7 +18,7 @@ pub struct Cell {
     pub round: u32,
     /// The scenario's name.
     pub scenario: String,
-    /// Who was measured.
+    /// The peer that was measured.
     pub peer: Peer,
     /// Requests answered.
     pub requests: u64,
@@ -37,7 +37,7 @@ pub struct Invalid {
     pub round: u32,
     /// The scenario's name.
     pub scenario: String,
-    /// Who failed.
+    /// The peer that failed.
     pub peer: Peer,
     /// The buckets that should have been empty.
     pub failures: String,
@@ -48,7 +48,7 @@ pub struct Invalid {
 pub struct Row {
     /// The scenario's name.
     pub scenario: String,
-    /// Who was measured.
+    /// The peer that was measured.
     pub peer: Peer,
     /// Valid cells.
     pub cells: usize,
@@ -69,11 +69,11 @@ pub struct RaceReport {
     pub rounds: u32,
     /// Seconds of load in each cell.
     pub seconds: u64,
-    /// Who made the load.
+    /// The load generator.
     pub load: Generator,
     /// The medians, scenario by scenario.
     pub rows: Vec<Row>,
-    /// What is missing from them, and why.
+    /// The cells that are missing from the medians, and why.
     pub invalid: Vec<Invalid>,
     /// Every valid measurement.
     pub cells: Vec<Cell>,

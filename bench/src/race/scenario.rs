@@ -1,4 +1,4 @@
-//! What a race measures: the named loads.
+//! The named loads that a race measures.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,7 +27,7 @@ enum Kind {
 }
 
 impl Scenario {
-    /// What a floor does after its answers here.
+    /// Returns what a floor does after its answers in this scenario.
     pub fn after(self) -> After {
         if self.kind == Kind::Close {
             After::Close
