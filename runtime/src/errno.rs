@@ -5,7 +5,7 @@
 use std::fmt;
 use std::io;
 
-/// What a system call or completion failed with; always positive.
+/// The error of a system call or completion; always positive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Errno(pub i32);
 

@@ -144,7 +144,7 @@ impl File {
         (count.map_err(io::Error::from), buffer)
     }
 
-    /// What the file is: size, time of modification, kind.
+    /// Returns size, time of modification and kind of the file.
     ///
     /// # Errors
     /// Whatever statx(2) answers.

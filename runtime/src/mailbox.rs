@@ -11,7 +11,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
-/// What other threads have for a core.
+/// A message of another thread to a core.
 pub(crate) enum Note {
     /// The task in this seat is to be polled.
     Wake(u32),

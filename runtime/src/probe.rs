@@ -16,7 +16,7 @@ pub use unavailable::{Cause, Unavailable, explain_setup_error};
 
 use trial::Trial;
 
-/// What [`probe`] found out about one feature.
+/// The result of [`probe`] for one feature.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// Which one.
@@ -32,7 +32,7 @@ impl Finding {
     }
 }
 
-/// What [`probe`] or [`probe_for_start`] found out about this kernel, for this process.
+/// The result of [`probe`] or [`probe_for_start`] for this kernel and this process.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The kernel's release as `uname -r` prints it; empty if `/proc` is not mounted.
@@ -52,7 +52,7 @@ impl Report {
             .any(|finding| finding.feature == feature && finding.present())
     }
 
-    /// What Ringgate does without here.
+    /// Returns the features that Ringgate does without here.
     pub fn missing(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| !finding.present())
     }

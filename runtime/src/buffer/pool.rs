@@ -1,4 +1,4 @@
-//! Who holds which buffer of a core. Called by the table of operations when a leased receive
+//! The holders of each buffer of a core. Called by the table of operations when a leased receive
 //! completes, by [`Lease`] when shares come and go, and by the core at the end of each turn.
 
 use super::lease::Lease;

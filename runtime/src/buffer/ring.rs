@@ -90,7 +90,7 @@ impl BufferRing {
         unsafe { &*BufRingEntry::tail(self.base.as_ptr()).cast::<AtomicU16>() }
     }
 
-    /// What the kernel does, for the simulated driver: takes the buffer at `head` if one is
+    /// Acts as the kernel does, for the simulated driver: takes the buffer at `head` if one is
     /// provided: number, memory and length.
     pub(crate) fn consume(base: u64, entries: u16, head: &mut u16) -> Option<(u16, *mut u8, u32)> {
         let base = base as *const BufRingEntry;

@@ -1,4 +1,4 @@
-//! What a core tells the owner of its events, and the figures it keeps. Plain values.
+//! The events that a core tells their owner, and the figures that it keeps. Plain values.
 
 use super::Core;
 use crate::buffer::Lease;
@@ -10,7 +10,7 @@ use crate::time::Moment;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What a leased receive brought.
+/// The result of a leased receive.
 #[derive(Debug)]
 pub enum Received {
     /// Bytes; at least one.
@@ -37,7 +37,7 @@ pub enum Event {
     Received {
         /// The key of the receive.
         key: u64,
-        /// What came.
+        /// The bytes, the end, or the error.
         received: Received,
         /// Whether further events of this receive follow.
         more: bool,

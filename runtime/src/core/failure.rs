@@ -1,4 +1,4 @@
-//! What a failed io_uring_enter(2) means for a core: a shortage that passes, or the end of its ring.
+//! The meaning of a failed io_uring_enter(2) for a core: a shortage that passes, or the end of its ring.
 //!
 //! Asked by the turn for what the driver does not swallow (EINTR, ETIME, EBUSY and EAGAIN, after which
 //! the next turn simply goes on). Nothing was submitted in either case. What becomes of a core whose ring
@@ -16,7 +16,7 @@ pub(super) const SHORTAGE_PAUSE: Duration = Duration::from_millis(1);
 /// which ends everything that was in flight, and the memory of that is leaked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RingFailed {
-    /// What io_uring_enter(2) answered.
+    /// The error of io_uring_enter(2).
     pub errno: Errno,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for RingFailed {
 
 impl std::error::Error for RingFailed {}
 
-/// What an error of io_uring_enter(2) means; None if the next turn may try again.
+/// Returns the meaning of an error of io_uring_enter(2); None if the next turn may try again.
 ///
 /// Memory, descriptors and buffers come back. All others stay as they are, whatever is tried: EBADF,
 /// EBADFD, EOPNOTSUPP and ENXIO (this is no ring, it is disabled, or it is being torn down), EEXIST

@@ -12,7 +12,7 @@ use crate::sys::socket::{is_unix, poll_now, poll_now_each, unsent};
 use crate::sys::tcp_info::bytes_acked;
 use std::os::fd::AsRawFd;
 
-/// What a look at a socket found.
+/// The result of a look at a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Look {
     /// The other end sends nothing more (FIN), or has gone; bytes from before may still be unread.

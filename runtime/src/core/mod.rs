@@ -271,7 +271,7 @@ impl Core {
         &self.pool
     }
 
-    /// What the core was set up with.
+    /// Returns the options that the core was set up with.
     pub fn options(&self) -> &CoreOptions {
         &self.options
     }

@@ -1,4 +1,4 @@
-//! What can be asked of a core: operations for the owner of events and for futures, and how they
+//! The operations of a core, for the owner of events and for futures, and how they
 //! are submitted. Each is entered in the table, which owns its memory, before the driver has it.
 
 use super::Core;
@@ -13,7 +13,7 @@ use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::task::Waker;
 
-/// What one send takes of more than [`UNIX_SEND_MAX_BYTES`].
+/// Returns the length that one send takes of more than [`UNIX_SEND_MAX_BYTES`].
 #[cold]
 fn long(socket: &Descriptor, len: usize) -> u32 {
     match socket.real().is_some_and(is_unix) {

@@ -108,8 +108,8 @@ impl Core {
         }
     }
 
-    /// What the owner did with the outcome of tasks, such as the requests that had waited behind
-    /// their answers, is handled too. Costs a look at the clock in turns that polled a task.
+    /// Tells of a long turn also for the owner's work with the outcome of tasks, such as the requests that
+    /// had waited behind their answers. Costs a look at the clock in turns that polled a task.
     #[inline]
     fn tell_long_sequel<S: Sink>(self: &Rc<Self>, sink: &mut S, polled: Moment) {
         let took = self.clock() - polled;

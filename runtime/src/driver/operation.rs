@@ -108,7 +108,7 @@ pub enum Operation {
     },
 }
 
-/// What a driver reports of an operation.
+/// A driver's report of an operation.
 #[derive(Debug, Clone, Copy)]
 pub struct Completion {
     /// The operation.

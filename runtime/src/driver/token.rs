@@ -1,4 +1,4 @@
-//! What travels with an operation through the kernel and back: `user_data` as a type.
+//! The number that travels with an operation through the kernel and back: `user_data` as a type.
 
 /// Names one operation in flight: a slot of the table of operations, and that slot's generation,
 /// so that a completion that comes after its slot has another tenant is recognised as stale.

@@ -1,4 +1,4 @@
-//! What a file is, by statx(2).
+//! Size, times and kind of a file, by statx(2).
 
 use super::c_path;
 use crate::core::{Core, current};
@@ -63,7 +63,7 @@ impl Metadata {
     }
 }
 
-/// What the file at `path` is; symbolic links are followed.
+/// Returns the metadata of the file at `path`; symbolic links are followed.
 ///
 /// # Errors
 /// ENOENT, EACCES and whatever else statx(2) answers; `InvalidInput` for a path with a zero byte.

@@ -17,7 +17,7 @@ mod sealed {
     }
 }
 
-/// What [`splice`] takes: files (ends of pipes among them) and streams.
+/// The descriptors that [`splice`] takes: files (ends of pipes among them) and streams.
 pub trait Spliceable: sealed::Handled {}
 
 impl Spliceable for File {}

@@ -1,6 +1,6 @@
 //! Sockets as ordinary asynchronous types, for tasks on a [`Core`].
 //!
-//! They belong to the core on which they were made and never leave its thread. Dropping any future
+//! Sockets belong to the core on which they were made and never leave its thread. Dropping any future
 //! at any moment loses no byte, no connection and no descriptor, because what is in flight belongs
 //! to the socket and not to the future: see each type. The server's own connections deliberately do
 //! not use these: they are plain data driven by events ([`Core::receive`](crate::Core::receive)).

@@ -36,7 +36,7 @@ impl Stream<Tcp> {
         Ok(Stream::new(socket))
     }
 
-    /// Who is at the other end.
+    /// Returns the address of the other end.
     ///
     /// # Errors
     /// ENOTCONN if the peer has reset the connection.

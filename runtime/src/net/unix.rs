@@ -42,7 +42,7 @@ impl Stream<Unix> {
         socket::peer_addr(self.socket.real()?)
     }
 
-    /// Who made the other end.
+    /// Returns the credentials of the process that made the other end.
     ///
     /// # Errors
     /// Whatever getsockopt(2) answers.

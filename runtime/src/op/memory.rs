@@ -173,7 +173,7 @@ pub(crate) struct Message {
     pub(crate) header: libc::msghdr,
 }
 
-/// What an operation in flight owns.
+/// The memory that an operation in flight owns.
 ///
 /// Handles are descriptors that must stay open until the operation ended.
 pub(crate) enum Memory {
@@ -222,13 +222,13 @@ pub(crate) enum Memory {
     Leased(Lease),
 }
 
-/// What openat2(2) reads.
+/// The arguments that openat2(2) reads.
 pub(crate) struct PathBeneath {
     pub(crate) path: CString,
     pub(crate) how: io_uring::types::OpenHow,
 }
 
-/// What statx(2) reads and writes.
+/// The memory that statx(2) reads and writes.
 pub(crate) struct Stat {
     pub(crate) path: CString,
     pub(crate) result: libc::statx,

@@ -9,7 +9,7 @@ use std::task::Waker;
 
 const NONE: u32 = u32::MAX;
 
-/// What an operation's result is, as far as the table must know to leak nothing.
+/// The kind of an operation's result, as far as the table must know to leak nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A descriptor on success: a connection.
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Wake,
 }
 
-/// Who an operation's completions are for.
+/// The one whom an operation's completions are for.
 pub(crate) enum Stage {
     /// The owner of events, told with this key.
     Event(u64),
@@ -51,7 +51,7 @@ struct Entry {
     memory: Memory,
 }
 
-/// What a completion meant.
+/// The meaning of a completion.
 pub(crate) enum Finished {
     /// Tell the owner of events; the memory comes with the last completion.
     Event {
@@ -207,7 +207,7 @@ impl OpTable {
         }
     }
 
-    /// What a future takes when its operation is done; else it waits with `waker`.
+    /// Returns the result if the operation is done; else its future waits with `waker`.
     pub(crate) fn take(&mut self, id: OpId, waker: &Waker) -> Option<(Completion, Memory)> {
         let entry = self.get(id)?;
         match &mut entry.stage {
@@ -287,7 +287,7 @@ impl OpTable {
     }
 }
 
-/// What cancelling takes.
+/// The step that cancelling takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cancel {
     /// Nothing: it is over or being cancelled.

@@ -42,13 +42,13 @@ pub enum Feature {
 /// Whether Ringgate runs without a feature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// It refuses to start.
+    /// Without the feature the server refuses to start.
     Required,
-    /// It runs, degraded as the table says.
+    /// Without the feature the server runs, degraded as the table says.
     Optional,
 }
 
-/// What is known of a feature beforehand.
+/// The facts that are known of a feature beforehand.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
     /// Its name in output and in configuration; stable.
@@ -57,9 +57,9 @@ pub struct Facts {
     pub since: &'static str,
     /// Whether Ringgate runs without it.
     pub need: Need,
-    /// What Ringgate does with it.
+    /// The use that Ringgate makes of the feature.
     pub used_for: &'static str,
-    /// What is worse without it.
+    /// The loss without the feature.
     pub without_it: &'static str,
     /// How to get it.
     pub cure: &'static str,
@@ -103,7 +103,7 @@ impl Feature {
         Feature::Close,
     ];
 
-    /// What is known of it beforehand.
+    /// Returns the facts that are known of the feature beforehand.
     pub const fn facts(self) -> Facts {
         match self {
             Feature::Enter => required(

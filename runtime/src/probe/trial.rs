@@ -35,7 +35,7 @@ const CANCEL: u64 = u64::MAX;
 pub struct Failure {
     /// The call or operation.
     pub call: &'static str,
-    /// What it answered; 0 if it answered something, but not what the feature promises.
+    /// The error of the trial; 0 if the kernel answered something, but not what the feature promises.
     pub errno: i32,
 }
 
@@ -113,7 +113,7 @@ pub(super) struct Trial {
     ring: IoUring,
     /// Operations whose last completion has not been taken, and how often each was submitted.
     in_flight: BTreeMap<u64, u32>,
-    /// What the kernel may write to; freed when nothing is in flight.
+    /// Memory that the kernel may write to; freed when nothing is in flight.
     memory: Vec<(*mut u8, Layout)>,
     has_buffers: bool,
 }

@@ -10,7 +10,7 @@ use std::io;
 use super::{Feature, Finding, Need};
 use crate::sys::{limits, process};
 
-/// Who or what keeps this process from io_uring.
+/// The person or thing that keeps this process from io_uring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The kernel was built without io_uring, or is older than 5.1.
@@ -37,11 +37,11 @@ pub enum Cause {
 /// io_uring cannot be used: why, and what to do. Its text is one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable {
-    /// Who refuses.
+    /// The cause of the refusal.
     pub cause: Cause,
-    /// What was found.
+    /// The evidence that was found.
     pub reason: String,
-    /// What to do about it.
+    /// The cure.
     pub cure: String,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// What surrounds a refusal and tells who refused; a plain value so that the decision can be tested.
+/// The surroundings of a refusal, which tell who refused; a plain value so that the decision can be tested.
 #[derive(Clone, Debug)]
 struct Circumstances {
     kernel: String,

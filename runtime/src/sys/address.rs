@@ -204,12 +204,12 @@ impl SocketAddrStorage {
         libc::sa_family_t::from_ne_bytes(self.read(0)).into()
     }
 
-    /// What connect(2) and bind(2) read.
+    /// Returns the address as connect(2) and bind(2) read it.
     pub fn as_ptr(&self) -> *const libc::sockaddr {
         (&raw const self.bytes).cast()
     }
 
-    /// What accept(2) and recvmsg(2) write.
+    /// Returns the place where accept(2) and recvmsg(2) write an address.
     pub fn as_mut_ptr(&mut self) -> *mut libc::sockaddr {
         (&raw mut self.bytes).cast()
     }

@@ -83,7 +83,7 @@ fn tightest(
 
 /// Where a hierarchy with CPU quotas is mounted.
 struct Mount {
-    /// What of the hierarchy is seen there.
+    /// The part of the hierarchy that is seen there.
     root: String,
     at: PathBuf,
     is_v2: bool,
@@ -183,7 +183,7 @@ mod tests {
         33 31 0:30 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n\
         34 31 0:31 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n";
 
-    /// What the tightest quota is written as, and the CPUs it is worth.
+    /// Returns the text of the tightest quota, and the CPUs that it is worth.
     fn found(groups: &str, mounts: &str, files: &[(&str, &str)]) -> Option<(String, u32)> {
         let read = |path: &Path| {
             let file = files.iter().find(|(name, _)| Path::new(name) == path);

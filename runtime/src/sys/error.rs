@@ -1,4 +1,4 @@
-//! What a failed system call is called.
+//! The name of a failed system call.
 //!
 //! Decides the text of an error (call, object, meaning, cure) and keeps its number; every file of
 //! `sys` builds its errors here. Deliberately does not decide what a caller does about one.

@@ -68,7 +68,7 @@ type Lookup<E> = unsafe extern "C" fn(
     *mut *mut E,
 ) -> libc::c_int;
 
-/// What `read` takes from the entry of this name; or the number of an error, 0 if there is no entry.
+/// Returns the value that `read` takes from the entry of this name; or the number of an error, 0 if there is no entry.
 fn look_up<E, T>(
     name: &str,
     call: Lookup<E>,

@@ -13,7 +13,7 @@ use super::error::{called, check, proc_number};
 /// A soft and a hard resource limit (getrlimit(2)); `None` means unlimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// What the kernel enforces now.
+    /// The limit that the kernel enforces now.
     pub soft: Option<u64>,
     /// Up to where the process may raise it without privilege.
     pub hard: Option<u64>,

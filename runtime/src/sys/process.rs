@@ -1,4 +1,4 @@
-//! Who this process is and how much memory it holds, and whether another one is there.
+//! The identity and memory of this process, and whether another one is there.
 //!
 //! Called by the status report and `doctor`. Deliberately does not repeat [`std::process::id`], and
 //! does not change identity.

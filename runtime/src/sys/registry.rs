@@ -12,8 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const NONE: RawFd = -1;
 
-/// See the top of the file. Sockets stand under a number that the owner chooses, such as the seat
-/// of a connection in its table.
+/// The open sockets of one core, each under a number that the owner chooses, such as the seat of a
+/// connection in its table.
 #[derive(Debug, Default)]
 pub struct SocketRegistry {
     sockets: Mutex<Vec<RawFd>>,

@@ -1,4 +1,4 @@
-//! What a thread may do beyond its user, and could still gain: capabilities and no_new_privs.
+//! The rights of a thread beyond its user, and those that it could still gain: capabilities and no_new_privs.
 //!
 //! Called by the start when it gives up root. The calls change the calling thread alone, and threads
 //! that it starts afterwards; [`of_threads`] shows who was missed. Deliberately does not change users;
@@ -43,7 +43,7 @@ pub struct Rights {
     pub thread: String,
     /// Its permitted capabilities, a bit each (capabilities(7)).
     pub permitted: u64,
-    /// Those that it may still gain by executing a program.
+    /// Capabilities that the thread may still gain by executing a program.
     pub bounding: u64,
     /// Whether executing a program brings no rights.
     pub no_new_privs: bool,

@@ -19,7 +19,7 @@ use super::error::called;
 /// The most descriptors in one message (the kernel's SCM_MAX_FD).
 pub const FDS_PER_MESSAGE_MAX: usize = 253;
 
-/// What came with one message.
+/// The bytes and descriptors of one message.
 #[derive(Debug)]
 pub struct ReceivedWithFds {
     /// Bytes that were written; none at the end of a stream.

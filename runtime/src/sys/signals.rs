@@ -137,13 +137,13 @@ pub fn send_signal(pid: u32, signal: Signal) -> io::Result<()> {
     called(sent, "kill", format!("pid {pid}"))
 }
 
-/// What one read of a signalfd brings.
+/// Size of one read of a signalfd.
 const SIGNAL_INFO_BYTES: usize = size_of::<libc::signalfd_siginfo>();
 const _: () = assert!(std::mem::offset_of!(libc::signalfd_siginfo, ssi_signo) == 0);
 
 /// A descriptor that becomes readable when one of its signals is pending (signalfd(2)).
 ///
-/// It reads the signals of the process and of the thread that *reads*, so read it on the thread that
+/// A signalfd gives the signals of the process and of the thread that *reads*, so read it on the thread that
 /// polls it. Equal signals that arrive before a read count once.
 #[derive(Debug)]
 pub struct SignalFd(OwnedFd);

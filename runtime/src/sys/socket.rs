@@ -84,7 +84,7 @@ pub fn connect(fd: BorrowedFd<'_>, address: &SocketAddrStorage) -> io::Result<()
     )
 }
 
-/// What [`shutdown`] ends.
+/// The direction that [`shutdown`] ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// SHUT_RD: nothing more is received.
@@ -186,7 +186,7 @@ pub fn local_addr(fd: BorrowedFd<'_>) -> io::Result<Address> {
     local_addr_of(fd.as_raw_fd())
 }
 
-/// Who is at the other end.
+/// Returns the address of the other end.
 ///
 /// # Errors
 /// ENOTCONN if nobody is, or the peer has reset the connection; whatever else getpeername(2) answers.
@@ -227,7 +227,7 @@ fn name_of(number: RawFd, call: NameOf, name: &'static str) -> io::Result<Addres
     address.decode()
 }
 
-/// Who made the other end of a Unix stream socket, as it was at connect(2) or listen(2).
+/// The credentials of the process that made the other end of a Unix stream socket, at connect(2) or listen(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerCredentials {
     /// Process id in the reader's namespace; 0 if it has none there.
@@ -238,7 +238,7 @@ pub struct PeerCredentials {
     pub gid: u32,
 }
 
-/// Who made the other end of a Unix stream socket (unix(7), SO_PEERCRED).
+/// Returns the credentials of the process that made the other end of a Unix stream socket (unix(7), SO_PEERCRED).
 ///
 /// # Errors
 /// Whatever getsockopt(2) answers.

@@ -1,4 +1,4 @@
-//! What the kernel counts about a TCP socket: a listener's queue, the bytes a peer has acknowledged.
+//! The kernel's counts of a TCP socket: a listener's queue, the bytes a peer has acknowledged.
 //!
 //! Called by admission's view of the kernel's queue, by drain and by the status report. Deliberately
 //! reads only the fields Ringgate uses, at their fixed offsets in `struct tcp_info` (tcp(7),

@@ -89,7 +89,7 @@ pub fn wants_cpu(thread: u32) -> io::Result<bool> {
     Ok(behind_name.trim_start().starts_with('R'))
 }
 
-/// What the kernel says that a thread of this process is doing: its state (`R`, `S`, `D`, ...) and,
+/// Returns the kernel's word on what a thread of this process is doing: its state (`R`, `S`, `D`, ...) and,
 /// where it may be read, the kernel function it sleeps in (`wchan`, proc(5)).
 pub fn kernel_state(thread: u32) -> String {
     let read = |name: &str| std::fs::read_to_string(format!("/proc/self/task/{thread}/{name}"));

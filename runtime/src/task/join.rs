@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
-/// What a task panicked with.
+/// The value that a task panicked with.
 pub struct Panic(Box<dyn Any + Send>);
 
 impl Panic {

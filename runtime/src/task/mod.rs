@@ -43,7 +43,7 @@ pub struct TaskId {
 pub struct TaskOptions {
     /// When it is polled, among others.
     pub urgency: Urgency,
-    /// What it is called where it is told of.
+    /// Name of the kind of task, for reports.
     pub name: Option<&'static str>,
 }
 
@@ -380,7 +380,7 @@ impl Turn {
         self.slot
     }
 
-    /// What to tell if this step takes too long.
+    /// Returns the report to be made if this step takes too long.
     pub(crate) fn long_poll(&self) -> LongPoll {
         LongPoll {
             task: TaskId {

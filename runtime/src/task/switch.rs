@@ -1,4 +1,4 @@
-//! What a task may do about its own turn: let others go first, and change how urgent it is.
+//! The acts of a task on its own turn: to let others go first, and to change how urgent it is.
 
 use super::ready::Urgency;
 use crate::core::{current, try_current};

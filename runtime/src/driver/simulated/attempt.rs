@@ -1,4 +1,4 @@
-//! What an operation on a simulated socket does when it is tried: the counterpart of the kernel's
+//! The effect of an operation on a simulated socket when it is tried: the counterpart of the kernel's
 //! issue handlers. Called by [`super::ring`] when an operation is issued, and again after its
 //! socket was woken. Faults of a socket's operations are drawn here.
 
@@ -8,7 +8,7 @@ use super::world::{Handle, State, fingerprint};
 use crate::driver::operation::Operation;
 use crate::driver::token::Token;
 
-/// What an accept says when the process or the machine is out of something (accept(2)).
+/// Errors of an accept when the process or the machine is out of something (accept(2)).
 const EXHAUSTED: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
 
 impl SimulatedDriver {

@@ -6,7 +6,7 @@ use super::world::World;
 use crate::time::Moment;
 use std::time::Duration;
 
-/// What a client does.
+/// An act of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Sends bytes. After its own shutdown, or a reset, they go nowhere.

@@ -1,4 +1,4 @@
-//! What may go wrong in a simulated world and how often, and the seeded numbers that decide it.
+//! The faults of a simulated world and how often they come, and the seeded numbers that decide it.
 //!
 //! Every fault is something a kernel may do; none breaks a rule of io_uring. Drawn by
 //! [`super::ring`] at the point where the kernel would decide.
@@ -13,7 +13,7 @@ pub struct Faults {
     /// A multishot operation ends with a good completion that lacks MORE, as it does when the
     /// completion queue overflows.
     pub ended_multishot: f64,
-    /// What a cancelled operation waits for comes just before the cancel does.
+    /// The thing that a cancelled operation waits for comes just before the cancel does.
     pub cancel_loses: f64,
     /// A completion is seen only some time after its effect.
     pub late_completion: f64,

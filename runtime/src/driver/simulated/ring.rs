@@ -64,7 +64,7 @@ pub(super) struct Pending {
     pub(super) seen: Wakes,
     /// Bytes sent so far.
     pub(super) done: u32,
-    /// It hears nothing more, but for a cancel ([`Faults::untold_resets`](super::Faults)).
+    /// The operation hears nothing more, but for a cancel ([`Faults::untold_resets`](super::Faults)).
     pub(super) deaf: bool,
 }
 
@@ -195,8 +195,8 @@ impl SimulatedDriver {
         self.enters
     }
 
-    /// What poll(2) without a wait says of a socket, now and not at the next enter. A number that is not
-    /// open is a misuse.
+    /// Returns the events that poll(2) without a wait tells of a socket, now and not at the next enter. A
+    /// number that is not open is a misuse.
     pub(crate) fn events(&self, fd: RawFd) -> u32 {
         let mut state = self.world.state();
         match state.handle(fd) {

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 /// How a client sees the connection end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It has not.
+    /// The connection has not ended.
     Open,
     /// The server shut its sending side or closed: end of file after all bytes.
     Eof,
@@ -68,14 +68,14 @@ pub(super) struct Stream {
     shut_write: bool,
     released: bool,
     client_closed: bool,
-    /// What the client received and was not taken by the test.
+    /// Bytes that the client received and the test has not taken.
     pub(super) received: Vec<u8>,
     /// Bytes that the client received in its life.
     pub(super) received_ever: u64,
     /// Bytes that the client still takes.
     pub(super) window: u64,
     pub(super) ending: Ending,
-    /// It was reset before anybody had accepted it.
+    /// The connection was reset before anybody had accepted it.
     pub(super) refused: bool,
     pub(super) wakes: Wakes,
     /// Receives in flight.
@@ -84,7 +84,7 @@ pub(super) struct Stream {
     pub(super) references: u32,
 }
 
-/// What a read finds.
+/// The result of a read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Readable {
     Bytes,

@@ -21,7 +21,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What one enter costs in virtual time, so that loops that look at the clock come to an end.
+/// The cost of one enter in virtual time, so that loops that look at the clock come to an end.
 pub const ENTER_COST: Duration = Duration::from_micros(1);
 /// Lines of the log that are kept, the newest; the hash is over all.
 pub const LOG_LINES_MAX: usize = 100_000;
@@ -32,7 +32,7 @@ pub const IDLE_WAITS_IN_A_ROW_MAX: u64 = 1_000_000;
 /// Where virtual time begins.
 const BEGINNING: Moment = Moment::from_nanos(1_000_000_000);
 
-/// What a descriptor number stands for.
+/// The object behind a descriptor number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Handle {
     Listener(usize),
@@ -58,7 +58,7 @@ pub(super) struct State {
     /// By moment, then in the order in which it was asked for.
     schedule: BTreeMap<(Moment, u64), (usize, Scheduled)>,
     scheduled: u64,
-    /// What a client does once it has received so many bytes: by stream, total and order.
+    /// Acts of clients once they have received so many bytes: by stream, total and order.
     answers: BTreeMap<(usize, u64, u64), Action>,
     accepted_open: usize,
     rings: u64,
@@ -66,7 +66,7 @@ pub(super) struct State {
     deadlocks_in_a_row: u64,
     idle_in_a_row: u64,
     pub(super) misuses: u64,
-    /// What enters fail with, and which of those from now on.
+    /// The error of enters that fail, and which of those from now on do.
     failing: Option<(Errno, Range<u64>)>,
     log: VecDeque<String>,
     log_hash: u64,
@@ -176,7 +176,7 @@ impl World {
         state.advance_to(end);
     }
 
-    /// What the world was made with.
+    /// Returns the seed that the world was made with.
     pub fn seed(&self) -> u64 {
         self.state().seed
     }
@@ -231,7 +231,7 @@ impl fmt::Debug for World {
 }
 
 impl State {
-    /// What the enter that begins now fails with.
+    /// Returns the error of the enter that begins now, if it fails.
     pub(super) fn next_failure(&mut self) -> Option<Errno> {
         let (errno, which) = self.failing.as_mut()?;
         let fails = which.contains(&0);
