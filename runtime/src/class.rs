@@ -1,6 +1,6 @@
 //! Priority classes, and the bound on how long a lower one waits for a higher (docs/seeds.md, T12).
 //!
-//! Used by the queue of a lane and by the tasks of a core. Pure: [`Chooser`] is told which classes
+//! Used by the queue of a lane and by the tasks of a core. Pure: `Chooser` is told which classes
 //! have work and returns the one that is served next; it holds no work itself.
 
 /// Urgency of a piece of work. Within a class the order is that of arrival.
