@@ -23,11 +23,11 @@ use std::time::Duration;
 /// When the future is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Moment {
-    /// Its operation waits for the next enter.
+    /// The operation waits for the next enter.
     Queued,
     /// A turn submitted it.
     Submitted,
-    /// It is done, if it can be, and the future has not looked.
+    /// The operation is done, if it can be, and the future has not looked.
     Unseen,
 }
 

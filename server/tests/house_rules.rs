@@ -122,7 +122,7 @@ fn names_no_noun(text: &str) -> bool {
     let mut words = text.split_whitespace();
     let two = (words.next().unwrap_or(""), words.next().unwrap_or(""));
     match two {
-        ("It" | "They" | "He" | "She" | "Who" | "What" | "Those", _) => true,
+        ("It" | "Its" | "They" | "Their" | "He" | "She" | "Who" | "What" | "Those", _) => true,
         ("This" | "That", "one") | ("One", "that") | ("As", "there" | "there.") => true,
         ("Answers", "whether") => true,
         _ => text.starts_with("See the top of the file"),

@@ -42,7 +42,7 @@ const NO_ID: u32 = u32::MAX;
 /// A piece of memory of the size of a buffer. It stays where it is as long as the pool lives.
 pub(super) struct Block {
     memory: NonNull<u8>,
-    /// Its place in the pool's list.
+    /// Place of the block in the pool's list.
     index: u32,
     /// Shares of the lease on it; 0 while it is the kernel's or spare.
     shares: Cell<u32>,

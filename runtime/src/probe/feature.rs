@@ -51,7 +51,7 @@ pub enum Need {
 /// The facts that are known of a feature beforehand.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
-    /// Its name in output and in configuration; stable.
+    /// Name of the feature in output and in configuration; stable.
     pub name: &'static str,
     /// The first mainline kernel that has it.
     pub since: &'static str,

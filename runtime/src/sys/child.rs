@@ -95,7 +95,7 @@ pub enum Reaped {
     Child {
         /// Which.
         pid: u32,
-        /// Its exit code; 128 and the number of the signal that killed it, as shells have it.
+        /// Exit code of the child; 128 and the number of the signal that killed it, as shells have it.
         exit_code: u8,
     },
     /// Children are left, and none has ended.

@@ -22,9 +22,9 @@ const LOOKUP_BYTES_MAX: usize = 1 << 20;
 pub struct User {
     /// The name, as the database spells it; the number as text if the database has none.
     pub name: String,
-    /// Its number.
+    /// Number of the user.
     pub uid: u32,
-    /// Its first group.
+    /// First group of the user.
     pub gid: u32,
 }
 

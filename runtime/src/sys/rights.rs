@@ -41,7 +41,7 @@ pub fn gain_nothing() -> io::Result<()> {
 pub struct Rights {
     /// The name of the thread.
     pub thread: String,
-    /// Its permitted capabilities, a bit each (capabilities(7)).
+    /// Permitted capabilities of the thread, a bit each (capabilities(7)).
     pub permitted: u64,
     /// Capabilities that the thread may still gain by executing a program.
     pub bounding: u64,

@@ -83,7 +83,7 @@ fn install() -> io::Result<()> {
 
 /// The addresses of a thread's frames, innermost first.
 ///
-/// Its [`Display`](std::fmt::Display) is one line a frame. Finding the names reads the program's
+/// The [`Display`](std::fmt::Display) of a stack is one line a frame. Finding the names reads the program's
 /// debug information, which may take seconds the first time: not for a thread that others wait for.
 #[derive(Debug, Clone, Default)]
 pub struct Stack(Vec<usize>);

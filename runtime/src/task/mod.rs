@@ -52,7 +52,7 @@ pub struct TaskOptions {
 pub struct LongPoll {
     /// The task. It may have ended with this step.
     pub task: TaskId,
-    /// Its name, if it has one.
+    /// Name of the task, if it has one.
     pub name: Option<&'static str>,
     /// How long the step took.
     pub took: std::time::Duration,

@@ -28,7 +28,7 @@ pub enum Reason {
     QueueTimeout,
     /// The queue stands, and its turn to be shed had come (`queue_target`).
     CoDel,
-    /// Its address has as many requests in as `per_address` allows.
+    /// The client's address has as many requests in as `per_address` allows.
     PerAddress,
 }
 

@@ -159,7 +159,7 @@ pub(crate) struct EngineParts {
     pub(crate) post: Arc<dyn Post>,
     /// Connections that it accepts before it says that it is worn; None: it never does.
     pub(crate) accepts: Option<u32>,
-    /// Its open sockets, for the coordinator.
+    /// Open sockets of the core, for the coordinator.
     pub(crate) sockets: Arc<SocketRegistry>,
     /// Room for connections in the process.
     pub(crate) headroom: Arc<Headroom>,

@@ -64,7 +64,7 @@ pub(crate) struct Exchange {
     pub(crate) task: Option<TaskId>,
     /// The slot that it holds at the gate.
     pub(crate) ticket: Ticket,
-    /// Its place among the requests of its client's address, if these are limited.
+    /// Place of the request among those of its client's address, if these are limited.
     pub(crate) address: Option<AddressPlace>,
     /// Whether its handler gave the slot back and goes on.
     pub(crate) detached: bool,

@@ -104,40 +104,32 @@ impl Engine {
         match AcceptError::of(errno) {
             AcceptError::Cancelled | AcceptError::Connection => {}
             AcceptError::NonBlocking => self.make_blocking(core, id),
-            // What arrives waits in the kernel's queue.
-            AcceptError::Exhausted => {
-                self.pause_for_want(core);
-                limited!(
-                    self.log,
-                    core.now().as_nanos(),
-                    warn,
-                    "accept",
-                    error = %errno,
-                    "accepting pauses; raise the limit of open files (LimitNOFILE= in the unit) or lower max_connections"
-                );
-            }
-            AcceptError::Other => {
-                self.pause_for_want(core);
-                limited!(
-                    self.log,
-                    core.now().as_nanos(),
-                    warn,
-                    "accept",
-                    error = %errno,
-                    "accepting pauses: the kernel refuses it"
-                );
-            }
+            AcceptError::Exhausted => self.pause_for_want(
+                core,
+                errno,
+                "raise the limit of open files (LimitNOFILE= in the unit) or lower max_connections",
+            ),
+            AcceptError::Other => self.pause_for_want(core, errno, "the kernel refuses it"),
         }
     }
 
-    /// Waits for descriptors or memory (row H8, docs/seeds.md).
-    fn pause_for_want(&mut self, core: &Core) {
+    /// Waits for descriptors or memory (row H8, docs/seeds.md), and says why with the cure, if one is known. What
+    /// arrives waits in the kernel's queue.
+    fn pause_for_want(&mut self, core: &Core, errno: Errno, why: &str) {
         let pauses = &mut self.listeners.pauses;
         if !pauses.is_paused() {
             let until = core.now() + pauses.next();
             pauses.begin(core.set_timer(until, Subject::ResumeAccept.to_key()));
             self.stats.accept_pauses.add(1);
         }
+        limited!(
+            self.log,
+            core.now().as_nanos(),
+            warn,
+            "accept",
+            error = %errno,
+            "accepting pauses: {why}"
+        );
     }
 
     /// Waits for room in the process: another core's connections may make it. Accepts that are in flight

@@ -27,9 +27,9 @@ pub(super) enum Reading {
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Its answer is with the kernel.
+    /// The answer is with the kernel.
     Answered,
-    /// Its connection broke first.
+    /// The connection broke first.
     Aborted,
 }
 

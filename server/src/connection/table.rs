@@ -148,7 +148,7 @@ pub(crate) struct Connection {
     pub(crate) ends: bool,
     /// The core for which the connection leaves once its receive has ended.
     pub(crate) moving_to: Option<u32>,
-    /// Its last exchange was refused by the gate.
+    /// Why the gate refused the last request of the connection, if it did.
     pub(crate) rejected: Option<Reason>,
     /// Whether the connection ends by reset, error, timeout or force.
     pub(crate) aborted: bool,

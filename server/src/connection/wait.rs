@@ -132,7 +132,7 @@ impl Engine {
         Some((of, waiting))
     }
 
-    /// Its connection gives up on a request that waits.
+    /// Ends the wait of a request whose connection gives up on it.
     pub(super) fn stop_waiting(&mut self, core: &Core, waiting: &Waiting) {
         self.door.leave(waiting.place);
         self.stats.pending.fall();

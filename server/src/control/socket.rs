@@ -5,7 +5,7 @@
 //! without a control socket.
 
 use crate::config::ControlPath;
-use crate::coordinator::taken::{is_of_the_dead, when_free};
+use crate::coordinator::taken::when_left;
 use crate::process::making::{self, Access};
 use crate::process::privileges::Identity;
 use ringgate_runtime::sys::process::user_id;
@@ -100,16 +100,10 @@ pub(crate) fn make(wish: &ControlPath, identity: Option<&Identity>) -> io::Resul
         return Ok(ControlSocket::Off);
     };
     let is_default = *wish == ControlPath::Auto;
-    let listen = || match make_at(&path, identity) {
-        // A live server keeps it: this one goes on without, at once.
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && !is_of_the_dead(&path) => {
-            Ok(Err(error))
-        }
-        made => made.map(Ok),
-    };
-    let made = prepare(wish, &path, identity)
-        .and_then(|()| when_free(&path.display(), listen))
-        .flatten();
+    // If a live server keeps it, this one goes on without, at once.
+    let listen = || make_at(&path, identity);
+    let made =
+        prepare(wish, &path, identity).and_then(|()| when_left(&path.display(), &path, listen));
     match made {
         Ok((socket, file)) => Ok(ControlSocket::Listening(socket, file)),
         Err(error) if is_default || error.kind() == io::ErrorKind::AddrInUse => {

@@ -60,7 +60,7 @@ impl From<Report> for Event {
 /// The first word of a core's thread.
 pub(crate) struct CoreUp {
     pub(crate) core: u32,
-    /// Its bell and its heartbeat.
+    /// Bell and heartbeat of the core.
     pub(crate) remote: Remote,
     /// The kernel's number of the thread.
     pub(crate) thread: u32,

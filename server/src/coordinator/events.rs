@@ -97,7 +97,7 @@ pub enum ServerEvent {
 pub enum UpgradeStep {
     /// The new process was started.
     Started,
-    /// Its cores are up; the batons of the listeners go over.
+    /// The cores of the new process are up; the batons of the listeners go over.
     Ready,
     /// The new process serves and owns the control socket.
     Done,

@@ -2,7 +2,7 @@
 //! socket or an inherited descriptor. Made before the first core, kept until the end.
 
 use super::plan::Seat;
-use super::taken::when_free;
+use super::taken::{when_free, when_left};
 use super::upgrade::legacy::InheritedListener;
 use crate::config::{ListenAddr, UnixAddr};
 use crate::connection::{Fresh, ListenerId, ListenerSeat, Socket};
@@ -32,7 +32,7 @@ pub(crate) struct Listener {
     pub(crate) address: String,
     pub(crate) seat: Seat,
     pub(crate) socket: Arc<OwnedFd>,
-    /// Its socket's place among the units.
+    /// Place of the listener's socket among the units.
     pub(crate) unit: u32,
     /// The unit's number in the process that it came from.
     pub(crate) inherited: Option<u32>,
@@ -47,7 +47,7 @@ pub(crate) struct Unit {
     pub(crate) slot: u32,
     pub(crate) shared: bool,
     pub(crate) socket: Arc<OwnedFd>,
-    /// Its number in the process that it came from.
+    /// Number of the unit in the process that it came from.
     inherited: Option<u32>,
 }
 
@@ -158,7 +158,7 @@ impl Listeners {
                 }
                 ListenAddr::Unix(unix) => {
                     let listen = || listen_on_unix(unix, identity);
-                    let (socket, file) = when_free(address, listen).map_err(fail)?;
+                    let (socket, file) = when_left(address, &unix.path, listen).map_err(fail)?;
                     listeners.files.push(file);
                     listeners.share(&configured, &configured, places, socket, None);
                 }
@@ -423,7 +423,7 @@ pub(crate) fn bind_one(
         }
         ListenAddr::Unix(unix) => {
             let listen = || listen_on_unix(unix, identity);
-            let (socket, file) = when_free(address, listen).map_err(fail)?;
+            let (socket, file) = when_left(address, &unix.path, listen).map_err(fail)?;
             Ok((socket, address.place().to_string(), Some(file)))
         }
         ListenAddr::Fd(number) => {

@@ -20,7 +20,7 @@ pub(crate) enum CoreState {
     Absent,
     /// No thread: the last one ended badly or could not be started, and the next starts after a pause.
     Resting,
-    /// Its thread sets up.
+    /// The thread of the core sets up.
     Starting,
     /// The core serves.
     Running,

@@ -96,7 +96,7 @@ struct Slot {
     epoch: u32,
     thread: Option<JoinHandle<()>>,
     remote: Option<Remote>,
-    /// Its open sockets.
+    /// Open sockets of the core.
     sockets: Arc<SocketRegistry>,
     /// The figures that its core told last.
     told: Ledgers,

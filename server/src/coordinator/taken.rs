@@ -51,6 +51,24 @@ pub(crate) fn when_free<T>(
     done
 }
 
+/// As [`when_free`], for a Unix socket at `path`: a live server keeps its path, and nothing is waited for then.
+///
+/// # Errors
+/// As [`when_free`]; `AddrInUse` at once if the process that made the socket lives.
+pub(crate) fn when_left<T>(
+    address: &dyn Display,
+    path: &Path,
+    mut listen: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    let listen = || match listen() {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_of_the_living(path) => {
+            Ok(Err(error))
+        }
+        made => made.map(Ok),
+    };
+    when_free(address, listen).flatten()
+}
+
 /// The pauses between the attempts.
 fn pauses() -> impl Iterator<Item = Duration> {
     let longer = |pause: &Duration| Some((*pause * 2).min(PAUSE_MAX));
@@ -62,9 +80,9 @@ fn pauses() -> impl Iterator<Item = Duration> {
     })
 }
 
-/// Whether a Unix socket that answers at `path` was made by a process that is dead: then what answers are
-/// its rings, or a process that it handed over to.
-pub(crate) fn is_of_the_dead(path: &Path) -> bool {
+/// Whether a Unix socket answers at `path` and was made by a process that lives. What a dead process made
+/// answers by its rings, or by a process that it handed over to.
+fn is_of_the_living(path: &Path) -> bool {
     let maker = || -> io::Result<i32> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let caller = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
@@ -72,7 +90,7 @@ pub(crate) fn is_of_the_dead(path: &Path) -> bool {
         let credentials = sockopt::socket_peercred(&caller)?;
         Ok(credentials.pid.as_raw_nonzero().get())
     };
-    maker().is_ok_and(is_dead)
+    maker().is_ok_and(|pid| !is_dead(pid))
 }
 
 fn is_dead(pid: i32) -> bool {

@@ -49,7 +49,7 @@ pub(crate) struct RequestParts {
     pub(crate) body: RequestBody,
     pub(crate) core: u32,
     pub(crate) connection: ConnectionKey,
-    /// Its name on its core.
+    /// Name of the request on its core.
     pub(crate) request: ExchangeKey,
     /// The sockets of the core's connections; those of the request before stay until others come.
     sockets: Option<Rc<Sockets>>,
@@ -199,7 +199,7 @@ impl Drop for PlacedParts {
 
 /// A request, with the state of the core it runs on.
 ///
-/// Its head borrows the buffer it was received in; the body is read with [`Request::body`].
+/// The head borrows the buffer it was received in; the body is read with [`Request::body`].
 ///
 /// No larger than a pointer: it is moved into its handler's future and out of it again, and a larger
 /// one would stall the processor there, being read in one piece just after it was written in two.

@@ -238,7 +238,7 @@ pub enum NoLane {
         /// The names there are.
         have: Vec<String>,
     },
-    /// Its workers have a state of another type, or it is of another kind.
+    /// The workers of the lane have a state of another type, or the lane is of another kind.
     OtherKind {
         /// The name asked for.
         name: String,

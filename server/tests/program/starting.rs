@@ -381,41 +381,63 @@ fn every_descriptor_of_a_server_is_close_on_exec() {
     assert_eq!(kept, Vec::<std::path::PathBuf>::new());
 }
 
-/// Starts a program that has to wait for its address, and ends who has that.
-fn comes_when_free(listen: &str, holder: impl Sized) {
-    let mut program = Program::spawn(under(&[]), Directory::new(), &["--listen", listen], true);
+/// Starts a program with this option, whose value is taken.
+fn comes_late(option: &[&str]) -> Program {
+    let mut program = Program::spawn(under(&[]), Directory::new(), option, true);
     program.wait_line("the address is taken; trying for 5 s");
-    drop(holder);
-    program.wait_line("listening on ");
+    program
 }
 
 #[test]
 fn an_address_that_comes_free_within_some_seconds_is_waited_for() {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
-    comes_when_free(&holder.local_addr().unwrap().to_string(), holder);
-    let directory = Directory::new();
-    let path = directory.path("s");
-    let holder = UnixListener::bind(&path).unwrap();
-    comes_when_free(&format!("unix:{}", path.display()), holder);
+    let address = holder.local_addr().unwrap().to_string();
+    let mut program = comes_late(&["--listen", &address]);
+    drop(holder);
+    program.wait_line("listening on ");
+}
+
+/// A program whose socket at `path` was made by a process that is dead: one that handed over to it.
+fn heir_of_socket(path: &std::path::Path) -> Program {
+    let listen = format!("unix:{}", path.display());
+    let mut program = Program::spawn(under(&[]), Directory::new(), &["--listen", &listen], true);
+    program.wait_line("listening on ");
+    assert!(program.ctl(&["upgrade"]).status.success());
+    let over = program.exit_code();
+    assert_eq!(over, Some(0), "its successor answers at the path");
+    program
 }
 
 #[test]
-fn a_control_socket_that_outlives_who_made_it_is_waited_for() {
+fn a_unix_socket_that_outlives_its_maker_is_waited_for() {
+    let directory = Directory::new();
+    let path = directory.path("s");
+    let heir = heir_of_socket(&path);
+    let mut program = comes_late(&["--listen", &format!("unix:{}", path.display())]);
+    assert!(heir.ctl(&["stop"]).status.success());
+    program.wait_line("listening on ");
+}
+
+#[test]
+fn a_unix_socket_whose_maker_lives_is_refused_at_once() {
+    let directory = Directory::new();
+    let path = directory.path("s");
+    let _live = UnixListener::bind(&path).unwrap();
+    let listen = format!("unix:{}", path.display());
+    let mut program = Program::spawn(under(&[]), Directory::new(), &["--listen", &listen], true);
+    program.wait_line("a live server owns");
+    assert_eq!(program.exit_code(), Some(1));
+    let tried = |line: &String| line.contains("trying for");
+    assert!(!program.seen.iter().any(tried), "{:?}", program.seen);
+}
+
+#[test]
+fn a_control_socket_that_outlives_its_maker_is_waited_for() {
     let directory = Directory::new();
     let path = directory.path("shared");
-    let listen = format!("unix:{}", path.display());
-    let mut older = Program::spawn(under(&[]), Directory::new(), &["--listen", &listen], true);
-    older.wait_line("listening on ");
-    assert!(older.ctl(&["upgrade"]).status.success());
-    assert_eq!(
-        older.exit_code(),
-        Some(0),
-        "its successor answers at the path"
-    );
-    let control = ["--control", path.to_str().unwrap()];
-    let mut program = Program::spawn(under(&[]), Directory::new(), &control, true);
-    program.wait_line("the address is taken; trying for 5 s");
-    assert!(older.ctl(&["stop"]).status.success());
+    let heir = heir_of_socket(&path);
+    let mut program = comes_late(&["--control", path.to_str().unwrap()]);
+    assert!(heir.ctl(&["stop"]).status.success());
     program.wait_line("control socket");
     assert!(
         program

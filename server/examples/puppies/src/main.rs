@@ -21,7 +21,7 @@ Without --database the puppies live in a file of SQLite that is removed at the e
 /// Work that may wait for the database.
 const QUEUE_MAX: u32 = 1024;
 
-/// It could not start or go on.
+/// The server could not start or go on.
 const FAILED: u8 = 1;
 /// The command line is wrong.
 const USAGE_WRONG: u8 = 2;

@@ -38,7 +38,7 @@ pub(super) enum Asked {
 #[derive(Debug)]
 struct Silent {
     core: u32,
-    /// Its ledgers at the last look.
+    /// Ledgers of the core at the last look.
     then: Ledgers,
 }
 

@@ -22,7 +22,7 @@ struct Older {
     owner: bool,
     /// Whether a connection was left with it for want of a descriptor.
     short: bool,
-    /// It, and those before it.
+    /// The older process and those before it.
     generations: Vec<Generation>,
 }
 

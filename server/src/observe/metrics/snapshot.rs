@@ -158,15 +158,15 @@ pub struct ListenerSample {
 /// One lane, identified by its name.
 #[derive(Clone, Debug, Default)]
 pub struct LaneSample {
-    /// Its name.
+    /// Name of the lane.
     pub name: String,
     /// `workers` or `in_core`.
     pub kind: &'static str,
     /// Whether it can work.
     pub available: bool,
-    /// Its workers by state, now: `spawned` are all there are.
+    /// Workers of the lane by state, now: `spawned` are all there are.
     pub workers: CountsBy,
-    /// Its limits that are set: `min`, `max`, `queue`.
+    /// Limits of the lane that are set: `min`, `max`, `queue`.
     pub limits: CountsBy,
     /// Work that waits, now.
     pub queued: u64,

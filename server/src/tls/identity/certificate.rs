@@ -19,7 +19,7 @@ pub struct Described {
     pub not_before: u64,
     /// Until when it is valid, in seconds since 1970.
     pub not_after: u64,
-    /// Its serial number, to tell an old one from a new one; in hexadecimal.
+    /// Serial number of the certificate, to tell an old one from a new one; in hexadecimal.
     pub serial: String,
 }
 
