@@ -2,22 +2,26 @@
 //!
 //! A handler that is wrapped by [`handler`], or a future by [`run`], finds a tokio runtime around it
 //! whenever it runs, so that `tokio::time`, `tokio::net`, hyper's client and what is built on them work
-//! in it. It stays a task of its core. Sockets and timers that it makes live with one tokio runtime on a
-//! thread of its own, `rg-tokio`, which is started with the first guest and stays until the process
-//! ends; tasks that it spawns with `tokio::spawn` run there too.
+//! in it; so do the bodies that it answers with, and whatever of either is dropped. A service of the feature
+//! `tower` is a guest as well. Guests stay tasks of their core. Sockets and timers that they make live with
+//! one tokio runtime on a thread of its own, `rg-tokio`, which is started with the first guest and stays
+//! until the process ends; tasks that they spawn with `tokio::spawn` run there too.
 //!
-//! Each event of a guest therefore wakes two threads: `rg-tokio` learns of it from epoll and wakes the
-//! core. Handlers that use no guest pay nothing. Blocking work does not belong here
-//! ([`lane`](crate::lane)).
+//! The first guest of a core enters the runtime for the rest of that thread's life: entering and leaving
+//! again at each poll costs more than many handlers do, and would leave out the bodies, which others poll.
+//!
+//! Each event of a guest wakes two threads: `rg-tokio` learns of it from epoll and wakes the core. Handlers
+//! that use no guest pay nothing. Blocking work does not belong here ([`lane`](crate::lane)).
 
 use pin_project_lite::pin_project;
 use ringgate_runtime::sys::cpu::unpin_current_thread;
+use std::cell::Cell;
 use std::future::{Future, pending};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, EnterGuard, Handle};
 
 use crate::handler::Request;
 
@@ -25,18 +29,27 @@ static HANDLE: OnceLock<Handle> = OnceLock::new();
 /// Held while the thread is started, so that there is one.
 static STARTING: Mutex<()> = Mutex::new(());
 
+thread_local! {
+    /// Whether this thread has entered the runtime for good.
+    static ENTERED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Starts the thread `rg-tokio` if there is none yet, and answers a handle on its runtime. Who wants a
 /// failure at the start, and not at the first guest, calls this first.
 ///
 /// # Errors
 /// If epoll, its eventfd or the thread cannot be had: too many files are open, or too many threads run.
 pub fn start() -> io::Result<Handle> {
+    started().cloned()
+}
+
+fn started() -> io::Result<&'static Handle> {
     if let Some(handle) = HANDLE.get() {
-        return Ok(handle.clone());
+        return Ok(handle);
     }
     let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(handle) = HANDLE.get() {
-        return Ok(handle.clone());
+        return Ok(handle);
     }
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
@@ -47,16 +60,41 @@ pub fn start() -> io::Result<Handle> {
             let _ = unpin_current_thread();
             runtime.block_on(pending::<()>())
         })?;
-    Ok(HANDLE.get_or_init(|| handle).clone())
+    Ok(HANDLE.get_or_init(|| handle))
 }
 
-fn running() -> Handle {
-    start().unwrap_or_else(|error| {
+fn running() -> &'static Handle {
+    started().unwrap_or_else(|error| {
         panic!(
             "the thread rg-tokio cannot start: {error}; raise LimitNOFILE= or TasksMax= in the unit, \
              or call guests::start before the server"
         )
     })
+}
+
+/// Sees to it that the runtime is around whatever this thread does next: for good on a thread that has no
+/// other, and else for as long as the guard lives.
+#[inline]
+pub(crate) fn enter() -> Option<EnterGuard<'static>> {
+    match ENTERED.get() {
+        true => None,
+        false => enter_first(),
+    }
+}
+
+#[cold]
+fn enter_first() -> Option<EnterGuard<'static>> {
+    let handle = running();
+    // Within another runtime, as in a test under `#[tokio::test]`, guards must be dropped in their order.
+    let is_in_another = Handle::try_current().is_ok();
+    let guard = handle.enter();
+    if is_in_another {
+        return Some(guard);
+    }
+    // The thread keeps the handle until it ends. Whatever is entered on it later is left before.
+    std::mem::forget(guard);
+    ENTERED.set(true);
+    None
 }
 
 pin_project! {
@@ -66,15 +104,13 @@ pin_project! {
         // None only while it is dropped.
         #[pin]
         future: Option<F>,
-        handle: Handle,
     }
 
     impl<F> PinnedDrop for Guest<F> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
             // What the future holds may want its runtime when it is dropped, too.
-            let _entered = this.handle.enter();
-            this.future.set(None);
+            let _entered = enter();
+            this.project().future.set(None);
         }
     }
 }
@@ -84,9 +120,9 @@ pin_project! {
 /// # Panics
 /// If the thread `rg-tokio` is needed and cannot start ([`start`]): in a handler, a 500.
 pub fn run<F: Future>(future: F) -> Guest<F> {
+    running();
     Guest {
         future: Some(future),
-        handle: running(),
     }
 }
 
@@ -98,11 +134,10 @@ where
     F: Future,
 {
     move |request| {
-        let handle = running();
-        let entered = handle.enter();
-        let future = Some(handler(request));
-        drop(entered);
-        Guest { future, handle }
+        let _entered = enter();
+        Guest {
+            future: Some(handler(request)),
+        }
     }
 }
 
@@ -110,9 +145,8 @@ impl<F: Future> Future for Guest<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let _entered = this.handle.enter();
-        let future = this.future.as_pin_mut();
+        let _entered = enter();
+        let future = self.project().future.as_pin_mut();
         future
             .expect("a guest is there until it is dropped")
             .poll(cx)

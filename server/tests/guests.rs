@@ -5,7 +5,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use ringgate::config::{Config, ControlPath, CoreSpec, ListenAddr, LogLevel};
-use ringgate::{Request, Response, Router, Running, Server, guests};
+use ringgate::{Body, Request, Response, Router, Running, Server, Writer, guests};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU32;
@@ -156,13 +156,6 @@ fn a_tokio_client_with_a_pool_asks_a_core_of_the_same_server_from_each_core() {
 
 #[test]
 fn a_guest_that_is_cut_off_is_dropped_with_its_runtime_around_it() {
-    struct Guard(Arc<AtomicU32>);
-    impl Drop for Guard {
-        fn drop(&mut self) {
-            let seen = u32::from(tokio::runtime::Handle::try_current().is_ok());
-            self.0.store(1 + seen, Ordering::Release);
-        }
-    }
     let dropped = Arc::new(AtomicU32::new(0));
     let begun = Arc::new(AtomicU32::new(0));
     let (seen, begins) = (dropped.clone(), begun.clone());
@@ -188,9 +181,89 @@ fn a_guest_that_is_cut_off_is_dropped_with_its_runtime_around_it() {
     running.handle().stop();
     running.join();
     drop(stream);
-    assert_eq!(
-        dropped.load(Ordering::Acquire),
-        2,
-        "the runtime was around it"
+    assert_eq!(dropped.load(Ordering::Acquire), DROPPED_WITHIN);
+}
+
+/// Notes whether tokio's runtime was around when it was dropped.
+struct Guard(Arc<AtomicU32>);
+
+const DROPPED_WITHIN: u32 = 2;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let seen = u32::from(tokio::runtime::Handle::try_current().is_ok());
+        self.0.store(1 + seen, Ordering::Release);
+    }
+}
+
+#[test]
+fn the_body_of_a_guests_answer_sleeps_and_spawns_by_tokio_after_its_handler_is_gone() {
+    let dropped = Arc::new(AtomicU32::new(0));
+    let seen = dropped.clone();
+    let router = Router::new().get(
+        "/paced",
+        guests::handler(move |_: Request| {
+            let guard = Guard(seen.clone());
+            let body = Body::writer(async move |mut out: Writer| {
+                let _guard = guard;
+                for piece in ["one ", "two ", "three"] {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    let spoken = tokio::spawn(async move { piece });
+                    out.write(spoken.await?).await;
+                }
+                Ok(())
+            });
+            async { Response::text("").with_body(body) }
+        }),
     );
+    let (running, address) = start(1, router);
+    let text = get(address, "/paced");
+    assert!(text.contains("one ") && text.contains("three"), "{text}");
+    end(running);
+    assert_eq!(dropped.load(Ordering::Acquire), DROPPED_WITHIN);
+}
+
+#[test]
+fn a_body_that_is_cut_off_is_dropped_with_its_runtime_around_it() {
+    let dropped = Arc::new(AtomicU32::new(0));
+    let seen = dropped.clone();
+    let router = Router::new().get(
+        "/for-ever",
+        guests::handler(move |_: Request| {
+            let guard = Guard(seen.clone());
+            let body = Body::writer(async move |mut out: Writer| {
+                let _guard = guard;
+                out.write("begun").await;
+                std::future::pending().await
+            });
+            async { Response::text("").with_body(body) }
+        }),
+    );
+    let (running, address) = start(1, router);
+    let mut stream = ask(address, "/for-ever");
+    let mut begun = Vec::new();
+    while !begun.ends_with(b"begun\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("a piece");
+        begun.push(byte[0]);
+    }
+    running.handle().stop();
+    running.join();
+    assert_eq!(dropped.load(Ordering::Acquire), DROPPED_WITHIN);
+}
+
+#[test]
+fn within_another_runtime_a_guest_finds_its_own_and_leaves_the_other_as_it_was() {
+    let other = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime without a clock");
+    other.block_on(async {
+        let own = tokio::runtime::Handle::current().id();
+        let slept = guests::run(async {
+            assert_ne!(tokio::runtime::Handle::current().id(), own);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        });
+        slept.await;
+        assert_eq!(tokio::runtime::Handle::current().id(), own);
+    });
 }

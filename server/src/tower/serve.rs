@@ -86,6 +86,9 @@ where
 {
     let original = Original::new(service);
     move |request| {
+        // What polls and drops the answer's body is not the service's future.
+        #[cfg(feature = "tokio-guests")]
+        let _entered = crate::guests::enter();
         let mut extensions = Extensions::new();
         extend(&request, &mut extensions);
         let step = match request.into_http() {

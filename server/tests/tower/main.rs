@@ -8,6 +8,8 @@
 )]
 mod common;
 
+#[cfg(feature = "tokio-guests")]
+mod as_guests;
 mod bodies;
 mod calls;
 mod readiness;
