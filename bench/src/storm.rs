@@ -365,6 +365,7 @@ fn loads(address: SocketAddr, options: &Options) -> Vec<load::Options> {
             };
             let target = Target {
                 endpoint: Endpoint::Tcp(address),
+                tls: false,
                 path: path.to_owned(),
             };
             load::Options {

@@ -88,6 +88,7 @@ fn count(options: &Options, binaries: &Binaries, peer: Peer) -> io::Result<Count
     pin_this_thread(options.load_cpu)?;
     let target = Target {
         endpoint: Endpoint::Tcp(server.address),
+        tls: false,
         path: "/plaintext".to_owned(),
     };
     let mut load = options.scenario.options(target);

@@ -13,6 +13,8 @@ use std::str::FromStr;
 pub struct Target {
     /// The socket to connect to.
     pub endpoint: Endpoint,
+    /// Whether TLS is spoken there.
+    pub tls: bool,
     /// The request target in origin form (RFC 9112 section 3.2.1), for example `/plaintext`.
     pub path: String,
 }
@@ -29,7 +31,7 @@ pub enum Endpoint {
 /// Why a target was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetError {
-    /// Neither `http://IP:PORT/path` nor `unix:PATH`.
+    /// Neither `http://IP:PORT/path`, `https://IP:PORT/path` nor `unix:PATH`.
     Malformed(String),
     /// An address of another machine, or one that other machines can reach.
     NotLoopback(IpAddr),
@@ -43,7 +45,7 @@ impl fmt::Display for TargetError {
             Self::Malformed(text) => write!(
                 f,
                 "`{text}` is not a target; write http://127.0.0.1:PORT/path, \
-                 http://[::1]:PORT/path or unix:SOCKET[:/path]"
+                 http://[::1]:PORT/path, the same with https, or unix:SOCKET[:/path]"
             ),
             Self::NotLoopback(ip) => write!(
                 f,
@@ -68,8 +70,8 @@ pub fn require_loopback(address: SocketAddr) -> Result<SocketAddr, TargetError> 
 impl FromStr for Target {
     type Err = TargetError;
 
-    /// Reads `http://IP:PORT[/path]`, `http://localhost:PORT[/path]` (taken as 127.0.0.1) or
-    /// `unix:SOCKET[:/path]`.
+    /// Reads `http://IP:PORT[/path]`, `http://localhost:PORT[/path]` (taken as 127.0.0.1), the same
+    /// with `https`, or `unix:SOCKET[:/path]`.
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let malformed = || TargetError::Malformed(text.to_owned());
         if let Some(rest) = text.strip_prefix("unix:") {
@@ -81,10 +83,14 @@ impl FromStr for Target {
             }
             return Ok(Self {
                 endpoint: Endpoint::Unix(PathBuf::from(socket)),
+                tls: false,
                 path,
             });
         }
-        let rest = text.strip_prefix("http://").ok_or_else(malformed)?;
+        let (rest, tls) = match text.strip_prefix("https://") {
+            Some(rest) => (rest, true),
+            None => (text.strip_prefix("http://").ok_or_else(malformed)?, false),
+        };
         let (authority, path) = match rest.find('/') {
             Some(at) => (&rest[..at], &rest[at..]),
             None => (rest, "/"),
@@ -99,6 +105,7 @@ impl FromStr for Target {
         let address: SocketAddr = authority.parse().map_err(|_| malformed())?;
         Ok(Self {
             endpoint: Endpoint::Tcp(require_loopback(address)?),
+            tls,
             path: path.to_owned(),
         })
     }
@@ -122,7 +129,10 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.endpoint {
-            Endpoint::Tcp(address) => write!(f, "http://{address}{}", self.path),
+            Endpoint::Tcp(address) => {
+                let scheme = if self.tls { "https" } else { "http" };
+                write!(f, "{scheme}://{address}{}", self.path)
+            }
             Endpoint::Unix(socket) => write!(f, "unix:{}:{}", socket.display(), self.path),
         }
     }
@@ -140,6 +150,9 @@ mod tests {
             Endpoint::Tcp("127.0.0.2:8080".parse().unwrap())
         );
         assert_eq!(tcp.path, "/a?b=c");
+        let tls: Target = "https://127.0.0.1:8443/a".parse().unwrap();
+        assert!(tls.tls && !tcp.tls);
+        assert_eq!(tls.to_string(), "https://127.0.0.1:8443/a");
         let v6: Target = "http://[::1]:80".parse().unwrap();
         assert_eq!((v6.host().as_str(), v6.path.as_str()), ("[::1]:80", "/"));
         let unix: Target = "unix:/run/x.sock:/plaintext".parse().unwrap();
@@ -152,6 +165,7 @@ mod tests {
         for text in [
             "http://192.0.2.1:80/",
             "http://0.0.0.0:80/",
+            "https://192.0.2.1:443/",
             "http://[2001:db8::1]:80/",
         ] {
             let error = text.parse::<Target>().unwrap_err();
@@ -171,7 +185,8 @@ mod tests {
     fn names_schemes_and_blanks_are_malformed() {
         for text in [
             "http://example.com:80/",
-            "https://127.0.0.1:1/",
+            "ftp://127.0.0.1:1/",
+            "https://example.com:443/",
             "http://127.0.0.1/",
             "http://127.0.0.1:1/a b",
             "unix:",

@@ -5,7 +5,7 @@
 //! It deliberately does not retry anything silently and does not speak to other machines.
 //!
 //! Reading order: `options` (what is asked), `request` (bytes out), `response` (bytes in),
-//! `tally` (the buckets), `slot` (one connection), `worker` (the event loop), `report` (what is said).
+//! `tally` (the buckets), `tls`, `slot` (one connection), `worker` (the event loop), `report` (what is said).
 
 mod options;
 mod report;
@@ -15,10 +15,12 @@ mod schedule;
 mod slot;
 mod stream;
 mod tally;
+mod tls;
 mod worker;
 
 pub use options::{Amount, Arrivals, Method, Mode, Options, UsageError, Verify, parse_duration};
-pub use report::{IdleReport, LatencyReport, Report, TrackedHeader};
+pub use report::{IdleReport, LatencyReport, Report, TlsReport, TrackedHeader};
+pub use tls::{Group, Suite, TlsOptions};
 
 use std::fmt;
 use std::io;
@@ -28,6 +30,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use stream::IdleSet;
 pub(crate) use stream::tcp_socket;
 use tally::Tally;
+use tls::Terms;
 use worker::Worker;
 
 /// Why a load run could not be made. A server that misbehaves is never an error: that is what
@@ -81,10 +84,15 @@ pub fn run(options: &Options) -> Result<Report, LoadError> {
             source,
         });
     }
+    let terms = match options.target.tls {
+        true => Some(Terms::new(&options.tls).map_err(UsageError::new)?),
+        false => None,
+    };
+    let terms = terms.as_ref();
     let idle = IdleSet::open(options);
     // Workers are built before the clock starts, so that none begins behind its timetable.
     let workers = (0..options.threads)
-        .map(|index| Worker::new(options, index))
+        .map(|index| Worker::new(options, terms, index))
         .collect::<io::Result<Vec<_>>>()
         .map_err(|source| LoadError::Local {
             doing: "setting up the event loop",

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::load::tls::TlsOptions;
 use crate::target::{Endpoint, Target};
 
 /// Most connections one run may ask for; a typing mistake should not eat the machine.
@@ -18,7 +19,7 @@ const BODY_BYTES_MAX: usize = 1 << 30;
 /// The wishes for one load run.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Target: `http://IP:PORT/path` with a loopback IP, or `unix:SOCKET:/path`
+    /// Target: `http://IP:PORT/path` or `https://IP:PORT/path` with a loopback IP, or `unix:SOCKET:/path`
     #[arg(long = "url", value_name = "URL")]
     pub target: Target,
     /// Connections that carry requests, shared out over the threads
@@ -75,6 +76,9 @@ pub struct Options {
     /// Count the values of this response header
     #[arg(long, value_name = "NAME")]
     pub track_header: Option<String>,
+    /// How TLS is spoken
+    #[command(flatten)]
+    pub tls: TlsOptions,
 }
 
 /// The use of a connection after its answer.
@@ -133,6 +137,12 @@ pub enum Amount {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageError(String);
 
+impl UsageError {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -165,6 +175,7 @@ impl Options {
             timeout: Duration::from_secs(10),
             warm_up: Duration::ZERO,
             track_header: None,
+            tls: TlsOptions::default(),
         }
     }
 
@@ -175,6 +186,14 @@ impl Options {
             (Some(requests), _) => Amount::Requests(requests),
             (None, Some(duration)) => Amount::For(duration),
             (None, None) => Amount::For(Duration::from_secs(10)),
+        }
+    }
+
+    /// The use of connections after all: a run of handshakes has one for each request.
+    pub fn effective_mode(&self) -> Mode {
+        match self.tls.full_handshakes || self.tls.resume {
+            true => Mode::Close,
+            false => self.mode,
         }
     }
 
@@ -200,7 +219,18 @@ impl Options {
         if self.pipeline == 0 || self.pipeline > 1024 {
             return refuse("--pipeline must be between 1 and 1024");
         }
-        if self.mode == Mode::Close && self.pipeline > 1 {
+        if (self.tls.full_handshakes || self.tls.resume) && !self.target.tls {
+            return refuse("--tls-full-handshakes and --tls-resume need an https:// target");
+        }
+        if self.tls.suites.is_empty() {
+            return refuse("--tls-suites needs at least one suite");
+        }
+        if self.tls.key_updates.is_some()
+            && !(self.target.tls && self.tls.suites.iter().all(|suite| suite.is_13()))
+        {
+            return refuse("--tls-key-updates needs an https:// target and suites of TLS 1.3");
+        }
+        if self.effective_mode() == Mode::Close && self.pipeline > 1 {
             return refuse("--pipeline needs --mode keepalive: one connection carries one request");
         }
         if self.body > BODY_BYTES_MAX {
@@ -327,5 +357,7 @@ mod tests {
         );
         wrong(|o| o.cpu = Some(100_000), "--cpu");
         wrong(|o| o.requests = Some(0), "--requests");
+        wrong(|o| o.tls.resume = true, "https://");
+        wrong(|o| o.tls.key_updates = Some(1), "--tls-key-updates");
     }
 }

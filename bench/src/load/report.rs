@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::load::options::{Method, Mode, Options};
-use crate::load::tally::Tally;
+use crate::load::tally::{Tally, TlsTally};
 
 /// The outcome of a load run. `issued` equals the sum of all buckets, `ok` to `local`.
 #[derive(Debug, Clone, Serialize)]
@@ -43,6 +43,8 @@ pub struct Report {
     pub cut: u64,
     /// No complete answer within the timeout.
     pub timeout: u64,
+    /// A handshake that failed, or a record that was not what it had to be.
+    pub tls_failed: u64,
     /// Framing or body not what it had to be.
     pub wrong: u64,
     /// Answers followed by bytes nobody asked for.
@@ -82,6 +84,8 @@ pub struct Report {
     pub tracked_header: Option<TrackedHeader>,
     /// The fate of the `--idle` connections.
     pub idle: Option<IdleReport>,
+    /// What there is to say of TLS; `null` for a target without.
+    pub tls: Option<TlsReport>,
 }
 
 /// Latency in microseconds. All zero if there was no complete answer.
@@ -121,6 +125,44 @@ pub struct IdleReport {
     pub open_at_end: usize,
 }
 
+/// Handshakes and what followed them.
+#[derive(Debug, Clone, Serialize)]
+pub struct TlsReport {
+    /// Handshakes that were completed with a key exchange and a certificate.
+    pub handshakes_full: u64,
+    /// Handshakes that resumed a session.
+    pub handshakes_resumed: u64,
+    /// How many handshakes ended in each version, suite and key exchange.
+    pub agreed: BTreeMap<String, u64>,
+    /// Times that the client replaced its keys.
+    pub key_updates: u64,
+    /// Connections that the server ended without close_notify (RFC 8446 section 6.1).
+    pub without_close_notify: u64,
+    /// The first thing that went wrong; `null` if nothing did.
+    pub first_error: Option<String>,
+}
+
+impl TlsReport {
+    fn of(tally: &TlsTally) -> Self {
+        let mut report = Self {
+            handshakes_full: 0,
+            handshakes_resumed: 0,
+            agreed: BTreeMap::new(),
+            key_updates: tally.key_updates,
+            without_close_notify: tally.unnotified,
+            first_error: tally.first_error.clone(),
+        };
+        for (agreed, count) in &tally.agreed {
+            match agreed.resumed {
+                true => report.handshakes_resumed += count,
+                false => report.handshakes_full += count,
+            }
+            *report.agreed.entry(agreed.names.join(" ")).or_default() += count;
+        }
+        report
+    }
+}
+
 impl LatencyReport {
     fn of(latency: &Histogram<u64>) -> Self {
         let microseconds = |nanoseconds: u64| nanoseconds as f64 / 1000.0;
@@ -151,7 +193,7 @@ impl Report {
         let elapsed_seconds = tally.last.duration_since(start).as_secs_f64();
         Self {
             target: options.target.to_string(),
-            mode: options.mode,
+            mode: options.effective_mode(),
             method: options.method,
             connections: options.connections,
             threads: options.threads,
@@ -170,6 +212,7 @@ impl Report {
             reset: tally.reset,
             cut: tally.cut,
             timeout: tally.timeout,
+            tls_failed: tally.tls_failed,
             wrong: tally.wrong,
             doubled: tally.doubled,
             local: tally.local,
@@ -196,6 +239,7 @@ impl Report {
                 values: tally.tracked.clone(),
             }),
             idle,
+            tls: options.target.tls.then(|| TlsReport::of(&tally.tls)),
         }
     }
 
@@ -216,6 +260,7 @@ impl Report {
             ("reset", self.reset),
             ("cut", self.cut),
             ("timeout", self.timeout),
+            ("tls_failed", self.tls_failed),
             ("wrong", self.wrong),
             ("doubled", self.doubled),
             ("local", self.local),
@@ -269,6 +314,22 @@ impl fmt::Display for Report {
             self.unclosed,
             self.unasked_bytes
         )?;
+        if let Some(tls) = &self.tls {
+            write!(
+                f,
+                "\nTLS: handshakes {} full, {} resumed, key updates {}, ended without close_notify {}",
+                tls.handshakes_full,
+                tls.handshakes_resumed,
+                tls.key_updates,
+                tls.without_close_notify
+            )?;
+            for (names, count) in &tls.agreed {
+                write!(f, "\n{names}  {count}")?;
+            }
+            if let Some(error) = &tls.first_error {
+                write!(f, "\nfirst failure of TLS: {error}")?;
+            }
+        }
         if let Some(tracked) = &self.tracked_header {
             for (value, count) in &tracked.values {
                 write!(f, "\n{}: {value}  {count}", tracked.name)?;

@@ -33,7 +33,7 @@ impl Template {
         if options.method == Method::Post {
             head.push_str(&format!("Content-Length: {}\r\n", options.body));
         }
-        if options.mode == Mode::Close {
+        if options.effective_mode() == Mode::Close {
             head.push_str("Connection: close\r\n");
         }
         for (name, value) in &options.headers {

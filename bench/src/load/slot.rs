@@ -14,6 +14,7 @@ use crate::load::request::Template;
 use crate::load::response::{Answer, Decoder, Inspect};
 use crate::load::stream::Stream;
 use crate::load::tally::{Outcome, Tally};
+use crate::load::tls::{Session, Terms};
 
 /// Reads of one connection before the others get their turn.
 const READS_PER_TURN_MAX: usize = 64;
@@ -60,12 +61,18 @@ struct Pending {
 /// The state that all slots of a worker share.
 pub(crate) struct Shared<'a> {
     pub(crate) options: &'a Options,
+    /// With these TLS is spoken.
+    terms: Option<&'a Terms>,
     pub(crate) template: Template,
     pub(crate) tally: Tally,
     /// Requests on slots without an outcome.
     pub(crate) in_flight: u64,
     pub(crate) registry: Registry,
     pub(crate) scratch: Vec<u8>,
+    /// What TLS wants to be said, on its way to a slot.
+    said: Vec<u8>,
+    /// State of the generator (xorshift64) that says when keys are replaced.
+    random: u64,
     connects_begun: u64,
     next_number: u64,
 }
@@ -73,6 +80,7 @@ pub(crate) struct Shared<'a> {
 impl<'a> Shared<'a> {
     pub(crate) fn new(
         options: &'a Options,
+        terms: Option<&'a Terms>,
         thread: usize,
         registry: Registry,
         start: Instant,
@@ -81,15 +89,29 @@ impl<'a> Shared<'a> {
         tally.measured_from = start + options.warm_up;
         Self {
             options,
+            terms,
             template: Template::new(options),
             tally,
             in_flight: 0,
             registry,
             scratch: vec![0; 64 * 1024],
+            said: Vec::new(),
+            random: 0x9e37_79b9_7f4a_7c15 ^ thread as u64,
             // Threads begin at different source addresses and number their requests apart.
             connects_begun: thread as u64,
             next_number: (thread as u64) << 48,
         }
+    }
+
+    /// Whether it is this batch before which keys are replaced.
+    fn is_time_for_new_keys(&mut self) -> bool {
+        let Some(one_in) = self.options.tls.key_updates else {
+            return false;
+        };
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random.is_multiple_of(u64::from(one_in))
     }
 
     fn end(&mut self, pending: Pending, outcome: Outcome, now: Instant) {
@@ -100,11 +122,13 @@ impl<'a> Shared<'a> {
 }
 
 /// One connection at a time, and what is outstanding on it.
-#[derive(Debug)]
 pub(crate) struct Slot {
     token: Token,
     phase: Phase,
     stream: Option<Stream>,
+    session: Option<Box<Session>>,
+    /// Requests that TLS has not sealed yet.
+    unsealed: Vec<u8>,
     outgoing: Vec<u8>,
     written: usize,
     outstanding: VecDeque<Pending>,
@@ -124,6 +148,8 @@ impl Slot {
             token,
             phase: Phase::Vacant,
             stream: None,
+            session: None,
+            unsealed: Vec::new(),
             outgoing: Vec::new(),
             written: 0,
             outstanding: VecDeque::new(),
@@ -151,7 +177,11 @@ impl Slot {
         shared.next_number += 1;
         shared.in_flight += 1;
         self.held = true;
-        shared.template.append(number, &mut self.outgoing);
+        let out = match shared.terms {
+            None => &mut self.outgoing,
+            Some(_) => &mut self.unsealed,
+        };
+        shared.template.append(number, out);
         self.outstanding.push_back(Pending {
             number,
             since,
@@ -169,7 +199,26 @@ impl Slot {
                 Err(error) => return self.fail(shared, connect_outcome(&error)),
             }
         }
-        self.flush(shared)
+        match self.seal(shared) {
+            None => self.flush(shared),
+            Some(effect) => effect,
+        }
+    }
+
+    /// Seals what TLS has to seal. An effect is returned if the connection is gone.
+    fn seal(&mut self, shared: &mut Shared<'_>) -> Option<Effect> {
+        let session = self.session.as_mut()?;
+        if self.unsealed.is_empty() || !session.is_open() {
+            return None;
+        }
+        let refresh = shared.is_time_for_new_keys();
+        match session.seal(&mut self.unsealed, refresh, &mut self.outgoing) {
+            Ok(()) => {
+                shared.tally.tls.key_updates += u64::from(refresh);
+                None
+            }
+            Err(error) => Some(self.fail_tls(shared, &error)),
+        }
     }
 
     fn connect(&mut self, shared: &mut Shared<'_>) -> io::Result<()> {
@@ -177,12 +226,16 @@ impl Slot {
         shared.connects_begun += 1;
         stream.register(&shared.registry, self.token)?;
         shared.tally.connects += 1;
-        if self.had_connection && shared.options.mode == Mode::Keepalive {
+        if self.had_connection && shared.options.effective_mode() == Mode::Keepalive {
             shared.tally.reconnects += 1;
         }
         self.had_connection = true;
         if let Some(address) = stream.local_address() {
             shared.tally.local_addresses.insert(address);
+        }
+        if let Some(terms) = shared.terms {
+            let session = Session::begin(terms, &mut self.outgoing).map_err(io::Error::other)?;
+            self.session = Some(Box::new(session));
         }
         self.stream = Some(stream);
         Ok(())
@@ -255,8 +308,19 @@ impl Slot {
         self.written = 0;
     }
 
-    /// Reads what there is, and gives every answer found its outcome.
+    /// Reads what there is, gives every answer found its outcome, and says what TLS wants to be said.
     pub(crate) fn receive(&mut self, shared: &mut Shared<'_>, ended: bool) -> Effect {
+        let effect = self.drain(shared, ended);
+        if self.session.is_none() || self.written == self.outgoing.len() {
+            return effect;
+        }
+        match (effect, self.flush(shared)) {
+            (Effect::Wait, flushed) => flushed,
+            _ => effect,
+        }
+    }
+
+    fn drain(&mut self, shared: &mut Shared<'_>, ended: bool) -> Effect {
         if matches!(self.phase, Phase::Vacant | Phase::Connecting) {
             return Effect::Wait;
         }
@@ -264,7 +328,11 @@ impl Slot {
             let Some(stream) = &mut self.stream else {
                 return Effect::Wait;
             };
-            let n = match stream.read(&mut shared.scratch) {
+            let kept = match &mut self.session {
+                None => 0,
+                Some(session) => session.restore(&mut shared.scratch),
+            };
+            let n = match stream.read(&mut shared.scratch[kept..]) {
                 Ok(0) => return self.end_of_stream(shared),
                 Ok(n) => n,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -275,11 +343,15 @@ impl Slot {
                 Err(_) => return self.end_of_stream(shared),
             };
             shared.tally.bytes_received += n as u64;
-            if let Some(effect) = self.feed(shared, n) {
+            let fed = match self.session {
+                None => self.feed(shared, n),
+                Some(_) => self.open(shared, kept + n),
+            };
+            if let Some(effect) = fed {
                 return effect;
             }
             // A short read has emptied the socket (epoll(7)), unless the end is already announced.
-            if n < shared.scratch.len() && !ended {
+            if kept + n < shared.scratch.len() && !ended {
                 return self.rest();
             }
         }
@@ -307,15 +379,47 @@ impl Slot {
     /// Decodes the first `n` scratch bytes. An effect is returned if the connection is gone.
     fn feed(&mut self, shared: &mut Shared<'_>, n: usize) -> Option<Effect> {
         let scratch = std::mem::take(&mut shared.scratch);
-        let effect = if self.unparsed.is_empty() {
-            self.decode(shared, &scratch[..n])
-        } else {
-            let mut bytes = std::mem::take(&mut self.unparsed);
-            bytes.extend_from_slice(&scratch[..n]);
-            self.decode(shared, &bytes)
-        };
+        let effect = self.digest(shared, &scratch[..n]);
         shared.scratch = scratch;
         effect
+    }
+
+    /// Opens the first `n` scratch bytes and decodes what is in them. As [`Slot::feed`].
+    fn open(&mut self, shared: &mut Shared<'_>, n: usize) -> Option<Effect> {
+        let mut session = self.session.take()?;
+        let mut scratch = std::mem::take(&mut shared.scratch);
+        let mut said = std::mem::take(&mut shared.said);
+        let was_open = session.is_open();
+        let mut effect = None;
+        let taken = session.take(&mut scratch[..n], &mut said, |plain| {
+            effect = self.digest(shared, plain);
+            effect.is_none()
+        });
+        shared.scratch = scratch;
+        if effect.is_none() {
+            self.outgoing.extend_from_slice(&said);
+            if !was_open && let Some(agreed) = session.agreed().filter(|_| session.is_open()) {
+                *shared.tally.tls.agreed.entry(agreed).or_default() += 1;
+            }
+            self.session = Some(session);
+            effect = match taken {
+                Ok(()) => self.seal(shared),
+                Err(error) => Some(self.fail_tls(shared, &error)),
+            };
+        }
+        said.clear();
+        shared.said = said;
+        effect
+    }
+
+    /// Decodes plain bytes behind those that wait for more. As [`Slot::feed`].
+    fn digest(&mut self, shared: &mut Shared<'_>, plain: &[u8]) -> Option<Effect> {
+        if self.unparsed.is_empty() {
+            return self.decode(shared, plain);
+        }
+        let mut bytes = std::mem::take(&mut self.unparsed);
+        bytes.extend_from_slice(plain);
+        self.decode(shared, &bytes)
     }
 
     fn decode(&mut self, shared: &mut Shared<'_>, mut bytes: &[u8]) -> Option<Effect> {
@@ -359,10 +463,11 @@ impl Slot {
         shared.end(pending, outcome, now);
         self.last = Some(outcome);
         // A client that said close sends nothing more, whatever the answer says (RFC 9112 section 9.6).
-        if answer.close || shared.options.mode == Mode::Close {
+        if answer.close || shared.options.effective_mode() == Mode::Close {
             // Nobody will answer what was sent behind it (RFC 9112 section 9.6).
             self.end_outstanding(shared, Outcome::Cut, now);
             self.forget_outgoing();
+            self.unsealed.clear();
             self.phase = Phase::Ending { since: now };
         }
     }
@@ -378,12 +483,29 @@ impl Slot {
 
     /// The server ended the stream.
     fn end_of_stream(&mut self, shared: &mut Shared<'_>) -> Effect {
-        if let Some(answer) = self.decoder.end_of_stream() {
+        // Without close_notify the end may be anybody's work (RFC 8446 section 6.1).
+        let session = self.session.as_ref();
+        let is_notified = session.is_none_or(|session| session.is_notified());
+        if !is_notified && session.is_some_and(|session| session.is_open()) {
+            shared.tally.tls.unnotified += 1;
+        }
+        if let Some(answer) = self.decoder.end_of_stream().filter(|_| is_notified) {
             self.complete(shared, answer, Instant::now());
         } else if !self.is_busy() && self.phase == Phase::Open {
             shared.tally.idle_closed += 1;
         }
         self.fail(shared, Outcome::Cut)
+    }
+
+    /// TLS cannot go on: says so to the server if it can be said at once, and drops the connection.
+    fn fail_tls(&mut self, shared: &mut Shared<'_>, error: &rustls::Error) -> Effect {
+        let first = &mut shared.tally.tls.first_error;
+        first.get_or_insert_with(|| error.to_string());
+        if let Some(stream) = &mut self.stream {
+            // The server may be gone: then nobody misses the alert.
+            let _ = stream.write(&self.outgoing[self.written..]);
+        }
+        self.fail(shared, Outcome::TlsFailed)
     }
 
     /// Drops the connection; what is still outstanding ends as `outcome`.
@@ -397,8 +519,10 @@ impl Slot {
     /// Closes the connection, if any, and forgets what belonged to it.
     fn vacate(&mut self) {
         self.stream = None;
+        self.session = None;
         self.phase = Phase::Vacant;
         self.forget_outgoing();
+        self.unsealed.clear();
         self.unparsed.clear();
         self.decoder = Decoder::new();
         self.last = None;
@@ -438,6 +562,12 @@ impl Slot {
     pub(crate) fn settle(&mut self, shared: &mut Shared<'_>) {
         if self.phase == Phase::Open {
             self.phase = Phase::Settling;
+            if let (Some(session), Some(stream)) = (&mut self.session, &mut self.stream) {
+                session.notify(&mut self.outgoing);
+                // A socket that is full or gone: the end of the stream says it as well.
+                let _ = stream.write(&self.outgoing[self.written..]);
+                self.forget_outgoing();
+            }
             let said = self.stream.as_ref().map(Stream::shutdown_write);
             if let Some(Err(_)) = said {
                 let _ = self.fail(shared, Outcome::Cut);

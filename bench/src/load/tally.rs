@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use crate::load::tls::Agreed;
+
 /// Highest latency the histogram tells apart; longer ones are recorded as this.
 const LATENCY_MAX: Duration = Duration::from_secs(3600);
 /// Values of a tracked header that are told apart; the rest is counted under [`OTHER_VALUES`].
@@ -32,6 +34,8 @@ pub(crate) enum Outcome {
     Cut,
     /// No complete answer in time.
     Timeout,
+    /// The handshake failed, or a record was not what it had to be.
+    TlsFailed,
     /// The framing or the body was not what it had to be.
     Wrong,
     /// The answer was followed by bytes that nobody asked for.
@@ -50,6 +54,7 @@ pub(crate) struct Tally {
     pub(crate) reset: u64,
     pub(crate) cut: u64,
     pub(crate) timeout: u64,
+    pub(crate) tls_failed: u64,
     pub(crate) wrong: u64,
     pub(crate) doubled: u64,
     pub(crate) local: u64,
@@ -70,10 +75,34 @@ pub(crate) struct Tally {
     pub(crate) unclosed: u64,
     pub(crate) local_addresses: HashSet<SocketAddr>,
     pub(crate) tracked: BTreeMap<String, u64>,
+    pub(crate) tls: TlsTally,
     /// When the last outcome was counted.
     pub(crate) last: Instant,
     /// Requests issued before this instant have no part in the latencies.
     pub(crate) measured_from: Instant,
+}
+
+/// What there is to count of TLS beside the requests.
+#[derive(Debug, Default)]
+pub(crate) struct TlsTally {
+    /// Handshakes by what they ended in.
+    pub(crate) agreed: BTreeMap<Agreed, u64>,
+    pub(crate) key_updates: u64,
+    /// Streams of an open session that ended without close_notify.
+    pub(crate) unnotified: u64,
+    /// The first thing that went wrong.
+    pub(crate) first_error: Option<String>,
+}
+
+impl TlsTally {
+    fn add(&mut self, other: Self) {
+        for (agreed, count) in other.agreed {
+            *self.agreed.entry(agreed).or_default() += count;
+        }
+        self.key_updates += other.key_updates;
+        self.unnotified += other.unnotified;
+        self.first_error = self.first_error.take().or(other.first_error);
+    }
 }
 
 impl Tally {
@@ -91,6 +120,7 @@ impl Tally {
             reset: 0,
             cut: 0,
             timeout: 0,
+            tls_failed: 0,
             wrong: 0,
             doubled: 0,
             local: 0,
@@ -107,6 +137,7 @@ impl Tally {
             unclosed: 0,
             local_addresses: HashSet::new(),
             tracked: BTreeMap::new(),
+            tls: TlsTally::default(),
             last: start,
             measured_from: start,
         }
@@ -152,6 +183,7 @@ impl Tally {
             + self.reset
             + self.cut
             + self.timeout
+            + self.tls_failed
             + self.wrong
             + self.doubled
             + self.local
@@ -183,6 +215,7 @@ impl Tally {
         self.reset += other.reset;
         self.cut += other.cut;
         self.timeout += other.timeout;
+        self.tls_failed += other.tls_failed;
         self.wrong += other.wrong;
         self.doubled += other.doubled;
         self.local += other.local;
@@ -207,6 +240,7 @@ impl Tally {
         for (value, count) in other.tracked {
             *self.tracked.entry(value).or_default() += count;
         }
+        self.tls.add(other.tls);
         self.last = self.last.max(other.last);
     }
 
@@ -218,6 +252,7 @@ impl Tally {
             Outcome::Reset => &mut self.reset,
             Outcome::Cut => &mut self.cut,
             Outcome::Timeout => &mut self.timeout,
+            Outcome::TlsFailed => &mut self.tls_failed,
             Outcome::Wrong => &mut self.wrong,
             Outcome::Doubled => &mut self.doubled,
             Outcome::Local => &mut self.local,
@@ -240,6 +275,7 @@ mod tests {
             Outcome::Reset,
             Outcome::Cut,
             Outcome::Timeout,
+            Outcome::TlsFailed,
             Outcome::Wrong,
             Outcome::Doubled,
             Outcome::Local,
@@ -250,7 +286,7 @@ mod tests {
         }
         assert_eq!(tally.latency.len(), 2);
         tally.reclassify(Outcome::Ok, Outcome::Doubled);
-        assert_eq!((tally.ok, tally.doubled, tally.ended()), (0, 2, 9));
+        assert_eq!((tally.ok, tally.doubled, tally.ended()), (0, 2, 10));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::load::options::Options;
 use crate::load::schedule::{Budget, Timetable};
 use crate::load::slot::{Effect, Shared, Slot};
 use crate::load::tally::{Outcome, Tally};
+use crate::load::tls::Terms;
 
 /// Events taken in one turn.
 const EVENTS_PER_TURN_MAX: usize = 1024;
@@ -28,14 +29,21 @@ const SPIN_BELOW: Duration = Duration::from_millis(2);
 /// One load thread, ready to run.
 pub(crate) struct Worker<'a> {
     options: &'a Options,
+    terms: Option<&'a Terms>,
     thread: usize,
     poll: Poll,
 }
 
 impl<'a> Worker<'a> {
-    pub(crate) fn new(options: &'a Options, thread: usize) -> io::Result<Self> {
+    /// Prepares thread number `thread`; with `terms` it speaks TLS.
+    pub(crate) fn new(
+        options: &'a Options,
+        terms: Option<&'a Terms>,
+        thread: usize,
+    ) -> io::Result<Self> {
         Ok(Self {
             options,
+            terms,
             thread,
             poll: Poll::new()?,
         })
@@ -58,7 +66,7 @@ impl<'a> Worker<'a> {
             batch: self.options.pipeline as u64,
             budget: Budget::new(self.options, self.thread, start),
             timetable: Timetable::new(self.options, self.thread, start),
-            shared: Shared::new(self.options, self.thread, registry, start),
+            shared: Shared::new(self.options, self.terms, self.thread, registry, start),
             slots: (0..share).map(|n| Slot::new(Token(n))).collect(),
             free: (0..share).collect(),
             paused: VecDeque::new(),

@@ -164,6 +164,7 @@ fn own_load(
 ) -> io::Result<Measured> {
     let target = Target {
         endpoint: Endpoint::Tcp(server.address),
+        tls: false,
         path: "/plaintext".to_owned(),
     };
     let mut load = scenario.options(target);

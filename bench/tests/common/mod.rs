@@ -105,6 +105,7 @@ pub(crate) fn load(
         + report.reset
         + report.cut
         + report.timeout
+        + report.tls_failed
         + report.wrong
         + report.doubled
         + report.local;
