@@ -40,6 +40,7 @@ pub mod http;
 pub mod lane;
 pub mod observe;
 pub mod process;
+mod program;
 pub mod simulation;
 // Not for use: TLS as pure rooms, for this repository's own tests and fuzzers.
 #[doc(hidden)]

@@ -2,8 +2,7 @@
 //! to try and to torment a server with. It is written against the library's public interface alone,
 //! so copy it to begin your own.
 //!
-//! Called by the program, which says whether the status and the routes that make trouble exist. Listening,
-//! limits, admission and time-outs are not decided here.
+//! Called by the program. Listening, limits, admission and time-outs are not decided here.
 
 mod bodies;
 mod files;
@@ -13,8 +12,9 @@ mod parameter;
 mod plain;
 mod trouble;
 
+use crate::config::{self, Config, Source, WrongValue};
 use crate::handler::Router;
-use crate::{CoreInfo, ServerHandle};
+use crate::{CoreInfo, Server, ServerHandle};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +55,35 @@ impl AppState {
             server: core.server().clone(),
         }
     }
+}
+
+/// The server that `ringgate serve` runs: the routes that the configuration asks for, and those that only
+/// this machine can reach if nobody else can.
+///
+/// # Errors
+/// The root cannot be read ([`check_root`]).
+pub fn server(config: Config) -> Result<Server<AppState>, config::Error> {
+    let root = config.root.clone();
+    if let Some(root) = &root {
+        check_root(root).map_err(|error| {
+            config::Error::Value(Box::new(WrongValue {
+                from: Source::Code,
+                key: "root",
+                value: format!("{root:?}"),
+                reason: Some(error.to_string()),
+                allowed: "a directory that this user can read, or none".to_owned(),
+            }))
+        })?;
+    }
+    let (demo, status_page) = (config.demo, config.status_page);
+    let router = move |is_local| {
+        router(AppOptions {
+            root,
+            status: status_page.is_there(is_local),
+            trouble: demo.is_there(is_local),
+        })
+    };
+    Ok(Server::with_router(config, router, AppState::new))
 }
 
 /// All routes that `options` ask for.

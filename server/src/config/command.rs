@@ -13,6 +13,7 @@ use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 use super::cores::{CORES_MAX, CoreOrder, PoolSize};
 use super::definition::{Group, OptionDef};
 use super::options::OPTIONS;
+use super::own::OwnOption;
 use super::wrap::wrap;
 
 /// Version, commit and target, as `--version` prints them after the name.
@@ -44,6 +45,7 @@ pub struct CommandLine {
     version: String,
     has_app: bool,
     has_doctor: bool,
+    own: Vec<OwnOption>,
 }
 
 impl CommandLine {
@@ -56,6 +58,7 @@ impl CommandLine {
             version: format!("(ringgate {VERSION})"),
             has_app: false,
             has_doctor: false,
+            own: Vec::new(),
         }
     }
 
@@ -68,6 +71,7 @@ impl CommandLine {
             version: VERSION.to_owned(),
             has_app: true,
             has_doctor: true,
+            own: Vec::new(),
         }
     }
 
@@ -90,6 +94,29 @@ impl CommandLine {
     pub fn with_doctor(mut self) -> CommandLine {
         self.has_doctor = true;
         self
+    }
+
+    /// Adds an option of the program's own; [`OwnOption`] has an example.
+    ///
+    /// # Panics
+    /// If the server, or the program, has an option of this key already.
+    #[must_use]
+    pub fn option(mut self, option: OwnOption) -> CommandLine {
+        let key = option.key;
+        let is_taken = OPTIONS.iter().any(|have| have.key == key)
+            || self.own.iter().any(|have| have.key == key);
+        assert!(!is_taken, "there is an option {key:?} already");
+        self.own.push(option);
+        self
+    }
+
+    /// The name of the program, as help and errors have it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn own(&self) -> &[OwnOption] {
+        &self.own
     }
 
     /// The options there are, with their places in the table.
@@ -136,11 +163,12 @@ impl CommandLine {
             let options = self.options().map(|(_, option)| option);
             options.filter(move |option| option.group == *group)
         };
-        Group::ALL
+        let own = self.own.iter().map(|option| option.arg(&self.name));
+        let of_server = Group::ALL
             .iter()
             .flat_map(of)
-            .map(|option| option_arg(option).help(help(option, option.help)))
-            .collect()
+            .map(|option| option_arg(option).help(help(option, option.help)));
+        own.chain(of_server).collect()
     }
 }
 
@@ -243,6 +271,13 @@ fn option_arg(option: &OptionDef) -> Arg {
         .value_parser(value_parser!(OsString))
         .allow_negative_numbers(true)
         .action(action)
+}
+
+impl From<&str> for CommandLine {
+    /// [`CommandLine::of`] that name.
+    fn from(name: &str) -> CommandLine {
+        CommandLine::of(name)
+    }
 }
 
 /// The sentence, and below it default, unit and environment name.

@@ -21,6 +21,9 @@ pub fn effective(config: &Config, provenance: &Provenance) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{} = {value}  # {}", option.key, provenance.at(index));
     }
+    for (key, value, from) in provenance.own().effective() {
+        let _ = writeln!(text, "{key} = {}  # {from}", quoted(value));
+    }
     text
 }
 

@@ -34,6 +34,15 @@ pub(super) fn read(
     for (name, item) in document.iter() {
         let key_span = document.key(name).and_then(|key| key.span());
         let at = place(key_span.or_else(|| item.span()));
+        if let Item::Value(value) = item
+            && !value.is_array()
+            && !value.is_inline_table()
+            && provenance
+                .own_mut()
+                .set(name, &value_text(value), at.clone())?
+        {
+            continue;
+        }
         let (index, option) = known(line, name, &at)?;
         let (items, spans) = match item {
             Item::Value(value) => texts(value),
@@ -77,13 +86,14 @@ fn known(
     name: &str,
     at: &Source,
 ) -> Result<(usize, &'static OptionDef), Error> {
+    let own = line.own().iter().map(|option| option.key);
     let in_file = || line.options().filter(|(_, option)| option.in_file());
     in_file()
         .find(|(_, option)| option.key == name)
         .ok_or_else(|| Error::UnknownKey {
             at: at.clone(),
             key: name.to_owned(),
-            nearest: nearest(name, in_file().map(|(_, option)| option.key)),
+            nearest: nearest(name, in_file().map(|(_, option)| option.key).chain(own)),
         })
 }
 

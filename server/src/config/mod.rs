@@ -3,46 +3,19 @@
 //! `options/` is the definition. From it come the command line, the reader of the TOML file, the
 //! reader of the environment, the help, `docs/configuration.md` and `docs/ringgate.example.toml`.
 //! Flags go over the environment and that over the file, key by key; then the values are checked
-//! together. Nothing here touches the process: arguments, environment and file text are handed in,
-//! so the `main` of a program looks like this. It is called by its own name in help and errors, and has
-//! no option of the built-in application; [`CommandLine`] says more of it.
+//! together. Nothing here touches the process: arguments, environment and file text are handed in, by
+//! [`Server::run_main`](crate::Server::run_main) or by a program that goes its own way. Such a program is
+//! called by its own name in help and errors, and has no option of the built-in application;
+//! [`CommandLine`] says more of it.
 //!
-//! ```no_run
+//! ```
 //! use ringgate::config::{self, Invocation};
-//! use std::process::ExitCode;
 //!
-//! fn main() -> ExitCode {
-//!     let read_file = |path: &std::path::Path| std::fs::read_to_string(path);
-//!     match config::parse(std::env::args_os(), std::env::vars_os(), read_file) {
-//!         Ok(Invocation::Serve(_config, provenance)) => {
-//!             for warning in provenance.warnings() {
-//!                 eprintln!("ringgate: {warning}");
-//!             }
-//!             ExitCode::SUCCESS // serve here
-//!         }
-//!         Ok(Invocation::CheckConfig { config, provenance, print }) => {
-//!             if print {
-//!                 print!("{}", config::effective(&config, &provenance));
-//!             }
-//!             ExitCode::SUCCESS
-//!         }
-//!         Ok(Invocation::Ctl(ctl)) => match ringgate::control::client::run(&ctl, &mut std::io::stdout()) {
-//!             Ok(()) => ExitCode::SUCCESS,
-//!             Err(error) => {
-//!                 eprintln!("{error}");
-//!                 ExitCode::FAILURE
-//!             }
-//!         },
-//!         Ok(Invocation::Doctor { .. }) => ExitCode::FAILURE, // not asked for: CommandLine::with_doctor
-//!         Ok(Invocation::Show(text)) => {
-//!             print!("{text}");
-//!             ExitCode::SUCCESS
-//!         }
-//!         Err(error) => {
-//!             eprintln!("ringgate: {error}");
-//!             ExitCode::from(config::Error::EXIT_CODE)
-//!         }
-//!     }
+//! let words = ["notes", "--max-threads", "100"].map(Into::into);
+//! match config::parse(words, [], |path| std::fs::read_to_string(path)) {
+//!     Ok(Invocation::Serve(config, _)) => assert_eq!(config.listen[0].to_string(), "127.0.0.1:8080"),
+//!     Ok(_) => panic!("a command that was not given"),
+//!     Err(error) => panic!("notes: {error}"),
 //! }
 //! ```
 //!
@@ -64,6 +37,7 @@ mod size;
 mod definition;
 mod kind;
 mod options;
+mod own;
 
 mod command;
 mod error;
@@ -91,6 +65,7 @@ pub use duration::{format_duration, parse_duration};
 pub use effective::effective;
 pub use error::{Error, Malformed, WrongValue};
 pub use limits_change::LimitsChange;
+pub use own::{OwnOption, OwnValues};
 pub use parse::{Ctl, CtlCommand, Invocation, parse};
 pub use priority::{Class, Matcher, PriorityRule};
 pub use settings::{Config, Drain, HttpLimits, Log, PoolRules, QueueRules, Rings, Timeouts};

@@ -106,7 +106,7 @@ pub enum CtlCommand {
 }
 
 /// The environment as it was handed in.
-type Environment = HashMap<OsString, OsString>;
+pub(super) type Environment = HashMap<OsString, OsString>;
 
 /// Reads what a program built on the library is asked to do: [`CommandLine::parse`] for one that is named
 /// as the file it is run from.
@@ -227,6 +227,7 @@ fn layers(
             })?;
         }
     }
+    provenance.own_mut().read(env, flags)?;
     warn_of_misspelt_variables(line, env, &mut provenance);
     let config = draft
         .finish()

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::command::CommandLine;
 use super::options::{OPTIONS, index_of};
+use super::own::OwnValues;
 
 /// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,7 @@ impl fmt::Display for Source {
 pub struct Provenance {
     line: CommandLine,
     sources: Vec<Source>,
+    own: OwnValues,
     file: Option<PathBuf>,
     warnings: Vec<String>,
 }
@@ -56,6 +58,7 @@ pub struct Provenance {
 impl Provenance {
     pub(super) fn new(line: CommandLine, file: Option<PathBuf>) -> Self {
         Provenance {
+            own: OwnValues::new(line.name(), line.own()),
             line,
             sources: vec![Source::Default; OPTIONS.len()],
             file,
@@ -74,6 +77,15 @@ impl Provenance {
     /// Whose values they are.
     pub(super) fn line(&self) -> &CommandLine {
         &self.line
+    }
+
+    /// The values of the program's own options.
+    pub fn own(&self) -> &OwnValues {
+        &self.own
+    }
+
+    pub(super) fn own_mut(&mut self) -> &mut OwnValues {
+        &mut self.own
     }
 
     pub(super) fn warn(&mut self, warning: String) {

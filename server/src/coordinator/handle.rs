@@ -172,6 +172,15 @@ impl<S: 'static> Server<S> {
         self
     }
 
+    /// As [`Server::with_reload`], for a server that nobody has told how.
+    pub(crate) fn with_reload_unless_it_has(
+        mut self,
+        read: impl Fn() -> Result<Config, String> + Send + 'static,
+    ) -> Server<S> {
+        self.read_config.get_or_insert_with(|| Box::new(read));
+        self
+    }
+
     /// Can be upgraded in place (USR2, `ctl upgrade`, [`ServerHandle::upgrade`]): the program that
     /// this process was started by is started anew, with the same arguments and environment, and
     /// must call this as well. It then takes over, instead of binding, what this one listens on.

@@ -4,7 +4,7 @@
 //! - [`database`]: SQLite or PostgreSQL, and the query, which takes as long as it is told.
 //! - `likes`: `/puppies/{name}?ms=N`, through the lane.
 //! - `news`: `/events` and `/poll`, heard on all cores.
-//! - `main`: flags, log, signals.
+//! - `main`: the options of its own, and where the database is.
 #![forbid(unsafe_code)]
 
 pub mod database;

@@ -57,7 +57,7 @@ fn help_and_control_are_those_of_this_program() {
     let output = puppies(&directory).arg("--help").output().expect("it runs");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("Usage: puppies [OPTIONS]"), "{text}");
-    for flag in ["--root", "--demo", "doctor"] {
+    for flag in ["--root", "--demo"] {
         assert!(!text.contains(flag), "{flag} in {text}");
     }
     let mut program = Program(puppies(&directory).spawn().expect("it starts"));
@@ -82,6 +82,49 @@ fn help_goes_to_standard_output_and_mistakes_are_exit_code_2() {
         let output = puppies(&directory).args(wrong).output().expect("it runs");
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }
+}
+
+#[test]
+fn an_option_of_the_program_is_a_flag_a_variable_and_a_key() {
+    let directory = Directory::new();
+    let file = directory.path().join("puppies.toml");
+    std::fs::write(&file, "workers = \"2..3\"\n").expect("written");
+    let check = |variable: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_puppies"));
+        command.arg("check-config").arg(&file).arg("--print");
+        command.envs(variable.map(|value| ("PUPPIES_WORKERS", value)));
+        let output = command.output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = text.lines().find(|line| line.starts_with("workers = "));
+        line.expect("a line").to_owned()
+    };
+    let in_file = format!("workers = \"2..3\"  # {}:1:1", file.display());
+    assert_eq!(check(None), in_file);
+    let in_environment = "workers = \"7\"  # environment PUPPIES_WORKERS";
+    assert_eq!(check(Some("7")), in_environment);
+    std::fs::write(&file, "workers = \"some\"\n").expect("written");
+    let mut command = puppies(&directory);
+    let output = command.arg("--config").arg(&file).output();
+    let output = output.expect("it runs");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let at = format!("puppies: {}:1:1: workers = \"some\": ", file.display());
+    assert!(text.starts_with(&at), "{text}");
+    assert!(text.ends_with("must be MIN..MAX\n"), "{text}");
+}
+
+#[test]
+fn the_machine_is_examined_and_the_version_told_under_the_programs_name() {
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_puppies"))
+            .args(args)
+            .output();
+        String::from_utf8(output.expect("it runs").stdout).expect("text")
+    };
+    assert!(run(&["doctor", "--json"]).contains("\"verdict\""));
+    let version = format!("puppies {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["--version"]), version);
 }
 
 #[test]

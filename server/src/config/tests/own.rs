@@ -1,0 +1,101 @@
+//! The options of a program's own: their layers, their spellings, their errors.
+
+use super::super::{OwnOption, OwnValues};
+use super::*;
+
+/// The program `notes` with two options of its own.
+fn notes() -> CommandLine {
+    CommandLine::of("my-notes")
+        .option(OwnOption::value("max_notes", "N", "Notes that are kept.").default("100"))
+        .option(OwnOption::value("database", "FILE", "The file."))
+        .option(OwnOption::switch("read_only", "Takes no notes."))
+}
+
+/// The own values that these layers come to.
+fn own(args: &[&str], env: &[(&str, &str)], file: &str) -> Result<OwnValues, Error> {
+    let args = [&["x"], args].concat().into_iter().map(OsString::from);
+    let env = env
+        .iter()
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    match notes().parse(args, env, |_: &Path| Ok(file.to_owned()))? {
+        Invocation::Serve(_, provenance) => Ok(provenance.own().clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_option_of_a_program_comes_from_flag_environment_file_or_default_in_this_order() {
+    let number = |args: &[&str], env: &[(&str, &str)], file: &str| {
+        let values = own(args, env, file).expect("good values");
+        values.get::<u32>("max_notes")
+    };
+    let (file, env) = (["--config", "f"], [("MY_NOTES_MAX_NOTES", "3")]);
+    assert_eq!(number(&[], &[], ""), Ok(100));
+    assert_eq!(number(&file, &[], "max_notes = 2"), Ok(2));
+    assert_eq!(number(&file, &env, "max_notes = \"2\""), Ok(3));
+    let flags = ["--config", "f", "--max-notes", "4"];
+    assert_eq!(number(&flags, &env, "max_notes = 2"), Ok(4));
+}
+
+#[test]
+fn a_switch_of_a_program_is_on_or_off() {
+    let is_on = |args: &[&str], env: &[(&str, &str)], file: &str| {
+        own(args, env, file).map(|values| values.is_on("read_only"))
+    };
+    assert_eq!(is_on(&[], &[], ""), Ok(false));
+    assert_eq!(is_on(&["--read-only"], &[], ""), Ok(true));
+    assert_eq!(is_on(&[], &[("MY_NOTES_READ_ONLY", "on")], ""), Ok(true));
+    assert_eq!(
+        is_on(&["--config", "f"], &[], "read_only = \"off\""),
+        Ok(false)
+    );
+    let refused = is_on(&[], &[("MY_NOTES_READ_ONLY", "1")], "").expect_err("neither");
+    assert_has(
+        &refused.to_string(),
+        &["MY_NOTES_READ_ONLY=\"1\"", "on or off"],
+    );
+}
+
+#[test]
+fn a_wrong_value_of_a_program_says_where_it_came_from_and_what_belongs_there() {
+    let values = own(&["--max-notes", "many"], &[], "").expect("text is text");
+    let refused = values.get::<u32>("max_notes").expect_err("no number");
+    assert_has(
+        &refused.to_string(),
+        &["--max-notes \"many\"", "invalid digit", "must be N"],
+    );
+    let missing = values.get::<String>("database").expect_err("nothing");
+    assert_has(
+        &missing.to_string(),
+        &["--database FILE", "MY_NOTES_DATABASE"],
+    );
+    assert_eq!(values.find::<String>("database"), Ok(None));
+    let unknown = own(&["--config", "f"], &[], "max_note = 2").expect_err("no such key");
+    assert_has(&unknown.to_string(), &["max_note", "`max_notes`"]);
+}
+
+#[test]
+fn help_shows_the_options_of_a_program_first() {
+    let asked = notes().parse(["x".into(), "--help".into()], [], |_: &Path| {
+        Ok(String::new())
+    });
+    let Ok(Invocation::Show(help)) = asked else {
+        panic!("no help")
+    };
+    let own = help.find("Options of my-notes").expect("a heading");
+    assert!(own < help.find("--listen").expect("an option of the server"));
+    assert_has(
+        &help,
+        &[
+            "--max-notes <N>",
+            "[default: 100] [env: MY_NOTES_MAX_NOTES]",
+        ],
+    );
+    notes().command().debug_assert();
+}
+
+#[test]
+#[should_panic(expected = "there is an option \"listen\" already")]
+fn an_option_of_the_server_is_not_a_programs_own() {
+    let _ = CommandLine::of("x").option(OwnOption::value("listen", "X", ""));
+}

@@ -1,0 +1,200 @@
+//! The `main` of a program: what is asked of it, the process around a server, and how it ended as an exit
+//! code (docs/signals-and-exit-codes.md).
+//!
+//! [`Server::run_main`] is called by the `main` of `ringgate` and of every program built on the library.
+//! Results go to standard output, everything else to the log. What the options mean is `config`'s, and what
+//! is served the program's.
+
+mod serve;
+mod words;
+
+use crate::config::{
+    self, CommandLine, Config, Invocation, ListenAddr, OwnValues, Provenance, Source,
+};
+use crate::{PassedSocket, Server, control, doctor, passed_sockets, refuse_inheritance};
+use std::error::Error;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Something went wrong that is no fault of the configuration.
+const FAILED: u8 = 1;
+/// The command line or the configuration is wrong.
+const USAGE: u8 = config::Error::EXIT_CODE;
+/// A drain had to cut connections.
+const CUT: u8 = 3;
+
+impl<S: 'static> Server<S> {
+    /// The whole `main` of a program that serves: it reads command line, environment and configuration
+    /// file, and does what they ask.
+    ///
+    /// - To serve, which is what is asked without a command: the log is set up, `make` makes the server,
+    ///   and that obeys signals, opens its control socket, reloads, is upgraded in place, and speaks to
+    ///   systemd ([`Server::with_signals`], [`with_control`](Server::with_control),
+    ///   [`with_reload`](Server::with_reload), [`with_upgrade`](Server::with_upgrade),
+    ///   [`with_service_manager`](Server::with_service_manager)). Sockets that a service manager passes are
+    ///   listened on unless `listen` says otherwise. As the first process of a container it also collects
+    ///   orphans.
+    /// - `check-config FILE`, `doctor`, `ctl COMMAND`, `--help` and `--version`, under the program's name.
+    ///
+    /// `line` is the program's name, or a [`CommandLine`] with a description, a version and options of the
+    /// program's own ([`CommandLine::option`]). `make` gets the configuration and the values of those options.
+    /// It runs once, before any thread but the log's and with the signals blocked that the server obeys, so
+    /// it may start threads. What it changes in the configuration is not changed again by a reload, which
+    /// reads file and environment anew.
+    ///
+    /// The exit code is 0 if nothing was cut, 1 for a failure, 2 for a wrong command line or configuration, 3
+    /// if a drain had to cut connections. An error of `make` is told on standard error: 2 if it is a
+    /// [`config::Error`], such as those of [`OwnValues::get`], else 1.
+    ///
+    /// ```no_run
+    /// use ringgate::config::{CommandLine, OwnOption};
+    /// use ringgate::{Request, Router, Server};
+    /// use std::process::ExitCode;
+    ///
+    /// async fn greet(request: Request<String>) -> String {
+    ///     format!("{}\n", request.state())
+    /// }
+    ///
+    /// fn main() -> ExitCode {
+    ///     let line = CommandLine::of("greeter")
+    ///         .about("Greets everybody")
+    ///         .version(env!("CARGO_PKG_VERSION"))
+    ///         .option(OwnOption::value("words", "TEXT", "The greeting.").default("hello"));
+    ///     Server::run_main(line, |config, own| {
+    ///         let words: String = own.get("words")?;
+    ///         let router = Router::new().get("/", greet);
+    ///         Ok(Server::with_state(config, router, move |_| words.clone()))
+    ///     })
+    /// }
+    /// ```
+    ///
+    /// A program without options of its own: `Server::run_main("hello", |config, _| Ok(Server::new(config, router)))`.
+    pub fn run_main(
+        line: impl Into<CommandLine>,
+        make: impl FnOnce(Config, &OwnValues) -> Result<Server<S>, Box<dyn Error>>,
+    ) -> ExitCode {
+        let line = line.into().with_doctor();
+        let out = &mut io::stdout();
+        match asked(&line) {
+            Ok(Invocation::Serve(config, provenance)) => {
+                let config = with_passed_sockets(config, &provenance);
+                let make = |config| {
+                    let made = make(config, provenance.own());
+                    made.map_err(|error| with_source(error, &provenance))
+                };
+                serve::serve(&line, config, &provenance, make)
+            }
+            Ok(Invocation::CheckConfig {
+                config,
+                provenance,
+                print,
+            }) => {
+                for warning in provenance.warnings() {
+                    complain(&line, warning);
+                }
+                match print {
+                    true => result(&line, &config::effective(&config, &provenance)),
+                    false => ExitCode::SUCCESS,
+                }
+            }
+            Ok(Invocation::Doctor { json }) => match doctor::run(json, out) {
+                Ok(verdict) => ExitCode::from(verdict.exit_code()),
+                Err(error) => unwritten(&line, &error),
+            },
+            Ok(Invocation::Ctl(ctl)) => match control::client::run(&ctl, out) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failed(&line, FAILED, &error),
+            },
+            Ok(Invocation::Show(text)) => result(&line, &text),
+            Err(error) => {
+                refuse_inheritance(&error.to_string());
+                failed(&line, USAGE, &error)
+            }
+        }
+    }
+}
+
+/// Reads the request of command line, environment and file, as they stand now.
+fn asked(line: &CommandLine) -> Result<Invocation, config::Error> {
+    let read_file = |path: &Path| std::fs::read_to_string(path);
+    line.parse(std::env::args_os(), std::env::vars_os(), read_file)
+}
+
+/// The configuration as a reload finds it.
+fn read_again(line: &CommandLine) -> Result<Config, String> {
+    match asked(line) {
+        Ok(Invocation::Serve(config, provenance)) => {
+            warn(&provenance);
+            Ok(with_passed_sockets(config, &provenance))
+        }
+        Ok(_) => Err("the command line does not ask to serve".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn warn(provenance: &Provenance) {
+    for warning in provenance.warnings() {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// Sockets that a service manager passes are listened on where nothing else is said; one that it
+/// calls `metrics` is for them.
+fn with_passed_sockets(mut config: Config, provenance: &Provenance) -> Config {
+    let unsaid = |key| provenance.source(key) == Some(&Source::Default);
+    let (metrics, listen): (Vec<_>, Vec<_>) = passed_sockets()
+        .into_iter()
+        .partition(|socket| socket.name == "metrics");
+    let address = |socket: &PassedSocket| ListenAddr::Fd(socket.number);
+    if unsaid("listen") && !listen.is_empty() {
+        config.listen = listen.iter().map(address).collect();
+    }
+    if unsaid("metrics") {
+        config.metrics = metrics.first().map(address).or(config.metrics);
+    }
+    config
+}
+
+/// An error about a value that the program looked at itself: what it did not know is where the value came from.
+fn with_source(error: Box<dyn Error>, provenance: &Provenance) -> Box<dyn Error> {
+    match error.downcast::<config::Error>() {
+        Ok(mut error) => {
+            if let config::Error::Value(wrong) = &mut *error
+                && wrong.from == Source::Code
+                && let Some(source) = provenance.source(wrong.key)
+            {
+                wrong.from = source.clone();
+            }
+            error
+        }
+        Err(error) => error,
+    }
+}
+
+fn complain(line: &CommandLine, about: &dyn Display) {
+    // To whom, if standard error is closed?
+    let _ = writeln!(io::stderr(), "{}: {about}", line.name());
+}
+
+fn failed(line: &CommandLine, code: u8, error: &dyn Display) -> ExitCode {
+    complain(line, error);
+    ExitCode::from(code)
+}
+
+fn result(line: &CommandLine, text: &str) -> ExitCode {
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => unwritten(line, &error),
+    }
+}
+
+/// Whoever closed the other end, as `| head` does, has what he wanted.
+fn unwritten(line: &CommandLine, error: &io::Error) -> ExitCode {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        _ => failed(line, FAILED, error),
+    }
+}
