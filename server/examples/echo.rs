@@ -4,7 +4,7 @@
 //! `cargo run --release --example echo -- 127.0.0.1:8080`
 
 use ringgate::Server;
-use ringgate::config::{Config, ListenAddr};
+use ringgate::config::Config;
 use ringgate::{Request, Response, RouteOptions, Router};
 use std::error::Error;
 
@@ -18,7 +18,7 @@ async fn echo(request: Request) -> Response {
 fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8080".into());
     let config = Config {
-        listen: vec![ListenAddr::Tcp(address.parse()?)],
+        listen: vec![address.parse()?],
         ..Config::default()
     };
     let router = Router::new().fallback(RouteOptions::default(), echo);

@@ -25,6 +25,7 @@
 
 pub mod admission;
 pub mod app;
+mod certificates;
 pub mod config;
 mod connection;
 pub mod control;
@@ -49,6 +50,7 @@ pub mod tls;
 pub mod tower;
 
 pub use self::http::refusal::Refusal;
+pub use certificates::TlsError;
 pub use coordinator::{
     CoreInfo, CoreStatus, Degraded, Ended, Generation, ListenerStatus, Running, Server,
     ServerEvent, ServerHandle, StartError, Status, UpgradeError, UpgradeStep, Upgraded,

@@ -4,7 +4,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use ringgate::config::{Config, ControlPath, CoreSpec, ListenAddr, LogLevel};
+use ringgate::config::{Config, ControlPath, CoreSpec, LogLevel};
 use ringgate::{Body, Request, Response, Router, Running, Server, Writer, guests};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn start(cores: u32, router: Router<()>) -> (Running, SocketAddr) {
     let mut config = Config {
-        listen: vec![ListenAddr::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))],
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         cores: CoreSpec::Exactly(NonZeroU32::new(cores).expect("some")),
         control: ControlPath::Off,
         ..Config::default()

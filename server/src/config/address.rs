@@ -4,6 +4,7 @@
 //! builds a [`Config`](super::Config) in code. It does not resolve names, bind, or look at the
 //! descriptor: `localhost:8080` is refused, because a name may mean two addresses or none.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -97,6 +98,19 @@ impl ListenAddr {
         }
     }
 
+    /// The address as text, without the loss that [`fmt::Display`] has for a path that is not UTF-8.
+    pub(super) fn written(&self) -> OsString {
+        match self {
+            ListenAddr::Unix(unix) => {
+                let mut text = OsString::from("unix:");
+                text.push(&unix.path);
+                text.push(unix.settings());
+                text
+            }
+            ListenAddr::Tcp(_) | ListenAddr::Fd(_) => self.to_string().into(),
+        }
+    }
+
     /// Whether only processes of this machine can reach the address.
     ///
     /// A descriptor answers `false`: what it is bound to is not known before it is asked
@@ -112,6 +126,12 @@ impl ListenAddr {
     /// Whether two listeners may not both have this address. Port 0 names a new port each time.
     pub fn is_exclusive(&self) -> bool {
         !matches!(self, ListenAddr::Tcp(address) if address.port() == 0)
+    }
+}
+
+impl From<SocketAddr> for ListenAddr {
+    fn from(address: SocketAddr) -> ListenAddr {
+        ListenAddr::Tcp(address)
     }
 }
 
@@ -228,6 +248,7 @@ fn tcp(text: &str) -> Result<SocketAddr, Malformed> {
         Err(_) if super::size::whole_number(text).is_some() => {
             "a port alone does not say which address: write 127.0.0.1:PORT or 0.0.0.0:PORT"
         }
+        Err(_) if text.contains("://") => "a scheme stands only before an address of listen",
         Err(_) if text.starts_with(':') => "the address before the port is missing",
         Err(_) => "names are not looked up: write the IP address and the port",
     };
@@ -235,11 +256,11 @@ fn tcp(text: &str) -> Result<SocketAddr, Malformed> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn address() -> impl Strategy<Value = ListenAddr> {
+    pub(in crate::config) fn address() -> impl Strategy<Value = ListenAddr> {
         prop_oneof![
             any::<(std::net::Ipv4Addr, u16)>()
                 .prop_map(|pair| ListenAddr::Tcp(SocketAddr::from(pair))),

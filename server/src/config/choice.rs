@@ -148,6 +148,26 @@ choice! {
         Off = "off",
     }
 
+    /// Whether clients have to show a certificate.
+    pub enum ClientCertificates {
+        /// Required if there are roots to check them against, else not asked for.
+        Auto = "auto",
+        /// A client without a valid one is refused.
+        Require = "require",
+        /// A client without one is served, one with a bad one is refused.
+        Ask = "ask",
+        /// Nobody is asked.
+        Off = "off",
+    }
+
+    /// The oldest version of TLS that is spoken.
+    pub enum TlsVersion {
+        /// TLS 1.2 (RFC 5246), beside TLS 1.3.
+        Tls12 = "1.2",
+        /// TLS 1.3 (RFC 8446) alone.
+        Tls13 = "1.3",
+    }
+
     /// A feature of the rings that can be done without, so that the degraded mode can be tested
     /// (io_uring_setup(2), io_uring_enter(2)).
     pub enum RingFlag {

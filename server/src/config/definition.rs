@@ -97,6 +97,7 @@ impl OptionDef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     Server,
+    Tls,
     App,
     Admission,
     Limits,
@@ -108,8 +109,9 @@ pub(super) enum Group {
 
 impl Group {
     /// Every group, in the order of help and documentation.
-    pub(super) const ALL: [Group; 8] = [
+    pub(super) const ALL: [Group; 9] = [
         Group::Server,
+        Group::Tls,
         Group::App,
         Group::Admission,
         Group::Limits,
@@ -122,6 +124,7 @@ impl Group {
     pub(super) const fn heading(self) -> &'static str {
         match self {
             Group::Server => "Server",
+            Group::Tls => "TLS",
             Group::App => "Built-in application",
             Group::Admission => "Waiting requests",
             Group::Limits => "Limits of a request",

@@ -18,10 +18,12 @@ use super::control::ControlPath;
 use super::cores::{CORES_MAX, CoreSpec};
 use super::definition::{Draft, OptionDef};
 use super::duration::{format_duration, parse_duration};
+use super::endpoint::Endpoint;
 use super::error::{Error, Malformed, WrongValue};
 use super::priority::PriorityRule;
 use super::size::{format_size, parse_size, whole_number};
 use super::source::Source;
+use super::tls::CertificateSource;
 
 /// Where a value of type `T` lives.
 pub(super) type At<T> = for<'a> fn(&'a mut Draft) -> &'a mut T;
@@ -50,7 +52,7 @@ whole!(u32, u64, usize);
 /// A kind of value, the place it lives in, and its bounds (both ends included).
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
-    Addresses(At<Vec<ListenAddr>>),
+    Endpoints(At<Vec<Endpoint>>),
     AddressOrNone(At<Option<ListenAddr>>),
     Cores(At<CoreSpec>),
     /// A number, or one word for its absence.
@@ -80,6 +82,8 @@ pub(super) enum Kind {
     Choice(At<dyn Choice>),
     RingFlags(At<Vec<RingFlag>>),
     Priorities(At<Vec<PriorityRule>>),
+    Certificates(At<Vec<CertificateSource>>),
+    Paths(At<Vec<PathBuf>>),
     PathOrNone {
         at: At<Option<PathBuf>>,
         placeholder: &'static str,
@@ -123,7 +127,11 @@ impl Kind {
     pub(super) fn repeatable(&self) -> bool {
         matches!(
             self,
-            Kind::Addresses(_) | Kind::RingFlags(_) | Kind::Priorities(_)
+            Kind::Endpoints(_)
+                | Kind::RingFlags(_)
+                | Kind::Priorities(_)
+                | Kind::Certificates(_)
+                | Kind::Paths(_)
         )
     }
 
@@ -137,11 +145,13 @@ impl Kind {
             | Kind::Size { .. }
             | Kind::SizeOrNone(_)
             | Kind::Duration { .. } => true,
-            Kind::Addresses(_)
+            Kind::Endpoints(_)
             | Kind::AddressOrNone(_)
             | Kind::Choice(_)
             | Kind::RingFlags(_)
             | Kind::Priorities(_)
+            | Kind::Certificates(_)
+            | Kind::Paths(_)
             | Kind::PathOrNone { .. }
             | Kind::NameOrNone(_)
             | Kind::Control(_) => false,
@@ -160,9 +170,11 @@ impl Kind {
             allowed: self.allowed(),
         };
         match self {
-            Kind::Addresses(at) => *at(draft) = list(items, refused)?,
+            Kind::Endpoints(at) => *at(draft) = list(items, refused)?,
             Kind::RingFlags(at) => *at(draft) = list(items, refused)?,
             Kind::Priorities(at) => *at(draft) = list(items, refused)?,
+            Kind::Certificates(at) => *at(draft) = each(items, refused, CertificateSource::read)?,
+            Kind::Paths(at) => *at(draft) = each(items, refused, path)?,
             _ => {
                 let [item] = items else {
                     return Err(refused(0, Malformed::new("takes one value, not a list")));
@@ -172,7 +184,7 @@ impl Kind {
             }
         }
         match self {
-            Kind::Addresses(at) if at(draft).is_empty() => Err(refused(
+            Kind::Endpoints(at) if at(draft).is_empty() => Err(refused(
                 0,
                 Malformed::new("a server needs at least one address"),
             )),
@@ -271,9 +283,11 @@ impl Kind {
                 }
             }
             // Read as a list or as a path.
-            Kind::Addresses(_)
+            Kind::Endpoints(_)
             | Kind::RingFlags(_)
             | Kind::Priorities(_)
+            | Kind::Certificates(_)
+            | Kind::Paths(_)
             | Kind::PathOrNone { .. }
             | Kind::Control(_) => return Err(Malformed::plain()),
         }
@@ -285,12 +299,16 @@ impl Kind {
         let mut draft = draft.clone();
         let draft = &mut draft;
         let one = match self {
-            Kind::Addresses(at) => return at(draft).iter().map(address).collect(),
+            Kind::Endpoints(at) => return at(draft).iter().map(Endpoint::written).collect(),
             Kind::RingFlags(at) => {
                 return at(draft).iter().map(|flag| flag.word().into()).collect();
             }
             Kind::Priorities(at) => return at(draft).iter().map(shown).collect(),
-            Kind::AddressOrNone(at) => or_word(at(draft).as_ref(), "none", address),
+            Kind::Certificates(at) => {
+                return at(draft).iter().map(CertificateSource::written).collect();
+            }
+            Kind::Paths(at) => return at(draft).iter().map(OsString::from).collect(),
+            Kind::AddressOrNone(at) => or_word(at(draft).as_ref(), "none", ListenAddr::written),
             Kind::Cores(at) => shown(at(draft)),
             Kind::CountOr { word, at, .. } => or_word(at(draft).as_ref(), word, shown),
             Kind::MaxAccepts(at) => shown(at(draft)),
@@ -344,7 +362,9 @@ impl Kind {
     /// The placeholder in help and usage.
     pub(super) fn placeholder(&self) -> String {
         let words: &str = match self {
-            Kind::Addresses(_) | Kind::AddressOrNone(_) => "ADDR",
+            Kind::Endpoints(_) | Kind::AddressOrNone(_) => "ADDR",
+            Kind::Certificates(_) => "FILE|DIR|self",
+            Kind::Paths(_) => "FILE",
             Kind::Cores(_) => "auto|N|MIN..MAX",
             Kind::CountOr { word, .. } => {
                 return if *word == "none" {
@@ -372,7 +392,9 @@ impl Kind {
     pub(super) fn allowed(&self) -> String {
         const ADDRESS: &str = "IP:PORT, [IPV6]:PORT, unix:PATH or fd:N";
         match self {
-            Kind::Addresses(_) => ADDRESS.to_owned(),
+            Kind::Endpoints(_) => format!("{ADDRESS}, with https:// before it for TLS"),
+            Kind::Certificates(_) => "the path of a file or a directory, or self".to_owned(),
+            Kind::Paths(_) => "a path".to_owned(),
             Kind::AddressOrNone(_) => format!("{ADDRESS}, or none"),
             Kind::Cores(_) => format!("auto, N or MIN..MAX with numbers from 1 to {CORES_MAX}"),
             Kind::CountOr { word, max, .. } => {
@@ -431,11 +453,15 @@ fn list<T: FromStr<Err = Malformed>>(
     items: &[OsString],
     refused: impl Fn(usize, Malformed) -> Refused,
 ) -> Result<Vec<T>, Refused> {
-    let read = |(at, item)| {
-        text(item)
-            .and_then(str::parse)
-            .map_err(|reason| refused(at, reason))
-    };
+    each(items, refused, |item| text(item)?.parse())
+}
+
+fn each<T>(
+    items: &[OsString],
+    refused: impl Fn(usize, Malformed) -> Refused,
+    read: impl Fn(&OsString) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Refused> {
+    let read = |(at, item)| read(item).map_err(|reason| refused(at, reason));
     items.iter().enumerate().map(read).collect()
 }
 
@@ -443,7 +469,7 @@ fn text(item: &OsString) -> Result<&str, Malformed> {
     item.to_str().ok_or_else(|| Malformed::new("not UTF-8"))
 }
 
-fn path(item: &OsString) -> Result<PathBuf, Malformed> {
+pub(super) fn path(item: &OsString) -> Result<PathBuf, Malformed> {
     if item.is_empty() {
         Err(Malformed::new("an empty path"))
     } else {
@@ -469,17 +495,4 @@ fn or_word<T>(value: Option<&T>, word: &str, write: impl Fn(&T) -> OsString) -> 
 
 fn shown<T: Display>(value: &T) -> OsString {
     value.to_string().into()
-}
-
-/// An address without the loss that [`Display`] has for a path that is not UTF-8.
-fn address(address: &ListenAddr) -> OsString {
-    match address {
-        ListenAddr::Unix(unix) => {
-            let mut text = OsString::from("unix:");
-            text.push(&unix.path);
-            text.push(unix.settings());
-            text
-        }
-        ListenAddr::Tcp(_) | ListenAddr::Fd(_) => shown(address),
-    }
 }

@@ -30,9 +30,11 @@ mod choice;
 mod control;
 mod cores;
 mod duration;
+mod endpoint;
 mod limits_change;
 mod priority;
 mod size;
+mod tls;
 
 mod definition;
 mod kind;
@@ -56,13 +58,15 @@ mod tests;
 pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX, UnixAddr};
 pub use admission::{AdmissionError, AdmissionLimits, MaxAccepts};
 pub use choice::{
-    Admit, DrainPending, HalfClose, LogFormat, LogLevel, Offered, OnTerm, RingFlag, Shed, Switch,
+    Admit, ClientCertificates, DrainPending, HalfClose, LogFormat, LogLevel, Offered, OnTerm,
+    RingFlag, Shed, Switch, TlsVersion,
 };
 pub use command::{CommandLine, VERSION};
 pub use control::ControlPath;
 pub use cores::{CORES_MAX, CoreOrder, CorePlan, CoreSpec, Cpus, PoolSize};
 pub use duration::{format_duration, parse_duration};
 pub use effective::effective;
+pub use endpoint::{Endpoint, Scheme};
 pub use error::{Error, Malformed, WrongValue};
 pub use limits_change::LimitsChange;
 pub use own::{OwnOption, OwnValues};
@@ -71,3 +75,4 @@ pub use priority::{Class, Matcher, PriorityRule};
 pub use settings::{Config, Drain, HttpLimits, Log, PoolRules, QueueRules, Rings, Timeouts};
 pub use size::{format_size, parse_size};
 pub use source::{Provenance, Source};
+pub use tls::{CertificateSource, Tls};

@@ -17,11 +17,13 @@ use super::choice::{
 use super::control::ControlPath;
 use super::cores::CoreSpec;
 use super::definition::{Change, Draft, OptionDef};
+use super::endpoint::{Endpoint, Scheme};
 use super::error::Error;
 use super::options::OPTIONS;
 use super::priority::PriorityRule;
 use super::size::format_size;
 use super::source::Source;
+use super::tls::Tls;
 
 /// Everything one server is told. Its default serves on `127.0.0.1:8080` and refuses nobody.
 ///
@@ -39,7 +41,9 @@ use super::source::Source;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Where to listen; at least one place.
-    pub listen: Vec<ListenAddr>,
+    pub listen: Vec<Endpoint>,
+    /// Certificates and handshakes of the places with TLS.
+    pub tls: Tls,
     /// How many cores serve.
     pub cores: CoreSpec,
     /// Listener slots, the most cores a resize can reach; `None` is the larger of the cores'
@@ -84,7 +88,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
-            listen: vec![ListenAddr::Tcp(([127, 0, 0, 1], 8080).into())],
+            listen: vec![ListenAddr::Tcp(([127, 0, 0, 1], 8080).into()).into()],
+            tls: Tls::default(),
             cores: CoreSpec::Auto,
             core_slots: None,
             admission: AdmissionLimits::default(),
@@ -357,13 +362,22 @@ impl Config {
                 .map_err(|refused| refused.at(option, Source::Code))?;
         }
         self.check_listeners()?;
+        self.check_tls()?;
         self.check_slots()?;
         self.check_relations()
     }
 
     /// Keys of the options that differ in `other` and cannot change under a running server.
     pub fn needs_restart(&self, other: &Config) -> Vec<&'static str> {
-        let (ours, theirs) = (Draft::from(self.clone()), Draft::from(other.clone()));
+        // The scheme of a place can change: it is in force for the connections that come then.
+        let places = |config: &Config| {
+            let mut config = config.clone();
+            for endpoint in &mut config.listen {
+                endpoint.scheme = Scheme::default();
+            }
+            Draft::from(config)
+        };
+        let (ours, theirs) = (places(self), places(other));
         let differs = |option: &&OptionDef| option.kind.write(&ours) != option.kind.write(&theirs);
         OPTIONS
             .iter()
@@ -375,7 +389,8 @@ impl Config {
 
     fn check_listeners(&self) -> Result<(), Error> {
         let mut taken = HashSet::new();
-        for address in self.listen.iter().filter(|address| address.is_exclusive()) {
+        let addresses = self.listen.iter().map(|endpoint| &endpoint.address);
+        for address in addresses.filter(|address| address.is_exclusive()) {
             let place = address.place();
             if taken.contains(&place) {
                 let message = format!("listen names {place} twice; leave one out");
@@ -400,6 +415,27 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    fn check_tls(&self) -> Result<(), Error> {
+        self.tls.check()?;
+        match self.https_listeners().next() {
+            Some(endpoint) if self.tls.certificates.is_empty() => Err(Error::conflict(
+                &["listen", "certificate"],
+                format!(
+                    "{endpoint} needs a certificate; name its file with certificate, and its key \
+                     with certificate_key, or let one be made for trying things out with \
+                     certificate = self"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The places where TLS is spoken.
+    pub(crate) fn https_listeners(&self) -> impl Iterator<Item = &Endpoint> {
+        let is_https = |endpoint: &&Endpoint| endpoint.scheme == Scheme::Https;
+        self.listen.iter().filter(is_https)
     }
 
     fn check_slots(&self) -> Result<(), Error> {

@@ -98,6 +98,14 @@ impl Engine {
         self.accept_on(core, id);
     }
 
+    /// The scheme of a listener has changed, for the connections that are taken in from here on.
+    pub(super) fn reseat(&mut self, seat: ListenerSeat) {
+        self.helping.reseat(&seat);
+        if let Some(owned) = self.listeners.find(seat.id) {
+            owned.seat = seat;
+        }
+    }
+
     fn accept_on(&mut self, core: &Core, id: ListenerId) {
         if self.listeners.pauses.is_paused() || !self.intake.is_empty() {
             return;

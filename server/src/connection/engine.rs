@@ -93,6 +93,8 @@ pub(crate) enum Message {
     Parcel(Box<Parcel>),
     /// Go on with these.
     Settings(Box<Settings>),
+    /// A listener is as told here from now on: for who owns it, or helps at it.
+    Reseat(ListenerSeat),
     /// Accept on this listener in the stead of its owner, which is stuck.
     Help(ListenerSeat),
     /// The owner of this listener does without help.
@@ -306,6 +308,7 @@ impl Engine {
             Message::Adopt(fresh) => self.adopt(core, fresh),
             Message::Parcel(parcel) => self.move_in(core, *parcel),
             Message::Settings(settings) => self.retune(core, *settings),
+            Message::Reseat(seat) => self.reseat(seat),
             Message::Help(seat) => self.help(core, seat),
             Message::Unhelp(listener) => self.unhelp(core, listener),
             Message::Spread(shares) => self.spread(&shares),

@@ -39,6 +39,13 @@ impl Helping {
     fn find(&mut self, id: ListenerId) -> Option<&mut Helped> {
         self.helped.iter_mut().find(|helped| helped.seat.id == id)
     }
+
+    /// The scheme of a listener has changed.
+    pub(super) fn reseat(&mut self, seat: &ListenerSeat) {
+        if let Some(helped) = self.find(seat.id) {
+            helped.seat = seat.clone();
+        }
+    }
 }
 
 impl Engine {

@@ -4,6 +4,7 @@
 //! by connections, which keep the name of their listener wherever they go.
 
 use super::key::Subject;
+use crate::config::Scheme;
 use ringgate_runtime::Descriptor;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
@@ -40,6 +41,9 @@ pub(crate) struct ListenerSeat {
     /// Several cores accept on it (a Unix socket, an inherited descriptor): one by one, since the
     /// first multishot accept would take all.
     pub(crate) shared: bool,
+    /// The protocol of the connections that it brings.
+    #[expect(dead_code, reason = "the connection code takes it up next")]
+    pub(crate) scheme: Scheme,
 }
 
 /// The socket of a listener.
@@ -66,6 +70,7 @@ impl ListenerSeat {
             id,
             socket: Socket::Simulated(listener.as_raw_fd()),
             shared: false,
+            scheme: Scheme::Http,
         }
     }
 }

@@ -17,6 +17,7 @@ use super::status::Status;
 use super::thread::MakeApp;
 use super::upgrade::{Legacy, UpgradeError, Upgraded};
 use crate::admission::ledger::{Connections, Requests};
+use crate::certificates::{self, TlsError};
 use crate::config::{self, Config, CoreOrder, CorePlan, LimitsChange, PoolSize};
 use crate::events::Hub;
 use crate::handler::{PerCore, Router};
@@ -245,6 +246,9 @@ impl<S: 'static> Server<S> {
             manager,
         } = self;
         config.check().map_err(StartError::Config)?;
+        // Before user and group change: keys may be root's alone.
+        let tls =
+            certificates::load(&config, certificates::unix_secs()).map_err(StartError::Tls)?;
         let pins = examine(&config)?;
         let cpus = cpu_mask().map_err(|error| StartError::Setup(error.to_string()))?;
         let machine = cpus_of(cpus.len());
@@ -286,7 +290,7 @@ impl<S: 'static> Server<S> {
         let lanes = lanes.open().map_err(StartError::Lane)?;
         let post = PostOffice::new(places);
         let shared = Arc::new(HandleShared {
-            addresses: listeners.addresses(),
+            addresses: Mutex::new(listeners.addresses()),
             local: listeners.local,
             control_path,
             metrics_address,
@@ -311,6 +315,7 @@ impl<S: 'static> Server<S> {
             cpus: cpus.iter().map(|cpu| *cpu as u32).collect(),
             pins,
             listeners,
+            tls,
             operators,
             make_app,
             post,
@@ -373,6 +378,8 @@ pub fn block_obeyed_signals() -> std::io::Result<()> {
 pub enum StartError {
     /// The configuration contradicts itself.
     Config(config::Error),
+    /// Certificates cannot be had as they are named.
+    Tls(TlsError),
     /// An address cannot be listened on.
     Listen(ListenError),
     /// A lane cannot be as it is described.
@@ -385,6 +392,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::Config(error) => error.fmt(f),
+            StartError::Tls(error) => error.fmt(f),
             StartError::Listen(error) => error.fmt(f),
             StartError::Lane(error) => error.fmt(f),
             StartError::Setup(error) => f.write_str(error),
@@ -395,7 +403,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 struct HandleShared {
-    addresses: Vec<String>,
+    addresses: Mutex<Vec<String>>,
     local: bool,
     control_path: Option<PathBuf>,
     metrics_address: Option<String>,
@@ -415,11 +423,6 @@ struct HandleShared {
 pub struct ServerHandle(Arc<HandleShared>);
 
 impl ServerHandle {
-    /// The addresses it listens on, as bound.
-    pub fn addresses(&self) -> Vec<String> {
-        self.0.addresses.clone()
-    }
-
     /// Whether only this machine can connect: every address is loopback or a Unix socket.
     pub fn is_local(&self) -> bool {
         self.0.local
@@ -653,7 +656,7 @@ fn has_ended<T>() -> Result<T, String> {
 
 impl fmt::Debug for ServerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "server on {}", self.0.addresses.join(", "))
+        write!(f, "server on {}", self.addresses().join(", "))
     }
 }
 

@@ -4,7 +4,7 @@
 use super::plan::Seat;
 use super::taken::{when_free, when_left};
 use super::upgrade::legacy::InheritedListener;
-use crate::config::{ListenAddr, UnixAddr};
+use crate::config::{Endpoint, ListenAddr, Scheme, UnixAddr};
 use crate::connection::{Fresh, ListenerId, ListenerSeat, Socket};
 use crate::control::socket::SocketFile;
 use crate::process::making::{self, Access};
@@ -29,13 +29,33 @@ const BACKLOG: u32 = 65_535;
 
 /// One listener.
 pub(crate) struct Listener {
-    pub(crate) address: String,
+    /// The address as bound, without its scheme.
+    bound: String,
+    scheme: Scheme,
+    /// Place of its endpoint in the configuration.
+    endpoint: usize,
     pub(crate) seat: Seat,
     pub(crate) socket: Arc<OwnedFd>,
     /// Place of the listener's socket among the units.
     pub(crate) unit: u32,
     /// The unit's number in the process that it came from.
     pub(crate) inherited: Option<u32>,
+}
+
+impl Listener {
+    /// The address as bound, with its scheme.
+    pub(crate) fn address(&self) -> String {
+        format!("{}{}", self.scheme.prefix(), self.bound)
+    }
+}
+
+/// Slots that an inherited address lacks.
+struct Late {
+    configured: String,
+    endpoint: usize,
+    scheme: Scheme,
+    inet: SocketAddr,
+    slots: Range<u32>,
 }
 
 /// One socket, which the cores share or which belongs to one slot: what an upgrade passes on.
@@ -113,7 +133,10 @@ pub(crate) struct Listeners {
     pub(crate) all: Vec<Listener>,
     pub(crate) units: Vec<Unit>,
     /// Slots that an inherited address lacks: bound when it is certain that this process serves.
-    late: Vec<(String, SocketAddr, Range<u32>)>,
+    late: Vec<Late>,
+    /// The endpoint, and its scheme, of what is added.
+    endpoint: usize,
+    scheme: Scheme,
     /// Whether every address is loopback or a Unix socket.
     pub(crate) local: bool,
 }
@@ -122,7 +145,7 @@ impl Listeners {
     /// Binds every address, a TCP address for each slot, anything else once for all places; but for
     /// those that an older process left to this one.
     pub(crate) fn bind(
-        addresses: &[ListenAddr],
+        endpoints: &[Endpoint],
         slots: u32,
         places: u32,
         mut inherited: Vec<InheritedListener>,
@@ -134,9 +157,12 @@ impl Listeners {
             files: Vec::new(),
             paths: Vec::new(),
             late: Vec::new(),
+            endpoint: 0,
+            scheme: Scheme::Http,
             local: true,
         };
-        for address in addresses {
+        for (index, Endpoint { scheme, address }) in endpoints.iter().enumerate() {
+            (listeners.endpoint, listeners.scheme) = (index, *scheme);
             let fail = |source| ListenError::new(address, source);
             let configured = address.place().to_string();
             if let ListenAddr::Unix(unix) = address {
@@ -215,7 +241,13 @@ impl Listeners {
         if let Some(inet) = inet
             && present < slots
         {
-            self.late.push((bound, inet, present..slots));
+            self.late.push(Late {
+                configured: bound,
+                endpoint: self.endpoint,
+                scheme: self.scheme,
+                inet,
+                slots: present..slots,
+            });
         }
         for listener in &mut self.all {
             listener.seat.away = true;
@@ -266,7 +298,9 @@ impl Listeners {
         for slot in slots {
             let seat = Seat::new(slot, shared);
             self.all.push(Listener {
-                address: bound.to_owned(),
+                bound: bound.to_owned(),
+                scheme: self.scheme,
+                endpoint: self.endpoint,
                 seat,
                 socket: socket.clone(),
                 unit,
@@ -293,8 +327,12 @@ impl Listeners {
     /// Binds what inherited addresses lack for the slots of this process, and answers the seats.
     pub(crate) fn bind_late(&mut self) -> Result<Vec<Seat>, ListenError> {
         let before = self.all.len();
-        for (configured, inet, slots) in std::mem::take(&mut self.late) {
-            for slot in slots {
+        for late in std::mem::take(&mut self.late) {
+            let Late {
+                configured, inet, ..
+            } = late;
+            (self.endpoint, self.scheme) = (late.endpoint, late.scheme);
+            for slot in late.slots {
                 let socket = tcp_listener(inet, ReusePort::Sibling, BACKLOG)
                     .map_err(|error| ListenError::new(inet, error))?;
                 self.add(&configured, &inet.to_string(), slot..slot + 1, socket);
@@ -352,15 +390,31 @@ impl Listeners {
             id: ListenerId(index as u32),
             socket: Socket::Real(listener.socket.clone()),
             shared: listener.seat.shared,
+            scheme: listener.scheme,
         }
     }
 
-    /// The addresses as they are bound, each once, in the order of the configuration.
+    /// Gives each listener the scheme that its endpoint has now, and answers those that had another one.
+    /// The endpoints are those of the start, but for their schemes.
+    pub(crate) fn set_schemes(&mut self, endpoints: &[Endpoint]) -> Vec<usize> {
+        let mut changed = Vec::new();
+        for (index, listener) in self.all.iter_mut().enumerate() {
+            let scheme = endpoints.get(listener.endpoint).map(|new| new.scheme);
+            if let Some(scheme) = scheme.filter(|scheme| *scheme != listener.scheme) {
+                listener.scheme = scheme;
+                changed.push(index);
+            }
+        }
+        changed
+    }
+
+    /// The addresses as they are bound, with their schemes, each once, in the order of the configuration.
     pub(crate) fn addresses(&self) -> Vec<String> {
         let mut addresses: Vec<String> = Vec::new();
         for listener in &self.all {
-            if !addresses.contains(&listener.address) {
-                addresses.push(listener.address.clone());
+            let address = listener.address();
+            if !addresses.contains(&address) {
+                addresses.push(address);
             }
         }
         addresses

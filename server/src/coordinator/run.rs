@@ -40,6 +40,7 @@ use super::upgrade::inheritance::{self, Inheritance};
 use super::upgrade::succession::{self, Succession};
 use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::{CoreStats, Ledgers};
+use crate::certificates::Loaded;
 use crate::config::{Config, CorePlan, OnTerm};
 use crate::connection::{ListenerId, Message};
 use crate::process::pid_file::PidFile;
@@ -77,6 +78,7 @@ pub(crate) struct Start {
     /// Whether threads can be pinned to them.
     pub(crate) pins: bool,
     pub(crate) listeners: Listeners,
+    pub(crate) tls: Option<Loaded>,
     pub(crate) operators: Operators,
     pub(crate) make_app: Arc<MakeApp>,
     pub(crate) post: Arc<PostOffice>,
@@ -116,6 +118,8 @@ pub(crate) struct Coordinator {
     cpus: Vec<u32>,
     pins: bool,
     listeners: Listeners,
+    /// The certificates in force, if a listener speaks TLS.
+    tls: Option<Loaded>,
     operators: Operators,
     make_app: Arc<MakeApp>,
     post: Arc<PostOffice>,
@@ -225,6 +229,7 @@ impl Coordinator {
             cpus: start.cpus,
             pins: start.pins,
             listeners: start.listeners,
+            tls: start.tls,
             operators: start.operators,
             make_app: start.make_app,
             post: start.post,

@@ -238,7 +238,7 @@ pub(crate) fn listeners(listeners: &Listeners, pool: &Pool, slots: u32) -> Vec<L
         .map(|(listener, seat)| {
             let queue = listen_queue(listener.socket.as_fd()).ok();
             ListenerStatus {
-                address: listener.address.clone(),
+                address: listener.address(),
                 slot: seat.slot,
                 owner_core: seat.baton.holder(),
                 helper_core: seat.helper,

@@ -9,7 +9,7 @@ mod serve;
 mod words;
 
 use crate::config::{
-    self, CommandLine, Config, Invocation, ListenAddr, OwnValues, Provenance, Source,
+    self, CommandLine, Config, Endpoint, Invocation, ListenAddr, OwnValues, Provenance, Source,
 };
 use crate::{PassedSocket, Server, control, doctor, passed_sockets, refuse_inheritance};
 use std::error::Error;
@@ -141,7 +141,7 @@ fn warn(provenance: &Provenance) {
 }
 
 /// Sockets that a service manager passes are listened on where nothing else is said; one that it
-/// calls `metrics` is for them.
+/// calls `metrics` is for them, and at one that it calls `https` TLS is spoken.
 fn with_passed_sockets(mut config: Config, provenance: &Provenance) -> Config {
     let unsaid = |key| provenance.source(key) == Some(&Source::Default);
     let (metrics, listen): (Vec<_>, Vec<_>) = passed_sockets()
@@ -149,7 +149,11 @@ fn with_passed_sockets(mut config: Config, provenance: &Provenance) -> Config {
         .partition(|socket| socket.name == "metrics");
     let address = |socket: &PassedSocket| ListenAddr::Fd(socket.number);
     if unsaid("listen") && !listen.is_empty() {
-        config.listen = listen.iter().map(address).collect();
+        let endpoint = |socket: &PassedSocket| match socket.name.as_str() {
+            "https" => Endpoint::https(address(socket)),
+            _ => Endpoint::from(address(socket)),
+        };
+        config.listen = listen.iter().map(endpoint).collect();
     }
     if unsaid("metrics") {
         config.metrics = metrics.first().map(address).or(config.metrics);

@@ -5,7 +5,7 @@
 
 use super::words::{farewell, welcome};
 use super::{CUT, FAILED, USAGE, complain, failed, read_again, warn};
-use crate::config::{self, CommandLine, Config, LogLevel, Provenance};
+use crate::config::{self, CertificateSource, CommandLine, Config, LogLevel, Provenance};
 use crate::observe::log::{self, LogHandle};
 use crate::process::{privileges, reaper};
 use crate::{Ended, Running, Server, ServiceManager, StartError, refuse_inheritance};
@@ -91,7 +91,7 @@ fn run<S: 'static>(
         .with_upgrade()
         .with_log(log.clone());
     match server.start() {
-        Ok(running) => watch(running),
+        Ok(running) => watch(running, config),
         Err(error) => {
             tracing::error!("{error}");
             let log_is_on_stderr = config.log.file.is_none() && config.log.level != LogLevel::Off;
@@ -99,7 +99,7 @@ fn run<S: 'static>(
                 complain(line, &error);
             }
             match error {
-                StartError::Config(_) => USAGE,
+                StartError::Config(_) | StartError::Tls(_) => USAGE,
                 _ => FAILED,
             }
         }
@@ -107,7 +107,7 @@ fn run<S: 'static>(
 }
 
 /// From the start of a server to its end.
-fn watch(running: Running) -> u8 {
+fn watch(running: Running, config: &Config) -> u8 {
     if reaper::is_needed()
         && let Err(error) = reaper::collect_orphans()
     {
@@ -115,7 +115,11 @@ fn watch(running: Running) -> u8 {
     }
     // A server that was told to end while it started listens no more.
     if running.handle().is_ready() {
-        welcome(running.handle());
+        let default = config.tls.certificates.first();
+        welcome(
+            running.handle(),
+            default == Some(&CertificateSource::SelfSigned),
+        );
     }
     let ended = running.join();
     farewell(&ended);

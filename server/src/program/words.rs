@@ -7,12 +7,17 @@ use crate::observe::log::ANNOUNCEMENT;
 use crate::{Ended, ServerHandle};
 
 /// Says where the server is, and what to try: at every level but `off`, since nobody can use a
-/// server without knowing its address.
-pub(super) fn welcome(server: &ServerHandle) {
+/// server without knowing its address. No client trusts a certificate that the server made itself.
+pub(super) fn welcome(server: &ServerHandle, is_self_signed: bool) {
     for (index, address) in server.addresses().iter().enumerate() {
-        let place = match address.strip_prefix("unix:") {
-            Some(path) => format!("--unix-socket {path} http://localhost/"),
-            None => format!("http://{address}/"),
+        let (trust, scheme, bare) = match address.strip_prefix("https://") {
+            Some(bare) if is_self_signed => ("--insecure ", "https", bare),
+            Some(bare) => ("", "https", bare),
+            None => ("", "http", address.as_str()),
+        };
+        let place = match bare.strip_prefix("unix:") {
+            Some(path) => format!("{trust}--unix-socket {path} {scheme}://localhost/"),
+            None => format!("{trust}{scheme}://{bare}/"),
         };
         match index {
             0 => {
@@ -34,7 +39,7 @@ pub(super) fn welcome(server: &ServerHandle) {
 
 fn shown(address: &str) -> String {
     match address.split_once(':') {
-        Some(("unix" | "fd", _)) => address.to_owned(),
+        Some(("unix" | "fd" | "https", _)) => address.to_owned(),
         _ => format!("http://{address}"),
     }
 }

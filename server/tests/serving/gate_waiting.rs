@@ -126,7 +126,7 @@ fn a_client_of_a_unix_socket_that_closes_is_gone_also_where_half_close_is_served
     let stage = Stage::default();
     let mut config = config();
     config.queue.half_close = HalfClose::Serve;
-    config.listen.push(ListenAddr::unix(&path));
+    config.listen.push(ListenAddr::unix(&path).into());
     let server = stage.start(config);
     let mut client = UnixStream::connect(&path).expect("a listener");
     client

@@ -2,9 +2,7 @@
 
 use super::common::stage::{Stage, hold, limits, number};
 use super::common::{Client, TestServer, config, start_with, wait_for};
-use ringgate::config::{
-    AdmissionLimits, CoreSpec, DrainPending, LimitsChange, ListenAddr, MaxAccepts, Shed,
-};
+use ringgate::config::{AdmissionLimits, CoreSpec, DrainPending, LimitsChange, MaxAccepts, Shed};
 use ringgate::handler::{Request, Response, Router};
 use ringgate::{Server, StartError};
 use std::sync::Arc;
@@ -248,7 +246,7 @@ fn h15_starting_twice_is_an_error_stopping_twice_is_nothing_and_use_afterwards_s
     let stage = Stage::default();
     let server = stage.start(config());
     let mut again = config();
-    again.listen = vec![ListenAddr::Tcp(server.address())];
+    again.listen = vec![server.address().into()];
     let router = Router::new().get("/", |_: Request| async { "" });
     let error = Server::new(again, router).start().expect_err("it is taken");
     assert!(matches!(error, StartError::Listen(_)), "{error}");

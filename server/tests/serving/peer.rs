@@ -29,7 +29,7 @@ fn a_request_knows_the_address_of_its_client_and_the_one_it_came_to() {
     for ip in ["127.0.0.1", "::1"] {
         let mut config = config();
         let address = SocketAddr::new(ip.parse().unwrap(), 0);
-        config.listen = vec![ListenAddr::Tcp(address)];
+        config.listen = vec![address.into()];
         let server = start_with(config, router(), |_| ());
         let mut clients: Vec<_> = (0..3).map(|_| server.connect()).collect();
         // Seats are used again: a new client is not taken for the one before.
@@ -52,7 +52,7 @@ fn a_client_of_a_unix_socket_has_no_address() {
     let path = std::env::temp_dir().join(format!("ringgate-peer-{}.sock", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let mut config = config();
-    config.listen.push(ListenAddr::unix(&path));
+    config.listen.push(ListenAddr::unix(&path).into());
     let _server = start_with(config, router(), |_| ());
     let mut stream = UnixStream::connect(&path).unwrap();
     stream

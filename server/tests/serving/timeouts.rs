@@ -67,7 +67,7 @@ fn a_client_of_a_unix_socket_that_takes_slowly_is_not_cut_off_and_one_that_takes
     let path = std::env::temp_dir().join(format!("ringgate-slow-{}", std::process::id()));
     let mut config = config();
     config.timeouts.write = LIMIT;
-    config.listen.push(ListenAddr::Unix(path.clone().into()));
+    config.listen.push(ListenAddr::unix(path.clone()).into());
     let server = start_app(config, true);
     let ask = || {
         let mut client = UnixStream::connect(&path).unwrap();

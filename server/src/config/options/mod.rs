@@ -11,6 +11,7 @@ mod drain;
 mod pool;
 mod rings;
 mod server;
+mod tls;
 
 use std::time::Duration;
 
@@ -45,8 +46,9 @@ pub(super) fn index_of(key: &str) -> Option<usize> {
     OPTIONS.iter().position(|option| option.key == key)
 }
 
-const PARTS: [&[OptionDef]; 7] = [
+const PARTS: [&[OptionDef]; 8] = [
     server::SERVER,
+    tls::TLS,
     app::APP,
     admission::ADMISSION,
     connections::CONNECTIONS,

@@ -8,11 +8,11 @@ use crate::config::kind::Kind;
 pub(super) const SERVER: &[OptionDef] = &[
     OptionDef {
         key: "listen",
-        kind: Kind::Addresses(|d| &mut d.config.listen),
+        kind: Kind::Endpoints(|d| &mut d.config.listen),
         default: "127.0.0.1:8080",
         unit: "address",
-        help: "Listens here; give it again for each further address. [::] takes IPv6 alone: give \
-               0.0.0.0 as well for both.",
+        help: "Listens here, with TLS behind https://; give it again for each further address. [::] \
+               takes IPv6 alone: give 0.0.0.0 as well for both.",
         group: Group::Server,
         change: Change::Restart,
     },

@@ -7,9 +7,10 @@ use super::super::definition::OptionDef;
 use super::super::effective::toml_value;
 use super::super::options::OPTIONS;
 use super::super::{
-    AdmissionLimits, Admit, ControlPath, Drain, DrainPending, HalfClose, HttpLimits, ListenAddr,
-    Log, LogFormat, LogLevel, MaxAccepts, Offered, OnTerm, PoolRules, QueueRules, RingFlag, Rings,
-    Shed, Source, Switch, Timeouts,
+    AdmissionLimits, Admit, CertificateSource, ClientCertificates, ControlPath, Drain,
+    DrainPending, Endpoint, HalfClose, HttpLimits, ListenAddr, Log, LogFormat, LogLevel,
+    MaxAccepts, Offered, OnTerm, PoolRules, QueueRules, RingFlag, Rings, Shed, Source, Switch,
+    Timeouts, Tls, TlsVersion,
 };
 use super::*;
 
@@ -17,6 +18,14 @@ use super::*;
 fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static str]) {
     let values: &[&str] = match option.key {
         "listen" => &["127.0.0.1:9", "unix:/run/x.sock", "fd:3"],
+        "certificate" => &["/etc/ringgate/tls", "self"],
+        "certificate_key" => return (&["/k.pem"], &["--certificate", "/c.pem"]),
+        "client_ca" => &["/ca.pem"],
+        "client_certificates" => return (&["ask"], &["--client-ca", "/ca.pem"]),
+        "tls_version_min" => &["1.3"],
+        "tls_ticket_secret" => &["/secret"],
+        "tls_handover" => &["off"],
+        "max_handshakes" | "handshakes_per_turn" => &["77"],
         "cores" => &["2..4"],
         "core_slots" => &["8"],
         "balance" => &["off"],
@@ -60,7 +69,8 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
         | "linger_time" | "drain_grace" | "keepalive_grace" | "graceful_timeout"
         | "upgrade_timeout" | "trim_interval" | "heartbeat_interval" | "heartbeat_timeout"
-        | "stall" | "core_age" | "queue_timeout" | "queue_target" | "queue_interval" => &["9s"],
+        | "handshake_timeout" | "stall" | "core_age" | "queue_timeout" | "queue_target"
+        | "queue_interval" => &["9s"],
         other => panic!("give {other} a sample value"),
     };
     (values, &[])
@@ -199,6 +209,16 @@ fn each_key_sets_the_field_of_its_name() {
         pid_file = "/p"
         user = "u"
         group = "g"
+        certificate = ["/c", "self"]
+        certificate_key = ["/k"]
+        client_ca = "/ca"
+        client_certificates = "ask"
+        tls_version_min = "1.3"
+        tls_ticket_secret = "/s"
+        tls_handover = "off"
+        handshake_timeout = "37s"
+        max_handshakes = 38
+        handshakes_per_turn = 39
         demo = "on"
         status_page = "off"
         without = ["single_issuer", "coop_taskrun"]
@@ -252,9 +272,24 @@ fn each_key_sets_the_field_of_its_name() {
     let most = MaxAccepts::AtMost(number(6).expect("not zero"));
     let expected = Config {
         listen: vec![
-            ListenAddr::Tcp(([127, 0, 0, 1], 1).into()),
-            ListenAddr::unix("/l"),
+            ListenAddr::Tcp(([127, 0, 0, 1], 1).into()).into(),
+            ListenAddr::unix("/l").into(),
         ],
+        tls: Tls {
+            certificates: vec![
+                CertificateSource::Path("/c".into()),
+                CertificateSource::SelfSigned,
+            ],
+            keys: vec!["/k".into()],
+            client_ca: Some("/ca".into()),
+            client_certificates: ClientCertificates::Ask,
+            version_min: TlsVersion::Tls13,
+            handshake_timeout: second(37),
+            max_handshakes: number(38),
+            handshakes_per_turn: 39,
+            handover: Switch::Off,
+            ticket_secret: Some("/s".into()),
+        },
         cores: "2..3".parse().expect("cores"),
         core_slots: number(4),
         admission: AdmissionLimits::new(number(5), most).expect("a good pair"),
@@ -393,7 +428,7 @@ fn a_repeatable_option_is_replaced_as_a_whole() {
     let replaced = given().flags(["--listen", "127.0.0.1:3"]).config();
     assert_eq!(
         replaced.listen,
-        ["127.0.0.1:3".parse::<ListenAddr>().expect("address")]
+        ["127.0.0.1:3".parse::<Endpoint>().expect("address")]
     );
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::kind::Kind;
 use super::super::options::OPTIONS;
-use super::super::{ControlPath, ListenAddr, Source};
+use super::super::{ControlPath, ListenAddr, Scheme, Source};
 use super::*;
 
 #[test]
@@ -81,7 +81,7 @@ fn a_byte_order_mark_moves_no_column() {
 /// Values that no option of this kind takes, written as in a flag.
 fn wrong(kind: &Kind) -> Vec<&'static str> {
     match kind {
-        Kind::Addresses(_) | Kind::AddressOrNone(_) => vec!["localhost:1", "8080", "unix:"],
+        Kind::Endpoints(_) | Kind::AddressOrNone(_) => vec!["localhost:1", "8080", "unix:"],
         Kind::Cores(_) => vec!["0", "4..2", "all"],
         Kind::CountOr { .. } => vec!["0", "-1", "1.5", "4294967296", "unlimited", ""],
         Kind::MaxAccepts(_) => vec!["0", "-1", "1.5", "4294967296", "infinite", ""],
@@ -92,7 +92,11 @@ fn wrong(kind: &Kind) -> Vec<&'static str> {
         Kind::Choice(_) => vec!["perhaps", "ON", ""],
         Kind::RingFlags(_) => vec!["iopoll", "SINGLE_ISSUER"],
         Kind::Priorities(_) => vec!["high", "mid:/a", "low:a"],
-        Kind::PathOrNone { .. } | Kind::NameOrNone(_) | Kind::Control(_) => vec![""],
+        Kind::PathOrNone { .. }
+        | Kind::NameOrNone(_)
+        | Kind::Control(_)
+        | Kind::Certificates(_)
+        | Kind::Paths(_) => vec![""],
     }
 }
 
@@ -261,6 +265,13 @@ fn naming_an_address_twice_is_refused() {
         2
     );
 
+    for place in ["127.0.0.1:80", "unix:/run/x", "fd:3"] {
+        let secure = format!("https://{place}");
+        let both =
+            Given::default().flags(["--certificate=self", "--listen", place, "--listen", &secure]);
+        assert_has(&both.refusal(), &["twice", place, "flag --listen"]);
+    }
+
     let given = listen(["127.0.0.1:80", "unix:/run/x"]);
     let message = given.clone().flags(["--metrics", "127.0.0.1:80"]).refusal();
     assert_has(&message, &["listen and metrics", "127.0.0.1:80"]);
@@ -287,6 +298,57 @@ fn values_that_do_not_go_together_are_refused_with_both() {
 }
 
 #[test]
+fn a_place_with_tls_needs_a_certificate_and_the_refusal_says_how_to_have_one() {
+    let https = || Given::default().flags(["--listen", "https://127.0.0.1:8443"]);
+    let cures = [
+        "https://127.0.0.1:8443",
+        "certificate_key",
+        "certificate = self",
+        "flag --listen",
+    ];
+    assert_has(&https().refusal(), &cures);
+    let config = https().flags(["--certificate", "self"]).config();
+    assert_eq!(config.listen[0].scheme, Scheme::Https);
+}
+
+#[test]
+fn keys_and_roots_that_nothing_needs_or_that_are_missing_are_refused() {
+    let refusal = |flags: &[&str]| Given::default().flags(flags.iter().copied()).refusal();
+    let message = refusal(&[
+        "--certificate=/a",
+        "--certificate-key=/b",
+        "--certificate-key=/c",
+    ]);
+    assert_has(&message, &["names 2 keys", "certificate 1", "same place"]);
+    for demand in ["ask", "require"] {
+        let message = refusal(&["--client-certificates", demand]);
+        assert_has(
+            &message,
+            &[demand, "client_ca", "flag --client-certificates"],
+        );
+    }
+}
+
+#[test]
+fn the_scheme_of_a_place_can_change_under_a_running_server_but_not_the_place() {
+    let config = |listen: &str| {
+        Given::default()
+            .flags(["--certificate=self", "--listen", listen])
+            .config()
+    };
+    let plain = config("127.0.0.1:8443");
+    assert!(
+        plain
+            .needs_restart(&config("https://127.0.0.1:8443"))
+            .is_empty()
+    );
+    assert_eq!(
+        plain.needs_restart(&config("https://127.0.0.1:8444")),
+        ["listen"]
+    );
+}
+
+#[test]
 fn a_configuration_made_in_code_is_held_to_the_same_rules() {
     type Edit = fn(&mut Config);
     let edits: [(Edit, &str); 8] = [
@@ -303,7 +365,10 @@ fn a_configuration_made_in_code_is_held_to_the_same_rules() {
             |config| config.control = ControlPath::At("auto".into()),
             "control",
         ),
-        (|config| config.listen.push(ListenAddr::Fd(0)), "listen"),
+        (
+            |config| config.listen.push(ListenAddr::Fd(0).into()),
+            "listen",
+        ),
     ];
     for (edit, key) in edits {
         let mut config = Config::default();

@@ -46,7 +46,7 @@ impl ServerHandle {
         let post = PostOffice::new(0);
         post.close();
         ServerHandle(Arc::new(HandleShared {
-            addresses: vec!["simulated".to_owned()],
+            addresses: Mutex::new(vec!["simulated".to_owned()]),
             local: true,
             control_path: None,
             metrics_address: None,

@@ -7,6 +7,7 @@
 use super::key::Key;
 use super::{Coordinator, sizing};
 use crate::admission::gate::{OFFER_PATIENCE, Rules};
+use crate::certificates;
 use crate::config::{Config, CorePlan, CoreSpec};
 use crate::connection::{Message, Settings};
 use crate::coordinator::events::ServerEvent;
@@ -54,6 +55,8 @@ impl Coordinator {
             ));
         }
         let plan = self.new_plan(&new)?;
+        let tls = certificates::load(&new, certificates::unix_secs());
+        self.tls = tls.map_err(|error| error.to_string())?;
         self.apply(core, new, plan);
         Ok(())
     }
@@ -97,12 +100,25 @@ impl Coordinator {
         {
             log.set_level(new.log.level.into());
         }
+        self.change_schemes(&new);
         for (index, state) in (0..).zip(&self.pool.cores) {
             if state.has_thread() {
                 let settings = Box::new(Settings::new(&new));
                 self.post.to_core(index, Message::Settings(settings));
             }
         }
+    }
+
+    /// Tells whoever accepts at a listener that it speaks another protocol now.
+    fn change_schemes(&mut self, new: &Config) {
+        for index in self.listeners.set_schemes(&new.listen) {
+            let seat = &self.pool.seats[index];
+            for core in seat.baton.holder().into_iter().chain(seat.helper) {
+                let seat = self.listeners.seat(index);
+                self.post.to_core(core, Message::Reseat(seat));
+            }
+        }
+        self.handle.set_addresses(self.listeners.addresses());
     }
 
     /// Opens the log file again under its name, for whoever renamed it.

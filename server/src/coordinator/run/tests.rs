@@ -21,6 +21,7 @@ pub(super) fn alone(legacy: Option<Legacy>) -> (Rc<Core>, Coordinator) {
         cpus: Vec::new(),
         pins: false,
         listeners: listeners.expect("none is always to be had"),
+        tls: None,
         operators: Operators::default(),
         make_app: Arc::new(|_: &CoreInfo| {
             Rc::new(PerCore::new(Arc::new(Router::new()), Rc::new(())))

@@ -9,7 +9,7 @@ pub(crate) use client::{Answer, Client};
 pub(crate) use run::{block_on, curl, curl_path, output, wait_for};
 
 use ringgate::app::{self, AppOptions, AppState};
-use ringgate::config::{Config, ControlPath, CoreSpec, ListenAddr, LogLevel};
+use ringgate::config::{Config, ControlPath, CoreSpec, LogLevel};
 use ringgate::handler::Router;
 use ringgate::{CoreInfo, Ended, Running, Server};
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A configuration that gets in nobody's way: a free port, one core, no control socket.
 pub(crate) fn config() -> Config {
     let mut config = Config {
-        listen: vec![ListenAddr::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))],
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         cores: CoreSpec::Exactly(NonZeroU32::MIN),
         control: ControlPath::Off,
         ..Config::default()

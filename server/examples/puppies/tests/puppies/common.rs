@@ -1,9 +1,7 @@
 //! A server of puppies in this process, and a client that reads answers as they come.
 
 use puppies::database::Source;
-use ringgate::config::{
-    AdmissionLimits, Config, ControlPath, CoreSpec, ListenAddr, LogLevel, MaxAccepts,
-};
+use ringgate::config::{AdmissionLimits, Config, ControlPath, CoreSpec, LogLevel, MaxAccepts};
 use ringgate::lane::{Lane, WorkerOptions};
 use ringgate::{Running, Status};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -77,7 +75,7 @@ pub(crate) fn start_with_slots(
     let directory = Directory::new();
     let file = directory.path().join("puppies.db");
     let mut config = Config {
-        listen: vec![ListenAddr::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))],
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         cores: CoreSpec::Exactly(NonZeroU32::new(cores).expect("some")),
         control: ControlPath::Off,
         ..Config::default()
