@@ -70,6 +70,9 @@ mod documents {
     struct Readme;
     #[doc = include_str!("../../docs/lanes.md")]
     struct Lanes;
+    #[cfg(feature = "axum")]
+    #[doc = include_str!("../../docs/axum.md")]
+    struct Axum;
     #[cfg(feature = "tokio-guests")]
     #[doc = include_str!("../../docs/guests.md")]
     struct Guests;

@@ -1,15 +1,17 @@
 //! Services of other crates as handlers (feature `tower`): whatever is a
 //! [`tower_service::Service`] of an [`http::Request`], such as an axum `Router` with its layers.
 //!
-//! [`handler`] makes a handler of a service, for [`Router::fallback`](crate::Router::fallback) or a single
-//! route. There is no other server and no second parser below it: the service is called with the head that
+//! [`serve`](serve()) is the `main` of a program that is all one such application, and [`router`] makes a router of it
+//! for a [`Server`](crate::Server). [`handler`] makes a handler of a service, for a router's
+//! [fallback](crate::Router::fallback) or a single route among others. There is no other server and no second parser below it: the service is called with the head that
 //! was parsed here, its future is polled once at once, and is a task of the core only if it waits. When the
 //! client goes away the future is dropped. Bodies come and go as the slower side can take them, with
 //! trailer fields both ways.
 //!
 //! Decided here is how a call is made; [`body`](BodyHandle) is the way in of bytes, and
-//! [`Response::from_http`](crate::Response::from_http) the way out. Services that need a tokio runtime around
-//! them are wrapped as other handlers are: `guests::handler(tower::handler(service))`.
+//! [`Response::from_http`](crate::Response::from_http) the way out. With the feature `tokio-guests`, or `axum`
+//! in place of both, services and their bodies find a tokio runtime around them
+//! ([`guests`](crate::guests)).
 //!
 //! ```
 //! use ringgate::tower::{self, BodyHandle};
@@ -39,9 +41,17 @@
 //! ```
 
 mod answer;
+mod app;
 mod body;
+mod main_of;
+mod per_client;
 mod per_core;
 mod serve;
 
+pub use app::{App, ForAll, ForEach, router, router_with};
 pub use body::{BodyHandle, BodyHandleError};
+pub use main_of::serve;
+#[cfg(feature = "tokio-guests")]
+pub use main_of::serve_from;
+pub use per_client::{MadeAndCalled, PerClient};
 pub use serve::{Serve, Service, handler, handler_with};

@@ -8,9 +8,10 @@
 )]
 mod common;
 
-#[cfg(feature = "tokio-guests")]
+mod app;
 mod as_guests;
 mod bodies;
 mod calls;
+mod program;
 mod readiness;
 mod support;
