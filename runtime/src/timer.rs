@@ -8,6 +8,7 @@
 //! rounded up.
 
 use crate::time::Moment;
+use std::num::NonZeroU32;
 use std::task::Waker;
 
 /// Length of a tick in nanoseconds: about a millisecond.
@@ -35,12 +36,15 @@ pub enum Owner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimerId {
     index: u32,
-    generation: u32,
+    /// Never zero, so that an optional id is no larger than an id.
+    generation: NonZeroU32,
 }
+
+const _: () = assert!(size_of::<Option<TimerId>>() == size_of::<TimerId>());
 
 #[derive(Debug)]
 struct Entry {
-    generation: u32,
+    generation: NonZeroU32,
     tick: u64,
     place: u16,
     previous: u32,
@@ -95,7 +99,7 @@ impl Wheel {
         let index = match self.free {
             NONE => {
                 self.entries.push(Entry {
-                    generation: 0,
+                    generation: NonZeroU32::MIN,
                     tick,
                     place: 0,
                     previous: NONE,
@@ -285,7 +289,7 @@ impl Wheel {
 
     fn release(&mut self, index: u32) -> Option<Owner> {
         let entry = &mut self.entries[index as usize];
-        entry.generation = entry.generation.wrapping_add(1);
+        entry.generation = entry.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         entry.next = self.free;
         self.free = index;
         self.armed -= 1;

@@ -58,7 +58,7 @@ pub use coordinator::{
 };
 pub use handler::{
     Body, BodyError, BodyFrame, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions,
-    Router, Writer,
+    Router, Tls, Writer,
 };
 pub use process::service_manager::{PassedSocket, ServiceManager, passed_sockets};
 pub use ringgate_runtime as runtime;

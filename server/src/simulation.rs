@@ -19,7 +19,7 @@
 
 use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::{Connections, CoreStats, Ledgers, Requests};
-use crate::config::{AdmissionLimits, Config};
+use crate::config::{AdmissionLimits, Config, Scheme};
 use crate::connection::{
     Engine, EngineParts, Headroom, ListenerId, ListenerSeat, Message, Settings,
 };
@@ -50,6 +50,8 @@ pub struct Simulation {
     handle: ServerHandle,
     /// The reports of cores: the core, the inquiry, and the ledgers.
     told: Vec<(u32, u64, Ledgers)>,
+    /// The scheme of all listeners: that of the first which is configured.
+    scheme: Scheme,
 }
 
 struct SimulatedCore {
@@ -110,6 +112,13 @@ impl Simulation {
             .simulated()
             .unwrap_or_else(|why| panic!("this server cannot be simulated: {why}"));
         let config = &config;
+        let acceptor = crate::certificates::load(config, 0)
+            .unwrap_or_else(|why| panic!("this server cannot be simulated: {why}"))
+            .map(|loaded| loaded.acceptor);
+        let scheme = config
+            .listen
+            .first()
+            .map_or(Scheme::Http, |first| first.scheme);
         let world = World::new(seed, faults);
         let post = PostOffice::new(cores);
         let gate = Gate::new(
@@ -126,6 +135,7 @@ impl Simulation {
             cores: Vec::new(),
             handle,
             told: Vec::new(),
+            scheme,
         };
         let headroom = Arc::<Headroom>::default();
         for index in 0..cores {
@@ -141,6 +151,7 @@ impl Simulation {
                 index,
                 epoch: 0,
                 settings: Settings::new(config),
+                acceptor: acceptor.clone(),
                 app: Rc::new(PerCore::new(router.clone(), Rc::new(state))),
                 gate: gate.clone(),
                 stats: stats.clone(),
@@ -150,7 +161,7 @@ impl Simulation {
                 headroom: headroom.clone(),
             });
             let listener = world.listen();
-            let seat = ListenerSeat::simulated(ListenerId(index), &listener);
+            let seat = ListenerSeat::simulated(ListenerId(index), &listener, scheme);
             post.to_core(index, Message::Arm(seat));
             simulation.listeners.push(listener);
             simulation.batons.push((index, None));
@@ -238,7 +249,7 @@ impl Simulation {
         let index = id.0 as usize;
         if let Some(to) = self.batons[index].1.take() {
             self.batons[index].0 = to;
-            let seat = ListenerSeat::simulated(id, &self.listeners[index]);
+            let seat = ListenerSeat::simulated(id, &self.listeners[index], self.scheme);
             self.post.to_core(to, Message::Arm(seat));
         }
     }

@@ -61,6 +61,19 @@ impl Lease {
         self.len = self.len.min(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
+    /// The bytes to be changed where they lie; None while there is another share of their buffer.
+    #[inline]
+    pub fn get_mut(&mut self) -> Option<&mut [u8]> {
+        // SAFETY: this share keeps the block alive. Guarded by `only_the_last_share_changes_bytes`.
+        let is_alone = unsafe { self.block.as_ref().is_held_once() };
+        // SAFETY: initialised by the kernel, which writes no more while a share lives; this is the only
+        // share, and it is borrowed for as long as the slice. Guarded by
+        // `only_the_last_share_changes_bytes`.
+        is_alone.then(|| unsafe {
+            std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len as usize)
+        })
+    }
+
     /// A copy that may go anywhere.
     pub fn to_bytes(&self) -> Bytes {
         Bytes::copy_from_slice(self)

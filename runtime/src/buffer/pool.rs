@@ -61,6 +61,12 @@ impl Block {
         self.shares.set(self.shares.get() + 1);
     }
 
+    /// Whether there is one share and no other.
+    #[inline]
+    pub(super) fn is_held_once(&self) -> bool {
+        self.shares.get() == 1
+    }
+
     /// One share less.
     ///
     /// # Safety
@@ -317,6 +323,24 @@ mod tests {
         assert_eq!(consume(&pool, &mut head), Some(1));
         assert_eq!(consume(&pool, &mut head), Some(id));
         assert_eq!(consume(&pool, &mut head), None);
+    }
+
+    #[test]
+    fn only_the_last_share_changes_bytes() {
+        let pool = pool(2, 0);
+        let mut head = 0;
+        let id = consume(&pool, &mut head).expect("provided");
+        let mut lease = pool.lend(id, 4);
+        lease
+            .get_mut()
+            .expect("the only share")
+            .copy_from_slice(b"abcd");
+        let share = lease.slice(0..1);
+        lease.advance(2);
+        assert!(lease.get_mut().is_none(), "another share may be read");
+        drop(share);
+        lease.get_mut().expect("the last share")[0] = b'C';
+        assert_eq!(&lease[..], b"Cd");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::buffer::Lease;
 use crate::core::Core;
 use crate::descriptor::Descriptor;
 use crate::sys::address::SocketAddrStorage;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::CString;
@@ -46,6 +46,23 @@ impl SendBuffer {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Drops the first `count` bytes, without copying the others.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn advance(&mut self, count: usize) {
+        match self {
+            SendBuffer::Vec(bytes) => {
+                let mut bytes = Bytes::from(std::mem::take(bytes));
+                bytes.advance(count);
+                *self = SendBuffer::Bytes(bytes);
+            }
+            SendBuffer::Bytes(bytes) => bytes.advance(count),
+            SendBuffer::Static(bytes) => *bytes = &bytes[count..],
+            SendBuffer::Lease(lease) => lease.advance(count),
+        }
     }
 }
 

@@ -14,6 +14,7 @@
 
 use crate::observe::Counter;
 use crate::observe::metrics::Histogram;
+use crate::tls::handshake::failure::FailReason;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -223,6 +224,11 @@ pub struct CoreStats {
     pub bytes_received: Counter,
     pub bytes_sent: Counter,
     pub handler_panics: Counter,
+    /// Full handshakes of TLS, and resumed ones.
+    pub handshakes_done: [Counter; 2],
+    pub handshakes_failed: [Counter; FailReason::ALL.len()],
+    pub tls_ended: Counter,
+    pub handshakes: Gauge,
     pub responses: [Counter; 6],
     pub refusals: [Counter; REFUSAL_STATUSES.len()],
     pub accept_pauses: Counter,

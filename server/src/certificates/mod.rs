@@ -23,7 +23,6 @@ const HTTP_1_1: &[u8] = b"http/1.1";
 #[derive(Clone, Debug)]
 pub(crate) struct Loaded {
     /// The beginning of handshakes; without tickets.
-    #[expect(dead_code, reason = "the connection code takes it up next")]
     pub(crate) acceptor: Acceptor,
     /// The certificates, the default first.
     #[cfg_attr(not(test), expect(dead_code, reason = "the status takes it up next"))]

@@ -15,7 +15,7 @@ use super::key::{ConnectionKey, Subject};
 use super::listener::{Fresh, ListenerId, ListenerSeat};
 use super::pause::Pauses;
 use super::table::Connection;
-use crate::config::Admit;
+use crate::config::{Admit, Scheme};
 use ringgate_runtime::{Core, Descriptor, Errno, OpId};
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -158,8 +158,16 @@ impl Engine {
         match result {
             Ok(socket) => {
                 self.listeners.pauses.succeeded();
-                let listener = id;
-                self.take_in(core, Fresh { socket, listener });
+                let scheme = self
+                    .listeners
+                    .seat(id)
+                    .map_or(Scheme::Http, |seat| seat.scheme);
+                let fresh = Fresh {
+                    socket,
+                    listener: id,
+                    scheme,
+                };
+                self.take_in(core, fresh);
             }
             Err(errno) => self.on_accept_error(core, id, errno),
         }
@@ -213,7 +221,7 @@ impl Engine {
         if self.settings.admit == Admit::Connection {
             return self.arrive_at_gate(core, key);
         }
-        self.listen_to(core, key);
+        self.begin_to_listen(core, key);
         self.set_deadline(core, key);
     }
 

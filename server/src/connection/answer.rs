@@ -106,6 +106,9 @@ impl Engine {
         Answering {
             ends: match &self.course {
                 Course::Serving => Ends::Nobody,
+                Course::Leaving(_) if self.leaves_process() && !self.settings.tls_handover => {
+                    Ends::WhatCannotMoveOrHasKeys
+                }
                 Course::Leaving(_) => Ends::WhatCannotMove,
                 Course::Draining | Course::Forced => Ends::Everybody,
             },
@@ -255,6 +258,8 @@ pub(super) struct Answering {
 enum Ends {
     Nobody,
     WhatCannotMove,
+    /// The same, and connections whose keys have to stay in this process.
+    WhatCannotMoveOrHasKeys,
     Everybody,
 }
 
@@ -264,6 +269,9 @@ impl Ends {
         match self {
             Ends::Nobody => false,
             Ends::WhatCannotMove => !connection.may_move(),
+            Ends::WhatCannotMoveOrHasKeys => {
+                !connection.may_move() || !connection.transport.is_plain()
+            }
             Ends::Everybody => true,
         }
     }

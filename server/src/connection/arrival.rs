@@ -66,7 +66,7 @@ impl Engine {
             connection.idle_since = core.now();
             connection.deadline_of = None;
         }
-        self.listen_to(core, key);
+        self.begin_to_listen(core, key);
         self.set_deadline(core, key);
     }
 
@@ -108,6 +108,10 @@ impl Engine {
         self.stop_watching(core, key);
         self.count_refusal(core, key, reason);
         self.on(core, key, Event::TurnedAway);
+        if self.is_shaking_hands(key) {
+            // The answer waits for the end of the handshake.
+            self.begin_to_listen(core, key);
+        }
         self.settle(core, key);
     }
 }

@@ -32,7 +32,7 @@ impl Engine {
     /// The last bytes may be with the kernel already; else [`Engine::settle`] waits for that.
     pub(super) fn close_when_flushed(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         if let Some(connection) = self.table.get(key)
-            && connection.output.is_flushed()
+            && connection.is_flushed()
         {
             self.on(core, key, Event::Flushed { unread: false });
         }
@@ -58,9 +58,7 @@ impl Engine {
         };
         connection.aborted = true;
         connection.dropped = true;
-        connection.output.pieces.clear();
-        connection.output.tail = Vec::new();
-        connection.output.queued = 0;
+        connection.output.clear();
         if connection.output.in_flight.is_some() {
             // Ends the send in flight at once.
             core.shutdown(&connection.socket, Direction::Both);
@@ -68,6 +66,18 @@ impl Engine {
         self.stop_listening(core, key);
         self.stop_watching(core, key);
         self.close_when_quiet(core, key);
+    }
+
+    /// Drops what works for the connection and what is queued; the last word of its transport goes out.
+    pub(super) fn drop_answers(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.leave_arrivals(core, key);
+        self.settle_answers(core, key, Outcome::Aborted);
+        self.finish_exchange(core, key, Outcome::Aborted);
+        if let Some(connection) = self.table.get(key) {
+            connection.aborted = true;
+            connection.unread = Unread::None;
+            connection.output.clear();
+        }
     }
 
     /// Closes if nothing of the connection is in flight any more; its last completion comes here
@@ -80,6 +90,7 @@ impl Engine {
         if armed || connection.output.in_flight.is_some() {
             return;
         }
+        self.leave_transport(core, key);
         self.sockets.leave(key.slot());
         let Some(connection) = self.table.remove(key) else {
             return;
@@ -108,12 +119,12 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let is_idle = connection.wire.state() == State::Idle && connection.output.is_flushed();
+        let is_idle = connection.wire.state() == State::Idle && connection.is_flushed();
         if !is_idle || connection.exchange.is_some() {
             return;
         }
-        if self.arrivals.contains_key(&key) {
-            // The gate says what becomes of it.
+        if connection.transport.is_in_handshake() || self.arrivals.contains_key(&key) {
+            // The end of the handshake, or the gate, says what becomes of it.
             return;
         }
         // Also before its first request, which may be under way.

@@ -57,14 +57,18 @@ impl Engine {
             return;
         };
         connection.deadline_of = None;
+        connection.aborted |= matches!(kind, Deadline::Write | Deadline::Head | Deadline::Body);
         let event = match kind {
             Deadline::Write => Event::WriteStalled,
+            Deadline::Handshake => {
+                self.handshake_timed_out();
+                Event::Gone
+            }
             Deadline::Gone => Event::Gone,
             Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => {
                 Event::DeadlinePassed
             }
         };
-        connection.aborted |= matches!(kind, Deadline::Write | Deadline::Head | Deadline::Body);
         self.on(core, key, event);
         self.settle(core, key);
     }
@@ -75,10 +79,14 @@ impl Connection {
     /// of a body or of lingering begins anew: every event there is progress.
     #[inline]
     pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, settings: &Settings) {
-        let sending = !self.output.is_flushed();
+        let sending = !self.is_flushed();
         let mut kind = self.wire.state().deadline(sending, false);
         if kind.is_none() && self.has_ended() && settings.half_close == HalfClose::Gone {
             kind = self.wire.state().deadline(sending, true);
+        }
+        if self.transport.is_shaking_hands() {
+            // The handshake has one limit, whatever it waits for.
+            kind = kind.map(|_| Deadline::Handshake);
         }
         let renews = matches!(kind, Some(Deadline::Body | Deadline::Linger));
         if kind == self.deadline_of && !renews {
@@ -99,9 +107,8 @@ impl Connection {
         match kind {
             // The answer was out when the connection would have been idle.
             Deadline::Linger => deadline.min(self.idle_since + settings.linger_time),
-            Deadline::Head | Deadline::Body | Deadline::Write | Deadline::Idle | Deadline::Gone => {
-                deadline
-            }
+            Deadline::Head | Deadline::Body | Deadline::Write | Deadline::Idle => deadline,
+            Deadline::Gone | Deadline::Handshake => deadline,
         }
     }
 

@@ -14,15 +14,19 @@ use super::moves::Moves;
 use super::settings::Settings;
 use super::stall::Stalls;
 use super::table::{Connection, Table};
+use super::tls::Handshakes;
 use super::transfer::{COORDINATOR, Parcel};
 use crate::admission::door::{Door, Ticket};
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::{CoreStats, Ledgers};
+use crate::coordinator::SUCCESSOR;
 use crate::handler::{Application, Response, none_detached, take_detached};
 use crate::http::date::DateCache;
 use crate::http::exchange::State;
 use crate::http::refusal::Refusal;
 use crate::observe::log::RateLimit;
+use crate::tls::handshake::terms::Acceptor;
+use crate::tls::record::KeyCache;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::LongPoll;
 use ringgate_runtime::task::Panic;
@@ -95,6 +99,8 @@ pub(crate) enum Message {
     Settings(Box<Settings>),
     /// A listener is as told here from now on: for who owns it, or helps at it.
     Reseat(ListenerSeat),
+    /// Begin handshakes with this from here on.
+    Acceptor(Option<Acceptor>),
     /// Accept on this listener in the stead of its owner, which is stuck.
     Help(ListenerSeat),
     /// The owner of this listener does without help.
@@ -157,6 +163,8 @@ pub(crate) struct EngineParts {
     pub(crate) settings: Settings,
     pub(crate) app: Rc<dyn Application>,
     pub(crate) gate: Arc<Gate>,
+    /// The beginning of handshakes; None where no listener speaks TLS.
+    pub(crate) acceptor: Option<Acceptor>,
     pub(crate) stats: Arc<CoreStats>,
     pub(crate) post: Arc<dyn Post>,
     /// Connections that it accepts before it says that it is worn; None: it never does.
@@ -187,6 +195,11 @@ pub(crate) struct Engine {
     pub(super) finished: Rc<Finished>,
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
+    /// The beginning of handshakes; None where no listener speaks TLS.
+    pub(super) acceptor: Option<Acceptor>,
+    pub(super) handshakes: Handshakes,
+    /// The expanded keys of connections that are busy.
+    pub(super) keys: KeyCache,
     pub(super) course: Course,
     pub(super) cut: u64,
     /// Connections that were refused by the gate and are not closed yet.
@@ -229,6 +242,9 @@ impl Engine {
             finished: Rc::default(),
             attention: Rc::default(),
             buffers: Vec::new(),
+            acceptor: parts.acceptor,
+            handshakes: Handshakes::default(),
+            keys: KeyCache::default(),
             course: Course::Serving,
             cut: 0,
             rejecting: 0,
@@ -309,6 +325,7 @@ impl Engine {
             Message::Parcel(parcel) => self.move_in(core, *parcel),
             Message::Settings(settings) => self.retune(core, *settings),
             Message::Reseat(seat) => self.reseat(seat),
+            Message::Acceptor(acceptor) => self.acceptor = acceptor,
             Message::Help(seat) => self.help(core, seat),
             Message::Unhelp(listener) => self.unhelp(core, listener),
             Message::Spread(shares) => self.spread(&shares),
@@ -342,7 +359,7 @@ impl Engine {
 
     /// Does to a connection what the course demands of it.
     pub(super) fn follow_course(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let may_move = self.table.get(key).is_none_or(|c| c.may_move());
+        let may_move = self.may_go_where_the_course_leads(key);
         match &self.course {
             Course::Serving => {}
             Course::Leaving(_) if may_move => self.move_out_if_movable(core, key),
@@ -350,6 +367,20 @@ impl Engine {
             Course::Leaving(_) | Course::Draining => self.close_if_idle(core, key),
             Course::Forced => self.force(core, key),
         }
+    }
+
+    /// Whether a connection can leave as the course demands, once it is between two requests. Keys of TLS may
+    /// have to stay in this process.
+    fn may_go_where_the_course_leads(&mut self, key: ConnectionKey) -> bool {
+        let keys_stay = !self.settings.tls_handover && self.leaves_process();
+        self.table.get(key).is_none_or(|connection| {
+            connection.may_move() && (connection.transport.is_plain() || !keys_stay)
+        })
+    }
+
+    /// Whether connections go to another process.
+    pub(super) fn leaves_process(&self) -> bool {
+        matches!(&self.course, Course::Leaving(heirs) if heirs.first() == Some(&SUCCESSOR))
     }
 
     /// Tells the coordinator what is counted here, unless it has been told for this inquiry: a
@@ -468,6 +499,7 @@ impl Sink for Engine {
 
     fn before_wait(&mut self, core: &Rc<Core>) {
         self.take_in_waiting(core);
+        self.take_up_handshakes(core);
         self.take_up(core);
         if self.moves.are_waiting() {
             self.hear_mail(core);
@@ -493,6 +525,7 @@ impl Sink for Engine {
             || self.moves.are_waiting()
             || !self.finished.is_empty()
             || !self.attention.is_empty()
+            || self.handshakes.are_due()
             || !none_detached()
     }
 }

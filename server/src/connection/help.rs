@@ -107,6 +107,7 @@ impl Engine {
             return;
         };
         let socket = socket.clone();
+        let scheme = helped.seat.scheme;
         if helped.poll.is_none() {
             helped.poll = Some(core.poll(&*socket, POLL_IN, Subject::Help(id.0).to_key()));
         }
@@ -121,6 +122,7 @@ impl Engine {
                         Fresh {
                             socket: Descriptor::from(connection),
                             listener: id,
+                            scheme,
                         },
                     );
                     if !self.is_serving() {

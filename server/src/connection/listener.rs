@@ -31,6 +31,8 @@ impl ListenerId {
 pub(crate) struct Fresh {
     pub(crate) socket: Descriptor,
     pub(crate) listener: ListenerId,
+    /// The scheme of the listener when the connection was accepted.
+    pub(crate) scheme: Scheme,
 }
 
 /// A listener as its owner gets it. The process keeps it open to the end.
@@ -42,7 +44,6 @@ pub(crate) struct ListenerSeat {
     /// first multishot accept would take all.
     pub(crate) shared: bool,
     /// The protocol of the connections that it brings.
-    #[expect(dead_code, reason = "the connection code takes it up next")]
     pub(crate) scheme: Scheme,
 }
 
@@ -65,12 +66,12 @@ impl AsRawFd for Socket {
 }
 
 impl ListenerSeat {
-    pub(crate) fn simulated(id: ListenerId, listener: &Descriptor) -> ListenerSeat {
+    pub(crate) fn simulated(id: ListenerId, listener: &Descriptor, scheme: Scheme) -> ListenerSeat {
         ListenerSeat {
             id,
             socket: Socket::Simulated(listener.as_raw_fd()),
             shared: false,
-            scheme: Scheme::Http,
+            scheme,
         }
     }
 }

@@ -45,6 +45,7 @@ mod step;
 mod straight;
 mod stream;
 mod table;
+mod tls;
 mod transfer;
 mod transport;
 mod unsent;

@@ -7,6 +7,23 @@ use crate::handler::Chunk;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 
+/// Empty buffers kept a core for heads and small bodies, and the largest one worth keeping: pieces of
+/// streams are larger, and their memory goes back.
+const BUFFERS_KEPT: usize = 256;
+const BUFFER_KEPT_MAX_BYTES: usize = BODY_COPIED_MAX_BYTES + (4 << 10);
+
+/// Keeps the memory of bytes that are done with, if it can serve again.
+#[inline]
+pub(super) fn keep_buffer(buffer: Chunk, buffers: &mut Vec<Vec<u8>>) {
+    if let Chunk::Vec(mut bytes) = buffer
+        && bytes.capacity() <= BUFFER_KEPT_MAX_BYTES
+        && buffers.len() < BUFFERS_KEPT
+    {
+        bytes.clear();
+        buffers.push(bytes);
+    }
+}
+
 /// The sending side: what waits to be sent, in order, and what is being sent.
 #[derive(Default)]
 pub(crate) struct Output {
@@ -81,6 +98,47 @@ impl Output {
             return self.write(buffers, &chunk);
         }
         self.add_large(chunk);
+    }
+
+    /// The queued bytes, piece by piece.
+    pub(super) fn slices(&self) -> impl Iterator<Item = &[u8]> {
+        let pieces = self.pieces.iter().map(Chunk::as_slice);
+        pieces.chain([&self.tail[..]])
+    }
+
+    /// Takes the first `count` bytes out, which others have copied.
+    pub(super) fn consume(&mut self, count: usize, buffers: &mut Vec<Vec<u8>>) {
+        self.queued -= count;
+        let mut left = count;
+        while left > 0 {
+            let Some(mut piece) = self.pieces.pop_front() else {
+                break;
+            };
+            if piece.len() > left {
+                piece.advance(left);
+                self.pieces.push_front(piece);
+                return;
+            }
+            left -= piece.len();
+            keep_buffer(piece, buffers);
+        }
+        if left == 0 {
+            return;
+        }
+        let tail = std::mem::take(&mut self.tail);
+        if left < tail.len() {
+            let mut rest = Chunk::Vec(tail);
+            rest.advance(left);
+            return self.pieces.push_front(rest);
+        }
+        keep_buffer(Chunk::Vec(tail), buffers);
+    }
+
+    /// Drops all that waits; a send in flight goes on.
+    pub(super) fn clear(&mut self) {
+        self.pieces.clear();
+        self.tail = Vec::new();
+        self.queued = 0;
     }
 
     /// Adds a large body as it is.

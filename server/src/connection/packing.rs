@@ -5,11 +5,15 @@
 //! `VERSION` of the words around it.
 
 use super::listener::{Fresh, ListenerId};
+use super::tls::{pack_tls, unpack_tls};
 use super::transfer::Parcel;
+use super::transport::Transport;
 use super::wire::Wire;
 use crate::http::exchange::{Deadline, State};
 use bytes::BytesMut;
 use ringgate_runtime::{Descriptor, Moment};
+use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Unread bytes of a connection that goes to another process; one with more stays where it is.
 pub(crate) const PACKED_BYTES_MAX: usize = 128 << 10;
@@ -17,39 +21,62 @@ pub(crate) const PACKED_BYTES_MAX: usize = 128 << 10;
 /// Before the unread bytes: state, kind of deadline, served, idle since, deadline.
 const HEAD_BYTES: usize = 1 + 1 + 4 + 8 + 8;
 
-const DEADLINES: [Deadline; 5] = [
+/// Room for all but the unread bytes and what a client's certificates need.
+const PACKED_SIZE_BYTES: usize = 512;
+
+/// In the first byte, beside the state: the parts of TLS come before the unread bytes.
+const IN_TLS: u8 = 2;
+
+const DEADLINES: [Deadline; 7] = [
     Deadline::Head,
     Deadline::Body,
     Deadline::Write,
     Deadline::Idle,
     Deadline::Linger,
+    Deadline::Gone,
+    Deadline::Handshake,
 ];
 
 impl Parcel {
-    /// All but the descriptor and the listener, whose number is the process's own.
-    pub(crate) fn pack(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEAD_BYTES + self.unread.len());
-        bytes.push((self.wire.state() == State::Head).into());
+    /// All but the descriptor and the listener, whose number is the process's own. The bytes hold the keys of
+    /// a connection of TLS, and are zeroed when they are dropped.
+    pub(crate) fn pack(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(PACKED_SIZE_BYTES + self.unread.len()));
+        let in_head = u8::from(self.wire.state() == State::Head);
+        let in_tls = if self.transport.is_plain() { 0 } else { IN_TLS };
+        bytes.push(in_head | in_tls);
         let kind = self.deadline_of.map(|kind| kind as u8 + 1);
         bytes.push(kind.unwrap_or(0));
         bytes.extend_from_slice(&self.served.to_le_bytes());
         bytes.extend_from_slice(&self.idle_since.as_nanos().to_le_bytes());
         bytes.extend_from_slice(&self.deadline.as_nanos().to_le_bytes());
+        if let Transport::Tls(tls) = &self.transport {
+            pack_tls(tls, self.facts.as_deref(), &mut bytes);
+        }
         bytes.extend_from_slice(&self.unread);
         bytes
     }
 
     /// Reads back the bytes that [`Parcel::pack`] made; None if they are something else.
     pub(crate) fn unpack(fresh: Fresh, bytes: &[u8]) -> Option<Parcel> {
-        let (head, unread) = bytes.split_at_checked(HEAD_BYTES)?;
+        let (head, mut unread) = bytes.split_at_checked(HEAD_BYTES)?;
         let number = |from: usize| {
             let bytes = head[from..from + 8].try_into().ok()?;
             Some(Moment::from_nanos(u64::from_le_bytes(bytes)))
         };
+        let (transport, facts) = match head[0] & IN_TLS {
+            0 => (Transport::Plain, None),
+            _ => {
+                let (tls, facts) = unpack_tls(&mut unread)?;
+                (Transport::Tls(Box::new(tls)), facts.map(Arc::new))
+            }
+        };
         Some(Parcel {
             socket: fresh.socket,
             listener: fresh.listener,
-            wire: match head[0] {
+            transport,
+            facts,
+            wire: match head[0] & !IN_TLS {
                 0 => Wire::between_requests(false),
                 1 => Wire::between_requests(true),
                 _ => return None,
@@ -83,6 +110,7 @@ impl Parcel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Scheme;
     use proptest::prelude::*;
     use std::fs::File;
     use std::os::fd::OwnedFd;
@@ -91,6 +119,7 @@ mod tests {
         Fresh {
             socket: OwnedFd::from(File::open("/dev/null").unwrap()).into(),
             listener: ListenerId(3),
+            scheme: Scheme::Http,
         }
     }
 
@@ -98,13 +127,15 @@ mod tests {
         #[test]
         fn a_connection_that_is_packed_is_the_same_on_the_other_side(
             in_head in any::<bool>(),
-            kind in proptest::option::of(0usize..5),
+            kind in proptest::option::of(0usize..7),
             (served, idle_since, deadline) in any::<(u32, u64, u64)>(),
             unread in any::<Vec<u8>>(),
         ) {
             let parcel = Parcel {
                 socket: fresh().socket,
                 listener: ListenerId(3),
+                transport: Transport::Plain,
+                facts: None,
                 wire: Wire::between_requests(in_head),
                 unread: BytesMut::from(&unread[..]),
                 served,

@@ -67,11 +67,14 @@ impl Engine {
             connection.receive = Receive::Off;
         }
         match received {
-            Received::Bytes(mut lease) => {
+            Received::Bytes(lease) => {
                 self.stats.bytes_received.add(lease.len() as u64);
-                connection.transport.open(&mut lease);
-                connection.unread.add(lease);
-                self.advance(core, key);
+                if connection.transport.is_plain() {
+                    connection.unread.add(lease);
+                    self.advance(core, key);
+                } else {
+                    self.on_sealed(core, key, lease);
+                }
             }
             Received::Eof => {
                 connection.eof = true;

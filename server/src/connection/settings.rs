@@ -40,8 +40,13 @@ pub(crate) struct Settings {
     pub(crate) priority: Vec<PriorityRule>,
     pub(crate) half_close: HalfClose,
     pub(crate) reason_header: bool,
-    timeouts: [Duration; 6],
-    first_looks: [Duration; 6],
+    /// Whether connections of TLS go to another process with their keys.
+    pub(crate) tls_handover: bool,
+    /// Handshakes that a core begins in a turn, and has in progress.
+    pub(crate) handshakes_per_turn: Option<NonZeroU32>,
+    pub(crate) handshakes_max: Option<NonZeroU32>,
+    timeouts: [Duration; 7],
+    first_looks: [Duration; 7],
 }
 
 impl Settings {
@@ -54,6 +59,7 @@ impl Settings {
             timeouts.idle,
             timeouts.linger,
             GONE_AFTER,
+            config.tls.handshake_timeout,
         ];
         let mut first_looks = spans;
         first_looks[Deadline::Write as usize] /= LOOKS;
@@ -82,6 +88,9 @@ impl Settings {
             rejections: config.queue.rejections,
             priority: config.queue.priority.clone(),
             half_close: config.queue.half_close,
+            tls_handover: config.tls.handover == Switch::On,
+            handshakes_per_turn: NonZeroU32::new(config.tls.handshakes_per_turn),
+            handshakes_max: config.tls.max_handshakes,
             reason_header: config.queue.reason_header == Switch::On,
             timeouts: spans,
             first_looks,

@@ -3,6 +3,7 @@
 //! the core's requests; nothing is sent, received or closed through it.
 
 use super::key::ConnectionKey;
+use crate::tls::handshake::Facts;
 use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::address::Address;
 use ringgate_runtime::sys::socket::{local_addr_of, peer_addr_of};
@@ -10,6 +11,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::Arc;
 
 /// No socket of the kernel's.
 const NONE: (u32, RawFd) = (0, -1);
@@ -18,6 +20,8 @@ const NONE: (u32, RawFd) = (0, -1);
 #[derive(Default)]
 pub(crate) struct Sockets {
     seats: RefCell<Vec<(u32, RawFd)>>,
+    /// Of each seat: the agreement of its tenant's handshake. As long as the last seat that has one.
+    facts: RefCell<Vec<Option<Arc<Facts>>>>,
 }
 
 impl Sockets {
@@ -33,10 +37,28 @@ impl Sockets {
         };
     }
 
+    /// The handshake of a connection is over.
+    pub(super) fn agree(&self, key: ConnectionKey, agreed: Arc<Facts>) {
+        let mut facts = self.facts.borrow_mut();
+        let slot = key.slot() as usize;
+        if slot >= facts.len() {
+            facts.resize(slot + 1, None);
+        }
+        facts[slot] = Some(agreed);
+    }
+
+    /// The agreement of client and server about TLS; None where the connection is plain.
+    pub(crate) fn facts(&self, key: ConnectionKey) -> Option<Arc<Facts>> {
+        self.facts.borrow().get(key.slot() as usize)?.clone()
+    }
+
     /// The socket is about to be closed or to move: its number may soon be another's.
     pub(super) fn leave(&self, key: ConnectionKey) {
         if let Some(seat) = self.seats.borrow_mut().get_mut(key.slot() as usize) {
             *seat = NONE;
+        }
+        if let Some(facts) = self.facts.borrow_mut().get_mut(key.slot() as usize) {
+            *facts = None;
         }
     }
 

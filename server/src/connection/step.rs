@@ -133,6 +133,7 @@ impl Engine {
             Effect::AnswerRefusal => self.write_refusal(core, key),
             Effect::AnswerError(status) => self.write_error(core, key, status),
             Effect::TurnAway => self.write_turned_away(core, key),
+            Effect::DropAnswers => self.drop_answers(core, key),
             Effect::SetAside => self.set_aside(key),
             Effect::NextRequest => self.next_request(core, key),
             Effect::Linger => self.linger(core, key),
@@ -262,7 +263,7 @@ impl Engine {
             return;
         };
         if connection.exchange.is_none() {
-            connection.flush(core, key);
+            connection.flush(core, key, &mut self.keys, &mut self.buffers);
             if !connection.is_out() {
                 return connection.set_deadline(core, key, &self.settings);
             }
@@ -300,7 +301,7 @@ impl Engine {
     fn flush_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.take_stream(core, key);
         if let Some(connection) = self.table.get(key) {
-            connection.flush(core, key);
+            connection.flush(core, key, &mut self.keys, &mut self.buffers);
         }
     }
 }
@@ -311,9 +312,7 @@ impl Connection {
     #[inline]
     fn is_out(&self) -> bool {
         match self.wire.state() {
-            State::Writing(_) | State::WritingUnread(_) | State::Closing => {
-                self.output.is_flushed()
-            }
+            State::Writing(_) | State::WritingUnread(_) | State::Closing => self.is_flushed(),
             State::Closed => true,
             _ => false,
         }

@@ -10,10 +10,12 @@ use crate::admission::door::Ticket;
 use crate::admission::ledger::Reason;
 use crate::handler::HeadBytes;
 use crate::http::exchange::{Deadline, State};
+use crate::tls::handshake::Facts;
 use bytes::{Bytes, BytesMut};
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Descriptor, Lease, Moment, OpId};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Received bytes that nobody has read yet.
 pub(crate) enum Unread {
@@ -37,6 +39,20 @@ impl Unread {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.as_slice().is_empty()
+    }
+
+    /// Adds bytes behind what is there that have memory of their own.
+    pub(crate) fn add_gathered(&mut self, more: BytesMut) {
+        match self {
+            Unread::None => *self = Unread::Gathered(more),
+            Unread::Gathered(bytes) => bytes.unsplit(more),
+            Unread::Leased(front) => {
+                let mut bytes = BytesMut::with_capacity(front.len() + more.len());
+                bytes.extend_from_slice(front);
+                bytes.extend_from_slice(&more);
+                *self = Unread::Gathered(bytes);
+            }
+        }
     }
 
     /// Adds received bytes behind what is there.
@@ -184,7 +200,7 @@ impl Connection {
         Connection {
             socket: fresh.socket,
             listener: fresh.listener,
-            transport: Transport::Plain,
+            transport: Transport::new(fresh.scheme),
             wire: Wire::between_requests(false),
             receive: Receive::Off,
             watch: Receive::Off,
@@ -222,7 +238,7 @@ impl Connection {
     /// Whether the connection can ever be moved: all that is spoken on it is plain data.
     #[inline]
     pub(crate) fn may_move(&self) -> bool {
-        self.transport.is_plain_data() && self.wire.is_plain_data()
+        self.transport.may_move() && self.wire.is_plain_data()
     }
 
     /// Whether the peer has ended its side, as far as is known.
@@ -234,9 +250,10 @@ impl Connection {
     /// Whether it is between requests with nothing owed in either direction: it can be moved now.
     pub(crate) fn is_movable(&self) -> bool {
         self.may_move()
+            && self.transport.is_plain_data()
             && matches!(self.wire.state(), State::Idle | State::Head)
             && self.exchange.is_none()
-            && self.output.is_flushed()
+            && self.is_flushed()
             && self.watch == Receive::Off
             && !self.eof
     }
@@ -253,6 +270,7 @@ enum Seat {
 
 /// An idle connection costs this seat, an entry among the sockets, and a timer: a field more is paid for by
 /// every connection.
+#[cfg(not(test))] // Tests have one transport more.
 const _: () = assert!(size_of::<(u32, Seat)>() <= 256);
 
 /// The connections of one core.
@@ -344,6 +362,19 @@ impl Table {
         }
     }
 
+    /// The agreement of a connection's handshake.
+    pub(crate) fn facts(&mut self, key: ConnectionKey) -> Option<Arc<Facts>> {
+        self.get(key)?;
+        self.sockets.facts(key)
+    }
+
+    /// Notes the agreement of a handshake that was had elsewhere.
+    pub(crate) fn agree(&mut self, key: ConnectionKey, facts: Option<Arc<Facts>>) {
+        if let (Some(_), Some(facts)) = (self.get(key), facts) {
+            self.sockets.agree(key, facts);
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: ConnectionKey) -> Option<Connection> {
         self.get(key)?;
         self.sockets.leave(key);
@@ -378,6 +409,7 @@ mod tests {
         let fresh = Fresh {
             socket: Descriptor::from(OwnedFd::from(file)),
             listener: ListenerId(0),
+            scheme: crate::config::Scheme::Http,
         };
         Connection::new(fresh, Moment::default())
     }

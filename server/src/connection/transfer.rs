@@ -8,14 +8,17 @@ use super::key::ConnectionKey;
 use super::listener::{Fresh, ListenerId};
 use super::packing::PACKED_BYTES_MAX;
 use super::table::{Connection, Receive, Unread};
+use super::transport::Transport;
 use super::wire::Wire;
 use crate::admission::door::{Credit, Ticket};
-use crate::config::Admit;
+use crate::config::{Admit, Scheme};
 use crate::coordinator::SUCCESSOR;
 use crate::http::exchange::Deadline;
+use crate::tls::handshake::Facts;
 use bytes::BytesMut;
 use ringgate_runtime::{Core, Descriptor, Moment};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where connections go that have no core to go to: the coordinator keeps them.
@@ -25,6 +28,9 @@ pub(super) const COORDINATOR: u32 = u32::MAX;
 pub(crate) struct Parcel {
     pub(super) socket: Descriptor,
     pub(super) listener: ListenerId,
+    pub(super) transport: Transport,
+    /// The agreement of the handshake.
+    pub(super) facts: Option<Arc<Facts>>,
     pub(super) wire: Wire,
     pub(super) unread: BytesMut,
     pub(super) served: u32,
@@ -62,13 +68,13 @@ impl Engine {
             // Its place in the queue is one of this core.
             return;
         }
+        if to == SUCCESSOR && !self.may_be_packed(key) {
+            return;
+        }
         let Some(connection) = self.table.get(key) else {
             return;
         };
         if !connection.is_movable() || connection.moving_to.is_some() {
-            return;
-        }
-        if to == SUCCESSOR && connection.unread.as_slice().len() > PACKED_BYTES_MAX {
             return;
         }
         connection.moving_to = Some(to);
@@ -77,6 +83,20 @@ impl Engine {
             Receive::On(_) => self.stop_listening(core, key),
             Receive::Ending(_) => {}
         }
+    }
+
+    /// Whether a connection can become bytes for another process.
+    fn may_be_packed(&mut self, key: ConnectionKey) -> bool {
+        let facts = self.table.facts(key);
+        let handover = self.settings.tls_handover;
+        self.table.get(key).is_some_and(|connection| {
+            let is_short = connection.unread.as_slice().len() <= PACKED_BYTES_MAX;
+            is_short
+                && match &connection.transport {
+                    Transport::Tls(tls) => handover && tls.may_be_packed(facts.as_deref()),
+                    _ => true,
+                }
+        })
     }
 
     /// Steps 4 and 5, after the last completion of the receive.
@@ -91,7 +111,9 @@ impl Engine {
             // It was used, or ended, meanwhile: it stays for this time.
             return self.regulate(core, key);
         }
+        self.leave_transport(core, key);
         self.sockets.leave(key.slot());
+        let facts = self.table.facts(key);
         let Some(mut connection) = self.table.remove(key) else {
             return;
         };
@@ -110,6 +132,8 @@ impl Engine {
         let parcel = Parcel {
             socket: connection.socket,
             listener: connection.listener,
+            transport: connection.transport,
+            facts,
             wire: connection.wire,
             unread,
             served: connection.served,
@@ -132,8 +156,10 @@ impl Engine {
         let fresh = Fresh {
             socket: parcel.socket,
             listener: parcel.listener,
+            scheme: Scheme::Http,
         };
         let mut connection = Connection::new(fresh, core.now());
+        connection.transport = parcel.transport;
         connection.wire = parcel.wire;
         connection.served = parcel.served;
         connection.idle_since = parcel.idle_since;
@@ -147,8 +173,9 @@ impl Engine {
         let key = self.seat(connection);
         self.hold_for(key, ticket);
         self.stats.handed_in.add(1);
+        self.table.agree(key, parcel.facts);
         self.advance(core, key);
-        self.listen_to(core, key);
+        self.begin_to_listen(core, key);
         self.settle(core, key);
         if let Some(connection) = self.table.get(key)
             && connection.deadline_of == parcel.deadline_of

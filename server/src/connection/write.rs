@@ -1,22 +1,20 @@
 //! Step five: answers go out. One send is in flight a connection; heads and small bodies are
 //! gathered meanwhile, so that all answers of a pipelined batch leave in one send.
 
+use super::SEND_MAX_BYTES;
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, Subject};
-use super::output::Sending;
+use super::output::{Sending, keep_buffer};
 use super::step::Outcome;
 use super::table::{Connection, Receive};
-use super::{BODY_COPIED_MAX_BYTES, SEND_MAX_BYTES};
+use super::transport::Transport;
 use crate::admission::door::Ticket;
 use crate::handler::Chunk;
 use crate::http::exchange::{After, Deadline, Event, State};
+use crate::tls::record::KeyCache;
+use ringgate_runtime::sys::socket::Direction;
 use ringgate_runtime::{Core, Errno};
 use std::rc::Rc;
-
-/// Empty buffers kept a core for heads and small bodies, and the largest one worth keeping: pieces of
-/// streams are larger, and their memory goes back.
-const BUFFERS_KEPT: usize = 256;
-const BUFFER_KEPT_MAX_BYTES: usize = BODY_COPIED_MAX_BYTES + (4 << 10);
 
 impl Engine {
     #[inline]
@@ -55,13 +53,7 @@ impl Engine {
             send(core, connection, key, buffer, done);
             return connection.set_deadline(core, key, &self.settings);
         }
-        if let Chunk::Vec(mut bytes) = buffer
-            && bytes.capacity() <= BUFFER_KEPT_MAX_BYTES
-            && self.buffers.len() < BUFFERS_KEPT
-        {
-            bytes.clear();
-            self.buffers.push(bytes);
-        }
+        keep_buffer(buffer, &mut self.buffers);
         if self.settings.goes_straight && self.course == Course::Serving && connection.rests() {
             // Straight to the end, as nearly always: what `on_flushed` and `settle` come to.
             connection.idle_since = core.now();
@@ -79,7 +71,7 @@ impl Engine {
     #[inline(never)]
     fn sent_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         if let Some(connection) = self.table.get(key)
-            && connection.output.is_flushed()
+            && connection.is_flushed()
         {
             self.on_flushed(core, key);
         }
@@ -99,18 +91,65 @@ impl Engine {
 impl Connection {
     /// Sends what is queued unless a send is in flight.
     #[inline]
-    pub(super) fn flush(&mut self, core: &Core, key: ConnectionKey) {
-        if self.output.in_flight.is_some() || self.output.queued == 0 {
+    pub(super) fn flush(
+        &mut self,
+        core: &Core,
+        key: ConnectionKey,
+        keys: &mut KeyCache,
+        buffers: &mut Vec<Vec<u8>>,
+    ) {
+        if self.output.in_flight.is_some() {
+            return;
+        }
+        if !self.transport.is_plain() {
+            return self.flush_sealed(core, key, keys, buffers);
+        }
+        if self.output.queued == 0 {
             return;
         }
         let output = &mut self.output;
-        let mut buffer = match output.pieces.pop_front() {
+        let buffer = match output.pieces.pop_front() {
             Some(piece) => piece,
             None => Chunk::Vec(std::mem::take(&mut output.tail)),
         };
         output.queued -= buffer.len();
-        self.transport.seal(&mut buffer);
         send(core, self, key, buffer, 0);
+    }
+
+    /// Sends what is queued in records.
+    #[inline(never)]
+    fn flush_sealed(
+        &mut self,
+        core: &Core,
+        key: ConnectionKey,
+        keys: &mut KeyCache,
+        buffers: &mut Vec<Vec<u8>>,
+    ) {
+        let ends = self.ends_with_what_is_queued();
+        let Transport::Tls(tls) = &mut self.transport else {
+            return;
+        };
+        match tls.seal(&mut self.output, ends, keys, buffers) {
+            Ok(None) => {}
+            Ok(Some(records)) => send(core, self, key, records, 0),
+            // The key is worn out. What is queued cannot be sent: the time limit on writing ends this.
+            Err(_) => core.shutdown(&self.socket, Direction::Both),
+        }
+    }
+
+    /// Whether nothing is sent behind what is queued.
+    #[inline]
+    fn ends_with_what_is_queued(&self) -> bool {
+        matches!(
+            self.wire.state(),
+            State::Writing(After::Close) | State::WritingUnread(After::Close) | State::Closing
+        )
+    }
+
+    /// Whether everything is with the kernel that is to be sent in this state.
+    #[inline]
+    pub(super) fn is_flushed(&self) -> bool {
+        self.output.is_flushed() && !self.transport.owes(self.ends_with_what_is_queued())
     }
 
     /// Whether the connection has nothing to do but to wait for the next request, now that its answers

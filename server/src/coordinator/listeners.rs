@@ -363,14 +363,22 @@ impl Listeners {
             if served.contains(&number) {
                 continue;
             }
+            let listener = self.of_unit(number);
             while let Ok(Some(socket)) = accept_nonblocking(unit.socket.as_fd()) {
                 taken.push(Fresh {
                     socket: Descriptor::from(socket),
-                    listener: self.of_unit(number),
+                    listener,
+                    scheme: self.scheme_of(listener),
                 });
             }
         }
         taken
+    }
+
+    /// The scheme of a listener; without TLS where it is none of this process.
+    pub(crate) fn scheme_of(&self, listener: ListenerId) -> Scheme {
+        let listener = self.all.get(listener.0 as usize);
+        listener.map_or(Scheme::Http, |listener| listener.scheme)
     }
 
     /// The first listener of a unit.

@@ -416,7 +416,8 @@ impl Coordinator {
             failed: end.bad.is_some(),
             cut: end.cut,
         });
-        for fresh in end.accepted {
+        for mut fresh in end.accepted {
+            fresh.scheme = self.listeners.scheme_of(fresh.listener);
             self.deliver(core.now(), Luggage::Fresh(fresh));
         }
         self.forward(core.now(), end.core);
@@ -574,6 +575,7 @@ impl Coordinator {
             accepts,
             sockets: slot.sockets.clone(),
             headroom: self.allotment.headroom(),
+            acceptor: self.tls.as_ref().map(|tls| tls.acceptor.clone()),
         };
         let spawned = std::thread::Builder::new()
             .name(format!("rg-core-{index}"))

@@ -5,9 +5,10 @@ use super::event::{BadEnd, CoreEnd, CoreUp, Event};
 use super::post::{PostOffice, Postman};
 use crate::admission::gate::Gate;
 use crate::admission::ledger::CoreStats;
-use crate::config::{Config, RingFlag as Without};
+use crate::config::{Config, RingFlag as Without, Scheme};
 use crate::connection::{Engine, EngineParts, Fresh, Headroom, ListenerId, Settings};
 use crate::handler::Application;
+use crate::tls::handshake::terms::Acceptor;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::driver::{RingFlag, RingFlags};
 use ringgate_runtime::sys::cpu::pin_current_thread;
@@ -37,6 +38,7 @@ pub(crate) struct CoreThread {
     pub(crate) accepts: Option<u32>,
     pub(crate) sockets: Arc<SocketRegistry>,
     pub(crate) headroom: Arc<Headroom>,
+    pub(crate) acceptor: Option<Acceptor>,
 }
 
 /// Options of a ring, as the configuration has them.
@@ -128,6 +130,7 @@ impl CoreThread {
             index,
             epoch: self.epoch,
             settings: Settings::new(&self.config),
+            acceptor: self.acceptor.clone(),
             app,
             gate: self.gate.clone(),
             stats: self.stats.clone(),
@@ -211,7 +214,13 @@ impl Sink for Salvage {
         } = event
         {
             let listener = ListenerId::of_accept(key);
-            self.accepted.push(Fresh { socket, listener });
+            // The coordinator knows the scheme of the listener.
+            let scheme = Scheme::Http;
+            self.accepted.push(Fresh {
+                socket,
+                listener,
+                scheme,
+            });
         }
     }
 }
@@ -247,6 +256,7 @@ mod tests {
             accepts: None,
             sockets: Arc::default(),
             headroom: Arc::default(),
+            acceptor: None,
         }
     }
 
@@ -259,7 +269,7 @@ mod tests {
         let thread = thread(&post);
         let stats = thread.stats.clone();
         let listener = world.listen();
-        let seat = ListenerSeat::simulated(ListenerId(0), &listener);
+        let seat = ListenerSeat::simulated(ListenerId(0), &listener, Scheme::Http);
         post.to_core(0, connection::Message::Arm(seat));
         let _client = world.connect(&listener);
         // EBADR: completions were dropped (io_uring_enter(2)).

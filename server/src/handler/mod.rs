@@ -11,6 +11,7 @@ mod body;
 mod request;
 mod response;
 mod router;
+mod tls;
 
 pub(crate) use body::{BodyCell, BodyState};
 pub use body::{BodyError, RequestBody};
@@ -19,3 +20,4 @@ pub(crate) use request::{HeadBytes, PlacedParts, none_detached, take_detached};
 pub use response::{Body, BodyFrame, BodyStream, Chunk, IntoResponse, Response, Writer};
 pub(crate) use router::{Application, Called, PerCore, ReplyTo, Routed};
 pub use router::{RouteOptions, Router};
+pub use tls::Tls;

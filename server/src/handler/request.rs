@@ -1,6 +1,6 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
-use super::RequestBody;
+use super::{RequestBody, Tls};
 use crate::connection::{ConnectionKey, ExchangeKey, Sockets};
 use crate::http::head::Head;
 use bytes::Bytes;
@@ -322,6 +322,13 @@ impl<S> Request<S> {
     /// None on a Unix socket, in a simulation, and once the connection is gone.
     pub fn local(&self) -> Option<SocketAddr> {
         self.parts.sockets.as_ref()?.local(self.parts.connection)
+    }
+
+    /// The agreement of client and server about TLS: version, cipher suite, server name, protocol, and the
+    /// client's certificate. None if the request came without TLS.
+    pub fn tls(&self) -> Option<Tls> {
+        let facts = self.parts.sockets.as_ref()?.facts(self.parts.connection)?;
+        Some(Tls::new(facts))
     }
 
     /// Gives the slot back that the request holds at the gate, and goes on without one: for handlers

@@ -181,6 +181,8 @@ pub enum Event {
     WriteStalled,
     /// As many bytes were thrown away as the caller's cap allows.
     DiscardedEnough,
+    /// The bytes that come mean nothing any more, and what is sent could not be read: TLS failed.
+    Broken,
     /// The server drains. An idle connection is told once its grace is over: it closes.
     Drain,
     /// The server stops now.
@@ -213,6 +215,8 @@ pub enum Effect {
     AnswerError(StatusCode),
     /// Queue the answer of the gate to a connection that it does not let in.
     TurnAway,
+    /// Drop the handler if one runs, and what is queued; the transport has its own last word.
+    DropAnswers,
     /// The request is answered, and ends when its answer is out; the next one of the batch begins
     /// before that.
     SetAside,
@@ -246,6 +250,8 @@ pub enum Deadline {
     Linger,
     /// Without a byte for a client that has ended its side and is held to be gone.
     Gone,
+    /// From the accept to the end of the handshake of TLS; in the place of all others.
+    Handshake,
 }
 
 const TIMED_OUT: Effect = Effect::AnswerError(StatusCode::REQUEST_TIMEOUT);
@@ -312,12 +318,15 @@ use State as S;
 
 /// The end without a cut.
 const CLOSE: (State, Effect) = (S::Closing, Effect::Close);
+/// The end of a connection whose transport failed: its peer is told so, and given time to read it.
+const BROKEN: (State, Effect) = (S::WritingUnread(After::Close), Effect::DropAnswers);
 /// The end of a connection that broke, or whose client or server has no more patience.
 const ABORT: (State, Effect) = (S::Closed, Effect::Abort);
 
 #[inline(always)]
 const fn idle(event: Event) -> (State, Effect) {
     match event {
+        E::Broken => BROKEN,
         E::BytesArrived => (S::Head, Effect::ReadHead),
         E::TurnedAway => (S::WritingUnread(After::Close), Effect::TurnAway),
         // RFC 9112 section 9.5: an idle connection may be closed at any time.
@@ -338,6 +347,7 @@ const fn idle(event: Event) -> (State, Effect) {
 #[inline(always)]
 const fn head(event: Event) -> (State, Effect) {
     match event {
+        E::Broken => BROKEN,
         E::BytesArrived => (S::Head, Effect::ReadHead),
         E::HeadComplete { body_pending: true } => (S::Receiving, Effect::Admit),
         E::HeadComplete {
@@ -367,6 +377,7 @@ const fn head(event: Event) -> (State, Effect) {
 #[inline(always)]
 const fn receiving(event: Event) -> (State, Effect) {
     match event {
+        E::Broken => BROKEN,
         E::BytesArrived => (S::Receiving, Effect::ReadBody),
         E::BodyComplete => (S::Running, Effect::Nothing),
         E::Refused => (S::WritingUnread(After::Close), Effect::AnswerRefusal),
@@ -391,6 +402,7 @@ const fn receiving(event: Event) -> (State, Effect) {
 #[inline(always)]
 const fn running(event: Event) -> (State, Effect) {
     match event {
+        E::Broken => BROKEN,
         // RFC 9112 section 9.3.2: pipelined requests wait for their turn.
         E::BytesArrived => (S::Running, Effect::Nothing),
         E::AnswerStarted => (S::Streaming, Effect::Nothing),
@@ -413,6 +425,7 @@ const fn running(event: Event) -> (State, Effect) {
 #[inline(always)]
 const fn streaming_receiving(event: Event) -> (State, Effect) {
     match event {
+        E::Broken => BROKEN,
         E::BytesArrived => (S::StreamingReceiving, Effect::ReadBody),
         E::BodyComplete => (S::Streaming, Effect::Nothing),
         E::AnswerEnded(after) => (S::WritingUnread(after), Effect::Nothing),
@@ -434,6 +447,7 @@ const fn streaming_receiving(event: Event) -> (State, Effect) {
 #[inline(always)]
 const fn streaming(event: Event) -> (State, Effect) {
     match event {
+        E::Broken => BROKEN,
         E::BytesArrived => (S::Streaming, Effect::Nothing),
         E::AnswerEnded(after) => (S::Writing(after), Effect::Nothing),
         E::AnswerFailed { taken_back: true } => (S::Writing(After::Close), FAILED),
@@ -454,6 +468,7 @@ const fn streaming(event: Event) -> (State, Effect) {
 const fn writing_unread_then_keep(event: Event) -> (State, Effect) {
     const SAME: State = S::WritingUnread(After::KeepAlive);
     match event {
+        E::Broken => BROKEN,
         E::BytesArrived => (SAME, Effect::DiscardBody),
         E::BodyComplete => (S::Writing(After::KeepAlive), Effect::Nothing),
         // Nothing says any more where a next request begins.
@@ -474,6 +489,7 @@ const fn writing_unread_then_keep(event: Event) -> (State, Effect) {
 const fn writing_unread_then_close(event: Event) -> (State, Effect) {
     const SAME: State = S::WritingUnread(After::Close);
     match event {
+        E::Broken => BROKEN,
         // A client that reads only when it has sent everything must get that far.
         E::BytesArrived => (SAME, Effect::Discard),
         E::DiscardedEnough => (SAME, Effect::Nothing),
@@ -494,6 +510,7 @@ const fn writing_unread_then_close(event: Event) -> (State, Effect) {
 const fn writing_then_keep(event: Event) -> (State, Effect) {
     const SAME: State = S::Writing(After::KeepAlive);
     match event {
+        E::Broken => BROKEN,
         E::BytesArrived | E::PeerEof | E::Drain => (SAME, Effect::Nothing),
         E::Batched => (S::Idle, Effect::SetAside),
         E::Flushed { .. } => (S::Idle, Effect::NextRequest),
@@ -512,6 +529,7 @@ const fn writing_then_keep(event: Event) -> (State, Effect) {
 const fn writing_then_close(event: Event) -> (State, Effect) {
     const SAME: State = S::Writing(After::Close);
     match event {
+        E::Broken => BROKEN,
         E::BytesArrived | E::PeerEof | E::Drain => (SAME, Effect::Nothing),
         // RFC 9112 section 9.6: bytes that nobody read would turn the close into a reset.
         E::Flushed { unread: true } => (S::Lingering, Effect::Linger),
@@ -529,6 +547,7 @@ const fn writing_then_close(event: Event) -> (State, Effect) {
 #[inline(always)]
 const fn discarding(event: Event) -> (State, Effect) {
     match event {
+        E::Broken => BROKEN,
         E::BytesArrived => (S::Discarding, Effect::DiscardBody),
         E::BodyComplete => (S::Idle, Effect::NextRequest),
         E::Refused | E::DiscardedEnough => (S::Lingering, Effect::Linger),
@@ -547,6 +566,8 @@ const fn discarding(event: Event) -> (State, Effect) {
 #[inline(always)]
 const fn lingering(event: Event) -> (State, Effect) {
     match event {
+        // Nothing is opened any more.
+        E::Broken => (S::Lingering, Impossible),
         E::BytesArrived => (S::Lingering, Effect::Discard),
         E::Drain => (S::Lingering, Effect::Nothing),
         E::PeerEof | E::Gone | E::DeadlinePassed | E::DiscardedEnough | E::Force { .. } => CLOSE,
@@ -562,6 +583,8 @@ const fn lingering(event: Event) -> (State, Effect) {
 #[inline(always)]
 const fn closing(event: Event) -> (State, Effect) {
     match event {
+        // Nothing is opened any more.
+        E::Broken => (S::Closing, Impossible),
         E::Flushed { .. } => (S::Closed, Effect::Release),
         E::BytesArrived => (S::Closing, Effect::Discard),
         E::DiscardedEnough | E::PeerEof | E::Drain => (S::Closing, Effect::Nothing),

@@ -12,12 +12,15 @@
 //! |---|---|
 //! | [`record`] | what the records of an established connection mean, and how answers become records |
 //! | [`handshake`] | how a connection is established; the one module that knows rustls |
+//! | [`facts`] | what was agreed on, for handlers |
 //! | [`identity`] | which certificate a client is shown |
 //! | [`tickets`] | which sessions may be resumed, on every core, process and host with the same secret |
 
 pub mod record;
 
 pub mod handshake;
+
+pub mod facts;
 
 pub mod identity;
 

@@ -24,7 +24,7 @@ const STATES: [State; 14] = [
     State::Closed,
 ];
 
-const EVENTS: [Event; 27] = [
+const EVENTS: [Event; 28] = [
     Event::BytesArrived,
     Event::TurnedAway,
     Event::HeadComplete { body_pending: true },
@@ -60,6 +60,7 @@ const EVENTS: [Event; 27] = [
     Event::DeadlinePassed,
     Event::WriteStalled,
     Event::DiscardedEnough,
+    Event::Broken,
     Event::Drain,
     Event::Force { sent: false },
     Event::Force { sent: true },
@@ -72,7 +73,7 @@ fn passed(deadline: Deadline) -> Event {
         Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => {
             Event::DeadlinePassed
         }
-        Deadline::Gone => Event::Gone,
+        Deadline::Gone | Deadline::Handshake => Event::Gone,
     }
 }
 

@@ -105,6 +105,8 @@ impl Coordinator {
             if state.has_thread() {
                 let settings = Box::new(Settings::new(&new));
                 self.post.to_core(index, Message::Settings(settings));
+                let acceptor = self.tls.as_ref().map(|tls| tls.acceptor.clone());
+                self.post.to_core(index, Message::Acceptor(acceptor));
             }
         }
     }

@@ -8,7 +8,7 @@ use super::key::Key;
 use super::link::Link;
 use super::poll::Poll;
 use super::{Coordinator, Phase};
-use crate::config::LimitsChange;
+use crate::config::{LimitsChange, Scheme};
 use crate::connection::Message;
 use crate::coordinator::events::{ServerEvent, UpgradeStep};
 use crate::coordinator::plan::CoreState;
@@ -414,8 +414,9 @@ impl Coordinator {
                     let word = Word::Parcel { id, unit };
                     newer.link.channel.offer(&word, &parcel.pack(), socket)
                 }
-                Luggage::Fresh(_) => {
-                    let word = Word::Fresh { id, unit };
+                Luggage::Fresh(fresh) => {
+                    let tls = fresh.scheme == Scheme::Https;
+                    let word = Word::Fresh { id, unit, tls };
                     newer.link.channel.offer(&word, &[], socket)
                 }
             };

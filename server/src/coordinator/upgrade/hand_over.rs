@@ -206,6 +206,7 @@ mod tests {
         Luggage::Fresh(Fresh {
             socket: OwnedFd::from(File::open("/dev/null").unwrap()).into(),
             listener: ListenerId(0),
+            scheme: crate::config::Scheme::Http,
         })
     }
 

@@ -10,6 +10,7 @@ use super::channel::Attached;
 use super::error::LegacyError;
 use super::hand_over::Luggage;
 use super::word::{Generation, Word};
+use crate::config::Scheme;
 use crate::connection::{Fresh, ListenerId, Parcel};
 use crate::coordinator::plan::Pool;
 use ringgate_runtime::Descriptor;
@@ -210,8 +211,14 @@ impl Inheritance {
                 self.inherited += u64::from(parcel.is_some());
                 taken_or_full(id, parcel)
             }
-            Word::Fresh { id, unit } => {
-                let fresh = self.take_in(view, attached, unit);
+            Word::Fresh { id, unit, tls } => {
+                let fresh = self.take_in(view, attached, unit).map(|fresh| Fresh {
+                    scheme: match tls {
+                        true => Scheme::Https,
+                        false => Scheme::Http,
+                    },
+                    ..fresh
+                });
                 taken_or_full(id, fresh.map(Luggage::Fresh))
             }
             Word::Generations { list } => {
@@ -255,6 +262,7 @@ impl Inheritance {
             Attached::Socket(socket) if fits(&socket) => Some(Fresh {
                 socket: Descriptor::from(socket),
                 listener: view.listener_of(unit),
+                scheme: Scheme::Http,
             }),
             Attached::Socket(_) | Attached::Lost | Attached::Nothing => {
                 if let Some(older) = &mut self.older
@@ -403,7 +411,11 @@ mod tests {
             (None, ListenerId::ELSEWHERE),
         ] {
             let said = Event::Said {
-                word: Word::Fresh { id: 1, unit },
+                word: Word::Fresh {
+                    id: 1,
+                    unit,
+                    tls: false,
+                },
                 bytes: Vec::new(),
                 attached: socket(),
             };
@@ -418,7 +430,14 @@ mod tests {
     #[test]
     fn a_connection_without_a_descriptor_stays_with_the_older_process() {
         let mut server = Server::owner();
-        let acts = server.said(Word::Fresh { id: 1, unit: None }, socket());
+        let acts = server.said(
+            Word::Fresh {
+                id: 1,
+                unit: None,
+                tls: true,
+            },
+            socket(),
+        );
         assert!(
             matches!(acts[..], [Act::Deliver(_), Act::Say(Word::Taken { id: 1 })]),
             "{acts:?}"
@@ -432,7 +451,14 @@ mod tests {
         }
         // The last numbers are for others than the clients of the older process.
         server.numbers = Some(3);
-        let acts = server.said(Word::Fresh { id: 3, unit: None }, socket());
+        let acts = server.said(
+            Word::Fresh {
+                id: 3,
+                unit: None,
+                tls: true,
+            },
+            socket(),
+        );
         assert!(
             matches!(acts[..], [Act::Say(Word::Full { id: 3 })]),
             "{acts:?}"

@@ -74,6 +74,9 @@ pub(crate) enum Word {
         /// As of a parcel.
         #[serde(default)]
         unit: Option<u32>,
+        /// Whether its client speaks TLS.
+        #[serde(default)]
+        tls: bool,
     },
     /// New: I have it.
     Taken { id: u64 },

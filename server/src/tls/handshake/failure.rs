@@ -40,13 +40,15 @@ pub enum FailReason {
     ClientClosed,
     /// Messages that may not come, or not in this order.
     Misbehaved,
+    /// The client did not finish in time.
+    TimedOut,
     /// A failure that is not the client's.
     Internal,
 }
 
 impl FailReason {
     /// All of them, in the order of a metric's series.
-    pub const ALL: [FailReason; 13] = [
+    pub const ALL: [FailReason; 14] = [
         FailReason::PlainHttp,
         FailReason::NotTls,
         FailReason::Malformed,
@@ -59,6 +61,7 @@ impl FailReason {
         FailReason::ClientAlert,
         FailReason::ClientClosed,
         FailReason::Misbehaved,
+        FailReason::TimedOut,
         FailReason::Internal,
     ];
 
@@ -77,6 +80,7 @@ impl FailReason {
             FailReason::ClientAlert => "client-alert",
             FailReason::ClientClosed => "client-closed",
             FailReason::Misbehaved => "misbehaved",
+            FailReason::TimedOut => "timed-out",
             FailReason::Internal => "internal",
         }
     }
@@ -88,6 +92,16 @@ impl Failure {
             reason,
             detail: detail.into(),
         }
+    }
+
+    /// More bytes than any handshake needs.
+    pub(crate) fn too_long() -> Failure {
+        Failure::new(FailReason::Malformed, "messages that are too long")
+    }
+
+    /// A connection for which there is no certificate.
+    pub(crate) fn without_acceptor() -> Failure {
+        Failure::new(FailReason::Internal, "no certificate is configured")
     }
 
     pub(super) fn of(error: &Error) -> Failure {

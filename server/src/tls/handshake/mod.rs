@@ -25,8 +25,8 @@ pub mod terms;
 use self::caught::Caught;
 use self::failure::{FailReason, Failure};
 use self::terms::Acceptor;
+pub use super::facts::Facts;
 use super::record::{Aead, Alert, HEADER_SIZE_BYTES, Session, Traffic, Version};
-use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 use rustls::{ConnectionTrafficSecrets, HandshakeKind, ProtocolVersion};
@@ -74,25 +74,6 @@ pub struct Established {
     pub session: Session,
     /// The agreement.
     pub facts: Facts,
-}
-
-/// The agreement of client and server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// The version.
-    pub version: Version,
-    /// The cipher suite, by its IANA name less the prefix of TLS 1.3's, such as
-    /// `TLS13_AES_128_GCM_SHA256`.
-    pub cipher: &'static str,
-    /// The name that the client asked for (SNI), in lower case.
-    pub server_name: Option<Box<str>>,
-    /// The protocol that was chosen (ALPN).
-    pub protocol: Option<Box<[u8]>>,
-    /// The certificates that the client showed, its own first; checked against the roots of the listener.
-    /// In a resumed session those of the first handshake.
-    pub client_chain: Vec<CertificateDer<'static>>,
-    /// Whether a ticket spared the signature.
-    pub is_resumed: bool,
 }
 
 /// The result of one call of the library.

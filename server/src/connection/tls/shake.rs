@@ -1,0 +1,218 @@
+//! The handshake of a connection, from its first byte to the session. The client's time runs from its accept
+//! (`handshake_timeout`), and nothing of HTTP is read before the end.
+//!
+//! Called by `open.rs` with received bytes, and by the engine before each wait for the handshakes that wait
+//! for their turn. A handshake that fails is told so by an alert, a client that speaks HTTP without TLS by
+//! a 400 it can read.
+
+use super::{Phase, Rest};
+use crate::connection::engine::Engine;
+use crate::connection::key::ConnectionKey;
+use crate::connection::transport::Transport;
+use crate::http::exchange::Event;
+use crate::http::refusal::Refusal;
+use crate::http::response;
+use crate::tls::handshake::failure::{FailReason, Failure};
+use crate::tls::handshake::{Established, Fed, HANDSHAKE_INPUT_SIZE_BYTES_MAX, Handshake, Outcome};
+use bytes::Buf;
+use ringgate_runtime::Core;
+use ringgate_runtime::sys::socket::peer_addr;
+use std::rc::Rc;
+
+impl Engine {
+    /// Reads from a connection that was accepted or has moved in. One of TLS waits until there is room for its
+    /// handshake.
+    pub(in crate::connection) fn begin_to_listen(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let is_shaking = self.is_shaking_hands(key);
+        if is_shaking && !self.handshakes.enter(key, self.settings.handshakes_max) {
+            return;
+        }
+        self.stats.handshakes.set(self.handshakes.in_progress());
+        self.listen_to(core, key);
+    }
+
+    pub(in crate::connection) fn is_shaking_hands(&mut self, key: ConnectionKey) -> bool {
+        let connection = self.table.get(key);
+        connection.is_some_and(|connection| connection.transport.is_shaking_hands())
+    }
+
+    /// A handshake is over in one way or another, or its connection leaves: another may begin.
+    fn handshake_ended(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        if self.handshakes.leave(key)
+            && let Some(next) = self.handshakes.next_outside()
+        {
+            self.listen_to(core, next);
+        }
+        self.stats.handshakes.set(self.handshakes.in_progress());
+    }
+
+    /// Takes up the handshakes that wait for their turn.
+    #[inline]
+    pub(in crate::connection) fn take_up_handshakes(&mut self, core: &Rc<Core>) {
+        if self.handshakes.are_due() {
+            self.take_up_due(core);
+        }
+    }
+
+    #[inline(never)]
+    fn take_up_due(&mut self, core: &Rc<Core>) {
+        let turn = core.turn_number();
+        while self
+            .handshakes
+            .may_begin(turn, self.settings.handshakes_per_turn)
+        {
+            let Some(key) = self.handshakes.next_due() else {
+                return;
+            };
+            if let Some(rest) = self.rest_of(key) {
+                rest.is_waiting = false;
+                self.shake_hands(core, key);
+                self.settle(core, key);
+            }
+        }
+    }
+
+    fn rest_of(&mut self, key: ConnectionKey) -> Option<&mut Rest> {
+        match &mut self.table.get(key)?.transport {
+            Transport::Tls(tls) => Some(tls.rest()),
+            _ => None,
+        }
+    }
+
+    /// Bytes of the handshake came.
+    pub(super) fn on_handshake_bytes(&mut self, core: &Rc<Core>, key: ConnectionKey, bytes: &[u8]) {
+        let Some(rest) = self.rest_of(key) else {
+            return;
+        };
+        rest.received.extend_from_slice(bytes);
+        if rest.is_waiting {
+            return;
+        }
+        let is_costly = !rest.is_answered;
+        let most = self.settings.handshakes_per_turn;
+        if is_costly && !self.handshakes.may_begin(core.turn_number(), most) {
+            if let Some(rest) = self.rest_of(key) {
+                rest.is_waiting = true;
+            }
+            return self.handshakes.put_off(key);
+        }
+        self.shake_hands(core, key);
+    }
+
+    /// Goes on with the handshake as far as the received bytes lead.
+    fn shake_hands(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let Transport::Tls(tls) = &mut connection.transport else {
+            return;
+        };
+        let handshake = match std::mem::replace(&mut tls.phase, Phase::Over) {
+            Phase::Shaking(handshake) => Ok(handshake),
+            Phase::Expected => match &self.acceptor {
+                Some(acceptor) => Handshake::new(acceptor),
+                None => Err(Failure::without_acceptor()),
+            },
+            other @ (Phase::Open(_) | Phase::Over) => {
+                tls.phase = other;
+                return;
+            }
+        };
+        let rest = tls.rest();
+        let outcome = match handshake {
+            Err(failure) => Outcome::Failed(failure),
+            Ok(handshake) => {
+                let Fed { used, outcome } = handshake.feed(&mut rest.received, &mut rest.made);
+                rest.received.advance(used);
+                outcome
+            }
+        };
+        rest.is_answered |= !rest.made.is_empty();
+        match outcome {
+            Outcome::Going(handshake) if rest.received.len() <= HANDSHAKE_INPUT_SIZE_BYTES_MAX => {
+                tls.phase = Phase::Shaking(handshake);
+            }
+            Outcome::Going(_) => self.handshake_failed(core, key, &Failure::too_long()),
+            Outcome::Established(established) => self.established(core, key, *established),
+            Outcome::Failed(failure) => self.handshake_failed(core, key, &failure),
+        }
+    }
+
+    /// The handshake is over: from here on the connection is plain data.
+    fn established(&mut self, core: &Rc<Core>, key: ConnectionKey, established: Established) {
+        let Established { session, facts } = established;
+        self.handshake_ended(core, key);
+        self.stats.handshakes_done[usize::from(facts.is_resumed)].add(1);
+        let facts = self.handshakes.share(facts);
+        let Some((connection, sockets)) = self.table.get_with_sockets(key) else {
+            return;
+        };
+        sockets.agree(key, facts);
+        let Transport::Tls(tls) = &mut connection.transport else {
+            return;
+        };
+        tls.phase = Phase::Open(session);
+        let received = tls.take_received();
+        tls.tidy();
+        // The connection is idle from now on, not from its accept.
+        connection.idle_since = core.now();
+        connection.deadline_of = None;
+        self.open_gathered(core, key, received);
+        self.follow_course(core, key);
+    }
+
+    fn handshake_failed(&mut self, core: &Rc<Core>, key: ConnectionKey, failure: &Failure) {
+        self.handshake_ended(core, key);
+        self.stats.handshakes_failed[failure.reason as usize].add(1);
+        let peer = self.peer_of(key);
+        crate::observe::log::limited!(
+            self.log,
+            core.now().as_nanos(),
+            info,
+            "handshake",
+            peer = peer.as_deref().unwrap_or("unknown"),
+            cause = failure.reason.name(),
+            detail = %failure.detail,
+            "a TLS handshake failed"
+        );
+        if failure.reason == FailReason::PlainHttp {
+            self.keep_date(core);
+            let refusal =
+                Refusal::bad_request("this port speaks HTTPS; the request came without TLS");
+            let mut answer = Vec::new();
+            response::encode_refusal(&refusal, false, self.date.current(), &mut answer);
+            self.stats.refused(refusal.status.as_u16());
+            self.stats.responses[4].add(1);
+            if let Some(rest) = self.rest_of(key) {
+                rest.made = answer;
+            }
+        }
+        self.on(core, key, Event::Broken);
+    }
+
+    /// A connection leaves this core, or is closed: its place among the handshakes is free, and its keys
+    /// are forgotten.
+    pub(in crate::connection) fn leave_transport(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let Transport::Tls(tls) = &mut connection.transport else {
+            return;
+        };
+        tls.forget_keys(&mut self.keys);
+        if tls.is_shaking_hands() {
+            self.handshake_ended(core, key);
+        }
+    }
+
+    /// The address of a connection's client, for the log.
+    pub(super) fn peer_of(&mut self, key: ConnectionKey) -> Option<String> {
+        let peer = self.table.get(key)?.socket.real().map(peer_addr)?;
+        Some(peer.ok()?.to_string())
+    }
+
+    /// The client did not finish its handshake in time.
+    pub(in crate::connection) fn handshake_timed_out(&mut self) {
+        self.stats.handshakes_failed[FailReason::TimedOut as usize].add(1);
+    }
+}

@@ -1,0 +1,400 @@
+//! Connections of TLS over the simulated ring, in virtual time: the client is rustls's, in memory.
+
+use ringgate::config::{CertificateSource, Config, Endpoint, ListenAddr, Scheme};
+use ringgate::runtime::driver::simulated::{Client, Faults};
+use ringgate::runtime::sleep;
+use ringgate::simulation::Simulation;
+use ringgate::{Request, Response, Router};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn config() -> Config {
+    let mut config = Config::default();
+    let address: ListenAddr = "127.0.0.1:0".parse().expect("an address");
+    config.listen = vec![Endpoint {
+        scheme: Scheme::Https,
+        address,
+    }];
+    config.tls.certificates = vec![CertificateSource::SelfSigned];
+    config
+}
+
+fn router() -> Router<()> {
+    Router::new()
+        .get("/hello", |_: Request| async { "hello" })
+        .get("/large", |_: Request| async {
+            Response::text("").with_body(vec![b'Z'; 300_000])
+        })
+        .get("/later", |_: Request| async {
+            sleep(SECOND).await;
+            "later"
+        })
+        .post("/echo", async |request: Request| {
+            match request.into_body().bytes().await {
+                Ok(bytes) => Response::text("").with_body(bytes),
+                Err(error) => Response::error(http::StatusCode::BAD_REQUEST, &error.to_string()),
+            }
+        })
+        .get("/tls", async |request: Request| match request.tls() {
+            Some(tls) => format!("{} {:?}", tls.version(), tls.server_name()),
+            None => "none".to_owned(),
+        })
+}
+
+/// Takes any certificate: this is about what comes behind it.
+#[derive(Debug)]
+struct AnyServer;
+
+impl ServerCertVerifier for AnyServer {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        rustls::crypto::aws_lc_rs::default_provider()
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+/// A client of TLS at a simulated socket.
+struct TlsClient {
+    socket: Client,
+    tls: ClientConnection,
+    /// Bytes that a send brings at most, and the pause between two.
+    piece: usize,
+    heard: Vec<u8>,
+    /// Whether the server has said that nothing more comes.
+    told_end: bool,
+    failed: Option<rustls::Error>,
+}
+
+impl TlsClient {
+    fn new(socket: Client, piece: usize) -> TlsClient {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(rustls::ALL_VERSIONS)
+            .expect("versions")
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyServer))
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a name");
+        let mut tls = ClientConnection::new(Arc::new(config), name).expect("a client");
+        tls.set_buffer_limit(None);
+        let mut client = TlsClient {
+            socket,
+            tls,
+            piece,
+            heard: Vec::new(),
+            told_end: false,
+            failed: None,
+        };
+        client.flush();
+        client
+    }
+
+    fn flush(&mut self) {
+        let mut bytes = Vec::new();
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut bytes).expect("into memory");
+        }
+        match self.piece {
+            0 => self.socket.send(&bytes),
+            piece => self
+                .socket
+                .send_in_pieces(&bytes, piece, Duration::from_micros(50)),
+        }
+    }
+
+    /// Queues plaintext, which goes out as soon as it may.
+    fn say(&mut self, text: &[u8]) {
+        self.tls.writer().write_all(text).expect("room");
+        self.flush();
+    }
+
+    fn get(&mut self, path: &str) {
+        self.say(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes());
+    }
+
+    /// Takes in what the socket has received.
+    fn hear(&mut self) {
+        let bytes = self.socket.take_received();
+        for mut bytes in bytes.chunks(4096) {
+            while !bytes.is_empty() {
+                self.tls.read_tls(&mut bytes).expect("from memory");
+                match self.tls.process_new_packets() {
+                    Ok(state) => self.told_end |= state.peer_has_closed(),
+                    Err(error) => return self.failed = Some(error),
+                }
+                let _ = self.tls.reader().read_to_end(&mut self.heard);
+            }
+        }
+        self.flush();
+    }
+
+    /// Runs the simulation until this client has heard so much.
+    fn until(&mut self, simulation: &mut Simulation, done: impl Fn(&TlsClient) -> bool) {
+        let turns = 200_000;
+        for _ in 0..turns {
+            simulation.turn();
+            self.hear();
+            if done(self) {
+                return;
+            }
+        }
+        panic!(
+            "it never comes: {} bytes heard, failed {:?}, told the end {}",
+            self.heard.len(),
+            self.failed,
+            self.told_end
+        );
+    }
+
+    fn until_body(&mut self, simulation: &mut Simulation, body: &str) {
+        self.until(simulation, |client| client.heard.ends_with(body.as_bytes()));
+        self.heard.clear();
+    }
+}
+
+fn one_core(config: &Config) -> Simulation {
+    Simulation::new(config, router(), 1)
+}
+
+#[test]
+fn a_request_over_tls_is_answered_and_knows_its_connection() {
+    let mut simulation = one_core(&config());
+    let mut client = TlsClient::new(simulation.connect(), 0);
+    client.get("/tls");
+    client.until_body(&mut simulation, "TLSv1.3 Some(\"localhost\")");
+    client.get("/later");
+    client.until_body(&mut simulation, "later");
+    assert_eq!(simulation.ledgers(0).0.open, 1, "kept alive");
+}
+
+#[test]
+fn every_cut_of_what_the_client_sends_comes_to_the_same() {
+    for piece in [1, 2, 5, 7, 100, 1000, 5000] {
+        let mut simulation = one_core(&config());
+        let mut client = TlsClient::new(simulation.connect(), piece);
+        let body = "body ".repeat(if piece < 100 { 100 } else { 20_000 });
+        let head = format!(
+            "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        client.say(head.as_bytes());
+        client.say(body.as_bytes());
+        client.get("/hello");
+        client.until_body(&mut simulation, "hello");
+    }
+}
+
+#[test]
+fn a_batch_of_requests_in_one_record_and_in_many_is_answered_in_order() {
+    let mut simulation = one_core(&config());
+    let mut client = TlsClient::new(simulation.connect(), 0);
+    client.say(&b"GET /hello HTTP/1.1\r\nHost: test\r\n\r\n".repeat(100));
+    client.until(&mut simulation, |client| {
+        count(&client.heard, b"hello") == 100
+    });
+    client.heard.clear();
+    for _ in 0..100 {
+        client.get("/hello");
+    }
+    client.until(&mut simulation, |client| {
+        count(&client.heard, b"hello") == 100
+    });
+}
+
+fn count(bytes: &[u8], part: &[u8]) -> usize {
+    bytes.windows(part.len()).filter(|at| *at == part).count()
+}
+
+#[test]
+fn a_long_answer_comes_whole_and_its_end_is_announced() {
+    let mut simulation = one_core(&config());
+    let mut client = TlsClient::new(simulation.connect(), 0);
+    client.say(b"GET /large HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    client.until(&mut simulation, |client| client.told_end);
+    assert_eq!(count(&client.heard, b"Z"), 300_000);
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    assert_eq!(simulation.ledgers(0).0.finished, 1);
+}
+
+#[test]
+fn an_idle_connection_is_told_its_end_before_it_closes() {
+    let mut simulation = one_core(&config());
+    let mut client = TlsClient::new(simulation.connect(), 0);
+    client.get("/hello");
+    client.until_body(&mut simulation, "hello");
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    client.hear();
+    assert!(
+        client.told_end && client.failed.is_none(),
+        "{:?}",
+        client.failed
+    );
+}
+
+#[test]
+fn a_client_that_says_nothing_or_half_a_hello_is_closed_at_the_handshake_timeout() {
+    for sent in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
+        let mut config = config();
+        config.tls.handshake_timeout = 3 * SECOND;
+        let mut simulation = one_core(&config);
+        let client = simulation.connect();
+        client.send(sent);
+        let began = simulation.world().now();
+        simulation.run_until(|simulation| simulation.ledgers(0).0.aborted == 1);
+        let took = simulation.world().now() - began;
+        assert!(took >= 3 * SECOND && took < 4 * SECOND, "{took:?}");
+        assert_eq!(simulation.ledgers(0).0.open, 0);
+    }
+}
+
+#[test]
+fn a_request_without_tls_gets_a_400_that_it_can_read() {
+    let mut simulation = one_core(&config());
+    let client = simulation.connect();
+    client.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    simulation.run_until(|_| client.received_len() > 0);
+    let answer = String::from_utf8(client.received()).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("this port speaks HTTPS"), "{answer}");
+    client.close();
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+}
+
+#[test]
+fn a_record_that_does_not_open_is_answered_by_the_alert_and_the_end() {
+    let mut simulation = one_core(&config());
+    let mut client = TlsClient::new(simulation.connect(), 0);
+    client.get("/hello");
+    client.until_body(&mut simulation, "hello");
+    client
+        .socket
+        .send(b"\x17\x03\x03\x00\x20 a record that nobody has sealed ");
+    client.until(&mut simulation, |client| client.failed.is_some());
+    assert_eq!(
+        client.failed,
+        Some(rustls::Error::AlertReceived(
+            rustls::AlertDescription::BadRecordMac
+        ))
+    );
+    client.socket.close();
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    assert_eq!(simulation.ledgers(0).0.aborted, 1);
+}
+
+#[test]
+fn a_client_that_says_its_end_gets_the_answer_it_waits_for() {
+    let mut simulation = one_core(&config());
+    let mut client = TlsClient::new(simulation.connect(), 0);
+    client.get("/hello");
+    client.until_body(&mut simulation, "hello");
+    client.get("/hello");
+    client.tls.send_close_notify();
+    client.flush();
+    client.until(&mut simulation, |client| client.told_end);
+    assert!(client.heard.ends_with(b"hello"));
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+}
+
+#[test]
+fn connections_move_between_cores_between_any_two_requests() {
+    for seed in 0..20 {
+        let faults = Faults::none();
+        let mut simulation = Simulation::with_cores(&config(), router(), 2, seed, faults);
+        let mut clients: Vec<TlsClient> = (0..4)
+            .map(|_| TlsClient::new(simulation.connect_to(0), 0))
+            .collect();
+        for round in 0..6 {
+            for client in &mut clients {
+                client.get("/hello");
+                client.until_body(&mut simulation, "hello");
+            }
+            let (from, to) = if round % 2 == 0 { (0, 1) } else { (1, 0) };
+            simulation.spread(from, to, 4);
+            for client in &mut clients {
+                if round % 3 == 2 {
+                    client.tls.refresh_traffic_keys().expect("TLS 1.3");
+                }
+                client.get("/tls");
+                client.until_body(&mut simulation, "TLSv1.3 Some(\"localhost\")");
+            }
+        }
+        let moved = simulation.ledgers(0).0.handed_out;
+        assert!(moved > 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn handshakes_survive_that_their_core_leaves() {
+    let mut simulation = Simulation::with_cores(&config(), router(), 2, 3, Faults::none());
+    let mut clients: Vec<TlsClient> = (0..8)
+        .map(|_| TlsClient::new(simulation.connect_to(0), 300))
+        .collect();
+    for _ in 0..3 {
+        simulation.turn();
+    }
+    simulation.leave(0, 1);
+    for client in &mut clients {
+        client.get("/hello");
+        client.until_body(&mut simulation, "hello");
+    }
+    simulation.run_until(|simulation| simulation.ledgers(1).0.open == 8);
+    assert_eq!(simulation.ledgers(0).0.aborted, 0);
+}
+
+#[test]
+fn handshakes_beyond_the_bound_wait_and_all_are_served() {
+    let mut config = config();
+    config.tls.max_handshakes = std::num::NonZeroU32::new(2);
+    let mut simulation = one_core(&config);
+    let silent: Vec<Client> = (0..2).map(|_| simulation.connect()).collect();
+    (0..20).for_each(|_| simulation.turn());
+    let mut clients: Vec<TlsClient> = (0..5)
+        .map(|_| TlsClient::new(simulation.connect(), 0))
+        .collect();
+    (0..200).for_each(|_| simulation.turn());
+    assert!(
+        clients
+            .iter()
+            .all(|client| client.socket.received_len() == 0)
+    );
+    silent.iter().for_each(Client::close);
+    for client in &mut clients {
+        client.get("/hello");
+        client.until_body(&mut simulation, "hello");
+    }
+}
