@@ -48,6 +48,9 @@ pub mod simulation;
 pub mod tls;
 #[cfg(feature = "tower")]
 pub mod tower;
+// Not for use: WebSocket as pure rooms, for this repository's own tests and fuzzers.
+#[doc(hidden)]
+pub mod websocket;
 
 pub use self::http::refusal::Refusal;
 pub use certificates::TlsError;

@@ -92,7 +92,7 @@ fn every_source_opens_by_saying_what_it_decides() {
 }
 
 /// The rooms whose documentation names its nouns; the others follow.
-const NAMED: [&str; 14] = [
+const NAMED: [&str; 15] = [
     "runtime/src/",
     "server/src/admission/",
     "server/src/app/",
@@ -107,6 +107,7 @@ const NAMED: [&str; 14] = [
     "server/src/process/",
     "server/src/tls/",
     "server/src/tower/",
+    "server/src/websocket/",
 ];
 
 /// The text of a line of documentation.

@@ -1,0 +1,257 @@
+//! What bounds a conversation and keeps it going: limits (RFC 6455 section 10.4), floods, slow clients,
+//! deadlines, and messages in parts.
+
+use crate::forge::{
+    BINARY, CONTINUATION, FIN, Heard, Listener, PING, PONG, TEXT, frame, frames, hear, sent_code,
+};
+use ringgate::websocket::life::{Deadline, Effect, Event};
+use ringgate::websocket::limits::CONTROL_WINDOW_SECONDS;
+use ringgate::websocket::{
+    Broadcast, Conversation, Delivery, Fault, Kind, Limits, Message, SendError,
+};
+
+fn limited(limits: Limits) -> Listener {
+    let mut listener = Listener::new(None);
+    listener.limits = limits;
+    listener
+}
+
+#[test]
+fn an_idle_conversation_is_plain_data_of_32_bytes() {
+    assert_eq!(size_of::<Conversation>(), 32);
+    let mut listener = hear(&frame(TEXT & !FIN, b"half"));
+    assert!(!listener.conversation.is_idle());
+    listener.receive(&frame(CONTINUATION, b" a message"));
+    assert!(listener.conversation.is_idle());
+}
+
+#[test]
+fn a_frame_above_the_limit_is_refused_at_its_header() {
+    let limits = Limits {
+        frame_size: 200,
+        ..Limits::default()
+    };
+    let mut listener = limited(limits);
+    listener.receive(&frame(BINARY, &[0; 200]));
+    assert_eq!(listener.heard.len(), 1);
+    let header = &frame(BINARY, &[0; 201])[..8];
+    listener.receive(header);
+    assert_eq!(listener.fault, Some(Fault::FrameTooLarge));
+    assert_eq!(sent_code(&listener.out), 1009);
+    // So is one that promises more than any memory holds.
+    let mut listener = limited(limits);
+    let header = [
+        &[BINARY, 0xff][..],
+        &(i64::MAX as u64).to_be_bytes(),
+        &[0; 4],
+    ]
+    .concat();
+    listener.receive(&header);
+    assert_eq!(listener.fault, Some(Fault::FrameTooLarge));
+}
+
+#[test]
+fn a_message_above_the_limit_is_refused_at_the_header_that_exceeds_it() {
+    let limits = Limits {
+        message_size: 200,
+        ..Limits::default()
+    };
+    let mut listener = limited(limits);
+    listener.receive(&frame(BINARY & !FIN, &[0; 100]));
+    listener.receive(&frame(CONTINUATION, &[0; 100]));
+    assert_eq!(listener.heard.len(), 1);
+    listener.receive(&frame(BINARY & !FIN, &[0; 100]));
+    listener.receive(&frame(CONTINUATION, &[0; 101])[..6]);
+    assert_eq!(listener.fault, Some(Fault::MessageTooLarge));
+    assert_eq!(sent_code(&listener.out), 1009);
+    let mut listener = limited(limits);
+    listener.receive(&frame(TEXT, &[b'a'; 201])[..8]);
+    assert_eq!(listener.fault, Some(Fault::MessageTooLarge));
+}
+
+#[test]
+fn a_message_in_too_many_fragments_is_refused() {
+    let mut listener = limited(Limits {
+        fragments: 3,
+        ..Limits::default()
+    });
+    let more = frame(CONTINUATION & !FIN, b"");
+    listener.receive(&frame(TEXT & !FIN, b""));
+    listener.receive(&more);
+    listener.receive(&frame(CONTINUATION, b"three"));
+    assert_eq!(listener.heard, [Heard::Text("three".to_owned())]);
+    listener.receive(&frame(TEXT & !FIN, b""));
+    listener.receive(&[&more[..], &more].concat());
+    assert_eq!(listener.fault, None);
+    listener.receive(&more);
+    assert_eq!(listener.fault, Some(Fault::TooManyFragments));
+    assert_eq!(sent_code(&listener.out), 1008);
+}
+
+#[test]
+fn more_control_frames_than_the_budget_are_refused() {
+    let mut listener = limited(Limits {
+        controls: 10,
+        ..Limits::default()
+    });
+    for window in 0..3 {
+        listener.seconds = window * CONTROL_WINDOW_SECONDS + 7;
+        for _ in 0..5 {
+            listener.receive(&[frame(PING, b""), frame(PONG, b"")].concat());
+        }
+    }
+    assert_eq!(listener.fault, None);
+    listener.receive(&frame(TEXT, b"messages are not counted"));
+    assert_eq!(listener.fault, None);
+    listener.seconds += CONTROL_WINDOW_SECONDS - 1;
+    listener.receive(&frame(PING, b""));
+    assert_eq!(listener.fault, Some(Fault::ControlFlood));
+    assert_eq!(sent_code(&listener.out), 1008);
+}
+
+#[test]
+fn of_pings_that_wait_for_a_slow_client_the_last_is_answered() {
+    let mut listener = Listener::new(None);
+    listener.may_answer = false;
+    for at in 0..100 {
+        listener.receive(&frame(PING, format!("ping {at}").as_bytes()));
+    }
+    assert!(listener.out.is_empty());
+    assert!(!listener.conversation.is_idle(), "a Pong is owed");
+    listener.conversation.release_pong(&mut listener.out);
+    listener.conversation.release_pong(&mut listener.out);
+    assert_eq!(frames(&listener.out), [(PONG, b"ping 99".to_vec())]);
+    assert!(listener.conversation.is_idle());
+    // One that is answered at once makes up for those before it.
+    listener.receive(&frame(PING, b"held"));
+    listener.may_answer = true;
+    listener.receive(&frame(PING, b"newest"));
+    listener.conversation.release_pong(&mut listener.out);
+    let last = frames(&listener.out).pop();
+    assert_eq!(last, Some((PONG, b"newest".to_vec())));
+}
+
+#[test]
+fn a_quiet_client_is_asked_and_one_that_does_not_answer_is_given_up() {
+    let mut listener = Listener::new(None);
+    let Listener {
+        conversation, out, ..
+    } = &mut listener;
+    assert_eq!(conversation.deadline(true), Some(Deadline::Write));
+    assert_eq!(conversation.deadline(false), Some(Deadline::Quiet));
+    let effect = conversation.on(Event::DeadlinePassed(Deadline::Quiet), "", out);
+    assert_eq!(effect, Effect::Ping);
+    assert_eq!(frames(out), [(PING, vec![])]);
+    assert_eq!(conversation.deadline(false), Some(Deadline::Pong));
+    // Any byte is a sign of life.
+    listener.receive(&frame(TEXT, b"here")[..3]);
+    assert_eq!(listener.conversation.deadline(false), Some(Deadline::Quiet));
+    let Listener {
+        conversation, out, ..
+    } = &mut listener;
+    let _: Effect = conversation.on(Event::DeadlinePassed(Deadline::Quiet), "", out);
+    let effect = conversation.on(Event::DeadlinePassed(Deadline::Pong), "", out);
+    assert_eq!(effect, Effect::Abort);
+    assert_eq!(conversation.deadline(false), None);
+}
+
+#[test]
+fn a_message_whose_rest_does_not_come_is_given_up_with_1008() {
+    let mut listener = hear(&frame(TEXT & !FIN, b"half"));
+    let Listener {
+        conversation, out, ..
+    } = &mut listener;
+    assert_eq!(conversation.deadline(false), Some(Deadline::Message));
+    let effect = conversation.on(Event::DeadlinePassed(Deadline::Message), "", out);
+    assert_eq!(effect, Effect::Close(Fault::MessageStalled.code()));
+    assert_eq!(sent_code(out), 1008);
+}
+
+fn in_parts() -> Listener {
+    limited(Limits {
+        delivery: Delivery::Parts,
+        message_size: 10,
+        fragments: 1,
+        ..Limits::default()
+    })
+}
+
+#[test]
+fn a_message_in_parts_is_delivered_as_it_comes_and_not_bounded_as_a_whole() {
+    let mut listener = in_parts();
+    let mut sent = Vec::new();
+    for at in 0..100u8 {
+        let payload = [at; 1000];
+        let first = if at == 0 { BINARY } else { CONTINUATION };
+        let last = if at == 99 { FIN } else { 0 };
+        let frame = frame(first & !FIN | last, &payload);
+        listener.receive(&frame[..500]);
+        listener.receive(&frame[500..]);
+        sent.extend_from_slice(&payload);
+    }
+    assert_eq!(listener.heard, [Heard::Binary(sent)]);
+}
+
+#[test]
+fn text_in_parts_may_be_cut_within_a_character_and_is_validated() {
+    let text = "καλημέρα 🌍";
+    let stream = frame(TEXT, text.as_bytes());
+    let mut listener = in_parts();
+    for byte in &stream {
+        listener.receive(&[*byte]);
+    }
+    assert_eq!(listener.heard, [Heard::Text(text.to_owned())]);
+    listener.receive(&frame(TEXT & !FIN, b"\xce"));
+    assert_eq!(listener.fault, None);
+    listener.receive(&frame(CONTINUATION & !FIN, b"\xce"));
+    assert_eq!(listener.fault, Some(Fault::NotUtf8));
+    let mut listener = in_parts();
+    listener.receive(&frame(TEXT & !FIN, b"\xce"));
+    listener.receive(&frame(CONTINUATION, b""));
+    assert_eq!(listener.fault, Some(Fault::NotUtf8));
+}
+
+#[test]
+fn a_message_is_sent_in_parts_with_the_kind_in_the_first() {
+    let mut conversation = Conversation::new(None);
+    let mut out = Vec::new();
+    for (bytes, last) in [(&b"pa"[..], false), (b"r", false), (b"t", true)] {
+        let sent = conversation.send_part(Kind::Text, bytes, last, &mut out);
+        assert_eq!(sent, Ok(()));
+        assert_eq!(conversation.is_idle(), last);
+        if !last {
+            let whole = conversation.send(Message::Text("whole"), None, &mut out);
+            assert_eq!(whole, Err(SendError::HalfSent));
+        }
+    }
+    let expected = [
+        (TEXT & !FIN, b"pa".to_vec()),
+        (CONTINUATION & !FIN, b"r".to_vec()),
+        (CONTINUATION, b"t".to_vec()),
+    ];
+    assert_eq!(frames(&out), expected);
+}
+
+#[test]
+fn a_broadcast_is_the_same_bytes_for_all_who_hear_it() {
+    let broadcast = Broadcast::new(Message::Text("to all"), None);
+    let (one, other) = (Conversation::new(None), Conversation::new(None));
+    let one = one.send_broadcast(&broadcast).expect("open");
+    let other = other.send_broadcast(&broadcast).expect("open");
+    assert_eq!(frames(one), [(TEXT, b"to all".to_vec())]);
+    assert_eq!(one.as_ptr(), other.as_ptr());
+}
+
+#[test]
+fn what_a_message_was_gathered_in_is_given_up_when_the_conversation_ends() {
+    let mut listener = hear(&frame(TEXT & !FIN, &[b'a'; 1000]));
+    let Listener {
+        conversation, out, ..
+    } = &mut listener;
+    let effect = conversation.on(Event::PeerEof, "", out);
+    assert_eq!(effect, Effect::Nothing);
+    // With half a message it would be Message; what is left is to send what is queued.
+    assert_eq!(conversation.deadline(false), Some(Deadline::Write));
+    let effect = conversation.on(Event::Flushed, "", out);
+    assert_eq!(effect, Effect::Release);
+}
