@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::from_utf8;
 
-/// What one connection keeps.
+/// The state that one connection keeps.
 #[derive(Default)]
 pub struct Conversation {
     half: Option<Box<HalfMessage>>,
@@ -43,7 +43,7 @@ struct HeldPong {
     len: u8,
 }
 
-/// What the connection code lends while bytes are read.
+/// The things that the connection code lends while bytes are read.
 pub struct Desk<'d> {
     /// Bounds on what the client sends.
     pub limits: &'d Limits,
@@ -60,11 +60,11 @@ pub struct Desk<'d> {
 pub struct Received<'a> {
     /// Bytes of the slice that are done with.
     pub used: usize,
-    /// What they brought.
+    /// The meaning of these bytes.
     pub arrival: Arrival<'a>,
 }
 
-/// What received bytes brought.
+/// The meaning of received bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Arrival<'a> {
     /// Nothing can be said, and nothing was changed, before the slice is this long.

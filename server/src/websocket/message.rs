@@ -48,7 +48,7 @@ impl From<NotUtf8> for Fault {
     }
 }
 
-/// What is kept of the payload so far.
+/// The payload so far, as far as it is kept.
 enum Gathered {
     Text(String, HalfCharacter),
     Binary(Vec<u8>),

@@ -129,7 +129,7 @@ fn bits(value: Value<'_>) -> Option<u8> {
 }
 
 impl Compression {
-    /// What is agreed on with a client that makes this offer. None if the offer is declined: another may
+    /// The terms for a client that makes this offer. None if the offer is declined: another may
     /// follow, and without any nothing is compressed.
     pub fn agree(&self, offer: &Offer<'_>) -> Option<Terms> {
         if !offer.name.eq_ignore_ascii_case(NAME) {

@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 pub(super) const ACCEPT_SIZE_BYTES: usize = 28;
 /// Length of Sec-WebSocket-Key: 16 bytes in base64.
 const KEY_SIZE_BYTES: usize = 24;
-/// What every server appends to the key.
+/// The text that every server appends to the key.
 const SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
