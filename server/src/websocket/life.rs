@@ -110,7 +110,7 @@ pub enum Deadline {
     Linger,
 }
 
-/// What bears on the time limit beside the state.
+/// The facts that bear on the time limit beside the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Waiting {
     /// Whether bytes wait for the client to take them.

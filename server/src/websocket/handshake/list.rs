@@ -60,7 +60,7 @@ pub(super) fn tokens(value: &[u8]) -> impl Iterator<Item = Result<&[u8], Malform
 pub struct Offer<'a> {
     /// Name of the extension.
     pub name: &'a [u8],
-    /// Its parameters, seen to keep to the grammar.
+    /// The parameters, seen to keep to the grammar.
     params: &'a [u8],
 }
 

@@ -30,9 +30,9 @@ pub const VERSION: &str = "13";
 /// The parts of a request that are no fields.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// Its method.
+    /// The method.
     pub method: &'a Method,
-    /// Its version.
+    /// The version.
     pub version: Version,
     /// Host and optional port that it is for.
     pub host: &'a str,

@@ -11,7 +11,7 @@ pub enum Origins {
     /// scheme.
     #[default]
     Same,
-    /// Those of the host, and these: scheme, host, and port if it is not the default one, such as
+    /// Pages of the host, and of these origins: scheme, host, and port if it is not the default one, such as
     /// `https://app.example`. Compared without regard to case.
     Listed(Vec<String>),
     /// Every page there is.
