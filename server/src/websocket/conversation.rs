@@ -410,12 +410,6 @@ impl Conversation {
     }
 }
 
-impl Default for State {
-    fn default() -> Self {
-        State::Open
-    }
-}
-
 /// The payload, where it lies.
 #[inline]
 fn unmasked<'a>(header: &Header, payload: &'a mut [u8]) -> &'a [u8] {

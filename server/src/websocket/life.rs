@@ -22,9 +22,10 @@
 use super::code::{CloseCode, Fault};
 
 /// Where a conversation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum State {
     /// Both sides may send.
+    #[default]
     Open,
     /// This side has said Close and sends nothing more; the other's Close is awaited.
     Closing,

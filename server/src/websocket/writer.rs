@@ -140,8 +140,8 @@ impl Broadcast {
     /// with a window that is too small for the message (RFC 7692 section 7.1.2.1).
     pub fn frame(&self, terms: Option<Terms>) -> &Bytes {
         let understands = |terms: Terms| {
-            !terms.server_keeps && self.len <= 1 << terms.server_bits
-                || terms.server_bits == WINDOW_BITS_MAX && !terms.server_keeps
+            let fits = self.len <= 1 << terms.server_bits;
+            !terms.server_keeps && (fits || terms.server_bits == WINDOW_BITS_MAX)
         };
         match (&self.compressed, terms) {
             (Some(compressed), Some(terms)) if understands(terms) => compressed,
