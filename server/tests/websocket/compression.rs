@@ -22,11 +22,11 @@ fn agreed(keeps_context: bool, params: &str) -> Terms {
     compression.agree(&offer).expect("accepted")
 }
 
-pub fn forgetful(params: &str) -> Terms {
+pub(crate) fn forgetful(params: &str) -> Terms {
     agreed(false, params)
 }
 
-pub fn keeping() -> Terms {
+pub(crate) fn keeping() -> Terms {
     agreed(true, "")
 }
 

@@ -1,24 +1,24 @@
 //! Frames as a client writes and reads them, by an implementation of this folder's own, and a listener that
 //! holds a conversation as a connection does.
 
-use ringgate::websocket::deflate::{Deflater, Inflater, Terms};
+use ringgate::websocket::deflate::{Inflater, Terms};
 use ringgate::websocket::life::State;
 use ringgate::websocket::{Arrival, CloseCode, Conversation, Desk, Fault, Kind, Limits};
 
-pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+pub(crate) const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// First bytes of frames: the last of their message, unless `MORE` is taken.
-pub const CONTINUATION: u8 = 0x80;
-pub const TEXT: u8 = 0x81;
-pub const BINARY: u8 = 0x82;
-pub const CLOSE: u8 = 0x88;
-pub const PING: u8 = 0x89;
-pub const PONG: u8 = 0x8a;
+pub(crate) const CONTINUATION: u8 = 0x80;
+pub(crate) const TEXT: u8 = 0x81;
+pub(crate) const BINARY: u8 = 0x82;
+pub(crate) const CLOSE: u8 = 0x88;
+pub(crate) const PING: u8 = 0x89;
+pub(crate) const PONG: u8 = 0x8a;
 /// With this bit taken away a frame is not the last one.
-pub const FIN: u8 = 0x80;
-pub const COMPRESSED: u8 = 0x40;
+pub(crate) const FIN: u8 = 0x80;
+pub(crate) const COMPRESSED: u8 = 0x40;
 
 /// A frame of a client.
-pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
         short @ 0..126 => frame.push(0x80 | short as u8),
@@ -38,13 +38,13 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The payload of a Close frame.
-pub fn close_body(code: u16, reason: &str) -> Vec<u8> {
+pub(crate) fn close_body(code: u16, reason: &str) -> Vec<u8> {
     [&code.to_be_bytes(), reason.as_bytes()].concat()
 }
 
 /// Frames of a server: first byte and payload of each.
 #[track_caller]
-pub fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+pub(crate) fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
     while let [first, second, rest @ ..] = bytes {
         assert_eq!(second & 0x80, 0, "a server does not mask");
@@ -69,7 +69,7 @@ pub fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
 
 /// What was heard of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub(crate) enum Heard {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -78,16 +78,15 @@ pub enum Heard {
 }
 
 /// A conversation, with all that the connection code keeps for it.
-pub struct Listener {
-    pub conversation: Conversation,
-    pub limits: Limits,
-    pub seconds: u32,
-    pub may_answer: bool,
-    pub out: Vec<u8>,
-    pub heard: Vec<Heard>,
-    pub fault: Option<Fault>,
-    pub inflater: Inflater,
-    pub deflater: Deflater,
+pub(crate) struct Listener {
+    pub(crate) conversation: Conversation,
+    pub(crate) limits: Limits,
+    pub(crate) seconds: u32,
+    pub(crate) may_answer: bool,
+    pub(crate) out: Vec<u8>,
+    pub(crate) heard: Vec<Heard>,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) inflater: Inflater,
     /// The parts of a message that is delivered in parts, joined.
     parts: Option<(Kind, Vec<u8>)>,
     /// Bytes that were received and not used.
@@ -96,7 +95,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub fn new(terms: Option<Terms>) -> Listener {
+    pub(crate) fn new(terms: Option<Terms>) -> Listener {
         Listener {
             conversation: Conversation::new(terms),
             limits: Limits::default(),
@@ -106,7 +105,6 @@ impl Listener {
             heard: Vec::new(),
             fault: None,
             inflater: Inflater::default(),
-            deflater: Deflater::default(),
             parts: None,
             unread: Vec::new(),
             needs: 0,
@@ -115,7 +113,7 @@ impl Listener {
 
     /// Receives `bytes` at once.
     #[track_caller]
-    pub fn receive(&mut self, bytes: &[u8]) {
+    pub(crate) fn receive(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
         while !self.unread.is_empty() && self.unread.len() >= self.needs {
             let mut desk = Desk {
@@ -172,14 +170,14 @@ impl Listener {
     }
 
     /// Whether the conversation waits for the rest of a frame's header or of a control frame.
-    pub fn has_unread(&self) -> bool {
+    pub(crate) fn has_unread(&self) -> bool {
         !self.unread.is_empty()
     }
 }
 
 /// Hears a stream that arrives in one piece, having seen that a short one means the same wherever it is cut.
 #[track_caller]
-pub fn hear(stream: &[u8]) -> Listener {
+pub(crate) fn hear(stream: &[u8]) -> Listener {
     let hear_pieces = |pieces: &[&[u8]]| {
         let mut listener = Listener::new(None);
         for piece in pieces {
@@ -203,7 +201,7 @@ pub fn hear(stream: &[u8]) -> Listener {
 
 /// The fault in `stream`, which must have one at its end; and the code that was sent for it.
 #[track_caller]
-pub fn fault(stream: &[u8]) -> (Fault, u16) {
+pub(crate) fn fault(stream: &[u8]) -> (Fault, u16) {
     let listener = hear(stream);
     let fault = listener
         .fault
@@ -213,7 +211,7 @@ pub fn fault(stream: &[u8]) -> (Fault, u16) {
 
 /// The code of the Close frame that is the last thing in `out`.
 #[track_caller]
-pub fn sent_code(out: &[u8]) -> u16 {
+pub(crate) fn sent_code(out: &[u8]) -> u16 {
     let frames = frames(out);
     let Some((CLOSE, body)) = frames.last() else {
         panic!("no Close at the end of {frames:x?}");
