@@ -55,8 +55,8 @@ pub mod websocket;
 pub use self::http::refusal::Refusal;
 pub use certificates::TlsError;
 pub use coordinator::{
-    CoreInfo, CoreStatus, Degraded, Ended, Generation, ListenerStatus, Running, Server,
-    ServerEvent, ServerHandle, StartError, Status, UpgradeError, UpgradeStep, Upgraded,
+    CertificateStatus, CoreInfo, CoreStatus, Degraded, Ended, Generation, ListenerStatus, Running,
+    Server, ServerEvent, ServerHandle, StartError, Status, UpgradeError, UpgradeStep, Upgraded,
     block_obeyed_signals, refuse_inheritance,
 };
 pub use handler::{

@@ -19,6 +19,7 @@
 
 use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::{Connections, CoreStats, Ledgers, Requests};
+use crate::certificates::Kept;
 use crate::config::{AdmissionLimits, Config, Scheme};
 use crate::connection::{
     Engine, EngineParts, Headroom, ListenerId, ListenerSeat, Message, Settings,
@@ -112,7 +113,7 @@ impl Simulation {
             .simulated()
             .unwrap_or_else(|why| panic!("this server cannot be simulated: {why}"));
         let config = &config;
-        let acceptor = crate::certificates::load(config, 0)
+        let acceptor = crate::certificates::load(config, Kept::default(), 0)
             .unwrap_or_else(|why| panic!("this server cannot be simulated: {why}"))
             .map(|loaded| loaded.acceptor);
         let scheme = config

@@ -28,6 +28,15 @@ pub enum TlsError {
     NoKeyBeside(PathBuf),
     /// A directory without a certificate.
     EmptyDirectory(PathBuf),
+    /// A file that is no secret for session tickets.
+    BadSecret {
+        /// The file.
+        file: PathBuf,
+        /// The cause and the cure.
+        why: String,
+    },
+    /// The system gives no random bytes.
+    NoRandomBytes,
     /// A pair that cannot be used.
     #[doc(hidden)]
     Identity(IdentityError),
@@ -86,6 +95,10 @@ impl fmt::Display for TlsError {
                  or .cer, or fullchain.pem with privkey.pem",
                 path.display()
             ),
+            TlsError::BadSecret { file, why } => write!(f, "{}: {why}", file.display()),
+            TlsError::NoRandomBytes => {
+                f.write_str("the system gives no random bytes for session tickets; try again")
+            }
             TlsError::Identity(error) => error.fmt(f),
             TlsError::Terms { file, error } => {
                 if let Some(file) = file {

@@ -6,27 +6,87 @@
 //! decided in `tls::identity`; which files are meant by a path, in [`files`].
 
 mod error;
+mod expiry;
 mod files;
+mod secret;
 
 pub use error::TlsError;
+pub(crate) use expiry::{Expiry, date, seconds_left, title};
 
 use crate::config::{CertificateSource, ClientCertificates, Config, TlsVersion};
 use crate::tls::handshake::terms::{Acceptor, ClientCertificates as Demand, Terms};
 use crate::tls::identity::{Identities, Identity, Pem, client_roots};
+use crate::tls::tickets::{EPOCH_SECS, TicketSecret};
+use expiry::WARNED_BEFORE_SECS;
+use secret::Secret;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The protocol that is offered by ALPN (RFC 7301).
 const HTTP_1_1: &[u8] = b"http/1.1";
 
-/// Everything about TLS that files say.
+/// Everything about TLS that the configuration and its files say.
 #[derive(Clone, Debug)]
 pub(crate) struct Loaded {
-    /// The beginning of handshakes; without tickets.
+    /// The beginning of handshakes, with the ticket keys of now.
     pub(crate) acceptor: Acceptor,
     /// The certificates, the default first.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the status takes it up next"))]
     pub(crate) identities: Arc<Identities>,
+    secret: Secret,
+}
+
+impl Loaded {
+    /// Puts the ticket keys of this time into the acceptor, and says whether those in it were others.
+    pub(crate) fn renew_tickets(&mut self, unix_secs: u64) -> bool {
+        // A clock that was set back leads to keys of earlier epochs again.
+        let is_in_force = |due: u64| unix_secs < due && unix_secs + EPOCH_SECS >= due;
+        if self.acceptor.tickets_due_at().is_some_and(is_in_force) {
+            return false;
+        }
+        self.acceptor = self.acceptor.with_tickets(self.secret.get(), unix_secs);
+        true
+    }
+
+    /// The secret of the tickets for the next process, unless that finds it in a file.
+    pub(crate) fn own_secret(&self) -> Option<&TicketSecret> {
+        self.secret.own().map(|secret| &**secret)
+    }
+
+    /// Things to keep when the files are read again.
+    pub(crate) fn kept(&self) -> Kept {
+        let mut all = self.identities.all().iter();
+        Kept {
+            secret: self.secret.own().cloned(),
+            self_signed: all.find(|one| one.is_self_signed()).cloned(),
+        }
+    }
+}
+
+/// Things that no file has, and that outlive a reload: clients know them.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// The secret of the tickets, which goes along in an upgrade too.
+    secret: Option<Arc<TicketSecret>>,
+    self_signed: Option<Identity>,
+}
+
+impl Kept {
+    /// The secret that the process before this one passed on, if there was one.
+    pub(crate) fn of_before(secret: Option<TicketSecret>) -> Kept {
+        Kept {
+            secret: secret.map(Arc::new),
+            self_signed: None,
+        }
+    }
+
+    /// The self-signed certificate that was there, or one more if that expires soon.
+    fn self_signed(&self, unix_secs: u64) -> Result<Identity, TlsError> {
+        let is_good = |one: &&Identity| seconds_left(one, unix_secs) > WARNED_BEFORE_SECS as i64;
+        match self.self_signed.as_ref().filter(is_good) {
+            Some(kept) => Ok(kept.clone()),
+            None => Ok(Identity::self_signed(unix_secs)?),
+        }
+    }
 }
 
 /// The time of day, in seconds since 1970.
@@ -35,12 +95,16 @@ pub(crate) fn unix_secs() -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
-/// Reads what the configuration names. None if no listener speaks TLS.
+/// Reads what the configuration names, and keeps what no file has. None if no listener speaks TLS.
 ///
 /// # Errors
 ///
 /// Which file is at fault, why, and what helps.
-pub(crate) fn load(config: &Config, unix_secs: u64) -> Result<Option<Loaded>, TlsError> {
+pub(crate) fn load(
+    config: &Config,
+    kept: Kept,
+    unix_secs: u64,
+) -> Result<Option<Loaded>, TlsError> {
     let tls = &config.tls;
     if config.https_listeners().next().is_none() {
         return match tls.certificates.is_empty() {
@@ -52,7 +116,7 @@ pub(crate) fn load(config: &Config, unix_secs: u64) -> Result<Option<Loaded>, Tl
     let mut keys = tls.keys.iter();
     for source in &tls.certificates {
         match source {
-            CertificateSource::SelfSigned => identities.push(Identity::self_signed(unix_secs)?),
+            CertificateSource::SelfSigned => identities.push(kept.self_signed(unix_secs)?),
             CertificateSource::Path(path) => {
                 for pair in files::pairs(path, &mut keys)? {
                     let (chain, key) = (&pair.chain, pair.key.as_ref().unwrap_or(&pair.chain));
@@ -76,10 +140,14 @@ pub(crate) fn load(config: &Config, unix_secs: u64) -> Result<Option<Loaded>, Tl
         file: tls.client_ca.clone(),
         error,
     })?;
-    Ok(Some(Loaded {
+    let secret = Secret::of(tls.ticket_secret.as_deref(), kept.secret)?;
+    let mut loaded = Loaded {
         acceptor,
         identities,
-    }))
+        secret,
+    };
+    loaded.renew_tickets(unix_secs);
+    Ok(Some(loaded))
 }
 
 /// The demand on clients, with the roots that their certificates must lead to.

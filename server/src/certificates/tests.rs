@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::{Endpoint, ListenAddr};
 use rcgen::{CertificateParams, KeyPair};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -59,7 +60,8 @@ fn config(certificates: &[&Path], keys: &[&Path]) -> Config {
 
 /// The names of the certificates in their order, the first of each.
 fn names(certificates: &[&Path], keys: &[&Path]) -> Vec<String> {
-    let loaded = load(&config(certificates, keys), NOW).unwrap_or_else(|error| panic!("{error}"));
+    let loaded = load(&config(certificates, keys), Kept::default(), NOW)
+        .unwrap_or_else(|error| panic!("{error}"));
     let loaded = loaded.expect("a listener speaks TLS");
     let all = loaded.identities.all().iter();
     all.map(|identity| identity.names()[0].to_string())
@@ -68,7 +70,7 @@ fn names(certificates: &[&Path], keys: &[&Path]) -> Vec<String> {
 
 #[track_caller]
 fn refused(certificates: &[&Path], keys: &[&Path], parts: &[&str]) {
-    let error = load(&config(certificates, keys), NOW).expect_err("refused");
+    let error = load(&config(certificates, keys), Kept::default(), NOW).expect_err("refused");
     let text = error.to_string();
     for part in parts {
         assert!(text.contains(part), "{part:?} is not in: {text}");
@@ -186,14 +188,16 @@ fn what_is_asked_of_clients_follows_the_roots_unless_told() {
     assert_eq!(is(&config), "not asked");
     config.tls.client_ca = Some(roots);
     assert_eq!(is(&config), "required");
-    assert!(load(&config, NOW).is_ok());
+    assert!(load(&config, Kept::default(), NOW).is_ok());
     config.tls.client_certificates = ClientCertificates::Ask;
     assert_eq!(is(&config), "asked");
     config.tls.client_certificates = ClientCertificates::Off;
     assert_eq!(is(&config), "not asked");
     config.tls.client_certificates = ClientCertificates::Auto;
     config.tls.client_ca = Some(folder.write("none.pem", "nothing"));
-    let error = load(&config, NOW).expect_err("no roots").to_string();
+    let error = load(&config, Kept::default(), NOW)
+        .expect_err("no roots")
+        .to_string();
     assert!(
         error.contains("none.pem") && error.contains("no certificate"),
         "{error}"
@@ -204,8 +208,111 @@ fn what_is_asked_of_clients_follows_the_roots_unless_told() {
 fn a_certificate_that_nobody_would_be_shown_is_refused() {
     let mut config = config(&[Path::new("self")], &[]);
     config.listen = vec![Endpoint::from(ListenAddr::Fd(3))];
-    let error = load(&config, NOW).expect_err("no listener speaks TLS");
+    let error = load(&config, Kept::default(), NOW).expect_err("no listener speaks TLS");
     assert!(error.to_string().contains("https://"), "{error}");
     config.tls.certificates.clear();
-    assert!(load(&config, NOW).expect("nothing to load").is_none());
+    assert!(
+        load(&config, Kept::default(), NOW)
+            .expect("nothing to load")
+            .is_none()
+    );
+}
+
+#[test]
+fn a_reload_keeps_the_certificate_that_was_made_here_until_it_expires_soon() {
+    let config = config(&[Path::new("self")], &[]);
+    let load = |kept, now| load(&config, kept, now).expect("good").expect("TLS");
+    let serial = |loaded: &Loaded| loaded.identities.all()[0].described().serial.clone();
+    let first = load(Kept::default(), NOW);
+    assert_ne!(serial(&load(Kept::default(), NOW)), serial(&first));
+    assert_eq!(serial(&load(first.kept(), NOW + 1)), serial(&first));
+    let end = first.identities.all()[0].described().not_after;
+    let late = end - WARNED_BEFORE_SECS;
+    assert_eq!(serial(&load(first.kept(), late - 1)), serial(&first));
+    assert_ne!(serial(&load(first.kept(), late)), serial(&first));
+}
+
+#[test]
+fn the_secret_of_tickets_outlives_a_reload_and_one_in_a_file_goes_before_it() {
+    let folder = Folder::new();
+    let mut config = config(&[Path::new("self")], &[]);
+    let load = |config: &Config, kept| load(config, kept, NOW).expect("good").expect("TLS");
+    let first = load(&config, Kept::default());
+    let own = |loaded: &Loaded| loaded.own_secret().map(|secret| *secret.expose());
+    assert!(own(&first).is_some());
+    assert_eq!(own(&load(&config, first.kept())), own(&first));
+    assert_ne!(own(&load(&config, Kept::default())), own(&first));
+    config.tls.ticket_secret = Some(private(
+        &folder,
+        "secret",
+        "0123456789abcdef0123456789abcdef",
+    ));
+    let shared = load(&config, first.kept());
+    assert_eq!(own(&shared), None, "a new process reads the file itself");
+    let again = load(&config, Kept::default());
+    assert_eq!(shared.secret.get().expose(), again.secret.get().expose());
+    config.tls.ticket_secret = None;
+    let after = load(&config, shared.kept());
+    assert_ne!(after.secret.get().expose(), shared.secret.get().expose());
+}
+
+#[test]
+fn a_file_that_others_can_read_or_that_holds_no_secret_is_refused() {
+    let folder = Folder::new();
+    let refusal = |path: PathBuf| {
+        Secret::of(Some(&path), None)
+            .expect_err("refused")
+            .to_string()
+    };
+    let text = "0123456789abcdef0123456789abcdef";
+    let open = private(&folder, "open", text);
+    for (mode, others) in [(0o604, "0604"), (0o602, "0602"), (0o647, "0647")] {
+        set_mode(&open, mode);
+        let told = refusal(open.clone());
+        assert!(
+            told.contains(others) && told.contains("chmod o-rwx"),
+            "{told}"
+        );
+        assert!(!told.contains(text), "{told}");
+    }
+    for (name, text) in [
+        ("short", "0123456789abcdef0123456789abcde".to_owned()),
+        ("long", "x".repeat(1025)),
+        ("key", made("a.example").1),
+    ] {
+        let told = refusal(private(&folder, name, &text));
+        assert!(
+            told.contains(name) && told.contains("openssl rand"),
+            "{told}"
+        );
+    }
+    set_mode(&open, 0o640);
+    assert!(Secret::of(Some(&open), None).is_ok());
+}
+
+#[test]
+fn ticket_keys_are_renewed_when_they_are_due_and_when_the_clock_was_set_back() {
+    let config = config(&[Path::new("self")], &[]);
+    let mut loaded = load(&config, Kept::default(), NOW)
+        .expect("good")
+        .expect("TLS");
+    let due = loaded.acceptor.tickets_due_at().expect("with tickets");
+    assert!(!loaded.renew_tickets(due - 1));
+    assert!(loaded.renew_tickets(due));
+    let next = loaded.acceptor.tickets_due_at().expect("with tickets");
+    assert_eq!(next, due + EPOCH_SECS);
+    assert!(!loaded.renew_tickets(due));
+    assert!(loaded.renew_tickets(due - 1));
+    assert_eq!(loaded.acceptor.tickets_due_at(), Some(due));
+}
+
+fn private(folder: &Folder, name: &str, text: &str) -> PathBuf {
+    let path = folder.write(name, text);
+    set_mode(&path, 0o600);
+    path
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    let mode = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(path, mode).expect("permissions");
 }

@@ -109,13 +109,14 @@ impl FromStr for Endpoint {
         } else {
             (Scheme::Http, text)
         };
-        if rest.contains("://") {
+        // The path of a Unix socket may hold anything.
+        let is_unix = rest.starts_with("unix:");
+        if rest.contains("://") && !is_unix {
             return Err(Malformed::new(
                 "before an address stands https://, http:// or nothing",
             ));
         }
-        // The path of a Unix socket may end like this.
-        if rest.ends_with('/') && !rest.starts_with("unix:") {
+        if rest.ends_with('/') && !is_unix {
             return Err(Malformed::new(
                 "a place to listen on has no path: leave the / at its end out",
             ));
@@ -148,7 +149,13 @@ mod tests {
     #[test]
     fn without_a_scheme_http_is_spoken() {
         let read = |text: &str| text.parse::<Endpoint>().expect(text);
-        for place in ["127.0.0.1:80", "[::1]:80", "unix:/run/x?mode=0600", "fd:3"] {
+        for place in [
+            "127.0.0.1:80",
+            "[::1]:80",
+            "unix:/run/x?mode=0600",
+            "unix:a://b/",
+            "fd:3",
+        ] {
             let plain = read(place);
             assert_eq!(plain.scheme, Scheme::Http);
             assert_eq!(read(&format!("http://{place}")), plain);

@@ -100,6 +100,13 @@ const LISTENERS: &[(&str, &str)] = &[
     ("limit", "/queue_limit"),
 ];
 
+const CERTIFICATES: &[(&str, &str)] = &[
+    ("certificate", "/file"),
+    ("name", "/names/0"),
+    ("key", "/key"),
+    ("expires", "/not_after"),
+];
+
 const LANES: &[(&str, &str)] = &[
     ("lane", "/name"),
     ("kind", "/kind"),
@@ -184,9 +191,11 @@ pub(super) fn status(status: &Value) -> String {
     section(&mut text, status, "/generations", GENERATIONS);
     section(&mut text, status, "/cores", CORES);
     section(&mut text, status, "/listeners", LISTENERS);
-    let lanes = status.pointer("/lanes").and_then(Value::as_array);
-    if lanes.is_some_and(|lanes| !lanes.is_empty()) {
-        section(&mut text, status, "/lanes", LANES);
+    for (list, columns) in [("/lanes", LANES), ("/certificates", CERTIFICATES)] {
+        let items = status.pointer(list).and_then(Value::as_array);
+        if items.is_some_and(|items| !items.is_empty()) {
+            section(&mut text, status, list, columns);
+        }
     }
     text
 }
@@ -232,7 +241,9 @@ mod tests {
                 "queue_limit": 4096}],
             "lanes": [{"name": "database", "kind": "workers", "min": 1, "max": 4, "spawned": 2,
                 "busy": 1, "waiting": 1, "queued": 0, "unavailable": null,
-                "ended": {"finished": 9, "panicked": 0}, "refused": {"full": 3}}]
+                "ended": {"finished": 9, "panicked": 0}, "refused": {"full": 3}}],
+            "certificates": [{"file": "/etc/a.pem", "names": ["a.example", "b.example"],
+                "key": "ecdsa", "not_after": "2027-01-15T00:00:00Z"}]
         }));
         let expected = "\
 running, pid 7, up 61 s
@@ -253,6 +264,9 @@ requests     begun 1000  answered 1000  rejected 0  aborted 0  running 0  pendin
 
   lane      kind     min  max  workers  busy  waiting  queued           ended     refused  trouble
   database  workers    1    4        2     1        1       0  9 (finished 9)  3 (full 3)  none
+
+  certificate  name       key    expires
+  /etc/a.pem   a.example  ecdsa  2027-01-15T00:00:00Z
 ";
         assert_eq!(shown, expected);
     }

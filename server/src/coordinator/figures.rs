@@ -7,9 +7,11 @@ use super::listeners::Listeners;
 use super::plan::Pool;
 use super::status::{self, PoolStatus};
 use crate::admission::ledger::{ByReason, CoreStats, Ledgers, REFUSAL_STATUSES, Reason};
+use crate::certificates::Loaded;
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::observe::metrics::{
-    ConnectionCounts, CoreSample, CountsBy, ListenerSample, RequestCounts, Snapshot,
+    CertificateSample, ConnectionCounts, CoreSample, CountsBy, ListenerSample, RequestCounts,
+    Snapshot,
 };
 use ringgate_runtime::sys::process::rss_bytes;
 use std::sync::PoisonError;
@@ -128,6 +130,22 @@ pub(super) fn listeners(listeners: &Listeners, pool: &Pool, slots: u32) -> Vec<L
             queue_limit: listener.queue_limit.unwrap_or_default().into(),
         })
         .collect()
+}
+
+/// Every certificate with its end.
+pub(super) fn certificates(tls: Option<&Loaded>) -> Vec<CertificateSample> {
+    let all = tls.into_iter().flat_map(|tls| tls.identities.all());
+    all.map(|identity| CertificateSample {
+        file: identity.file().display().to_string(),
+        name: identity
+            .names()
+            .first()
+            .map(|name| name.to_string())
+            .unwrap_or_default(),
+        serial: identity.described().serial.clone(),
+        not_after: identity.described().not_after,
+    })
+    .collect()
 }
 
 /// Figures of the process, from the kernel.

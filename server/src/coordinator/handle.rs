@@ -3,13 +3,14 @@
 mod launch;
 mod simulated;
 mod standing;
+mod start_error;
 
 use super::closing::Closing;
 use super::core_info::CoreInfo;
 use super::degraded::DegradedCell;
 use super::event::{Command, Event};
 use super::events::{OnEvent, ServerEvent, Subscription};
-use super::listeners::{ListenError, Listeners};
+use super::listeners::Listeners;
 use super::post::PostOffice;
 use super::reply::{Reply, reply};
 use super::run::{Coordinator, ReadConfig, SPARE_PLACES, Start};
@@ -17,8 +18,7 @@ use super::status::Status;
 use super::thread::MakeApp;
 use super::upgrade::{Legacy, UpgradeError, Upgraded};
 use crate::admission::ledger::{Connections, Requests};
-use crate::certificates::{self, TlsError};
-use crate::config::{self, Config, CoreOrder, CorePlan, LimitsChange, PoolSize};
+use crate::config::{Config, CoreOrder, CorePlan, LimitsChange, PoolSize};
 use crate::events::Hub;
 use crate::handler::{PerCore, Router};
 use crate::lane::{LaneOptions, Lanes, NoLane, Planned};
@@ -30,11 +30,12 @@ use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
 pub(super) use launch::cpus_of;
 pub use launch::refuse_inheritance;
-use launch::{examine, operators};
-use ringgate_runtime::lane::{InCoreLane, Lane, LaneSetupError};
+use launch::{certificates_of, examine, operators, warn_of_lost_keys};
+use ringgate_runtime::lane::{InCoreLane, Lane};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
 pub(crate) use simulated::Simulated;
+pub use start_error::StartError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -247,8 +248,7 @@ impl<S: 'static> Server<S> {
         } = self;
         config.check().map_err(StartError::Config)?;
         // Before user and group change: keys may be root's alone.
-        let tls =
-            certificates::load(&config, certificates::unix_secs()).map_err(StartError::Tls)?;
+        let tls = certificates_of(&config, inheritance.as_mut())?;
         let pins = examine(&config)?;
         let cpus = cpu_mask().map_err(|error| StartError::Setup(error.to_string()))?;
         let machine = cpus_of(cpus.len());
@@ -282,6 +282,7 @@ impl<S: 'static> Server<S> {
             operators(&config, control, log, inheritance, identity.as_ref())?;
         if let Some(identity) = identity {
             identity.assume().map_err(StartError::Setup)?;
+            warn_of_lost_keys(&config);
         }
         let program = upgrades.then(Program::current).transpose();
         let program = program.map_err(|error| {
@@ -371,36 +372,6 @@ pub fn block_obeyed_signals() -> std::io::Result<()> {
     block_signals(&OBEYED)?;
     block_signals(&[Signal::Chld])
 }
-
-/// Why a server did not start.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The configuration contradicts itself.
-    Config(config::Error),
-    /// Certificates cannot be had as they are named.
-    Tls(TlsError),
-    /// An address cannot be listened on.
-    Listen(ListenError),
-    /// A lane cannot be as it is described.
-    Lane(LaneSetupError),
-    /// A ring, a thread or a pin could not be had.
-    Setup(String),
-}
-
-impl fmt::Display for StartError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartError::Config(error) => error.fmt(f),
-            StartError::Tls(error) => error.fmt(f),
-            StartError::Listen(error) => error.fmt(f),
-            StartError::Lane(error) => error.fmt(f),
-            StartError::Setup(error) => f.write_str(error),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
 
 struct HandleShared {
     addresses: Mutex<Vec<String>>,

@@ -3,6 +3,7 @@
 mod allotment;
 mod asking;
 mod balance;
+mod certificates;
 mod elastic;
 mod ending;
 mod finishing;
@@ -40,7 +41,7 @@ use super::upgrade::inheritance::{self, Inheritance};
 use super::upgrade::succession::{self, Succession};
 use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::{CoreStats, Ledgers};
-use crate::certificates::Loaded;
+use crate::certificates::{Expiry, Loaded};
 use crate::config::{Config, CorePlan, OnTerm};
 use crate::connection::{ListenerId, Message};
 use crate::process::pid_file::PidFile;
@@ -120,6 +121,7 @@ pub(crate) struct Coordinator {
     listeners: Listeners,
     /// The certificates in force, if a listener speaks TLS.
     tls: Option<Loaded>,
+    expiry: Expiry,
     operators: Operators,
     make_app: Arc<MakeApp>,
     post: Arc<PostOffice>,
@@ -230,6 +232,7 @@ impl Coordinator {
             pins: start.pins,
             listeners: start.listeners,
             tls: start.tls,
+            expiry: Expiry::default(),
             operators: start.operators,
             make_app: start.make_app,
             post: start.post,
@@ -274,6 +277,7 @@ impl Coordinator {
             coordinator.begin_to_inherit(&core, legacy);
         }
         core.set_timer(began + coordinator.tick(), Key::Tick.to_key());
+        coordinator.tell_certificates();
         Ok((core, coordinator))
     }
 

@@ -6,6 +6,7 @@ use super::plan::{Pool, Seat};
 use super::upgrade::Generation;
 use crate::admission::gate::Occupancy;
 use crate::admission::ledger::{ByReason, Connections, Ledgers, Reason, Requests};
+use crate::certificates::{Loaded, date, seconds_left};
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::lane::LaneFigures;
 use ringgate_runtime::sys::tcp_info::listen_queue;
@@ -28,6 +29,7 @@ pub struct Status {
     pub generations: Vec<Generation>,
     pub listeners: Vec<ListenerStatus>,
     pub lanes: Vec<LaneFigures>,
+    pub certificates: Vec<CertificateStatus>,
 }
 
 /// The limits in force.
@@ -163,6 +165,41 @@ pub struct ListenerStatus {
     pub helper_core: Option<u32>,
     pub queue: Option<u32>,
     pub queue_limit: Option<u32>,
+}
+
+/// One certificate that is shown to clients.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct CertificateStatus {
+    pub file: String,
+    pub names: Vec<String>,
+    pub key: &'static str,
+    pub serial: String,
+    pub not_before: String,
+    pub not_after: String,
+    pub expires_in_seconds: i64,
+}
+
+/// The certificates in force, the default first.
+pub(crate) fn certificates(tls: Option<&Loaded>, unix_secs: u64) -> Vec<CertificateStatus> {
+    let all = tls.into_iter().flat_map(|tls| tls.identities.all());
+    all.map(|identity| {
+        let described = identity.described();
+        CertificateStatus {
+            file: identity.file().display().to_string(),
+            names: identity
+                .names()
+                .iter()
+                .map(|name| name.to_string())
+                .collect(),
+            key: identity.kind().name(),
+            serial: described.serial.clone(),
+            not_before: date(described.not_before),
+            not_after: date(described.not_after),
+            expires_in_seconds: seconds_left(identity, unix_secs),
+        }
+    })
+    .collect()
 }
 
 fn reasons(counts: &ByReason) -> BTreeMap<&'static str, u64> {

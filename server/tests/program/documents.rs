@@ -22,7 +22,8 @@ fn every_key(value: &Value, keys: &mut Vec<String>) {
 #[test]
 fn every_key_of_a_status_is_in_its_document() {
     let document = include_str!("../../../docs/status.md");
-    let program = Program::start(&[]);
+    let listeners = ["--listen", "127.0.0.1:0", "--listen", "https://127.0.0.1:0"];
+    let program = Program::start(&[&listeners[..], &["--certificate", "self"]].concat());
     let answer = program.get("/status.json");
     let (_, json) = answer.split_once("\r\n\r\n").unwrap();
     for status in [program.status(), serde_json::from_str(json).unwrap()] {

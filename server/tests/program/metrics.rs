@@ -10,7 +10,17 @@ fn address(program: &mut Program) -> String {
 
 #[test]
 fn every_line_parses_and_every_name_is_documented() {
-    let mut program = Program::start(&["--metrics", "127.0.0.1:0", "--max-threads", "7"]);
+    let listeners = ["--listen", "127.0.0.1:0", "--listen", "https://127.0.0.1:0"];
+    let mut args = vec![
+        "--metrics",
+        "127.0.0.1:0",
+        "--max-threads",
+        "7",
+        "--certificate",
+        "self",
+    ];
+    args.extend(listeners);
+    let mut program = Program::start(&args);
     let address = address(&mut program);
     for _ in 0..5 {
         program.get("/plaintext");

@@ -1,9 +1,10 @@
-//! The start before there is a coordinator: tries what the machine can do, and makes the
-//! control socket and the listener for metrics.
+//! The start before there is a coordinator: tries what the machine can do, reads the certificates, and
+//! makes the control socket and the listener for metrics.
 //!
 //! Called by [`Server::start`](crate::Server::start)(super::Server::start), once, in this order.
 
 use super::StartError;
+use crate::certificates::{self, Kept, Loaded};
 use crate::config::{Config, ControlPath, Cpus, RingFlag};
 use crate::control::socket::{self, ControlSocket};
 use crate::coordinator::listeners::{ListenError, bind_one};
@@ -67,6 +68,27 @@ fn feature(flag: &RingFlag) -> Option<Feature> {
         | RingFlag::SubmitAll
         | RingFlag::NoSqarray
         | RingFlag::NoIowait => None,
+    }
+}
+
+/// Reads the certificates. The tickets of the process before this one are taken on.
+pub(super) fn certificates_of(
+    config: &Config,
+    inheritance: Option<&mut Legacy>,
+) -> Result<Option<Loaded>, StartError> {
+    let inherited = inheritance.and_then(|left| left.ticket_secret.take());
+    let kept = Kept::of_before(inherited);
+    certificates::load(config, kept, certificates::unix_secs()).map_err(StartError::Tls)
+}
+
+/// Tells of keys that the user of before could read, and the one of now cannot.
+pub(super) fn warn_of_lost_keys(config: &Config) {
+    let again = certificates::load(config, Kept::default(), certificates::unix_secs());
+    if let Err(error) = again {
+        tracing::warn!(
+            "as the user of now this server cannot read again what it has read: {error}; until then \
+             it refuses to reload, and to be upgraded"
+        );
     }
 }
 

@@ -96,6 +96,7 @@ impl Coordinator {
             self.listen_to_heart(core, index);
         }
         self.hurry_leaving(now);
+        self.look_after_certificates();
         if self.phase() == Phase::Running {
             self.recycle_by_age(now);
             self.measure(core);

@@ -121,6 +121,7 @@ mod tests {
                 channel: Channel::new(ours),
                 pid: older.id(),
                 control: None,
+                ticket_secret: None,
                 listeners: Vec::new(),
                 metrics: None,
             };

@@ -7,7 +7,6 @@
 use super::key::Key;
 use super::{Coordinator, sizing};
 use crate::admission::gate::{OFFER_PATIENCE, Rules};
-use crate::certificates;
 use crate::config::{Config, CorePlan, CoreSpec};
 use crate::connection::{Message, Settings};
 use crate::coordinator::events::ServerEvent;
@@ -55,8 +54,9 @@ impl Coordinator {
             ));
         }
         let plan = self.new_plan(&new)?;
-        let tls = certificates::load(&new, certificates::unix_secs());
-        self.tls = tls.map_err(|error| error.to_string())?;
+        let tls = self.load_certificates(&new)?;
+        // Before a place gets its scheme: whoever accepts there needs them.
+        self.take_certificates(tls);
         self.apply(core, new, plan);
         Ok(())
     }
@@ -105,8 +105,6 @@ impl Coordinator {
             if state.has_thread() {
                 let settings = Box::new(Settings::new(&new));
                 self.post.to_core(index, Message::Settings(settings));
-                let acceptor = self.tls.as_ref().map(|tls| tls.acceptor.clone());
-                self.post.to_core(index, Message::Acceptor(acceptor));
             }
         }
     }

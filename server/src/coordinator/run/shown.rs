@@ -3,6 +3,7 @@
 
 use super::Coordinator;
 use super::inquiry::Answered;
+use crate::certificates::unix_secs;
 use crate::coordinator::figures;
 use crate::coordinator::plan::CoreState;
 use crate::coordinator::status::{self, CoreStatus, Status, Totals};
@@ -48,6 +49,7 @@ impl Coordinator {
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             generations: self.generations(),
             listeners: status::listeners(&self.listeners, &self.pool, self.sizing.slots()),
+            certificates: status::certificates(self.tls.as_ref(), unix_secs()),
         }
     }
 
@@ -80,6 +82,7 @@ impl Coordinator {
             cores: ran.collect(),
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots()),
+            certificates: figures::certificates(self.tls.as_ref()),
             ..figures::of_process()
         }
     }

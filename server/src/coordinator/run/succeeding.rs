@@ -8,7 +8,7 @@ use super::key::Key;
 use super::link::Link;
 use super::poll::Poll;
 use super::{Coordinator, Phase};
-use crate::config::{LimitsChange, Scheme};
+use crate::config::{LimitsChange, Scheme, Switch};
 use crate::connection::Message;
 use crate::coordinator::events::{ServerEvent, UpgradeStep};
 use crate::coordinator::plan::CoreState;
@@ -18,10 +18,12 @@ use crate::coordinator::upgrade::channel::{Channel, HearError, Sent};
 use crate::coordinator::upgrade::error::UpgradeError;
 use crate::coordinator::upgrade::hand_over::Luggage;
 use crate::coordinator::upgrade::legacy::VARIABLE;
+use crate::coordinator::upgrade::secret_word::SecretWord;
 use crate::coordinator::upgrade::succession::{Act, Event, Upgraded, View, Waiter};
 use crate::coordinator::upgrade::word::{VERSION, Word};
 use crate::process::program::Program;
 use crate::process::reaper;
+use crate::tls::tickets::TicketSecret;
 use ringgate_runtime::sys::child::{message_pair, spawn_with};
 use ringgate_runtime::sys::pidfd::PidFd;
 use ringgate_runtime::timer::TimerId;
@@ -138,6 +140,12 @@ impl Coordinator {
         })
     }
 
+    /// The secret of session tickets, if secrets may leave this process.
+    fn secret_to_pass_on(&self) -> Option<&TicketSecret> {
+        let may_leave = self.config.tls.handover == Switch::On;
+        self.tls.as_ref().filter(|_| may_leave)?.own_secret()
+    }
+
     /// Says who we are, and sends copies of all listeners.
     fn introduce(&self, channel: &mut Channel) {
         channel.say(&Word::Hello {
@@ -145,6 +153,7 @@ impl Coordinator {
             pid: std::process::id(),
             units: self.listeners.units.len() as u32,
             control: self.operators.control_path(),
+            ticket_secret: self.secret_to_pass_on().map(SecretWord::from),
         });
         if let Some((configured, bound, socket)) = &self.operators.metrics_listener {
             let (configured, bound) = (configured.clone(), bound.clone());

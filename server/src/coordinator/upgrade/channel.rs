@@ -13,6 +13,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use zeroize::{Zeroize, Zeroizing};
 
 /// How much of a message that makes no sense a log line shows.
 const SHOWN_BYTES: usize = 60;
@@ -106,17 +107,18 @@ impl Channel {
     /// Says a word with bytes and a socket now or, unless [`Sent::Done`] is returned, not at all.
     pub(crate) fn offer(&mut self, word: &Word, bytes: &[u8], socket: BorrowedFd<'_>) -> Sent {
         match self.flush() {
-            Sent::Done => self.send(&word.encode(bytes), Some(socket)),
+            Sent::Done => self.send(&Zeroizing::new(word.encode(bytes)), Some(socket)),
             other => other,
         }
     }
 
     /// Sends what waits. [`Sent::Later`] if something still does.
     pub(crate) fn flush(&mut self) -> Sent {
-        while let Some((message, socket)) = self.waiting.pop_front() {
+        while let Some((mut message, socket)) = self.waiting.pop_front() {
             let fd = socket.as_ref().map(|socket| socket.as_fd());
             match self.send(&message, fd) {
-                Sent::Done => {}
+                // It may hold a secret.
+                Sent::Done => message.zeroize(),
                 Sent::Later => {
                     self.waiting.push_front((message, socket));
                     return Sent::Later;
@@ -174,16 +176,19 @@ impl Channel {
                 Err(error) => return Err(HearError::Failed(error)),
             }
         };
-        let message = &self.room[..received.bytes];
+        let message = &mut self.room[..received.bytes];
         let Some((word, bytes)) = Word::decode(message) else {
             let shown = &message[..message.len().min(SHOWN_BYTES)];
             let shown = String::from_utf8_lossy(shown).into_owned();
             return Err(HearError::NotUnderstood(shown));
         };
+        let bytes = bytes.to_vec();
+        // It may have held a secret.
+        message.zeroize();
         let mut fds = received.fds;
         Ok(Some(Heard {
             word,
-            bytes: bytes.to_vec(),
+            bytes,
             attached: match (received.lost, fds.pop()) {
                 (true, _) => Attached::Lost,
                 (false, Some(socket)) => Attached::Socket(socket),

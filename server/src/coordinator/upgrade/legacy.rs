@@ -6,6 +6,7 @@
 use super::channel::{Attached, Channel, HearError};
 use super::error::LegacyError;
 use super::word::{VERSION, Word};
+use crate::tls::tickets::TicketSecret;
 use ringgate_runtime::sys::child::inherited_message_socket;
 use ringgate_runtime::sys::socket::poll_readable;
 use std::os::fd::{AsFd, OwnedFd};
@@ -32,6 +33,7 @@ pub(crate) struct Legacy {
     pub(crate) channel: Channel,
     pub(crate) pid: u32,
     pub(crate) control: Option<PathBuf>,
+    pub(crate) ticket_secret: Option<TicketSecret>,
     pub(crate) listeners: Vec<InheritedListener>,
     /// The listener for metrics with its configured and its bound address.
     pub(crate) metrics: Option<(String, String, OwnedFd)>,
@@ -56,16 +58,17 @@ impl Legacy {
     }
 
     fn receive(mut channel: Channel) -> Result<Legacy, LegacyError> {
-        let (pid, units, control) = match next(&mut channel) {
+        let (pid, units, control, ticket_secret) = match next(&mut channel) {
             Ok((
                 Word::Hello {
                     version: VERSION,
                     pid,
                     units,
                     control,
+                    ticket_secret,
                 },
                 _,
-            )) => (pid, units, control),
+            )) => (pid, units, control, ticket_secret),
             other => {
                 let error = match other {
                     Ok((word, _)) => LegacyError::OtherVersion(format!("{word:?}")),
@@ -80,6 +83,7 @@ impl Legacy {
             channel,
             pid,
             control,
+            ticket_secret: ticket_secret.and_then(|secret| secret.read()),
             listeners: Vec::new(),
             metrics: None,
         };

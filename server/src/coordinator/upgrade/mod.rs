@@ -22,7 +22,7 @@
 //! the new one is gone (the socket ends) or late, the old one takes the batons back and goes on; if
 //! the old one is gone, the new one takes what is left.
 //!
-//! - [`word`]: what is said, and how it is written. Pure.
+//! - [`word`]: what is said, and how it is written; [`secret_word`]: what no log may say. Pure.
 //! - [`channel`]: the socket it is said over.
 //! - [`legacy`]: what a new process finds left to it at its start.
 //! - [`succession`], [`hand_over`]: the old side, and the connections it hands over. Pure.
@@ -36,6 +36,7 @@ pub(super) mod error;
 pub(super) mod hand_over;
 pub(super) mod inheritance;
 pub(super) mod legacy;
+pub(super) mod secret_word;
 pub(super) mod succession;
 pub(super) mod word;
 

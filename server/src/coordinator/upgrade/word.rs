@@ -3,6 +3,7 @@
 //!
 //! Pure. The order of the words is in the file above this one.
 
+use super::secret_word::SecretWord;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -32,6 +33,10 @@ pub(crate) enum Word {
         units: u32,
         /// The control socket, if there is one, that the new one shall replace.
         control: Option<PathBuf>,
+        /// The origin of the keys of session tickets, so that sessions are resumed by the new process too.
+        /// Behind everything else: a message that is not understood is logged as far as its first bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ticket_secret: Option<SecretWord>,
     },
     /// Old, with the socket: a listener.
     Listener {
@@ -114,6 +119,7 @@ impl Word {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::tickets::TicketSecret;
     use proptest::prelude::*;
 
     fn word() -> impl Strategy<Value = Word> {
@@ -123,6 +129,7 @@ mod tests {
                 pid,
                 units,
                 control: Some("/run/ringgate/control.sock".into()),
+                ticket_secret: Some(SecretWord::from(&TicketSecret::new([pid as u8; 32]))),
             }),
             ("[^\u{0}]{0,40}", any::<(u32, bool)>()).prop_map(|(text, (unit, shared))| {
                 Word::Listener {
@@ -144,6 +151,31 @@ mod tests {
                 .prop_map(|(configured, live)| Word::Limits { configured, live }),
             Just(Word::AllBatons),
         ]
+    }
+
+    #[test]
+    fn a_secret_is_neither_in_what_is_logged_of_a_word_nor_in_its_first_bytes() {
+        let word = Word::Hello {
+            version: 1,
+            pid: 1,
+            units: 0,
+            control: None,
+            ticket_secret: Some(SecretWord::from(&TicketSecret::new([0xab; 32]))),
+        };
+        assert!(!format!("{word:?}").contains("abab"), "{word:?}");
+        let message = word.encode(&[]);
+        let secret = message.windows(4).position(|window| window == b"abab");
+        assert!(secret.expect("the secret goes along") > 60);
+        let old = br#"{"word":"hello","version":2,"pid":1,"units":0,"control":null}
+"#;
+        let understood = Word::decode(old).map(|(word, _)| word);
+        assert!(matches!(
+            understood,
+            Some(Word::Hello {
+                ticket_secret: None,
+                ..
+            })
+        ));
     }
 
     proptest! {

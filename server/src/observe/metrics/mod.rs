@@ -16,6 +16,7 @@ mod tests;
 pub use histogram::{DIVISIONS, Histogram, HistogramSnapshot, LE_NANOS};
 pub use render::{CONTENT_TYPE, markdown, render};
 pub use snapshot::{
-    ConnectionCounts, CoreSample, CountsBy, LaneSample, ListenerSample, RequestCounts, Snapshot,
+    CertificateSample, ConnectionCounts, CoreSample, CountsBy, LaneSample, ListenerSample,
+    RequestCounts, Snapshot,
 };
 pub use table::{Definition, Kind, METRICS, Unit};

@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub listeners: Vec<ListenerSample>,
     /// One for each lane.
     pub lanes: Vec<LaneSample>,
+    /// One for each certificate that is shown to clients.
+    pub certificates: Vec<CertificateSample>,
     /// From the log handle.
     pub log_lines_written: u64,
     /// From the log handle.
@@ -153,6 +155,19 @@ pub struct ListenerSample {
     pub queue: u64,
     /// The most that may wait.
     pub queue_limit: u64,
+}
+
+/// One certificate.
+#[derive(Clone, Debug, Default)]
+pub struct CertificateSample {
+    /// The file that it was read from; `self` for one that was made here.
+    pub file: String,
+    /// The first host name in it; empty without any.
+    pub name: String,
+    /// Serial number, in hexadecimal.
+    pub serial: String,
+    /// Until when it is valid, in seconds since 1970.
+    pub not_after: u64,
 }
 
 /// One lane, identified by its name.

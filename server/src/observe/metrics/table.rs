@@ -199,6 +199,11 @@ pub static METRICS: &[Definition] = &[
         "Index of the core that accepts from the listener; absent while it passes to another",
         |s, out| listener(s, out, |l| l.owner_core.map(u64::from))),
 
+    // The certificates.
+    define("ringgate_certificate_expiry_timestamp_seconds", Gauge, Unit::Seconds, &["file", "name", "serial"],
+        "End of the certificate's validity, in seconds since 1970; name is the first of its host names",
+        |s, out| s.certificates.iter().for_each(|c| out.int(&[&c.file, &c.name, &c.serial], c.not_after))),
+
     // The cores.
     plain("ringgate_cores", Gauge,
         "Core slots that have run",

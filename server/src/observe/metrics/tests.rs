@@ -92,6 +92,12 @@ fn snapshot() -> Snapshot {
             failed_starts: n(),
             replaced: n(),
         }],
+        certificates: vec![CertificateSample {
+            file: "/etc/ringgate/a.pem".into(),
+            name: "a.example".into(),
+            serial: "0a".into(),
+            not_after: n(),
+        }],
         log_lines_written: n(),
         log_lines_dropped: n(),
         rss_bytes: n(),

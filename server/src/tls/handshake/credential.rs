@@ -23,6 +23,17 @@ pub enum KeyKind {
     Rsa,
 }
 
+impl KeyKind {
+    /// A name for a status or a log line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            KeyKind::Ecdsa => "ecdsa",
+            KeyKind::Ed25519 => "ed25519",
+            KeyKind::Rsa => "rsa",
+        }
+    }
+}
+
 /// Why a chain and a key are no credential.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CredentialError {

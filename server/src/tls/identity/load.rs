@@ -10,6 +10,9 @@ use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
 
+/// In place of a file, for a certificate that was made here.
+const SELF: &str = "self";
+
 /// Text in PEM form, and the file that it was read from, for errors.
 #[derive(Clone, Copy)]
 pub struct Pem<'a> {
@@ -84,7 +87,7 @@ impl Identity {
     ///
     /// The system gives no random bytes.
     pub fn self_signed(unix_secs: u64) -> Result<Identity, IdentityError> {
-        let file = PathBuf::from("self");
+        let file = PathBuf::from(SELF);
         let not_made = |cause: String| IdentityError {
             file: file.clone(),
             trouble: Trouble::NotMade(cause),
@@ -118,6 +121,11 @@ impl Identity {
     /// The file that its certificate was read from; `self` for one that was made here.
     pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// Whether it was made here.
+    pub fn is_self_signed(&self) -> bool {
+        self.file.as_os_str() == SELF
     }
 
     /// Chain and key, to sign with.
