@@ -3,19 +3,35 @@
 # is upgraded again and again. Fails unless every request is answered, exactly once and right, every
 # keep-alive client has the socket it began with, and the pid changed each time.
 #
-# Usage: scripts/upgrade-storm.sh [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]
+# Usage: scripts/upgrade-storm.sh [--tls] [--resizes N] [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]
 #        20 upgrades, one every 2 s, for as long as they take; with REQUESTS each of the four loads
-#        issues that many, and upgrades go on until the last of them is done.
+#        issues that many, and upgrades go on until the last of them is done. With --resizes the cores
+#        become any number from 0 to 8 so many times after each upgrade. With --tls all of it is over
+#        TLS: the kept connections replace their keys now and then, of the others one load makes full
+#        handshakes and one resumes.
 #
-# Needs jq and curl. Builds with --release, or takes the binaries from RINGGATE_BIN (a folder).
+# Needs jq and curl, with --tls openssl. Builds with --release, or takes the binaries from RINGGATE_BIN (a folder).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+tls=
+resizes=0
+while [[ ${1:-} == --* ]]; do
+    case $1 in
+    --tls) tls=yes ;;
+    --resizes)
+        resizes=${2:-}
+        shift
+        ;;
+    *) resizes=? ;;
+    esac
+    shift || break
+done
 upgrades=${1:-20}
 between=${2:-2}
 requests=${3:-}
-if ! [[ $upgrades =~ ^[1-9][0-9]*$ && $between =~ ^[0-9]+(\.[0-9]+)?$ && ($requests == "" || $requests =~ ^[1-9][0-9]*$) ]]; then
-    echo "usage: scripts/upgrade-storm.sh [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]" >&2
+if ! [[ $resizes =~ ^[0-9]+$ && $upgrades =~ ^[1-9][0-9]*$ && $between =~ ^[0-9]+(\.[0-9]+)?$ && ($requests == "" || $requests =~ ^[1-9][0-9]*$) ]]; then
+    echo "usage: scripts/upgrade-storm.sh [--tls] [--resizes N] [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]" >&2
     exit 2
 fi
 source scripts/common.sh
@@ -26,13 +42,22 @@ finish() {
 }
 trap finish EXIT
 
-"$bin/ringgate" --listen 127.0.0.1:0 --control "$control" --cores "${CORES:-2}" --idle-timeout 10m \
-    2>"$scratch/log" &
+listen=127.0.0.1:0
+certificate=()
+if [[ -n $tls ]]; then
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost -keyout "$scratch/key.pem" -out "$scratch/certificate.pem" \
+        2>/dev/null
+    listen=https://127.0.0.1:0
+    certificate=(--certificate "$scratch/certificate.pem" --certificate-key "$scratch/key.pem")
+fi
+"$bin/ringgate" --listen "$listen" --control "$control" --cores "${CORES:-2}" --core-slots 8 \
+    --idle-timeout 10m "${certificate[@]}" 2>"$scratch/log" &
 for _ in $(seq 100); do
     [[ -S $control ]] && grep -q 'listening on' "$scratch/log" && break
     sleep 0.1
 done
-address=$(grep -oE 'http://[0-9.:]+' "$scratch/log" | head -1)
+address=$(grep -oE 'https?://[0-9.:]+' "$scratch/log" | head -1)
 pid() { ctl status --json | jq .pid; }
 
 if [[ -n $requests ]]; then
@@ -49,11 +74,16 @@ load() { # NAME ARGUMENTS...
     loads+=($!)
 }
 loads=()
-load keepalive-get --url "$address/plaintext" --verify plaintext
-load keepalive-post --url "$address/echo" --method post --body 300 --verify echo
-load close-get --url "$address/plaintext" --mode close --verify plaintext --source-addresses 20
+kept=() full=() resumed=()
+if [[ -n $tls ]]; then
+    kept=(--tls-key-updates 100) full=(--tls-full-handshakes) resumed=(--tls-resume)
+fi
+load keepalive-get --url "$address/plaintext" --verify plaintext "${kept[@]}"
+load keepalive-post --url "$address/echo" --method post --body 300 --verify echo "${kept[@]}"
+load close-get --url "$address/plaintext" --mode close --verify plaintext --source-addresses 20 \
+    "${full[@]}"
 load close-post --url "$address/echo" --mode close --method post --body 300 --verify echo \
-    --source-addresses 20
+    --source-addresses 20 "${resumed[@]}"
 
 is_loaded() {
     local load
@@ -62,10 +92,28 @@ is_loaded() {
     done
     return 1
 }
+# Random numbers of cores, one after the other, so that all of them take the time between two upgrades.
+resize_at_random() {
+    local pause nth cores
+    pause=$(awk -v s="$between" -v n="$resizes" 'BEGIN { print s / (n + 1) }')
+    for ((nth = 0; nth < resizes; nth++)); do
+        cores=$((RANDOM % 9))
+        ctl resize "$cores" >>"$scratch/resizes" 2>&1 || {
+            echo "resize to $cores failed: $(tail -1 "$scratch/resizes")" >&2
+            exit 1
+        }
+        resized=$((resized + 1))
+        sleep "$pause"
+    done
+    # An upgrade wants cores that can take over.
+    if ((resizes)); then ctl resize "${CORES:-2}" >>"$scratch/resizes" 2>&1; fi
+    sleep "$pause"
+}
 pids=$(pid)
 done=0
+resized=0
 while ((done < upgrades)) || { [[ -n $requests ]] && is_loaded; }; do
-    sleep "$between"
+    resize_at_random
     ctl upgrade >>"$scratch/upgrades" 2>&1 || {
         echo "upgrade $((done + 1)) failed: $(tail -1 "$scratch/upgrades")" >&2
         tail -20 "$scratch/log" >&2
@@ -80,11 +128,11 @@ for load in "${loads[@]}"; do
 done
 
 different=$(sort -u <<<"$pids" | wc -l)
-printf '%s upgrades, %s different pids\n' "$done" "$different"
+printf '%s upgrades, %s different pids, %s resizes\n' "$done" "$different" "$resized"
 ((different == done + 1)) || failed=1
 for name in keepalive-get keepalive-post close-get close-post; do
     report=$scratch/$name.json
-    jq -r --arg name "$name" '"\($name): issued \(.issued) ok \(.ok) refused \(.refused) reset \(.reset) cut \(.cut) timeout \(.timeout) wrong \(.wrong) doubled \(.doubled) local \(.local) connects \(.connects) reconnects \(.reconnects) p99 \(.latency_us.p99) us max \(.latency_us.max) us"' "$report" ||
+    jq -r --arg name "$name" '"\($name): issued \(.issued) ok \(.ok) refused \(.refused) reset \(.reset) cut \(.cut) timeout \(.timeout) tls_failed \(.tls_failed) wrong \(.wrong) doubled \(.doubled) local \(.local) connects \(.connects) reconnects \(.reconnects) p99 \(.latency_us.p99) us max \(.latency_us.max) us" + (if .tls then " handshakes \(.tls.handshakes_full) full \(.tls.handshakes_resumed) resumed, key updates \(.tls.key_updates) \(.tls.first_error // "")" else "" end)' "$report" ||
         { cat "$scratch/$name.err" >&2; failed=1; continue; }
     jq -e '.issued == .ok and .issued > 0' "$report" >/dev/null || failed=1
     if [[ $name == keepalive-* ]]; then

@@ -1,7 +1,8 @@
 //! Memory per idle connection: the slope between two or more numbers of open connections.
 //!
 //! Each connection has made one request before it idles, so a server that allocates lazily is
-//! charged too. Measures the server's own memory; what the kernel keeps for a socket is not in it.
+//! charged too; over TLS a handshake before it, whose keys this client then forgets. Measures the
+//! server's own memory; what the kernel keeps for a socket is not in it.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::load::raise_nofile;
+use crate::load::{Session, Terms, TlsOptions, raise_nofile};
 use crate::proc::Memory;
 use crate::target::{Endpoint, Target};
 
@@ -80,11 +81,16 @@ pub fn run(options: &Options) -> io::Result<MemoryReport> {
         return Err(io::Error::other("idle-memory needs a TCP target"));
     };
     raise_nofile(*last as u64 + SPARE_DESCRIPTORS)?;
+    let terms = match options.target.tls {
+        true => Some(Terms::new(&TlsOptions::default()).map_err(io::Error::other)?),
+        false => None,
+    };
     let mut open = Vec::with_capacity(*last);
     let mut steps = Vec::new();
     for connections in &options.steps {
         while open.len() < *connections {
-            let stream = idle_connection(options, address, open.len()).map_err(|error| {
+            let opened = idle_connection(options, address, terms.as_ref(), open.len());
+            let stream = opened.map_err(|error| {
                 io::Error::new(
                     error.kind(),
                     format!("connection {}: {error}", open.len() + 1),
@@ -110,7 +116,12 @@ pub fn run(options: &Options) -> io::Result<MemoryReport> {
 }
 
 /// A connection that has had one complete answer.
-fn idle_connection(options: &Options, address: SocketAddr, nth: usize) -> io::Result<TcpStream> {
+fn idle_connection(
+    options: &Options,
+    address: SocketAddr,
+    terms: Option<&Terms>,
+    nth: usize,
+) -> io::Result<TcpStream> {
     let nth = (nth % usize::from(options.source_addresses)) as u8;
     let source = address.is_ipv4().then(|| Ipv4Addr::new(127, 0, 0, 2 + nth));
     let socket = crate::load::tcp_socket(address, source)?;
@@ -122,7 +133,15 @@ fn idle_connection(options: &Options, address: SocketAddr, nth: usize) -> io::Re
         options.target.path,
         options.target.host()
     );
-    stream.write_all(request.as_bytes())?;
+    match terms {
+        None => exchange(&mut stream, request.as_bytes())?,
+        Some(terms) => exchange_over_tls(&mut stream, request.into_bytes(), terms)?,
+    }
+    Ok(stream)
+}
+
+fn exchange(stream: &mut TcpStream, request: &[u8]) -> io::Result<()> {
+    stream.write_all(request)?;
     let mut answer = Vec::new();
     let mut piece = [0; 4096];
     while !is_complete(&answer)? {
@@ -131,7 +150,39 @@ fn idle_connection(options: &Options, address: SocketAddr, nth: usize) -> io::Re
             n => answer.extend_from_slice(&piece[..n]),
         }
     }
-    Ok(stream)
+    Ok(())
+}
+
+/// As [`exchange`], after a handshake.
+fn exchange_over_tls(
+    stream: &mut TcpStream,
+    mut request: Vec<u8>,
+    terms: &Terms,
+) -> io::Result<()> {
+    let mut out = Vec::new();
+    let mut session = Session::begin(terms, &mut out).map_err(io::Error::other)?;
+    let mut answer = Vec::new();
+    let mut scratch = vec![0; 32 * 1024];
+    while !is_complete(&answer)? {
+        if session.is_open() && !request.is_empty() {
+            let sealed = session.seal(&mut request, false, &mut out);
+            sealed.map_err(io::Error::other)?;
+        }
+        stream.write_all(&out)?;
+        out.clear();
+        let kept = session.restore(&mut scratch);
+        let n = stream.read(&mut scratch[kept..])?;
+        if n == 0 {
+            return Err(io::Error::other("closed before its answer was complete"));
+        }
+        session
+            .take(&mut scratch[..kept + n], &mut out, |plain| {
+                answer.extend_from_slice(plain);
+                true
+            })
+            .map_err(|error| io::Error::other(format!("TLS: {error}")))?;
+    }
+    stream.write_all(&out)
 }
 
 fn is_complete(answer: &[u8]) -> io::Result<bool> {

@@ -20,7 +20,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::load::{self, Method, Mode, Verify, parse_duration};
+use crate::load::{self, Method, Mode, TlsOptions, Verify, parse_duration};
 use crate::server::{ends_with_us, free_port};
 use crate::target::{Endpoint, Target};
 
@@ -65,6 +65,12 @@ pub struct Options {
     /// Seed of the random sizes
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
+    /// All of it over TLS
+    #[arg(long)]
+    pub tls: bool,
+    /// Over TLS: keys are replaced before about one request in N
+    #[arg(long, default_value_t = 100, value_name = "N", requires = "tls", value_parser = clap::value_parser!(u32).range(1..))]
+    pub tls_key_updates: u32,
     /// The server [default: ringgate beside this program]
     #[arg(long, value_name = "FILE")]
     pub ringgate_binary: Option<PathBuf>,
@@ -117,8 +123,8 @@ impl fmt::Display for Report {
         for load in &self.loads {
             writeln!(
                 f,
-                "{:?} {:?}: issued {} ok {} status {:?} refused {} reset {} cut {} timeout {} wrong {} \
-                 doubled {}, {:.0} requests/s, p99 {:.1} ms, max {:.1} ms",
+                "{:?} {:?}: issued {} ok {} status {:?} refused {} reset {} cut {} timeout {} tls_failed {} \
+                 wrong {} doubled {}, reconnects {}, {:.0} requests/s, p99 {:.1} ms, max {:.1} ms",
                 load.mode,
                 load.method,
                 load.issued,
@@ -128,12 +134,25 @@ impl fmt::Display for Report {
                 load.reset,
                 load.cut,
                 load.timeout,
+                load.tls_failed,
                 load.wrong,
                 load.doubled,
+                load.reconnects,
                 load.requests_per_second,
                 load.latency_us.p99 / 1000.0,
                 load.latency_us.max / 1000.0,
             )?;
+            if let Some(tls) = &load.tls {
+                writeln!(
+                    f,
+                    "  TLS: handshakes {} full, {} resumed, key updates {}, without close_notify {}{}",
+                    tls.handshakes_full,
+                    tls.handshakes_resumed,
+                    tls.key_updates,
+                    tls.without_close_notify,
+                    tls.first_error.as_deref().unwrap_or_default()
+                )?;
+            }
         }
         writeln!(
             f,
@@ -167,8 +186,12 @@ impl Subject {
         let log = std::fs::File::create(directory.join("log"))?;
         let mut command = ends_with_us(binary);
         let most = options.most.max(1).to_string();
+        let listen = match options.tls {
+            true => format!("https://{address}"),
+            false => address.to_string(),
+        };
         command
-            .args(["serve", "--listen", &address.to_string(), "--cores", &most])
+            .args(["serve", "--listen", &listen, "--cores", &most])
             .args(["--core-slots", &most, "--demo", "on"])
             .args(["--accepts", &options.accepts.to_string()])
             .arg("--control")
@@ -176,6 +199,9 @@ impl Subject {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
+        if options.tls {
+            command.args(["--certificate", "self"]);
+        }
         let mut subject = Subject {
             child: command.spawn()?,
             address,
@@ -365,11 +391,18 @@ fn loads(address: SocketAddr, options: &Options) -> Vec<load::Options> {
             };
             let target = Target {
                 endpoint: Endpoint::Tcp(address),
-                tls: false,
+                tls: options.tls,
                 path: path.to_owned(),
+            };
+            let tls = TlsOptions {
+                full_handshakes: options.tls && (mode, method) == (Mode::Close, Method::Get),
+                resume: options.tls && (mode, method) == (Mode::Close, Method::Post),
+                key_updates: options.tls.then_some(options.tls_key_updates),
+                ..TlsOptions::default()
             };
             load::Options {
                 connections: options.connections,
+                tls,
                 requests: Some(share),
                 mode,
                 method,
@@ -389,6 +422,11 @@ fn loads(address: SocketAddr, options: &Options) -> Vec<load::Options> {
 /// # Errors
 /// What kept it from being run. What the server did wrong is in [`Report::faults`].
 pub fn run(options: &Options) -> io::Result<Report> {
+    if options.tls && !matches!(options.weather, Weather::Resize | Weather::Calm) {
+        return Err(io::Error::other(
+            "--tls goes with --weather resize and calm: the connections that are timed speak plain HTTP",
+        ));
+    }
     let bench = std::env::current_exe()?;
     let beside = bench.parent().unwrap_or(Path::new(".")).join("ringgate");
     let binary = options.ringgate_binary.clone().unwrap_or(beside);
@@ -438,13 +476,20 @@ impl Report {
     fn judge(&mut self, load: load::Report, options: &Options) {
         // A core in trouble takes its own connections with it; nobody else may suffer.
         let is_troubled = !matches!(options.weather, Weather::Resize | Weather::Calm);
-        let bad = load.refused + load.wrong + load.doubled;
+        let bad = load.refused + load.wrong + load.doubled + load.tls_failed;
         let lost = load.reset + load.cut + load.timeout + load.local;
         let other: u64 = load.status.values().sum();
         if bad + other > 0 || (lost > 0 && !is_troubled) || load.ok + lost != load.issued {
             let text = format!(
                 "{:?} {:?}: not every request was answered",
                 load.mode, load.method
+            );
+            self.faults.push(text);
+        }
+        if load.reconnects > 0 && !is_troubled {
+            let text = format!(
+                "{:?}: {} connections that are kept were made anew",
+                load.method, load.reconnects
             );
             self.faults.push(text);
         }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::load;
 use crate::race::Scenario;
 use crate::server::{Binaries, Peer, Server, pin_this_thread};
-use crate::target::{Endpoint, Target};
+use crate::target::Endpoint;
 
 /// The wishes for a count.
 #[derive(Debug, Clone, Args)]
@@ -73,6 +73,7 @@ pub struct Count {
 pub fn run(options: &Options) -> io::Result<Vec<Count>> {
     let binaries = Binaries::prepare(
         &options.peers,
+        &[options.scenario.job()],
         options.ringgate_binary.as_deref(),
         options.peers_binary.as_deref(),
     )?;
@@ -84,14 +85,9 @@ pub fn run(options: &Options) -> io::Result<Vec<Count>> {
 }
 
 fn count(options: &Options, binaries: &Binaries, peer: Peer) -> io::Result<Count> {
-    let server = Server::start(binaries, peer, options.server_cpu, options.scenario.after())?;
+    let server = Server::start(binaries, peer, options.server_cpu, options.scenario.job())?;
     pin_this_thread(options.load_cpu)?;
-    let target = Target {
-        endpoint: Endpoint::Tcp(server.address),
-        tls: false,
-        path: "/plaintext".to_owned(),
-    };
-    let mut load = options.scenario.options(target);
+    let mut load = (options.scenario).options(peer, Endpoint::Tcp(server.address));
     load.requests = Some(options.requests);
     let strace = Strace::attach(server.pid())?;
     let report = load::run(&load).map_err(io::Error::other)?;

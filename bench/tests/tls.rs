@@ -166,6 +166,16 @@ fn sessions_are_resumed_when_asked_for() {
 }
 
 #[test]
+fn many_connections_at_a_time_find_a_session_each() {
+    let report = load(tls_server(greets_once).address, 400, |o| {
+        (o.tls.resume, o.connections) = (true, 32);
+    });
+    assert_eq!((report.ok, report.connects), (400, 400), "{report}");
+    let tls = report.tls.expect("the target speaks TLS");
+    assert!(tls.handshakes_full <= 32, "{} full", tls.handshakes_full);
+}
+
+#[test]
 fn keys_are_replaced_in_the_middle_of_the_traffic() {
     let report = load(tls_server(greets).address, 400, |o| {
         (o.connections, o.tls.key_updates) = (4, Some(3));

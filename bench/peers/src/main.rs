@@ -3,15 +3,20 @@
 //! Built and started by `ringgate-bench race`. Each is single-threaded, sets TCP_NODELAY, parses
 //! the request with httparse (hyper does so inside), answers `GET /plaintext` with Date,
 //! Content-Type and Content-Length, anything else with 404, and answers a pipelined batch in one
-//! write. No limits, no timeouts, no metrics: the peers have less to do than the product.
+//! write. hyper and actix-web also speak TLS and serve a body of 64 KiB from memory and a file of
+//! 1 MiB. No limits, no timeouts, no metrics: the peers have less to do than the product.
 
 mod plaintext;
+mod tls;
+mod with_actix;
 mod with_hyper;
 mod with_monoio;
 mod with_tokio_uring;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 
 /// A peer's /plaintext server.
@@ -22,13 +27,44 @@ struct Cli {
     /// Where to listen
     #[arg(long, value_name = "IP:PORT")]
     listen: SocketAddr,
+    /// Speak TLS with this certificate
+    #[arg(long, value_name = "FILE", requires = "certificate_key")]
+    certificate: Option<PathBuf>,
+    /// Its key
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    certificate_key: Option<PathBuf>,
+    /// Where the file `1m` is
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Peer {
     Hyper,
+    Actix,
     Monoio,
     TokioUring,
+}
+
+/// What hyper and actix-web serve.
+struct Service {
+    tls: Option<Tls>,
+    /// Where the file `1m` is.
+    folder: Option<PathBuf>,
+    /// The body of `/64k`.
+    large: Bytes,
+}
+
+/// Certificate and key.
+struct Tls {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Tls {
+    fn config(&self) -> std::io::Result<rustls::ServerConfig> {
+        tls::config(&self.certificate, &self.key)
+    }
 }
 
 fn main() -> std::io::Result<()> {
@@ -36,8 +72,16 @@ fn main() -> std::io::Result<()> {
     if !cli.listen.ip().is_loopback() {
         return Err(std::io::Error::other("--listen must be a loopback address"));
     }
+    let tls = (cli.certificate.zip(cli.certificate_key))
+        .map(|(certificate, key)| Tls { certificate, key });
+    let service = Service {
+        tls,
+        folder: cli.folder,
+        large: vec![b'x'; 64 * 1024].into(),
+    };
     match cli.peer {
-        Peer::Hyper => with_hyper::serve(cli.listen),
+        Peer::Hyper => with_hyper::serve(cli.listen, service),
+        Peer::Actix => with_actix::serve(cli.listen, service),
         Peer::Monoio => with_monoio::serve(cli.listen),
         Peer::TokioUring => with_tokio_uring::serve(cli.listen),
     }

@@ -1,32 +1,98 @@
-//! hyper 1 on tokio's current-thread runtime, with `pipeline_flush`.
+//! hyper 1 on tokio's current-thread runtime, with `pipeline_flush`; over TLS with tokio-rustls.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http_body_util::{Either, Full};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::io::ReaderStream;
 
-async fn handle(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    if request.method() == Method::GET && request.uri().path() == "/plaintext" {
-        let mut response = Response::new(Full::new(Bytes::from_static(b"Hello, World!")));
+use crate::Service;
+
+/// Bytes read from a file at once.
+const FILE_PIECE_BYTES: usize = 64 * 1024;
+
+/// A file of known length, read on tokio's threads for blocking work.
+struct FileBody {
+    pieces: ReaderStream<tokio::fs::File>,
+    length: u64,
+}
+
+impl Body for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let pieces = Pin::new(&mut self.pieces);
+        let piece = std::task::ready!(futures_core::Stream::poll_next(pieces, context));
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
+
+type Answer = Response<Either<Full<Bytes>, FileBody>>;
+
+async fn handle(request: Request<Incoming>, service: Arc<Service>) -> io::Result<Answer> {
+    let whole = |bytes: Bytes| Response::new(Either::Left(Full::new(bytes)));
+    let path = request.uri().path();
+    if request.method() == Method::GET && path == "/plaintext" {
+        let mut response = whole(Bytes::from_static(b"Hello, World!"));
         response
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         return Ok(response);
     }
-    let mut response = Response::new(Full::new(Bytes::new()));
+    if request.method() == Method::GET && path == "/64k" {
+        return Ok(whole(service.large.clone()));
+    }
+    if request.method() == Method::GET
+        && path == "/1m"
+        && let Some(file) = service.folder.as_ref().map(|folder| folder.join("1m"))
+    {
+        let file = tokio::fs::File::open(file).await?;
+        let length = file.metadata().await?.len();
+        let pieces = ReaderStream::with_capacity(file, FILE_PIECE_BYTES);
+        return Ok(Response::new(Either::Right(FileBody { pieces, length })));
+    }
+    let mut response = whole(Bytes::new());
     *response.status_mut() = StatusCode::NOT_FOUND;
     Ok(response)
 }
 
-pub fn serve(address: SocketAddr) -> io::Result<()> {
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: Arc<Service>,
+) {
+    let mut server = http1::Builder::new();
+    server.pipeline_flush(true);
+    let handler = service_fn(move |request| handle(request, service.clone()));
+    // A client that goes away is not this server's error.
+    let _ = server.serve_connection(TokioIo::new(stream), handler).await;
+}
+
+pub fn serve(address: SocketAddr, service: Service) -> io::Result<()> {
+    let acceptor = match &service.tls {
+        None => None,
+        Some(tls) => Some(TlsAcceptor::from(Arc::new(tls.config()?))),
+    };
+    let service = Arc::new(service);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
@@ -37,13 +103,16 @@ pub fn serve(address: SocketAddr) -> io::Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
+            let (acceptor, service) = (acceptor.clone(), service.clone());
             tokio::spawn(async move {
-                let mut server = http1::Builder::new();
-                server.pipeline_flush(true);
-                // A client that goes away is not this server's error.
-                let _ = server
-                    .serve_connection(TokioIo::new(stream), service_fn(handle))
-                    .await;
+                match acceptor {
+                    None => connection(stream, service).await,
+                    Some(acceptor) => {
+                        if let Ok(stream) = acceptor.accept(stream).await {
+                            connection(stream, service).await;
+                        }
+                    }
+                }
             });
         }
     })

@@ -12,12 +12,14 @@ mod report;
 mod request;
 mod response;
 mod schedule;
+mod sessions;
 mod slot;
 mod stream;
 mod tally;
 mod tls;
 mod worker;
 
+pub(crate) use options::Window;
 pub use options::{Amount, Arrivals, Method, Mode, Options, UsageError, Verify, parse_duration};
 pub use report::{IdleReport, LatencyReport, Report, TlsReport, TrackedHeader};
 pub use tls::{Group, Suite, TlsOptions};
@@ -30,7 +32,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use stream::IdleSet;
 pub(crate) use stream::tcp_socket;
 use tally::Tally;
-use tls::Terms;
+pub(crate) use tls::{Session, Terms};
 use worker::Worker;
 
 /// Why a load run could not be made. A server that misbehaves is never an error: that is what

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -79,6 +80,19 @@ pub struct Options {
     /// How TLS is spoken
     #[command(flatten)]
     pub tls: TlsOptions,
+    /// Called when the warm-up is over, and when the last request has its outcome
+    #[arg(skip)]
+    pub(crate) window: Option<Window>,
+}
+
+/// What the first thread calls at both ends of what is measured.
+#[derive(Clone)]
+pub(crate) struct Window(pub(crate) Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Window")
+    }
 }
 
 /// The use of a connection after its answer.
@@ -176,6 +190,7 @@ impl Options {
             warm_up: Duration::ZERO,
             track_header: None,
             tls: TlsOptions::default(),
+            window: None,
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Report {
     pub issued: u64,
     /// Complete 2xx answers that were what they had to be.
     pub ok: u64,
+    /// Of `ok`: those that ended after the warm-up.
+    pub ok_measured: u64,
     /// Complete answers with another status, by code.
     pub status: BTreeMap<u16, u64>,
     /// Connection refused.
@@ -201,6 +203,8 @@ impl Report {
             rate: options.rate.map(|rate| rate.get()),
             issued: tally.issued,
             ok: tally.ok,
+            // An answer of the warm-up may turn out to be doubled later on.
+            ok_measured: tally.ok.saturating_sub(tally.ok_before),
             // A code whose last request was reclassified is not worth a row.
             status: tally
                 .status

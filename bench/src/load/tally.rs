@@ -76,6 +76,8 @@ pub(crate) struct Tally {
     pub(crate) local_addresses: HashSet<SocketAddr>,
     pub(crate) tracked: BTreeMap<String, u64>,
     pub(crate) tls: TlsTally,
+    /// Of `ok`: those that ended in the warm-up.
+    pub(crate) ok_before: u64,
     /// When the last outcome was counted.
     pub(crate) last: Instant,
     /// Requests issued before this instant have no part in the latencies.
@@ -138,6 +140,7 @@ impl Tally {
             local_addresses: HashSet::new(),
             tracked: BTreeMap::new(),
             tls: TlsTally::default(),
+            ok_before: 0,
             last: start,
             measured_from: start,
         }
@@ -241,6 +244,7 @@ impl Tally {
             *self.tracked.entry(value).or_default() += count;
         }
         self.tls.add(other.tls);
+        self.ok_before += other.ok_before;
         self.last = self.last.max(other.last);
     }
 

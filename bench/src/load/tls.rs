@@ -23,8 +23,8 @@ use rustls::{
     SupportedCipherSuite, SupportedProtocolVersion,
 };
 
-/// Sessions that are kept for `--tls-resume`.
-const SESSIONS_MAX: usize = 4096;
+use crate::load::sessions::Sessions;
+
 /// Largest plaintext of a record (RFC 8446 section 5.1).
 const RECORD_BYTES_MAX: usize = 16 * 1024;
 /// More than any record adds to its plaintext: header, explicit nonce, content type and tag.
@@ -182,7 +182,7 @@ impl Terms {
         }
         .with_no_client_auth();
         config.resumption = match options.resume {
-            true => Resumption::in_memory_sessions(SESSIONS_MAX),
+            true => Resumption::store(Arc::new(Sessions::default())),
             false => Resumption::disabled(),
         };
         Ok(Self {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 
-use crate::load::options::Options;
+use crate::load::options::{Options, Window};
 use crate::load::schedule::{Budget, Timetable};
 use crate::load::slot::{Effect, Shared, Slot};
 use crate::load::tally::{Outcome, Tally};
@@ -72,6 +72,8 @@ impl<'a> Worker<'a> {
             paused: VecDeque::new(),
             unread: VecDeque::new(),
             next_tick: start,
+            warms_up: true,
+            window: self.options.window.as_ref().filter(|_| self.thread == 0),
         };
         turn.run(self.poll)?;
         Ok(turn.shared.tally)
@@ -92,6 +94,9 @@ struct Turn<'a> {
     /// Slots with more to read and no event to come.
     unread: VecDeque<usize>,
     next_tick: Instant,
+    /// The warm-up is not over.
+    warms_up: bool,
+    window: Option<&'a Window>,
 }
 
 impl Turn<'_> {
@@ -99,6 +104,11 @@ impl Turn<'_> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN_MAX);
         loop {
             let now = Instant::now();
+            if self.warms_up && now >= self.shared.tally.measured_from {
+                self.warms_up = false;
+                self.shared.tally.ok_before = self.shared.tally.ok;
+                self.open_or_close_window();
+            }
             self.issue(now);
             self.tick(now);
             let issuing = self.timetable.as_ref().map_or_else(
@@ -112,7 +122,14 @@ impl Turn<'_> {
             self.take_events(&events);
             self.resume(Instant::now());
         }
+        self.open_or_close_window();
         self.settle(&mut poll, &mut events)
+    }
+
+    fn open_or_close_window(&self) {
+        if let Some(Window(call)) = self.window {
+            call();
+        }
     }
 
     /// Hands requests to free slots: at most one batch for each slot that was free at the start.

@@ -1,4 +1,5 @@
-//! Races: CPU time per request of every peer, as a ratio to the raw io_uring floor of the same round.
+//! Races: CPU time per request of every peer, as a ratio to that of a reference (the raw io_uring floor,
+//! if no other is named) in the same round.
 //!
 //! Every cell (round, scenario, peer) starts a fresh server on its own CPU, warms it up, and reads
 //! its CPU time before and after a load from another CPU. Rounds are interleaved and rotated, so
@@ -12,6 +13,7 @@ mod wrk;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -20,19 +22,21 @@ pub use report::{Cell, Invalid, RaceReport, Row};
 pub use scenario::Scenario;
 pub use statistics::Median;
 
-use crate::load;
+use crate::load::{self, Report};
 use crate::proc::CpuTime;
-use crate::server::{Binaries, Peer, Server, pin_this_thread};
-use crate::target::{Endpoint, Target};
+use crate::server::{Answer, Binaries, Job, Peer, Server, pin_this_thread};
+use crate::target::Endpoint;
 
-/// Load before the measured one: first faults, caches and the parser's tables.
-const WARM_UP: Duration = Duration::from_millis(200);
+/// Load before the measured one: connections and their handshakes, first faults, caches.
+const WARM_UP: Duration = Duration::from_millis(300);
+/// Of the handshakes of a load that resumes sessions, this part may be full ones: those that came first.
+const FULL_HANDSHAKES_MAX: f64 = 0.05;
 
 /// The wishes for a race.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// Who runs, by name
-    #[arg(long, value_delimiter = ',', default_values_t = Peer::ALL, value_name = "NAMES")]
+    #[arg(long, value_delimiter = ',', default_values_t = Peer::USUAL, value_name = "NAMES")]
     pub peers: Vec<Peer>,
     /// Rounds; each visits every peer in every scenario
     #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -40,7 +44,8 @@ pub struct Options {
     /// Seconds of measured load in each cell
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
-    /// The loads, by name: plain-cN, pipeline16-cN, close-cN
+    /// The loads, by name: plain-cN, pipeline16-cN, close-cN, 64k-cN, file-1m-cN, tls-cN, tls-64k-cN,
+    /// tls-file-1m-cN, tls-handshake-cN, tls-resume-cN
     #[arg(
         long,
         value_delimiter = ',',
@@ -48,6 +53,9 @@ pub struct Options {
         default_value = "plain-c32,plain-c256,pipeline16-c32,pipeline16-c256,close-c32,close-c256"
     )]
     pub scenarios: Vec<Scenario>,
+    /// To whom everybody is compared, round by round
+    #[arg(long, default_value_t = Peer::Uring, value_name = "NAME")]
+    pub reference: Peer,
     /// The ringgate program [default: `ringgate` beside this program]
     #[arg(long, value_name = "PATH")]
     pub ringgate_binary: Option<PathBuf>,
@@ -96,16 +104,27 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<Race
             "server and load would share a CPU; give them two with --server-cpu and --load-cpu",
         ));
     }
+    let jobs: Vec<_> = options.scenarios.iter().map(|one| one.job()).collect();
+    let is_for_wrk = |job: &Job| !job.tls && job.answer == Answer::Plaintext;
+    if options.load == Generator::Wrk && !jobs.iter().all(is_for_wrk) {
+        return Err(io::Error::other(
+            "--load wrk knows plain-cN, pipeline16-cN and close-cN only",
+        ));
+    }
+    // Programs of this machine want as many descriptors as connections that they may have.
     load::raise_nofile(1024)?;
     let binaries = Binaries::prepare(
         &options.peers,
+        &jobs,
         options.ringgate_binary.as_deref(),
         options.peers_binary.as_deref(),
     )?;
     let (mut cells, mut invalid) = (Vec::new(), Vec::new());
     for round in 0..options.rounds {
         for scenario in &options.scenarios {
-            for peer in order(&options.peers, round) {
+            let mut peers = order(&options.peers, round);
+            peers.retain(|peer| peer.can(scenario.job()));
+            for peer in peers {
                 let (used, measured) = cell(options, &binaries, peer, *scenario)?;
                 progress(&format!(
                     "round {}/{} {scenario:<16} {peer:<12} {:>9.0} requests/s {}",
@@ -144,38 +163,79 @@ fn cell(
     peer: Peer,
     scenario: Scenario,
 ) -> io::Result<(CpuTime, Measured)> {
-    let server = Server::start(binaries, peer, options.server_cpu, scenario.after())?;
+    let server = Server::start(binaries, peer, options.server_cpu, scenario.job())?;
     pin_this_thread(options.load_cpu)?;
-    own_load(options, scenario, &server, WARM_UP)?;
-    let before = CpuTime::of(server.pid())?;
     let time = Duration::from_secs(options.seconds);
-    let measured = match options.load {
-        Generator::Own => own_load(options, scenario, &server, time)?,
-        Generator::Wrk => wrk::run(scenario, server.address, time)?,
-    };
-    Ok((CpuTime::of(server.pid())? - before, measured))
+    match options.load {
+        Generator::Own => own_load(options, scenario, peer, &server, time),
+        Generator::Wrk => {
+            own_load(options, scenario, peer, &server, WARM_UP)?;
+            let before = CpuTime::of(server.pid())?;
+            let measured = wrk::run(scenario, server.address, time)?;
+            Ok((CpuTime::of(server.pid())? - before, measured))
+        }
+    }
 }
 
+/// Loads for `time` after the warm-up. The CPU time is that of the same window: making connections is
+/// in it only where each request does so.
 fn own_load(
     options: &Options,
     scenario: Scenario,
+    peer: Peer,
     server: &Server,
     time: Duration,
-) -> io::Result<Measured> {
-    let target = Target {
-        endpoint: Endpoint::Tcp(server.address),
-        tls: false,
-        path: "/plaintext".to_owned(),
-    };
-    let mut load = scenario.options(target);
-    load.duration = Some(time);
+) -> io::Result<(CpuTime, Measured)> {
+    let mut load = scenario.options(peer, Endpoint::Tcp(server.address));
+    load.warm_up = WARM_UP;
+    load.duration = Some(WARM_UP + time);
     load.cpu = Some(options.load_cpu);
+    let (pid, looks) = (server.pid(), Arc::new(Mutex::new(Vec::new())));
+    let kept = looks.clone();
+    load.window = Some(load::Window(Arc::new(move || {
+        kept.lock()
+            .expect("nobody panics with it")
+            .push(CpuTime::of(pid));
+    })));
     let report = load::run(&load).map_err(io::Error::other)?;
-    Ok(Measured {
-        answered: report.ok,
-        requests_per_second: report.requests_per_second,
-        failures: report.failures(),
-    })
+    let looks = std::mem::take(&mut *looks.lock().expect("nobody panics with it"));
+    let looks = looks.into_iter().collect::<io::Result<Vec<_>>>()?;
+    let [before, after] = looks[..] else {
+        return Err(io::Error::other(
+            "the load ended before its warm-up did: was any request answered?",
+        ));
+    };
+    let measured = Measured {
+        answered: report.ok_measured,
+        requests_per_second: report.ok_measured as f64 / time.as_secs_f64(),
+        failures: failures(scenario, &report),
+    };
+    Ok((after - before, measured))
+}
+
+/// Why the cell is not what its scenario's name says; empty if it is.
+fn failures(scenario: Scenario, report: &Report) -> String {
+    let mut failures = report.failures();
+    let mut add = |text: String| {
+        failures.push_str(if failures.is_empty() { "" } else { ", " });
+        failures.push_str(&text);
+    };
+    let least = report
+        .ok
+        .saturating_mul(scenario.job().answer.bytes() as u64);
+    if report.bytes_received < least {
+        add(format!(
+            "{} bytes received where bodies alone have {least}",
+            report.bytes_received
+        ));
+    }
+    if let Some(tls) = &report.tls {
+        let all = tls.handshakes_full + tls.handshakes_resumed;
+        if scenario.resumes() && tls.handshakes_full as f64 > all as f64 * FULL_HANDSHAKES_MAX {
+            add(format!("only {} of {all} resumed", tls.handshakes_resumed));
+        }
+    }
+    failures
 }
 
 #[cfg(test)]
@@ -185,7 +245,7 @@ mod tests {
     #[test]
     fn everybody_runs_once_a_round_and_begins_some_round() {
         let mut first = Vec::new();
-        for round in 0..12 {
+        for round in 0..2 * Peer::ALL.len() as u32 {
             let mut order = order(&Peer::ALL, round);
             first.push(order[0]);
             order.sort();

@@ -56,8 +56,11 @@ pub struct Row {
     pub cpu_us_per_request: Median,
     /// Microseconds in user mode per request.
     pub user_us_per_request: Median,
-    /// CPU per request divided by the io_uring floor's of the same round; null without a floor.
-    pub ratio_to_floor: Option<Median>,
+    /// CPU per request divided by the reference's of the same round; null without it.
+    pub ratio: Option<Median>,
+    /// CPU per request divided by the peer's own in the same load without TLS, of the same round; null
+    /// without that.
+    pub ratio_to_plain: Option<Median>,
     /// Requests a second, as the load generator saw them.
     pub requests_per_second: Median,
 }
@@ -71,6 +74,8 @@ pub struct RaceReport {
     pub seconds: u64,
     /// The load generator.
     pub load: Generator,
+    /// To whom `ratio` compares.
+    pub reference: Peer,
     /// The medians, scenario by scenario.
     pub rows: Vec<Row>,
     /// The cells that are missing from the medians, and why.
@@ -125,19 +130,26 @@ impl RaceReport {
         let mut rows = Vec::new();
         for scenario in &options.scenarios {
             for peer in &options.peers {
-                rows.extend(row(&scenario.to_string(), *peer, &cells));
+                let without_tls = scenario.without_tls().map(|plain| plain.to_string());
+                rows.extend(row(
+                    (&scenario.to_string(), without_tls.as_deref()),
+                    (*peer, options.reference),
+                    &cells,
+                ));
             }
         }
         let Options {
             rounds,
             seconds,
             load,
+            reference,
             ..
         } = options;
         Self {
             rounds: *rounds,
             seconds: *seconds,
             load: *load,
+            reference: *reference,
             rows,
             invalid,
             cells,
@@ -146,28 +158,49 @@ impl RaceReport {
 }
 
 /// `None` without a valid cell.
-fn row(scenario: &str, peer: Peer, cells: &[Cell]) -> Option<Row> {
-    let here = |of: Peer| {
+fn row(
+    (scenario, without_tls): (&str, Option<&str>),
+    (peer, reference): (Peer, Peer),
+    cells: &[Cell],
+) -> Option<Row> {
+    let here = || {
         cells
             .iter()
-            .filter(move |c| c.peer == of && c.scenario == scenario)
+            .filter(move |cell| cell.peer == peer && cell.scenario == scenario)
     };
-    let median = |value: fn(&Cell) -> f64| Median::of(&here(peer).map(value).collect::<Vec<_>>());
-    let ratios: Vec<f64> = here(peer)
-        .filter_map(|cell| {
-            let floor = here(Peer::Uring).find(|floor| floor.round == cell.round)?;
-            Some(cell.cpu_us_per_request / floor.cpu_us_per_request)
-        })
-        .collect();
+    let median = |value: fn(&Cell) -> f64| Median::of(&here().map(value).collect::<Vec<_>>());
+    // Both of a pair are of the same round.
+    let ratio = |to_peer: Peer, to_scenario: &str| {
+        let is_other = |other: &&Cell| other.peer == to_peer && other.scenario == to_scenario;
+        let ratios = here().filter_map(|cell| {
+            let mut others = cells.iter().filter(is_other);
+            let other = others.find(|other| other.round == cell.round)?;
+            Some(cell.cpu_us_per_request / other.cpu_us_per_request)
+        });
+        Median::of(&ratios.collect::<Vec<_>>())
+    };
     Some(Row {
         scenario: scenario.to_owned(),
         peer,
-        cells: here(peer).count(),
+        cells: here().count(),
         cpu_us_per_request: median(|cell| cell.cpu_us_per_request)?,
         user_us_per_request: median(|cell| cell.user_us_per_request)?,
-        ratio_to_floor: Median::of(&ratios),
+        ratio: ratio(reference, scenario),
+        ratio_to_plain: without_tls.and_then(|plain| ratio(peer, plain)),
         requests_per_second: median(|cell| cell.requests_per_second)?,
     })
+}
+
+/// A ratio as `1.05 [0.94, 1.12]`.
+fn text_of(ratio: Option<&Median>) -> String {
+    match ratio {
+        None => "-".to_owned(),
+        Some(Median { median, ci95: None }) => format!("{median:.2} [-]"),
+        Some(Median {
+            median,
+            ci95: Some([low, high]),
+        }) => format!("{median:.2} [{low:.2}, {high:.2}]"),
+    }
 }
 
 impl fmt::Display for RaceReport {
@@ -178,32 +211,25 @@ impl fmt::Display for RaceReport {
                 scenario = &row.scenario;
                 writeln!(
                     f,
-                    "\n{scenario}\n  {:<12} {:>6} {:>12} {:>12}  {:<22} {:>12}",
+                    "\n{scenario}\n  {:<12} {:>6} {:>12} {:>12}  {:<22} {:<22} {:>12}",
                     "peer",
                     "cells",
                     "CPU us/req",
                     "user us/req",
-                    "ratio to floor [95 %]",
+                    format!("ratio to {} [95 %]", self.reference),
+                    "to its own without TLS",
                     "requests/s"
                 )?;
             }
-            let ratio = match &row.ratio_to_floor {
-                None => "-".to_owned(),
-                Some(Median { median, ci95: None }) => format!("{median:.2} [-]"),
-                Some(Median {
-                    median,
-                    ci95: Some([low, high]),
-                }) => {
-                    format!("{median:.2} [{low:.2}, {high:.2}]")
-                }
-            };
             writeln!(
                 f,
-                "  {:<12} {:>6} {:>12.2} {:>12.2}  {ratio:<22} {:>12.0}",
+                "  {:<12} {:>6} {:>12.2} {:>12.2}  {:<22} {:<22} {:>12.0}",
                 row.peer,
                 row.cells,
                 row.cpu_us_per_request.median,
                 row.user_us_per_request.median,
+                text_of(row.ratio.as_ref()),
+                text_of(row.ratio_to_plain.as_ref()),
                 row.requests_per_second.median
             )?;
         }
@@ -245,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_taken_within_a_round_and_rounds_without_a_floor_have_none() {
+    fn ratios_are_taken_within_a_round_and_rounds_without_a_reference_have_none() {
         let cells = [
             cell(0, Peer::Uring, 4.0),
             cell(0, Peer::Hyper, 8.0),
@@ -253,8 +279,27 @@ mod tests {
             cell(1, Peer::Hyper, 20.0),
             cell(2, Peer::Hyper, 99.0),
         ];
-        let row = row("plain-c32", Peer::Hyper, &cells).unwrap();
-        assert_eq!((row.cells, row.ratio_to_floor.unwrap().median), (3, 2.0));
+        let row = row(("plain-c32", None), (Peer::Hyper, Peer::Uring), &cells).unwrap();
+        assert_eq!((row.cells, row.ratio.unwrap().median), (3, 2.0));
+        assert!(row.ratio_to_plain.is_none());
+    }
+
+    #[test]
+    fn a_peer_over_tls_is_compared_with_itself_without() {
+        let over_tls = |round, peer, cpu| Cell {
+            scenario: "tls-c32".to_owned(),
+            ..cell(round, peer, cpu)
+        };
+        let cells = [
+            cell(0, Peer::Hyper, 4.0),
+            over_tls(0, Peer::Hyper, 6.0),
+            over_tls(0, Peer::Ringgate, 3.0),
+            over_tls(1, Peer::Hyper, 99.0),
+        ];
+        let scenarios = ("tls-c32", Some("plain-c32"));
+        let row = row(scenarios, (Peer::Hyper, Peer::Ringgate), &cells).unwrap();
+        assert_eq!(row.ratio_to_plain.unwrap().median, 1.5);
+        assert_eq!(row.ratio.unwrap().median, 2.0);
     }
 
     #[test]

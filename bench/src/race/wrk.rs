@@ -27,7 +27,7 @@ pub(super) fn run(scenario: Scenario, address: SocketAddr, time: Duration) -> io
     wrk.arg(format!("-d{}s", time.as_secs().max(1)))
         .arg("-s")
         .arg(&script);
-    if scenario.after() == After::Close {
+    if scenario.job().after == After::Close {
         wrk.args(["-H", "Connection: close"]);
     }
     let output = wrk.arg(format!("http://{address}/plaintext")).output();

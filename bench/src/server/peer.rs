@@ -1,0 +1,308 @@
+//! The servers that can be raced, and the command line that starts each.
+//!
+//! Called by the races and the syscall count by way of [`crate::server::Server`]. Programs of others are
+//! taken from the machine (nginx, HAProxy, h2o) or built from bench/peers; none is fetched.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::str::FromStr;
+
+use crate::floor::After;
+use crate::server::ends_with_us;
+use crate::server::material::Material;
+use crate::server::outside;
+
+/// A server that can be raced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Peer {
+    /// The raw io_uring floor.
+    Uring,
+    /// The raw epoll floor.
+    Epoll,
+    /// hyper on tokio.
+    Hyper,
+    /// actix-web.
+    Actix,
+    /// A monoio loop.
+    Monoio,
+    /// A tokio-uring loop.
+    TokioUring,
+    /// nginx of this machine.
+    Nginx,
+    /// HAProxy of this machine, which answers by itself.
+    Haproxy,
+    /// h2o of this machine.
+    H2o,
+    /// The product.
+    Ringgate,
+}
+
+impl Peer {
+    /// Everybody, the floor first.
+    pub const ALL: [Self; 10] = [
+        Self::Uring,
+        Self::Epoll,
+        Self::Hyper,
+        Self::Actix,
+        Self::Monoio,
+        Self::TokioUring,
+        Self::Nginx,
+        Self::Haproxy,
+        Self::H2o,
+        Self::Ringgate,
+    ];
+
+    /// Those that run if nobody is named: no program of this machine is needed.
+    pub const USUAL: [Self; 6] = [
+        Self::Uring,
+        Self::Epoll,
+        Self::Hyper,
+        Self::Monoio,
+        Self::TokioUring,
+        Self::Ringgate,
+    ];
+
+    /// The name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Uring => "uring",
+            Self::Epoll => "epoll",
+            Self::Hyper => "hyper",
+            Self::Actix => "actix",
+            Self::Monoio => "monoio",
+            Self::TokioUring => "tokio-uring",
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::H2o => "h2o",
+            Self::Ringgate => "ringgate",
+        }
+    }
+
+    /// Whether the peer can do what `job` asks: the floors and the bare loops know one answer and no
+    /// TLS, and HAProxy serves no file.
+    pub fn can(self, job: Job) -> bool {
+        match self {
+            Self::Uring | Self::Epoll | Self::Monoio | Self::TokioUring => {
+                !job.tls && job.answer == Answer::Plaintext
+            }
+            Self::Haproxy => job.answer != Answer::File,
+            Self::Hyper | Self::Actix | Self::Nginx | Self::H2o | Self::Ringgate => true,
+        }
+    }
+
+    /// The path of an answer.
+    pub fn path(self, answer: Answer) -> &'static str {
+        match (self, answer) {
+            (_, Answer::Plaintext) => "/plaintext",
+            (Self::Ringgate, Answer::Large) => "/bytes/65536",
+            (Self::Ringgate, Answer::File) => "/files/1m",
+            (_, Answer::Large) => "/64k",
+            (_, Answer::File) => "/1m",
+        }
+    }
+
+    fn is_built_here(self) -> bool {
+        matches!(
+            self,
+            Self::Hyper | Self::Actix | Self::Monoio | Self::TokioUring
+        )
+    }
+
+    fn is_of_this_machine(self) -> bool {
+        matches!(self, Self::Nginx | Self::Haproxy | Self::H2o)
+    }
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|peer| peer.name() == text)
+            .ok_or_else(|| {
+                let names: Vec<_> = Self::ALL.iter().map(|peer| peer.name()).collect();
+                format!("`{text}` is no peer; known are {}", names.join(", "))
+            })
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What is asked for in each request of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answer {
+    /// `Hello, World!`.
+    Plaintext,
+    /// 64 KiB from memory, or from a file for those that serve nothing else.
+    Large,
+    /// A file of 1 MiB.
+    File,
+}
+
+impl Answer {
+    /// Bytes of the body.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Plaintext => 13,
+            Self::Large => 64 << 10,
+            Self::File => 1 << 20,
+        }
+    }
+}
+
+/// What a server is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Job {
+    /// What a floor does after its answers.
+    pub after: After,
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// What will be asked for.
+    pub answer: Answer,
+}
+
+impl Job {
+    /// Plain HTTP on connections that are kept, `Hello, World!`.
+    pub const PLAIN: Self = Self {
+        after: After::Keep,
+        tls: false,
+        answer: Answer::Plaintext,
+    };
+}
+
+/// The programs that peers are started from, and what they need beside their command line.
+#[derive(Debug)]
+pub struct Binaries {
+    bench: PathBuf,
+    peers: Option<PathBuf>,
+    ringgate: PathBuf,
+    material: Option<Material>,
+}
+
+impl Binaries {
+    /// Finds, and for those of bench/peers builds, what `peers` need for `jobs`.
+    ///
+    /// # Errors
+    /// A missing binary, with the command that makes it.
+    pub fn prepare(
+        peers: &[Peer],
+        jobs: &[Job],
+        ringgate: Option<&Path>,
+        peers_binary: Option<&Path>,
+    ) -> io::Result<Self> {
+        let bench = std::env::current_exe()?;
+        let beside = bench.parent().unwrap_or(Path::new(".")).to_owned();
+        let ringgate = ringgate.map_or_else(|| beside.join("ringgate"), Path::to_owned);
+        if peers.contains(&Peer::Ringgate) && !ringgate.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!(
+                    "{} does not exist: build it with `cargo build --release`, name another with \
+                     --ringgate-binary, or leave it out with --peers",
+                    ringgate.display()
+                ),
+            ));
+        }
+        let is_built = peers.iter().any(|peer| peer.is_built_here());
+        let has_material = peers.iter().any(|peer| peer.is_of_this_machine())
+            || (jobs.iter()).any(|job| job.tls || job.answer == Answer::File);
+        Ok(Self {
+            bench,
+            peers: match peers_binary {
+                Some(path) => Some(path.to_owned()),
+                None if is_built => Some(build_peers(&beside)?),
+                None => None,
+            },
+            ringgate,
+            material: has_material.then(Material::new).transpose()?,
+        })
+    }
+
+    /// The command that starts `peer` at `listen`.
+    pub(super) fn command(&self, peer: Peer, listen: SocketAddr, job: Job) -> io::Result<Command> {
+        let mut command = match (peer, &self.material) {
+            (Peer::Uring | Peer::Epoll, _) => {
+                let mut command = ends_with_us(&self.bench);
+                command.args(["floor", peer.name(), "--listen", &listen.to_string()]);
+                if job.after == After::Close {
+                    command.arg("--close");
+                }
+                command
+            }
+            (Peer::Hyper | Peer::Actix | Peer::Monoio | Peer::TokioUring, material) => {
+                let path = self.peers.as_ref().ok_or_else(|| {
+                    io::Error::other("the peers' binary was not built; this is a bug")
+                })?;
+                let mut command = ends_with_us(path);
+                command.args([peer.name(), "--listen", &listen.to_string()]);
+                if let Some(material) = material {
+                    command.arg("--folder").arg(material.folder());
+                }
+                if let Some(material) = material.as_ref().filter(|_| job.tls) {
+                    command.args(material.certificate_arguments());
+                }
+                command
+            }
+            (Peer::Ringgate, material) => {
+                let mut command = ends_with_us(&self.ringgate);
+                let scheme = if job.tls { "https://" } else { "" };
+                let listen = format!("{scheme}{listen}");
+                command.args(["serve", "--listen", &listen, "--cores", "1"]);
+                if let Some(material) = material.as_ref().filter(|_| job.tls) {
+                    command.args(material.certificate_arguments());
+                }
+                if let Some(material) = material
+                    && job.answer == Answer::File
+                {
+                    command.arg("--root").arg(material.folder());
+                }
+                command
+            }
+            (Peer::Nginx, Some(material)) => outside::nginx(material, listen, job)?,
+            (Peer::Haproxy, Some(material)) => outside::haproxy(material, listen, job)?,
+            (Peer::H2o, Some(material)) => outside::h2o(material, listen, job)?,
+            (Peer::Nginx | Peer::Haproxy | Peer::H2o, None) => {
+                return Err(io::Error::other("no folder was made; this is a bug"));
+            }
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Ok(command)
+    }
+}
+
+/// Builds bench/peers next to this program and returns the path of the binary.
+fn build_peers(beside: &Path) -> io::Result<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+    let target = beside.join("peers");
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args([
+            "build",
+            "--release",
+            "--locked",
+            "--quiet",
+            "--manifest-path",
+        ])
+        .arg(source.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .status()
+        .map_err(|error| {
+            io::Error::other(format!("cargo is needed to build the peers: {error}"))
+        })?;
+    if !status.success() {
+        return Err(io::Error::other(format!(
+            "the peers in {} did not build; leave them out with --peers uring,epoll,ringgate",
+            source.display()
+        )));
+    }
+    Ok(target.join("release/ringgate-peers"))
+}
