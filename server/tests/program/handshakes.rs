@@ -1,0 +1,248 @@
+//! Handshakes with the program: which certificate a client is shown, what a reload and an upgrade change for
+//! clients, and who is let in.
+
+use crate::common::{Directory, Program, get, ringgate};
+use crate::tls_client::Client;
+use crate::upgrade::Lineage;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::ProtocolVersion;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+const LISTEN: [&str; 2] = ["--listen", "https://127.0.0.1:0"];
+
+/// Writes a certificate for this name and its key into one file, and answers the certificate.
+fn write_pair(file: &Path, name: &str, algorithm: &'static rcgen::SignatureAlgorithm) -> Vec<u8> {
+    let pair = KeyPair::generate_for(algorithm).expect("a key");
+    let params = CertificateParams::new([name.to_owned()]).expect("a name");
+    let certificate = params.self_signed(&pair).expect("signed");
+    let text = certificate.pem() + &pair.serialize_pem();
+    fs::write(file, text).expect("a file");
+    certificate.der().to_vec()
+}
+
+const ECDSA: &rcgen::SignatureAlgorithm = &rcgen::PKCS_ECDSA_P256_SHA256;
+
+/// A server with TLS, and what else it is told.
+fn start(directory: Directory, args: &[&str]) -> Program {
+    let args: Vec<&str> = LISTEN.iter().chain(args).copied().collect();
+    let mut program = Program::spawn(ringgate(), directory, &args, true);
+    let line = program.wait_line("listening on https://");
+    let (_, rest) = line.split_once("https://").expect("an address");
+    program.address = rest
+        .split_whitespace()
+        .next()
+        .expect("an address")
+        .to_owned();
+    program
+}
+
+fn utf8(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn each_client_is_shown_the_certificate_of_the_name_that_it_asks_for() {
+    let directory = Directory::new();
+    let folder = directory.path("pairs");
+    fs::create_dir(&folder).expect("a folder");
+    let own = write_pair(&folder.join("1.pem"), "first.example", ECDSA);
+    let wild = write_pair(&folder.join("2.pem"), "*.wild.example", ECDSA);
+    let exact = write_pair(&folder.join("3.pem"), "exact.wild.example", ECDSA);
+    let program = start(directory, &["--certificate", utf8(&folder)]);
+    for (name, expected) in [
+        ("first.example", &own),
+        ("any.wild.example", &wild),
+        ("exact.wild.example", &exact),
+        ("EXACT.wild.example", &exact),
+        ("two.labels.wild.example", &own),
+        ("unknown.example", &own),
+    ] {
+        let shown = Client::new().connect(&program.address, name);
+        assert_eq!(&shown.expect("served").certificate(), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_reload_shows_new_clients_the_new_certificate_and_drops_nobody() {
+    let directory = Directory::new();
+    let file = directory.path("a.pem");
+    let before = write_pair(&file, "a.example", ECDSA);
+    let program = start(directory, &["--cores", "2", "--certificate", utf8(&file)]);
+    let mut kept = Client::new()
+        .connect(&program.address, "a.example")
+        .expect("served");
+    assert_eq!(kept.certificate(), before);
+    let after = write_pair(&file, "a.example", &rcgen::PKCS_ED25519);
+    assert!(program.ctl(&["reload"]).status.success());
+    for _ in 0..8 {
+        let new = Client::new()
+            .connect(&program.address, "a.example")
+            .expect("served");
+        assert_eq!(new.certificate(), after);
+    }
+    fs::write(&file, "nothing").expect("a file");
+    assert!(!program.ctl(&["reload"]).status.success());
+    let new = Client::new()
+        .connect(&program.address, "a.example")
+        .expect("served");
+    assert_eq!(new.certificate(), after);
+    kept.ask().expect("nobody was dropped");
+}
+
+#[test]
+fn a_session_is_resumed_on_every_core_behind_a_reload_and_by_the_next_process() {
+    let server = start(Directory::new(), &["--cores", "2", "--certificate", "self"]);
+    let server = Lineage::of(server);
+    for versions in [[&rustls::version::TLS13], [&rustls::version::TLS12]] {
+        let client = Client::of(&versions, None);
+        let connect = || {
+            client
+                .connect(&server.address, "localhost")
+                .expect("served")
+        };
+        assert!(!connect().is_resumed());
+        for _ in 0..8 {
+            assert!(connect().is_resumed());
+        }
+        assert!(server.ctl(&["reload"]).status.success());
+        assert!(connect().is_resumed());
+        server.upgrade(&[]);
+        assert!(connect().is_resumed());
+    }
+}
+
+#[test]
+fn without_handover_the_next_process_resumes_nothing() {
+    let args = ["--certificate", "self", "--tls-handover", "off"];
+    let server = Lineage::of(start(Directory::new(), &args));
+    let client = Client::new();
+    let connect = || {
+        client
+            .connect(&server.address, "localhost")
+            .expect("served")
+    };
+    assert!(!connect().is_resumed());
+    assert!(connect().is_resumed());
+    server.upgrade(&[]);
+    assert!(!connect().is_resumed());
+}
+
+#[test]
+fn hosts_with_the_same_secret_take_the_sessions_of_each_other() {
+    let directory = Directory::new();
+    let secret = directory.path("secret");
+    fs::write(&secret, "0123456789abcdef0123456789abcdef").expect("a file");
+    let mode = |mode| fs::set_permissions(&secret, fs::Permissions::from_mode(mode));
+    mode(0o600).expect("permissions");
+    let args = [
+        "--certificate",
+        "self",
+        "--tls-ticket-secret",
+        utf8(&secret),
+    ];
+    let (one, other) = (
+        start(Directory::new(), &args),
+        start(Directory::new(), &args),
+    );
+    let stranger = start(Directory::new(), &["--certificate", "self"]);
+    let client = Client::new();
+    let connect = |to: &Program| client.connect(&to.address, "localhost").expect("served");
+    assert!(!connect(&one).is_resumed());
+    assert!(connect(&other).is_resumed());
+    assert!(!connect(&stranger).is_resumed());
+    // A secret that everybody can read is none: the one of before stays in use.
+    mode(0o644).expect("permissions");
+    let refused = one.ctl(&["reload"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("chmod o-rwx"), "{said}");
+    drop(connect(&one));
+    assert!(connect(&other).is_resumed());
+}
+
+#[test]
+fn client_certificates_are_required_or_asked_for_as_the_configuration_says() {
+    let directory = Directory::new();
+    let ca = directory.path("ca.pem");
+    let make = || {
+        let pair = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(["client".to_owned()]).expect("a name");
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.self_signed(&pair).expect("signed");
+        (certificate, pair)
+    };
+    let shown = |(certificate, pair): &(rcgen::Certificate, KeyPair)| {
+        let key = PrivateKeyDer::try_from(pair.serialize_der()).expect("a key");
+        let certificate: CertificateDer<'static> = certificate.der().clone();
+        Client::of(rustls::DEFAULT_VERSIONS, Some((certificate, key)))
+    };
+    let (known, stranger) = (make(), make());
+    fs::write(&ca, known.0.pem()).expect("a file");
+    let args = ["--certificate", "self", "--client-ca", utf8(&ca)];
+    let served =
+        |program: &Program, client: &Client| client.connect(&program.address, "localhost").is_ok();
+    let required = start(Directory::new(), &args);
+    assert!(served(&required, &shown(&known)));
+    assert!(!served(&required, &shown(&stranger)));
+    assert!(!served(&required, &Client::new()));
+    let ask = [&args[..], &["--client-certificates", "ask"]].concat();
+    let asked = start(directory, &ask);
+    assert!(served(&asked, &shown(&known)));
+    assert!(!served(&asked, &shown(&stranger)));
+    assert!(served(&asked, &Client::new()));
+}
+
+#[test]
+fn an_older_version_than_the_least_is_not_spoken() {
+    let old = Client::of(&[&rustls::version::TLS12], None);
+    let both = start(Directory::new(), &["--certificate", "self"]);
+    let spoken = old.connect(&both.address, "localhost").expect("served");
+    assert_eq!(spoken.version(), Some(ProtocolVersion::TLSv1_2));
+    let new = start(
+        Directory::new(),
+        &["--certificate", "self", "--tls-version-min", "1.3"],
+    );
+    assert!(old.connect(&new.address, "localhost").is_err());
+    let spoken = Client::new()
+        .connect(&new.address, "localhost")
+        .expect("served");
+    assert_eq!(spoken.version(), Some(ProtocolVersion::TLSv1_3));
+}
+
+#[test]
+fn a_reload_changes_what_is_spoken_at_a_place_for_those_who_come_then() {
+    let directory = Directory::new();
+    let file = directory.path("ringgate.toml");
+    let write = |scheme: &str| {
+        let text = format!("listen = \"{scheme}127.0.0.1:0\"\n");
+        let certificate = match scheme {
+            "" => "",
+            _ => "certificate = \"self\"\n",
+        };
+        fs::write(&file, text + certificate).expect("a file");
+    };
+    write("");
+    let control = directory.path("control.sock");
+    let mut command = ringgate();
+    command
+        .arg("--config")
+        .arg(&file)
+        .args(["--cores", "2", "--control"])
+        .arg(&control);
+    let mut program = Program::spawn_as_is(command, directory, true);
+    program.wait_listening();
+    assert!(get(&program.address, "/plaintext").starts_with("HTTP/1.1 200 "));
+    write("https://");
+    assert!(program.ctl(&["reload"]).status.success());
+    let mut secure = Client::new()
+        .connect(&program.address, "localhost")
+        .expect("served");
+    let plain = get(&program.address, "/plaintext");
+    assert!(plain.starts_with("HTTP/1.1 400 "), "{plain}");
+    write("");
+    assert!(program.ctl(&["reload"]).status.success());
+    assert!(get(&program.address, "/plaintext").starts_with("HTTP/1.1 200 "));
+    secure.ask().expect("a connection speaks on as it began");
+}
