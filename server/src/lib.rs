@@ -60,8 +60,8 @@ pub use coordinator::{
     block_obeyed_signals, refuse_inheritance,
 };
 pub use handler::{
-    Body, BodyError, BodyFrame, Chunk, IntoResponse, Request, RequestBody, Response, RouteOptions,
-    Router, Tls, Writer,
+    Body, BodyError, BodyFrame, Chunk, IntoResponse, Next, Request, RequestBody, Response,
+    RouteOptions, Router, Tls, Writer,
 };
 pub use process::service_manager::{PassedSocket, ServiceManager, passed_sockets};
 pub use ringgate_runtime as runtime;

@@ -25,7 +25,7 @@ use crate::connection::{
     Engine, EngineParts, Headroom, ListenerId, ListenerSeat, Message, Settings,
 };
 use crate::coordinator::{CoreInfo, Event, PostOffice, Postman, Simulated, core_options};
-use crate::handler::{PerCore, Router};
+use crate::handler::{Router, application};
 use crate::http::exchange::State;
 use crate::observe::metrics::HistogramSnapshot;
 use crate::{Server, ServerHandle};
@@ -153,7 +153,7 @@ impl Simulation {
                 epoch: 0,
                 settings: Settings::new(config),
                 acceptor: acceptor.clone(),
-                app: Rc::new(PerCore::new(router.clone(), Rc::new(state))),
+                app: application(&router, state, &simulation.handle),
                 gate: gate.clone(),
                 stats: stats.clone(),
                 post: Arc::new(Postman(post.clone())),

@@ -25,8 +25,8 @@ use crate::mailbox::{Remote, Shared};
 use crate::op::{OpId, OpTable};
 use crate::probe::{Unavailable, explain_setup_error};
 use crate::task::{
-    Ended, JoinHandle, LongPoll, Panic, Ready, TaskId, TaskOptions, Tasks, Urgency, WakeCell,
-    first, joinable,
+    Ended, JoinHandle, LongPoll, Nested, Panic, Ready, TaskId, TaskOptions, Tasks, Urgency,
+    WakeCell, first, joinable,
 };
 use crate::time::Moment;
 use crate::timer::Wheel;
@@ -404,6 +404,17 @@ impl Core {
         C: FnOnce(Result<F::Output, Panic>) + 'static,
     {
         first::start(&self.tasks, make, at_once, prepare)
+    }
+
+    /// Makes a future that another one of this core holds, its type forgotten, in a place of the core's: no
+    /// allocation, once one of its size class has ended.
+    #[inline]
+    pub fn nest<F>(&self, make: impl FnOnce() -> F) -> Nested<F::Output>
+    where
+        F: Future<Output: 'static> + 'static,
+    {
+        let arena = self.tasks.borrow().arena();
+        Nested::new(arena, make)
     }
 
     /// Drops a task's future, at once or, if it is running, when it returns.

@@ -18,7 +18,7 @@ const ALIGN: usize = 64;
 /// Free blocks kept a class.
 const FREE_MAX: usize = 1024;
 
-type Shape = dyn Future<Output = ()>;
+type Shape<T> = dyn Future<Output = T>;
 
 /// The free blocks of one core.
 #[derive(Default)]
@@ -74,10 +74,10 @@ pub(crate) enum Place<F> {
 }
 
 /// A future of whatever type, with a place of its own.
-pub(crate) enum TaskBox {
-    Placed(Placed<Shape>),
+pub(crate) enum TaskBox<T: 'static = ()> {
+    Placed(Placed<Shape<T>>),
     /// Too large for the arena.
-    Boxed(Pin<Box<Shape>>),
+    Boxed(Pin<Box<Shape<T>>>),
 }
 
 impl<F> Place<F> {
@@ -139,14 +139,14 @@ impl<F> Place<F> {
     }
 }
 
-impl<F: Future<Output = ()> + 'static> Place<F> {
+impl<T: 'static, F: Future<Output = T> + 'static> Place<F> {
     /// The same future where it lies, its type forgotten.
     #[inline]
-    pub(crate) fn erase(self) -> TaskBox {
+    pub(crate) fn erase(self) -> TaskBox<T> {
         match self {
             Place::Placed(placed) => {
                 let placed = ManuallyDrop::new(placed);
-                let future: NonNull<Shape> = placed.future;
+                let future: NonNull<Shape<T>> = placed.future;
                 // SAFETY: `placed` is never used or dropped again, so there is still one owner of
                 // its share of the arena. Guarded by `a_block_is_used_again_and_drops_run_once`.
                 let arena = unsafe { std::ptr::read(&raw const placed.arena) };
@@ -167,9 +167,11 @@ impl TaskBox {
     pub(crate) fn new<F: Future<Output = ()> + 'static>(arena: &Rc<Arena>, future: F) -> TaskBox {
         Place::new(arena.clone(), None, || future).erase()
     }
+}
 
+impl<T: 'static> TaskBox<T> {
     #[inline]
-    pub(crate) fn as_mut(&mut self) -> Pin<&mut Shape> {
+    pub(crate) fn as_mut(&mut self) -> Pin<&mut Shape<T>> {
         match self {
             TaskBox::Placed(placed) => placed.as_mut(),
             TaskBox::Boxed(boxed) => boxed.as_mut(),

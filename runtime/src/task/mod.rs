@@ -8,6 +8,7 @@ mod bound;
 pub(crate) mod first;
 mod join;
 mod local;
+mod nested;
 mod ready;
 mod switch;
 mod wake;
@@ -16,11 +17,12 @@ pub use bound::{Bound, Elsewhere, values_lost};
 pub(crate) use bound::{Stray, thread_number};
 pub(crate) use join::joinable;
 pub use local::{NoValue, Scope, TaskLocal};
+pub use nested::Nested;
 pub(crate) use ready::Ready;
 pub use ready::Urgency;
 pub use switch::{set_urgency, yield_now};
 
-pub use join::{JoinHandle, Panic, catch_panic, catch_unwind};
+pub use join::{CatchUnwind, JoinHandle, Panic, catch_panic, catch_unwind};
 
 use crate::mailbox::Shared;
 use arena::{Arena, Room, TaskBox};
@@ -135,6 +137,11 @@ impl Tasks {
             shared,
             panics: 0,
         }
+    }
+
+    /// Where futures of this core have their places.
+    pub(crate) fn arena(&self) -> Rc<Arena> {
+        self.arena.clone()
     }
 
     /// Tasks that have not ended.

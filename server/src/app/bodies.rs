@@ -3,7 +3,6 @@
 
 use super::{AppState, parameter};
 use crate::handler::{Body, Request, Response, RouteOptions, Router, Writer};
-use crate::lane::Priority;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
 use serde::Serialize;
@@ -32,12 +31,7 @@ static PATTERN: [u8; PIECE_BYTES + PERIOD] = {
     pattern
 };
 
-const ANY_SIZE: RouteOptions = RouteOptions {
-    gated: true,
-    detached: false,
-    body_size: Some(None),
-    priority: Priority::Normal,
-};
+const ANY_SIZE: RouteOptions = RouteOptions::new().any_body_size();
 
 pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
     router.route_with(ANY_SIZE, Method::POST, "/echo", echo)

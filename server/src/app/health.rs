@@ -3,16 +3,10 @@
 
 use super::AppState;
 use crate::handler::{Request, Response, RouteOptions, Router};
-use crate::lane::Priority;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, StatusCode};
 
-const UNGATED: RouteOptions = RouteOptions {
-    gated: false,
-    detached: false,
-    body_size: None,
-    priority: Priority::Normal,
-};
+const UNGATED: RouteOptions = RouteOptions::new().ungated();
 
 pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
     router

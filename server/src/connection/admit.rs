@@ -41,7 +41,10 @@ impl Engine {
                 Ok(expected) => upload = Some(expected),
                 Err(refusal) => {
                     let refusal = refusal.of_head(terms.to_head);
-                    return self.refuse(core, key, refusal);
+                    self.seen = self.app.sees_refusals().then_some(parts);
+                    self.refuse(core, key, refusal);
+                    self.seen = None;
+                    return;
                 }
             }
         }
@@ -51,6 +54,8 @@ impl Engine {
         connection.begin(&self.stats, &mut parts, request);
         let body_pending = upload.is_some();
         let mut exchange = Exchange::new(key, terms, upload);
+        // Its body may be refused when the handler has the request.
+        exchange.seen = (body_pending && self.app.sees_refusals()).then(|| parts.copied());
         exchange.asks_core = parts.head.asks_core;
         exchange.asked = Some(Asked { parts, routed });
         self.keep(request, exchange);
@@ -80,8 +85,7 @@ impl Engine {
             Entry::Run(ticket) => self.run(core, request, route, parts, ticket),
             Entry::Wait(place) => self.wait(core, request, place, route, parts),
             Entry::Refused(reason) => {
-                drop(parts);
-                self.reject(core, request, reason);
+                self.reject(core, request, parts, reason);
             }
         }
     }

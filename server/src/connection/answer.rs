@@ -13,7 +13,7 @@ use super::key::{ConnectionKey, ExchangeKey};
 use super::output::Output;
 use super::stream::Start;
 use super::table::Connection;
-use super::wait::{BUSY, REASON_FIELD, RETRY_AFTER_SECONDS};
+use super::wait::{BUSY, REASON_FIELD, RETRY_AFTER_SECONDS, turned_away};
 use crate::handler::{Body, BodyStream, Response};
 use crate::http::date::Date;
 use crate::http::exchange::{After, Circumstances, Event, State, UnreadBody, after_answer};
@@ -36,7 +36,10 @@ impl Engine {
     ) {
         let mut response = match answer {
             Ok(response) => response,
-            Err(panic) => self.on_panic(core, panic.message()),
+            Err(panic) => {
+                self.count_panic(core, panic.message());
+                Response::failed()
+            }
         };
         self.keep_date(core);
         let context = self.answering();
@@ -129,7 +132,8 @@ impl Engine {
         self.on(core, key, Event::AnswerEnded(after));
     }
 
-    fn on_panic(&mut self, core: &Rc<Core>, message: &str) -> Response {
+    /// A handler panicked.
+    pub(super) fn count_panic(&mut self, core: &Core, message: &str) {
         self.stats.handler_panics.add(1);
         crate::observe::log::limited!(
             self.log,
@@ -139,10 +143,6 @@ impl Engine {
             panic = message,
             "a handler panicked; its request is answered with 500"
         );
-        Response::error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the handler of this path failed",
-        )
     }
 
     pub(super) fn write_continue(&mut self, key: ConnectionKey) {
@@ -175,11 +175,16 @@ impl Engine {
         let to_head = refusal.to_head || exchange.is_some_and(|exchange| exchange.terms.to_head);
         self.drop_handler(core, key);
         self.stats.refused(refusal.status.as_u16());
+        if let Some(connection) = self.table.get(key) {
+            connection.discarded = 0;
+        }
+        if self.app.sees_refusals() {
+            return self.write_seen(core, key, to_head, &|| Response::refused(&refusal));
+        }
         self.stats.responses[(refusal.status.as_u16() / 100).min(5) as usize].add(1);
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        connection.discarded = 0;
         connection.output.write_with(&mut self.buffers, |tail| {
             response::encode_refusal(&refusal, to_head, self.date.current(), tail)
         });
@@ -194,6 +199,10 @@ impl Engine {
         let fields = asked.then(|| core_field(self.index));
         let to_head = self.is_asked_by_head(key);
         self.drop_handler(core, key);
+        if self.app.sees_refusals() {
+            let make = || Response::of_status(status, &fields);
+            return self.write_seen(core, key, to_head, &make);
+        }
         self.stats.responses[(status.as_u16() / 100).min(5) as usize].add(1);
         let Some(connection) = self.table.get(key) else {
             return;
@@ -217,11 +226,15 @@ impl Engine {
     /// Queues the 503 of a connection that was read no word of.
     pub(super) fn write_turned_away(&mut self, core: &Core, key: ConnectionKey) {
         self.keep_date(core);
-        self.stats.responses[5].add(1);
-        let Some(connection) = self.table.get(key) else {
+        let Some(reason) = self.table.get(key).and_then(|c| c.rejected) else {
             return;
         };
-        let Some(reason) = connection.rejected else {
+        if self.app.sees_refusals() {
+            let named = self.settings.reason_header;
+            return self.write_seen(core, key, false, &|| turned_away(reason, named));
+        }
+        self.stats.responses[5].add(1);
+        let Some(connection) = self.table.get(key) else {
             return;
         };
         let named = [

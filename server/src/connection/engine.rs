@@ -20,7 +20,7 @@ use crate::admission::door::{Door, Ticket};
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::{CoreStats, Ledgers};
 use crate::coordinator::SUCCESSOR;
-use crate::handler::{Application, Response, none_detached, take_detached};
+use crate::handler::{Application, PlacedParts, Response, none_noted, take_notes};
 use crate::http::date::DateCache;
 use crate::http::exchange::State;
 use crate::http::refusal::Refusal;
@@ -187,6 +187,8 @@ pub(crate) struct Engine {
     pub(super) exchanges: Exchanges,
     /// Why the message at hand is refused, from the event to its effect.
     pub(super) refusal: Option<Refusal>,
+    /// The request that is refused for its head, for what the application has around that.
+    pub(super) seen: Option<PlacedParts>,
     pub(super) listeners: Listeners,
     pub(super) helping: Helping,
     pub(super) accepts: Option<u32>,
@@ -234,6 +236,7 @@ impl Engine {
             table,
             exchanges: Exchanges::new(),
             refusal: None,
+            seen: None,
             listeners: Listeners::default(),
             helping: Helping::default(),
             accepts: parts.accepts,
@@ -526,7 +529,7 @@ impl Sink for Engine {
             || !self.finished.is_empty()
             || !self.attention.is_empty()
             || self.handshakes.are_due()
-            || !none_detached()
+            || !none_noted()
     }
 }
 
@@ -541,7 +544,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.door.close();
         // Another core of this thread is not to mistake them for its own (simulations).
-        drop(take_detached(self.index));
+        drop(take_notes(self.index));
     }
 }
 

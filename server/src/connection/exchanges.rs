@@ -74,6 +74,8 @@ pub(crate) struct Exchange {
     pub(crate) stream: Option<Streaming>,
     /// The client asks which core answers.
     pub(crate) asks_core: bool,
+    /// The request once more, for what the application has around a refusal of its body.
+    pub(crate) seen: Option<PlacedParts>,
 }
 
 impl Exchange {
@@ -91,6 +93,7 @@ impl Exchange {
             waiting: None,
             stream: None,
             asks_core: false,
+            seen: None,
         }
     }
 }

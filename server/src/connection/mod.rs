@@ -38,6 +38,7 @@ mod pause;
 mod rate;
 mod read;
 mod retune;
+mod seen;
 mod settings;
 mod sockets;
 mod stall;

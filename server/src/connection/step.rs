@@ -9,7 +9,7 @@
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, ExchangeKey};
 use super::table::Connection;
-use crate::handler::{BodyError, none_detached, take_detached};
+use crate::handler::{BodyError, Note, none_noted, take_notes};
 use crate::http::exchange::{Effect, Event, State};
 use crate::http::refusal::Refusal;
 use ringgate_runtime::Core;
@@ -51,9 +51,12 @@ impl Engine {
         if !self.finished.is_empty() {
             self.take_up_answers(core);
         }
-        if !none_detached() {
-            for request in take_detached(self.index) {
-                self.give_slot_back(request);
+        if !none_noted() {
+            for (request, note) in take_notes(self.index) {
+                match note {
+                    Note::Detached => self.give_slot_back(request),
+                    Note::Panicked(text) => self.count_panic(core, &text),
+                }
             }
         }
         if !self.attention.is_empty() {

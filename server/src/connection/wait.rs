@@ -108,8 +108,8 @@ impl Engine {
                 }
             }
             Candidate::Request(request) => {
-                if let Some((of, _waiting)) = self.no_longer_waits(core, request) {
-                    self.reject(core, request, reason);
+                if let Some((of, waiting)) = self.no_longer_waits(core, request) {
+                    self.reject(core, request, waiting.parts, reason);
                     self.settle(core, of);
                 }
             }
@@ -191,19 +191,36 @@ impl Engine {
 
     /// Refuses a request with a short 503 that the client gets whole (row H10, docs/seeds.md).
     #[cold]
-    pub(super) fn reject(&mut self, core: &Rc<Core>, request: ExchangeKey, reason: Reason) {
+    pub(super) fn reject(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+        parts: PlacedParts,
+        reason: Reason,
+    ) {
         let Some(of) = self.exchanges.get(request).map(|exchange| exchange.of) else {
             return;
         };
         self.count_refusal(core, of, reason);
-        let mut response = Response::new(StatusCode::SERVICE_UNAVAILABLE)
-            .with_content_type("text/plain; charset=utf-8")
-            .with_body(BUSY)
-            .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS)
-            .closing();
-        if self.settings.reason_header {
-            response = response.with_header(REASON_FIELD, HeaderValue::from_static(reason.name()));
-        }
-        self.on_answer(core, request, Ok(response));
+        let named = self.settings.reason_header;
+        let make = || turned_away(reason, named);
+        let response = match self.app.sees_refusals() {
+            true => self.app.refuse(core, parts, &make),
+            false => make(),
+        };
+        self.on_answer(core, request, Ok(response.closing()));
+    }
+}
+
+/// The 503 of the gate.
+pub(super) fn turned_away(reason: Reason, named: bool) -> Response {
+    let response = Response::new(StatusCode::SERVICE_UNAVAILABLE)
+        .with_content_type("text/plain; charset=utf-8")
+        .with_body(BUSY)
+        .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS)
+        .closing();
+    match named {
+        true => response.with_header(REASON_FIELD, HeaderValue::from_static(reason.name())),
+        false => response,
     }
 }

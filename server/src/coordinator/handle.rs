@@ -20,7 +20,7 @@ use super::upgrade::{Legacy, UpgradeError, Upgraded};
 use crate::admission::ledger::{Connections, Requests};
 use crate::config::{Config, CoreOrder, CorePlan, LimitsChange, PoolSize};
 use crate::events::Hub;
-use crate::handler::{PerCore, Router};
+use crate::handler::{Router, application};
 use crate::lane::{LaneOptions, Lanes, NoLane, Planned};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::Snapshot;
@@ -38,7 +38,6 @@ pub(crate) use simulated::Simulated;
 pub use start_error::StartError;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
@@ -305,10 +304,9 @@ impl<S: 'static> Server<S> {
         });
         let handle = ServerHandle(shared);
         handle.add_bound(machine.explain(config.cores, &plan));
-        let router = Arc::new(make_router(listeners.local));
-        let make_app: Arc<MakeApp> = Arc::new(move |info: &CoreInfo| {
-            Rc::new(PerCore::new(router.clone(), Rc::new(init(info))))
-        });
+        let router = Arc::new(make_router(listeners.local).sealed());
+        let make_app: Arc<MakeApp> =
+            Arc::new(move |info: &CoreInfo| application(&router, init(info), info.server()));
         let (started, wait) = sync_channel(1);
         let start = Start {
             config,

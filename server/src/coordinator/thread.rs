@@ -231,7 +231,7 @@ mod tests {
     use crate::ServerHandle;
     use crate::admission::gate::Rules;
     use crate::connection::{self, ListenerSeat};
-    use crate::handler::{PerCore, Router};
+    use crate::handler::{Router, application};
     use ringgate_runtime::driver::Driver;
     use ringgate_runtime::driver::simulated::{Faults, World};
     use ringgate_runtime::{Errno, RingFailed};
@@ -243,7 +243,7 @@ mod tests {
             info: CoreInfo::simulated(0, &ServerHandle::alone()),
             epoch: 1,
             make_app: Arc::new(|_: &CoreInfo| {
-                Rc::new(PerCore::new(Arc::new(Router::new()), Rc::new(())))
+                application(&Arc::new(Router::new()), (), &ServerHandle::alone())
             }),
             gate: Gate::new(
                 config.admission,

@@ -7,17 +7,24 @@
 //! nothing of sockets; it is this crate's own. Services of other crates join above, as handlers
 //! (`crate::tower`).
 
+mod application;
+mod around;
 mod body;
+mod endpoint;
+mod options;
 mod request;
 mod response;
 mod router;
+mod routes;
 mod tls;
 
+pub(crate) use application::{Application, Called, ReplyTo, Routed, application};
+pub use around::{Next, Run};
 pub(crate) use body::{BodyCell, BodyState};
 pub use body::{BodyError, RequestBody};
+pub use options::RouteOptions;
 pub use request::Request;
-pub(crate) use request::{HeadBytes, PlacedParts, none_detached, take_detached};
+pub(crate) use request::{HeadBytes, Note, PlacedParts, none_noted, take_notes};
 pub use response::{Body, BodyFrame, BodyStream, Chunk, IntoResponse, Response, Writer};
-pub(crate) use router::{Application, Called, PerCore, ReplyTo, Routed};
-pub use router::{RouteOptions, Router};
+pub use router::Router;
 pub use tls::Tls;

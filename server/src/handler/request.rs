@@ -1,10 +1,11 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::{RequestBody, Tls};
+use crate::ServerHandle;
 use crate::connection::{ConnectionKey, ExchangeKey, Sockets};
 use crate::http::head::Head;
 use bytes::Bytes;
-use http::{Method, Version};
+use http::{Extensions, Method, Version};
 use ringgate_runtime::Lease;
 use smallvec::SmallVec;
 use std::any::Any;
@@ -53,8 +54,10 @@ pub(crate) struct RequestParts {
     pub(crate) request: ExchangeKey,
     /// The sockets of the core's connections; those of the request before stay until others come.
     sockets: Option<Rc<Sockets>>,
-    /// The state of the application on this core: an `Rc<S>` in there.
-    state: Option<Rc<dyn Any>>,
+    /// The things that the application keeps on this core: a `CoreState<S>`.
+    of_core: Option<Rc<dyn OfCore>>,
+    /// Values that the application gave the request on its way.
+    extensions: Option<Box<Extensions>>,
 }
 
 impl RequestParts {
@@ -69,7 +72,8 @@ impl RequestParts {
             connection: ConnectionKey::new(0, 0),
             request: ExchangeKey::new(0, 0),
             sockets: None,
-            state: None,
+            of_core: None,
+            extensions: None,
         }
     }
 
@@ -93,11 +97,12 @@ impl RequestParts {
     #[inline]
     fn clear(&mut self) {
         self.bytes = HeadBytes::None;
-        self.state = None;
-        if self.names.is_some() || self.body.0.is_some() {
+        self.of_core = None;
+        if self.names.is_some() || self.body.0.is_some() || self.extensions.is_some() {
             self.params.clear();
             self.names = None;
             self.body = RequestBody(None);
+            self.extensions = None;
         }
         self.head.give_up_excess();
     }
@@ -113,31 +118,56 @@ thread_local! {
     static PLACES: RefCell<Vec<Box<RequestParts>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A request whose handler gave its slot back, and the core that it is one of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Detached {
-    core: u32,
-    request: ExchangeKey,
+/// The state of an application on one core, and the server it belongs to.
+pub(super) struct CoreState<S> {
+    pub(super) state: Rc<S>,
+    pub(super) server: ServerHandle,
+}
+
+/// A [`CoreState`] of whatever state.
+pub(super) trait OfCore: Any {
+    fn server(&self) -> &ServerHandle;
+}
+
+impl<S: 'static> OfCore for CoreState<S> {
+    fn server(&self) -> &ServerHandle {
+        &self.server
+    }
+}
+
+/// Something that the engine is to know of a request, and that does not come with its answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// The handler gave its slot back.
+    Detached,
+    /// The handler panicked, with this text, and something around it goes on.
+    Panicked(String),
 }
 
 thread_local! {
-    /// Requests of this thread that gave their slots back since their core last looked. Here, and not
-    /// behind a pointer in each request, since few ever do.
-    static DETACHED: RefCell<Vec<Detached>> = const { RefCell::new(Vec::new()) };
+    /// Notes on requests of this thread since their core last looked. Here, and not behind a pointer in each
+    /// request, since few ever have any.
+    static NOTES: RefCell<Vec<(u32, ExchangeKey, Note)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether no request of this thread gave its slot back since its core last looked.
-#[inline]
-pub(crate) fn none_detached() -> bool {
-    DETACHED.with_borrow(Vec::is_empty)
-}
-
-/// The requests of a core that gave their slots back since it last looked.
+/// Puts a note on a request of core `core`.
 #[cold]
-pub(crate) fn take_detached(core: u32) -> Vec<ExchangeKey> {
-    DETACHED.with_borrow_mut(|detached| {
-        let of_core = detached.extract_if(.., |who| who.core == core);
-        of_core.map(|who| who.request).collect()
+pub(super) fn note(core: u32, request: ExchangeKey, note: Note) {
+    NOTES.with_borrow_mut(|notes| notes.push((core, request, note)));
+}
+
+/// Whether no request of this thread has a note since its core last looked.
+#[inline]
+pub(crate) fn none_noted() -> bool {
+    NOTES.with_borrow(Vec::is_empty)
+}
+
+/// The notes on requests of a core since it last looked.
+#[cold]
+pub(crate) fn take_notes(core: u32) -> Vec<(ExchangeKey, Note)> {
+    NOTES.with_borrow_mut(|notes| {
+        let of_core = notes.extract_if(.., |(of, ..)| *of == core);
+        of_core.map(|(_, request, note)| (request, note)).collect()
     })
 }
 
@@ -157,6 +187,29 @@ impl PlacedParts {
         PlacedParts {
             place: Some(place.unwrap_or_else(RequestParts::boxed)),
         }
+    }
+
+    /// The parts of a request whose head nobody could read.
+    #[cold]
+    pub(crate) fn blank() -> PlacedParts {
+        PlacedParts {
+            place: Some(RequestParts::boxed()),
+        }
+    }
+
+    /// The same request once more, without its body.
+    #[cold]
+    pub(crate) fn copied(&self) -> PlacedParts {
+        let mut copy = RequestParts::boxed();
+        copy.head = self.head.clone();
+        copy.bytes = HeadBytes::Gathered(Bytes::copy_from_slice(&self.bytes));
+        copy.params = self.params.clone();
+        copy.names = self.names.clone();
+        copy.core = self.core;
+        copy.connection = self.connection;
+        copy.request = self.request;
+        copy.sockets = self.sockets.clone();
+        PlacedParts { place: Some(copy) }
     }
 
     fn take(mut self) -> RequestParts {
@@ -211,10 +264,10 @@ pub struct Request<S = ()> {
 const _: () = assert!(size_of::<Request<String>>() == size_of::<usize>());
 
 impl<S: 'static> Request<S> {
-    /// `state` is an `Rc<S>`.
+    /// `of_core` is a `CoreState<S>`.
     #[inline]
-    pub(crate) fn new(mut parts: PlacedParts, state: Rc<dyn Any>) -> Request<S> {
-        parts.state = Some(state);
+    pub(super) fn new(mut parts: PlacedParts, of_core: Rc<dyn OfCore>) -> Request<S> {
+        parts.of_core = Some(of_core);
         Request {
             parts,
             state: PhantomData,
@@ -224,9 +277,13 @@ impl<S: 'static> Request<S> {
     /// The state that `init` made for this core.
     #[inline]
     pub fn state(&self) -> &Rc<S> {
-        let state = self.parts.state.as_deref();
-        let state = state.and_then(<dyn Any>::downcast_ref);
-        state.expect("a router's requests have the state of that router")
+        let of_core = self.parts.of_core.as_deref();
+        let of_core = of_core.and_then(|of_core| {
+            let of_core: &dyn Any = of_core;
+            of_core.downcast_ref::<CoreState<S>>()
+        });
+        let of_core = of_core.expect("a router's requests have the state of that router");
+        &of_core.state
     }
 }
 
@@ -235,6 +292,12 @@ impl<S> Request<S> {
     #[inline]
     pub fn method(&self) -> &Method {
         &self.parts.head.method
+    }
+
+    /// Whether nothing is known of the request but that there was one: its head was refused, and what is
+    /// [around](crate::Router::around) the answer sees a GET of `/` without fields.
+    pub fn is_blank(&self) -> bool {
+        self.parts.head.len == 0
     }
 
     /// The path as the client wrote it, not decoded.
@@ -302,6 +365,46 @@ impl<S> Request<S> {
         decode(self.param(name)?, false)
     }
 
+    /// The server that this request came to: for handlers that ask how it stands, or wait for its end
+    /// ([`ServerHandle::draining`]).
+    pub fn server(&self) -> &ServerHandle {
+        let of_core = self.parts.of_core.as_deref();
+        let of_core = of_core.expect("requests are of a server");
+        of_core.server()
+    }
+
+    /// Values by their types that go with the request: what is put in
+    /// [around](super::Router::around) an answer, such as who the client is, its handler finds here.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router};
+    ///
+    /// #[derive(Clone)]
+    /// struct Client(String);
+    ///
+    /// async fn who(request: Request) -> String {
+    ///     request.extension::<Client>().map_or("nobody".to_owned(), |client| client.0.clone())
+    /// }
+    ///
+    /// let router = Router::new().get("/", who).around(|mut request, next| {
+    ///     request.extensions_mut().insert(Client("Ada".to_owned()));
+    ///     next.run(request)
+    /// });
+    /// ```
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        self.parts.extensions.get_or_insert_default()
+    }
+
+    /// The value of a type that goes with the request.
+    pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<&T> {
+        self.parts.extensions.as_ref()?.get()
+    }
+
+    /// The core of the request, and its name there.
+    pub(super) fn who(&self) -> (u32, ExchangeKey) {
+        (self.parts.core, self.parts.request)
+    }
+
     /// Number of the core that serves this request.
     #[inline]
     pub fn core(&self) -> u32 {
@@ -337,11 +440,7 @@ impl<S> Request<S> {
     /// handler next waits; there is no way back. Nothing happens if the request holds no slot: there
     /// is no limit, its route is not gated, or its connection holds the slot.
     pub fn detach(&self) {
-        let who = Detached {
-            core: self.parts.core,
-            request: self.parts.request,
-        };
-        DETACHED.with_borrow_mut(|detached| detached.push(who));
+        note(self.parts.core, self.parts.request, Note::Detached);
     }
 
     /// The body.
@@ -350,24 +449,35 @@ impl<S> Request<S> {
         &mut self.parts.body
     }
 
+    /// Takes the body, and leaves none: for handlers that need the rest of the request as well.
+    pub fn take_body(&mut self) -> RequestBody {
+        std::mem::replace(&mut self.parts.body, RequestBody(None))
+    }
+
     /// The body, without the rest.
     pub fn into_body(self) -> RequestBody {
         self.parts.take().body
     }
 
-    /// The `http` crate's request, made from the parsed parts without parsing again.
+    /// The `http` crate's request, made from the parsed parts without parsing again, with the
+    /// [extensions](Request::extensions_mut).
     ///
     /// # Errors
     /// If the target is not one that the `http` crate can express.
     pub fn into_http(self) -> Result<http::Request<RequestBody>, crate::http::refusal::Refusal> {
         let RequestParts {
-            head, bytes, body, ..
+            head,
+            bytes,
+            body,
+            extensions,
+            ..
         } = self.parts.take();
-        let parts = match &bytes {
+        let mut parts = match &bytes {
             HeadBytes::Leased(lease) => head.to_http_parts_copied(lease)?,
             HeadBytes::Gathered(bytes) => head.to_http_parts(bytes)?,
             HeadBytes::None => head.to_http_parts(&Bytes::new())?,
         };
+        parts.extensions = extensions.map_or_else(Extensions::new, |extensions| *extensions);
         Ok(http::Request::from_parts(parts, body))
     }
 }

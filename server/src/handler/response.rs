@@ -325,11 +325,50 @@ impl Response {
         self
     }
 
-    /// With a further field; a Content-Type takes the place of the one before. Date, Connection, Content-Length and Transfer-Encoding are written by
-    /// the server; such fields given here are left out.
+    /// With a further field; a Content-Type takes the place of the one before. Date, Connection, Content-Length and
+    /// Transfer-Encoding are written by the server; such fields given here are left out.
+    ///
+    /// ```
+    /// use ringgate::{Response, http::header};
+    ///
+    /// let response = Response::text("hello\n")
+    ///     .with_header("x-visits", 7)
+    ///     .with_header(header::CACHE_CONTROL, "no-store");
+    /// assert_eq!(response.header("cache-control"), Some(&b"no-store"[..]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the name is no token, or the value holds a control byte other than a tab, such as a line end: no answer
+    /// can be split by a value. [`Response::try_with_header`] is for values that come from outside.
     #[inline]
     #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Response {
+    pub fn with_header<N, V>(self, name: N, value: V) -> Response
+    where
+        N: TryInto<HeaderName, Error: fmt::Debug>,
+        V: TryInto<HeaderValue, Error: fmt::Debug>,
+    {
+        let name = name.try_into().expect("a field name is a token");
+        let value = value.try_into();
+        self.with_field(name, value.expect("a field value holds no control bytes"))
+    }
+
+    /// As [`Response::with_header`], for names and values that may be no such thing.
+    ///
+    /// # Errors
+    /// The name is no token, or the value holds a control byte.
+    #[inline]
+    pub fn try_with_header<N, V>(self, name: N, value: V) -> Result<Response, http::Error>
+    where
+        N: TryInto<HeaderName, Error: Into<http::Error>>,
+        V: TryInto<HeaderValue, Error: Into<http::Error>>,
+    {
+        let name = name.try_into().map_err(Into::into)?;
+        let value = value.try_into().map_err(Into::into)?;
+        Ok(self.with_field(name, value))
+    }
+
+    #[inline]
+    fn with_field(mut self, name: HeaderName, value: HeaderValue) -> Response {
         if name == CONTENT_TYPE {
             self.content_type = None;
             self.fields.retain(|(name, _)| *name != CONTENT_TYPE);
@@ -367,6 +406,18 @@ impl Response {
     /// constructors that set one.
     pub fn content_type(&self) -> Option<&'static str> {
         self.content_type
+    }
+
+    /// The first field of a name, without regard to case; Content-Type among them.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let content_type = self.content_type.map(str::as_bytes);
+        content_type
+            .filter(|_| name.eq_ignore_ascii_case("content-type"))
+            .or_else(|| {
+                let mut fields = self.fields.iter();
+                let found = fields.find(|(have, _)| have.as_str().eq_ignore_ascii_case(name));
+                found.map(|(_, value)| value.as_bytes())
+            })
     }
 
     /// The other fields.

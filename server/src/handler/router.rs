@@ -1,95 +1,63 @@
-//! Which handler a request goes to, and the seam between connections and applications.
+//! Routes as an application writes them down, put together, nested and closed over by what is around them;
+//! and where a request goes among them.
+//!
+//! Filled by the program, made ready once by [`Router::sealed`] when the server starts, and asked by
+//! [`super::application`] from then on. How a path is found is in `routes.rs`.
 
-use super::request::{PlacedParts, Request, RequestParts};
+use super::application::Routed;
+use super::around::{Around, Arounds, Closure, Next};
+use super::endpoint::{Endpoint, Known, Plain, Refusing, Timed};
+use super::options::RouteOptions;
+use super::request::{PlacedParts, Request};
 use super::response::{IntoResponse, Response};
-use crate::connection::{ExchangeKey, Finished};
+use super::routes::{Path, Paths};
 use http::header::ALLOW;
-use http::{HeaderValue, Method, StatusCode};
-use ringgate_runtime::task::{Panic, TaskId, catch_panic};
-use ringgate_runtime::{Core, Priority};
-use std::any::Any;
+use http::{Method, StatusCode};
+use std::fmt;
 use std::future::Future;
-use std::rc::Rc;
 use std::sync::Arc;
 
-/// The options of one route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RouteOptions {
-    /// Whether requests pass the gate; health checks do not.
-    pub gated: bool,
-    /// Whether its requests give their slot back as soon as they have to wait, as with
-    /// [`Request::detach`]: for long polls and streams.
-    pub detached: bool,
-    /// Largest body in bytes: None for the server's `body_size`, `Some(None)` for any.
-    pub body_size: Option<Option<u64>>,
-    /// When the steps of its handlers, and of the bodies they stream, are run among those of others
-    /// that are ready on the core. The first step runs when the request is admitted, whatever this
-    /// says; what waits at the gate is ordered by the option `priority`.
-    pub priority: Priority,
-}
-
-impl Default for RouteOptions {
-    fn default() -> RouteOptions {
-        RouteOptions {
-            gated: true,
-            detached: false,
-            body_size: None,
-            priority: Priority::Normal,
-        }
-    }
-}
-
-type Handler<S> =
-    Box<dyn Fn(&Core, Request<S>, &ReplyTo<'_>, &mut Option<Response>) -> Called + Send + Sync>;
-
-struct Route<S> {
-    handler: Handler<S>,
-    options: RouteOptions,
-}
-
-/// Paths without parameters, by their length: found by comparing bytes, which most requests need
-/// no more than. The tree prefers them too, so the order of looking changes nothing.
-#[derive(Default)]
-struct Fixed(Vec<Vec<(Box<[u8]>, u32)>>);
-
-impl Fixed {
-    fn insert(&mut self, path: &str, index: u32) {
-        if self.0.len() <= path.len() {
-            self.0.resize_with(path.len() + 1, Vec::new);
-        }
-        self.0[path.len()].push((path.as_bytes().into(), index));
-    }
-
-    #[inline]
-    fn find(&self, path: &[u8]) -> Option<u32> {
-        let same_length = self.0.get(path.len())?;
-        same_length
-            .iter()
-            .find(|(have, _)| **have == *path)
-            .map(|(_, index)| *index)
-    }
-}
-
-struct Path {
-    /// As the application wrote it.
-    text: Box<str>,
-    names: Arc<[String]>,
-    /// The route of GET, which is asked for most.
-    get: Option<u32>,
-    methods: Vec<(Method, u32)>,
-    allow: HeaderValue,
+pub(super) struct Route<S> {
+    pub(super) endpoint: Box<dyn Endpoint<S>>,
+    pub(super) options: RouteOptions,
+    pub(super) around: Arounds<S>,
 }
 
 /// Routes with path parameters: `/bytes/{n}`, `/files/{*path}` (the syntax is matchit's). `S` is
 /// the state that `init` makes for each core.
+///
+/// A handler is an `async fn` from a [`Request`] to anything that becomes an answer ([`IntoResponse`]).
+///
+/// ```
+/// use ringgate::{Request, Router, http::StatusCode};
+///
+/// async fn show(request: Request) -> Result<String, StatusCode> {
+///     let id: u32 = request.param("id").and_then(|id| id.parse().ok()).ok_or(StatusCode::NOT_FOUND)?;
+///     Ok(format!("note {id}\n"))
+/// }
+///
+/// let notes = Router::new()
+///     .get("/{id}", show)
+///     .delete("/{id}", |_| async { StatusCode::NO_CONTENT });
+/// let router: Router = Router::new()
+///     .get("/", |_| async { "hello\n" })
+///     .nest("/notes", notes)
+///     .around(|request, next| async move {
+///         next.run(request).await.with_header("x-served-by", "ringgate")
+///     });
+/// ```
 pub struct Router<S = ()> {
-    tree: matchit::Router<u32>,
-    fixed: Fixed,
-    paths: Vec<Path>,
-    routes: Vec<Route<S>>,
-    fallback: Option<u32>,
+    pub(super) paths: Paths<S>,
+    pub(super) routes: Vec<Route<S>>,
+    /// Routes for all that is under none of the paths, by prefix. The longest is first.
+    fallbacks: Vec<(String, u32)>,
     /// The route of every CONNECT.
     connect: Option<u32>,
+    /// The route of `OPTIONS *`, if its answer is not just known.
+    options: Option<u32>,
+    /// The handler of methods that a path has no route for.
+    refused: Option<Arc<dyn Endpoint<S>>>,
+    pub(super) around: Arounds<S>,
 }
 
 impl<S: 'static> Default for Router<S> {
@@ -98,16 +66,43 @@ impl<S: 'static> Default for Router<S> {
     }
 }
 
+impl<S> fmt::Debug for Router<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths = self.paths.all.iter().map(|path| &path.text);
+        f.debug_set().entries(paths).finish()
+    }
+}
+
+/// Writes the methods that add a route of one method.
+macro_rules! verbs {
+    ($($(#[$more:meta])* $name:ident $method:ident;)+) => {$(
+        #[doc = concat!("Gives ", stringify!($method), " requests to `path` to `handler`; see [`Router::route`].")]
+        ///
+        /// # Panics
+        /// As [`Router::route`].
+        $(#[$more])*
+        #[must_use]
+        pub fn $name<H, F>(self, path: &str, handler: H) -> Router<S>
+        where
+            H: Fn(Request<S>) -> F + Send + Sync + 'static,
+            F: Future<Output: IntoResponse> + 'static,
+        {
+            self.route(Method::$method, path, handler)
+        }
+    )+};
+}
+
 impl<S: 'static> Router<S> {
     /// No route: everything is 404.
     pub fn new() -> Router<S> {
         Router {
-            tree: matchit::Router::new(),
-            fixed: Fixed::default(),
-            paths: Vec::new(),
+            paths: Paths::new(),
             routes: Vec::new(),
-            fallback: None,
+            fallbacks: Vec::new(),
             connect: None,
+            options: None,
+            refused: None,
+            around: Vec::new(),
         }
     }
 
@@ -126,27 +121,21 @@ impl<S: 'static> Router<S> {
         self.route_with(RouteOptions::default(), method, path, handler)
     }
 
-    /// GET; see [`Router::route`].
-    #[must_use]
-    pub fn get<H, F>(self, path: &str, handler: H) -> Router<S>
-    where
-        H: Fn(Request<S>) -> F + Send + Sync + 'static,
-        F: Future<Output: IntoResponse> + 'static,
-    {
-        self.route(Method::GET, path, handler)
+    verbs! {
+        get GET;
+        post POST;
+        put PUT;
+        patch PATCH;
+        delete DELETE;
+        head HEAD;
+        options OPTIONS;
+        trace TRACE;
     }
 
-    /// POST; see [`Router::route`].
-    #[must_use]
-    pub fn post<H, F>(self, path: &str, handler: H) -> Router<S>
-    where
-        H: Fn(Request<S>) -> F + Send + Sync + 'static,
-        F: Future<Output: IntoResponse> + 'static,
-    {
-        self.route(Method::POST, path, handler)
-    }
-
-    /// As [`Router::route`], with options. Panics as [`Router::route`] does.
+    /// As [`Router::route`], with options.
+    ///
+    /// # Panics
+    /// As [`Router::route`].
     #[must_use]
     pub fn route_with<H, F>(
         mut self,
@@ -160,18 +149,43 @@ impl<S: 'static> Router<S> {
         F: Future<Output: IntoResponse> + 'static,
     {
         let route = self.add(options, handler);
-        let index = match self.tree.at(path) {
-            Ok(found) if self.paths[*found.value as usize].text_is(path, &found.params) => {
-                *found.value
-            }
-            _ => self.insert(path),
-        };
-        self.paths[index as usize].add(method, route, path);
+        self.paths.entry(path).add(method, route);
+        self
+    }
+
+    /// Gives requests to `path` to `handler` whatever their method, but for methods that have a route of
+    /// their own.
+    ///
+    /// # Panics
+    /// If the path is malformed or conflicts with another, or has such a handler already.
+    #[must_use]
+    pub fn any<H, F>(self, path: &str, handler: H) -> Router<S>
+    where
+        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
+        self.any_with(RouteOptions::default(), path, handler)
+    }
+
+    /// As [`Router::any`], with options.
+    ///
+    /// # Panics
+    /// As [`Router::any`].
+    #[must_use]
+    pub fn any_with<H, F>(mut self, options: RouteOptions, path: &str, handler: H) -> Router<S>
+    where
+        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
+        let route = self.add(options, handler);
+        let had = self.paths.entry(path).any.replace(route);
+        assert!(had.is_none(), "route {path:?} has all methods already");
         self
     }
 
     /// Gives what is under no route's path to `handler`, whatever its method, in place of a 404: all but
-    /// CONNECT ([`Router::connect`]) and `OPTIONS *`, which ask for no path.
+    /// CONNECT ([`Router::connect`]) and `OPTIONS *`, which ask for no path. In a router that is nested, what
+    /// is under its prefix.
     ///
     /// # Panics
     /// If there is a fallback already.
@@ -181,8 +195,33 @@ impl<S: 'static> Router<S> {
         H: Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
-        assert!(self.fallback.is_none(), "there is a fallback already");
-        self.fallback = Some(self.add(options, handler));
+        let route = self.add(options, handler);
+        self.add_fallback(String::new(), route);
+        self
+    }
+
+    fn add_fallback(&mut self, prefix: String, route: u32) {
+        let is_there = self.fallbacks.iter().any(|(have, _)| *have == prefix);
+        assert!(!is_there, "there is a fallback already");
+        self.fallbacks.push((prefix, route));
+        self.fallbacks
+            .sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+    }
+
+    /// Gives requests whose path has routes, but none for their method, to `handler`, in place of a 405. An
+    /// answer of 405 gets the field Allow, unless it has one. Holds for the routes of this router, also where
+    /// it is nested.
+    ///
+    /// # Panics
+    /// If there is such a handler already.
+    #[must_use]
+    pub fn method_not_allowed<H, F>(mut self, handler: H) -> Router<S>
+    where
+        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
+        assert!(self.refused.is_none(), "there is such a handler already");
+        self.refused = Some(Arc::new(Plain(handler)));
         self
     }
 
@@ -217,101 +256,250 @@ impl<S: 'static> Router<S> {
         self
     }
 
+    /// Puts a closure around every answer of this router: it gets each request, and lets it go on with
+    /// [`Next::run`], or answers by itself. The first closure is the outermost.
+    ///
+    /// Around the router of a server it sees what the server itself answers, too, so that fields for CORS,
+    /// names of requests and lines of an access log are whole: 404, 405 and 501 of paths and methods, the 500
+    /// of a handler that panics, the 503 of the gate, 400, 408, 413, 414, 431 and 505 of requests that break
+    /// a rule or a limit. Around a router that is nested or merged it sees the answers of the routes of that
+    /// router, and the 405 of its paths.
+    ///
+    /// A request that is refused before its head is whole is [blank](Request::is_blank). Around 503s of the
+    /// gate and answers to requests that break a rule the closure is run up to where it first waits: if it has
+    /// not returned by then, the answer goes out without it. The body of such an answer has to be whole: in
+    /// place of one that streams the server's own text is sent. A request whose body breaks a limit while its
+    /// handler runs is seen twice: the first future is dropped, and the closure is run again, around the 413.
+    ///
+    /// A closure costs no allocation. A server without any pays nothing.
+    ///
+    /// ```
+    /// use ringgate::{Next, Request, Response, Router, http::StatusCode};
+    ///
+    /// async fn guarded(request: Request, next: Next) -> Response {
+    ///     match request.header("authorization") {
+    ///         Some(b"Bearer secret") => next.run(request).await,
+    ///         _ => Response::error(StatusCode::UNAUTHORIZED, "no token, or a wrong one"),
+    ///     }
+    /// }
+    ///
+    /// let router = Router::new().get("/", |_| async { "hello\n" }).around(guarded);
+    /// ```
+    #[must_use]
+    pub fn around<A, F>(mut self, closure: A) -> Router<S>
+    where
+        A: Fn(Request<S>, Next<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
+        self.around.push(Arc::new(Closure(closure)));
+        self
+    }
+
+    /// Adds the routes of another router, with what is around them.
+    ///
+    /// # Panics
+    /// If a path conflicts with one that is there, or both have the same method of a path, a fallback or a
+    /// handler of CONNECT.
+    #[must_use]
+    pub fn merge(self, other: Router<S>) -> Router<S> {
+        self.take_in("", other)
+    }
+
+    /// Adds the routes of another router below `prefix`, with what is around them: `/{id}` below `/notes` is
+    /// `/notes/{id}`, and `/` is `/notes` as well as `/notes/`. Requests keep their whole path.
+    ///
+    /// # Panics
+    /// If the prefix does not begin with a slash, or ends with one, and as [`Router::merge`].
+    #[must_use]
+    pub fn nest(self, prefix: &str, other: Router<S>) -> Router<S> {
+        let is_prefix = prefix.starts_with('/') && !prefix.ends_with('/');
+        assert!(is_prefix, "{prefix:?} is no prefix such as \"/notes\"");
+        self.take_in(prefix, other)
+    }
+
+    fn take_in(mut self, prefix: &str, other: Router<S>) -> Router<S> {
+        let Router {
+            paths,
+            routes,
+            fallbacks,
+            connect,
+            options: _,
+            refused,
+            around,
+        } = other;
+        let base = self.routes.len() as u32;
+        self.routes.extend(routes.into_iter().map(|route| Route {
+            around: [&around[..], &route.around].concat(),
+            ..route
+        }));
+        for path in paths.all {
+            let refusing = path.refusing.or_else(|| refused.clone());
+            let texts = match (&*path.text, prefix) {
+                (text, "") => vec![text.to_owned()],
+                ("/", prefix) => vec![prefix.to_owned(), format!("{prefix}/")],
+                (text, prefix) => vec![format!("{prefix}{text}")],
+            };
+            for text in texts {
+                let entry = self.paths.entry(&text);
+                for (method, route) in &path.methods {
+                    entry.add(method.clone(), base + route);
+                }
+                if let Some(any) = path.any {
+                    let had = entry.any.replace(base + any);
+                    assert!(had.is_none(), "route {text:?} has all methods already");
+                }
+                entry.refusing = entry.refusing.take().or_else(|| refusing.clone());
+                entry.around = [&around[..], &path.around].concat();
+            }
+        }
+        for (below, route) in fallbacks {
+            self.add_fallback(format!("{prefix}{below}"), base + route);
+        }
+        if let Some(connect) = connect {
+            let had = self.connect.replace(base + connect);
+            assert!(had.is_none(), "CONNECT is given to a handler already");
+        }
+        self
+    }
+
     fn add<H, F>(&mut self, options: RouteOptions, handler: H) -> u32
     where
         H: Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
-        let handler: Handler<S> = Box::new(move |core, request, reply, answer| {
-            let make = || handler(request);
-            let at_once = |returned: F::Output| *answer = Some(returned.into_response());
-            let prepare = || {
-                let reply = reply.to_owned();
-                move |returned: Result<F::Output, Panic>| reply.send(returned)
-            };
-            match core.start_with(make, at_once, prepare) {
-                Ok(None) => Called::Answered,
-                Ok(Some(task)) => Called::Waiting(task),
-                Err(panic) => Called::Panicked(panic),
-            }
-        });
+        let endpoint: Box<dyn Endpoint<S>> = match options.timeout {
+            None => Box::new(Plain(handler)),
+            Some(most) => Box::new(Timed { handler, most }),
+        };
+        self.add_route(endpoint, options, Vec::new())
+    }
+
+    fn add_route(
+        &mut self,
+        endpoint: Box<dyn Endpoint<S>>,
+        options: RouteOptions,
+        around: Arounds<S>,
+    ) -> u32 {
         let route = self.routes.len() as u32;
-        self.routes.push(Route { handler, options });
+        self.routes.push(Route {
+            endpoint,
+            options,
+            around,
+        });
         route
     }
 
-    fn insert(&mut self, path: &str) -> u32 {
-        let index = self.paths.len() as u32;
-        if let Err(error) = self.tree.insert(path, index) {
-            panic!("route {path:?}: {error}");
+    /// A route for an answer of the server's own.
+    fn add_known(
+        &mut self,
+        around: &[Arc<dyn Around<S>>],
+        make: impl Fn() -> Response + Send + Sync + 'static,
+    ) -> u32 {
+        let options = RouteOptions::new().ungated();
+        self.add_route(Box::new(Known(make)), options, around.to_vec())
+    }
+
+    /// Whether a closure is around any answer.
+    pub(super) fn has_around(&self) -> bool {
+        !self.around.is_empty() || self.routes.iter().any(|route| !route.around.is_empty())
+    }
+
+    /// The router as a server has it: what is around all of it is around each of its routes, and answers that
+    /// are known by themselves are routes if something is around them.
+    pub(crate) fn sealed(mut self) -> Router<S> {
+        let around = self.around.clone();
+        for route in &mut self.routes {
+            route.around = [&around[..], &route.around].concat();
         }
-        if !path.contains(['{', '}']) {
-            self.fixed.insert(path, index);
+        let mut paths = std::mem::take(&mut self.paths.all);
+        for path in &mut paths {
+            let around = [&around[..], &path.around].concat();
+            let allow = path.allow.clone();
+            path.refused = match path.refusing.take().or_else(|| self.refused.clone()) {
+                Some(inner) => {
+                    let endpoint = Box::new(Refusing { inner, allow });
+                    Some(self.add_route(endpoint, RouteOptions::new(), around))
+                }
+                None if around.is_empty() => None,
+                None => Some(self.add_known(&around, move || {
+                    not_allowed().with_header(ALLOW, allow.clone())
+                })),
+            };
         }
-        let names = path
-            .split('{')
-            .skip(1)
-            .filter_map(|rest| rest.split('}').next());
-        let names = names
-            .map(|name| name.trim_start_matches('*').to_owned())
-            .collect();
-        let allow = HeaderValue::from_static("");
-        self.paths.push(Path {
-            text: path.into(),
-            names,
-            get: None,
-            methods: Vec::new(),
-            allow,
-        });
-        index
+        self.paths.all = paths;
+        if around.is_empty() {
+            return self;
+        }
+        if !self.fallbacks.iter().any(|(prefix, _)| prefix.is_empty()) {
+            let route = self.add_known(&around, not_found);
+            self.add_fallback(String::new(), route);
+        }
+        if self.connect.is_none() {
+            self.connect = Some(self.add_known(&around, no_tunnel));
+        }
+        let methods = self.paths.all_methods();
+        let all = move || Response::new(StatusCode::NO_CONTENT).with_header(ALLOW, methods.clone());
+        self.options = Some(self.add_known(&around, all));
+        self
     }
 }
 
 impl<S> Router<S> {
-    fn look_up(&self, parts: &mut RequestParts) -> Routed {
-        let bytes: &[u8] = &parts.bytes;
-        match parts.head.method {
-            Method::CONNECT => {
-                let refused = || Routed::Answer(Box::new(no_tunnel()));
-                return self.connect.map_or_else(refused, |route| self.found(route));
-            }
-            Method::OPTIONS if parts.head.path(bytes) == "*" => return self.all_methods(),
-            _ => {}
+    /// Where a request goes; finds the path's parameters.
+    #[inline]
+    pub(super) fn find(&self, parts: &mut PlacedParts) -> Routed {
+        match self.paths.find_fixed(parts.head.path_bytes(&parts.bytes)) {
+            Some(path) => self.routed(path, &parts.head.method),
+            None => self.look_up(parts),
         }
-        let Ok(found) = self.tree.at(parts.head.path(bytes)) else {
-            let Some(route) = self.fallback else {
-                let reason = "nothing is served under this path";
-                return Routed::Answer(Box::new(Response::error(StatusCode::NOT_FOUND, reason)));
-            };
-            return self.found(route);
-        };
-        let entry = &self.paths[*found.value as usize];
-        // Wraps if the path is not in the bytes at all (an authority alone stands for `/`): such a
-        // path has no parameters.
-        let place = |value: &str| (value.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
-        let params = found.params.iter();
-        parts.params = params
-            .map(|(_, value)| (place(value) as u16, value.len() as u16))
-            .collect();
-        parts.names = (!entry.names.is_empty()).then(|| entry.names.clone());
-        self.routed(entry, &parts.head.method)
     }
 
-    /// The answer to `OPTIONS *`: the methods that any route answers to (RFC 9110 section 9.3.7).
-    #[cold]
-    fn all_methods(&self) -> Routed {
-        let methods = self.paths.iter().flat_map(|path| &path.methods);
-        let mut methods: Vec<_> = methods.map(|(method, _)| method).collect();
-        methods.push(&Method::OPTIONS);
-        let response = Response::new(StatusCode::NO_CONTENT).with_header(ALLOW, allow(methods));
-        Routed::Answer(Box::new(response))
+    fn look_up(&self, parts: &mut PlacedParts) -> Routed {
+        match parts.head.method {
+            Method::CONNECT => {
+                return self.found_or(self.connect, no_tunnel);
+            }
+            Method::OPTIONS if parts.head.path(&parts.bytes) == "*" => {
+                return self.found_or(self.options, || {
+                    let methods = self.paths.all_methods();
+                    Response::new(StatusCode::NO_CONTENT).with_header(ALLOW, methods)
+                });
+            }
+            _ => {}
+        }
+        match self.paths.find(parts) {
+            Some(path) => self.routed(path, &parts.head.method),
+            None => {
+                let path = parts.head.path(&parts.bytes);
+                let below = |prefix: &str| {
+                    let rest = path.strip_prefix(prefix);
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                };
+                let mut fallbacks = self.fallbacks.iter();
+                let found = fallbacks.find(|(prefix, _)| prefix.is_empty() || below(prefix));
+                self.found_or(found.map(|(_, route)| *route), not_found)
+            }
+        }
     }
 
     #[inline]
-    fn routed(&self, entry: &Path, method: &Method) -> Routed {
-        match entry.find(method) {
+    fn routed(&self, path: &Path<S>, method: &Method) -> Routed {
+        match path.find(method) {
             Some(route) => self.found(route),
-            None => entry.refused(),
+            None => self.refuse(path),
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, path: &Path<S>) -> Routed {
+        let answer = || not_allowed().with_header(ALLOW, path.allow.clone());
+        self.found_or(path.refused, answer)
+    }
+
+    fn found_or(&self, route: Option<u32>, answer: impl FnOnce() -> Response) -> Routed {
+        match route {
+            Some(route) => self.found(route),
+            None => Routed::Answer(Box::new(answer())),
         }
     }
 
@@ -320,63 +508,33 @@ impl<S> Router<S> {
         let gated = self.routes[route as usize].options.gated;
         Routed::Found { route, gated }
     }
-}
 
-impl Path {
-    /// Whether looking `path` up by its own text found itself: each parameter stands for its own
-    /// placeholder.
-    fn text_is(&self, path: &str, params: &matchit::Params<'_, '_>) -> bool {
-        let placeholders = path.matches('{').count();
-        self.names.len() == placeholders
-            && params.iter().all(|(name, value)| {
-                value == format!("{{{name}}}") || value == format!("{{*{name}}}")
-            })
-    }
-
-    fn add(&mut self, method: Method, route: u32, path: &str) {
-        assert!(
-            !self.methods.iter().any(|(have, _)| *have == method),
-            "route {path:?} has {method} already"
-        );
-        if method == Method::GET {
-            self.get = Some(route);
+    /// The name of a route in logs and metrics.
+    pub(super) fn route_name(&self, route: u32) -> String {
+        let methods = self.paths.all.iter().flat_map(|path| {
+            let any = path.any.map(|route| ("*", route));
+            let methods = path.methods.iter();
+            let methods = methods.map(|(method, route)| (method.as_str(), *route));
+            methods.chain(any).map(move |found| (path, found))
+        });
+        let mut methods = methods.filter(|(_, (_, index))| *index == route);
+        match methods.next() {
+            Some((path, (method, _))) => format!("{method} {}", path.text),
+            None if self.connect == Some(route) => Method::CONNECT.to_string(),
+            None => "(fallback)".to_owned(),
         }
-        self.methods.push((method, route));
-        self.allow = allow(self.methods.iter().map(|(method, _)| method));
-    }
-
-    #[cold]
-    fn refused(&self) -> Routed {
-        let reason = "this path does not answer to this method";
-        let response = Response::error(StatusCode::METHOD_NOT_ALLOWED, reason)
-            .with_header(ALLOW, self.allow.clone());
-        Routed::Answer(Box::new(response))
-    }
-
-    #[inline]
-    fn find(&self, method: &Method) -> Option<u32> {
-        match *method == Method::GET {
-            true => self.get,
-            false => self.find_other(method),
-        }
-    }
-
-    fn find_other(&self, method: &Method) -> Option<u32> {
-        let own = self.methods.iter().find(|(have, _)| have == method);
-        let route = own.map(|(_, route)| *route);
-        route.or(self.get.filter(|_| *method == Method::HEAD))
     }
 }
 
-/// The value of an Allow field; HEAD is allowed where GET is.
-fn allow<'m>(methods: impl IntoIterator<Item = &'m Method>) -> HeaderValue {
-    let mut names: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
-    if names.contains(&"GET") {
-        names.push("HEAD");
-    }
-    names.sort_unstable();
-    names.dedup();
-    HeaderValue::from_str(&names.join(", ")).expect("methods are tokens")
+#[cold]
+fn not_found() -> Response {
+    Response::error(StatusCode::NOT_FOUND, "nothing is served under this path")
+}
+
+#[cold]
+fn not_allowed() -> Response {
+    let reason = "this path does not answer to this method";
+    Response::error(StatusCode::METHOD_NOT_ALLOWED, reason)
 }
 
 #[cold]
@@ -385,142 +543,16 @@ fn no_tunnel() -> Response {
     Response::error(StatusCode::NOT_IMPLEMENTED, reason)
 }
 
-/// Where a request goes.
-pub(crate) enum Routed {
-    /// To a handler.
-    Found { route: u32, gated: bool },
-    /// Nowhere: the answer is known.
-    Answer(Box<Response>),
-}
-
-/// How far a handler came at its first step.
-pub(crate) enum Called {
-    /// To its end; its answer lies where the caller wanted it.
-    Answered,
-    /// The handler waits, as this task; its answer comes by way of its [`Reply`].
-    Waiting(TaskId),
-    Panicked(Panic),
-}
-
-/// The part of an application that a connection needs.
-pub(crate) trait Application {
-    /// Where a request goes; finds the path's parameters.
-    fn route(&self, parts: &mut RequestParts) -> Routed;
-    /// The name of a route in logs and metrics: its method and its path.
-    fn route_name(&self, route: u32) -> String;
-    /// The options of a route.
-    fn options(&self, route: u32) -> &RouteOptions;
-    /// Gives the request to the handler of `route`, which runs up to where it first waits.
-    /// An answer given at once is put into `answer`, and nowhere else.
-    fn call(
-        &self,
-        core: &Core,
-        route: u32,
-        parts: PlacedParts,
-        reply: &ReplyTo<'_>,
-        answer: &mut Option<Response>,
-    ) -> Called;
-}
-
-/// A router with the state of one core.
-pub(crate) struct PerCore<S> {
-    router: Arc<Router<S>>,
-    /// An `Rc<S>`, in the form in which requests carry it.
-    state: Rc<dyn Any>,
-}
-
-impl<S: 'static> PerCore<S> {
-    pub(crate) fn new(router: Arc<Router<S>>, state: Rc<S>) -> PerCore<S> {
-        PerCore {
-            router,
-            state: Rc::new(state),
-        }
-    }
-}
-
-impl<S: 'static> Application for PerCore<S> {
-    fn route_name(&self, route: u32) -> String {
-        let methods = self.router.paths.iter().flat_map(|path| {
-            let methods = path.methods.iter();
-            methods.map(move |(method, index)| (path, method, *index))
-        });
-        methods
-            .filter(|(_, _, index)| *index == route)
-            .map(|(path, method, _)| format!("{method} {}", path.text))
-            .next()
-            .unwrap_or_else(|| match self.router.connect == Some(route) {
-                true => Method::CONNECT.to_string(),
-                false => "(fallback)".to_owned(),
-            })
-    }
-
-    fn options(&self, route: u32) -> &RouteOptions {
-        &self.router.routes[route as usize].options
-    }
-
-    #[inline]
-    fn route(&self, parts: &mut RequestParts) -> Routed {
-        match self.router.fixed.find(parts.head.path_bytes(&parts.bytes)) {
-            Some(index) => {
-                let entry = &self.router.paths[index as usize];
-                self.router.routed(entry, &parts.head.method)
-            }
-            None => self.router.look_up(parts),
-        }
-    }
-
-    #[inline]
-    fn call(
-        &self,
-        core: &Core,
-        route: u32,
-        parts: PlacedParts,
-        reply: &ReplyTo<'_>,
-        answer: &mut Option<Response>,
-    ) -> Called {
-        let request = Request::new(parts, self.state.clone());
-        (self.router.routes[route as usize].handler)(core, request, reply, answer)
-    }
-}
-
-/// Where the answer of a handler goes that does not give it at once.
-pub(crate) struct ReplyTo<'a> {
-    pub(crate) finished: &'a Rc<Finished>,
-    pub(crate) request: ExchangeKey,
-}
-
-impl ReplyTo<'_> {
-    fn to_owned(&self) -> Reply {
-        Reply {
-            finished: self.finished.clone(),
-            request: self.request,
-        }
-    }
-}
-
-/// Where an answer goes: to the request that it answers. Dropped unused, nothing is answered; the
-/// connection drops it so when it gives up on the request.
-pub(crate) struct Reply {
-    finished: Rc<Finished>,
-    request: ExchangeKey,
-}
-
-impl Reply {
-    /// Makes an answer of what the handler returned, and gives it; a panic of that is the handler's.
-    fn send<T: IntoResponse>(self, returned: Result<T, Panic>) {
-        let response = returned.and_then(|value| catch_panic(|| value.into_response()));
-        self.finished.push(self.request, response);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::application::application;
     use super::super::request::HeadBytes;
     use super::*;
+    use crate::ServerHandle;
     use crate::http::head::{HeadLimits, Progress, read_head_after};
 
     fn find(router: Router<()>, method: Method, path: &str) -> Routed {
-        let app = PerCore::new(Arc::new(router), Rc::new(()));
+        let app = application(&Arc::new(router.sealed()), (), &ServerHandle::alone());
         let text = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n");
         let mut parts = PlacedParts::open();
         let limits = HeadLimits::default();
@@ -541,12 +573,7 @@ mod tests {
         StatusCode::OK
     }
 
-    const UNGATED: RouteOptions = RouteOptions {
-        gated: false,
-        detached: false,
-        priority: Priority::Normal,
-        body_size: None,
-    };
+    const UNGATED: RouteOptions = RouteOptions::new().ungated();
 
     #[test]
     fn a_fallback_takes_every_method_of_every_path_without_a_route() {

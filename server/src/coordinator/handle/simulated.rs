@@ -34,7 +34,7 @@ impl<S: 'static> Server<S> {
         let lanes = self.lanes.open_in_core()?;
         Ok(Simulated {
             config: self.config,
-            router: Arc::new((self.make_router)(true)),
+            router: Arc::new((self.make_router)(true).sealed()),
             init: self.init,
             handle: ServerHandle::without_coordinator(lanes, self.hubs),
         })

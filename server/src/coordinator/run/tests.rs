@@ -2,7 +2,7 @@
 //! its loop hears.
 
 use super::*;
-use crate::handler::{PerCore, Router};
+use crate::handler::{Router, application};
 
 /// A coordinator that was started by the process which left `legacy`, if one did.
 pub(super) fn alone(legacy: Option<Legacy>) -> (Rc<Core>, Coordinator) {
@@ -24,7 +24,7 @@ pub(super) fn alone(legacy: Option<Legacy>) -> (Rc<Core>, Coordinator) {
         tls: None,
         operators: Operators::default(),
         make_app: Arc::new(|_: &CoreInfo| {
-            Rc::new(PerCore::new(Arc::new(Router::new()), Rc::new(())))
+            application(&Arc::new(Router::new()), (), &ServerHandle::alone())
         }),
         post: PostOffice::new(places),
         handle: ServerHandle::alone(),

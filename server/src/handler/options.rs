@@ -1,0 +1,98 @@
+//! The options of a route: which requests pass the gate, how much they may bring, and how long they may take.
+
+use ringgate_runtime::Priority;
+use std::time::Duration;
+
+/// The options of one route.
+///
+/// ```
+/// use ringgate::{Request, RouteOptions, Router};
+/// use std::time::Duration;
+///
+/// async fn import(mut request: Request) -> Result<String, ringgate::BodyError> {
+///     let bytes = request.take_body().bytes().await?;
+///     Ok(format!("{} bytes\n", bytes.len()))
+/// }
+///
+/// let large = RouteOptions::new().any_body_size().timeout(Duration::from_secs(600));
+/// let router = Router::<()>::new().route_with(large, http::Method::POST, "/import", import);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteOptions {
+    /// Whether requests pass the gate; health checks do not.
+    pub gated: bool,
+    /// Whether its requests give their slot back as soon as they have to wait, as with
+    /// [`Request::detach`](crate::Request::detach): for long polls and streams.
+    pub detached: bool,
+    /// Largest body in bytes: None for the server's `body_size`, `Some(None)` for any.
+    pub body_size: Option<Option<u64>>,
+    /// When the steps of its handlers, and of the bodies they stream, are run among those of others
+    /// that are ready on the core. The first step runs when the request is admitted, whatever this
+    /// says; what waits at the gate is ordered by the option `priority`.
+    pub priority: Priority,
+    /// How long the handler may take to return its answer: then it is dropped, and a 503 is the answer. None
+    /// for as long as it likes. The body of an answer that streams is not timed.
+    pub timeout: Option<Duration>,
+}
+
+impl Default for RouteOptions {
+    fn default() -> RouteOptions {
+        RouteOptions::new()
+    }
+}
+
+impl RouteOptions {
+    /// Options as a route has them that names none: gated, with the server's limit of bodies, of normal
+    /// priority, without a time limit.
+    pub const fn new() -> RouteOptions {
+        RouteOptions {
+            gated: true,
+            detached: false,
+            body_size: None,
+            priority: Priority::Normal,
+            timeout: None,
+        }
+    }
+
+    /// Lets requests pass by the gate.
+    #[must_use]
+    pub const fn ungated(mut self) -> RouteOptions {
+        self.gated = false;
+        self
+    }
+
+    /// Gives the slot of a request back as soon as its handler waits.
+    #[must_use]
+    pub const fn detached(mut self) -> RouteOptions {
+        self.detached = true;
+        self
+    }
+
+    /// Bounds the body of a request, in bytes.
+    #[must_use]
+    pub const fn body_size(mut self, most: u64) -> RouteOptions {
+        self.body_size = Some(Some(most));
+        self
+    }
+
+    /// Takes bodies of any size.
+    #[must_use]
+    pub const fn any_body_size(mut self) -> RouteOptions {
+        self.body_size = Some(None);
+        self
+    }
+
+    /// Sets the class of the route's tasks.
+    #[must_use]
+    pub const fn priority(mut self, priority: Priority) -> RouteOptions {
+        self.priority = priority;
+        self
+    }
+
+    /// Bounds how long the handler may take to return its answer.
+    #[must_use]
+    pub const fn timeout(mut self, most: Duration) -> RouteOptions {
+        self.timeout = Some(most);
+        self
+    }
+}

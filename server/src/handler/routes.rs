@@ -1,0 +1,196 @@
+//! Which route a request goes to: by its path, found in one comparison if it has no parameters, and by its
+//! method.
+//!
+//! Called by [`Router`](super::Router), which fills it, and for each request.
+
+use super::around::Arounds;
+use super::endpoint::Endpoint;
+use super::request::RequestParts;
+use http::{HeaderValue, Method};
+use std::sync::Arc;
+
+/// Paths without parameters, by their length: found by comparing bytes, which most requests need
+/// no more than. The tree prefers them too, so the order of looking changes nothing.
+#[derive(Default)]
+struct Fixed(Vec<Vec<(Box<[u8]>, u32)>>);
+
+impl Fixed {
+    fn insert(&mut self, path: &str, index: u32) {
+        if self.0.len() <= path.len() {
+            self.0.resize_with(path.len() + 1, Vec::new);
+        }
+        self.0[path.len()].push((path.as_bytes().into(), index));
+    }
+
+    #[inline]
+    fn find(&self, path: &[u8]) -> Option<u32> {
+        let same_length = self.0.get(path.len())?;
+        same_length
+            .iter()
+            .find(|(have, _)| **have == *path)
+            .map(|(_, index)| *index)
+    }
+}
+
+/// A path, and the routes of its methods.
+pub(super) struct Path<S> {
+    /// As the application wrote it, behind the prefixes of the routers that it was nested in.
+    pub(super) text: Box<str>,
+    names: Arc<[String]>,
+    /// The route of GET, which is asked for most.
+    get: Option<u32>,
+    pub(super) methods: Vec<(Method, u32)>,
+    /// The route of the methods that have none of their own.
+    pub(super) any: Option<u32>,
+    /// The handler of the methods that are refused, and its route, once the router is sealed. Without one
+    /// the answer is just known.
+    pub(super) refusing: Option<Arc<dyn Endpoint<S>>>,
+    pub(super) refused: Option<u32>,
+    pub(super) allow: HeaderValue,
+    /// The closures around a refusal.
+    pub(super) around: Arounds<S>,
+}
+
+impl<S> Path<S> {
+    fn new(path: &str) -> Path<S> {
+        let names = path
+            .split('{')
+            .skip(1)
+            .filter_map(|rest| rest.split('}').next());
+        let names = names.map(|name| name.trim_start_matches('*').to_owned());
+        Path {
+            text: path.into(),
+            names: names.collect(),
+            get: None,
+            methods: Vec::new(),
+            any: None,
+            refusing: None,
+            refused: None,
+            allow: HeaderValue::from_static(""),
+            around: Vec::new(),
+        }
+    }
+
+    /// Whether looking `path` up by its own text found itself: each parameter stands for its own
+    /// placeholder.
+    fn text_is(&self, path: &str, params: &matchit::Params<'_, '_>) -> bool {
+        let placeholders = path.matches('{').count();
+        self.names.len() == placeholders
+            && params.iter().all(|(name, value)| {
+                value == format!("{{{name}}}") || value == format!("{{*{name}}}")
+            })
+    }
+
+    pub(super) fn add(&mut self, method: Method, route: u32) {
+        assert!(
+            !self.methods.iter().any(|(have, _)| *have == method),
+            "route {:?} has {method} already",
+            self.text
+        );
+        if method == Method::GET {
+            self.get = Some(route);
+        }
+        self.methods.push((method, route));
+        self.allow = allow(self.methods.iter().map(|(method, _)| method));
+    }
+
+    #[inline]
+    pub(super) fn find(&self, method: &Method) -> Option<u32> {
+        match *method == Method::GET {
+            true => self.get.or(self.any),
+            false => self.find_other(method),
+        }
+    }
+
+    fn find_other(&self, method: &Method) -> Option<u32> {
+        let own = self.methods.iter().find(|(have, _)| have == method);
+        let route = own.map(|(_, route)| *route);
+        route
+            .or(self.get.filter(|_| *method == Method::HEAD))
+            .or(self.any)
+    }
+}
+
+/// All paths.
+pub(super) struct Paths<S> {
+    tree: matchit::Router<u32>,
+    fixed: Fixed,
+    pub(super) all: Vec<Path<S>>,
+}
+
+impl<S> Paths<S> {
+    pub(super) fn new() -> Paths<S> {
+        Paths {
+            tree: matchit::Router::new(),
+            fixed: Fixed::default(),
+            all: Vec::new(),
+        }
+    }
+
+    /// The path of this text, which is there from now on.
+    ///
+    /// # Panics
+    /// If it is malformed, or conflicts with another.
+    pub(super) fn entry(&mut self, path: &str) -> &mut Path<S> {
+        let index = match self.tree.at(path) {
+            Ok(found) if self.all[*found.value as usize].text_is(path, &found.params) => {
+                *found.value
+            }
+            _ => self.insert(path),
+        };
+        &mut self.all[index as usize]
+    }
+
+    fn insert(&mut self, path: &str) -> u32 {
+        let index = self.all.len() as u32;
+        if let Err(error) = self.tree.insert(path, index) {
+            panic!("route {path:?}: {error}");
+        }
+        if !path.contains(['{', '}']) {
+            self.fixed.insert(path, index);
+        }
+        self.all.push(Path::new(path));
+        index
+    }
+
+    /// The path of a request that has no parameters.
+    #[inline]
+    pub(super) fn find_fixed(&self, path: &[u8]) -> Option<&Path<S>> {
+        let index = self.fixed.find(path)?;
+        Some(&self.all[index as usize])
+    }
+
+    /// The path of a request, whose parameters are put down.
+    pub(super) fn find(&self, parts: &mut RequestParts) -> Option<&Path<S>> {
+        let bytes: &[u8] = &parts.bytes;
+        let found = self.tree.at(parts.head.path(bytes)).ok()?;
+        let entry = &self.all[*found.value as usize];
+        // Wraps if the path is not in the bytes at all (an authority alone stands for `/`): such a
+        // path has no parameters.
+        let place = |value: &str| (value.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
+        let params = found.params.iter();
+        parts.params = params
+            .map(|(_, value)| (place(value) as u16, value.len() as u16))
+            .collect();
+        parts.names = (!entry.names.is_empty()).then(|| entry.names.clone());
+        Some(entry)
+    }
+
+    /// The methods that any route answers to (RFC 9110 section 9.3.7).
+    pub(super) fn all_methods(&self) -> HeaderValue {
+        let methods = self.all.iter().flat_map(|path| &path.methods);
+        let methods = methods.map(|(method, _)| method);
+        allow(methods.chain([&Method::OPTIONS]))
+    }
+}
+
+/// The value of an Allow field; HEAD is allowed where GET is.
+fn allow<'m>(methods: impl IntoIterator<Item = &'m Method>) -> HeaderValue {
+    let mut names: Vec<&str> = methods.into_iter().map(Method::as_str).collect();
+    if names.contains(&"GET") {
+        names.push("HEAD");
+    }
+    names.sort_unstable();
+    names.dedup();
+    HeaderValue::from_str(&names.join(", ")).expect("methods are tokens")
+}
