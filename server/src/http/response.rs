@@ -13,7 +13,7 @@ use ::http::{StatusCode, Version};
 /// How the client finds the end of the answer's body (RFC 9112 section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyLength {
-    /// No body and no field about it: 1xx, 204, 304.
+    /// No body and no field about it: 1xx, 204, 304, and after a HEAD if the length is not known.
     None,
     /// `Content-Length`; after a HEAD, the length that GET would have had.
     Known(u64),
@@ -81,6 +81,8 @@ impl Framing {
         let body = match length {
             _ if bodiless => BodyLength::None,
             Some(length) => BodyLength::Known(length),
+            // RFC 9110 section 9.3.2: what is known only when the content is there is left out.
+            None if to_head => BodyLength::None,
             // RFC 9112 section 6.1: never chunked to a client that did not say HTTP/1.1.
             None if modern => BodyLength::Chunked,
             None => BodyLength::UntilClose,

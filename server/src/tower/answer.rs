@@ -31,12 +31,51 @@ impl Response {
         B: HttpBody + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let (parts, body) = response.into_parts();
-        let mut answer = Response::new(parts.status);
-        answer.close = says_close(&parts.headers);
-        answer.body = body_of(body, &parts.headers);
-        answer.fields = fields(parts.headers);
-        answer
+        from_http_to(false, response)
+    }
+}
+
+/// As [`Response::from_http`], for the answer to a HEAD if `to_head`.
+pub(super) fn from_http_to<B>(to_head: bool, response: http::Response<B>) -> Response
+where
+    B: HttpBody + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (parts, body) = response.into_parts();
+    let mut answer = Response::new(parts.status);
+    answer.close = says_close(&parts.headers);
+    answer.body = match to_head {
+        true => body_to_head(body, &parts.headers),
+        false => body_of(body, &parts.headers),
+    };
+    answer.fields = fields(parts.headers);
+    answer
+}
+
+/// A body that is not sent. An empty one without a length says nothing of what GET would have got: libraries
+/// take the content away and know no more, so no length is claimed (RFC 9110 section 9.3.2).
+fn body_to_head<B>(body: B, fields: &HeaderMap) -> Body
+where
+    B: HttpBody + 'static,
+    B::Error: Into<BoxError>,
+{
+    match body_of(body, fields) {
+        Body::Empty if !fields.contains_key(CONTENT_LENGTH) => Body::Stream {
+            len: None,
+            stream: Box::pin(Nothing),
+        },
+        body => body,
+    }
+}
+
+/// The stream of a body that nobody polls.
+struct Nothing;
+
+impl Stream for Nothing {
+    type Item = Result<BodyFrame, Box<dyn Error>>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(None)
     }
 }
 

@@ -5,11 +5,11 @@
 //! and is called again; one that has to wait goes along with its request, since whoever has asked for its
 //! turn has to take it (a limit of concurrency would give it to nobody else), and the core makes another.
 
-use super::answer::BoxError;
+use super::answer::{BoxError, from_http_to};
 use super::body::BodyHandle;
 use super::per_core::{OfCore, Original};
 use crate::handler::{Request, Response};
-use http::{Extensions, StatusCode};
+use http::{Extensions, Method, StatusCode};
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::pin::Pin;
@@ -91,6 +91,7 @@ where
         let _entered = crate::guests::enter();
         let mut extensions = Extensions::new();
         extend(&request, &mut extensions);
+        let to_head = request.method() == Method::HEAD;
         let step = match request.into_http() {
             Ok(request) => {
                 let (mut parts, body) = request.into_parts();
@@ -105,7 +106,7 @@ where
                 answer: Some(Response::error(refusal.status, refusal.reason)),
             },
         };
-        Serve { step }
+        Serve { to_head, step }
     }
 }
 
@@ -113,6 +114,7 @@ pin_project! {
     /// The answer of a service to one request. See [`handler`].
     #[must_use = "futures do nothing unless polled"]
     pub struct Serve<V: Service> {
+        to_head: bool,
         #[pin]
         step: Step<V>,
     }
@@ -142,6 +144,7 @@ impl<V: Service> Future for Serve<V> {
     type Output = Response;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        let to_head = self.to_head;
         let mut step = self.project().step;
         let answered = loop {
             match step.as_mut().project() {
@@ -165,7 +168,7 @@ impl<V: Service> Future for Serve<V> {
             }
         };
         Poll::Ready(match answered {
-            Ok(response) => Response::from_http(response),
+            Ok(response) => from_http_to(to_head, response),
             Err(error) => failed(&error),
         })
     }

@@ -1,9 +1,12 @@
 //! Whole applications of axum: what of a request reaches them, and that every request does.
 
 use crate::common::{config, start_with};
+use crate::support::Frames;
 use axum::extract::{ConnectInfo, OriginalUri, Path};
 use axum::routing::{any, get};
+use bytes::Bytes;
 use http::{Method, StatusCode, Uri, Version};
+use http_body::Frame;
 use ringgate::tower;
 use std::net::SocketAddr;
 
@@ -96,4 +99,27 @@ fn a_make_service_without_an_address_is_an_app_as_well() {
     let app = axum::Router::new().nest("/outer", inner);
     let server = start_with(config(), tower::router(app.into_make_service()), |_| ());
     assert_eq!(server.get("/outer/inner?q").text(), "/outer/inner?q");
+}
+
+#[test]
+fn a_head_claims_the_length_that_get_has_or_none() {
+    let streamed = || {
+        let frames = [Ok(Frame::data(Bytes::from("piece")))];
+        axum::body::Body::new(Frames(frames.into_iter()))
+    };
+    let app = axum::Router::new()
+        .route("/whole", get(async || "12345"))
+        .route("/streamed", get(async move || streamed()));
+    let server = start_with(config(), tower::router(app), |_| ());
+    let mut client = server.connect();
+    for (path, length) in [("/whole", Some("5")), ("/streamed", None)] {
+        client.send(format!("HEAD {path} HTTP/1.1\r\nHost: t\r\n\r\n"));
+        let answer = client.answer_to("HEAD");
+        assert_eq!(
+            (answer.status, answer.header("content-length")),
+            (200, length)
+        );
+        assert_eq!(answer.header("transfer-encoding"), None);
+    }
+    assert_eq!(client.get("/streamed").text(), "piece");
 }
