@@ -15,6 +15,7 @@
 use crate::observe::Counter;
 use crate::observe::metrics::Histogram;
 use crate::tls::handshake::failure::FailReason;
+use crate::tls::record::Reason as TlsFault;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -227,8 +228,9 @@ pub struct CoreStats {
     /// Full handshakes of TLS, and resumed ones.
     pub handshakes_done: [Counter; 2],
     pub handshakes_failed: [Counter; FailReason::ALL.len()],
-    pub tls_ended: Counter,
     pub handshakes: Gauge,
+    /// Established connections whose TLS failed, by the fault; the last is an alert of the client's.
+    pub tls_failed: [Counter; TlsFault::ALL.len() + 1],
     pub responses: [Counter; 6],
     pub refusals: [Counter; REFUSAL_STATUSES.len()],
     pub accept_pauses: Counter,

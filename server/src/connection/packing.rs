@@ -96,6 +96,11 @@ impl Parcel {
         })
     }
 
+    /// Whether the keys of TLS go along.
+    pub(crate) fn has_keys(&self) -> bool {
+        matches!(&self.transport, Transport::Tls(tls) if !tls.is_shaking_hands())
+    }
+
     /// The descriptor, to send a copy of it.
     pub(crate) fn socket(&self) -> &Descriptor {
         &self.socket

@@ -39,6 +39,7 @@ impl Engine {
             let deadline = connection.bounded(kind, deadline, &self.settings);
             connection.put_deadline(core, key, deadline);
         }
+        self.admit_outside(core);
         // Fewer or more connections may be allowed now.
         self.accept_where_idle(core);
     }

@@ -9,10 +9,13 @@ use super::status::{self, PoolStatus};
 use crate::admission::ledger::{ByReason, CoreStats, Ledgers, REFUSAL_STATUSES, Reason};
 use crate::certificates::Loaded;
 use crate::config::{AdmissionLimits, MaxAccepts};
+use crate::observe::Counter;
 use crate::observe::metrics::{
     CertificateSample, ConnectionCounts, CoreSample, CountsBy, ListenerSample, RequestCounts,
-    Snapshot,
+    Snapshot, TlsCounts,
 };
+use crate::tls::handshake::failure::FailReason;
+use crate::tls::record::Reason as TlsFault;
 use ringgate_runtime::sys::process::rss_bytes;
 use std::sync::PoisonError;
 
@@ -72,6 +75,7 @@ pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
             .zip(&stats.responses[1..])
             .map(|(class, count)| (class, count.get()))
             .collect(),
+        tls: tls_counts(stats),
         handler_panics: stats.handler_panics.get(),
         long_polls: stats
             .long_polls
@@ -84,6 +88,26 @@ pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
         service_time: stats.service_time.snapshot(),
         queue_time: stats.queue_time.snapshot(),
         ..CoreSample::default()
+    }
+}
+
+fn tls_counts(stats: &CoreStats) -> TlsCounts {
+    let failed = FailReason::ALL.iter().map(|reason| reason.name());
+    let faults = TlsFault::ALL.iter().map(|fault| fault.name());
+    let count = |counter: &Counter| counter.get();
+    TlsCounts {
+        handshakes: ["full", "resumed"]
+            .into_iter()
+            .zip(stats.handshakes_done.iter().map(count))
+            .collect(),
+        failed_handshakes: failed
+            .zip(stats.handshakes_failed.iter().map(count))
+            .collect(),
+        in_progress: stats.handshakes.get(),
+        failures: faults
+            .chain(["client-alert"])
+            .zip(stats.tls_failed.iter().map(count))
+            .collect(),
     }
 }
 

@@ -27,9 +27,14 @@ pub(in crate::connection) struct Handshakes {
 }
 
 impl Handshakes {
+    /// Whether one more may be in progress.
+    pub(super) fn has_room(&self, most: Option<NonZeroU32>) -> bool {
+        most.is_none_or(|most| self.in_progress.len() < most.get() as usize)
+    }
+
     /// One more is in progress, if there is room; else it waits outside.
     pub(super) fn enter(&mut self, key: ConnectionKey, most: Option<NonZeroU32>) -> bool {
-        if most.is_some_and(|most| self.in_progress.len() >= most.get() as usize) {
+        if !self.has_room(most) {
             self.outside.push_back(key);
             return false;
         }

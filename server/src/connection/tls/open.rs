@@ -10,7 +10,7 @@ use crate::connection::engine::Engine;
 use crate::connection::key::ConnectionKey;
 use crate::connection::transport::Transport;
 use crate::http::exchange::{After, Event, State};
-use crate::tls::record::{Ended, KeyCache, Opened, Session};
+use crate::tls::record::{Ended, KeyCache, Opened, Reason as TlsFault, Session};
 use bytes::{Buf, BytesMut};
 use ringgate_runtime::{Core, Lease};
 use std::rc::Rc;
@@ -208,7 +208,11 @@ impl Engine {
 
     /// TLS failed on an established connection: its peer is told by an alert, and it is over.
     fn tls_ended(&mut self, core: &Rc<Core>, key: ConnectionKey, ended: Ended) {
-        self.stats.tls_ended.add(1);
+        let place = match ended {
+            Ended::ByUs(fault) => fault.reason as usize,
+            Ended::ByPeer(_) => TlsFault::ALL.len(),
+        };
+        self.stats.tls_failed[place].add(1);
         let peer = self.peer_of(key);
         crate::observe::log::limited!(
             self.log,

@@ -46,6 +46,15 @@ impl Engine {
         self.stats.handshakes.set(self.handshakes.in_progress());
     }
 
+    /// More handshakes may be allowed now.
+    pub(in crate::connection) fn admit_outside(&mut self, core: &Rc<Core>) {
+        while self.handshakes.has_room(self.settings.handshakes_max)
+            && let Some(next) = self.handshakes.next_outside()
+        {
+            self.listen_to(core, next);
+        }
+    }
+
     /// Takes up the handshakes that wait for their turn.
     #[inline]
     pub(in crate::connection) fn take_up_handshakes(&mut self, core: &Rc<Core>) {

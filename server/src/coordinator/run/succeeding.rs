@@ -403,8 +403,11 @@ impl Coordinator {
         }
     }
 
-    /// Sends a connection to the new process, or serves it here if that takes none.
+    /// Sends a connection to the new process, or serves it here if that takes none or its keys have to stay.
     pub(super) fn hand_on(&mut self, now: Moment, luggage: Luggage) {
+        if luggage.has_keys() && self.config.tls.handover == Switch::Off {
+            return self.deliver_here(now, luggage);
+        }
         match self.succession.bring(luggage) {
             None => drop(self.send_luggage()),
             Some(luggage) => self.deliver_here(now, luggage),

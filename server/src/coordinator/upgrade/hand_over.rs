@@ -32,6 +32,14 @@ impl Luggage {
         }
     }
 
+    /// Whether the keys of TLS go along.
+    pub(crate) fn has_keys(&self) -> bool {
+        match self {
+            Luggage::Parcel(parcel) => parcel.has_keys(),
+            Luggage::Fresh(_) => false,
+        }
+    }
+
     /// The descriptor, to send a copy of it.
     pub(crate) fn socket(&self) -> &Descriptor {
         match self {

@@ -88,6 +88,8 @@ pub struct CoreSample {
     pub protocol_errors: CountsBy,
     /// Answers by class: `1xx` to `5xx`.
     pub responses: CountsBy,
+    /// The counts of TLS.
+    pub tls: TlsCounts,
     /// Handlers that panicked.
     pub handler_panics: u64,
     /// Steps of handlers that held the core for too long, by route.
@@ -102,6 +104,19 @@ pub struct CoreSample {
     pub service_time: HistogramSnapshot,
     /// From a whole request head to the start of its handler.
     pub queue_time: HistogramSnapshot,
+}
+
+/// The counts of TLS on one core; all 0 where nobody speaks it.
+#[derive(Clone, Debug, Default)]
+pub struct TlsCounts {
+    /// Handshakes that came to an end, `full` or `resumed`.
+    pub handshakes: CountsBy,
+    /// Handshakes that failed, by reason.
+    pub failed_handshakes: CountsBy,
+    /// Handshakes in progress, now.
+    pub in_progress: u64,
+    /// Established connections whose TLS failed, by reason.
+    pub failures: CountsBy,
 }
 
 /// The ledger of connections of one core:

@@ -298,6 +298,20 @@ pub static METRICS: &[Definition] = &[
         "Bytes sent to connections",
         |s, out| core(s, out, |c| c.bytes_sent)),
 
+    // TLS.
+    per_core_by("ringgate_tls_handshakes_total", &["core", "kind"],
+        "TLS handshakes that were finished: full, or resumed by a ticket",
+        |s, out| core_by(s, out, |c| &c.tls.handshakes)),
+    per_core_by("ringgate_tls_handshake_failures_total", CORE_REASON,
+        "TLS handshakes that failed, by reason",
+        |s, out| core_by(s, out, |c| &c.tls.failed_handshakes)),
+    per_core("ringgate_tls_handshakes_in_progress", Gauge,
+        "TLS handshakes that are read and not finished",
+        |s, out| core(s, out, |c| c.tls.in_progress)),
+    per_core_by("ringgate_tls_failures_total", CORE_REASON,
+        "Established connections whose TLS failed, by reason",
+        |s, out| core_by(s, out, |c| &c.tls.failures)),
+
     // The rings.
     per_core("ringgate_operations_in_flight", Gauge,
         "Operations the kernel has not completed",

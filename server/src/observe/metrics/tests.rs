@@ -51,6 +51,12 @@ fn snapshot() -> Snapshot {
                 accept_pauses: [("descriptors", n())].into(),
                 protocol_errors: [("400", n()), ("431", n())].into(),
                 responses: [("2xx", n()), ("5xx", n())].into(),
+                tls: TlsCounts {
+                    handshakes: [("full", n()), ("resumed", n())].into(),
+                    failed_handshakes: [("not-tls", n())].into(),
+                    in_progress: n(),
+                    failures: [("does-not-open", n())].into(),
+                },
                 handler_panics: n(),
                 long_polls: [("GET /slow".to_owned(), n())].into(),
                 tasks: n(),

@@ -124,6 +124,22 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them, in the order of a metric's series.
+    pub const ALL: [Reason; 12] = [
+        Reason::NotARecord,
+        Reason::TooLong,
+        Reason::InTheClear,
+        Reason::DoesNotOpen,
+        Reason::UnknownKind,
+        Reason::MalformedAlert,
+        Reason::MalformedMessage,
+        Reason::UnexpectedMessage,
+        Reason::Renegotiation,
+        Reason::Fruitless,
+        Reason::KeyWornOut,
+        Reason::SealFailed,
+    ];
+
     /// The fault for this reason, with the alert that the RFC asks for.
     pub(super) const fn fault(self) -> Fault {
         let alert = match self {
