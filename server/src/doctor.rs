@@ -1,13 +1,15 @@
 //! `ringgate doctor`: what this machine offers, what is degraded, and the cure.
 //!
 //! Called by the program. Decides what is worth advice; the findings come from the runtime's probe and
-//! from `sys`. Deliberately changes nothing, and knows nothing of a configuration. The fields of
-//! `--json` are documented in `docs/doctor.md` and stay stable.
+//! from `sys`, and those about certificates from `certificates`, if a configuration is named. Deliberately changes
+//! nothing. The fields of `--json` are documented in `docs/doctor.md` and stay stable.
 
 mod ring_memory;
 
 use std::io::{self, Write};
 
+use crate::certificates::{self, Examination, Fault, Usable};
+use crate::config::Config;
 use ring_memory::RingMemory;
 use ringgate_runtime::probe::{self, Need};
 use ringgate_runtime::sys::{cgroup, cpu, limits, process};
@@ -53,12 +55,15 @@ impl Verdict {
     }
 }
 
-/// Examines this machine and writes the findings to `out`, as text or as one JSON document.
+/// Examines this machine, and the certificates of a configuration, and writes the findings to `out`, as text or as one JSON document.
 ///
 /// # Errors
 /// Whatever writing to `out` answers; what cannot be examined is a finding and no error.
-pub fn run(json: bool, out: &mut dyn Write) -> io::Result<Verdict> {
-    let diagnosis = Diagnosis::gather();
+pub fn run(json: bool, config: Option<&Config>, out: &mut dyn Write) -> io::Result<Verdict> {
+    let mut diagnosis = Diagnosis::gather();
+    if let Some(config) = config {
+        diagnosis.add(certificates::examine(config, certificates::unix_secs()));
+    }
     if json {
         serde_json::to_writer_pretty(&mut *out, &diagnosis)?;
         writeln!(out)?;
@@ -79,6 +84,7 @@ struct Diagnosis {
     io_uring: IoUring,
     features: Vec<Feature>,
     limits: Limits,
+    certificates: Option<Vec<Usable>>,
     advice: Vec<Advice>,
 }
 
@@ -190,8 +196,32 @@ impl Diagnosis {
             io_uring,
             features,
             limits,
+            certificates: None,
             advice,
         }
+    }
+
+    /// Adds what was found of certificates.
+    fn add(&mut self, found: Examination) {
+        let about = "certificate";
+        for Fault {
+            finding,
+            cure,
+            is_fatal,
+        } in found.faults
+        {
+            match (self.verdict, is_fatal) {
+                (_, true) => self.verdict = Verdict::CannotRun,
+                (Verdict::Fine, false) => self.verdict = Verdict::Degraded,
+                (Verdict::Degraded | Verdict::CannotRun, false) => {}
+            }
+            self.advice.push(Advice {
+                about,
+                finding,
+                cure,
+            });
+        }
+        self.certificates = Some(found.usable);
     }
 
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -229,6 +259,21 @@ impl Diagnosis {
             "tcp_max_syn_backlog",
             count(self.limits.tcp_max_syn_backlog),
         )?;
+        for usable in self.certificates.iter().flatten() {
+            let Usable {
+                file,
+                names,
+                key,
+                not_after,
+                ..
+            } = usable;
+            let names = names.join(", ");
+            line(
+                out,
+                "certificate",
+                format!("{file} ({names}), {key}, until {not_after}"),
+            )?;
+        }
         writeln!(
             out,
             "\nfeatures of the kernel (name, first kernel, what ringgate uses it for)"
@@ -402,7 +447,18 @@ mod tests {
             somaxconn: Some(128),
             tcp_max_syn_backlog: Some(512),
         };
-        let diagnosis = Diagnosis::of(report(&[], None), low, Some(vec![0, 2]));
+        let mut diagnosis = Diagnosis::of(report(&[], None), low, Some(vec![0, 2]));
+        diagnosis.add(Examination {
+            usable: vec![Usable {
+                file: "/etc/a.pem".to_owned(),
+                names: vec!["a.example".to_owned()],
+                key: "ecdsa",
+                chain_length: 2,
+                not_after: "2027-01-15T00:00:00Z".to_owned(),
+                expires_in_seconds: -1,
+            }],
+            faults: Vec::new(),
+        });
         let mut found = BTreeSet::new();
         fields(&serde_json::to_value(&diagnosis).unwrap(), "", &mut found);
         let documented: BTreeSet<String> = DOCUMENT
@@ -416,7 +472,7 @@ mod tests {
     #[test]
     fn the_json_of_this_machine_can_be_read_back() {
         let mut out = Vec::new();
-        let verdict = run(true, &mut out).unwrap();
+        let verdict = run(true, None, &mut out).unwrap();
         let value: Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(value["version"], JSON_VERSION);
         assert_eq!(value["verdict"], serde_json::to_value(verdict).unwrap());
@@ -431,7 +487,7 @@ mod tests {
     #[test]
     fn the_text_of_this_machine_ends_with_the_verdict() {
         let mut out = Vec::new();
-        let verdict = run(false, &mut out).unwrap();
+        let verdict = run(false, None, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text.lines().last().unwrap(),
@@ -472,6 +528,30 @@ mod tests {
         let diagnosis = Diagnosis::of(report(&[], None), limits, Some(vec![0]));
         assert_eq!(diagnosis.verdict, Verdict::Fine);
         assert_eq!(diagnosis.advice, []);
+    }
+
+    #[test]
+    fn a_certificate_worth_a_word_degrades_and_one_that_cannot_be_used_stops_a_start() {
+        let with = |is_fatal| {
+            let limits = Limits::default();
+            let mut diagnosis = Diagnosis::of(report(&[], None), limits, None);
+            diagnosis.add(Examination {
+                usable: Vec::new(),
+                faults: vec![Fault {
+                    finding: "a.pem: expires soon".to_owned(),
+                    cure: "renew it".to_owned(),
+                    is_fatal,
+                }],
+            });
+            let text = text(&diagnosis);
+            assert!(
+                text.contains("certificate: a.pem: expires soon\n  cure: renew it"),
+                "{text}"
+            );
+            diagnosis.verdict
+        };
+        assert_eq!(with(false), Verdict::Degraded);
+        assert_eq!(with(true), Verdict::CannotRun);
     }
 
     #[test]

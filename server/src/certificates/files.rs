@@ -39,6 +39,10 @@ impl Content {
         Ok(Content { file, text })
     }
 
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
     pub(super) fn pem(&self) -> Pem<'_> {
         let (file, text) = (&self.file, &self.text);
         Pem { file, text }

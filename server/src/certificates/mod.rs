@@ -6,11 +6,13 @@
 //! decided in `tls::identity`; which files are meant by a path, in [`files`].
 
 mod error;
+mod examine;
 mod expiry;
 mod files;
 mod secret;
 
 pub use error::TlsError;
+pub(crate) use examine::{Examination, Fault, Usable, examine};
 pub(crate) use expiry::{Expiry, date, seconds_left, title};
 
 use crate::config::{CertificateSource, ClientCertificates, Config, TlsVersion};

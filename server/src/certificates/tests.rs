@@ -316,3 +316,187 @@ fn set_mode(path: &Path, mode: u32) {
     let mode = std::fs::Permissions::from_mode(mode);
     std::fs::set_permissions(path, mode).expect("permissions");
 }
+
+/// A certificate authority with its name, and what it signs.
+struct Authority(rcgen::CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn params(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
+        params
+    }
+
+    fn root(name: &str) -> Authority {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = Authority::params(name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        Authority(rcgen::CertifiedIssuer::self_signed(params, key).expect("signed"))
+    }
+
+    /// An intermediate.
+    fn below(&self, name: &str) -> Authority {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = Authority::params(name);
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        Authority(rcgen::CertifiedIssuer::signed_by(params, key, &self.0).expect("signed"))
+    }
+
+    /// A certificate for a server, and its key.
+    fn issue(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = Authority::params(name)
+            .signed_by(&key, &self.0)
+            .expect("signed");
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn pem(&self) -> String {
+        self.0.pem()
+    }
+}
+
+/// What an examination finds of one chain with its key, on a machine that trusts this root.
+fn examined_with(chain: &str, key: &str, key_mode: u32, root: &str) -> Vec<Fault> {
+    let folder = Folder::new();
+    let chain = folder.write("a.pem", chain);
+    set_mode(&folder.write("a.key", key), key_mode);
+    let store = folder.write("roots", root);
+    let store = store.to_str().expect("UTF-8");
+    examine::examine_with(&config(&[&chain], &[]), NOW, &["/none", store]).faults
+}
+
+fn examined(chain: &str, key: &str, key_mode: u32) -> Vec<Fault> {
+    examined_with(chain, key, key_mode, "")
+}
+
+#[track_caller]
+fn one_fault(faults: &[Fault], is_fatal: bool, finding: &str, cure: &str) {
+    let [fault] = faults else {
+        panic!("one fault, not {faults:#?}");
+    };
+    assert_eq!(fault.is_fatal, is_fatal, "{fault:?}");
+    assert!(fault.finding.contains(finding), "{finding:?}: {fault:?}");
+    assert!(fault.cure.contains(cure), "{cure:?}: {fault:?}");
+}
+
+#[test]
+fn an_examination_tells_of_chains_in_disorder_or_without_their_end() {
+    let root = Authority::root("Test Root");
+    let middle = root.below("Test Intermediate");
+    let (leaf, key) = middle.issue("a.example");
+    let (middle, root) = (middle.pem(), root.pem());
+    let with = |chain: &[&String]| {
+        let chain: String = chain.iter().map(|text| text.as_str()).collect();
+        examined(&chain, &key, 0o600)
+    };
+    one_fault(
+        &with(&[&leaf]),
+        false,
+        "ends before CN=Test Intermediate",
+        "append",
+    );
+    one_fault(
+        &with(&[&leaf, &middle]),
+        false,
+        "ends before CN=Test Root",
+        "append",
+    );
+    let whole = leaf.clone() + &middle;
+    assert_eq!(examined_with(&whole, &key, 0o600, &root), []);
+    one_fault(
+        &with(&[&leaf, &root]),
+        false,
+        "certificate 1 was issued by CN=Test Intermediate",
+        "order",
+    );
+    one_fault(
+        &with(&[&leaf, &middle, &root]),
+        false,
+        "the root itself",
+        "leave the last",
+    );
+    let (own, key) = made("a.example");
+    assert_eq!(examined(&own, &key, 0o600), []);
+}
+
+#[test]
+fn an_examination_tells_of_keys_that_everybody_reads_and_of_pairs_that_are_none() {
+    let (chain, key) = made("a.example");
+    one_fault(
+        &examined(&chain, &key, 0o644),
+        false,
+        "every user",
+        "chmod o-rwx",
+    );
+    assert_eq!(examined(&chain, &key, 0o640), []);
+    let other = made("b.example").1;
+    one_fault(
+        &examined(&chain, &other, 0o600),
+        true,
+        "does not belong",
+        "issued",
+    );
+    one_fault(
+        &examined("nothing", &key, 0o600),
+        true,
+        "no certificate in it",
+        "must hold",
+    );
+}
+
+#[test]
+fn an_examination_tells_of_expiry_and_of_missing_names_and_looks_at_everything() {
+    let folder = Folder::new();
+    let write = |name: &str, edit: &dyn Fn(&mut CertificateParams)| {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new([format!("{name}.example")]).expect("a name");
+        edit(&mut params);
+        let chain = params.self_signed(&key).expect("signed").pem();
+        private(
+            &folder,
+            &format!("{name}.pem"),
+            &(chain + &key.serialize_pem()),
+        )
+    };
+    // NOW is in January of 2027.
+    let old = write("old", &|params| {
+        params.not_after = rcgen::date_time_ymd(2027, 1, 1)
+    });
+    let soon = write("soon", &|params| {
+        params.not_after = rcgen::date_time_ymd(2027, 1, 20)
+    });
+    let early = write("early", &|params| {
+        params.not_before = rcgen::date_time_ymd(2027, 2, 1)
+    });
+    let nameless = write("nameless", &|params| params.subject_alt_names.clear());
+    let mut config = config(&[&old, &soon, &early, &nameless], &[]);
+    let found = examine(&config, NOW);
+    let findings: Vec<&str> = found
+        .faults
+        .iter()
+        .map(|fault| fault.finding.as_str())
+        .collect();
+    for (finding, part) in findings.iter().zip([
+        "old.pem: has expired (2027-01-01",
+        "soon.pem: expires soon (2027-01-20",
+        "early.pem: valid only from 2027-02-01",
+        "nameless.pem: no host name",
+    ]) {
+        assert!(finding.contains(part), "{part:?} is not in {findings:#?}");
+    }
+    assert_eq!(
+        (findings.len(), found.usable.len()),
+        (4, 4),
+        "{findings:#?}"
+    );
+    config.tls.certificates = vec![CertificateSource::Path(folder.0.join("none.pem"))];
+    config.tls.client_ca = Some(folder.0.join("ca.pem"));
+    config.tls.ticket_secret = Some(folder.0.join("secret"));
+    let found = examine(&config, NOW);
+    assert_eq!(found.faults.len(), 3, "{:#?}", found.faults);
+    assert!(found.faults.iter().all(|fault| fault.is_fatal));
+}

@@ -153,6 +153,7 @@ impl CommandLine {
         let doctor = self.has_doctor.then(|| {
             Command::new("doctor")
                 .about("Says what this machine offers, what is degraded, and the cure")
+                .arg(path_arg("FILE").help("A configuration file, to examine its certificates too"))
                 .arg(switch("json").help("Answers in JSON"))
         });
         command.subcommands(doctor).subcommand(ctl_command())

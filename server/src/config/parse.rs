@@ -41,6 +41,8 @@ pub enum Invocation {
     Doctor {
         /// Answer in JSON.
         json: bool,
+        /// The configuration whose certificates are examined too.
+        config: Option<Box<Config>>,
     },
     /// Speak to a running server.
     Ctl(Ctl),
@@ -172,9 +174,17 @@ impl CommandLine {
                     print: matches.get_flag("print"),
                 })
             }
-            Some(("doctor", matches)) => Ok(Invocation::Doctor {
-                json: matches.get_flag("json"),
-            }),
+            Some(("doctor", matches)) => {
+                let path = matches.get_one::<OsString>("FILE").map(PathBuf::from);
+                let config = match path {
+                    Some(path) => Some(Box::new(
+                        layers(self, Some((path, None)), &env, None, read_file)?.0,
+                    )),
+                    None => None,
+                };
+                let json = matches.get_flag("json");
+                Ok(Invocation::Doctor { json, config })
+            }
             Some((_, matches)) => ctl(matches, &env).map(Invocation::Ctl),
         }
     }

@@ -57,7 +57,7 @@ pub struct Tls {
     pub handshake_timeout: Duration,
     /// Most handshakes in progress on a core; None for any number.
     pub max_handshakes: Option<NonZeroU32>,
-    /// Handshake messages that a core works on in one turn of its loop.
+    /// Handshakes that a core begins in one turn of its loop.
     pub handshakes_per_turn: u32,
     /// Whether connections with TLS go along in an upgrade, with their keys.
     pub handover: Switch,

@@ -99,10 +99,12 @@ impl<S: 'static> Server<S> {
                     false => ExitCode::SUCCESS,
                 }
             }
-            Ok(Invocation::Doctor { json }) => match doctor::run(json, out) {
-                Ok(verdict) => ExitCode::from(verdict.exit_code()),
-                Err(error) => unwritten(&line, &error),
-            },
+            Ok(Invocation::Doctor { json, config }) => {
+                match doctor::run(json, config.as_deref(), out) {
+                    Ok(verdict) => ExitCode::from(verdict.exit_code()),
+                    Err(error) => unwritten(&line, &error),
+                }
+            }
             Ok(Invocation::Ctl(ctl)) => match control::client::run(&ctl, out) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => failed(&line, FAILED, &error),

@@ -185,3 +185,34 @@ fn a_reload_gives_a_place_another_scheme() {
     assert_eq!(addresses(&program), plain);
     assert!(names(&program).is_empty());
 }
+
+#[test]
+fn doctor_looks_at_the_certificates_of_a_configuration() {
+    let directory = Directory::new();
+    let (chain, key) = (directory.path("a.pem"), directory.path("a.key"));
+    write_pair(&chain, &key, "a.example", 90);
+    let file = directory.path("ringgate.toml");
+    let text = format!("listen = \"{HTTPS}\"\ncertificate = {chain:?}\n");
+    fs::write(&file, text).expect("a file");
+    let doctor = |args: &[&str]| {
+        let mut command = ringgate();
+        command.arg("doctor").arg(&file).args(args);
+        command.output().expect("the binary runs")
+    };
+    let output = doctor(&["--json"]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(
+        found["certificates"][0]["names"][0], "a.example",
+        "{found:#}"
+    );
+    write_pair(&chain, &directory.path("other"), "b.example", 90);
+    let output = doctor(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.contains("does not belong") && said.contains("cannot run here"),
+        "{said}"
+    );
+    fs::write(&file, format!("listen = \"{HTTPS}\"\n")).expect("a file");
+    assert_eq!(doctor(&[]).status.code(), Some(2), "wrong in itself");
+}

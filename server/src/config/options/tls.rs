@@ -119,7 +119,7 @@ pub(super) const TLS: &[OptionDef] = &[
         kind: count(|d| &mut d.config.tls.handshakes_per_turn, 1, 1024),
         default: "4",
         unit: "handshakes",
-        help: "Works on at most this many handshakes in one turn of a core's loop, so that \
+        help: "Begins at most this many handshakes in one turn of a core's loop, so that \
                established connections do not wait for a crowd of new ones.",
         group: Group::Tls,
         change: Change::Live,

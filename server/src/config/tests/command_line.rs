@@ -81,8 +81,20 @@ fn check_config_sees_the_environment_as_serve_does() {
 
 #[test]
 fn doctor_and_ctl_know_their_flags() {
-    assert_eq!(run("doctor"), Ok(Invocation::Doctor { json: false }));
-    assert_eq!(run("doctor --json"), Ok(Invocation::Doctor { json: true }));
+    assert_eq!(
+        run("doctor"),
+        Ok(Invocation::Doctor {
+            json: false,
+            config: None
+        })
+    );
+    assert_eq!(
+        run("doctor --json"),
+        Ok(Invocation::Doctor {
+            json: true,
+            config: None
+        })
+    );
     assert_eq!(
         ctl("ctl status").command,
         CtlCommand::Status { json: false }
@@ -287,5 +299,11 @@ fn doctor_is_a_command_of_ringgate_and_of_who_asks_for_it() {
         [],
         |_: &Path| Ok(String::new()),
     );
-    assert_eq!(asked, Ok(Invocation::Doctor { json: false }));
+    assert_eq!(
+        asked,
+        Ok(Invocation::Doctor {
+            json: false,
+            config: None
+        })
+    );
 }

@@ -54,6 +54,29 @@ pub fn describe(der: &[u8]) -> Result<Described, String> {
     })
 }
 
+/// Whose certificate it is, and who signed it: distinguished names as RFC 4514 writes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parties {
+    /// The owner of the key.
+    pub subject: String,
+    /// The signer.
+    pub issuer: String,
+}
+
+/// The parties of a certificate in DER.
+///
+/// # Errors
+///
+/// The parser's complaint.
+pub fn parties(der: &[u8]) -> Result<Parties, String> {
+    let parsed = Certificate::from_der(der).map_err(|error| error.to_string())?;
+    let inner = parsed.tbs_certificate();
+    Ok(Parties {
+        subject: inner.subject().to_string(),
+        issuer: inner.issuer().to_string(),
+    })
+}
+
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
         return Some(IpAddr::from(v4));
