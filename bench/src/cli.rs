@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::floor::{self, After};
 use crate::load::{self, LoadError};
 use crate::target::require_loopback;
-use crate::{idle_memory, lanes, overload, race, server, storm, syscalls};
+use crate::{handshake_storm, idle_memory, lanes, overload, race, server, storm, syscalls};
 
 /// Load generator, raw kernel floors and races against peers.
 #[derive(Debug, Parser)]
@@ -39,6 +39,8 @@ enum Command {
     Neighbour(With<lanes::neighbour::Options>),
     /// Offer a server with a limit multiples of what it can do
     Overload(With<overload::Options>),
+    /// Measure what clients that only make handshakes take from connections that stand
+    HandshakeStorm(With<handshake_storm::Options>),
     /// Measure a server's memory per idle connection
     IdleMemory(With<idle_memory::Options>),
     /// Resize, recycle or torment a ringgate server under load, and account for every request
@@ -106,6 +108,9 @@ pub fn main() -> ExitCode {
             .map_err(Failure::from)
             .and_then(|report| args.print(&report).and_then(|()| report.verdict())),
         Command::Overload(args) => overload::run(&args.options)
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report)),
+        Command::HandshakeStorm(args) => handshake_storm::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report)),
         Command::IdleMemory(args) => idle_memory::run(&args.options)

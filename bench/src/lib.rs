@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod floor;
+pub mod handshake_storm;
 pub mod idle_memory;
 pub mod lanes;
 pub mod load;

@@ -323,7 +323,15 @@ fn eventually<T>(ask: impl Fn() -> Option<T>) -> T {
 #[test]
 fn every_flag_is_documented() {
     let document = include_str!("../../docs/benchmarking.md");
-    for command in ["load", "floor", "race", "syscalls", "idle-memory", "storm"] {
+    for command in [
+        "load",
+        "floor",
+        "race",
+        "syscalls",
+        "idle-memory",
+        "storm",
+        "handshake-storm",
+    ] {
         let help = String::from_utf8(bench(&[command, "--help"]).stdout).unwrap();
         let flags: Vec<_> = help
             .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))

@@ -55,11 +55,25 @@ impl Server {
     /// # Errors
     /// What kept it from starting, with the end of what it wrote to stderr.
     pub fn start(binaries: &Binaries, peer: Peer, cpu: usize, job: Job) -> io::Result<Self> {
+        Self::start_with(binaries, peer, cpu, job, &[])
+    }
+
+    /// As [`Server::start`], with further arguments.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start_with(
+        binaries: &Binaries,
+        peer: Peer,
+        cpu: usize,
+        job: Job,
+        extra: &[String],
+    ) -> io::Result<Self> {
         pin_this_thread(cpu)?;
         let address = free_port()?;
         let stderr = unnamed_file()?;
         let mut command = binaries.command(peer, address, job)?;
-        command.stderr(stderr.try_clone()?);
+        command.args(extra).stderr(stderr.try_clone()?);
         let child = command.spawn()?;
         let mut server = Self {
             child,
