@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 /// Messages below this size are not compressed: a packet is not shorter for it, and the compressor costs more
 /// than all else that is done for them.
-const COMPRESSED_FROM_BYTES: usize = 256;
+const COMPRESSED_FROM_BYTES: usize = 512;
 /// Longest reason of a Close frame: what a control frame holds behind the code.
 const REASON_SIZE_BYTES_MAX: usize = CONTROL_SIZE_BYTES_MAX - 2;
 
