@@ -45,6 +45,9 @@ fuzz_target!(|bytes: &[u8]| {
     let mut pieces = Vec::new();
     let mut rest = stream;
     for &cut in cuts.iter().cycle().take(4096) {
+        if rest.is_empty() {
+            break;
+        }
         let (piece, next) = rest.split_at(rest.len().min(1 + usize::from(cut)));
         pieces.push(piece);
         rest = next;
