@@ -4,8 +4,8 @@
 //!
 //!     cargo run --release -p ringgate --example websocket_echo -- 127.0.0.1:9001
 
-use ringgate::http::fields::BodyFraming;
-use ringgate::http::head::{Head, HeadLimits, Parse, parse_head};
+use ringgate::http1::fields::BodyFraming;
+use ringgate::http1::head::{Head, HeadLimits, Parse, parse_head};
 use ringgate::websocket::deflate::{Compression, Deflater, Inflater};
 use ringgate::websocket::handshake::{Accept, Asked, Declined, Policy, judge};
 use ringgate::websocket::life::{Effect, Event, State};

@@ -2,17 +2,25 @@
 //!
 //! A [`Hub`] keeps the newest events under growing ids, so that one who comes back with the last id
 //! it saw misses nothing that is still kept. Waiting costs a place for a waker and nothing else. What
-//! an event means, and in which form it is sent, is the application's; [`server_sent`] writes the
-//! form of server-sent events (HTML standard, section 9.2).
+//! an event means, and in which form it is sent, is the application's; [`Hub::answer`] sends them as
+//! server-sent events (HTML standard, section 9.2), whose form [`server_sent`] writes.
 
+use crate::handler::{Body, Request, Response};
 use bytes::Bytes;
 use futures_core::Stream;
+use http::StatusCode;
+use http::header::CACHE_CONTROL;
+use ringgate_runtime::timeout;
 use slab::Slab;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// How long a stream of events says nothing.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +110,46 @@ impl Hub {
         let wakers: Vec<Waker> = inner.waiting.drain().collect();
         drop(inner);
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Answers a request with the events of this hub as they come, as server-sent events (HTML standard, section
+    /// 9.2): from now on, or for a client that comes back with `Last-Event-ID`, from there. A comment every 15 s
+    /// keeps proxies from giving up on a stream that is silent. The request gives its slot at the gate back
+    /// ([`Request::detach`]).
+    ///
+    /// ```
+    /// use ringgate::events::Hub;
+    /// use ringgate::{Request, Response, Router};
+    ///
+    /// async fn news(request: Request<Hub>) -> Response {
+    ///     request.state().answer(&request)
+    /// }
+    ///
+    /// let router = Router::new().get("/news", news);
+    /// let hub = Hub::new(100);
+    /// let client = ringgate::testing::client(router, hub.clone());
+    /// let mut answer = client.get("/news").open();
+    /// hub.publish("it rains");
+    /// answer.wait_for("data: it rains\n\n");
+    /// ```
+    pub fn answer<S>(&self, request: &Request<S>) -> Response {
+        request.detach();
+        let last = request.header("last-event-id");
+        let last = last.and_then(|id| std::str::from_utf8(id).ok()?.trim().parse().ok());
+        let mut events = self.subscribe(last);
+        let body = Body::writer(async move |mut out| {
+            loop {
+                match timeout(SILENCE_MAX, events.next()).await {
+                    Ok(Some(event)) => out.write(server_sent(&event)).await,
+                    Ok(None) => return Ok(()),
+                    Err(_) => out.write(":\n\n").await,
+                }
+            }
+        });
+        Response::new(StatusCode::OK)
+            .with_content_type("text/event-stream")
+            .with_header(CACHE_CONTROL, "no-store")
+            .with_body(body)
     }
 
     /// The id of the newest event, 0 before the first.

@@ -1,6 +1,53 @@
 //! An HTTP server runtime for Linux: one pinned thread and one io_uring per core.
 //!
-//! A program makes a [`Router`], gives it to a [`Server`] and starts that. The rest:
+//! A program makes a [`Router`] of handlers, gives it to a [`Server`] with a state for each core, and runs that:
+//!
+//! ```no_run
+//! use ringgate::{CoreInfo, Json, Next, Request, Response, Result, Router, Server, app};
+//! use serde::Serialize;
+//! use std::cell::Cell;
+//! use std::process::ExitCode;
+//!
+//! /// What each core keeps for itself, without a lock.
+//! struct Counter {
+//!     greeted: Cell<u64>,
+//! }
+//!
+//! #[derive(Serialize)]
+//! struct Greeting {
+//!     name: String,
+//!     times: u64,
+//! }
+//!
+//! async fn greet(request: Request<Counter>) -> Result<Json<Greeting>> {
+//!     let name: String = request.param_as("name")?;
+//!     let greeted = &request.state().greeted;
+//!     greeted.set(greeted.get() + 1);
+//!     Ok(Json(Greeting { name, times: greeted.get() }))
+//! }
+//!
+//! async fn logged(request: Request<Counter>, next: Next<Counter>) -> Response {
+//!     let (id, path) = (request.new_id(), request.path().to_owned());
+//!     let answer = next.run(request).await;
+//!     tracing::info!(id, path, status = answer.status().as_u16(), "answered");
+//!     answer.with_header("x-request-id", id)
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     Server::run_main("greeter", |config, _| {
+//!         let router = Router::new()
+//!             .get("/hello/{name}", greet)
+//!             .merge(app::health())
+//!             .around(logged);
+//!         let init = |_: &CoreInfo| Counter { greeted: Cell::new(0) };
+//!         Ok(Server::with_state(config, router, init))
+//!     })
+//! }
+//! ```
+//!
+//! The program has the flags, the signals, the control socket, the log and the exit codes of `ringgate serve`
+//! ([`Server::run_main`]), and its handlers are tested in their own process ([`testing`]). The guide is
+//! [docs/library.md](https://github.com/ringgate/ringgate/blob/main/docs/library.md).
 //!
 //! | module | for |
 //! |---|---|
@@ -10,7 +57,8 @@
 //! | [`lane`] | work that would block a core |
 //! | `tower` | services of other crates as handlers, such as an axum router (feature `tower`) |
 //! | `guests` | libraries that need tokio (feature `tokio-guests`) |
-//! | [`simulation`] | the same server in a test, with virtual time and no kernel |
+//! | [`testing`] | requests to an application in the process of its test |
+//! | [`simulation`] | the same server in a test, byte by byte, with virtual time and no kernel |
 //! | [`runtime`] | sockets, files, tasks and time for handlers |
 //! | [`app`] | the built-in application |
 //! | [`observe`] | log lines and metrics |
@@ -37,12 +85,13 @@ pub mod guests;
 pub mod handler;
 // Not for use: the protocol as pure functions, for this repository's own tests and fuzzers.
 #[doc(hidden)]
-pub mod http;
+pub mod http1;
 pub mod lane;
 pub mod observe;
 pub mod process;
 mod program;
 pub mod simulation;
+pub mod testing;
 // Not for use: TLS as pure rooms, for this repository's own tests and fuzzers.
 #[doc(hidden)]
 pub mod tls;
@@ -52,7 +101,7 @@ pub mod tower;
 #[doc(hidden)]
 pub mod websocket;
 
-pub use self::http::refusal::Refusal;
+pub use self::http1::refusal::Refusal;
 pub use certificates::TlsError;
 pub use coordinator::{
     CertificateStatus, CoreInfo, CoreStatus, Degraded, Ended, Generation, ListenerStatus, Running,
@@ -60,17 +109,21 @@ pub use coordinator::{
     block_obeyed_signals, refuse_inheritance,
 };
 pub use handler::{
-    Body, BodyError, BodyFrame, Chunk, IntoResponse, Next, Request, RequestBody, Response,
-    RouteOptions, Router, Tls, Writer,
+    Body, BodyError, BodyFrame, Chunk, Error, Form, FromRequest, Handler, Html, IntoResponse, Json,
+    Next, Query, Redirect, Request, RequestBody, Response, Result, RouteOptions, Router, Tls,
+    Writer,
 };
 pub use process::service_manager::{PassedSocket, ServiceManager, passed_sockets};
 pub use ringgate_runtime as runtime;
+pub use {::cookie, ::http};
 
 /// The examples of the documents, which must compile; `server/tests/documents.rs` looks after the rest.
 #[cfg(doctest)]
 mod documents {
     #[doc = include_str!("../../README.md")]
     struct Readme;
+    #[doc = include_str!("../../docs/library.md")]
+    struct Library;
     #[doc = include_str!("../../docs/lanes.md")]
     struct Lanes;
     #[cfg(feature = "axum")]

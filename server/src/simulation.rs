@@ -2,8 +2,8 @@
 //! virtual time and no kernel. For tests of applications that must not depend on timing, and for
 //! counting instructions.
 //!
-//! The simulation takes the [`Server`] that would be started otherwise, with its state and its lanes in
-//! the core. There is no coordinator: signals, control socket, metrics and upgrades are left out, and a handler that
+//! The simulation takes the [`Server`] that would be started otherwise, with its state and its lanes. A lane with
+//! workers has one here, and what it does takes no virtual time. There is no coordinator: signals, control socket, metrics and upgrades are left out, and a handler that
 //! asks its [`ServerHandle`] how the server stands is answered as after the end.
 //!
 //! ```
@@ -26,7 +26,7 @@ use crate::connection::{
 };
 use crate::coordinator::{CoreInfo, Event, PostOffice, Postman, Simulated, core_options};
 use crate::handler::{Router, application};
-use crate::http::exchange::State;
+use crate::http1::exchange::State;
 use crate::observe::metrics::HistogramSnapshot;
 use crate::{Server, ServerHandle};
 use ringgate_runtime::driver::Driver;
@@ -36,6 +36,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How much virtual time passes in a turn of a core for which nothing happens.
+const WAIT_MAX: Duration = Duration::from_millis(1);
 /// Turns after which a condition that has not come true never will.
 const TURNS_MAX: usize = 1_000_000;
 
@@ -51,6 +53,8 @@ pub struct Simulation {
     handle: ServerHandle,
     /// The reports of cores: the core, the inquiry, and the ledgers.
     told: Vec<(u32, u64, Ledgers)>,
+    /// Work that each lane had been given when it was last waited for.
+    lanes_seen: Vec<u64>,
     /// The scheme of all listeners: that of the first which is configured.
     scheme: Scheme,
 }
@@ -64,9 +68,11 @@ struct SimulatedCore {
 impl Simulation {
     /// This server on one core without faults. `seed` decides what is left to chance.
     ///
+    /// Lanes in the core are as ever. A lane with workers has one, a thread; before each turn of the cores the
+    /// simulation waits for it, in real time, so that its work takes no virtual time and is done in order.
+    ///
     /// # Panics
-    /// If the configuration contradicts itself, or a lane has workers: they are threads with a time of
-    /// their own. Describe the lane with [`Lane::in_core`](crate::lane::Lane::in_core) in tests.
+    /// If the configuration contradicts itself, or a lane cannot be as it is described.
     pub fn of<S: 'static>(server: Server<S>, seed: u64) -> Simulation {
         Simulation::of_cores(server, 1, seed, Faults::none())
     }
@@ -77,6 +83,46 @@ impl Simulation {
     /// As [`Simulation::of`].
     pub fn new(config: &Config, router: Router<()>, seed: u64) -> Simulation {
         Simulation::with_cores(config, router, 1, seed, Faults::none())
+    }
+
+    /// A server with state on one core without faults: [`Simulation::of`] for one that is not made yet.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router, config::Config, simulation::Simulation};
+    ///
+    /// async fn hello(request: Request<&'static str>) -> &'static str {
+    ///     request.state()
+    /// }
+    ///
+    /// let router = Router::new().get("/", hello);
+    /// let mut simulation = Simulation::with_state(&Config::default(), router, |_| "hello", 7);
+    /// let client = simulation.connect();
+    /// client.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    /// simulation.run_until(|_| client.received().ends_with(b"hello"));
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Simulation::of`].
+    pub fn with_state<S: 'static>(
+        config: &Config,
+        router: Router<S>,
+        init: impl Fn(&CoreInfo) -> S + Send + Sync + 'static,
+        seed: u64,
+    ) -> Simulation {
+        Simulation::of(Server::with_state(config.clone(), router, init), seed)
+    }
+
+    /// As [`Simulation::with_state`], for a state that is there already.
+    pub(crate) fn of_router<S: 'static>(
+        config: Config,
+        router: Router<S>,
+        init: &mut dyn FnMut(&CoreInfo) -> S,
+        seed: u64,
+    ) -> Simulation {
+        let server = Server::new(config, Router::new()).simulated();
+        let Simulated { config, handle, .. } = server.expect("there are no lanes");
+        let router = Arc::new(router.sealed());
+        Simulation::assemble(&config, &router, init, handle, 1, seed, Faults::none())
     }
 
     /// A server without state on several cores, and what may go wrong.
@@ -112,7 +158,26 @@ impl Simulation {
         } = server
             .simulated()
             .unwrap_or_else(|why| panic!("this server cannot be simulated: {why}"));
-        let config = &config;
+        Simulation::assemble(
+            &config,
+            &router,
+            &mut |core| init(core),
+            handle,
+            cores,
+            seed,
+            faults,
+        )
+    }
+
+    fn assemble<S: 'static>(
+        config: &Config,
+        router: &Arc<Router<S>>,
+        init: &mut dyn FnMut(&CoreInfo) -> S,
+        handle: ServerHandle,
+        cores: u32,
+        seed: u64,
+        faults: Faults,
+    ) -> Simulation {
         let acceptor = crate::certificates::load(config, Kept::default(), 0)
             .unwrap_or_else(|why| panic!("this server cannot be simulated: {why}"))
             .map(|loaded| loaded.acceptor);
@@ -136,6 +201,7 @@ impl Simulation {
             cores: Vec::new(),
             handle,
             told: Vec::new(),
+            lanes_seen: Vec::new(),
             scheme,
         };
         let headroom = Arc::<Headroom>::default();
@@ -153,7 +219,7 @@ impl Simulation {
                 epoch: 0,
                 settings: Settings::new(config),
                 acceptor: acceptor.clone(),
-                app: application(&router, state, &simulation.handle),
+                app: application(router, state, &simulation.handle),
                 gate: gate.clone(),
                 stats: stats.clone(),
                 post: Arc::new(Postman(post.clone())),
@@ -193,20 +259,20 @@ impl Simulation {
 
     /// One turn of every core.
     pub fn turn(&mut self) {
-        self.turn_those(|_| true);
+        self.turn_those(WAIT_MAX, |_| true);
     }
 
     /// One turn of every core but one, which is held up.
     pub fn turn_without(&mut self, held_up: usize) {
-        self.turn_those(|index| index != held_up);
+        self.turn_those(WAIT_MAX, |index| index != held_up);
     }
 
-    fn turn_those(&mut self, turns: impl Fn(usize) -> bool) {
+    fn turn_those(&mut self, wait: Duration, turns: impl Fn(usize) -> bool) {
+        self.handle.settle_lanes(&mut self.lanes_seen);
         for (index, each) in self.cores.iter_mut().enumerate() {
             if turns(index) {
                 let _entered = each.core.enter();
-                each.core
-                    .turn(&mut each.engine, Some(Duration::from_millis(1)));
+                each.core.turn(&mut each.engine, Some(wait));
             }
         }
         while let Some(event) = self.post.next_event() {
@@ -281,12 +347,21 @@ impl Simulation {
     ///
     /// # Panics
     /// If that never happens; the message names the seed, which replays the run.
-    pub fn run_until(&mut self, mut done: impl FnMut(&Simulation) -> bool) {
+    pub fn run_until(&mut self, done: impl FnMut(&Simulation) -> bool) {
+        self.run_in_steps(WAIT_MAX, done);
+    }
+
+    /// As [`Simulation::run_until`], with other steps in which time passes while nothing happens.
+    pub(crate) fn run_in_steps(
+        &mut self,
+        wait: Duration,
+        mut done: impl FnMut(&Simulation) -> bool,
+    ) {
         for _ in 0..TURNS_MAX {
             if done(self) {
                 return;
             }
-            self.turn();
+            self.turn_those(wait, |_| true);
         }
         panic!(
             "seed {}: never done; the world's log ends {:#?}",

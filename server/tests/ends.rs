@@ -7,7 +7,7 @@
 use http::StatusCode;
 use proptest::prelude::*;
 use ringgate::config::{AdmissionLimits, Admit, Config, HalfClose, MaxAccepts};
-use ringgate::http::exchange::State;
+use ringgate::http1::exchange::State;
 use ringgate::runtime::driver::simulated::{Client, Faults};
 use ringgate::simulation::Simulation;
 use ringgate::{Body, Request, Response, Router};

@@ -101,7 +101,7 @@ const NAMED: [&str; 15] = [
     "server/src/control/",
     "server/src/coordinator/",
     "server/src/handler/",
-    "server/src/http/",
+    "server/src/http1/",
     "server/src/lane/",
     "server/src/observe/",
     "server/src/process/",

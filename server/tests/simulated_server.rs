@@ -82,11 +82,42 @@ fn a_lane_in_the_core_bounds_its_work_in_virtual_time() {
 }
 
 #[test]
-#[should_panic = "Lane::in_core"]
-fn a_lane_of_threads_is_refused_with_the_cure() {
-    let lane = Lane::workers(1..=2).stateless();
-    let server = Server::new(Config::default(), Router::new()).lane("database", lane);
-    Simulation::of(server, 7);
+fn the_workers_of_a_lane_take_no_virtual_time_and_work_in_order() {
+    /// The requests that the worker has seen.
+    type Seen = Vec<String>;
+    async fn work(request: Request<Lane<Seen>>) -> Result<String, LaneError> {
+        let number = request.query().unwrap_or_default().to_owned();
+        let work = move |seen: &mut Seen| {
+            // Longer in real time than many turns take.
+            std::thread::sleep(Duration::from_millis(5));
+            seen.push(number);
+            seen.join(" ")
+        };
+        request.state().run(work).await
+    }
+    let run = || {
+        let init = |core: &CoreInfo| core.lane("database").expect("the lane below");
+        let router = Router::new().get("/work", work);
+        let lane = Lane::workers(2..=4).init(|| Ok::<_, std::io::Error>(Seen::new()));
+        let server = Server::with_state(Config::default(), router, init).lane("database", lane);
+        let mut simulation = Simulation::of_cores(server, 2, 7, Faults::none());
+        let began = simulation.world().now();
+        let clients: Vec<_> = (0..8)
+            .map(|number| {
+                let client = simulation.connect_to(number % 2);
+                get(&client, &format!("/work?{number}"));
+                client
+            })
+            .collect();
+        simulation.run_until(|_| clients.iter().all(|client| !body(client).is_empty()));
+        let took = simulation.world().now() - began;
+        assert!(took < Duration::from_millis(100), "{took:?}");
+        clients.iter().map(body).collect::<Vec<_>>()
+    };
+    let answers = run();
+    let last = answers.iter().max_by_key(|answer| answer.len());
+    assert_eq!(last.map(String::len), Some("0 1 2 3 4 5 6 7".len()));
+    assert_eq!(run(), answers);
 }
 
 #[test]

@@ -165,6 +165,15 @@ impl<C: 'static> WorkerLane<C> {
         self
     }
 
+    /// Keeps to one worker, whatever the bounds say: work is then done in the order in which it comes, as tests
+    /// want it.
+    #[must_use]
+    pub fn with_one_worker(mut self) -> Self {
+        self.options.bounds = self.options.bounds.and_then(|_| Bounds::try_from(1));
+        self.options.limits.auto_trim = None;
+        self
+    }
+
     /// Opens the lane: its fewest workers start, as threads `rg-NAME-0`, `rg-NAME-1` and so on. It
     /// does not wait for them ([`Lane::wait_ready`]).
     ///

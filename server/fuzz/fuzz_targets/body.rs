@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringgate::http::body::BodyDecoder;
-use ringgate::http::fields::BodyFraming;
+use ringgate::http1::body::BodyDecoder;
+use ringgate::http1::fields::BodyFraming;
 
 /// Payload, bytes left over and refusal of a body that arrives in pieces of `size` bytes.
 fn decode(bytes: &[u8], size: usize) -> (Vec<u8>, usize, Option<String>) {

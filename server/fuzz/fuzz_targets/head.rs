@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringgate::http::head::{HeadLimits, Parse, parse_head, parse_head_after};
+use ringgate::http1::head::{HeadLimits, Parse, parse_head, parse_head_after};
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = HeadLimits {

@@ -12,6 +12,10 @@ mod parameter;
 mod plain;
 mod trouble;
 
+pub use files::files;
+pub use health::health;
+pub use page::live_page;
+
 use crate::config::{self, Config, Source, WrongValue};
 use crate::handler::Router;
 use crate::{CoreInfo, Server, ServerHandle};
@@ -88,16 +92,15 @@ pub fn server(config: Config) -> Result<Server<AppState>, config::Error> {
 
 /// All routes that `options` ask for.
 pub fn router(options: AppOptions) -> Router<AppState> {
-    let mut router = Router::new();
-    router = plain::routes(router);
-    router = page::routes(router);
-    router = health::routes(router);
+    let mut router = plain::routes(Router::new())
+        .merge(page::routes())
+        .merge(health());
     router = bodies::routes(router);
     if let Some(root) = options.root {
-        router = files::routes(router, root);
+        router = router.nest("/files", files(root));
     }
     if options.status {
-        router = health::status_routes(router);
+        router = router.merge(health::status());
     }
     if options.trouble {
         router = bodies::trouble_routes(router);

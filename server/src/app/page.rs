@@ -1,7 +1,7 @@
 //! `/`: a page that shows the server live. It is one file, asks for nothing but `/status.json`, and
 //! the policy sent with it lets the browser ask for nothing else.
 
-use super::AppState;
+use super::health::status;
 use crate::handler::{Request, Response, Router};
 use http::HeaderValue;
 use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
@@ -12,11 +12,26 @@ const PAGE: &str = include_str!("page.html");
 const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; \
     style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
-    router.get("/", page)
+/// A page at `/` that shows the server live, and `/status.json`, from which it has its figures; for any state. Whoever
+/// can connect learns addresses, counts and the process id: keep it from strangers, below a guarded
+/// [`Router::around`] or on a server of its own.
+///
+/// ```
+/// use ringgate::{Router, app, testing};
+///
+/// let client = testing::client(Router::new().merge(app::live_page()), ());
+/// assert_eq!(client.get("/").send().header("content-type"), Some("text/html; charset=utf-8"));
+/// ```
+pub fn live_page<S: 'static>() -> Router<S> {
+    routes().merge(status())
 }
 
-async fn page(_: Request<AppState>) -> Response {
+/// The page alone.
+pub(super) fn routes<S: 'static>() -> Router<S> {
+    Router::new().get("/", page)
+}
+
+async fn page<S>(_: Request<S>) -> Response {
     Response::html(PAGE)
         .with_header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY))
         .with_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))

@@ -2,7 +2,7 @@
 //! errors, the 503 of the gate), becomes bytes of the connection's output.
 //!
 //! Called by `admit.rs`, by [`super::step`] for what the conversation demands, and by
-//! [`super::straight`]. How answers look is decided in [`crate::http::response`]; when they are sent,
+//! [`super::straight`]. How answers look is decided in [`crate::http1::response`]; when they are sent,
 //! in `write.rs`.
 
 use super::BODY_COPIED_MAX_BYTES;
@@ -15,10 +15,10 @@ use super::stream::Start;
 use super::table::Connection;
 use super::wait::{BUSY, REASON_FIELD, RETRY_AFTER_SECONDS, turned_away};
 use crate::handler::{Body, BodyStream, Response};
-use crate::http::date::Date;
-use crate::http::exchange::{After, Circumstances, Event, State, UnreadBody, after_answer};
-use crate::http::head;
-use crate::http::response::{self, BodyLength, ConnectionHeader, Fields, Framing, ResponseHead};
+use crate::http1::date::Date;
+use crate::http1::exchange::{After, Circumstances, Event, State, UnreadBody, after_answer};
+use crate::http1::head;
+use crate::http1::response::{self, BodyLength, ConnectionHeader, Fields, Framing, ResponseHead};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode, Version};
 use ringgate_runtime::Core;

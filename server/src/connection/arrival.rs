@@ -11,7 +11,7 @@ use super::key::{Candidate, ConnectionKey, Subject};
 use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::{NORMAL, Place};
-use crate::http::exchange::Event;
+use crate::http1::exchange::Event;
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;

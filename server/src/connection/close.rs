@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::key::ConnectionKey;
 use super::step::Outcome;
 use super::table::{Receive, Unread};
-use crate::http::exchange::{After, Deadline, Event, State};
+use crate::http1::exchange::{After, Deadline, Event, State};
 use ringgate_runtime::Core;
 use ringgate_runtime::sys::socket::{Direction, peer_addr};
 use std::rc::Rc;

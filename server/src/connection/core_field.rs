@@ -1,7 +1,7 @@
 //! `X-Ringgate-Core`: a request that carries this field, with any value, is told in a field of the same
 //! name which core answers it. Asked again on the same socket it shows that a connection has moved.
 //!
-//! The parsers notice the field ([`crate::http::fields`]). A request with it does not go straight, so
+//! The parsers notice the field ([`crate::http1::fields`]). A request with it does not go straight, so
 //! that those without it carry nothing along; [`super::write`] calls here for the field.
 //! Deliberately not here: refusals of a message that is no request; nobody knows what it asked.
 

@@ -1,6 +1,6 @@
 //! The time limits of a connection: which one is in force, and what happens when it passes. A
 //! connection has one timer, which may be early; how long each limit is stands in
-//! [`super::settings`], and which applies in [`crate::http::exchange`].
+//! [`super::settings`], and which applies in [`crate::http1::exchange`].
 //!
 //! Called by [`super::step`] at the end of each event, and by the engine when a timer fires. Whether a
 //! client that has not taken all of a send takes some of it is found out in [`super::stall`].
@@ -10,7 +10,7 @@ use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
 use super::table::Connection;
 use crate::config::HalfClose;
-use crate::http::exchange::{Deadline, Event};
+use crate::http1::exchange::{Deadline, Event};
 use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
 

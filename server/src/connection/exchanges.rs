@@ -8,8 +8,8 @@ use super::key::{ConnectionKey, ExchangeKey};
 use crate::admission::door::{AddressPlace, Ticket};
 use crate::admission::queue::Place;
 use crate::handler::{BodyCell, PlacedParts, Routed};
-use crate::http::body::BodyDecoder;
-use crate::http::head::Head;
+use crate::http1::body::BodyDecoder;
+use crate::http1::head::Head;
 use http::{Method, Version};
 use ringgate_runtime::Moment;
 use ringgate_runtime::task::TaskId;
@@ -125,7 +125,7 @@ pub(crate) struct Streaming {
     pub(crate) queued: usize,
     /// Class of its status, counted when the stream ends: until then it may become a 500.
     pub(crate) class: usize,
-    pub(crate) after: crate::http::exchange::After,
+    pub(crate) after: crate::http1::exchange::After,
 }
 
 #[expect(

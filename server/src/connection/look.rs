@@ -14,7 +14,7 @@
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use super::table::Receive;
-use crate::http::exchange::{Event, State};
+use crate::http1::exchange::{Event, State};
 use ringgate_runtime::Core;
 use std::rc::Rc;
 use std::time::Duration;

@@ -6,12 +6,12 @@
 //! slot, and [`watch`] notices clients that go away while nothing is read from them.
 //!
 //! Between requests a connection is plain data ([`table::Connection`]): a descriptor, unread bytes,
-//! a state of two bytes ([`crate::http::exchange`]), deadlines and counters. That is why it can be
+//! a state of two bytes ([`crate::http1::exchange`]), deadlines and counters. That is why it can be
 //! moved to another core ([`transfer`], a bounded number a turn: [`moves`]) and costs a few hundred bytes while it idles. A future
 //! exists only while its handler runs.
 //!
 //! The [`Engine`] of a core owns its connections and is the owner of events of its ring. What is
-//! decided here is what to submit; what it means is decided in [`crate::http`] and
+//! decided here is what to submit; what it means is decided in [`crate::http1`] and
 //! [`crate::admission`].
 
 mod accept;

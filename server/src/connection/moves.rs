@@ -10,7 +10,7 @@
 use super::engine::{Engine, Message};
 use super::key::ConnectionKey;
 use super::table::Connection;
-use crate::http::exchange::State;
+use crate::http1::exchange::State;
 use ringgate_runtime::{Core, Moment};
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -9,7 +9,7 @@ use super::tls::{pack_tls, unpack_tls};
 use super::transfer::Parcel;
 use super::transport::Transport;
 use super::wire::Wire;
-use crate::http::exchange::{Deadline, State};
+use crate::http1::exchange::{Deadline, State};
 use bytes::BytesMut;
 use ringgate_runtime::{Descriptor, Moment};
 use std::sync::Arc;

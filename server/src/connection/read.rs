@@ -11,7 +11,7 @@ use super::{
     BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, DISCARDED_TO_KEEP_MAX_BYTES, UNREAD_HIGH_BYTES,
 };
 use crate::handler::{BodyError, BodyState, Chunk};
-use crate::http::exchange::{After, Event, State};
+use crate::http1::exchange::{After, Event, State};
 use bytes::Bytes;
 use ringgate_runtime::{Core, Moment, Received};
 use std::rc::Rc;

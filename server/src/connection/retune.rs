@@ -5,7 +5,7 @@
 
 use super::engine::Engine;
 use super::settings::Settings;
-use crate::http::exchange::Deadline;
+use crate::http1::exchange::Deadline;
 use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
 

@@ -8,8 +8,8 @@ use super::answer::status_class;
 use super::engine::Engine;
 use super::key::ConnectionKey;
 use crate::handler::{Body, PlacedParts, Response};
-use crate::http::refusal::Refusal;
-use crate::http::response::{self, BodyLength, ConnectionHeader, Fields, ResponseHead};
+use crate::http1::refusal::Refusal;
+use crate::http1::response::{self, BodyLength, ConnectionHeader, Fields, ResponseHead};
 use http::{HeaderName, HeaderValue, StatusCode};
 use ringgate_runtime::Core;
 

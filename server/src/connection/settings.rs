@@ -3,8 +3,8 @@
 use super::rate::Rate;
 use super::stall::LOOKS;
 use crate::config::{Admit, Config, HalfClose, PriorityRule, Switch};
-use crate::http::exchange::Deadline;
-use crate::http::head::HeadLimits;
+use crate::http1::exchange::Deadline;
+use crate::http1::head::HeadLimits;
 use std::num::NonZeroU32;
 use std::time::Duration;
 

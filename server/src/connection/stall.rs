@@ -13,7 +13,7 @@
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use super::rate::Rate;
-use crate::http::exchange::Deadline;
+use crate::http1::exchange::Deadline;
 use ringgate_runtime::{Core, Moment};
 use std::collections::HashMap;
 use std::time::Duration;

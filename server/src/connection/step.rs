@@ -10,8 +10,8 @@ use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, ExchangeKey};
 use super::table::Connection;
 use crate::handler::{BodyError, Note, none_noted, take_notes};
-use crate::http::exchange::{Effect, Event, State};
-use crate::http::refusal::Refusal;
+use crate::http1::exchange::{Effect, Event, State};
+use crate::http1::refusal::Refusal;
 use ringgate_runtime::Core;
 use std::rc::Rc;
 

@@ -17,10 +17,10 @@ use super::table::Connection;
 use crate::admission::door::Ticket;
 use crate::admission::ledger::CoreStats;
 use crate::handler::{Body, Called, PlacedParts, ReplyTo, Response, Routed};
-use crate::http::exchange::{After, Effect, Event, State, UnreadBody};
-use crate::http::fields::BodyFraming;
-use crate::http::head::{Progress, http2_refusal, read_head_after};
-use crate::http::refusal::Refusal;
+use crate::http1::exchange::{After, Effect, Event, State, UnreadBody};
+use crate::http1::fields::BodyFraming;
+use crate::http1::head::{Progress, http2_refusal, read_head_after};
+use crate::http1::refusal::Refusal;
 use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
 

@@ -9,7 +9,7 @@ use super::wire::Wire;
 use crate::admission::door::Ticket;
 use crate::admission::ledger::Reason;
 use crate::handler::HeadBytes;
-use crate::http::exchange::{Deadline, State};
+use crate::http1::exchange::{Deadline, State};
 use crate::tls::handshake::Facts;
 use bytes::{Bytes, BytesMut};
 use ringgate_runtime::timer::TimerId;

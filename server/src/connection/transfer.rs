@@ -13,7 +13,7 @@ use super::wire::Wire;
 use crate::admission::door::{Credit, Ticket};
 use crate::config::{Admit, Scheme};
 use crate::coordinator::SUCCESSOR;
-use crate::http::exchange::Deadline;
+use crate::http1::exchange::Deadline;
 use crate::tls::handshake::Facts;
 use bytes::BytesMut;
 use ringgate_runtime::{Core, Descriptor, Moment};

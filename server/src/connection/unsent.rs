@@ -9,7 +9,7 @@ use super::exchanges::Streaming;
 use super::key::ConnectionKey;
 use super::output::Output;
 use crate::handler::Chunk;
-use crate::http::exchange::Event;
+use crate::http1::exchange::Event;
 use ringgate_runtime::Core;
 use std::rc::Rc;
 

@@ -5,7 +5,7 @@
 //! known length that has begun. With `half_close = "serve"` only a reset, or the close of both sides of a
 //! Unix socket, is a reason.
 //!
-//! [`Deadline::Gone`]: crate::http::exchange::Deadline::Gone
+//! [`Deadline::Gone`]: crate::http1::exchange::Deadline::Gone
 //!
 //! While a connection receives, the receive tells. While receiving is paused because enough bytes
 //! wait unread, a poll for POLLRDHUP (poll(2)) tells instead, which sees the end behind those bytes;
@@ -15,7 +15,7 @@ use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use super::table::Receive;
 use crate::config::HalfClose;
-use crate::http::exchange::{Event, State};
+use crate::http1::exchange::{Event, State};
 use ringgate_runtime::{Core, Errno};
 use std::rc::Rc;
 

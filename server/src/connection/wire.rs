@@ -2,10 +2,10 @@
 //! changes by [`Wire::on`] alone, and what a change demands comes back as an effect, which
 //! [`super::step`] performs.
 //!
-//! The states and events of HTTP/1.1 are explained in [`crate::http::exchange`]. Another protocol is
+//! The states and events of HTTP/1.1 are explained in [`crate::http1::exchange`]. Another protocol is
 //! another variant, which every `match` has to answer for.
 
-use crate::http::exchange::{Effect, Event, State};
+use crate::http1::exchange::{Effect, Event, State};
 
 /// The conversation of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

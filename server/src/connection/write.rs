@@ -10,7 +10,7 @@ use super::table::{Connection, Receive};
 use super::transport::Transport;
 use crate::admission::door::Ticket;
 use crate::handler::Chunk;
-use crate::http::exchange::{After, Deadline, Event, State};
+use crate::http1::exchange::{After, Deadline, Event, State};
 use crate::tls::record::KeyCache;
 use ringgate_runtime::sys::socket::Direction;
 use ringgate_runtime::{Core, Errno};

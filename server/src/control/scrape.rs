@@ -6,10 +6,10 @@
 
 use super::serving::{CONNECTIONS_MAX, Peer, deadline, serve};
 use crate::ServerHandle;
-use crate::http::date::Date;
-use crate::http::head::{Head, HeadLimits, Parse, http2_refusal, parse_head};
-use crate::http::refusal::Refusal;
-use crate::http::response::{BodyLength, ConnectionHeader, Fields, ResponseHead, encode_refusal};
+use crate::http1::date::Date;
+use crate::http1::head::{Head, HeadLimits, Parse, http2_refusal, parse_head};
+use crate::http1::refusal::Refusal;
+use crate::http1::response::{BodyLength, ConnectionHeader, Fields, ResponseHead, encode_refusal};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics;
 use http::header::{ALLOW, CONTENT_TYPE};

@@ -6,7 +6,7 @@
 
 use super::around::Layered;
 use super::options::RouteOptions;
-use super::request::{CoreState, OfCore, PlacedParts, Request};
+use super::request::{CoreState, Names, OfCore, PlacedParts, Request};
 use super::response::{IntoResponse, Response};
 use super::router::Router;
 use crate::ServerHandle;
@@ -73,6 +73,7 @@ pub(crate) fn application<S: 'static>(
     let of_core = CoreState {
         state: Rc::new(state),
         server: server.clone(),
+        names: Names::new(),
     };
     let per_core = PerCore {
         router: router.clone(),

@@ -4,7 +4,7 @@
 
 use super::Chunk;
 use crate::connection::{Attention, ExchangeKey};
-use crate::http::fields::BodyFraming;
+use crate::http1::fields::BodyFraming;
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use http::{HeaderMap, StatusCode};

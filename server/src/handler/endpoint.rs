@@ -12,6 +12,37 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A handler: a function or closure from a [`Request`] to a future of an answer, such as an `async fn`.
+///
+/// Implemented for all of them, and for nothing else: the trait is there so that the compiler says what a handler is.
+///
+/// ```
+/// use ringgate::{Handler, Request, Router};
+///
+/// async fn hello(request: Request) -> String {
+///     format!("hello, {}\n", request.param("name").unwrap_or("you"))
+/// }
+///
+/// fn is_handler<H: Handler<()>>(_: &H) {}
+/// is_handler(&hello);
+/// let router = Router::new().get("/hello/{name}", hello);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no handler of a router with the state `{S}`",
+    label = "this is no handler",
+    note = "a handler is an `async fn(Request<{S}>) -> A`, where `A` implements `ringgate::IntoResponse`",
+    note = "the state of its `Request` is that of the `Router`; it is `Send`, `Sync` and `'static`, its future need not be",
+    note = "values are taken out of the request inside: `let Json(note): Json<Note> = request.extract().await?`"
+)]
+pub trait Handler<S> {}
+
+impl<S, H, F> Handler<S> for H
+where
+    H: Fn(Request<S>) -> F,
+    F: Future<Output: IntoResponse>,
+{
+}
+
 pub(super) trait Endpoint<S>: Send + Sync {
     /// Runs up to where it first waits.
     fn start(

@@ -7,10 +7,13 @@
 //! nothing of sockets; it is this crate's own. Services of other crates join above, as handlers
 //! (`crate::tower`).
 
+mod answers;
 mod application;
 mod around;
 mod body;
 mod endpoint;
+mod error;
+mod extract;
 mod options;
 mod request;
 mod response;
@@ -18,10 +21,14 @@ mod router;
 mod routes;
 mod tls;
 
+pub use answers::{Html, Redirect};
 pub(crate) use application::{Application, Called, ReplyTo, Routed, application};
 pub use around::{Next, Run};
 pub(crate) use body::{BodyCell, BodyState};
 pub use body::{BodyError, RequestBody};
+pub use endpoint::Handler;
+pub use error::{Error, Result};
+pub use extract::{Form, FromRequest, Json, Query};
 pub use options::RouteOptions;
 pub use request::Request;
 pub(crate) use request::{HeadBytes, Note, PlacedParts, none_noted, take_notes};

@@ -3,14 +3,14 @@
 use super::{RequestBody, Tls};
 use crate::ServerHandle;
 use crate::connection::{ConnectionKey, ExchangeKey, Sockets};
-use crate::http::head::Head;
+use crate::http1::head::Head;
 use bytes::Bytes;
 use http::{Extensions, Method, Version};
 use ringgate_runtime::Lease;
 use smallvec::SmallVec;
 use std::any::Any;
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
@@ -122,16 +122,40 @@ thread_local! {
 pub(super) struct CoreState<S> {
     pub(super) state: Rc<S>,
     pub(super) server: ServerHandle,
+    pub(super) names: Names,
+}
+
+/// Names for requests of one core.
+#[derive(Default)]
+pub(super) struct Names {
+    /// When the core started, which no other life of it has.
+    began: u64,
+    given: Cell<u64>,
+}
+
+impl Names {
+    pub(super) fn new() -> Names {
+        let core = ringgate_runtime::try_current();
+        Names {
+            began: core.map_or(0, |core| core.now().as_nanos()),
+            given: Cell::new(0),
+        }
+    }
 }
 
 /// A [`CoreState`] of whatever state.
 pub(super) trait OfCore: Any {
     fn server(&self) -> &ServerHandle;
+    fn names(&self) -> &Names;
 }
 
 impl<S: 'static> OfCore for CoreState<S> {
     fn server(&self) -> &ServerHandle {
         &self.server
+    }
+
+    fn names(&self) -> &Names {
+        &self.names
     }
 }
 
@@ -373,6 +397,16 @@ impl<S> Request<S> {
         of_core.server()
     }
 
+    /// A name that no other request of this machine has since it was started: for a field `X-Request-Id` and for
+    /// lines of a log. Each call makes another.
+    pub fn new_id(&self) -> String {
+        let of_core = self.parts.of_core.as_deref();
+        let names = of_core.expect("requests are of a server").names();
+        let number = names.given.get() + 1;
+        names.given.set(number);
+        format!("{:x}-{}-{number:x}", names.began, self.parts.core)
+    }
+
     /// Values by their types that go with the request: what is put in
     /// [around](super::Router::around) an answer, such as who the client is, its handler finds here.
     ///
@@ -464,7 +498,7 @@ impl<S> Request<S> {
     ///
     /// # Errors
     /// If the target is not one that the `http` crate can express.
-    pub fn into_http(self) -> Result<http::Request<RequestBody>, crate::http::refusal::Refusal> {
+    pub fn into_http(self) -> Result<http::Request<RequestBody>, crate::http1::refusal::Refusal> {
         let RequestParts {
             head,
             bytes,

@@ -1,7 +1,7 @@
 //! An answer as a handler gives it. Framing, Date and Connection are the server's business
-//! ([`crate::http::response`]).
+//! ([`crate::http1::response`]).
 
-use crate::http::response::status_text;
+use crate::http1::response::status_text;
 use futures_core::Stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -47,6 +47,26 @@ pub enum Body {
 
 impl Body {
     /// Pieces as they come, of unknown number.
+    ///
+    /// ```
+    /// use ringgate::events::Hub;
+    /// use ringgate::{Body, Request, Router};
+    /// use std::convert::Infallible;
+    ///
+    /// async fn news(request: Request<Hub>) -> Body {
+    ///     let mut events = request.state().subscribe(Some(0));
+    ///     let kept = std::iter::from_fn(move || events.take());
+    ///     Body::stream(Pieces(kept.map(|event| Ok::<_, Infallible>(event.data))))
+    /// }
+    /// # struct Pieces<I>(I);
+    /// # impl<I: Iterator + Unpin> futures_core::Stream for Pieces<I> {
+    /// #     type Item = I::Item;
+    /// #     fn poll_next(mut self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<Option<I::Item>> {
+    /// #         std::task::Poll::Ready(self.0.next())
+    /// #     }
+    /// # }
+    /// # let router = Router::new().get("/news", news);
+    /// ```
     pub fn stream<T, E>(stream: impl Stream<Item = Result<T, E>> + 'static) -> Body
     where
         T: Into<Chunk> + 'static,
@@ -81,9 +101,23 @@ impl Body {
         }
     }
 
-    /// A body that an asynchronous function writes: `Body::writer(
-    /// mut out
-    ///  async move { ... })`.
+    /// A body that an asynchronous function writes, piece by piece.
+    ///
+    /// ```
+    /// use ringgate::{Body, Request, Response, Router, testing};
+    ///
+    /// async fn numbers(_: Request) -> Response {
+    ///     Response::text("").with_body(Body::writer(async |mut out| {
+    ///         for number in 0..3 {
+    ///             out.write(format!("{number}\n")).await;
+    ///         }
+    ///         Ok(())
+    ///     }))
+    /// }
+    ///
+    /// let client = testing::client(Router::new().get("/", numbers), ());
+    /// assert_eq!(client.get("/").send().text(), "0\n1\n2\n");
+    /// ```
     pub fn writer<F, W>(write: W) -> Body
     where
         W: FnOnce(Writer) -> F,
@@ -283,6 +317,13 @@ impl Response {
     }
 
     /// A short line of text that says what an error status means here.
+    ///
+    /// ```
+    /// use ringgate::{Response, http::StatusCode};
+    ///
+    /// let answer = Response::error(StatusCode::NOT_FOUND, "there is no such note");
+    /// assert_eq!(answer.status(), 404);
+    /// ```
     pub fn error(status: StatusCode, reason: &str) -> Response {
         let text = format!("{}: {reason}\n", status_text(status));
         Response::text(text).with_status(status)
@@ -433,6 +474,33 @@ impl fmt::Debug for Response {
 }
 
 /// A value that a handler may return.
+///
+/// | value | answer |
+/// |---|---|
+/// | `&'static str`, `String`, `Cow<'static, str>` | 200, `text/plain; charset=utf-8` |
+/// | `Bytes`, `Vec<u8>` | 200, `application/octet-stream` |
+/// | [`Json<T>`](crate::Json), [`Html<T>`](crate::Html) | 200, with their type |
+/// | [`Body`], `()` | 200, without a type; without a body |
+/// | [`StatusCode`] | that status, without a body |
+/// | `(StatusCode, T)`, `([(name, value); N], T)`, `(StatusCode, [(name, value); N], T)` | `T` with another status, with further fields |
+/// | `Option<T>` | `T`, or 404 |
+/// | `Result<T, E>` | either |
+/// | [`Redirect`](crate::Redirect), [`Error`](crate::Error), [`BodyError`](crate::BodyError), `Box<dyn Error>` | what they say |
+///
+/// ```
+/// use ringgate::http::{StatusCode, header};
+/// use ringgate::{IntoResponse, Json};
+///
+/// let answer = (StatusCode::CREATED, [(header::LOCATION, "/notes/7")], Json(7)).into_response();
+/// assert_eq!((answer.status(), answer.header("location")), (StatusCode::CREATED, Some(&b"/notes/7"[..])));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no answer",
+    label = "the handler returns this",
+    note = "a handler is an `async fn(Request<S>) -> A`, where `A` implements `ringgate::IntoResponse`",
+    note = "text, `StatusCode`, `Json<T>`, `Response`, `Option` and `Result` of these, and tuples of a status and these do",
+    note = "`Result<A, ringgate::Error>` lets `?` make an answer of any error"
+)]
 pub trait IntoResponse {
     /// The answer.
     fn into_response(self) -> Response;

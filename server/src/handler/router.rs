@@ -6,7 +6,7 @@
 
 use super::application::Routed;
 use super::around::{Around, Arounds, Closure, Next};
-use super::endpoint::{Endpoint, Known, Plain, Refusing, Timed};
+use super::endpoint::{Endpoint, Handler, Known, Plain, Refusing, Timed};
 use super::options::RouteOptions;
 use super::request::{PlacedParts, Request};
 use super::response::{IntoResponse, Response};
@@ -84,7 +84,7 @@ macro_rules! verbs {
         #[must_use]
         pub fn $name<H, F>(self, path: &str, handler: H) -> Router<S>
         where
-            H: Fn(Request<S>) -> F + Send + Sync + 'static,
+            H: Handler<S> + Fn(Request<S>) -> F + Send + Sync + 'static,
             F: Future<Output: IntoResponse> + 'static,
         {
             self.route(Method::$method, path, handler)
@@ -115,7 +115,7 @@ impl<S: 'static> Router<S> {
     #[must_use]
     pub fn route<H, F>(self, method: Method, path: &str, handler: H) -> Router<S>
     where
-        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        H: Handler<S> + Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
         self.route_with(RouteOptions::default(), method, path, handler)
@@ -145,7 +145,7 @@ impl<S: 'static> Router<S> {
         handler: H,
     ) -> Router<S>
     where
-        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        H: Handler<S> + Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
         let route = self.add(options, handler);
@@ -161,7 +161,7 @@ impl<S: 'static> Router<S> {
     #[must_use]
     pub fn any<H, F>(self, path: &str, handler: H) -> Router<S>
     where
-        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        H: Handler<S> + Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
         self.any_with(RouteOptions::default(), path, handler)
@@ -174,7 +174,7 @@ impl<S: 'static> Router<S> {
     #[must_use]
     pub fn any_with<H, F>(mut self, options: RouteOptions, path: &str, handler: H) -> Router<S>
     where
-        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        H: Handler<S> + Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
         let route = self.add(options, handler);
@@ -187,12 +187,20 @@ impl<S: 'static> Router<S> {
     /// CONNECT ([`Router::connect`]) and `OPTIONS *`, which ask for no path. In a router that is nested, what
     /// is under its prefix.
     ///
+    /// ```
+    /// use ringgate::{RouteOptions, Router, http::StatusCode, testing};
+    ///
+    /// let lost = |_| async { (StatusCode::NOT_FOUND, "no such page\n") };
+    /// let router = Router::new().fallback(RouteOptions::new(), lost);
+    /// assert_eq!(testing::client(router, ()).get("/x").send().text(), "no such page\n");
+    /// ```
+    ///
     /// # Panics
     /// If there is a fallback already.
     #[must_use]
     pub fn fallback<H, F>(mut self, options: RouteOptions, handler: H) -> Router<S>
     where
-        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        H: Handler<S> + Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
         let route = self.add(options, handler);
@@ -217,7 +225,7 @@ impl<S: 'static> Router<S> {
     #[must_use]
     pub fn method_not_allowed<H, F>(mut self, handler: H) -> Router<S>
     where
-        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        H: Handler<S> + Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
         assert!(self.refused.is_none(), "there is such a handler already");
@@ -235,7 +243,7 @@ impl<S: 'static> Router<S> {
     #[must_use]
     pub fn connect<H, F>(mut self, options: RouteOptions, handler: H) -> Router<S>
     where
-        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        H: Handler<S> + Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
         assert!(
@@ -297,6 +305,12 @@ impl<S: 'static> Router<S> {
 
     /// Adds the routes of another router, with what is around them.
     ///
+    /// ```
+    /// use ringgate::{Router, app};
+    ///
+    /// let router = Router::<()>::new().get("/", |_| async { "hello\n" }).merge(app::health());
+    /// ```
+    ///
     /// # Panics
     /// If a path conflicts with one that is there, or both have the same method of a path, a fallback or a
     /// handler of CONNECT.
@@ -307,6 +321,18 @@ impl<S: 'static> Router<S> {
 
     /// Adds the routes of another router below `prefix`, with what is around them: `/{id}` below `/notes` is
     /// `/notes/{id}`, and `/` is `/notes` as well as `/notes/`. Requests keep their whole path.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router, testing};
+    ///
+    /// async fn show(request: Request) -> String {
+    ///     request.param("id").unwrap_or_default().to_owned()
+    /// }
+    ///
+    /// let notes = Router::new().get("/{id}", show);
+    /// let client = testing::client(Router::new().nest("/notes", notes), ());
+    /// assert_eq!(client.get("/notes/7").send().text(), "7");
+    /// ```
     ///
     /// # Panics
     /// If the prefix does not begin with a slash, or ends with one, and as [`Router::merge`].
@@ -364,7 +390,7 @@ impl<S: 'static> Router<S> {
 
     fn add<H, F>(&mut self, options: RouteOptions, handler: H) -> u32
     where
-        H: Fn(Request<S>) -> F + Send + Sync + 'static,
+        H: Handler<S> + Fn(Request<S>) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + 'static,
     {
         let endpoint: Box<dyn Endpoint<S>> = match options.timeout {
@@ -549,7 +575,7 @@ mod tests {
     use super::super::request::HeadBytes;
     use super::*;
     use crate::ServerHandle;
-    use crate::http::head::{HeadLimits, Progress, read_head_after};
+    use crate::http1::head::{HeadLimits, Progress, read_head_after};
 
     fn find(router: Router<()>, method: Method, path: &str) -> Routed {
         let app = application(&Arc::new(router.sealed()), (), &ServerHandle::alone());

@@ -6,6 +6,7 @@
 
 mod answer;
 mod figures;
+mod simulated;
 
 pub use figures::LaneFigures;
 pub use ringgate_runtime::Priority;
@@ -37,8 +38,9 @@ mod sealed {
         #[doc(hidden)]
         fn open_any(self: Box<Self>, name: &str) -> Result<Box<dyn AnyLane>, LaneSetupError>;
 
+        /// As it is simulated: in the order in which work comes.
         #[doc(hidden)]
-        fn has_threads(&self) -> bool;
+        fn open_simulated(self: Box<Self>, name: &str) -> Result<Box<dyn AnyLane>, LaneSetupError>;
     }
 
     impl<C: 'static> Open for WorkerLane<C> {
@@ -47,8 +49,8 @@ mod sealed {
             Ok(Box::new(lane))
         }
 
-        fn has_threads(&self) -> bool {
-            true
+        fn open_simulated(self: Box<Self>, name: &str) -> Result<Box<dyn AnyLane>, LaneSetupError> {
+            Box::new(self.with_one_worker()).open_any(name)
         }
     }
 
@@ -57,8 +59,8 @@ mod sealed {
             Ok(Box::new(self.open(name)?))
         }
 
-        fn has_threads(&self) -> bool {
-            false
+        fn open_simulated(self: Box<Self>, name: &str) -> Result<Box<dyn AnyLane>, LaneSetupError> {
+            self.open_any(name)
         }
     }
 
@@ -68,6 +70,9 @@ mod sealed {
         fn wait_ready(&self, most: Duration) -> bool;
         fn close(&self, ending: Ending);
         fn join(&self, most: Duration) -> Result<(), u32>;
+        /// Waits in this thread until all work that was submitted is done and its callers know, if any was since
+        /// `seen` pieces were. Returns how many were by now.
+        fn settle(&self, seen: u64) -> u64;
         fn as_any(&self) -> &dyn Any;
     }
 
@@ -88,6 +93,22 @@ mod sealed {
             Lane::join(self, most)
         }
 
+        fn settle(&self, seen: u64) -> u64 {
+            let submitted = || Lane::status(self).totals.submitted;
+            if submitted() == seen {
+                return seen;
+            }
+            // Behind everything else: its caller is told before the worker comes to this. Where it finds no
+            // room, other work is on the way.
+            loop {
+                let last = self.run_as(Priority::Background, |_| ());
+                match simulated::wait_for(last) {
+                    Err(LaneError::Full) => std::thread::yield_now(),
+                    _ => return submitted(),
+                }
+            }
+        }
+
         fn as_any(&self) -> &dyn Any {
             self
         }
@@ -104,6 +125,11 @@ mod sealed {
 
         fn close(&self, ending: Ending) {
             InCoreLane::close(self, ending);
+        }
+
+        // Its tasks are tasks of the simulation.
+        fn settle(&self, seen: u64) -> u64 {
+            seen
         }
 
         // Its tasks end with their cores.
@@ -142,29 +168,26 @@ impl Planned {
         self.0.push((name.to_owned(), Box::new(lane)));
     }
 
-    /// Opens all of them where nothing may have a thread of its own.
-    ///
-    /// # Errors
-    /// One has workers, or cannot be as it is described.
-    pub(crate) fn open_in_core(self) -> Result<Lanes, String> {
-        let worked = self.0.iter().find(|(_, lane)| lane.has_threads());
-        if let Some((name, _)) = worked {
-            return Err(format!(
-                "the lane {name:?} has workers, which are threads with a time of their own; \
-                 describe it with Lane::in_core"
-            ));
-        }
-        self.open().map_err(|error| error.to_string())
+    /// Opens all of them for a simulation ([`simulated`]).
+    pub(crate) fn open_simulated(self) -> Result<Lanes, LaneSetupError> {
+        self.open_by(|lane, name| lane.open_simulated(name))
     }
 
     /// Opens all of them and waits for their first workers, for a bounded time (row H13, docs/seeds.md).
     pub(crate) fn open(self) -> Result<Lanes, LaneSetupError> {
+        self.open_by(|lane, name| lane.open_any(name))
+    }
+
+    fn open_by(
+        self,
+        open: impl Fn(Box<dyn sealed::Open>, &str) -> Result<Box<dyn AnyLane>, LaneSetupError>,
+    ) -> Result<Lanes, LaneSetupError> {
         let mut lanes = BTreeMap::new();
         for (name, lane) in self.0 {
             if lanes.contains_key(&name) {
                 return Err(LaneSetupError::NameTaken(name));
             }
-            let lane = lane.open_any(&name)?;
+            let lane = open(lane, &name)?;
             lanes.insert(name, lane);
         }
         let until = Instant::now() + START_PATIENCE;
@@ -205,6 +228,14 @@ impl Lanes {
 
     pub(crate) fn in_core(&self, name: &str) -> Result<InCoreLane, NoLane> {
         self.find(name)
+    }
+
+    /// Lets all of them do what was submitted ([`simulated`]); `seen` is how much each had been given then.
+    pub(crate) fn settle(&self, seen: &mut Vec<u64>) {
+        seen.resize(self.0.len(), 0);
+        for (lane, seen) in self.0.values().zip(seen) {
+            *seen = lane.settle(*seen);
+        }
     }
 
     pub(crate) fn statuses(&self) -> impl Iterator<Item = LaneStatus> {

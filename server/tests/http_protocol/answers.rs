@@ -3,12 +3,12 @@
 use super::decode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{StatusCode, Version};
-use ringgate::http::body::BodyDecoder;
-use ringgate::http::date::Date;
-use ringgate::http::exchange::After;
-use ringgate::http::fields::BodyFraming;
-use ringgate::http::refusal::Refusal;
-use ringgate::http::response::{
+use ringgate::http1::body::BodyDecoder;
+use ringgate::http1::date::Date;
+use ringgate::http1::exchange::After;
+use ringgate::http1::fields::BodyFraming;
+use ringgate::http1::refusal::Refusal;
+use ringgate::http1::response::{
     BodyLength, CHUNK_END, ConnectionHeader, Fields, Framing, ResponseHead, encode_chunk_header,
     encode_continue, encode_refusal, encode_trailers,
 };

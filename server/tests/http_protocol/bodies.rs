@@ -1,9 +1,9 @@
 //! Request bodies: RFC 9112 sections 6, 7 and 8; RFC 9110 section 6.5.
 
 use super::decode;
-use ringgate::http::body::{BodyDecoder, CHUNK_EXTENSION_BYTES_MAX, EXTENSIONS_BYTES_FREE};
-use ringgate::http::fields::BodyFraming;
-use ringgate::http::trailers::{TRAILERS_COUNT_MAX, TRAILERS_SIZE_BYTES_MAX};
+use ringgate::http1::body::{BodyDecoder, CHUNK_EXTENSION_BYTES_MAX, EXTENSIONS_BYTES_FREE};
+use ringgate::http1::fields::BodyFraming;
+use ringgate::http1::trailers::{TRAILERS_COUNT_MAX, TRAILERS_SIZE_BYTES_MAX};
 
 fn decoder(framing: BodyFraming) -> BodyDecoder {
     BodyDecoder::new(framing, None).expect("no limit")

@@ -1,8 +1,8 @@
 //! What a connection makes of a stream of bytes that arrives in pieces. Called by the property
 //! tests and, from outside the workspace, by the fuzz targets in `server/fuzz`; no test itself.
 
-use ringgate::http::body::BodyDecoder;
-use ringgate::http::head::{Head, HeadLimits, Parse, parse_head_after};
+use ringgate::http1::body::BodyDecoder;
+use ringgate::http1::head::{Head, HeadLimits, Parse, parse_head_after};
 
 /// Everything that a connection makes of a stream: the heads and payloads, and how it ended.
 pub(crate) fn conversation(pieces: &[&[u8]]) -> (Vec<(Head, Vec<u8>)>, String) {

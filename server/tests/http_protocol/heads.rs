@@ -3,9 +3,9 @@
 use super::{head, refused};
 use bytes::Bytes;
 use http::{Method, Version};
-use ringgate::http::fields::BodyFraming;
-use ringgate::http::head::{HTTP2_PREFACE, HeadLimits, Parse, parse_head, parse_head_after};
-use ringgate::http::target::TargetForm;
+use ringgate::http1::fields::BodyFraming;
+use ringgate::http1::head::{HTTP2_PREFACE, HeadLimits, Parse, parse_head, parse_head_after};
+use ringgate::http1::target::TargetForm;
 
 fn with(fields: &str) -> Vec<u8> {
     format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").into_bytes()

@@ -1,7 +1,7 @@
 //! The life cycle of a connection: RFC 9112 section 9. The whole table is in `life_cycle.txt`;
 //! after a change that is meant, run the test with `RINGGATE_BLESS=1` and read the difference.
 
-use ringgate::http::exchange::{
+use ringgate::http1::exchange::{
     After, Circumstances, Deadline, Effect, Event, State, UnreadBody, after_answer,
 };
 use std::fmt::Write;

@@ -8,9 +8,9 @@ mod heads;
 mod life_cycle;
 mod properties;
 
-use ringgate::http::body::BodyDecoder;
-use ringgate::http::head::{Head, HeadLimits, Parse, parse_head};
-use ringgate::http::refusal::Refusal;
+use ringgate::http1::body::BodyDecoder;
+use ringgate::http1::head::{Head, HeadLimits, Parse, parse_head};
+use ringgate::http1::refusal::Refusal;
 
 /// Parses `bytes`, which must begin with a whole head.
 #[track_caller]

@@ -4,9 +4,9 @@ use super::conversation::conversation;
 use super::decode;
 use bytes::Bytes;
 use proptest::prelude::*;
-use ringgate::http::body::BodyDecoder;
-use ringgate::http::fields::BodyFraming;
-use ringgate::http::head::{HeadLimits, Parse, parse_head};
+use ringgate::http1::body::BodyDecoder;
+use ringgate::http1::fields::BodyFraming;
+use ringgate::http1::head::{HeadLimits, Parse, parse_head};
 
 /// Bytes that look enough like HTTP to get past the first checks.
 fn nearly_http() -> impl Strategy<Value = Vec<u8>> {

@@ -1,7 +1,7 @@
 //! Handshakes: RFC 6455 section 4.2, RFC 7692 sections 5 and 7.1, RFC 8441.
 
 use http::{Method, Version};
-use ringgate::http::head::{HeadLimits, Parse, parse_head};
+use ringgate::http1::head::{HeadLimits, Parse, parse_head};
 use ringgate::websocket::deflate::Compression;
 use ringgate::websocket::handshake::origin::Origins;
 use ringgate::websocket::handshake::{Accept, Asked, Declined, Policy, judge};
@@ -38,7 +38,7 @@ fn judge_line<'p>(
         version: head.version,
         host: head.host(bytes),
         protocol: None,
-        has_body: head.framing != ringgate::http::fields::BodyFraming::None,
+        has_body: head.framing != ringgate::http1::fields::BodyFraming::None,
     };
     judge(&asked, head.headers(bytes), policy)
 }

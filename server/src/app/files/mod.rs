@@ -1,4 +1,5 @@
-//! `/files/{path}`: the files under one directory, read through the ring.
+//! The files under one directory, read through the ring: at `/files` in the built-in application, and wherever a
+//! program nests them.
 //!
 //! A path is resolved by the kernel, and held under the directory by it: openat2(2) with
 //! `RESOLVE_BENEATH`. No `..`, no absolute path and no symbolic link leads out, also if the tree is
@@ -15,7 +16,6 @@ mod media_type;
 mod range;
 mod version;
 
-use super::AppState;
 use crate::handler::{Body, Request, Response, Router, Writer};
 use crate::runtime::fs::{File, Metadata, OpenOptions, Pages};
 use bytes::Bytes;
@@ -41,20 +41,24 @@ const INDEX: &str = "index.html";
 /// Times that an open is tried while the tree is being changed (openat2(2), EAGAIN).
 const OPEN_TRIES: u32 = 8;
 
-pub(super) fn routes(router: Router<AppState>, root: PathBuf) -> Router<AppState> {
-    let root: Arc<Path> = root.into();
+/// The files under `root`, for any state: at the path that the router is [nested](Router::nest) at, or at `/`. A
+/// directory is answered with its `index.html`. Entity tags, dates and ranges are honoured (RFC 9110 sections 13
+/// and 14), and nothing outside of `root` is ever opened.
+///
+/// ```no_run
+/// use ringgate::{Router, app};
+///
+/// let router = Router::<()>::new().nest("/static", app::files("/srv/www"));
+/// ```
+pub fn files<S: 'static>(root: impl Into<PathBuf>) -> Router<S> {
+    let root: Arc<Path> = root.into().into();
     let top = root.clone();
-    router
-        .get("/files", |request: Request<AppState>| async move {
-            moved(&request)
-        })
-        .get("/files/", move |request| serve(top.clone(), request))
-        .get("/files/{*path}", move |request| {
-            serve(root.clone(), request)
-        })
+    Router::new()
+        .get("/", move |request| serve(top.clone(), request))
+        .get("/{*path}", move |request| serve(root.clone(), request))
 }
 
-async fn serve(root: Arc<Path>, request: Request<AppState>) -> Result<Response, Response> {
+async fn serve<S>(root: Arc<Path>, request: Request<S>) -> Result<Response, Response> {
     let encoded = request.param("path").unwrap_or("");
     let path: Vec<u8> = percent_encoding::percent_decode_str(encoded).collect();
     let path = Path::new(OsStr::from_bytes(&path));
@@ -134,15 +138,15 @@ fn not_found() -> Response {
 }
 
 /// To the same path with a slash at its end, and the same query.
-fn moved(request: &Request<AppState>) -> Result<Response, Response> {
+fn moved<S>(request: &Request<S>) -> Result<Response, Response> {
     let (mark, query) = request.query().map_or(("", ""), |query| ("?", query));
     let to = format!("{}/{mark}{query}", request.path());
     let to = HeaderValue::from_str(&to).map_err(|_| not_found())?;
     Ok(Response::new(StatusCode::MOVED_PERMANENTLY).with_header(LOCATION, to))
 }
 
-fn answer(
-    request: &Request<AppState>,
+fn answer<S>(
+    request: &Request<S>,
     file: File,
     about: &Metadata,
     media_type: &'static str,

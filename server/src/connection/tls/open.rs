@@ -9,7 +9,7 @@ use super::Phase;
 use crate::connection::engine::Engine;
 use crate::connection::key::ConnectionKey;
 use crate::connection::transport::Transport;
-use crate::http::exchange::{After, Event, State};
+use crate::http1::exchange::{After, Event, State};
 use crate::tls::record::{Ended, KeyCache, Opened, Reason as TlsFault, Session};
 use bytes::{Buf, BytesMut};
 use ringgate_runtime::{Core, Lease};

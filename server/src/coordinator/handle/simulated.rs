@@ -28,10 +28,11 @@ impl<S: 'static> Server<S> {
     /// is left out.
     ///
     /// # Errors
-    /// A line that names the lane that has workers, or why the configuration or a lane is refused.
+    /// A line that says why the configuration or a lane is refused.
     pub(crate) fn simulated(self) -> Result<Simulated<S>, String> {
         self.config.check().map_err(|error| error.to_string())?;
-        let lanes = self.lanes.open_in_core()?;
+        let lanes = self.lanes.open_simulated();
+        let lanes = lanes.map_err(|error| error.to_string())?;
         Ok(Simulated {
             config: self.config,
             router: Arc::new((self.make_router)(true).sealed()),
@@ -64,6 +65,11 @@ impl ServerHandle {
     #[cfg(test)]
     pub(crate) fn alone() -> ServerHandle {
         ServerHandle::without_coordinator(Lanes::default(), Vec::new())
+    }
+
+    /// Lets the lanes do what was submitted.
+    pub(crate) fn settle_lanes(&self, seen: &mut Vec<u64>) {
+        self.0.lanes.settle(seen);
     }
 
     /// The drain of a simulation has begun.

@@ -182,7 +182,7 @@ fn value_length(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
     use crate::handler::PlacedParts;
-    use crate::http::head::{Progress, read_the_long_way};
+    use crate::http1::head::{Progress, read_the_long_way};
     use proptest::prelude::*;
 
     /// Heads that are right, nearly right, and wrong in one byte.

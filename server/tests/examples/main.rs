@@ -1,0 +1,120 @@
+//! The examples as programs: each is started, asked over sockets, and ended as any server is.
+//!
+//! A program built on the library is one of these, too: `ctl`, `check-config`, `doctor`, reload, upgrade and the
+//! exit codes under a name of its own.
+
+#[path = "../program/common.rs"]
+#[expect(dead_code, reason = "the tests of the program need more of it")]
+mod common;
+mod start;
+
+use common::{connect, eventually};
+use ringgate::runtime::sys::signals::Signal;
+use start::{ask, example, start};
+use std::io::{Read, Write};
+
+#[test]
+fn hello_greets_as_its_own_option_says_and_ends_with_0() {
+    let mut hello = start("hello", &["--words", "Good day"]);
+    let answer = hello.get("/hello/Ada%20L.");
+    assert!(answer.contains("\r\n\r\nGood day, Ada L.! Core 0 has greeted 1 times.\n"));
+    assert!(hello.get("/readyz").ends_with("ok\n"));
+    hello.signal(Signal::Quit);
+    assert_eq!(hello.exit_code(), Some(0));
+}
+
+#[test]
+fn a_program_on_the_library_is_told_asked_and_checked_under_its_own_name() {
+    let run = |args: &[&str]| example("hello").args(args).output().expect("it runs");
+    let version = run(&["--version"]);
+    let expected = format!("hello {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(String::from_utf8_lossy(&version.stdout), expected);
+    let wrong = run(&["--max-threads", "few"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&wrong.stderr);
+    assert!(text.starts_with("hello: --max-threads"), "{text}");
+    let mut hello = start("hello", &[]);
+    let control = hello.control();
+    let ctl = |args: &[&str]| {
+        let mut command = example("hello");
+        command.arg("ctl").args(args).arg("--control").arg(&control);
+        command.output().expect("it runs")
+    };
+    let status = ctl(&["status"]);
+    assert!(status.stdout.starts_with(b"running, pid "), "{status:?}");
+    assert_eq!(ctl(&["reload"]).status.code(), Some(0));
+    let upgraded = ctl(&["upgrade"]);
+    assert_eq!(upgraded.status.code(), Some(0), "{upgraded:?}");
+    assert_eq!(hello.exit_code(), Some(0));
+    // Its successor is the child of nobody here.
+    assert!(hello.get("/hello/you").contains("Hello, you!"));
+    assert_eq!(ctl(&["stop"]).status.code(), Some(0));
+    eventually("the end of the successor", || {
+        (!ctl(&["status"]).status.success()).then_some(())
+    });
+}
+
+#[test]
+fn notes_are_made_shown_and_told_of_and_a_drain_ends_the_feed() {
+    let mut notes = start("notes", &["--token", "secret", "--database", ":memory:"]);
+    let key = "Authorization: Bearer secret\r\nContent-Type: application/json\r\n";
+    let mut feed = connect(&notes.address);
+    let head = format!("GET /notes/feed HTTP/1.1\r\nHost: t\r\n{key}\r\n");
+    feed.write_all(head.as_bytes()).expect("sent");
+    let mut told = [0; 17];
+    feed.read_exact(&mut told).expect("an answer");
+    assert_eq!(&told, b"HTTP/1.1 200 OK\r\n");
+    let made = ask(&notes, "POST", "/notes", key, "{\"text\": \"milk\"}");
+    assert!(made.starts_with("HTTP/1.1 201 Created"), "{made}");
+    let id = made
+        .rsplit("\"id\":")
+        .next()
+        .and_then(|rest| rest.split(',').next());
+    let one = ask(
+        &notes,
+        "GET",
+        &format!("/notes/{}", id.expect("an id")),
+        key,
+        "",
+    );
+    assert!(one.ends_with(",\"text\":\"milk\"}"), "{one}");
+    let strange = ask(&notes, "GET", "/notes/x", "", "");
+    assert!(strange.starts_with("HTTP/1.1 401 "), "{strange}");
+    assert!(strange.contains("\r\naccess-control-allow-origin: *\r\n"));
+    notes.signal(Signal::Quit);
+    let mut rest = String::new();
+    feed.read_to_string(&mut rest).expect("text");
+    assert!(
+        rest.contains("data: {\"id\":1,\"text\":\"milk\"}\n\n"),
+        "{rest}"
+    );
+    assert!(rest.ends_with("\r\n0\r\n\r\n"), "{rest}");
+    assert_eq!(notes.exit_code(), Some(0));
+    assert!(notes.rest().iter().any(|line| line.contains("POST /notes")));
+}
+
+#[test]
+fn what_is_uploaded_can_be_had_again_in_ranges() {
+    let directory = common::Directory::new();
+    let place = directory.path("");
+    let upload = start("upload", &["--directory", place.to_str().expect("UTF-8")]);
+    let bytes = "0123456789".repeat(300_000);
+    let put = ask(&upload, "PUT", "/upload/digits", "", &bytes);
+    assert!(
+        put.ends_with("{\"bytes\":3000000,\"name\":\"digits\"}"),
+        "{put}"
+    );
+    let range = ask(
+        &upload,
+        "GET",
+        "/files/digits",
+        "Range: bytes=10-14\r\n",
+        "",
+    );
+    assert!(range.starts_with("HTTP/1.1 206 "), "{range}");
+    assert!(range.ends_with("\r\n\r\n01234"), "{range}");
+    let hidden = ask(&upload, "PUT", "/upload/.profile", "", "x");
+    assert!(hidden.starts_with("HTTP/1.1 400 "), "{hidden}");
+    let outside = ask(&upload, "PUT", "/upload/..%2Fx", "", "x");
+    assert!(outside.starts_with("HTTP/1.1 400 "), "{outside}");
+}

@@ -1,0 +1,263 @@
+//! The small web layer, asked in process: values out of requests, values into answers, errors, redirects, cookies;
+//! and the client that asks.
+
+use http::{Method, StatusCode, header};
+use ringgate::config::Config;
+use ringgate::cookie::Cookie;
+use ringgate::testing::{Client, client};
+use ringgate::{
+    Body, BodyError, Error, Form, FromRequest, Html, IntoResponse, Json, Query, Redirect, Request,
+    Response, Result, Router, Server, app,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+#[derive(Debug, PartialEq, Deserialize, Serialize)]
+struct Note {
+    id: u32,
+    #[serde(default)]
+    tags: Vec<String>,
+}
+
+#[test]
+fn json_goes_in_and_out_and_what_is_none_is_told_apart() {
+    async fn echo(mut request: Request) -> Result<(StatusCode, Json<Note>)> {
+        let Json(note): Json<Note> = request.extract().await?;
+        Ok((StatusCode::CREATED, Json(note)))
+    }
+    let client = client(Router::new().post("/", echo), ());
+    let note = Note {
+        id: 7,
+        tags: vec!["a".into()],
+    };
+    let answer = client.post("/").json(&note).send();
+    assert_eq!(answer.status(), 201);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.json::<Note>(), note);
+    let with = |content_type: &str, body: &str| {
+        let request = client.post("/").header("content-type", content_type);
+        request.body(body).send().status().as_u16()
+    };
+    assert_eq!(
+        with("application/vnd.api+json; charset=utf-8", "{\"id\": 1}"),
+        201
+    );
+    assert_eq!(with("text/plain", "{\"id\": 1}"), 415);
+    assert_eq!(client.post("/").body("{\"id\": 1}").send().status(), 415);
+    assert_eq!(with("application/json", "{\"id\": "), 400);
+    assert_eq!(with("application/json", "{\"id\": \"x\"}"), 422);
+    let large = format!("{{\"id\": 1, \"more\": \"{}\"}}", "x".repeat(2 << 20));
+    assert_eq!(with("application/json", &large), 413);
+}
+
+#[test]
+fn a_value_that_is_no_json_is_a_500() {
+    let strange = |_: Request| async { Json(BTreeMap::from([((1, 2), 3)])) };
+    let client = client(Router::new().get("/", strange), ());
+    assert_eq!(client.get("/").send().status(), 500);
+}
+
+#[test]
+fn queries_and_forms_fill_values_and_names_that_come_twice_fill_a_vec() {
+    async fn query(mut request: Request) -> Result<Json<Note>> {
+        let Query(note): Query<Note> = request.extract().await?;
+        Ok(Json(note))
+    }
+    async fn form(mut request: Request) -> Result<Json<Note>> {
+        let Form(note): Form<Note> = request.extract().await?;
+        Ok(Json(note))
+    }
+    let client = client(Router::new().get("/", query).post("/", form), ());
+    let note = Note {
+        id: 7,
+        tags: vec!["a b".into(), "\u{e4}".into()],
+    };
+    let answer = client.get("/?id=7&tags=a+b&tags=%C3%A4").send();
+    assert_eq!(answer.json::<Note>(), note);
+    assert_eq!(client.get("/?id=x").send().status(), 400);
+    assert_eq!(client.get("/").send().status(), 400);
+    assert_eq!(client.post("/").form(&note).send().json::<Note>(), note);
+    assert_eq!(client.post("/").form(&[("id", "x")]).send().status(), 422);
+    assert_eq!(client.post("/").json(&note).send().status(), 415);
+}
+
+#[test]
+fn a_parameter_of_the_path_is_a_value_or_a_400() {
+    let show = |request: Request| async move {
+        let id: u32 = request.param_as("id")?;
+        Ok::<_, Error>(id.to_string())
+    };
+    let client = client(Router::new().get("/{id}", show), ());
+    assert_eq!(client.get("/7").send().text(), "7");
+    let refused = client.get("/seven").send();
+    assert_eq!(refused.status(), 400);
+    assert!(refused.text().contains("id: invalid digit"), "{refused:?}");
+}
+
+#[test]
+fn an_application_takes_out_values_of_its_own() {
+    struct User(String);
+    impl<S> FromRequest<S> for User {
+        async fn from_request(request: &mut Request<S>) -> Result<User> {
+            let name = request
+                .header("x-user")
+                .ok_or_else(|| Error::new(StatusCode::UNAUTHORIZED, "who are you?"))?;
+            Ok(User(String::from_utf8(name.to_vec())?))
+        }
+    }
+    async fn hello(mut request: Request) -> Result<String> {
+        let User(name) = request.extract().await?;
+        Ok(name)
+    }
+    let client = client(Router::new().get("/", hello), ());
+    let answer = client.get("/").header("x-user", "Ada").send();
+    assert_eq!(answer.text(), "Ada");
+    assert_eq!(client.get("/").send().status(), 401);
+}
+
+#[test]
+fn an_error_is_told_to_the_log_and_not_to_the_client() {
+    async fn fails(_: Request) -> Result<()> {
+        Err(std::io::Error::other("the password is 1234"))?
+    }
+    async fn boxed(_: Request) -> std::result::Result<(), Box<dyn std::error::Error>> {
+        Err("the password is 1234".into())
+    }
+    let client = client(Router::new().get("/fails", fails).get("/boxed", boxed), ());
+    for path in ["/fails", "/boxed"] {
+        let answer = client.get(path).send();
+        assert_eq!(answer.status(), 500);
+        assert!(!answer.text().contains("1234"), "{answer:?}");
+    }
+}
+
+#[test]
+fn whatever_a_handler_returns_is_an_answer() {
+    let see = |answer: Response| {
+        let of_type = answer.header("content-type");
+        let of_type = of_type.map(|of_type| String::from_utf8_lossy(of_type).into_owned());
+        (answer.status().as_u16(), of_type.unwrap_or_default())
+    };
+    let text = "text/plain; charset=utf-8".to_owned();
+    let bytes = "application/octet-stream".to_owned();
+    assert_eq!(see(().into_response()), (200, String::new()));
+    assert_eq!(see("x".into_response()), (200, text.clone()));
+    assert_eq!(see(Some("x").into_response()), (200, text.clone()));
+    assert_eq!(see(None::<&str>.into_response()), (404, text.clone()));
+    assert_eq!(see(vec![1u8].into_response()), (200, bytes));
+    assert_eq!(see(Body::Empty.into_response()), (200, String::new()));
+    let html = "text/html; charset=utf-8".to_owned();
+    assert_eq!(see(Html("<p>").into_response()), (200, html));
+    let pair = (StatusCode::ACCEPTED, "x").into_response();
+    assert_eq!(see(pair), (202, text.clone()));
+    let fields = [(header::CONTENT_TYPE, "a/b")];
+    let triple = (StatusCode::ACCEPTED, fields, "x").into_response();
+    assert_eq!(see(triple), (202, "a/b".to_owned()));
+    assert_eq!(see(BodyError::Cut.into_response()), (400, text));
+}
+
+#[test]
+fn redirects_lead_elsewhere_and_no_value_splits_an_answer() {
+    let to = |request: Request| async move {
+        let to = request.query_value("to").unwrap_or_default().into_owned();
+        Redirect::to(to)
+    };
+    let client = client(Router::new().get("/", to), ());
+    let answer = client.get("/?to=/new").send();
+    assert_eq!(answer.status(), 303);
+    assert_eq!(answer.header("location"), Some("/new"));
+    let split = client.get("/?to=/new%0D%0AX-Evil:%20yes").send();
+    assert_eq!(split.status(), 500);
+    assert_eq!(split.header("x-evil"), None);
+    let panics = std::panic::catch_unwind(|| Response::text("").with_header("x", "a\nb"));
+    assert!(panics.is_err());
+    assert!(Response::text("").try_with_header("x", "a\nb").is_err());
+}
+
+#[test]
+fn cookies_come_and_go() {
+    async fn visit(request: Request) -> Response {
+        let visits = request.cookie("visits").unwrap_or_default();
+        let names: Vec<_> = request
+            .cookies()
+            .map(|cookie| cookie.name().to_owned())
+            .collect();
+        let cookie = Cookie::build(("visits", "8")).path("/").http_only(true);
+        Response::text(format!("{visits} of {}", names.join(","))).with_cookie(cookie)
+    }
+    let client = client(Router::new().get("/", visit), ());
+    let request = client
+        .get("/")
+        .header("cookie", "a=b; visits=7")
+        .header("cookie", "c=d");
+    let answer = request.send();
+    assert_eq!(answer.text(), "7 of a,visits,c");
+    assert_eq!(
+        answer.header("set-cookie"),
+        Some("visits=8; HttpOnly; Path=/")
+    );
+}
+
+#[test]
+fn names_of_requests_are_never_the_same() {
+    let id = |request: Request| async move { request.new_id() };
+    let client = client(Router::new().get("/", id), ());
+    let ids: std::collections::BTreeSet<_> = (0..100)
+        .map(|_| client.get("/").send().text().to_owned())
+        .collect();
+    assert_eq!(ids.len(), 100);
+}
+
+#[test]
+fn the_client_understands_every_form_of_an_answer() {
+    let chunks = |_: Request| async {
+        Body::writer(async |mut out| {
+            for piece in ["one ", "two"] {
+                out.write(piece).await;
+                ringgate::runtime::sleep(Duration::from_secs(3600)).await;
+            }
+            Ok(())
+        })
+    };
+    let router = Router::new()
+        .get("/text", |_| async { "hello" })
+        .get("/nothing", |_| async { StatusCode::NO_CONTENT })
+        .get("/chunks", chunks)
+        .post("/len", async |request: Request| {
+            let body = request.into_body().bytes().await?;
+            Ok::<_, BodyError>(body.len().to_string())
+        });
+    let client = client(router, ());
+    assert_eq!(client.get("/text").send().text(), "hello");
+    let head = client.request(Method::HEAD, "/text").send();
+    assert_eq!(
+        (head.header("content-length"), head.text()),
+        (Some("5"), "")
+    );
+    assert_eq!(client.get("/nothing").send().status(), 204);
+    let mut chunks = client.get("/chunks").open();
+    chunks.wait_for("one ");
+    assert!(!chunks.is_whole());
+    chunks.wait_for_end();
+    assert_eq!(chunks.text(), "one two");
+    let long = client.post("/len").body(vec![b'x'; 300_000]);
+    assert_eq!(long.send().text(), "300000");
+}
+
+#[test]
+fn a_whole_server_is_asked_with_its_state_and_the_routers_for_any_state() {
+    let router = Router::new()
+        .get("/core", async |request: Request<u32>| {
+            request.state().to_string()
+        })
+        .merge(app::health())
+        .nest("/live", app::live_page());
+    let server = Server::with_state(Config::default(), router, |core| core.index() + 5);
+    let client = Client::of(server);
+    assert_eq!(client.get("/core").send().text(), "5");
+    assert_eq!(client.get("/healthz").send().text(), "ok\n");
+    assert!(client.get("/live").send().text().contains("<html"));
+    client.simulation().drain(0);
+    assert_eq!(client.get("/readyz").send().status(), 503);
+}
