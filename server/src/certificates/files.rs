@@ -11,8 +11,10 @@
 
 use super::error::TlsError;
 use crate::tls::identity::Pem;
+use rustix::fs::OFlags;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -74,14 +76,16 @@ pub(super) fn read(file: &Path, option: &'static str) -> Result<Zeroizing<Vec<u8
     })
 }
 
-/// A pipe could keep whoever reads it waiting for ever.
+/// A pipe could keep whoever opens or reads it waiting for ever.
 fn read_regular(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-    if !std::fs::metadata(file)?.is_file() {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(file)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return refuse("it is no regular file");
     }
-    let file = File::open(file)?;
-    let length = file.metadata()?.len();
+    let length = metadata.len();
     if length > FILE_SIZE_BYTES_MAX {
         return refuse("it has more than 1 MiB");
     }

@@ -171,6 +171,11 @@ fn a_file_that_cannot_be_used_is_named_with_the_cause_and_the_cure() {
         &[&key, &other],
         &["other", "no certificate is left", "self"],
     );
+    let pipe = folder.0.join("pipe.pem");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    let made = rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0);
+    made.expect("a pipe");
+    refused(&[&pipe], &[], &["pipe.pem", "no regular file"]);
     let huge = folder.write("huge.pem", &"#".repeat(2 << 20));
     refused(&[&huge], &[], &["huge.pem", "more than 1 MiB"]);
 }

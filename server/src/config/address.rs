@@ -311,6 +311,7 @@ pub(super) mod tests {
         refused("127.0.0.1:65536", "number from 0 to 65535");
         refused("[::1]:http", "number from 0 to 65535");
         refused("127.0.0.1:", "number from 0 to 65535");
+        refused("https://127.0.0.1:80", "only before an address of listen");
         refused("unix:", "needs a path");
         refused("unix:/a\0b", "NUL");
         refused(&format!("unix:{}", "x".repeat(108)), "at most 107");

@@ -1,15 +1,19 @@
 //! Handshakes with the program: which certificate a client is shown, what a reload and an upgrade change for
 //! clients, and who is let in.
 
-use crate::common::{Directory, Program, get, ringgate};
+use crate::common::{BINARY, Directory, Program, get, ringgate};
 use crate::tls_client::Client;
 use crate::upgrade::Lineage;
 use rcgen::{CertificateParams, KeyPair};
+use ringgate::runtime::sys::signals::Signal;
 use rustls::ProtocolVersion;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 const LISTEN: [&str; 2] = ["--listen", "https://127.0.0.1:0"];
 
@@ -245,4 +249,69 @@ fn a_reload_changes_what_is_spoken_at_a_place_for_those_who_come_then() {
     assert!(program.ctl(&["reload"]).status.success());
     assert!(get(&program.address, "/plaintext").starts_with("HTTP/1.1 200 "));
     secure.ask().expect("a connection speaks on as it began");
+}
+
+#[test]
+fn a_passed_socket_with_the_name_https_speaks_tls_and_so_it_does_behind_an_upgrade() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let address = listener.local_addr().expect("an address").to_string();
+    let directory = Directory::new();
+    let script = format!(
+        "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=https exec {BINARY} \
+         --cores 2 --certificate self --control {}",
+        directory.path("control.sock").display()
+    );
+    let mut command = Command::new("/bin/bash");
+    command.args(["-c", &script]);
+    command.stdin(Stdio::from(OwnedFd::from(listener)));
+    let mut program = Program::spawn_as_is(command, directory, true);
+    let line = program.wait_line("listening on https://");
+    assert!(line.contains(&address), "{line}");
+    let server = Lineage::of(program);
+    let client = Client::new();
+    let mut kept = client.connect(&address, "localhost").expect("served");
+    server.upgrade(&[]);
+    kept.ask().expect("it went along");
+    assert!(
+        client
+            .connect(&address, "localhost")
+            .expect("served")
+            .is_resumed()
+    );
+}
+
+#[test]
+#[ignore = "needs root, to become somebody else"]
+fn a_server_that_cannot_read_its_key_again_as_its_user_says_so_when_it_starts() {
+    let start_as_user = |mode| {
+        let directory = Directory::new();
+        let own = directory.path("own");
+        fs::create_dir(&own).expect("a folder");
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o777)).expect("permissions");
+        let file = directory.path("a.pem");
+        write_pair(&file, "a.example", ECDSA);
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("permissions");
+        let control = own.join("control.sock");
+        let args = [
+            "--control",
+            utf8(&control),
+            "--certificate",
+            utf8(&file),
+            "--user",
+            "4242",
+        ];
+        let mut program = start(directory, &args);
+        let client = Client::new().connect(&program.address, "a.example");
+        client.expect("the key was read before");
+        program.signal(Signal::Term);
+        assert_eq!(program.exit_code(), Some(0));
+        program.rest();
+        program.seen.join("\n")
+    };
+    let said = start_as_user(0o600);
+    for part in ["WARN", "a.pem", "Permission denied", "refuses to reload"] {
+        assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+    let said = start_as_user(0o644);
+    assert!(!said.contains("refuses to reload"), "{said}");
 }

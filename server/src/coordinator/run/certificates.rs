@@ -9,6 +9,9 @@ use crate::certificates::{self, Expiry, Loaded, date, title, unix_secs};
 use crate::config::Config;
 use crate::connection::Message;
 
+/// Certificates that the log names at a start and a reload.
+const TOLD_MAX: usize = 16;
+
 impl Coordinator {
     /// Reads the files that the new configuration names.
     pub(super) fn load_certificates(&self, new: &Config) -> Result<Option<Loaded>, String> {
@@ -25,10 +28,15 @@ impl Coordinator {
 
     /// Tells which certificates are shown from now on, and which of them expire soon.
     pub(super) fn tell_certificates(&mut self) {
-        for identity in self.tls.iter().flat_map(|tls| tls.identities.all()) {
+        let all = || self.tls.iter().flat_map(|tls| tls.identities.all());
+        for identity in all().take(TOLD_MAX) {
             let end = date(identity.described().not_after);
             let kind = identity.kind().name();
             tracing::info!("{} ({kind}), good until {end}", title(identity));
+        }
+        let others = all().count().saturating_sub(TOLD_MAX);
+        if others > 0 {
+            tracing::info!("and {others} certificates more; `ctl status` shows them");
         }
         self.expiry = Expiry::default();
         self.warn_of_expiry(unix_secs());
