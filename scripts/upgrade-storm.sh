@@ -8,7 +8,7 @@
 #        issues that many, and upgrades go on until the last of them is done. With --resizes the cores
 #        become any number from 0 to 8 so many times after each upgrade. With --tls all of it is over
 #        TLS: the kept connections replace their keys now and then, of the others one load makes full
-#        handshakes and one resumes.
+#        handshakes and one resumes; as each request of these is a handshake, they issue a tenth.
 #
 # Needs jq and curl, with --tls openssl. Builds with --release, or takes the binaries from RINGGATE_BIN (a folder).
 set -euo pipefail
@@ -62,14 +62,17 @@ pid() { ctl status --json | jq .pid; }
 
 if [[ -n $requests ]]; then
     amount=(--requests "$requests")
+    fresh=("${amount[@]}")
+    [[ -z $tls ]] || fresh=(--requests $((requests / 10 + 1)))
 else
     seconds=$(awk -v n="$upgrades" -v s="$between" 'BEGIN { print int(n * (s + 0.5)) + 2 }')
     amount=(--duration "${seconds}s")
+    fresh=("${amount[@]}")
 fi
 load() { # NAME ARGUMENTS...
     local name=$1
     shift
-    "$bin/ringgate-bench" load --json --connections 8 "${amount[@]}" "$@" >"$scratch/$name.json" \
+    "$bin/ringgate-bench" load --json --connections 8 "$@" >"$scratch/$name.json" \
         2>"$scratch/$name.err" &
     loads+=($!)
 }
@@ -78,11 +81,11 @@ kept=() full=() resumed=()
 if [[ -n $tls ]]; then
     kept=(--tls-key-updates 100) full=(--tls-full-handshakes) resumed=(--tls-resume)
 fi
-load keepalive-get --url "$address/plaintext" --verify plaintext "${kept[@]}"
-load keepalive-post --url "$address/echo" --method post --body 300 --verify echo "${kept[@]}"
-load close-get --url "$address/plaintext" --mode close --verify plaintext --source-addresses 20 \
+load keepalive-get "${amount[@]}" --url "$address/plaintext" --verify plaintext "${kept[@]}"
+load keepalive-post "${amount[@]}" --url "$address/echo" --method post --body 300 --verify echo "${kept[@]}"
+load close-get "${fresh[@]}" --url "$address/plaintext" --mode close --verify plaintext --source-addresses 20 \
     "${full[@]}"
-load close-post --url "$address/echo" --mode close --method post --body 300 --verify echo \
+load close-post "${fresh[@]}" --url "$address/echo" --mode close --method post --body 300 --verify echo \
     --source-addresses 20 "${resumed[@]}"
 
 is_loaded() {

@@ -44,6 +44,11 @@ impl Budget {
         taken
     }
 
+    /// Goes on for so much longer, if the run is one by time and not over.
+    pub(crate) fn extend(&mut self, more: Duration) {
+        self.deadline = self.deadline.map(|deadline| deadline + more);
+    }
+
     /// Whether nothing more will be issued.
     pub(crate) fn is_spent(&self, now: Instant) -> bool {
         self.left == 0 || self.deadline.is_some_and(|deadline| now >= deadline)

@@ -73,6 +73,8 @@ pub(crate) struct Shared<'a> {
     said: Vec<u8>,
     /// State of the generator (xorshift64) that says when keys are replaced.
     random: u64,
+    /// Slots that have not had a complete answer yet.
+    pub(crate) unproven: usize,
     connects_begun: u64,
     next_number: u64,
 }
@@ -97,6 +99,7 @@ impl<'a> Shared<'a> {
             scratch: vec![0; 64 * 1024],
             said: Vec::new(),
             random: 0x9e37_79b9_7f4a_7c15 ^ thread as u64,
+            unproven: 0,
             // Threads begin at different source addresses and number their requests apart.
             connects_begun: thread as u64,
             next_number: (thread as u64) << 48,
@@ -138,6 +141,7 @@ pub(crate) struct Slot {
     /// How the latest complete answer on this connection was counted.
     last: Option<Outcome>,
     had_connection: bool,
+    had_answer: bool,
     /// Requests were added and the worker has not been told since that the slot is free.
     held: bool,
 }
@@ -157,6 +161,7 @@ impl Slot {
             decoder: Decoder::new(),
             last: None,
             had_connection: false,
+            had_answer: false,
             held: false,
         }
     }
@@ -462,6 +467,9 @@ impl Slot {
         };
         shared.end(pending, outcome, now);
         self.last = Some(outcome);
+        if !std::mem::replace(&mut self.had_answer, true) {
+            shared.unproven -= 1;
+        }
         // A client that said close sends nothing more, whatever the answer says (RFC 9112 section 9.6).
         if answer.close || shared.options.effective_mode() == Mode::Close {
             // Nobody will answer what was sent behind it (RFC 9112 section 9.6).

@@ -22,6 +22,8 @@ const EVENTS_PER_TURN_MAX: usize = 1024;
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long the servers' ends of stream are awaited after the last outcome.
 const SETTLE_MAX: Duration = Duration::from_millis(500);
+/// How much longer a warm-up may last until every connection has had an answer.
+const WINDOW_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Below this the loop spins towards the next arrival: epoll_wait(2) counts in milliseconds, and a
 /// late request would show as latency of the server.
 const SPIN_BELOW: Duration = Duration::from_millis(2);
@@ -73,8 +75,10 @@ impl<'a> Worker<'a> {
             unread: VecDeque::new(),
             next_tick: start,
             warms_up: true,
+            due: start + self.options.warm_up,
             window: self.options.window.as_ref().filter(|_| self.thread == 0),
         };
+        turn.shared.unproven = share;
         turn.run(self.poll)?;
         Ok(turn.shared.tally)
     }
@@ -96,6 +100,8 @@ struct Turn<'a> {
     next_tick: Instant,
     /// The warm-up is not over.
     warms_up: bool,
+    /// When the warm-up is to end.
+    due: Instant,
     window: Option<&'a Window>,
 }
 
@@ -104,11 +110,7 @@ impl Turn<'_> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN_MAX);
         loop {
             let now = Instant::now();
-            if self.warms_up && now >= self.shared.tally.measured_from {
-                self.warms_up = false;
-                self.shared.tally.ok_before = self.shared.tally.ok;
-                self.open_or_close_window();
-            }
+            self.end_warm_up(now);
             self.issue(now);
             self.tick(now);
             let issuing = self.timetable.as_ref().map_or_else(
@@ -124,6 +126,27 @@ impl Turn<'_> {
         }
         self.open_or_close_window();
         self.settle(&mut poll, &mut events)
+    }
+
+    /// Ends the warm-up when its time is over. A window opens only when every connection has had an
+    /// answer, and stays open for as long as it was to be; it is not waited for without end.
+    fn end_warm_up(&mut self, now: Instant) {
+        if !self.warms_up || now < self.due {
+            return;
+        }
+        let planned = self.shared.tally.measured_from;
+        if self.window.is_some() && now < planned + WINDOW_WAIT_MAX {
+            self.budget.extend(now - self.due);
+            self.due = now;
+            if self.shared.unproven > 0 {
+                return;
+            }
+        }
+        self.warms_up = false;
+        if self.shared.unproven == 0 || self.window.is_none() {
+            self.shared.tally.ok_before = self.shared.tally.ok;
+            self.open_or_close_window();
+        }
     }
 
     fn open_or_close_window(&self) {
@@ -285,5 +308,62 @@ impl Turn<'_> {
             self.wait(poll, events, patience)?;
             self.take_events(events);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::load::run;
+
+    /// A server whose second connection gets its first answer only after `late`.
+    fn late_server(late: Duration) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        std::thread::spawn(move || {
+            for (nth, stream) in listener.incoming().enumerate() {
+                std::thread::spawn(move || {
+                    let mut stream = stream.expect("accept");
+                    let mut piece = [0; 1024];
+                    let mut is_late = nth == 1;
+                    while stream.read(&mut piece).is_ok_and(|n| n > 0) {
+                        if std::mem::take(&mut is_late) {
+                            std::thread::sleep(late); // the lateness under test
+                        }
+                        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                        let _ = stream.write_all(answer);
+                    }
+                });
+            }
+        });
+        format!("http://{address}/")
+    }
+
+    #[test]
+    fn a_window_opens_when_every_connection_had_an_answer_and_stays_open_as_long_as_planned() {
+        const LATE: Duration = Duration::from_millis(400);
+        const WINDOW: Duration = Duration::from_millis(200);
+        let mut options = Options::to(late_server(LATE).parse().expect("loopback"));
+        (options.requests, options.connections) = (None, 2);
+        options.warm_up = Duration::from_millis(50);
+        options.duration = Some(options.warm_up + WINDOW);
+        let looks = Arc::new(Mutex::new(Vec::new()));
+        let kept = looks.clone();
+        let start = Instant::now();
+        options.window = Some(Window(Arc::new(move || {
+            kept.lock().expect("a lock").push(start.elapsed());
+        })));
+        let report = run(&options).expect("the load generator works here");
+        let looks = looks.lock().expect("a lock").clone();
+        let [opened, closed] = looks[..] else {
+            panic!("{looks:?}: {report}");
+        };
+        assert!(opened >= LATE && closed - opened >= WINDOW, "{looks:?}");
+        assert!(report.ok_measured > 0 && report.ok_measured < report.ok);
+        assert_eq!(report.not_ok(), 0, "{report}");
     }
 }
