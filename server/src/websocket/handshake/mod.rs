@@ -76,8 +76,8 @@ pub struct Declined {
     pub fields: &'static [(HeaderName, HeaderValue)],
 }
 
-/// Fields of a refusal for which the client could ask otherwise (RFC 9110 section 15.5.22, RFC 6455 section
-/// 4.2.2).
+/// Fields of a refusal for which the client could ask otherwise (RFC 6455 section 4.2.2). In HTTP/1.1 the first
+/// of them goes with 426 (RFC 9110 section 15.5.22); HTTP/2 has no place for it (RFC 9113 section 8.2.2).
 static CURE: [(HeaderName, HeaderValue); 2] = [
     (header::UPGRADE, HeaderValue::from_static("websocket")),
     (
@@ -217,7 +217,7 @@ pub fn judge<'a, 'p>(
             "Origin, Sec-WebSocket-Key or Sec-WebSocket-Version stands more than once.",
         ));
     }
-    judge_version(seen.version)?;
+    judge_version(seen.version, is_extended)?;
     if asked.has_body {
         return Err(Declined::bad_request("A WebSocket handshake has no body."));
     }
@@ -286,12 +286,15 @@ fn judge_connect(asked: &Asked<'_>) -> Result<(), Declined> {
 }
 
 /// RFC 6455 section 4.2.2, item 4: a version that is not spoken is told which one is.
-fn judge_version(version: Option<&[u8]>) -> Result<(), Declined> {
+fn judge_version(version: Option<&[u8]>, is_extended: bool) -> Result<(), Declined> {
+    const SPOKEN: &str = "Version 13 of the WebSocket protocol is spoken here.";
     match version {
         Some(version) if version == VERSION.as_bytes() => Ok(()),
-        Some(_) => Err(Declined::upgrade_required(
-            "Version 13 of the WebSocket protocol is spoken here.",
-        )),
+        Some(_) if is_extended => Err(Declined {
+            fields: &CURE[1..],
+            ..Declined::bad_request(SPOKEN)
+        }),
+        Some(_) => Err(Declined::upgrade_required(SPOKEN)),
         None => Err(Declined::bad_request(
             "Sec-WebSocket-Version is missing; 13 is spoken here.",
         )),
