@@ -81,8 +81,7 @@ def case_weak_suites():
     """openssl: suites without forward secrecy or authenticated encryption are refused"""
     for suite in ("AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA256", "ECDHE-RSA-AES256-SHA", "DHE-RSA-AES128-GCM-SHA256"):
         code, said = s_client("-tls1_2", "-cipher", f"{suite}@SECLEVEL=0")
-        # rustls says access_denied where no certificate fits what is offered.
-        assert code != 0 and re.search("alert (handshake failure|access denied)", said), said
+        assert code != 0 and "alert handshake failure" in said, said
         yield suite
 
 

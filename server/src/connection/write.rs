@@ -12,6 +12,7 @@ use crate::admission::door::Ticket;
 use crate::handler::Chunk;
 use crate::http1::exchange::{After, Deadline, Event, State};
 use crate::tls::record::KeyCache;
+use crate::tls::record::sizes::Tick;
 use ringgate_runtime::sys::socket::Direction;
 use ringgate_runtime::{Core, Errno};
 use std::rc::Rc;
@@ -129,7 +130,8 @@ impl Connection {
         let Transport::Tls(tls) = &mut self.transport else {
             return;
         };
-        match tls.seal(&mut self.output, ends, keys, buffers) {
+        let now = Tick::of_nanos(core.now().as_nanos());
+        match tls.seal(&mut self.output, ends, now, keys, buffers) {
             Ok(None) => {}
             Ok(Some(records)) => send(core, self, key, records, 0),
             // The key is worn out. What is queued cannot be sent: the time limit on writing ends this.

@@ -8,6 +8,7 @@
 use super::{Phase, Tls};
 use crate::connection::output::Output;
 use crate::handler::Chunk;
+use crate::tls::record::sizes::Tick;
 use crate::tls::record::{Alert, Ended, KeyCache};
 
 /// Bytes of answers that are sealed and not with the kernel.
@@ -26,6 +27,7 @@ impl Tls {
         &mut self,
         output: &mut Output,
         ends: bool,
+        now: Tick,
         keys: &mut KeyCache,
         buffers: &mut Vec<Vec<u8>>,
     ) -> Result<Option<Chunk>, Ended> {
@@ -33,6 +35,9 @@ impl Tls {
         if let Phase::Open(session) = &mut self.phase {
             if made.capacity() == 0 && (output.queued > 0 || ends) {
                 made = buffers.pop().unwrap_or_default();
+            }
+            if output.queued > 0 {
+                session.begin_at(now);
             }
             let mut left = SEALED_AHEAD_BYTES;
             while output.queued > 0 && left > 0 {
@@ -45,9 +50,6 @@ impl Tls {
                 }
                 session.seal(keys, &pieces, &mut made)?;
                 output.consume(taken, buffers);
-            }
-            if output.queued == 0 {
-                session.burst_over();
             }
             if ends && output.queued == 0 {
                 session.seal_alert(keys, Alert::CLOSE_NOTIFY, &mut made);

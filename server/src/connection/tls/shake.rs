@@ -66,10 +66,8 @@ impl Engine {
     #[inline(never)]
     fn take_up_due(&mut self, core: &Rc<Core>) {
         let turn = core.turn_number();
-        while self
-            .handshakes
-            .may_begin(turn, self.settings.handshakes_per_turn)
-        {
+        let most = self.settings.handshakes_per_turn;
+        while self.handshakes.are_due() && self.handshakes.may_begin(turn, most) {
             let Some(key) = self.handshakes.next_due() else {
                 return;
             };
@@ -99,7 +97,9 @@ impl Engine {
         }
         let is_costly = !rest.is_answered;
         let most = self.settings.handshakes_per_turn;
-        if is_costly && !self.handshakes.may_begin(core.turn_number(), most) {
+        // Who waits already is first, at the end of this turn.
+        let waits = self.handshakes.are_due();
+        if is_costly && (waits || !self.handshakes.may_begin(core.turn_number(), most)) {
             if let Some(rest) = self.rest_of(key) {
                 rest.is_waiting = true;
             }

@@ -22,7 +22,8 @@ const SHOWN_BYTES: usize = 60;
 #[derive(Debug)]
 pub(crate) struct Heard {
     pub(crate) word: Word,
-    pub(crate) bytes: Vec<u8>,
+    /// A connection, which may have keys.
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
     pub(crate) attached: Attached,
 }
 
@@ -178,11 +179,14 @@ impl Channel {
         };
         let message = &mut self.room[..received.bytes];
         let Some((word, bytes)) = Word::decode(message) else {
-            let shown = &message[..message.len().min(SHOWN_BYTES)];
+            // Behind the line there may be keys.
+            let line = message.split(|byte| *byte == b'\n').next();
+            let line = line.unwrap_or_default();
+            let shown = &line[..line.len().min(SHOWN_BYTES)];
             let shown = String::from_utf8_lossy(shown).into_owned();
             return Err(HearError::NotUnderstood(shown));
         };
-        let bytes = bytes.to_vec();
+        let bytes = Zeroizing::new(bytes.to_vec());
         // It may have held a secret.
         message.zeroize();
         let mut fds = received.fds;
@@ -297,7 +301,7 @@ mod tests {
         send_with_fds(one.as_fd(), &message, &fds).unwrap();
         let heard = other.hear().unwrap().expect("a word");
         assert_eq!(heard.word, Word::Parcel { id: 3, unit: None });
-        assert_eq!(heard.bytes, b"unread");
+        assert_eq!(heard.bytes[..], b"unread"[..]);
         assert!(matches!(heard.attached, Attached::Lost));
     }
 

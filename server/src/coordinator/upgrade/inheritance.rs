@@ -15,6 +15,7 @@ use crate::connection::{Fresh, ListenerId, Parcel};
 use crate::coordinator::plan::Pool;
 use ringgate_runtime::Descriptor;
 use std::os::fd::{AsRawFd, OwnedFd};
+use zeroize::Zeroizing;
 
 /// The process before this one.
 struct Older {
@@ -67,7 +68,7 @@ pub(crate) enum Event {
     /// The older process said this.
     Said {
         word: Word,
-        bytes: Vec<u8>,
+        bytes: Zeroizing<Vec<u8>>,
         attached: Attached,
     },
     /// The older process said something that is no word: why.
@@ -382,7 +383,7 @@ mod tests {
         }
 
         fn said(&mut self, word: Word, attached: Attached) -> Vec<Act> {
-            let bytes = Vec::new();
+            let bytes = Zeroizing::default();
             self.on(Event::Said {
                 word,
                 bytes,
@@ -416,7 +417,7 @@ mod tests {
                     unit,
                     tls: false,
                 },
-                bytes: Vec::new(),
+                bytes: Zeroizing::default(),
                 attached: socket(),
             };
             let acts = server.inheritance.on(&view, said);
@@ -556,7 +557,7 @@ mod tests {
         let mut server = Server::owner();
         let said = Event::Said {
             word: Word::Parcel { id: 5, unit: None },
-            bytes: vec![0; 22],
+            bytes: Zeroizing::new(vec![0; 22]),
             attached: socket(),
         };
         let acts = server.on(said);

@@ -183,6 +183,14 @@ impl Handshake {
         self.caught.take();
         *used += discard;
         self.shown -= discard;
+        let is_without_certificate = self.caught.is_without_certificate;
+        let turn = turn.map_err(|failure| match is_without_certificate {
+            true => Failure::new(
+                FailReason::Cipher,
+                "no certificate that the client can check",
+            ),
+            false => failure,
+        });
         if let Err(failure) = &turn {
             let begin = output.len();
             self.take_alert(output);
@@ -190,13 +198,7 @@ impl Handshake {
                 self.tell(failure.reason, output);
             }
         }
-        turn.map_err(|failure| match self.caught.is_without_certificate {
-            true => Failure::new(
-                FailReason::Cipher,
-                "no certificate that the client can check",
-            ),
-            false => failure,
-        })
+        turn
     }
 
     /// Appends what the library has left to say after an error: the alert. It is asked only while there
@@ -213,12 +215,13 @@ impl Handshake {
         }
     }
 
-    /// The library says nothing about a message that claims to be too long, or that another one
-    /// interrupts. As long as nothing is encrypted, the alert is made here.
+    /// The library says nothing about a message that claims to be too long or that another one
+    /// interrupts, nor to some clients with which there is nothing in common. As long as nothing is encrypted, the alert is made here.
     fn tell(&self, reason: FailReason, output: &mut Vec<u8>) {
         let alert = match reason {
             FailReason::Malformed | FailReason::NotTls => Alert::DECODE_ERROR,
             FailReason::Misbehaved => Alert::UNEXPECTED_MESSAGE,
+            FailReason::Cipher => Alert::HANDSHAKE_FAILURE,
             _ => return,
         };
         let is_resumed = self.connection.handshake_kind() == Some(HandshakeKind::Resumed);

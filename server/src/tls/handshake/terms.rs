@@ -195,7 +195,10 @@ impl ResolvesServerCert for Resolver {
         let usable = |credential: &Credential| credential.can_sign(schemes);
         let credential = self.0.resolve(hello.server_name(), usable);
         note_choice(hello.server_name(), credential.is_some());
-        credential.map(|credential| credential.0.clone())
+        // With a certificate that the client cannot check the library finds nothing in common, and says
+        // handshake_failure; without any it would say access_denied, which means something else.
+        let shown = credential.unwrap_or_else(|| self.0.default_credential());
+        Some(shown.0.clone())
     }
 }
 

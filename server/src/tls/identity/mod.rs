@@ -68,6 +68,11 @@ impl Identities {
         &self.all
     }
 
+    /// The credential of the first certificate.
+    pub fn default_credential(&self) -> &Credential {
+        self.all[0].credential()
+    }
+
     /// The credential for a client that asks for `name` and can use what `usable` says. An exact name goes
     /// before a wildcard, which stands for one label (RFC 9525 section 6.3), and that before the default.
     /// None when the client can use none at all.

@@ -16,6 +16,8 @@ impl Alert {
     pub const BAD_RECORD_MAC: Alert = Alert(20);
     /// A record longer than any may be.
     pub const RECORD_OVERFLOW: Alert = Alert(22);
+    /// Nothing in common.
+    pub const HANDSHAKE_FAILURE: Alert = Alert(40);
     /// A field out of its range.
     pub const ILLEGAL_PARAMETER: Alert = Alert(47);
     /// Bytes that cannot be parsed.

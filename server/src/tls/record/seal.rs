@@ -49,7 +49,8 @@ impl Session {
         pieces: &[&[u8]],
         out: &mut Vec<u8>,
     ) -> Result<(), Ended> {
-        let mut left = pieces.iter().map(|piece| piece.len()).sum();
+        let mut left: usize = pieces.iter().map(|piece| piece.len()).sum();
+        out.reserve(left + self.overhead() * self.sizes.count(left));
         let mut pieces = Pieces {
             first: &[],
             others: pieces,

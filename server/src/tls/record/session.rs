@@ -4,7 +4,7 @@
 
 use super::alert::{Ended, Reason};
 use super::keys::KeyPlace;
-use super::sizes::RecordSizes;
+use super::sizes::{RecordSizes, Tick};
 use super::suite::{Aead, Version};
 use super::way::Way;
 use std::fmt;
@@ -29,6 +29,8 @@ pub struct Session {
     /// one way for it to begin.
     pub(super) partial: u8,
     pub(super) sizes: RecordSizes,
+    /// When data was sealed last, as the caller counts.
+    pub(super) sealed_at: Tick,
 }
 
 const _: () = assert!(
@@ -94,6 +96,7 @@ impl Session {
             fruitless: 0,
             partial: 0,
             sizes: RecordSizes::default(),
+            sealed_at: Tick::default(),
         }
     }
 
@@ -123,9 +126,12 @@ impl Session {
         self.version == Version::Tls12 && self.sending.seq >= self.aead.worn_at()
     }
 
-    /// The output has drained: the next answer begins with small records again.
-    pub fn burst_over(&mut self) {
-        self.sizes = RecordSizes::default();
+    /// Data is about to be sealed at this time. After a rest the answer begins with small records again.
+    pub fn begin_at(&mut self, now: Tick) {
+        if now.is_rested_since(self.sealed_at) {
+            self.sizes = RecordSizes::default();
+        }
+        self.sealed_at = now;
     }
 
     /// Counts a record without data.
