@@ -1,131 +1,142 @@
-//! The body of a request as an `http_body::Body` that is `Send`: for services, which ask for that. The
-//! bytes themselves stay where the request is served.
+//! The body of a request as an `http_body::Body` that is `Send`: for services, which ask for that.
 //!
 //! Made of a [`RequestBody`], whose rules hold: back-pressure, limits and timeouts are those of the
-//! connection, and dropping the handle says that the rest is not wanted.
+//! connection, and dropping the handle says that the rest is not wanted. The bytes themselves stay where the
+//! request is served, and are carried to whoever reads them elsewhere ([`super::passage`]).
 
+use super::passage::{Lent, Passage};
 use crate::handler::{BodyError, Chunk, RequestBody};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use ringgate_runtime::task::{Bound, Elsewhere};
+use ringgate_runtime::task::Bound;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-
-/// Why a body ended before its end, or could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BodyHandleError {
-    /// The body did not come whole. If no answer was begun, the right one is given when the service
-    /// returns, whatever that is.
-    Body(BodyError),
-    /// The body was read on another thread than that of its core: in `tokio::spawn`, or in a thread of the
-    /// service's own. Nothing is lost: the handle is good for more where it belongs.
-    Elsewhere(Elsewhere),
-}
-
-impl fmt::Display for BodyHandleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BodyHandleError::Body(error) => error.fmt(f),
-            BodyHandleError::Elsewhere(elsewhere) => write!(
-                f,
-                "the body of a request is read on the thread that serves it ({}), not on another ({}): \
-                 read it in the service itself and give other threads its bytes",
-                elsewhere.home(),
-                elsewhere.here()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for BodyHandleError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            BodyHandleError::Body(error) => Some(error),
-            BodyHandleError::Elsewhere(elsewhere) => Some(elsewhere),
-        }
-    }
-}
 
 /// The body of a request, for services.
 ///
-/// `Send` and `Sync`, so that it goes through any layer, and readable on its core alone: elsewhere each
-/// read is a [`BodyHandleError::Elsewhere`]. Dropped elsewhere, it goes home first ([`Bound`]).
+/// `Send` and `Sync`, so that it goes through any layer. Read on its core it costs no more than the body of
+/// a handler. Read on another thread, as in `tokio::spawn` or as the body of a client's request, it is read by a
+/// task of its core from then on, which hands each frame over when the one before is taken. Dropped
+/// elsewhere, it goes home first ([`Bound`]).
 ///
 /// Data comes as [`Bytes`]. Received bytes are copied out of the buffer that the kernel put them in, at
 /// most `buffer_size` at a time: a service may keep them for as long as it likes, and what it keeps of a
 /// few bytes should not be a whole receive buffer of the core.
 pub struct BodyHandle {
-    /// None once the body is read, has failed, or if there was none.
-    body: Option<Bound<RequestBody>>,
+    /// Where the body is.
+    place: Place,
     /// Bytes that are still to come, if the client said how many.
     left: Option<u64>,
+}
+
+enum Place {
+    /// Read, or failed, or there was none.
+    Nowhere,
+    /// On its core, where it was not read elsewhere.
+    Home(Bound<Lent>, Arc<Passage>),
+    /// Carried to another thread.
+    Carried(Reader),
+}
+
+/// A reader elsewhere, who says when he wants no more.
+struct Reader(Arc<Passage>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
 }
 
 const _: () = {
     const fn goes_anywhere<T: Send + Sync + Unpin + 'static>() {}
     goes_anywhere::<BodyHandle>();
-    goes_anywhere::<BodyHandleError>();
 };
 
 impl From<RequestBody> for BodyHandle {
     /// # Panics
     /// Outside a core's thread, if there is a body: handlers are on one.
     fn from(body: RequestBody) -> BodyHandle {
+        let left = body.announced_len();
+        if body.is_empty() {
+            let place = Place::Nowhere;
+            return BodyHandle { place, left };
+        }
+        let passage = Arc::<Passage>::default();
+        let lent = Lent::new(body, passage.clone());
         BodyHandle {
-            left: body.announced_len(),
-            body: (!body.is_empty()).then(|| Bound::new(body)),
+            place: Place::Home(Bound::new(lent), passage),
+            left,
+        }
+    }
+}
+
+impl BodyHandle {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Place::Home(bound, passage) = &mut self.place {
+            if let Ok(lent) = bound.get_mut() {
+                return match lent.body() {
+                    Some(body) => frame_of(body, cx),
+                    None => Poll::Ready(None),
+                };
+            }
+            passage.ask();
+            let reader = Reader(passage.clone());
+            // The body goes home, and sets out from there for this side.
+            self.place = Place::Carried(reader);
+        }
+        match &self.place {
+            Place::Carried(reader) => reader.0.poll_read(cx),
+            Place::Nowhere | Place::Home(..) => Poll::Ready(None),
         }
     }
 }
 
 impl Body for BodyHandle {
     type Data = Bytes;
-    type Error = BodyHandleError;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyHandleError>>> {
-        let Some(bound) = &mut self.body else {
-            return Poll::Ready(None);
-        };
-        let body = match bound.get_mut() {
-            Ok(body) => body,
-            Err(elsewhere) => {
-                return Poll::Ready(Some(Err(BodyHandleError::Elsewhere(elsewhere))));
-            }
-        };
-        match ready!(body.poll_chunk(cx)) {
-            Some(Ok(chunk)) => {
-                let bytes = into_bytes(chunk);
-                let taken = bytes.len() as u64;
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = ready!(self.poll_read(cx));
+        let read = frame.as_ref().and_then(|frame| frame.as_ref().ok());
+        match read.and_then(Frame::data_ref) {
+            Some(data) => {
+                let taken = data.len() as u64;
                 self.left = self.left.map(|left| left.saturating_sub(taken));
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Some(Err(error)) => {
-                self.body = None;
-                Poll::Ready(Some(Err(BodyHandleError::Body(error))))
-            }
-            None => {
-                let trailers = body.trailers();
-                self.body = None;
-                Poll::Ready(trailers.map(|fields| Ok(Frame::trailers(fields))))
-            }
+            // Trailers, an error or the end: nothing follows.
+            None => self.place = Place::Nowhere,
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_none() || self.left == Some(0)
+        matches!(self.place, Place::Nowhere) || self.left == Some(0)
     }
 
     fn size_hint(&self) -> SizeHint {
         match self.left {
-            _ if self.body.is_none() => SizeHint::with_exact(0),
+            _ if matches!(self.place, Place::Nowhere) => SizeHint::with_exact(0),
             Some(left) => SizeHint::with_exact(left),
             None => SizeHint::default(),
         }
     }
+}
+
+/// The next frame of a body, on its core: data, and then the trailer fields if there are any.
+pub(super) fn frame_of(
+    body: &mut RequestBody,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    Poll::Ready(match ready!(body.poll_chunk(cx)) {
+        Some(Ok(chunk)) => Some(Ok(Frame::data(into_bytes(chunk)))),
+        Some(Err(error)) => Some(Err(error)),
+        None => body.trailers().map(|fields| Ok(Frame::trailers(fields))),
+    })
 }
 
 fn into_bytes(chunk: Chunk) -> Bytes {
@@ -139,9 +150,10 @@ fn into_bytes(chunk: Chunk) -> Bytes {
 
 impl fmt::Debug for BodyHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.body {
-            None => f.write_str("no body, or one that is read"),
-            Some(bound) => write!(f, "the body of a request: {bound:?}"),
+        match &self.place {
+            Place::Nowhere => f.write_str("no body, or one that is read"),
+            Place::Home(bound, _) => write!(f, "the body of a request: {bound:?}"),
+            Place::Carried(_) => f.write_str("the body of a request, read elsewhere"),
         }
     }
 }

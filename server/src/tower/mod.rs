@@ -44,12 +44,13 @@ mod answer;
 mod app;
 mod body;
 mod main_of;
+mod passage;
 mod per_client;
 mod per_core;
 mod serve;
 
 pub use app::{App, ForAll, ForEach, router, router_with};
-pub use body::{BodyHandle, BodyHandleError};
+pub use body::BodyHandle;
 pub use main_of::serve;
 #[cfg(feature = "tokio-guests")]
 pub use main_of::serve_from;

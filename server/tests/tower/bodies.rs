@@ -1,14 +1,14 @@
 //! Bodies of services in both directions: never faster than the slower side, with trailers, and read where
 //! they belong.
 
-use crate::common::{TestServer, block_on, config, start_with, wait_for};
+use crate::common::{TestServer, config, start_with, wait_for};
 use crate::support::{BoxError, Frames, answer, boxed, service, text};
 use bytes::Bytes;
 use http::header::TRAILER;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use ringgate::tower::{self, BodyHandle, BodyHandleError};
+use ringgate::tower::{self, BodyHandle};
 use ringgate::{BodyError, RouteOptions, Router};
 use std::io::{ErrorKind, Write};
 use std::pin::Pin;
@@ -18,6 +18,7 @@ use std::sync::{Mutex, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// What may be under way between a side that writes and one that does not read: the buffers of two sockets
 /// (tcp(7): 4 MiB for sending, 6 MiB for receiving at most by default) and the server's.
@@ -216,9 +217,7 @@ fn a_body_that_is_too_large_is_413_whatever_the_service_says() {
     drop(client);
     // The service may be dropped before it hears of it.
     if let Some(error) = told.lock().expect("no panic").take() {
-        assert!(
-            matches!(error, BodyHandleError::Body(BodyError::Refused(status, _)) if status == 413)
-        );
+        assert!(matches!(error, BodyError::Refused(status, _) if status == 413));
     }
 }
 
@@ -305,32 +304,84 @@ fn a_download_stops_while_its_client_does_not_read_and_loses_nothing() {
     assert_eq!(client.rest().len(), LONG_BYTES);
 }
 
+/// Reads the first frame of a body where it belongs and the rest in a task of tokio's, if `go` says so.
+fn read_elsewhere(go: Arc<Notify>) -> TestServer {
+    serve(service(move |request: http::Request<BodyHandle>| {
+        let go = go.clone();
+        async move {
+            let mut body = request.into_body();
+            let first = match body.frame().await {
+                Some(frame) => frame?.into_data().map_or(0, |data| data.len()),
+                None => 0,
+            };
+            let rest = tokio::spawn(async move {
+                go.notified().await;
+                let rest = body.collect().await?;
+                let sum = rest.trailers().map(|fields| fields["x-sum"].clone());
+                Ok::<_, BodyError>((rest.to_bytes().len(), sum))
+            });
+            match rest.await? {
+                Ok((rest, sum)) => text(format!("{} {sum:?}", first + rest)),
+                Err(error) => text(error.to_string()),
+            }
+        }
+    }))
+}
+
 #[test]
-fn a_body_read_on_another_thread_is_an_error_there_and_whole_at_home() {
-    let server = serve(service(|request: http::Request<BodyHandle>| async move {
-        let body = request.into_body();
-        let abroad = thread::Builder::new().name("abroad".to_owned());
-        let read = move || {
-            let mut body = body;
-            let error = block_on(body.frame())
-                .expect("an error")
-                .expect_err("elsewhere");
-            (body, error)
-        };
-        // Blocks the core, as no service should; the thread answers at once.
-        let read = abroad.spawn(read)?.join();
-        let (body, error) = read.map_err(|_| "it panicked")?;
-        let whole = body.collect().await?.to_bytes();
-        let whole = String::from_utf8_lossy(&whole).into_owned();
-        assert!(matches!(error, BodyHandleError::Elsewhere(_)));
-        text(format!("{whole}: {error}"))
+fn a_body_read_on_another_thread_is_carried_there_whole_with_its_trailers() {
+    let go = Arc::new(Notify::new());
+    let server = read_elsewhere(go.clone());
+    let mut client = server.connect();
+    for _ in 0..3 {
+        client.send("POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n");
+        client.send("5\r\nfirst\r\n");
+        go.notify_one();
+        for _ in 0..100 {
+            client.send("6\r\nsecond\r\n");
+        }
+        client.send("0\r\nX-Sum: 42\r\n\r\n");
+        assert_eq!(client.answer().text(), "605 Some(\"42\")");
+    }
+    go.notify_one();
+    assert_eq!(client.request("POST", "/", "", b"").text(), "0 None");
+}
+
+#[test]
+fn an_upload_stops_while_nobody_reads_on_the_other_thread_and_loses_nothing() {
+    let go = Arc::new(Notify::new());
+    let server = read_elsewhere(go.clone());
+    let mut client = server.connect();
+    client.send(format!(
+        "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: {LONG_BYTES}\r\n\r\n"
+    ));
+    let body = vec![b'x'; LONG_BYTES];
+    let sent = write_until_stalled(client.stream(), &body);
+    assert!(sent < UNDER_WAY_BYTES_MAX as usize, "{sent} bytes");
+    go.notify_one();
+    let rest = &body[sent..];
+    assert_eq!(write_until_stalled(client.stream(), rest), rest.len());
+    assert_eq!(client.answer().text(), format!("{LONG_BYTES} None"));
+}
+
+#[test]
+fn a_body_that_is_cut_off_is_an_error_on_the_other_thread() {
+    let told = Arc::new(Mutex::new(None));
+    let tell = told.clone();
+    let server = serve(service(move |request: http::Request<BodyHandle>| {
+        let tell = tell.clone();
+        tokio::spawn(async move {
+            let error = request.into_body().collect().await.err();
+            *tell.lock().expect("no panic") = error;
+        });
+        std::future::pending()
     }));
-    let answer = server.connect().request("POST", "/", "", b"hello");
-    assert_eq!(
-        answer.text(),
-        "hello: the body of a request is read on the thread that serves it (rg-core-0), not on another \
-         (abroad): read it in the service itself and give other threads its bytes"
-    );
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nhello");
+    client.reset_when_dropped();
+    drop(client);
+    let is_told = || *told.lock().expect("no panic") == Some(BodyError::Cut);
+    wait_for("the error", is_told);
 }
 
 #[test]

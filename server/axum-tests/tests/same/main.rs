@@ -54,6 +54,12 @@ const TOLERATED: &[Tolerated] = &[
     },
     one("text, beyond the default limit", CLOSE, UNREAD),
     one("text in chunks, beyond the default limit", CLOSE, UNREAD),
+    one("text, beyond the default limit", Differs::Lost, RESET),
+    one(
+        "text in chunks, beyond the default limit",
+        Differs::Lost,
+        RESET,
+    ),
     one(
         "expect, not read",
         CLOSE,
