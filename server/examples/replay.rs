@@ -1,7 +1,8 @@
 //! Replays recorded requests through the production code over a simulated ring, for counting
 //! instructions: `scripts/instructions.sh` runs it under callgrind with two sizes and divides.
 //!
-//! Usage: `replay REQUESTS [PIPELINE [MAX_THREADS]]`. With MAX_THREADS each request passes the gate.
+//! Usage: `replay REQUESTS [PIPELINE [MAX_THREADS [CLOSURES]]]`. With MAX_THREADS (0 for none) each request passes
+//! the gate; CLOSURES of them are around each answer.
 
 use ringgate::config::{AdmissionLimits, Config, MaxAccepts};
 use ringgate::simulation::Simulation;
@@ -24,7 +25,10 @@ fn main() {
     let requests: usize = numbers.next().unwrap_or(1000);
     let pipeline: usize = numbers.next().unwrap_or(1);
     let max_threads = numbers.next().and_then(|number| u32::try_from(number).ok());
-    let router = Router::new().get("/plaintext", plaintext);
+    let closures = numbers.next().unwrap_or(0);
+    let router = (0..closures).fold(Router::new().get("/plaintext", plaintext), |router, _| {
+        router.around(|request, next| next.run(request))
+    });
     let max_threads = max_threads.and_then(NonZeroU32::new);
     let config = Config {
         admission: AdmissionLimits::new(max_threads, MaxAccepts::None).expect("nobody waits"),

@@ -332,3 +332,21 @@ fn a_program_may_answer_405_by_itself_and_allow_is_told() {
     let nested = stage.ask("PUT", "/notes/1");
     assert!(nested.ends_with("{\"error\":\"method\"}"), "{nested}");
 }
+
+#[test]
+fn what_is_given_to_a_request_on_its_way_reaches_the_service_of_another_crate() {
+    #[derive(Clone)]
+    struct Client(u32);
+    async fn who(client: Option<axum::Extension<Client>>) -> String {
+        client.map_or(0, |client| client.0.0).to_string()
+    }
+    let app = axum::Router::new().route("/", axum::routing::get(who));
+    let router = Router::new()
+        .fallback(RouteOptions::new(), ringgate::tower::handler(app))
+        .around(async |mut request: Request, next: Next| {
+            request.extensions_mut().insert(Client(7));
+            next.run(request).await
+        });
+    let answer = Stage::new(router).ask("GET", "/");
+    assert!(answer.ends_with("\r\n\r\n7"), "{answer}");
+}

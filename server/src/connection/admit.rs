@@ -179,6 +179,7 @@ impl Engine {
         let limit = limit.unwrap_or(self.settings.body_size);
         let decoder = Box::new(BodyDecoder::new(parts.head.framing, limit)?);
         let cell = BodyCell::new(self.attention.clone(), request, parts.head.framing);
+        parts.has_more = true;
         parts.body = RequestBody(Some(cell.clone()));
         Ok(Upload {
             decoder,

@@ -73,6 +73,18 @@ impl Server<()> {
 impl<S: 'static> Server<S> {
     /// A server with state per core: `init` runs once on each core before it takes work (row H13),
     /// and the state is dropped when the core ends.
+    ///
+    /// ```no_run
+    /// use ringgate::{Request, Router, Server, config::Config};
+    ///
+    /// async fn core(request: Request<u32>) -> String {
+    ///     format!("core {}\n", request.state())
+    /// }
+    ///
+    /// let server = Server::with_state(Config::default(), Router::new().get("/", core), |core| core.index());
+    /// let ended = server.start()?.join();
+    /// # Ok::<(), ringgate::StartError>(())
+    /// ```
     pub fn with_state(
         config: Config,
         router: Router<S>,

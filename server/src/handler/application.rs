@@ -6,7 +6,7 @@
 
 use super::around::Layered;
 use super::options::RouteOptions;
-use super::request::{CoreState, Names, OfCore, PlacedParts, Request};
+use super::request::{CoreState, Names, OfCore, PlacedParts, Request, RequestParts};
 use super::response::{IntoResponse, Response};
 use super::router::Router;
 use crate::ServerHandle;
@@ -36,7 +36,7 @@ pub(crate) enum Called {
 /// The part of an application that a connection needs.
 pub(crate) trait Application {
     /// Where a request goes; finds the path's parameters.
-    fn route(&self, parts: &mut PlacedParts) -> Routed;
+    fn route(&self, parts: &mut RequestParts) -> Routed;
     /// The name of a route in logs and metrics: its method and its path.
     fn route_name(&self, route: u32) -> String;
     /// The options of a route.
@@ -109,7 +109,7 @@ impl<S: 'static> Application for PerCore<S> {
     }
 
     #[inline]
-    fn route(&self, parts: &mut PlacedParts) -> Routed {
+    fn route(&self, parts: &mut RequestParts) -> Routed {
         self.router.find(parts)
     }
 

@@ -8,7 +8,7 @@
 use super::application::{Application, Called, PerCore, ReplyTo, Routed};
 use super::endpoint;
 use super::options::RouteOptions;
-use super::request::{Note, PlacedParts, Request, note};
+use super::request::{Note, PlacedParts, Request, RequestParts, note};
 use super::response::{IntoResponse, Response};
 use crate::connection::ExchangeKey;
 use http::StatusCode;
@@ -159,7 +159,7 @@ fn failed((core, request): (u32, ExchangeKey), panic: &Panic) -> Response {
 pub(super) struct Layered<S>(pub(super) Rc<PerCore<S>>);
 
 impl<S: 'static> Application for Layered<S> {
-    fn route(&self, parts: &mut PlacedParts) -> Routed {
+    fn route(&self, parts: &mut RequestParts) -> Routed {
         self.0.route(parts)
     }
 

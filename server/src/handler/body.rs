@@ -170,6 +170,21 @@ pub struct RequestBody(pub(crate) Option<Rc<BodyCell>>);
 impl RequestBody {
     /// The next piece; None after the last.
     ///
+    /// ```
+    /// use ringgate::{BodyError, Request, Router, testing};
+    ///
+    /// async fn count(mut request: Request) -> Result<String, BodyError> {
+    ///     let mut bytes = 0;
+    ///     while let Some(piece) = request.body().chunk().await {
+    ///         bytes += piece?.len();
+    ///     }
+    ///     Ok(format!("{bytes} bytes"))
+    /// }
+    ///
+    /// let client = testing::client(Router::new().post("/", count), ());
+    /// assert_eq!(client.post("/").body("hello").send().text(), "5 bytes");
+    /// ```
+    ///
     /// # Errors
     /// [`BodyError`] if the body did not come whole. If no answer was begun the right one is given
     /// when the handler returns.

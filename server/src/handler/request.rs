@@ -58,6 +58,8 @@ pub(crate) struct RequestParts {
     of_core: Option<Rc<dyn OfCore>>,
     /// Values that the application gave the request on its way.
     extensions: Option<Box<Extensions>>,
+    /// Whether there are parameters, a body or extensions, or were.
+    pub(crate) has_more: bool,
 }
 
 impl RequestParts {
@@ -74,6 +76,7 @@ impl RequestParts {
             sockets: None,
             of_core: None,
             extensions: None,
+            has_more: false,
         }
     }
 
@@ -98,7 +101,7 @@ impl RequestParts {
     fn clear(&mut self) {
         self.bytes = HeadBytes::None;
         self.of_core = None;
-        if self.names.is_some() || self.body.0.is_some() || self.extensions.is_some() {
+        if std::mem::take(&mut self.has_more) {
             self.params.clear();
             self.names = None;
             self.body = RequestBody(None);
@@ -227,6 +230,7 @@ impl PlacedParts {
         let mut copy = RequestParts::boxed();
         copy.head = self.head.clone();
         copy.bytes = HeadBytes::Gathered(Bytes::copy_from_slice(&self.bytes));
+        copy.has_more = true;
         copy.params = self.params.clone();
         copy.names = self.names.clone();
         copy.core = self.core;
@@ -299,6 +303,21 @@ impl<S: 'static> Request<S> {
     }
 
     /// The state that `init` made for this core.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router, testing};
+    /// use std::cell::Cell;
+    ///
+    /// async fn count(request: Request<Cell<u32>>) -> String {
+    ///     let count = request.state();
+    ///     count.set(count.get() + 1);
+    ///     count.get().to_string()
+    /// }
+    ///
+    /// let client = testing::client(Router::new().get("/", count), Cell::new(0));
+    /// client.get("/").send();
+    /// assert_eq!(client.get("/").send().text(), "2");
+    /// ```
     #[inline]
     pub fn state(&self) -> &Rc<S> {
         let of_core = self.parts.of_core.as_deref();
@@ -342,7 +361,19 @@ impl<S> Request<S> {
         self.parts.head.query(&self.parts.bytes)
     }
 
-    /// The first value of a name in the query, decoded (`application/x-www-form-urlencoded`).
+    /// The first value of a name in the query, decoded (`application/x-www-form-urlencoded`);
+    /// [`Request::query_as`] reads all of it.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router, testing};
+    ///
+    /// async fn word(request: Request) -> String {
+    ///     request.query_value("word").unwrap_or_default().into_owned()
+    /// }
+    ///
+    /// let client = testing::client(Router::new().get("/", word), ());
+    /// assert_eq!(client.get("/?word=a+b").send().text(), "a b");
+    /// ```
     pub fn query_value(&self, name: &str) -> Option<Cow<'_, str>> {
         let pairs = self.query()?.split('&');
         pairs
@@ -361,6 +392,18 @@ impl<S> Request<S> {
     }
 
     /// The first field of a name, without regard to case. Its bytes may be above 0x7F.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router, testing};
+    ///
+    /// async fn agent(request: Request) -> String {
+    ///     let agent = request.header("user-agent").unwrap_or(b"nobody");
+    ///     String::from_utf8_lossy(agent).into_owned()
+    /// }
+    ///
+    /// let client = testing::client(Router::new().get("/", agent), ());
+    /// assert_eq!(client.get("/").header("User-Agent", "test/1").send().text(), "test/1");
+    /// ```
     #[inline]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.parts.head.header(&self.parts.bytes, name)
@@ -371,7 +414,18 @@ impl<S> Request<S> {
         self.parts.head.headers(&self.parts.bytes)
     }
 
-    /// The path parameter of a name, as the client wrote it.
+    /// The path parameter of a name, as the client wrote it; [`Request::param_as`] makes a value of it.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router, testing};
+    ///
+    /// async fn both(request: Request) -> String {
+    ///     format!("{:?} {:?}", request.param("name"), request.param_decoded("name"))
+    /// }
+    ///
+    /// let client = testing::client(Router::new().get("/{name}", both), ());
+    /// assert_eq!(client.get("/a%20b").send().text(), r#"Some("a%20b") Some("a b")"#);
+    /// ```
     pub fn param(&self, name: &str) -> Option<&str> {
         let names = self.parts.names.as_ref()?;
         let index = names.iter().position(|have| have == name)?;
@@ -426,6 +480,7 @@ impl<S> Request<S> {
     /// });
     /// ```
     pub fn extensions_mut(&mut self) -> &mut Extensions {
+        self.parts.has_more = true;
         self.parts.extensions.get_or_insert_default()
     }
 

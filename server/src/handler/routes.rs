@@ -172,6 +172,7 @@ impl<S> Paths<S> {
         parts.params = params
             .map(|(_, value)| (place(value) as u16, value.len() as u16))
             .collect();
+        parts.has_more = true;
         parts.names = (!entry.names.is_empty()).then(|| entry.names.clone());
         Some(entry)
     }

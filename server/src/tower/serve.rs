@@ -95,7 +95,8 @@ where
         let step = match request.into_http() {
             Ok(request) => {
                 let (mut parts, body) = request.into_parts();
-                parts.extensions = extensions;
+                // Beside those that were given to the request on its way.
+                parts.extensions.extend(extensions);
                 Step::Asked {
                     of_core: original.of_core(),
                     request: Some(http::Request::from_parts(parts, body.into())),

@@ -6,8 +6,8 @@
 use crate::State;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, StatusCode};
-use ringgate::events::{Event, Subscription, server_sent};
-use ringgate::{Body, BodyError, Request, Response, RouteOptions, Router};
+use ringgate::events::{Event, Subscription};
+use ringgate::{BodyError, Request, Response, RouteOptions, Router};
 use serde_json::json;
 use std::time::Duration;
 
@@ -20,10 +20,7 @@ const POLL_MS_MAX: u64 = 600_000;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 pub(super) fn routes(router: Router<State>) -> Router<State> {
-    let small = RouteOptions {
-        body_size: Some(Some(EVENT_BYTES_MAX)),
-        ..RouteOptions::default()
-    };
+    let small = RouteOptions::new().body_size(EVENT_BYTES_MAX);
     router
         .route_with(small, Method::POST, "/events", publish)
         .get("/events", stream)
@@ -31,34 +28,15 @@ pub(super) fn routes(router: Router<State>) -> Router<State> {
 }
 
 /// Answers the id of the new event.
-async fn publish(request: Request<State>) -> Response {
+async fn publish(request: Request<State>) -> Result<Response, BodyError> {
     let hub = request.state().hub.clone();
-    match request.into_body().bytes().await {
-        Ok(data) => json_answer(&json!({ "id": hub.publish(data) })),
-        Err(BodyError::Refused(status, reason)) => Response::error(status, reason),
-        // Nobody is there to read it.
-        Err(BodyError::Cut) => Response::new(StatusCode::BAD_REQUEST),
-    }
+    let data = request.into_body().bytes().await?;
+    Ok(json_answer(&json!({ "id": hub.publish(data) })))
 }
 
-/// Events from now on; or, for a client that comes back, those after the last it saw (HTML standard,
-/// section 9.2.4).
+/// Events from now on; or, for a client that comes back, those after the last it saw.
 async fn stream(request: Request<State>) -> Response {
-    request.detach();
-    let last = request
-        .header("last-event-id")
-        .and_then(|id| std::str::from_utf8(id).ok())
-        .and_then(|id| id.trim().parse().ok());
-    let mut events = request.state().hub.subscribe(last);
-    Response::new(StatusCode::OK)
-        .with_content_type("text/event-stream")
-        .with_header(CACHE_CONTROL, NO_STORE)
-        .with_body(Body::writer(move |mut out| async move {
-            while let Some(event) = events.next().await {
-                out.write(server_sent(&event)).await;
-            }
-            Ok(())
-        }))
+    request.state().hub.answer(&request)
 }
 
 /// The events after `after` as soon as there is one, or 204 when there is none in time.
