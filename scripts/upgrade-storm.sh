@@ -72,19 +72,22 @@ fi
 load() { # NAME ARGUMENTS...
     local name=$1
     shift
-    "$bin/ringgate-bench" load --json --connections 8 "$@" >"$scratch/$name.json" \
+    "$bin/ringgate-bench" load --json "$@" >"$scratch/$name.json" \
         2>"$scratch/$name.err" &
     loads+=($!)
 }
 loads=()
-kept=() full=() resumed=()
+kept=(--connections 8) full=(--connections 8) resumed=(--connections 8)
 if [[ -n $tls ]]; then
-    kept=(--tls-key-updates 100) full=(--tls-full-handshakes) resumed=(--tls-resume)
+    # More handshakes at a time than a core begins in a turn: some wait while cores come and go.
+    kept+=(--tls-key-updates 100)
+    full=(--connections 32 --tls-full-handshakes)
+    resumed=(--connections 32 --tls-resume)
 fi
 load keepalive-get "${amount[@]}" --url "$address/plaintext" --verify plaintext "${kept[@]}"
 load keepalive-post "${amount[@]}" --url "$address/echo" --method post --body 300 --verify echo "${kept[@]}"
-load close-get "${fresh[@]}" --url "$address/plaintext" --mode close --verify plaintext --source-addresses 20 \
-    "${full[@]}"
+load close-get "${fresh[@]}" --url "$address/plaintext" --mode close --verify plaintext \
+    --source-addresses 20 "${full[@]}"
 load close-post "${fresh[@]}" --url "$address/echo" --mode close --method post --body 300 --verify echo \
     --source-addresses 20 "${resumed[@]}"
 

@@ -401,7 +401,11 @@ fn loads(address: SocketAddr, options: &Options) -> Vec<load::Options> {
                 ..TlsOptions::default()
             };
             load::Options {
-                connections: options.connections,
+                // More handshakes at a time than a core begins in a turn: some wait while cores come and go.
+                connections: match options.tls && mode == Mode::Close {
+                    true => options.connections * 2,
+                    false => options.connections,
+                },
                 tls,
                 requests: Some(share),
                 mode,
