@@ -534,7 +534,7 @@ def case_sslyze():
         return
     _, said = run([f"{place}/bin/python", "-m", "sslyze", "--tlsv1", "--tlsv1_1", "--tlsv1_2", "--tlsv1_3", "--heartbleed",
                    "--openssl_ccs", "--reneg", "--fallback", "--compression", "--robot", "--resum", "--early_data", f"localhost:{OPEN}"])
-    for wanted in ("not vulnerable to Heartbleed", "not vulnerable to OpenSSL CCS injection"):
+    for wanted in ("Not vulnerable to Heartbleed", "Not vulnerable to OpenSSL CCS injection"):
         assert wanted in said, said
     assert "VULNERABLE" not in said and "Traceback" not in said, said
     for version in ("TLS 1.0", "TLS 1.1"):
