@@ -143,6 +143,11 @@ impl Conversation {
         self.state == State::Open && !owes && !keeps_context
     }
 
+    /// Memory that a message half received takes, in bytes: at most twice what came of it.
+    pub fn held(&self) -> usize {
+        self.half.as_ref().map_or(0, |half| half.held())
+    }
+
     /// The time limit in force. `sending`: whether bytes wait for the client to take them.
     pub fn deadline(&self, sending: bool) -> Option<Deadline> {
         self.state.deadline(Waiting {

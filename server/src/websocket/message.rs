@@ -185,7 +185,16 @@ impl HalfMessage {
         Ok(())
     }
 
-    /// Whether the frame at hand, the last of which is known, has come as a whole.
+    /// Memory that the payload so far takes, in bytes.
+    pub(super) fn held(&self) -> usize {
+        match &self.gathered {
+            Gathered::Text(text, _) => text.capacity(),
+            Gathered::Binary(bytes) | Gathered::Compressed(bytes, _) => bytes.capacity(),
+            Gathered::Delivered { .. } => 0,
+        }
+    }
+
+    /// Whether the frame at hand has come as a whole.
     pub(super) fn frame_is_whole(&self) -> bool {
         self.frame.left == 0
     }

@@ -70,6 +70,24 @@ fn a_message_above_the_limit_is_refused_at_the_header_that_exceeds_it() {
 }
 
 #[test]
+fn a_message_half_received_takes_no_more_memory_than_twice_what_came() {
+    for first in [TEXT, BINARY] {
+        let mut listener = Listener::new(None);
+        // The header promises all that the limit allows.
+        let stream = frame(first, &[b'a'; 1 << 20]);
+        let mut came = 14;
+        listener.receive(&stream[..came]);
+        assert_eq!(listener.conversation.held(), 0);
+        for piece in stream[came..].chunks(1000).take(100) {
+            listener.receive(piece);
+            came += piece.len();
+            let held = listener.conversation.held();
+            assert!(held <= 2 * came, "{held} for {came}");
+        }
+    }
+}
+
+#[test]
 fn a_message_in_too_many_fragments_is_refused() {
     let mut listener = limited(Limits {
         fragments: 3,
@@ -248,8 +266,9 @@ fn what_a_message_was_gathered_in_is_given_up_when_the_conversation_ends() {
     let Listener {
         conversation, out, ..
     } = &mut listener;
+    assert!(conversation.held() >= 1000);
     let effect = conversation.on(Event::PeerEof, "", out);
-    assert_eq!(effect, Effect::Nothing);
+    assert_eq!((effect, conversation.held()), (Effect::Nothing, 0));
     // With half a message it would be Message; what is left is to send what is queued.
     assert_eq!(conversation.deadline(false), Some(Deadline::Write));
     let effect = conversation.on(Event::Flushed, "", out);

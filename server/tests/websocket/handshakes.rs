@@ -128,6 +128,9 @@ fn a_key_is_sixteen_bytes_in_base64_and_stands_once() {
     let policy = Policy::default();
     let wrong = [
         "",
+        "==",
+        "QQ==",
+        "dGhlIHNhbXBsZSBub25jZWFhYQ==",
         "dGhlIHNhbXBsZSBub25jZQ",
         "dGhlIHNhbXBsZSBub25jZQ=",
         "dGhlIHNhbXBsZSBub25j",
