@@ -377,6 +377,26 @@ fn handshakes_survive_that_their_core_leaves() {
 }
 
 #[test]
+fn handshakes_that_wait_for_their_turn_survive_that_their_core_leaves() {
+    for turns in 0..12 {
+        let mut config = config();
+        config.tls.handshakes_per_turn = 1;
+        let mut simulation = Simulation::with_cores(&config, router(), 2, 3, Faults::none());
+        let mut clients: Vec<TlsClient> = (0..8)
+            .map(|_| TlsClient::new(simulation.connect_to(0), 0))
+            .collect();
+        (0..turns).for_each(|_| simulation.turn());
+        simulation.leave(0, 1);
+        for client in &mut clients {
+            client.get("/hello");
+            client.until_body(&mut simulation, "hello");
+        }
+        simulation.run_until(|simulation| simulation.ledgers(1).0.open == 8);
+        assert_eq!(simulation.ledgers(0).0.aborted, 0, "after {turns} turns");
+    }
+}
+
+#[test]
 fn handshakes_beyond_the_bound_wait_and_all_are_served() {
     let mut config = config();
     config.tls.max_handshakes = std::num::NonZeroU32::new(2);

@@ -71,22 +71,36 @@ impl Tls {
         matches!(self.phase, Phase::Expected | Phase::Shaking(_))
     }
 
+    /// Whether the client has been heard, and its handshake is not over.
     pub(super) fn is_in_handshake(&self) -> bool {
-        matches!(self.phase, Phase::Shaking(_))
+        match self.phase {
+            Phase::Expected => self.has_received(),
+            Phase::Shaking(_) => true,
+            Phase::Open(_) | Phase::Over => false,
+        }
     }
 
-    /// Whether nothing of it belongs to this core.
+    /// Whether nothing of it belongs to this core. A handshake whose first bytes wait for their turn does: it
+    /// is this core that takes it up.
     pub(super) fn is_plain_data(&self) -> bool {
-        let made = self.rest.as_ref().is_some_and(|rest| !rest.made.is_empty());
         match self.phase {
-            Phase::Expected | Phase::Open(_) => !made,
+            Phase::Expected => !self.has_received(),
+            Phase::Open(_) => !self.has_made(),
             Phase::Shaking(_) | Phase::Over => false,
         }
     }
 
+    fn has_received(&self) -> bool {
+        let rest = self.rest.as_ref();
+        rest.is_some_and(|rest| !rest.received.is_empty())
+    }
+
+    fn has_made(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| !rest.made.is_empty())
+    }
+
     pub(super) fn owes(&self, ends: bool) -> bool {
-        let made = self.rest.as_ref().is_some_and(|rest| !rest.made.is_empty());
-        made || ends && matches!(self.phase, Phase::Open(_))
+        self.has_made() || ends && matches!(self.phase, Phase::Open(_))
     }
 
     fn rest(&mut self) -> &mut Rest {
