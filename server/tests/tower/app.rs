@@ -9,6 +9,7 @@ use http::{Method, StatusCode, Uri, Version};
 use http_body::Frame;
 use ringgate::tower;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 type Said = (StatusCode, String);
 
@@ -122,4 +123,10 @@ fn a_head_claims_the_length_that_get_has_or_none() {
         assert_eq!(answer.header("transfer-encoding"), None);
     }
     assert_eq!(client.get("/streamed").text(), "piece");
+}
+
+#[tokio::test]
+async fn within_a_runtime_an_app_is_not_served() {
+    let code = tower::serve(axum::Router::new());
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));
 }
