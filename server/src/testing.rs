@@ -4,7 +4,7 @@
 //! [`client`] takes a router and the state of its handlers; [`Client::of`] a whole [`Server`], with its lanes and
 //! hubs. Time is virtual: a handler that sleeps for an hour is answered at once, and every run is the same.
 //! What a connection does beside requests and answers (pieces, resets, several cores) is tested in a
-//! [`Simulation`](crate::simulation::Simulation), which is below.
+//! [`Simulation`], which is below.
 //!
 //! ```
 //! use ringgate::{Json, Request, Result, Router, http::StatusCode, testing};
