@@ -30,7 +30,7 @@ struct Cli {
     /// Speak TLS with this certificate
     #[arg(long, value_name = "FILE", requires = "certificate_key")]
     certificate: Option<PathBuf>,
-    /// Its key
+    /// Private key of the certificate
     #[arg(long, value_name = "FILE", requires = "certificate")]
     certificate_key: Option<PathBuf>,
     /// Where the file `1m` is

@@ -322,7 +322,7 @@ pub(super) fn queue(
     let after = after_answer(&Circumstances {
         request_keep_alive: terms.keep_alive,
         handler_closes: response.close,
-        is_ending: context.ends.is_announced_to(connection),
+        is_ending: context.ends.is_announced_to(connection) || connection.transport.is_worn(),
         served: connection.served,
         served_max: context.served_max,
         unread,

@@ -32,7 +32,7 @@ impl Sockets {
             seats.resize(slot + 1, NONE);
         }
         seats[slot] = match socket.is_simulated() {
-            true => NONE,
+            true => (key.generation(), NONE.1),
             false => (key.generation(), socket.as_raw_fd()),
         };
     }
@@ -47,9 +47,13 @@ impl Sockets {
         facts[slot] = Some(agreed);
     }
 
-    /// The agreement of client and server about TLS; None where the connection is plain.
+    /// The agreement of client and server about TLS; None where the connection is plain, and once it is gone:
+    /// its seat may be another client's then.
     pub(crate) fn facts(&self, key: ConnectionKey) -> Option<Arc<Facts>> {
-        self.facts.borrow().get(key.slot() as usize)?.clone()
+        let slot = key.slot() as usize;
+        let (generation, _) = *self.seats.borrow().get(slot)?;
+        let facts = self.facts.borrow().get(slot)?.clone();
+        facts.filter(|_| generation == key.generation())
     }
 
     /// The socket is about to be closed or to move: its number may soon be another's.
@@ -83,5 +87,39 @@ fn inet(address: io::Result<Address>) -> Option<SocketAddr> {
     match address {
         Ok(Address::Inet(address)) => Some(address),
         Ok(_) | Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::record::Version;
+    use std::os::fd::OwnedFd;
+
+    #[test]
+    fn a_request_that_outlives_its_connection_never_learns_of_another_client() {
+        let socket = Descriptor::from(OwnedFd::from(std::fs::File::open("/dev/null").unwrap()));
+        let sockets = Sockets::default();
+        let facts = Arc::new(Facts {
+            version: Version::Tls13,
+            cipher: "TLS13_AES_128_GCM_SHA256",
+            server_name: Some("a.example".into()),
+            protocol: None,
+            client_chain: Vec::new(),
+            is_resumed: false,
+        });
+        let (gone, next) = (ConnectionKey::new(4, 1), ConnectionKey::new(4, 2));
+        sockets.enter(gone, &socket);
+        sockets.agree(gone, facts.clone());
+        assert!(sockets.facts(gone).is_some());
+        sockets.leave(gone);
+        assert!(sockets.facts(gone).is_none());
+        sockets.enter(next, &socket);
+        sockets.agree(next, facts);
+        assert!(sockets.facts(next).is_some());
+        assert!(
+            sockets.facts(gone).is_none(),
+            "the seat is another client's"
+        );
     }
 }

@@ -51,6 +51,15 @@ impl Transport {
         }
     }
 
+    /// Whether the connection is to be announced an end, since its key may soon seal no more.
+    #[inline]
+    pub(super) fn is_worn(&self) -> bool {
+        match self {
+            Transport::Tls(tls) => tls.is_worn(),
+            _ => false,
+        }
+    }
+
     /// Whether all that it will know of its connection is plain data, which can go to another core.
     #[inline]
     pub(super) const fn may_move(&self) -> bool {

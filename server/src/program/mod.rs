@@ -40,7 +40,7 @@ impl<S: 'static> Server<S> {
     ///
     /// `line` is the program's name, or a [`CommandLine`] with a description, a version and options of the
     /// program's own ([`CommandLine::option`]). `make` gets the configuration and the values of those options.
-    /// It runs once, before any thread but the log's and with the signals blocked that the server obeys, so
+    /// The closure runs once, before any thread but the log's and with the signals blocked that the server obeys, so
     /// it may start threads. What it changes in the configuration is not changed again by a reload, which
     /// reads file and environment anew.
     ///

@@ -99,6 +99,10 @@ impl Tls {
         self.rest.as_ref().is_some_and(|rest| !rest.made.is_empty())
     }
 
+    pub(super) fn is_worn(&self) -> bool {
+        matches!(&self.phase, Phase::Open(session) if session.is_worn())
+    }
+
     pub(super) fn owes(&self, ends: bool) -> bool {
         self.has_made() || ends && matches!(self.phase, Phase::Open(_))
     }

@@ -63,7 +63,7 @@ impl Tls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tls::record::Aead;
+    use crate::tls::record::{Aead, Traffic, Version};
     use proptest::prelude::*;
 
     fn session() -> Session {
@@ -100,6 +100,22 @@ mod tests {
         pack_tls(&Tls::default(), None, &mut bytes);
         let (tls, _) = unpack_tls(&mut &bytes[..]).expect("whole");
         assert!(matches!(tls.phase, Phase::Expected));
+    }
+
+    #[test]
+    fn a_connection_whose_key_is_nearly_worn_out_is_to_be_announced_an_end() {
+        let worn_after = |seq| {
+            let way = Traffic {
+                seq,
+                key: &[1; 16],
+                iv: &[2; 12],
+                secret: &[],
+            };
+            let session = Session::new(Version::Tls12, Aead::Aes128Gcm, &way, &way);
+            let phase = Phase::Open(session.expect("sound"));
+            Tls { phase, rest: None }.is_worn()
+        };
+        assert!(!worn_after(1) && worn_after(1 << 24));
     }
 
     proptest! {
