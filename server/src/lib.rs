@@ -111,7 +111,7 @@ pub use coordinator::{
 pub use handler::{
     Body, BodyError, BodyFrame, Chunk, Error, Form, FromRequest, Handler, Html, IntoResponse, Json,
     Next, Query, Redirect, Request, RequestBody, Response, Result, RouteOptions, Router, Tls,
-    Writer,
+    WebSocket, Writer,
 };
 pub use process::service_manager::{PassedSocket, ServiceManager, passed_sockets};
 pub use ringgate_runtime as runtime;

@@ -16,6 +16,7 @@ use crate::observe::Counter;
 use crate::observe::metrics::Histogram;
 use crate::tls::handshake::failure::FailReason;
 use crate::tls::record::Reason as TlsFault;
+use crate::websocket::Fault;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -32,16 +33,19 @@ pub enum Reason {
     CoDel,
     /// The client's address has as many requests in as `per_address` allows.
     PerAddress,
+    /// There are as many WebSockets and tunnels as `max_websockets` allows.
+    WebSockets,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Reason; 5] = [
+    pub const ALL: [Reason; 6] = [
         Reason::Full,
         Reason::Draining,
         Reason::QueueTimeout,
         Reason::CoDel,
         Reason::PerAddress,
+        Reason::WebSockets,
     ];
 
     /// The reason in log, status, metrics and the `X-Ringgate-Reason` field.
@@ -52,6 +56,7 @@ impl Reason {
             Reason::QueueTimeout => "queue-timeout",
             Reason::CoDel => "codel",
             Reason::PerAddress => "per-address",
+            Reason::WebSockets => "websockets",
         }
     }
 }
@@ -231,6 +236,10 @@ pub struct CoreStats {
     pub handshakes: Gauge,
     /// Established connections whose TLS failed, by the fault; the last is an alert of the client's.
     pub tls_failed: [Counter; TlsFault::ALL.len() + 1],
+    pub websockets: Gauge,
+    pub websocket_messages_received: Counter,
+    pub websocket_messages_sent: Counter,
+    pub websocket_faults: [Counter; Fault::ALL.len()],
     pub responses: [Counter; 6],
     pub refusals: [Counter; REFUSAL_STATUSES.len()],
     pub accept_pauses: Counter,

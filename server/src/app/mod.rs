@@ -10,6 +10,7 @@ mod health;
 mod page;
 mod parameter;
 mod plain;
+mod sockets;
 mod trouble;
 
 pub use files::files;
@@ -92,7 +93,7 @@ pub fn server(config: Config) -> Result<Server<AppState>, config::Error> {
 
 /// All routes that `options` ask for.
 pub fn router(options: AppOptions) -> Router<AppState> {
-    let mut router = plain::routes(Router::new())
+    let mut router = sockets::routes(plain::routes(Router::new()))
         .merge(page::routes())
         .merge(health());
     router = bodies::routes(router);

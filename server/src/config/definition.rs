@@ -102,6 +102,7 @@ pub(super) enum Group {
     Admission,
     Limits,
     Timeouts,
+    WebSocket,
     Drain,
     Pool,
     Rings,
@@ -109,13 +110,14 @@ pub(super) enum Group {
 
 impl Group {
     /// Every group, in the order of help and documentation.
-    pub(super) const ALL: [Group; 9] = [
+    pub(super) const ALL: [Group; 10] = [
         Group::Server,
         Group::Tls,
         Group::App,
         Group::Admission,
         Group::Limits,
         Group::Timeouts,
+        Group::WebSocket,
         Group::Drain,
         Group::Pool,
         Group::Rings,
@@ -129,6 +131,7 @@ impl Group {
             Group::Admission => "Waiting requests",
             Group::Limits => "Limits of a request",
             Group::Timeouts => "Timeouts of a connection",
+            Group::WebSocket => "WebSockets and tunnels",
             Group::Drain => "Drain",
             Group::Pool => "Pool of cores",
             Group::Rings => "Cores, rings and buffers",

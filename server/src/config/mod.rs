@@ -48,6 +48,7 @@ mod parse;
 mod source;
 
 mod effective;
+mod websocket;
 mod wrap;
 
 #[cfg(test)]
@@ -76,3 +77,4 @@ pub use settings::{Config, Drain, HttpLimits, Log, PoolRules, QueueRules, Rings,
 pub use size::{format_size, parse_size};
 pub use source::{Provenance, Source};
 pub use tls::{CertificateSource, Tls};
+pub use websocket::WebSockets;

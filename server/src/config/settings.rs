@@ -24,6 +24,7 @@ use super::priority::PriorityRule;
 use super::size::format_size;
 use super::source::Source;
 use super::tls::Tls;
+use super::websocket::WebSockets;
 
 /// Everything one server is told. Its default serves on `127.0.0.1:8080` and refuses nobody.
 ///
@@ -57,6 +58,8 @@ pub struct Config {
     pub limits: HttpLimits,
     /// How long a connection may take for what.
     pub timeouts: Timeouts,
+    /// Bounds of WebSockets and tunnels.
+    pub websocket: WebSockets,
     /// How the server ends.
     pub drain: Drain,
     /// How the pool of cores keeps itself.
@@ -96,6 +99,7 @@ impl Default for Config {
             queue: QueueRules::default(),
             limits: HttpLimits::default(),
             timeouts: Timeouts::default(),
+            websocket: WebSockets::default(),
             drain: Drain::default(),
             pool: PoolRules::default(),
             rings: Rings::default(),

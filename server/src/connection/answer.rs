@@ -58,6 +58,9 @@ impl Engine {
         if exchange.asks_core {
             tell_core(&mut response, self.index);
         }
+        if let Body::Switch(_) = response.body {
+            return self.on_switch(core, request, response);
+        }
         let class = status_class(&response);
         if let Some(upload) = &mut exchange.upload
             && upload.awaits_continue
@@ -352,6 +355,10 @@ fn queue_unusual(
     date: &Date,
     buffers: &mut Vec<Vec<u8>>,
 ) -> Queued {
+    if response.status.is_informational() {
+        // The client would wait for another answer, or speak another protocol: nobody here would.
+        *response = Response::failed();
+    }
     let framing = Framing::new(
         terms.to_head,
         terms.version,
@@ -366,7 +373,7 @@ fn queue_unusual(
             content_type: response.content_type,
             fields: Fields::List(&response.fields),
             body: framing.body,
-            connection: framing.connection,
+            connection: framing.connection.naming_upgrade(response.offers_upgrade()),
         };
         head.encode(date, tail);
     });
@@ -390,6 +397,7 @@ fn queue_body(
         body => match std::mem::replace(body, Body::Empty) {
             Body::Empty => {}
             Body::Chunk(chunk) => output.add_large(chunk),
+            Body::Switch(_) => debug_assert!(false, "it went another way"),
             Body::Stream { stream, len } => {
                 return Queued::Head {
                     stream,

@@ -31,6 +31,7 @@ impl Engine {
 
     /// The last bytes may be with the kernel already; else [`Engine::settle`] waits for that.
     pub(super) fn close_when_flushed(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.end_upgraded(core, key);
         if let Some(connection) = self.table.get(key)
             && connection.is_flushed()
         {
@@ -50,6 +51,7 @@ impl Engine {
 
     /// Drops what is queued, and closes.
     pub(super) fn abort(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.end_upgraded(core, key);
         self.leave_arrivals(core, key);
         self.settle_answers(core, key, Outcome::Aborted);
         self.finish_exchange(core, key, Outcome::Aborted);
@@ -70,6 +72,7 @@ impl Engine {
 
     /// Drops what works for the connection and what is queued; the last word of its transport goes out.
     pub(super) fn drop_answers(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.end_upgraded(core, key);
         self.leave_arrivals(core, key);
         self.settle_answers(core, key, Outcome::Aborted);
         self.finish_exchange(core, key, Outcome::Aborted);
@@ -119,6 +122,10 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
+        if let State::Upgraded(_) = connection.wire.state() {
+            self.on(core, key, Event::Drain);
+            return self.settle(core, key);
+        }
         let is_idle = connection.wire.state() == State::Idle && connection.is_flushed();
         if !is_idle || connection.exchange.is_some() {
             return;

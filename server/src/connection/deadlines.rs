@@ -57,7 +57,14 @@ impl Engine {
             return;
         };
         connection.deadline_of = None;
-        connection.aborted |= matches!(kind, Deadline::Write | Deadline::Head | Deadline::Body);
+        connection.aborted |= matches!(
+            kind,
+            Deadline::Write
+                | Deadline::Head
+                | Deadline::Body
+                | Deadline::Message
+                | Deadline::CloseFrame
+        );
         let event = match kind {
             Deadline::Write => Event::WriteStalled,
             Deadline::Handshake => {
@@ -68,6 +75,8 @@ impl Engine {
             Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => {
                 Event::DeadlinePassed
             }
+            Deadline::Quiet | Deadline::Pong | Deadline::Message => Event::DeadlinePassed,
+            Deadline::CloseFrame | Deadline::Tunnel => Event::DeadlinePassed,
         };
         self.on(core, key, event);
         self.settle(core, key);
@@ -76,7 +85,7 @@ impl Engine {
 
 impl Connection {
     /// Sets the deadline that is in force now. A deadline that is in force already goes on, but that
-    /// of a body or of lingering begins anew: every event there is progress.
+    /// of a body, of lingering, of silence or of a tunnel begins anew: every event there is progress.
     #[inline]
     pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, settings: &Settings) {
         let sending = !self.is_flushed();
@@ -88,7 +97,10 @@ impl Connection {
             // The handshake has one limit, whatever it waits for.
             kind = kind.map(|_| Deadline::Handshake);
         }
-        let renews = matches!(kind, Some(Deadline::Body | Deadline::Linger));
+        let renews = matches!(
+            kind,
+            Some(Deadline::Body | Deadline::Linger | Deadline::Quiet | Deadline::Tunnel)
+        );
         if kind == self.deadline_of && !renews {
             return;
         }
@@ -108,7 +120,8 @@ impl Connection {
             // The answer was out when the connection would have been idle.
             Deadline::Linger => deadline.min(self.idle_since + settings.linger_time),
             Deadline::Head | Deadline::Body | Deadline::Write | Deadline::Idle => deadline,
-            Deadline::Gone | Deadline::Handshake => deadline,
+            Deadline::Gone | Deadline::Handshake | Deadline::Quiet | Deadline::Pong => deadline,
+            Deadline::Message | Deadline::CloseFrame | Deadline::Tunnel => deadline,
         }
     }
 

@@ -16,11 +16,12 @@ use super::stall::Stalls;
 use super::table::{Connection, Table};
 use super::tls::Handshakes;
 use super::transfer::{COORDINATOR, Parcel};
+use super::upgraded::Upgrades;
 use crate::admission::door::{Door, Ticket};
 use crate::admission::gate::{Gate, Verdict};
 use crate::admission::ledger::{CoreStats, Ledgers};
 use crate::coordinator::SUCCESSOR;
-use crate::handler::{Application, PlacedParts, Response, none_noted, take_notes};
+use crate::handler::{Application, PlacedParts, Response, Switching, none_noted, take_notes};
 use crate::http1::date::DateCache;
 use crate::http1::exchange::State;
 use crate::http1::refusal::Refusal;
@@ -189,6 +190,9 @@ pub(crate) struct Engine {
     pub(super) refusal: Option<Refusal>,
     /// The request that is refused for its head, for what the application has around that.
     pub(super) seen: Option<PlacedParts>,
+    /// The protocol that the connection at hand changes to, from the event to its effect.
+    pub(super) switching: Option<Switching>,
+    pub(super) upgrades: Upgrades,
     pub(super) listeners: Listeners,
     pub(super) helping: Helping,
     pub(super) accepts: Option<u32>,
@@ -237,6 +241,8 @@ impl Engine {
             exchanges: Exchanges::new(),
             refusal: None,
             seen: None,
+            switching: None,
+            upgrades: Upgrades::default(),
             listeners: Listeners::default(),
             helping: Helping::default(),
             accepts: parts.accepts,

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Headroom {
     open: AtomicU64,
     most: AtomicU64,
+    /// Connections over all cores on which another protocol than HTTP is spoken.
+    upgraded: AtomicU64,
     /// As many connections as all cores together may bring in before they look again.
     burst: u64,
 }
@@ -23,8 +25,24 @@ impl Headroom {
         Headroom {
             open: AtomicU64::new(0),
             most: AtomicU64::new(most.unwrap_or(u64::MAX)),
+            upgraded: AtomicU64::new(0),
             burst,
         }
+    }
+
+    /// Whether there is room for one more with another protocol, of which `most` may be; it is counted then.
+    pub(crate) fn enter_upgraded(&self, most: Option<u64>) -> bool {
+        let most = most.unwrap_or(u64::MAX);
+        let one_more = |count: u64| (count < most).then_some(count + 1);
+        let relaxed = Ordering::Relaxed;
+        self.upgraded
+            .fetch_update(relaxed, relaxed, one_more)
+            .is_ok()
+    }
+
+    /// One with another protocol less.
+    pub(crate) fn leave_upgraded(&self) {
+        self.upgraded.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Another bound. Connections beyond it stay.

@@ -100,6 +100,8 @@ const fn may_wait(state: State) -> bool {
         State::StreamingReceiving | State::Streaming => true,
         // The limit of an idle connection frees no slot; a send tells of a reset.
         State::Idle | State::WritingUnread(_) | State::Writing(_) => false,
+        // Who is quiet is asked.
+        State::Upgraded(_) => false,
         State::Discarding | State::Lingering | State::Closing | State::Closed => false,
     }
 }

@@ -50,6 +50,7 @@ mod tls;
 mod transfer;
 mod transport;
 mod unsent;
+mod upgraded;
 mod wait;
 mod watch;
 mod wire;

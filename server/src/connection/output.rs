@@ -79,11 +79,19 @@ impl Output {
 
     /// The buffer that heads and small bodies are gathered in.
     #[inline]
-    fn gather(&mut self, buffers: &mut Vec<Vec<u8>>) -> &mut Vec<u8> {
+    pub(super) fn gather(&mut self, buffers: &mut Vec<Vec<u8>>) -> &mut Vec<u8> {
         if self.tail.capacity() == 0 {
             self.tail = buffers.pop().unwrap_or_else(|| Vec::with_capacity(512));
         }
         &mut self.tail
+    }
+
+    /// Gives the buffer back in which nothing was gathered: a connection that idles holds none.
+    #[inline]
+    pub(super) fn give_back_unused(&mut self, buffers: &mut Vec<Vec<u8>>) {
+        if self.tail.is_empty() && self.tail.capacity() > 0 {
+            keep_buffer(Chunk::Vec(std::mem::take(&mut self.tail)), buffers);
+        }
     }
 
     /// Adds bytes behind what is gathered.

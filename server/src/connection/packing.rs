@@ -27,7 +27,7 @@ const PACKED_SIZE_BYTES: usize = 512;
 /// In the first byte, beside the state: the parts of TLS come before the unread bytes.
 const IN_TLS: u8 = 2;
 
-const DEADLINES: [Deadline; 7] = [
+const DEADLINES: [Deadline; 12] = [
     Deadline::Head,
     Deadline::Body,
     Deadline::Write,
@@ -35,6 +35,11 @@ const DEADLINES: [Deadline; 7] = [
     Deadline::Linger,
     Deadline::Gone,
     Deadline::Handshake,
+    Deadline::Quiet,
+    Deadline::Pong,
+    Deadline::Message,
+    Deadline::CloseFrame,
+    Deadline::Tunnel,
 ];
 
 impl Parcel {
@@ -132,7 +137,7 @@ mod tests {
         #[test]
         fn a_connection_that_is_packed_is_the_same_on_the_other_side(
             in_head in any::<bool>(),
-            kind in proptest::option::of(0usize..7),
+            kind in proptest::option::of(0usize..12),
             (served, idle_since, deadline) in any::<(u32, u64, u64)>(),
             unread in any::<Vec<u8>>(),
         ) {

@@ -33,7 +33,7 @@ impl Engine {
         };
         parts.come_from(self.index, key, sockets);
         let mut response = self.app.refuse(core, parts, make);
-        if matches!(response.body, Body::Stream { .. }) {
+        if matches!(response.body, Body::Stream { .. } | Body::Switch(_)) {
             response.body = make().body;
         }
         self.stats.responses[status_class(&response)].add(1);
@@ -52,7 +52,7 @@ impl Engine {
         });
         match response.body {
             Body::Chunk(chunk) if !to_head => connection.output.add_large(chunk),
-            Body::Empty | Body::Chunk(_) | Body::Stream { .. } => {}
+            Body::Empty | Body::Chunk(_) | Body::Stream { .. } | Body::Switch(_) => {}
         }
     }
 }

@@ -5,6 +5,7 @@ use super::stall::LOOKS;
 use crate::config::{Admit, Config, HalfClose, PriorityRule, Switch};
 use crate::http1::exchange::Deadline;
 use crate::http1::head::HeadLimits;
+use crate::websocket::Limits;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -45,8 +46,12 @@ pub(crate) struct Settings {
     /// Handshakes that a core begins in a turn, and has in progress.
     pub(crate) handshakes_per_turn: Option<NonZeroU32>,
     pub(crate) handshakes_max: Option<NonZeroU32>,
-    timeouts: [Duration; 7],
-    first_looks: [Duration; 7],
+    /// Most connections of the process with another protocol.
+    pub(crate) websockets_max: Option<NonZeroU32>,
+    /// Bounds on what clients of WebSockets send.
+    pub(crate) websocket: Limits,
+    timeouts: [Duration; 12],
+    first_looks: [Duration; 12],
 }
 
 impl Settings {
@@ -60,6 +65,11 @@ impl Settings {
             timeouts.linger,
             GONE_AFTER,
             config.tls.handshake_timeout,
+            config.websocket.ping,
+            config.websocket.pong_timeout,
+            config.websocket.message_timeout,
+            config.websocket.close_timeout,
+            config.websocket.tunnel_timeout,
         ];
         let mut first_looks = spans;
         first_looks[Deadline::Write as usize] /= LOOKS;
@@ -91,6 +101,12 @@ impl Settings {
             tls_handover: config.tls.handover == Switch::On,
             handshakes_per_turn: NonZeroU32::new(config.tls.handshakes_per_turn),
             handshakes_max: config.tls.max_handshakes,
+            websockets_max: config.websocket.max,
+            websocket: Limits {
+                frame_size: config.websocket.message_size as usize,
+                message_size: config.websocket.message_size as usize,
+                ..Limits::default()
+            },
             reason_header: config.queue.reason_header == Switch::On,
             timeouts: spans,
             first_looks,

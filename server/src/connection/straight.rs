@@ -125,7 +125,7 @@ impl Engine {
             let called = self.app.call(core, route, parts, &reply, &mut answer);
             let Some(response) = answer
                 .as_mut()
-                .filter(|response| !matches!(response.body, Body::Stream { .. }))
+                .filter(|response| matches!(response.body, Body::Empty | Body::Chunk(_)))
             else {
                 return Left::Unanswered(Unanswered {
                     request,
@@ -136,7 +136,6 @@ impl Engine {
                     timed,
                 });
             };
-            stats.responses[status_class(response)].add(1);
             connection.answered_at_once(terms.began, ticket);
             let queued = queue(
                 connection,
@@ -147,6 +146,7 @@ impl Engine {
                 context,
                 &mut self.buffers,
             );
+            stats.responses[status_class(response)].add(1);
             if response.owns_nothing() {
                 // Spares the look at each of its parts.
                 std::mem::forget(answer);

@@ -41,6 +41,22 @@ impl Unread {
         self.as_slice().is_empty()
     }
 
+    /// The bytes, to be worked on where they lie; None if there are none.
+    #[inline]
+    pub(crate) fn as_mut_slice(&mut self) -> Option<&mut [u8]> {
+        if let Unread::Leased(lease) = self
+            && lease.get_mut().is_none()
+        {
+            // Somebody else keeps bytes of the same buffer.
+            self.copy_rest();
+        }
+        match self {
+            Unread::None => None,
+            Unread::Leased(lease) => lease.get_mut(),
+            Unread::Gathered(bytes) => Some(bytes),
+        }
+    }
+
     /// Adds bytes behind what is there that have memory of their own.
     pub(crate) fn add_gathered(&mut self, more: BytesMut) {
         match self {

@@ -63,7 +63,8 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let waits = arrives || connection.exchange.is_some();
+        let is_upgraded = matches!(connection.wire.state(), State::Upgraded(_));
+        let waits = arrives || is_upgraded || connection.exchange.is_some();
         if connection.watch == Receive::Off && waits {
             let events = match connection.eof {
                 true => 0,

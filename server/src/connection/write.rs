@@ -11,6 +11,7 @@ use super::transport::Transport;
 use crate::admission::door::Ticket;
 use crate::handler::Chunk;
 use crate::http1::exchange::{After, Deadline, Event, State};
+use crate::http1::upgraded::Phase;
 use crate::tls::record::KeyCache;
 use crate::tls::record::sizes::Tick;
 use ringgate_runtime::sys::socket::Direction;
@@ -158,8 +159,10 @@ impl Connection {
     /// are out. Not if nobody listens for that, as at the end of what the client sends.
     #[inline]
     fn rests(&self) -> bool {
-        self.wire.state() == State::Writing(After::KeepAlive)
-            && self.exchange.is_none()
+        matches!(
+            self.wire.state(),
+            State::Writing(After::KeepAlive) | State::Upgraded(Phase::Open)
+        ) && self.exchange.is_none()
             && self.output.queued == 0
             && self.unread.is_empty()
             && self.receive != Receive::Off

@@ -12,10 +12,11 @@ use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::observe::Counter;
 use crate::observe::metrics::{
     CertificateSample, ConnectionCounts, CoreSample, CountsBy, ListenerSample, RequestCounts,
-    Snapshot, TlsCounts,
+    Snapshot, TlsCounts, WebSocketCounts,
 };
 use crate::tls::handshake::failure::FailReason;
 use crate::tls::record::Reason as TlsFault;
+use crate::websocket::Fault;
 use ringgate_runtime::sys::process::rss_bytes;
 use std::sync::PoisonError;
 
@@ -76,6 +77,7 @@ pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
             .map(|(class, count)| (class, count.get()))
             .collect(),
         tls: tls_counts(stats),
+        websockets: websocket_counts(stats),
         handler_panics: stats.handler_panics.get(),
         long_polls: stats
             .long_polls
@@ -88,6 +90,20 @@ pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
         service_time: stats.service_time.snapshot(),
         queue_time: stats.queue_time.snapshot(),
         ..CoreSample::default()
+    }
+}
+
+fn websocket_counts(stats: &CoreStats) -> WebSocketCounts {
+    let received = stats.websocket_messages_received.get();
+    let sent = stats.websocket_messages_sent.get();
+    let faults = Fault::ALL.iter().map(|fault| fault.name());
+    let count = |counter: &Counter| counter.get();
+    WebSocketCounts {
+        open: stats.websockets.get(),
+        messages: [("received", received), ("sent", sent)].into(),
+        faults: faults
+            .zip(stats.websocket_faults.iter().map(count))
+            .collect(),
     }
 }
 

@@ -20,6 +20,7 @@ mod response;
 mod router;
 mod routes;
 mod tls;
+pub mod websocket;
 
 pub use answers::{Html, Redirect};
 pub(crate) use application::{Application, Called, ReplyTo, Routed, application};
@@ -32,6 +33,8 @@ pub use extract::{Form, FromRequest, Json, Query};
 pub use options::RouteOptions;
 pub use request::Request;
 pub(crate) use request::{HeadBytes, Note, PlacedParts, none_noted, take_notes};
-pub use response::{Body, BodyFrame, BodyStream, Chunk, IntoResponse, Response, Writer};
+pub use response::{Body, BodyFrame, BodyStream, Chunk, IntoResponse, Response, Switch, Writer};
 pub use router::Router;
 pub use tls::Tls;
+pub use websocket::WebSocket;
+pub(crate) use websocket::{Begun, Ended, OnMessage, Socket, SocketTerms, Switching};

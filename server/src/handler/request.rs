@@ -3,6 +3,7 @@
 use super::{RequestBody, Tls};
 use crate::ServerHandle;
 use crate::connection::{ConnectionKey, ExchangeKey, Sockets};
+use crate::http1::fields::BodyFraming;
 use crate::http1::head::Head;
 use bytes::Bytes;
 use http::{Extensions, Method, Version};
@@ -490,6 +491,11 @@ impl<S> Request<S> {
     }
 
     /// The core of the request, and its name there.
+    /// Whether a body follows the head, as far as the head tells.
+    pub(super) fn has_body(&self) -> bool {
+        self.parts.head.framing != BodyFraming::None
+    }
+
     pub(super) fn who(&self) -> (u32, ExchangeKey) {
         (self.parts.core, self.parts.request)
     }

@@ -1,9 +1,10 @@
 //! An answer as a handler gives it. Framing, Date and Connection are the server's business
 //! ([`crate::http1::response`]).
 
+use super::websocket::Switching;
 use crate::http1::response::status_text;
 use futures_core::Stream;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::cell::RefCell;
 use std::error::Error;
@@ -43,6 +44,29 @@ pub enum Body {
         /// The pieces.
         stream: BodyStream,
     },
+    /// Another protocol, which begins behind the head of the answer
+    /// ([`WebSocket::accept`](super::websocket::WebSocket::accept)). The status is 101; with another one nothing
+    /// begins.
+    Switch(Switch),
+}
+
+/// The protocol that a connection changes to.
+pub struct Switch(Box<Switching>);
+
+impl Switch {
+    pub(super) fn new(switching: Switching) -> Switch {
+        Switch(Box::new(switching))
+    }
+
+    pub(crate) fn into_inner(self) -> Switching {
+        *self.0
+    }
+}
+
+impl fmt::Debug for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Switch")
+    }
 }
 
 impl Body {
@@ -157,6 +181,7 @@ impl Body {
             Body::Empty => Some(0),
             Body::Chunk(chunk) => Some(chunk.len() as u64),
             Body::Stream { len, .. } => *len,
+            Body::Switch(_) => Some(0),
         }
     }
 
@@ -334,9 +359,14 @@ impl Response {
     pub(crate) fn owns_nothing(&self) -> bool {
         let body_owns = match &self.body {
             Body::Empty | Body::Chunk(Chunk::Static(_)) => false,
-            Body::Chunk(_) | Body::Stream { .. } => true,
+            Body::Chunk(_) | Body::Stream { .. } | Body::Switch(_) => true,
         };
         self.fields.capacity() == 0 && !body_owns
+    }
+
+    /// Whether it tells the client of another protocol.
+    pub(crate) fn offers_upgrade(&self) -> bool {
+        self.fields.iter().any(|(name, _)| *name == UPGRADE)
     }
 
     /// With another status.

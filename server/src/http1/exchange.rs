@@ -20,11 +20,15 @@
 //! Streaming and StreamingReceiving are Running and Receiving once the head of the answer is out:
 //! from then on a failure cannot become an error answer, only a cut.
 //!
+//! From Running a connection may change its protocol: it is Upgraded then ([`super::upgraded`]), and comes back
+//! only to end as any other does.
+//!
 //! Every end but a cut goes through Closing, where what is queued still has its time to go out. In
 //! Closed nothing is left but operations whose last completion is awaited. From every state but
 //! Closed some time limit leads there, except while a handler thinks and its client owes nothing
 //! ([`State::deadline`]).
 
+use super::upgraded::{Phase, upgraded};
 use ::http::StatusCode;
 use std::num::NonZeroU32;
 
@@ -115,6 +119,8 @@ pub enum State {
     Writing(After),
     /// The answer is out; the rest of the request's body is read and thrown away.
     Discarding,
+    /// Another protocol is spoken from here on.
+    Upgraded(Phase),
     /// Nothing is sent any more; what arrives is thrown away, so that the kernel does not reset
     /// the connection before the client has read the answer (RFC 9112 section 9.6).
     Lingering,
@@ -154,6 +160,12 @@ pub enum Event {
     AnswerStarted,
     /// The last byte of the answer is queued.
     AnswerEnded(After),
+    /// The answer that ends HTTP on the connection is queued; the other protocol begins like this.
+    Switched(Phase),
+    /// The other protocol stands like this now.
+    Upgraded(Phase),
+    /// The other protocol sends nothing more, and nothing that still comes matters to it.
+    UpgradeOver,
     /// The body of the answer failed while it was sent piece by piece.
     AnswerFailed {
         /// Whether all of the answer could be taken back, so that another can stand in its place.
@@ -217,6 +229,22 @@ pub enum Effect {
     TurnAway,
     /// Drop the handler if one runs, and what is queued; the transport has its own last word.
     DropAnswers,
+    /// The requests of the connection are over: begin the other protocol.
+    Upgrade,
+    /// Give the unread bytes to the other protocol.
+    ReadUpgraded,
+    /// The client takes what is sent: the other protocol may go on sending.
+    FeedUpgraded,
+    /// Ask the client whether it is still there.
+    AskUpgraded,
+    /// Tell the client that it took too long; end the other protocol.
+    FailUpgraded,
+    /// The client sends nothing more: tell the other protocol.
+    EndInput,
+    /// The server drains: tell the other protocol.
+    DrainUpgraded,
+    /// End the other protocol.
+    EndUpgraded,
     /// The request is answered, and ends when its answer is out; the next one of the batch begins
     /// before that.
     SetAside,
@@ -252,6 +280,16 @@ pub enum Deadline {
     Gone,
     /// From the accept to the end of the handshake of TLS; in the place of all others.
     Handshake,
+    /// Without a byte from the client of a WebSocket, before it is asked.
+    Quiet,
+    /// Without a byte from the client of a WebSocket, since it was asked.
+    Pong,
+    /// From the first byte of a WebSocket's message to its end.
+    Message,
+    /// From this side's Close of a WebSocket to the client's.
+    CloseFrame,
+    /// Without a byte in either direction of a tunnel.
+    Tunnel,
 }
 
 const TIMED_OUT: Effect = Effect::AnswerError(StatusCode::REQUEST_TIMEOUT);
@@ -275,6 +313,7 @@ impl State {
             State::Writing(After::KeepAlive) => writing_then_keep(event),
             State::Writing(After::Close) => writing_then_close(event),
             State::Discarding => discarding(event),
+            State::Upgraded(phase) => upgraded(phase, event),
             State::Lingering => lingering(event),
             State::Closing => closing(event),
             State::Closed => (State::Closed, Effect::Nothing),
@@ -306,6 +345,7 @@ impl State {
             State::Running | State::Streaming => None,
             State::WritingUnread(_) | State::Writing(_) | State::Closing => Some(Deadline::Write),
             State::Discarding => Some(Deadline::Body),
+            State::Upgraded(phase) => Some(phase.deadline(sending)),
             State::Lingering => Some(Deadline::Linger),
             State::Closed => None,
         }
@@ -317,11 +357,11 @@ use Event as E;
 use State as S;
 
 /// The end without a cut.
-const CLOSE: (State, Effect) = (S::Closing, Effect::Close);
+pub(super) const CLOSE: (State, Effect) = (S::Closing, Effect::Close);
 /// The end of a connection whose transport failed: its peer is told so, and given time to read it.
-const BROKEN: (State, Effect) = (S::WritingUnread(After::Close), Effect::DropAnswers);
+pub(super) const BROKEN: (State, Effect) = (S::WritingUnread(After::Close), Effect::DropAnswers);
 /// The end of a connection that broke, or whose client or server has no more patience.
-const ABORT: (State, Effect) = (S::Closed, Effect::Abort);
+pub(super) const ABORT: (State, Effect) = (S::Closed, Effect::Abort);
 
 #[inline(always)]
 const fn idle(event: Event) -> (State, Effect) {
@@ -341,6 +381,7 @@ const fn idle(event: Event) -> (State, Effect) {
             (S::Idle, Impossible)
         }
         E::Batched | E::Rested | E::DiscardedEnough => (S::Idle, Impossible),
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (S::Idle, Impossible),
     }
 }
 
@@ -371,6 +412,7 @@ const fn head(event: Event) -> (State, Effect) {
             (S::Head, Impossible)
         }
         E::TurnedAway | E::Batched | E::Rested | E::DiscardedEnough => (S::Head, Impossible),
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (S::Head, Impossible),
     }
 }
 
@@ -396,6 +438,7 @@ const fn receiving(event: Event) -> (State, Effect) {
         E::AnswerFailed { .. } | E::Batched | E::Rested | E::DiscardedEnough => {
             (S::Receiving, Impossible)
         }
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (S::Receiving, Impossible),
     }
 }
 
@@ -419,6 +462,8 @@ const fn running(event: Event) -> (State, Effect) {
         }
         // How long a handler may think is its own business.
         E::Batched | E::Rested | E::DeadlinePassed => (S::Running, Impossible),
+        E::Switched(phase) => (S::Upgraded(phase), Effect::Upgrade),
+        E::Upgraded(_) | E::UpgradeOver => (S::Running, Impossible),
     }
 }
 
@@ -441,6 +486,7 @@ const fn streaming_receiving(event: Event) -> (State, Effect) {
         E::AnswerStarted | E::Batched | E::Rested | E::DiscardedEnough => {
             (S::StreamingReceiving, Impossible)
         }
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (S::StreamingReceiving, Impossible),
     }
 }
 
@@ -461,6 +507,7 @@ const fn streaming(event: Event) -> (State, Effect) {
         E::Batched | E::Rested | E::DeadlinePassed | E::DiscardedEnough => {
             (S::Streaming, Impossible)
         }
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (S::Streaming, Impossible),
     }
 }
 
@@ -482,6 +529,7 @@ const fn writing_unread_then_keep(event: Event) -> (State, Effect) {
         }
         E::AnswerStarted | E::AnswerEnded(_) | E::AnswerFailed { .. } => (SAME, Impossible),
         E::Batched | E::Rested | E::DeadlinePassed => (SAME, Impossible),
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (SAME, Impossible),
     }
 }
 
@@ -503,6 +551,7 @@ const fn writing_unread_then_close(event: Event) -> (State, Effect) {
         }
         E::Refused | E::BodyComplete | E::AnswerStarted | E::AnswerEnded(_) => (SAME, Impossible),
         E::AnswerFailed { .. } | E::Batched | E::Rested | E::DeadlinePassed => (SAME, Impossible),
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (SAME, Impossible),
     }
 }
 
@@ -522,6 +571,7 @@ const fn writing_then_keep(event: Event) -> (State, Effect) {
         E::Refused | E::BodyComplete | E::AnswerStarted => (SAME, Impossible),
         E::AnswerEnded(_) | E::AnswerFailed { .. } => (SAME, Impossible),
         E::DeadlinePassed | E::DiscardedEnough => (SAME, Impossible),
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (SAME, Impossible),
     }
 }
 
@@ -541,6 +591,7 @@ const fn writing_then_close(event: Event) -> (State, Effect) {
         E::Refused | E::BodyComplete | E::AnswerStarted => (SAME, Impossible),
         E::AnswerEnded(_) | E::AnswerFailed { .. } => (SAME, Impossible),
         E::Batched | E::Rested | E::DeadlinePassed | E::DiscardedEnough => (SAME, Impossible),
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (SAME, Impossible),
     }
 }
 
@@ -560,6 +611,7 @@ const fn discarding(event: Event) -> (State, Effect) {
             (S::Discarding, Impossible)
         }
         E::Batched | E::Flushed { .. } | E::Rested | E::WriteStalled => (S::Discarding, Impossible),
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (S::Discarding, Impossible),
     }
 }
 
@@ -577,6 +629,7 @@ const fn lingering(event: Event) -> (State, Effect) {
         E::Refused | E::BodyComplete | E::AnswerStarted => (S::Lingering, Impossible),
         E::AnswerEnded(_) | E::AnswerFailed { .. } => (S::Lingering, Impossible),
         E::Batched | E::Flushed { .. } | E::Rested | E::WriteStalled => (S::Lingering, Impossible),
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (S::Lingering, Impossible),
     }
 }
 
@@ -596,6 +649,7 @@ const fn closing(event: Event) -> (State, Effect) {
         E::Refused | E::BodyComplete | E::AnswerStarted => (S::Closing, Impossible),
         E::AnswerEnded(_) | E::AnswerFailed { .. } => (S::Closing, Impossible),
         E::Batched | E::Rested | E::DeadlinePassed => (S::Closing, Impossible),
+        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (S::Closing, Impossible),
     }
 }
 

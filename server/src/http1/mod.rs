@@ -19,6 +19,7 @@
 //! | [`response`] | the bytes of an answer's head and of its chunks |
 //! | [`date`] | the `Date` line, rendered once a second |
 //! | [`exchange`] | what a connection does next, for every state and every event |
+//! | [`upgraded`] | the same once another protocol is spoken on it |
 //!
 //! HTTP/2 joins at [`head::Parse::Http2Preface`]: the parser recognises the client preface as its
 //! own outcome and leaves the bytes untouched.
@@ -46,3 +47,5 @@ pub mod response;
 pub mod date;
 
 pub mod exchange;
+
+pub mod upgraded;

@@ -32,8 +32,23 @@ pub enum ConnectionHeader {
     Close,
     /// `keep-alive`: tells an HTTP/1.0 client that its wish is granted.
     KeepAlive,
-    /// `upgrade`: the protocol changes after this head (RFC 9110 section 7.8).
+    /// `upgrade`: the protocol changes after this head, or the client is told to which it could (RFC 9110
+    /// section 7.8).
     Upgrade,
+    /// `close, upgrade`: the same on a connection that ends.
+    CloseAndUpgrade,
+}
+
+impl ConnectionHeader {
+    /// The field of an answer that has a field Upgrade or not: that one is named here (RFC 9110 section 7.8).
+    #[must_use]
+    pub const fn naming_upgrade(self, has_upgrade: bool) -> ConnectionHeader {
+        match (self, has_upgrade) {
+            (ConnectionHeader::Implicit, true) => ConnectionHeader::Upgrade,
+            (ConnectionHeader::Close, true) => ConnectionHeader::CloseAndUpgrade,
+            (other, _) => other,
+        }
+    }
 }
 
 /// The fields a handler has set, in order.
@@ -161,6 +176,9 @@ impl ResponseHead<'_> {
             ConnectionHeader::Close => out.extend_from_slice(b"Connection: close\r\n"),
             ConnectionHeader::KeepAlive => out.extend_from_slice(b"Connection: keep-alive\r\n"),
             ConnectionHeader::Upgrade => out.extend_from_slice(b"Connection: upgrade\r\n"),
+            ConnectionHeader::CloseAndUpgrade => {
+                out.extend_from_slice(b"Connection: close, upgrade\r\n");
+            }
         }
         if let Some(content_type) = self.content_type {
             out.extend_from_slice(b"Content-Type: ");

@@ -99,6 +99,29 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// All of them.
+    pub const ALL: [Fault; 19] = [
+        Fault::ReservedBit,
+        Fault::ReservedOpcode,
+        Fault::Unmasked,
+        Fault::Masked,
+        Fault::LengthNotMinimal,
+        Fault::LengthOverflow,
+        Fault::ControlTooLong,
+        Fault::ControlFragmented,
+        Fault::NothingToContinue,
+        Fault::MessageInMessage,
+        Fault::CloseMalformed,
+        Fault::CloseCodeInvalid,
+        Fault::NotUtf8,
+        Fault::NotDeflate,
+        Fault::FrameTooLarge,
+        Fault::MessageTooLarge,
+        Fault::TooManyFragments,
+        Fault::ControlFlood,
+        Fault::MessageStalled,
+    ];
+
     /// The code that tells the peer.
     pub const fn code(self) -> CloseCode {
         match self {
@@ -155,3 +178,15 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_stands_at_its_own_place_among_all() {
+        for (place, fault) in Fault::ALL.iter().enumerate() {
+            assert_eq!(*fault as usize, place);
+        }
+    }
+}

@@ -4,10 +4,11 @@
 use ringgate::http1::exchange::{
     After, Circumstances, Deadline, Effect, Event, State, UnreadBody, after_answer,
 };
+use ringgate::http1::upgraded::Phase;
 use std::fmt::Write;
 use std::num::NonZeroU32;
 
-const STATES: [State; 14] = [
+const STATES: [State; 20] = [
     State::Idle,
     State::Head,
     State::Receiving,
@@ -19,12 +20,18 @@ const STATES: [State; 14] = [
     State::Writing(After::KeepAlive),
     State::Writing(After::Close),
     State::Discarding,
+    State::Upgraded(Phase::Open),
+    State::Upgraded(Phase::Owing),
+    State::Upgraded(Phase::Asked),
+    State::Upgraded(Phase::InMessage),
+    State::Upgraded(Phase::Closing),
+    State::Upgraded(Phase::Bytes),
     State::Lingering,
     State::Closing,
     State::Closed,
 ];
 
-const EVENTS: [Event; 28] = [
+const EVENTS: [Event; 32] = [
     Event::BytesArrived,
     Event::TurnedAway,
     Event::HeadComplete { body_pending: true },
@@ -49,6 +56,10 @@ const EVENTS: [Event; 28] = [
     Event::AnswerStarted,
     Event::AnswerEnded(After::KeepAlive),
     Event::AnswerEnded(After::Close),
+    Event::Switched(Phase::Open),
+    Event::Upgraded(Phase::Asked),
+    Event::Upgraded(Phase::Closing),
+    Event::UpgradeOver,
     Event::AnswerFailed { taken_back: true },
     Event::AnswerFailed { taken_back: false },
     Event::Batched,
@@ -73,6 +84,8 @@ fn passed(deadline: Deadline) -> Event {
         Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => {
             Event::DeadlinePassed
         }
+        Deadline::Quiet | Deadline::Pong | Deadline::Message => Event::DeadlinePassed,
+        Deadline::CloseFrame | Deadline::Tunnel => Event::DeadlinePassed,
         Deadline::Gone | Deadline::Handshake => Event::Gone,
     }
 }
@@ -186,9 +199,9 @@ fn from_every_state_with_something_owed_time_alone_leads_to_the_end() {
                     break;
                 };
                 let (next, effect) = state.on(passed(deadline));
-                // An answer is queued that nobody takes; or what is queued is dropped.
+                // Something is queued that nobody takes; or what is queued is dropped.
                 sending = match effect {
-                    Effect::AnswerError(_) => true,
+                    Effect::AnswerError(_) | Effect::AskUpgraded | Effect::FailUpgraded => true,
                     Effect::Abort => false,
                     Effect::Close if !sending => {
                         assert_eq!(next.on(Event::Flushed { unread: false }).0, State::Closed);

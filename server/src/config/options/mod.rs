@@ -12,6 +12,7 @@ mod pool;
 mod rings;
 mod server;
 mod tls;
+mod websocket;
 
 use std::time::Duration;
 
@@ -46,12 +47,13 @@ pub(super) fn index_of(key: &str) -> Option<usize> {
     OPTIONS.iter().position(|option| option.key == key)
 }
 
-const PARTS: [&[OptionDef]; 8] = [
+const PARTS: [&[OptionDef]; 9] = [
     server::SERVER,
     tls::TLS,
     app::APP,
     admission::ADMISSION,
     connections::CONNECTIONS,
+    websocket::WEBSOCKET,
     drain::DRAIN,
     pool::POOL,
     rings::RINGS,

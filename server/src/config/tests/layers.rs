@@ -10,7 +10,7 @@ use super::super::{
     AdmissionLimits, Admit, CertificateSource, ClientCertificates, ControlPath, Drain,
     DrainPending, Endpoint, HalfClose, HttpLimits, ListenAddr, Log, LogFormat, LogLevel,
     MaxAccepts, Offered, OnTerm, PoolRules, QueueRules, RingFlag, Rings, Shed, Source, Switch,
-    Timeouts, Tls, TlsVersion,
+    Timeouts, Tls, TlsVersion, WebSockets,
 };
 use super::*;
 
@@ -66,11 +66,32 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "spin" => &["50us"],
         "tasks_per_turn" => &["64"],
         "long_poll" => &["250ms"],
-        "head_timeout" | "body_timeout" | "write_timeout" | "idle_timeout" | "linger_timeout"
-        | "linger_time" | "drain_grace" | "keepalive_grace" | "graceful_timeout"
-        | "upgrade_timeout" | "trim_interval" | "heartbeat_interval" | "heartbeat_timeout"
-        | "handshake_timeout" | "stall" | "core_age" | "queue_timeout" | "queue_target"
-        | "queue_interval" => &["9s"],
+        "head_timeout"
+        | "body_timeout"
+        | "write_timeout"
+        | "idle_timeout"
+        | "linger_timeout"
+        | "linger_time"
+        | "drain_grace"
+        | "keepalive_grace"
+        | "graceful_timeout"
+        | "upgrade_timeout"
+        | "trim_interval"
+        | "heartbeat_interval"
+        | "heartbeat_timeout"
+        | "handshake_timeout"
+        | "stall"
+        | "core_age"
+        | "queue_timeout"
+        | "queue_target"
+        | "queue_interval"
+        | "websocket_ping"
+        | "websocket_pong_timeout"
+        | "websocket_message_timeout"
+        | "websocket_close_timeout"
+        | "tunnel_timeout" => &["9s"],
+        "max_websockets" => &["99"],
+        "websocket_message_size" => &["9KiB"],
         other => panic!("give {other} a sample value"),
     };
     (values, &[])
@@ -246,6 +267,13 @@ fn each_key_sets_the_field_of_its_name() {
         write_rate_min = 1900
         body_rate_min = 1901
         requests_per_connection = 19
+        max_websockets = 41
+        websocket_message_size = 4242
+        websocket_ping = "43s"
+        websocket_pong_timeout = "44s"
+        websocket_message_timeout = "45s"
+        websocket_close_timeout = "46s"
+        tunnel_timeout = "47s"
         drain_grace = "20s"
         keepalive_grace = "21s"
         graceful_timeout = "22s"
@@ -322,6 +350,15 @@ fn each_key_sets_the_field_of_its_name() {
             write_rate_min: Some(1900),
             body_rate_min: Some(1901),
             requests_per_connection: 19,
+        },
+        websocket: WebSockets {
+            max: number(41),
+            message_size: 4242,
+            ping: second(43),
+            pong_timeout: second(44),
+            message_timeout: second(45),
+            close_timeout: second(46),
+            tunnel_timeout: second(47),
         },
         drain: Drain {
             grace: second(20),

@@ -215,7 +215,7 @@ impl Engine {
     }
 
     /// The address of a connection's client, for the log.
-    pub(super) fn peer_of(&mut self, key: ConnectionKey) -> Option<String> {
+    pub(in crate::connection) fn peer_of(&mut self, key: ConnectionKey) -> Option<String> {
         let peer = self.table.get(key)?.socket.real().map(peer_addr)?;
         Some(peer.ok()?.to_string())
     }

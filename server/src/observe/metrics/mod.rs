@@ -17,6 +17,6 @@ pub use histogram::{DIVISIONS, Histogram, HistogramSnapshot, LE_NANOS};
 pub use render::{CONTENT_TYPE, markdown, render};
 pub use snapshot::{
     CertificateSample, ConnectionCounts, CoreSample, CountsBy, LaneSample, ListenerSample,
-    RequestCounts, Snapshot, TlsCounts,
+    RequestCounts, Snapshot, TlsCounts, WebSocketCounts,
 };
 pub use table::{Definition, Kind, METRICS, Unit};

@@ -90,6 +90,8 @@ pub struct CoreSample {
     pub responses: CountsBy,
     /// The counts of TLS.
     pub tls: TlsCounts,
+    /// The counts of WebSockets.
+    pub websockets: WebSocketCounts,
     /// Handlers that panicked.
     pub handler_panics: u64,
     /// Steps of handlers that held the core for too long, by route.
@@ -117,6 +119,17 @@ pub struct TlsCounts {
     pub in_progress: u64,
     /// Established connections whose TLS failed, by reason.
     pub failures: CountsBy,
+}
+
+/// The counts of WebSockets on one core.
+#[derive(Clone, Debug, Default)]
+pub struct WebSocketCounts {
+    /// Open, or about to be closed, now.
+    pub open: u64,
+    /// Messages, `received` or `sent`.
+    pub messages: CountsBy,
+    /// WebSockets whose client broke a rule or a limit, by reason.
+    pub faults: CountsBy,
 }
 
 /// The ledger of connections of one core:

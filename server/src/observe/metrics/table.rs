@@ -312,6 +312,17 @@ pub static METRICS: &[Definition] = &[
         "Established connections whose TLS failed, by reason",
         |s, out| core_by(s, out, |c| &c.tls.failures)),
 
+    // WebSockets.
+    per_core("ringgate_websockets", Gauge,
+        "WebSockets that are open, or have said Close",
+        |s, out| core(s, out, |c| c.websockets.open)),
+    per_core_by("ringgate_websocket_messages_total", &["core", "direction"],
+        "Messages of WebSockets, received or sent; those of broadcasts are counted for each receiver",
+        |s, out| core_by(s, out, |c| &c.websockets.messages)),
+    per_core_by("ringgate_websocket_faults_total", CORE_REASON,
+        "WebSockets closed since their client broke a rule or a limit, by reason",
+        |s, out| core_by(s, out, |c| &c.websockets.faults)),
+
     // The rings.
     per_core("ringgate_operations_in_flight", Gauge,
         "Operations the kernel has not completed",

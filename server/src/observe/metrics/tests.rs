@@ -57,6 +57,11 @@ fn snapshot() -> Snapshot {
                     in_progress: n(),
                     failures: [("does-not-open", n())].into(),
                 },
+                websockets: WebSocketCounts {
+                    open: n(),
+                    messages: [("received", n()), ("sent", n())].into(),
+                    faults: [("unmasked", n())].into(),
+                },
                 handler_panics: n(),
                 long_polls: [("GET /slow".to_owned(), n())].into(),
                 tasks: n(),

@@ -1,0 +1,294 @@
+//! Connections on which another protocol than HTTP is spoken: what each has beside its seat in the table, and
+//! what the effects of [`crate::http1::upgraded`] come to.
+//!
+//! | file | does |
+//! |---|---|
+//! | [`socket`] | gives received bytes to a WebSocket, and messages to its application |
+//!
+//! Called by [`super::step`]. A connection that speaks HTTP pays nothing for this: what another protocol needs lies
+//! aside, in a table as long as the last seat that has something in it.
+
+mod socket;
+
+use self::socket::{Lent, Talking};
+use super::answer::status_class;
+use super::engine::Engine;
+use super::key::{ConnectionKey, ExchangeKey};
+use super::step::{Outcome, Reading};
+use super::table::Connection;
+use super::wait::turned_away;
+use crate::admission::ledger::Reason;
+use crate::handler::{Body, Ended, Response, Switching};
+use crate::http1::exchange::{Event, State};
+use crate::http1::response::{BodyLength, ConnectionHeader, Fields, ResponseHead};
+use crate::http1::upgraded::Phase;
+use crate::websocket::deflate::{Deflater, Inflater};
+use crate::websocket::life;
+use crate::websocket::{CloseCode, Fault};
+use http::StatusCode;
+use ringgate_runtime::Core;
+use ringgate_runtime::task::Panic;
+use std::rc::Rc;
+
+/// The state of another protocol.
+pub(super) enum Upgrade {
+    WebSocket(Box<Talking>),
+}
+
+/// The upgraded connections of a core, by seat, and what they share.
+#[derive(Default)]
+pub(super) struct Upgrades {
+    seats: Vec<Option<Upgrade>>,
+    tools: Tools,
+}
+
+/// The compressor and decompressor of all WebSockets that keep no context. Neither holds memory before it is used.
+#[derive(Default)]
+struct Tools {
+    inflater: Inflater,
+    deflater: Deflater,
+}
+
+impl Upgrades {
+    fn enter(&mut self, key: ConnectionKey, upgrade: Upgrade) {
+        let slot = key.slot() as usize;
+        if slot >= self.seats.len() {
+            self.seats.resize_with(slot + 1, || None);
+        }
+        self.seats[slot] = Some(upgrade);
+    }
+
+    #[inline]
+    fn at(&mut self, key: ConnectionKey) -> Option<(&mut Upgrade, &mut Tools)> {
+        let upgrade = self.seats.get_mut(key.slot() as usize)?.as_mut()?;
+        Some((upgrade, &mut self.tools))
+    }
+
+    fn take(&mut self, key: ConnectionKey) -> Option<Upgrade> {
+        self.seats.get_mut(key.slot() as usize)?.take()
+    }
+}
+
+impl Engine {
+    /// The answer is queued that ends HTTP on this connection: its requests are over, and the other protocol
+    /// begins.
+    pub(super) fn upgrade(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(switching) = self.switching.take() else {
+            debug_assert!(false, "a change of protocol has been asked for");
+            return;
+        };
+        self.finish_exchange(core, key, Outcome::Answered);
+        self.settle_answers(core, key, Outcome::Answered);
+        // From here on `max_websockets` is the bound.
+        drop(self.take_slot(key));
+        let upgrade = match switching {
+            Switching::WebSocket(begun) => Upgrade::WebSocket(Box::new(Talking::new(begun))),
+        };
+        self.upgrades.enter(key, upgrade);
+        self.stats.websockets.rise();
+        self.arrive_upgraded(core, key);
+        let has_early_bytes = |c: &mut Connection| !c.unread.is_empty();
+        if self.table.get(key).is_some_and(has_early_bytes) {
+            self.advance(core, key);
+        }
+        self.regulate(core, key);
+    }
+
+    /// The other protocol is on this core now.
+    pub(super) fn arrive_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.with_talking(core, key, |talking, lent| talking.arrive(lent));
+    }
+
+    /// Gives unread bytes to the other protocol.
+    pub(super) fn read_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
+        self.with_talking(core, key, |talking, lent| talking.read(lent));
+        match self.state_of(key) {
+            Some(State::Upgraded(_)) | None => Reading::Done,
+            Some(_) => Reading::Again,
+        }
+    }
+
+    /// Everything is with the kernel: who waits for room may send.
+    pub(super) fn feed_upgraded(&mut self, _: &Rc<Core>, _: ConnectionKey) {}
+
+    /// Asks the client whether it is still there.
+    pub(super) fn ask_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.tell_talking(
+            core,
+            key,
+            life::Event::DeadlinePassed(life::Deadline::Quiet),
+        );
+    }
+
+    /// The client took too long, and is told so.
+    pub(super) fn fail_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.tell_talking(
+            core,
+            key,
+            life::Event::DeadlinePassed(life::Deadline::Message),
+        );
+        self.count_fault(core, key, Fault::MessageStalled);
+        self.end_upgraded(core, key);
+    }
+
+    /// The server drains, or connections go to another process and this one cannot.
+    pub(super) fn drain_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let code = match self.leaves_process() {
+            true => CloseCode::RESTART,
+            false => CloseCode::GOING_AWAY,
+        };
+        self.tell_talking(core, key, life::Event::Drain(code));
+    }
+
+    /// The client sends nothing more.
+    pub(super) fn end_input(&mut self, _: &Rc<Core>, _: ConnectionKey) {}
+
+    /// The other protocol is over in one way or another; its application is told unless it knows.
+    pub(super) fn end_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        match self.upgrades.take(key) {
+            None => {}
+            Some(Upgrade::WebSocket(mut talking)) => {
+                self.stats.websockets.fall();
+                self.headroom.leave_upgraded();
+                if let Err(panic) = talking.closed(&Ended::ABNORMAL) {
+                    self.count_socket_panic(core, &panic);
+                }
+            }
+        }
+    }
+
+    fn tell_talking(&mut self, core: &Rc<Core>, key: ConnectionKey, event: life::Event) {
+        self.with_talking(core, key, |talking, lent| talking.tell(event, "", lent));
+    }
+
+    /// Does something with a WebSocket, and tells the connection where it stands after that.
+    #[inline]
+    fn with_talking(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        act: impl FnOnce(&mut Talking, &mut Lent<'_>) -> Result<(), Panic>,
+    ) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let Some((Upgrade::WebSocket(talking), tools)) = self.upgrades.at(key) else {
+            return;
+        };
+        let mut lent = Lent {
+            unread: &mut connection.unread,
+            output: &mut connection.output,
+            buffers: &mut self.buffers,
+            tools,
+            limits: &self.settings.websocket,
+            seconds: (core.now().as_nanos() / 1_000_000_000) as u32,
+            core: self.index,
+            received: 0,
+            sent: 0,
+            fault: None,
+        };
+        let done = act(talking, &mut lent);
+        let (received, sent, fault) = (lent.received, lent.sent, lent.fault);
+        self.stats.websocket_messages_received.add(received);
+        self.stats.websocket_messages_sent.add(sent);
+        let event = match (talking.stands(), connection.wire.state()) {
+            (Some(stands), State::Upgraded(known)) if stands == known => None,
+            (Some(stands), State::Upgraded(_)) => Some(Event::Upgraded(stands)),
+            (None, State::Upgraded(_)) => Some(Event::UpgradeOver),
+            // Its end is under way.
+            (_, _) => None,
+        };
+        if let Some(fault) = fault {
+            self.count_fault(core, key, fault);
+        }
+        if let Err(panic) = done {
+            self.count_socket_panic(core, &panic);
+        }
+        if let Some(event) = event {
+            self.on(core, key, event);
+        }
+    }
+
+    /// The client of a WebSocket broke a rule or a limit.
+    #[cold]
+    fn count_fault(&mut self, core: &Core, key: ConnectionKey, fault: Fault) {
+        self.stats.websocket_faults[fault as usize].add(1);
+        let peer = self.peer_of(key);
+        crate::observe::log::limited!(
+            self.log,
+            core.now().as_nanos(),
+            info,
+            "websocket",
+            peer = peer.as_deref().unwrap_or("unknown"),
+            cause = fault.name(),
+            code = fault.code().number(),
+            "a WebSocket is closed: its client broke a rule or a limit"
+        );
+    }
+
+    #[cold]
+    fn count_socket_panic(&mut self, core: &Core, panic: &Panic) {
+        self.stats.handler_panics.add(1);
+        crate::observe::log::limited!(
+            self.log,
+            core.now().as_nanos(),
+            error,
+            "panic",
+            panic = panic.message(),
+            "the handler of a WebSocket panicked; its client is told 1011"
+        );
+    }
+
+    /// A handler wants the connection to change its protocol.
+    pub(super) fn on_switch(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+        mut response: Response,
+    ) {
+        let Some(key) = self.exchanges.get(request).map(|exchange| exchange.of) else {
+            return;
+        };
+        let Body::Switch(switch) = std::mem::replace(&mut response.body, Body::Empty) else {
+            return;
+        };
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // Something around the handler answers otherwise.
+            return self.on_answer(core, request, Ok(response));
+        }
+        if self.state_of(key) != Some(State::Running) {
+            debug_assert!(false, "a handshake with a body is refused");
+            return self.on_answer(core, request, Ok(Response::failed()));
+        }
+        if self.is_draining() {
+            self.count_refusal(core, key, Reason::Draining);
+            let refusal = turned_away(Reason::Draining, self.settings.reason_header);
+            return self.on_answer(core, request, Ok(refusal));
+        }
+        let most = self
+            .settings
+            .websockets_max
+            .map(|most| u64::from(most.get()));
+        if !self.headroom.enter_upgraded(most) {
+            self.count_refusal(core, key, Reason::WebSockets);
+            let refusal = turned_away(Reason::WebSockets, self.settings.reason_header);
+            return self.on_answer(core, request, Ok(refusal));
+        }
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let head = ResponseHead {
+            status: response.status,
+            content_type: None,
+            fields: Fields::List(&response.fields),
+            body: BodyLength::None,
+            connection: ConnectionHeader::Upgrade,
+        };
+        connection.output.write_with(&mut self.buffers, |tail| {
+            head.encode(self.date.current(), tail);
+        });
+        self.stats.responses[status_class(&response)].add(1);
+        self.switching = Some(switch.into_inner());
+        self.on(core, key, Event::Switched(Phase::Open));
+    }
+}

@@ -1,0 +1,239 @@
+//! A WebSocket on its core: received bytes become messages for the application, and its answers bytes of the
+//! connection's output, all of a turn in one send.
+//!
+//! A frame that lies in the receive buffer as a whole is unmasked and delivered there. While much waits to be sent,
+//! nothing is read: a client that sends and takes nothing is held back by its own window.
+
+use super::Tools;
+use crate::connection::OUTPUT_HIGH_BYTES;
+use crate::connection::output::Output;
+use crate::connection::table::Unread;
+use crate::handler::{Begun, Ended, OnMessage, Socket, SocketTerms};
+use crate::http1::upgraded::Phase;
+use crate::websocket::life::{self, State};
+use crate::websocket::{Arrival, Conversation, Desk, Fault, Limits, Message};
+use ringgate_runtime::task::{Panic, catch_panic};
+use std::sync::Arc;
+
+/// The code of a Close without one, to applications (RFC 6455 section 7.1.5).
+const NO_CODE: u16 = 1005;
+
+/// A WebSocket and its application's end.
+pub(in crate::connection) struct Talking {
+    conversation: Conversation,
+    /// None once it was told of the end.
+    end: Option<Box<dyn OnMessage>>,
+    terms: Arc<SocketTerms>,
+    protocol: Option<u8>,
+    /// The contexts that are kept from one message to the next, where that was agreed on.
+    own: Option<Box<Tools>>,
+}
+
+/// The things that a core lends to a WebSocket of its.
+pub(super) struct Lent<'l> {
+    pub(super) unread: &'l mut Unread,
+    pub(super) output: &'l mut Output,
+    pub(super) buffers: &'l mut Vec<Vec<u8>>,
+    pub(super) tools: &'l mut Tools,
+    /// The server's bounds on what clients send.
+    pub(super) limits: &'l Limits,
+    /// The time in seconds.
+    pub(super) seconds: u32,
+    pub(super) core: u32,
+    /// Messages received and sent.
+    pub(super) received: u64,
+    pub(super) sent: u64,
+    /// The rule that the client broke.
+    pub(super) fault: Option<Fault>,
+}
+
+impl Talking {
+    pub(super) fn new(begun: Begun) -> Talking {
+        let keeps = begun.compression.is_some_and(|terms| terms.keeps_context());
+        Talking {
+            conversation: Conversation::new(begun.compression),
+            end: Some(begun.end),
+            terms: begun.terms,
+            protocol: begun.protocol,
+            own: keeps.then(Box::default),
+        }
+    }
+
+    /// Where the conversation stands; None once it sends nothing more and nothing that comes matters.
+    #[inline]
+    pub(super) fn stands(&self) -> Option<Phase> {
+        match (self.conversation.state(), self.conversation.deadline(false)) {
+            (State::Open, Some(life::Deadline::Pong)) => Some(Phase::Asked),
+            (State::Open, Some(life::Deadline::Message)) => Some(Phase::InMessage),
+            (State::Open, _) => Some(Phase::Open),
+            (State::Closing, _) => Some(Phase::Closing),
+            (State::Leaving | State::Ended | State::Lingering | State::Closed, _) => None,
+        }
+    }
+
+    /// Tells the application that its end is on this core now.
+    pub(super) fn arrive(&mut self, lent: &mut Lent<'_>) -> Result<(), Panic> {
+        self.guarded(lent, |talking, lent| {
+            talking.call(lent, |end, socket| end.arrived(socket));
+        })
+    }
+
+    /// Tells the conversation what happened.
+    pub(super) fn tell(
+        &mut self,
+        event: life::Event,
+        reason: &str,
+        lent: &mut Lent<'_>,
+    ) -> Result<(), Panic> {
+        self.guarded(lent, |talking, lent| {
+            let _: life::Effect = talking
+                .conversation
+                .on(event, reason, &mut lent.output.tail);
+        })
+    }
+
+    /// Reads the frames that are there, as long as their answers find room.
+    #[inline]
+    pub(super) fn read(&mut self, lent: &mut Lent<'_>) -> Result<(), Panic> {
+        self.guarded(lent, Talking::read_frames)
+    }
+
+    /// Tells the application of the end, if it has not been told.
+    ///
+    /// # Errors
+    /// Its panic.
+    pub(super) fn closed(&mut self, ended: &Ended<'_>) -> Result<(), Panic> {
+        match self.end.take() {
+            None => Ok(()),
+            Some(mut end) => catch_panic(|| {
+                end.closed(ended);
+                drop(end);
+            }),
+        }
+    }
+
+    /// Runs what may write to the output or call the application: what was written counts as queued, and after a
+    /// panic the client is told Close with 1011 and the application is asked no more.
+    #[inline]
+    fn guarded(
+        &mut self,
+        lent: &mut Lent<'_>,
+        act: impl FnOnce(&mut Talking, &mut Lent<'_>),
+    ) -> Result<(), Panic> {
+        lent.output.gather(lent.buffers);
+        let before = lent.output.tail.len();
+        let done = catch_panic(|| act(self, lent));
+        if done.is_err() {
+            self.fail(lent);
+        }
+        lent.output.queued += lent.output.tail.len() - before;
+        lent.output.give_back_unused(lent.buffers);
+        done
+    }
+
+    #[cold]
+    fn fail(&mut self, lent: &mut Lent<'_>) {
+        let event = life::Event::CloseWanted(crate::websocket::CloseCode::INTERNAL);
+        let reason = "the server failed";
+        let _: life::Effect = self.conversation.on(event, reason, &mut lent.output.tail);
+        // Its memory may be in any state; nothing of it is run again.
+        self.end = None;
+        *lent.unread = Unread::None;
+    }
+
+    fn read_frames(&mut self, lent: &mut Lent<'_>) {
+        let limits = self.terms.limits(lent.limits);
+        let Talking {
+            conversation,
+            end,
+            terms,
+            protocol,
+            own,
+        } = self;
+        let Tools { inflater, deflater } = own.as_deref_mut().unwrap_or(lent.tools);
+        let output = &mut *lent.output;
+        let queued = output.queued - output.tail.len();
+        while queued + output.tail.len() < OUTPUT_HIGH_BYTES {
+            let Some(bytes) = lent.unread.as_mut_slice() else {
+                return;
+            };
+            let mut desk = Desk {
+                limits: &limits,
+                seconds: lent.seconds,
+                may_answer: true,
+                out: &mut output.tail,
+            };
+            let received = match conversation.receive(bytes, inflater, &mut desk) {
+                Ok(received) => received,
+                Err(fault) => {
+                    lent.fault = Some(fault);
+                    let ended = Ended {
+                        code: fault.code().number(),
+                        reason: "",
+                        fault: Some(fault),
+                    };
+                    tell_end(end, &ended);
+                    continue;
+                }
+            };
+            let message = match &received.arrival {
+                Arrival::Text(text) => Some(Message::Text(text)),
+                Arrival::Binary(bytes) => Some(Message::Binary(bytes)),
+                Arrival::Needs(_) => return,
+                Arrival::Close(code, reason) => {
+                    let ended = Ended {
+                        code: code.map_or(NO_CODE, |code| code.number()),
+                        reason,
+                        fault: None,
+                    };
+                    tell_end(end, &ended);
+                    None
+                }
+                Arrival::Nothing | Arrival::Part(_) | Arrival::Ping(_) | Arrival::Pong(_) => None,
+            };
+            if let (Some(message), Some(end)) = (message, end.as_mut()) {
+                let mut socket = Socket {
+                    conversation,
+                    deflater,
+                    out: &mut output.tail,
+                    terms,
+                    protocol: *protocol,
+                    queued,
+                    sent: 0,
+                    core: lent.core,
+                };
+                end.message(&mut socket, message);
+                lent.sent += socket.sent;
+                lent.received += 1;
+            }
+            let used = received.used;
+            lent.unread.skip(used);
+        }
+    }
+
+    fn call(&mut self, lent: &mut Lent<'_>, act: impl FnOnce(&mut dyn OnMessage, &mut Socket<'_>)) {
+        let Some(end) = self.end.as_mut() else {
+            return;
+        };
+        let tools = self.own.as_deref_mut().unwrap_or(lent.tools);
+        let queued = lent.output.queued - lent.output.tail.len();
+        let mut socket = Socket {
+            conversation: &mut self.conversation,
+            deflater: &mut tools.deflater,
+            out: &mut lent.output.tail,
+            terms: &self.terms,
+            protocol: self.protocol,
+            queued,
+            sent: 0,
+            core: lent.core,
+        };
+        act(&mut **end, &mut socket);
+        lent.sent += socket.sent;
+    }
+}
+
+fn tell_end(end: &mut Option<Box<dyn OnMessage>>, ended: &Ended<'_>) {
+    if let Some(mut end) = end.take() {
+        end.closed(ended);
+    }
+}

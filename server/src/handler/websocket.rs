@@ -1,0 +1,317 @@
+//! WebSockets of an application: a handler makes the answer that begins one ([`WebSocket::accept`]), and from
+//! then on a value of the application's is called for each message ([`OnMessage`]), without a future. So an
+//! idle WebSocket is plain data, and goes from core to core and, if the application wants, from process to
+//! process.
+//!
+//! The protocol is [`crate::websocket`]'s, the connection [`crate::connection`]'s; nothing here reads or sends.
+
+use super::request::Request;
+use super::response::{Body, Response, Switch};
+pub use crate::websocket::deflate::Compression;
+use crate::websocket::deflate::{Deflater, Terms};
+pub use crate::websocket::handshake::origin::Origins;
+use crate::websocket::handshake::{Asked, Declined, Policy, judge};
+pub use crate::websocket::{CloseCode, Fault, Message, SendError};
+use crate::websocket::{Conversation, Limits};
+use http::header::UPGRADE;
+use http::{HeaderValue, StatusCode};
+use std::fmt;
+use std::sync::Arc;
+
+/// The application's end of one WebSocket: called for each message, on the core that the connection is on.
+///
+/// Every closure `FnMut(&mut Socket, Message)` is one. Calls are quick: the core does nothing else meanwhile,
+/// and work that takes long belongs into a [lane](crate::lane). The answers to all messages that came together
+/// leave together.
+///
+/// ```
+/// use ringgate::handler::websocket::{Ended, Message, OnMessage, Socket};
+///
+/// /// Says how many messages came before.
+/// struct Counting(u64);
+///
+/// impl OnMessage for Counting {
+///     fn message(&mut self, socket: &mut Socket<'_>, _: Message<'_>) {
+///         let _ = socket.send(Message::Text(&self.0.to_string()));
+///         self.0 += 1;
+///     }
+///
+///     fn closed(&mut self, ended: &Ended<'_>) {
+///         tracing::debug!(code = ended.code, messages = self.0, "a WebSocket ended");
+///     }
+///
+///     fn hand_over(&self) -> Option<Vec<u8>> {
+///         Some(self.0.to_le_bytes().to_vec())
+///     }
+/// }
+/// ```
+pub trait OnMessage: Send + 'static {
+    /// The WebSocket is on this core now: just after its handshake, and each time it has moved.
+    fn arrived(&mut self, socket: &mut Socket<'_>) {
+        let _ = socket;
+    }
+
+    /// A message came.
+    fn message(&mut self, socket: &mut Socket<'_>, message: Message<'_>);
+
+    /// The WebSocket is over; nothing can be sent any more.
+    fn closed(&mut self, ended: &Ended<'_>) {
+        let _ = ended;
+    }
+
+    /// The state that another process of the same program, the next one in an upgrade, goes on with
+    /// is to go on with: at most 64 KiB. None if there is no such thing: the WebSocket is closed with 1012
+    /// then, and its client connects again.
+    fn hand_over(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+impl<F> OnMessage for F
+where
+    F: FnMut(&mut Socket<'_>, Message<'_>) + Send + 'static,
+{
+    fn message(&mut self, socket: &mut Socket<'_>, message: Message<'_>) {
+        self(socket, message);
+    }
+}
+
+/// How a WebSocket ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended<'a> {
+    /// The code of the client's Close; 1005 if that had none, 1006 if none came (RFC 6455 section 7.1.5).
+    pub code: u16,
+    /// The reason in the client's Close.
+    pub reason: &'a str,
+    /// The rule that the client broke, if that is why the server ended it.
+    pub fault: Option<Fault>,
+}
+
+impl Ended<'_> {
+    /// The end without a Close.
+    pub(crate) const ABNORMAL: Ended<'static> = Ended {
+        code: 1006,
+        reason: "",
+        fault: None,
+    };
+}
+
+/// A WebSocket as its [`OnMessage`] sees it during a call.
+pub struct Socket<'c> {
+    pub(crate) conversation: &'c mut Conversation,
+    pub(crate) deflater: &'c mut Deflater,
+    pub(crate) out: &'c mut Vec<u8>,
+    pub(crate) terms: &'c Arc<SocketTerms>,
+    pub(crate) protocol: Option<u8>,
+    /// Bytes that waited to be sent before.
+    pub(crate) queued: usize,
+    /// Messages that were sent in this call.
+    pub(crate) sent: u64,
+    pub(crate) core: u32,
+}
+
+impl Socket<'_> {
+    /// Sends a message: with the others of the turn, when the call is over.
+    ///
+    /// # Errors
+    /// The WebSocket is closed, or about to be.
+    #[inline]
+    pub fn send(&mut self, message: Message<'_>) -> Result<(), SendError> {
+        self.conversation
+            .send(message, Some(self.deflater), self.out)?;
+        self.sent += 1;
+        Ok(())
+    }
+
+    /// Says Close with this code and reason (at most 123 bytes; the rest is cut). Messages that are on their
+    /// way from the client still come, and can no longer be answered.
+    pub fn close(&mut self, code: CloseCode, reason: &str) {
+        use crate::websocket::life::{Effect, Event};
+        let _: Effect = self
+            .conversation
+            .on(Event::CloseWanted(code), reason, self.out);
+    }
+
+    /// Whether messages may be sent.
+    pub fn is_open(&self) -> bool {
+        self.conversation.may_send()
+    }
+
+    /// The subprotocol that was agreed on.
+    pub fn protocol(&self) -> Option<&str> {
+        let protocols = &self.terms.policy.protocols;
+        let place = usize::from(self.protocol?);
+        protocols.get(place).map(String::as_str)
+    }
+
+    /// Bytes that wait for the client to take them. While these are many, no further message of its is read;
+    /// who sends without being asked looks here first.
+    pub fn backlog(&self) -> usize {
+        self.queued + self.out.len()
+    }
+
+    /// The core that the WebSocket is on now.
+    pub fn core(&self) -> u32 {
+        self.core
+    }
+}
+
+impl fmt::Debug for Socket<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("state", &self.conversation.state())
+            .field("protocol", &self.protocol())
+            .finish()
+    }
+}
+
+/// The terms of the WebSockets of one kind, shared by all of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SocketTerms {
+    pub(crate) policy: Policy,
+    /// The name under which another process takes them up.
+    pub(crate) name: Option<Box<str>>,
+    message_size: Option<usize>,
+}
+
+impl SocketTerms {
+    /// The bounds on what a client sends; `limits` are the server's.
+    pub(crate) fn limits(&self, limits: &Limits) -> Limits {
+        match self.message_size {
+            None => *limits,
+            Some(size) => Limits {
+                frame_size: size,
+                message_size: size,
+                ..*limits
+            },
+        }
+    }
+}
+
+/// WebSockets of one kind: which subprotocols they speak, whose pages may open them, what they compress. Made
+/// once, and shared by all that are accepted with it.
+///
+/// ```
+/// use ringgate::handler::websocket::{Message, Socket};
+/// use ringgate::{Request, Router, WebSocket};
+///
+/// let sockets = WebSocket::new().protocol("echo.v1").compressed();
+/// let router = Router::<()>::new().get("/ws", move |request: Request| {
+///     let answer = sockets.accept(&request, |socket: &mut Socket<'_>, message: Message<'_>| {
+///         let _ = socket.send(message);
+///     });
+///     async { answer }
+/// });
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct WebSocket {
+    terms: Arc<SocketTerms>,
+}
+
+impl WebSocket {
+    /// WebSockets without a subprotocol and without compression, opened by pages of the same host or by
+    /// programs, with messages up to the server's `websocket_message_size`.
+    pub fn new() -> WebSocket {
+        WebSocket::default()
+    }
+
+    /// Speaks this subprotocol as well. Of the client's list the first that is spoken is agreed on.
+    ///
+    /// # Panics
+    /// With more than 255 of them.
+    #[must_use]
+    pub fn protocol(mut self, name: impl Into<String>) -> WebSocket {
+        let terms = Arc::make_mut(&mut self.terms);
+        terms.policy.protocols.push(name.into());
+        assert!(terms.policy.protocols.len() < 256, "too many subprotocols");
+        self
+    }
+
+    /// Lets pages of these origins open them, besides those of the same host.
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> WebSocket {
+        Arc::make_mut(&mut self.terms).policy.origins = origins;
+        self
+    }
+
+    /// Compresses messages (permessage-deflate, RFC 7692) with clients that offer it, and keeps no context
+    /// from one message to the next.
+    #[must_use]
+    pub fn compressed(self) -> WebSocket {
+        self.compression(Compression::default())
+    }
+
+    /// As [`WebSocket::compressed`], with these terms. A WebSocket that keeps its context cannot move.
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> WebSocket {
+        Arc::make_mut(&mut self.terms).policy.compression = Some(compression);
+        self
+    }
+
+    /// Takes messages of up to so many bytes, whatever the server's `websocket_message_size` is.
+    #[must_use]
+    pub fn message_size(mut self, most: usize) -> WebSocket {
+        Arc::make_mut(&mut self.terms).message_size = Some(most);
+        self
+    }
+
+    /// Names them, so that the next process of an upgrade can take them up.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Box<str>>) -> WebSocket {
+        Arc::make_mut(&mut self.terms).name = Some(name.into());
+        self
+    }
+
+    /// The answer that begins a WebSocket with this client: 101, after which `end` is called for its messages.
+    /// If the request is no sound handshake (RFC 6455 section 4.2.1), the answer that says what is wrong: 400,
+    /// 403 (a page of another origin), 405 or 426.
+    pub fn accept<S>(&self, request: &Request<S>, end: impl OnMessage) -> Response {
+        let asked = Asked {
+            method: request.method(),
+            version: request.version(),
+            host: request.host(),
+            protocol: None,
+            has_body: request.has_body(),
+        };
+        let policy = &self.terms.policy;
+        match judge(&asked, request.headers(), policy) {
+            Err(declined) => refusal(&declined),
+            Ok(accept) => {
+                let place = accept.protocol.and_then(|chosen| {
+                    let mut protocols = policy.protocols.iter();
+                    protocols.position(|name| name == chosen)
+                });
+                let mut response = Response::new(StatusCode::SWITCHING_PROTOCOLS)
+                    .with_header(UPGRADE, HeaderValue::from_static("websocket"));
+                response.fields.extend(accept.fields());
+                response.body = Body::Switch(Switch::new(Switching::WebSocket(Begun {
+                    terms: self.terms.clone(),
+                    compression: accept.compression,
+                    protocol: place.and_then(|place| u8::try_from(place).ok()),
+                    end: Box::new(end),
+                })));
+                response
+            }
+        }
+    }
+}
+
+fn refusal(declined: &Declined) -> Response {
+    let mut response = Response::error(declined.status, declined.reason);
+    response.fields.extend_from_slice(declined.fields);
+    response
+}
+
+/// The protocol that a connection changes to, from the handler's answer to the connection.
+pub(crate) enum Switching {
+    /// To a WebSocket.
+    WebSocket(Begun),
+}
+
+/// A WebSocket whose handshake is accepted.
+pub(crate) struct Begun {
+    pub(crate) terms: Arc<SocketTerms>,
+    pub(crate) compression: Option<Terms>,
+    pub(crate) protocol: Option<u8>,
+    pub(crate) end: Box<dyn OnMessage>,
+}

@@ -1,0 +1,86 @@
+//! The life of a connection on which another protocol than HTTP is spoken, as the connection sees it: whether
+//! bytes are read, what is waited for, and how the end comes. Called by [`super::exchange`], of whose table
+//! this is a part. What the protocol's own bytes mean is decided elsewhere, for a WebSocket in
+//! [`crate::websocket`], which says where it stands by [`Event::Upgraded`] and [`Event::UpgradeOver`].
+//!
+//! ```text
+//!   Running --101--> Open, Bytes --over--> WritingUnread(Close) -> Lingering -> Closing -> Closed
+//!                      | the client has ended its side, or waits too long        ^
+//!                      +---------------------------------------------------------+
+//! ```
+
+use super::exchange::Effect::Impossible;
+use super::exchange::{ABORT, After, BROKEN, CLOSE, Deadline, Effect, Event, State};
+
+/// Where another protocol stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// A WebSocket that owes nothing and is owed nothing.
+    Open,
+    /// A WebSocket that has something to send as soon as the client takes what was sent before.
+    Owing,
+    /// A WebSocket whose client was asked and has not said anything since.
+    Asked,
+    /// A WebSocket with a message half received.
+    InMessage,
+    /// A WebSocket that has said Close; the client's Close is awaited.
+    Closing,
+    /// A tunnel: bytes in both directions.
+    Bytes,
+}
+
+impl Phase {
+    /// The time limit in force; there always is one. `sending`: whether bytes wait for the client to take them.
+    #[inline]
+    pub(super) const fn deadline(self, sending: bool) -> Deadline {
+        match self {
+            _ if sending => Deadline::Write,
+            Phase::Open | Phase::Owing => Deadline::Quiet,
+            Phase::Asked => Deadline::Pong,
+            Phase::InMessage => Deadline::Message,
+            Phase::Closing => Deadline::CloseFrame,
+            Phase::Bytes => Deadline::Tunnel,
+        }
+    }
+}
+
+use Event as E;
+
+#[inline(always)]
+pub(super) const fn upgraded(phase: Phase, event: Event) -> (State, Effect) {
+    let same = State::Upgraded(phase);
+    match event {
+        E::BytesArrived => (same, Effect::ReadUpgraded),
+        E::Rested => (same, Effect::Nothing),
+        E::Flushed { .. } => (same, Effect::FeedUpgraded),
+        E::Upgraded(phase) => (State::Upgraded(phase), Effect::Nothing),
+        E::UpgradeOver => (State::WritingUnread(After::Close), Effect::EndUpgraded),
+        E::DeadlinePassed => deadline_passed(phase),
+        E::PeerEof => match phase {
+            // Each direction of a tunnel ends by itself (RFC 9110 section 9.3.6).
+            Phase::Bytes => (same, Effect::EndInput),
+            // RFC 6455 section 7.1.5 calls this 1006: the end without a Close.
+            _ => CLOSE,
+        },
+        E::Drain => (same, Effect::DrainUpgraded),
+        E::Broken => BROKEN,
+        E::WriteStalled | E::Gone | E::Force { .. } => ABORT,
+        E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
+            (same, Impossible)
+        }
+        E::Refused | E::BodyComplete | E::AnswerStarted | E::AnswerEnded(_) => (same, Impossible),
+        E::AnswerFailed { .. } | E::Batched | E::DiscardedEnough | E::Switched(_) => {
+            (same, Impossible)
+        }
+    }
+}
+
+const fn deadline_passed(phase: Phase) -> (State, Effect) {
+    match phase {
+        Phase::Open | Phase::Owing => (State::Upgraded(Phase::Asked), Effect::AskUpgraded),
+        // Nobody is there to be told.
+        Phase::Asked => ABORT,
+        Phase::InMessage => (State::WritingUnread(After::Close), Effect::FailUpgraded),
+        Phase::Closing | Phase::Bytes => CLOSE,
+    }
+}
