@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # User-space instructions per request: the production code from accept to close, replayed over the
 # simulated ring (server/examples/replay.rs) under callgrind. Only what runs inside the engine is
-# counted, which is where requests are parsed, handled and answered; the simulation is not, and neither
-# is the core's loop around the engine.
+# counted, which is where requests are parsed, handled and answered, and the tasks of handlers that wait;
+# the simulation is not, and neither is the core's loop around the engine.
 #
 # Usage: scripts/instructions.sh [FEW MANY]
+#        scripts/instructions.sh axum [FEW MANY]
 #
-# Each pipeline is counted without limits and with `max_threads`, so that the difference is what the
+# With `axum` it counts one axum application instead (server/examples/replay_axum.rs): over Ringgate, as
+# `axum::serve` serves it (hyper's connection, without tokio's loop around it), called alone with requests
+# that are made already, and the same answers by handlers of Ringgate.
+#
+# Without it each pipeline is counted without limits and with `max_threads`, so that the difference is what the
 # gate costs a request that finds a free slot.
 #
 # Each figure is the difference of two runs divided by the difference of their requests, so that start
@@ -14,10 +19,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-few=${1:-1600}
-many=${2:-17600}
+what=plaintext
+few=1600 many=17600
+if [[ ${1-} == axum ]]; then
+    what=axum few=400 many=3600
+    shift
+fi
+few=${1:-$few}
+many=${2:-$many}
 if ! [[ $few =~ ^[1-9][0-9]*$ && $many =~ ^[1-9][0-9]*$ ]] || ((few >= many)); then
-    echo "usage: scripts/instructions.sh [FEW MANY], two numbers of requests, the second larger" >&2
+    echo "usage: scripts/instructions.sh [axum] [FEW MANY], two numbers of requests, the second larger" >&2
     exit 2
 fi
 if ! command -v valgrind >/dev/null; then
@@ -25,17 +36,20 @@ if ! command -v valgrind >/dev/null; then
     exit 1
 fi
 
-cargo build --quiet --release --package ringgate --example replay
-replay=${CARGO_TARGET_DIR:-target}/release/examples/replay
+program=replay
+[[ $what == axum ]] && program=replay_axum
+cargo build --quiet --release --package ringgate --example "$program"
+replay=${CARGO_TARGET_DIR:-target}/release/examples/$program
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# count REQUESTS PIPELINE MAX_THREADS: prints the requests that were answered, and the instructions they took.
+# count ARGUMENT...: prints the requests that were answered, and the instructions they took.
 count() {
-    local out="$scratch/callgrind.$1.$2.$3" log="$scratch/log.$1.$2.$3" answered instructions
+    local out="$scratch/callgrind.$*" log="$scratch/log.$*" answered instructions
     answered=$(valgrind --tool=callgrind --callgrind-out-file="$out" \
         --toggle-collect='*Engine*on_event*' --toggle-collect='*Engine*before_wait*' \
-        "$replay" "$1" "$2" "$3" 2>"$log" | grep -oE '^[0-9]+') || {
+        --toggle-collect='*task*first*Work*poll*' --toggle-collect='*counted_poll*' \
+        "$replay" "$@" 2>"$log" | grep -oE '^[0-9]+') || {
         cat "$log" >&2
         exit 1
     }
@@ -47,16 +61,35 @@ count() {
     echo "$answered $instructions"
 }
 
+# each LABEL ARGUMENT...: prints the instructions of a request, the first FEW and the first MANY of them apart.
+# The argument `N` stands for the number of requests.
+each() {
+    local label=$1 requests_few instructions_few requests_many instructions_many
+    shift
+    read -r requests_few instructions_few <<<"$(count "${@/#N/$few}")"
+    read -r requests_many instructions_many <<<"$(count "${@/#N/$many}")"
+    awk -v label="$label" -v requests=$((requests_many - requests_few)) \
+        -v instructions=$((instructions_many - instructions_few)) 'BEGIN {
+            printf "%s %7.1f instructions per request (%d over %d requests)\n",
+                label, instructions / requests, instructions, requests
+        }'
+}
+
+if [[ $what == axum ]]; then
+    for scenario in plain json path post; do
+        for pipeline in 1 16; do
+            for side in ringgate hyper native; do
+                each "$(printf '%-5s pipeline %2d, %-8s' $scenario $pipeline $side)" $side $scenario N $pipeline
+            done
+        done
+        each "$(printf '%-5s alone %-16s' $scenario)" alone $scenario N
+    done
+    exit
+fi
 for pipeline in 1 16; do
     for max_threads in 0 64; do
-        read -r requests_few instructions_few <<<"$(count "$few" "$pipeline" "$max_threads")"
-        read -r requests_many instructions_many <<<"$(count "$many" "$pipeline" "$max_threads")"
-        awk -v pipeline="$pipeline" -v max_threads="$max_threads" \
-            -v requests=$((requests_many - requests_few)) \
-            -v instructions=$((instructions_many - instructions_few)) 'BEGIN {
-                printf "pipeline %2d, max_threads %-4s %7.1f instructions per request (%d over %d requests)\n",
-                    pipeline, (max_threads ? max_threads : "none") ":", instructions / requests,
-                    instructions, requests
-            }'
+        named=$max_threads
+        ((max_threads)) || named=none
+        each "$(printf 'pipeline %2d, max_threads %-4s:' $pipeline $named)" N $pipeline $max_threads
     done
 done
