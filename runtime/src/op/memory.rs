@@ -64,6 +64,17 @@ impl SendBuffer {
             SendBuffer::Lease(lease) => lease.advance(count),
         }
     }
+
+    /// The bytes, to be kept for as long as one likes and on any thread: received ones are copied out of their
+    /// buffer, which belongs to their core.
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            SendBuffer::Vec(bytes) => bytes.into(),
+            SendBuffer::Bytes(bytes) => bytes,
+            SendBuffer::Static(bytes) => Bytes::from_static(bytes),
+            SendBuffer::Lease(lease) => lease.to_bytes(),
+        }
+    }
 }
 
 impl std::ops::Deref for SendBuffer {

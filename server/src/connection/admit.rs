@@ -36,7 +36,7 @@ impl Engine {
         let terms = Terms::of(&parts.head, core.now());
         let request = self.exchanges.name_next();
         let mut upload = None;
-        if parts.head.framing != BodyFraming::None {
+        if parts.head.framing != BodyFraming::None && parts.body.is_empty() {
             match self.expect_body(request, &mut parts, &routed) {
                 Ok(expected) => upload = Some(expected),
                 Err(refusal) => {
@@ -180,7 +180,7 @@ impl Engine {
         let decoder = Box::new(BodyDecoder::new(parts.head.framing, limit)?);
         let cell = BodyCell::new(self.attention.clone(), request, parts.head.framing);
         parts.has_more = true;
-        parts.body = RequestBody(Some(cell.clone()));
+        parts.body = RequestBody::arriving(cell.clone());
         Ok(Upload {
             decoder,
             cell,

@@ -28,6 +28,20 @@ impl Upload {
     }
 }
 
+impl Piece {
+    /// A piece of a body, for its handler.
+    pub(super) fn for_handler(self, core: &Core) -> Chunk {
+        match self {
+            // A handler that reads late must not keep the buffers of all others.
+            Piece::Leased(lease) if core.buffers().is_half_kept() => {
+                Chunk::Bytes(Bytes::copy_from_slice(&lease))
+            }
+            Piece::Leased(lease) => Chunk::Lease(lease),
+            Piece::Gathered(bytes) => Chunk::Bytes(bytes),
+        }
+    }
+}
+
 impl Engine {
     /// Arms the receive of a connection unless it is armed or there is nothing to come.
     pub(super) fn listen_to(&mut self, core: &Core, key: ConnectionKey) {
@@ -193,14 +207,8 @@ impl Engine {
                     connection.unread.skip(decoded.consumed);
                 } else {
                     connection.unread.skip(decoded.payload.start);
-                    cell.push(match connection.unread.split(decoded.payload.len()) {
-                        // A handler that reads late must not keep the buffers of all others.
-                        Piece::Leased(lease) if core.buffers().is_half_kept() => {
-                            Chunk::Bytes(Bytes::copy_from_slice(&lease))
-                        }
-                        Piece::Leased(lease) => Chunk::Lease(lease),
-                        Piece::Gathered(bytes) => Chunk::Bytes(bytes),
-                    });
+                    let piece = connection.unread.split(decoded.payload.len());
+                    cell.push(piece.for_handler(core));
                 }
                 if decoded.finished {
                     cell.finish(BodyState::Complete, decoder.take_trailers());

@@ -1,5 +1,5 @@
-//! Steps two to five in one straight line, for the requests that nearly all are: no body, a slot at
-//! once, a handler that answers at once with the whole answer. Nothing is left of such a request but
+//! Steps two to five in one straight line, for the requests that nearly all are: no body or one that came with
+//! its head, a slot at once, a handler that answers at once with the whole answer. Nothing is left of such a request but
 //! the bytes of its answer, so it needs no exchange and no second look at its connection; a pipelined
 //! batch of them goes round one loop and leaves in one send.
 //!
@@ -11,12 +11,15 @@ use super::answer::{Queued, queue, status_class};
 use super::engine::Engine;
 use super::exchanges::{Exchange, Terms};
 use super::key::{ConnectionKey, ExchangeKey};
+use super::settings::Settings;
 use super::step::Outcome;
 use super::step::Reading;
 use super::table::Connection;
 use crate::admission::door::Ticket;
 use crate::admission::ledger::CoreStats;
-use crate::handler::{Body, Called, PlacedParts, ReplyTo, Response, Routed};
+use crate::handler::{
+    Body, Called, PlacedParts, ReplyTo, RequestBody, Response, RouteOptions, Routed,
+};
 use crate::http1::exchange::{After, Effect, Event, State, UnreadBody};
 use crate::http1::fields::BodyFraming;
 use crate::http1::head::{Progress, http2_refusal, read_head_after};
@@ -34,8 +37,8 @@ enum Left {
     Partial,
     /// The bytes received are no head.
     Refused(Refusal),
-    /// The request is to be kept: it has a body or no handler, asks something of the core, or does not
-    /// find a slot at once.
+    /// The request is to be kept: it has no handler or a body that is not there, asks something of the core, or
+    /// does not find a slot at once.
     Turned(PlacedParts, Routed),
     /// The handler of the request waits, panicked, or answers piece by piece.
     Unanswered(Unanswered),
@@ -58,8 +61,13 @@ impl Engine {
     pub(super) fn read_heads(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
         self.keep_date(core);
         loop {
-            match self.go_straight(core, key) {
-                Left::Answered(effect) => return self.perform(core, key, effect),
+            let left = self.go_straight(core, key);
+            if let Left::Answered(effect) = left {
+                // Spares the look at what else it might hold.
+                std::mem::forget(left);
+                return self.perform(core, key, effect);
+            }
+            match left {
                 Left::Timed(effect, began) => {
                     self.first_step_ended(core, began);
                     if effect != Effect::ReadHead {
@@ -102,7 +110,15 @@ impl Engine {
             let Routed::Found { route, gated } = routed else {
                 return Left::Turned(parts, routed);
             };
-            if parts.head.framing != BodyFraming::None || parts.head.asks_core {
+            if (parts.head.framing != BodyFraming::None || parts.head.asks_core)
+                && !takes_whole(
+                    core,
+                    connection,
+                    &mut parts,
+                    settings,
+                    self.app.options(route),
+                )
+            {
                 return Left::Turned(parts, routed);
             }
             let ticket = match settings.goes_straight {
@@ -150,6 +166,8 @@ impl Engine {
             if response.owns_nothing() {
                 // Spares the look at each of its parts.
                 std::mem::forget(answer);
+            } else {
+                Response::let_go(answer);
             }
             let (Queued::All(after) | Queued::Head { after, .. }) = queued;
             let next = connection.may_read_on();
@@ -186,6 +204,33 @@ impl Engine {
         }
         self.batch(core, key)
     }
+}
+
+/// Takes the body of a request along with its head, if all of it is among what is unread and is no larger than
+/// its route allows: nobody waits for it, nor its client for `100 Continue`. False if the request is to be kept.
+#[cold]
+fn takes_whole(
+    core: &Core,
+    connection: &mut Connection,
+    parts: &mut PlacedParts,
+    settings: &Settings,
+    options: &RouteOptions,
+) -> bool {
+    let head = &parts.head;
+    let BodyFraming::Length(len) = head.framing else {
+        return false;
+    };
+    let limit = options.body_size.unwrap_or(settings.body_size);
+    let is_there = len <= connection.unread.as_slice().len() as u64
+        && limit.is_none_or(|limit| len <= limit)
+        && !head.expect_continue;
+    let takes = is_there && settings.goes_straight && !head.asks_core;
+    if takes {
+        parts.has_more = true;
+        let piece = connection.unread.split(len as usize);
+        parts.body = RequestBody::whole(piece.for_handler(core));
+    }
+    takes
 }
 
 impl Connection {

@@ -165,9 +165,34 @@ impl BodyCell {
 ///
 /// Dropping it says that the rest is not wanted: a short rest is read and thrown away, a long one
 /// ends the connection after the answer.
-pub struct RequestBody(pub(crate) Option<Rc<BodyCell>>);
+pub struct RequestBody(Source);
+
+enum Source {
+    /// There is no body.
+    None,
+    /// The body came with its head, so its handler never waits for it: all of it, until it is taken, and its
+    /// length.
+    Whole(Option<Chunk>, u64),
+    /// The body arrives, piece by piece.
+    Arriving(Rc<BodyCell>),
+}
 
 impl RequestBody {
+    pub(crate) const NONE: RequestBody = RequestBody(Source::None);
+
+    /// A body that is there.
+    pub(crate) fn whole(bytes: Chunk) -> RequestBody {
+        let len = bytes.len() as u64;
+        RequestBody(Source::Whole(
+            Some(bytes).filter(|bytes| !bytes.is_empty()),
+            len,
+        ))
+    }
+
+    pub(crate) fn arriving(cell: Rc<BodyCell>) -> RequestBody {
+        RequestBody(Source::Arriving(cell))
+    }
+
     /// The next piece; None after the last.
     ///
     /// ```
@@ -197,9 +222,18 @@ impl RequestBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Chunk, BodyError>>> {
-        match &self.0 {
-            None => Poll::Ready(None),
-            Some(cell) => cell.poll_piece(cx),
+        match &mut self.0 {
+            Source::None => Poll::Ready(None),
+            Source::Whole(bytes, _) => Poll::Ready(bytes.take().map(Ok)),
+            Source::Arriving(cell) => cell.poll_piece(cx),
+        }
+    }
+
+    /// The whole body, if it is there and nothing of it was taken.
+    pub(crate) fn take_whole(&mut self) -> Option<Chunk> {
+        match &mut self.0 {
+            Source::Whole(bytes, _) => bytes.take(),
+            Source::None | Source::Arriving(_) => None,
         }
     }
 
@@ -208,6 +242,9 @@ impl RequestBody {
     /// # Errors
     /// As [`RequestBody::chunk`].
     pub async fn bytes(mut self) -> Result<Bytes, BodyError> {
+        if let Some(whole) = self.take_whole() {
+            return Ok(whole.into_bytes());
+        }
         let mut all = BytesMut::new();
         while let Some(piece) = self.chunk().await {
             all.extend_from_slice(piece?.as_slice());
@@ -217,22 +254,28 @@ impl RequestBody {
 
     /// Whether there is no body at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_none()
+        matches!(self.0, Source::None)
     }
 
     /// Bytes of the whole body, if the client said so in advance (RFC 9112 section 6.3): it sends neither
     /// more nor fewer. None if it sends chunks.
     pub fn announced_len(&self) -> Option<u64> {
-        match self.0.as_ref().map(|cell| cell.framing) {
-            None | Some(BodyFraming::None) => Some(0),
-            Some(BodyFraming::Length(len)) => Some(len),
-            Some(BodyFraming::Chunked) => None,
+        match &self.0 {
+            Source::None => Some(0),
+            Source::Whole(_, len) => Some(*len),
+            Source::Arriving(cell) => match cell.framing {
+                BodyFraming::None => Some(0),
+                BodyFraming::Length(len) => Some(len),
+                BodyFraming::Chunked => None,
+            },
         }
     }
 
     /// The trailer fields, once the body is read to its end (RFC 9110 section 6.5).
     pub fn trailers(&self) -> Option<HeaderMap> {
-        let cell = self.0.as_ref()?;
+        let Source::Arriving(cell) = &self.0 else {
+            return None;
+        };
         cell.inner.borrow().trailers.as_deref().cloned()
     }
 }
@@ -247,7 +290,7 @@ impl Stream for RequestBody {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        if let Some(cell) = &self.0 {
+        if let Source::Arriving(cell) = &self.0 {
             let mut inner = cell.inner.borrow_mut();
             inner.abandoned = true;
             let pieces = std::mem::take(&mut inner.pieces);
@@ -262,8 +305,9 @@ impl Drop for RequestBody {
 impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            None => f.write_str("no body"),
-            Some(cell) => write!(f, "body, {:?}", cell.inner.borrow().state),
+            Source::None => f.write_str("no body"),
+            Source::Whole(..) => f.write_str("body, there with its head"),
+            Source::Arriving(cell) => write!(f, "body, {:?}", cell.inner.borrow().state),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::ServerHandle;
 use crate::connection::{ConnectionKey, ExchangeKey, Sockets};
 use crate::http1::fields::BodyFraming;
 use crate::http1::head::Head;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Extensions, Method, Version};
 use ringgate_runtime::Lease;
 use smallvec::SmallVec;
@@ -70,7 +70,7 @@ impl RequestParts {
             bytes: HeadBytes::None,
             params: Params::new(),
             names: None,
-            body: RequestBody(None),
+            body: RequestBody::NONE,
             core: 0,
             connection: ConnectionKey::new(0, 0),
             request: ExchangeKey::new(0, 0),
@@ -105,7 +105,7 @@ impl RequestParts {
         if std::mem::take(&mut self.has_more) {
             self.params.clear();
             self.names = None;
-            self.body = RequestBody(None);
+            self.body = RequestBody::NONE;
             self.extensions = None;
         }
         self.head.give_up_excess();
@@ -201,11 +201,11 @@ pub(crate) fn take_notes(core: u32) -> Vec<(ExchangeKey, Note)> {
 
 /// The parts of a request in their place.
 pub(crate) struct PlacedParts {
-    /// None only while it is dropped or taken apart.
+    /// None only while it is dropped.
     place: Option<Box<RequestParts>>,
 }
 
-const PLACED: &str = "the parts are in their place until the request is dropped or taken apart";
+const PLACED: &str = "the parts are in their place until the request is dropped";
 
 impl PlacedParts {
     /// A place for the next request. Its head is to be parsed first.
@@ -239,10 +239,6 @@ impl PlacedParts {
         copy.request = self.request;
         copy.sockets = self.sockets.clone();
         PlacedParts { place: Some(copy) }
-    }
-
-    fn take(mut self) -> RequestParts {
-        *self.place.take().expect(PLACED)
     }
 }
 
@@ -546,12 +542,12 @@ impl<S> Request<S> {
 
     /// Takes the body, and leaves none: for handlers that need the rest of the request as well.
     pub fn take_body(&mut self) -> RequestBody {
-        std::mem::replace(&mut self.parts.body, RequestBody(None))
+        std::mem::replace(&mut self.parts.body, RequestBody::NONE)
     }
 
     /// The body, without the rest.
-    pub fn into_body(self) -> RequestBody {
-        self.parts.take().body
+    pub fn into_body(mut self) -> RequestBody {
+        self.take_body()
     }
 
     /// The `http` crate's request, made from the parsed parts without parsing again, with the
@@ -559,22 +555,55 @@ impl<S> Request<S> {
     ///
     /// # Errors
     /// If the target is not one that the `http` crate can express.
-    pub fn into_http(self) -> Result<http::Request<RequestBody>, crate::http1::refusal::Refusal> {
-        let RequestParts {
-            head,
-            bytes,
-            body,
-            extensions,
-            ..
-        } = self.parts.take();
-        let mut parts = match &bytes {
-            HeadBytes::Leased(lease) => head.to_http_parts_copied(lease)?,
-            HeadBytes::Gathered(bytes) => head.to_http_parts(bytes)?,
-            HeadBytes::None => head.to_http_parts(&Bytes::new())?,
-        };
-        parts.extensions = extensions.map_or_else(Extensions::new, |extensions| *extensions);
-        Ok(http::Request::from_parts(parts, body))
+    pub fn into_http(
+        mut self,
+    ) -> Result<http::Request<RequestBody>, crate::http1::refusal::Refusal> {
+        let mut request = http::Request::new(self.take_body());
+        self.write_to(&mut request)?;
+        Ok(request)
     }
+
+    /// Writes the head and the extensions into a request of the `http` crate.
+    pub(crate) fn write_to<B>(
+        &mut self,
+        request: &mut http::Request<B>,
+    ) -> Result<(), crate::http1::refusal::Refusal> {
+        let parts = &mut *self.parts;
+        match &parts.bytes {
+            HeadBytes::Leased(lease) => {
+                let head = copy_of_head(&lease[..parts.head.len]);
+                parts.head.write_to(request, &head)?;
+            }
+            HeadBytes::Gathered(bytes) => parts.head.write_to(request, bytes)?,
+            HeadBytes::None => parts.head.write_to(request, &Bytes::new())?,
+        }
+        if let Some(extensions) = parts.extensions.take() {
+            *request.extensions_mut() = *extensions;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of the room that copies of heads are made in. Who keeps a value of a field keeps as many.
+const HEADS_ROOM_BYTES: usize = 4096;
+
+thread_local! {
+    /// Where heads are copied that values shall share: one allocation for many of them, and none as long as
+    /// those before are gone when the room is full.
+    static HEADS: RefCell<BytesMut> = RefCell::default();
+}
+
+fn copy_of_head(head: &[u8]) -> Bytes {
+    if head.len() > HEADS_ROOM_BYTES / 4 {
+        return Bytes::copy_from_slice(head);
+    }
+    HEADS.with_borrow_mut(|room| {
+        if room.capacity() < head.len() {
+            room.reserve(HEADS_ROOM_BYTES);
+        }
+        room.extend_from_slice(head);
+        room.split().freeze()
+    })
 }
 
 /// Decodes percent escapes; `plus`: a plus sign stands for a space. None if it is not UTF-8 then.

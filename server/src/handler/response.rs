@@ -6,7 +6,7 @@ use crate::http1::response::status_text;
 use futures_core::Stream;
 use http::header::{CONTENT_TYPE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -305,7 +305,35 @@ pub struct Response {
     pub(crate) close: bool,
 }
 
+/// Fields of an answer whose list is used again, at most.
+const FIELDS_KEPT: usize = 32;
+
+thread_local! {
+    /// The list of fields of an answer that is written, for one that has a list made.
+    static FIELDS: Cell<Vec<(HeaderName, HeaderValue)>> = const { Cell::new(Vec::new()) };
+}
+
 impl Response {
+    /// An empty list for fields, in the place of one that was written before if there is any.
+    #[cfg(feature = "tower")]
+    pub(crate) fn room_for_fields(count: usize) -> Vec<(HeaderName, HeaderValue)> {
+        let mut fields = FIELDS.take();
+        fields.reserve(count);
+        fields
+    }
+
+    /// The answer is written: its list of fields may be used again.
+    #[inline]
+    pub(crate) fn let_go(answer: Option<Response>) {
+        if let Some(mut response) = answer
+            && (1..=FIELDS_KEPT).contains(&response.fields.capacity())
+        {
+            let mut fields = std::mem::take(&mut response.fields);
+            fields.clear();
+            FIELDS.set(fields);
+        }
+    }
+
     /// An answer of `status` without a body.
     #[inline]
     pub fn new(status: StatusCode) -> Response {

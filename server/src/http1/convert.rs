@@ -20,20 +20,9 @@ impl Head {
     /// # Panics
     /// If `head` is shorter than [`Head::len`].
     pub fn to_http_parts(&self, head: &Bytes) -> Result<Parts, Refusal> {
-        let (mut parts, ()) = Request::new(()).into_parts();
-        parts.method = self.method.clone();
-        parts.version = self.version;
-        parts.uri = Uri::from_maybe_shared(head.slice(self.target.range()))
-            .map_err(|_| Refusal::bad_request("The request target is not a URI."))?;
-        parts.headers.reserve(self.fields().len());
-        for field in self.fields() {
-            let name = HeaderName::from_bytes(field.name.of(head))
-                .map_err(|_| Refusal::bad_request("A field name is not a token."))?;
-            let value = HeaderValue::from_maybe_shared(head.slice(field.value.range()))
-                .map_err(|_| Refusal::bad_request("A field value holds a control byte."))?;
-            parts.headers.append(name, value);
-        }
-        Ok(parts)
+        let mut request = Request::new(());
+        self.write_to(&mut request, head)?;
+        Ok(request.into_parts().0)
     }
 
     /// The same for bytes that belong to a receive buffer: one copy of the head, then shared.
@@ -45,5 +34,28 @@ impl Head {
     /// If `bytes` is shorter than [`Head::len`].
     pub fn to_http_parts_copied(&self, bytes: &[u8]) -> Result<Parts, Refusal> {
         self.to_http_parts(&Bytes::copy_from_slice(&bytes[..self.len]))
+    }
+
+    /// As [`Head::to_http_parts`], into a request where it stays: method, target, version and fields, which
+    /// join those that are there.
+    pub(crate) fn write_to<B>(
+        &self,
+        request: &mut Request<B>,
+        head: &Bytes,
+    ) -> Result<(), Refusal> {
+        *request.method_mut() = self.method.clone();
+        *request.version_mut() = self.version;
+        *request.uri_mut() = Uri::from_maybe_shared(head.slice(self.target.range()))
+            .map_err(|_| Refusal::bad_request("The request target is not a URI."))?;
+        let headers = request.headers_mut();
+        headers.reserve(self.fields().len());
+        for field in self.fields() {
+            let name = HeaderName::from_bytes(field.name.of(head))
+                .map_err(|_| Refusal::bad_request("A field name is not a token."))?;
+            let value = HeaderValue::from_maybe_shared(head.slice(field.value.range()))
+                .map_err(|_| Refusal::bad_request("A field value holds a control byte."))?;
+            headers.append(name, value);
+        }
+        Ok(())
     }
 }

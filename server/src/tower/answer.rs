@@ -1,6 +1,7 @@
 //! The answer of a service as an answer of a handler: status and fields as they are, a body that is there
 //! already in one piece, any other frame by frame. Called for each answer of a service.
 
+use super::spare;
 use crate::handler::{Body, BodyFrame, Chunk, Response};
 use bytes::Buf;
 use futures_core::Stream;
@@ -8,6 +9,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, TRAILER};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::{Body as HttpBody, Frame};
 use pin_project_lite::pin_project;
+use std::cell::Cell;
 use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
@@ -31,40 +33,141 @@ impl Response {
         B: HttpBody + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        from_http_to(false, response)
+        Kept::default().answer(false, response)
     }
 }
 
-/// As [`Response::from_http`], for the answer to a HEAD if `to_head`.
-pub(super) fn from_http_to<B>(to_head: bool, response: http::Response<B>) -> Response
+/// The things that answers of one service on one core leave for those after them.
+pub(super) struct Kept<B> {
+    /// A place to look into a body in, unless one streams out of it.
+    place: Cell<Option<Pin<Box<Frames<B>>>>>,
+}
+
+impl<B> Default for Kept<B> {
+    fn default() -> Kept<B> {
+        Kept {
+            place: Cell::new(None),
+        }
+    }
+}
+
+impl<B> Kept<B>
 where
     B: HttpBody + 'static,
     B::Error: Into<BoxError>,
 {
-    let (parts, body) = response.into_parts();
-    let mut answer = Response::new(parts.status);
-    answer.close = says_close(&parts.headers);
-    answer.body = match to_head {
-        true => body_to_head(body, &parts.headers),
-        false => body_of(body, &parts.headers),
-    };
-    answer.fields = fields(parts.headers);
-    answer
+    /// As [`Response::from_http`], for the answer to a HEAD if `to_head`.
+    pub(super) fn answer(&self, to_head: bool, response: http::Response<B>) -> Response {
+        let (mut parts, body) = response.into_parts();
+        let mut answer = Response::new(parts.status);
+        let said = Said::of(&mut parts.headers, &mut answer);
+        spare::put(parts.headers);
+        answer.body = self.body_of(body, &said);
+        if to_head {
+            hide(&mut answer.body, &said);
+        }
+        answer
+    }
+
+    fn body_of(&self, body: B, said: &Said) -> Body {
+        let ended = body.is_end_stream();
+        if ended && said.length.unwrap_or(0) == 0 {
+            return Body::Empty;
+        }
+        let exact = body.size_hint().exact().filter(|_| !ended);
+        let len = match said.trailers {
+            true => None,
+            false => exact.or(said.length),
+        };
+        let place = self.place.take();
+        let mut frames = place.unwrap_or_else(|| Box::pin(Frames::nothing()));
+        frames.as_mut().fill(body);
+        if let Some(len) = exact.filter(|_| len.is_some())
+            && let Some(whole) = frames.as_mut().take_whole(len)
+        {
+            frames.as_mut().clear();
+            self.place.set(Some(frames));
+            return Body::Chunk(whole);
+        }
+        Body::Stream {
+            len,
+            stream: frames,
+        }
+    }
+}
+
+/// The fields of an answer that are about its framing.
+#[derive(Default)]
+struct Said {
+    length: Option<u64>,
+    /// Whether there is a Content-Length, whatever it says.
+    has_length: bool,
+    trailers: bool,
+}
+
+impl Said {
+    /// Moves the fields of a map into an answer; the names of further values of a field are said once there. But
+    /// for Connection and Content-Length, which are the server's to write.
+    fn of(map: &mut HeaderMap, answer: &mut Response) -> Said {
+        let mut said = Said::default();
+        let mut list = Response::room_for_fields(map.len());
+        let mut kind = Kind::Other;
+        for (name, value) in map.drain() {
+            if let Some(name) = &name {
+                kind = Kind::of(name);
+            }
+            match kind {
+                Kind::Length => said.take_length(&value),
+                Kind::Connection => answer.close |= says_close(&value),
+                Kind::Trailer | Kind::Other => {
+                    said.trailers |= kind == Kind::Trailer;
+                    let name = name.or_else(|| list.last().map(|(name, _)| name.clone()));
+                    list.extend(name.map(|name| (name, value)));
+                }
+            }
+        }
+        answer.fields = list;
+        said
+    }
+
+    /// The first of several lengths counts.
+    fn take_length(&mut self, value: &HeaderValue) {
+        if !self.has_length {
+            self.has_length = true;
+            self.length = value.to_str().ok().and_then(|text| text.parse().ok());
+        }
+    }
+}
+
+/// The part of a field in the framing of its answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Length,
+    Connection,
+    Trailer,
+    Other,
+}
+
+impl Kind {
+    #[inline]
+    fn of(name: &HeaderName) -> Kind {
+        match () {
+            () if *name == CONTENT_LENGTH => Kind::Length,
+            () if *name == CONNECTION => Kind::Connection,
+            () if *name == TRAILER => Kind::Trailer,
+            () => Kind::Other,
+        }
+    }
 }
 
 /// A body that is not sent. An empty one without a length says nothing of what GET would have got: libraries
 /// take the content away and know no more, so no length is claimed (RFC 9110 section 9.3.2).
-fn body_to_head<B>(body: B, fields: &HeaderMap) -> Body
-where
-    B: HttpBody + 'static,
-    B::Error: Into<BoxError>,
-{
-    match body_of(body, fields) {
-        Body::Empty if !fields.contains_key(CONTENT_LENGTH) => Body::Stream {
+fn hide(body: &mut Body, said: &Said) {
+    if matches!(body, Body::Empty) && !said.has_length {
+        *body = Body::Stream {
             len: None,
             stream: Box::pin(Nothing),
-        },
-        body => body,
+        };
     }
 }
 
@@ -79,51 +182,9 @@ impl Stream for Nothing {
     }
 }
 
-fn says_close(fields: &HeaderMap) -> bool {
-    let values = fields.get_all(CONNECTION).iter();
-    let mut options = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+fn says_close(value: &HeaderValue) -> bool {
+    let mut options = value.as_bytes().split(|byte| *byte == b',');
     options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
-}
-
-/// A map as a list; the names of further values of a field are said once there.
-fn fields(map: HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    let mut list: Vec<(HeaderName, HeaderValue)> = Vec::with_capacity(map.len());
-    for (name, value) in map {
-        let name = name.or_else(|| list.last().map(|(name, _)| name.clone()));
-        list.extend(name.map(|name| (name, value)));
-    }
-    list
-}
-
-fn body_of<B>(body: B, fields: &HeaderMap) -> Body
-where
-    B: HttpBody + 'static,
-    B::Error: Into<BoxError>,
-{
-    let announced = fields.get(CONTENT_LENGTH);
-    let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let ended = body.is_end_stream();
-    if ended && announced.unwrap_or(0) == 0 {
-        return Body::Empty;
-    }
-    let exact = body.size_hint().exact().filter(|_| !ended);
-    let mut frames = Box::pin(Frames {
-        body,
-        peeked: Peeked::Nothing,
-    });
-    let len = match fields.contains_key(TRAILER) {
-        true => None,
-        false => exact.or(announced),
-    };
-    if let Some(len) = exact.filter(|_| len.is_some())
-        && let Some(whole) = frames.as_mut().take_whole(len)
-    {
-        return Body::Chunk(whole);
-    }
-    Body::Stream {
-        len,
-        stream: frames,
-    }
 }
 
 /// The front of a body, taken before the rest is streamed.
@@ -134,11 +195,30 @@ enum Peeked {
 }
 
 pin_project! {
-    /// The frames of a body.
+    /// The frames of a body; of none in an empty place.
     struct Frames<B> {
         #[pin]
-        body: B,
+        body: Option<B>,
         peeked: Peeked,
+    }
+}
+
+impl<B> Frames<B> {
+    fn nothing() -> Frames<B> {
+        Frames {
+            body: None,
+            peeked: Peeked::Nothing,
+        }
+    }
+
+    fn fill(self: Pin<&mut Self>, body: B) {
+        self.project().body.set(Some(body));
+    }
+
+    fn clear(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        this.body.set(None);
+        *this.peeked = Peeked::Nothing;
     }
 }
 
@@ -155,7 +235,7 @@ where
         let this = self.project();
         match frame {
             Poll::Ready(Some(Ok(BodyFrame::Data(chunk))))
-                if chunk.len() as u64 == len && this.body.is_end_stream() =>
+                if chunk.len() as u64 == len && has_ended(this.body.as_ref().get_ref()) =>
             {
                 return Some(chunk);
             }
@@ -172,7 +252,10 @@ where
     ) -> Poll<Option<Result<BodyFrame, Box<dyn Error>>>> {
         let mut body = self.project().body;
         loop {
-            match ready!(body.as_mut().poll_frame(cx)) {
+            let Some(body) = body.as_mut().as_pin_mut() else {
+                return Poll::Ready(None);
+            };
+            match ready!(body.poll_frame(cx)) {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => {
                     let error: BoxError = error.into();
@@ -186,6 +269,10 @@ where
             }
         }
     }
+}
+
+fn has_ended<B: HttpBody>(body: &Option<B>) -> bool {
+    body.as_ref().is_none_or(HttpBody::is_end_stream)
 }
 
 /// None for a kind of frame that is not known here.
@@ -215,7 +302,7 @@ where
             Peeked::Frame(frame) => Poll::Ready(Some(frame)),
             Peeked::End => Poll::Ready(None),
             // A body that says that it has ended need not bear another poll.
-            Peeked::Nothing if self.body.is_end_stream() => Poll::Ready(None),
+            Peeked::Nothing if has_ended(&self.body) => Poll::Ready(None),
             Peeked::Nothing => self.poll_body(cx),
         }
     }

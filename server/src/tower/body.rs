@@ -5,7 +5,7 @@
 //! request is served, and are carried to whoever reads them elsewhere ([`super::passage`]).
 
 use super::passage::{Lent, Passage};
-use crate::handler::{BodyError, Chunk, RequestBody};
+use crate::handler::{BodyError, RequestBody};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use ringgate_runtime::task::Bound;
@@ -34,6 +34,8 @@ pub struct BodyHandle {
 enum Place {
     /// Read, or failed, or there was none.
     Nowhere,
+    /// Here, all of it: it came with its head.
+    Here(Bytes),
     /// On its core, where it was not read elsewhere.
     Home(Bound<Lent>, Arc<Passage>),
     /// Carried to another thread.
@@ -57,10 +59,14 @@ const _: () = {
 impl From<RequestBody> for BodyHandle {
     /// # Panics
     /// Outside a core's thread, if there is a body: handlers are on one.
-    fn from(body: RequestBody) -> BodyHandle {
+    fn from(mut body: RequestBody) -> BodyHandle {
         let left = body.announced_len();
-        if body.is_empty() {
+        if left == Some(0) {
             let place = Place::Nowhere;
+            return BodyHandle { place, left };
+        }
+        if let Some(whole) = body.take_whole() {
+            let place = Place::Here(whole.into_bytes());
             return BodyHandle { place, left };
         }
         let passage = Arc::<Passage>::default();
@@ -74,6 +80,11 @@ impl From<RequestBody> for BodyHandle {
 
 impl BodyHandle {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Place::Here(bytes) = &mut self.place {
+            let bytes = std::mem::take(bytes);
+            self.place = Place::Nowhere;
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
         if let Place::Home(bound, passage) = &mut self.place {
             if let Ok(lent) = bound.get_mut() {
                 return match lent.body() {
@@ -88,7 +99,7 @@ impl BodyHandle {
         }
         match &self.place {
             Place::Carried(reader) => reader.0.poll_read(cx),
-            Place::Nowhere | Place::Home(..) => Poll::Ready(None),
+            Place::Nowhere | Place::Here(_) | Place::Home(..) => Poll::Ready(None),
         }
     }
 }
@@ -133,25 +144,17 @@ pub(super) fn frame_of(
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
     Poll::Ready(match ready!(body.poll_chunk(cx)) {
-        Some(Ok(chunk)) => Some(Ok(Frame::data(into_bytes(chunk)))),
+        Some(Ok(chunk)) => Some(Ok(Frame::data(chunk.into_bytes()))),
         Some(Err(error)) => Some(Err(error)),
         None => body.trailers().map(|fields| Ok(Frame::trailers(fields))),
     })
-}
-
-fn into_bytes(chunk: Chunk) -> Bytes {
-    match chunk {
-        Chunk::Vec(bytes) => bytes.into(),
-        Chunk::Bytes(bytes) => bytes,
-        Chunk::Static(bytes) => Bytes::from_static(bytes),
-        Chunk::Lease(lease) => lease.to_bytes(),
-    }
 }
 
 impl fmt::Debug for BodyHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Place::Nowhere => f.write_str("no body, or one that is read"),
+            Place::Here(bytes) => write!(f, "the body of a request: {} bytes", bytes.len()),
             Place::Home(bound, _) => write!(f, "the body of a request: {bound:?}"),
             Place::Carried(_) => f.write_str("the body of a request, read elsewhere"),
         }

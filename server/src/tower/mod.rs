@@ -48,6 +48,7 @@ mod passage;
 mod per_client;
 mod per_core;
 mod serve;
+mod spare;
 
 pub use app::{App, ForAll, ForEach, router, router_with};
 pub use body::BodyHandle;

@@ -9,17 +9,18 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// A service that cores make clones of.
 pub(super) struct Original<V>(Mutex<V>);
 
-/// The clone of one core, unless it is being called or waits to be ready.
-pub(super) struct OfCore<V> {
+/// The clone of one core, unless it is being called or waits to be ready, and what is kept beside it.
+pub(super) struct OfCore<V, K> {
     idle: RefCell<Option<V>>,
     original: Weak<Original<V>>,
+    pub(super) kept: K,
 }
 
 /// Which original a clone is of.
 type Of = Weak<dyn Any + Send + Sync>;
 
 thread_local! {
-    /// The clones of this thread's core, each as an `Rc<OfCore<V>>`. A list, since there are few.
+    /// The clones of this thread's core, each as an `Rc<OfCore<V, K>>`. A list, since there are few.
     static CLONES: RefCell<Vec<(Of, Rc<dyn Any>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -34,23 +35,24 @@ impl<V: Clone + Send + 'static> Original<V> {
         service.clone()
     }
 
-    /// Returns the running core's own value.
-    pub(super) fn of_core(self: &Arc<Self>) -> Rc<OfCore<V>> {
+    /// Returns the running core's own value; an original is asked for one `K` only.
+    pub(super) fn of_core<K: Default + 'static>(self: &Arc<Self>) -> Rc<OfCore<V, K>> {
         let known = CLONES.with_borrow(|clones| {
             // An address is no other's as long as a `Weak` of it is there.
             let of =
                 |clone: &&(Of, Rc<dyn Any>)| std::ptr::addr_eq(clone.0.as_ptr(), Arc::as_ptr(self));
             let (_, clone) = clones.iter().find(of)?;
-            clone.clone().downcast::<OfCore<V>>().ok()
+            clone.clone().downcast::<OfCore<V, K>>().ok()
         });
         known.unwrap_or_else(|| self.first_of_core())
     }
 
     #[cold]
-    fn first_of_core(self: &Arc<Self>) -> Rc<OfCore<V>> {
+    fn first_of_core<K: Default + 'static>(self: &Arc<Self>) -> Rc<OfCore<V, K>> {
         let clone = Rc::new(OfCore {
             idle: RefCell::new(None),
             original: Arc::downgrade(self),
+            kept: K::default(),
         });
         let of: Of = Arc::downgrade(self) as Of;
         let over = CLONES.with_borrow_mut(|clones| {
@@ -65,7 +67,7 @@ impl<V: Clone + Send + 'static> Original<V> {
     }
 }
 
-impl<V: Clone + Send + 'static> OfCore<V> {
+impl<V: Clone + Send + 'static, K> OfCore<V, K> {
     /// A service to be called. It comes back by [`OfCore::put_back`] if it is good for more.
     pub(super) fn take(&self) -> Option<V> {
         let idle = self.idle.take();
@@ -100,13 +102,13 @@ mod tests {
     fn a_core_makes_one_clone_and_another_while_that_one_is_away() {
         let original = Original::new(Counted);
         for _ in 0..3 {
-            let of_core = original.of_core();
+            let of_core = original.of_core::<()>();
             let service = of_core.take().expect("the original is there");
             of_core.put_back(service);
         }
         assert_eq!(CLONED.get(), 1);
-        let away = original.of_core().take();
-        assert!(away.is_some() && original.of_core().take().is_some());
+        let away = original.of_core::<()>().take();
+        assert!(away.is_some() && original.of_core::<()>().take().is_some());
         assert_eq!(CLONED.get(), 2);
     }
 
@@ -116,13 +118,13 @@ mod tests {
         struct Held(#[expect(dead_code, reason = "counted")] Arc<()>);
         let held = Arc::new(());
         let original = Original::new(Held(held.clone()));
-        let of_core = original.of_core();
+        let of_core = original.of_core::<()>();
         let service = of_core.take().expect("the original is there");
         of_core.put_back(service);
         drop((of_core, original));
         assert_eq!(Arc::strong_count(&held), 2, "the clone of this core");
         let another = Original::new(Counted);
-        assert!(another.of_core().take().is_some());
+        assert!(another.of_core::<()>().take().is_some());
         assert_eq!(Arc::strong_count(&held), 1);
     }
 }

@@ -5,16 +5,18 @@
 //! and is called again; one that has to wait goes along with its request, since whoever has asked for its
 //! turn has to take it (a limit of concurrency would give it to nobody else), and the core makes another.
 
-use super::answer::{BoxError, from_http_to};
+use super::answer::{BoxError, Kept};
 use super::body::BodyHandle;
 use super::per_core::{OfCore, Original};
+use super::spare;
 use crate::handler::{Request, Response};
+use crate::http1::refusal::Refusal;
 use http::{Extensions, Method, StatusCode};
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 /// A service that can be served: any [`tower_service::Service`] of an [`http::Request`] with a [`BodyHandle`] that
 /// answers with an [`http::Response`], can be cloned, and may be cloned on each core. Nobody implements this
@@ -89,25 +91,76 @@ where
         // What polls and drops the answer's body is not the service's future.
         #[cfg(feature = "tokio-guests")]
         let _entered = crate::guests::enter();
-        let mut extensions = Extensions::new();
-        extend(&request, &mut extensions);
         let to_head = request.method() == Method::HEAD;
-        let step = match request.into_http() {
-            Ok(request) => {
-                let (mut parts, body) = request.into_parts();
-                // Beside those that were given to the request on its way.
-                parts.extensions.extend(extensions);
-                Step::Asked {
-                    of_core: original.of_core(),
-                    request: Some(http::Request::from_parts(parts, body.into())),
-                    waiting: None,
-                }
-            }
-            Err(refusal) => Step::Refused {
-                answer: Some(Response::error(refusal.status, refusal.reason)),
-            },
+        let of_core = original.of_core();
+        let step = begin(&of_core, request, &extend);
+        Serve {
+            to_head,
+            of_core,
+            step,
+        }
+    }
+}
+
+/// Makes the service's own request of what came.
+#[inline]
+fn fill<S, E>(
+    made: &mut http::Request<BodyHandle>,
+    mut request: Request<S>,
+    extend: &E,
+) -> Result<(), Refusal>
+where
+    E: Fn(&Request<S>, &mut Extensions),
+{
+    spare::swap(made.headers_mut());
+    request.write_to(made)?;
+    match made.extensions().is_empty() {
+        true => extend(&request, made.extensions_mut()),
+        // Beside those that were given to the request on its way.
+        false => {
+            let mut extensions = Extensions::new();
+            extend(&request, &mut extensions);
+            made.extensions_mut().extend(extensions);
+        }
+    }
+    Ok(())
+}
+
+/// Calls the core's service at once, if it is ready.
+#[inline]
+fn begin<S, V, E>(
+    of_core: &OfCore<V, Kept<V::Body>>,
+    mut request: Request<S>,
+    extend: &E,
+) -> Step<V>
+where
+    V: Service,
+    E: Fn(&Request<S>, &mut Extensions),
+{
+    let Some(mut service) = of_core.take() else {
+        return Step::failed(&"the router of this service is gone".into());
+    };
+    // A service that is not ready is asked again, by its future, before anything can make it so.
+    let ready = service.poll_ready(&mut Context::from_waker(Waker::noop()));
+    if let Poll::Ready(Err(error)) = ready {
+        // Not good for another call: it is dropped.
+        return Step::failed(&error.into());
+    }
+    let mut made = http::Request::new(BodyHandle::from(request.take_body()));
+    if let Err(refusal) = fill(&mut made, request, extend) {
+        return Step::Refused {
+            answer: Some(Response::error(refusal.status, refusal.reason)),
         };
-        Serve { to_head, step }
+    }
+    match ready {
+        Poll::Pending => Step::Waiting {
+            asked: Some(Box::new((service, made))),
+        },
+        Poll::Ready(_) => {
+            let future = service.call(made);
+            of_core.put_back(service);
+            Step::Called { future }
+        }
     }
 }
 
@@ -116,26 +169,34 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Serve<V: Service> {
         to_head: bool,
+        of_core: Rc<OfCore<V, Kept<V::Body>>>,
         #[pin]
         step: Step<V>,
     }
 }
 
+/// A service that was not ready, and the request that goes with it.
+type Asked<V> = Option<Box<(V, http::Request<BodyHandle>)>>;
+
 pin_project! {
     #[project = StepProjection]
     enum Step<V: Service> {
-        Asked {
-            of_core: Rc<OfCore<V>>,
-            // None once the service has it.
-            request: Option<http::Request<BodyHandle>>,
-            // A service that was not ready.
-            waiting: Option<V>,
-        },
+        // None once the service is ready.
+        Waiting { asked: Asked<V> },
         Called {
             #[pin]
             future: V::Future,
         },
         Refused { answer: Option<Response> },
+    }
+}
+
+impl<V: Service> Step<V> {
+    #[cold]
+    fn failed(error: &BoxError) -> Step<V> {
+        Step::Refused {
+            answer: Some(failed(error)),
+        }
     }
 }
 
@@ -145,62 +206,40 @@ impl<V: Service> Future for Serve<V> {
     type Output = Response;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
-        let to_head = self.to_head;
-        let mut step = self.project().step;
+        let this = self.project();
+        let mut step = this.step;
         let answered = loop {
             match step.as_mut().project() {
                 StepProjection::Refused { answer } => {
                     return Poll::Ready(answer.take().expect(POLLED_ON));
                 }
-                StepProjection::Asked {
-                    of_core,
-                    request,
-                    waiting,
-                } => {
-                    let called = ready!(poll_called(of_core, request, waiting, cx));
-                    match called {
-                        Ok(future) => step.set(Step::Called { future }),
-                        Err(error) => break Err(error),
-                    }
-                }
+                StepProjection::Waiting { asked } => match ready!(poll_called(asked, cx)) {
+                    Ok(future) => step.set(Step::Called { future }),
+                    Err(error) => break Err(error),
+                },
                 StepProjection::Called { future } => {
                     break ready!(future.poll(cx)).map_err(Into::into);
                 }
             }
         };
         Poll::Ready(match answered {
-            Ok(response) => from_http_to(to_head, response),
+            Ok(response) => this.of_core.kept.answer(*this.to_head, response),
             Err(error) => failed(&error),
         })
     }
 }
 
-/// Calls a service as soon as it is ready.
+/// Calls a service that waits as soon as it is ready.
 fn poll_called<V: Service>(
-    of_core: &OfCore<V>,
-    request: &mut Option<http::Request<BodyHandle>>,
-    waiting: &mut Option<V>,
+    asked: &mut Asked<V>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<V::Future, BoxError>> {
-    let waited = waiting.is_some();
-    let Some(mut service) = waiting.take().or_else(|| of_core.take()) else {
-        return Poll::Ready(Err("the router of this service is gone".into()));
-    };
-    match service.poll_ready(cx) {
-        Poll::Pending => {
-            *waiting = Some(service);
-            Poll::Pending
-        }
-        // Not good for another call: it is dropped.
-        Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
-        Poll::Ready(Ok(())) => {
-            let future = service.call(request.take().expect(POLLED_ON));
-            if !waited {
-                of_core.put_back(service);
-            }
-            Poll::Ready(Ok(future))
-        }
+    let (service, _) = &mut **asked.as_mut().expect(POLLED_ON);
+    if let Err(error) = ready!(service.poll_ready(cx)) {
+        return Poll::Ready(Err(error.into()));
     }
+    let (mut service, request) = *asked.take().expect(POLLED_ON);
+    Poll::Ready(Ok(service.call(request)))
 }
 
 #[cold]

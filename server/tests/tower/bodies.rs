@@ -8,6 +8,8 @@ use http::header::TRAILER;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use ringgate::config::Config;
+use ringgate::simulation::Simulation;
 use ringgate::tower::{self, BodyHandle};
 use ringgate::{BodyError, RouteOptions, Router};
 use std::io::{ErrorKind, Write};
@@ -405,4 +407,43 @@ fn a_body_dropped_on_another_thread_is_let_go_at_home() {
     drop(server);
     thread.join().expect("the service is gone, and its sender");
     assert_eq!(ringgate::runtime::task::values_lost(), 0);
+}
+
+/// Says whether the first frame of a body is there when its service is called, and whether that is all.
+fn first_look() -> Router<()> {
+    Router::new().fallback(
+        RouteOptions::default(),
+        tower::handler(service(|request: http::Request<BodyHandle>| {
+            let mut body = request.into_body();
+            let first = Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop()));
+            let said = format!("there: {}, all: {}", first.is_ready(), body.is_end_stream());
+            async move {
+                let rest = body.collect().await?.to_bytes();
+                text(format!("{said}, rest: {}.", rest.len()))
+            }
+        })),
+    )
+}
+
+#[test]
+fn a_body_that_came_with_its_head_is_there_in_one_piece_when_its_service_is_called() {
+    let mut simulation = Simulation::new(&Config::default(), first_look(), 7);
+    let client = simulation.connect();
+    let post = |len: usize| {
+        let head = format!("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: {len}\r\n\r\n");
+        (head + &"x".repeat(len)).into_bytes()
+    };
+    client.send(&[post(1), post(3_000), post(0)].concat());
+    let count = |got: &[u8], text: &str| {
+        got.windows(text.len())
+            .filter(|w| *w == text.as_bytes())
+            .count()
+    };
+    let whole = "there: true, all: true, rest: 0.";
+    simulation.run_until(|_| count(&client.received(), whole) == 3);
+    client.take_received();
+    client.send_in_pieces(&post(5_000), 4_000, Duration::from_millis(1));
+    simulation.run_until(|_| count(&client.received(), "rest:") == 1);
+    let got = client.take_received();
+    assert_eq!(count(&got, "there: false, all: false, rest: 5000."), 1);
 }

@@ -93,10 +93,14 @@ impl tower_service::Service<http::Request<BodyHandle>> for OneAtATime {
             turns.waiting.push_back((me, cx.waker().clone()));
             return Poll::Pending;
         };
-        match turns.taken_by == Some(me) {
-            true => Poll::Ready(Ok(())),
-            false => Poll::Pending,
+        if turns.taken_by == Some(me) {
+            return Poll::Ready(Ok(()));
         }
+        // The waker of the last call is the one that counts.
+        let place = turns.waiting.iter_mut().find(|(who, _)| *who == me);
+        let (_, waker) = place.expect("it is there until it is its turn");
+        waker.clone_from(cx.waker());
+        Poll::Pending
     }
 
     fn call(&mut self, request: http::Request<BodyHandle>) -> Self::Future {
