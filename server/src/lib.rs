@@ -86,6 +86,9 @@ pub mod handler;
 // Not for use: the protocol as pure functions, for this repository's own tests and fuzzers.
 #[doc(hidden)]
 pub mod http1;
+// Not for use: HTTP/2 as pure rooms, for this repository's own tests and fuzzers.
+#[doc(hidden)]
+pub mod http2;
 pub mod lane;
 pub mod observe;
 pub mod process;

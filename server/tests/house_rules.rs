@@ -92,7 +92,7 @@ fn every_source_opens_by_saying_what_it_decides() {
 }
 
 /// The rooms whose documentation names its nouns; the others follow.
-const NAMED: [&str; 15] = [
+const NAMED: [&str; 16] = [
     "runtime/src/",
     "server/src/admission/",
     "server/src/app/",
@@ -102,6 +102,7 @@ const NAMED: [&str; 15] = [
     "server/src/coordinator/",
     "server/src/handler/",
     "server/src/http1/",
+    "server/src/http2/",
     "server/src/lane/",
     "server/src/observe/",
     "server/src/process/",

@@ -1,0 +1,33 @@
+//! HTTP/2 as pure rooms (RFC 9113, RFC 7541, RFC 9218, RFC 8441): bytes come in as slices, bytes to send go out
+//! into a buffer, and time is an argument. Called by the connection code, which owns sockets, buffers and
+//! timers. Deliberately absent: I/O, threads, locks, futures, and a client.
+//!
+//! In reading order:
+//!
+//! | module | decides |
+//! |---|---|
+//! | [`code`] | why a stream or a connection ends |
+//! | [`budgets`] | how much a client may ask for |
+//! | [`frame`] | what the bytes of a frame mean |
+//! | [`settings`] | the settings of both sides |
+//! | [`field`] | which kind of field a name makes |
+//! | [`hpack`] | what a block of field lines says, and how one is written |
+//! | [`flow`] | how many bytes may still be sent and received |
+
+pub mod code;
+
+pub mod budgets;
+
+pub mod frame;
+
+pub mod settings;
+
+pub mod field;
+
+pub mod hpack;
+
+pub mod flow;
+
+pub use budgets::{Budget, Limits};
+pub use code::{Breach, ErrorCode, Fault};
+pub use frame::StreamId;
