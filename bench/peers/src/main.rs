@@ -3,12 +3,15 @@
 //! Built and started by `ringgate-bench race`. Each is single-threaded, sets TCP_NODELAY, parses
 //! the request with httparse (hyper does so inside), answers `GET /plaintext` with Date,
 //! Content-Type and Content-Length, anything else with 404, and answers a pipelined batch in one
-//! write. hyper and actix-web also speak TLS and serve a body of 64 KiB from memory and a file of
-//! 1 MiB. No limits, no timeouts, no metrics: the peers have less to do than the product.
+//! write, but for axum, which is as axum::serve has it: its batch goes out answer by answer, and it has the paths
+//! `/json`, `/hello/NAME` and POST `/echo` too. The same axum application is also served on Ringgate, with the
+//! product's limits, timeouts and metrics. hyper and actix-web also speak TLS and serve a body of 64 KiB from memory and a file of
+//! 1 MiB. Else there are no limits, no timeouts, no metrics: the peers have less to do than the product.
 
 mod plaintext;
 mod tls;
 mod with_actix;
+mod with_axum;
 mod with_hyper;
 mod with_monoio;
 mod with_tokio_uring;
@@ -41,6 +44,8 @@ struct Cli {
 #[derive(Clone, Copy, ValueEnum)]
 enum Peer {
     Hyper,
+    Axum,
+    RinggateAxum,
     Actix,
     Monoio,
     TokioUring,
@@ -81,6 +86,8 @@ fn main() -> std::io::Result<()> {
     };
     match cli.peer {
         Peer::Hyper => with_hyper::serve(cli.listen, service),
+        Peer::Axum => with_axum::serve(cli.listen),
+        Peer::RinggateAxum => with_axum::serve_on_ringgate(cli.listen),
         Peer::Actix => with_actix::serve(cli.listen, service),
         Peer::Monoio => with_monoio::serve(cli.listen),
         Peer::TokioUring => with_tokio_uring::serve(cli.listen),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::floor::After;
-use crate::load::{Mode, Options, Verify};
+use crate::load::{Method, Mode, Options, Verify};
 use crate::server::{Answer, Job, Peer};
 use crate::target::{Endpoint, Target};
 
@@ -29,6 +29,12 @@ enum Kind {
     Close,
     Large,
     File,
+    /// JSON made for each request.
+    Json,
+    /// A parameter in the path.
+    Path,
+    /// A POST, whose body comes back.
+    Echo,
     /// A full handshake for each request.
     Handshake,
     /// A resumed handshake for each request.
@@ -36,12 +42,15 @@ enum Kind {
 }
 
 /// What a name without its connections means, and how many there are if they are not named.
-const NAMES: [(&str, Kind, bool, Option<usize>); 10] = [
+const NAMES: [(&str, Kind, bool, Option<usize>); 13] = [
     ("plain", Kind::Kept, false, None),
     ("pipeline16", Kind::Pipeline, false, None),
     ("close", Kind::Close, false, None),
     ("64k", Kind::Large, false, Some(32)),
     ("file-1m", Kind::File, false, Some(8)),
+    ("json", Kind::Json, false, None),
+    ("path", Kind::Path, false, None),
+    ("echo", Kind::Echo, false, None),
     ("tls", Kind::Kept, true, None),
     ("tls-64k", Kind::Large, true, Some(32)),
     ("tls-file-1m", Kind::File, true, Some(8)),
@@ -61,6 +70,9 @@ impl Scenario {
             answer: match self.kind {
                 Kind::Large => Answer::Large,
                 Kind::File => Answer::File,
+                Kind::Json => Answer::Json,
+                Kind::Path => Answer::Path,
+                Kind::Echo => Answer::Echo,
                 _ => Answer::Plaintext,
             },
         }
@@ -88,8 +100,13 @@ impl Scenario {
         options.pipeline = self.pipeline();
         options.verify = match answer {
             Answer::Plaintext => Verify::Plaintext,
-            Answer::Large | Answer::File => Verify::None,
+            Answer::Echo => Verify::Echo,
+            Answer::Large | Answer::File | Answer::Json | Answer::Path => Verify::None,
         };
+        if answer == Answer::Echo {
+            options.method = Method::Post;
+            options.body = answer.bytes();
+        }
         options.mode = match self.kind {
             Kind::Close => Mode::Close,
             _ => Mode::Keepalive,

@@ -25,6 +25,10 @@ pub enum Peer {
     Epoll,
     /// hyper on tokio.
     Hyper,
+    /// An axum application on axum::serve.
+    Axum,
+    /// The same application on the product.
+    RinggateAxum,
     /// actix-web.
     Actix,
     /// A monoio loop.
@@ -43,10 +47,12 @@ pub enum Peer {
 
 impl Peer {
     /// Everybody, the floor first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Uring,
         Self::Epoll,
         Self::Hyper,
+        Self::Axum,
+        Self::RinggateAxum,
         Self::Actix,
         Self::Monoio,
         Self::TokioUring,
@@ -72,6 +78,8 @@ impl Peer {
             Self::Uring => "uring",
             Self::Epoll => "epoll",
             Self::Hyper => "hyper",
+            Self::Axum => "axum",
+            Self::RinggateAxum => "ringgate-axum",
             Self::Actix => "actix",
             Self::Monoio => "monoio",
             Self::TokioUring => "tokio-uring",
@@ -83,9 +91,15 @@ impl Peer {
     }
 
     /// Whether the peer can do what `job` asks: the floors and the bare loops know one answer and no
-    /// TLS, and HAProxy serves no file.
+    /// TLS, axum speaks no TLS here and has answers of its own, and HAProxy serves no file.
     pub fn can(self, job: Job) -> bool {
+        let for_axum = matches!(job.answer, Answer::Json | Answer::Path | Answer::Echo);
         match self {
+            Self::Axum | Self::RinggateAxum => {
+                !job.tls && (for_axum || job.answer == Answer::Plaintext)
+            }
+            Self::Ringgate if job.answer == Answer::Echo => true,
+            _ if for_axum => false,
             Self::Uring | Self::Epoll | Self::Monoio | Self::TokioUring => {
                 !job.tls && job.answer == Answer::Plaintext
             }
@@ -100,6 +114,9 @@ impl Peer {
             (_, Answer::Plaintext) => "/plaintext",
             (Self::Ringgate, Answer::Large) => "/bytes/65536",
             (Self::Ringgate, Answer::File) => "/files/1m",
+            (_, Answer::Json) => "/json",
+            (_, Answer::Path) => "/hello/world",
+            (_, Answer::Echo) => "/echo",
             (_, Answer::Large) => "/64k",
             (_, Answer::File) => "/1m",
         }
@@ -108,7 +125,12 @@ impl Peer {
     fn is_built_here(self) -> bool {
         matches!(
             self,
-            Self::Hyper | Self::Actix | Self::Monoio | Self::TokioUring
+            Self::Hyper
+                | Self::Axum
+                | Self::RinggateAxum
+                | Self::Actix
+                | Self::Monoio
+                | Self::TokioUring
         )
     }
 
@@ -146,6 +168,12 @@ pub enum Answer {
     Large,
     /// A file of 1 MiB.
     File,
+    /// `{"message":"Hello, World!"}`, made for each request.
+    Json,
+    /// A greeting of the name in the path.
+    Path,
+    /// What was sent, by POST.
+    Echo,
 }
 
 impl Answer {
@@ -155,6 +183,8 @@ impl Answer {
             Self::Plaintext => 13,
             Self::Large => 64 << 10,
             Self::File => 1 << 20,
+            Self::Json | Self::Echo => 27,
+            Self::Path => 14,
         }
     }
 }
@@ -238,7 +268,15 @@ impl Binaries {
                 }
                 command
             }
-            (Peer::Hyper | Peer::Actix | Peer::Monoio | Peer::TokioUring, material) => {
+            (
+                Peer::Hyper
+                | Peer::Axum
+                | Peer::RinggateAxum
+                | Peer::Actix
+                | Peer::Monoio
+                | Peer::TokioUring,
+                material,
+            ) => {
                 let path = self.peers.as_ref().ok_or_else(|| {
                     io::Error::other("the peers' binary was not built; this is a bug")
                 })?;
