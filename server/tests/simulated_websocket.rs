@@ -2,8 +2,8 @@
 //! application is told. The protocol itself is held by `tests/websocket`.
 
 use ringgate::config::Config;
-use ringgate::handler::websocket::{CloseCode, Ended, Message, OnMessage, Socket};
-use ringgate::runtime::driver::simulated::{Action, Client, Ending};
+use ringgate::handler::websocket::{CloseCode, Compression, Ended, Message, OnMessage, Socket};
+use ringgate::runtime::driver::simulated::{Action, Client, Ending, Faults};
 use ringgate::runtime::sleep;
 use ringgate::runtime::timer::GRANULARITY_NANOS;
 use ringgate::simulation::Simulation;
@@ -463,4 +463,152 @@ fn a_request_that_is_no_handshake_is_told_what_would_be_one() {
     assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
     assert!(answer.contains("\r\nConnection: upgrade\r\n"), "{answer}");
     assert!(answer.contains("\r\nupgrade: websocket\r\n"), "{answer}");
+}
+
+/// Says how many messages came, and on which cores.
+struct Counting {
+    count: u32,
+    cores: Vec<u32>,
+}
+
+impl OnMessage for Counting {
+    fn arrived(&mut self, socket: &mut Socket<'_>) {
+        self.cores.push(socket.core());
+    }
+
+    fn message(&mut self, socket: &mut Socket<'_>, _: Message<'_>) {
+        self.count += 1;
+        let text = format!("{} {:?}", self.count, self.cores);
+        let _ = socket.send(Message::Text(&text));
+    }
+}
+
+/// Two cores; `/count` counts, `/tied` keeps contexts and so cannot move.
+fn two_cores(change: impl FnOnce(&mut Config)) -> Simulation {
+    let mut config = Config::default();
+    config.websocket.ping = HOUR;
+    change(&mut config);
+    let counting = WebSocket::new().compressed();
+    let keeping = WebSocket::new().compression(Compression {
+        keeps_context: true,
+        ..Compression::default()
+    });
+    let count = move |sockets: &WebSocket, request: &Request| {
+        let cores = Vec::new();
+        sockets.accept(request, Counting { count: 0, cores })
+    };
+    let router = Router::new()
+        .get("/count", move |request: Request| {
+            let answer = count(&counting, &request);
+            async { answer }
+        })
+        .get("/tied", move |request: Request| {
+            let answer = count(&keeping, &request);
+            async { answer }
+        });
+    Simulation::with_cores(&config, router, 2, 1, Faults::none())
+}
+
+fn opened(simulation: &mut Simulation, handshake: &[u8]) -> Client {
+    let client = simulation.connect_to(0);
+    client.send(handshake);
+    client.send(&text("x"));
+    simulation.run_until(|_| client.received().ends_with(b"1 [0]"));
+    client.take_received();
+    client
+}
+
+#[test]
+fn an_idle_websocket_moves_to_another_core_with_what_its_application_keeps() {
+    let mut simulation = two_cores(|_| {});
+    let client = opened(&mut simulation, &handshake("/count"));
+    simulation.leave(0, 1);
+    simulation.run_until(|simulation| simulation.ledgers(1).0.handed_in == 1);
+    client.send(&text("x"));
+    simulation.run_until(|_| client.received_len() > 0);
+    assert_eq!(client.received(), b"\x81\x082 [0, 1]");
+    assert_eq!(simulation.ledgers(0).0.open, 0);
+}
+
+#[test]
+fn balance_takes_idle_websockets_along() {
+    let mut simulation = two_cores(|_| {});
+    let clients: Vec<Client> = (0..10)
+        .map(|_| opened(&mut simulation, &handshake("/count")))
+        .collect();
+    simulation.spread(0, 1, 5);
+    simulation.run_until(|simulation| simulation.ledgers(1).0.handed_in == 5);
+    for client in &clients {
+        client.send(&text("x"));
+    }
+    simulation.run_until(|_| clients.iter().all(|client| client.received_len() > 0));
+    let moved = clients
+        .iter()
+        .filter(|client| client.received().ends_with(b"2 [0, 1]"));
+    assert_eq!(moved.count(), 5);
+}
+
+#[test]
+fn a_websocket_with_half_a_message_moves_when_it_is_whole() {
+    let message = [frame(0x01, b"ha"), frame(0x80, b"lf")].concat();
+    for cut in 1..message.len() {
+        let mut simulation = two_cores(|_| {});
+        let client = opened(&mut simulation, &handshake("/count"));
+        client.send(&message[..cut]);
+        simulation.run_until(|_| client.unreceived() == 0);
+        simulation.leave(0, 1);
+        let later = simulation.world().now() + Duration::from_millis(10);
+        simulation.run_until(|simulation| simulation.world().now() >= later);
+        client.send(&message[cut..]);
+        simulation.run_until(|_| client.received().starts_with(b"\x81"));
+        let told = String::from_utf8_lossy(&client.take_received()).into_owned();
+        assert!(
+            told.ends_with("2 [0]") || told.ends_with("2 [0, 1]"),
+            "{cut}: {told}"
+        );
+        simulation.run_until(|simulation| simulation.ledgers(1).0.handed_in == 1);
+        client.send(&text("x"));
+        simulation.run_until(|_| client.received().ends_with(b"3 [0, 1]"));
+    }
+}
+
+#[test]
+fn a_ping_without_its_answer_moves_along_and_so_does_its_limit() {
+    let mut simulation = two_cores(|config| {
+        config.websocket.ping = LIMIT;
+        config.websocket.pong_timeout = LIMIT;
+    });
+    let client = opened(&mut simulation, &handshake("/count"));
+    simulation.run_until(|_| client.received() == PING);
+    let asked = simulation.world().now();
+    simulation.leave(0, 1);
+    simulation.run_until(|simulation| simulation.ledgers(1).0.handed_in == 1);
+    simulation.run_until(|_| client.is_closed());
+    let took = simulation.world().now() - asked;
+    assert!(took > LIMIT - LATE && took <= LIMIT + LATE, "{took:?}");
+}
+
+#[test]
+fn what_cannot_move_is_told_1012_when_its_core_leaves_spread_over_drain_time() {
+    let offering = String::from_utf8(handshake("/tied")).unwrap().replace(
+        "\r\n\r\n",
+        "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+    );
+    let mut simulation = two_cores(|config| config.drain.time = LIMIT);
+    let clients: Vec<Client> = (0..80)
+        .map(|_| opened(&mut simulation, offering.as_bytes()))
+        .collect();
+    let began = simulation.world().now();
+    simulation.leave(0, 1);
+    let told = |client: &&Client| client.received() == b"\x88\x02\x03\xf4";
+    simulation.run_until(|_| clients.iter().filter(told).count() >= 40);
+    let half = simulation.world().now() - began;
+    assert!(half > LIMIT / 4 && half < LIMIT, "{half:?}");
+    simulation.run_until(|_| clients.iter().all(|client| told(&client)));
+    assert!(simulation.world().now() - began <= LIMIT + Duration::from_millis(100));
+    for client in &clients {
+        client.send(&close_frame(1012));
+        client.shutdown_write();
+    }
+    simulation.run_until(|simulation| simulation.world().open_descriptors() <= 2);
 }

@@ -25,6 +25,7 @@ impl OnMessage for Echo {
 
 pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
     let sockets = WebSocket::new().compressed().named(NAME);
+    let router = router.restore_websocket(&sockets, |_, _| Some(Echo));
     router.get("/ws", move |request| {
         let answer = accept(&sockets, &request);
         async { answer }

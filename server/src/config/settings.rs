@@ -234,6 +234,8 @@ pub struct Drain {
     /// How long after its last use an idle connection is kept for one more answer, which then
     /// announces the close.
     pub keepalive_grace: Duration,
+    /// Time over which WebSockets that end are told Close.
+    pub time: Duration,
     /// Time after which what is left is cut.
     pub graceful_timeout: Duration,
     /// Treatment of requests that wait for a slot when a drain begins.
@@ -249,6 +251,7 @@ impl Default for Drain {
         Drain {
             grace: Duration::ZERO,
             keepalive_grace: Duration::from_secs(2),
+            time: Duration::from_secs(5),
             graceful_timeout: Duration::from_secs(30),
             pending: DrainPending::Serve,
             on_term: OnTerm::Stop,

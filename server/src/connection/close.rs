@@ -123,8 +123,7 @@ impl Engine {
             return;
         };
         if let State::Upgraded(_) = connection.wire.state() {
-            self.on(core, key, Event::Drain);
-            return self.settle(core, key);
+            return self.part_later(core, key);
         }
         let is_idle = connection.wire.state() == State::Idle && connection.is_flushed();
         if !is_idle || connection.exchange.is_some() {

@@ -381,9 +381,13 @@ impl Engine {
     /// Whether a connection can leave as the course demands, once it is between two requests. Keys of TLS may
     /// have to stay in this process.
     fn may_go_where_the_course_leads(&mut self, key: ConnectionKey) -> bool {
-        let keys_stay = !self.settings.tls_handover && self.leaves_process();
+        let leaves_process = self.leaves_process();
+        let keys_stay = !self.settings.tls_handover && leaves_process;
+        let upgrades = &self.upgrades;
         self.table.get(key).is_none_or(|connection| {
-            connection.may_move() && (connection.transport.is_plain() || !keys_stay)
+            upgrades.may_move(key, leaves_process)
+                && connection.may_move()
+                && (connection.transport.is_plain() || !keys_stay)
         })
     }
 
@@ -490,6 +494,7 @@ impl Sink for Engine {
                 Some(Subject::QueueTimeout(who)) => self.on_queue_timeout(core, who),
                 Some(Subject::GateSweep) => self.sweep_gate(core),
                 Some(Subject::Look) => self.look(core),
+                Some(Subject::Farewells) => self.part(core),
                 subject => misaddressed("a timer", subject),
             },
             Event::Polled { key, result, more } => match Subject::from_key(key) {

@@ -93,6 +93,8 @@ pub(crate) enum Subject {
     ResumeAccept,
     /// Time to look at connections whose clients may have gone unnoticed.
     Look,
+    /// Time to tell further WebSockets Close.
+    Farewells,
     /// The core's own tick.
     Tick,
     /// The poll of a listener that is helped, by its number.
@@ -111,6 +113,7 @@ const QUEUE_TIMEOUT: u64 = 9;
 const GATE_SWEEP: u64 = 10;
 const LOOK: u64 = 11;
 const ARRIVAL_TIMEOUT: u64 = 12;
+const FAREWELLS: u64 = 13;
 
 impl Subject {
     /// The number that travels with the operation.
@@ -131,6 +134,7 @@ impl Subject {
             Subject::GateSweep => (GATE_SWEEP, 0, 0),
             Subject::ResumeAccept => (RESUME_ACCEPT, 0, 0),
             Subject::Look => (LOOK, 0, 0),
+            Subject::Farewells => (FAREWELLS, 0, 0),
             Subject::Tick => (TICK, 0, 0),
             Subject::Help(listener) => (HELP, listener, 0),
         };
@@ -156,6 +160,7 @@ impl Subject {
             GATE_SWEEP => Subject::GateSweep,
             RESUME_ACCEPT => Subject::ResumeAccept,
             LOOK => Subject::Look,
+            FAREWELLS => Subject::Farewells,
             TICK => Subject::Tick,
             HELP => Subject::Help(slot),
             _ => return None,
@@ -181,6 +186,7 @@ mod tests {
             Subject::GateSweep,
             Subject::ResumeAccept,
             Subject::Look,
+            Subject::Farewells,
             Subject::Tick,
             Subject::Help(3),
         ];

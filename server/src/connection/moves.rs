@@ -11,6 +11,7 @@ use super::engine::{Engine, Message};
 use super::key::ConnectionKey;
 use super::table::Connection;
 use crate::http1::exchange::State;
+use crate::http1::upgraded::Phase;
 use ringgate_runtime::{Core, Moment};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -158,7 +159,10 @@ impl Engine {
             let Some(connection) = self.table.get(key) else {
                 continue;
             };
-            if may_be_spread(connection) {
+            if may_be_spread(connection)
+                && self.upgrades.may_move(key, false)
+                && self.upgrades.is_movable(key)
+            {
                 idle.push((connection.idle_since, key));
             }
         }
@@ -178,8 +182,10 @@ impl Engine {
 }
 
 fn may_be_spread(connection: &Connection) -> bool {
-    connection.wire.state() == State::Idle
-        && connection.is_movable()
+    matches!(
+        connection.wire.state(),
+        State::Idle | State::Upgraded(Phase::Open)
+    ) && connection.is_movable()
         && connection.moving_to.is_none()
 }
 

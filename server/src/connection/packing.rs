@@ -8,6 +8,7 @@ use super::listener::{Fresh, ListenerId};
 use super::tls::{pack_tls, unpack_tls};
 use super::transfer::Parcel;
 use super::transport::Transport;
+use super::upgraded::Carried;
 use super::wire::Wire;
 use crate::http1::exchange::{Deadline, State};
 use bytes::BytesMut;
@@ -26,6 +27,9 @@ const PACKED_SIZE_BYTES: usize = 512;
 
 /// In the first byte, beside the state: the parts of TLS come before the unread bytes.
 const IN_TLS: u8 = 2;
+/// In the first byte, beside the state: another protocol is spoken, and its state comes before the unread bytes,
+/// behind the parts of TLS.
+const UPGRADED: u8 = 4;
 
 const DEADLINES: [Deadline; 12] = [
     Deadline::Head,
@@ -49,7 +53,8 @@ impl Parcel {
         let mut bytes = Zeroizing::new(Vec::with_capacity(PACKED_SIZE_BYTES + self.unread.len()));
         let in_head = u8::from(self.wire.state() == State::Head);
         let in_tls = if self.transport.is_plain() { 0 } else { IN_TLS };
-        bytes.push(in_head | in_tls);
+        let upgraded = if self.upgrade.is_some() { UPGRADED } else { 0 };
+        bytes.push(in_head | in_tls | upgraded);
         let kind = self.deadline_of.map(|kind| kind as u8 + 1);
         bytes.push(kind.unwrap_or(0));
         bytes.extend_from_slice(&self.served.to_le_bytes());
@@ -57,6 +62,9 @@ impl Parcel {
         bytes.extend_from_slice(&self.deadline.as_nanos().to_le_bytes());
         if let Transport::Tls(tls) = &self.transport {
             pack_tls(tls, self.facts.as_deref(), &mut bytes);
+        }
+        if let Some(carried) = &self.upgrade {
+            carried.pack(&mut bytes);
         }
         bytes.extend_from_slice(&self.unread);
         bytes
@@ -76,16 +84,23 @@ impl Parcel {
                 (Transport::Tls(Box::new(tls)), facts.map(Arc::new))
             }
         };
+        let upgrade = match head[0] & UPGRADED {
+            0 => None,
+            _ => Some(Box::new(Carried::read(&mut unread)?)),
+        };
         Some(Parcel {
             socket: fresh.socket,
             listener: fresh.listener,
             transport,
             facts,
-            wire: match head[0] & !IN_TLS {
-                0 => Wire::between_requests(false),
-                1 => Wire::between_requests(true),
-                _ => return None,
+            wire: match (head[0] & !(IN_TLS | UPGRADED), &upgrade) {
+                (0, Some(carried)) => Wire::upgraded(carried.phase()),
+                (0, None) => Wire::between_requests(false),
+                (1, None) => Wire::between_requests(true),
+                (_, _) => return None,
             },
+            upgrade,
+            is_counted: false,
             deadline_of: match head[1] {
                 0 => None,
                 kind => Some(*DEADLINES.get(usize::from(kind) - 1)?),
@@ -104,6 +119,13 @@ impl Parcel {
     /// Whether the keys of TLS go along.
     pub(crate) fn has_keys(&self) -> bool {
         matches!(&self.transport, Transport::Tls(tls) if !tls.is_shaking_hands())
+    }
+
+    /// Whether another process could make a connection of it: one with another protocol may have a state that no
+    /// bytes can be made of.
+    pub(crate) fn may_be_packed(&self) -> bool {
+        let carried = self.upgrade.as_ref();
+        carried.is_none_or(|carried| carried.may_be_packed())
     }
 
     /// The descriptor, to send a copy of it.
@@ -147,6 +169,8 @@ mod tests {
                 transport: Transport::Plain,
                 facts: None,
                 wire: Wire::between_requests(in_head),
+                upgrade: None,
+                is_counted: true,
                 unread: BytesMut::from(&unread[..]),
                 served,
                 idle_since: Moment::from_nanos(idle_since),

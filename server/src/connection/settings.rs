@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) max_connections: Option<NonZeroU32>,
     pub(crate) accepts_per_turn: Option<NonZeroU32>,
     pub(crate) keepalive_grace: Duration,
+    /// Over how long WebSockets are told Close that cannot go along.
+    pub(crate) drain_time: Duration,
     pub(crate) queue_timeout: Duration,
     /// Whether requests have more to pass at the gate than its slots.
     pub(crate) admits_specially: bool,
@@ -90,6 +92,7 @@ impl Settings {
             max_connections: config.rings.max_connections,
             accepts_per_turn: config.rings.accepts_per_turn,
             keepalive_grace: config.drain.keepalive_grace,
+            drain_time: config.drain.time,
             queue_timeout: config.queue.timeout,
             admits_specially,
             goes_straight: !admits_specially,

@@ -12,6 +12,7 @@ use super::table::Connection;
 use crate::handler::{BodyError, Note, none_noted, take_notes};
 use crate::http1::exchange::{Effect, Event, State};
 use crate::http1::refusal::Refusal;
+use crate::http1::upgraded::Phase;
 use ringgate_runtime::Core;
 use std::rc::Rc;
 
@@ -185,7 +186,12 @@ impl Engine {
             self.advance(core, key);
             self.regulate(core, key);
         }
-        if self.course != Course::Serving && self.state_of(key) == Some(State::Head) {
+        if self.course != Course::Serving
+            && matches!(
+                self.state_of(key),
+                Some(State::Head | State::Upgraded(Phase::Open | Phase::Asked))
+            )
+        {
             // Its unsent bytes kept it here.
             self.follow_course(core, key);
         }

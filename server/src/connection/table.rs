@@ -10,6 +10,7 @@ use crate::admission::door::Ticket;
 use crate::admission::ledger::Reason;
 use crate::handler::HeadBytes;
 use crate::http1::exchange::{Deadline, State};
+use crate::http1::upgraded::Phase;
 use crate::tls::handshake::Facts;
 use bytes::{Bytes, BytesMut};
 use ringgate_runtime::timer::TimerId;
@@ -263,11 +264,15 @@ impl Connection {
         self.eof || self.ends
     }
 
-    /// Whether it is between requests with nothing owed in either direction: it can be moved now.
+    /// Whether it is between requests with nothing owed in either direction: it can be moved now, if
+    /// [another protocol](super::upgraded) on it allows that as well.
     pub(crate) fn is_movable(&self) -> bool {
         self.may_move()
             && self.transport.is_plain_data()
-            && matches!(self.wire.state(), State::Idle | State::Head)
+            && matches!(
+                self.wire.state(),
+                State::Idle | State::Head | State::Upgraded(Phase::Open | Phase::Asked)
+            )
             && self.exchange.is_none()
             && self.is_flushed()
             && self.watch == Receive::Off

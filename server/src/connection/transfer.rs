@@ -9,11 +9,12 @@ use super::listener::{Fresh, ListenerId};
 use super::packing::PACKED_BYTES_MAX;
 use super::table::{Connection, Receive, Unread};
 use super::transport::Transport;
+use super::upgraded::Carried;
 use super::wire::Wire;
 use crate::admission::door::{Credit, Ticket};
 use crate::config::{Admit, Scheme};
 use crate::coordinator::SUCCESSOR;
-use crate::http1::exchange::Deadline;
+use crate::http1::exchange::{Deadline, State};
 use crate::tls::handshake::Facts;
 use bytes::BytesMut;
 use ringgate_runtime::{Core, Descriptor, Moment};
@@ -32,6 +33,8 @@ pub(crate) struct Parcel {
     /// The agreement of the handshake.
     pub(super) facts: Option<Arc<Facts>>,
     pub(super) wire: Wire,
+    /// The state of another protocol than HTTP.
+    pub(super) upgrade: Option<Box<Carried>>,
     pub(super) unread: BytesMut,
     pub(super) served: u32,
     pub(super) idle_since: Moment,
@@ -43,6 +46,13 @@ pub(crate) struct Parcel {
     pub(super) inquiry: u64,
     /// Whether it comes from another process, where its slot stayed.
     pub(super) from_outside: bool,
+    /// Whether it is among those that `max_websockets` bounds: not while it belongs to no core.
+    pub(super) is_counted: bool,
+}
+
+/// Whether this is the number of a core, and not of the coordinator or of another process.
+fn is_core(to: u32) -> bool {
+    to != COORDINATOR && to != SUCCESSOR
 }
 
 impl Parcel {
@@ -74,7 +84,10 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if !connection.is_movable() || connection.moving_to.is_some() {
+        if !connection.is_movable()
+            || !self.upgrades.is_movable(key)
+            || connection.moving_to.is_some()
+        {
             return;
         }
         connection.moving_to = Some(to);
@@ -91,6 +104,11 @@ impl Engine {
         let handover = self.settings.tls_handover;
         self.table.get(key).is_some_and(|connection| {
             let is_short = connection.unread.as_slice().len() <= PACKED_BYTES_MAX;
+            // What the application hands over needs room as well.
+            let is_short = match connection.wire.state() {
+                State::Upgraded(_) => connection.unread.as_slice().len() <= PACKED_BYTES_MAX / 2,
+                _ => is_short,
+            };
             is_short
                 && match &connection.transport {
                     Transport::Tls(tls) => handover && tls.may_be_packed(facts.as_deref()),
@@ -107,13 +125,14 @@ impl Engine {
         let Some(to) = connection.moving_to.take() else {
             return;
         };
-        if !connection.is_movable() {
+        if !connection.is_movable() || !self.upgrades.is_movable(key) {
             // It was used, or ended, meanwhile: it stays for this time.
             return self.regulate(core, key);
         }
         self.leave_transport(core, key);
         self.sockets.leave(key.slot());
         let facts = self.table.facts(key);
+        let upgrade = self.take_upgrade(key, is_core(to));
         let Some(mut connection) = self.table.remove(key) else {
             return;
         };
@@ -135,6 +154,7 @@ impl Engine {
             transport: connection.transport,
             facts,
             wire: connection.wire,
+            upgrade,
             unread,
             served: connection.served,
             idle_since: connection.idle_since,
@@ -143,6 +163,7 @@ impl Engine {
             credit: self.take_slot(key).and_then(Ticket::into_credit),
             inquiry: self.published,
             from_outside: false,
+            is_counted: is_core(to),
         };
         match to {
             COORDINATOR => self.post.to_coordinator(Report::Parked(Box::new(parcel))),
@@ -174,6 +195,9 @@ impl Engine {
         self.hold_for(key, ticket);
         self.stats.handed_in.add(1);
         self.table.agree(key, parcel.facts);
+        if let Some(carried) = parcel.upgrade {
+            self.put_upgrade(core, key, *carried, parcel.is_counted);
+        }
         self.advance(core, key);
         self.begin_to_listen(core, key);
         self.settle(core, key);

@@ -6,6 +6,7 @@
 //! another variant, which every `match` has to answer for.
 
 use crate::http1::exchange::{Effect, Event, State};
+use crate::http1::upgraded::Phase;
 
 /// The conversation of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,13 @@ impl Wire {
             false => State::Idle,
         };
         Wire::Http1(Http1 { state })
+    }
+
+    /// A connection on which another protocol is spoken.
+    pub(crate) const fn upgraded(phase: Phase) -> Wire {
+        Wire::Http1(Http1 {
+            state: State::Upgraded(phase),
+        })
     }
 
     /// Where the conversation stands.

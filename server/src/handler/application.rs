@@ -9,12 +9,16 @@ use super::options::RouteOptions;
 use super::request::{CoreState, Names, OfCore, PlacedParts, Request, RequestParts};
 use super::response::{IntoResponse, Response};
 use super::router::Router;
+use super::websocket::{OnMessage, SocketTerms};
 use crate::ServerHandle;
 use crate::connection::{ExchangeKey, Finished};
 use ringgate_runtime::Core;
 use ringgate_runtime::task::{Panic, TaskId, catch_panic};
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// The end of a WebSocket that came from another process, and the terms of its kind.
+pub(crate) type RestoredSocket = (Arc<SocketTerms>, Box<dyn OnMessage>);
 
 /// Where a request goes.
 pub(crate) enum Routed {
@@ -57,6 +61,13 @@ pub(crate) trait Application {
         false
     }
 
+    /// The end of a WebSocket of this kind from the state that another process handed over, and the terms of its
+    /// kind; None if nobody here knows it, or the state is none.
+    fn restore(&self, name: &str, state: &[u8]) -> Option<RestoredSocket> {
+        let _ = (name, state);
+        None
+    }
+
     /// Shows the application an answer that the server gives itself to these parts of a request, and returns
     /// what is to be sent in its place: `make` makes the answer.
     fn refuse(&self, _: &Core, _: PlacedParts, make: &dyn Fn() -> Response) -> Response {
@@ -70,14 +81,16 @@ pub(crate) fn application<S: 'static>(
     state: S,
     server: &ServerHandle,
 ) -> Rc<dyn Application> {
+    let state = Rc::new(state);
     let of_core = CoreState {
-        state: Rc::new(state),
+        state: state.clone(),
         server: server.clone(),
         names: Names::new(),
     };
     let per_core = PerCore {
         router: router.clone(),
         of_core: Rc::new(of_core),
+        state,
     };
     match router.has_around() {
         true => Rc::new(Layered(Rc::new(per_core))),
@@ -89,6 +102,7 @@ pub(crate) fn application<S: 'static>(
 pub(super) struct PerCore<S> {
     pub(super) router: Arc<Router<S>>,
     of_core: Rc<dyn OfCore>,
+    state: Rc<S>,
 }
 
 impl<S: 'static> PerCore<S> {
@@ -125,6 +139,13 @@ impl<S: 'static> Application for PerCore<S> {
         let request = self.request(parts);
         let route = &self.router.routes[route as usize];
         route.endpoint.start(core, request, reply, answer)
+    }
+
+    fn restore(&self, name: &str, state: &[u8]) -> Option<RestoredSocket> {
+        let mut kinds = self.router.sockets.iter();
+        let kind = kinds.find(|kind| kind.terms.name.as_deref() == Some(name))?;
+        let end = (kind.restore)(&self.state, state)?;
+        Some((kind.terms.clone(), end))
     }
 }
 

@@ -5,7 +5,7 @@
 //! closure is started as a handler is, in the task of the request; what it goes on to with [`Next::run`] lies
 //! in a place of the core's arena, so that neither costs an allocation. Routers without any are not concerned.
 
-use super::application::{Application, Called, PerCore, ReplyTo, Routed};
+use super::application::{Application, Called, PerCore, ReplyTo, RestoredSocket, Routed};
 use super::endpoint;
 use super::options::RouteOptions;
 use super::request::{Note, PlacedParts, Request, RequestParts, note};
@@ -169,6 +169,10 @@ impl<S: 'static> Application for Layered<S> {
 
     fn options(&self, route: u32) -> &RouteOptions {
         self.0.options(route)
+    }
+
+    fn restore(&self, name: &str, state: &[u8]) -> Option<RestoredSocket> {
+        self.0.restore(name, state)
     }
 
     fn call(

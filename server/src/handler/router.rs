@@ -11,6 +11,7 @@ use super::options::RouteOptions;
 use super::request::{Request, RequestParts};
 use super::response::{IntoResponse, Response};
 use super::routes::{Path, Paths};
+use super::websocket::SocketKind;
 use http::header::ALLOW;
 use http::{Method, StatusCode};
 use std::fmt;
@@ -58,6 +59,8 @@ pub struct Router<S = ()> {
     /// The handler of methods that a path has no route for.
     refused: Option<Arc<dyn Endpoint<S>>>,
     pub(super) around: Arounds<S>,
+    /// The kinds of WebSockets that this program takes up from the one before it.
+    pub(super) sockets: Vec<SocketKind<S>>,
 }
 
 impl<S: 'static> Default for Router<S> {
@@ -103,6 +106,7 @@ impl<S: 'static> Router<S> {
             options: None,
             refused: None,
             around: Vec::new(),
+            sockets: Vec::new(),
         }
     }
 
@@ -352,7 +356,9 @@ impl<S: 'static> Router<S> {
             options: _,
             refused,
             around,
+            sockets,
         } = other;
+        sockets.into_iter().for_each(|kind| self.add_sockets(kind));
         let base = self.routes.len() as u32;
         self.routes.extend(routes.into_iter().map(|route| Route {
             around: [&around[..], &route.around].concat(),

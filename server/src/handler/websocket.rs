@@ -7,6 +7,7 @@
 
 use super::request::Request;
 use super::response::{Body, Response, Switch};
+use super::router::Router;
 pub use crate::websocket::deflate::Compression;
 use crate::websocket::deflate::{Deflater, Terms};
 pub use crate::websocket::handshake::origin::Origins;
@@ -16,6 +17,7 @@ use crate::websocket::{Conversation, Limits};
 use http::header::UPGRADE;
 use http::{HeaderValue, StatusCode};
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The application's end of one WebSocket: called for each message, on the core that the connection is on.
@@ -60,7 +62,7 @@ pub trait OnMessage: Send + 'static {
     }
 
     /// The state that another process of the same program, the next one in an upgrade, goes on with
-    /// is to go on with: at most 64 KiB. None if there is no such thing: the WebSocket is closed with 1012
+    /// goes on with ([`Router::restore_websocket`](crate::Router::restore_websocket)): at most 64 KiB. None if there is no such thing: the WebSocket is closed with 1012
     /// then, and its client connects again.
     fn hand_over(&self) -> Option<Vec<u8>> {
         None
@@ -255,7 +257,8 @@ impl WebSocket {
         self
     }
 
-    /// Names them, so that the next process of an upgrade can take them up.
+    /// Names them, so that the next process of an upgrade can take them up
+    /// ([`Router::restore_websocket`](crate::Router::restore_websocket)).
     #[must_use]
     pub fn named(mut self, name: impl Into<Box<str>>) -> WebSocket {
         Arc::make_mut(&mut self.terms).name = Some(name.into());
@@ -293,6 +296,84 @@ impl WebSocket {
                 response
             }
         }
+    }
+}
+
+impl WebSocket {
+    pub(crate) fn terms(&self) -> &Arc<SocketTerms> {
+        &self.terms
+    }
+}
+
+/// A kind of WebSockets that is taken up from another process.
+pub(super) struct SocketKind<S> {
+    pub(super) terms: Arc<SocketTerms>,
+    pub(super) restore: Arc<Restore<S>>,
+}
+
+/// Makes the application's end of the state that was handed over.
+type Restore<S> = dyn Fn(&Rc<S>, &[u8]) -> Option<Box<dyn OnMessage>> + Send + Sync;
+
+impl<S: 'static> Router<S> {
+    /// Takes up WebSockets of a kind that the program before this one, in an upgrade, hands over: `restore` makes
+    /// the application's end again of what [`OnMessage::hand_over`] gave there, with the state of the core; None
+    /// closes the WebSocket with 1012. The kind has a [name](crate::WebSocket::named), by which the new program
+    /// knows it.
+    ///
+    /// ```
+    /// use ringgate::handler::websocket::{Message, OnMessage, Socket};
+    /// use ringgate::{Request, Router, WebSocket};
+    ///
+    /// struct Counting(u64);
+    ///
+    /// impl OnMessage for Counting {
+    ///     fn message(&mut self, socket: &mut Socket<'_>, _: Message<'_>) {
+    ///         self.0 += 1;
+    ///         let _ = socket.send(Message::Text(&self.0.to_string()));
+    ///     }
+    ///
+    ///     fn hand_over(&self) -> Option<Vec<u8>> {
+    ///         Some(self.0.to_le_bytes().to_vec())
+    ///     }
+    /// }
+    ///
+    /// let counting = WebSocket::new().named("counting");
+    /// let router = Router::<()>::new()
+    ///     .restore_websocket(&counting, |_, state| {
+    ///         Some(Counting(u64::from_le_bytes(state.try_into().ok()?)))
+    ///     })
+    ///     .get("/count", move |request: Request| {
+    ///         let answer = counting.accept(&request, Counting(0));
+    ///         async { answer }
+    ///     });
+    /// ```
+    ///
+    /// # Panics
+    /// If the kind has no name, or one that another kind of the router has.
+    #[must_use]
+    pub fn restore_websocket<T: OnMessage>(
+        mut self,
+        sockets: &WebSocket,
+        restore: impl Fn(&Rc<S>, &[u8]) -> Option<T> + Send + Sync + 'static,
+    ) -> Router<S> {
+        self.add_sockets(SocketKind {
+            terms: sockets.terms().clone(),
+            restore: Arc::new(move |state, bytes| {
+                restore(state, bytes).map(|end| Box::new(end) as Box<dyn OnMessage>)
+            }),
+        });
+        self
+    }
+
+    pub(super) fn add_sockets(&mut self, kind: SocketKind<S>) {
+        let name = kind.terms.name.as_deref();
+        assert!(name.is_some(), "WebSockets are taken up by their name");
+        let mut names = self.sockets.iter().map(|kind| kind.terms.name.as_deref());
+        assert!(
+            names.all(|have| have != name),
+            "{name:?} is taken up already"
+        );
+        self.sockets.push(kind);
     }
 }
 

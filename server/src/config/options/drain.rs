@@ -37,6 +37,20 @@ pub(super) const DRAIN: &[OptionDef] = &[
         change: Change::Live,
     },
     OptionDef {
+        key: "drain_time",
+        kind: Kind::Duration {
+            at: |d| &mut d.config.drain.time,
+            min: Duration::ZERO,
+            max: DAY,
+        },
+        default: "5s",
+        unit: "duration",
+        help: "Tells WebSockets Close that a drain ends or an upgrade cannot take along, spread over this \
+               time.",
+        group: Group::Drain,
+        change: Change::Live,
+    },
+    OptionDef {
         key: "graceful_timeout",
         kind: Kind::Duration {
             at: |d| &mut d.config.drain.graceful_timeout,

@@ -89,7 +89,8 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         | "websocket_pong_timeout"
         | "websocket_message_timeout"
         | "websocket_close_timeout"
-        | "tunnel_timeout" => &["9s"],
+        | "tunnel_timeout"
+        | "drain_time" => &["9s"],
         "max_websockets" => &["99"],
         "websocket_message_size" => &["9KiB"],
         other => panic!("give {other} a sample value"),
@@ -276,6 +277,7 @@ fn each_key_sets_the_field_of_its_name() {
         tunnel_timeout = "47s"
         drain_grace = "20s"
         keepalive_grace = "21s"
+        drain_time = "48s"
         graceful_timeout = "22s"
         drain_pending = "refuse"
         on_term = "drain"
@@ -363,6 +365,7 @@ fn each_key_sets_the_field_of_its_name() {
         drain: Drain {
             grace: second(20),
             keepalive_grace: second(21),
+            time: second(48),
             graceful_timeout: second(22),
             pending: DrainPending::Refuse,
             on_term: OnTerm::Drain,

@@ -4,15 +4,21 @@
 //! | file | does |
 //! |---|---|
 //! | [`socket`] | gives received bytes to a WebSocket, and messages to its application |
+//! | [`leave`] | moves it, or says Close where it cannot go along |
+//! | [`carry`] | makes of it what can go to another core or process |
 //!
 //! Called by [`super::step`]. A connection that speaks HTTP pays nothing for this: what another protocol needs lies
 //! aside, in a table as long as the last seat that has something in it.
 
+mod carry;
+mod leave;
 mod socket;
 
+pub(super) use self::carry::Carried;
+use self::leave::Farewells;
 use self::socket::{Lent, Talking};
 use super::answer::status_class;
-use super::engine::Engine;
+use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, ExchangeKey};
 use super::step::{Outcome, Reading};
 use super::table::Connection;
@@ -40,6 +46,7 @@ pub(super) enum Upgrade {
 pub(super) struct Upgrades {
     seats: Vec<Option<Upgrade>>,
     tools: Tools,
+    farewells: Farewells,
 }
 
 /// The compressor and decompressor of all WebSockets that keep no context. Neither holds memory before it is used.
@@ -62,6 +69,10 @@ impl Upgrades {
     fn at(&mut self, key: ConnectionKey) -> Option<(&mut Upgrade, &mut Tools)> {
         let upgrade = self.seats.get_mut(key.slot() as usize)?.as_mut()?;
         Some((upgrade, &mut self.tools))
+    }
+
+    fn look(&self, key: ConnectionKey) -> Option<&Upgrade> {
+        self.seats.get(key.slot() as usize)?.as_ref()
     }
 
     fn take(&mut self, key: ConnectionKey) -> Option<Upgrade> {
@@ -102,7 +113,14 @@ impl Engine {
     /// Gives unread bytes to the other protocol.
     pub(super) fn read_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
         self.with_talking(core, key, |talking, lent| talking.read(lent));
-        match self.state_of(key) {
+        let state = self.state_of(key);
+        if self.course != Course::Serving
+            && let Some(State::Upgraded(Phase::Open | Phase::Asked)) = state
+        {
+            // The rest of a message kept it here.
+            self.follow_course(core, key);
+        }
+        match state {
             Some(State::Upgraded(_)) | None => Reading::Done,
             Some(_) => Reading::Again,
         }
@@ -133,9 +151,10 @@ impl Engine {
 
     /// The server drains, or connections go to another process and this one cannot.
     pub(super) fn drain_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let code = match self.leaves_process() {
-            true => CloseCode::RESTART,
-            false => CloseCode::GOING_AWAY,
+        let code = match self.is_draining() {
+            true => CloseCode::GOING_AWAY,
+            // Another core or process serves on: the client may connect again at once.
+            false => CloseCode::RESTART,
         };
         self.tell_talking(core, key, life::Event::Drain(code));
     }

@@ -5,6 +5,7 @@
 //! nothing is read: a client that sends and takes nothing is held back by its own window.
 
 use super::Tools;
+use super::carry::{Carried, Ready};
 use crate::connection::OUTPUT_HIGH_BYTES;
 use crate::connection::output::Output;
 use crate::connection::table::Unread;
@@ -57,6 +58,42 @@ impl Talking {
             protocol: begun.protocol,
             own: keeps.then(Box::default),
         }
+    }
+
+    /// A WebSocket that comes from elsewhere.
+    pub(super) fn of(conversation: Conversation, ready: Ready) -> Talking {
+        Talking {
+            conversation,
+            end: ready.end,
+            terms: ready.terms,
+            protocol: ready.protocol,
+            own: None,
+        }
+    }
+
+    /// The WebSocket as it goes elsewhere.
+    pub(super) fn into_carried(self) -> Carried {
+        let ready = Ready {
+            end: self.end,
+            terms: self.terms,
+            protocol: self.protocol,
+        };
+        Carried::new(self.conversation, ready)
+    }
+
+    /// Whether it is between two messages, with nothing owed.
+    pub(super) fn is_idle(&self) -> bool {
+        self.conversation.is_idle()
+    }
+
+    /// Whether it can go to another core, or to another process, once it is idle.
+    pub(super) fn may_move(&self, leaves_process: bool) -> bool {
+        let can_be_told = || {
+            let end = self.end.as_ref();
+            let state = end.map(|end| catch_panic(|| end.hand_over()));
+            self.terms.name.is_some() && matches!(state, Some(Ok(Some(_))))
+        };
+        self.own.is_none() && (!leaves_process || can_be_told())
     }
 
     /// Where the conversation stands; None once it sends nothing more and nothing that comes matters.

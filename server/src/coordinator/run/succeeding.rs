@@ -403,9 +403,10 @@ impl Coordinator {
         }
     }
 
-    /// Sends a connection to the new process, or serves it here if that takes none or its keys have to stay.
+    /// Sends a connection to the new process, or serves it here if that takes none or it has to stay.
     pub(super) fn hand_on(&mut self, now: Moment, luggage: Luggage) {
-        if luggage.has_keys() && self.config.tls.handover == Switch::Off {
+        let keys_stay = luggage.has_keys() && self.config.tls.handover == Switch::Off;
+        if keys_stay || !luggage.may_be_packed() {
             return self.deliver_here(now, luggage);
         }
         match self.succession.bring(luggage) {

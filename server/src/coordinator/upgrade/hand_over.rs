@@ -40,6 +40,14 @@ impl Luggage {
         }
     }
 
+    /// Whether another process could make a connection of it.
+    pub(crate) fn may_be_packed(&self) -> bool {
+        match self {
+            Luggage::Parcel(parcel) => parcel.may_be_packed(),
+            Luggage::Fresh(_) => true,
+        }
+    }
+
     /// The descriptor, to send a copy of it.
     pub(crate) fn socket(&self) -> &Descriptor {
         match self {

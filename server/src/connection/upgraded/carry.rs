@@ -1,0 +1,257 @@
+//! A WebSocket on its way to another core, or as bytes to another process.
+//!
+//! Within the process the application's value goes along as it is; it is `Send`. To another process go the
+//! conversation, the name of its kind and the bytes that the application makes of its state
+//! ([`OnMessage::hand_over`]); the router there makes a value of them. What cannot be made there is closed with 1012,
+//! so that its client connects again.
+
+use crate::handler::{Application, OnMessage, SocketTerms};
+use crate::http1::upgraded::Phase;
+use crate::websocket::Conversation;
+use crate::websocket::carry::CARRIED_SIZE_BYTES;
+use ringgate_runtime::task::catch_panic;
+use std::sync::Arc;
+
+/// The largest state that an application hands over.
+const STATE_SIZE_BYTES_MAX: usize = 64 << 10;
+
+/// A WebSocket that belongs to no core.
+pub(in crate::connection) struct Carried {
+    conversation: Conversation,
+    luggage: Luggage,
+}
+
+enum Luggage {
+    /// The application's end.
+    Here(Ready),
+    /// The bytes that another process made of it.
+    Packed(Packed),
+}
+
+/// The application's end of a WebSocket, and the terms of its kind.
+pub(super) struct Ready {
+    pub(super) end: Option<Box<dyn OnMessage>>,
+    pub(super) terms: Arc<SocketTerms>,
+    pub(super) protocol: Option<u8>,
+}
+
+/// The application's end as bytes.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Packed {
+    /// The name of its kind. Empty if the application has no state to hand over.
+    name: String,
+    /// The subprotocol; empty for none.
+    protocol: String,
+    state: Vec<u8>,
+}
+
+impl Carried {
+    pub(super) fn new(conversation: Conversation, ready: Ready) -> Carried {
+        Carried {
+            conversation,
+            luggage: Luggage::Here(ready),
+        }
+    }
+
+    /// Where the WebSocket stands, which is idle.
+    pub(in crate::connection) fn phase(&self) -> Phase {
+        use crate::websocket::life::Deadline;
+        match self.conversation.deadline(false) {
+            Some(Deadline::Pong) => Phase::Asked,
+            _ => Phase::Open,
+        }
+    }
+
+    /// Whether another process could take it up.
+    pub(in crate::connection) fn may_be_packed(&self) -> bool {
+        match &self.luggage {
+            Luggage::Here(ready) => ready.packed().is_some(),
+            Luggage::Packed(_) => true,
+        }
+    }
+
+    /// The conversation, and the application's end on this core. Without the latter nobody here knows its kind.
+    pub(super) fn unpack(self, app: &dyn Application) -> (Conversation, Option<Ready>) {
+        let ready = match self.luggage {
+            Luggage::Here(ready) => Some(ready),
+            Luggage::Packed(packed) => packed.restored(app),
+        };
+        (self.conversation, ready)
+    }
+
+    /// Appends the whole of it: the conversation, then name, subprotocol and state, each behind its length.
+    pub(in crate::connection) fn pack(&self, out: &mut Vec<u8>) {
+        let none = Conversation::default().encode();
+        let encoded = self.conversation.encode().or(none);
+        out.extend_from_slice(&encoded.unwrap_or_default());
+        let made = match &self.luggage {
+            Luggage::Here(ready) => ready.packed().unwrap_or_default(),
+            Luggage::Packed(packed) => return packed.write(out),
+        };
+        made.write(out);
+    }
+
+    /// Reads what [`Carried::pack`] wrote from the front of `bytes`; None if it is something else.
+    pub(in crate::connection) fn read(bytes: &mut &[u8]) -> Option<Carried> {
+        let (conversation, rest) = bytes.split_at_checked(CARRIED_SIZE_BYTES)?;
+        *bytes = rest;
+        let conversation = Conversation::decode(conversation).ok()?;
+        let name = text(part(bytes)?)?;
+        let protocol = text(part(bytes)?)?;
+        let state = part(bytes)?.to_vec();
+        let packed = Packed {
+            name,
+            protocol,
+            state,
+        };
+        Some(Carried {
+            conversation,
+            luggage: Luggage::Packed(packed),
+        })
+    }
+}
+
+impl Ready {
+    /// The bytes for another process; None if the application has none, or too many.
+    fn packed(&self) -> Option<Packed> {
+        let name = self.terms.name.as_deref()?;
+        let end = self.end.as_ref()?;
+        let state = catch_panic(|| end.hand_over()).ok()??;
+        let protocols = &self.terms.policy.protocols;
+        let protocol = self.protocol.and_then(|at| protocols.get(usize::from(at)));
+        (state.len() <= STATE_SIZE_BYTES_MAX).then(|| Packed {
+            name: name.to_owned(),
+            protocol: protocol.cloned().unwrap_or_default(),
+            state,
+        })
+    }
+}
+
+impl Packed {
+    fn write(&self, out: &mut Vec<u8>) {
+        for part in [self.name.as_bytes(), self.protocol.as_bytes(), &self.state] {
+            out.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            out.extend_from_slice(part);
+        }
+    }
+
+    fn restored(self, app: &dyn Application) -> Option<Ready> {
+        let (terms, end) = catch_panic(|| app.restore(&self.name, &self.state)).ok()??;
+        let mut protocols = terms.policy.protocols.iter();
+        let protocol = match self.protocol.is_empty() {
+            true => None,
+            false => {
+                let place = protocols.position(|name| *name == self.protocol)?;
+                Some(u8::try_from(place).ok()?)
+            }
+        };
+        Some(Ready {
+            end: Some(end),
+            terms,
+            protocol,
+        })
+    }
+}
+
+/// The bytes behind a length.
+fn part<'b>(bytes: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let (len, rest) = bytes.split_first_chunk::<4>()?;
+    let (part, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+    *bytes = rest;
+    Some(part)
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ServerHandle;
+    use crate::handler::websocket::{Message, OnMessage, Socket, WebSocket};
+    use crate::handler::{Router, application};
+    use proptest::prelude::*;
+    use std::rc::Rc;
+
+    struct Keeping(Vec<u8>);
+
+    impl OnMessage for Keeping {
+        fn message(&mut self, _: &mut Socket<'_>, _: Message<'_>) {}
+
+        fn hand_over(&self) -> Option<Vec<u8>> {
+            Some(self.0.clone())
+        }
+    }
+
+    /// An application that knows kinds of this name, and takes no state that begins with 7.
+    fn app(name: &str) -> Rc<dyn Application> {
+        let sockets = WebSocket::new().named(name).protocol("b").protocol("a");
+        let router = Router::<()>::new().restore_websocket(&sockets, |_, state| {
+            (state.first() != Some(&7)).then(|| Keeping(state.to_vec()))
+        });
+        application(&Arc::new(router.sealed()), (), &ServerHandle::alone())
+    }
+
+    fn carried(name: Option<&str>, protocol: Option<u8>, state: &[u8]) -> Carried {
+        let mut sockets = WebSocket::new().protocol("a").protocol("b");
+        if let Some(name) = name {
+            sockets = sockets.named(name);
+        }
+        let ready = Ready {
+            end: Some(Box::new(Keeping(state.to_vec()))),
+            terms: sockets.terms().clone(),
+            protocol,
+        };
+        Carried::new(Conversation::default(), ready)
+    }
+
+    fn sent(carried: &Carried, behind: &[u8]) -> Carried {
+        let mut bytes = Vec::new();
+        carried.pack(&mut bytes);
+        bytes.extend_from_slice(behind);
+        let mut rest = &bytes[..];
+        let there = Carried::read(&mut rest).expect("it was packed");
+        assert_eq!(rest, behind);
+        there
+    }
+
+    proptest! {
+        #[test]
+        fn a_websocket_that_is_packed_is_the_same_on_the_other_side(
+            protocol in proptest::option::of(0u8..2),
+            mut state in any::<Vec<u8>>(),
+            unread in any::<Vec<u8>>(),
+        ) {
+            if let Some(first) = state.first_mut() {
+                *first |= 8;
+            }
+            let (_, ready) = sent(&carried(Some("kind"), protocol, &state), &unread).unpack(&*app("kind"));
+            let ready = ready.expect("it is known");
+            prop_assert_eq!(ready.end.and_then(|end| end.hand_over()), Some(state));
+            // The other program lists them the other way round.
+            prop_assert_eq!(ready.protocol, protocol.map(|place| 1 - place));
+        }
+
+        #[test]
+        fn reading_never_panics(bytes in any::<Vec<u8>>()) {
+            let _ = Carried::read(&mut &bytes[..]);
+        }
+    }
+
+    #[test]
+    fn what_the_other_program_does_not_know_or_refuses_has_no_end_there() {
+        let known = carried(Some("kind"), None, b"state");
+        assert!(sent(&known, b"").unpack(&*app("other")).1.is_none());
+        let refused = carried(Some("kind"), None, &[7]);
+        assert!(sent(&refused, b"").unpack(&*app("kind")).1.is_none());
+    }
+
+    #[test]
+    fn without_a_name_or_with_too_much_state_it_stays_in_its_process() {
+        assert!(carried(Some("kind"), None, b"").may_be_packed());
+        assert!(!carried(None, None, b"").may_be_packed());
+        let large = vec![0; STATE_SIZE_BYTES_MAX + 1];
+        assert!(!carried(Some("kind"), None, &large).may_be_packed());
+    }
+}

@@ -1,0 +1,172 @@
+//! WebSockets when their core leaves, the server drains, or another process takes over: those that can go along
+//! move as any connection does, and the others are told Close, spread over `drain_time`, so that their clients do not
+//! all connect again at the same instant.
+
+use super::carry::{Carried, Ready};
+use super::socket::Talking;
+use super::{Upgrade, Upgrades};
+use crate::connection::engine::{Course, Engine};
+use crate::connection::key::{ConnectionKey, Subject};
+use crate::http1::exchange::{Event, State};
+use crate::websocket::{CloseCode, life};
+use ringgate_runtime::{Core, Moment};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// From one share of those that are told Close to the next.
+const TICK: Duration = Duration::from_millis(50);
+
+/// The connections that are to be told Close.
+#[derive(Default)]
+pub(super) struct Farewells {
+    waiting: VecDeque<ConnectionKey>,
+    /// When the last of them is to be told; None while none waits.
+    until: Option<Moment>,
+}
+
+impl Farewells {
+    /// How many are told now, so that as many are at each tick.
+    fn share(&self, now: Moment) -> usize {
+        let left = self.until.map_or(Duration::ZERO, |until| until - now);
+        let ticks = left.as_nanos().div_ceil(TICK.as_nanos()) as usize + 1;
+        self.waiting.len().div_ceil(ticks)
+    }
+}
+
+impl Upgrades {
+    /// Whether a connection can go to another core, or to another process: one that speaks HTTP always can.
+    pub(in crate::connection) fn may_move(&self, key: ConnectionKey, leaves_process: bool) -> bool {
+        match self.look(key) {
+            None => true,
+            Some(Upgrade::WebSocket(talking)) => talking.may_move(leaves_process),
+        }
+    }
+
+    /// Whether a connection is between two messages, so that it can go now.
+    pub(in crate::connection) fn is_movable(&self, key: ConnectionKey) -> bool {
+        match self.look(key) {
+            None => true,
+            Some(Upgrade::WebSocket(talking)) => talking.is_idle(),
+        }
+    }
+}
+
+impl Engine {
+    /// Takes what a connection has of another protocol, to move it. `is_counted`: whether it stays among those that
+    /// `max_websockets` bounds.
+    pub(in crate::connection) fn take_upgrade(
+        &mut self,
+        key: ConnectionKey,
+        is_counted: bool,
+    ) -> Option<Box<Carried>> {
+        let Upgrade::WebSocket(talking) = self.upgrades.take(key)?;
+        self.stats.websockets.fall();
+        if !is_counted {
+            self.headroom.leave_upgraded();
+        }
+        Some(Box::new(talking.into_carried()))
+    }
+
+    /// Puts down what a connection that moved in has of another protocol.
+    pub(in crate::connection) fn put_upgrade(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        carried: Carried,
+        is_counted: bool,
+    ) {
+        let (conversation, ready) = carried.unpack(&*self.app);
+        let is_known = ready.is_some();
+        let ready = ready.unwrap_or_else(|| Ready {
+            end: None,
+            terms: Default::default(),
+            protocol: None,
+        });
+        let talking = Talking::of(conversation, ready);
+        self.upgrades
+            .enter(key, Upgrade::WebSocket(Box::new(talking)));
+        self.stats.websockets.rise();
+        if !is_counted {
+            // There was a place for it where it comes from.
+            let _ = self.headroom.enter_upgraded(None);
+        }
+        match is_known {
+            true => self.arrive_upgraded(core, key),
+            false => self.tell_talking(core, key, life::Event::Drain(CloseCode::RESTART)),
+        }
+    }
+
+    /// The connection cannot go along: it is told Close when its turn comes.
+    pub(in crate::connection) fn part_later(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let farewells = &mut self.upgrades.farewells;
+        if farewells.waiting.contains(&key) {
+            return;
+        }
+        farewells.waiting.push_back(key);
+        if farewells.until.is_none() {
+            farewells.until = Some(core.now() + self.settings.drain_time);
+            core.set_timer(core.now(), Subject::Farewells.to_key());
+        }
+    }
+
+    /// Tells Close to as many as are due.
+    pub(in crate::connection) fn part(&mut self, core: &Rc<Core>) {
+        if self.course == Course::Serving {
+            self.upgrades.farewells = Farewells::default();
+            return;
+        }
+        for _ in 0..self.upgrades.farewells.share(core.now()) {
+            let Some(key) = self.upgrades.farewells.waiting.pop_front() else {
+                break;
+            };
+            if let Some(State::Upgraded(_)) = self.state_of(key) {
+                self.on(core, key, Event::Drain);
+                self.settle(core, key);
+            }
+        }
+        let farewells = &mut self.upgrades.farewells;
+        if farewells.waiting.is_empty() {
+            farewells.until = None;
+        } else {
+            core.set_timer(core.now() + TICK, Subject::Farewells.to_key());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_that_are_told_close_are_spread_evenly_and_none_is_left() {
+        let key = |slot| ConnectionKey::new(slot, 0);
+        let mut farewells = Farewells {
+            waiting: (0..1000).map(key).collect(),
+            until: Some(Moment::default() + 20 * TICK),
+        };
+        let mut now = Moment::default();
+        let mut shares = Vec::new();
+        while !farewells.waiting.is_empty() {
+            let share = farewells.share(now);
+            farewells.waiting.drain(..share);
+            shares.push(share);
+            now = now + TICK;
+        }
+        assert_eq!(shares.len(), 21);
+        let even = 1000_usize.div_ceil(21);
+        assert!(
+            shares.iter().all(|share| share.abs_diff(even) <= 1),
+            "{shares:?}"
+        );
+    }
+
+    #[test]
+    fn without_time_all_are_told_at_once() {
+        let farewells = Farewells {
+            waiting: (0..7).map(|slot| ConnectionKey::new(slot, 0)).collect(),
+            until: Some(Moment::default()),
+        };
+        assert_eq!(farewells.share(Moment::default()), 7);
+    }
+}
