@@ -129,6 +129,8 @@ mod documents {
     struct Library;
     #[doc = include_str!("../../docs/lanes.md")]
     struct Lanes;
+    #[doc = include_str!("../../docs/websocket.md")]
+    struct WebSockets;
     #[cfg(feature = "axum")]
     #[doc = include_str!("../../docs/axum.md")]
     struct Axum;

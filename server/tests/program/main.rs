@@ -26,3 +26,4 @@ mod upgrade;
 mod upgrade_deaths;
 mod upgrade_scarce;
 mod upgrade_stuck;
+mod websockets;
