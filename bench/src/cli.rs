@@ -25,7 +25,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Send HTTP/1.1 requests and account for every one of them
+    /// Send HTTP/1.1 requests, or WebSocket messages, and account for every one of them
     Load(With<load::Options>),
     /// Serve one constant answer for every empty line: the least a server can cost
     Floor(FloorArgs),
@@ -88,6 +88,11 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Load(args) if args.options.websocket_pattern().is_some() => {
+            load::websocket::run(&args.options)
+                .map_err(Failure::from)
+                .and_then(|report| args.print(&report))
+        }
         Command::Load(args) => load::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report)),

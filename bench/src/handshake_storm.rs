@@ -142,6 +142,7 @@ fn part(
     let target = Target {
         endpoint: Endpoint::Tcp(server.address),
         tls: true,
+        websocket: false,
         path: Peer::Ringgate.path(Answer::Plaintext).to_owned(),
     };
     let common = load::Options {

@@ -392,6 +392,7 @@ fn loads(address: SocketAddr, options: &Options) -> Vec<load::Options> {
             let target = Target {
                 endpoint: Endpoint::Tcp(address),
                 tls: options.tls,
+                websocket: false,
                 path: path.to_owned(),
             };
             let tls = TlsOptions {

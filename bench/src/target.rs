@@ -15,6 +15,8 @@ pub struct Target {
     pub endpoint: Endpoint,
     /// Whether TLS is spoken there.
     pub tls: bool,
+    /// Whether the scheme is that of WebSocket (RFC 6455 section 3).
+    pub websocket: bool,
     /// The request target in origin form (RFC 9112 section 3.2.1), for example `/plaintext`.
     pub path: String,
 }
@@ -31,7 +33,7 @@ pub enum Endpoint {
 /// Why a target was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetError {
-    /// Neither `http://IP:PORT/path`, `https://IP:PORT/path` nor `unix:PATH`.
+    /// Neither `http://IP:PORT/path`, the same with `https`, `ws` or `wss`, nor `unix:PATH`.
     Malformed(String),
     /// An address of another machine, or one that other machines can reach.
     NotLoopback(IpAddr),
@@ -45,7 +47,7 @@ impl fmt::Display for TargetError {
             Self::Malformed(text) => write!(
                 f,
                 "`{text}` is not a target; write http://127.0.0.1:PORT/path, \
-                 http://[::1]:PORT/path, the same with https, or unix:SOCKET[:/path]"
+                 http://[::1]:PORT/path, the same with https, ws or wss, or unix:SOCKET[:/path]"
             ),
             Self::NotLoopback(ip) => write!(
                 f,
@@ -71,7 +73,7 @@ impl FromStr for Target {
     type Err = TargetError;
 
     /// Reads `http://IP:PORT[/path]`, `http://localhost:PORT[/path]` (taken as 127.0.0.1), the same
-    /// with `https`, or `unix:SOCKET[:/path]`.
+    /// with `https`, `ws` or `wss`, or `unix:SOCKET[:/path]`.
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let malformed = || TargetError::Malformed(text.to_owned());
         if let Some(rest) = text.strip_prefix("unix:") {
@@ -84,12 +86,17 @@ impl FromStr for Target {
             return Ok(Self {
                 endpoint: Endpoint::Unix(PathBuf::from(socket)),
                 tls: false,
+                websocket: false,
                 path,
             });
         }
-        let (rest, tls) = match text.strip_prefix("https://") {
-            Some(rest) => (rest, true),
-            None => (text.strip_prefix("http://").ok_or_else(malformed)?, false),
+        let (scheme, rest) = text.split_once("://").ok_or_else(malformed)?;
+        let (tls, websocket) = match scheme {
+            "http" => (false, false),
+            "https" => (true, false),
+            "ws" => (false, true),
+            "wss" => (true, true),
+            _ => return Err(malformed()),
         };
         let (authority, path) = match rest.find('/') {
             Some(at) => (&rest[..at], &rest[at..]),
@@ -106,6 +113,7 @@ impl FromStr for Target {
         Ok(Self {
             endpoint: Endpoint::Tcp(require_loopback(address)?),
             tls,
+            websocket,
             path: path.to_owned(),
         })
     }
@@ -130,7 +138,12 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.endpoint {
             Endpoint::Tcp(address) => {
-                let scheme = if self.tls { "https" } else { "http" };
+                let scheme = match (self.tls, self.websocket) {
+                    (false, false) => "http",
+                    (true, false) => "https",
+                    (false, true) => "ws",
+                    (true, true) => "wss",
+                };
                 write!(f, "{scheme}://{address}{}", self.path)
             }
             Endpoint::Unix(socket) => write!(f, "unix:{}:{}", socket.display(), self.path),
@@ -153,6 +166,11 @@ mod tests {
         let tls: Target = "https://127.0.0.1:8443/a".parse().unwrap();
         assert!(tls.tls && !tcp.tls);
         assert_eq!(tls.to_string(), "https://127.0.0.1:8443/a");
+        for text in ["ws://127.0.0.1:80/ws", "wss://[::1]:443/ws"] {
+            let websocket: Target = text.parse().unwrap();
+            assert!(websocket.websocket && websocket.tls == text.starts_with("wss"));
+            assert_eq!(websocket.to_string(), text);
+        }
         let v6: Target = "http://[::1]:80".parse().unwrap();
         assert_eq!((v6.host().as_str(), v6.path.as_str()), ("[::1]:80", "/"));
         let unix: Target = "unix:/run/x.sock:/plaintext".parse().unwrap();

@@ -1,6 +1,7 @@
-//! HTTP/1.1 load with exact bookkeeping: every request that was issued ends in one bucket.
+//! Load with exact bookkeeping, over HTTP/1.1: every request that was issued ends in one bucket.
 //!
-//! [`run`] is the one door: the command line, the races and other tests call it. Threads share
+//! [`run`] is the one door: the command line, the races and other tests call it; [`websocket::run`] is the other
+//! one, for messages instead of requests. Threads share
 //! nothing while they run; each has its own event loop and its own tally, added up at the end.
 //! It deliberately does not retry anything silently and does not speak to other machines.
 //!
@@ -17,12 +18,14 @@ mod slot;
 mod stream;
 mod tally;
 mod tls;
+pub mod websocket;
 mod worker;
 
 pub(crate) use options::Window;
 pub use options::{Amount, Arrivals, Method, Mode, Options, UsageError, Verify, parse_duration};
 pub use report::{IdleReport, LatencyReport, Report, TlsReport, TrackedHeader};
 pub use tls::{Group, Suite, TlsOptions};
+pub use websocket::WebSocketOptions;
 
 use std::fmt;
 use std::io;
@@ -41,6 +44,8 @@ use worker::Worker;
 pub enum LoadError {
     /// The options contradict each other.
     Usage(UsageError),
+    /// The server does not become a WebSocket; the text says why.
+    Handshake(String),
     /// This machine did not let the load generator work; the text says what was tried.
     Local {
         /// The action that failed.
@@ -54,6 +59,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(error) => error.fmt(f),
+            Self::Handshake(text) => f.write_str(text),
             Self::Local { doing, source } => write!(f, "{doing}: {source}"),
         }
     }
@@ -78,6 +84,10 @@ impl From<UsageError> for LoadError {
 /// If the buckets do not add up to the number of issued requests: a bug in this crate, and a
 /// report that must not be believed.
 pub fn run(options: &Options) -> Result<Report, LoadError> {
+    if options.websocket_pattern().is_some() {
+        let text = "--websocket and ws:// URLs are for `ringgate-bench load`".to_owned();
+        return Err(UsageError::new(text).into());
+    }
     options.check()?;
     let needed = options.connections as u64 + options.idle as u64 + 64;
     if let Err(source) = raise_nofile(needed) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::load::tls::TlsOptions;
+use crate::load::websocket::{Pattern, WebSocketOptions};
 use crate::target::{Endpoint, Target};
 
 /// Most connections one run may ask for; a typing mistake should not eat the machine.
@@ -20,7 +21,8 @@ const BODY_BYTES_MAX: usize = 1 << 30;
 /// The wishes for one load run.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Target: `http://IP:PORT/path` or `https://IP:PORT/path` with a loopback IP, or `unix:SOCKET:/path`
+    /// Target: `http://IP:PORT/path`, `https`, `ws` or `wss` likewise, with a loopback IP, or
+    /// `unix:SOCKET:/path`
     #[arg(long = "url", value_name = "URL")]
     pub target: Target,
     /// Connections that carry requests, shared out over the threads
@@ -80,6 +82,9 @@ pub struct Options {
     /// How TLS is spoken
     #[command(flatten)]
     pub tls: TlsOptions,
+    /// How WebSocket is spoken
+    #[command(flatten)]
+    pub websocket: WebSocketOptions,
     /// Called when the warm-up is over, and when the last request has its outcome
     #[arg(skip)]
     pub(crate) window: Option<Window>,
@@ -190,6 +195,7 @@ impl Options {
             warm_up: Duration::ZERO,
             track_header: None,
             tls: TlsOptions::default(),
+            websocket: WebSocketOptions::default(),
             window: None,
         }
     }
@@ -210,6 +216,12 @@ impl Options {
             true => Mode::Close,
             false => self.mode,
         }
+    }
+
+    /// Who hears a message, if WebSocket is spoken.
+    pub fn websocket_pattern(&self) -> Option<Pattern> {
+        let usual = self.target.websocket.then_some(Pattern::Echo);
+        self.websocket.pattern.or(usual)
     }
 
     /// Refuses wishes that contradict each other.

@@ -145,7 +145,7 @@ pub struct TlsReport {
 }
 
 impl TlsReport {
-    fn of(tally: &TlsTally) -> Self {
+    pub(crate) fn of(tally: &TlsTally) -> Self {
         let mut report = Self {
             handshakes_full: 0,
             handshakes_resumed: 0,
@@ -166,7 +166,7 @@ impl TlsReport {
 }
 
 impl LatencyReport {
-    fn of(latency: &Histogram<u64>) -> Self {
+    pub(crate) fn of(latency: &Histogram<u64>) -> Self {
         let microseconds = |nanoseconds: u64| nanoseconds as f64 / 1000.0;
         let quantile = |q| microseconds(latency.value_at_quantile(q));
         Self {
@@ -283,6 +283,36 @@ impl Report {
     }
 }
 
+impl fmt::Display for LatencyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "p50 {:.0}  p90 {:.0}  p99 {:.0}  p99.9 {:.0}  max {:.0}",
+            self.p50, self.p90, self.p99, self.p99_9, self.max
+        )
+    }
+}
+
+impl fmt::Display for TlsReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "TLS: handshakes {} full, {} resumed, key updates {}, ended without close_notify {}",
+            self.handshakes_full,
+            self.handshakes_resumed,
+            self.key_updates,
+            self.without_close_notify
+        )?;
+        for (names, count) in &self.agreed {
+            write!(f, "\n{names}  {count}")?;
+        }
+        match &self.first_error {
+            None => Ok(()),
+            Some(error) => write!(f, "\nfirst failure of TLS: {error}"),
+        }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -302,12 +332,7 @@ impl fmt::Display for Report {
             "{:.0} requests/s over {:.3} s, {} bytes in, {} bytes out",
             self.requests_per_second, self.elapsed_seconds, self.bytes_received, self.bytes_sent
         )?;
-        let l = &self.latency_us;
-        writeln!(
-            f,
-            "latency us: p50 {:.0}  p90 {:.0}  p99 {:.0}  p99.9 {:.0}  max {:.0}",
-            l.p50, l.p90, l.p99, l.p99_9, l.max
-        )?;
+        writeln!(f, "latency us: {}", self.latency_us)?;
         write!(
             f,
             "connects {} (again {}), local ports {}, closed while idle {}, announced but not closed {}, unasked bytes {}",
@@ -319,20 +344,7 @@ impl fmt::Display for Report {
             self.unasked_bytes
         )?;
         if let Some(tls) = &self.tls {
-            write!(
-                f,
-                "\nTLS: handshakes {} full, {} resumed, key updates {}, ended without close_notify {}",
-                tls.handshakes_full,
-                tls.handshakes_resumed,
-                tls.key_updates,
-                tls.without_close_notify
-            )?;
-            for (names, count) in &tls.agreed {
-                write!(f, "\n{names}  {count}")?;
-            }
-            if let Some(error) = &tls.first_error {
-                write!(f, "\nfirst failure of TLS: {error}")?;
-            }
+            write!(f, "\n{tls}")?;
         }
         if let Some(tracked) = &self.tracked_header {
             for (value, count) in &tracked.values {

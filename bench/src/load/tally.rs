@@ -96,8 +96,14 @@ pub(crate) struct TlsTally {
     pub(crate) first_error: Option<String>,
 }
 
+/// An empty histogram of latencies in nanoseconds.
+pub(crate) fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LATENCY_MAX.as_nanos() as u64, 3)
+        .expect("three digits between 1 ns and an hour are valid bounds")
+}
+
 impl TlsTally {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         for (agreed, count) in other.agreed {
             *self.agreed.entry(agreed).or_default() += count;
         }
@@ -109,11 +115,6 @@ impl TlsTally {
 
 impl Tally {
     pub(crate) fn new(start: Instant) -> Self {
-        let highest = LATENCY_MAX.as_nanos() as u64;
-        let histogram = || {
-            Histogram::new_with_bounds(1, highest, 3)
-                .expect("three digits between 1 ns and an hour are valid bounds")
-        };
         Self {
             issued: 0,
             ok: 0,

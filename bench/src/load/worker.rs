@@ -17,7 +17,7 @@ use crate::load::tally::{Outcome, Tally};
 use crate::load::tls::Terms;
 
 /// Events taken in one turn.
-const EVENTS_PER_TURN_MAX: usize = 1024;
+pub(crate) const EVENTS_PER_TURN_MAX: usize = 1024;
 /// How long a slot rests whose connection could not be made.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long the servers' ends of stream are awaited after the last outcome.
@@ -26,7 +26,17 @@ const SETTLE_MAX: Duration = Duration::from_millis(500);
 const WINDOW_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Below this the loop spins towards the next arrival: epoll_wait(2) counts in milliseconds, and a
 /// late request would show as latency of the server.
-const SPIN_BELOW: Duration = Duration::from_millis(2);
+pub(crate) const SPIN_BELOW: Duration = Duration::from_millis(2);
+
+/// Pins the calling thread to a CPU.
+pub(crate) fn pin(id: usize) -> io::Result<()> {
+    match core_affinity::set_for_current(core_affinity::CoreId { id }) {
+        true => Ok(()),
+        false => Err(io::Error::other(format!(
+            "could not pin a thread to CPU {id}"
+        ))),
+    }
+}
 
 /// One load thread, ready to run.
 pub(crate) struct Worker<'a> {
@@ -54,12 +64,7 @@ impl<'a> Worker<'a> {
     /// Runs to the last outcome and returns the counts.
     pub(crate) fn run(self, start: Instant) -> io::Result<Tally> {
         if let Some(cpu) = self.options.cpu {
-            let id = cpu + self.thread;
-            if !core_affinity::set_for_current(core_affinity::CoreId { id }) {
-                return Err(io::Error::other(format!(
-                    "could not pin a thread to CPU {id}"
-                )));
-            }
+            pin(cpu + self.thread)?;
         }
         let (all, threads) = (self.options.connections, self.options.threads);
         let share = all / threads + usize::from(self.thread < all % threads);

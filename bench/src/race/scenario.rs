@@ -93,6 +93,7 @@ impl Scenario {
         let mut options = Options::to(Target {
             endpoint,
             tls: self.tls,
+            websocket: false,
             path: peer.path(answer).to_owned(),
         });
         options.requests = None;
