@@ -2,7 +2,7 @@
 # Runs the Autobahn|Testsuite, all of it, as a client against a WebSocket server, and counts what it found.
 #
 #   scripts/autobahn.sh                 the rooms alone: server/examples/websocket_echo.rs
-#   scripts/autobahn.sh ws://HOST:PORT  a server that echoes and is running already
+#   scripts/autobahn.sh ws://HOST:PORT  a server that echoes and is running already; wss:// as well
 #
 # AUTOBAHN_CASES: the cases, such as "1.* 7.*"; all 517 by default. The protocol alone, without the large
 # messages of 9.* and the compressed ones of 12.* and 13.*, is 247 of them and takes a minute.
@@ -31,7 +31,7 @@ if [[ -z $url ]]; then
         sleep 0.1
     done
 fi
-[[ $url == ws://* ]] || { echo "not ws://HOST:PORT: '$url'"; exit 2; }
+[[ $url == ws://* || $url == wss://* ]] || { echo "not ws://HOST:PORT: '$url'"; exit 2; }
 read -ra cases <<<"${AUTOBAHN_CASES:-*}"
 
 python2() {

@@ -539,6 +539,7 @@ impl Sink for Engine {
             || self.moves.are_waiting()
             || !self.finished.is_empty()
             || !self.attention.is_empty()
+            || self.upgrades.has_calls()
             || self.handshakes.are_due()
             || !none_noted()
     }

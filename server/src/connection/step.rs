@@ -60,6 +60,9 @@ impl Engine {
                 }
             }
         }
+        if self.upgrades.has_calls() {
+            self.take_up_calls(core);
+        }
         if !self.attention.is_empty() {
             for request in self.attention.take() {
                 self.look_after(core, request);
@@ -143,7 +146,7 @@ impl Engine {
             Effect::FeedUpgraded => self.feed_upgraded(core, key),
             Effect::AskUpgraded => self.ask_upgraded(core, key),
             Effect::FailUpgraded => self.fail_upgraded(core, key),
-            Effect::EndInput => self.end_input(core, key),
+            Effect::EndInput => self.end_input(key),
             Effect::DrainUpgraded => self.drain_upgraded(core, key),
             Effect::EndUpgraded => self.end_upgraded(core, key),
             Effect::SetAside => self.set_aside(key),

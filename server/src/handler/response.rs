@@ -1,7 +1,7 @@
 //! An answer as a handler gives it. Framing, Date and Connection are the server's business
 //! ([`crate::http1::response`]).
 
-use super::websocket::Switching;
+use super::upgrade::Switching;
 use crate::http1::response::status_text;
 use futures_core::Stream;
 use http::header::{CONTENT_TYPE, UPGRADE};

@@ -9,7 +9,7 @@ use super::around::{Around, Arounds, Closure, Next};
 use super::endpoint::{Endpoint, Handler, Known, Plain, Refusing, Timed};
 use super::options::RouteOptions;
 use super::request::{Request, RequestParts};
-use super::response::{IntoResponse, Response};
+use super::response::{Body, IntoResponse, Response};
 use super::routes::{Path, Paths};
 use super::websocket::SocketKind;
 use http::header::ALLOW;
@@ -237,10 +237,9 @@ impl<S: 'static> Router<S> {
         self
     }
 
-    /// Gives every CONNECT to `handler`, in place of a 501. The server carries no tunnel, and the
-    /// connection is closed after the answer: a handler can say why not, and an answer of 2xx, which
-    /// would promise a tunnel (RFC 9110 section 9.3.6), becomes a 501. The target is the
-    /// [host](Request::host) of the request; its path is empty.
+    /// Gives every CONNECT to `handler`, in place of a 501. [`Response::tunnel`] opens a tunnel; another answer of
+    /// 2xx, which would promise one (RFC 9110 section 9.3.6), becomes a 501, and the connection is closed after an
+    /// answer that opens none. The target is the [host](Request::host) of the request; its path is empty.
     ///
     /// # Panics
     /// If CONNECT has a handler already.
@@ -258,7 +257,8 @@ impl<S: 'static> Router<S> {
             let answer = handler(request);
             async move {
                 let answer = answer.await.into_response();
-                match answer.status().is_success() {
+                let opens = matches!(answer.body, Body::Switch(_));
+                match answer.status().is_success() && !opens {
                     true => no_tunnel(),
                     false => answer,
                 }

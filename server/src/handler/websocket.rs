@@ -8,6 +8,7 @@
 use super::request::Request;
 use super::response::{Body, Response, Switch};
 use super::router::Router;
+use super::upgrade::Switching;
 pub use crate::websocket::deflate::Compression;
 use crate::websocket::deflate::{Deflater, Terms};
 pub use crate::websocket::handshake::origin::Origins;
@@ -381,12 +382,6 @@ fn refusal(declined: &Declined) -> Response {
     let mut response = Response::error(declined.status, declined.reason);
     response.fields.extend_from_slice(declined.fields);
     response
-}
-
-/// The protocol that a connection changes to, from the handler's answer to the connection.
-pub(crate) enum Switching {
-    /// To a WebSocket.
-    WebSocket(Begun),
 }
 
 /// A WebSocket whose handshake is accepted.

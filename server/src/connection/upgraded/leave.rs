@@ -39,6 +39,8 @@ impl Upgrades {
     pub(in crate::connection) fn may_move(&self, key: ConnectionKey, leaves_process: bool) -> bool {
         match self.look(key) {
             None => true,
+            // Its handler is a task of this core.
+            Some(Upgrade::Tunnel(_)) => false,
             Some(Upgrade::WebSocket(talking)) => talking.may_move(leaves_process),
         }
     }
@@ -47,6 +49,7 @@ impl Upgrades {
     pub(in crate::connection) fn is_movable(&self, key: ConnectionKey) -> bool {
         match self.look(key) {
             None => true,
+            Some(Upgrade::Tunnel(_)) => false,
             Some(Upgrade::WebSocket(talking)) => talking.is_idle(),
         }
     }
@@ -60,7 +63,12 @@ impl Engine {
         key: ConnectionKey,
         is_counted: bool,
     ) -> Option<Box<Carried>> {
-        let Upgrade::WebSocket(talking) = self.upgrades.take(key)?;
+        let Some(Upgrade::WebSocket(_)) = self.upgrades.look(key) else {
+            return None;
+        };
+        let Some(Upgrade::WebSocket(talking)) = self.upgrades.take(key) else {
+            return None;
+        };
         self.stats.websockets.fall();
         if !is_counted {
             self.headroom.leave_upgraded();

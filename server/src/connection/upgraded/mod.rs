@@ -4,6 +4,7 @@
 //! | file | does |
 //! |---|---|
 //! | [`socket`] | gives received bytes to a WebSocket, and messages to its application |
+//! | [`tunnel`] | gives received bytes to a handler that speaks a protocol of its own, and sends what it writes |
 //! | [`leave`] | moves it, or says Close where it cannot go along |
 //! | [`carry`] | makes of it what can go to another core or process |
 //!
@@ -13,10 +14,13 @@
 mod carry;
 mod leave;
 mod socket;
+mod tunnel;
 
 pub(super) use self::carry::Carried;
 use self::leave::Farewells;
 use self::socket::{Lent, Talking};
+pub(crate) use self::tunnel::Calls;
+use self::tunnel::Tunnel;
 use super::answer::status_class;
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, ExchangeKey};
@@ -31,7 +35,6 @@ use crate::http1::upgraded::Phase;
 use crate::websocket::deflate::{Deflater, Inflater};
 use crate::websocket::life;
 use crate::websocket::{CloseCode, Fault};
-use http::StatusCode;
 use ringgate_runtime::Core;
 use ringgate_runtime::task::Panic;
 use std::rc::Rc;
@@ -39,6 +42,7 @@ use std::rc::Rc;
 /// The state of another protocol.
 pub(super) enum Upgrade {
     WebSocket(Box<Talking>),
+    Tunnel(Tunnel),
 }
 
 /// The upgraded connections of a core, by seat, and what they share.
@@ -47,6 +51,7 @@ pub(super) struct Upgrades {
     seats: Vec<Option<Upgrade>>,
     tools: Tools,
     farewells: Farewells,
+    calls: Rc<Calls>,
 }
 
 /// The compressor and decompressor of all WebSockets that keep no context. Neither holds memory before it is used.
@@ -71,6 +76,12 @@ impl Upgrades {
         Some((upgrade, &mut self.tools))
     }
 
+    /// Whether handlers have called.
+    #[inline]
+    pub(super) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
     fn look(&self, key: ConnectionKey) -> Option<&Upgrade> {
         self.seats.get(key.slot() as usize)?.as_ref()
     }
@@ -92,12 +103,15 @@ impl Engine {
         self.settle_answers(core, key, Outcome::Answered);
         // From here on `max_websockets` is the bound.
         drop(self.take_slot(key));
-        let upgrade = match switching {
-            Switching::WebSocket(begun) => Upgrade::WebSocket(Box::new(Talking::new(begun))),
-        };
-        self.upgrades.enter(key, upgrade);
-        self.stats.websockets.rise();
-        self.arrive_upgraded(core, key);
+        match switching {
+            Switching::WebSocket(begun) => {
+                let upgrade = Upgrade::WebSocket(Box::new(Talking::new(begun)));
+                self.upgrades.enter(key, upgrade);
+                self.stats.websockets.rise();
+                self.arrive_upgraded(core, key);
+            }
+            Switching::Tunnel(speaking) => self.begin_tunnel(core, key, speaking),
+        }
         let has_early_bytes = |c: &mut Connection| !c.unread.is_empty();
         if self.table.get(key).is_some_and(has_early_bytes) {
             self.advance(core, key);
@@ -112,6 +126,10 @@ impl Engine {
 
     /// Gives unread bytes to the other protocol.
     pub(super) fn read_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
+        if let Some(Upgrade::Tunnel(_)) = self.upgrades.look(key) {
+            self.fill_tunnel(core, key);
+            return Reading::Done;
+        }
         self.with_talking(core, key, |talking, lent| talking.read(lent));
         let state = self.state_of(key);
         if self.course != Course::Serving
@@ -127,7 +145,9 @@ impl Engine {
     }
 
     /// Everything is with the kernel: who waits for room may send.
-    pub(super) fn feed_upgraded(&mut self, _: &Rc<Core>, _: ConnectionKey) {}
+    pub(super) fn feed_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.empty_tunnel(core, key);
+    }
 
     /// Asks the client whether it is still there.
     pub(super) fn ask_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
@@ -151,6 +171,9 @@ impl Engine {
 
     /// The server drains, or connections go to another process and this one cannot.
     pub(super) fn drain_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        if let Some(Upgrade::Tunnel(tunnel)) = self.upgrades.look(key) {
+            return tunnel.drain();
+        }
         let code = match self.is_draining() {
             true => CloseCode::GOING_AWAY,
             // Another core or process serves on: the client may connect again at once.
@@ -160,12 +183,24 @@ impl Engine {
     }
 
     /// The client sends nothing more.
-    pub(super) fn end_input(&mut self, _: &Rc<Core>, _: ConnectionKey) {}
+    pub(super) fn end_input(&mut self, key: ConnectionKey) {
+        let has_unread = |c: &mut Connection| !c.unread.is_empty();
+        // The handler reads what came before the end first.
+        if let Some(Upgrade::Tunnel(tunnel)) = self.upgrades.look(key)
+            && !self.table.get(key).is_some_and(has_unread)
+        {
+            tunnel.end_input();
+        }
+    }
 
     /// The other protocol is over in one way or another; its application is told unless it knows.
     pub(super) fn end_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         match self.upgrades.take(key) {
             None => {}
+            Some(Upgrade::Tunnel(tunnel)) => {
+                self.headroom.leave_upgraded();
+                tunnel.cancel(core);
+            }
             Some(Upgrade::WebSocket(mut talking)) => {
                 self.stats.websockets.fall();
                 self.headroom.leave_upgraded();
@@ -271,7 +306,16 @@ impl Engine {
         let Body::Switch(switch) = std::mem::replace(&mut response.body, Body::Empty) else {
             return;
         };
-        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let switching = switch.into_inner();
+        let (phase, status, connection_field) = match &switching {
+            Switching::WebSocket(_) => (Phase::Open, 101, ConnectionHeader::Upgrade),
+            Switching::Tunnel(tunnel) if tunnel.is_connect => {
+                // RFC 9110 section 9.3.6: the tunnel begins behind the head.
+                (Phase::Bytes, 200, ConnectionHeader::Implicit)
+            }
+            Switching::Tunnel(_) => (Phase::Bytes, 101, ConnectionHeader::Upgrade),
+        };
+        if response.status().as_u16() != status {
             // Something around the handler answers otherwise.
             return self.on_answer(core, request, Ok(response));
         }
@@ -301,13 +345,13 @@ impl Engine {
             content_type: None,
             fields: Fields::List(&response.fields),
             body: BodyLength::None,
-            connection: ConnectionHeader::Upgrade,
+            connection: connection_field,
         };
         connection.output.write_with(&mut self.buffers, |tail| {
             head.encode(self.date.current(), tail);
         });
         self.stats.responses[status_class(&response)].add(1);
-        self.switching = Some(switch.into_inner());
-        self.on(core, key, Event::Switched(Phase::Open));
+        self.switching = Some(switching);
+        self.on(core, key, Event::Switched(phase));
     }
 }

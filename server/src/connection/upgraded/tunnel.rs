@@ -1,0 +1,147 @@
+//! A connection on which a handler speaks a protocol of its own: its bytes go to the handler's task and come from it,
+//! as far as either has room. The task ends the connection by ending, and is dropped when the connection ends first.
+
+use super::Upgrade;
+use crate::connection::STREAM_AHEAD_BYTES;
+use crate::connection::engine::Engine;
+use crate::connection::key::ConnectionKey;
+use crate::connection::table::{Piece, Unread};
+use crate::handler::{Chunk, Pipe, Speaking};
+use crate::http1::exchange::{Event, State};
+use bytes::Bytes;
+use ringgate_runtime::Core;
+use ringgate_runtime::task::{TaskId, catch_unwind};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Connections whose handler wrote, read or ended outside of the engine.
+#[derive(Default)]
+pub(crate) struct Calls {
+    keys: RefCell<Vec<ConnectionKey>>,
+}
+
+impl Calls {
+    pub(crate) fn call(&self, key: ConnectionKey) {
+        let mut keys = self.keys.borrow_mut();
+        if keys.last() != Some(&key) {
+            keys.push(key);
+        }
+    }
+
+    #[inline]
+    pub(in crate::connection) fn is_empty(&self) -> bool {
+        self.keys.borrow().is_empty()
+    }
+
+    fn take(&self) -> Vec<ConnectionKey> {
+        self.keys.take()
+    }
+}
+
+/// A tunnel and the task that speaks on it.
+pub(in crate::connection) struct Tunnel {
+    pipe: Rc<Pipe>,
+    task: TaskId,
+}
+
+impl Tunnel {
+    /// Tells the handler that the connection is gone, and drops it.
+    pub(super) fn cancel(self, core: &Core) {
+        self.pipe.is_gone();
+        core.cancel_task(self.task);
+    }
+
+    pub(super) fn end_input(&self) {
+        self.pipe.end();
+    }
+
+    pub(super) fn drain(&self) {
+        self.pipe.drain();
+    }
+}
+
+impl Engine {
+    /// The handler begins to speak.
+    pub(super) fn begin_tunnel(&mut self, core: &Rc<Core>, key: ConnectionKey, speaking: Speaking) {
+        let pipe = speaking.pipe;
+        pipe.begin(self.upgrades.calls.clone(), key);
+        let task = core.start(async move {
+            if let Err(panic) = catch_unwind(speaking.future).await {
+                tracing::error!(
+                    panic = panic.message(),
+                    "the handler of a tunnel panicked; its connection ends"
+                );
+            }
+        });
+        self.upgrades
+            .enter(key, Upgrade::Tunnel(Tunnel { pipe, task }));
+    }
+
+    /// Gives received bytes to the handler, as many as it has room for.
+    pub(super) fn fill_tunnel(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let Some((Upgrade::Tunnel(tunnel), _)) = self.upgrades.at(key) else {
+            return;
+        };
+        loop {
+            let unread = connection.unread.as_slice().len();
+            let count = unread.min(tunnel.pipe.room());
+            if count == 0 {
+                break;
+            }
+            tunnel.pipe.push(match connection.unread.split(count) {
+                // A handler that reads late must not keep the buffers of all others.
+                Piece::Leased(lease) if core.buffers().is_half_kept() => {
+                    Chunk::Bytes(Bytes::copy_from_slice(&lease))
+                }
+                Piece::Leased(lease) => Chunk::Lease(lease),
+                Piece::Gathered(bytes) => Chunk::Bytes(bytes),
+            });
+        }
+        if connection.unread.is_empty() {
+            connection.unread = Unread::None;
+        }
+    }
+
+    /// Queues what the handler wrote, as far as there is room; it may be done.
+    pub(super) fn empty_tunnel(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let Some((Upgrade::Tunnel(tunnel), _)) = self.upgrades.at(key) else {
+            return;
+        };
+        let output = &mut connection.output;
+        while output.queued < STREAM_AHEAD_BYTES
+            && let Some(bytes) = tunnel.pipe.pop()
+        {
+            output.add(&mut self.buffers, bytes);
+        }
+        let is_quiet = output.queued == 0 && output.in_flight.is_none();
+        tunnel
+            .pipe
+            .tell_unsent(if is_quiet { 0 } else { output.queued.max(1) });
+        let is_over = tunnel.pipe.is_over();
+        if is_over && matches!(connection.wire.state(), State::Upgraded(_)) {
+            self.on(core, key, Event::UpgradeOver);
+        }
+    }
+
+    /// Looks after the connections whose handlers did something.
+    pub(in crate::connection) fn take_up_calls(&mut self, core: &Rc<Core>) {
+        for key in self.upgrades.calls.take() {
+            let has_unread = match self.table.get(key) {
+                Some(connection) => !connection.unread.is_empty(),
+                None => continue,
+            };
+            if has_unread {
+                self.advance(core, key);
+            }
+            self.empty_tunnel(core, key);
+            self.regulate(core, key);
+            self.settle(core, key);
+        }
+    }
+}
