@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     notified: AtomicBool,
     sleeping: AtomicBool,
     turns: AtomicU64,
+    /// The core has ended, and takes no notes.
+    ended: AtomicBool,
     event: EventFd,
 }
 
@@ -41,6 +43,7 @@ impl Shared {
             notified: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
             turns: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
             event: EventFd::new()?,
         }))
     }
@@ -54,10 +57,21 @@ impl Shared {
         self.rouse();
     }
 
-    /// The core drops `stray` in its next turn; if it has ended, nobody does.
+    /// The core drops `stray` in its next turn; if it has ended, the value is lost at once.
     pub(crate) fn send_home(&self, stray: Stray) {
         self.notes.push(Note::Home(stray));
         self.rouse();
+        // Pairs with the one in `end`: either the core sees the note as it ends, or this sees that it has ended.
+        fence(Ordering::SeqCst);
+        if self.ended.load(Ordering::Relaxed) {
+            while self.notes.pop().is_some() {}
+        }
+    }
+
+    /// The core ends: what is queued from now on reaches nobody, and what is queued now is its own to take.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
     }
 
     #[inline]

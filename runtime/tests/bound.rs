@@ -7,7 +7,7 @@ use ringgate_runtime::Core;
 use ringgate_runtime::task::{Bound, Elsewhere, values_lost};
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
 
@@ -142,6 +142,7 @@ fn a_value_whose_core_has_ended_is_lost_and_counted() {
     let core = core();
     let drops = Drops::default();
     let (lost, dropped) = (bound(&core, &drops), bound(&core, &drops));
+    let (lost_too, remote) = (bound(&core, &drops), core.remote());
     drop(core);
     // Its thread is still there, and needs no core for that.
     drop(dropped);
@@ -151,6 +152,33 @@ fn a_value_whose_core_has_ended_is_lost_and_counted() {
     on_another_thread(|| drop(lost));
     assert_eq!(values_lost() - before, 1);
     assert!(drops.are_there(0), "and dropped by nobody");
+    // At once, also if somebody knows the mailbox beyond the end of the core, and what goes with it is not.
+    let (sender, told) = mpsc::channel();
+    let beside = Tells(sender, drops.clone());
+    on_another_thread(|| lost_too.send_home_with(beside));
+    assert_eq!((values_lost() - before, told.try_recv()), (2, Ok(0)));
+    drop(remote);
+}
+
+/// Says how many values were dropped before itself.
+struct Tells(mpsc::Sender<usize>, Drops);
+
+impl Drop for Tells {
+    fn drop(&mut self) {
+        let dropped = self.1.0.lock().expect("no panic").len();
+        let _ = self.0.send(dropped);
+    }
+}
+
+#[test]
+fn what_goes_home_with_a_value_is_dropped_after_it() {
+    let core = core();
+    let drops = Drops::default();
+    let (sender, told) = mpsc::channel();
+    let (value, beside) = (bound(&core, &drops), Tells(sender, drops.clone()));
+    on_another_thread(|| value.send_home_with(beside));
+    turn_until(&core, &mut (), "it comes home", |()| drops.are_there(1));
+    assert_eq!(told.try_recv(), Ok(1));
 }
 
 #[test]

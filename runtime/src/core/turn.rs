@@ -370,6 +370,7 @@ fn drop_at_home(stray: Stray) {
 impl Core {
     /// Drops the values that came home and were not heard of, as a core does that ends.
     pub(super) fn drop_what_came_home(&self) {
+        self.shared.end();
         while let Some(note) = self.shared.next_note() {
             match note {
                 Note::Home(stray) => drop_at_home(stray),

@@ -137,6 +137,16 @@ impl<T: 'static> Bound<T> {
         }
     }
 
+    /// Lets go of the handle, along with something that is dropped once the value has been, or in its stead if
+    /// its core has ended: for those who wait for what the value does when it comes home.
+    pub fn send_home_with(self, beside: impl Send + 'static) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never used or dropped again, so its fields have one owner each. Guarded by
+        // `what_goes_home_with_a_value_is_dropped_after_it`.
+        let (value, home) = unsafe { (std::ptr::read(&*this.value), std::ptr::read(&this.home)) };
+        home.send_home(Stray::new(value, home.thread()).with(beside));
+    }
+
     /// The value, without its handle.
     ///
     /// # Errors
@@ -180,6 +190,8 @@ impl<T: 'static> fmt::Debug for Bound<T> {
 pub(crate) struct Stray {
     value: ManuallyDrop<Box<dyn Any>>,
     thread: u64,
+    /// Dropped after the value, or if that is lost.
+    beside: Option<Box<dyn Any + Send>>,
 }
 
 // SAFETY: the value is dropped on its own thread alone, and not touched before (`drop`). Guarded by
@@ -192,7 +204,13 @@ impl Stray {
         Stray {
             value: ManuallyDrop::new(Box::new(value)),
             thread,
+            beside: None,
         }
+    }
+
+    fn with(mut self, beside: impl Send + 'static) -> Stray {
+        self.beside = Some(Box::new(beside));
+        self
     }
 }
 

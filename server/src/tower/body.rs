@@ -4,7 +4,7 @@
 //! connection, and dropping the handle says that the rest is not wanted. The bytes themselves stay where the
 //! request is served, and are carried to whoever reads them elsewhere ([`super::passage`]).
 
-use super::passage::{Lent, Passage};
+use super::passage::{Lent, Passage, SetsOut};
 use crate::handler::{BodyError, RequestBody};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -94,8 +94,11 @@ impl BodyHandle {
             }
             passage.ask();
             let reader = Reader(passage.clone());
-            // The body goes home, and sets out from there for this side.
-            self.place = Place::Carried(reader);
+            let home = std::mem::replace(&mut self.place, Place::Carried(reader));
+            if let Place::Home(lent, passage) = home {
+                // The body goes home, and sets out from there for this side.
+                lent.send_home_with(SetsOut(passage));
+            }
         }
         match &self.place {
             Place::Carried(reader) => reader.0.poll_read(cx),

@@ -24,6 +24,8 @@ pub(super) struct Passage(Mutex<Inner>);
 struct Inner {
     /// Somebody reads elsewhere, so the body sets out when it is home.
     asked: bool,
+    /// The body is read on its core for somebody elsewhere, or was.
+    set_out: bool,
     /// Nobody does any more.
     left: bool,
     /// The core has read all that there is.
@@ -91,6 +93,12 @@ impl Passage {
         wake(reader);
     }
 
+    /// Nothing more comes, and what came is not all.
+    fn cut(&self) {
+        self.put(Err(BodyError::Cut));
+        self.end();
+    }
+
     fn end(&self) {
         let mut inner = self.inner();
         inner.ended = true;
@@ -126,10 +134,25 @@ impl Lent {
     }
 }
 
+/// Goes home with a body: if its core has ended, so that it does not set out, its reader is told.
+pub(super) struct SetsOut(pub(super) Arc<Passage>);
+
+impl Drop for SetsOut {
+    fn drop(&mut self) {
+        if !self.0.inner().set_out {
+            self.0.cut();
+        }
+    }
+}
+
 impl Drop for Lent {
     fn drop(&mut self) {
-        if !self.passage.inner().asked {
-            return;
+        {
+            let mut inner = self.passage.inner();
+            if !inner.asked {
+                return;
+            }
+            inner.set_out = true;
         }
         let end = End {
             passage: self.passage.clone(),
@@ -149,10 +172,10 @@ struct End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        if self.cut {
-            self.passage.put(Err(BodyError::Cut));
+        match self.cut {
+            true => self.passage.cut(),
+            false => self.passage.end(),
         }
-        self.passage.end();
     }
 }
 

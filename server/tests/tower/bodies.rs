@@ -447,3 +447,28 @@ fn a_body_that_came_with_its_head_is_there_in_one_piece_when_its_service_is_call
     let got = client.take_received();
     assert_eq!(count(&got, "there: false, all: false, rest: 5000."), 1);
 }
+
+#[test]
+fn a_reader_elsewhere_is_told_when_the_core_of_its_body_has_ended() {
+    let go = Arc::new(Notify::new());
+    let told = Arc::new(Mutex::new(None));
+    let (waits, tell) = (go.clone(), told.clone());
+    let server = serve(service(move |request: http::Request<BodyHandle>| {
+        let (go, tell) = (waits.clone(), tell.clone());
+        tokio::spawn(async move {
+            let body = request.into_body();
+            go.notified().await;
+            let error = body.collect().await.err();
+            *tell.lock().expect("no panic") = error;
+        });
+        async { text("kept elsewhere") }
+    }));
+    let mut client = server.connect();
+    client.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nhello");
+    assert_eq!(client.answer().text(), "kept elsewhere");
+    drop(client);
+    drop(server);
+    go.notify_one();
+    let is_told = || *told.lock().expect("no panic") == Some(BodyError::Cut);
+    wait_for("the error", is_told);
+}
