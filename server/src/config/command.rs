@@ -168,8 +168,18 @@ impl CommandLine {
         let of_server = Group::ALL
             .iter()
             .flat_map(of)
-            .map(|option| option_arg(option).help(help(option, option.help)));
+            .map(|option| option_arg(option).help(help(option, &self.own_help(option))));
         own.chain(of_server).collect()
+    }
+}
+
+impl CommandLine {
+    /// The help of an option; the default path of the control socket has the name of the program.
+    fn own_help(&self, option: &OptionDef) -> String {
+        match option.key {
+            "control" => option.help.replace("ringgate", &self.name),
+            _ => option.help.to_owned(),
+        }
     }
 }
 

@@ -13,30 +13,50 @@ pub enum ControlPath {
     /// `/run/ringgate/control.sock` for root, `/tmp/ringgate-UID/control.sock`.
     #[default]
     Auto,
+    /// `auto` for a program of this name, which has the name where that of `ringgate` is.
+    AutoOf(String),
     /// `none`: no control socket.
     Off,
     /// This path.
     At(PathBuf),
 }
 
+/// The name in the default path of `ringgate` itself.
+const OURS: &str = "ringgate";
+
 impl ControlPath {
+    /// The same for a program of this name, so that programs built on the library do not meet at one socket.
+    /// A name that cannot be that of a directory is left out.
+    pub(super) fn of_program(self, name: &str) -> ControlPath {
+        let is_plain = !name.is_empty() && !name.starts_with('.') && !name.contains('/');
+        match self {
+            ControlPath::Auto if is_plain && name != OURS => ControlPath::AutoOf(name.to_owned()),
+            other => other,
+        }
+    }
+
+    /// Whether nobody named a place.
+    pub(crate) fn is_auto(&self) -> bool {
+        matches!(self, ControlPath::Auto | ControlPath::AutoOf(_))
+    }
+
     /// The path that is meant, or `None` if there is to be no socket.
     ///
     /// `runtime_dir` is the value of `XDG_RUNTIME_DIR`; as the XDG base directory specification
     /// asks, a value that is empty or not absolute counts as unset. `uid` is the effective one.
     pub fn resolve(&self, runtime_dir: Option<&OsStr>, uid: u32) -> Option<PathBuf> {
-        match self {
-            ControlPath::Off => None,
-            ControlPath::At(path) => Some(path.clone()),
-            ControlPath::Auto => {
-                let directory = match runtime_dir.map(Path::new).filter(|dir| dir.is_absolute()) {
-                    Some(directory) => directory.join("ringgate"),
-                    None if uid == 0 => PathBuf::from("/run/ringgate"),
-                    None => PathBuf::from(format!("/tmp/ringgate-{uid}")),
-                };
-                Some(directory.join("control.sock"))
-            }
-        }
+        let name = match self {
+            ControlPath::Off => return None,
+            ControlPath::At(path) => return Some(path.clone()),
+            ControlPath::Auto => OURS,
+            ControlPath::AutoOf(name) => name,
+        };
+        let directory = match runtime_dir.map(Path::new).filter(|dir| dir.is_absolute()) {
+            Some(directory) => directory.join(name),
+            None if uid == 0 => Path::new("/run").join(name),
+            None => PathBuf::from(format!("/tmp/{name}-{uid}")),
+        };
+        Some(directory.join("control.sock"))
     }
 }
 
@@ -62,6 +82,19 @@ mod tests {
     fn a_runtime_directory_that_is_empty_or_relative_counts_as_unset() {
         check(Some(""), 7, "/tmp/ringgate-7/control.sock");
         check(Some("run"), 7, "/tmp/ringgate-7/control.sock");
+    }
+
+    #[test]
+    fn a_program_of_another_name_has_a_default_path_of_its_own() {
+        let of = |name| ControlPath::Auto.of_program(name).resolve(None, 0);
+        assert_eq!(of("notes"), Some("/run/notes/control.sock".into()));
+        for odd in ["ringgate", "", "..", "a/b"] {
+            assert_eq!(of(odd), Some("/run/ringgate/control.sock".into()), "{odd}");
+        }
+        let notes = ControlPath::Auto.of_program("notes");
+        let at = notes.resolve(None, 7);
+        assert_eq!(at, Some("/tmp/notes-7/control.sock".into()));
+        assert_eq!(ControlPath::Off.of_program("notes"), ControlPath::Off);
     }
 
     #[test]

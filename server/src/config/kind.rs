@@ -197,6 +197,8 @@ impl Kind {
             Kind::PathOrNone { at, .. } => *at(draft) = optional(item, "none", path)?,
             Kind::Control(at) => {
                 *at(draft) = match item.to_str() {
+                    // Whose it is was not said by this value.
+                    Some("auto") if at(draft).is_auto() => return Ok(()),
                     Some("auto") => ControlPath::Auto,
                     Some("none") => ControlPath::Off,
                     _ => ControlPath::At(path(item)?),
@@ -324,7 +326,7 @@ impl Kind {
             }
             Kind::NameOrNone(at) => or_word(at(draft).as_ref(), "none", shown),
             Kind::Control(at) => match at(draft) {
-                ControlPath::Auto => "auto".into(),
+                ControlPath::Auto | ControlPath::AutoOf(_) => "auto".into(),
                 ControlPath::Off => "none".into(),
                 ControlPath::At(path) => path.clone().into(),
             },

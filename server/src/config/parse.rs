@@ -185,7 +185,7 @@ impl CommandLine {
                 let json = matches.get_flag("json");
                 Ok(Invocation::Doctor { json, config })
             }
-            Some((_, matches)) => ctl(matches, &env).map(Invocation::Ctl),
+            Some((_, matches)) => ctl(self, matches, &env).map(Invocation::Ctl),
         }
     }
 }
@@ -242,7 +242,8 @@ fn layers(
     let config = draft
         .finish()
         .map_err(|error| with_sources(error, &provenance))?;
-    Ok((config, provenance))
+    let control = config.control.of_program(line.name());
+    Ok((Config { control, ..config }, provenance))
 }
 
 fn from_environment(
@@ -332,13 +333,13 @@ fn with_sources(error: Error, provenance: &Provenance) -> Error {
     }
 }
 
-fn ctl(matches: &ArgMatches, env: &Environment) -> Result<Ctl, Error> {
+fn ctl(line: &CommandLine, matches: &ArgMatches, env: &Environment) -> Result<Ctl, Error> {
     let mut draft = Draft::default();
     for option in OPTIONS.iter().filter(|option| option.key == "control") {
         from_environment(option, env, &mut draft, |_| ())?;
         from_flags(option, matches, &mut draft, |_| ())?;
     }
-    let control = draft.config.control;
+    let control = draft.config.control.of_program(line.name());
     if control == ControlPath::Off {
         let message = "ctl needs a control socket, but control is none; name it with --control";
         return Err(Error::Usage(message.to_owned()));

@@ -99,7 +99,7 @@ pub(crate) fn make(wish: &ControlPath, identity: Option<&Identity>) -> io::Resul
     let Some(path) = wish.resolve(runtime_dir.as_deref(), user_id()) else {
         return Ok(ControlSocket::Off);
     };
-    let is_default = *wish == ControlPath::Auto;
+    let is_default = wish.is_auto();
     // If a live server keeps it, this one goes on without, at once.
     let listen = || make_at(&path, identity);
     let made =
@@ -117,7 +117,7 @@ pub(crate) fn make(wish: &ControlPath, identity: Option<&Identity>) -> io::Resul
 /// default place depends on the user, who may be another one since the start.
 pub(crate) fn is_meant(wish: &ControlPath, path: &Path) -> bool {
     match wish {
-        ControlPath::Auto => true,
+        ControlPath::Auto | ControlPath::AutoOf(_) => true,
         ControlPath::At(wished) => wished == path,
         ControlPath::Off => false,
     }
@@ -171,7 +171,7 @@ pub(crate) fn prepare(
     path: &Path,
     identity: Option<&Identity>,
 ) -> io::Result<()> {
-    let (ControlPath::Auto, Some(directory)) = (wish, path.parent()) else {
+    let Some(directory) = path.parent().filter(|_| wish.is_auto()) else {
         return Ok(());
     };
     let above = directory.parent().unwrap_or(Path::new("/"));

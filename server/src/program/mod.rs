@@ -25,6 +25,12 @@ const USAGE: u8 = config::Error::EXIT_CODE;
 /// A drain had to cut connections.
 const CUT: u8 = 3;
 
+/// Said instead of serving: a signal would go to a thread of that runtime, and kill the process.
+#[cfg(feature = "tokio-guests")]
+const WITHIN_TOKIO: &str = "within a tokio runtime, whose threads would take the signals of the server: make main a \
+     function that is not async; what is asynchronous runs in ringgate::tower::serve_from, or in the runtime that \
+     ringgate::guests::start gives";
+
 impl<S: 'static> Server<S> {
     /// The whole `main` of a program that serves: it reads command line, environment and configuration
     /// file, and does what they ask.
@@ -47,6 +53,9 @@ impl<S: 'static> Server<S> {
     /// The exit code is 0 if nothing was cut, 1 for a failure, 2 for a wrong command line or configuration, 3
     /// if a drain had to cut connections. An error of `make` is told on standard error: 2 if it is a
     /// [`config::Error`], such as those of [`OwnValues::get`], else 1.
+    ///
+    /// Called within a tokio runtime, as under `#[tokio::main]`, the program says so and ends with 1 (with the
+    /// feature `tokio-guests`, without which nobody can tell).
     ///
     /// ```no_run
     /// use ringgate::config::{CommandLine, OwnOption};
@@ -76,6 +85,10 @@ impl<S: 'static> Server<S> {
         make: impl FnOnce(Config, &OwnValues) -> Result<Server<S>, Box<dyn Error>>,
     ) -> ExitCode {
         let line = line.into().with_doctor();
+        #[cfg(feature = "tokio-guests")]
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return failed(&line, FAILED, &WITHIN_TOKIO);
+        }
         let out = &mut io::stdout();
         match asked(&line) {
             Ok(Invocation::Serve(config, provenance)) => {

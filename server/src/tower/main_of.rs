@@ -5,8 +5,6 @@
 use super::app::{App, router};
 use crate::Server;
 use std::error::Error;
-#[cfg(feature = "tokio-guests")]
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -16,8 +14,8 @@ use std::process::ExitCode;
 /// and is upgraded in place as `ringgate` does ([`Server::run_main`]), under the name of its own. So where it
 /// listens is an option (`--listen`), and not in its code.
 ///
-/// Called within a tokio runtime, as under `#[tokio::main]`, the program says so and ends with 1: a signal would go to
-/// a thread of that runtime and kill the process. What is asynchronous is for [`serve_from`].
+/// Within a tokio runtime, as under `#[tokio::main]`, it refuses ([`Server::run_main`]). What is asynchronous is for
+/// [`serve_from`].
 ///
 /// ```no_run
 /// use axum::{Router, routing::get};
@@ -58,23 +56,9 @@ pub fn serve_from<Kind: 'static, A: App<Kind>>(
 
 fn run<Kind: 'static, A: App<Kind>>(make: impl FnOnce() -> Result<A, Box<dyn Error>>) -> ExitCode {
     let line = program_name();
-    #[cfg(feature = "tokio-guests")]
-    if tokio::runtime::Handle::try_current().is_ok() {
-        let cure = "make main a function that is not async, and give what is to ringgate::tower::serve_from";
-        tell(&format!(
-            "{line}: within a tokio runtime, whose threads would take the signals of the server: {cure}"
-        ));
-        return ExitCode::FAILURE;
-    }
     Server::run_main(line.as_str(), |config, _| {
         Ok(Server::<()>::new(config, router(make()?)))
     })
-}
-
-#[cfg(feature = "tokio-guests")]
-fn tell(line: &str) {
-    // To whom, if standard error is closed?
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The name under which the program was started, without the path to it.

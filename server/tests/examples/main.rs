@@ -8,7 +8,7 @@
 mod common;
 mod start;
 
-use common::{connect, eventually};
+use common::{Program, connect, eventually};
 use ringgate::runtime::sys::signals::Signal;
 use start::{ask, example, start};
 use std::io::{Read, Write};
@@ -52,6 +52,40 @@ fn a_program_on_the_library_is_told_asked_and_checked_under_its_own_name() {
     eventually("the end of the successor", || {
         (!ctl(&["status"]).status.success()).then_some(())
     });
+}
+
+#[test]
+fn two_programs_of_one_user_have_each_its_own_control_socket() {
+    let runtime = common::Directory::new();
+    let run = |name: &str, args: &[&str]| {
+        let mut command = example(name);
+        command.env("XDG_RUNTIME_DIR", runtime.path("")).args(args);
+        command
+    };
+    let start = |name: &str, args: &[&str]| {
+        let listening = ["--listen", "127.0.0.1:0", "--cores", "1"];
+        let command = run(name, &[&listening, args].concat());
+        let mut program = Program::spawn_as_is(command, common::Directory::new(), true);
+        program.wait_listening();
+        program
+    };
+    let programs = [
+        ("hello", start("hello", &[])),
+        (
+            "notes",
+            start("notes", &["--token", "t", "--database", ":memory:"]),
+        ),
+    ];
+    for (name, mut program) in programs {
+        assert!(runtime.path(name).join("control.sock").exists());
+        let status = run(name, &["ctl", "status"]).output().expect("it runs");
+        let text = String::from_utf8_lossy(&status.stdout);
+        let expected = format!("running, pid {},", program.pid());
+        assert!(text.starts_with(&expected), "{name}: {status:?}");
+        let stopped = run(name, &["ctl", "stop"]).status().expect("it runs");
+        assert!(stopped.success());
+        assert_eq!(program.exit_code(), Some(0));
+    }
 }
 
 #[test]

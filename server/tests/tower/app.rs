@@ -7,7 +7,7 @@ use axum::routing::{any, get};
 use bytes::Bytes;
 use http::{Method, StatusCode, Uri, Version};
 use http_body::Frame;
-use ringgate::tower;
+use ringgate::{Server, tower};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -128,5 +128,7 @@ fn a_head_claims_the_length_that_get_has_or_none() {
 #[tokio::test]
 async fn within_a_runtime_an_app_is_not_served() {
     let code = tower::serve(axum::Router::new());
+    assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));
+    let code = Server::<()>::run_main("program", |_, _| panic!("it makes no server"));
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));
 }
