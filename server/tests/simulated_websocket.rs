@@ -1,6 +1,9 @@
 //! WebSockets over the simulated ring, in virtual time: what clients may do, how long they may take, and what an
 //! application is told. The protocol itself is held by `tests/websocket`.
 
+mod frames;
+
+use frames::{close_frame, frame, handshake, text};
 use ringgate::config::Config;
 use ringgate::handler::websocket::{CloseCode, Compression, Ended, Message, OnMessage, Socket};
 use ringgate::runtime::driver::simulated::{Action, Client, Ending, Faults};
@@ -91,43 +94,6 @@ fn simulate(change: impl FnOnce(&mut Config)) -> World {
         simulation: Simulation::new(&config, router, 1),
         ends,
     }
-}
-
-fn handshake(path: &str) -> Vec<u8> {
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-    .into_bytes()
-}
-
-/// A frame of a client's: first byte, payload.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mask = [7, 70, 170, 77];
-    let mut frame = vec![first];
-    match payload.len() {
-        short @ 0..126 => frame.push(0x80 | short as u8),
-        medium @ 126..65536 => {
-            frame.push(0x80 | 126);
-            frame.extend_from_slice(&(medium as u16).to_be_bytes());
-        }
-        long => {
-            frame.push(0x80 | 127);
-            frame.extend_from_slice(&(long as u64).to_be_bytes());
-        }
-    }
-    frame.extend_from_slice(&mask);
-    let masked = payload.iter().zip(mask.iter().cycle());
-    frame.extend(masked.map(|(byte, mask)| byte ^ mask));
-    frame
-}
-
-fn text(text: &str) -> Vec<u8> {
-    frame(0x81, text.as_bytes())
-}
-
-fn close_frame(code: u16) -> Vec<u8> {
-    frame(0x88, &code.to_be_bytes())
 }
 
 impl World {

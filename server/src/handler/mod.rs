@@ -23,6 +23,7 @@ mod routes;
 mod tls;
 mod upgrade;
 pub mod websocket;
+mod websocket_stream;
 
 pub use answers::{Html, Redirect};
 pub(crate) use application::{Application, Called, ReplyTo, Routed, application};
@@ -33,8 +34,8 @@ pub use endpoint::Handler;
 pub use error::{Error, Result};
 pub use extract::{Form, FromRequest, Json, Query};
 pub use options::RouteOptions;
-pub(crate) use pipe::Pipe;
 pub use pipe::Upgraded;
+pub(crate) use pipe::{Pipe, Times};
 pub use request::Request;
 pub(crate) use request::{HeadBytes, Note, PlacedParts, none_noted, take_notes};
 pub use response::{Body, BodyFrame, BodyStream, Chunk, IntoResponse, Response, Switch, Writer};

@@ -6,6 +6,7 @@
 
 use super::response::Chunk;
 use crate::connection::{Calls, ConnectionKey};
+use crate::websocket::Limits;
 use bytes::{Buf, Bytes};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,11 +15,22 @@ use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// Received bytes that may wait for the handler.
 const INLET_BYTES_MAX: usize = 64 << 10;
 /// Bytes that may be written ahead of the socket.
 const OUTLET_BYTES_MAX: usize = 64 << 10;
+
+/// The server's bounds on WebSockets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) limits: Limits,
+    pub(crate) ping: Duration,
+    pub(crate) pong: Duration,
+    pub(crate) message: Duration,
+    pub(crate) close: Duration,
+}
 
 /// The place between a handler and its connection.
 #[derive(Default)]
@@ -30,6 +42,7 @@ pub(crate) struct Pipe {
 struct Inner {
     /// Whom to tell that something happened here; None before the protocol begins.
     calls: Option<(Rc<Calls>, ConnectionKey)>,
+    times: Times,
     inlet: VecDeque<Chunk>,
     inlet_bytes: usize,
     /// The client has ended its side.
@@ -68,8 +81,10 @@ impl Inner {
 /// The connection's end.
 impl Pipe {
     /// The protocol begins: from here on the connection is called when something happens here.
-    pub(crate) fn begin(&self, calls: Rc<Calls>, key: ConnectionKey) {
-        self.inner.borrow_mut().calls = Some((calls, key));
+    pub(crate) fn begin(&self, calls: Rc<Calls>, key: ConnectionKey, times: Times) {
+        let mut inner = self.inner.borrow_mut();
+        inner.calls = Some((calls, key));
+        inner.times = times;
     }
 
     /// Bytes that the handler has room for.
@@ -145,6 +160,10 @@ pub struct Upgraded {
 impl Upgraded {
     pub(crate) fn new(pipe: Rc<Pipe>) -> Upgraded {
         Upgraded { pipe }
+    }
+
+    pub(super) fn times(&self) -> Times {
+        self.pipe.inner.borrow().times
     }
 
     /// The next received bytes; None when the client has ended its side.

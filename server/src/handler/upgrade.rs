@@ -28,7 +28,7 @@ pub(crate) struct Speaking {
 }
 
 impl Speaking {
-    fn new<T>(is_connect: bool, speak: impl FnOnce(Upgraded) -> T) -> Speaking
+    pub(super) fn new<T>(is_connect: bool, speak: impl FnOnce(Upgraded) -> T) -> Speaking
     where
         T: Future<Output = ()> + 'static,
     {

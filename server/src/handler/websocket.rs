@@ -9,6 +9,7 @@ use super::request::Request;
 use super::response::{Body, Response, Switch};
 use super::router::Router;
 use super::upgrade::Switching;
+pub use super::websocket_stream::{Conversing, Received};
 pub use crate::websocket::deflate::Compression;
 use crate::websocket::deflate::{Deflater, Terms};
 pub use crate::websocket::handshake::origin::Origins;
@@ -270,6 +271,21 @@ impl WebSocket {
     /// If the request is no sound handshake (RFC 6455 section 4.2.1), the answer that says what is wrong: 400,
     /// 403 (a page of another origin), 405 or 426.
     pub fn accept<S>(&self, request: &Request<S>, end: impl OnMessage) -> Response {
+        let (mut response, accepted) = match self.judged(request) {
+            Ok(judged) => judged,
+            Err(refusal) => return refusal,
+        };
+        response.body = Body::Switch(Switch::new(Switching::WebSocket(Begun {
+            terms: accepted.terms,
+            compression: accepted.compression,
+            protocol: accepted.protocol,
+            end: Box::new(end),
+        })));
+        response
+    }
+
+    /// The head of the answer that begins a WebSocket and the terms that were agreed on, or the refusal.
+    pub(super) fn judged<S>(&self, request: &Request<S>) -> Result<(Response, Accepted), Response> {
         let asked = Asked {
             method: request.method(),
             version: request.version(),
@@ -278,25 +294,21 @@ impl WebSocket {
             has_body: request.has_body(),
         };
         let policy = &self.terms.policy;
-        match judge(&asked, request.headers(), policy) {
-            Err(declined) => refusal(&declined),
-            Ok(accept) => {
-                let place = accept.protocol.and_then(|chosen| {
-                    let mut protocols = policy.protocols.iter();
-                    protocols.position(|name| name == chosen)
-                });
-                let mut response = Response::new(StatusCode::SWITCHING_PROTOCOLS)
-                    .with_header(UPGRADE, HeaderValue::from_static("websocket"));
-                response.fields.extend(accept.fields());
-                response.body = Body::Switch(Switch::new(Switching::WebSocket(Begun {
-                    terms: self.terms.clone(),
-                    compression: accept.compression,
-                    protocol: place.and_then(|place| u8::try_from(place).ok()),
-                    end: Box::new(end),
-                })));
-                response
-            }
-        }
+        let accept =
+            judge(&asked, request.headers(), policy).map_err(|declined| refusal(&declined))?;
+        let place = accept.protocol.and_then(|chosen| {
+            let mut protocols = policy.protocols.iter();
+            protocols.position(|name| name == chosen)
+        });
+        let mut response = Response::new(StatusCode::SWITCHING_PROTOCOLS)
+            .with_header(UPGRADE, HeaderValue::from_static("websocket"));
+        response.fields.extend(accept.fields());
+        let accepted = Accepted {
+            terms: self.terms.clone(),
+            compression: accept.compression,
+            protocol: place.and_then(|place| u8::try_from(place).ok()),
+        };
+        Ok((response, accepted))
     }
 }
 
@@ -382,6 +394,13 @@ fn refusal(declined: &Declined) -> Response {
     let mut response = Response::error(declined.status, declined.reason);
     response.fields.extend_from_slice(declined.fields);
     response
+}
+
+/// The terms that were agreed on in a handshake.
+pub(super) struct Accepted {
+    pub(super) terms: Arc<SocketTerms>,
+    pub(super) compression: Option<Terms>,
+    pub(super) protocol: Option<u8>,
 }
 
 /// A WebSocket whose handshake is accepted.

@@ -6,8 +6,8 @@ use crate::connection::STREAM_AHEAD_BYTES;
 use crate::connection::engine::Engine;
 use crate::connection::key::ConnectionKey;
 use crate::connection::table::{Piece, Unread};
-use crate::handler::{Chunk, Pipe, Speaking};
-use crate::http1::exchange::{Event, State};
+use crate::handler::{Chunk, Pipe, Speaking, Times};
+use crate::http1::exchange::{Deadline, Event, State};
 use bytes::Bytes;
 use ringgate_runtime::Core;
 use ringgate_runtime::task::{TaskId, catch_unwind};
@@ -64,7 +64,15 @@ impl Engine {
     /// The handler begins to speak.
     pub(super) fn begin_tunnel(&mut self, core: &Rc<Core>, key: ConnectionKey, speaking: Speaking) {
         let pipe = speaking.pipe;
-        pipe.begin(self.upgrades.calls.clone(), key);
+        let settings = &self.settings;
+        let times = Times {
+            limits: settings.websocket,
+            ping: settings.timeout(Deadline::Quiet),
+            pong: settings.timeout(Deadline::Pong),
+            message: settings.timeout(Deadline::Message),
+            close: settings.timeout(Deadline::CloseFrame),
+        };
+        pipe.begin(self.upgrades.calls.clone(), key, times);
         let task = core.start(async move {
             if let Err(panic) = catch_unwind(speaking.future).await {
                 tracing::error!(
