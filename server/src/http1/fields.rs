@@ -78,8 +78,13 @@ impl Steering {
     }
 
     /// Takes note of the one Host field, which the caller has seen to be valid.
-    pub(super) fn host_is(&mut self, at: Span) {
+    pub(crate) fn host_is(&mut self, at: Span) {
         self.host = Some(at);
+    }
+
+    /// Whether there is a Content-Length.
+    pub(crate) fn has_length(&self) -> bool {
+        self.length.is_some()
     }
 
     /// RFC 9112 section 3.2: more than one Host, or an invalid one, is answered with 400.

@@ -51,7 +51,7 @@ impl Span {
     }
 
     #[inline]
-    const fn shifted(self, by: usize) -> Self {
+    pub(crate) const fn shifted(self, by: usize) -> Self {
         Self::new(self.at as usize + by, self.len as usize)
     }
 
@@ -152,15 +152,15 @@ pub struct Head {
     /// Bytes of the head, with skipped empty lines and the final CRLF.
     pub len: usize,
     pub(crate) target: Span,
-    pub(super) path: Span,
-    pub(super) query: Option<Span>,
-    pub(super) host: Span,
-    pub(super) fields: Vec<FieldSpan>,
+    pub(crate) path: Span,
+    pub(crate) query: Option<Span>,
+    pub(crate) host: Span,
+    pub(crate) fields: Vec<FieldSpan>,
 }
 
 impl Head {
-    /// A place for [`read_head_after`] to read into.
-    pub(crate) fn blank() -> Head {
+    /// A place to read a head into.
+    pub fn blank() -> Head {
         Head {
             method: Method::GET,
             version: Version::HTTP_11,

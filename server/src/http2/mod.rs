@@ -12,7 +12,13 @@
 //! | [`settings`] | the settings of both sides |
 //! | [`field`] | which kind of field a name makes |
 //! | [`hpack`] | what a block of field lines says, and how one is written |
+//! | [`head`] | what the fields of a request mean together, and the form that handlers see |
+//! | [`stream`] | the life of a stream |
 //! | [`flow`] | how many bytes may still be sent and received |
+//! | [`priority`] | which stream the client wants first |
+//! | [`queue`] | which stream sends next |
+//! | [`life`] | the life of a connection, from preface to end |
+//! | [`session`] | what received bytes mean, and what is sent |
 
 pub mod code;
 
@@ -26,8 +32,21 @@ pub mod field;
 
 pub mod hpack;
 
+pub mod head;
+
+pub mod stream;
+
 pub mod flow;
+
+pub mod priority;
+
+pub mod queue;
+
+pub mod life;
+
+pub mod session;
 
 pub use budgets::{Budget, Limits};
 pub use code::{Breach, ErrorCode, Fault};
 pub use frame::StreamId;
+pub use session::{Answer, Arrival, Desk, End, Gone, Payload, Received, Room, Session};

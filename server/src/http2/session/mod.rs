@@ -1,0 +1,428 @@
+//! One connection of HTTP/2: what received bytes mean, and what is sent. Called by the connection code: bytes go
+//! in with [`Session::receive`], a frame or a part of one a call, and come back as [`Arrival`]s; answers are
+//! pushed with [`Session::answer`] and what follows it; payload that has to wait for room is taken out with
+//! [`Session::poll_output`], all of it into one buffer. Left to others: sockets, timers, and what is answered.
+//!
+//! A session without streams is plain data of some hundred bytes: it can be parked, handed to another core, or
+//! encoded for another process ([`carry`](super::carry)).
+//!
+//! | module | decides |
+//! |---|---|
+//! | `streams` | which streams there are |
+//! | `receive` | what frames mean |
+//! | `data` | what becomes of payload that comes |
+//! | `answer` | how an answer is written |
+//! | `output` | which payload goes out, and when |
+//! | `time` | since when something is waited for, and what happens then |
+
+mod answer;
+
+mod data;
+
+mod output;
+
+mod receive;
+
+mod streams;
+
+mod time;
+
+pub use answer::{Answer, Payload};
+pub use output::Output;
+pub use time::Deadline;
+
+use self::data::HalfData;
+use self::streams::Streams;
+use super::budgets::{Budget, Counters, Limits};
+use super::code::{ErrorCode, Fault};
+use super::flow::{ReceiveWindow, SendWindow};
+use super::frame::{self, Flags, StreamId};
+use super::hpack::{Decoder, Encoder};
+use super::life::{Effect, Event, Phase};
+use super::queue::Queue;
+use super::settings::{Settings, WINDOW_BYTES_INITIAL};
+use super::stream::State;
+use crate::http1::head::{HEAD_SIZE_BYTES_MAX, Span};
+use crate::http1::refusal::Refusal;
+use ::http::HeaderMap;
+use bytes::{Bytes, BytesMut};
+use std::fmt;
+
+/// The payload of the PING that goes with the first GOAWAY.
+const DRAIN_PING: [u8; 8] = *b"ringgate";
+/// Resets of this side that are remembered: frames that were on their way are ignored.
+const RESETS_KEPT: usize = 64;
+/// Bytes of the buffer that heads are cut from.
+const HEADS_BYTES: usize = 8 << 10;
+
+const _: () = assert!(HEADS_BYTES <= HEAD_SIZE_BYTES_MAX);
+
+/// The state that one connection keeps.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) decoder: Decoder,
+    pub(super) encoder: Encoder,
+    /// The client's.
+    pub(super) settings: Settings,
+    pub(super) own: Own,
+    pub(super) send: SendWindow,
+    pub(super) receive: ReceiveWindow,
+    streams: Streams,
+    queue: Queue,
+    /// A field section that has not ended.
+    block: Option<Box<HalfBlock>>,
+    /// A DATA frame that has not ended.
+    data: Option<HalfData>,
+    /// Streams that this side has reset, oldest first.
+    resets: Vec<StreamId>,
+    counters: Counters,
+    pub(super) phase: Phase,
+    /// The greatest stream that the client has used.
+    pub(super) highest: StreamId,
+    /// The last stream that may be served.
+    last: StreamId,
+    /// The second since which there is no stream, or, without a preface, the connection.
+    pub(super) since: u32,
+    /// The second in which payload went out last.
+    moved: u32,
+    /// The second of the first GOAWAY.
+    announced: u32,
+    /// Frames in answer to the client's that wait until it takes them.
+    controls: u16,
+}
+
+const _: () = assert!(
+    size_of::<Session>() <= 448,
+    "a session is kept for each idle connection"
+);
+
+/// The settings of this side that the client was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Own {
+    pub(super) stream_window: u32,
+    pub(super) connection_window: u32,
+    pub(super) header_table_size: u32,
+}
+
+/// A field section in several frames (RFC 9113 section 4.3).
+#[derive(Debug)]
+struct HalfBlock {
+    stream: StreamId,
+    bytes: Vec<u8>,
+    /// Whether it ends its stream.
+    end: bool,
+    is_own_child: bool,
+    continuations: u16,
+    since: u32,
+}
+
+/// The things that the connection code lends while bytes are read or answers written.
+pub struct Desk<'d> {
+    /// Bounds on what the client sends.
+    pub limits: &'d Limits,
+    /// The time, in seconds since any moment.
+    pub seconds: u32,
+    /// Memory of the core.
+    pub room: &'d mut Room,
+    /// The output.
+    pub out: &'d mut Vec<u8>,
+}
+
+/// Memory for what blocks say, one for all connections of a core.
+#[derive(Debug, Default)]
+pub struct Room {
+    text: Vec<u8>,
+    scratch: Vec<u8>,
+    heads: BytesMut,
+}
+
+impl Room {
+    /// The text of a head, in a piece of its own.
+    #[inline]
+    fn cut(&mut self) -> Bytes {
+        if self.heads.capacity() < self.text.len() {
+            self.heads.reserve(self.text.len().max(HEADS_BYTES));
+        }
+        self.heads.extend_from_slice(&self.text);
+        self.heads.split().freeze()
+    }
+}
+
+/// The meaning of the front of a slice.
+#[derive(Debug, PartialEq)]
+pub struct Received<'a> {
+    /// Bytes of the slice that are done with.
+    pub used: usize,
+    /// The meaning of these bytes.
+    pub arrival: Arrival<'a>,
+}
+
+/// The meaning of received bytes.
+#[derive(Debug, PartialEq)]
+pub enum Arrival<'a> {
+    /// Nothing can be said, and nothing was changed, before the slice is this long.
+    Needs(usize),
+    /// Nothing that anybody has to hear of. There may be something to send.
+    Nothing,
+    /// A request, whose head is where the caller wanted it.
+    Head {
+        /// The stream.
+        stream: StreamId,
+        /// The bytes that the head has its spans in.
+        bytes: Bytes,
+        /// Whether the request ends with it.
+        end: bool,
+        /// `:protocol` of an extended CONNECT.
+        protocol: Option<Span>,
+    },
+    /// A request that is to be answered with this, and not to be begun.
+    Refused {
+        /// The stream.
+        stream: StreamId,
+        /// The answer.
+        refusal: Refusal,
+    },
+    /// Payload of a request; to be given back with [`Session::took`].
+    Data {
+        /// The stream.
+        stream: StreamId,
+        /// The payload, where it was received; may be empty at the end.
+        bytes: &'a [u8],
+        /// Whether the request ends with it.
+        end: bool,
+    },
+    /// The end of a request, with trailers.
+    Trailers {
+        /// The stream.
+        stream: StreamId,
+        /// The fields.
+        fields: HeaderMap,
+    },
+    /// A stream is over before its time: nothing more comes, and nothing can be sent. The caller may not have
+    /// heard of it before.
+    Ended {
+        /// The stream.
+        stream: StreamId,
+        /// Why.
+        why: End,
+    },
+}
+
+/// Why a stream ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The client reset it.
+    Cancelled(ErrorCode),
+    /// The client broke the protocol, or was too slow, and was told.
+    Broken(Fault),
+}
+
+/// Nothing can be sent on a stream: it is over, or its answer is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the stream takes no answer any more")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+impl Session {
+    /// A session whose client has sent nothing yet. Its first frames are written when the preface was read.
+    pub fn new(limits: &Limits, seconds: u32) -> Session {
+        let own = Own {
+            stream_window: limits.stream_window,
+            connection_window: limits.connection_window.max(WINDOW_BYTES_INITIAL),
+            header_table_size: limits.header_table_size,
+        };
+        Session::of(own, seconds)
+    }
+
+    pub(super) fn of(own: Own, seconds: u32) -> Session {
+        Session {
+            decoder: Decoder::new(own.header_table_size),
+            encoder: Encoder::default(),
+            settings: Settings::default(),
+            own,
+            send: SendWindow::new(WINDOW_BYTES_INITIAL),
+            receive: ReceiveWindow::new(own.connection_window),
+            streams: Streams::default(),
+            queue: Queue::default(),
+            block: None,
+            data: None,
+            resets: Vec::new(),
+            counters: Counters::default(),
+            phase: Phase::Preface,
+            highest: StreamId::CONNECTION,
+            last: StreamId::MAX,
+            since: seconds,
+            moved: seconds,
+            announced: 0,
+            controls: 0,
+        }
+    }
+
+    /// Where the connection stands.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Streams at present, in whatever state.
+    pub fn streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// Whether the session is nothing but what [`Session::encode`](super::carry) can carry: open, without
+    /// streams, and with no frame half received.
+    pub fn is_idle(&self) -> bool {
+        let is_between_frames = self.block.is_none() && self.data.is_none();
+        self.phase == Phase::Open && self.streams.is_empty() && is_between_frames
+    }
+
+    /// Memory beside the session itself, in bytes.
+    pub fn memory(&self) -> usize {
+        let block = self.block.as_ref();
+        let block = block.map_or(0, |half| size_of::<HalfBlock>() + half.bytes.capacity());
+        self.decoder.table().memory()
+            + self.encoder.table().memory()
+            + self.streams.memory()
+            + self.queue.memory()
+            + self.resets.capacity() * size_of::<StreamId>()
+            + block
+    }
+
+    /// The client has taken everything that was queued.
+    #[inline]
+    pub fn flushed(&mut self) {
+        self.controls = 0;
+    }
+
+    /// The server drains: the client is told, and what it has begun is served.
+    pub fn drain(&mut self, seconds: u32, out: &mut Vec<u8>) {
+        self.announced = seconds;
+        self.step(Event::Drain, out);
+    }
+
+    /// The one place where the phase changes.
+    fn step(&mut self, event: Event, out: &mut Vec<u8>) {
+        let (phase, effect) = self.phase.on(event);
+        debug_assert!(
+            effect != Effect::Impossible,
+            "{event:?} in {:?}",
+            self.phase
+        );
+        self.phase = phase;
+        match effect {
+            Effect::Announce => {
+                frame::write_go_away(StreamId::MAX, ErrorCode::NO_ERROR, "", out);
+                frame::write_ping(DRAIN_PING, Flags::NONE, out);
+            }
+            Effect::Leave => {
+                self.last = self.highest;
+                frame::write_go_away(self.last, ErrorCode::NO_ERROR, "", out);
+                if self.streams.is_empty() {
+                    self.step(Event::LastStreamEnded, out);
+                }
+            }
+            // `fail` has written it: the fault is there.
+            Effect::Accuse | Effect::Nothing | Effect::Impossible => {}
+        }
+    }
+
+    /// The connection ends with a fault of the client.
+    fn fail(&mut self, fault: Fault, out: &mut Vec<u8>) {
+        if self.phase != Phase::Over {
+            let last = self.highest.min(self.last);
+            frame::write_go_away(last, fault.code, fault.why, out);
+        }
+        self.step(Event::Failed, out);
+        self.streams = Streams::default();
+        self.queue = Queue::default();
+        self.block = None;
+        self.data = None;
+    }
+
+    /// Where a stream stands, whether it is remembered or not.
+    fn state_of(&self, stream: StreamId) -> State {
+        if let Some(found) = self.streams.get(stream) {
+            return found.state;
+        }
+        if stream > self.highest || !stream.is_clients() {
+            return State::Idle;
+        }
+        match stream > self.last || self.resets.contains(&stream) {
+            true => State::Reset,
+            false => State::Ended,
+        }
+    }
+
+    /// A stream is over. Whoever has payload of it gives that back as before.
+    fn forget(&mut self, stream: StreamId, seconds: u32, out: &mut Vec<u8>) {
+        let Some(over) = self.streams.remove(stream) else {
+            return;
+        };
+        if over.pending.is_some() {
+            self.queue.remove(stream);
+        }
+        if self.streams.is_empty() {
+            self.since = seconds;
+            self.queue.give_up_excess();
+            self.step(Event::LastStreamEnded, out);
+        }
+    }
+
+    /// Writes a reset, and forgets the stream.
+    fn reset_with(&mut self, stream: StreamId, code: ErrorCode, seconds: u32, out: &mut Vec<u8>) {
+        frame::write_reset(stream, code, out);
+        let is_awaited = match self.streams.get(stream) {
+            Some(found) => found.state.is_receiving(),
+            None => true,
+        };
+        if is_awaited {
+            if self.resets.len() >= RESETS_KEPT {
+                self.resets.remove(0);
+            }
+            self.resets.push(stream);
+        }
+        self.forget(stream, seconds, out);
+    }
+
+    /// A stream ends by a fault of the client, which the client pays for.
+    ///
+    /// # Errors
+    /// Too many did, or the stream was never opened: the connection ends.
+    fn break_stream(
+        &mut self,
+        stream: StreamId,
+        fault: Fault,
+        desk: &mut Desk<'_>,
+    ) -> Result<Arrival<'static>, Fault> {
+        if stream > self.highest {
+            return Err(fault);
+        }
+        self.spend(Budget::ResetsMade, desk)?;
+        self.count_control(desk.limits)?;
+        self.reset_with(stream, fault.code, desk.seconds, desk.out);
+        let why = End::Broken(fault);
+        Ok(Arrival::Ended { stream, why })
+    }
+
+    #[inline]
+    fn spend(&mut self, budget: Budget, desk: &Desk<'_>) -> Result<(), Fault> {
+        match self.counters.spend(budget, desk.seconds, desk.limits) {
+            true => Ok(()),
+            false => Err(Fault::calm(budget)),
+        }
+    }
+
+    /// One more frame goes out because of one that came.
+    fn count_control(&mut self, limits: &Limits) -> Result<(), Fault> {
+        if self.controls >= limits.queued_controls {
+            return Err(Fault::calm(Budget::QueuedControls));
+        }
+        self.controls += 1;
+        Ok(())
+    }
+}

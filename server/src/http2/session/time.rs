@@ -1,0 +1,177 @@
+//! Since when something is waited for, and what happens when that is too long. Asked by the connection code,
+//! which knows how long each may take, and has the timer. Left to it: the time that a client has to take what
+//! was sent, which is the socket's.
+
+use super::super::budgets::Budget;
+use super::super::code::{ErrorCode, Fault};
+use super::super::frame::StreamId;
+use super::super::life::{Event, Phase};
+use super::super::stream::{self, Effect, State};
+use super::streams::Stream;
+use super::{Desk, End, Session};
+
+/// A time limit that may be in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Deadline {
+    /// From the beginning to the end of the preface.
+    Preface,
+    /// From the first frame of a field section to its last.
+    Block,
+    /// Without payload of a request whose body is awaited.
+    Body,
+    /// Without room for payload that is ready.
+    Stall,
+    /// From the first GOAWAY to the answer of the PING that goes with it.
+    Drain,
+    /// Without a stream.
+    Idle,
+}
+
+impl Deadline {
+    /// All.
+    pub const ALL: [Deadline; 6] = [
+        Deadline::Preface,
+        Deadline::Block,
+        Deadline::Body,
+        Deadline::Stall,
+        Deadline::Drain,
+        Deadline::Idle,
+    ];
+}
+
+const NO_PREFACE: Fault = Fault::protocol("The preface did not come in time.");
+const NO_END: Fault = Fault::protocol("A field section did not end in time.");
+const NO_BODY: Fault = Fault::new(ErrorCode::CANCEL, "The body did not come in time.");
+
+impl Session {
+    /// The second since which this is waited for, of whatever has been waited for longest; None if the limit is
+    /// not in force.
+    pub fn since(&self, deadline: Deadline) -> Option<u32> {
+        let is_over = self.phase == Phase::Over;
+        match deadline {
+            _ if is_over => None,
+            Deadline::Preface => (self.phase == Phase::Preface).then_some(self.since),
+            Deadline::Block => self.block.as_ref().map(|half| half.since),
+            Deadline::Body | Deadline::Stall => self
+                .streams
+                .iter()
+                .filter_map(|stream| self.waits_since(stream, deadline))
+                .reduce(earlier),
+            Deadline::Drain => (self.phase == Phase::Announced).then_some(self.announced),
+            Deadline::Idle => {
+                let is_open = matches!(self.phase, Phase::Open | Phase::Announced);
+                (is_open && self.streams.is_empty()).then_some(self.since)
+            }
+        }
+    }
+
+    /// The second since which a stream waits for the client.
+    fn waits_since(&self, stream: &Stream, deadline: Deadline) -> Option<u32> {
+        match deadline {
+            // A client that hears the answer already may be silent for as long as it likes, as in gRPC; one
+            // whose answer is complete may not.
+            Deadline::Body => {
+                let owes = match stream.state {
+                    State::Open => !stream.is_answered,
+                    State::HalfClosedLocal => true,
+                    State::Idle | State::HalfClosedRemote | State::Ended | State::Reset => false,
+                };
+                (owes && stream.receive.left() > 0).then_some(stream.since)
+            }
+            Deadline::Stall => {
+                let pending = stream.pending.as_deref()?;
+                match (pending.size, stream.send.room(), self.send.room()) {
+                    (0, _, _) => None,
+                    (_, 0, _) => Some(stream.since),
+                    // The turn of this one may not have come while there was room.
+                    (_, _, 0) => Some(later(stream.since, self.moved)),
+                    (_, _, _) => None,
+                }
+            }
+            Deadline::Preface | Deadline::Block | Deadline::Drain | Deadline::Idle => None,
+        }
+    }
+
+    /// What was waited for since `since` or longer is waited for no more. Streams that end by that are put into
+    /// `ended`.
+    ///
+    /// # Errors
+    /// The connection ends, as in [`Session::receive`].
+    pub fn overdue(
+        &mut self,
+        deadline: Deadline,
+        since: u32,
+        desk: &mut Desk<'_>,
+        ended: &mut Vec<(StreamId, End)>,
+    ) -> Result<(), Fault> {
+        let is_due = |from: u32| since.wrapping_sub(from) < u32::MAX / 2;
+        if !self.since(deadline).is_some_and(is_due) {
+            return Ok(());
+        }
+        let fault = match deadline {
+            Deadline::Preface => NO_PREFACE,
+            Deadline::Block => NO_END,
+            Deadline::Drain => {
+                self.step(Event::Heard, desk.out);
+                return Ok(());
+            }
+            Deadline::Idle => {
+                self.step(Event::Idle, desk.out);
+                return Ok(());
+            }
+            Deadline::Body | Deadline::Stall => {
+                let late = self
+                    .streams
+                    .iter()
+                    .filter(|stream| self.waits_since(stream, deadline).is_some_and(is_due));
+                let late: Vec<_> = late.map(|stream| stream.id).collect();
+                for stream in late {
+                    self.end_late(stream, deadline, desk, ended);
+                }
+                return Ok(());
+            }
+        };
+        self.fail(fault, desk.out);
+        Err(fault)
+    }
+
+    fn end_late(
+        &mut self,
+        stream: StreamId,
+        deadline: Deadline,
+        desk: &mut Desk<'_>,
+        ended: &mut Vec<(StreamId, End)>,
+    ) {
+        let fault = match deadline {
+            Deadline::Stall => Fault::calm(Budget::StallTimeout),
+            _ => NO_BODY,
+        };
+        let (_, effect) = self.state_of(stream).on(stream::Event::Overdue);
+        match effect {
+            Effect::ResetQuietly => {
+                self.reset_with(stream, ErrorCode::NO_ERROR, desk.seconds, desk.out);
+            }
+            _ => {
+                debug_assert_eq!(effect, Effect::Reset);
+                self.reset_with(stream, fault.code, desk.seconds, desk.out);
+                ended.push((stream, End::Broken(fault)));
+            }
+        }
+    }
+}
+
+/// The earlier of two seconds, on a count that may have begun anew.
+fn earlier(a: u32, b: u32) -> u32 {
+    match b.wrapping_sub(a) < u32::MAX / 2 {
+        true => a,
+        false => b,
+    }
+}
+
+/// The later of the same.
+fn later(a: u32, b: u32) -> u32 {
+    match earlier(a, b) == a {
+        true => b,
+        false => a,
+    }
+}
