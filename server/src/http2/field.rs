@@ -1,4 +1,4 @@
-//! What kind of field a name makes, and which names and values there may be (RFC 9113 section 8.2). Asked by
+//! The kind of field that a name makes, and which names and values there may be (RFC 9113 section 8.2). Asked by
 //! HPACK once for each literal: the dynamic table remembers the answer with the field, so that a field that
 //! comes by its index is judged no more. Left to [`head`](super::head): what the kinds mean together.
 

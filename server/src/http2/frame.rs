@@ -1,4 +1,4 @@
-//! What the bytes of a frame mean, and how frames are written (RFC 9113 sections 4 and 6, RFC 9218 section 7).
+//! The meaning of the bytes of a frame, and how frames are written (RFC 9113 sections 4 and 6, RFC 9218 section 7).
 //! Called by `session` with whatever was received. Every slice is a frame, the front of one, or a fault of the
 //! code that the RFC names. Left to others: whether a frame may come now, and what follows from it.
 
@@ -45,7 +45,7 @@ pub enum Kind {
     Priority,
     /// The end of a stream, before its time.
     ResetStream,
-    /// What the sender can take.
+    /// The sender's settings.
     Settings,
     /// A request that a server invents.
     PushPromise,

@@ -1,4 +1,4 @@
-//! What the fields of a request mean together (RFC 9113 section 8), and the [`Head`] that a handler sees. A
+//! The joint meaning of the fields of a request (RFC 9113 section 8), and the [`Head`] that a handler sees. A
 //! [`Builder`] is the sink of a block that opens a stream; `session` asks it for its verdict at the end.
 //! [`Trailers`] is the sink of a block that ends one. Deliberately not here: HPACK, and the life of streams.
 //!
@@ -41,9 +41,9 @@ const METHOD_BYTES_MAX: usize = 32;
 /// Why a block is no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// It breaks the protocol: the stream is reset (section 8.1.1).
+    /// The block breaks the protocol: the stream is reset (section 8.1.1).
     Malformed(Fault),
-    /// It is well formed, and answered with this.
+    /// The block is well formed, and answered with this.
     Refused(Refusal),
 }
 
@@ -288,14 +288,10 @@ impl<'b> Builder<'b> {
             return self.fails("A request has no :method.");
         }
         let is_tunnel = self.head.method == Method::CONNECT && self.protocol.is_none();
-        if is_tunnel == (self.seen.scheme || self.path.is_some()) {
-            return self.fails(match is_tunnel {
-                true => "A CONNECT has a :scheme or a :path.",
-                false => "A request has no :scheme or no :path.",
-            });
-        }
-        if !is_tunnel && !(self.seen.scheme && self.path.is_some()) {
-            return self.fails("A request has no :scheme or no :path.");
+        match (is_tunnel, self.seen.scheme, self.path.is_some()) {
+            (true, false, false) | (false, true, true) => {}
+            (true, _, _) => return self.fails("A CONNECT has a :scheme or a :path."),
+            (false, _, _) => return self.fails("A request has no :scheme or no :path."),
         }
         // RFC 8441 section 4: :protocol belongs to CONNECT.
         if self.protocol.is_some() && self.head.method != Method::CONNECT {

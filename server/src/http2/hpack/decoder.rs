@@ -1,4 +1,4 @@
-//! What a block of field lines says (RFC 7541 sections 3 and 6). Called by `session` with whole blocks. Left to
+//! The meaning of a block of field lines (RFC 7541 sections 3 and 6). Called by `session` with whole blocks. Left to
 //! the sink: what a field means, and when there are too many of them; the decoder goes on to the end of the
 //! block whatever the sink thinks, since the table must follow the client's.
 

@@ -27,7 +27,7 @@ pub struct Encoder {
     pub(in super::super) table: Table<u8>,
     /// The largest table that the client's decoder counts with.
     pub(in super::super) told: u32,
-    /// What the client offers now.
+    /// The bytes of table that the client offers now.
     pub(in super::super) offered: u32,
     /// The least that it offered since the last block.
     pub(in super::super) least: u32,

@@ -1,4 +1,4 @@
-//! What becomes of payload that comes (RFC 9113 section 6.1): delivered where it was received, in parts if it
+//! The ways of payload that comes (RFC 9113 section 6.1): delivered where it was received, in parts if it
 //! comes in parts, or thrown away, and counted against both windows either way. Called by `receive`, and by the
 //! connection code for payload that the application has taken.
 

@@ -1,4 +1,4 @@
-//! What the frames of a client mean (RFC 9113 section 6). Called by the connection code with the bytes it has;
+//! The meaning of a client's frames (RFC 9113 section 6). Called by the connection code with the bytes it has;
 //! payload is dealt with in `data`.
 
 use super::super::budgets::Budget;

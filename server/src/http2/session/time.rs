@@ -92,7 +92,7 @@ impl Session {
         }
     }
 
-    /// What was waited for since `since` or longer is waited for no more. Streams that end by that are put into
+    /// Gives up: what was waited for since `since` or longer is waited for no more. Streams that end by that are put into
     /// `ended`.
     ///
     /// # Errors
