@@ -1,7 +1,8 @@
 //! Memory per idle connection: the slope between two or more numbers of open connections.
 //!
 //! Each connection has made one request before it idles, so a server that allocates lazily is
-//! charged too; over TLS a handshake before it, whose keys this client then forgets. Measures the
+//! charged too; over TLS a handshake before it, whose keys this client then forgets; and a WebSocket has had a
+//! message back. Measures the
 //! server's own memory; what the kernel keeps for a socket is not in it.
 
 use std::fmt;
@@ -12,19 +13,24 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use crate::load::websocket::frame::{self, Opcode};
+use crate::load::websocket::handshake::Handshake;
 use crate::load::{Session, Terms, TlsOptions, raise_nofile};
 use crate::proc::Memory;
 use crate::target::{Endpoint, Target};
 
 /// How long one request may take.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// The message that a WebSocket has had back before it idles.
+const MESSAGE: &[u8] = b"one message";
 /// Descriptors for everything but the connections.
 const SPARE_DESCRIPTORS: u64 = 64;
 
 /// The wishes for a memory measurement.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Where the server listens, and a path it answers with a Content-Length
+    /// Where the server listens, and a path it answers with a Content-Length; with ws:// or wss:// one that
+    /// sends messages back
     #[arg(long = "url", value_name = "URL")]
     pub target: Target,
     /// The server's process id
@@ -128,59 +134,84 @@ fn idle_connection(
     socket.connect_timeout(&address.into(), ANSWER_MAX)?;
     let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(ANSWER_MAX))?;
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\n\r\n",
-        options.target.path,
-        options.target.host()
-    );
+    let turns = turns(&options.target, nth.into());
     match terms {
-        None => exchange(&mut stream, request.as_bytes())?,
-        Some(terms) => exchange_over_tls(&mut stream, request.into_bytes(), terms)?,
+        None => exchange(&mut stream, &turns)?,
+        Some(terms) => exchange_over_tls(&mut stream, turns, terms)?,
     }
     Ok(stream)
 }
 
-fn exchange(stream: &mut TcpStream, request: &[u8]) -> io::Result<()> {
-    stream.write_all(request)?;
-    let mut answer = Vec::new();
+/// Bytes to send, and whether those that came since are all of the answer.
+type Turn = (Vec<u8>, Box<dyn Fn(&[u8]) -> io::Result<bool>>);
+
+/// One request, or the handshake of a WebSocket and a message that comes back.
+fn turns(target: &Target, nth: usize) -> Vec<Turn> {
+    if !target.websocket {
+        let (path, host) = (&target.path, target.host());
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        return vec![(request.into_bytes(), Box::new(is_complete))];
+    }
+    let handshake = Handshake::new(nth as u128);
+    let (mut request, mut message) = (Vec::new(), Vec::new());
+    handshake.append(target, &[], &mut request);
+    frame::append(Opcode::Text, MESSAGE, [1, 2, 3, 4], &mut message);
+    let is_websocket = move |answer: &[u8]| {
+        let judged = handshake.judge(answer).map_err(io::Error::other)?;
+        Ok(judged.is_some())
+    };
+    let is_echo = |answer: &[u8]| match frame::read(answer).map_err(io::Error::other)? {
+        None => Ok(false),
+        Some(frame) if frame.payload == MESSAGE => Ok(true),
+        Some(_) => Err(io::Error::other("another message than was sent came back")),
+    };
+    vec![
+        (request, Box::new(is_websocket)),
+        (message, Box::new(is_echo)),
+    ]
+}
+
+fn exchange(stream: &mut TcpStream, turns: &[Turn]) -> io::Result<()> {
     let mut piece = [0; 4096];
-    while !is_complete(&answer)? {
-        match stream.read(&mut piece)? {
-            0 => return Err(io::Error::other("closed before its answer was complete")),
-            n => answer.extend_from_slice(&piece[..n]),
+    for (request, is_answered) in turns {
+        stream.write_all(request)?;
+        let mut answer = Vec::new();
+        while !is_answered(&answer)? {
+            match stream.read(&mut piece)? {
+                0 => return Err(io::Error::other("closed before its answer was complete")),
+                n => answer.extend_from_slice(&piece[..n]),
+            }
         }
     }
     Ok(())
 }
 
 /// As [`exchange`], after a handshake.
-fn exchange_over_tls(
-    stream: &mut TcpStream,
-    mut request: Vec<u8>,
-    terms: &Terms,
-) -> io::Result<()> {
+fn exchange_over_tls(stream: &mut TcpStream, turns: Vec<Turn>, terms: &Terms) -> io::Result<()> {
     let mut out = Vec::new();
     let mut session = Session::begin(terms, &mut out).map_err(io::Error::other)?;
-    let mut answer = Vec::new();
     let mut scratch = vec![0; 32 * 1024];
-    while !is_complete(&answer)? {
-        if session.is_open() && !request.is_empty() {
-            let sealed = session.seal(&mut request, false, &mut out);
-            sealed.map_err(io::Error::other)?;
+    for (mut request, is_answered) in turns {
+        let mut answer = Vec::new();
+        while !is_answered(&answer)? {
+            if session.is_open() && !request.is_empty() {
+                let sealed = session.seal(&mut request, false, &mut out);
+                sealed.map_err(io::Error::other)?;
+            }
+            stream.write_all(&out)?;
+            out.clear();
+            let kept = session.restore(&mut scratch);
+            let n = stream.read(&mut scratch[kept..])?;
+            if n == 0 {
+                return Err(io::Error::other("closed before its answer was complete"));
+            }
+            session
+                .take(&mut scratch[..kept + n], &mut out, |plain| {
+                    answer.extend_from_slice(plain);
+                    true
+                })
+                .map_err(|error| io::Error::other(format!("TLS: {error}")))?;
         }
-        stream.write_all(&out)?;
-        out.clear();
-        let kept = session.restore(&mut scratch);
-        let n = stream.read(&mut scratch[kept..])?;
-        if n == 0 {
-            return Err(io::Error::other("closed before its answer was complete"));
-        }
-        session
-            .take(&mut scratch[..kept + n], &mut out, |plain| {
-                answer.extend_from_slice(plain);
-                true
-            })
-            .map_err(|error| io::Error::other(format!("TLS: {error}")))?;
     }
     stream.write_all(&out)
 }

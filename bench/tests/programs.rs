@@ -1,5 +1,7 @@
 //! The program's other doors: races, memory and their errors, against the floors alone.
 
+mod common;
+
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -318,6 +320,38 @@ fn eventually<T>(ask: impl Fn() -> Option<T>) -> T {
         assert!(start.elapsed().as_secs() < 10, "it did not happen");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
+}
+
+/// A server, in this process, that answers a handshake of WebSocket and sends each frame back unmasked.
+fn websocket_echo() -> SocketAddr {
+    common::server(|client| {
+        let mut peer = common::websocket::Peer::new(client.stream);
+        if peer.shake_hands().is_some() {
+            while let Some(message) = peer.message() {
+                peer.send(common::websocket::Opcode::Text, &message);
+            }
+        }
+    })
+}
+
+#[test]
+fn an_idle_websocket_has_had_its_message_back() {
+    let target = format!("ws://{}/ws", websocket_echo());
+    let report = idle_memory::run(&idle_memory::Options {
+        target: target.parse().unwrap(),
+        pid: std::process::id(),
+        steps: vec![5, 25],
+        source_addresses: 2,
+    });
+    assert!(report.unwrap().private_bytes_per_connection > 0.0);
+    let refuses = common::answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let error = idle_memory::run(&idle_memory::Options {
+        target: format!("ws://{refuses}/ws").parse().unwrap(),
+        pid: std::process::id(),
+        steps: vec![1, 2],
+        source_addresses: 1,
+    });
+    assert!(error.unwrap_err().to_string().contains("404"));
 }
 
 #[test]

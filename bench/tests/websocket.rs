@@ -2,108 +2,19 @@
 
 mod common;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use common::websocket::{Opcode, Peer};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use ringgate::http::{Method, Version};
-use ringgate::websocket::frame::{self, Header, Opcode, Side};
-use ringgate::websocket::handshake::{Asked, Policy, judge};
-use ringgate::websocket::mask;
+use ringgate::websocket::frame::Header;
 use ringgate_bench::load::websocket::{Pattern, Report, run};
 use ringgate_bench::load::{LoadError, Options};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-
-/// The server's end of a WebSocket.
-struct Peer<S = TcpStream> {
-    stream: S,
-    unread: Vec<u8>,
-}
-
-impl<S: Read + Write> Peer<S> {
-    fn new(stream: S) -> Self {
-        let unread = Vec::new();
-        Self { stream, unread }
-    }
-
-    /// Reads until `whole` finds something at the front of what is unread.
-    fn until<T>(&mut self, whole: impl Fn(&[u8]) -> Option<(T, usize)>) -> Option<T> {
-        let mut piece = [0; 16 * 1024];
-        loop {
-            if let Some((found, size)) = whole(&self.unread) {
-                self.unread.drain(..size);
-                return Some(found);
-            }
-            match self.stream.read(&mut piece) {
-                Ok(0) | Err(_) => return None,
-                Ok(n) => self.unread.extend_from_slice(&piece[..n]),
-            }
-        }
-    }
-
-    /// Answers the handshake.
-    fn shake_hands(&mut self) -> Option<()> {
-        let head = self.until(|bytes| {
-            let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-            Some((String::from_utf8_lossy(&bytes[..end]).into_owned(), end))
-        })?;
-        let fields: Vec<_> = (head.lines().skip(1))
-            .filter_map(|line| line.split_once(": "))
-            .collect();
-        let asked = Asked {
-            method: &Method::GET,
-            version: Version::HTTP_11,
-            host: "localhost",
-            protocol: None,
-            has_body: false,
-        };
-        let policy = Policy::default();
-        let fields = fields.iter().map(|(name, value)| (*name, value.as_bytes()));
-        let accept = judge(&asked, fields, &policy).expect("a good handshake");
-        let mut answer = Vec::new();
-        accept.write_head(&mut answer);
-        self.say(&answer);
-        Some(())
-    }
-
-    /// The next frame of the client, unmasked.
-    fn hear(&mut self) -> Option<(Opcode, Vec<u8>)> {
-        self.until(|bytes| {
-            let (header, size) = frame::read(bytes, Side::Client, false).expect("good")?;
-            let end = size + header.length as usize;
-            let mut payload = bytes.get(size..end)?.to_vec();
-            mask::apply(header.mask.expect("a mask"), 0, &mut payload);
-            Some(((header.opcode, payload), end))
-        })
-    }
-
-    /// The next message; a Close is answered, and there is none then.
-    fn message(&mut self) -> Option<Vec<u8>> {
-        match self.hear()? {
-            (Opcode::Close, payload) => {
-                self.send(Opcode::Close, &payload);
-                None
-            }
-            (_, payload) => Some(payload),
-        }
-    }
-
-    fn send(&mut self, opcode: Opcode, payload: &[u8]) {
-        let mut frame = Vec::new();
-        Header::of_server(opcode, payload.len()).write(&mut frame);
-        frame.extend_from_slice(payload);
-        self.say(&frame);
-    }
-
-    fn say(&mut self, bytes: &[u8]) {
-        // A client that is gone is the test's business, not this one's.
-        let _ = self.stream.write_all(bytes);
-    }
-}
 
 /// A server whose every WebSocket is served by `serve`, after its handshake.
 fn server(serve: impl Fn(&mut Peer) + Send + Sync + 'static) -> SocketAddr {
@@ -154,20 +65,20 @@ fn faults(report: &Report) -> (u64, u64, u64, u64) {
 
 #[test]
 fn every_echo_of_a_good_server_comes_once_and_in_order() {
-    for (connections, threads, pipeline, payload) in [
-        (1, 1, 1, 28),
-        (5, 2, 16, 64),
-        (3, 1, 4, 126),
-        (2, 1, 2, 100_000),
+    for (messages, connections, threads, pipeline, payload) in [
+        (1000, 1, 1, 1, 28),
+        (1001, 5, 2, 16, 64),
+        (1000, 3, 1, 4, 126),
+        (20, 2, 1, 2, 100_000),
     ] {
-        let report = load(echo(), 1000, |options| {
+        let report = load(echo(), messages, |options| {
             (options.connections, options.threads) = (connections, threads);
             (options.pipeline, options.websocket.payload) = (pipeline, payload);
         });
-        assert_eq!((report.sent, report.received), (1000, 1000), "{report}");
+        assert_eq!((report.sent, report.received), (messages, messages));
         assert_eq!(report.failures(), "", "{report}");
         assert!(report.latency_us.p50 > 0.0 && report.latency_us.p50 <= report.latency_us.max);
-        assert!(report.bytes_received >= 1000 * payload as u64);
+        assert!(report.bytes_received >= messages * payload as u64);
     }
 }
 
@@ -228,21 +139,15 @@ fn messages_that_change_places_are_out_of_order_and_not_lost() {
 
 #[test]
 fn the_message_of_another_connection_is_wrong() {
-    let last = Arc::new(Mutex::new(Vec::new()));
+    let first = OnceLock::new();
     let address = answering(move |peer, nth, message| {
-        let mut last = last.lock().expect("nobody panics with it");
-        match nth {
-            0 => {
-                peer.send(Opcode::Text, &message);
-                *last = message;
-            }
-            // Whoever it was that said it.
-            _ => peer.send(Opcode::Text, &last),
-        }
+        let first = first.get_or_init(|| message.clone());
+        // From the second on: the first of all, whoever said it.
+        peer.send(Opcode::Text, if nth == 0 { &message } else { first });
     });
     let report = load(address, 40, |options| options.connections = 4);
-    assert!(report.wrong >= 3, "{report}");
-    assert!(report.ended["wrong"] >= 3, "{report}");
+    assert_eq!((report.wrong, report.doubled), (3, 1), "{report}");
+    assert_eq!(report.ended["wrong"], 3, "{report}");
 }
 
 #[test]
@@ -339,9 +244,12 @@ fn a_handshake_that_is_refused_ends_the_run_with_its_reason() {
 /// A server that passes each message on to everybody but its sender, `times(nth)` times.
 fn hub(times: impl Fn(usize) -> usize + Send + Sync + 'static) -> SocketAddr {
     let everybody: Mutex<Vec<TcpStream>> = Mutex::default();
-    server(move |peer| {
-        let clone = peer.stream.try_clone().expect("a descriptor");
+    common::server(move |client| {
+        // Before the handshake is answered: who has its 101 hears everything.
+        let clone = client.stream.try_clone().expect("a descriptor");
         everybody.lock().expect("no panic").push(clone);
+        let mut peer = Peer::new(client.stream);
+        peer.shake_hands();
         let mut nth = 0;
         while let Some(message) = peer.message() {
             let mut frame = Vec::new();

@@ -6,15 +6,18 @@
 //! write, but for axum, which is as axum::serve has it: its batch goes out answer by answer, and it has the paths
 //! `/json`, `/hello/NAME` and POST `/echo` too. The same axum application is also served on Ringgate, with the
 //! product's limits, timeouts and metrics. hyper and actix-web also speak TLS and serve a body of 64 KiB from memory and a file of
-//! 1 MiB. Else there are no limits, no timeouts, no metrics: the peers have less to do than the product.
+//! 1 MiB. fastwebsockets, tungstenite and actix-web send each message of a WebSocket back. Else there are no limits, no timeouts, no metrics: the peers have less to do than the product.
 
+mod on_tokio;
 mod plaintext;
 mod tls;
 mod with_actix;
 mod with_axum;
+mod with_fastwebsockets;
 mod with_hyper;
 mod with_monoio;
 mod with_tokio_uring;
+mod with_tungstenite;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,6 +52,8 @@ enum Peer {
     Actix,
     Monoio,
     TokioUring,
+    Fastwebsockets,
+    Tungstenite,
 }
 
 /// What hyper and actix-web serve.
@@ -91,6 +96,8 @@ fn main() -> std::io::Result<()> {
         Peer::Actix => with_actix::serve(cli.listen, service),
         Peer::Monoio => with_monoio::serve(cli.listen),
         Peer::TokioUring => with_tokio_uring::serve(cli.listen),
+        Peer::Fastwebsockets => with_fastwebsockets::serve(cli.listen, service),
+        Peer::Tungstenite => with_tungstenite::serve(cli.listen, service),
     }
 }
 

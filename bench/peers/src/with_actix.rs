@@ -1,11 +1,12 @@
-//! actix-web 4 with one worker; over TLS with rustls.
+//! actix-web 4 with one worker, and actix-ws; over TLS with rustls.
 
 use std::io;
 use std::net::SocketAddr;
 
 use actix_files::NamedFile;
 use actix_web::web::Data;
-use actix_web::{App, HttpResponse, HttpServer, Responder, get};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, Responder, get, web};
+use actix_ws::Message;
 
 use crate::Service;
 
@@ -27,6 +28,25 @@ async fn file(service: Data<Service>) -> io::Result<NamedFile> {
     NamedFile::open_async(folder.join("1m")).await
 }
 
+#[get("/ws")]
+async fn echo(request: HttpRequest, body: web::Payload) -> actix_web::Result<impl Responder> {
+    let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
+    actix_web::rt::spawn(async move {
+        while let Some(Ok(message)) = messages.recv().await {
+            let sent = match message {
+                Message::Text(text) => session.text(text).await,
+                Message::Binary(bytes) => session.binary(bytes).await,
+                Message::Ping(bytes) => session.pong(&bytes).await,
+                Message::Close(reason) => return session.close(reason).await,
+                _ => Ok(()),
+            };
+            sent?;
+        }
+        Ok(())
+    });
+    Ok(response)
+}
+
 pub fn serve(address: SocketAddr, service: Service) -> io::Result<()> {
     let tls = match &service.tls {
         None => None,
@@ -40,6 +60,7 @@ pub fn serve(address: SocketAddr, service: Service) -> io::Result<()> {
                 .service(plaintext)
                 .service(large)
                 .service(file)
+                .service(echo)
         })
         .workers(1)
         .keep_alive(std::time::Duration::from_secs(600))

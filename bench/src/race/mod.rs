@@ -22,7 +22,7 @@ pub use report::{Cell, Invalid, RaceReport, Row};
 pub use scenario::Scenario;
 pub use statistics::Median;
 
-use crate::load::{self, Report};
+use crate::load::{self, LoadError, Report};
 use crate::proc::CpuTime;
 use crate::server::{Answer, Binaries, Job, Peer, Server, pin_this_thread};
 use crate::target::Endpoint;
@@ -45,7 +45,7 @@ pub struct Options {
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
     /// The loads, by name: plain-cN, pipeline16-cN, close-cN, 64k-cN, file-1m-cN, tls-cN, tls-64k-cN,
-    /// tls-file-1m-cN, tls-handshake-cN, tls-resume-cN
+    /// tls-file-1m-cN, tls-handshake-cN, tls-resume-cN, ws-cN, ws-p16-cN, wss-cN, wss-p16-cN
     #[arg(
         long,
         value_delimiter = ',',
@@ -197,22 +197,63 @@ fn own_load(
             .expect("nobody panics with it")
             .push(CpuTime::of(pid));
     })));
-    let report = load::run(&load).map_err(io::Error::other)?;
+    let (answered, mut failures) = match scenario.job().answer {
+        Answer::Message => {
+            let failures = proof(&load)?;
+            if !failures.is_empty() {
+                let (answered, requests_per_second) = (0, 0.0);
+                let measured = Measured {
+                    answered,
+                    requests_per_second,
+                    failures,
+                };
+                return Ok((CpuTime::default(), measured));
+            }
+            let report = load::websocket::run(&load).map_err(io::Error::other)?;
+            (report.received_measured, report.failures())
+        }
+        _ => {
+            let report = load::run(&load).map_err(io::Error::other)?;
+            (report.ok_measured, failures(scenario, &report))
+        }
+    };
     let looks = std::mem::take(&mut *looks.lock().expect("nobody panics with it"));
     let looks = looks.into_iter().collect::<io::Result<Vec<_>>>()?;
-    let mut measured = Measured {
-        answered: report.ok_measured,
-        requests_per_second: report.ok_measured as f64 / time.as_secs_f64(),
-        failures: failures(scenario, &report),
-    };
     let used = match looks[..] {
         [before, after] => after - before,
         _ => {
-            measured.failures += " some connection never had an answer";
+            failures += " some connection never had an answer";
             CpuTime::default()
         }
     };
+    let measured = Measured {
+        answered,
+        requests_per_second: answered as f64 / time.as_secs_f64(),
+        failures,
+    };
     Ok((used, measured))
+}
+
+/// Whether the server sends back what it has to: messages of both kinds, of sizes whose headers differ. Returns
+/// what it does otherwise, empty if nothing.
+fn proof(load: &load::Options) -> io::Result<String> {
+    for size in [28, 125, 126, 65_535, 65_536] {
+        for binary in [false, true] {
+            let mut options = load.clone();
+            (options.connections, options.requests, options.duration) = (1, Some(3), None);
+            (options.websocket.payload, options.websocket.binary) = (size, binary);
+            (options.warm_up, options.window) = (Duration::ZERO, None);
+            let report = match load::websocket::run(&options) {
+                Err(LoadError::Handshake(refusal)) => return Ok(refusal),
+                report => report.map_err(io::Error::other)?,
+            };
+            let failures = report.failures();
+            if !failures.is_empty() {
+                return Ok(format!("messages of {size} bytes: {failures}"));
+            }
+        }
+    }
+    Ok(String::new())
 }
 
 /// Why the cell is not what its scenario's name says; empty if it is.

@@ -35,6 +35,10 @@ enum Kind {
     Path,
     /// A POST, whose body comes back.
     Echo,
+    /// One message at a time on a WebSocket, which comes back.
+    Message,
+    /// Several together.
+    Messages,
     /// A full handshake for each request.
     Handshake,
     /// A resumed handshake for each request.
@@ -42,7 +46,7 @@ enum Kind {
 }
 
 /// What a name without its connections means, and how many there are if they are not named.
-const NAMES: [(&str, Kind, bool, Option<usize>); 13] = [
+const NAMES: [(&str, Kind, bool, Option<usize>); 17] = [
     ("plain", Kind::Kept, false, None),
     ("pipeline16", Kind::Pipeline, false, None),
     ("close", Kind::Close, false, None),
@@ -56,6 +60,10 @@ const NAMES: [(&str, Kind, bool, Option<usize>); 13] = [
     ("tls-file-1m", Kind::File, true, Some(8)),
     ("tls-handshake", Kind::Handshake, true, Some(32)),
     ("tls-resume", Kind::Resume, true, Some(32)),
+    ("ws", Kind::Message, false, None),
+    ("ws-p16", Kind::Messages, false, Some(32)),
+    ("wss", Kind::Message, true, None),
+    ("wss-p16", Kind::Messages, true, Some(32)),
 ];
 
 impl Scenario {
@@ -73,6 +81,7 @@ impl Scenario {
                 Kind::Json => Answer::Json,
                 Kind::Path => Answer::Path,
                 Kind::Echo => Answer::Echo,
+                Kind::Message | Kind::Messages => Answer::Message,
                 _ => Answer::Plaintext,
             },
         }
@@ -80,10 +89,9 @@ impl Scenario {
 
     /// Requests sent together.
     pub fn pipeline(self) -> usize {
-        if self.kind == Kind::Pipeline {
-            PIPELINE
-        } else {
-            1
+        match self.kind {
+            Kind::Pipeline | Kind::Messages => PIPELINE,
+            _ => 1,
         }
     }
 
@@ -93,7 +101,7 @@ impl Scenario {
         let mut options = Options::to(Target {
             endpoint,
             tls: self.tls,
-            websocket: false,
+            websocket: answer == Answer::Message,
             path: peer.path(answer).to_owned(),
         });
         options.requests = None;
@@ -102,7 +110,9 @@ impl Scenario {
         options.verify = match answer {
             Answer::Plaintext => Verify::Plaintext,
             Answer::Echo => Verify::Echo,
-            Answer::Large | Answer::File | Answer::Json | Answer::Path => Verify::None,
+            Answer::Large | Answer::File | Answer::Json | Answer::Path | Answer::Message => {
+                Verify::None
+            }
         };
         if answer == Answer::Echo {
             options.method = Method::Post;
@@ -119,7 +129,10 @@ impl Scenario {
 
     /// The same load without TLS, where there is one.
     pub fn without_tls(self) -> Option<Self> {
-        let is_kept = matches!(self.kind, Kind::Kept | Kind::Large | Kind::File);
+        let is_kept = matches!(
+            self.kind,
+            Kind::Kept | Kind::Large | Kind::File | Kind::Message | Kind::Messages
+        );
         (self.tls && is_kept).then_some(Self { tls: false, ..self })
     }
 

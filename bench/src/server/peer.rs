@@ -35,6 +35,10 @@ pub enum Peer {
     Monoio,
     /// A tokio-uring loop.
     TokioUring,
+    /// fastwebsockets on hyper.
+    Fastwebsockets,
+    /// tokio-tungstenite.
+    Tungstenite,
     /// nginx of this machine.
     Nginx,
     /// HAProxy of this machine, which answers by itself.
@@ -47,7 +51,7 @@ pub enum Peer {
 
 impl Peer {
     /// Everybody, the floor first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Uring,
         Self::Epoll,
         Self::Hyper,
@@ -56,6 +60,8 @@ impl Peer {
         Self::Actix,
         Self::Monoio,
         Self::TokioUring,
+        Self::Fastwebsockets,
+        Self::Tungstenite,
         Self::Nginx,
         Self::Haproxy,
         Self::H2o,
@@ -83,6 +89,8 @@ impl Peer {
             Self::Actix => "actix",
             Self::Monoio => "monoio",
             Self::TokioUring => "tokio-uring",
+            Self::Fastwebsockets => "fastwebsockets",
+            Self::Tungstenite => "tungstenite",
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
             Self::H2o => "h2o",
@@ -91,10 +99,17 @@ impl Peer {
     }
 
     /// Whether the peer can do what `job` asks: the floors and the bare loops know one answer and no
-    /// TLS, axum speaks no TLS here and has answers of its own, and HAProxy serves no file.
+    /// TLS, axum speaks no TLS here and has answers of its own, HAProxy serves no file, and few send messages
+    /// back.
     pub fn can(self, job: Job) -> bool {
         let for_axum = matches!(job.answer, Answer::Json | Answer::Path | Answer::Echo);
+        let echoes = matches!(
+            self,
+            Self::Actix | Self::Fastwebsockets | Self::Tungstenite | Self::Ringgate
+        );
         match self {
+            _ if job.answer == Answer::Message => echoes,
+            Self::Fastwebsockets | Self::Tungstenite => false,
             Self::Axum | Self::RinggateAxum => {
                 !job.tls && (for_axum || job.answer == Answer::Plaintext)
             }
@@ -117,6 +132,7 @@ impl Peer {
             (_, Answer::Json) => "/json",
             (_, Answer::Path) => "/hello/world",
             (_, Answer::Echo) => "/echo",
+            (_, Answer::Message) => "/ws",
             (_, Answer::Large) => "/64k",
             (_, Answer::File) => "/1m",
         }
@@ -131,6 +147,8 @@ impl Peer {
                 | Self::Actix
                 | Self::Monoio
                 | Self::TokioUring
+                | Self::Fastwebsockets
+                | Self::Tungstenite
         )
     }
 
@@ -174,6 +192,8 @@ pub enum Answer {
     Path,
     /// What was sent, by POST.
     Echo,
+    /// What was sent, as a message of a WebSocket.
+    Message,
 }
 
 impl Answer {
@@ -185,6 +205,7 @@ impl Answer {
             Self::File => 1 << 20,
             Self::Json | Self::Echo => 27,
             Self::Path => 14,
+            Self::Message => 64,
         }
     }
 }
@@ -274,7 +295,9 @@ impl Binaries {
                 | Peer::RinggateAxum
                 | Peer::Actix
                 | Peer::Monoio
-                | Peer::TokioUring,
+                | Peer::TokioUring
+                | Peer::Fastwebsockets
+                | Peer::Tungstenite,
                 material,
             ) => {
                 let path = self.peers.as_ref().ok_or_else(|| {

@@ -4,6 +4,8 @@
 //! thread a connection. They end with the test process.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod websocket;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
