@@ -3,12 +3,15 @@
 # is upgraded again and again. Fails unless every request is answered, exactly once and right, every
 # keep-alive client has the socket it began with, and the pid changed each time.
 #
-# Usage: scripts/upgrade-storm.sh [--tls] [--resizes N] [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]
+# Usage: scripts/upgrade-storm.sh [--tls] [--resizes N] [--websockets N] [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]
 #        20 upgrades, one every 2 s, for as long as they take; with REQUESTS each of the four loads
 #        issues that many, and upgrades go on until the last of them is done. With --resizes the cores
 #        become any number from 0 to 8 so many times after each upgrade. With --tls all of it is over
 #        TLS: the kept connections replace their keys now and then, of the others one load makes full
 #        handshakes and one resumes; as each request of these is a handshake, they issue a tenth.
+#        With --websockets there are so many WebSockets instead, on which RATE messages a second (2000, an
+#        environment variable) go to the server and come back, on one WebSocket after the other: none may be
+#        lost, doubled or out of order, and no WebSocket may end.
 #
 # Needs jq and curl, with --tls openssl. Builds with --release, or takes the binaries from RINGGATE_BIN (a folder).
 set -euo pipefail
@@ -16,11 +19,16 @@ cd "$(dirname "$0")/.."
 
 tls=
 resizes=0
+websockets=0
 while [[ ${1:-} == --* ]]; do
     case $1 in
     --tls) tls=yes ;;
     --resizes)
         resizes=${2:-}
+        shift
+        ;;
+    --websockets)
+        websockets=${2:-?}
         shift
         ;;
     *) resizes=? ;;
@@ -30,8 +38,8 @@ done
 upgrades=${1:-20}
 between=${2:-2}
 requests=${3:-}
-if ! [[ $resizes =~ ^[0-9]+$ && $upgrades =~ ^[1-9][0-9]*$ && $between =~ ^[0-9]+(\.[0-9]+)?$ && ($requests == "" || $requests =~ ^[1-9][0-9]*$) ]]; then
-    echo "usage: scripts/upgrade-storm.sh [--tls] [--resizes N] [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]" >&2
+if ! [[ $resizes =~ ^[0-9]+$ && $websockets =~ ^[0-9]+$ && $upgrades =~ ^[1-9][0-9]*$ && $between =~ ^[0-9]+(\.[0-9]+)?$ && ($requests == "" || $requests =~ ^[1-9][0-9]*$) ]]; then
+    echo "usage: scripts/upgrade-storm.sh [--tls] [--resizes N] [--websockets N] [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]" >&2
     exit 2
 fi
 source scripts/common.sh
@@ -84,12 +92,22 @@ if [[ -n $tls ]]; then
     full=(--connections 32 --tls-full-handshakes)
     resumed=(--connections 32 --tls-resume)
 fi
-load keepalive-get "${amount[@]}" --url "$address/plaintext" --verify plaintext "${kept[@]}"
-load keepalive-post "${amount[@]}" --url "$address/echo" --method post --body 300 --verify echo "${kept[@]}"
-load close-get "${fresh[@]}" --url "$address/plaintext" --mode close --verify plaintext \
-    --source-addresses 20 "${full[@]}"
-load close-post "${fresh[@]}" --url "$address/echo" --mode close --method post --body 300 --verify echo \
-    --source-addresses 20 "${resumed[@]}"
+if ((websockets)); then
+    names=(websockets)
+    # The messages have to outlast the last upgrade.
+    seconds=$(awk -v n="$upgrades" -v s="$between" 'BEGIN { print int(n * (s + 2)) + 10 }')
+    [[ -n $requests ]] || amount=(--duration "${seconds}s")
+    load websockets "${amount[@]}" --url "ws${address#http}/ws" --connections "$websockets" \
+        --rate "${RATE:-2000}" --timeout 30s ${tls:+--tls-key-updates 100}
+else
+    names=(keepalive-get keepalive-post close-get close-post)
+    load keepalive-get "${amount[@]}" --url "$address/plaintext" --verify plaintext "${kept[@]}"
+    load keepalive-post "${amount[@]}" --url "$address/echo" --method post --body 300 --verify echo "${kept[@]}"
+    load close-get "${fresh[@]}" --url "$address/plaintext" --mode close --verify plaintext \
+        --source-addresses 20 "${full[@]}"
+    load close-post "${fresh[@]}" --url "$address/echo" --mode close --method post --body 300 --verify echo \
+        --source-addresses 20 "${resumed[@]}"
+fi
 
 is_loaded() {
     local load
@@ -115,6 +133,11 @@ resize_at_random() {
     if ((resizes)); then ctl resize "${CORES:-2}" >>"$scratch/resizes" 2>&1; fi
     sleep "$pause"
 }
+# All WebSockets are open before the first upgrade.
+for ((nth = 0; nth < 600; nth++)); do
+    (($(ctl status --json | jq .totals.connections.open) < websockets)) || break
+    sleep 0.1
+done
 pids=$(pid)
 done=0
 resized=0
@@ -129,6 +152,10 @@ while ((done < upgrades)) || { [[ -n $requests ]] && is_loaded; }; do
     pids+=$'\n'$(pid)
 done
 failed=0
+if ((websockets)) && ! is_loaded; then
+    echo "the messages ended before the last upgrade" >&2
+    failed=1
+fi
 for load in "${loads[@]}"; do
     wait "$load" || failed=1
 done
@@ -136,8 +163,15 @@ done
 different=$(sort -u <<<"$pids" | wc -l)
 printf '%s upgrades, %s different pids, %s resizes\n' "$done" "$different" "$resized"
 ((different == done + 1)) || failed=1
-for name in keepalive-get keepalive-post close-get close-post; do
+for name in "${names[@]}"; do
     report=$scratch/$name.json
+    if ((websockets)); then
+        jq -r '"websockets: \(.connections) of them, sent \(.sent) received \(.received) lost \(.lost) doubled \(.doubled) out of order \(.out_of_order) wrong \(.wrong) ended \(.ended) \(.first_error // "") unclosed \(.unclosed) p99 \(.latency_us.p99) us max \(.latency_us.max) us" + (if .tls then " key updates \(.tls.key_updates) \(.tls.first_error // "")" else "" end)' "$report" ||
+            { cat "$scratch/$name.err" >&2; failed=1; continue; }
+        jq -e '.sent > 0 and .received == .sent and .doubled + .out_of_order + .wrong + .unclosed == 0 and .ended == {}' \
+            "$report" >/dev/null || failed=1
+        continue
+    fi
     jq -r --arg name "$name" '"\($name): issued \(.issued) ok \(.ok) refused \(.refused) reset \(.reset) cut \(.cut) timeout \(.timeout) tls_failed \(.tls_failed) wrong \(.wrong) doubled \(.doubled) local \(.local) connects \(.connects) reconnects \(.reconnects) p99 \(.latency_us.p99) us max \(.latency_us.max) us" + (if .tls then " handshakes \(.tls.handshakes_full) full \(.tls.handshakes_resumed) resumed, key updates \(.tls.key_updates) \(.tls.first_error // "")" else "" end)' "$report" ||
         { cat "$scratch/$name.err" >&2; failed=1; continue; }
     jq -e '.issued == .ok and .issued > 0' "$report" >/dev/null || failed=1
@@ -151,4 +185,4 @@ if ((failed)); then
     tail -40 "$scratch/log" >&2
     exit 1
 fi
-echo "no request was lost"
+if ((websockets)); then echo "no message was lost"; else echo "no request was lost"; fi
