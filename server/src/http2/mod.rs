@@ -19,6 +19,7 @@
 //! | [`queue`] | which stream sends next |
 //! | [`life`] | the life of a connection, from preface to end |
 //! | [`session`] | what received bytes mean, and what is sent |
+//! | [`carry`] | a session without streams as bytes, for another process |
 
 pub mod code;
 
@@ -45,6 +46,8 @@ pub mod queue;
 pub mod life;
 
 pub mod session;
+
+pub mod carry;
 
 pub use budgets::{Budget, Limits};
 pub use code::{Breach, ErrorCode, Fault};

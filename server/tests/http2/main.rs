@@ -3,12 +3,17 @@
 
 mod answers;
 mod budgets;
+mod carrying;
 mod compression;
 mod conversation;
+mod cuts;
+mod differential;
 mod floods;
 mod forge;
 mod frames;
 mod life_cycles;
+mod pieces;
 mod requests;
+mod speed;
 mod times;
 mod windows;

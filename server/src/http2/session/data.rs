@@ -61,7 +61,8 @@ impl Session {
         match fault {
             None => self.go_on(half, bytes, from, desk),
             Some(fault) => {
-                self.data = Some(half);
+                let is_whole = half.left == 0 && half.padding == 0;
+                self.data = (!is_whole).then_some(half);
                 let arrival = self.break_stream(half.stream, fault, desk)?;
                 Ok(Received {
                     used: from,

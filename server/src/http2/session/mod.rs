@@ -36,7 +36,7 @@ use self::streams::Streams;
 use super::budgets::{Budget, Counters, Limits};
 use super::code::{ErrorCode, Fault};
 use super::flow::{ReceiveWindow, SendWindow};
-use super::frame::{self, Flags, StreamId};
+use super::frame::{self, Flags, NUMBER_MAX, StreamId};
 use super::hpack::{Decoder, Encoder};
 use super::life::{Effect, Event, Phase};
 use super::queue::Queue;
@@ -74,7 +74,7 @@ pub struct Session {
     /// A DATA frame that has not ended.
     data: Option<HalfData>,
     /// Streams that this side has reset, oldest first.
-    resets: Vec<StreamId>,
+    pub(super) resets: Vec<StreamId>,
     counters: Counters,
     pub(super) phase: Phase,
     /// The greatest stream that the client has used.
@@ -92,7 +92,7 @@ pub struct Session {
 }
 
 const _: () = assert!(
-    size_of::<Session>() <= 448,
+    size_of::<Session>() <= 384,
     "a session is kept for each idle connection"
 );
 
@@ -233,8 +233,10 @@ impl Session {
     /// A session whose client has sent nothing yet. Its first frames are written when the preface was read.
     pub fn new(limits: &Limits, seconds: u32) -> Session {
         let own = Own {
-            stream_window: limits.stream_window,
-            connection_window: limits.connection_window.max(WINDOW_BYTES_INITIAL),
+            stream_window: limits.stream_window.min(NUMBER_MAX),
+            connection_window: limits
+                .connection_window
+                .clamp(WINDOW_BYTES_INITIAL, NUMBER_MAX),
             header_table_size: limits.header_table_size,
         };
         Session::of(own, seconds)
@@ -275,10 +277,14 @@ impl Session {
     }
 
     /// Whether the session is nothing but what [`Session::encode`](super::carry) can carry: open, without
-    /// streams, and with no frame half received.
+    /// streams, with no frame half received, and no payload that is still to be given back.
     pub fn is_idle(&self) -> bool {
         let is_between_frames = self.block.is_none() && self.data.is_none();
-        self.phase == Phase::Open && self.streams.is_empty() && is_between_frames
+        let given_back = i64::from(self.receive.left()) + i64::from(self.receive.taken());
+        self.phase == Phase::Open
+            && self.streams.is_empty()
+            && is_between_frames
+            && given_back == i64::from(self.own.connection_window)
     }
 
     /// Memory beside the session itself, in bytes.
