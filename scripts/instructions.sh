@@ -6,12 +6,15 @@
 #
 # Usage: scripts/instructions.sh [FEW MANY]
 #        scripts/instructions.sh axum [FEW MANY]
+#        scripts/instructions.sh websocket [FEW MANY]
 #
 # With `axum` it counts one axum application instead (server/examples/replay_axum.rs): over Ringgate, as
 # `axum::serve` serves it (hyper's connection, without tokio's loop around it), called alone with requests
 # that are made already, and the same answers by handlers of Ringgate.
 #
-# Without it each pipeline is counted without limits and with `max_threads`, so that the difference is what the
+# With `websocket` it counts messages of 64 bytes that a WebSocket sends back (server/examples/replay_websocket.rs).
+#
+# Without either each pipeline is counted without limits and with `max_threads`, so that the difference is what the
 # gate costs a request that finds a free slot.
 #
 # Each figure is the difference of two runs divided by the difference of their requests, so that start
@@ -24,11 +27,14 @@ few=1600 many=17600
 if [[ ${1-} == axum ]]; then
     what=axum few=400 many=3600
     shift
+elif [[ ${1-} == websocket ]]; then
+    what=websocket
+    shift
 fi
 few=${1:-$few}
 many=${2:-$many}
 if ! [[ $few =~ ^[1-9][0-9]*$ && $many =~ ^[1-9][0-9]*$ ]] || ((few >= many)); then
-    echo "usage: scripts/instructions.sh [axum] [FEW MANY], two numbers of requests, the second larger" >&2
+    echo "usage: scripts/instructions.sh [axum|websocket] [FEW MANY], two numbers of requests, the second larger" >&2
     exit 2
 fi
 if ! command -v valgrind >/dev/null; then
@@ -38,6 +44,7 @@ fi
 
 program=replay
 [[ $what == axum ]] && program=replay_axum
+[[ $what == websocket ]] && program=replay_websocket
 cargo build --quiet --release --package ringgate --example "$program"
 replay=${CARGO_TARGET_DIR:-target}/release/examples/$program
 scratch=$(mktemp -d)
@@ -83,6 +90,12 @@ if [[ $what == axum ]]; then
             done
         done
         each "$(printf '%-5s alone %-16s' $scenario)" alone $scenario N
+    done
+    exit
+fi
+if [[ $what == websocket ]]; then
+    for pipeline in 1 16; do
+        each "$(printf 'pipeline %2d:' $pipeline)" N $pipeline
     done
     exit
 fi
