@@ -69,7 +69,7 @@ struct Tools {
 }
 
 thread_local! {
-    /// Those of all WebSockets of a core that keep no context. They hold no memory before they are used.
+    /// The tools of all WebSockets of a core that keep no context; empty before the first of them needs one.
     static TOOLS: RefCell<Tools> = RefCell::default();
 }
 

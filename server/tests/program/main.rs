@@ -14,6 +14,7 @@ mod h_rows;
 mod handshakes;
 mod heart;
 mod logs;
+mod m14;
 mod metrics;
 mod reload;
 mod scarcity;

@@ -53,7 +53,7 @@ fn open_connections(server: &Lineage) -> u64 {
 }
 
 #[test]
-fn websockets_live_through_resizes_a_parking_and_upgrades_on_the_sockets_they_have() {
+fn m14_websockets_live_through_resizes_a_parking_and_upgrades_on_the_sockets_they_have() {
     let server = Lineage::start(&["--cores", "2", "--graceful-timeout", "60s"]);
     let mut clients: Vec<Client> = (0..30).map(|_| open(&server)).collect();
     all_echo(&mut clients, "first");

@@ -20,6 +20,7 @@ mod h18_presets;
 mod h_rows;
 mod healing;
 mod lanes;
+mod m14;
 mod methods;
 mod moving;
 mod outward;
