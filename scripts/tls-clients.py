@@ -72,8 +72,7 @@ def case_old_versions():
     for version in ("-tls1", "-tls1_1"):
         code, said = s_client(version, "-cipher", "DEFAULT@SECLEVEL=0")
         assert code != 0 and HELLO not in said, said
-        # Which of the two depends on what the client offers beside its version.
-        assert re.search("alert (protocol version|handshake failure)", said), said
+        assert "alert protocol version" in said, said
         yield version
 
 

@@ -140,6 +140,15 @@ fn a_finished_that_was_altered_is_told() {
     assert_eq!(told, Error::AlertReceived(AlertDescription::BadRecordMac));
 }
 
+/// The first message of a client that speaks version 3.`minor` and knows no extension.
+fn hello_of(minor: u8) -> Vec<u8> {
+    let mut hello = vec![22, 3, 1, 0, 45, 1, 0, 0, 41, 3, minor];
+    hello.extend([7; 32]);
+    // No session, one suite (ECDHE_ECDSA with AES_128_GCM), no compression.
+    hello.extend([0, 0, 2, 0xc0, 0x2b, 1, 0]);
+    hello
+}
+
 #[test]
 fn nothing_in_common_is_told_and_counted_by_what_it_is() {
     let mut old = terms();
@@ -156,6 +165,21 @@ fn nothing_in_common_is_told_and_counted_by_what_it_is() {
     let mut other_suite = client(&terms.config(), "localhost");
     let failure = shake(&acceptor(SUITES[0]), &mut other_suite, usize::MAX);
     assert_eq!(failure.expect_err("no suite").reason, FailReason::Cipher);
+
+    // RFC 5246 section 7.4.1.4.1: only from TLS 1.2 on clients say which signatures they know.
+    for (minor, expected, alert) in [
+        (1, FailReason::Version, 70),
+        (2, FailReason::Version, 70),
+        (3, FailReason::Cipher, 40),
+    ] {
+        let server = Handshake::new(&acceptor(SUITES[3])).expect("a handshake");
+        let mut output = Vec::new();
+        let Side::Failed(failure) = feed(server, &mut hello_of(minor), &mut output) else {
+            panic!("a client of version 3.{minor} goes on");
+        };
+        assert_eq!(failure.reason, expected, "3.{minor}: {failure}");
+        assert_eq!(output, [21, 3, 3, 0, 2, 2, alert], "3.{minor}");
+    }
 
     let terms = ClientTerms {
         protocols: vec![b"gopher".to_vec()],

@@ -160,6 +160,7 @@ impl Handshake {
         output: &mut Vec<u8>,
     ) -> Result<Turn, Failure> {
         Caught::clear();
+        let is_of_old_client = is_old_hello(shown);
         let UnbufferedStatus { discard, state } = self.connection.process_tls_records(shown);
         let turn = match state {
             Ok(ConnectionState::EncodeTlsData(data)) => encode(data, output).map(|()| Turn::Again),
@@ -184,7 +185,14 @@ impl Handshake {
         *used += discard;
         self.shown -= discard;
         let is_without_certificate = self.caught.is_without_certificate;
+        // The library looks at the client's signatures, which TLS 1.1 cannot name, before its version.
+        let is_too_old = is_of_old_client
+            && matches!(&turn, Err(failure) if failure.reason == FailReason::Cipher);
         let turn = turn.map_err(|failure| match is_without_certificate {
+            _ if is_too_old => Failure::new(
+                FailReason::Version,
+                "the client speaks nothing newer than TLS 1.1",
+            ),
             true => Failure::new(
                 FailReason::Cipher,
                 "no certificate that the client can check",
@@ -193,7 +201,9 @@ impl Handshake {
         });
         if let Err(failure) = &turn {
             let begin = output.len();
-            self.take_alert(output);
+            if !is_too_old {
+                self.take_alert(output);
+            }
             if output.len() == begin {
                 self.tell(failure.reason, output);
             }
@@ -216,12 +226,14 @@ impl Handshake {
     }
 
     /// The library says nothing about a message that claims to be too long or that another one
-    /// interrupts, nor to some clients with which there is nothing in common. As long as nothing is encrypted, the alert is made here.
+    /// interrupts, nor to some clients with which there is nothing in common, and something else to those
+    /// whose versions are too old. As long as nothing is encrypted, the alert is made here.
     fn tell(&self, reason: FailReason, output: &mut Vec<u8>) {
         let alert = match reason {
             FailReason::Malformed | FailReason::NotTls => Alert::DECODE_ERROR,
             FailReason::Misbehaved => Alert::UNEXPECTED_MESSAGE,
             FailReason::Cipher => Alert::HANDSHAKE_FAILURE,
+            FailReason::Version => Alert::PROTOCOL_VERSION,
             _ => return,
         };
         let is_resumed = self.connection.handshake_kind() == Some(HandshakeKind::Resumed);
@@ -286,6 +298,17 @@ fn next_record(rest: &[u8]) -> Option<usize> {
         true => Some(rest.len()),
         false => (rest.len() >= length).then_some(length),
     }
+}
+
+/// Whether a record begins a ClientHello whose version is older than TLS 1.2; every newer client says 1.2
+/// there (RFC 8446 section 4.1.2).
+fn is_old_hello(record: &[u8]) -> bool {
+    const HANDSHAKE: u8 = 22;
+    const CLIENT_HELLO: u8 = 1;
+    matches!(
+        record,
+        [HANDSHAKE, _, _, _, _, CLIENT_HELLO, _, _, _, 3, minor, ..] if *minor < 3
+    )
 }
 
 /// Appends a message of the library's to the output.

@@ -22,6 +22,8 @@ impl Alert {
     pub const ILLEGAL_PARAMETER: Alert = Alert(47);
     /// Bytes that cannot be parsed.
     pub const DECODE_ERROR: Alert = Alert(50);
+    /// No version in common.
+    pub const PROTOCOL_VERSION: Alert = Alert(70);
     /// A failure that is not the peer's.
     pub const INTERNAL_ERROR: Alert = Alert(80);
     /// The peer gave up the handshake; close_notify follows.
@@ -49,8 +51,10 @@ impl Alert {
             Alert::UNEXPECTED_MESSAGE => Some("unexpected_message"),
             Alert::BAD_RECORD_MAC => Some("bad_record_mac"),
             Alert::RECORD_OVERFLOW => Some("record_overflow"),
+            Alert::HANDSHAKE_FAILURE => Some("handshake_failure"),
             Alert::ILLEGAL_PARAMETER => Some("illegal_parameter"),
             Alert::DECODE_ERROR => Some("decode_error"),
+            Alert::PROTOCOL_VERSION => Some("protocol_version"),
             Alert::INTERNAL_ERROR => Some("internal_error"),
             Alert::USER_CANCELED => Some("user_canceled"),
             Alert::NO_RENEGOTIATION => Some("no_renegotiation"),
