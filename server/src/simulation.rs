@@ -6,6 +6,11 @@
 //! workers has one here, and what it does takes no virtual time. There is no coordinator: signals, control socket, metrics and upgrades are left out, and a handler that
 //! asks its [`ServerHandle`] how the server stands is answered as after the end.
 //!
+//! TLS is spoken as ever, with keys that differ from run to run. A run with the same seed repeats all the same, but for
+//! the hashes of sealed bytes in the log of the [`World`], if all handshakes have the same length: with `certificate =
+//! "self"`, which is one with Ed25519 here, or with another one whose signatures do not vary in length, as those of
+//! ECDSA do.
+//!
 //! ```
 //! use ringgate::{Router, Server, config::Config};
 //! use ringgate::simulation::Simulation;
@@ -178,7 +183,8 @@ impl Simulation {
         seed: u64,
         faults: Faults,
     ) -> Simulation {
-        let acceptor = crate::certificates::load(config, Kept::default(), 0)
+        let acceptor = Kept::of_simulation(config)
+            .and_then(|kept| crate::certificates::load(config, kept, 0))
             .unwrap_or_else(|why| panic!("this server cannot be simulated: {why}"))
             .map(|loaded| loaded.acceptor);
         let scheme = config

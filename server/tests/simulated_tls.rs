@@ -1,13 +1,16 @@
 //! Connections of TLS over the simulated ring, in virtual time: the client is rustls's, in memory.
 
+#[path = "program/any_server.rs"]
+mod any_server;
+
+use any_server::AnyServer;
 use ringgate::config::{CertificateSource, Config, Endpoint, ListenAddr, Scheme};
 use ringgate::runtime::driver::simulated::{Client, Faults};
 use ringgate::runtime::sleep;
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Response, Router};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,47 +48,6 @@ fn router() -> Router<()> {
             Some(tls) => format!("{} {:?}", tls.version(), tls.server_name()),
             None => "none".to_owned(),
         })
-}
-
-/// Takes any certificate: this is about what comes behind it.
-#[derive(Debug)]
-struct AnyServer;
-
-impl ServerCertVerifier for AnyServer {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        rustls::crypto::aws_lc_rs::default_provider()
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
 }
 
 /// A client of TLS at a simulated socket.
@@ -355,6 +317,42 @@ fn connections_move_between_cores_between_any_two_requests() {
         }
         let moved = simulation.ledgers(0).0.handed_out;
         assert!(moved > 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_run_with_the_same_seed_is_the_same_run_though_its_keys_differ() {
+    let faults = Faults {
+        short_send: 0.2,
+        split_receive: 0.2,
+        late_completion: 0.2,
+        reorder: 0.2,
+        ..Faults::none()
+    };
+    let run = |seed| {
+        let mut simulation = Simulation::with_cores(&config(), router(), 2, seed, faults);
+        for round in 0..2 {
+            let mut client = TlsClient::new(simulation.connect_to(0), 100 * round);
+            client.get("/hello");
+            client.until_body(&mut simulation, "hello");
+            client.tls.refresh_traffic_keys().expect("TLS 1.3");
+            simulation.spread(0, 1, 4);
+            client.get("/tls");
+            client.until_body(&mut simulation, "TLSv1.3 Some(\"localhost\")");
+        }
+        // What clients and server said is told by its length, and by a hash of bytes that are sealed.
+        let log = simulation.world().log();
+        log.iter()
+            .map(|line| match line.split_once(" bytes ") {
+                Some((told, _hash)) => told.to_owned(),
+                None => line.clone(),
+            })
+            .collect::<Vec<String>>()
+    };
+    for seed in 0..10 {
+        let (one, other) = (run(seed), run(seed));
+        assert_eq!(one, other, "seed {seed}");
+        assert!(one.iter().any(|line| line.contains("sends")), "{one:#?}");
     }
 }
 

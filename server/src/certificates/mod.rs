@@ -81,6 +81,18 @@ impl Kept {
         }
     }
 
+    /// The self-signed certificate of a simulation, if its listeners speak TLS: a run with the same seed is
+    /// the same run.
+    pub(crate) fn of_simulation(config: &Config) -> Result<Kept, TlsError> {
+        Ok(Kept {
+            secret: None,
+            self_signed: match config.https_listeners().next() {
+                Some(_) => Some(Identity::simulated(0)?),
+                None => None,
+            },
+        })
+    }
+
     /// The self-signed certificate that was there, or one more if that expires soon.
     fn self_signed(&self, unix_secs: u64) -> Result<Identity, TlsError> {
         let is_good = |one: &&Identity| seconds_left(one, unix_secs) > WARNED_BEFORE_SECS as i64;

@@ -4,7 +4,7 @@
 
 use super::certificate::{Described, describe};
 use super::error::{IdentityError, Trouble};
-use super::self_signed;
+use super::self_signed::{self, Purpose};
 use crate::tls::handshake::credential::{Credential, CredentialError, KeyKind};
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -87,12 +87,21 @@ impl Identity {
     ///
     /// The system gives no random bytes.
     pub fn self_signed(unix_secs: u64) -> Result<Identity, IdentityError> {
+        Identity::made_for(Purpose::Clients, unix_secs)
+    }
+
+    /// The same for a simulation: handshakes with it have the same length each time.
+    pub(crate) fn simulated(unix_secs: u64) -> Result<Identity, IdentityError> {
+        Identity::made_for(Purpose::Simulation, unix_secs)
+    }
+
+    fn made_for(purpose: Purpose, unix_secs: u64) -> Result<Identity, IdentityError> {
         let file = PathBuf::from(SELF);
         let not_made = |cause: String| IdentityError {
             file: file.clone(),
             trouble: Trouble::NotMade(cause),
         };
-        let (certificate, key) = self_signed::make(unix_secs).map_err(not_made)?;
+        let (certificate, key) = self_signed::make(purpose, unix_secs).map_err(not_made)?;
         let described = describe(&certificate).map_err(not_made)?;
         let credential = Credential::new(vec![certificate], &key)
             .map_err(|error| not_made(format!("{error:?}")))?;
