@@ -7,7 +7,7 @@
 //! The variants take turns in each round. Shown are the least and the median of the rounds, in
 //! nanoseconds: on a machine that others use too, the least is the one to compare.
 
-use ringgate::tls::record::{Aead, KeyCache, Opened, Session};
+use ringgate::tls::record::{Aead, KeyCache, Opened, Records, Session};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -39,19 +39,19 @@ impl Ends {
 
     fn requests(&mut self) -> Vec<Vec<u8>> {
         let request = |_| {
-            let mut record = Vec::new();
+            let mut record = Records::default();
             let sealed = self
                 .client
                 .seal(&mut self.client_keys, &[&REQUEST], &mut record);
             sealed.expect("sealed");
-            record
+            record.into_vec()
         };
         (0..RECORDS).map(request).collect()
     }
 }
 
 /// Opens each request and seals its answer; nanoseconds for one.
-fn serve(ends: &mut Ends, keys: &mut KeyCache, out: &mut Vec<u8>, is_kept: bool) -> f64 {
+fn serve(ends: &mut Ends, keys: &mut KeyCache, out: &mut Records, is_kept: bool) -> f64 {
     let mut requests = ends.requests();
     let begin = Instant::now();
     for request in &mut requests {
@@ -60,7 +60,7 @@ fn serve(ends: &mut Ends, keys: &mut KeyCache, out: &mut Vec<u8>, is_kept: bool)
             panic!("a request that does not open: {opened:?}");
         };
         black_box(&request[plain]);
-        out.clear();
+        *out = Records::over(std::mem::take(out).into_vec());
         ends.server.seal(keys, &[&ANSWER], out).expect("sealed");
         black_box(&out);
         if !is_kept {
@@ -71,10 +71,10 @@ fn serve(ends: &mut Ends, keys: &mut KeyCache, out: &mut Vec<u8>, is_kept: bool)
 }
 
 /// Seals 16 KiB as one record each time; nanoseconds for one.
-fn seal_long(session: &mut Session, keys: &mut KeyCache, out: &mut Vec<u8>) -> f64 {
+fn seal_long(session: &mut Session, keys: &mut KeyCache, out: &mut Records) -> f64 {
     let begin = Instant::now();
     for _ in 0..RECORDS {
-        out.clear();
+        *out = Records::over(std::mem::take(out).into_vec());
         session.seal(keys, &[&LONG], out).expect("sealed");
         black_box(&out);
     }
@@ -94,7 +94,7 @@ fn main() {
         let (mut kept, mut expanded, mut long) =
             (Ends::new(aead), Ends::new(aead), Ends::new(aead));
         let mut keys = KeyCache::default();
-        let mut out = Vec::with_capacity(32 << 10);
+        let mut out = Records::default();
         // Past the small records that a burst begins with.
         for _ in 0..8 {
             seal_long(&mut long.server, &mut keys, &mut out);

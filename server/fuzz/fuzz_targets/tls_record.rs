@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use ringgate::tls::record::{
-    Aead, KeyCache, Opened, RECORD_SIZE_BYTES_MAX, Session, Traffic, Version,
+    Aead, KeyCache, Opened, RECORD_SIZE_BYTES_MAX, Records, Session, Traffic, Version,
 };
 
 /// KeyUpdates of a script that can be no flood.
@@ -108,16 +108,20 @@ fuzz_target!(|bytes: &[u8]| {
         match step % 8 {
             0 | 1 => {
                 let plain = vec![step; script.number() % 20_000];
+                let mut records = Records::behind(wire);
                 there
-                    .seal(&mut peers_keys, &[&plain], &mut wire)
+                    .seal(&mut peers_keys, &[&plain], &mut records)
                     .expect("sealed");
+                wire = records.into_vec();
                 sealed.extend_from_slice(&plain);
             }
             2 if there.version() == Version::Tls13 => {
                 let asks = step & 8 != 0;
+                let mut records = Records::behind(wire);
                 there
-                    .update_key(&mut peers_keys, asks, &mut wire)
+                    .update_key(&mut peers_keys, asks, &mut records)
                     .expect("updated");
+                wire = records.into_vec();
                 updates += 1;
             }
             3 if !wire.is_empty() => {
@@ -143,10 +147,13 @@ fuzz_target!(|bytes: &[u8]| {
             }
             6 => {
                 // The way back is sound in any case.
-                let (mut answer, mut heard) = (Vec::new(), Vec::new());
+                // In pieces, and over what was there before.
+                let (mut answer, mut heard) = (Records::over(vec![step; 999]), Vec::new());
                 let plain = vec![step; script.number() % 20_000];
-                here.seal(&mut keys, &[&plain], &mut answer)
+                let (front, back) = plain.split_at(script.number() % (plain.len() + 1));
+                here.seal(&mut keys, &[front, back], &mut answer)
                     .expect("sealed");
+                let mut answer = answer.into_vec();
                 assert!(open(&mut there, &mut peers_keys, &mut answer, &mut heard));
                 assert_eq!(heard, plain);
             }

@@ -14,7 +14,7 @@ use super::moves::Moves;
 use super::settings::Settings;
 use super::stall::Stalls;
 use super::table::{Connection, Table};
-use super::tls::Handshakes;
+use super::tls::{Handshakes, Sealing};
 use super::transfer::{COORDINATOR, Parcel};
 use super::upgraded::Upgrades;
 use crate::admission::door::{Door, Ticket};
@@ -27,7 +27,6 @@ use crate::http1::exchange::State;
 use crate::http1::refusal::Refusal;
 use crate::observe::log::RateLimit;
 use crate::tls::handshake::terms::Acceptor;
-use crate::tls::record::KeyCache;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::LongPoll;
 use ringgate_runtime::task::Panic;
@@ -204,8 +203,7 @@ pub(crate) struct Engine {
     /// The beginning of handshakes; None where no listener speaks TLS.
     pub(super) acceptor: Option<Acceptor>,
     pub(super) handshakes: Handshakes,
-    /// The expanded keys of connections that are busy.
-    pub(super) keys: KeyCache,
+    pub(super) sealing: Sealing,
     pub(super) course: Course,
     pub(super) cut: u64,
     /// Connections that were refused by the gate and are not closed yet.
@@ -253,7 +251,7 @@ impl Engine {
             buffers: Vec::new(),
             acceptor: parts.acceptor,
             handshakes: Handshakes::default(),
-            keys: KeyCache::default(),
+            sealing: Sealing::default(),
             course: Course::Serving,
             cut: 0,
             rejecting: 0,

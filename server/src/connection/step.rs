@@ -283,7 +283,7 @@ impl Engine {
             return;
         };
         if connection.exchange.is_none() {
-            connection.flush(core, key, &mut self.keys, &mut self.buffers);
+            connection.flush(core, key, &mut self.sealing, &mut self.buffers);
             if !connection.is_out() {
                 return connection.set_deadline(core, key, &self.settings);
             }
@@ -321,7 +321,7 @@ impl Engine {
     fn flush_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.take_stream(core, key);
         if let Some(connection) = self.table.get(key) {
-            connection.flush(core, key, &mut self.keys, &mut self.buffers);
+            connection.flush(core, key, &mut self.sealing, &mut self.buffers);
         }
     }
 }

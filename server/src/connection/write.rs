@@ -7,12 +7,12 @@ use super::key::{ConnectionKey, Subject};
 use super::output::{Sending, keep_buffer};
 use super::step::Outcome;
 use super::table::{Connection, Receive};
+use super::tls::Sealing;
 use super::transport::Transport;
 use crate::admission::door::Ticket;
 use crate::handler::Chunk;
 use crate::http1::exchange::{After, Deadline, Event, State};
 use crate::http1::upgraded::Phase;
-use crate::tls::record::KeyCache;
 use crate::tls::record::sizes::Tick;
 use ringgate_runtime::sys::socket::Direction;
 use ringgate_runtime::{Core, Errno};
@@ -55,7 +55,10 @@ impl Engine {
             send(core, connection, key, buffer, done);
             return connection.set_deadline(core, key, &self.settings);
         }
-        keep_buffer(buffer, &mut self.buffers);
+        match connection.transport.is_plain() {
+            true => keep_buffer(buffer, &mut self.buffers),
+            false => self.sealing.keep(buffer, &mut self.buffers),
+        }
         if self.settings.goes_straight && self.course == Course::Serving && connection.rests() {
             // Straight to the end, as nearly always: what `on_flushed` and `settle` come to.
             connection.idle_since = core.now();
@@ -97,14 +100,14 @@ impl Connection {
         &mut self,
         core: &Core,
         key: ConnectionKey,
-        keys: &mut KeyCache,
+        sealing: &mut Sealing,
         buffers: &mut Vec<Vec<u8>>,
     ) {
         if self.output.in_flight.is_some() {
             return;
         }
         if !self.transport.is_plain() {
-            return self.flush_sealed(core, key, keys, buffers);
+            return self.flush_sealed(core, key, sealing, buffers);
         }
         if self.output.queued == 0 {
             return;
@@ -124,7 +127,7 @@ impl Connection {
         &mut self,
         core: &Core,
         key: ConnectionKey,
-        keys: &mut KeyCache,
+        sealing: &mut Sealing,
         buffers: &mut Vec<Vec<u8>>,
     ) {
         let ends = self.ends_with_what_is_queued();
@@ -132,7 +135,7 @@ impl Connection {
             return;
         };
         let now = Tick::of_nanos(core.now().as_nanos());
-        match tls.seal(&mut self.output, ends, now, keys, buffers) {
+        match tls.seal(&mut self.output, ends, now, sealing, buffers) {
             Ok(None) => {}
             Ok(Some(records)) => send(core, self, key, records, 0),
             // The key is worn out. What is queued cannot be sent: the time limit on writing ends this.

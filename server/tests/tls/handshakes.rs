@@ -7,7 +7,7 @@ use crate::world::{
 use ringgate::tls::handshake::Handshake;
 use ringgate::tls::handshake::failure::FailReason;
 use ringgate::tls::handshake::terms::{Acceptor, ClientCertificates};
-use ringgate::tls::record::{KeyCache, Version};
+use ringgate::tls::record::{KeyCache, Records, Version};
 use rustls::{AlertDescription, ClientConnection, Error};
 use std::io::Write;
 
@@ -76,6 +76,7 @@ fn records_right_behind_the_handshake_are_left_for_the_session() {
             let mut keys = KeyCache::default();
             let data = open_all(&mut over.session, &mut keys, input);
             assert_eq!(data, b"firstsecond");
+            let mut output = Records::behind(output.clone());
             let sealed = over.session.seal(&mut keys, &[b"answer"], &mut output);
             sealed.expect("sealed");
             give(&mut client, &output).expect("the keys that the client was told of");

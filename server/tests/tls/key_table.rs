@@ -2,7 +2,7 @@
 
 use crate::forge::{DATA, Ends, KINDS, ends};
 use crate::world::{moved, open_all};
-use ringgate::tls::record::KeyCache;
+use ringgate::tls::record::{KeyCache, Records};
 
 #[test]
 fn more_busy_connections_than_places_are_all_served() {
@@ -22,11 +22,11 @@ fn more_busy_connections_than_places_are_all_served() {
         {
             let sent = peer.record(DATA, b"question");
             assert_eq!(open_all(session, &mut keys, sent), b"question");
-            let mut out = Vec::new();
+            let mut out = Records::default();
             session
                 .seal(&mut keys, &[b"answer"], &mut out)
                 .expect("sealed");
-            let data = open_all(peer_session, &mut KeyCache::default(), out);
+            let data = open_all(peer_session, &mut KeyCache::default(), out.into_vec());
             assert_eq!(data, b"answer");
             assert!(keys.len() <= 3);
         }

@@ -6,15 +6,17 @@ use crate::world::{
 };
 use ringgate::tls::record::carry::{CARRIED_SIZE_BYTES_MAX, CarryError};
 use ringgate::tls::record::sizes::Tick;
-use ringgate::tls::record::{Aead, Alert, Ended, KeyCache, Opened, Reason, Session, Version};
+use ringgate::tls::record::{
+    Aead, Alert, Ended, KeyCache, Opened, Reason, Records, Session, Version,
+};
 use rustls::ClientConnection;
 
 /// An answer of these pieces, sealed without any key kept.
 fn answer(session: &mut Session, pieces: &[&[u8]]) -> Vec<u8> {
-    let mut out = Vec::new();
+    let mut out = Records::default();
     let sealed = session.seal(&mut KeyCache::default(), pieces, &mut out);
     sealed.expect("sealed");
-    out
+    out.into_vec()
 }
 
 fn conversation(suite: &'static str) -> (ClientConnection, Session) {
@@ -86,7 +88,7 @@ fn key_updates_of_both_sides_go_on_over_moves() {
             );
             session = moved(session);
             assert_eq!(session.is_update_due(), turn % 2 == 0, "still");
-            let mut out = Vec::new();
+            let mut out = Records::default();
             if turn % 4 == 1 {
                 let updated = session.update_key(&mut keys, turn % 8 == 1, &mut out);
                 updated.expect("TLS 1.3");
@@ -159,7 +161,7 @@ fn close_notify_goes_both_ways() {
             matches!(closed, Ok(Opened::Closed { .. })),
             "{suite}: {closed:?}"
         );
-        let mut out = answer(&mut session, &[b"the rest"]);
+        let mut out = Records::behind(answer(&mut session, &[b"the rest"]));
         session.seal_alert(&mut keys, Alert::CLOSE_NOTIFY, &mut out);
         give(&mut client, &out).expect("sound");
         // With close_notify the end is an end, and not an error.
@@ -179,7 +181,7 @@ fn the_client_hears_which_alert_ends_the_connection() {
         let Err(Ended::ByUs(fault)) = session.open(&mut keys, &mut sent) else {
             panic!("an altered record opened");
         };
-        let mut out = Vec::new();
+        let mut out = Records::default();
         session.seal_alert(&mut keys, fault.alert, &mut out);
         let told = give(&mut client, &out).expect_err("a fatal alert");
         let expected = rustls::AlertDescription::BadRecordMac;
@@ -213,7 +215,7 @@ fn a_worn_key_is_changed_in_tls13_and_ends_the_connection_in_tls12() {
             ..
         } = ends_at(Version::Tls12, aead, 0, most);
         assert!(session.is_worn());
-        let (mut keys, mut out) = (KeyCache::default(), Vec::new());
+        let (mut keys, mut out) = (KeyCache::default(), Records::default());
         let ended = session.seal(&mut keys, &[b"answer"], &mut out);
         let Err(Ended::ByUs(fault)) = ended else {
             panic!("sealed beyond the limit: {ended:?}");

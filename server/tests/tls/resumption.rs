@@ -3,7 +3,7 @@
 use crate::world::{ClientTerms, NOW, client, established, made, request, terms};
 use crate::world::{moved, open_all, read};
 use ringgate::tls::handshake::terms::{Acceptor, ClientCertificates, Terms};
-use ringgate::tls::record::KeyCache;
+use ringgate::tls::record::{KeyCache, Records};
 use ringgate::tls::tickets::{EPOCH_SECS, TicketSecret};
 use rustls::ClientConfig;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn visit(acceptor: &Acceptor, config: &Arc<ClientConfig>) -> bool {
     let sent = request(&mut client, b"question");
     let mut keys = KeyCache::default();
     assert_eq!(open_all(&mut session, &mut keys, sent), b"question");
-    let mut out = Vec::new();
+    let mut out = Records::default();
     session
         .seal(&mut keys, &[b"answer"], &mut out)
         .expect("sealed");

@@ -19,9 +19,10 @@ mod shake;
 
 pub(super) use bounds::Handshakes;
 pub(super) use packing::{pack_tls, unpack_tls};
+pub(super) use seal::Sealing;
 
 use crate::tls::handshake::Handshake;
-use crate::tls::record::{Alert, Ended, KeyCache, Session};
+use crate::tls::record::{Alert, Ended, KeyCache, Records, Session};
 use bytes::BytesMut;
 
 /// The state of TLS on one connection.
@@ -168,10 +169,10 @@ impl Tls {
 
     /// Seals an alert behind the records that wait to be sent.
     fn seal_last(&mut self, keys: &mut KeyCache, alert: Alert) {
-        let mut made = self.take_made();
+        let mut made = Records::behind(self.take_made());
         if let Phase::Open(session) = &mut self.phase {
             session.seal_alert(keys, alert, &mut made);
         }
-        self.rest().made = made;
+        self.rest().made = made.into_vec();
     }
 }

@@ -226,7 +226,7 @@ impl Engine {
         if let Some(connection) = self.table.get(key)
             && let Transport::Tls(tls) = &mut connection.transport
         {
-            tls.end(&mut self.keys, ended);
+            tls.end(&mut self.sealing.keys, ended);
         }
         self.on(core, key, Event::Broken);
     }
@@ -262,7 +262,7 @@ impl Engine {
             return None;
         }
         match &mut connection.transport {
-            Transport::Tls(tls) => tls.session_mut().map(|session| (session, &mut self.keys)),
+            Transport::Tls(tls) => tls.session_mut().map(|session| (session, &mut self.sealing.keys)),
             _ => None,
         }
     }

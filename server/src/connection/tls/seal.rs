@@ -6,15 +6,53 @@
 //! Called by `write.rs` in the place of a plain send.
 
 use super::{Phase, Tls};
-use crate::connection::output::Output;
+use crate::connection::output::{BUFFER_KEPT_MAX_BYTES, Output, keep_buffer};
 use crate::handler::Chunk;
 use crate::tls::record::sizes::Tick;
-use crate::tls::record::{Alert, Ended, KeyCache};
+use crate::tls::record::{Alert, Ended, KeyCache, Records};
 
 /// Bytes of answers that are sealed and not with the kernel.
 const SEALED_AHEAD_BYTES: usize = 64 << 10;
+/// An end that is no longer than this goes along: alone it would cost a send more.
+const SEALED_END_BYTES: usize = 4 << 10;
+/// Memory of long answers that is kept a core: what a turn of busy connections uses, 1.1 MB.
+const MEMORY_KEPT: usize = 16;
+/// Longest memory that is kept: more than is ever sealed at once.
+const MEMORY_KEPT_MAX_BYTES: usize = SEALED_AHEAD_BYTES + 2 * SEALED_END_BYTES;
 /// Pieces that are sealed together: heads and small bodies are gathered in one already.
 const PIECES_AT_ONCE: usize = 8;
+
+/// What the sealing of a core keeps from one connection to the next.
+#[derive(Default)]
+pub(in crate::connection) struct Sealing {
+    /// The expanded keys of connections that are busy.
+    pub(super) keys: KeyCache,
+    /// Memory that held records of long answers, whose bytes are left as they are.
+    memory: Vec<Vec<u8>>,
+}
+
+impl Sealing {
+    /// Memory for the records of so many bytes.
+    fn memory_for(&mut self, length: usize, buffers: &mut Vec<Vec<u8>>) -> Records {
+        let kept = match length + SEALED_END_BYTES > BUFFER_KEPT_MAX_BYTES {
+            true => self.memory.pop(),
+            false => buffers.pop(),
+        };
+        Records::over(kept.unwrap_or_default())
+    }
+
+    /// Keeps the memory of records that were sent, if it can serve again.
+    pub(in crate::connection) fn keep(&mut self, sent: Chunk, buffers: &mut Vec<Vec<u8>>) {
+        match sent {
+            Chunk::Vec(bytes) if bytes.capacity() > BUFFER_KEPT_MAX_BYTES => {
+                if bytes.capacity() <= MEMORY_KEPT_MAX_BYTES && self.memory.len() < MEMORY_KEPT {
+                    self.memory.push(bytes);
+                }
+            }
+            short => keep_buffer(short, buffers),
+        }
+    }
+}
 
 impl Tls {
     /// The next records to be sent; None where there is nothing to send. `ends`: what is queued is the last
@@ -28,19 +66,23 @@ impl Tls {
         output: &mut Output,
         ends: bool,
         now: Tick,
-        keys: &mut KeyCache,
+        sealing: &mut Sealing,
         buffers: &mut Vec<Vec<u8>>,
     ) -> Result<Option<Chunk>, Ended> {
-        let mut made = self.take_made();
+        let mut made = Records::behind(self.take_made());
         if let Phase::Open(session) = &mut self.phase {
-            if made.capacity() == 0 && (output.queued > 0 || ends) {
-                made = buffers.pop().unwrap_or_default();
+            let mut left = match output.queued {
+                queued if queued <= SEALED_AHEAD_BYTES + SEALED_END_BYTES => queued,
+                _ => SEALED_AHEAD_BYTES,
+            };
+            if made.is_empty() && (left > 0 || ends) {
+                made = sealing.memory_for(left, buffers);
             }
-            if output.queued > 0 {
+            let keys = &mut sealing.keys;
+            if left > 0 {
                 session.begin_at(now);
             }
-            let mut left = SEALED_AHEAD_BYTES;
-            while output.queued > 0 && left > 0 {
+            while left > 0 {
                 let mut pieces: [&[u8]; PIECES_AT_ONCE] = [&[]; PIECES_AT_ONCE];
                 let mut taken = 0;
                 for (place, piece) in pieces.iter_mut().zip(output.slices()) {
@@ -58,6 +100,6 @@ impl Tls {
             }
         }
         self.tidy();
-        Ok((!made.is_empty()).then_some(Chunk::Vec(made)))
+        Ok((!made.is_empty()).then(|| Chunk::Vec(made.into_vec())))
     }
 }

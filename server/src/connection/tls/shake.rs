@@ -208,7 +208,7 @@ impl Engine {
         let Transport::Tls(tls) = &mut connection.transport else {
             return;
         };
-        tls.forget_keys(&mut self.keys);
+        tls.forget_keys(&mut self.sealing.keys);
         if tls.is_shaking_hands() {
             self.handshake_ended(core, key);
         }

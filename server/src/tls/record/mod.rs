@@ -16,6 +16,7 @@
 //! | [`open`] | what a received record means |
 //! | `post` | what a handshake message means after the handshake |
 //! | [`sizes`] | how long the next record is |
+//! | [`records`] | where records are made |
 //! | [`seal`] | how plaintext, alerts and KeyUpdates become records |
 //! | [`carry`] | a session as bytes, for another process |
 //!
@@ -37,6 +38,8 @@ mod post;
 
 pub mod sizes;
 
+pub mod records;
+
 pub mod seal;
 
 pub mod carry;
@@ -44,6 +47,7 @@ pub mod carry;
 pub use alert::{Alert, Ended, Fault, Reason};
 pub use keys::KeyCache;
 pub use open::Opened;
+pub use records::Records;
 pub use session::{Session, Traffic};
 pub use suite::{Aead, Version};
 

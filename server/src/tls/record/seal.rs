@@ -1,13 +1,16 @@
 //! How plaintext, alerts and KeyUpdates become records, appended to the output of the connection. The
-//! order of sealing is the order of sending. Deliberately absent: a bound on the output; the caller
-//! seals no more than it may have ahead of the socket.
+//! order of sealing is the order of sending. Plaintext of a record that lies in one place is sealed from
+//! there; what lies in several is gathered in the record first. Deliberately absent: a bound on the output;
+//! the caller seals no more than it may have ahead of the socket.
 
 use super::alert::{Alert, Ended, Reason};
 use super::keys::KeyCache;
 use super::open::additional_data;
 use super::post::key_update;
+use super::records::Records;
 use super::session::Session;
 use super::suite::Version;
+use super::way::IV_SIZE_BYTES;
 use super::{HEADER_SIZE_BYTES, TAG_SIZE_BYTES, kind};
 use aws_lc_rs::aead;
 
@@ -17,19 +20,31 @@ struct Pieces<'a> {
     others: &'a [&'a [u8]],
 }
 
-impl Pieces<'_> {
-    /// Appends the next `length` bytes to `out`.
-    fn take(&mut self, mut length: usize, out: &mut Vec<u8>) {
-        while length > 0 {
-            let (taken, rest) = self.first.split_at(length.min(self.first.len()));
-            out.extend_from_slice(taken);
-            length -= taken.len();
-            self.first = rest;
+impl<'a> Pieces<'a> {
+    /// The next bytes, if so many lie in one place.
+    fn take_whole(&mut self, length: usize) -> Option<&'a [u8]> {
+        while self.first.is_empty()
+            && let Some((first, others)) = self.others.split_first()
+        {
+            (self.first, self.others) = (first, others);
+        }
+        let (taken, rest) = self.first.split_at_checked(length)?;
+        self.first = rest;
+        Some(taken)
+    }
+
+    /// Fills `out` with the next bytes.
+    fn take(&mut self, mut out: &mut [u8]) {
+        while !out.is_empty() {
+            let length = self.first.len().min(out.len());
+            let (taken, rest) = self.first.split_at(length);
+            let (place, behind) = out.split_at_mut(length);
+            place.copy_from_slice(taken);
+            (self.first, out) = (rest, behind);
             if rest.is_empty()
                 && let Some((first, others)) = self.others.split_first()
             {
-                self.first = first;
-                self.others = others;
+                (self.first, self.others) = (first, others);
             }
         }
     }
@@ -47,7 +62,7 @@ impl Session {
         &mut self,
         keys: &mut KeyCache,
         pieces: &[&[u8]],
-        out: &mut Vec<u8>,
+        out: &mut Records,
     ) -> Result<(), Ended> {
         let mut left: usize = pieces.iter().map(|piece| piece.len()).sum();
         out.reserve(left + self.overhead() * self.sizes.count(left));
@@ -75,7 +90,7 @@ impl Session {
         &mut self,
         keys: &mut KeyCache,
         ask: bool,
-        out: &mut Vec<u8>,
+        out: &mut Records,
     ) -> Result<(), Ended> {
         if self.version == Version::Tls12 {
             return Err(Reason::KeyWornOut.into());
@@ -89,7 +104,7 @@ impl Session {
 
     /// Appends an alert, such as [`Alert::CLOSE_NOTIFY`] before the connection is closed. An alert that
     /// cannot be sealed is left out: the connection is over in any case.
-    pub fn seal_alert(&mut self, keys: &mut KeyCache, alert: Alert, out: &mut Vec<u8>) {
+    pub fn seal_alert(&mut self, keys: &mut KeyCache, alert: Alert, out: &mut Records) {
         let told = self.seal_whole(keys, kind::ALERT, &[alert.level(), alert.0], out);
         // Nobody is left to be told that telling failed.
         let _: Result<(), Ended> = told;
@@ -107,7 +122,7 @@ impl Session {
         keys: &mut KeyCache,
         kind: u8,
         plain: &[u8],
-        out: &mut Vec<u8>,
+        out: &mut Records,
     ) -> Result<(), Ended> {
         let mut pieces = Pieces {
             first: plain,
@@ -123,15 +138,13 @@ impl Session {
         kind: u8,
         length: usize,
         pieces: &mut Pieces<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Records,
     ) -> Result<(), Ended> {
         if self.sending.seq == u64::MAX {
             return Err(Reason::KeyWornOut.into());
         }
         let nonce = self.sending.nonce();
         let overhead = self.overhead();
-        let begin = out.len();
-        out.reserve(length + overhead);
         let outer = match self.version {
             Version::Tls13 => kind::DATA,
             Version::Tls12 => kind,
@@ -139,35 +152,38 @@ impl Session {
         let body = u16::try_from(length + overhead - HEADER_SIZE_BYTES).expect("a record's length");
         let [high, low] = body.to_be_bytes();
         let header = [outer, 3, 3, high, low];
-        out.extend_from_slice(&header);
-        if self.aead.explicit_nonce_len(self.version) != 0 {
-            out.extend_from_slice(&nonce[4..]);
-        }
-        let start = out.len();
-        pieces.take(length, out);
+        let inner = [kind];
         let of_tls12;
-        let additional: &[u8] = match self.version {
-            Version::Tls13 => {
-                out.push(kind);
-                &header
-            }
+        let (additional, inner): (&[u8], &[u8]) = match self.version {
+            Version::Tls13 => (&header, &inner),
             Version::Tls12 => {
                 of_tls12 = additional_data(self.sending.seq, kind, length);
-                &of_tls12
+                (&of_tls12, &[])
             }
         };
+        let explicit = self.aead.explicit_nonce_len(self.version);
+        let record = out.room(length + overhead);
+        let (head, sealed) = record.split_at_mut(HEADER_SIZE_BYTES + explicit);
+        let (sealed, end) = sealed.split_at_mut(length);
+        head[..HEADER_SIZE_BYTES].copy_from_slice(&header);
+        head[HEADER_SIZE_BYTES..].copy_from_slice(&nonce[IV_SIZE_BYTES - explicit..]);
         let key = keys
             .pair(&mut self.place)
             .sending
             .get_or_insert_with(|| self.sending.expand(self.aead));
         let nonce = aead::Nonce::assume_unique_for_key(nonce);
-        let sealed =
-            key.seal_in_place_separate_tag(nonce, aead::Aad::from(additional), &mut out[start..]);
-        let Ok(tag) = sealed else {
-            out.truncate(begin);
-            return Err(Reason::SealFailed.into());
+        let additional = aead::Aad::from(additional);
+        let told = match pieces.take_whole(length) {
+            Some(plain) => {
+                key.seal_out_of_place_scatter(nonce, additional, plain, sealed, inner, end)
+            }
+            None => {
+                pieces.take(sealed);
+                key.seal_in_place_scatter(nonce, additional, sealed, inner, end)
+            }
         };
-        out.extend_from_slice(tag.as_ref());
+        told.map_err(|_| Reason::SealFailed)?;
+        out.keep(length + overhead);
         self.sending.seq += 1;
         Ok(())
     }
