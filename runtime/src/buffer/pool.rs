@@ -235,7 +235,7 @@ impl Pool {
         // SAFETY: the completion gave the buffer to us, the kernel wrote `len` bytes of it, and it
         // is provided again only when the last share is dropped. Guarded by
         // `leases_come_from_the_ring_and_go_back`.
-        unsafe { Lease::new(NonNull::from(block), block.memory, len) }
+        unsafe { Lease::new(NonNull::from(block), block.memory, len, true) }
     }
 
     /// The last share of a block is gone.
@@ -325,22 +325,74 @@ mod tests {
         assert_eq!(consume(&pool, &mut head), None);
     }
 
-    #[test]
-    fn only_the_last_share_changes_bytes() {
+    /// A lease on these bytes, which keeps its pool alive.
+    fn lease_of(bytes: &[u8]) -> Lease {
         let pool = pool(2, 0);
-        let mut head = 0;
-        let id = consume(&pool, &mut head).expect("provided");
-        let mut lease = pool.lend(id, 4);
+        let id = consume(&pool, &mut 0).expect("provided");
+        let mut lease = pool.lend(id, bytes.len() as u32);
+        let place = lease.get_mut().expect("the only share");
+        // Tests call no kernel that would have written them.
+        place.copy_from_slice(bytes);
         lease
-            .get_mut()
-            .expect("the only share")
-            .copy_from_slice(b"abcd");
-        let share = lease.slice(0..1);
+    }
+
+    #[test]
+    fn bytes_with_two_shares_are_not_changed() {
+        let mut lease = lease_of(b"abcd");
+        let mut share = lease.slice(0..1);
         lease.advance(2);
         assert!(lease.get_mut().is_none(), "another share may be read");
+        assert!(share.get_mut().is_none(), "nor is that one alone");
         drop(share);
         lease.get_mut().expect("the last share")[0] = b'C';
         assert_eq!(&lease[..], b"Cd");
+        let clone = lease.clone();
+        assert!(lease.get_mut().is_none() && &clone[..] == b"Cd");
+    }
+
+    #[test]
+    fn each_part_of_a_lease_is_changed_while_the_other_is_kept() {
+        let mut back = lease_of(b"onetwothree");
+        let mut front = back.split_to(3);
+        let mut middle = back.split_to(3);
+        for part in [&mut front, &mut middle, &mut back] {
+            let first = &mut part.get_mut().expect("nobody else has these bytes")[0];
+            *first = first.to_ascii_uppercase();
+        }
+        assert_eq!(
+            [&front[..], &middle, &back],
+            [&b"One"[..], b"Two", b"Three"]
+        );
+        // What has two shares stays as it is, and its neighbours do not mind.
+        let clone = middle.clone();
+        assert!(middle.get_mut().is_none());
+        assert!(front.get_mut().is_some() && back.get_mut().is_some());
+        drop((clone, front, back));
+        assert!(middle.get_mut().is_some(), "the last share of all");
+    }
+
+    #[test]
+    fn parts_of_bytes_that_have_two_shares_are_not_changed() {
+        let mut lease = lease_of(b"onetwo");
+        let share = lease.slice(2..4);
+        let mut front = lease.split_to(3);
+        assert!(front.get_mut().is_none() && lease.get_mut().is_none());
+        assert_eq!(&share[..], b"et");
+        drop((share, lease));
+        front.get_mut().expect("the last share")[0] = b'O';
+        assert_eq!(&front[..], b"One");
+    }
+
+    #[test]
+    fn a_buffer_goes_back_with_the_last_of_its_parts() {
+        let pool = pool(2, 0);
+        let mut lease = pool.lend(consume(&pool, &mut 0).expect("provided"), 10);
+        let parts: Vec<Lease> = (0..10).map(|_| lease.split_to(1)).collect();
+        assert!(lease.is_empty());
+        drop(lease);
+        assert_eq!((pool.available(), parts.len()), (1, 10));
+        drop(parts);
+        assert_eq!(pool.available(), 2);
     }
 
     #[test]

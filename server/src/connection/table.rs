@@ -48,7 +48,7 @@ impl Unread {
         if let Unread::Leased(lease) = self
             && lease.get_mut().is_none()
         {
-            // Somebody else keeps bytes of the same buffer.
+            // Somebody else keeps some of these bytes.
             self.copy_rest();
         }
         match self {
@@ -102,11 +102,7 @@ impl Unread {
     pub(crate) fn split(&mut self, count: usize) -> Piece {
         match self {
             Unread::None => Piece::Gathered(Bytes::new()),
-            Unread::Leased(lease) if count < lease.len() => {
-                let piece = lease.slice(0..count);
-                lease.advance(count);
-                Piece::Leased(piece)
-            }
+            Unread::Leased(lease) if count < lease.len() => Piece::Leased(lease.split_to(count)),
             Unread::Leased(_) => match std::mem::replace(self, Unread::None) {
                 Unread::Leased(lease) => Piece::Leased(lease),
                 Unread::None | Unread::Gathered(_) => unreachable!("it was a lease just now"),

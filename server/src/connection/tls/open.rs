@@ -60,11 +60,12 @@ impl Engine {
         }
     }
 
-    /// Opens the records of a lease where they lie, as long as nobody else holds bytes of it.
+    /// Opens the records of a lease where they lie, each parted from the next: a handler may keep one while
+    /// the next is opened.
     fn open_in_place(&mut self, core: &Rc<Core>, key: ConnectionKey, lease: &mut Lease) {
         while !lease.is_empty() {
             let Some(bytes) = lease.get_mut() else {
-                // A handler keeps bytes of a record before.
+                // Somebody else reads them.
                 let received = BytesMut::from(&lease[..]);
                 return self.open_gathered(core, key, received);
             };
@@ -72,8 +73,9 @@ impl Engine {
                 None => Next::Shut,
                 Some((session, keys)) => match session.open(keys, bytes) {
                     Ok(Opened::Data { plain, used }) => {
-                        let piece = lease.slice(plain);
-                        lease.advance(used);
+                        let mut piece = lease.split_to(used);
+                        piece.truncate(plain.end);
+                        piece.advance(plain.start);
                         if let Some(connection) = self.table.get(key) {
                             connection.unread.add(piece);
                         }
@@ -262,7 +264,9 @@ impl Engine {
             return None;
         }
         match &mut connection.transport {
-            Transport::Tls(tls) => tls.session_mut().map(|session| (session, &mut self.sealing.keys)),
+            Transport::Tls(tls) => tls
+                .session_mut()
+                .map(|session| (session, &mut self.sealing.keys)),
             _ => None,
         }
     }
