@@ -85,6 +85,16 @@ impl Hub {
     }
 
     /// Tells everybody who waits, on whatever core. Answers the event's id.
+    ///
+    /// ```
+    /// use ringgate::events::Hub;
+    ///
+    /// let hub = Hub::new(10);
+    /// let mut heard = hub.subscribe(None);
+    /// assert_eq!(hub.publish("it rains"), 1);
+    /// assert_eq!(heard.take().map(|event| event.data), Some("it rains".into()));
+    /// assert_eq!(heard.take(), None);
+    /// ```
     pub fn publish(&self, data: impl Into<Bytes>) -> u64 {
         let data = data.into();
         let mut inner = self.0.lock();
@@ -165,6 +175,20 @@ impl Hub {
     /// The events after the one with id `after`, as far as they are kept; None: those that are yet
     /// to come. An id that no event has yet is that of another hub, such as the one before a restart:
     /// whoever saw it has seen nothing of this one, and gets all that is kept.
+    ///
+    /// ```
+    /// use ringgate::events::Hub;
+    ///
+    /// let hub = Hub::new(10);
+    /// for text in ["one", "two", "three"] {
+    ///     hub.publish(text);
+    /// }
+    /// let ids: Vec<u64> = {
+    ///     let mut missed = hub.subscribe(Some(1));
+    ///     std::iter::from_fn(|| missed.take()).map(|event| event.id).collect()
+    /// };
+    /// assert_eq!(ids, [2, 3]);
+    /// ```
     pub fn subscribe(&self, after: Option<u64>) -> Subscription {
         let last = self.last_id();
         let after = match after {
@@ -257,6 +281,13 @@ impl Stream for Subscription {
 
 /// An event as server-sent events have it: an id, the lines of its data, an empty line. Line ends
 /// of any kind in the data begin a new line of it, so that no data can pose as another field.
+///
+/// ```
+/// use ringgate::events::{Event, server_sent};
+///
+/// let event = Event { id: 7, data: "two\nlines".into() };
+/// assert_eq!(server_sent(&event), b"id: 7\ndata: two\ndata: lines\n\n");
+/// ```
 pub fn server_sent(event: &Event) -> Vec<u8> {
     let mut text = format!("id: {}\n", event.id).into_bytes();
     let data = String::from_utf8_lossy(&event.data);

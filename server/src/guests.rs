@@ -37,6 +37,12 @@ thread_local! {
 /// Starts the thread `rg-tokio` if there is none yet, and answers a handle on its runtime. Who wants a
 /// failure at the start, and not at the first guest, calls this first.
 ///
+/// ```
+/// let handle = ringgate::guests::start()?;
+/// assert_eq!(handle.block_on(async { tokio::spawn(async { 7 }).await.unwrap() }), 7);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 /// If epoll, its eventfd or the thread cannot be had: too many files are open, or too many threads run.
 pub fn start() -> io::Result<Handle> {
@@ -117,6 +123,17 @@ pin_project! {
 
 /// Runs `future`, which may use tokio, on this core.
 ///
+/// ```
+/// use ringgate::{Request, Router, guests};
+/// use std::time::Duration;
+///
+/// async fn later(_: Request) -> &'static str {
+///     guests::run(tokio::time::sleep(Duration::from_millis(10))).await;
+///     "done\n"
+/// }
+/// # let router = Router::<()>::new().get("/later", later);
+/// ```
+///
 /// # Panics
 /// If the thread `rg-tokio` is needed and cannot start ([`start`]): in a handler, a 500.
 pub fn run<F: Future>(future: F) -> Guest<F> {
@@ -128,6 +145,17 @@ pub fn run<F: Future>(future: F) -> Guest<F> {
 
 /// A handler that may use tokio, for [`Router::get`](crate::Router::get) and the like: the call of
 /// `handler` and each step of its future have the runtime around them. Panics as [`run`].
+///
+/// ```
+/// use ringgate::{Request, Router, guests};
+///
+/// async fn sum(_: Request) -> String {
+///     let sum = tokio::spawn(async { 3 + 4 }).await;
+///     format!("{sum:?}\n")
+/// }
+///
+/// let router = Router::<()>::new().get("/sum", guests::handler(sum));
+/// ```
 pub fn handler<S, H, F>(handler: H) -> impl Fn(Request<S>) -> Guest<F> + Send + Sync + 'static
 where
     H: Fn(Request<S>) -> F + Send + Sync + 'static,

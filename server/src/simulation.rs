@@ -132,6 +132,20 @@ impl Simulation {
 
     /// A server without state on several cores, and what may go wrong.
     ///
+    /// ```
+    /// use ringgate::{Router, config::Config, simulation::Simulation};
+    /// use ringgate::runtime::driver::simulated::Faults;
+    ///
+    /// let router = Router::new().get("/", |_| async { "hello" });
+    /// let seed = 7;
+    /// let mut simulation = Simulation::with_cores(&Config::default(), router, 2, seed, Faults::none());
+    /// let clients = [simulation.connect_to(0), simulation.connect_to(1)];
+    /// for client in &clients {
+    ///     client.send_in_pieces(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n", 5, std::time::Duration::from_millis(1));
+    /// }
+    /// simulation.run_until(|_| clients.iter().all(|client| client.received().ends_with(b"hello")));
+    /// ```
+    ///
     /// # Panics
     /// As [`Simulation::of`].
     pub fn with_cores(

@@ -196,6 +196,27 @@ impl RequestBuilder {
 
     /// Sends the request, and waits for the head of the answer alone: for bodies that stream.
     ///
+    /// ```
+    /// use ringgate::{Body, Router, runtime, testing};
+    /// use std::time::Duration;
+    ///
+    /// let ticks = |_| async {
+    ///     Body::writer(async |mut out| {
+    ///         for tick in 0..3 {
+    ///             out.write(format!("tick {tick}\n")).await;
+    ///             runtime::sleep(Duration::from_secs(60)).await;
+    ///         }
+    ///         Ok(())
+    ///     })
+    /// };
+    /// let client = testing::client(Router::new().get("/", ticks), ());
+    /// let mut answer = client.get("/").open();
+    /// answer.wait_for("tick 1");
+    /// assert!(!answer.is_whole());
+    /// answer.wait_for_end();
+    /// assert!(answer.text().ends_with("tick 2\n"));
+    /// ```
+    ///
     /// # Panics
     /// As [`RequestBuilder::send`].
     pub fn open(self) -> Answer {

@@ -133,6 +133,14 @@ pub struct Redirect {
 
 impl Redirect {
     /// 303 See Other: the client gets `location` with GET, whatever it asked with.
+    ///
+    /// ```
+    /// use ringgate::{Redirect, Router, testing};
+    ///
+    /// let router = Router::new().post("/notes", |_| async { Redirect::to("/notes/7") });
+    /// let answer = testing::client(router, ()).post("/notes").send();
+    /// assert_eq!((answer.status().as_u16(), answer.header("location")), (303, Some("/notes/7")));
+    /// ```
     pub fn to(location: impl Into<String>) -> Redirect {
         Redirect::with(StatusCode::SEE_OTHER, location)
     }

@@ -6,7 +6,8 @@
 
 use super::around::Layered;
 use super::options::RouteOptions;
-use super::request::{CoreState, Names, OfCore, PlacedParts, Request, RequestParts};
+use super::parts::{PlacedParts, RequestParts};
+use super::request::{CoreState, Names, OfCore, Request};
 use super::response::{IntoResponse, Response};
 use super::router::Router;
 use super::websocket::{OnMessage, SocketTerms};

@@ -8,7 +8,8 @@
 use super::application::{Application, Called, PerCore, ReplyTo, RestoredSocket, Routed};
 use super::endpoint;
 use super::options::RouteOptions;
-use super::request::{Note, PlacedParts, Request, RequestParts, note};
+use super::parts::{PlacedParts, RequestParts};
+use super::request::{Note, Request, note};
 use super::response::{IntoResponse, Response};
 use crate::connection::ExchangeKey;
 use http::StatusCode;

@@ -272,6 +272,20 @@ impl RequestBody {
     }
 
     /// The trailer fields, once the body is read to its end (RFC 9110 section 6.5).
+    ///
+    /// ```
+    /// use ringgate::{Request, Response, Router};
+    ///
+    /// async fn summed(mut request: Request) -> Result<String, ringgate::BodyError> {
+    ///     let body = request.body();
+    ///     while let Some(piece) = body.chunk().await {
+    ///         piece?;
+    ///     }
+    ///     let sum = body.trailers().and_then(|fields| fields.get("x-sum").cloned());
+    ///     Ok(format!("{sum:?}\n"))
+    /// }
+    /// # let router = Router::new().post("/", summed);
+    /// ```
     pub fn trailers(&self) -> Option<HeaderMap> {
         let Source::Arriving(cell) = &self.0 else {
             return None;

@@ -40,6 +40,14 @@ pub struct Error(Box<Response>);
 
 impl Error {
     /// An error that clients are told: a status, and a line of text.
+    ///
+    /// ```
+    /// use ringgate::{Error, Result, Router, http::StatusCode, testing};
+    ///
+    /// let gone = async |_| -> Result<&str> { Err(Error::new(StatusCode::GONE, "sold out")) };
+    /// let answer = testing::client(Router::new().get("/", gone), ()).get("/").send();
+    /// assert_eq!((answer.status(), answer.text()), (StatusCode::GONE, "410 Gone: sold out\n"));
+    /// ```
     pub fn new(status: StatusCode, reason: &str) -> Error {
         Response::error(status, reason).into()
     }

@@ -83,6 +83,25 @@ impl<S> Request<S> {
 
     /// Reads the body as a form; [`Form`] says which errors there are.
     ///
+    /// ```
+    /// use ringgate::{Request, Result, Router, testing};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Login {
+    ///     name: String,
+    /// }
+    ///
+    /// async fn login(mut request: Request) -> Result<String> {
+    ///     let Login { name } = request.form().await?;
+    ///     Ok(format!("hello, {name}"))
+    /// }
+    ///
+    /// let client = testing::client(Router::new().post("/login", login), ());
+    /// let login = Login { name: "Ada L.".to_owned() };
+    /// assert_eq!(client.post("/login").form(&login).send().text(), "hello, Ada L.");
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Form`].
     pub async fn form<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
@@ -116,6 +135,19 @@ impl<S> Request<S> {
     }
 
     /// The path parameter of a name, decoded, as a value: `let id: u64 = request.param_as("id")?`.
+    ///
+    /// ```
+    /// use ringgate::{Request, Result, Router, testing};
+    ///
+    /// async fn twice(request: Request) -> Result<String> {
+    ///     let number: u64 = request.param_as("number")?;
+    ///     Ok((2 * number).to_string())
+    /// }
+    ///
+    /// let client = testing::client(Router::new().get("/{number}", twice), ());
+    /// assert_eq!(client.get("/21").send().text(), "42");
+    /// assert_eq!(client.get("/many").send().status(), 400);
+    /// ```
     ///
     /// # Errors
     /// 400 if it is no such value, or the route has no such parameter.

@@ -62,6 +62,18 @@ impl RouteOptions {
     }
 
     /// Gives the slot of a request back as soon as its handler waits.
+    ///
+    /// ```
+    /// use ringgate::{Request, RouteOptions, Router, http::Method};
+    ///
+    /// async fn wait(_: Request) -> &'static str {
+    ///     ringgate::runtime::sleep(std::time::Duration::from_secs(60)).await;
+    ///     "nothing new\n"
+    /// }
+    ///
+    /// let long_poll = RouteOptions::new().detached();
+    /// let router = Router::new().route_with(long_poll, Method::GET, "/poll", wait);
+    /// ```
     #[must_use]
     pub const fn detached(mut self) -> RouteOptions {
         self.detached = true;
@@ -69,6 +81,17 @@ impl RouteOptions {
     }
 
     /// Bounds the body of a request, in bytes.
+    ///
+    /// ```
+    /// use ringgate::{Request, RouteOptions, Router, http::Method, testing};
+    ///
+    /// let small = RouteOptions::new().body_size(4);
+    /// let read = async |request: Request| request.into_body().bytes().await;
+    /// let router = Router::new().route_with(small, Method::POST, "/", read);
+    /// let client = testing::client(router, ());
+    /// assert_eq!(client.post("/").body("1234").send().status(), 200);
+    /// assert_eq!(client.post("/").body("12345").send().status(), 413);
+    /// ```
     #[must_use]
     pub const fn body_size(mut self, most: u64) -> RouteOptions {
         self.body_size = Some(Some(most));
@@ -90,6 +113,16 @@ impl RouteOptions {
     }
 
     /// Bounds how long the handler may take to return its answer.
+    ///
+    /// ```
+    /// use ringgate::{RouteOptions, Router, http::Method, runtime, testing};
+    /// use std::time::Duration;
+    ///
+    /// let soon = RouteOptions::new().timeout(Duration::from_secs(2));
+    /// let slow = async |_| runtime::sleep(Duration::from_secs(3600)).await;
+    /// let router = Router::new().route_with(soon, Method::GET, "/", slow);
+    /// assert_eq!(testing::client(router, ()).get("/").send().status(), 503);
+    /// ```
     #[must_use]
     pub const fn timeout(mut self, most: Duration) -> RouteOptions {
         self.timeout = Some(most);

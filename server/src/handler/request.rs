@@ -1,126 +1,19 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
+use super::parts::{HeadBytes, PlacedParts};
 use super::{RequestBody, Tls};
 use crate::ServerHandle;
-use crate::connection::{ConnectionKey, ExchangeKey, Sockets};
+use crate::connection::ExchangeKey;
 use crate::http1::fields::BodyFraming;
-use crate::http1::head::Head;
 use bytes::{Bytes, BytesMut};
 use http::{Extensions, Method, Version};
-use ringgate_runtime::Lease;
-use smallvec::SmallVec;
 use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
-use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
-
-/// The bytes of a head: where the kernel put them, or gathered if they came in pieces.
-pub(crate) enum HeadBytes {
-    /// No head is there.
-    None,
-    Leased(Lease),
-    Gathered(Bytes),
-}
-
-impl Deref for HeadBytes {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        match self {
-            HeadBytes::None => &[],
-            HeadBytes::Leased(lease) => lease,
-            HeadBytes::Gathered(bytes) => bytes,
-        }
-    }
-}
-
-/// A path parameter: where it lies in the head, in the order of the route's names.
-pub(crate) type Params = SmallVec<[(u16, u16); 3]>;
-
-/// The parts of a request before the application's state joins them.
-pub(crate) struct RequestParts {
-    pub(crate) head: Head,
-    pub(crate) bytes: HeadBytes,
-    pub(crate) params: Params,
-    pub(crate) names: Option<std::sync::Arc<[String]>>,
-    pub(crate) body: RequestBody,
-    pub(crate) core: u32,
-    pub(crate) connection: ConnectionKey,
-    /// Name of the request on its core.
-    pub(crate) request: ExchangeKey,
-    /// The sockets of the core's connections; those of the request before stay until others come.
-    sockets: Option<Rc<Sockets>>,
-    /// The things that the application keeps on this core: a `CoreState<S>`.
-    of_core: Option<Rc<dyn OfCore>>,
-    /// Values that the application gave the request on its way.
-    extensions: Option<Box<Extensions>>,
-    /// Whether there are parameters, a body or extensions, or were.
-    pub(crate) has_more: bool,
-}
-
-impl RequestParts {
-    fn blank() -> RequestParts {
-        RequestParts {
-            head: Head::blank(),
-            bytes: HeadBytes::None,
-            params: Params::new(),
-            names: None,
-            body: RequestBody::NONE,
-            core: 0,
-            connection: ConnectionKey::new(0, 0),
-            request: ExchangeKey::new(0, 0),
-            sockets: None,
-            of_core: None,
-            extensions: None,
-            has_more: false,
-        }
-    }
-
-    #[cold]
-    fn boxed() -> Box<RequestParts> {
-        Box::new(RequestParts::blank())
-    }
-
-    /// Notes whose request it is.
-    #[inline]
-    pub(crate) fn come_from(&mut self, core: u32, key: ConnectionKey, sockets: &Rc<Sockets>) {
-        self.core = core;
-        self.connection = key;
-        let known = self.sockets.as_ref().map(Rc::as_ptr);
-        if known != Some(Rc::as_ptr(sockets)) {
-            self.sockets = Some(sockets.clone());
-        }
-    }
-
-    /// Lets go of what the request held; its head stays, and is good for nothing.
-    #[inline]
-    fn clear(&mut self) {
-        self.bytes = HeadBytes::None;
-        self.of_core = None;
-        if std::mem::take(&mut self.has_more) {
-            self.params.clear();
-            self.names = None;
-            self.body = RequestBody::NONE;
-            self.extensions = None;
-        }
-        self.head.give_up_excess();
-    }
-}
-
-/// Places kept a thread.
-const PARTS_KEPT: usize = 256;
-
-thread_local! {
-    /// Places for the parts of requests, used again: heads are parsed into them, so a request costs
-    /// no allocation once one before it has ended on this thread, and it moves as a pointer.
-    #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
-    static PLACES: RefCell<Vec<Box<RequestParts>>> = const { RefCell::new(Vec::new()) };
-}
 
 /// The state of an application on one core, and the server it belongs to.
 pub(super) struct CoreState<S> {
@@ -199,82 +92,6 @@ pub(crate) fn take_notes(core: u32) -> Vec<(ExchangeKey, Note)> {
     })
 }
 
-/// The parts of a request in their place.
-pub(crate) struct PlacedParts {
-    /// None only while it is dropped.
-    place: Option<Box<RequestParts>>,
-}
-
-const PLACED: &str = "the parts are in their place until the request is dropped";
-
-impl PlacedParts {
-    /// A place for the next request. Its head is to be parsed first.
-    #[inline]
-    pub(crate) fn open() -> PlacedParts {
-        let place = PLACES.with_borrow_mut(Vec::pop);
-        PlacedParts {
-            place: Some(place.unwrap_or_else(RequestParts::boxed)),
-        }
-    }
-
-    /// The parts of a request whose head nobody could read.
-    #[cold]
-    pub(crate) fn blank() -> PlacedParts {
-        PlacedParts {
-            place: Some(RequestParts::boxed()),
-        }
-    }
-
-    /// The same request once more, without its body.
-    #[cold]
-    pub(crate) fn copied(&self) -> PlacedParts {
-        let mut copy = RequestParts::boxed();
-        copy.head = self.head.clone();
-        copy.bytes = HeadBytes::Gathered(Bytes::copy_from_slice(&self.bytes));
-        copy.has_more = true;
-        copy.params = self.params.clone();
-        copy.names = self.names.clone();
-        copy.core = self.core;
-        copy.connection = self.connection;
-        copy.request = self.request;
-        copy.sockets = self.sockets.clone();
-        PlacedParts { place: Some(copy) }
-    }
-}
-
-impl Deref for PlacedParts {
-    type Target = RequestParts;
-
-    #[inline]
-    fn deref(&self) -> &RequestParts {
-        self.place.as_deref().expect(PLACED)
-    }
-}
-
-impl DerefMut for PlacedParts {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut RequestParts {
-        self.place.as_deref_mut().expect(PLACED)
-    }
-}
-
-impl Drop for PlacedParts {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(mut place) = self.place.take() {
-            // First the parts: dropping them may touch buffers and connections.
-            place.clear();
-            // A thread that ends has no use for it.
-            let _ = PLACES.try_with(|places| {
-                let mut places = places.borrow_mut();
-                if places.len() < PARTS_KEPT {
-                    places.push(place);
-                }
-            });
-        }
-    }
-}
-
 /// A request, with the state of the core it runs on.
 ///
 /// The head borrows the buffer it was received in; the body is read with [`Request::body`].
@@ -341,6 +158,17 @@ impl<S> Request<S> {
     }
 
     /// The path as the client wrote it, not decoded.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router, testing};
+    ///
+    /// async fn target(request: Request) -> String {
+    ///     format!("{} {:?} at {}", request.path(), request.query(), request.host())
+    /// }
+    ///
+    /// let client = testing::client(Router::new().get("/{name}", target), ());
+    /// assert_eq!(client.get("/a%20b?c=d").send().text(), "/a%20b Some(\"c=d\") at test");
+    /// ```
     #[inline]
     pub fn path(&self) -> &str {
         self.parts.head.path(&self.parts.bytes)
@@ -407,6 +235,18 @@ impl<S> Request<S> {
     }
 
     /// All fields, in the order in which they came.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router, testing};
+    ///
+    /// async fn names(request: Request) -> String {
+    ///     let names: Vec<&str> = request.headers().map(|(name, _)| name).collect();
+    ///     names.join(" ").to_ascii_lowercase()
+    /// }
+    ///
+    /// let client = testing::client(Router::new().get("/", names), ());
+    /// assert_eq!(client.get("/").header("X-Key", "k").send().text(), "host x-key");
+    /// ```
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.parts.head.headers(&self.parts.bytes)
     }
@@ -442,6 +282,17 @@ impl<S> Request<S> {
 
     /// The server that this request came to: for handlers that ask how it stands, or wait for its end
     /// ([`ServerHandle::draining`]).
+    ///
+    /// ```
+    /// use ringgate::{Request, Router};
+    ///
+    /// /// Waits for the end of the server, whose clients then come to another.
+    /// async fn lasts(request: Request) -> &'static str {
+    ///     request.server().draining().await;
+    ///     "it ends\n"
+    /// }
+    /// # let router = Router::new().get("/lasts", lasts);
+    /// ```
     pub fn server(&self) -> &ServerHandle {
         let of_core = self.parts.of_core.as_deref();
         let of_core = of_core.expect("requests are of a server");
@@ -450,6 +301,18 @@ impl<S> Request<S> {
 
     /// A name that no other request of this machine has since it was started: for a field `X-Request-Id` and for
     /// lines of a log. Each call makes another.
+    ///
+    /// ```
+    /// use ringgate::{Router, testing};
+    ///
+    /// let router = Router::new().get("/", |_| async { "hello" }).around(|request, next| async move {
+    ///     let id = request.new_id();
+    ///     next.run(request).await.with_header("x-request-id", id)
+    /// });
+    /// let client = testing::client(router, ());
+    /// let (first, second) = (client.get("/").send(), client.get("/").send());
+    /// assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
+    /// ```
     pub fn new_id(&self) -> String {
         let of_core = self.parts.of_core.as_deref();
         let names = of_core.expect("requests are of a server").names();
@@ -506,6 +369,15 @@ impl<S> Request<S> {
     /// (getpeername(2)): one system call each time it is asked, and none for a request that is not.
     ///
     /// None on a Unix socket, in a simulation, and once the connection is reset or gone.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router};
+    ///
+    /// async fn who(request: Request) -> String {
+    ///     request.peer().map_or("somebody".to_owned(), |peer| peer.ip().to_string())
+    /// }
+    /// # let router = Router::new().get("/who", who);
+    /// ```
     pub fn peer(&self) -> Option<SocketAddr> {
         self.parts.sockets.as_ref()?.peer(self.parts.connection)
     }
@@ -520,6 +392,18 @@ impl<S> Request<S> {
 
     /// The agreement of client and server about TLS: version, cipher suite, server name, protocol, and the
     /// client's certificate. None if the request came without TLS.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router};
+    ///
+    /// async fn how(request: Request) -> String {
+    ///     match request.tls() {
+    ///         None => "in the clear".to_owned(),
+    ///         Some(tls) => format!("{} {} for {:?}", tls.version(), tls.cipher(), tls.server_name()),
+    ///     }
+    /// }
+    /// # let router = Router::new().get("/how", how);
+    /// ```
     pub fn tls(&self) -> Option<Tls> {
         let facts = self.parts.sockets.as_ref()?.facts(self.parts.connection)?;
         Some(Tls::new(facts))
@@ -530,6 +414,19 @@ impl<S> Request<S> {
     /// Such requests are counted apart, and bounded by `max_connections` alone. Takes effect when the
     /// handler next waits; there is no way back. Nothing happens if the request holds no slot: there
     /// is no limit, its route is not gated, or its connection holds the slot.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router};
+    /// use std::time::Duration;
+    ///
+    /// /// Waits for long, and is in nobody's way meanwhile.
+    /// async fn poll(request: Request) -> &'static str {
+    ///     request.detach();
+    ///     ringgate::runtime::sleep(Duration::from_secs(60)).await;
+    ///     "nothing new\n"
+    /// }
+    /// # let router = Router::new().get("/poll", poll);
+    /// ```
     pub fn detach(&self) {
         note(self.parts.core, self.parts.request, Note::Detached);
     }
@@ -541,6 +438,18 @@ impl<S> Request<S> {
     }
 
     /// Takes the body, and leaves none: for handlers that need the rest of the request as well.
+    ///
+    /// ```
+    /// use ringgate::{BodyError, Request, Router, testing};
+    ///
+    /// async fn save(mut request: Request) -> Result<String, BodyError> {
+    ///     let bytes = request.take_body().bytes().await?;
+    ///     Ok(format!("{} bytes for {}", bytes.len(), request.path()))
+    /// }
+    ///
+    /// let client = testing::client(Router::new().put("/{name}", save), ());
+    /// assert_eq!(client.put("/a").body("hello").send().text(), "5 bytes for /a");
+    /// ```
     pub fn take_body(&mut self) -> RequestBody {
         std::mem::replace(&mut self.parts.body, RequestBody::NONE)
     }
@@ -552,6 +461,20 @@ impl<S> Request<S> {
 
     /// The `http` crate's request, made from the parsed parts without parsing again, with the
     /// [extensions](Request::extensions_mut).
+    ///
+    /// ```
+    /// use ringgate::{Refusal, Request, Router, testing};
+    ///
+    /// async fn shown(request: Request) -> String {
+    ///     match request.into_http() {
+    ///         Ok(request) => request.uri().to_string(),
+    ///         Err(Refusal { reason, .. }) => reason.to_owned(),
+    ///     }
+    /// }
+    ///
+    /// let client = testing::client(Router::new().get("/{name}", shown), ());
+    /// assert_eq!(client.get("/a?b").send().text(), "/a?b");
+    /// ```
     ///
     /// # Errors
     /// If the target is not one that the `http` crate can express.

@@ -161,6 +161,20 @@ impl Body {
     }
 
     /// As [`Body::writer`], for `len` bytes in all.
+    ///
+    /// ```
+    /// use ringgate::{Body, Router, testing};
+    ///
+    /// let router = Router::new().get("/", |_| async {
+    ///     Body::sized_writer(6, async |mut out| {
+    ///         out.write("abc").await;
+    ///         out.write("def").await;
+    ///         Ok(())
+    ///     })
+    /// });
+    /// let answer = testing::client(router, ()).get("/").send();
+    /// assert_eq!((answer.header("content-length"), answer.text()), (Some("6"), "abcdef"));
+    /// ```
     pub fn sized_writer<F, W>(len: u64, write: W) -> Body
     where
         W: FnOnce(Writer) -> F,
@@ -347,6 +361,13 @@ impl Response {
     }
 
     /// 200 with `text/plain; charset=utf-8`.
+    ///
+    /// ```
+    /// use ringgate::Response;
+    ///
+    /// let response = Response::text("hello\n");
+    /// assert_eq!((response.status().as_u16(), response.body().len()), (200, Some(6)));
+    /// ```
     #[inline]
     pub fn text(text: impl Into<Chunk>) -> Response {
         Response::new(StatusCode::OK)
@@ -453,6 +474,14 @@ impl Response {
 
     /// As [`Response::with_header`], for names and values that may be no such thing.
     ///
+    /// ```
+    /// use ringgate::Response;
+    ///
+    /// let told = |by_client: &str| Response::text("").try_with_header("x-said", by_client);
+    /// assert!(told("hello").is_ok());
+    /// assert!(told("two\r\nlines").is_err());
+    /// ```
+    ///
     /// # Errors
     /// The name is no token, or the value holds a control byte.
     #[inline]
@@ -485,6 +514,14 @@ impl Response {
     }
 
     /// With the end of the connection after this answer.
+    ///
+    /// ```
+    /// use ringgate::{Response, Router, testing};
+    ///
+    /// let router = Router::new().get("/bye", |_| async { Response::text("bye").closing() });
+    /// let answer = testing::client(router, ()).get("/bye").send();
+    /// assert_eq!(answer.header("connection"), Some("close"));
+    /// ```
     #[must_use]
     pub fn closing(mut self) -> Response {
         self.close = true;

@@ -8,7 +8,8 @@ use super::application::Routed;
 use super::around::{Around, Arounds, Closure, Next};
 use super::endpoint::{Endpoint, Handler, Known, Plain, Refusing, Timed};
 use super::options::RouteOptions;
-use super::request::{Request, RequestParts};
+use super::parts::RequestParts;
+use super::request::Request;
 use super::response::{Body, IntoResponse, Response};
 use super::routes::{Path, Paths};
 use super::websocket::SocketKind;
@@ -113,6 +114,14 @@ impl<S: 'static> Router<S> {
     /// Gives requests of `method` to `path` to `handler`. GET serves HEAD too, unless HEAD has a
     /// route of its own.
     ///
+    /// ```
+    /// use ringgate::{Router, http::Method, testing};
+    ///
+    /// let brew = Method::from_bytes(b"BREW").unwrap();
+    /// let router = Router::new().route(brew.clone(), "/pot", |_| async { "coffee" });
+    /// assert_eq!(testing::client(router, ()).request(brew, "/pot").send().text(), "coffee");
+    /// ```
+    ///
     /// # Panics
     /// If the path is malformed or conflicts with another, or already has this method: a mistake
     /// of the program, found at start.
@@ -159,6 +168,14 @@ impl<S: 'static> Router<S> {
 
     /// Gives requests to `path` to `handler` whatever their method, but for methods that have a route of
     /// their own.
+    ///
+    /// ```
+    /// use ringgate::{Request, Router, http::Method, testing};
+    ///
+    /// let told = async |request: Request| request.method().to_string();
+    /// let client = testing::client(Router::new().any("/", told), ());
+    /// assert_eq!(client.request(Method::OPTIONS, "/").send().text(), "OPTIONS");
+    /// ```
     ///
     /// # Panics
     /// If the path is malformed or conflicts with another, or has such a handler already.
@@ -579,7 +596,7 @@ fn no_tunnel() -> Response {
 #[cfg(test)]
 mod tests {
     use super::super::application::application;
-    use super::super::request::{HeadBytes, PlacedParts};
+    use super::super::parts::{HeadBytes, PlacedParts};
     use super::*;
     use crate::ServerHandle;
     use crate::http1::head::{HeadLimits, Progress, read_head_after};

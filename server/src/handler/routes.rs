@@ -5,7 +5,7 @@
 
 use super::around::Arounds;
 use super::endpoint::Endpoint;
-use super::request::RequestParts;
+use super::parts::RequestParts;
 use http::{HeaderValue, Method};
 use std::sync::Arc;
 

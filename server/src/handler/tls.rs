@@ -43,6 +43,19 @@ impl Tls {
 
     /// The certificate that the client showed, in DER form, checked against `client_ca`; None if it showed
     /// none.
+    ///
+    /// ```
+    /// use ringgate::{Request, Response, Router, http::StatusCode};
+    ///
+    /// /// For clients with a certificate (`client_certificates = "optional"`).
+    /// async fn inner(request: Request) -> Response {
+    ///     match request.tls().as_ref().and_then(|tls| tls.client_certificate()) {
+    ///         Some(certificate) => Response::text(format!("{} bytes of DER\n", certificate.len())),
+    ///         None => Response::error(StatusCode::FORBIDDEN, "a certificate is asked for"),
+    ///     }
+    /// }
+    /// # let router = Router::new().get("/inner", inner);
+    /// ```
     pub fn client_certificate(&self) -> Option<&[u8]> {
         self.0.client_chain.first().map(|der| &**der)
     }

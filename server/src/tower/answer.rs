@@ -28,6 +28,13 @@ impl Response {
     ///
     /// Framing stays the server's: of the answer's fields `Connection` is heeded if it says `close`, and
     /// `Content-Length` if the body does not know better, or is empty because the request was a HEAD.
+    ///
+    /// ```
+    /// use ringgate::{Router, Response, testing};
+    ///
+    /// let made = |_| async { Response::from_http(http::Response::new("hello".to_owned())) };
+    /// assert_eq!(testing::client(Router::new().get("/", made), ()).get("/").send().text(), "hello");
+    /// ```
     pub fn from_http<B>(response: http::Response<B>) -> Response
     where
         B: HttpBody + 'static,

@@ -89,6 +89,15 @@ pub fn router<S: 'static, Kind: 'static>(app: impl App<Kind>) -> Router<S> {
 }
 
 /// As [`router`], with options for all of its requests.
+///
+/// ```
+/// use ringgate::{RouteOptions, Router, tower};
+/// use std::time::Duration;
+///
+/// let app = axum::Router::new();
+/// let options = RouteOptions::new().any_body_size().timeout(Duration::from_secs(30));
+/// let router: Router = tower::router_with(options, app);
+/// ```
 pub fn router_with<S: 'static, Kind: 'static, A: App<Kind>>(
     options: RouteOptions,
     app: A,

@@ -24,6 +24,16 @@ use std::task::{Context, Poll, ready};
 /// Data comes as [`Bytes`]. Received bytes are copied out of the buffer that the kernel put them in, at
 /// most `buffer_size` at a time: a service may keep them for as long as it likes, and what it keeps of a
 /// few bytes should not be a whole receive buffer of the core.
+///
+/// ```
+/// use http_body_util::BodyExt;
+/// use ringgate::tower::BodyHandle;
+///
+/// /// What a service does with its request.
+/// async fn length(request: http::Request<BodyHandle>) -> Result<usize, ringgate::BodyError> {
+///     Ok(request.into_body().collect().await?.to_bytes().len())
+/// }
+/// ```
 pub struct BodyHandle {
     /// Where the body is.
     place: Place,

@@ -50,6 +50,19 @@ where
 /// Makes a handler of a service, for [`Router::fallback`](crate::Router::fallback) and the like.
 ///
 /// Each core has a clone of its own. An error of the service is a 500, and a line in the log; so is a panic.
+///
+/// ```
+/// use axum::routing::get;
+/// use ringgate::{RouteOptions, Router, testing, tower};
+///
+/// let old = axum::Router::new().route("/old", get(async || "from axum"));
+/// let router = Router::new()
+///     .get("/new", |_| async { "from here" })
+///     .fallback(RouteOptions::new(), tower::handler(old));
+/// let client = testing::client(router, ());
+/// assert_eq!(client.get("/old").send().text(), "from axum");
+/// assert_eq!(client.get("/new").send().text(), "from here");
+/// ```
 pub fn handler<S, V>(service: V) -> impl Fn(Request<S>) -> Serve<V> + Send + Sync + 'static
 where
     S: 'static,
