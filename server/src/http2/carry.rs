@@ -5,7 +5,7 @@
 //! The settings that this side once told go with it: the client counts with those, whatever the other process is
 //! configured to. Counts of what the client did begin anew.
 
-use super::field::{Token, is_value};
+use super::field::Token;
 use super::flow::{ReceiveWindow, SendWindow};
 use super::frame::{NUMBER_MAX, PAYLOAD_SIZE_BYTES_LARGEST, PAYLOAD_SIZE_BYTES_MAX, StreamId};
 use super::hpack::Decoder;
@@ -200,10 +200,9 @@ fn read_decoder(rest: &mut Bytes<'_>, allowed: u32, max: u32) -> Result<Decoder,
     for count in 1..=rest.short()? {
         let (mark, name, value) = rest.field()?;
         check(mark == 0, "mark")?;
-        let mark = Judged {
-            token: Token::of(name),
-            valid: is_value(value),
-        };
+        let token = Token::of(name);
+        let valid = token.accepts(value);
+        let mark = Judged { token, valid };
         decoder.table.insert(name, value, mark);
         check(decoder.table.len() == usize::from(count), "table")?;
     }
@@ -212,12 +211,10 @@ fn read_decoder(rest: &mut Bytes<'_>, allowed: u32, max: u32) -> Result<Decoder,
 
 fn read_encoder(rest: &mut Bytes<'_>, sizes: [u32; 3]) -> Result<Encoder, CarryError> {
     let [told, offered, least] = sizes;
-    let mut encoder = Encoder {
-        told,
-        offered,
-        least,
-        ..Encoder::default()
-    };
+    let mut encoder = Encoder::default();
+    encoder.told = told;
+    encoder.offered = offered;
+    encoder.least = least;
     encoder.table.resize(told.min(encoder::TABLE_BYTES_MAX));
     for count in 1..=rest.short()? {
         let (mark, name, value) = rest.field()?;

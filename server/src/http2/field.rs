@@ -2,6 +2,8 @@
 //! HPACK once for each literal: the dynamic table remembers the answer with the field, so that a field that
 //! comes by its index is judged no more. Left to [`head`](super::head): what the kinds mean together.
 
+use crate::http1::target::authority_is_valid;
+
 /// The kind of a field, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -78,6 +80,17 @@ impl Token {
         }
     }
 
+    /// Whether a field of this kind may have `value`: what any field may have, and in `:authority` and Host a host
+    /// with an optional port (RFC 9113 section 8.3.1).
+    #[inline]
+    pub fn accepts(self, value: &[u8]) -> bool {
+        is_value(value)
+            && match self {
+                Token::Authority | Token::Host => authority_is_valid(value),
+                _ => true,
+            }
+    }
+
     /// Whether it is a pseudo-field.
     #[inline]
     pub const fn is_pseudo(self) -> bool {
@@ -110,7 +123,7 @@ const fn is_name(name: &[u8]) -> bool {
 /// Whether `value` holds no control byte but HTAB, and neither begins nor ends with white space (RFC 9110
 /// section 5.5, RFC 9113 section 8.2.1).
 #[inline]
-pub fn is_value(value: &[u8]) -> bool {
+fn is_value(value: &[u8]) -> bool {
     let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     let is_plain = |byte: u8| (byte >= b' ' && byte != 0x7F) || byte == b'\t';
     // Without a branch for each byte, so that several are looked at in one step.

@@ -26,7 +26,7 @@ use super::priority::Priority;
 use crate::http1::fields::{BodyFraming, Steering};
 use crate::http1::head::{FieldSpan, HEAD_SIZE_BYTES_MAX, Head, Span};
 use crate::http1::refusal::Refusal;
-use crate::http1::target::{self, TargetForm, authority_is_valid};
+use crate::http1::target::{self, TargetForm};
 use crate::http1::trailers;
 use ::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ::http::{Method, StatusCode, Version};
@@ -320,9 +320,6 @@ impl<'b> Builder<'b> {
                 self.fails("Host and :authority differ.");
             }
             Some(_) => {}
-            None if !authority_is_valid(authority.of(self.text)) => {
-                self.fails("The :authority is not a host and optional port.");
-            }
             None => {
                 self.steering.host_is(authority);
                 let name = self.keep(HOST);
@@ -441,7 +438,10 @@ impl Sink for Builder<'_> {
             return self.exceeds(Budget::HeaderCount);
         }
         if !line.valid {
-            return self.fails("A field value holds a forbidden byte, or space at an end.");
+            return self.fails(match line.token {
+                Token::Authority | Token::Host => "The host is not a host and optional port.",
+                _ => "A field value holds a forbidden byte, or space at an end.",
+            });
         }
         if line.token.is_pseudo() {
             return self.pseudo(&line);
@@ -481,10 +481,10 @@ impl<'l> Trailers<'l> {
     ///
     /// # Errors
     /// They are malformed, or too many.
-    pub fn finish(self) -> Result<HeaderMap, Fault> {
+    pub fn finish(self) -> Result<Box<HeaderMap>, Fault> {
         match self.wrong {
             Some(fault) => Err(fault),
-            None => Ok(self.map),
+            None => Ok(Box::new(self.map)),
         }
     }
 

@@ -76,7 +76,7 @@ async fn serve(mut io: DuplexStream, server: Server) -> u32 {
                     session.took(stream, bytes.len() as u32, &mut out);
                     (stream, None, end)
                 }
-                Arrival::Trailers { stream, fields } => (stream, Some(fields), true),
+                Arrival::Trailers { stream, fields } => (stream, Some(*fields), true),
                 other => panic!("{other:?}"),
             };
             if end {

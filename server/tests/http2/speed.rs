@@ -74,34 +74,26 @@ fn a_request_that_is_all_indexed() {
     let date = Date::new(784_111_777);
     let rounds: u32 = match std::env::var("ROUNDS") {
         Ok(rounds) => rounds.parse().expect("a number"),
-        Err(_) => 20_000,
+        Err(_) => 100_000,
     };
+    // The best batch, since others may run on the same processor.
     let mut best = Duration::MAX;
     let mut next = 3;
-    for _ in 0..10 {
-        let mut spent = Duration::ZERO;
-        for _ in 0..rounds {
-            // The connection's window is opened as a client would.
-            wire.hears(&super::forge::window_update(0, BATCH * 13));
-            wire.out.clear();
-            wire.session.flushed();
-            let bytes = requests(next);
-            next += 2 * BATCH;
-            out.clear();
-            let began = Instant::now();
-            let answered = a_batch_of_requests(
-                &mut wire.session,
-                &bytes,
-                &mut head,
-                &mut room,
-                &mut out,
-                &date,
-                &limits,
-            );
-            spent += began.elapsed();
-            assert_eq!(answered, BATCH);
-        }
-        best = best.min(spent / (rounds * BATCH));
+    for _ in 0..rounds {
+        // The connection's window is opened as a client would.
+        wire.hears(&super::forge::window_update(0, BATCH * 13));
+        wire.out.clear();
+        wire.session.flushed();
+        let bytes = requests(next);
+        next += 2 * BATCH;
+        out.clear();
+        let began = Instant::now();
+        let session = &mut wire.session;
+        let answered = a_batch_of_requests(
+            session, &bytes, &mut head, &mut room, &mut out, &date, &limits,
+        );
+        best = best.min(began.elapsed() / BATCH);
+        assert_eq!(answered, BATCH);
     }
     println!(
         "{best:?} a request, {} bytes sent for each",

@@ -3,7 +3,7 @@
 //! block whatever the sink thinks, since the table must follow the client's.
 
 use super::super::code::Fault;
-use super::super::field::{Token, is_value};
+use super::super::field::Token;
 use super::super::settings::TABLE_BYTES_INITIAL;
 use super::fixed;
 use super::huffman;
@@ -107,7 +107,10 @@ impl Decoder {
         scratch: &mut Vec<u8>,
         sink: &mut S,
     ) -> Result<(), Fault> {
-        let mut at = self.sizes(block)?;
+        let mut at = match block.first() {
+            Some(first) if first & 0xE0 != 0x20 && self.table.max() <= self.allowed => 0,
+            _ => self.sizes(block)?,
+        };
         while let Some(&first) = block.get(at) {
             if first & 0x80 != 0 {
                 let (index, next) = integer::read(block, at, 7)?;
@@ -122,7 +125,7 @@ impl Decoder {
 
     /// The changes of the table's size, which stand in front of the fields (section 4.2). Gives where these
     /// begin.
-    #[inline]
+    #[cold]
     fn sizes(&mut self, block: &[u8]) -> Result<usize, Fault> {
         let mut at = 0;
         while let Some(first) = block.get(at)
@@ -185,7 +188,7 @@ impl Decoder {
         let name = scratch.len();
         let next = string(block, next, scratch)?;
         let (both, value) = (&scratch[..], &scratch[name..]);
-        let valid = is_value(value);
+        let valid = token.accepts(value);
         sink.line(Line {
             both,
             name,

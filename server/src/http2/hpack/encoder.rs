@@ -20,6 +20,11 @@ const KEPT_VALUE_BYTES_MAX: usize = 96;
 /// Number of the first field of a dynamic table.
 const FIRST_INDEX: usize = fixed::COUNT as usize + 1;
 
+const _: () = assert!(
+    FIRST_INDEX + (TABLE_BYTES_MAX / OVERHEAD_BYTES) as usize <= 0x7F,
+    "each index is one byte"
+);
+
 /// The writing half of a connection's HPACK. A field is kept with the index of its name in the static table, or
 /// 0 if it has none.
 #[derive(Clone, Debug)]
@@ -31,6 +36,8 @@ pub struct Encoder {
     pub(in super::super) offered: u32,
     /// The least that it offered since the last block.
     pub(in super::super) least: u32,
+    /// Where Date and whatever else was asked for last were found.
+    found: [u8; 2],
 }
 
 impl Default for Encoder {
@@ -40,6 +47,7 @@ impl Default for Encoder {
             told: TABLE_BYTES_INITIAL,
             offered: TABLE_BYTES_INITIAL,
             least: TABLE_BYTES_INITIAL,
+            found: [0; 2],
         }
     }
 }
@@ -106,8 +114,22 @@ impl Encoder {
     #[inline]
     pub fn lasting(&mut self, name: u8, value: &[u8], out: &mut Vec<u8>) {
         let is_it = |kept: &Kept<'_, u8>| kept.mark == name && kept.value() == value;
+        let found = usize::from(self.found[usize::from(name != fixed::DATE)]);
+        match self.table.get(found) {
+            // The table has at most sixteen fields: an index is a byte.
+            Some(kept) if is_it(&kept) => out.push(0x80 | (FIRST_INDEX + found) as u8),
+            _ => self.search_lasting(name, value, out),
+        }
+    }
+
+    #[inline(never)]
+    fn search_lasting(&mut self, name: u8, value: &[u8], out: &mut Vec<u8>) {
+        let is_it = |kept: &Kept<'_, u8>| kept.mark == name && kept.value() == value;
         match self.table.find(is_it) {
-            Some(index) => integer::write(FIRST_INDEX + index, 7, 0x80, out),
+            Some(index) => {
+                self.found[usize::from(name != fixed::DATE)] = index as u8;
+                integer::write(FIRST_INDEX + index, 7, 0x80, out);
+            }
             None => self.keep(name, &[], value, out),
         }
     }

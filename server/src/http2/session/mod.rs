@@ -196,7 +196,7 @@ pub enum Arrival<'a> {
         /// The stream.
         stream: StreamId,
         /// The fields.
-        fields: HeaderMap,
+        fields: Box<HeaderMap>,
     },
     /// A stream is over before its time: nothing more comes, and nothing can be sent. The caller may not have
     /// heard of it before.
@@ -207,6 +207,11 @@ pub enum Arrival<'a> {
         why: End,
     },
 }
+
+const _: () = assert!(
+    size_of::<Arrival<'_>>() <= 56,
+    "an arrival is moved from function to function"
+);
 
 /// Why a stream ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
