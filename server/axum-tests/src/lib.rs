@@ -5,4 +5,4 @@ mod client;
 mod servers;
 
 pub use client::{Answer, Client};
-pub use servers::{Served, over_axum, over_ringgate};
+pub use servers::{Served, over_axum, over_ringgate, serve};

@@ -83,7 +83,8 @@ pub fn over_ringgate(app: Router) -> Served {
     serve(tower::router(app))
 }
 
-fn serve(router: ringgate::Router<()>) -> Served {
+/// Serves a router of Ringgate, on two cores.
+pub fn serve(router: ringgate::Router<()>) -> Served {
     let mut config = Config {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         cores: CoreSpec::Exactly(NonZeroU32::new(2).expect("some")),

@@ -349,12 +349,19 @@ impl<S> Request<S> {
         self.parts.extensions.as_ref()?.get()
     }
 
-    /// The core of the request, and its name there.
     /// Whether a body follows the head, as far as the head tells.
     pub(super) fn has_body(&self) -> bool {
         self.parts.head.framing != BodyFraming::None
     }
 
+    /// Whether the client offers to change the protocol, on a connection that can: there is no body to read first.
+    #[cfg(feature = "tower")]
+    #[inline]
+    pub(crate) fn offers_upgrade(&self) -> bool {
+        self.parts.head.upgrade && !self.has_body()
+    }
+
+    /// The core of the request, and its name there.
     pub(super) fn who(&self) -> (u32, ExchangeKey) {
         (self.parts.core, self.parts.request)
     }

@@ -90,11 +90,19 @@ impl Response {
             return Response::error(StatusCode::UPGRADE_REQUIRED, &reason)
                 .with_header(UPGRADE, named);
         }
-        let mut response =
-            Response::new(StatusCode::SWITCHING_PROTOCOLS).with_header(UPGRADE, named);
+        Response::new(StatusCode::SWITCHING_PROTOCOLS)
+            .with_header(UPGRADE, named)
+            .with_protocol_behind(speak)
+    }
+
+    /// With `speak` behind this answer, which is a 101 to a client that asked for the protocol.
+    pub(crate) fn with_protocol_behind<T>(mut self, speak: impl FnOnce(Upgraded) -> T) -> Response
+    where
+        T: Future<Output = ()> + 'static,
+    {
         let speaking = Speaking::new(false, speak);
-        response.body = Body::Switch(Switch::new(Switching::Tunnel(speaking)));
-        response
+        self.body = Body::Switch(Switch::new(Switching::Tunnel(speaking)));
+        self
     }
 
     /// The answer to a CONNECT ([`Router::connect`](crate::Router::connect)) that opens a tunnel (RFC 9110

@@ -3,14 +3,15 @@
 //!
 //! [`serve`](serve()) is the `main` of a program that is all one such application, and [`router`] makes a router of it
 //! for a [`Server`](crate::Server). [`handler`] makes a handler of a service, for a router's
-//! [fallback](crate::Router::fallback) or a single route among others. There is no other server and no second parser below it: the service is called with the head that
-//! was parsed here, its future is polled once at once, and is a task of the core only if it waits. When the
-//! client goes away the future is dropped. Bodies come and go as the slower side can take them, with
-//! trailer fields both ways.
+//! [fallback](crate::Router::fallback) or a single route among others. There is no other server and no second parser
+//! below it: the service is called with the head that was parsed here, its future is polled once at once, and is
+//! a task of the core only if it waits. When the client goes away the future is dropped. Bodies come and go as the
+//! slower side can take them, with trailer fields both ways.
 //!
 //! Decided here is how a call is made; [`body`](BodyHandle) is the way in of bytes, and
-//! [`Response::from_http`](crate::Response::from_http) the way out. With the feature `tokio-guests`, or `axum`
-//! in place of both, services and their bodies find a tokio runtime around them
+//! [`Response::from_http`](crate::Response::from_http) the way out. A request that asks for another protocol carries
+//! hyper's `OnUpgrade`, as on a connection of hyper's, for services that take it (axum's `extract::ws`). With the
+//! feature `tokio-guests`, or `axum` in place of both, services and their bodies find a tokio runtime around them
 //! ([`guests`](crate::guests)).
 //!
 //! ```
@@ -43,12 +44,14 @@
 mod answer;
 mod app;
 mod body;
+mod crossing;
 mod main_of;
 mod passage;
 mod per_client;
 mod per_core;
 mod serve;
 mod spare;
+mod upgrade;
 
 pub use app::{App, ForAll, ForEach, router, router_with};
 pub use body::BodyHandle;

@@ -9,6 +9,7 @@ use super::answer::{BoxError, Kept};
 use super::body::BodyHandle;
 use super::per_core::{OfCore, Original};
 use super::spare;
+use super::upgrade::Offer;
 use crate::handler::{Request, Response};
 use crate::http1::refusal::Refusal;
 use http::{Extensions, Method, StatusCode};
@@ -106,10 +107,12 @@ where
         let _entered = crate::guests::enter();
         let to_head = request.method() == Method::HEAD;
         let of_core = original.of_core();
-        let step = begin(&of_core, request, &extend);
+        let mut offer = None;
+        let step = begin(&of_core, request, &extend, &mut offer);
         Serve {
             to_head,
             of_core,
+            offer,
             step,
         }
     }
@@ -145,6 +148,7 @@ fn begin<S, V, E>(
     of_core: &OfCore<V, Kept<V::Body>>,
     mut request: Request<S>,
     extend: &E,
+    offer: &mut Option<Box<Offer>>,
 ) -> Step<V>
 where
     V: Service,
@@ -159,11 +163,15 @@ where
         // Not good for another call: it is dropped.
         return Step::failed(&error.into());
     }
+    let offers_upgrade = request.offers_upgrade();
     let mut made = http::Request::new(BodyHandle::from(request.take_body()));
     if let Err(refusal) = fill(&mut made, request, extend) {
         return Step::Refused {
             answer: Some(Response::error(refusal.status, refusal.reason)),
         };
+    }
+    if offers_upgrade {
+        *offer = Offer::make(made.extensions_mut());
     }
     match ready {
         Poll::Pending => Step::Waiting {
@@ -183,6 +191,8 @@ pin_project! {
     pub struct Serve<V: Service> {
         to_head: bool,
         of_core: Rc<OfCore<V, Kept<V::Body>>>,
+        // None unless the client asks for another protocol.
+        offer: Option<Box<Offer>>,
         #[pin]
         step: Step<V>,
     }
@@ -236,7 +246,13 @@ impl<V: Service> Future for Serve<V> {
             }
         };
         Poll::Ready(match answered {
-            Ok(response) => this.of_core.kept.answer(*this.to_head, response),
+            Ok(response) => {
+                let answer = this.of_core.kept.answer(*this.to_head, response);
+                match this.offer.take() {
+                    None => answer,
+                    Some(offer) => (*offer).answered(answer),
+                }
+            }
             Err(error) => failed(&error),
         })
     }

@@ -15,3 +15,4 @@ mod calls;
 mod program;
 mod readiness;
 mod support;
+mod upgrades;

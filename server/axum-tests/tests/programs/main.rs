@@ -18,6 +18,7 @@ mod shutdown;
 mod static_files;
 mod todos;
 mod tracing_layer;
+mod websockets;
 
 use std::future::Future;
 use std::time::Duration;

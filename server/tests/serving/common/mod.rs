@@ -71,6 +71,7 @@ pub(crate) fn start_server<S: 'static>(server: Server<S>) -> TestServer {
     };
     let addresses = running.handle().addresses();
     let address = addresses.first().expect("one listener");
+    let address = address.strip_prefix("https://").unwrap_or(address);
     let address = address.parse().expect("an address of TCP");
     TestServer {
         running: Some(running),
