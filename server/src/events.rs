@@ -3,9 +3,13 @@
 //! A [`Hub`] keeps the newest events under growing ids, so that one who comes back with the last id
 //! it saw misses nothing that is still kept. Waiting costs a place for a waker and nothing else. What
 //! an event means, and in which form it is sent, is the application's; [`Hub::answer`] sends them as
-//! server-sent events (HTML standard, section 9.2), whose form [`server_sent`] writes.
+//! server-sent events (HTML standard, section 9.2), whose form [`server_sent`] writes. A WebSocket follows a hub
+//! ([`Socket::follow`](crate::handler::websocket::Socket::follow)) without a task of its own: each core hears of an
+//! event once, for all that follow there, and each event is encoded once for all of them.
 
 use crate::handler::{Body, Request, Response};
+use crate::websocket::deflate::Deflater;
+use crate::websocket::{Broadcast, Message};
 use bytes::Bytes;
 use futures_core::Stream;
 use http::StatusCode;
@@ -15,7 +19,7 @@ use slab::Slab;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -31,9 +35,37 @@ pub struct Event {
     pub data: Bytes,
 }
 
+/// An event that is kept, and its frames once somebody needed them.
+#[derive(Debug)]
+pub(crate) struct Published {
+    event: Event,
+    frames: OnceLock<Broadcast>,
+}
+
+impl Published {
+    fn new(event: Event) -> Arc<Published> {
+        let frames = OnceLock::new();
+        Arc::new(Published { event, frames })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.event.id
+    }
+
+    /// The event as a message of a WebSocket: text if its bytes are UTF-8, else binary. Encoded once, with the
+    /// compressor of whoever is first.
+    pub(crate) fn frames(&self, deflater: &mut Deflater) -> &Broadcast {
+        self.frames.get_or_init(|| {
+            let bytes = &self.event.data[..];
+            let text = std::str::from_utf8(bytes).map(Message::Text);
+            Broadcast::new(text.unwrap_or(Message::Binary(bytes)), Some(deflater))
+        })
+    }
+}
+
 struct Inner {
     /// The newest, in order of their ids.
-    kept: VecDeque<Event>,
+    kept: VecDeque<Arc<Published>>,
     /// The id of the newest event, 0 before the first.
     last: u64,
     closed: bool,
@@ -103,7 +135,7 @@ impl Hub {
         if inner.kept.len() == self.0.keep {
             inner.kept.pop_front();
         }
-        inner.kept.push_back(Event { id, data });
+        inner.kept.push_back(Published::new(Event { id, data }));
         self.wake(inner);
         id
     }
@@ -167,7 +199,40 @@ impl Hub {
         self.0.lock().last
     }
 
-    /// How many wait now.
+    /// Whether both are handles on the same hub.
+    pub(crate) fn is(&self, other: &Hub) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Appends the kept events that are newer than the newest of `recent`, and drops those that are kept no more.
+    pub(crate) fn refresh(&self, recent: &mut VecDeque<Arc<Published>>) {
+        let inner = self.0.lock();
+        let Some(first) = inner.kept.front().map(|kept| kept.id()) else {
+            return;
+        };
+        while recent.front().is_some_and(|known| known.id() < first) {
+            recent.pop_front();
+        }
+        let newer = match recent.back() {
+            None => 0,
+            Some(newest) => (newest.id() + 1).saturating_sub(first) as usize,
+        };
+        recent.extend(inner.kept.iter().skip(newer).cloned());
+    }
+
+    /// The id behind which one begins to hear that has heard `after`, or nothing: as for [`Hub::subscribe`], but
+    /// never before what is kept, for it has missed nothing that it was to hear.
+    pub(crate) fn begin(&self, after: Option<u64>) -> u64 {
+        let inner = self.0.lock();
+        let first = inner.kept.front().map_or(inner.last + 1, |kept| kept.id());
+        match after {
+            None => inner.last,
+            Some(after) if after > inner.last => first - 1,
+            Some(after) => after.max(first - 1),
+        }
+    }
+
+    /// How many wait now: subscriptions, and cores on which WebSockets follow.
     pub fn waiting(&self) -> usize {
         self.0.lock().waiting.len()
     }
@@ -265,10 +330,11 @@ impl Subscription {
 }
 
 fn next_after(inner: &Inner, after: u64) -> Option<Event> {
-    let first = inner.kept.front()?.id;
+    let first = inner.kept.front()?.id();
     // One that asks for what is not kept any more gets what is.
     let index = (after + 1).saturating_sub(first);
-    inner.kept.get(usize::try_from(index).ok()?).cloned()
+    let published = inner.kept.get(usize::try_from(index).ok()?)?;
+    Some(published.event.clone())
 }
 
 impl Stream for Subscription {

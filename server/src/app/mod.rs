@@ -5,6 +5,7 @@
 //! Called by the program. Listening, limits, admission and time-outs are not decided here.
 
 mod bodies;
+mod chat;
 mod files;
 mod health;
 mod page;
@@ -32,7 +33,8 @@ pub struct AppOptions {
     /// the process id, for whoever can connect.
     pub status: bool,
     /// Whether the routes exist that make trouble on purpose: `/spin`, `/block`, `/panic`, `/sleep`,
-    /// `/stream`, `/bytes`, `/upload`, `/core`. Whoever can connect can block the server by them.
+    /// `/stream`, `/bytes`, `/upload`, `/core`, and `/chat`. Whoever can connect can block the server by them, and
+    /// write to everybody in the chat.
     pub trouble: bool,
 }
 
@@ -106,6 +108,7 @@ pub fn router(options: AppOptions) -> Router<AppState> {
     if options.trouble {
         router = bodies::trouble_routes(router);
         router = trouble::routes(router);
+        router = chat::routes(router);
     }
     router
 }

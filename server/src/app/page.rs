@@ -32,7 +32,12 @@ pub(super) fn routes<S: 'static>() -> Router<S> {
 }
 
 async fn page<S>(_: Request<S>) -> Response {
-    Response::html(PAGE)
+    serve(PAGE)
+}
+
+/// A page that is one file, with the policy that lets it ask nobody but this server.
+pub(super) fn serve(page: &'static str) -> Response {
+    Response::html(page)
         .with_header(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY))
         .with_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
 }

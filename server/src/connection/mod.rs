@@ -66,6 +66,7 @@ pub(crate) use settings::Settings;
 pub(crate) use sockets::Sockets;
 pub(crate) use transfer::Parcel;
 pub(crate) use upgraded::Calls;
+pub(crate) use upgraded::Feed;
 
 /// Received bytes of a body that may wait for their handler before receiving pauses.
 pub(crate) const BODY_QUEUE_HIGH_BYTES: usize = 256 << 10;

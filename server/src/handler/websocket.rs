@@ -10,6 +10,8 @@ use super::response::{Body, Response, Switch};
 use super::router::Router;
 use super::upgrade::Switching;
 pub use super::websocket_stream::{Conversing, Received};
+use crate::connection::Feed;
+use crate::events::Hub;
 pub use crate::websocket::deflate::Compression;
 use crate::websocket::deflate::{Deflater, Terms};
 pub use crate::websocket::handshake::origin::Origins;
@@ -112,6 +114,8 @@ pub struct Socket<'c> {
     /// Messages that were sent in this call.
     pub(crate) sent: u64,
     pub(crate) core: u32,
+    /// The hub that is followed.
+    pub(crate) feed: &'c mut Option<Box<Feed>>,
 }
 
 impl Socket<'_> {
@@ -152,6 +156,44 @@ impl Socket<'_> {
     /// who sends without being asked looks here first.
     pub fn backlog(&self) -> usize {
         self.queued + self.out.len()
+    }
+
+    /// Sends what is published on `hub` to this client, in order, each event once: text if it is UTF-8, else binary.
+    /// `after`: the id behind which it begins, as far as events are kept; None is what comes from now on. It goes on
+    /// when the WebSocket moves to another core, and where it follows the same hub already this changes nothing; so
+    /// [`OnMessage::arrived`] is the place to call it from. To another process the place in the hub does not go: that
+    /// has a hub of its own. One hub at a time: another takes the place of the first.
+    ///
+    /// A client that takes too little has at most 64 KiB queued. What it has not had stays in the hub, for as long as
+    /// it is kept there; once the next event for it is kept no more, it is told Close with 1013 (try again later).
+    ///
+    /// ```
+    /// use ringgate::events::Hub;
+    /// use ringgate::handler::websocket::{Message, OnMessage, Socket};
+    ///
+    /// /// Hears what everybody says, and says it to everybody.
+    /// struct Guest(Hub);
+    ///
+    /// impl OnMessage for Guest {
+    ///     fn arrived(&mut self, socket: &mut Socket<'_>) {
+    ///         socket.follow(&self.0, None);
+    ///     }
+    ///
+    ///     fn message(&mut self, _: &mut Socket<'_>, message: Message<'_>) {
+    ///         self.0.publish(message.bytes().to_vec());
+    ///     }
+    /// }
+    /// ```
+    pub fn follow(&mut self, hub: &Hub, after: Option<u64>) {
+        let follows = self.feed.as_ref().is_some_and(|feed| feed.is_of(hub));
+        if !follows {
+            *self.feed = Some(Box::new(Feed::new(hub, after)));
+        }
+    }
+
+    /// Follows no hub any more.
+    pub fn unfollow(&mut self) {
+        *self.feed = None;
     }
 
     /// The core that the WebSocket is on now.

@@ -5,7 +5,7 @@ use ringgate::config::{AdmissionLimits, MaxAccepts};
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-const TROUBLE: [&str; 8] = [
+const TROUBLE: [&str; 9] = [
     "/spin?ms=0",
     "/block?ms=0",
     "/panic",
@@ -13,6 +13,7 @@ const TROUBLE: [&str; 8] = [
     "/stream?n=1&ms=0",
     "/bytes/1",
     "/upload",
+    "/chat",
     "/status.json",
 ];
 

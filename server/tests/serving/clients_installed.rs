@@ -2,7 +2,9 @@
 //! `cargo test -- --include-ignored`.
 
 use crate::common::{output, start};
+use crate::frames::{handshake, text};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 #[test]
 #[ignore = "needs wrk: apt-get install wrk"]
@@ -39,7 +41,27 @@ fn ab_keeps_its_connections_alive() {
 #[ignore = "needs a browser: apt-get install chromium"]
 fn a_browser_shows_the_live_table() {
     let server = start();
-    let profile = std::env::temp_dir().join(format!("ringgate-chromium-{}", std::process::id()));
+    let page = in_a_browser(&server.url("/"));
+    for shown in [
+        ">live<",
+        ">balanced<",
+        &server.address().to_string(),
+        &std::process::id().to_string(),
+    ] {
+        assert!(page.contains(shown), "no {shown} in {page}");
+    }
+    assert!(
+        server.total("requests/answered") >= 2,
+        "the page and its numbers"
+    );
+}
+
+/// The page as a browser without a window has it, three seconds later by its own clock.
+fn in_a_browser(url: &str) -> String {
+    static NTH: AtomicU32 = AtomicU32::new(0);
+    let nth = NTH.fetch_add(1, Ordering::Relaxed);
+    let name = format!("ringgate-chromium-{}-{nth}", std::process::id());
+    let profile = std::env::temp_dir().join(name);
     let mut chromium = Command::new("chromium");
     chromium.args([
         "--headless",
@@ -54,18 +76,34 @@ fn a_browser_shows_the_live_table() {
         "--dump-dom",
     ]);
     chromium.arg(format!("--user-data-dir={}", profile.display()));
-    let page = output(chromium.arg(server.url("/")));
+    let page = output(chromium.arg(url));
     let _ = std::fs::remove_dir_all(profile);
+    page
+}
+
+#[test]
+#[ignore = "needs a browser: apt-get install chromium"]
+fn a_browser_reads_and_writes_in_the_chat_and_takes_texts_for_nothing_else() {
+    let server = start();
+    let mut guest = server.connect();
+    guest.send(handshake("/chat/ws"));
+    assert!(guest.head().starts_with("HTTP/1.1 101 "));
+    let bold = "<b id=trick>bold</b>";
+    guest.send(text(bold));
+    let echo = [&[0x81, bold.len() as u8], bold.as_bytes()].concat();
+    assert_eq!(guest.take(echo.len()), echo);
+    let page = in_a_browser(&server.url("/chat#say=hello%20there"));
+    let said = br#"{"name":"guest","text":"hello there"}"#;
+    assert_eq!(
+        guest.take(2 + said.len())[2..],
+        said[..],
+        "what the browser said"
+    );
     for shown in [
-        ">live<",
-        ">balanced<",
-        &server.address().to_string(),
-        &std::process::id().to_string(),
+        ">Connected.<",
+        "<b>someone</b>&lt;b id=trick&gt;bold&lt;/b&gt;<",
+        "<b>guest</b>hello there<",
     ] {
         assert!(page.contains(shown), "no {shown} in {page}");
     }
-    assert!(
-        server.total("requests/answered") >= 2,
-        "the page and its numbers"
-    );
 }

@@ -2,6 +2,8 @@
 //! subject, `common` holds the server under test and a client that speaks raw bytes.
 
 mod common;
+#[path = "../frames/mod.rs"]
+mod frames;
 
 mod app_routes;
 mod bodies;

@@ -5,6 +5,7 @@
 //! ([`OnMessage::hand_over`]); the router there makes a value of them. What cannot be made there is closed with 1012,
 //! so that its client connects again.
 
+use super::feeds::Feed;
 use crate::handler::{Application, OnMessage, SocketTerms};
 use crate::http1::upgraded::Phase;
 use crate::websocket::Conversation;
@@ -33,6 +34,8 @@ pub(super) struct Ready {
     pub(super) end: Option<Box<dyn OnMessage>>,
     pub(super) terms: Arc<SocketTerms>,
     pub(super) protocol: Option<u8>,
+    /// The hub that it follows, within the process.
+    pub(super) feed: Option<Box<Feed>>,
 }
 
 /// The application's end as bytes.
@@ -149,6 +152,7 @@ impl Packed {
             end: Some(end),
             terms,
             protocol,
+            feed: None,
         })
     }
 }
@@ -202,6 +206,7 @@ mod tests {
             end: Some(Box::new(Keeping(state.to_vec()))),
             terms: sockets.terms().clone(),
             protocol,
+            feed: None,
         };
         Carried::new(Conversation::default(), ready)
     }

@@ -90,6 +90,7 @@ impl Engine {
             end: None,
             terms: Default::default(),
             protocol: None,
+            feed: None,
         });
         let talking = Talking::of(conversation, ready);
         self.upgrades

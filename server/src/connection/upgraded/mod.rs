@@ -6,17 +6,21 @@
 //! | [`socket`] | gives received bytes to a WebSocket, and messages to its application |
 //! | [`tunnel`] | gives received bytes to a handler that speaks a protocol of its own, and sends what it writes |
 //! | [`leave`] | moves it, or says Close where it cannot go along |
+//! | [`feeds`] | gives it what is published on the hub that it follows |
 //! | [`carry`] | makes of it what can go to another core or process |
 //!
 //! Called by [`super::step`]. A connection that speaks HTTP pays nothing for this: what another protocol needs lies
 //! aside, in a table as long as the last seat that has something in it.
 
 mod carry;
+mod feeds;
 mod leave;
 mod socket;
 mod tunnel;
 
 pub(super) use self::carry::Carried;
+pub(crate) use self::feeds::Feed;
+use self::feeds::Feeds;
 use self::leave::Farewells;
 use self::socket::{Lent, Talking};
 pub(crate) use self::tunnel::Calls;
@@ -52,6 +56,7 @@ pub(super) struct Upgrades {
     tools: Tools,
     farewells: Farewells,
     calls: Rc<Calls>,
+    feeds: Feeds,
 }
 
 /// The compressor and decompressor of all WebSockets that keep no context. Neither holds memory before it is used.
@@ -76,10 +81,10 @@ impl Upgrades {
         Some((upgrade, &mut self.tools))
     }
 
-    /// Whether handlers have called.
+    /// Whether handlers have called, or events wait for those that follow a hub.
     #[inline]
     pub(super) fn has_calls(&self) -> bool {
-        !self.calls.is_empty()
+        !self.calls.is_empty() || self.feeds.are_due()
     }
 
     fn look(&self, key: ConnectionKey) -> Option<&Upgrade> {
@@ -147,6 +152,7 @@ impl Engine {
     /// Everything is with the kernel: who waits for room may send.
     pub(super) fn feed_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.empty_tunnel(core, key);
+        self.feed_further(core, key);
     }
 
     /// Asks the client whether it is still there.
@@ -242,6 +248,7 @@ impl Engine {
             fault: None,
         };
         let done = act(talking, &mut lent);
+        let enlists = talking.feed.as_ref().is_some_and(|feed| feed.is_new());
         let (received, sent, fault) = (lent.received, lent.sent, lent.fault);
         self.stats.websocket_messages_received.add(received);
         self.stats.websocket_messages_sent.add(sent);
@@ -260,6 +267,9 @@ impl Engine {
         }
         if let Some(event) = event {
             self.on(core, key, event);
+        }
+        if enlists {
+            self.enlist(core, key);
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::Tools;
 use super::carry::{Carried, Ready};
+use super::feeds::Feed;
 use crate::connection::OUTPUT_HIGH_BYTES;
 use crate::connection::output::Output;
 use crate::connection::table::Unread;
@@ -21,13 +22,15 @@ const NO_CODE: u16 = 1005;
 
 /// A WebSocket and its application's end.
 pub(in crate::connection) struct Talking {
-    conversation: Conversation,
+    pub(super) conversation: Conversation,
     /// None once it was told of the end.
     end: Option<Box<dyn OnMessage>>,
     terms: Arc<SocketTerms>,
     protocol: Option<u8>,
     /// The contexts that are kept from one message to the next, where that was agreed on.
     own: Option<Box<Tools>>,
+    /// The hub that it follows.
+    pub(super) feed: Option<Box<Feed>>,
 }
 
 /// The things that a core lends to a WebSocket of its.
@@ -57,6 +60,7 @@ impl Talking {
             terms: begun.terms,
             protocol: begun.protocol,
             own: keeps.then(Box::default),
+            feed: None,
         }
     }
 
@@ -68,15 +72,20 @@ impl Talking {
             terms: ready.terms,
             protocol: ready.protocol,
             own: None,
+            feed: ready.feed,
         }
     }
 
     /// The WebSocket as it goes elsewhere.
-    pub(super) fn into_carried(self) -> Carried {
+    pub(super) fn into_carried(mut self) -> Carried {
+        if let Some(feed) = &mut self.feed {
+            feed.unlist();
+        }
         let ready = Ready {
             end: self.end,
             terms: self.terms,
             protocol: self.protocol,
+            feed: self.feed,
         };
         Carried::new(self.conversation, ready)
     }
@@ -102,6 +111,9 @@ impl Talking {
         match (self.conversation.state(), self.conversation.deadline(false)) {
             (State::Open, Some(life::Deadline::Pong)) => Some(Phase::Asked),
             (State::Open, Some(life::Deadline::Message)) => Some(Phase::InMessage),
+            (State::Open, _) if self.feed.as_ref().is_some_and(|feed| feed.owes()) => {
+                Some(Phase::Owing)
+            }
             (State::Open, _) => Some(Phase::Open),
             (State::Closing, _) => Some(Phase::Closing),
             (State::Leaving | State::Ended | State::Lingering | State::Closed, _) => None,
@@ -186,6 +198,7 @@ impl Talking {
             terms,
             protocol,
             own,
+            feed,
         } = self;
         let Tools { inflater, deflater } = own.as_deref_mut().unwrap_or(lent.tools);
         let output = &mut *lent.output;
@@ -238,6 +251,7 @@ impl Talking {
                     queued,
                     sent: 0,
                     core: lent.core,
+                    feed,
                 };
                 end.message(&mut socket, message);
                 lent.sent += socket.sent;
@@ -263,6 +277,7 @@ impl Talking {
             queued,
             sent: 0,
             core: lent.core,
+            feed: &mut self.feed,
         };
         act(&mut **end, &mut socket);
         lent.sent += socket.sent;

@@ -137,7 +137,7 @@ impl Engine {
         }
     }
 
-    /// Looks after the connections whose handlers did something.
+    /// Looks after the connections whose handlers did something, and those for which events wait.
     pub(in crate::connection) fn take_up_calls(&mut self, core: &Rc<Core>) {
         for key in self.upgrades.calls.take() {
             let has_unread = match self.table.get(key) {
@@ -150,6 +150,9 @@ impl Engine {
             self.empty_tunnel(core, key);
             self.regulate(core, key);
             self.settle(core, key);
+        }
+        if self.upgrades.feeds.are_due() {
+            self.broadcast(core);
         }
     }
 }
