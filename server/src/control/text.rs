@@ -188,6 +188,16 @@ pub(super) fn status(status: &Value) -> String {
             .collect();
         let _ = writeln!(text, "{name:<12} {}", figures.join("  "));
     }
+    if status.pointer("/tls").is_some_and(Value::is_object) {
+        let _ = writeln!(
+            text,
+            "tls          handshakes {}  in progress {}  failed {}  broken connections {}",
+            f("/tls/handshakes"),
+            f("/tls/handshakes_in_progress"),
+            f("/tls/failed_handshakes"),
+            f("/tls/failures")
+        );
+    }
     section(&mut text, status, "/generations", GENERATIONS);
     section(&mut text, status, "/cores", CORES);
     section(&mut text, status, "/listeners", LISTENERS);
@@ -242,6 +252,8 @@ mod tests {
             "lanes": [{"name": "database", "kind": "workers", "min": 1, "max": 4, "spawned": 2,
                 "busy": 1, "waiting": 1, "queued": 0, "unavailable": null,
                 "ended": {"finished": 9, "panicked": 0}, "refused": {"full": 3}}],
+            "tls": {"handshakes": {"full": 7, "resumed": 2}, "handshakes_in_progress": 1,
+                "failed_handshakes": {"plain-http": 3, "version": 0}, "failures": {"too-long": 0}},
             "certificates": [{"file": "/etc/a.pem", "names": ["a.example", "b.example"],
                 "key": "ecdsa", "not_after": "2027-01-15T00:00:00Z"}]
         }));
@@ -251,6 +263,7 @@ limits       max_threads none  max_accepts unbounded
 pool         target 1 (by load, 1 to 4)  running 1  waiting 1  parked 0  quarantined 0
 connections  accepted 12  inherited 3  finished 8  rejected 2 (full 2)  aborted 1  open 1  in_transit 0  passed_on 3
 requests     begun 1000  answered 1000  rejected 0  aborted 0  running 0  pending 0
+tls          handshakes 9 (full 7, resumed 2)  in progress 1  failed 3 (plain-http 3)  broken connections 0
 
   generation  phase     open  staying
            7  running      1        0

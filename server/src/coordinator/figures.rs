@@ -127,6 +127,24 @@ fn tls_counts(stats: &CoreStats) -> TlsCounts {
     }
 }
 
+/// TLS on all of these cores together.
+pub(super) fn tls<'a>(cores: impl Iterator<Item = &'a CoreStats>) -> TlsCounts {
+    let mut sum = TlsCounts::default();
+    for counts in cores.map(tls_counts) {
+        sum.in_progress += counts.in_progress;
+        for (all, these) in [
+            (&mut sum.handshakes, counts.handshakes),
+            (&mut sum.failed_handshakes, counts.failed_handshakes),
+            (&mut sum.failures, counts.failures),
+        ] {
+            for (name, count) in these {
+                *all.entry(name).or_default() += count;
+            }
+        }
+    }
+    sum
+}
+
 /// The limits that are numbers, by their keys.
 pub(super) fn limits(limits: AdmissionLimits) -> CountsBy {
     let accepts = match limits.max_accepts() {

@@ -9,6 +9,7 @@ use crate::admission::ledger::{ByReason, Connections, Ledgers, Reason, Requests}
 use crate::certificates::{Loaded, date, seconds_left};
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::lane::LaneFigures;
+use crate::observe::metrics::{CountsBy, TlsCounts};
 use ringgate_runtime::sys::tcp_info::listen_queue;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ pub struct Status {
     pub generations: Vec<Generation>,
     pub listeners: Vec<ListenerStatus>,
     pub lanes: Vec<LaneFigures>,
+    pub tls: Option<TlsStatus>,
     pub certificates: Vec<CertificateStatus>,
 }
 
@@ -165,6 +167,27 @@ pub struct ListenerStatus {
     pub helper_core: Option<u32>,
     pub queue: Option<u32>,
     pub queue_limit: Option<u32>,
+}
+
+/// TLS over all cores, those that have ended included.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct TlsStatus {
+    pub handshakes: CountsBy,
+    pub handshakes_in_progress: u64,
+    pub failed_handshakes: CountsBy,
+    pub failures: CountsBy,
+}
+
+impl From<TlsCounts> for TlsStatus {
+    fn from(counts: TlsCounts) -> TlsStatus {
+        TlsStatus {
+            handshakes: counts.handshakes,
+            handshakes_in_progress: counts.in_progress,
+            failed_handshakes: counts.failed_handshakes,
+            failures: counts.failures,
+        }
+    }
 }
 
 /// One certificate that is shown to clients.

@@ -1,7 +1,7 @@
 //! Handshakes with the program: which certificate a client is shown, what a reload and an upgrade change for
 //! clients, and who is let in.
 
-use crate::common::{BINARY, Directory, Program, get, ringgate};
+use crate::common::{BINARY, Directory, Program, eventually, get, ringgate};
 use crate::tls_client::Client;
 use crate::upgrade::Lineage;
 use rcgen::{CertificateParams, KeyPair};
@@ -94,6 +94,54 @@ fn a_reload_shows_new_clients_the_new_certificate_and_drops_nobody() {
         .expect("served");
     assert_eq!(new.certificate(), after);
     kept.ask().expect("nobody was dropped");
+}
+
+#[test]
+fn status_and_live_page_tell_how_handshakes_ended_and_which_certificates_are_shown() {
+    let program = start(Directory::new(), &["--cores", "2", "--certificate", "self"]);
+    let client = Client::new();
+    for is_resumed in [false, true] {
+        let connection = client.connect(&program.address, "localhost");
+        assert_eq!(connection.expect("served").is_resumed(), is_resumed);
+    }
+    assert!(get(&program.address, "/").starts_with("HTTP/1.1 400 "));
+    let status = eventually("the handshakes are counted", || {
+        let status = program.status();
+        (status["tls"]["failed_handshakes"]["plain-http"] == 1).then_some(status)
+    });
+    let tls = &status["tls"];
+    assert_eq!(
+        tls["handshakes"],
+        serde_json::json!({"full": 1, "resumed": 1})
+    );
+    assert_eq!(tls["handshakes_in_progress"], 0);
+    let failed = tls["failed_handshakes"].as_object().expect("by reason");
+    assert!(
+        failed
+            .iter()
+            .all(|(why, count)| *count == u64::from(why == "plain-http"))
+    );
+    let shown = program.ctl(&["status"]).stdout;
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(
+        shown.contains("handshakes 2 (full 1, resumed 1)"),
+        "{shown}"
+    );
+    // The page has all of its figures from the status, by the names of their fields.
+    let page = include_str!("../../src/app/page.html");
+    let read = tls.as_object().expect("fields").keys();
+    for field in
+        read.map(String::as_str)
+            .chain(["names", "key", "file", "not_after", "expires_in_seconds"])
+    {
+        assert!(page.contains(field), "the page does not read {field}");
+        let of_certificate = status["certificates"][0].get(field);
+        assert!(of_certificate.or(tls.get(field)).is_some(), "{field}");
+    }
+    assert!(
+        Program::start(&[]).status()["tls"].is_null(),
+        "nobody speaks TLS"
+    );
 }
 
 #[test]

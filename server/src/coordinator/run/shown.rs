@@ -49,6 +49,10 @@ impl Coordinator {
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             generations: self.generations(),
             listeners: status::listeners(&self.listeners, &self.pool, self.sizing.slots()),
+            tls: self.tls.as_ref().map(|_| {
+                let cores = self.slots.iter().map(|slot| &*slot.stats);
+                figures::tls(cores).into()
+            }),
             certificates: status::certificates(self.tls.as_ref(), unix_secs()),
         }
     }
