@@ -293,6 +293,8 @@ impl Drop for Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     fn pool(buffers: u16, leases_kept: u32) -> Rc<Pool> {
         Pool::new(PoolOptions {
@@ -433,5 +435,45 @@ mod tests {
         );
         drop(second);
         assert_eq!((pool.available(), pool.lent()), (2, 0));
+    }
+
+    proptest! {
+        /// Nobody's bytes change while he has them, whatever is shared, parted and dropped, and whoever may
+        /// change his own does.
+        #[test]
+        fn no_share_sees_what_another_changes(script in vec((0..6u8, any::<usize>(), any::<usize>()), 0..60)) {
+            let mut shares = Vec::from([lease_of(&[1; 24])]);
+            for (step, which, count) in script {
+                if shares.is_empty() {
+                    break;
+                }
+                let at = which % shares.len();
+                let length = shares[at].len();
+                let count = count % (length + 1);
+                match step {
+                    0 => {
+                        let front = shares[at].split_to(count);
+                        shares.push(front);
+                    }
+                    1 => {
+                        let part = shares[at].slice(count..length);
+                        shares.push(part);
+                    }
+                    2 => drop(shares.swap_remove(at)),
+                    3 => shares[at].advance(count),
+                    4 => shares[at].truncate(count),
+                    _ => {
+                        let mut one = shares.swap_remove(at);
+                        let before: Vec<Vec<u8>> = shares.iter().map(|share| share.to_vec()).collect();
+                        if let Some(bytes) = one.get_mut() {
+                            bytes.iter_mut().for_each(|byte| *byte = byte.wrapping_add(1));
+                        }
+                        let after: Vec<&[u8]> = shares.iter().map(|share| &share[..]).collect();
+                        prop_assert_eq!(after, before);
+                        shares.push(one);
+                    }
+                }
+            }
+        }
     }
 }

@@ -103,3 +103,117 @@ impl Tls {
         Ok((!made.is_empty()).then(|| Chunk::Vec(made.into_vec())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::record::{Aead, Opened, Session};
+
+    /// A connection that does not rest, and its client's side.
+    fn ends() -> (Tls, Session) {
+        let session = |receiving: u8, sending: u8| {
+            Session::from_secrets(Aead::Aes128Gcm, &[receiving; 32], &[sending; 32])
+                .expect("secrets of this length")
+        };
+        let tls = Tls {
+            phase: Phase::Open(session(1, 2)),
+            rest: None,
+        };
+        (tls, session(2, 1))
+    }
+
+    fn output(head: usize, body: usize) -> Output {
+        let mut output = Output::default();
+        output.write(&mut Vec::new(), &vec![b'h'; head]);
+        output.add_large(Chunk::Vec(vec![b'b'; body]));
+        output
+    }
+
+    fn seal(tls: &mut Tls, output: &mut Output, sealing: &mut Sealing) -> Vec<u8> {
+        let sealed = tls.seal(output, false, Tick::default(), sealing, &mut Vec::new());
+        match sealed.expect("the key is fresh") {
+            Some(Chunk::Vec(records)) => records,
+            other => panic!("nothing was sealed: {other:?}"),
+        }
+    }
+
+    fn opened(client: &mut Session, records: &mut [u8]) -> Vec<u8> {
+        let (mut keys, mut data, mut at) = (KeyCache::default(), Vec::new(), 0);
+        while at < records.len() {
+            let Ok(Opened::Data { plain, used }) = client.open(&mut keys, &mut records[at..])
+            else {
+                panic!("a record that does not open");
+            };
+            data.extend_from_slice(&records[at..][plain]);
+            at += used;
+        }
+        data
+    }
+
+    #[test]
+    fn an_answer_that_is_a_little_too_long_leaves_at_once_and_a_longer_one_in_parts() {
+        let (mut tls, mut client) = ends();
+        let mut sealing = Sealing::default();
+        let mut short = output(120, SEALED_AHEAD_BYTES);
+        let mut records = seal(&mut tls, &mut short, &mut sealing);
+        assert_eq!(short.queued, 0);
+        let expected = [vec![b'h'; 120], vec![b'b'; SEALED_AHEAD_BYTES]].concat();
+        assert_eq!(opened(&mut client, &mut records), expected);
+
+        let mut long = output(120, SEALED_AHEAD_BYTES + SEALED_END_BYTES);
+        let mut records = seal(&mut tls, &mut long, &mut sealing);
+        assert_eq!(long.queued, 120 + SEALED_END_BYTES);
+        let data = opened(&mut client, &mut records);
+        assert_eq!(data.len(), SEALED_AHEAD_BYTES);
+    }
+
+    #[test]
+    fn memory_of_a_long_answer_serves_the_next_and_nothing_of_before_is_left_in_it() {
+        let (mut tls, mut client) = ends();
+        let mut sealing = Sealing::default();
+        let mut places = Vec::new();
+        for length in [60_000, 30_000, SEALED_AHEAD_BYTES] {
+            let mut records = seal(&mut tls, &mut output(100, length), &mut sealing);
+            places.push(records.as_ptr());
+            assert_eq!(opened(&mut client, &mut records).len(), 100 + length);
+            sealing.keep(Chunk::Vec(records), &mut Vec::new());
+        }
+        assert_eq!(places[0], places[1]);
+        for _ in 0..2 * MEMORY_KEPT {
+            let mut tls = ends().0;
+            let records = seal(&mut tls, &mut output(0, 50_000), &mut Sealing::default());
+            sealing.keep(Chunk::Vec(records), &mut Vec::new());
+        }
+        assert_eq!(sealing.memory.len(), MEMORY_KEPT);
+        let giant = Chunk::Vec(Vec::with_capacity(MEMORY_KEPT_MAX_BYTES + 1));
+        sealing.memory.clear();
+        sealing.keep(giant, &mut Vec::new());
+        assert!(sealing.memory.is_empty());
+    }
+
+    #[test]
+    fn short_answers_leave_the_memory_of_long_ones_alone() {
+        let (mut tls, _) = ends();
+        let mut sealing = Sealing::default();
+        let long = seal(&mut tls, &mut output(0, 50_000), &mut sealing);
+        sealing.keep(Chunk::Vec(long), &mut Vec::new());
+        let mut buffers = vec![Vec::with_capacity(512)];
+        let mut short = Output::default();
+        short.write(&mut Vec::new(), b"hello");
+        let sealed = tls.seal(
+            &mut short,
+            false,
+            Tick::default(),
+            &mut sealing,
+            &mut buffers,
+        );
+        let records = sealed.expect("sealed").expect("records");
+        assert_eq!(
+            (sealing.memory.len(), buffers.len()),
+            (1, 1),
+            "its own came back"
+        );
+        sealing.keep(records, &mut buffers);
+        assert_eq!((sealing.memory.len(), buffers.len()), (1, 2));
+    }
+}
