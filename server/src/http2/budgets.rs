@@ -8,8 +8,8 @@
 //! | MadeYouReset: the server is made to reset | `http2_resets_made` |
 //! | CONTINUATION without an end | `http2_continuations`, `http2_header_list_size` |
 //! | HPACK bomb: a byte for each field, of which none has a size | `http2_header_count`, and 32 bytes for each reference |
-//! | answers that pile up before a closed window | `http2_stall_timeout`, `http2_pending_size` |
-//! | PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty and small DATA | a budget each |
+//! | answers that pile up before a closed window | `http2_streams`, `http2_stall_timeout`; those made piece by piece, `pending_size` |
+//! | PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty and small DATA, each with what is like it | a budget each |
 //! | frames that ask for an answer, from a client that takes none | `http2_queued_controls` |
 
 /// Time over which a client's acts are counted, in seconds.
@@ -30,11 +30,11 @@ pub enum Budget {
     Continuations,
     /// RST_STREAM frames of the client.
     Resets,
-    /// RST_STREAM frames that the client made the server send.
+    /// RST_STREAM frames that the client made the server send, and field sections of streams that are over.
     ResetsMade,
-    /// PING frames.
+    /// PING frames, and answers to them.
     Pings,
-    /// SETTINGS frames.
+    /// SETTINGS frames, their acknowledgements, and GOAWAY frames.
     Settings,
     /// PRIORITY and PRIORITY_UPDATE frames, and frames of unknown types.
     Priorities,
@@ -127,11 +127,12 @@ pub struct Limits {
     pub continuations: u16,
     /// RST_STREAM frames of the client in ten seconds, beside one for each answer that ended.
     pub resets: u16,
-    /// RST_STREAM frames that the client makes the server send, in ten seconds.
+    /// RST_STREAM frames that the client makes the server send, and field sections of streams that are over, in ten
+    /// seconds.
     pub resets_made: u16,
-    /// PING frames in ten seconds.
+    /// PING frames in ten seconds, answers counted.
     pub pings: u16,
-    /// SETTINGS frames in ten seconds.
+    /// SETTINGS and GOAWAY frames in ten seconds.
     pub settings: u16,
     /// PRIORITY and PRIORITY_UPDATE frames and those of unknown types in ten seconds, beside two for each
     /// request.
@@ -150,10 +151,12 @@ pub struct Limits {
     pub connection_window: u32,
     /// Bytes of dynamic table that the client may use.
     pub header_table_size: u32,
-    /// Bytes of answers that wait on one stream before the application is to give no more.
+    /// Bytes of an answer that is made piece by piece, and waits for room, before no further piece is asked for.
     pub pending_size: u32,
     /// Bytes that one call of `poll_output` adds at most, by and large.
     pub output_size: u32,
+    /// Whether a CONNECT may ask for a protocol (RFC 8441), which the client is told.
+    pub extended_connect: bool,
 }
 
 impl Default for Limits {
@@ -176,8 +179,9 @@ impl Default for Limits {
             stream_window: 256 << 10,
             connection_window: 1 << 20,
             header_table_size: 4096,
-            pending_size: 64 << 10,
+            pending_size: 32 << 10,
             output_size: 64 << 10,
+            extended_connect: false,
         }
     }
 }

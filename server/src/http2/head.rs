@@ -198,7 +198,7 @@ impl<'b> Builder<'b> {
                 let authority = self.keep(value);
                 self.authority.replace(authority).is_some()
             }
-            Token::Protocol => {
+            Token::Protocol if self.limits.extended_connect => {
                 let protocol = self.keep(value);
                 self.protocol.replace(protocol).is_some()
             }

@@ -121,7 +121,8 @@ pub fn write_first(limits: &Limits, out: &mut Vec<u8>) {
         Some(WINDOW_BYTES_INITIAL),
     );
     say(MAX_HEADER_LIST_SIZE, limits.header_list_size, None);
-    say(ENABLE_CONNECT_PROTOCOL, 1, None);
+    let connect = u32::from(limits.extended_connect);
+    say(ENABLE_CONNECT_PROTOCOL, connect, Some(0));
     say(NO_RFC7540_PRIORITIES, 1, None);
     frame::close(at, out);
     let more = limits

@@ -334,6 +334,60 @@ fn section_6_9_the_connections_window_is_bounded_and_gets_back_what_nobody_reads
 }
 
 #[test]
+fn section_6_1_padding_counts_against_both_windows_and_comes_back_at_once() {
+    let limits = Limits {
+        stream_window: 1000,
+        connection_window: 0,
+        ..Limits::default()
+    };
+    let mut wire = Wire::open_with(limits, &[]);
+    wire.hears(&post(1));
+    let padded = [&[200][..], b"payload", &[0; 200]].concat();
+    let (mut stream, mut connection) = (0, 0);
+    for _ in 0..1000 {
+        wire.hears(&forged(0, 8, 1, &padded));
+        wire.took(1, 7);
+        for sent in wire.says() {
+            match sent {
+                Sent::WindowUpdate(0, more) => connection += more,
+                Sent::WindowUpdate(1, more) => stream += more,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    let all = 1000 * padded.len() as u32;
+    assert!(
+        all - stream < 500 && all - connection < 40_000,
+        "{stream} and {connection} of {all}"
+    );
+}
+
+#[test]
+fn white_space_around_a_value_of_a_handler_is_not_sent() {
+    let mut wire = Wire::open();
+    wire.hears(&get(1));
+    let list = [(
+        HeaderName::from_static("x-padded"),
+        HeaderValue::from_static("  a b\t"),
+    )];
+    let answer = Answer {
+        status: http::StatusCode::OK,
+        date: &Date::new(0),
+        content_type: None,
+        fields: Fields::List(&list),
+        length: None,
+    };
+    wire.session
+        .answer(StreamId(1), &answer, Payload::None, 0, &mut wire.out)
+        .expect("an answer");
+    let said = wire.says();
+    let [Sent::Headers { fields, .. }] = &said[..] else {
+        panic!("{said:?}");
+    };
+    assert_eq!(fields.last().map(|(_, value)| &value[..]), Some("a b"));
+}
+
+#[test]
 fn streams_that_ask_for_nothing_share_frame_by_frame() {
     let mut wire = Wire::open_with(Limits::default(), &[(4, 1 << 20)]);
     wire.hears(&window_update(0, 1 << 20));

@@ -7,7 +7,7 @@ use super::forge::{
 };
 use bytes::Bytes;
 use ringgate::http2::session::Deadline;
-use ringgate::http2::{Budget, End, ErrorCode, Fault, Limits, Payload};
+use ringgate::http2::{Budget, End, ErrorCode, Fault, Limits, Payload, StreamId};
 
 /// Does the same again and again; gives the budget that ends it, and after how many times.
 #[track_caller]
@@ -70,6 +70,17 @@ fn madeyoureset_is_ended_by_the_resets_that_this_side_is_made_to_send() {
 }
 
 #[test]
+fn field_sections_of_a_stream_that_is_over_are_counted_too() {
+    let mut wire = Wire::open();
+    wire.hears(&post(1));
+    let (session, out) = (&mut wire.session, &mut wire.out);
+    let code = ErrorCode::CANCEL;
+    session.reset(StreamId(1), code, 0, out).expect("a stream");
+    let (budget, rounds) = ends(wire, |_, _| headers(1, true, &[("a", "b")]));
+    assert_eq!((budget, rounds), (Budget::ResetsMade, 100));
+}
+
+#[test]
 fn malformed_and_refused_requests_are_counted_as_resets_too() {
     let (budget, rounds) = ends(Wire::open(), |wire, round| {
         wire.says();
@@ -127,10 +138,14 @@ fn pings_settings_priorities_and_unknown_frames_are_ended_each_by_its_own_budget
             forged(6, 1, 0, &[0; 8]),
             (Budget::Pings, u32::from(limits.pings)),
         ),
-        // One came with the preface.
+        // One came with the preface, and an acknowledgement.
+        (
+            forged(4, 1, 0, &[]),
+            (Budget::Settings, u32::from(limits.settings) - 2),
+        ),
         (
             settings(&[]),
-            (Budget::Settings, u32::from(limits.settings) - 1),
+            (Budget::Settings, u32::from(limits.settings) - 2),
         ),
         (
             forged(2, 0, 1, &[0; 5]),
@@ -155,6 +170,14 @@ fn pings_settings_priorities_and_unknown_frames_are_ended_each_by_its_own_budget
         });
         assert_eq!(found, expected);
     }
+}
+
+#[test]
+fn goaway_again_and_again_is_ended_while_a_stream_is_open() {
+    let mut wire = Wire::open();
+    wire.hears(&get(1));
+    let flood = ends(wire, |_, _| forged(7, 0, 0, &[0; 8]));
+    assert_eq!(flood, (Budget::Settings, 98));
 }
 
 #[test]
@@ -234,7 +257,9 @@ fn answers_before_a_closed_window_are_given_up_after_a_time() {
     assert_eq!(wire.session.since(Deadline::Stall), Some(50));
     // The connection's window is closed as well as those of the streams.
     let mut wire = Wire::open_with(Limits::default(), &[(4, 1 << 20)]);
-    wire.hears(&[get(1), get(3)].concat());
+    // One after the other: the second has sent nothing when the window is used up.
+    let fields = [&GET[..], &[("priority", "u=3")]].concat();
+    wire.hears(&[headers(1, true, &fields), headers(3, true, &fields)].concat());
     wire.answers(1, Payload::Bytes(Bytes::from(vec![0; 60_000])))
         .expect("an answer");
     wire.answers(3, Payload::Bytes(Bytes::from(vec![0; 60_000])))

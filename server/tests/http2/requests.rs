@@ -35,7 +35,11 @@ fn is_malformed(fields: &[(&str, &str)]) {
 
 #[track_caller]
 fn is(line: &str, fields: &[(&str, &str)]) -> Wire {
-    let mut session = Wire::open();
+    let limits = Limits {
+        extended_connect: true,
+        ..Limits::default()
+    };
+    let mut session = Wire::open_with(limits, &[]);
     let seen = session.hears(&headers(1, true, fields));
     let expected = Seen::Head {
         stream: 1,
@@ -223,6 +227,8 @@ fn rfc_8441_section_4_an_extended_connect_has_a_path_and_a_protocol() {
         (":authority", "example.org"),
     ];
     is("CONNECT /chat example.org websocket", &extended);
+    // Without the setting there is no such field.
+    is_malformed(&extended);
     is_malformed(
         &with(&[])
             .into_iter()

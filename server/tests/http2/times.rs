@@ -37,6 +37,26 @@ fn every_wait_for_a_client_has_a_limit() {
 }
 
 #[test]
+fn a_client_that_has_no_window_left_owes_no_body() {
+    let limits = Limits {
+        connection_window: 0,
+        ..Limits::default()
+    };
+    let mut wire = Wire::open_with(limits, &[]);
+    wire.hears(&[post(1), post(3)].concat());
+    for size in [16_384, 16_384, 16_384, 16_383] {
+        wire.hears(&data(1, false, &vec![0; size]));
+    }
+    assert_eq!(
+        waits(&wire),
+        [],
+        "neither of the stream that sent nor of the other"
+    );
+    wire.took(1, 40_000);
+    assert_eq!(waits(&wire), [(Deadline::Body, 0)]);
+}
+
+#[test]
 fn a_stream_in_which_both_sides_talk_may_be_silent() {
     let mut wire = Wire::open();
     wire.hears(&post(1));

@@ -117,7 +117,6 @@ fn the_first_frames_say_what_this_side_bounds_and_open_the_connections_window() 
         (3, limits.streams),
         (4, limits.stream_window),
         (6, limits.header_list_size),
-        (8, 1),
         (9, 1),
     ];
     assert_eq!(said, expected);

@@ -137,7 +137,8 @@ impl Encoder {
     /// A field of a handler.
     pub fn field(&mut self, name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) {
         let index = fixed::index_of(name);
-        let value_bytes = value.as_bytes();
+        // White space at an end is malformed (RFC 9113 section 8.2.1), and no part of a value.
+        let value_bytes = value.as_bytes().trim_ascii();
         if value.is_sensitive() || is_secret(name) {
             return literal(0x10, index, name, value_bytes, out);
         }

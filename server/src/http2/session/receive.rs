@@ -318,6 +318,7 @@ impl Session {
             Effect::Break(Breach::Stream(fault)) => self.break_stream(stream, fault, desk),
             _ => {
                 debug_assert_eq!(effect, Effect::Discard, "{state:?}");
+                self.spend(Budget::ResetsMade, desk)?;
                 Ok(Arrival::Nothing)
             }
         }
@@ -336,7 +337,10 @@ impl Session {
             Frame::ResetStream(code) => return self.on_reset(header.stream, code, desk),
             Frame::Continuation(more) => return self.on_continuation(header, more, head, desk),
             Frame::Settings(payload) => self.on_settings(payload, desk)?,
-            Frame::SettingsAck => self.decoder.settled(self.own.header_table_size),
+            Frame::SettingsAck => {
+                self.spend(Budget::Settings, desk)?;
+                self.decoder.settled(self.own.header_table_size);
+            }
             Frame::Ping(payload) => {
                 self.spend(Budget::Pings, desk)?;
                 self.count_control(desk.limits)?;
@@ -348,7 +352,10 @@ impl Session {
                     self.step(Event::Heard, desk.out);
                 }
             }
-            Frame::GoAway(_) => self.step(Event::PeerLeaves, desk.out),
+            Frame::GoAway(_) => {
+                self.spend(Budget::Settings, desk)?;
+                self.step(Event::PeerLeaves, desk.out);
+            }
             Frame::Priority | Frame::Unknown => self.spend(Budget::Priorities, desk)?,
             Frame::PriorityUpdate(stream, value) => {
                 self.spend(Budget::Priorities, desk)?;

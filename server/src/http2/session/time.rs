@@ -76,7 +76,8 @@ impl Session {
                     State::HalfClosedLocal => true,
                     State::Idle | State::HalfClosedRemote | State::Ended | State::Reset => false,
                 };
-                (owes && stream.receive.left() > 0).then_some(stream.since)
+                let may_send = stream.receive.left() > 0 && self.receive.left() > 0;
+                (owes && may_send).then_some(stream.since)
             }
             Deadline::Stall => {
                 let pending = stream.pending.as_deref()?;
