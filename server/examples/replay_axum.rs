@@ -211,7 +211,7 @@ fn over_hyper(batch: &[u8], pipeline: usize, requests: usize) -> Ended {
             if let Poll::Ready(ended) = counted_poll(connection.as_mut()) {
                 return ended;
             }
-            got += answers(&std::mem::take(&mut client.pipe().got));
+            got = answers(&client.pipe().got);
         }
         answered += got;
     }
