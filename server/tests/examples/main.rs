@@ -6,9 +6,12 @@
 #[path = "../program/common.rs"]
 #[expect(dead_code, reason = "the tests of the program need more of it")]
 mod common;
+#[path = "../frames/mod.rs"]
+mod frames;
 mod start;
 
 use common::{Program, connect, eventually};
+use frames::{handshake, text};
 use ringgate::runtime::sys::signals::Signal;
 use start::{ask, example, start};
 use std::io::{Read, Write};
@@ -151,4 +154,89 @@ fn what_is_uploaded_can_be_had_again_in_ranges() {
     assert!(hidden.starts_with("HTTP/1.1 400 "), "{hidden}");
     let outside = ask(&upload, "PUT", "/upload/..%2Fx", "", "x");
     assert!(outside.starts_with("HTTP/1.1 400 "), "{outside}");
+}
+
+/// A guest of the example `chat`.
+struct Guest(std::net::TcpStream);
+
+impl Guest {
+    fn enter(chat: &Program, room: &str, name: &str) -> Guest {
+        let mut stream = connect(&chat.address);
+        let path = format!("/rooms/{room}?name={name}");
+        stream.write_all(&handshake(&path)).expect("sent");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("an answer");
+            head.push(byte[0]);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101 "));
+        Guest(stream)
+    }
+
+    fn say(&mut self, words: &str) {
+        self.0.write_all(&text(words)).expect("sent");
+    }
+
+    /// The next words, which are few.
+    #[track_caller]
+    fn hears(&mut self, words: &str) {
+        let mut header = [0; 2];
+        self.0.read_exact(&mut header).expect("a frame");
+        assert_eq!(header[0], 0x81, "a text");
+        let mut payload = vec![0; usize::from(header[1])];
+        self.0.read_exact(&mut payload).expect("words");
+        assert_eq!(String::from_utf8_lossy(&payload), words);
+    }
+}
+
+#[test]
+fn guests_of_a_room_hear_each_other_and_keep_their_names_through_an_upgrade() {
+    let mut chat = start("chat", &[]);
+    assert!(chat.get("/").contains("<title>Rooms</title>"));
+    let mut ada = Guest::enter(&chat, "lobby", "Ada");
+    let mut bob = Guest::enter(&chat, "lobby", "Bob%20B.");
+    let mut eve = Guest::enter(&chat, "den", "Eve");
+    ada.say("hello");
+    for guest in [&mut ada, &mut bob] {
+        guest.hears(r#"{"name":"Ada","text":"hello"}"#);
+    }
+    let refused = chat.get("/rooms/den?name=");
+    assert!(refused.starts_with("HTTP/1.1 400 "), "{refused}");
+    // One who comes back reads what it missed.
+    let mut feed = connect(&chat.address);
+    let ask = "GET /rooms/lobby/events HTTP/1.1\r\nHost: t\r\nLast-Event-ID: 0\r\n\r\n";
+    feed.write_all(ask.as_bytes()).expect("sent");
+    let mut read = Vec::new();
+    while !String::from_utf8_lossy(&read)
+        .contains("id: 1\ndata: {\"name\":\"Ada\",\"text\":\"hello\"}\n")
+    {
+        let mut piece = [0; 512];
+        match feed.read(&mut piece).expect("events") {
+            0 => panic!("the events end: {}", String::from_utf8_lossy(&read)),
+            n => read.extend_from_slice(&piece[..n]),
+        }
+    }
+    drop(feed);
+    let control = chat.control();
+    let mut ctl = example("chat");
+    let upgraded = ctl
+        .args(["ctl", "upgrade", "--control"])
+        .arg(&control)
+        .output();
+    let upgraded = upgraded.expect("it runs");
+    assert_eq!(upgraded.status.code(), Some(0), "{upgraded:?}");
+    assert_eq!(chat.exit_code(), Some(0));
+    bob.say("still here");
+    for guest in [&mut ada, &mut bob] {
+        guest.hears(r#"{"name":"Bob B.","text":"still here"}"#);
+    }
+    eve.say("alone");
+    eve.hears(r#"{"name":"Eve","text":"alone"}"#);
+    let mut ctl = example("chat");
+    let stopped = ctl
+        .args(["ctl", "stop", "--control"])
+        .arg(&control)
+        .output();
+    assert_eq!(stopped.expect("it runs").status.code(), Some(0));
 }

@@ -21,6 +21,8 @@ fn built() -> PathBuf {
         cargo.args(["build", "--quiet", "--locked", "--package", "ringgate"]);
         cargo.args([
             "--example",
+            "chat",
+            "--example",
             "hello",
             "--example",
             "notes",
