@@ -104,7 +104,8 @@ class Interactive:
         command = ["openssl", "s_client", "-connect", f"127.0.0.1:{OPEN}", "-servername", "localhost", *flags]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.said = ""
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
 
     def _listen(self):
         while piece := os.read(self.process.stdout.fileno(), 65536):
@@ -119,7 +120,7 @@ class Interactive:
         while self.said.count(text) < times:
             assert time.monotonic() < until, f"no {text!r} in {self.said}"
             if self.process.poll() is not None and self.said.count(text) < times:
-                time.sleep(0.2)
+                self.listener.join(PATIENCE)
                 assert self.said.count(text) >= times, f"ended with {self.process.poll()}: {self.said}"
             time.sleep(0.01)
 
@@ -157,6 +158,8 @@ def case_renegotiation():
         if re.search("alert|error:", client.said.split("RENEGOTIATING")[1]):
             break
         time.sleep(0.02)
+    if client.process.poll() is not None:
+        client.listener.join(PATIENCE)
     rest = client.said.split("RENEGOTIATING")[1]
     client.end()
     assert "verify return" not in rest.lower() and "depth=" not in rest, rest

@@ -1,6 +1,6 @@
 //! How plaintext, alerts and KeyUpdates become records, appended to the output of the connection. The
-//! order of sealing is the order of sending. Plaintext of a record that lies in one place is sealed from
-//! there; what lies in several is gathered in the record first. Deliberately absent: a bound on the output;
+//! order of sealing is the order of sending. Plaintext of a long record that lies in one place is sealed from
+//! there; what is short or lies in several is gathered in the record first. Deliberately absent: a bound on the output;
 //! the caller seals no more than it may have ahead of the socket.
 
 use super::alert::{Alert, Ended, Reason};
@@ -13,6 +13,10 @@ use super::suite::Version;
 use super::way::IV_SIZE_BYTES;
 use super::{HEADER_SIZE_BYTES, TAG_SIZE_BYTES, kind};
 use aws_lc_rs::aead;
+
+/// Plaintext that is copied into its record before it is sealed, wherever it lies: that costs less than to seal the
+/// byte behind it, which says its kind, apart.
+const COPIED_SIZE_BYTES_MAX: usize = 512;
 
 /// Plaintext that lies in several places, taken from the front.
 struct Pieces<'a> {
@@ -164,7 +168,6 @@ impl Session {
         let explicit = self.aead.explicit_nonce_len(self.version);
         let record = out.room(length + overhead);
         let (head, sealed) = record.split_at_mut(HEADER_SIZE_BYTES + explicit);
-        let (sealed, end) = sealed.split_at_mut(length);
         head[..HEADER_SIZE_BYTES].copy_from_slice(&header);
         head[HEADER_SIZE_BYTES..].copy_from_slice(&nonce[IV_SIZE_BYTES - explicit..]);
         let key = keys
@@ -173,13 +176,20 @@ impl Session {
             .get_or_insert_with(|| self.sending.expand(self.aead));
         let nonce = aead::Nonce::assume_unique_for_key(nonce);
         let additional = aead::Aad::from(additional);
-        let told = match pieces.take_whole(length) {
+        let in_one_place = match length > COPIED_SIZE_BYTES_MAX {
+            true => pieces.take_whole(length),
+            false => None,
+        };
+        let told = match in_one_place {
             Some(plain) => {
+                let (sealed, end) = sealed.split_at_mut(length);
                 key.seal_out_of_place_scatter(nonce, additional, plain, sealed, inner, end)
             }
             None => {
-                pieces.take(sealed);
-                key.seal_in_place_scatter(nonce, additional, sealed, inner, end)
+                let (sealed, tag) = sealed.split_at_mut(length + inner.len());
+                pieces.take(&mut sealed[..length]);
+                sealed[length..].copy_from_slice(inner);
+                key.seal_in_place_scatter(nonce, additional, sealed, &[], tag)
             }
         };
         told.map_err(|_| Reason::SealFailed)?;
