@@ -22,7 +22,7 @@ const MEMORY_KEPT_MAX_BYTES: usize = SEALED_AHEAD_BYTES + 2 * SEALED_END_BYTES;
 /// Pieces that are sealed together: heads and small bodies are gathered in one already.
 const PIECES_AT_ONCE: usize = 8;
 
-/// What the sealing of a core keeps from one connection to the next.
+/// The memory that the sealing of a core keeps from one connection to the next.
 #[derive(Default)]
 pub(in crate::connection) struct Sealing {
     /// The expanded keys of connections that are busy.

@@ -15,7 +15,7 @@ const VALID_SECS: u64 = 397 * 24 * 60 * 60;
 /// Clocks differ: it is valid from this long before now.
 const SKEW_SECS: u64 = 24 * 60 * 60;
 
-/// What a self-signed certificate is made for.
+/// The use that a self-signed certificate is made for.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
     /// Clients of all kinds: ECDSA P-256, which all of them know.
