@@ -260,7 +260,7 @@ fn answers_before_a_closed_window_are_given_up_after_a_time() {
     // One after the other: the second has sent nothing when the window is used up.
     let fields = [&GET[..], &[("priority", "u=3")]].concat();
     wire.hears(&[headers(1, true, &fields), headers(3, true, &fields)].concat());
-    wire.answers(1, Payload::Bytes(Bytes::from(vec![0; 60_000])))
+    wire.answers(1, Payload::Bytes(Bytes::from(vec![0; 100_000])))
         .expect("an answer");
     wire.answers(3, Payload::Bytes(Bytes::from(vec![0; 60_000])))
         .expect("an answer");
