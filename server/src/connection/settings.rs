@@ -105,11 +105,7 @@ impl Settings {
             handshakes_per_turn: NonZeroU32::new(config.tls.handshakes_per_turn),
             handshakes_max: config.tls.max_handshakes,
             websockets_max: config.websocket.max,
-            websocket: Limits {
-                frame_size: config.websocket.message_size as usize,
-                message_size: config.websocket.message_size as usize,
-                ..Limits::default()
-            },
+            websocket: Limits::default().with_messages_of(config.websocket.message_size as usize),
             reason_header: config.queue.reason_header == Switch::On,
             timeouts: spans,
             first_looks,

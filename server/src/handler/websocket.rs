@@ -225,11 +225,7 @@ impl SocketTerms {
     pub(crate) fn limits(&self, limits: &Limits) -> Limits {
         match self.message_size {
             None => *limits,
-            Some(size) => Limits {
-                frame_size: size,
-                message_size: size,
-                ..*limits
-            },
+            Some(size) => limits.with_messages_of(size),
         }
     }
 }

@@ -30,13 +30,36 @@ pub enum Delivery {
     Parts,
 }
 
+/// Frames that a message may have, however small it may be.
+const FRAGMENTS_MIN: usize = 4096;
+/// The size that the frames of the largest message must have on average.
+const FRAGMENT_SIZE_BYTES: usize = 64;
+
+impl Limits {
+    /// These bounds, with messages of up to so many bytes: in as many frames of 64 bytes, and 4,096 at least.
+    #[must_use]
+    pub const fn with_messages_of(self, size: usize) -> Limits {
+        let fragments = size / FRAGMENT_SIZE_BYTES;
+        let fragments = match fragments > FRAGMENTS_MIN {
+            true => fragments,
+            false => FRAGMENTS_MIN,
+        };
+        Limits {
+            frame_size: size,
+            message_size: size,
+            fragments: fragments as u32,
+            ..self
+        }
+    }
+}
+
 impl Default for Limits {
     /// 1 MiB, 4,096 fragments, 1,000 control frames in ten seconds.
     fn default() -> Self {
         Limits {
             frame_size: 1 << 20,
             message_size: 1 << 20,
-            fragments: 4096,
+            fragments: FRAGMENTS_MIN as u32,
             controls: 1000,
             delivery: Delivery::Whole,
         }
