@@ -3,7 +3,7 @@
 //! idle WebSocket is plain data, and goes from core to core and, if the application wants, from process to
 //! process.
 //!
-//! The protocol is [`crate::websocket`]'s, the connection [`crate::connection`]'s; nothing here reads or sends.
+//! The protocol and the connection are others' business; nothing here reads or sends.
 
 use super::request::Request;
 use super::response::{Body, Response, Switch};
