@@ -2,9 +2,10 @@
 //! descriptors are left for everything else. The bound of one core (`max_connections`; row M10,
 //! docs/seeds.md) is [`super::accept`]'s.
 //!
-//! The cores count here when a connection gets a seat and when it leaves it, and look before they accept.
-//! This count alone has many writers: a sum of the cores' own counts would have to be read at every
-//! accept. Requests never touch it. How much room there is, the coordinator decides.
+//! The cores count here when a connection gets a seat and when it leaves it, and look before they accept; and
+//! when another protocol than HTTP begins and ends on one (`max_websockets`). These counts alone have many writers:
+//! a sum of the cores' own would have to be read at every accept. Requests never touch them. How much room there
+//! is, the coordinator decides.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,5 @@
-//! A connection between two requests as bytes, for another process of the same machine.
+//! A connection between two requests, or between two messages of a WebSocket, as bytes, for another process of the
+//! same machine.
 //!
 //! Called by upgrades. The clock of the deadlines is CLOCK_MONOTONIC, the same for both
 //! (clock_gettime(2)). The descriptor goes beside the bytes. A change of the form needs another

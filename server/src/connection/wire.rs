@@ -2,8 +2,9 @@
 //! changes by [`Wire::on`] alone, and what a change demands comes back as an effect, which
 //! [`super::step`] performs.
 //!
-//! The states and events of HTTP/1.1 are explained in [`crate::http1::exchange`]. Another protocol is
-//! another variant, which every `match` has to answer for.
+//! The states and events of HTTP/1.1 are explained in [`crate::http1::exchange`]; a protocol that a request changes
+//! to is one state more of it ([`super::upgraded`]). One that begins otherwise is another variant, which every
+//! `match` has to answer for.
 
 use crate::http1::exchange::{Effect, Event, State};
 use crate::http1::upgraded::Phase;

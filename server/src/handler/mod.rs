@@ -2,10 +2,10 @@
 //! state made once per core.
 //!
 //! Called by `crate::connection` with a parsed head. The future of a handler runs on the core
-//! that owns the connection and may hold whatever is not `Send`. Other protocols (TLS below, HTTP/2 and
-//! WebSocket beside) meet applications at `Application`, which takes a request and a `Reply` and knows
-//! nothing of sockets; it is this crate's own. Services of other crates join above, as handlers
-//! (`crate::tower`).
+//! that owns the connection and may hold whatever is not `Send`. Connections meet applications at
+//! `Application`, which takes a request and a `Reply` and knows nothing of sockets; it is this crate's own. What
+//! begins behind a request, a WebSocket or a protocol of the handler's own, goes the other way, in the body of the
+//! answer ([`Switch`]). Services of other crates join above, as handlers (`crate::tower`).
 
 mod answers;
 mod application;
