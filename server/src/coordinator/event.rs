@@ -11,6 +11,7 @@ use crate::observe::metrics::Snapshot;
 use ringgate_runtime::sys::signals::Signal;
 use ringgate_runtime::{Remote, RingFailed};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// An event. Closed on purpose: a new one does not compile until every place answers it.
 pub(crate) enum Event {
@@ -64,6 +65,8 @@ pub(crate) struct CoreUp {
     pub(crate) remote: Remote,
     /// The kernel's number of the thread.
     pub(crate) thread: u32,
+    /// How long the thread has been on a CPU.
+    pub(crate) ran: Duration,
 }
 
 /// How a core's thread ended.

@@ -375,7 +375,7 @@ impl Coordinator {
         let slot = &mut self.slots[index];
         slot.remote = Some(up.remote);
         slot.heart = heart::Heart::of(core.now());
-        slot.work = elastic::Work::of(up.thread);
+        slot.work = elastic::Work::of(up.thread, up.ran);
         tracing::debug!(core = up.core, "core serves");
     }
 

@@ -13,7 +13,7 @@ use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::driver::{RingFlag, RingFlags};
 use ringgate_runtime::sys::cpu::pin_current_thread;
 use ringgate_runtime::sys::registry::SocketRegistry;
-use ringgate_runtime::sys::thread::thread_id;
+use ringgate_runtime::sys::thread::{thread_cpu_time, thread_id};
 use ringgate_runtime::{Core, CoreOptions, Event as Completion, Sink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -144,6 +144,7 @@ impl CoreThread {
             core: index,
             remote: core.remote(),
             thread: thread_id(),
+            ran: thread_cpu_time(),
         }));
         let served = catch_unwind(AssertUnwindSafe(|| {
             core.run(&mut engine, |engine| engine.is_over())

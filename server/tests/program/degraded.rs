@@ -5,6 +5,7 @@ use crate::common::{Directory, Program, assert_balanced, eventually, read_some, 
 use ringgate::runtime::sys::signals::Signal;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
+use std::fs::DirEntry;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -20,11 +21,16 @@ fn limit_files(program: &Program, most: u64) {
     prlimit(Some(pid), Resource::Nofile, limit).unwrap();
 }
 
-/// A limit under which a server can open just so many files more.
+/// A limit under which a server can open just so many files more, beside those of /proc, which it reads and closes
+/// at once.
 fn room_for(program: &Program, files: usize) -> u64 {
     let open = std::fs::read_dir(format!("/proc/{}/fd", program.pid())).unwrap();
+    let lasts = |entry: &DirEntry| {
+        let file = std::fs::read_link(entry.path());
+        file.is_ok_and(|file| !file.starts_with("/proc"))
+    };
     let open: Vec<u64> = open
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|entry| entry.ok().filter(lasts)?.file_name().to_str()?.parse().ok())
         .collect();
     let mut free = (0..).filter(|number| !open.contains(number));
     free.nth(files).unwrap()

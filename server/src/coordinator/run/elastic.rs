@@ -21,15 +21,20 @@ const FULL_PERMILLE: u128 = 1000;
 pub(super) struct Work {
     thread: u32,
     before: WorkTime,
+    /// How long ago the kernel told `before`, when the window at hand began.
+    untold: Duration,
     busy_permille: u32,
 }
 
 impl Work {
-    /// Of a thread that has just begun.
-    pub(super) fn of(thread: u32) -> Work {
+    /// Of a thread that has just begun, after so much time on a CPU. The kernel is not asked here: that takes a
+    /// descriptor, which may be the last one and then belongs to a core that starts beside this one.
+    pub(super) fn of(thread: u32, ran: Duration) -> Work {
+        let waited = Duration::ZERO;
         Work {
             thread,
-            before: work_time(thread).unwrap_or_default(),
+            before: WorkTime { ran, waited },
+            untold: Duration::ZERO,
             busy_permille: 0,
         }
     }
@@ -43,17 +48,20 @@ impl Work {
     }
 
     /// A thread without a CPU is no less busy. One that is stuck has no time for anybody, whatever it
-    /// does.
-    fn measure(&mut self, over: Duration, stuck: bool) {
-        let now = work_time(self.thread).unwrap_or_default();
-        let ran = now.ran.saturating_sub(self.before.ran);
-        let worked = ran + now.waited.saturating_sub(self.before.waited);
-        let permille = worked.as_nanos() * FULL_PERMILLE / over.as_nanos().max(1);
-        self.before = now;
-        self.busy_permille = match stuck {
-            true => FULL_PERMILLE as u32,
-            false => permille.min(FULL_PERMILLE) as u32,
-        };
+    /// does. Where the kernel does not tell `now`, for want of a descriptor, a core is as busy as it was.
+    fn measure(&mut self, now: Option<WorkTime>, over: Duration, stuck: bool) {
+        self.untold += over;
+        if let Some(now) = now {
+            let over = std::mem::take(&mut self.untold);
+            let ran = now.ran.saturating_sub(self.before.ran);
+            let worked = ran + now.waited.saturating_sub(self.before.waited);
+            let permille = worked.as_nanos() * FULL_PERMILLE / over.as_nanos().max(1);
+            self.before = now;
+            self.busy_permille = permille.min(FULL_PERMILLE) as u32;
+        }
+        if stuck {
+            self.busy_permille = FULL_PERMILLE as u32;
+        }
     }
 }
 
@@ -85,7 +93,8 @@ impl Coordinator {
         };
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if self.pool.cores[index].has_thread() {
-                slot.work.measure(passed, self.pool.stuck[index]);
+                let now = work_time(slot.work.thread()).ok();
+                slot.work.measure(now, passed, self.pool.stuck[index]);
             }
         }
         self.balance();
@@ -131,5 +140,45 @@ impl Coordinator {
             quarantined: self.pool.cores.iter().filter(quarantined).count() as u32,
             degraded: self.why_degraded(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn worked(ran: u64, waited: u64) -> Option<WorkTime> {
+        let (ran, waited) = (Duration::from_millis(ran), Duration::from_millis(waited));
+        Some(WorkTime { ran, waited })
+    }
+
+    #[test]
+    fn a_core_is_as_busy_as_its_thread_ran_or_waited_for_a_cpu_since_the_look_before() {
+        let mut work = Work::of(7, Duration::from_millis(300));
+        for (now, stuck, busy) in [
+            (worked(400, 0), false, 100),
+            (worked(500, 150), false, 250),
+            (worked(500, 150), false, 0),
+            (worked(500, 150), true, 1000),
+            (worked(900, 9000), false, 1000),
+        ] {
+            work.measure(now, SECOND, stuck);
+            assert_eq!(work.busy_permille(), busy, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn a_core_whose_work_is_not_told_for_want_of_a_descriptor_is_as_busy_as_it_was() {
+        let mut work = Work::of(7, Duration::ZERO);
+        work.measure(worked(200, 0), SECOND, false);
+        work.measure(None, SECOND, false);
+        assert_eq!(work.busy_permille(), 200);
+        // Two windows have passed since it was told.
+        work.measure(worked(600, 0), SECOND, false);
+        assert_eq!(work.busy_permille(), 200);
+        work.measure(None, SECOND, true);
+        assert_eq!(work.busy_permille(), 1000);
     }
 }
