@@ -64,9 +64,12 @@ impl Engine {
 
     /// The request that a connection keeps goes to the gate: it runs, waits, or is refused.
     pub(super) fn admit(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let Some(request) = self.table.get(key).and_then(|c| c.exchange) else {
-            return;
-        };
+        if let Some(request) = self.table.get(key).and_then(|c| c.exchange) {
+            self.admit_request(core, request);
+        }
+    }
+
+    pub(super) fn admit_request(&mut self, core: &Rc<Core>, request: ExchangeKey) {
         let exchange = self.exchanges.get(request);
         let Some(Asked { parts, routed }) = exchange.and_then(|exchange| exchange.asked.take())
         else {
@@ -172,11 +175,7 @@ impl Engine {
         parts: &mut PlacedParts,
         routed: &Routed,
     ) -> Result<Upload, Refusal> {
-        let limit = match routed {
-            Routed::Found { route, .. } => self.app.options(*route).body_size,
-            Routed::Answer(_) => None,
-        };
-        let limit = limit.unwrap_or(self.settings.body_size);
+        let limit = self.body_limit(routed);
         let decoder = Box::new(BodyDecoder::new(parts.head.framing, limit)?);
         let cell = BodyCell::new(self.attention.clone(), request, parts.head.framing);
         parts.has_more = true;
@@ -188,6 +187,15 @@ impl Engine {
             counted: 0,
             counted_since: None,
         })
+    }
+
+    /// The most bytes that the body of a request may have.
+    pub(super) fn body_limit(&self, routed: &Routed) -> Option<u64> {
+        let limit = match routed {
+            Routed::Found { route, .. } => self.app.options(*route).body_size,
+            Routed::Answer(_) => None,
+        };
+        limit.unwrap_or(self.settings.body_size)
     }
 
     /// A request goes on beyond this event: it is kept under its name.

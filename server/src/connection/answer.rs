@@ -46,6 +46,9 @@ impl Engine {
         let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
+        if exchange.on.is_some() {
+            return self.on_stream_answer(core, request, response);
+        }
         let key = exchange.of;
         let Some(connection) = self.table.get(key) else {
             return;

@@ -9,6 +9,7 @@ use super::key::ConnectionKey;
 use super::step::Outcome;
 use super::table::{Receive, Unread};
 use crate::http1::exchange::{After, Deadline, Event, State};
+use crate::http1::upgraded::Phase;
 use ringgate_runtime::Core;
 use ringgate_runtime::sys::socket::{Direction, peer_addr};
 use std::rc::Rc;
@@ -122,8 +123,14 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if let State::Upgraded(_) = connection.wire.state() {
-            return self.part_later(core, key);
+        match connection.wire.state() {
+            // GOAWAY ends nothing that the client has begun.
+            State::Upgraded(Phase::Rest | Phase::Streams) => {
+                self.on(core, key, Event::Drain);
+                return self.settle(core, key);
+            }
+            State::Upgraded(_) => return self.part_later(core, key),
+            _ => {}
         }
         let is_idle = connection.wire.state() == State::Idle && connection.is_flushed();
         if !is_idle || connection.exchange.is_some() {
@@ -155,7 +162,8 @@ impl Engine {
         );
         // The 503 of the gate leaves the kernel's queue before the end does.
         let sent = is_last && connection.rejected.is_some() && connection.output.queued == 0;
-        let busy = connection.exchange.is_some() || state != State::Idle;
+        let rests = matches!(state, State::Idle | State::Upgraded(Phase::Rest));
+        let busy = connection.exchange.is_some() || !rests;
         let forced = !sent && !matches!(state, State::Lingering | State::Closed);
         if busy && forced {
             self.cut += 1;

@@ -76,7 +76,7 @@ impl Engine {
                 Event::DeadlinePassed
             }
             Deadline::Quiet | Deadline::Pong | Deadline::Message => Event::DeadlinePassed,
-            Deadline::CloseFrame | Deadline::Tunnel => Event::DeadlinePassed,
+            Deadline::CloseFrame | Deadline::Tunnel | Deadline::Streams => Event::DeadlinePassed,
         };
         self.on(core, key, event);
         self.settle(core, key);
@@ -122,6 +122,7 @@ impl Connection {
             Deadline::Head | Deadline::Body | Deadline::Write | Deadline::Idle => deadline,
             Deadline::Gone | Deadline::Handshake | Deadline::Quiet | Deadline::Pong => deadline,
             Deadline::Message | Deadline::CloseFrame | Deadline::Tunnel => deadline,
+            Deadline::Streams => deadline,
         }
     }
 

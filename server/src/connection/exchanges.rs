@@ -5,11 +5,14 @@
 //! Filled by `admit.rs` and `straight.rs`, emptied by `step.rs`.
 
 use super::key::{ConnectionKey, ExchangeKey};
+use super::upgraded::Inflow;
 use crate::admission::door::{AddressPlace, Ticket};
+use crate::admission::ledger::Reason;
 use crate::admission::queue::Place;
 use crate::handler::{BodyCell, PlacedParts, Routed};
 use crate::http1::body::BodyDecoder;
 use crate::http1::head::Head;
+use crate::http2::StreamId;
 use http::{Method, Version};
 use ringgate_runtime::Moment;
 use ringgate_runtime::task::TaskId;
@@ -50,10 +53,23 @@ pub(crate) struct Upload {
     pub(crate) counted_since: Option<Moment>,
 }
 
+/// The place of a request on a connection of HTTP/2.
+pub(crate) struct OnStream {
+    pub(crate) id: StreamId,
+    /// The body of the request, unless its head was all of it.
+    pub(crate) inflow: Option<Inflow>,
+    /// Whether the whole answer is with the session.
+    pub(crate) is_answered: bool,
+    /// Why the gate refused the request, if it did.
+    pub(crate) rejected: Option<Reason>,
+}
+
 /// One request, from its head to the end of its answer. A request that is answered at once needs none.
 pub(crate) struct Exchange {
     /// The connection that it came on.
     pub(crate) of: ConnectionKey,
+    /// The stream of that, where a connection has several requests at a time.
+    pub(crate) on: Option<OnStream>,
     pub(crate) terms: Terms,
     /// The request, until it goes to the gate.
     pub(crate) asked: Option<Asked>,
@@ -82,6 +98,7 @@ impl Exchange {
     pub(crate) fn new(of: ConnectionKey, terms: Terms, upload: Option<Upload>) -> Exchange {
         Exchange {
             of,
+            on: None,
             terms,
             asked: None,
             upload,
@@ -95,6 +112,18 @@ impl Exchange {
             asks_core: false,
             seen: None,
         }
+    }
+
+    /// The same on a stream of HTTP/2.
+    pub(crate) fn on_stream(of: ConnectionKey, terms: Terms, id: StreamId) -> Exchange {
+        let mut exchange = Exchange::new(of, terms, None);
+        exchange.on = Some(OnStream {
+            id,
+            inflow: None,
+            is_answered: false,
+            rejected: None,
+        });
+        exchange
     }
 }
 

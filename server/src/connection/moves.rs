@@ -184,7 +184,7 @@ impl Engine {
 fn may_be_spread(connection: &Connection) -> bool {
     matches!(
         connection.wire.state(),
-        State::Idle | State::Upgraded(Phase::Open)
+        State::Idle | State::Upgraded(Phase::Open | Phase::Rest)
     ) && connection.is_movable()
         && connection.moving_to.is_none()
 }

@@ -31,8 +31,12 @@ const IN_TLS: u8 = 2;
 /// In the first byte, beside the state: another protocol is spoken, and its state comes before the unread bytes,
 /// behind the parts of TLS.
 const UPGRADED: u8 = 4;
+/// Beside UPGRADED: that protocol is HTTP/2.
+const HTTP2: u8 = 8;
+/// The state of HTTP/1.1 in the first byte.
+const STATE: u8 = 1;
 
-const DEADLINES: [Deadline; 12] = [
+const DEADLINES: [Deadline; 13] = [
     Deadline::Head,
     Deadline::Body,
     Deadline::Write,
@@ -45,6 +49,7 @@ const DEADLINES: [Deadline; 12] = [
     Deadline::Message,
     Deadline::CloseFrame,
     Deadline::Tunnel,
+    Deadline::Streams,
 ];
 
 impl Parcel {
@@ -54,7 +59,11 @@ impl Parcel {
         let mut bytes = Zeroizing::new(Vec::with_capacity(PACKED_SIZE_BYTES + self.unread.len()));
         let in_head = u8::from(self.wire.state() == State::Head);
         let in_tls = if self.transport.is_plain() { 0 } else { IN_TLS };
-        let upgraded = if self.upgrade.is_some() { UPGRADED } else { 0 };
+        let upgraded = match self.upgrade.as_deref() {
+            None => 0,
+            Some(Carried::WebSocket(_)) => UPGRADED,
+            Some(Carried::Http2(_)) => UPGRADED | HTTP2,
+        };
         bytes.push(in_head | in_tls | upgraded);
         let kind = self.deadline_of.map(|kind| kind as u8 + 1);
         bytes.push(kind.unwrap_or(0));
@@ -85,16 +94,23 @@ impl Parcel {
                 (Transport::Tls(Box::new(tls)), facts.map(Arc::new))
             }
         };
-        let upgrade = match head[0] & UPGRADED {
+        let idle_since = number(6)?;
+        let upgrade = match head[0] & (UPGRADED | HTTP2) {
             0 => None,
-            _ => Some(Box::new(Carried::read(&mut unread)?)),
+            UPGRADED => Some(Carried::read_socket(&mut unread)?),
+            // A session without streams counts from the second in which the last one ended.
+            _ => {
+                let seconds = idle_since.as_nanos() / 1_000_000_000;
+                Some(Carried::read_http2(&mut unread, seconds as u32)?)
+            }
         };
+        let upgrade = upgrade.map(Box::new);
         Some(Parcel {
             socket: fresh.socket,
             listener: fresh.listener,
             transport,
             facts,
-            wire: match (head[0] & !(IN_TLS | UPGRADED), &upgrade) {
+            wire: match (head[0] & STATE, &upgrade) {
                 (0, Some(carried)) => Wire::upgraded(carried.phase()),
                 (0, None) => Wire::between_requests(false),
                 (1, None) => Wire::between_requests(true),
@@ -107,7 +123,7 @@ impl Parcel {
                 kind => Some(*DEADLINES.get(usize::from(kind) - 1)?),
             },
             served: u32::from_le_bytes(head[2..6].try_into().ok()?),
-            idle_since: number(6)?,
+            idle_since,
             deadline: number(14)?,
             // A slot is one of the process: here it is taken again.
             credit: None,
@@ -160,7 +176,7 @@ mod tests {
         #[test]
         fn a_connection_that_is_packed_is_the_same_on_the_other_side(
             in_head in any::<bool>(),
-            kind in proptest::option::of(0usize..12),
+            kind in proptest::option::of(0usize..13),
             (served, idle_since, deadline) in any::<(u32, u64, u64)>(),
             unread in any::<Vec<u8>>(),
         ) {

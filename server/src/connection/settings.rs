@@ -13,6 +13,9 @@ use std::time::Duration;
 /// reads a file or the last bytes of a body, or asks a lane, answers within that, and a slot is free soon.
 const GONE_AFTER: Duration = Duration::from_millis(250);
 
+/// The limits of streams are kept in whole seconds.
+const STREAMS_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
+
 /// Limits and time spans of connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -52,8 +55,14 @@ pub(crate) struct Settings {
     pub(crate) websockets_max: Option<NonZeroU32>,
     /// Bounds on what clients of WebSockets send.
     pub(crate) websocket: Limits,
-    timeouts: [Duration; 12],
-    first_looks: [Duration; 12],
+    /// Whether HTTP/2 is served.
+    pub(crate) serves_http2: bool,
+    /// Without room for an answer of HTTP/2 that is ready.
+    pub(crate) http2_stall_timeout: Duration,
+    /// Bounds on what clients of HTTP/2 send.
+    pub(crate) http2: crate::http2::Limits,
+    timeouts: [Duration; 13],
+    first_looks: [Duration; 13],
 }
 
 impl Settings {
@@ -72,6 +81,7 @@ impl Settings {
             config.websocket.message_timeout,
             config.websocket.close_timeout,
             config.websocket.tunnel_timeout,
+            STREAMS_LOOKED_AT_EVERY,
         ];
         let mut first_looks = spans;
         first_looks[Deadline::Write as usize] /= LOOKS;
@@ -106,6 +116,9 @@ impl Settings {
             handshakes_max: config.tls.max_handshakes,
             websockets_max: config.websocket.max,
             websocket: Limits::default().with_messages_of(config.websocket.message_size as usize),
+            serves_http2: true,
+            http2_stall_timeout: timeouts.write,
+            http2: crate::http2::Limits::default(),
             reason_header: config.queue.reason_header == Switch::On,
             timeouts: spans,
             first_looks,

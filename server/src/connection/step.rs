@@ -88,6 +88,10 @@ impl Engine {
             return;
         };
         let key = exchange.of;
+        if exchange.on.is_some() {
+            self.look_after_stream(core, request);
+            return self.settle(core, key);
+        }
         let runs = exchange.task.is_some();
         if let Some(upload) = &mut exchange.upload
             && runs
@@ -192,7 +196,7 @@ impl Engine {
         if self.course != Course::Serving
             && matches!(
                 self.state_of(key),
-                Some(State::Head | State::Upgraded(Phase::Open | Phase::Asked))
+                Some(State::Head | State::Upgraded(Phase::Open | Phase::Asked | Phase::Rest))
             )
         {
             // Its unsent bytes kept it here.
@@ -253,7 +257,13 @@ impl Engine {
 
     /// Drops what works for a request: its place at the gate, its handler, its stream.
     pub(super) fn drop_handler(&mut self, core: &Core, key: ConnectionKey) {
-        let Some(exchange) = self.exchange_of(key) else {
+        if let Some(request) = self.table.get(key).and_then(|c| c.exchange) {
+            self.drop_handler_of(core, request);
+        }
+    }
+
+    pub(super) fn drop_handler_of(&mut self, core: &Core, request: ExchangeKey) {
+        let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
         let waiting = exchange.waiting.take();
@@ -261,6 +271,11 @@ impl Engine {
         let stream = exchange.stream.take();
         if let Some(upload) = &exchange.upload {
             upload.cell.fail_if_arriving(BodyError::Cut);
+        }
+        if let Some(on) = &exchange.on
+            && let Some(inflow) = &on.inflow
+        {
+            inflow.cut();
         }
         if let Some(waiting) = &waiting {
             self.stop_waiting(core, waiting);

@@ -35,6 +35,8 @@ enum Left {
     Timed(Effect, Moment),
     /// The front of a head is there.
     Partial,
+    /// The client speaks HTTP/2.
+    Preface,
     /// The bytes received are no head.
     Refused(Refusal),
     /// The request is to be kept: it has no handler or a body that is not there, asks something of the core, or
@@ -100,7 +102,13 @@ impl Engine {
                     connection.seen = bytes.len() as u32;
                     return Left::Partial;
                 }
-                Ok(Progress::Http2Preface) => return Left::Refused(http2_refusal()),
+                Ok(Progress::Http2Preface) => {
+                    let is_first = connection.served == 0;
+                    return match settings.serves_http2 && is_first {
+                        true => Left::Preface,
+                        false => Left::Refused(http2_refusal()),
+                    };
+                }
                 Err(refusal) => return Left::Refused(refusal),
             }
             connection.seen = 0;
@@ -189,6 +197,7 @@ impl Engine {
                 return self.perform(core, key, effect);
             }
             Left::Partial => return Reading::Done,
+            Left::Preface => self.begin_http2(core, key),
             Left::Refused(refusal) => self.refuse(core, key, refusal),
             Left::Turned(parts, routed) => self.on_head(core, key, parts, routed),
             Left::Unanswered(begun) => {

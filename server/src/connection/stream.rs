@@ -10,6 +10,7 @@ use crate::http1::exchange::{After, Event};
 use crate::http1::response::{self, CHUNK_END, LAST_CHUNK};
 use http::HeaderMap;
 use ringgate_runtime::Core;
+use ringgate_runtime::task::TaskId;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -54,7 +55,7 @@ impl OutletInner {
 }
 
 impl Outlet {
-    fn pop(&self) -> Option<Chunk> {
+    pub(super) fn pop(&self) -> Option<Chunk> {
         let mut inner = self.inner.borrow_mut();
         let piece = inner.pieces.pop_front()?;
         inner.queued -= piece.len();
@@ -62,7 +63,7 @@ impl Outlet {
     }
 
     /// The connection has so much unsent: the next piece is asked for if there is room for it.
-    fn tell_unsent(&self, unsent: usize) {
+    pub(super) fn tell_unsent(&self, unsent: usize) {
         let mut inner = self.inner.borrow_mut();
         inner.unsent = unsent;
         if inner.has_room()
@@ -73,15 +74,15 @@ impl Outlet {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.inner.borrow().pieces.is_empty()
     }
 
-    fn take_trailers(&self) -> Option<Box<HeaderMap>> {
+    pub(super) fn take_trailers(&self) -> Option<Box<HeaderMap>> {
         self.inner.borrow_mut().trailers.take()
     }
 
-    fn ended(&self) -> Option<Result<(), String>> {
+    pub(super) fn ended(&self) -> Option<Result<(), String>> {
         self.inner.borrow().end.clone()
     }
 }
@@ -135,12 +136,7 @@ impl Engine {
             return;
         };
         self.on(core, key, Event::AnswerStarted);
-        let outlet = Rc::<Outlet>::default();
-        let attention = self.attention.clone();
-        let task = core.start(pump(start.stream, outlet.clone(), attention, request));
-        if let Some(route) = self.exchanges.get(request).map(|exchange| exchange.route) {
-            self.class_task(core, task, route);
-        }
+        let (outlet, task) = self.begin_pump(core, request, start.stream);
         if let Some(exchange) = self.exchanges.get(request) {
             exchange.stream = Some(Streaming {
                 outlet,
@@ -153,6 +149,22 @@ impl Engine {
             });
         }
         self.take_stream(core, key);
+    }
+
+    /// Begins to take the pieces of a stream.
+    pub(super) fn begin_pump(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+        stream: BodyStream,
+    ) -> (Rc<Outlet>, TaskId) {
+        let outlet = Rc::<Outlet>::default();
+        let attention = self.attention.clone();
+        let task = core.start(pump(stream, outlet.clone(), attention, request));
+        if let Some(route) = self.exchanges.get(request).map(|exchange| exchange.route) {
+            self.class_task(core, task, route);
+        }
+        (outlet, task)
     }
 
     /// Queues the pieces a stream has ready, as far as there is room. While a send is in flight they stay

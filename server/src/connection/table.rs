@@ -267,7 +267,9 @@ impl Connection {
             && self.transport.is_plain_data()
             && matches!(
                 self.wire.state(),
-                State::Idle | State::Head | State::Upgraded(Phase::Open | Phase::Asked)
+                State::Idle
+                    | State::Head
+                    | State::Upgraded(Phase::Open | Phase::Asked | Phase::Rest)
             )
             && self.exchange.is_none()
             && self.is_flushed()

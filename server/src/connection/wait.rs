@@ -180,6 +180,11 @@ impl Engine {
             self.rejecting += 1;
             self.pause_if_full(core);
         }
+        self.log_refusal(core, reason);
+    }
+
+    /// Says in the log that somebody was refused.
+    pub(super) fn log_refusal(&mut self, core: &Core, reason: Reason) {
         crate::observe::log::limited!(
             self.log,
             core.now().as_nanos(),
@@ -198,10 +203,20 @@ impl Engine {
         parts: PlacedParts,
         reason: Reason,
     ) {
-        let Some(of) = self.exchanges.get(request).map(|exchange| exchange.of) else {
+        let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
-        self.count_refusal(core, of, reason);
+        match &mut exchange.on {
+            // Its connection goes on.
+            Some(on) => {
+                on.rejected = Some(reason);
+                self.log_refusal(core, reason);
+            }
+            None => {
+                let of = exchange.of;
+                self.count_refusal(core, of, reason);
+            }
+        }
         let named = self.settings.reason_header;
         let make = || turned_away(reason, named);
         let response = match self.app.sees_refusals() {

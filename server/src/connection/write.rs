@@ -164,7 +164,7 @@ impl Connection {
     fn rests(&self) -> bool {
         matches!(
             self.wire.state(),
-            State::Writing(After::KeepAlive) | State::Upgraded(Phase::Open)
+            State::Writing(After::KeepAlive) | State::Upgraded(Phase::Open | Phase::Rest)
         ) && self.exchange.is_none()
             && self.output.queued == 0
             && self.unread.is_empty()

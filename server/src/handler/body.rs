@@ -63,6 +63,8 @@ pub(crate) struct BodyCell {
     attention: Rc<Attention>,
     request: ExchangeKey,
     framing: BodyFraming,
+    /// Whether the connection wants to hear of every piece that is taken.
+    tells_all: bool,
 }
 
 impl BodyCell {
@@ -76,6 +78,22 @@ impl BodyCell {
             attention,
             request,
             framing,
+            tells_all: false,
+        })
+    }
+
+    /// The same for a stream of HTTP/2, whose client is given room for more as pieces are taken.
+    pub(crate) fn on_stream(
+        attention: Rc<Attention>,
+        request: ExchangeKey,
+        framing: BodyFraming,
+    ) -> Rc<BodyCell> {
+        Rc::new(BodyCell {
+            inner: RefCell::default(),
+            attention,
+            request,
+            framing,
+            tells_all: true,
         })
     }
 
@@ -141,7 +159,7 @@ impl BodyCell {
             let resumes = before > crate::connection::BODY_QUEUE_LOW_BYTES
                 && inner.queued <= crate::connection::BODY_QUEUE_LOW_BYTES;
             drop(inner);
-            if resumes || first {
+            if resumes || first || self.tells_all {
                 self.attention.call(self.request);
             }
             return Poll::Ready(Some(Ok(piece)));

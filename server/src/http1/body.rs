@@ -354,8 +354,9 @@ const fn bad_line_end() -> Refusal {
     Refusal::bad_request("A line or a chunk of the body does not end with CRLF.")
 }
 
+/// The refusal of a body of more bytes than it may have.
 #[cold]
-const fn too_large() -> Refusal {
+pub(crate) const fn too_large() -> Refusal {
     Refusal::client(
         StatusCode::PAYLOAD_TOO_LARGE,
         "The request body is too large.",

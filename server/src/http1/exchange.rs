@@ -20,8 +20,8 @@
 //! Streaming and StreamingReceiving are Running and Receiving once the head of the answer is out:
 //! from then on a failure cannot become an error answer, only a cut.
 //!
-//! From Running a connection may change its protocol: it is Upgraded then ([`super::upgraded`]), and comes back
-//! only to end as any other does.
+//! From Running a connection may change its protocol, and from Idle or Head it may turn out to be one of HTTP/2: it is
+//! Upgraded then ([`super::upgraded`]), and comes back only to end as any other does.
 //!
 //! Every end but a cut goes through Closing, where what is queued still has its time to go out. In
 //! Closed nothing is left but operations whose last completion is awaited. From every state but
@@ -160,7 +160,8 @@ pub enum Event {
     AnswerStarted,
     /// The last byte of the answer is queued.
     AnswerEnded(After),
-    /// The answer that ends HTTP on the connection is queued; the other protocol begins like this.
+    /// Another protocol begins like this: the answer that ends HTTP/1.1 on the connection is queued, or HTTP/2 is
+    /// spoken from its first byte.
     Switched(Phase),
     /// The other protocol stands like this now.
     Upgraded(Phase),
@@ -290,6 +291,8 @@ pub enum Deadline {
     CloseFrame,
     /// Without a byte in either direction of a tunnel.
     Tunnel,
+    /// From one look at the streams of HTTP/2, each of which has limits of its own, to the next.
+    Streams,
 }
 
 const TIMED_OUT: Effect = Effect::AnswerError(StatusCode::REQUEST_TIMEOUT);
@@ -381,7 +384,8 @@ const fn idle(event: Event) -> (State, Effect) {
             (S::Idle, Impossible)
         }
         E::Batched | E::Rested | E::DiscardedEnough => (S::Idle, Impossible),
-        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (S::Idle, Impossible),
+        E::Switched(phase) => (S::Upgraded(phase), Effect::Upgrade),
+        E::Upgraded(_) | E::UpgradeOver => (S::Idle, Impossible),
     }
 }
 
@@ -412,7 +416,8 @@ const fn head(event: Event) -> (State, Effect) {
             (S::Head, Impossible)
         }
         E::TurnedAway | E::Batched | E::Rested | E::DiscardedEnough => (S::Head, Impossible),
-        E::Switched(_) | E::Upgraded(_) | E::UpgradeOver => (S::Head, Impossible),
+        E::Switched(phase) => (S::Upgraded(phase), Effect::Upgrade),
+        E::Upgraded(_) | E::UpgradeOver => (S::Head, Impossible),
     }
 }
 

@@ -111,9 +111,8 @@ pub enum Parse {
     Complete(Head),
     /// The front of a head: more bytes are needed.
     Partial,
-    /// The client speaks HTTP/2 with prior knowledge. The preface is not consumed: the HTTP/2
-    /// layer reads it again. Valid only as the first bytes of a connection; later, or as long as
-    /// HTTP/2 is not served here, the caller answers [`http2_refusal`].
+    /// The client speaks HTTP/2 with prior knowledge. The preface is not consumed: the HTTP/2 connection reads it
+    /// again. Where HTTP/2 is not served, the caller answers [`http2_refusal`].
     Http2Preface,
 }
 

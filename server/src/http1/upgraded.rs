@@ -4,10 +4,13 @@
 //! [`crate::websocket`], which says where it stands by [`Event::Upgraded`] and [`Event::UpgradeOver`].
 //!
 //! ```text
-//!   Running --101--> Open, Bytes --over--> WritingUnread(Close) -> Lingering -> Closing -> Closed
-//!                      | the client has ended its side, or waits too long        ^
-//!                      +---------------------------------------------------------+
+//!   Running -----101------> Open, Bytes --over--> WritingUnread(Close) -> Lingering -> Closing -> Closed
+//!   Idle, Head --preface--> Streams, Rest --over--^                                       ^
+//!                             | the client has ended its side, or waits too long          |
+//!                             +-----------------------------------------------------------+
 //! ```
+//!
+//! HTTP/2 begins in the place of the first request: its preface is read by [`crate::http2`], as all that follows.
 
 use super::exchange::Effect::Impossible;
 use super::exchange::{ABORT, After, BROKEN, CLOSE, Deadline, Effect, Event, State};
@@ -27,6 +30,10 @@ pub enum Phase {
     Closing,
     /// A tunnel: bytes in both directions.
     Bytes,
+    /// HTTP/2 without a stream: plain data.
+    Rest,
+    /// HTTP/2 in all that is not rest: before its preface, with streams, or on its way to an end.
+    Streams,
 }
 
 impl Phase {
@@ -40,6 +47,8 @@ impl Phase {
             Phase::InMessage => Deadline::Message,
             Phase::Closing => Deadline::CloseFrame,
             Phase::Bytes => Deadline::Tunnel,
+            Phase::Rest => Deadline::Idle,
+            Phase::Streams => Deadline::Streams,
         }
     }
 }
@@ -59,7 +68,8 @@ pub(super) const fn upgraded(phase: Phase, event: Event) -> (State, Effect) {
         E::PeerEof => match phase {
             // Each direction of a tunnel ends by itself (RFC 9110 section 9.3.6).
             Phase::Bytes => (same, Effect::EndInput),
-            // RFC 6455 section 7.1.5 calls this 1006: the end without a Close.
+            // RFC 6455 section 7.1.5 calls this 1006: the end without a Close. In HTTP/2 nobody could acknowledge
+            // what is sent, nor give it room.
             _ => CLOSE,
         },
         E::Drain => (same, Effect::DrainUpgraded),
@@ -78,6 +88,8 @@ pub(super) const fn upgraded(phase: Phase, event: Event) -> (State, Effect) {
 const fn deadline_passed(phase: Phase) -> (State, Effect) {
     match phase {
         Phase::Open | Phase::Owing => (State::Upgraded(Phase::Asked), Effect::AskUpgraded),
+        // Which of its own limits has passed, the session knows.
+        Phase::Rest | Phase::Streams => (State::Upgraded(Phase::Streams), Effect::AskUpgraded),
         // Nobody is there to be told.
         Phase::Asked => ABORT,
         Phase::InMessage => (State::WritingUnread(After::Close), Effect::FailUpgraded),

@@ -1,6 +1,7 @@
-//! A WebSocket on its way to another core, or as bytes to another process.
+//! Another protocol's state on its way to another core, or as bytes to another process. A session of HTTP/2 is plain
+//! data, and goes as it is.
 //!
-//! Within the process the application's value goes along as it is; it is `Send`. To another process go the
+//! Of a WebSocket, the application's value goes along as it is within the process; it is `Send`. To another process go the
 //! conversation, the name of its kind and the bytes that the application makes of its state
 //! ([`OnMessage::hand_over`]); the router there makes a value of them. What cannot be made there is closed with 1012,
 //! so that its client connects again.
@@ -8,6 +9,7 @@
 use super::feeds::Feed;
 use crate::handler::{Application, OnMessage, SocketTerms};
 use crate::http1::upgraded::Phase;
+use crate::http2::Session;
 use crate::websocket::Conversation;
 use crate::websocket::carry::CARRIED_SIZE_BYTES;
 use ringgate_runtime::task::catch_panic;
@@ -16,8 +18,14 @@ use std::sync::Arc;
 /// The largest state that an application hands over.
 const STATE_SIZE_BYTES_MAX: usize = 64 << 10;
 
+/// The state of another protocol that belongs to no core.
+pub(in crate::connection) enum Carried {
+    WebSocket(CarriedSocket),
+    Http2(Box<Session>),
+}
+
 /// A WebSocket that belongs to no core.
-pub(in crate::connection) struct Carried {
+pub(in crate::connection) struct CarriedSocket {
     conversation: Conversation,
     luggage: Luggage,
 }
@@ -49,15 +57,53 @@ struct Packed {
 }
 
 impl Carried {
-    pub(super) fn new(conversation: Conversation, ready: Ready) -> Carried {
-        Carried {
+    /// Where the other protocol stands, which is idle.
+    pub(in crate::connection) fn phase(&self) -> Phase {
+        match self {
+            Carried::WebSocket(socket) => socket.phase(),
+            Carried::Http2(_) => Phase::Rest,
+        }
+    }
+
+    /// Whether another process could take it up.
+    pub(in crate::connection) fn may_be_packed(&self) -> bool {
+        match self {
+            Carried::WebSocket(socket) => socket.may_be_packed(),
+            Carried::Http2(session) => session.is_idle(),
+        }
+    }
+
+    /// Appends the whole of it.
+    pub(in crate::connection) fn pack(&self, out: &mut Vec<u8>) {
+        match self {
+            Carried::WebSocket(socket) => socket.pack(out),
+            // None but an idle session is carried.
+            Carried::Http2(session) => write_part(&session.encode().unwrap_or_default(), out),
+        }
+    }
+
+    /// Reads what [`Carried::pack`] wrote of HTTP/2 from the front of `bytes`; None if it is something else.
+    pub(in crate::connection) fn read_http2(bytes: &mut &[u8], seconds: u32) -> Option<Carried> {
+        let session = Session::decode(part(bytes)?, seconds).ok()?;
+        Some(Carried::Http2(Box::new(session)))
+    }
+
+    /// The same of a WebSocket.
+    pub(in crate::connection) fn read_socket(bytes: &mut &[u8]) -> Option<Carried> {
+        Some(Carried::WebSocket(CarriedSocket::read(bytes)?))
+    }
+}
+
+impl CarriedSocket {
+    pub(super) fn new(conversation: Conversation, ready: Ready) -> CarriedSocket {
+        CarriedSocket {
             conversation,
             luggage: Luggage::Here(ready),
         }
     }
 
     /// Where the WebSocket stands, which is idle.
-    pub(in crate::connection) fn phase(&self) -> Phase {
+    fn phase(&self) -> Phase {
         use crate::websocket::life::Deadline;
         match self.conversation.deadline(false) {
             Some(Deadline::Pong) => Phase::Asked,
@@ -65,8 +111,7 @@ impl Carried {
         }
     }
 
-    /// Whether another process could take it up.
-    pub(in crate::connection) fn may_be_packed(&self) -> bool {
+    fn may_be_packed(&self) -> bool {
         match &self.luggage {
             Luggage::Here(ready) => ready.packed().is_some(),
             Luggage::Packed(_) => true,
@@ -83,7 +128,7 @@ impl Carried {
     }
 
     /// Appends the whole of it: the conversation, then name, subprotocol and state, each behind its length.
-    pub(in crate::connection) fn pack(&self, out: &mut Vec<u8>) {
+    fn pack(&self, out: &mut Vec<u8>) {
         let none = Conversation::default().encode();
         let encoded = self.conversation.encode().or(none);
         out.extend_from_slice(&encoded.unwrap_or_default());
@@ -94,8 +139,8 @@ impl Carried {
         made.write(out);
     }
 
-    /// Reads what [`Carried::pack`] wrote from the front of `bytes`; None if it is something else.
-    pub(in crate::connection) fn read(bytes: &mut &[u8]) -> Option<Carried> {
+    /// Reads what [`CarriedSocket::pack`] wrote from the front of `bytes`; None if it is something else.
+    fn read(bytes: &mut &[u8]) -> Option<CarriedSocket> {
         let (conversation, rest) = bytes.split_at_checked(CARRIED_SIZE_BYTES)?;
         *bytes = rest;
         let conversation = Conversation::decode(conversation).ok()?;
@@ -107,7 +152,7 @@ impl Carried {
             protocol,
             state,
         };
-        Some(Carried {
+        Some(CarriedSocket {
             conversation,
             luggage: Luggage::Packed(packed),
         })
@@ -133,8 +178,7 @@ impl Ready {
 impl Packed {
     fn write(&self, out: &mut Vec<u8>) {
         for part in [self.name.as_bytes(), self.protocol.as_bytes(), &self.state] {
-            out.extend_from_slice(&(part.len() as u32).to_le_bytes());
-            out.extend_from_slice(part);
+            write_part(part, out);
         }
     }
 
@@ -155,6 +199,12 @@ impl Packed {
             feed: None,
         })
     }
+}
+
+/// Appends bytes behind their length.
+fn write_part(part: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(part.len() as u32).to_le_bytes());
+    out.extend_from_slice(part);
 }
 
 /// The bytes behind a length.
@@ -197,7 +247,7 @@ mod tests {
         application(&Arc::new(router.sealed()), (), &ServerHandle::alone())
     }
 
-    fn carried(name: Option<&str>, protocol: Option<u8>, state: &[u8]) -> Carried {
+    fn carried(name: Option<&str>, protocol: Option<u8>, state: &[u8]) -> CarriedSocket {
         let mut sockets = WebSocket::new().protocol("a").protocol("b");
         if let Some(name) = name {
             sockets = sockets.named(name);
@@ -208,15 +258,15 @@ mod tests {
             protocol,
             feed: None,
         };
-        Carried::new(Conversation::default(), ready)
+        CarriedSocket::new(Conversation::default(), ready)
     }
 
-    fn sent(carried: &Carried, behind: &[u8]) -> Carried {
+    fn sent(carried: &CarriedSocket, behind: &[u8]) -> CarriedSocket {
         let mut bytes = Vec::new();
         carried.pack(&mut bytes);
         bytes.extend_from_slice(behind);
         let mut rest = &bytes[..];
-        let there = Carried::read(&mut rest).expect("it was packed");
+        let there = CarriedSocket::read(&mut rest).expect("it was packed");
         assert_eq!(rest, behind);
         there
     }
@@ -240,7 +290,7 @@ mod tests {
 
         #[test]
         fn reading_never_panics(bytes in any::<Vec<u8>>()) {
-            let _ = Carried::read(&mut &bytes[..]);
+            let _ = CarriedSocket::read(&mut &bytes[..]);
         }
     }
 

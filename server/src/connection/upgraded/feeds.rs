@@ -203,7 +203,7 @@ impl Upgrades {
     fn follows(&self, key: ConnectionKey) -> Option<&Feed> {
         match self.look(key)? {
             Upgrade::WebSocket(talking) => talking.feed.as_deref(),
-            Upgrade::Tunnel(_) => None,
+            Upgrade::Tunnel(_) | Upgrade::Http2(_) => None,
         }
     }
 }

@@ -42,6 +42,7 @@ impl Upgrades {
             // Its handler is a task of this core.
             Some(Upgrade::Tunnel(_)) => false,
             Some(Upgrade::WebSocket(talking)) => talking.may_move(leaves_process),
+            Some(Upgrade::Http2(_)) => true,
         }
     }
 
@@ -51,6 +52,7 @@ impl Upgrades {
             None => true,
             Some(Upgrade::Tunnel(_)) => false,
             Some(Upgrade::WebSocket(talking)) => talking.is_idle(),
+            Some(Upgrade::Http2(http2)) => http2.is_idle(),
         }
     }
 }
@@ -63,17 +65,20 @@ impl Engine {
         key: ConnectionKey,
         is_counted: bool,
     ) -> Option<Box<Carried>> {
-        let Some(Upgrade::WebSocket(_)) = self.upgrades.look(key) else {
+        if let Some(Upgrade::Tunnel(_)) | None = self.upgrades.look(key) {
             return None;
-        };
-        let Some(Upgrade::WebSocket(talking)) = self.upgrades.take(key) else {
-            return None;
-        };
-        self.stats.websockets.fall();
-        if !is_counted {
-            self.headroom.leave_upgraded();
         }
-        Some(Box::new(talking.into_carried()))
+        Some(Box::new(match self.upgrades.take(key)? {
+            Upgrade::WebSocket(talking) => {
+                self.stats.websockets.fall();
+                if !is_counted {
+                    self.headroom.leave_upgraded();
+                }
+                Carried::WebSocket(talking.into_carried())
+            }
+            Upgrade::Http2(http2) => Carried::Http2(http2.into_session()),
+            Upgrade::Tunnel(_) => return None,
+        }))
     }
 
     /// Puts down what a connection that moved in has of another protocol.
@@ -84,7 +89,11 @@ impl Engine {
         carried: Carried,
         is_counted: bool,
     ) {
-        let (conversation, ready) = carried.unpack(&*self.app);
+        let socket = match carried {
+            Carried::WebSocket(socket) => socket,
+            Carried::Http2(session) => return self.take_in_http2(key, session),
+        };
+        let (conversation, ready) = socket.unpack(&*self.app);
         let is_known = ready.is_some();
         let ready = ready.unwrap_or_else(|| Ready {
             end: None,

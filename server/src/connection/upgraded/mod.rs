@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`socket`] | gives received bytes to a WebSocket, and messages to its application |
 //! | [`tunnel`] | gives received bytes to a handler that speaks a protocol of its own, and sends what it writes |
+//! | [`http2`] | serves the streams of HTTP/2, each of them a request
 //! | [`leave`] | moves it, or says Close where it cannot go along |
 //! | [`feeds`] | gives it what is published on the hub that it follows |
 //! | [`carry`] | makes of it what can go to another core or process |
@@ -14,6 +15,7 @@
 
 mod carry;
 mod feeds;
+mod http2;
 mod leave;
 mod socket;
 mod tunnel;
@@ -21,6 +23,7 @@ mod tunnel;
 pub(super) use self::carry::Carried;
 pub(crate) use self::feeds::Feed;
 use self::feeds::Feeds;
+pub(super) use self::http2::{Inflow, Multiplexed};
 use self::leave::Farewells;
 use self::socket::{Lent, Talking};
 pub(crate) use self::tunnel::Calls;
@@ -36,6 +39,7 @@ use crate::handler::{Body, Ended, Response, Switching};
 use crate::http1::exchange::{Event, State};
 use crate::http1::response::{BodyLength, ConnectionHeader, Fields, ResponseHead};
 use crate::http1::upgraded::Phase;
+use crate::http2::Room;
 use crate::websocket::deflate::{Deflater, Inflater};
 use crate::websocket::life;
 use crate::websocket::{CloseCode, Fault};
@@ -47,6 +51,7 @@ use std::rc::Rc;
 pub(super) enum Upgrade {
     WebSocket(Box<Talking>),
     Tunnel(Tunnel),
+    Http2(Box<Multiplexed>),
 }
 
 /// The upgraded connections of a core, by seat, and what they share.
@@ -54,6 +59,8 @@ pub(super) enum Upgrade {
 pub(super) struct Upgrades {
     seats: Vec<Option<Upgrade>>,
     tools: Tools,
+    /// Where the heads of HTTP/2 are put together.
+    room: Room,
     farewells: Farewells,
     calls: Rc<Calls>,
     feeds: Feeds,
@@ -100,6 +107,9 @@ impl Engine {
     /// The answer is queued that ends HTTP on this connection: its requests are over, and the other protocol
     /// begins.
     pub(super) fn upgrade(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        if self.state_of(key) == Some(State::Upgraded(Phase::Streams)) {
+            return self.enter_http2(core, key);
+        }
         let Some(switching) = self.switching.take() else {
             debug_assert!(false, "a change of protocol has been asked for");
             return;
@@ -131,9 +141,13 @@ impl Engine {
 
     /// Gives unread bytes to the other protocol.
     pub(super) fn read_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
-        if let Some(Upgrade::Tunnel(_)) = self.upgrades.look(key) {
-            self.fill_tunnel(core, key);
-            return Reading::Done;
+        match self.upgrades.look(key) {
+            Some(Upgrade::Http2(_)) => return self.read_http2(core, key),
+            Some(Upgrade::Tunnel(_)) => {
+                self.fill_tunnel(core, key);
+                return Reading::Done;
+            }
+            Some(Upgrade::WebSocket(_)) | None => {}
         }
         self.with_talking(core, key, |talking, lent| talking.read(lent));
         let state = self.state_of(key);
@@ -151,12 +165,20 @@ impl Engine {
 
     /// Everything is with the kernel: who waits for room may send.
     pub(super) fn feed_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.empty_tunnel(core, key);
-        self.feed_further(core, key);
+        match self.upgrades.look(key) {
+            Some(Upgrade::Http2(_)) => self.feed_http2(core, key),
+            Some(Upgrade::Tunnel(_)) => self.empty_tunnel(core, key),
+            Some(Upgrade::WebSocket(_)) => self.feed_further(core, key),
+            None => {}
+        }
     }
 
-    /// Asks the client whether it is still there.
+    /// Asks the client of a WebSocket whether it is still there; ends what the client of HTTP/2 has left
+    /// unfinished for too long.
     pub(super) fn ask_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        if let Some(Upgrade::Http2(_)) = self.upgrades.look(key) {
+            return self.look_at_streams(core, key);
+        }
         self.tell_talking(
             core,
             key,
@@ -177,8 +199,10 @@ impl Engine {
 
     /// The server drains, or connections go to another process and this one cannot.
     pub(super) fn drain_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        if let Some(Upgrade::Tunnel(tunnel)) = self.upgrades.look(key) {
-            return tunnel.drain();
+        match self.upgrades.look(key) {
+            Some(Upgrade::Tunnel(tunnel)) => return tunnel.drain(),
+            Some(Upgrade::Http2(_)) => return self.drain_http2(core, key),
+            Some(Upgrade::WebSocket(_)) | None => {}
         }
         let code = match self.is_draining() {
             true => CloseCode::GOING_AWAY,
@@ -203,6 +227,7 @@ impl Engine {
     pub(super) fn end_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         match self.upgrades.take(key) {
             None => {}
+            Some(Upgrade::Http2(http2)) => self.end_http2(core, key, *http2),
             Some(Upgrade::Tunnel(tunnel)) => {
                 self.headroom.leave_upgraded();
                 tunnel.cancel(core);

@@ -5,7 +5,7 @@
 //! nothing is read: a client that sends and takes nothing is held back by its own window.
 
 use super::Tools;
-use super::carry::{Carried, Ready};
+use super::carry::{CarriedSocket, Ready};
 use super::feeds::Feed;
 use crate::connection::OUTPUT_HIGH_BYTES;
 use crate::connection::output::Output;
@@ -77,7 +77,7 @@ impl Talking {
     }
 
     /// The WebSocket as it goes elsewhere.
-    pub(super) fn into_carried(mut self) -> Carried {
+    pub(super) fn into_carried(mut self) -> CarriedSocket {
         if let Some(feed) = &mut self.feed {
             feed.unlist();
         }
@@ -87,7 +87,7 @@ impl Talking {
             protocol: self.protocol,
             feed: self.feed,
         };
-        Carried::new(self.conversation, ready)
+        CarriedSocket::new(self.conversation, ready)
     }
 
     /// Whether it is between two messages, with nothing owed.

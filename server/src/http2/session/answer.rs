@@ -197,6 +197,12 @@ impl Session {
         (pending_size as usize).saturating_sub(waiting)
     }
 
+    /// Whether payload or the end of an answer waits for room at the client.
+    pub fn is_sending(&self, stream: StreamId) -> bool {
+        let found = self.streams.get(stream);
+        found.is_some_and(|found| found.pending.is_some())
+    }
+
     fn check_open(&self, stream: StreamId) -> Result<(), Gone> {
         let found = self.streams.get(stream).ok_or(Gone)?;
         let has_ended = found.pending.as_ref().is_some_and(|pending| pending.end);

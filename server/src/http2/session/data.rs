@@ -193,6 +193,13 @@ impl Session {
         }
     }
 
+    /// As [`Session::took`], of payload that nobody reads: its stream is given no room for more.
+    pub fn passed_over(&mut self, bytes: u32, out: &mut Vec<u8>) {
+        if bytes > 0 {
+            self.give_back(bytes, out);
+        }
+    }
+
     #[inline]
     fn give_back(&mut self, bytes: u32, out: &mut Vec<u8>) {
         if let Some(more) = self.receive.release(bytes, self.own.connection_window) {

@@ -1,0 +1,338 @@
+//! What handlers answer on streams. A whole answer goes out at once where its client has room, and else waits in the
+//! session; one that comes piece by piece is asked for more as room comes.
+
+use super::seconds;
+use crate::connection::BODY_COPIED_MAX_BYTES;
+use crate::connection::answer::status_class;
+use crate::connection::core_field::tell_core;
+use crate::connection::engine::Engine;
+use crate::connection::exchanges::Streaming;
+use crate::connection::key::{ConnectionKey, ExchangeKey};
+use crate::connection::output::Output;
+use crate::connection::step::Outcome;
+use crate::handler::{Body, BodyStream, Response};
+use crate::http1::date::Date;
+use crate::http1::exchange::After;
+use crate::http1::response::{BodyLength, Fields, Framing};
+use crate::http2::session::Output as Sink;
+use crate::http2::{Answer, ErrorCode, Gone, Payload, Session, StreamId};
+use bytes::Bytes;
+use http::Version;
+use ringgate_runtime::Core;
+use std::rc::Rc;
+
+/// How much of an answer is with the session.
+pub(super) enum Begun {
+    /// All, and all of it is in the output.
+    Whole,
+    /// All, and some of it waits for room.
+    Waiting,
+    /// The head. The body follows, of this length if that is known.
+    Head(BodyStream, Option<u64>),
+}
+
+/// Writes an answer: its head, and its body unless that is a stream.
+///
+/// # Errors
+/// The stream is over, or answered.
+pub(super) fn write_answer(
+    session: &mut Session,
+    stream: StreamId,
+    to_head: bool,
+    response: &mut Response,
+    date: &Date,
+    seconds: u32,
+    out: &mut Vec<u8>,
+) -> Result<Begun, Gone> {
+    if response.status.is_informational() {
+        // The client would wait for another answer: nobody here would give it.
+        *response = Response::failed();
+    }
+    let (status, len) = (response.status, response.body.len());
+    // Its Connection field and its chunks are HTTP/1.1's, which says the rest of the same.
+    let framing = Framing::new(to_head, Version::HTTP_11, status, len, After::KeepAlive);
+    let length = match framing.body {
+        BodyLength::Known(length) => Some(length),
+        BodyLength::None | BodyLength::Chunked | BodyLength::UntilClose => None,
+    };
+    let body = match framing.sends_body {
+        true => std::mem::replace(&mut response.body, Body::Empty),
+        false => Body::Empty,
+    };
+    let small;
+    let (payload, later) = match body {
+        Body::Empty | Body::Switch(_) => (Payload::None, None),
+        Body::Chunk(chunk) if chunk.len() <= BODY_COPIED_MAX_BYTES => {
+            small = chunk;
+            (Payload::Slice(&small), None)
+        }
+        Body::Chunk(chunk) => (Payload::Bytes(chunk.into_bytes()), None),
+        Body::Stream { stream, len } => (Payload::Later, Some((stream, len))),
+    };
+    let answer = Answer {
+        status,
+        date,
+        content_type: response.content_type,
+        fields: Fields::List(&response.fields),
+        length,
+    };
+    session.answer(stream, &answer, payload, seconds, out)?;
+    Ok(match later {
+        Some((body, len)) => Begun::Head(body, len),
+        None if session.is_sending(stream) => Begun::Waiting,
+        None => Begun::Whole,
+    })
+}
+
+/// The output of a connection, and the streams that found room in it.
+struct Outgoing<'o> {
+    output: &'o mut Output,
+    /// Bytes before those gathered in its tail.
+    before: usize,
+    heard: &'o mut Vec<StreamId>,
+}
+
+impl Sink for Outgoing<'_> {
+    fn size(&self) -> usize {
+        self.before + self.output.tail.len()
+    }
+
+    fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.output.tail
+    }
+
+    fn piece(&mut self, bytes: Bytes) {
+        self.output.tail.extend_from_slice(&bytes);
+    }
+
+    fn has_room(&mut self, stream: StreamId) {
+        self.heard.push(stream);
+    }
+}
+
+impl Engine {
+    /// A handler gave its answer to a request that came on a stream.
+    pub(in crate::connection) fn on_stream_answer(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+        mut response: Response,
+    ) {
+        self.keep_date(core);
+        let Some(exchange) = self.exchanges.get(request) else {
+            return;
+        };
+        let (key, terms) = (exchange.of, exchange.terms);
+        let Some(on) = &exchange.on else {
+            return;
+        };
+        let stream = on.id;
+        let closes = response.close && on.rejected.is_none();
+        exchange.task = None;
+        if exchange.asks_core {
+            tell_core(&mut response, self.index);
+        }
+        if let Body::Switch(_) = response.body {
+            // RFC 9113 section 8.6: there is no 101, and nobody was offered another protocol.
+            response = Response::failed();
+        }
+        let class = status_class(&response);
+        let date = *self.date.current();
+        let begun = self.with_session(core, key, |session, desk| {
+            let out = &mut *desk.out;
+            let to_head = terms.to_head;
+            write_answer(
+                session,
+                stream,
+                to_head,
+                &mut response,
+                &date,
+                desk.seconds,
+                out,
+            )
+        });
+        match begun {
+            None => return,
+            Some(Err(Gone)) => self.reset_kept(core, key, request, ErrorCode::CANCEL),
+            Some(Ok(Begun::Whole | Begun::Waiting)) => {
+                self.stats.responses[class].add(1);
+                self.has_answered(key, request);
+            }
+            Some(Ok(Begun::Head(body, left))) => {
+                let (outlet, task) = self.begin_pump(core, request, body);
+                if let Some(exchange) = self.exchanges.get(request) {
+                    exchange.stream = Some(Streaming {
+                        outlet,
+                        task,
+                        left,
+                        chunked: false,
+                        queued: 0,
+                        class,
+                        after: After::KeepAlive,
+                    });
+                }
+                self.take_pieces_of_stream(core, key, request);
+            }
+        }
+        if closes {
+            self.drain_http2(core, key);
+        } else {
+            self.settle_http2(core, key);
+        }
+    }
+
+    /// The whole answer of a request is with the session.
+    fn has_answered(&mut self, key: ConnectionKey, request: ExchangeKey) {
+        let exchange = self.exchanges.get(request);
+        if let Some(on) = exchange.and_then(|exchange| exchange.on.as_mut())
+            && let Some(http2) = self.upgrades.http2(key)
+        {
+            on.is_answered = true;
+            http2.answered += 1;
+        }
+    }
+
+    /// Everything that was queued is with the kernel: payload that waits follows.
+    pub(in crate::connection::upgraded) fn feed_http2(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+    ) {
+        if let Some(http2) = self.upgrades.http2(key) {
+            http2.session.flushed();
+        }
+        self.settle_http2(core, key);
+    }
+
+    /// Queues payload that waits, as far as there is room, and asks those for more whose turn it was.
+    pub(super) fn send_further(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let mut heard = Vec::new();
+        loop {
+            let Some(connection) = self.table.get(key) else {
+                return;
+            };
+            let Some(http2) = self.upgrades.http2(key) else {
+                return;
+            };
+            if http2.kept.is_empty() {
+                return;
+            }
+            let output = &mut connection.output;
+            output.gather(&mut self.buffers);
+            let mut outgoing = Outgoing {
+                before: output.queued - output.tail.len(),
+                output,
+                heard: &mut heard,
+            };
+            let limits = &self.settings.http2;
+            http2
+                .session
+                .poll_output(limits, seconds(core), &mut outgoing);
+            let before = outgoing.before;
+            output.queued = before + output.tail.len();
+            output.give_back_unused(&mut self.buffers);
+            if heard.is_empty() {
+                return;
+            }
+            for stream in std::mem::take(&mut heard) {
+                let http2 = self.upgrades.http2(key);
+                if let Some(request) = http2.and_then(|http2| http2.request_of(stream)) {
+                    self.take_pieces_of_stream(core, key, request);
+                }
+            }
+        }
+    }
+
+    /// Gives the session the pieces that a stream has ready, as far as it keeps any.
+    pub(super) fn take_pieces_of_stream(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        request: ExchangeKey,
+    ) {
+        let pending_size = self.settings.http2.pending_size;
+        let ended = loop {
+            let Some(exchange) = self.exchanges.get(request) else {
+                return;
+            };
+            let (Some(streaming), Some(on)) = (&mut exchange.stream, &exchange.on) else {
+                return;
+            };
+            let Some(http2) = self.upgrades.http2(key) else {
+                return;
+            };
+            let room = http2.session.room(on.id, pending_size);
+            let piece = match room {
+                0 => None,
+                _ => streaming.outlet.pop(),
+            };
+            let Some(piece) = piece else {
+                streaming.outlet.tell_unsent(pending_size as usize - room);
+                match streaming
+                    .outlet
+                    .ended()
+                    .filter(|_| streaming.outlet.is_empty())
+                {
+                    None => return,
+                    Some(end) => break end,
+                }
+            };
+            if let Some(left) = &mut streaming.left {
+                let Some(rest) = left.checked_sub(piece.len() as u64) else {
+                    break Err("it is longer than its Content-Length".to_owned());
+                };
+                *left = rest;
+            }
+            let given = http2.session.body(on.id, piece.into_bytes(), seconds(core));
+            if given.is_err() {
+                return self.end_kept(core, key, request, Outcome::Aborted);
+            }
+        };
+        self.end_pieces(core, key, request, ended);
+    }
+
+    /// The stream of an answer has ended.
+    fn end_pieces(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        request: ExchangeKey,
+        ended: Result<(), String>,
+    ) {
+        let Some(exchange) = self.exchanges.get(request) else {
+            return;
+        };
+        let (Some(streaming), Some(on)) = (exchange.stream.take(), &exchange.on) else {
+            return;
+        };
+        let stream = on.id;
+        self.stats.responses[streaming.class].add(1);
+        let ended = match streaming.left {
+            Some(left) if left > 0 && ended.is_ok() => Err(format!(
+                "it is {left} bytes shorter than its Content-Length"
+            )),
+            _ => ended,
+        };
+        let Err(reason) = ended else {
+            let trailers = streaming.outlet.take_trailers().map(|trailers| *trailers);
+            let finished = self.with_session(core, key, |session, desk| {
+                session.finish(stream, trailers, desk.seconds)
+            });
+            return match finished {
+                Some(Ok(())) => self.has_answered(key, request),
+                Some(Err(Gone)) | None => self.end_kept(core, key, request, Outcome::Aborted),
+            };
+        };
+        core.cancel_task(streaming.task);
+        crate::observe::log::limited!(
+            self.log,
+            core.now().as_nanos(),
+            warn,
+            "stream",
+            error = reason,
+            consequence = "its stream is reset",
+            "the body of an answer failed"
+        );
+        self.reset_kept(core, key, request, ErrorCode::INTERNAL_ERROR);
+    }
+}

@@ -1,0 +1,134 @@
+//! The body of a request on a stream: payload goes to the handler where the kernel put it, and as the handler takes
+//! it the client is given room for more, so that a body that nobody reads fills its window and no more memory.
+
+use crate::connection::engine::Engine;
+use crate::connection::key::ExchangeKey;
+use crate::handler::{BodyCell, BodyError, BodyState, Chunk, PlacedParts, RequestBody, Routed};
+use crate::http1::body::{BodyDecoder, too_large};
+use crate::http1::refusal::Refusal;
+use crate::http1::response::Fields;
+use http::{HeaderMap, StatusCode};
+use ringgate_runtime::Core;
+use std::rc::Rc;
+
+/// The body of a request, as far as it came.
+pub(in crate::connection) struct Inflow {
+    /// The cell that the handler reads the body from.
+    cell: Rc<BodyCell>,
+    limit: u64,
+    delivered: u64,
+    /// How many of these bytes the client was given room for again.
+    given_back: u64,
+    /// The client waits for `100 Continue`, which nobody has sent.
+    awaits_continue: bool,
+}
+
+impl Inflow {
+    /// Adds a piece; false if the body is larger than it may be.
+    pub(super) fn deliver(&mut self, piece: Chunk) -> bool {
+        self.delivered += piece.len() as u64;
+        let fits = self.delivered <= self.limit;
+        if fits {
+            self.awaits_continue = false;
+            self.cell.push(piece);
+        }
+        fits
+    }
+
+    pub(super) fn complete(&self, trailers: Option<HeaderMap>) {
+        self.cell.finish(BodyState::Complete, trailers);
+    }
+
+    /// Nothing more comes.
+    pub(in crate::connection) fn cut(&self) {
+        self.cell.fail_if_arriving(BodyError::Cut);
+    }
+
+    /// Bytes that were taken, and for which no room was given yet.
+    fn taken(&mut self) -> u32 {
+        let taken = self.delivered - self.cell.queued() as u64;
+        (taken - std::mem::replace(&mut self.given_back, taken)) as u32
+    }
+
+    /// All bytes for which no room was given yet, at the end.
+    pub(super) fn rest(&self) -> u32 {
+        (self.delivered - self.given_back) as u32
+    }
+}
+
+impl Engine {
+    /// Makes ready for the body of a request.
+    ///
+    /// # Errors
+    /// 413 if the client has announced more than may come.
+    pub(super) fn expect_on_stream(
+        &self,
+        request: ExchangeKey,
+        parts: &mut PlacedParts,
+        routed: &Routed,
+    ) -> Result<Inflow, Refusal> {
+        let limit = self.body_limit(routed);
+        BodyDecoder::new(parts.head.framing, limit)?;
+        let cell = BodyCell::on_stream(self.attention.clone(), request, parts.head.framing);
+        parts.has_more = true;
+        parts.body = RequestBody::arriving(cell.clone());
+        Ok(Inflow {
+            cell,
+            limit: limit.unwrap_or(u64::MAX),
+            delivered: 0,
+            given_back: 0,
+            awaits_continue: parts.head.expect_continue,
+        })
+    }
+
+    /// The handler asked for the body, read from it, or let go of it.
+    pub(super) fn look_after_body(&mut self, core: &Core, request: ExchangeKey) {
+        let Some(exchange) = self.exchanges.get(request) else {
+            return;
+        };
+        let key = exchange.of;
+        let runs = exchange.task.is_some();
+        let Some(on) = &mut exchange.on else {
+            return;
+        };
+        let Some(inflow) = &mut on.inflow else {
+            return;
+        };
+        let stream = on.id;
+        let asks = runs && inflow.awaits_continue && inflow.cell.is_asked_for();
+        inflow.awaits_continue &= !asks;
+        let wanted = !inflow.cell.is_abandoned();
+        let taken = inflow.taken();
+        self.with_session(core, key, |session, desk| {
+            if asks {
+                let fields = Fields::List(&[]);
+                let _ = session.interim(stream, StatusCode::CONTINUE, fields, desk.out);
+            }
+            match wanted {
+                true => session.took(stream, taken, desk.out),
+                false => session.passed_over(taken, desk.out),
+            }
+        });
+    }
+
+    /// The body of a request is larger than it may be. Its client need not send the rest.
+    #[cold]
+    pub(super) fn refuse_body(&mut self, core: &Rc<Core>, request: ExchangeKey) {
+        let refusal = too_large();
+        let Some(exchange) = self.exchanges.get(request) else {
+            return;
+        };
+        let (key, seen) = (exchange.of, exchange.seen.take());
+        if let Some(on) = &exchange.on
+            && let Some(inflow) = &on.inflow
+        {
+            let error = BodyError::Refused(refusal.status, refusal.reason);
+            inflow.cell.finish(BodyState::Failed(error), None);
+        }
+        self.drop_handler_of(core, request);
+        self.stats.refused(refusal.status.as_u16());
+        let parts = seen.unwrap_or_else(PlacedParts::blank);
+        let response = self.seen_refusal(core, key, parts, &refusal);
+        self.on_stream_answer(core, request, response);
+    }
+}

@@ -1,0 +1,205 @@
+//! HTTP/2 on a connection: its session ([`crate::http2`]) beside the seat, and the requests of its streams that are
+//! kept. From the gate on a stream is a request like any other.
+//!
+//! | file | does |
+//! |---|---|
+//! | [`read`] | makes requests and bodies of received frames; most requests are answered there |
+//! | [`requests`] | keeps the others, takes them to the gate, and ends them |
+//! | [`body`] | gives the bodies of requests to their handlers, and room for more to their clients |
+//! | [`answers`] | writes what handlers answer, piece by piece where it comes so |
+//! | [`time`] | ends what a client leaves unfinished, and says goodbye |
+//!
+//! Called by [`super`]. The session stands in for the client: it says what may be sent, and everything it wants
+//! written goes into the connection's output, all of a turn in one send.
+
+mod answers;
+mod body;
+mod read;
+mod requests;
+mod time;
+
+pub(in crate::connection) use self::body::Inflow;
+use super::{Upgrade, Upgrades};
+use crate::connection::engine::{Course, Engine};
+use crate::connection::key::{ConnectionKey, ExchangeKey};
+use crate::connection::step::Outcome;
+use crate::http1::exchange::{Event, State};
+use crate::http1::upgraded::Phase;
+use crate::http2::life::Phase as Stands;
+use crate::http2::{Desk, Fault, Room, Session, StreamId};
+use ringgate_runtime::Core;
+use std::rc::Rc;
+
+/// A session and the requests that its connection keeps.
+pub(in crate::connection) struct Multiplexed {
+    session: Session,
+    /// In the order of their streams.
+    kept: Vec<(StreamId, ExchangeKey)>,
+    /// How many of them are answered, and wait for room at their client.
+    answered: u32,
+}
+
+impl Multiplexed {
+    fn new(session: Session) -> Multiplexed {
+        Multiplexed {
+            session,
+            kept: Vec::new(),
+            answered: 0,
+        }
+    }
+
+    /// Whether nothing is under way, so that the connection is plain data.
+    pub(super) fn is_idle(&self) -> bool {
+        self.kept.is_empty() && self.session.is_idle()
+    }
+
+    /// The session, which is idle, on its way elsewhere.
+    pub(super) fn into_session(self: Box<Self>) -> Box<Session> {
+        debug_assert!(self.is_idle());
+        Box::new(self.session)
+    }
+
+    /// Where it stands; None once nothing more is sent and nothing that comes matters.
+    fn stands(&self) -> Option<Phase> {
+        match self.session.phase() {
+            Stands::Over => None,
+            _ if self.is_idle() => Some(Phase::Rest),
+            _ => Some(Phase::Streams),
+        }
+    }
+
+    fn place(&self, stream: StreamId) -> Option<usize> {
+        self.kept.binary_search_by_key(&stream, |(id, _)| *id).ok()
+    }
+
+    /// The request of a stream, if it is kept.
+    #[inline]
+    fn request_of(&self, stream: StreamId) -> Option<ExchangeKey> {
+        self.place(stream).map(|place| self.kept[place].1)
+    }
+
+    fn keep(&mut self, stream: StreamId, request: ExchangeKey) {
+        debug_assert!(self.kept.last().is_none_or(|(last, _)| *last < stream));
+        self.kept.push((stream, request));
+    }
+
+    fn forget(&mut self, stream: StreamId) {
+        if let Some(place) = self.place(stream) {
+            self.kept.remove(place);
+        }
+        if self.kept.is_empty() {
+            self.kept = Vec::new();
+        }
+    }
+}
+
+impl Upgrades {
+    #[inline]
+    fn http2(&mut self, key: ConnectionKey) -> Option<&mut Multiplexed> {
+        Some(self.http2_and_room(key)?.0)
+    }
+
+    #[inline]
+    fn http2_and_room(&mut self, key: ConnectionKey) -> Option<(&mut Multiplexed, &mut Room)> {
+        match self.seats.get_mut(key.slot() as usize)?.as_mut()? {
+            Upgrade::Http2(http2) => Some((http2, &mut self.room)),
+            Upgrade::WebSocket(_) | Upgrade::Tunnel(_) => None,
+        }
+    }
+}
+
+/// The time in seconds, as sessions count it: the same on all cores, and in another process of the machine.
+#[inline]
+fn seconds(core: &Core) -> u32 {
+    (core.now().as_nanos() / 1_000_000_000) as u32
+}
+
+impl Engine {
+    /// HTTP/2 is spoken on this connection, from the first byte that is unread.
+    pub(in crate::connection) fn begin_http2(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.on(core, key, Event::Switched(Phase::Streams));
+    }
+
+    /// Sets the session up. The connection goes on holding its slot, if connections do.
+    pub(super) fn enter_http2(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let session = Session::new(&self.settings.http2, seconds(core));
+        let upgrade = Upgrade::Http2(Box::new(Multiplexed::new(session)));
+        self.upgrades.enter(key, upgrade);
+    }
+
+    /// A session came from elsewhere.
+    pub(super) fn take_in_http2(&mut self, key: ConnectionKey, session: Box<Session>) {
+        let upgrade = Upgrade::Http2(Box::new(Multiplexed::new(*session)));
+        self.upgrades.enter(key, upgrade);
+    }
+
+    /// Does something with a session. What it writes is queued.
+    fn with_session<R>(
+        &mut self,
+        core: &Core,
+        key: ConnectionKey,
+        act: impl FnOnce(&mut Session, &mut Desk<'_>) -> R,
+    ) -> Option<R> {
+        let output = &mut self.table.get(key)?.output;
+        let (http2, room) = self.upgrades.http2_and_room(key)?;
+        output.gather(&mut self.buffers);
+        let before = output.tail.len();
+        let mut desk = Desk {
+            limits: &self.settings.http2,
+            seconds: seconds(core),
+            room,
+            out: &mut output.tail,
+        };
+        let done = act(&mut http2.session, &mut desk);
+        output.queued += output.tail.len() - before;
+        output.give_back_unused(&mut self.buffers);
+        Some(done)
+    }
+
+    /// After anything that happened to the session: what may be sent is queued, and the connection is told where
+    /// the session stands.
+    pub(super) fn settle_http2(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.send_further(core, key);
+        self.end_answered(core, key);
+        let Some(State::Upgraded(known)) = self.state_of(key) else {
+            return;
+        };
+        match self.upgrades.http2(key).map(|http2| http2.stands()) {
+            None => {}
+            Some(Some(stands)) if stands == known => {}
+            Some(Some(stands)) => {
+                self.on(core, key, Event::Upgraded(stands));
+                if stands == Phase::Rest && self.course != Course::Serving {
+                    self.follow_course(core, key);
+                }
+            }
+            Some(None) => {
+                self.on(core, key, Event::UpgradeOver);
+            }
+        }
+    }
+
+    /// The session is over: so is all that was begun for it.
+    pub(super) fn end_http2(&mut self, core: &Rc<Core>, key: ConnectionKey, http2: Multiplexed) {
+        for (_, request) in http2.kept {
+            self.end_kept(core, key, request, Outcome::Aborted);
+        }
+    }
+
+    /// The client broke a rule or a budget, and was told so by GOAWAY.
+    #[cold]
+    fn count_http2_fault(&mut self, core: &Core, key: ConnectionKey, fault: Fault) {
+        let peer = self.peer_of(key);
+        crate::observe::log::limited!(
+            self.log,
+            core.now().as_nanos(),
+            info,
+            "http2",
+            peer = peer.as_deref().unwrap_or("unknown"),
+            cause = fault.why,
+            code = fault.code.name(),
+            option = fault.budget.map_or("none", |budget| budget.option()),
+            "a connection of HTTP/2 is ended: its client broke a rule or a budget"
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! Requests of streams that are kept: because a body follows, because they wait at the gate or for their handler, or
+//! because their client has to make room for their answer.
+
+use super::answers::write_answer;
+use crate::connection::answer::status_class;
+use crate::connection::engine::Engine;
+use crate::connection::exchanges::{Asked, Exchange, Terms};
+use crate::connection::key::{ConnectionKey, ExchangeKey};
+use crate::connection::step::Outcome;
+use crate::handler::{Body, PlacedParts, Response, Routed};
+use crate::http1::refusal::Refusal;
+use crate::http2::{ErrorCode, StreamId};
+use ringgate_runtime::Core;
+use std::rc::Rc;
+
+impl Engine {
+    /// A head is there whose request does not go straight: it is kept, and goes to the gate.
+    pub(super) fn keep_head(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        stream: StreamId,
+        end: bool,
+        mut parts: PlacedParts,
+        routed: Routed,
+    ) {
+        let terms = Terms::of(&parts.head, core.now());
+        let request = self.exchanges.name_next();
+        let mut exchange = Exchange::on_stream(key, terms, stream);
+        if !end {
+            match self.expect_on_stream(request, &mut parts, &routed) {
+                Ok(inflow) => {
+                    if let Some(on) = &mut exchange.on {
+                        on.inflow = Some(inflow);
+                    }
+                }
+                Err(refusal) => return self.refuse_stream(core, key, stream, &refusal, parts),
+            }
+            // Its body may be refused when the handler has the request.
+            exchange.seen = self.app.sees_refusals().then(|| parts.copied());
+        }
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.begin(&self.stats, &mut parts, request);
+        exchange.asks_core = parts.head.asks_core;
+        exchange.asked = Some(Asked { parts, routed });
+        self.keep_on_stream(request, exchange);
+        self.admit_request(core, request);
+    }
+
+    /// Keeps a request under the name that it was given just now.
+    pub(super) fn keep_on_stream(&mut self, request: ExchangeKey, exchange: Exchange) {
+        if let Some(on) = &exchange.on
+            && let Some(http2) = self.upgrades.http2(exchange.of)
+        {
+            http2.keep(on.id, request);
+            http2.answered += u32::from(on.is_answered);
+            self.exchanges.insert(request, exchange);
+        }
+    }
+
+    /// Answers a request that is not begun.
+    #[cold]
+    pub(super) fn refuse_stream(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        stream: StreamId,
+        refusal: &Refusal,
+        parts: PlacedParts,
+    ) {
+        self.stats.refused(refusal.status.as_u16());
+        let to_head = refusal.to_head || parts.head.method == http::Method::HEAD;
+        let mut response = self.seen_refusal(core, key, parts, refusal);
+        self.stats.responses[status_class(&response)].add(1);
+        let date = *self.date.current();
+        let _ = self.with_session(core, key, |session, desk| {
+            write_answer(
+                session,
+                stream,
+                to_head,
+                &mut response,
+                &date,
+                desk.seconds,
+                desk.out,
+            )
+        });
+    }
+
+    /// The answer to a request that is refused, as the application makes it of the server's own.
+    #[cold]
+    pub(super) fn seen_refusal(
+        &mut self,
+        core: &Core,
+        key: ConnectionKey,
+        mut parts: PlacedParts,
+        refusal: &Refusal,
+    ) -> Response {
+        let make = || Response::refused(refusal);
+        let Some((_, sockets)) = self.table.get_with_sockets(key) else {
+            return make();
+        };
+        if !self.app.sees_refusals() {
+            return make();
+        }
+        parts.come_from(self.index, key, sockets);
+        let mut response = self.app.refuse(core, parts, &make);
+        if matches!(response.body, Body::Stream { .. } | Body::Switch(_)) {
+            response.body = make().body;
+        }
+        response
+    }
+
+    /// Something outside of the engine touched this request.
+    pub(in crate::connection) fn look_after_stream(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+    ) {
+        let Some(key) = self.exchanges.get(request).map(|exchange| exchange.of) else {
+            return;
+        };
+        self.look_after_body(core, request);
+        self.take_pieces_of_stream(core, key, request);
+        self.settle_http2(core, key);
+    }
+
+    /// Ends a request that is kept: its answer is out as far as the session is concerned, or will never be.
+    pub(super) fn end_kept(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        request: ExchangeKey,
+        outcome: Outcome,
+    ) {
+        self.drop_handler_of(core, request);
+        let Some(exchange) = self.exchanges.remove(request) else {
+            return;
+        };
+        let Some(on) = exchange.on else {
+            debug_assert!(false, "it came on a stream");
+            return;
+        };
+        if let Some(http2) = self.upgrades.http2(key) {
+            http2.forget(on.id);
+            http2.answered -= u32::from(on.is_answered);
+        }
+        if let Some(inflow) = &on.inflow {
+            let rest = inflow.rest();
+            self.with_session(core, key, |session, desk| {
+                session.passed_over(rest, desk.out);
+            });
+        }
+        let stats = &self.stats;
+        stats.running.fall();
+        if exchange.detached {
+            stats.detached.fall();
+        }
+        match (outcome, on.rejected) {
+            (Outcome::Aborted, _) => stats.requests_aborted.add(1),
+            (Outcome::Answered, Some(reason)) => stats.requests_rejected[reason as usize].add(1),
+            (Outcome::Answered, None) => {
+                stats.answered.add(1);
+                let took = core.now() - exchange.terms.began;
+                stats.service_time.record(took.as_nanos() as u64);
+            }
+        }
+    }
+
+    /// Ends a request whose stream is to be reset, unless it is over.
+    pub(super) fn reset_kept(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        request: ExchangeKey,
+        code: ErrorCode,
+    ) {
+        let exchange = self.exchanges.get(request);
+        if let Some(stream) = exchange.and_then(|exchange| Some(exchange.on.as_ref()?.id)) {
+            self.with_session(core, key, |session, desk| {
+                let _ = session.reset(stream, code, desk.seconds, desk.out);
+            });
+        }
+        self.end_kept(core, key, request, Outcome::Aborted);
+    }
+
+    /// Ends the requests whose answers wait no more.
+    pub(super) fn end_answered(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(http2) = self.upgrades.http2(key) else {
+            return;
+        };
+        if http2.answered == 0 {
+            return;
+        }
+        let kept = http2.kept.iter();
+        let out = kept.filter(|(stream, _)| !http2.session.is_sending(*stream));
+        let out: Vec<_> = out.map(|(_, request)| *request).collect();
+        for request in out {
+            let exchange = self.exchanges.get(request);
+            let on = exchange.and_then(|exchange| exchange.on.as_ref());
+            if on.is_some_and(|on| on.is_answered) {
+                self.end_kept(core, key, request, Outcome::Answered);
+            }
+        }
+    }
+}

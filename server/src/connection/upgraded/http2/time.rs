@@ -1,0 +1,70 @@
+//! What ends by itself: streams and connections whose clients leave something unfinished for too long, and
+//! connections that are to go. The limits of streams are kept in whole seconds, looked at once a second.
+
+use super::seconds;
+use crate::connection::engine::Engine;
+use crate::connection::key::ConnectionKey;
+use crate::connection::settings::Settings;
+use crate::connection::step::Outcome;
+use crate::http1::exchange;
+use crate::http2::life::Phase;
+use crate::http2::session::Deadline;
+use ringgate_runtime::Core;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long a client has to say that it has heard of a GOAWAY.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long each may take.
+fn limit(deadline: Deadline, settings: &Settings) -> Duration {
+    match deadline {
+        Deadline::Preface | Deadline::Block => settings.timeout(exchange::Deadline::Head),
+        Deadline::Body => settings.timeout(exchange::Deadline::Body),
+        Deadline::Stall => settings.http2_stall_timeout,
+        Deadline::Drain => HEARD_WITHIN,
+        Deadline::Idle => settings.timeout(exchange::Deadline::Idle),
+    }
+}
+
+impl Engine {
+    /// Ends what has taken too long.
+    pub(in crate::connection::upgraded) fn look_at_streams(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+    ) {
+        let mut ended = Vec::new();
+        for deadline in Deadline::ALL {
+            let limit = limit(deadline, &self.settings).as_millis().div_ceil(1000) as u32;
+            let since = seconds(core).wrapping_sub(limit);
+            let done = self.with_session(core, key, |session, desk| {
+                session.overdue(deadline, since, desk, &mut ended)
+            });
+            if let Some(Err(fault)) = done {
+                self.count_http2_fault(core, key, fault);
+            }
+        }
+        for (stream, _) in ended {
+            let http2 = self.upgrades.http2(key);
+            if let Some(request) = http2.and_then(|http2| http2.request_of(stream)) {
+                self.end_kept(core, key, request, Outcome::Aborted);
+            }
+        }
+        self.settle_http2(core, key);
+    }
+
+    /// The connection is to end: the client is told, and what it has begun is served.
+    pub(in crate::connection::upgraded) fn drain_http2(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+    ) {
+        self.with_session(core, key, |session, desk| {
+            if matches!(session.phase(), Phase::Preface | Phase::Open) {
+                session.drain(desk.seconds, desk.out);
+            }
+        });
+        self.settle_http2(core, key);
+    }
+}
