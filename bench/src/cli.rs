@@ -25,7 +25,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Send HTTP/1.1 requests, or WebSocket messages, and account for every one of them
+    /// Send requests over HTTP/1.1 or HTTP/2, or WebSocket messages, and account for every one of them
     Load(With<load::Options>),
     /// Serve one constant answer for every empty line: the least a server can cost
     Floor(FloorArgs),

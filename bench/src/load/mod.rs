@@ -1,4 +1,4 @@
-//! Load with exact bookkeeping, over HTTP/1.1: every request that was issued ends in one bucket.
+//! Load with exact bookkeeping, over HTTP/1.1 or HTTP/2: every request that was issued ends in one bucket.
 //!
 //! [`run`] is the one door: the command line, the races and other tests call it; [`websocket::run`] is the other
 //! one, for messages instead of requests. Threads share
@@ -6,21 +6,27 @@
 //! It deliberately does not retry anything silently and does not speak to other machines.
 //!
 //! Reading order: `options` (what is asked), `request` (bytes out), `response` (bytes in),
-//! `tally` (the buckets), `tls`, `slot` (one connection), `worker` (the event loop), `report` (what is said).
+//! `tally` (the buckets), `tls`, `place` (what the worker asks of a connection), `slot` (one of HTTP/1.1),
+//! `http2` (the other kind), `worker` (the event loop), `report` (what is said).
 
+mod http2;
 mod options;
+mod place;
 mod report;
 mod request;
 mod response;
 mod schedule;
 mod sessions;
+mod shared;
 mod slot;
 mod stream;
 mod tally;
 mod tls;
 pub mod websocket;
+mod wire;
 mod worker;
 
+pub use http2::{Http2Options, Http2Report};
 pub(crate) use options::Window;
 pub use options::{Amount, Arrivals, Method, Mode, Options, UsageError, Verify, parse_duration};
 pub use report::{IdleReport, LatencyReport, Report, TlsReport, TrackedHeader};
@@ -99,6 +105,10 @@ pub fn run(options: &Options) -> Result<Report, LoadError> {
     let terms = match options.target.tls {
         true => Some(Terms::new(&options.tls).map_err(UsageError::new)?),
         false => None,
+    };
+    let terms = match options.http2.wanted {
+        true => terms.map(|terms| terms.with_protocol(http2::PROTOCOL)),
+        false => terms,
     };
     let terms = terms.as_ref();
     let idle = IdleSet::open(options);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::load::http2::{self, Http2Options};
 use crate::load::tls::TlsOptions;
 use crate::load::websocket::{Pattern, WebSocketOptions};
 use crate::target::{Endpoint, Target};
@@ -82,6 +83,9 @@ pub struct Options {
     /// How TLS is spoken
     #[command(flatten)]
     pub tls: TlsOptions,
+    /// How HTTP/2 is spoken
+    #[command(flatten)]
+    pub http2: Http2Options,
     /// How WebSocket is spoken
     #[command(flatten)]
     pub websocket: WebSocketOptions,
@@ -195,6 +199,7 @@ impl Options {
             warm_up: Duration::ZERO,
             track_header: None,
             tls: TlsOptions::default(),
+            http2: Http2Options::default(),
             websocket: WebSocketOptions::default(),
             window: None,
         }
@@ -274,6 +279,9 @@ impl Options {
         }
         if self.source_addresses > 250 {
             return refuse("--source-addresses is at most 250 (127.0.0.2 to 127.0.0.251)");
+        }
+        if self.http2.wanted {
+            http2::check(self)?;
         }
         if let (Some(cpu), Some(cpus)) = (self.cpu, core_affinity::get_core_ids())
             && let Some(missing) =

@@ -9,6 +9,7 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::load::http2::Http2Report;
 use crate::load::options::{Method, Mode, Options};
 use crate::load::tally::{Tally, TlsTally};
 
@@ -45,6 +46,8 @@ pub struct Report {
     pub cut: u64,
     /// No complete answer within the timeout.
     pub timeout: u64,
+    /// The server reset the stream of HTTP/2 (RST_STREAM) before a complete answer.
+    pub stream_reset: u64,
     /// A handshake that failed, or a record that was not what it had to be.
     pub tls_failed: u64,
     /// Framing or body not what it had to be.
@@ -88,6 +91,8 @@ pub struct Report {
     pub idle: Option<IdleReport>,
     /// What there is to say of TLS; `null` for a target without.
     pub tls: Option<TlsReport>,
+    /// What there is to say of HTTP/2; `null` over HTTP/1.1.
+    pub http2: Option<Http2Report>,
 }
 
 /// Latency in microseconds. All zero if there was no complete answer.
@@ -216,6 +221,7 @@ impl Report {
             reset: tally.reset,
             cut: tally.cut,
             timeout: tally.timeout,
+            stream_reset: tally.stream_reset,
             tls_failed: tally.tls_failed,
             wrong: tally.wrong,
             doubled: tally.doubled,
@@ -244,6 +250,8 @@ impl Report {
             }),
             idle,
             tls: options.target.tls.then(|| TlsReport::of(&tally.tls)),
+            http2: (options.http2.wanted)
+                .then(|| Http2Report::of(&tally.http2, options.http2.streams)),
         }
     }
 
@@ -264,6 +272,7 @@ impl Report {
             ("reset", self.reset),
             ("cut", self.cut),
             ("timeout", self.timeout),
+            ("stream_reset", self.stream_reset),
             ("tls_failed", self.tls_failed),
             ("wrong", self.wrong),
             ("doubled", self.doubled),
@@ -345,6 +354,9 @@ impl fmt::Display for Report {
         )?;
         if let Some(tls) = &self.tls {
             write!(f, "\n{tls}")?;
+        }
+        if let Some(http2) = &self.http2 {
+            write!(f, "\n{http2}")?;
         }
         if let Some(tracked) = &self.tracked_header {
             for (value, count) in &tracked.values {

@@ -4,6 +4,8 @@
 //! With 16 or more body bytes each request carries its own number, so that an answer that belongs
 //! to another request cannot pass for its own.
 
+use std::ops::Range;
+
 use crate::load::options::{Method, Mode, Options, Verify};
 
 /// Hexadecimal digits of the request's number at the front of a body that has room for them.
@@ -54,11 +56,22 @@ impl Template {
     /// Appends request `number` to `out`.
     pub(crate) fn append(&self, number: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.head);
-        let body_at = out.len();
-        out.extend_from_slice(&self.body);
-        if self.body.len() >= NUMBER_BYTES {
-            out[body_at..body_at + NUMBER_BYTES].copy_from_slice(&digits(number));
-        }
+        self.append_body(number, 0..self.body.len(), out);
+    }
+
+    /// Bytes of the body of each request.
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Appends a part of the body of request `number`.
+    pub(crate) fn append_body(&self, number: u64, part: Range<usize>, out: &mut Vec<u8>) {
+        let numbered = match self.body.len() >= NUMBER_BYTES {
+            true => part.start.min(NUMBER_BYTES)..part.end.min(NUMBER_BYTES),
+            false => 0..0,
+        };
+        out.extend_from_slice(&digits(number)[numbered.clone()]);
+        out.extend_from_slice(&self.body[part.start + numbered.len()..part.end]);
     }
 
     /// Whether `bytes`, found at `offset` of the answer to request `number`, are what they must be.
@@ -122,6 +135,10 @@ mod tests {
             assert!(wire.ends_with(&template.body[size.min(NUMBER_BYTES)..]));
             let body = &wire[wire.len() - size..];
             for cut in 0..=size {
+                let mut parts = Vec::new();
+                template.append_body(0xabc, 0..cut, &mut parts);
+                template.append_body(0xabc, cut..size, &mut parts);
+                assert_eq!(parts, body, "{size} cut at {cut}");
                 assert!(template.matches(0xabc, 0, &body[..cut]));
                 assert!(
                     template.matches(0xabc, cut as u64, &body[cut..]),

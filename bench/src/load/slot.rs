@@ -1,4 +1,4 @@
-//! One place for a connection, and the requests that are outstanding on it.
+//! One place for a connection of HTTP/1.1, and the requests that are outstanding on it.
 //!
 //! Decides in which bucket a request ends; called by the worker with what the socket did. It does
 //! not decide when to issue requests: each method returns an [`Effect`] that the worker performs.
@@ -7,32 +7,19 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::Instant;
 
-use mio::{Registry, Token};
+use mio::Token;
 
-use crate::load::options::{Mode, Options};
+use crate::load::options::Mode;
+use crate::load::place::{Effect, Place, connect_outcome};
 use crate::load::request::Template;
 use crate::load::response::{Answer, Decoder, Inspect};
+use crate::load::shared::{Pending, Shared};
 use crate::load::stream::Stream;
 use crate::load::tally::{Outcome, Tally};
-use crate::load::tls::{Session, Terms};
+use crate::load::tls::Session;
 
 /// Reads of one connection before the others get their turn.
 const READS_PER_TURN_MAX: usize = 64;
-
-/// The action that the worker has to take for a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Effect {
-    /// Nothing: an event or the timeout brings it on.
-    Wait,
-    /// Nothing is outstanding: it may take the next request.
-    Free,
-    /// The same, but after a pause: the connection could not be made, and asking again at once
-    /// would only spin. Also for a connect that has to be tried again.
-    Pause,
-    /// There may be more to read, without a further event.
-    ReadMore,
-}
 
 /// The life of a slot's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,81 +34,6 @@ enum Phase {
     Ending { since: Instant },
     /// The run is over and we said so; the server's end of stream is awaited.
     Settling,
-}
-
-/// A request without an outcome.
-#[derive(Debug, Clone, Copy)]
-struct Pending {
-    number: u64,
-    since: Instant,
-    /// When this connection took it up.
-    taken: Instant,
-}
-
-/// The state that all slots of a worker share.
-pub(crate) struct Shared<'a> {
-    pub(crate) options: &'a Options,
-    /// With these TLS is spoken.
-    terms: Option<&'a Terms>,
-    pub(crate) template: Template,
-    pub(crate) tally: Tally,
-    /// Requests on slots without an outcome.
-    pub(crate) in_flight: u64,
-    pub(crate) registry: Registry,
-    pub(crate) scratch: Vec<u8>,
-    /// What TLS wants to be said, on its way to a slot.
-    said: Vec<u8>,
-    /// State of the generator (xorshift64) that says when keys are replaced.
-    random: u64,
-    /// Slots that have not had a complete answer yet.
-    pub(crate) unproven: usize,
-    connects_begun: u64,
-    next_number: u64,
-}
-
-impl<'a> Shared<'a> {
-    pub(crate) fn new(
-        options: &'a Options,
-        terms: Option<&'a Terms>,
-        thread: usize,
-        registry: Registry,
-        start: Instant,
-    ) -> Self {
-        let mut tally = Tally::new(start);
-        tally.measured_from = start + options.warm_up;
-        Self {
-            options,
-            terms,
-            template: Template::new(options),
-            tally,
-            in_flight: 0,
-            registry,
-            scratch: vec![0; 64 * 1024],
-            said: Vec::new(),
-            random: 0x9e37_79b9_7f4a_7c15 ^ thread as u64,
-            unproven: 0,
-            // Threads begin at different source addresses and number their requests apart.
-            connects_begun: thread as u64,
-            next_number: (thread as u64) << 48,
-        }
-    }
-
-    /// Whether it is this batch before which keys are replaced.
-    fn is_time_for_new_keys(&mut self) -> bool {
-        let Some(one_in) = self.options.tls.key_updates else {
-            return false;
-        };
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random.is_multiple_of(u64::from(one_in))
-    }
-
-    fn end(&mut self, pending: Pending, outcome: Outcome, now: Instant) {
-        self.in_flight -= 1;
-        self.tally.end(outcome, pending.since, now);
-        self.tally.end_of_taken(outcome, pending.taken, now);
-    }
 }
 
 /// One connection at a time, and what is outstanding on it.
@@ -146,8 +58,8 @@ pub(crate) struct Slot {
     held: bool,
 }
 
-impl Slot {
-    pub(crate) fn new(token: Token) -> Self {
+impl Place for Slot {
+    fn new(token: Token) -> Self {
         Self {
             token,
             phase: Phase::Vacant,
@@ -166,36 +78,35 @@ impl Slot {
         }
     }
 
-    /// Whether requests are outstanding.
-    pub(crate) fn is_busy(&self) -> bool {
+    fn is_busy(&self) -> bool {
         !self.outstanding.is_empty()
     }
 
-    /// Whether a socket is still open.
-    pub(crate) fn has_stream(&self) -> bool {
+    fn has_stream(&self) -> bool {
         self.stream.is_some()
     }
 
-    /// Adds a request that counts from `since`; [`Slot::send`] then sends all that were added.
-    pub(crate) fn add(&mut self, shared: &mut Shared<'_>, since: Instant) {
-        let number = shared.next_number;
-        shared.next_number += 1;
-        shared.in_flight += 1;
+    fn take_up(&mut self, shared: &Shared<'_>) -> usize {
+        shared.options.pipeline
+    }
+
+    /// The pause began by letting it go.
+    fn is_let_go(&mut self) -> bool {
+        true
+    }
+
+    fn add(&mut self, shared: &mut Shared<'_>, since: Instant) {
+        let pending = shared.take_up(since);
         self.held = true;
         let out = match shared.terms {
             None => &mut self.outgoing,
             Some(_) => &mut self.unsealed,
         };
-        shared.template.append(number, out);
-        self.outstanding.push_back(Pending {
-            number,
-            since,
-            taken: Instant::now(),
-        });
+        shared.template.append(pending.number, out);
+        self.outstanding.push_back(pending);
     }
 
-    /// Connects if need be, and writes what the socket takes.
-    pub(crate) fn send(&mut self, shared: &mut Shared<'_>) -> Effect {
+    fn send(&mut self, shared: &mut Shared<'_>) -> Effect {
         if self.phase == Phase::Vacant {
             match self.connect(shared) {
                 Ok(()) => self.phase = Phase::Connecting,
@@ -210,6 +121,71 @@ impl Slot {
         }
     }
 
+    fn on_event(&mut self, shared: &mut Shared<'_>, readable: bool, ended: bool) -> Effect {
+        if self.written < self.outgoing.len() {
+            match self.flush(shared) {
+                Effect::Wait => {}
+                effect => return effect,
+            }
+        }
+        if readable || ended {
+            self.receive(shared, ended)
+        } else {
+            Effect::Wait
+        }
+    }
+
+    fn receive(&mut self, shared: &mut Shared<'_>, ended: bool) -> Effect {
+        let effect = self.drain(shared, ended);
+        if self.session.is_none() || self.written == self.outgoing.len() {
+            return effect;
+        }
+        match (effect, self.flush(shared)) {
+            (Effect::Wait, flushed) => flushed,
+            _ => effect,
+        }
+    }
+
+    fn expire(&mut self, shared: &mut Shared<'_>, now: Instant) -> Effect {
+        let timeout = shared.options.timeout;
+        let late = |since: Instant| now.saturating_duration_since(since) >= timeout;
+        if self
+            .outstanding
+            .front()
+            .is_some_and(|pending| late(pending.since))
+        {
+            let resting = self.phase == Phase::Vacant;
+            let effect = self.fail(shared, Outcome::Timeout);
+            // A slot that rests before its next connect is freed by the end of its pause.
+            return if resting { Effect::Wait } else { effect };
+        }
+        match self.phase {
+            Phase::Ending { since } if late(since) => {
+                shared.tally.unclosed += 1;
+                self.fail(shared, Outcome::Cut)
+            }
+            _ => Effect::Wait,
+        }
+    }
+
+    fn settle(&mut self, shared: &mut Shared<'_>) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Settling;
+            if let (Some(session), Some(stream)) = (&mut self.session, &mut self.stream) {
+                session.notify(&mut self.outgoing);
+                // A socket that is full or gone: the end of the stream says it as well.
+                let _ = stream.write(&self.outgoing[self.written..]);
+                self.forget_outgoing();
+            }
+            let said = self.stream.as_ref().map(Stream::shutdown_write);
+            if let Some(Err(_)) = said {
+                let _ = self.fail(shared, Outcome::Cut);
+            }
+        }
+    }
+}
+
+impl Slot {
     /// Seals what TLS has to seal. An effect is returned if the connection is gone.
     fn seal(&mut self, shared: &mut Shared<'_>) -> Option<Effect> {
         let session = self.session.as_mut()?;
@@ -244,27 +220,6 @@ impl Slot {
         }
         self.stream = Some(stream);
         Ok(())
-    }
-
-    /// The socket reported something: writes what waits, then reads. `ended` says that the event
-    /// announced the end of the stream, so that a short read is not taken for "no more".
-    pub(crate) fn on_event(
-        &mut self,
-        shared: &mut Shared<'_>,
-        readable: bool,
-        ended: bool,
-    ) -> Effect {
-        if self.written < self.outgoing.len() {
-            match self.flush(shared) {
-                Effect::Wait => {}
-                effect => return effect,
-            }
-        }
-        if readable || ended {
-            self.receive(shared, ended)
-        } else {
-            Effect::Wait
-        }
     }
 
     /// Writes until all is written or the socket is full. A write on a socket that still connects
@@ -311,18 +266,6 @@ impl Slot {
     fn forget_outgoing(&mut self) {
         self.outgoing.clear();
         self.written = 0;
-    }
-
-    /// Reads what there is, gives every answer found its outcome, and says what TLS wants to be said.
-    pub(crate) fn receive(&mut self, shared: &mut Shared<'_>, ended: bool) -> Effect {
-        let effect = self.drain(shared, ended);
-        if self.session.is_none() || self.written == self.outgoing.len() {
-            return effect;
-        }
-        match (effect, self.flush(shared)) {
-            (Effect::Wait, flushed) => flushed,
-            _ => effect,
-        }
     }
 
     fn drain(&mut self, shared: &mut Shared<'_>, ended: bool) -> Effect {
@@ -540,57 +483,6 @@ impl Slot {
         while let Some(pending) = self.outstanding.pop_front() {
             shared.end(pending, outcome, now);
         }
-    }
-
-    /// Gives up what has waited longer than the timeout.
-    pub(crate) fn expire(&mut self, shared: &mut Shared<'_>, now: Instant) -> Effect {
-        let timeout = shared.options.timeout;
-        let late = |since: Instant| now.saturating_duration_since(since) >= timeout;
-        if self
-            .outstanding
-            .front()
-            .is_some_and(|pending| late(pending.since))
-        {
-            let resting = self.phase == Phase::Vacant;
-            let effect = self.fail(shared, Outcome::Timeout);
-            // A slot that rests before its next connect is freed by the end of its pause.
-            return if resting { Effect::Wait } else { effect };
-        }
-        match self.phase {
-            Phase::Ending { since } if late(since) => {
-                shared.tally.unclosed += 1;
-                self.fail(shared, Outcome::Cut)
-            }
-            _ => Effect::Wait,
-        }
-    }
-
-    /// The run is over: says so to the server, so that its end of stream, or an answer nobody asked
-    /// for, can be awaited.
-    pub(crate) fn settle(&mut self, shared: &mut Shared<'_>) {
-        if self.phase == Phase::Open {
-            self.phase = Phase::Settling;
-            if let (Some(session), Some(stream)) = (&mut self.session, &mut self.stream) {
-                session.notify(&mut self.outgoing);
-                // A socket that is full or gone: the end of the stream says it as well.
-                let _ = stream.write(&self.outgoing[self.written..]);
-                self.forget_outgoing();
-            }
-            let said = self.stream.as_ref().map(Stream::shutdown_write);
-            if let Some(Err(_)) = said {
-                let _ = self.fail(shared, Outcome::Cut);
-            }
-        }
-    }
-}
-
-/// How a failed connect is counted (connect(2)).
-fn connect_outcome(error: &io::Error) -> Outcome {
-    match error.kind() {
-        ErrorKind::ConnectionRefused | ErrorKind::NotFound => Outcome::Refused,
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Outcome::Reset,
-        ErrorKind::TimedOut => Outcome::Timeout,
-        _ => Outcome::Local,
     }
 }
 

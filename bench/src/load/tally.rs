@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use crate::load::http2::Http2Tally;
 use crate::load::tls::Agreed;
 
 /// Highest latency the histogram tells apart; longer ones are recorded as this.
@@ -34,6 +35,8 @@ pub(crate) enum Outcome {
     Cut,
     /// No complete answer in time.
     Timeout,
+    /// The server reset the stream of HTTP/2 (RST_STREAM), and not because it had done nothing for it.
+    StreamReset,
     /// The handshake failed, or a record was not what it had to be.
     TlsFailed,
     /// The framing or the body was not what it had to be.
@@ -54,6 +57,7 @@ pub(crate) struct Tally {
     pub(crate) reset: u64,
     pub(crate) cut: u64,
     pub(crate) timeout: u64,
+    pub(crate) stream_reset: u64,
     pub(crate) tls_failed: u64,
     pub(crate) wrong: u64,
     pub(crate) doubled: u64,
@@ -76,6 +80,7 @@ pub(crate) struct Tally {
     pub(crate) local_addresses: HashSet<SocketAddr>,
     pub(crate) tracked: BTreeMap<String, u64>,
     pub(crate) tls: TlsTally,
+    pub(crate) http2: Http2Tally,
     /// Of `ok`: those that ended in the warm-up.
     pub(crate) ok_before: u64,
     /// When the last outcome was counted.
@@ -123,6 +128,7 @@ impl Tally {
             reset: 0,
             cut: 0,
             timeout: 0,
+            stream_reset: 0,
             tls_failed: 0,
             wrong: 0,
             doubled: 0,
@@ -141,6 +147,7 @@ impl Tally {
             local_addresses: HashSet::new(),
             tracked: BTreeMap::new(),
             tls: TlsTally::default(),
+            http2: Http2Tally::default(),
             ok_before: 0,
             last: start,
             measured_from: start,
@@ -187,6 +194,7 @@ impl Tally {
             + self.reset
             + self.cut
             + self.timeout
+            + self.stream_reset
             + self.tls_failed
             + self.wrong
             + self.doubled
@@ -219,6 +227,7 @@ impl Tally {
         self.reset += other.reset;
         self.cut += other.cut;
         self.timeout += other.timeout;
+        self.stream_reset += other.stream_reset;
         self.tls_failed += other.tls_failed;
         self.wrong += other.wrong;
         self.doubled += other.doubled;
@@ -245,6 +254,7 @@ impl Tally {
             *self.tracked.entry(value).or_default() += count;
         }
         self.tls.add(other.tls);
+        self.http2.add(other.http2);
         self.ok_before += other.ok_before;
         self.last = self.last.max(other.last);
     }
@@ -257,6 +267,7 @@ impl Tally {
             Outcome::Reset => &mut self.reset,
             Outcome::Cut => &mut self.cut,
             Outcome::Timeout => &mut self.timeout,
+            Outcome::StreamReset => &mut self.stream_reset,
             Outcome::TlsFailed => &mut self.tls_failed,
             Outcome::Wrong => &mut self.wrong,
             Outcome::Doubled => &mut self.doubled,

@@ -192,6 +192,14 @@ impl Terms {
     }
 }
 
+impl Terms {
+    /// The same terms, with `protocol` as the only one that is offered (RFC 7301).
+    pub(crate) fn with_protocol(mut self, protocol: &[u8]) -> Self {
+        Arc::make_mut(&mut self.config).alpn_protocols = vec![protocol.to_vec()];
+        self
+    }
+}
+
 fn versions(suites: &[Suite]) -> Vec<&'static SupportedProtocolVersion> {
     let mut versions = Vec::new();
     if suites.iter().any(|suite| suite.is_13()) {
@@ -296,6 +304,11 @@ impl Session {
     /// Whether requests can be sealed.
     pub(crate) fn is_open(&self) -> bool {
         self.stage != Stage::Handshake
+    }
+
+    /// The protocol that the server has chosen.
+    pub(crate) fn protocol(&self) -> Option<&[u8]> {
+        self.connection.alpn_protocol()
     }
 
     /// Whether the server has said that nothing more comes.

@@ -10,9 +10,12 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 
+use crate::load::http2;
 use crate::load::options::{Options, Window};
+use crate::load::place::{Effect, Place};
 use crate::load::schedule::{Budget, Timetable};
-use crate::load::slot::{Effect, Shared, Slot};
+use crate::load::shared::Shared;
+use crate::load::slot::Slot;
 use crate::load::tally::{Outcome, Tally};
 use crate::load::tls::Terms;
 
@@ -66,15 +69,21 @@ impl<'a> Worker<'a> {
         if let Some(cpu) = self.options.cpu {
             pin(cpu + self.thread)?;
         }
+        match self.options.http2.wanted {
+            false => self.run_with::<Slot>(start),
+            true => self.run_with::<http2::Slot>(start),
+        }
+    }
+
+    fn run_with<P: Place>(self, start: Instant) -> io::Result<Tally> {
         let (all, threads) = (self.options.connections, self.options.threads);
         let share = all / threads + usize::from(self.thread < all % threads);
         let registry = self.poll.registry().try_clone()?;
         let mut turn = Turn {
-            batch: self.options.pipeline as u64,
             budget: Budget::new(self.options, self.thread, start),
             timetable: Timetable::new(self.options, self.thread, start),
             shared: Shared::new(self.options, self.terms, self.thread, registry, start),
-            slots: (0..share).map(|n| Slot::new(Token(n))).collect(),
+            slots: (0..share).map(|n| P::new(Token(n))).collect(),
             free: (0..share).collect(),
             paused: VecDeque::new(),
             unread: VecDeque::new(),
@@ -90,13 +99,12 @@ impl<'a> Worker<'a> {
 }
 
 /// The state of one thread's event loop.
-struct Turn<'a> {
-    batch: u64,
+struct Turn<'a, P> {
     budget: Budget,
     timetable: Option<Timetable>,
     shared: Shared<'a>,
-    slots: Vec<Slot>,
-    /// Slots without outstanding requests, longest free first.
+    slots: Vec<P>,
+    /// Slots that can take requests, longest free first.
     free: VecDeque<usize>,
     /// Slots that rest, and until when; the pause is constant, so the order is by time.
     paused: VecDeque<(Instant, usize)>,
@@ -110,7 +118,7 @@ struct Turn<'a> {
     window: Option<&'a Window>,
 }
 
-impl Turn<'_> {
+impl<P: Place> Turn<'_, P> {
     fn run(&mut self, mut poll: Poll) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_PER_TURN_MAX);
         loop {
@@ -167,13 +175,21 @@ impl Turn<'_> {
             self.shared.tally.issue(scheduled);
         }
         for _ in 0..self.free.len() {
+            let is_nothing_due = match &self.timetable {
+                None => self.budget.is_spent(now),
+                Some(table) => table.due.is_empty(),
+            };
+            if is_nothing_due {
+                return;
+            }
             let Some(index) = self.free.pop_front() else {
                 return;
             };
             let slot = &mut self.slots[index];
+            let room = slot.take_up(&self.shared);
             match &mut self.timetable {
                 None => {
-                    let batch = self.budget.take(self.batch, now);
+                    let batch = self.budget.take(room as u64, now);
                     self.shared.tally.issue(batch);
                     for _ in 0..batch {
                         // The clock is read anew: a long turn must not count as latency.
@@ -181,15 +197,11 @@ impl Turn<'_> {
                     }
                 }
                 Some(table) => {
-                    let batch = table.due.len().min(self.batch as usize);
+                    let batch = table.due.len().min(room);
                     for since in table.due.drain(..batch) {
                         slot.add(&mut self.shared, since);
                     }
                 }
-            }
-            if !slot.is_busy() {
-                self.free.push_front(index);
-                return;
             }
             let effect = slot.send(&mut self.shared);
             self.perform(index, effect);
@@ -277,7 +289,7 @@ impl Turn<'_> {
             if self.slots[index].is_busy() {
                 let effect = self.slots[index].send(&mut self.shared);
                 self.perform(index, effect);
-            } else {
+            } else if self.slots[index].is_let_go() {
                 self.free.push_back(index);
             }
         }
@@ -302,7 +314,7 @@ impl Turn<'_> {
             self.free.clear();
             self.paused.clear();
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || !self.slots.iter().any(Slot::has_stream) {
+            if left.is_zero() || !self.slots.iter().any(P::has_stream) {
                 return Ok(());
             }
             let patience = if self.unread.is_empty() {

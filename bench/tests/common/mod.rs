@@ -4,6 +4,7 @@
 //! thread a connection. They end with the test process.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod http2;
 pub(crate) mod websocket;
 
 use std::io::{Read, Write};
@@ -82,12 +83,17 @@ impl Client {
         let _ = self.stream.write_all(bytes);
     }
 
-    /// Closes with a reset instead of an orderly end (SO_LINGER with zero, socket(7)).
+    /// Closes with a reset instead of an orderly end.
     pub(crate) fn reset(self) {
-        socket2::SockRef::from(&self.stream)
-            .set_linger(Some(std::time::Duration::ZERO))
-            .expect("SO_LINGER");
+        reset(&self.stream);
     }
+}
+
+/// Has `stream` close with a reset instead of an orderly end (SO_LINGER with zero, socket(7)).
+pub(crate) fn reset(stream: &TcpStream) {
+    socket2::SockRef::from(stream)
+        .set_linger(Some(std::time::Duration::ZERO))
+        .expect("SO_LINGER");
 }
 
 /// Runs `requests` requests against `address` after `change`, and checks the sum of the buckets.
@@ -107,6 +113,7 @@ pub(crate) fn load(
         + report.reset
         + report.cut
         + report.timeout
+        + report.stream_reset
         + report.tls_failed
         + report.wrong
         + report.doubled

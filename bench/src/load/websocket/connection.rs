@@ -16,7 +16,7 @@ use crate::load::websocket::ledger::{Came, Ledger};
 use crate::load::websocket::message::{Stamp, Template};
 use crate::load::websocket::options::Pattern;
 use crate::load::websocket::tally::Tally;
-use crate::load::websocket::wire::{Look, Wire};
+use crate::load::wire::{Look, Wire};
 
 /// Reads of one connection before the others get their turn.
 const READS_PER_TURN_MAX: usize = 64;

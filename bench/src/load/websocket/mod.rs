@@ -6,7 +6,7 @@
 //! is not made anew: it is counted, and its messages are lost.
 //!
 //! Reading order: `options`, `handshake`, `frame`, `message` (numbers and bytes), `ledger` (what a receiver
-//! has had), `wire` (the stream and its TLS), `connection`, `worker` (the event loop), `tally`.
+//! has had), `connection`, `worker` (the event loop), `tally`.
 
 mod connection;
 pub(crate) mod frame;
@@ -15,7 +15,6 @@ mod ledger;
 mod message;
 mod options;
 mod tally;
-mod wire;
 mod worker;
 
 use std::io;

@@ -1,8 +1,10 @@
 //! A stream with or without TLS: bytes are queued, flushed, and come back as plaintext.
 //!
-//! Called by a connection, which alone knows what they mean.
+//! Called by the connections of WebSocket and HTTP/2, which alone know what they mean.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 
 use mio::{Registry, Token};
 
@@ -12,7 +14,7 @@ use crate::load::tls::{Agreed, Session, Terms};
 
 /// How a look at the stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
+pub(crate) enum Look {
     /// An event will tell when there is more.
     Empty,
     /// There may be more.
@@ -22,7 +24,7 @@ pub(super) enum Look {
 }
 
 /// A stream, its TLS, and the bytes that wait to be written.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: Stream,
     session: Option<Box<Session>>,
     /// Bytes that TLS has not sealed yet.
@@ -33,7 +35,7 @@ pub(super) struct Wire {
 
 impl Wire {
     /// Begins to connect; with `terms` a handshake of TLS comes first.
-    pub(super) fn connect(
+    pub(crate) fn connect(
         options: &Options,
         terms: Option<&Terms>,
         nth: u64,
@@ -58,28 +60,54 @@ impl Wire {
     }
 
     /// Where bytes are queued; [`Wire::flush`] sends them.
-    pub(super) fn out(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn out(&mut self) -> &mut Vec<u8> {
         match self.session {
             None => &mut self.outgoing,
             Some(_) => &mut self.unsealed,
         }
     }
 
+    /// Bytes that wait to be sealed or written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.unsealed.len() + self.outgoing.len() - self.written
+    }
+
+    /// Whether bytes wait for the socket to take them.
+    pub(crate) fn is_full(&self) -> bool {
+        self.written < self.outgoing.len()
+    }
+
+    /// Whether bytes wait that TLS can seal now.
+    pub(crate) fn can_seal(&self) -> bool {
+        let is_open = (self.session.as_ref()).is_some_and(|session| session.is_open());
+        is_open && !self.unsealed.is_empty()
+    }
+
+    /// The local address of a TCP connection.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        self.stream.local_address()
+    }
+
+    /// Whether the server has chosen `protocol` (RFC 7301), once the handshake is over.
+    pub(crate) fn has_chosen(&self, protocol: &[u8]) -> bool {
+        (self.session.as_ref()).is_some_and(|session| session.protocol() == Some(protocol))
+    }
+
     /// What TLS agreed on, once its handshake is over.
-    pub(super) fn agreed(&self) -> Option<Agreed> {
+    pub(crate) fn agreed(&self) -> Option<Agreed> {
         let session = self.session.as_ref()?;
         session.agreed().filter(|_| session.is_open())
     }
 
     /// Whether TLS is spoken and the server has not said that nothing more comes.
-    pub(super) fn is_unnotified(&self) -> bool {
+    pub(crate) fn is_unnotified(&self) -> bool {
         (self.session.as_ref()).is_some_and(|session| session.is_open() && !session.is_notified())
     }
 
     /// Seals what TLS has to seal, with new keys if `refresh`, and writes until all is written or the
     /// socket is full. Returns the bytes that were written. A write on a socket that still connects answers
     /// EAGAIN, on one that was refused ECONNREFUSED: no separate question is needed.
-    pub(super) fn flush(&mut self, refresh: bool) -> io::Result<u64> {
+    pub(crate) fn flush(&mut self, refresh: bool) -> io::Result<u64> {
         if let Some(session) = &mut self.session
             && !self.unsealed.is_empty()
             && session.is_open()
@@ -107,6 +135,21 @@ impl Wire {
         Ok(all)
     }
 
+    /// Says that nothing more comes, as far as it can be said at once. Returns the bytes that were written.
+    ///
+    /// # Errors
+    /// The server is gone.
+    pub(crate) fn end(&mut self) -> io::Result<u64> {
+        // A socket that is full: the end of the stream says it as well.
+        let mut written = self.flush(false)?;
+        if let Some(session) = &mut self.session {
+            session.notify(&mut self.outgoing);
+            written += self.flush(false)?;
+        }
+        self.stream.shutdown_write()?;
+        Ok(written)
+    }
+
     /// Forgets what was to be written.
     fn forget(&mut self) {
         self.outgoing.clear();
@@ -115,7 +158,7 @@ impl Wire {
 
     /// Reads once and hands the plaintext to `deliver`, piece by piece. Returns also how many bytes came.
     /// `ended`: the end of the stream was announced, so that a short read is not taken for "no more".
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
         scratch: &mut Vec<u8>,
         ended: bool,
@@ -151,6 +194,25 @@ impl Wire {
     }
 }
 
+/// A failure of TLS, inside an [`io::Error`].
+#[derive(Debug)]
+struct TlsFailure(String);
+
+impl fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TLS: {}", self.0)
+    }
+}
+
+impl std::error::Error for TlsFailure {}
+
 fn tls(error: &rustls::Error) -> io::Error {
-    io::Error::other(format!("TLS: {error}"))
+    io::Error::other(TlsFailure(error.to_string()))
+}
+
+/// Whether it was TLS that failed, and not the stream.
+pub(crate) fn is_of_tls(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<TlsFailure>())
 }
