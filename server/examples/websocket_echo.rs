@@ -120,7 +120,6 @@ fn answer(
         let mut desk = Desk {
             limits: &LIMITS,
             seconds: 0,
-            may_answer: true,
             out,
         };
         // A fault is told to the client by what is in `out` then.

@@ -68,7 +68,6 @@ impl Echo {
             let mut desk = Desk {
                 limits: &self.limits,
                 seconds: 0,
-                may_answer: true,
                 out: &mut self.out,
             };
             let received =

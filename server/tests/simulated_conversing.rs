@@ -57,6 +57,19 @@ async fn talkative(mut socket: Conversing) {
     }
 }
 
+/// Looks for a message again and again, and sends back what it finds: much for `much`.
+async fn hasty(mut socket: Conversing) {
+    loop {
+        if let Ok(found) = timeout(LIMIT / 8, socket.next()).await {
+            let Some(message) = found else { return };
+            let _ = match message.as_message() {
+                Message::Text("much") => socket.send(Message::Binary(&[0; 70_000])).await,
+                other => socket.send(other).await,
+            };
+        }
+    }
+}
+
 fn route<T: Future<Output = ()> + 'static>(
     converse: fn(Conversing) -> T,
 ) -> impl Fn(Request) -> std::future::Ready<Response> + Send + Sync + 'static {
@@ -77,6 +90,7 @@ fn simulate(change: impl FnOnce(&mut Config)) -> Simulation {
     let router = Router::new()
         .get("/echo", route(echo))
         .get("/talkative", route(talkative))
+        .get("/hasty", route(hasty))
         .get(
             "/brief",
             route(|mut socket: Conversing| async move {
@@ -166,6 +180,27 @@ fn a_future_of_the_next_message_that_is_dropped_loses_none() {
     let received = client.received();
     assert!(received.windows(6).any(|bytes| bytes == b"\x81\x04and?"));
     assert_eq!(received.iter().filter(|byte| **byte == 7).count(), 60_000);
+}
+
+#[test]
+fn a_message_that_was_read_while_there_was_no_room_for_a_pong_is_kept_if_the_future_is_dropped() {
+    let mut simulation = simulate(|_| {});
+    let client = open(&mut simulation, "/hasty");
+    client.window(1000);
+    // The first goes to the kernel, which keeps it, and the second takes all the room.
+    for bytes in [
+        text("much"),
+        text("much"),
+        [frame(0x89, b"?"), text("kept")].concat(),
+    ] {
+        client.send(&bytes);
+        let later = simulation.world().now() + LIMIT;
+        simulation.run_until(|simulation| simulation.world().now() >= later);
+    }
+    client.window(u64::MAX);
+    until(&mut simulation, || {
+        client.received().ends_with(b"\x8a\x01?\x81\x04kept")
+    });
 }
 
 #[test]

@@ -56,6 +56,8 @@ pub struct Conversing {
     unread: BytesMut,
     /// Frames that wait for room.
     out: Vec<u8>,
+    /// A message that was read and not yet given to the application.
+    found: Option<Received>,
     /// The limit in force, and since when.
     waiting: Option<(Deadline, Moment)>,
     ended: Option<(u16, String, Option<Fault>)>,
@@ -130,6 +132,7 @@ impl Conversing {
             own: keeps.then(Box::default),
             unread: BytesMut::new(),
             out: Vec::new(),
+            found: None,
             waiting: None,
             ended: None,
         }
@@ -139,11 +142,14 @@ impl Conversing {
     /// is asked whether it is still there, while this is awaited. Nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Received> {
         loop {
-            if let Some(message) = self.read_frame() {
-                self.send_out().await.ok()?;
+            if self.found.is_none() {
+                self.found = self.read_frame();
+            }
+            // A Pong for what came before the message goes out first.
+            self.send_out().await.ok()?;
+            if let Some(message) = self.found.take() {
                 return Some(message);
             }
-            self.send_out().await.ok()?;
             if self.ended.is_some() {
                 return None;
             }
@@ -205,7 +211,6 @@ impl Conversing {
             let mut desk = Desk {
                 limits: &limits,
                 seconds: (now().as_nanos() / 1_000_000_000) as u32,
-                may_answer: true,
                 out: &mut self.out,
             };
             let (conversation, unread) = (&mut self.conversation, &mut self.unread);

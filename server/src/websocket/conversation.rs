@@ -4,7 +4,7 @@
 
 use super::code::{CloseCode, Fault};
 use super::deflate::{Deflater, Inflater, Terms};
-use super::frame::{self, CONTROL_SIZE_BYTES_MAX, Header, Opcode, Side};
+use super::frame::{self, Header, Opcode, Side};
 use super::life::{Deadline, Effect, Event, State, Waiting};
 use super::limits::{CONTROL_WINDOW_SECONDS, Limits};
 use super::mask;
@@ -19,7 +19,6 @@ use std::str::from_utf8;
 #[derive(Default)]
 pub struct Conversation {
     half: Option<Box<HalfMessage>>,
-    pong: Option<Box<HeldPong>>,
     /// The second in which counting of control frames began.
     window: u32,
     controls: u16,
@@ -32,16 +31,9 @@ pub struct Conversation {
 }
 
 const _: () = assert!(
-    size_of::<Conversation>() <= 32,
+    size_of::<Conversation>() <= 24,
     "a conversation is kept in every idle connection"
 );
-
-/// A Pong that waits until the client has taken what was sent before. A newer one takes its place (RFC 6455
-/// section 5.5.3).
-struct HeldPong {
-    payload: [u8; CONTROL_SIZE_BYTES_MAX],
-    len: u8,
-}
 
 /// The things that the connection code lends while bytes are read.
 pub struct Desk<'d> {
@@ -49,8 +41,6 @@ pub struct Desk<'d> {
     pub limits: &'d Limits,
     /// The time, in seconds since any moment.
     pub seconds: u32,
-    /// Whether Pongs go into the output; false while the client does not take what is there.
-    pub may_answer: bool,
     /// The output.
     pub out: &'d mut Vec<u8>,
 }
@@ -136,11 +126,11 @@ impl Conversation {
     }
 
     /// Whether the conversation is nothing but what [`Conversation::encode`](super::carry) can carry: open,
-    /// with no message half received or half sent, no Pong owed, and no context kept.
+    /// with no message half received or half sent, and no context kept.
     pub fn is_idle(&self) -> bool {
         let keeps_context = self.terms.is_some_and(|terms| terms.keeps_context());
-        let owes = self.half_sent || self.half.is_some() || self.pong.is_some();
-        self.state == State::Open && !owes && !keeps_context
+        let is_in_message = self.half_sent || self.half.is_some();
+        self.state == State::Open && !is_in_message && !keeps_context
     }
 
     /// Memory that a message half received takes, in bytes: at most twice what came of it.
@@ -264,7 +254,10 @@ impl Conversation {
         let payload = unmasked(header, &mut bytes[size..end]);
         let arrival = match header.opcode {
             Opcode::Ping => {
-                self.answer_ping(payload, desk);
+                // RFC 6455 section 5.5.2: with a Pong, unless this side has said Close.
+                if self.state == State::Open {
+                    writer::control(Opcode::Pong, payload, desk.out);
+                }
                 Arrival::Ping(payload)
             }
             Opcode::Close => {
@@ -290,31 +283,6 @@ impl Conversation {
         Ok(())
     }
 
-    /// RFC 6455 section 5.5.2: with a Pong, unless this side has said Close.
-    fn answer_ping(&mut self, payload: &[u8], desk: &mut Desk<'_>) {
-        if self.state != State::Open {
-            return;
-        }
-        self.pong = None;
-        if desk.may_answer {
-            return writer::control(Opcode::Pong, payload, desk.out);
-        }
-        let mut held = HeldPong {
-            payload: [0; CONTROL_SIZE_BYTES_MAX],
-            len: payload.len() as u8,
-        };
-        held.payload[..payload.len()].copy_from_slice(payload);
-        self.pong = Some(Box::new(held));
-    }
-
-    /// Appends the Pong that was held back. To be called when the client takes what was sent.
-    pub fn release_pong(&mut self, out: &mut Vec<u8>) {
-        if let Some(held) = self.pong.take() {
-            let payload = &held.payload[..usize::from(held.len)];
-            writer::control(Opcode::Pong, payload, out);
-        }
-    }
-
     /// Tells what happened, and appends what it wants written to `out`; `reason` goes into a Close frame. The
     /// rest of the effect is the caller's to perform.
     pub fn on(&mut self, event: Event, reason: &str, out: &mut Vec<u8>) -> Effect {
@@ -337,13 +305,9 @@ impl Conversation {
         );
         self.state = state;
         match state {
-            State::Open => {}
-            // What is half received is still awaited; nothing more is sent.
-            State::Closing => self.pong = None,
-            State::Leaving | State::Ended | State::Lingering | State::Closed => {
-                self.pong = None;
-                self.half = None;
-            }
+            // What is half received is still awaited.
+            State::Open | State::Closing => {}
+            State::Leaving | State::Ended | State::Lingering | State::Closed => self.half = None,
         }
         match effect {
             Effect::Close(code) => writer::close(Some(code), reason, out),

@@ -2,7 +2,7 @@
 //! a buffer, and time is an argument. Called by the connection code, which owns sockets, buffers and timers.
 //! Deliberately absent: I/O, threads, locks, futures, and a client.
 //!
-//! A conversation is plain data of 32 bytes ([`Conversation`]): what a message half received needs lies in a
+//! A conversation is plain data of 24 bytes ([`Conversation`]): what a message half received needs lies in a
 //! box, and is gone with it. So an idle one can be parked, handed to another core, or encoded for another
 //! process. A message in one frame is unmasked and delivered where it was received.
 //!

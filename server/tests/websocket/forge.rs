@@ -82,7 +82,6 @@ pub(crate) struct Listener {
     pub(crate) conversation: Conversation,
     pub(crate) limits: Limits,
     pub(crate) seconds: u32,
-    pub(crate) may_answer: bool,
     pub(crate) out: Vec<u8>,
     pub(crate) heard: Vec<Heard>,
     pub(crate) fault: Option<Fault>,
@@ -100,7 +99,6 @@ impl Listener {
             conversation: Conversation::new(terms),
             limits: Limits::default(),
             seconds: 0,
-            may_answer: true,
             out: Vec::new(),
             heard: Vec::new(),
             fault: None,
@@ -119,7 +117,6 @@ impl Listener {
             let mut desk = Desk {
                 limits: &self.limits,
                 seconds: self.seconds,
-                may_answer: self.may_answer,
                 out: &mut self.out,
             };
             let received =

@@ -32,7 +32,6 @@ fn a_message_in_one_frame_is_unmasked_where_it_lies() {
     let mut desk = Desk {
         limits: &Limits::default(),
         seconds: 0,
-        may_answer: true,
         out: &mut Vec::new(),
     };
     let mut conversation = Conversation::new(None);

@@ -210,7 +210,6 @@ impl Talking {
             let mut desk = Desk {
                 limits: &limits,
                 seconds: lent.seconds,
-                may_answer: true,
                 out: &mut output.tail,
             };
             let received = match conversation.receive(bytes, inflater, &mut desk) {
