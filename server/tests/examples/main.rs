@@ -3,6 +3,8 @@
 //! A program built on the library is one of these, too: `ctl`, `check-config`, `doctor`, reload, upgrade and the
 //! exit codes under a name of its own.
 
+#[path = "../browser/mod.rs"]
+mod browser;
 #[path = "../program/common.rs"]
 #[expect(dead_code, reason = "the tests of the program need more of it")]
 mod common;
@@ -10,6 +12,7 @@ mod common;
 mod frames;
 mod start;
 
+use browser::in_a_browser;
 use common::{Program, connect, eventually};
 use frames::{handshake, text};
 use ringgate::runtime::sys::signals::Signal;
@@ -239,4 +242,32 @@ fn guests_of_a_room_hear_each_other_and_keep_their_names_through_an_upgrade() {
         .arg(&control)
         .output();
     assert_eq!(stopped.expect("it runs").status.code(), Some(0));
+}
+
+#[test]
+#[ignore = "needs a browser: apt-get install chromium"]
+fn a_browser_enters_a_room_of_the_chat_reads_and_speaks_there_and_takes_words_for_nothing_else() {
+    let chat = start("chat", &[]);
+    let mut ada = Guest::enter(&chat, "den", "%3Ci%3EAda");
+    let mut eve = Guest::enter(&chat, "lobby", "Eve");
+    ada.say("<b id=trick>bold</b>");
+    ada.hears(r#"{"name":"<i>Ada","text":"<b id=trick>bold</b>"}"#);
+    let link = format!(
+        "http://{}/#room=den&name=Bob%20B.&say=hello%20there",
+        chat.address
+    );
+    let page = in_a_browser(&link);
+    ada.hears(r#"{"name":"Bob B.","text":"hello there"}"#);
+    for shown in [
+        ">In den.<",
+        "<b>&lt;i&gt;Ada </b>&lt;b id=trick&gt;bold&lt;/b&gt;<",
+        "<b>Bob B. </b>hello there<",
+    ] {
+        assert!(page.contains(shown), "no {shown} in {page}");
+    }
+    eve.say("alone");
+    eve.hears(r#"{"name":"Eve","text":"alone"}"#);
+    // Without a name in the link it waits at the door.
+    let page = in_a_browser(&format!("http://{}/#room=den", chat.address));
+    assert!(page.contains(">Outside.<"), "{page}");
 }

@@ -1,10 +1,10 @@
 //! Clients that a machine may not have. Each says how to get it; run them with
 //! `cargo test -- --include-ignored`.
 
+use crate::browser::in_a_browser;
 use crate::common::{output, start};
 use crate::frames::{handshake, text};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 #[test]
 #[ignore = "needs wrk: apt-get install wrk"]
@@ -54,31 +54,6 @@ fn a_browser_shows_the_live_table() {
         server.total("requests/answered") >= 2,
         "the page and its numbers"
     );
-}
-
-/// The page as a browser without a window has it, three seconds later by its own clock.
-fn in_a_browser(url: &str) -> String {
-    static NTH: AtomicU32 = AtomicU32::new(0);
-    let nth = NTH.fetch_add(1, Ordering::Relaxed);
-    let name = format!("ringgate-chromium-{}-{nth}", std::process::id());
-    let profile = std::env::temp_dir().join(name);
-    let mut chromium = Command::new("chromium");
-    chromium.args([
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--virtual-time-budget=3000",
-        "--dump-dom",
-    ]);
-    chromium.arg(format!("--user-data-dir={}", profile.display()));
-    let page = output(chromium.arg(url));
-    let _ = std::fs::remove_dir_all(profile);
-    page
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The whole server, in this process, under real clients over real sockets. One binary: a file is a
 //! subject, `common` holds the server under test and a client that speaks raw bytes.
 
+#[path = "../browser/mod.rs"]
+mod browser;
 mod common;
 #[path = "../frames/mod.rs"]
 mod frames;
