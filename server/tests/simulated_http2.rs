@@ -6,7 +6,7 @@
 mod forge;
 
 use forge::{GET, Sent, Wire, data, forged, get, headers, post, settings};
-use ringgate::config::Config;
+use ringgate::config::{Config, Switch};
 use ringgate::http2::frame::PREFACE;
 use ringgate::http2::{ErrorCode, Limits};
 use ringgate::runtime::driver::simulated::Client;
@@ -234,4 +234,40 @@ fn a_client_that_breaks_a_rule_is_told_and_the_connection_ends() {
         "{heard:?}"
     );
     simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+}
+
+#[test]
+fn where_http2_is_off_its_preface_is_refused_until_a_reload_turns_it_on() {
+    let off = |config: &mut Config| config.http2.serve = Switch::Off;
+    let mut simulation = simulate(off);
+    let refused = Peer::connect(&mut simulation);
+    simulation.run_until(|_| refused.client.received_len() > 0);
+    assert!(refused.client.take_received().starts_with(b"HTTP/1.1 505 "));
+    simulation.reload(&Config::default());
+    let mut peer = Peer::connect(&mut simulation);
+    peer.client.send(&get(1));
+    assert_eq!(peer.answers(&mut simulation, 1)[0].1, "200");
+}
+
+#[test]
+fn budgets_are_what_the_configuration_says_and_a_reload_holds_open_connections_to_new_ones() {
+    let ping = forged(6, 0, 0, &[0; 8]);
+    let of_pings = |count| {
+        move |config: &mut Config| {
+            config.http2.pings = count;
+            config.timeouts.idle = HOUR;
+        }
+    };
+    let mut simulation = simulate(of_pings(5));
+    let mut peer = Peer::connect(&mut simulation);
+    peer.client.send(&ping.repeat(5));
+    simulation.run_until(|_| peer.client.received_len() > 0);
+    let calm = |sent: &Sent| matches!(sent, Sent::GoAway(_, ErrorCode::ENHANCE_YOUR_CALM, _));
+    assert!(!peer.heard().iter().any(calm));
+    let mut fewer = Config::default();
+    of_pings(2)(&mut fewer);
+    simulation.reload(&fewer);
+    peer.client.send(&ping);
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    assert!(peer.heard().iter().any(calm));
 }

@@ -102,6 +102,7 @@ pub(super) enum Group {
     Admission,
     Limits,
     Timeouts,
+    Http2,
     WebSocket,
     Drain,
     Pool,
@@ -110,13 +111,14 @@ pub(super) enum Group {
 
 impl Group {
     /// Every group, in the order of help and documentation.
-    pub(super) const ALL: [Group; 10] = [
+    pub(super) const ALL: [Group; 11] = [
         Group::Server,
         Group::Tls,
         Group::App,
         Group::Admission,
         Group::Limits,
         Group::Timeouts,
+        Group::Http2,
         Group::WebSocket,
         Group::Drain,
         Group::Pool,
@@ -131,6 +133,7 @@ impl Group {
             Group::Admission => "Waiting requests",
             Group::Limits => "Limits of a request",
             Group::Timeouts => "Timeouts of a connection",
+            Group::Http2 => "HTTP/2",
             Group::WebSocket => "WebSockets and tunnels",
             Group::Drain => "Drain",
             Group::Pool => "Pool of cores",

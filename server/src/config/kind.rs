@@ -47,7 +47,7 @@ macro_rules! whole {
         }
     )+};
 }
-whole!(u32, u64, usize);
+whole!(u16, u32, u64, usize);
 
 /// A kind of value, the place it lives in, and its bounds (both ends included).
 #[derive(Clone, Copy)]

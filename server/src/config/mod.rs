@@ -48,6 +48,7 @@ mod parse;
 mod source;
 
 mod effective;
+mod http2;
 mod websocket;
 mod wrap;
 
@@ -69,6 +70,7 @@ pub use duration::{format_duration, parse_duration};
 pub use effective::effective;
 pub use endpoint::{Endpoint, Scheme};
 pub use error::{Error, Malformed, WrongValue};
+pub use http2::Http2;
 pub use limits_change::LimitsChange;
 pub use own::{OwnOption, OwnValues};
 pub use parse::{Ctl, CtlCommand, Invocation, parse};

@@ -19,6 +19,7 @@ use super::cores::CoreSpec;
 use super::definition::{Change, Draft, OptionDef};
 use super::endpoint::{Endpoint, Scheme};
 use super::error::Error;
+use super::http2::Http2;
 use super::options::OPTIONS;
 use super::priority::PriorityRule;
 use super::size::format_size;
@@ -58,6 +59,8 @@ pub struct Config {
     pub limits: HttpLimits,
     /// How long a connection may take for what.
     pub timeouts: Timeouts,
+    /// Whether HTTP/2 is served, and its bounds.
+    pub http2: Http2,
     /// Bounds of WebSockets and tunnels.
     pub websocket: WebSockets,
     /// How the server ends.
@@ -99,6 +102,7 @@ impl Default for Config {
             queue: QueueRules::default(),
             limits: HttpLimits::default(),
             timeouts: Timeouts::default(),
+            http2: Http2::default(),
             websocket: WebSockets::default(),
             drain: Drain::default(),
             pool: PoolRules::default(),

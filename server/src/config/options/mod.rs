@@ -8,6 +8,7 @@ mod admission;
 mod app;
 mod connections;
 mod drain;
+mod http2;
 mod pool;
 mod rings;
 mod server;
@@ -47,12 +48,13 @@ pub(super) fn index_of(key: &str) -> Option<usize> {
     OPTIONS.iter().position(|option| option.key == key)
 }
 
-const PARTS: [&[OptionDef]; 9] = [
+const PARTS: [&[OptionDef]; 10] = [
     server::SERVER,
     tls::TLS,
     app::APP,
     admission::ADMISSION,
     connections::CONNECTIONS,
+    http2::HTTP2,
     websocket::WEBSOCKET,
     drain::DRAIN,
     pool::POOL,

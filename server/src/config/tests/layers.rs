@@ -8,7 +8,7 @@ use super::super::effective::toml_value;
 use super::super::options::OPTIONS;
 use super::super::{
     AdmissionLimits, Admit, CertificateSource, ClientCertificates, ControlPath, Drain,
-    DrainPending, Endpoint, HalfClose, HttpLimits, ListenAddr, Log, LogFormat, LogLevel,
+    DrainPending, Endpoint, HalfClose, Http2, HttpLimits, ListenAddr, Log, LogFormat, LogLevel,
     MaxAccepts, Offered, OnTerm, PoolRules, QueueRules, RingFlag, Rings, Shed, Source, Switch,
     Timeouts, Tls, TlsVersion, WebSockets,
 };
@@ -91,6 +91,11 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         | "websocket_close_timeout"
         | "tunnel_timeout"
         | "drain_time" => &["9s"],
+        "http2_stall_timeout" => &["9s"],
+        "http2" => &["off"],
+        "http2_header_list_size" | "http2_header_table_size" => &["9KiB"],
+        "http2_stream_window" | "http2_connection_window" => &["90KiB"],
+        key if key.starts_with("http2_") => &["99"],
         "max_websockets" => &["99"],
         "websocket_message_size" => &["9KiB"],
         other => panic!("give {other} a sample value"),
@@ -268,6 +273,24 @@ fn each_key_sets_the_field_of_its_name() {
         write_rate_min = 1900
         body_rate_min = 1901
         requests_per_connection = 19
+        http2 = "off"
+        http2_streams = 49
+        http2_header_list_size = 5050
+        http2_header_count = 51
+        http2_continuations = 52
+        http2_resets = 53
+        http2_resets_made = 54
+        http2_pings = 55
+        http2_settings = 56
+        http2_priorities = 57
+        http2_empty_data = 58
+        http2_small_data = 59
+        http2_window_updates = 60
+        http2_queued_controls = 61
+        http2_stall_timeout = "62s"
+        http2_stream_window = 630000
+        http2_connection_window = 640000
+        http2_header_table_size = 6565
         max_websockets = 41
         websocket_message_size = 4242
         websocket_ping = "43s"
@@ -352,6 +375,26 @@ fn each_key_sets_the_field_of_its_name() {
             write_rate_min: Some(1900),
             body_rate_min: Some(1901),
             requests_per_connection: 19,
+        },
+        http2: Http2 {
+            serve: Switch::Off,
+            streams: 49,
+            header_list_size: 5050,
+            header_count: 51,
+            continuations: 52,
+            resets: 53,
+            resets_made: 54,
+            pings: 55,
+            settings: 56,
+            priorities: 57,
+            empty_data: 58,
+            small_data: 59,
+            window_updates: 60,
+            queued_controls: 61,
+            stall_timeout: second(62),
+            stream_window: 630_000,
+            connection_window: 640_000,
+            header_table_size: 6565,
         },
         websocket: WebSockets {
             max: number(41),

@@ -67,7 +67,7 @@ fn names_of_options_are_unique_and_spelled_alike() {
     let keys: HashSet<_> = OPTIONS.iter().map(|option| option.key).collect();
     assert_eq!(keys.len(), OPTIONS.len());
     for option in OPTIONS {
-        let spelled = |c: char| c.is_ascii_lowercase() || c == '_';
+        let spelled = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         assert!(option.key.chars().all(spelled), "{}", option.key);
         assert!(
             option.help.ends_with('.') && !option.unit.is_empty(),
