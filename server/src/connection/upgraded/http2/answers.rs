@@ -1,4 +1,4 @@
-//! What handlers answer on streams. A whole answer goes out at once where its client has room, and else waits in the
+//! The answers of handlers on streams. A whole answer goes out at once where its client has room, and else waits in the
 //! session; one that comes piece by piece is asked for more as room comes.
 
 use super::seconds;

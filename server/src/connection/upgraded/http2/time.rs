@@ -1,4 +1,4 @@
-//! What ends by itself: streams and connections whose clients leave something unfinished for too long, and
+//! The ends that come by themselves: streams and connections whose clients leave something unfinished for too long, and
 //! connections that are to go. The limits of streams are kept in whole seconds, looked at once a second.
 
 use super::seconds;
