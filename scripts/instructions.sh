@@ -7,12 +7,14 @@
 # Usage: scripts/instructions.sh [FEW MANY]
 #        scripts/instructions.sh axum [FEW MANY]
 #        scripts/instructions.sh websocket [FEW MANY]
+#        scripts/instructions.sh http2 [FEW MANY]
 #
 # With `axum` it counts one axum application instead (server/examples/replay_axum.rs): over Ringgate, as
 # `axum::serve` serves it (hyper's connection, without tokio's loop around it), called alone with requests
 # that are made already, and the same answers by handlers of Ringgate.
 #
 # With `websocket` it counts messages of 64 bytes that a WebSocket sends back (server/examples/replay_websocket.rs).
+# With `http2` it counts requests as h2load sends them, one stream at a time and 32 (server/examples/replay_http2.rs).
 #
 # Without either each pipeline is counted without limits and with `max_threads`, so that the difference is what the
 # gate costs a request that finds a free slot.
@@ -27,14 +29,14 @@ few=1600 many=17600
 if [[ ${1-} == axum ]]; then
     what=axum few=400 many=3600
     shift
-elif [[ ${1-} == websocket ]]; then
-    what=websocket
+elif [[ ${1-} == websocket || ${1-} == http2 ]]; then
+    what=$1
     shift
 fi
 few=${1:-$few}
 many=${2:-$many}
 if ! [[ $few =~ ^[1-9][0-9]*$ && $many =~ ^[1-9][0-9]*$ ]] || ((few >= many)); then
-    echo "usage: scripts/instructions.sh [axum|websocket] [FEW MANY], two numbers of requests, the second larger" >&2
+    echo "usage: scripts/instructions.sh [axum|websocket|http2] [FEW MANY], two numbers of requests, the second larger" >&2
     exit 2
 fi
 if ! command -v valgrind >/dev/null; then
@@ -45,6 +47,7 @@ fi
 program=replay
 [[ $what == axum ]] && program=replay_axum
 [[ $what == websocket ]] && program=replay_websocket
+[[ $what == http2 ]] && program=replay_http2
 cargo build --quiet --release --package ringgate --example "$program"
 replay=${CARGO_TARGET_DIR:-target}/release/examples/$program
 scratch=$(mktemp -d)
@@ -96,6 +99,12 @@ fi
 if [[ $what == websocket ]]; then
     for pipeline in 1 16; do
         each "$(printf 'pipeline %2d:' $pipeline)" N $pipeline
+    done
+    exit
+fi
+if [[ $what == http2 ]]; then
+    for streams in 1 32; do
+        each "$(printf 'streams %2d:' $streams)" N $streams
     done
     exit
 fi
