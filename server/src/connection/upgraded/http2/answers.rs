@@ -214,7 +214,7 @@ impl Engine {
             let Some(http2) = self.upgrades.http2(key) else {
                 return;
             };
-            if http2.kept.is_empty() {
+            if !http2.session.has_output() {
                 return;
             }
             let output = &mut connection.output;

@@ -17,6 +17,7 @@ use crate::http1::exchange::State;
 use crate::http1::refusal::Refusal;
 use crate::http2::{Arrival, Desk, Fault, StreamId};
 use ringgate_runtime::{Core, Moment};
+use std::num::NonZeroU32;
 use std::rc::Rc;
 
 /// Where the loop was left.
@@ -104,11 +105,25 @@ impl Engine {
                 Left::Failed(fault) => self.count_http2_fault(core, key, fault),
             }
         }
-        self.settle_http2(core, key);
+        if self.is_to_end(key) {
+            self.drain_http2(core, key);
+        } else {
+            self.settle_http2(core, key);
+        }
         match self.state_of(key) {
             Some(State::Upgraded(_)) | None => Reading::Done,
             Some(_) => Reading::Again,
         }
+    }
+
+    /// Whether the client is to open another connection for what it asks next: this one carried as many requests
+    /// as it may, its keys are worn out, or the server drains. A core that leaves takes it along.
+    fn is_to_end(&mut self, key: ConnectionKey) -> bool {
+        let most = self.settings.served_max.map_or(u32::MAX, NonZeroU32::get);
+        let is_draining = self.is_draining();
+        self.table.get(key).is_some_and(|connection| {
+            is_draining || connection.served >= most || connection.transport.is_worn()
+        })
     }
 
     fn keep_begun(&mut self, key: ConnectionKey, unsent: Unsent, is_answered: bool) {
