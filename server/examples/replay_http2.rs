@@ -10,7 +10,8 @@ use ringgate::{Request, Router};
 
 const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0";
 /// The fields of the first request, which go into the table, and of all further ones, which come out of it.
-const FIRST: &[u8] = b"\x82\x86\x44\x0a/plaintext\x41\x0e127.0.0.1:8080\x7a\x15h2load nghttp2/1.52.0";
+const FIRST: &[u8] =
+    b"\x82\x86\x44\x0a/plaintext\x41\x0e127.0.0.1:8080\x7a\x15h2load nghttp2/1.52.0";
 const NEXT: &[u8] = b"\x82\x86\xc0\xbf\xbe";
 /// END_HEADERS and END_STREAM.
 const WHOLE: u8 = 0x5;
