@@ -129,6 +129,10 @@ impl Engine {
             // It was used, or ended, meanwhile: it stays for this time.
             return self.regulate(core, key);
         }
+        if to == SUCCESSOR && !self.upgrades.closes_line(key) {
+            // It goes when what was sent to it is sent.
+            return self.regulate(core, key);
+        }
         self.leave_transport(core, key);
         self.sockets.leave(key.slot());
         let facts = self.table.facts(key);

@@ -24,6 +24,7 @@ mod routes;
 mod tls;
 mod upgrade;
 pub mod websocket;
+mod websocket_sender;
 mod websocket_stream;
 
 pub use answers::{Html, Redirect};
@@ -46,3 +47,4 @@ pub use tls::Tls;
 pub(crate) use upgrade::{Speaking, Switching};
 pub use websocket::WebSocket;
 pub(crate) use websocket::{Begun, Ended, OnMessage, Socket, SocketTerms};
+pub(crate) use websocket_sender::{Bell, Hearing, Outgoing};

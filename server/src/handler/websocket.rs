@@ -9,6 +9,8 @@ use super::request::Request;
 use super::response::{Body, Response, Switch};
 use super::router::Router;
 use super::upgrade::Switching;
+use super::websocket_sender::Hearing;
+pub use super::websocket_sender::Sender;
 pub use super::websocket_stream::{Conversing, Received};
 use crate::connection::Feed;
 use crate::events::Hub;
@@ -116,6 +118,8 @@ pub struct Socket<'c> {
     pub(crate) core: u32,
     /// The hub that is followed.
     pub(crate) feed: &'c mut Option<Box<Feed>>,
+    /// The line by which messages come from outside.
+    pub(crate) line: &'c mut Option<Hearing>,
 }
 
 impl Socket<'_> {
@@ -194,6 +198,14 @@ impl Socket<'_> {
     /// Follows no hub any more.
     pub fn unfollow(&mut self) {
         *self.feed = None;
+    }
+
+    /// A handle that sends to this client from anywhere, until the WebSocket is over or goes to another process. The
+    /// first one costs the WebSocket about 120 bytes, further ones nothing. In another process, or back from there,
+    /// there are other handles, so [`OnMessage::arrived`] is the place to make one.
+    pub fn sender(&mut self) -> Sender {
+        let line = self.line.take().filter(|line| !line.is_gone());
+        self.line.insert(line.unwrap_or_else(Hearing::new)).sender()
     }
 
     /// The core that the WebSocket is on now.

@@ -82,6 +82,8 @@ pub enum SendError {
     Closed,
     /// Another message is half sent.
     HalfSent,
+    /// Too much waits for the client already.
+    Full,
 }
 
 impl fmt::Display for SendError {
@@ -89,6 +91,7 @@ impl fmt::Display for SendError {
         f.write_str(match self {
             SendError::Closed => "the WebSocket is closed",
             SendError::HalfSent => "another message is half sent; end it first",
+            SendError::Full => "too much waits for the client already; send again later",
         })
     }
 }

@@ -7,7 +7,7 @@
 //! so that its client connects again.
 
 use super::feeds::Feed;
-use crate::handler::{Application, OnMessage, SocketTerms};
+use crate::handler::{Application, Hearing, OnMessage, SocketTerms};
 use crate::http1::upgraded::Phase;
 use crate::http2::Session;
 use crate::websocket::Conversation;
@@ -44,6 +44,8 @@ pub(super) struct Ready {
     pub(super) protocol: Option<u8>,
     /// The hub that it follows, within the process.
     pub(super) feed: Option<Box<Feed>>,
+    /// The line to it, within the process.
+    pub(super) line: Option<Hearing>,
 }
 
 /// The application's end as bytes.
@@ -111,9 +113,13 @@ impl CarriedSocket {
         }
     }
 
+    /// Nothing can be sent to one that may be any more: nobody would see to it that it goes along.
     fn may_be_packed(&self) -> bool {
         match &self.luggage {
-            Luggage::Here(ready) => ready.packed().is_some(),
+            Luggage::Here(ready) => {
+                let line = ready.line.as_ref();
+                ready.packed().is_some() && line.is_none_or(Hearing::close_if_empty)
+            }
             Luggage::Packed(_) => true,
         }
     }
@@ -197,6 +203,7 @@ impl Packed {
             terms,
             protocol,
             feed: None,
+            line: None,
         })
     }
 }
@@ -257,6 +264,7 @@ mod tests {
             terms: sockets.terms().clone(),
             protocol,
             feed: None,
+            line: None,
         };
         CarriedSocket::new(Conversation::default(), ready)
     }
@@ -300,6 +308,24 @@ mod tests {
         assert!(sent(&known, b"").unpack(&*app("other")).1.is_none());
         let refused = carried(Some("kind"), None, &[7]);
         assert!(sent(&refused, b"").unpack(&*app("kind")).1.is_none());
+    }
+
+    #[test]
+    fn what_was_sent_to_it_keeps_it_in_its_process_and_nothing_is_taken_once_it_may_go() {
+        let hearing = Hearing::new();
+        let sender = hearing.sender();
+        let mut carried = carried(Some("kind"), None, b"");
+        if let Luggage::Here(ready) = &mut carried.luggage {
+            ready.line = Some(hearing);
+        }
+        assert_eq!(sender.send(Message::Text("words")), Ok(()));
+        assert!(!carried.may_be_packed());
+        assert_eq!(sender.send(Message::Text("more")), Ok(()));
+        if let Luggage::Here(ready) = &mut carried.luggage {
+            while ready.line.as_ref().and_then(Hearing::take).is_some() {}
+        }
+        assert!(carried.may_be_packed() && carried.may_be_packed());
+        assert!(sender.send(Message::Text("late")).is_err());
     }
 
     #[test]

@@ -100,6 +100,7 @@ impl Engine {
             terms: Default::default(),
             protocol: None,
             feed: None,
+            line: None,
         });
         let talking = Talking::of(conversation, ready);
         self.upgrades

@@ -8,6 +8,7 @@
 //! | [`http2`] | serves the streams of HTTP/2, each of them a request
 //! | [`leave`] | moves it, or says Close where it cannot go along |
 //! | [`feeds`] | gives it what is published on the hub that it follows |
+//! | [`lines`] | gives it what is sent to it from outside of its calls |
 //! | [`carry`] | makes of it what can go to another core or process |
 //!
 //! Called by [`super::step`]. A connection that speaks HTTP pays nothing for this: what another protocol needs lies
@@ -17,6 +18,7 @@ mod carry;
 mod feeds;
 mod http2;
 mod leave;
+mod lines;
 mod socket;
 mod tunnel;
 
@@ -25,6 +27,7 @@ pub(crate) use self::feeds::Feed;
 use self::feeds::Feeds;
 pub(super) use self::http2::{Inflow, Multiplexed};
 use self::leave::Farewells;
+use self::lines::Lines;
 use self::socket::{Lent, Talking};
 pub(crate) use self::tunnel::Calls;
 use self::tunnel::Tunnel;
@@ -64,6 +67,7 @@ pub(super) struct Upgrades {
     farewells: Farewells,
     calls: Rc<Calls>,
     feeds: Feeds,
+    lines: Lines,
 }
 
 /// The compressor and decompressor of all WebSockets that keep no context. Neither holds memory before it is used.
@@ -88,10 +92,10 @@ impl Upgrades {
         Some((upgrade, &mut self.tools))
     }
 
-    /// Whether handlers have called, or events wait for those that follow a hub.
+    /// Whether handlers have called, events wait for those that follow a hub, or messages for a WebSocket.
     #[inline]
     pub(super) fn has_calls(&self) -> bool {
-        !self.calls.is_empty() || self.feeds.are_due()
+        !self.calls.is_empty() || self.feeds.are_due() || self.lines.are_due()
     }
 
     fn look(&self, key: ConnectionKey) -> Option<&Upgrade> {
@@ -168,7 +172,10 @@ impl Engine {
         match self.upgrades.look(key) {
             Some(Upgrade::Http2(_)) => self.feed_http2(core, key),
             Some(Upgrade::Tunnel(_)) => self.empty_tunnel(core, key),
-            Some(Upgrade::WebSocket(_)) => self.feed_further(core, key),
+            Some(Upgrade::WebSocket(_)) => {
+                self.feed_further(core, key);
+                self.speak_further(core, key);
+            }
             None => {}
         }
     }
@@ -274,6 +281,8 @@ impl Engine {
         };
         let done = act(talking, &mut lent);
         let enlists = talking.feed.as_ref().is_some_and(|feed| feed.is_new());
+        let line = talking.line.as_ref();
+        let leads_elsewhere = line.is_some_and(|line| line.is_nowhere());
         let (received, sent, fault) = (lent.received, lent.sent, lent.fault);
         self.stats.websocket_messages_received.add(received);
         self.stats.websocket_messages_sent.add(sent);
@@ -295,6 +304,9 @@ impl Engine {
         }
         if enlists {
             self.enlist(core, key);
+        }
+        if leads_elsewhere {
+            self.lead_line_here(core, key);
         }
     }
 

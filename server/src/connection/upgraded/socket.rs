@@ -10,7 +10,7 @@ use super::feeds::Feed;
 use crate::connection::OUTPUT_HIGH_BYTES;
 use crate::connection::output::Output;
 use crate::connection::table::Unread;
-use crate::handler::{Begun, Ended, OnMessage, Socket, SocketTerms};
+use crate::handler::{Begun, Ended, Hearing, OnMessage, Socket, SocketTerms};
 use crate::http1::upgraded::Phase;
 use crate::websocket::life::{self, State};
 use crate::websocket::{Arrival, Conversation, Desk, Fault, Limits, Message};
@@ -28,10 +28,14 @@ pub(in crate::connection) struct Talking {
     terms: Arc<SocketTerms>,
     protocol: Option<u8>,
     /// The contexts that are kept from one message to the next, where that was agreed on.
-    own: Option<Box<Tools>>,
+    pub(super) own: Option<Box<Tools>>,
     /// The hub that it follows.
     pub(super) feed: Option<Box<Feed>>,
+    /// The line by which messages come from outside of its calls.
+    pub(super) line: Option<Hearing>,
 }
+
+const _: () = assert!(size_of::<Talking>() <= 80, "each idle WebSocket keeps one");
 
 /// The things that a core lends to a WebSocket of its.
 pub(super) struct Lent<'l> {
@@ -61,6 +65,7 @@ impl Talking {
             protocol: begun.protocol,
             own: keeps.then(Box::default),
             feed: None,
+            line: None,
         }
     }
 
@@ -73,6 +78,7 @@ impl Talking {
             protocol: ready.protocol,
             own: None,
             feed: ready.feed,
+            line: ready.line,
         }
     }
 
@@ -81,11 +87,15 @@ impl Talking {
         if let Some(feed) = &mut self.feed {
             feed.unlist();
         }
+        if let Some(line) = &self.line {
+            line.leave();
+        }
         let ready = Ready {
             end: self.end,
             terms: self.terms,
             protocol: self.protocol,
             feed: self.feed,
+            line: self.line,
         };
         CarriedSocket::new(self.conversation, ready)
     }
@@ -111,13 +121,18 @@ impl Talking {
         match (self.conversation.state(), self.conversation.deadline(false)) {
             (State::Open, Some(life::Deadline::Pong)) => Some(Phase::Asked),
             (State::Open, Some(life::Deadline::Message)) => Some(Phase::InMessage),
-            (State::Open, _) if self.feed.as_ref().is_some_and(|feed| feed.owes()) => {
-                Some(Phase::Owing)
-            }
+            (State::Open, _) if self.owes() => Some(Phase::Owing),
             (State::Open, _) => Some(Phase::Open),
             (State::Closing, _) => Some(Phase::Closing),
             (State::Leaving | State::Ended | State::Lingering | State::Closed, _) => None,
         }
+    }
+
+    /// Whether more is to be sent as soon as the client has taken what was sent.
+    #[inline]
+    fn owes(&self) -> bool {
+        self.feed.as_ref().is_some_and(|feed| feed.owes())
+            || self.line.as_ref().is_some_and(|line| line.owes())
     }
 
     /// Tells the application that its end is on this core now.
@@ -164,7 +179,7 @@ impl Talking {
     /// Runs what may write to the output or call the application: what was written counts as queued, and after a
     /// panic the client is told Close with 1011 and the application is asked no more.
     #[inline]
-    fn guarded(
+    pub(super) fn guarded(
         &mut self,
         lent: &mut Lent<'_>,
         act: impl FnOnce(&mut Talking, &mut Lent<'_>),
@@ -174,6 +189,9 @@ impl Talking {
         let done = catch_panic(|| act(self, lent));
         if done.is_err() {
             self.fail(lent);
+        }
+        if !self.conversation.may_send() {
+            self.line = None;
         }
         lent.output.queued += lent.output.tail.len() - before;
         lent.output.give_back_unused(lent.buffers);
@@ -199,6 +217,7 @@ impl Talking {
             protocol,
             own,
             feed,
+            line,
         } = self;
         let Tools { inflater, deflater } = own.as_deref_mut().unwrap_or(lent.tools);
         let output = &mut *lent.output;
@@ -251,6 +270,7 @@ impl Talking {
                     sent: 0,
                     core: lent.core,
                     feed,
+                    line,
                 };
                 end.message(&mut socket, message);
                 lent.sent += socket.sent;
@@ -277,6 +297,7 @@ impl Talking {
             sent: 0,
             core: lent.core,
             feed: &mut self.feed,
+            line: &mut self.line,
         };
         act(&mut **end, &mut socket);
         lent.sent += socket.sent;

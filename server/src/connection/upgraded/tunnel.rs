@@ -137,7 +137,7 @@ impl Engine {
         }
     }
 
-    /// Looks after the connections whose handlers did something, and those for which events wait.
+    /// Looks after the connections whose handlers did something, and those for which events or messages wait.
     pub(in crate::connection) fn take_up_calls(&mut self, core: &Rc<Core>) {
         for key in self.upgrades.calls.take() {
             let has_unread = match self.table.get(key) {
@@ -153,6 +153,9 @@ impl Engine {
         }
         if self.upgrades.feeds.are_due() {
             self.broadcast(core);
+        }
+        if self.upgrades.lines.are_due() {
+            self.answer_bell(core);
         }
     }
 }

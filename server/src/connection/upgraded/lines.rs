@@ -1,0 +1,148 @@
+//! Messages for one WebSocket from outside of its calls: what waits in its line is sent when its core is rung up, and
+//! further when the client has room.
+//!
+//! One task a core listens for the bell of all its WebSockets, once one of them has a line. What a line is, says
+//! `handler/websocket_sender.rs`.
+
+use super::socket::Talking;
+use super::{Lent, Upgrade, Upgrades};
+use crate::connection::OUTPUT_HIGH_BYTES;
+use crate::connection::engine::Engine;
+use crate::connection::key::ConnectionKey;
+use crate::handler::{Bell, Hearing, Outgoing};
+use crate::websocket::{Message, life};
+use ringgate_runtime::Core;
+use ringgate_runtime::task::Panic;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// WebSockets that are looked after in one turn of a core.
+const LINES_PER_TURN_MAX: usize = 512;
+
+/// The bell of a core, and for whom it was rung.
+#[derive(Default)]
+pub(super) struct Lines {
+    bell: Option<Arc<Bell>>,
+    due: Rc<RefCell<VecDeque<ConnectionKey>>>,
+}
+
+impl Lines {
+    #[inline]
+    pub(super) fn are_due(&self) -> bool {
+        !self.due.borrow().is_empty()
+    }
+
+    /// The bell, with a task that listens for it.
+    fn bell(&mut self, core: &Rc<Core>) -> Arc<Bell> {
+        let due = &self.due;
+        let bell = self.bell.get_or_insert_with(|| {
+            let bell = Arc::new(Bell::default());
+            let (heard, due) = (bell.clone(), due.clone());
+            core.start(async move {
+                loop {
+                    let rung = poll_fn(|cx| heard.poll(cx)).await;
+                    due.borrow_mut().extend(rung);
+                }
+            });
+            bell
+        });
+        bell.clone()
+    }
+}
+
+impl Talking {
+    /// Sends what waits in the line, as far as there is room.
+    fn speak(&mut self, lent: &mut Lent<'_>) -> Result<(), Panic> {
+        self.guarded(lent, |talking, lent| {
+            let queued = lent.output.queued - lent.output.tail.len();
+            while queued + lent.output.tail.len() < OUTPUT_HIGH_BYTES
+                && let Some(outgoing) = talking.line.as_ref().and_then(Hearing::take)
+            {
+                talking.say(&outgoing, lent);
+            }
+        })
+    }
+
+    fn say(&mut self, outgoing: &Outgoing, lent: &mut Lent<'_>) {
+        let message = match outgoing {
+            Outgoing::Text(text) => Message::Text(text),
+            Outgoing::Binary(bytes) => Message::Binary(bytes),
+            Outgoing::Close(code, reason) => {
+                let event = life::Event::CloseWanted(*code);
+                let out = &mut lent.output.tail;
+                let _: life::Effect = self.conversation.on(event, reason, out);
+                return;
+            }
+        };
+        let tools = self.own.as_deref_mut().unwrap_or(lent.tools);
+        let (deflater, out) = (&mut tools.deflater, &mut lent.output.tail);
+        // What is over has no line any more.
+        if self.conversation.send(message, Some(deflater), out).is_ok() {
+            lent.sent += 1;
+        }
+    }
+}
+
+impl Upgrades {
+    /// Whether something waits in the line of this connection.
+    #[inline]
+    fn owes(&self, key: ConnectionKey) -> bool {
+        match self.look(key) {
+            Some(Upgrade::WebSocket(talking)) => {
+                talking.line.as_ref().is_some_and(|line| line.owes())
+            }
+            _ => false,
+        }
+    }
+
+    /// Nothing can be sent to this connection from outside any more, unless something waits to be.
+    pub(in crate::connection) fn closes_line(&self, key: ConnectionKey) -> bool {
+        match self.look(key) {
+            Some(Upgrade::WebSocket(talking)) => {
+                let line = talking.line.as_ref();
+                line.is_none_or(|line| line.close_if_empty())
+            }
+            _ => true,
+        }
+    }
+}
+
+impl Engine {
+    /// A WebSocket of this core has a line that does not lead here yet. What waits there is sent.
+    #[cold]
+    pub(super) fn lead_line_here(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let bell = self.upgrades.lines.bell(core);
+        let Some((Upgrade::WebSocket(talking), _)) = self.upgrades.at(key) else {
+            return;
+        };
+        if let Some(line) = &talking.line {
+            line.arrive(&bell, key);
+        }
+        self.speak_further(core, key);
+    }
+
+    /// A WebSocket has room: more may wait in its line. What is queued is sent by whoever calls.
+    #[inline]
+    pub(super) fn speak_further(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        if self.upgrades.owes(key) {
+            self.with_talking(core, key, Talking::speak);
+        }
+    }
+
+    /// Sends to the WebSockets for which the bell was rung, as many as fit into this turn.
+    pub(super) fn answer_bell(&mut self, core: &Rc<Core>) {
+        for _ in 0..LINES_PER_TURN_MAX {
+            let Some(key) = self.upgrades.lines.due.borrow_mut().pop_front() else {
+                break;
+            };
+            // The seat may be another's by now.
+            if self.table.get(key).is_some() {
+                self.speak_further(core, key);
+                self.settle(core, key);
+            }
+        }
+    }
+}
