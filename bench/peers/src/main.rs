@@ -5,7 +5,7 @@
 //! Content-Type and Content-Length, anything else with 404, and answers a pipelined batch in one
 //! write, but for axum, which is as axum::serve has it: its batch goes out answer by answer, and it has the paths
 //! `/json`, `/hello/NAME` and POST `/echo` too. The same axum application is also served on Ringgate, with the
-//! product's limits, timeouts and metrics. hyper and actix-web also speak TLS and serve a body of 64 KiB from memory and a file of
+//! product's limits, timeouts and metrics. hyper speaks HTTP/2 instead if asked. hyper and actix-web also speak TLS and serve a body of 64 KiB from memory and a file of
 //! 1 MiB. fastwebsockets, tungstenite and actix-web send each message of a WebSocket back. Else there are no limits, no timeouts, no metrics: the peers have less to do than the product.
 
 mod on_tokio;
@@ -39,6 +39,9 @@ struct Cli {
     /// Private key of the certificate
     #[arg(long, value_name = "FILE", requires = "certificate")]
     certificate_key: Option<PathBuf>,
+    /// Speak HTTP/2 and nothing else (hyper only)
+    #[arg(long)]
+    http2: bool,
     /// Where the file `1m` is
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
@@ -59,6 +62,8 @@ enum Peer {
 /// What hyper and actix-web serve.
 struct Service {
     tls: Option<Tls>,
+    /// Whether HTTP/2 is spoken, with prior knowledge or over TLS.
+    http2: bool,
     /// Where the file `1m` is.
     folder: Option<PathBuf>,
     /// The body of `/64k`.
@@ -86,6 +91,7 @@ fn main() -> std::io::Result<()> {
         .map(|(certificate, key)| Tls { certificate, key });
     let service = Service {
         tls,
+        http2: cli.http2,
         folder: cli.folder,
         large: vec![b'x'; 64 * 1024].into(),
     };

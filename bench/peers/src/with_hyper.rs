@@ -1,4 +1,4 @@
-//! hyper 1 on tokio's current-thread runtime, with `pipeline_flush`; over TLS with tokio-rustls.
+//! hyper 1 on tokio's current-thread runtime, HTTP/1.1 with `pipeline_flush` or HTTP/2; over TLS with tokio-rustls.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,10 +10,10 @@ use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::io::ReaderStream;
@@ -80,17 +80,29 @@ async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     service: Arc<Service>,
 ) {
-    let mut server = http1::Builder::new();
-    server.pipeline_flush(true);
+    let is_http2 = service.http2;
     let handler = service_fn(move |request| handle(request, service.clone()));
     // A client that goes away is not this server's error.
+    if is_http2 {
+        let server = http2::Builder::new(TokioExecutor::new());
+        let _ = server.serve_connection(TokioIo::new(stream), handler).await;
+        return;
+    }
+    let mut server = http1::Builder::new();
+    server.pipeline_flush(true);
     let _ = server.serve_connection(TokioIo::new(stream), handler).await;
 }
 
 pub fn serve(address: SocketAddr, service: Service) -> io::Result<()> {
     let acceptor = match &service.tls {
         None => None,
-        Some(tls) => Some(TlsAcceptor::from(Arc::new(tls.config()?))),
+        Some(tls) => {
+            let mut config = tls.config()?;
+            if service.http2 {
+                config.alpn_protocols = vec![b"h2".to_vec()];
+            }
+            Some(TlsAcceptor::from(Arc::new(config)))
+        }
     };
     let service = Arc::new(service);
     let runtime = tokio::runtime::Builder::new_current_thread()

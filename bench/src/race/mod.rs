@@ -6,6 +6,7 @@
 //! that a machine that slows down for a while slows all peers down. It does not count system calls:
 //! tracing disturbs (see [`crate::syscalls`]).
 
+mod h2load;
 mod report;
 mod scenario;
 pub(crate) mod statistics;
@@ -45,7 +46,8 @@ pub struct Options {
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
     /// The loads, by name: plain-cN, pipeline16-cN, close-cN, 64k-cN, file-1m-cN, tls-cN, tls-64k-cN,
-    /// tls-file-1m-cN, tls-handshake-cN, tls-resume-cN, ws-cN, ws-p16-cN, wss-cN, wss-p16-cN
+    /// tls-file-1m-cN, tls-handshake-cN, tls-resume-cN, h2-cNsM, h2-64k-cNsM, h2s-cNsM, h2s-64k-cNsM, ws-cN,
+    /// ws-p16-cN, wss-cN, wss-p16-cN
     #[arg(
         long,
         value_delimiter = ',',
@@ -81,6 +83,8 @@ pub enum Generator {
     Own,
     /// wrk.
     Wrk,
+    /// h2load.
+    H2load,
 }
 
 /// The figures of a load generator for one cell.
@@ -105,10 +109,15 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<Race
         ));
     }
     let jobs: Vec<_> = options.scenarios.iter().map(|one| one.job()).collect();
-    let is_for_wrk = |job: &Job| !job.tls && job.answer == Answer::Plaintext;
+    let is_for_wrk = |job: &Job| !job.tls && !job.http2 && job.answer == Answer::Plaintext;
     if options.load == Generator::Wrk && !jobs.iter().all(is_for_wrk) {
         return Err(io::Error::other(
             "--load wrk knows plain-cN, pipeline16-cN and close-cN only",
+        ));
+    }
+    if options.load == Generator::H2load && !jobs.iter().all(|job| job.http2) {
+        return Err(io::Error::other(
+            "--load h2load knows the scenarios of HTTP/2 only",
         ));
     }
     // Programs of this machine want as many descriptors as connections that they may have.
@@ -172,6 +181,12 @@ fn cell(
             own_load(options, scenario, peer, &server, WARM_UP)?;
             let before = CpuTime::of(server.pid())?;
             let measured = wrk::run(scenario, server.address, time)?;
+            Ok((CpuTime::of(server.pid())? - before, measured))
+        }
+        Generator::H2load => {
+            own_load(options, scenario, peer, &server, WARM_UP)?;
+            let before = CpuTime::of(server.pid())?;
+            let measured = h2load::run(scenario, peer, server.address, time)?;
             Ok((CpuTime::of(server.pid())? - before, measured))
         }
     }

@@ -10,15 +10,50 @@ use crate::target::{Endpoint, Target};
 
 /// Requests in a pipelined batch, as in the scenarios' names.
 const PIPELINE: usize = 16;
+/// Most connections of a scenario.
+const CONNECTIONS_MAX: usize = 10_000;
+/// Most streams on each: the fewest that a server of these races allows.
+const STREAMS_MAX: usize = 100;
 
 /// One load, by name: `plain-c32`, `tls-64k-c8`, `close-c256` and so on with any number of
-/// connections.
+/// connections; over HTTP/2 `h2-c32s32` and so on, with any number of streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scenario {
     kind: Kind,
-    tls: bool,
+    protocol: Protocol,
     /// Connections at a time.
     pub connections: usize,
+    /// Requests under way at a time on each connection of HTTP/2; 1 elsewhere.
+    pub streams: usize,
+}
+
+/// What is spoken below the requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Protocol {
+    Plain,
+    Tls,
+    /// HTTP/2 with prior knowledge.
+    Http2,
+    /// HTTP/2 over TLS.
+    Http2OverTls,
+}
+
+impl Protocol {
+    fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Http2OverTls)
+    }
+
+    fn is_http2(self) -> bool {
+        matches!(self, Self::Http2 | Self::Http2OverTls)
+    }
+
+    fn without_tls(self) -> Option<Self> {
+        match self {
+            Self::Plain | Self::Http2 => None,
+            Self::Tls => Some(Self::Plain),
+            Self::Http2OverTls => Some(Self::Http2),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,24 +81,28 @@ enum Kind {
 }
 
 /// What a name without its connections means, and how many there are if they are not named.
-const NAMES: [(&str, Kind, bool, Option<usize>); 17] = [
-    ("plain", Kind::Kept, false, None),
-    ("pipeline16", Kind::Pipeline, false, None),
-    ("close", Kind::Close, false, None),
-    ("64k", Kind::Large, false, Some(32)),
-    ("file-1m", Kind::File, false, Some(8)),
-    ("json", Kind::Json, false, None),
-    ("path", Kind::Path, false, None),
-    ("echo", Kind::Echo, false, None),
-    ("tls", Kind::Kept, true, None),
-    ("tls-64k", Kind::Large, true, Some(32)),
-    ("tls-file-1m", Kind::File, true, Some(8)),
-    ("tls-handshake", Kind::Handshake, true, Some(32)),
-    ("tls-resume", Kind::Resume, true, Some(32)),
-    ("ws", Kind::Message, false, None),
-    ("ws-p16", Kind::Messages, false, Some(32)),
-    ("wss", Kind::Message, true, None),
-    ("wss-p16", Kind::Messages, true, Some(32)),
+const NAMES: [(&str, Kind, Protocol, Option<usize>); 21] = [
+    ("plain", Kind::Kept, Protocol::Plain, None),
+    ("pipeline16", Kind::Pipeline, Protocol::Plain, None),
+    ("close", Kind::Close, Protocol::Plain, None),
+    ("64k", Kind::Large, Protocol::Plain, Some(32)),
+    ("file-1m", Kind::File, Protocol::Plain, Some(8)),
+    ("json", Kind::Json, Protocol::Plain, None),
+    ("path", Kind::Path, Protocol::Plain, None),
+    ("echo", Kind::Echo, Protocol::Plain, None),
+    ("tls", Kind::Kept, Protocol::Tls, None),
+    ("tls-64k", Kind::Large, Protocol::Tls, Some(32)),
+    ("tls-file-1m", Kind::File, Protocol::Tls, Some(8)),
+    ("tls-handshake", Kind::Handshake, Protocol::Tls, Some(32)),
+    ("tls-resume", Kind::Resume, Protocol::Tls, Some(32)),
+    ("h2", Kind::Kept, Protocol::Http2, None),
+    ("h2-64k", Kind::Large, Protocol::Http2, Some(32)),
+    ("h2s", Kind::Kept, Protocol::Http2OverTls, None),
+    ("h2s-64k", Kind::Large, Protocol::Http2OverTls, Some(32)),
+    ("ws", Kind::Message, Protocol::Plain, None),
+    ("ws-p16", Kind::Messages, Protocol::Plain, Some(32)),
+    ("wss", Kind::Message, Protocol::Tls, None),
+    ("wss-p16", Kind::Messages, Protocol::Tls, Some(32)),
 ];
 
 impl Scenario {
@@ -74,7 +113,8 @@ impl Scenario {
                 Kind::Close => After::Close,
                 _ => After::Keep,
             },
-            tls: self.tls,
+            tls: self.protocol.is_tls(),
+            http2: self.protocol.is_http2(),
             answer: match self.kind {
                 Kind::Large => Answer::Large,
                 Kind::File => Answer::File,
@@ -100,7 +140,7 @@ impl Scenario {
         let answer = self.job().answer;
         let mut options = Options::to(Target {
             endpoint,
-            tls: self.tls,
+            tls: self.protocol.is_tls(),
             websocket: answer == Answer::Message,
             path: peer.path(answer).to_owned(),
         });
@@ -122,6 +162,8 @@ impl Scenario {
             Kind::Close => Mode::Close,
             _ => Mode::Keepalive,
         };
+        options.http2.wanted = self.protocol.is_http2();
+        options.http2.streams = self.streams;
         options.tls.full_handshakes = self.kind == Kind::Handshake;
         options.tls.resume = self.kind == Kind::Resume;
         options
@@ -133,7 +175,8 @@ impl Scenario {
             self.kind,
             Kind::Kept | Kind::Large | Kind::File | Kind::Message | Kind::Messages
         );
-        (self.tls && is_kept).then_some(Self { tls: false, ..self })
+        let protocol = self.protocol.without_tls().filter(|_| is_kept)?;
+        Some(Self { protocol, ..self })
     }
 
     /// Whether each request resumes a session.
@@ -144,11 +187,14 @@ impl Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES
-            .into_iter()
-            .find(|(_, kind, tls, _)| (*kind, *tls) == (self.kind, self.tls));
+        let name = (NAMES.into_iter())
+            .find(|(_, kind, protocol, _)| (*kind, *protocol) == (self.kind, self.protocol));
         let name = name.map_or("?", |(name, ..)| name);
-        f.pad(&format!("{name}-c{}", self.connections))
+        let streams = match self.protocol.is_http2() {
+            true => format!("s{}", self.streams),
+            false => String::new(),
+        };
+        f.pad(&format!("{name}-c{}{streams}", self.connections))
     }
 }
 
@@ -157,33 +203,48 @@ impl FromStr for Scenario {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            let names: Vec<_> = NAMES
-                .iter()
-                .map(|(name, ..)| format!("{name}-cN"))
+            let names: Vec<_> = (NAMES.iter())
+                .map(|(name, _, protocol, _)| match protocol.is_http2() {
+                    true => format!("{name}-cNsM"),
+                    false => format!("{name}-cN"),
+                })
                 .collect();
             let names = names.join(", ");
-            format!("`{text}` is no scenario; write one of {names} with N connections")
+            format!(
+                "`{text}` is no scenario; write one of {names} with N connections and M streams on each"
+            )
         };
         let with_default = NAMES
             .into_iter()
             .find(|(name, _, _, usual)| *name == text && usual.is_some());
-        let ((_, kind, tls, usual), connections) = match (with_default, text.rsplit_once("-c")) {
+        let ((_, kind, protocol, usual), numbers) = match (with_default, text.rsplit_once("-c")) {
             (Some(found), _) => (found, None),
-            (None, Some((name, connections))) => {
+            (None, Some((name, numbers))) => {
                 let found = NAMES.into_iter().find(|(known, ..)| *known == name);
-                (found.ok_or_else(wrong)?, Some(connections))
+                (found.ok_or_else(wrong)?, Some(numbers))
             }
             (None, None) => return Err(wrong()),
         };
-        let connections = match connections {
-            None => usual,
-            Some(text) => text.parse().ok().filter(|n| (1..=10_000).contains(n)),
-        }
-        .ok_or_else(wrong)?;
+        let number = |text: &str, most: usize| {
+            let number = text.parse().ok().filter(|n| (1..=most).contains(n));
+            number.ok_or_else(wrong)
+        };
+        let (connections, streams) = match numbers {
+            None => (usual.ok_or_else(wrong)?, 1),
+            Some(numbers) => match numbers.split_once('s') {
+                None => (number(numbers, CONNECTIONS_MAX)?, 1),
+                Some((connections, streams)) if protocol.is_http2() => (
+                    number(connections, CONNECTIONS_MAX)?,
+                    number(streams, STREAMS_MAX)?,
+                ),
+                Some(_) => return Err(wrong()),
+            },
+        };
         Ok(Self {
             kind,
-            tls,
+            protocol,
             connections,
+            streams,
         })
     }
 }
@@ -194,8 +255,9 @@ mod tests {
 
     #[test]
     fn names_are_read_back_as_written_and_others_refused() {
-        for (name, ..) in NAMES {
-            let name = format!("{name}-c7");
+        for (name, _, protocol, _) in NAMES {
+            let streams = if protocol.is_http2() { "s3" } else { "" };
+            let name = format!("{name}-c7{streams}");
             assert_eq!(name.parse::<Scenario>().unwrap().to_string(), name);
         }
         let usual: Scenario = "tls-file-1m".parse().unwrap();
@@ -208,6 +270,9 @@ mod tests {
             "plain-c99999",
             "tls",
             "tls-c",
+            "plain-c1s1",
+            "h2-c32s0",
+            "h2-c32s101",
         ] {
             assert!(
                 wrong.parse::<Scenario>().unwrap_err().contains("plain-cN"),
@@ -224,6 +289,8 @@ mod tests {
         };
         assert_eq!(without("tls-c256").as_deref(), Some("plain-c256"));
         assert_eq!(without("tls-64k").as_deref(), Some("64k-c32"));
+        assert_eq!(without("h2s-c32s32").as_deref(), Some("h2-c32s32"));
+        assert_eq!(without("h2s-64k").as_deref(), Some("h2-64k-c32s1"));
         assert_eq!(
             (without("tls-handshake"), without("plain-c1")),
             (None, None)

@@ -34,6 +34,7 @@ fn program(name: &str) -> io::Result<PathBuf> {
 /// nginx, one process.
 pub(super) fn nginx(material: &Material, listen: SocketAddr, job: Job) -> io::Result<Command> {
     let folder = material.folder().display();
+    let http2 = if job.http2 { " http2" } else { "" };
     let (ssl, certificate) = match job.tls {
         false => ("", String::new()),
         true => (
@@ -55,7 +56,7 @@ pub(super) fn nginx(material: &Material, listen: SocketAddr, job: Job) -> io::Re
          http {{\n{temporary}access_log off; default_type text/plain;\n\
          keepalive_requests 1000000000; keepalive_timeout 1h;\n\
          sendfile on; tcp_nopush on; tcp_nodelay on; open_file_cache max=16 inactive=1h;\n\
-         server {{ listen {listen}{ssl} backlog=4096;\n{certificate}root {folder};\n\
+         server {{ listen {listen}{ssl}{http2} backlog=4096;\n{certificate}root {folder};\n\
          location = /plaintext {{ return 200 \"Hello, World!\"; }} }}\n}}\n"
     );
     let file = material.path("nginx.conf");
@@ -72,6 +73,11 @@ pub(super) fn haproxy(material: &Material, listen: SocketAddr, job: Job) -> io::
     let ssl = match job.tls {
         false => String::new(),
         true => format!(" ssl crt {folder}/both.pem ssl-min-ver TLSv1.3"),
+    };
+    let http2 = match (job.http2, job.tls) {
+        (false, _) => "",
+        (true, false) => " proto h2",
+        (true, true) => " alpn h2",
     };
     let mut answers = "http-request return status 200 content-type text/plain string \
                        \"Hello, World!\" if { path /plaintext }\n"
@@ -92,7 +98,7 @@ pub(super) fn haproxy(material: &Material, listen: SocketAddr, job: Job) -> io::
          defaults\nmode http\n\
          timeout client 1h\ntimeout http-keep-alive 1h\ntimeout http-request 1h\n\
          timeout connect 1h\ntimeout server 1h\n\
-         frontend race\nbind {listen}{ssl} backlog 4096\n{answers}http-request deny\n"
+         frontend race\nbind {listen}{ssl}{http2} backlog 4096\n{answers}http-request deny\n"
     );
     let file = material.path("haproxy.cfg");
     fs::write(&file, text)?;
@@ -113,6 +119,7 @@ pub(super) fn h2o(material: &Material, listen: SocketAddr, job: Job) -> io::Resu
     };
     let text = format!(
         "num-threads: 1\nmax-connections: {CONNECTIONS_MAX}\nhttp1-request-timeout: 3600\n\
+         http2-idle-timeout: 3600\n\
          user: root\nlisten:\n  host: {}\n  port: {}\n{ssl}\
          hosts:\n  default:\n    paths:\n      /:\n        file.dir: {folder}\n",
         listen.ip(),

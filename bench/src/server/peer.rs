@@ -99,15 +99,20 @@ impl Peer {
     }
 
     /// Whether the peer can do what `job` asks: the floors and the bare loops know one answer and no
-    /// TLS, axum speaks no TLS here and has answers of its own, HAProxy serves no file, and few send messages
-    /// back.
+    /// TLS, axum speaks no TLS here and has answers of its own, HAProxy serves no file, few send messages
+    /// back, and few speak HTTP/2.
     pub fn can(self, job: Job) -> bool {
         let for_axum = matches!(job.answer, Answer::Json | Answer::Path | Answer::Echo);
         let echoes = matches!(
             self,
             Self::Actix | Self::Fastwebsockets | Self::Tungstenite | Self::Ringgate
         );
+        let speaks_http2 = matches!(
+            self,
+            Self::Hyper | Self::Nginx | Self::Haproxy | Self::H2o | Self::Ringgate
+        );
         match self {
+            _ if job.http2 && !speaks_http2 => false,
             _ if job.answer == Answer::Message => echoes,
             Self::Fastwebsockets | Self::Tungstenite => false,
             Self::Axum | Self::RinggateAxum => {
@@ -217,6 +222,8 @@ pub struct Job {
     pub after: After,
     /// Whether TLS is spoken.
     pub tls: bool,
+    /// Whether it is HTTP/2 that is spoken: with prior knowledge, or chosen over TLS.
+    pub http2: bool,
     /// What will be asked for.
     pub answer: Answer,
 }
@@ -226,6 +233,7 @@ impl Job {
     pub const PLAIN: Self = Self {
         after: After::Keep,
         tls: false,
+        http2: false,
         answer: Answer::Plaintext,
     };
 }
@@ -310,6 +318,9 @@ impl Binaries {
                 }
                 if let Some(material) = material.as_ref().filter(|_| job.tls) {
                     command.args(material.certificate_arguments());
+                }
+                if job.http2 {
+                    command.arg("--http2");
                 }
                 command
             }
