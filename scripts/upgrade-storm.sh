@@ -3,12 +3,15 @@
 # is upgraded again and again. Fails unless every request is answered, exactly once and right, every
 # keep-alive client has the socket it began with, and the pid changed each time.
 #
-# Usage: scripts/upgrade-storm.sh [--tls] [--resizes N] [--websockets N] [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]
+# Usage: scripts/upgrade-storm.sh [--tls] [--http2] [--resizes N] [--websockets N] [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]
 #        20 upgrades, one every 2 s, for as long as they take; with REQUESTS each of the four loads
 #        issues that many, and upgrades go on until the last of them is done. With --resizes the cores
 #        become any number from 0 to 8 so many times after each upgrade. With --tls all of it is over
 #        TLS: the kept connections replace their keys now and then, of the others one load makes full
 #        handshakes and one resumes; as each request of these is a handshake, they issue a tenth.
+#        With --http2 all of it is over HTTP/2, 8 streams at a time on each connection, and a fifth load has
+#        QUIET (200, an environment variable) connections that share as many requests a second, so that idle
+#        connections move as well.
 #        With --websockets there are so many WebSockets instead, on which RATE messages a second (2000, an
 #        environment variable) go to the server and come back, on one WebSocket after the other: none may be
 #        lost, doubled or out of order, and no WebSocket may end.
@@ -18,11 +21,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tls=
+http2=()
 resizes=0
 websockets=0
 while [[ ${1:-} == --* ]]; do
     case $1 in
     --tls) tls=yes ;;
+    --http2) http2=(--http2) ;;
     --resizes)
         resizes=${2:-}
         shift
@@ -39,7 +44,11 @@ upgrades=${1:-20}
 between=${2:-2}
 requests=${3:-}
 if ! [[ $resizes =~ ^[0-9]+$ && $websockets =~ ^[0-9]+$ && $upgrades =~ ^[1-9][0-9]*$ && $between =~ ^[0-9]+(\.[0-9]+)?$ && ($requests == "" || $requests =~ ^[1-9][0-9]*$) ]]; then
-    echo "usage: scripts/upgrade-storm.sh [--tls] [--resizes N] [--websockets N] [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]" >&2
+    echo "usage: scripts/upgrade-storm.sh [--tls] [--http2] [--resizes N] [--websockets N] [UPGRADES [SECONDS_BETWEEN [REQUESTS]]]" >&2
+    exit 2
+fi
+if ((${#http2[@]} && websockets)); then
+    echo "--http2 and --websockets exclude each other" >&2
     exit 2
 fi
 source scripts/common.sh
@@ -80,7 +89,7 @@ fi
 load() { # NAME ARGUMENTS...
     local name=$1
     shift
-    "$bin/ringgate-bench" load --json "$@" >"$scratch/$name.json" \
+    "$bin/ringgate-bench" load --json "${http2[@]}" "$@" >"$scratch/$name.json" \
         2>"$scratch/$name.err" &
     loads+=($!)
 }
@@ -101,6 +110,15 @@ if ((websockets)); then
         --rate "${RATE:-2000}" --timeout 30s ${tls:+--tls-key-updates 100}
 else
     names=(keepalive-get keepalive-post close-get close-post)
+    if ((${#http2[@]})); then
+        kept+=(--streams 8)
+        quiet=${QUIET:-200}
+        names+=(keepalive-quiet)
+        # It has to outlast the last upgrade.
+        seconds=$(awk -v n="$upgrades" -v s="$between" 'BEGIN { print int(n * (s + 1)) + 5 }')
+        load keepalive-quiet --duration "${seconds}s" --url "$address/plaintext" --verify plaintext \
+            --connections "$quiet" --rate "$quiet" ${tls:+--tls-key-updates 100}
+    fi
     load keepalive-get "${amount[@]}" --url "$address/plaintext" --verify plaintext "${kept[@]}"
     load keepalive-post "${amount[@]}" --url "$address/echo" --method post --body 300 --verify echo "${kept[@]}"
     load close-get "${fresh[@]}" --url "$address/plaintext" --mode close --verify plaintext \
@@ -172,7 +190,7 @@ for name in "${names[@]}"; do
             "$report" >/dev/null || failed=1
         continue
     fi
-    jq -r --arg name "$name" '"\($name): issued \(.issued) ok \(.ok) refused \(.refused) reset \(.reset) cut \(.cut) timeout \(.timeout) tls_failed \(.tls_failed) wrong \(.wrong) doubled \(.doubled) local \(.local) connects \(.connects) reconnects \(.reconnects) p99 \(.latency_us.p99) us max \(.latency_us.max) us" + (if .tls then " handshakes \(.tls.handshakes_full) full \(.tls.handshakes_resumed) resumed, key updates \(.tls.key_updates) \(.tls.first_error // "")" else "" end)' "$report" ||
+    jq -r --arg name "$name" '"\($name): issued \(.issued) ok \(.ok) refused \(.refused) reset \(.reset) cut \(.cut) timeout \(.timeout) stream_reset \(.stream_reset) tls_failed \(.tls_failed) wrong \(.wrong) doubled \(.doubled) local \(.local) connects \(.connects) reconnects \(.reconnects) p99 \(.latency_us.p99) us max \(.latency_us.max) us" + (if .tls then " handshakes \(.tls.handshakes_full) full \(.tls.handshakes_resumed) resumed, key updates \(.tls.key_updates) \(.tls.first_error // "")" else "" end) + (if .http2 then " sent again \(.http2.refused_streams + .http2.unprocessed) \(.http2.first_error // "")" else "" end)' "$report" ||
         { cat "$scratch/$name.err" >&2; failed=1; continue; }
     jq -e '.issued == .ok and .issued > 0' "$report" >/dev/null || failed=1
     if [[ $name == keepalive-* ]]; then

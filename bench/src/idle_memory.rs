@@ -13,6 +13,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use crate::load::http2::{self, once};
 use crate::load::websocket::frame::{self, Opcode};
 use crate::load::websocket::handshake::Handshake;
 use crate::load::{Session, Terms, TlsOptions, raise_nofile};
@@ -33,6 +34,9 @@ pub struct Options {
     /// sends messages back
     #[arg(long = "url", value_name = "URL")]
     pub target: Target,
+    /// Each connection speaks HTTP/2
+    #[arg(long)]
+    pub http2: bool,
     /// The server's process id
     #[arg(long, value_name = "PID")]
     pub pid: u32,
@@ -86,10 +90,17 @@ pub fn run(options: &Options) -> io::Result<MemoryReport> {
     let Endpoint::Tcp(address) = options.target.endpoint else {
         return Err(io::Error::other("idle-memory needs a TCP target"));
     };
+    if options.http2 && options.target.websocket {
+        return Err(io::Error::other("--http2 and WebSocket exclude each other"));
+    }
     raise_nofile(*last as u64 + SPARE_DESCRIPTORS)?;
     let terms = match options.target.tls {
         true => Some(Terms::new(&TlsOptions::default()).map_err(io::Error::other)?),
         false => None,
+    };
+    let terms = match options.http2 {
+        true => terms.map(|terms| terms.with_protocol(http2::PROTOCOL)),
+        false => terms,
     };
     let mut open = Vec::with_capacity(*last);
     let mut steps = Vec::new();
@@ -134,7 +145,7 @@ fn idle_connection(
     socket.connect_timeout(&address.into(), ANSWER_MAX)?;
     let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(ANSWER_MAX))?;
-    let turns = turns(&options.target, nth.into());
+    let turns = turns(options, nth.into());
     match terms {
         None => exchange(&mut stream, &turns)?,
         Some(terms) => exchange_over_tls(&mut stream, turns, terms)?,
@@ -145,8 +156,22 @@ fn idle_connection(
 /// Bytes to send, and whether those that came since are all of the answer.
 type Turn = (Vec<u8>, Box<dyn Fn(&[u8]) -> io::Result<bool>>);
 
-/// One request, or the handshake of a WebSocket and a message that comes back.
-fn turns(target: &Target, nth: usize) -> Vec<Turn> {
+/// One request, over HTTP/2 with a sign of life behind it, or the handshake of a WebSocket and a message that comes
+/// back.
+fn turns(options: &Options, nth: usize) -> Vec<Turn> {
+    let target = &options.target;
+    if options.http2 {
+        let owned = target.clone();
+        let is_answered =
+            move |answer: &[u8]| once::is_answered(&owned, answer).map_err(io::Error::other);
+        return vec![
+            (once::request(target), Box::new(is_answered)),
+            (
+                once::farewell(),
+                Box::new(|answer| Ok(once::is_read(answer))),
+            ),
+        ];
+    }
     if !target.websocket {
         let (path, host) = (&target.path, target.host());
         let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");

@@ -2,7 +2,7 @@
 //! still gets done, how long those wait whom it serves, whether anybody is reset, and how soon it is
 //! itself again.
 //!
-//! Closed loop first, with one connection a slot: the peak. Then open loop at multiples of the peak,
+//! Closed loop first, with one connection (over HTTP/2 one stream) a slot: the peak. Then open loop at multiples of the peak,
 //! then closed loop again, a second later. The server is somebody else's: it is named by its address
 //! and process id. It judges nothing; the bounds stand in docs/benchmarking.md.
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::load::{self, LoadError, Mode, Report, parse_duration};
+use crate::load::{self, Http2Options, LoadError, Mode, Report, parse_duration};
 use crate::proc::Memory;
 use crate::target::Target;
 
@@ -47,6 +47,9 @@ pub struct Options {
     /// Client threads
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub threads: usize,
+    /// How HTTP/2 is spoken
+    #[command(flatten)]
+    pub http2: Http2Options,
     /// Connect from this many loopback addresses, 127.0.0.2 upwards
     #[arg(long, default_value_t = 8, value_name = "N")]
     pub source_addresses: u16,
@@ -71,7 +74,7 @@ pub struct Part {
     pub goodput: f64,
     /// Requests answered 503.
     pub refused: u64,
-    /// Requests that ended in a reset, a cut, a refused connection or without an answer in time.
+    /// Requests that ended in a reset (of the connection, or of a stream of HTTP/2), a cut, a refused connection or without an answer in time.
     pub broken: u64,
     /// Requests that were due and for which no connection was free in time: the client's own limit.
     pub unsent: u64,
@@ -100,7 +103,7 @@ pub struct OverloadReport {
 pub fn run(options: &Options) -> Result<OverloadReport, LoadError> {
     let closed = || -> Result<Part, LoadError> {
         let report = load::run(&load::Options {
-            connections: options.slots,
+            connections: options.slots.div_ceil(options.http2.streams),
             ..common(options)
         })?;
         part(options, None, &report, None)
@@ -134,6 +137,7 @@ fn common(options: &Options) -> load::Options {
         requests: None,
         duration: Some(options.duration),
         mode: Mode::Keepalive,
+        http2: options.http2.clone(),
         source_addresses: options.source_addresses,
         cpu: options.cpu,
         ..load::Options::to(options.target.clone())

@@ -2,7 +2,7 @@
 //! with the answer it asked for.
 //!
 //! Starts a server of its own, loads it in four ways at once (kept connections and one for each
-//! request, GET and POST with verified echoes), and meanwhile resizes the pool at random, or lets its
+//! request, GET and POST with verified echoes; over HTTP/2 also kept connections that mostly idle), and meanwhile resizes the pool at random, or lets its
 //! cores block, spin and panic. At the end the server drains, and its ledgers must balance. Called by
 //! the command line; the load itself and its bookkeeping are [`crate::load`]'s.
 
@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroU64;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -20,7 +21,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::load::{self, Method, Mode, TlsOptions, Verify, parse_duration};
+use crate::load::{self, Http2Options, Method, Mode, TlsOptions, Verify, parse_duration};
 use crate::server::{ends_with_us, free_port};
 use crate::target::{Endpoint, Target};
 
@@ -37,6 +38,11 @@ const TAKES_HOLD: Duration = Duration::from_millis(50);
 const PROBE_MAX: Duration = Duration::from_millis(500);
 /// Bytes of a request body.
 const BODY_BYTES: usize = 300;
+/// Connections of HTTP/2 that mostly idle, and how many requests a second they share.
+const QUIET_CONNECTIONS: usize = 64;
+const QUIET_RATE: NonZeroU64 = NonZeroU64::new(200).expect("above zero");
+/// Of the requests of each way, this part is asked on those, but no fewer than two for each.
+const QUIET_SHARE: u64 = 50;
 
 /// The wishes for a storm.
 #[derive(Debug, Clone, Args)]
@@ -71,6 +77,9 @@ pub struct Options {
     /// Over TLS: keys are replaced before about one request in N
     #[arg(long, default_value_t = 100, value_name = "N", requires = "tls", value_parser = clap::value_parser!(u32).range(1..))]
     pub tls_key_updates: u32,
+    /// How HTTP/2 is spoken
+    #[command(flatten)]
+    pub http2: Http2Options,
     /// The server [default: ringgate beside this program]
     #[arg(long, value_name = "FILE")]
     pub ringgate_binary: Option<PathBuf>,
@@ -110,7 +119,7 @@ pub struct Report {
     pub probes: u64,
     /// The longest of these, in milliseconds from connect to answer.
     pub slowest_probe_ms: f64,
-    /// The four loads.
+    /// The four loads; over HTTP/2 a fifth, whose connections mostly idle.
     pub loads: Vec<load::Report>,
     /// The last line of the server's ledgers: connections, then requests.
     pub ledgers: Vec<String>,
@@ -123,8 +132,8 @@ impl fmt::Display for Report {
         for load in &self.loads {
             writeln!(
                 f,
-                "{:?} {:?}: issued {} ok {} status {:?} refused {} reset {} cut {} timeout {} tls_failed {} \
-                 wrong {} doubled {}, reconnects {}, {:.0} requests/s, p99 {:.1} ms, max {:.1} ms",
+                "{:?} {:?}: issued {} ok {} status {:?} refused {} reset {} cut {} timeout {} stream_reset {} \
+                 tls_failed {} wrong {} doubled {}, reconnects {}, {:.0} requests/s, p99 {:.1} ms, max {:.1} ms",
                 load.mode,
                 load.method,
                 load.issued,
@@ -134,6 +143,7 @@ impl fmt::Display for Report {
                 load.reset,
                 load.cut,
                 load.timeout,
+                load.stream_reset,
                 load.tls_failed,
                 load.wrong,
                 load.doubled,
@@ -152,6 +162,9 @@ impl fmt::Display for Report {
                     tls.without_close_notify,
                     tls.first_error.as_deref().unwrap_or_default()
                 )?;
+            }
+            if let Some(http2) = &load.http2 {
+                writeln!(f, "  {http2}")?;
             }
         }
         writeln!(
@@ -383,7 +396,7 @@ fn loads(address: SocketAddr, options: &Options) -> Vec<load::Options> {
         (Mode::Close, Method::Post),
     ];
     let share = (options.requests / ways.len() as u64).max(1);
-    ways.into_iter()
+    let mut loads: Vec<_> = (ways.into_iter())
         .map(|(mode, method)| {
             let (path, body, verify) = match method {
                 Method::Get => ("/plaintext", 0, Verify::Plaintext),
@@ -408,6 +421,7 @@ fn loads(address: SocketAddr, options: &Options) -> Vec<load::Options> {
                     false => options.connections,
                 },
                 tls,
+                http2: options.http2.clone(),
                 requests: Some(share),
                 mode,
                 method,
@@ -419,7 +433,16 @@ fn loads(address: SocketAddr, options: &Options) -> Vec<load::Options> {
                 ..load::Options::to(target)
             }
         })
-        .collect()
+        .collect();
+    if options.http2.wanted {
+        loads.push(load::Options {
+            connections: QUIET_CONNECTIONS,
+            requests: Some((share / QUIET_SHARE).max(2 * QUIET_CONNECTIONS as u64)),
+            rate: Some(QUIET_RATE),
+            ..loads[0].clone()
+        });
+    }
+    loads
 }
 
 /// Runs the storm.
@@ -482,7 +505,7 @@ impl Report {
         // A core in trouble takes its own connections with it; nobody else may suffer.
         let is_troubled = !matches!(options.weather, Weather::Resize | Weather::Calm);
         let bad = load.refused + load.wrong + load.doubled + load.tls_failed;
-        let lost = load.reset + load.cut + load.timeout + load.local;
+        let lost = load.reset + load.cut + load.timeout + load.stream_reset + load.local;
         let other: u64 = load.status.values().sum();
         if bad + other > 0 || (lost > 0 && !is_troubled) || load.ok + lost != load.issued {
             let text = format!(

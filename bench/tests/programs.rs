@@ -100,6 +100,7 @@ fn an_idle_connection_of_a_floor_costs_next_to_nothing() {
     std::thread::spawn(move || floor::epoll::serve(&listener, After::Keep));
     let options = idle_memory::Options {
         target: format!("http://{address}/").parse().unwrap(),
+        http2: false,
         pid: std::process::id(),
         steps: vec![100, 600],
         source_addresses: 2,
@@ -267,6 +268,10 @@ fn the_servers_of_this_machine_answer_what_a_race_asks_for() {
             "tls-c2",
             "tls-64k-c2",
             "tls-handshake-c2",
+            "h2-c2s4",
+            "h2-64k-c2s2",
+            "h2s-c2s4",
+            "h2s-64k-c2s2",
         ] {
             let scenario: Scenario = name.parse().unwrap();
             if !peer.can(scenario.job()) {
@@ -288,26 +293,61 @@ fn the_servers_of_this_machine_answer_what_a_race_asks_for() {
 
 #[test]
 fn an_idle_connection_over_tls_has_had_its_handshake_and_its_answer() {
-    let scenario: Scenario = "tls-c1".parse().unwrap();
-    let cpu = core_affinity::get_core_ids().unwrap()[0].id;
-    let Ok(binaries) = Binaries::prepare(&[Peer::Nginx], &[scenario.job()], None, None) else {
-        return;
+    for (name, http2) in [("tls-c1", false), ("h2s-c1", true)] {
+        let scenario: Scenario = name.parse().unwrap();
+        let cpu = core_affinity::get_core_ids().unwrap()[0].id;
+        let Ok(binaries) = Binaries::prepare(&[Peer::Nginx], &[scenario.job()], None, None) else {
+            return;
+        };
+        let Ok(server) = Server::start(&binaries, Peer::Nginx, cpu, scenario.job()) else {
+            eprintln!("nginx does not start here; nothing was tested");
+            return;
+        };
+        let report = idle_memory::run(&idle_memory::Options {
+            target: format!("https://{}/plaintext", server.address)
+                .parse()
+                .unwrap(),
+            http2,
+            pid: server.pid(),
+            steps: vec![50, 250],
+            source_addresses: 2,
+        })
+        .unwrap();
+        // OpenSSL keeps buffers and keys for each.
+        assert!(
+            report.private_bytes_per_connection > 4096.0,
+            "{name}: {report}"
+        );
+    }
+}
+
+#[test]
+fn an_idle_connection_of_http2_has_had_its_answer() {
+    let address = common::server(|client| {
+        let mut peer = common::http2::Peer::greet(client.stream, &[]).expect("a preface");
+        while let Some(frame) = peer.frame() {
+            match frame.kind {
+                common::http2::HEADERS => peer.hello(frame.stream),
+                common::http2::PING => {
+                    peer.say(common::http2::PING, common::http2::ACK, 0, &frame.payload);
+                }
+                _ => {}
+            }
+        }
+    });
+    let measure = |address| {
+        idle_memory::run(&idle_memory::Options {
+            target: format!("http://{address}/").parse().unwrap(),
+            http2: true,
+            pid: std::process::id(),
+            steps: vec![5, 25],
+            source_addresses: 2,
+        })
     };
-    let Ok(server) = Server::start(&binaries, Peer::Nginx, cpu, scenario.job()) else {
-        eprintln!("nginx does not start here; nothing was tested");
-        return;
-    };
-    let report = idle_memory::run(&idle_memory::Options {
-        target: format!("https://{}/plaintext", server.address)
-            .parse()
-            .unwrap(),
-        pid: server.pid(),
-        steps: vec![50, 250],
-        source_addresses: 2,
-    })
-    .unwrap();
-    // OpenSSL keeps buffers and keys for each.
-    assert!(report.private_bytes_per_connection > 4096.0, "{report}");
+    assert!(measure(address).unwrap().private_bytes_per_connection > 0.0);
+    let refuses = common::answering(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    let refuses = measure(refuses).unwrap_err().to_string();
+    assert!(refuses.contains("HTTP/1"), "{refuses}");
 }
 
 /// Asks until there is an answer, for at most ten seconds.
@@ -339,6 +379,7 @@ fn an_idle_websocket_has_had_its_message_back() {
     let target = format!("ws://{}/ws", websocket_echo());
     let report = idle_memory::run(&idle_memory::Options {
         target: target.parse().unwrap(),
+        http2: false,
         pid: std::process::id(),
         steps: vec![5, 25],
         source_addresses: 2,
@@ -347,6 +388,7 @@ fn an_idle_websocket_has_had_its_message_back() {
     let refuses = common::answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let error = idle_memory::run(&idle_memory::Options {
         target: format!("ws://{refuses}/ws").parse().unwrap(),
+        http2: false,
         pid: std::process::id(),
         steps: vec![1, 2],
         source_addresses: 1,

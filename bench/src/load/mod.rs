@@ -9,7 +9,7 @@
 //! `tally` (the buckets), `tls`, `place` (what the worker asks of a connection), `slot` (one of HTTP/1.1),
 //! `http2` (the other kind), `worker` (the event loop), `report` (what is said).
 
-mod http2;
+pub(crate) mod http2;
 mod options;
 mod place;
 mod report;

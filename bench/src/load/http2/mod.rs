@@ -6,10 +6,11 @@
 //! counted as such; nothing else is.
 //!
 //! Reading order: `options`, `request` (fields out), `head` (fields in), `client` (one connection, without I/O),
-//! `receive` (what comes on it), `slot` (its socket), `tally`.
+//! `receive` (what comes on it), `slot` (its socket), `tally`; `once` (a connection with one request).
 
 mod client;
 mod head;
+pub(crate) mod once;
 mod options;
 mod receive;
 mod request;

@@ -297,6 +297,7 @@ impl Slot {
             queue: &mut self.queue,
             last: &mut self.last,
             had_answer: &mut self.had_answer,
+            is_open: self.phase == Phase::Open,
             now: Instant::now(),
         };
         let read = wire.read(&mut scratch, ended, |plain| {
@@ -447,6 +448,8 @@ struct Watcher<'a, 'b> {
     queue: &'a mut VecDeque<Pending>,
     last: &'a mut Option<Outcome>,
     had_answer: &'a mut bool,
+    /// This side has not said that it leaves.
+    is_open: bool,
     now: Instant,
 }
 
@@ -497,7 +500,9 @@ impl Watch<Pending> for Watcher<'_, '_> {
     }
 
     fn left(&mut self, code: ErrorCode) {
-        let goaways = &mut self.shared.tally.http2.goaways;
-        *goaways.entry(code.0).or_default() += 1;
+        if self.is_open {
+            let goaways = &mut self.shared.tally.http2.goaways;
+            *goaways.entry(code.0).or_default() += 1;
+        }
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Http2Tally {
     pub(crate) unprocessed: u64,
     /// Streams that the server reset, by code.
     pub(crate) resets: BTreeMap<u32, u64>,
-    /// GOAWAY frames, by code.
+    /// GOAWAY frames that came before this side left, by code.
     pub(crate) goaways: BTreeMap<u32, u64>,
     /// The first thing that broke a rule.
     pub(crate) first_error: Option<String>,
@@ -46,7 +46,7 @@ pub struct Http2Report {
     pub unprocessed: u64,
     /// Streams that the server reset, by the name of the code; each is a request in `stream_reset`.
     pub resets: BTreeMap<String, u64>,
-    /// GOAWAY frames that came, by the name of the code.
+    /// GOAWAY frames that came before this side left, by the name of the code.
     pub goaways: BTreeMap<String, u64>,
     /// The first thing that broke a rule of the protocol; `null` if nothing did.
     pub first_error: Option<String>,
