@@ -2,9 +2,15 @@
 
 #[path = "program/any_server.rs"]
 mod any_server;
+#[path = "http2/forge.rs"]
+#[allow(dead_code, reason = "no test uses all of it")]
+mod forge;
 
 use any_server::AnyServer;
-use ringgate::config::{CertificateSource, Config, Endpoint, ListenAddr, Scheme};
+use forge::{Sent, Wire, forged, headers, settings};
+use ringgate::config::{CertificateSource, Config, Endpoint, ListenAddr, Scheme, Switch};
+use ringgate::http2::frame::PREFACE;
+use ringgate::http2::{ErrorCode, Limits};
 use ringgate::runtime::driver::simulated::{Client, Faults};
 use ringgate::runtime::sleep;
 use ringgate::simulation::Simulation;
@@ -64,13 +70,19 @@ struct TlsClient {
 
 impl TlsClient {
     fn new(socket: Client, piece: usize) -> TlsClient {
+        TlsClient::offering(socket, piece, &[])
+    }
+
+    /// A client that offers these protocols by ALPN.
+    fn offering(socket: Client, piece: usize, protocols: &[&str]) -> TlsClient {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(rustls::ALL_VERSIONS)
             .expect("versions")
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AnyServer))
             .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| (*name).into()).collect();
         let name = ServerName::try_from("localhost").expect("a name");
         let mut tls = ClientConnection::new(Arc::new(config), name).expect("a client");
         tls.set_buffer_limit(None);
@@ -414,5 +426,147 @@ fn handshakes_beyond_the_bound_wait_and_all_are_served() {
     for client in &mut clients {
         client.get("/hello");
         client.until_body(&mut simulation, "hello");
+    }
+}
+
+/// A client that was told to speak HTTP/2, with its preface on the way; and the reader of what it hears.
+fn http2_client(socket: Client, piece: usize) -> (TlsClient, Wire) {
+    let mut client = TlsClient::offering(socket, piece, &["h2", "http/1.1"]);
+    client.say(&[PREFACE, &settings(&[])[..], &forged(4, 1, 0, &[])].concat());
+    (client, Wire::silent(Limits::default()))
+}
+
+/// Asks on a stream, and gives status and body of the answer.
+fn answer_of(
+    simulation: &mut Simulation,
+    (client, wire): &mut (TlsClient, Wire),
+    stream: u32,
+    path: &'static str,
+) -> (String, String) {
+    let mut fields = forge::GET;
+    fields[2].1 = path;
+    client.say(&headers(stream, true, &fields));
+    let (mut status, mut body) = (String::new(), Vec::new());
+    loop {
+        client.until(simulation, |client| !client.heard.is_empty());
+        wire.out.append(&mut client.heard);
+        for sent in wire.says() {
+            let end = match sent {
+                Sent::Headers { fields, end, .. } => {
+                    status.clone_from(&fields[0].1);
+                    end
+                }
+                Sent::Data(_, bytes, end) => {
+                    body.extend(bytes);
+                    end
+                }
+                _ => continue,
+            };
+            if end {
+                return (status, String::from_utf8(body).expect("text"));
+            }
+        }
+    }
+}
+
+#[test]
+fn http2_is_preferred_and_a_handler_can_see_it_and_http1_clients_go_on() {
+    let mut simulation = one_core(&config());
+    let mut both = http2_client(simulation.connect(), 0);
+    let shown = "TLSv1.3 Some(\"localhost\")";
+    let answer = answer_of(&mut simulation, &mut both, 1, "/tls");
+    assert_eq!(answer, ("200".to_owned(), shown.to_owned()));
+    assert_eq!(both.0.tls.alpn_protocol(), Some(&b"h2"[..]));
+    let answer = answer_of(&mut simulation, &mut both, 3, "/later");
+    assert_eq!(answer, ("200".to_owned(), "later".to_owned()));
+    for protocols in [&["http/1.1"][..], &[]] {
+        let mut old = TlsClient::offering(simulation.connect(), 0, protocols);
+        old.get("/hello");
+        old.until_body(&mut simulation, "hello");
+        assert_ne!(old.tls.alpn_protocol(), Some(&b"h2"[..]));
+    }
+    assert_eq!(simulation.ledgers(0).0.open, 3, "all are kept alive");
+}
+
+#[test]
+fn every_cut_of_a_preface_and_its_records_comes_to_the_same() {
+    for piece in [1, 3, 7, 100] {
+        let mut simulation = one_core(&config());
+        let mut client = http2_client(simulation.connect(), piece);
+        let answer = answer_of(&mut simulation, &mut client, 1, "/hello");
+        assert_eq!(answer, ("200".to_owned(), "hello".to_owned()));
+    }
+}
+
+#[test]
+fn a_client_that_agreed_on_http2_and_speaks_http1_is_told_so_and_closed() {
+    let mut simulation = one_core(&config());
+    let mut client = TlsClient::offering(simulation.connect(), 0, &["h2"]);
+    client.get("/hello");
+    client.until(&mut simulation, |client| client.told_end);
+    let mut wire = Wire::silent(Limits::default());
+    wire.out.append(&mut client.heard);
+    let said = wire.says();
+    assert!(
+        matches!(
+            said.last(),
+            Some(Sent::GoAway(0, ErrorCode::PROTOCOL_ERROR, _))
+        ),
+        "{said:?}"
+    );
+    client.socket.close();
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+}
+
+#[test]
+fn a_client_that_agreed_on_http2_and_says_nothing_is_closed_at_the_head_timeout() {
+    let mut config = config();
+    config.timeouts.head = 3 * SECOND;
+    let mut simulation = one_core(&config);
+    let mut client = TlsClient::offering(simulation.connect(), 0, &["h2"]);
+    client.until(&mut simulation, |client| !client.tls.is_handshaking());
+    let began = simulation.world().now();
+    client.until(&mut simulation, |client| client.told_end);
+    let took = simulation.world().now() - began;
+    assert!(took >= 2 * SECOND && took <= 5 * SECOND, "{took:?}");
+}
+
+#[test]
+fn without_http2_no_client_is_told_to_speak_it() {
+    let mut config = config();
+    config.http2.serve = Switch::Off;
+    let mut simulation = one_core(&config);
+    let mut both = TlsClient::offering(simulation.connect(), 0, &["h2", "http/1.1"]);
+    both.get("/hello");
+    both.until_body(&mut simulation, "hello");
+    assert_eq!(both.tls.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let mut only = TlsClient::offering(simulation.connect(), 0, &["h2"]);
+    only.until(&mut simulation, |client| client.failed.is_some());
+    let refused = rustls::AlertDescription::NoApplicationProtocol;
+    assert_eq!(only.failed, Some(rustls::Error::AlertReceived(refused)));
+}
+
+#[test]
+fn http2_over_tls_moves_between_cores_between_any_two_requests() {
+    for seed in 0..10 {
+        let faults = Faults::none();
+        let mut simulation = Simulation::with_cores(&config(), router(), 2, seed, faults);
+        let mut clients: Vec<_> = (0..4)
+            .map(|_| http2_client(simulation.connect_to(0), 0))
+            .collect();
+        for round in 0..6 {
+            for client in &mut clients {
+                let answer = answer_of(&mut simulation, client, 1 + 4 * round, "/hello");
+                assert_eq!(answer.1, "hello");
+            }
+            let (from, to) = if round % 2 == 0 { (0, 1) } else { (1, 0) };
+            simulation.spread(from, to, 4);
+            for client in &mut clients {
+                let answer = answer_of(&mut simulation, client, 3 + 4 * round, "/tls");
+                assert_eq!(answer.1, "TLSv1.3 Some(\"localhost\")");
+            }
+        }
+        let moved = simulation.ledgers(0).0.handed_out;
+        assert!(moved > 0, "seed {seed}");
     }
 }

@@ -15,7 +15,7 @@ pub use error::TlsError;
 pub(crate) use examine::{Examination, Fault, Usable, examine};
 pub(crate) use expiry::{Expiry, date, seconds_left, title};
 
-use crate::config::{CertificateSource, ClientCertificates, Config, TlsVersion};
+use crate::config::{CertificateSource, ClientCertificates, Config, Switch, TlsVersion};
 use crate::tls::handshake::terms::{Acceptor, ClientCertificates as Demand, Terms};
 use crate::tls::identity::{Identities, Identity, Pem, client_roots};
 use crate::tls::tickets::{EPOCH_SECS, TicketSecret};
@@ -24,8 +24,10 @@ use secret::Secret;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The protocol that is offered by ALPN (RFC 7301).
+/// The protocols that are offered by ALPN (RFC 7301), by their names there.
 const HTTP_1_1: &[u8] = b"http/1.1";
+/// RFC 9113 section 3.1.
+pub(crate) const HTTP_2: &[u8] = b"h2";
 
 /// Everything about TLS that the configuration and its files say.
 #[derive(Clone, Debug)]
@@ -146,7 +148,7 @@ pub(crate) fn load(
     let identities = Arc::new(identities);
     let terms = Terms {
         identities: identities.clone(),
-        protocols: vec![HTTP_1_1.to_vec()],
+        protocols: protocols(config),
         client_certificates: demand(config)?,
         allows_tls12: tls.version_min == TlsVersion::Tls12,
     };
@@ -162,6 +164,14 @@ pub(crate) fn load(
     };
     loaded.renew_tickets(unix_secs);
     Ok(Some(loaded))
+}
+
+/// The protocols that are spoken, the preferred first.
+fn protocols(config: &Config) -> Vec<Vec<u8>> {
+    match config.http2.serve {
+        Switch::On => vec![HTTP_2.to_vec(), HTTP_1_1.to_vec()],
+        Switch::Off => vec![HTTP_1_1.to_vec()],
+    }
 }
 
 /// The demand on clients, with the roots that their certificates must lead to.

@@ -36,7 +36,7 @@ impl Tls {
         self.0.server_name.as_deref()
     }
 
-    /// The protocol that was chosen (ALPN, RFC 7301), such as `http/1.1`; None if the client offered none.
+    /// The protocol that was chosen (ALPN, RFC 7301), `h2` or `http/1.1`; None if the client offered none.
     pub fn protocol(&self) -> Option<&[u8]> {
         self.0.protocol.as_deref()
     }

@@ -96,6 +96,36 @@ fn a_reload_shows_new_clients_the_new_certificate_and_drops_nobody() {
     kept.ask().expect("nobody was dropped");
 }
 
+/// The version of HTTP in which curl is answered, which offers both unless told otherwise.
+fn version_that_curl_speaks(program: &Program, offer: &str) -> String {
+    let output = Command::new("curl")
+        .args(["-q", "-sS", "--noproxy", "*", "--max-time", "20"])
+        .args(["--insecure", offer, "-w", " %{http_version}"])
+        .arg(format!("https://{}/plaintext", program.address))
+        .output()
+        .expect("curl runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn curl_is_told_to_speak_http2_and_a_reload_changes_what_it_is_told() {
+    let directory = Directory::new();
+    let file = directory.path("ringgate.toml");
+    fs::write(&file, "certificate = \"self\"\n").expect("a file");
+    let program = start(directory, &["--config", utf8(&file)]);
+    let spoken = |offer| version_that_curl_speaks(&program, offer);
+    assert_eq!(spoken("--http2"), "Hello, World! 2");
+    assert_eq!(spoken("--http1.1"), "Hello, World! 1.1");
+    for (is_on, expected) in [("off", "1.1"), ("on", "2")] {
+        let text = format!("certificate = \"self\"\nhttp2 = \"{is_on}\"\n");
+        fs::write(&file, text).expect("a file");
+        assert!(program.ctl(&["reload"]).status.success());
+        assert_eq!(spoken("--http2"), format!("Hello, World! {expected}"));
+    }
+}
+
 #[test]
 fn status_and_live_page_tell_how_handshakes_ended_and_which_certificates_are_shown() {
     let program = start(Directory::new(), &["--cores", "2", "--certificate", "self"]);

@@ -23,7 +23,8 @@ pub(super) const HTTP2: &[OptionDef] = &[
         kind: Kind::Choice(|d| &mut d.config.http2.serve),
         default: "on",
         unit: "choice",
-        help: "Serves HTTP/2 beside HTTP/1.1 on every address; off refuses its preface.",
+        help: "Serves HTTP/2 beside HTTP/1.1 on every address, and prefers it where TLS is spoken (ALPN); off \
+               does neither.",
         group: Group::Http2,
         change: Change::Live,
     },

@@ -6,6 +6,7 @@
 //! a 400 it can read.
 
 use super::{Phase, Rest};
+use crate::certificates::HTTP_2;
 use crate::connection::engine::Engine;
 use crate::connection::key::ConnectionKey;
 use crate::connection::transport::Transport;
@@ -147,11 +148,12 @@ impl Engine {
         }
     }
 
-    /// The handshake is over: from here on the connection is plain data.
+    /// The handshake is over: from here on the connection is plain data, and speaks the protocol that was chosen.
     fn established(&mut self, core: &Rc<Core>, key: ConnectionKey, established: Established) {
         let Established { session, facts } = established;
         self.handshake_ended(core, key);
         self.stats.handshakes_done[usize::from(facts.is_resumed)].add(1);
+        let speaks_http2 = facts.protocol.as_deref() == Some(HTTP_2);
         let facts = self.handshakes.share(facts);
         let Some((connection, sockets)) = self.table.get_with_sockets(key) else {
             return;
@@ -166,6 +168,9 @@ impl Engine {
         // The connection is idle from now on, not from its accept.
         connection.idle_since = core.now();
         connection.deadline_of = None;
+        if speaks_http2 {
+            self.begin_http2(core, key);
+        }
         self.open_gathered(core, key, received);
         self.follow_course(core, key);
     }
