@@ -248,10 +248,10 @@ impl Connection {
         }
     }
 
-    /// Whether the connection can ever be moved: all that is spoken on it is plain data.
+    /// Whether the connection can ever be moved: all that its transport knows is plain data.
     #[inline]
     pub(crate) fn may_move(&self) -> bool {
-        self.transport.may_move() && self.wire.is_plain_data()
+        self.transport.may_move()
     }
 
     /// Whether the peer has ended its side, as far as is known.

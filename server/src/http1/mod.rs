@@ -21,7 +21,7 @@
 //! | [`exchange`] | what a connection does next, for every state and every event |
 //! | [`upgraded`] | the same once another protocol is spoken on it |
 //!
-//! HTTP/2 joins at [`head::Parse::Http2Preface`]: the parser recognises the client preface as its
+//! HTTP/2 begins at [`head::Parse::Http2Preface`]: the parser recognises the client preface as its
 //! own outcome and leaves the bytes untouched.
 
 pub mod refusal;
