@@ -178,6 +178,29 @@ fn a_body_of_any_size_comes_back_and_its_client_is_given_room() {
 }
 
 #[test]
+fn a_body_that_comes_with_its_head_goes_along_with_it() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::connect(&mut simulation);
+    let mut announced = forge::POST.to_vec();
+    announced.push(("content-length", "3"));
+    let of_three = |stream| headers(stream, false, &announced);
+    let requests = [
+        [of_three(1), data(1, true, b"one")],
+        [post(3), data(3, true, b"")],
+        [of_three(5), data(5, true, b"three")],
+        [of_three(7), data(7, true, b"two")],
+    ];
+    peer.client.send(&requests.concat().concat());
+    let answers = peer.answers(&mut simulation, 3);
+    let short = answers.iter().map(|(id, _, body)| (*id, &body[..]));
+    let expected: [(u32, &[u8]); 3] = [(1, b"one"), (3, b""), (7, b"two")];
+    assert_eq!(short.collect::<Vec<_>>(), expected);
+    // The third is not of the length that was announced, and was never begun.
+    let requests = simulation.ledgers(0).1;
+    assert_eq!((requests.begun, requests.answered), (3, 3));
+}
+
+#[test]
 fn a_body_that_is_too_large_is_answered_413_on_its_stream_and_the_connection_goes_on() {
     let mut simulation = simulate(|config| config.limits.body_size = Some(1000));
     let mut peer = Peer::connect(&mut simulation);

@@ -3,21 +3,26 @@
 //! left of it but bytes of the output. At the first thing that is otherwise the loop is left ([`Left`]).
 
 use super::answers::{Begun, write_answer};
-use super::seconds;
+use super::{Inflow, Multiplexed, seconds};
 use crate::admission::door::Ticket;
 use crate::connection::OUTPUT_HIGH_BYTES;
 use crate::connection::answer::status_class;
 use crate::connection::engine::Engine;
-use crate::connection::exchanges::{Exchange, Terms};
+use crate::connection::exchanges::{Exchange, Exchanges, Terms};
 use crate::connection::key::{ConnectionKey, ExchangeKey};
 use crate::connection::step::{Outcome, Reading};
-use crate::connection::table::Unread;
-use crate::handler::{Body, Called, HeadBytes, PlacedParts, ReplyTo, Response, Routed};
+use crate::connection::table::{Connection, Unread};
+use crate::handler::{
+    Body, Called, Chunk, HeadBytes, PlacedParts, ReplyTo, RequestBody, Response, Routed,
+};
+use crate::http1::date::Date;
 use crate::http1::exchange::State;
 use crate::http1::refusal::Refusal;
-use crate::http2::{Arrival, Desk, Fault, StreamId};
+use crate::http2::frame::{self, Flags, HEADER_SIZE_BYTES, Kind};
+use crate::http2::{Arrival, Desk, Fault, Gone, Limits, Room, StreamId};
 use ringgate_runtime::{Core, Moment};
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Where the loop was left.
@@ -159,104 +164,41 @@ impl Engine {
         let settings = &self.settings;
         let stats = &*self.stats;
         let date = self.date.current();
-        let seconds = seconds(core);
         let Some((connection, sockets)) = self.table.get_with_sockets(key) else {
             return Left::Done;
         };
         let Some((http2, room)) = self.upgrades.http2_and_room(key) else {
             return Left::Done;
         };
-        let queued = connection.output.queued - connection.output.tail.len();
-        let mut parts = PlacedParts::open();
+        let mut reader = Reader {
+            core,
+            before: connection.output.queued - connection.output.tail.len(),
+            connection,
+            http2,
+            exchanges: &mut self.exchanges,
+            limits: &settings.http2,
+            room,
+            seconds: seconds(core),
+        };
         loop {
-            if queued + connection.output.tail.len() >= OUTPUT_HIGH_BYTES {
-                return Left::Done;
-            }
-            let bytes = connection.unread.as_slice();
-            if bytes.is_empty() {
-                return Left::Done;
-            }
-            let mut desk = Desk {
-                limits: &settings.http2,
-                seconds,
-                room,
-                out: &mut connection.output.tail,
-            };
-            let received = match http2.session.receive(bytes, &mut parts.head, &mut desk) {
-                Ok(received) => received,
-                Err(fault) => {
-                    connection.unread = Unread::None;
-                    return Left::Failed(fault);
-                }
-            };
-            let used = received.used;
-            let (stream, end) = match received.arrival {
-                Arrival::Needs(_) => return Left::Done,
-                Arrival::Nothing => {
-                    connection.unread.skip(used);
-                    continue;
-                }
-                Arrival::Head {
-                    stream, bytes, end, ..
-                } => {
-                    parts.bytes = HeadBytes::Gathered(bytes);
-                    connection.unread.skip(used);
-                    (stream, end)
-                }
-                Arrival::Data { stream, bytes, end } => {
-                    let (len, at) = (bytes.len(), place_in(connection.unread.as_slice(), bytes));
-                    let request = http2.request_of(stream);
-                    let exchange = request.and_then(|request| self.exchanges.get(request));
-                    let inflow = exchange
-                        .and_then(|exchange| exchange.on.as_mut())
-                        .and_then(|on| on.inflow.as_mut());
-                    let Some((inflow, request)) = inflow.zip(request) else {
-                        http2
-                            .session
-                            .took(stream, len as u32, &mut connection.output.tail);
-                        connection.unread.skip(used);
-                        continue;
-                    };
-                    if len > 0 {
-                        connection.unread.skip(at);
-                        let piece = connection.unread.split(len).for_handler(core);
-                        connection.unread.skip(used - at - len);
-                        if !inflow.deliver(piece) {
-                            return Left::TooLarge(request);
-                        }
-                    } else {
-                        connection.unread.skip(used);
-                    }
-                    if end {
-                        inflow.complete(None);
-                    }
-                    continue;
-                }
-                Arrival::Trailers { stream, fields } => {
-                    connection.unread.skip(used);
-                    let request = http2.request_of(stream);
-                    let exchange = request.and_then(|request| self.exchanges.get(request));
-                    if let Some(on) = exchange.and_then(|exchange| exchange.on.as_mut())
-                        && let Some(inflow) = &mut on.inflow
-                    {
-                        inflow.complete(Some(*fields));
-                    }
-                    continue;
-                }
-                Arrival::Refused { stream, refusal } => {
-                    connection.unread.skip(used);
-                    return Left::Refused(stream, refusal);
-                }
-                Arrival::Ended { stream, .. } => {
-                    connection.unread.skip(used);
-                    match http2.request_of(stream) {
-                        Some(request) => return Left::Ended(request),
-                        None => continue,
-                    }
-                }
+            let mut parts = PlacedParts::open();
+            let (stream, mut end) = match reader.next_head(&mut parts) {
+                Ok(head) => head,
+                Err(left) => return left,
             };
             parts.come_from(self.index, key, sockets);
             let routed = self.app.route(&mut parts);
+            if !end
+                && settings.goes_straight
+                && let Routed::Found { route, .. } = routed
+            {
+                let limit = self.app.options(route).body_size;
+                match reader.take_body(stream, limit.unwrap_or(settings.body_size), &mut parts) {
+                    Ok(is_taken) => end = is_taken,
+                    Err(Some(left)) => return left,
+                    Err(None) => continue,
+                }
+            }
             let goes_straight = settings.goes_straight && end && !parts.head.asks_core;
             let ticket = match routed {
                 Routed::Found { gated, .. } if goes_straight => match gated {
@@ -274,8 +216,8 @@ impl Engine {
                 };
             };
             let route = *route;
-            let request = self.exchanges.name_next();
-            connection.begin(stats, &mut parts, request);
+            let request = reader.exchanges.name_next();
+            reader.connection.begin(stats, &mut parts, request);
             let terms = Terms::of(&parts.head, core.now());
             let timed = self.watch.begin(core, route);
             let reply = ReplyTo {
@@ -300,16 +242,7 @@ impl Engine {
                     timed,
                 }));
             };
-            let out = &mut connection.output.tail;
-            let begun = write_answer(
-                &mut http2.session,
-                stream,
-                terms.to_head,
-                response,
-                date,
-                seconds,
-                out,
-            );
+            let begun = reader.answer(stream, terms.to_head, response, date);
             stats.responses[status_class(response)].add(1);
             if response.owns_nothing() {
                 // Spares the look at each of its parts.
@@ -321,19 +254,209 @@ impl Engine {
             if matches!(begun, Ok(Begun::Waiting)) {
                 return Left::Unsent(unsent);
             }
-            connection.answered_at_once(terms.began, unsent.ticket);
+            let Unsent { terms, ticket, .. } = unsent;
+            reader.connection.answered_at_once(terms.began, ticket);
             if let Some(began) = timed {
                 return Left::Timed(began);
             }
-            parts = PlacedParts::open();
         }
     }
 }
 
-/// Where a part of a slice begins in it.
-fn place_in(whole: &[u8], part: &[u8]) -> usize {
-    match part.is_empty() {
+/// A connection while its frames are read, and what it needs for that.
+struct Reader<'r> {
+    core: &'r Core,
+    connection: &'r mut Connection,
+    http2: &'r mut Multiplexed,
+    exchanges: &'r mut Exchanges,
+    limits: &'r Limits,
+    room: &'r mut Room,
+    seconds: u32,
+    /// Bytes of the output before those gathered in its tail.
+    before: usize,
+}
+
+impl Reader<'_> {
+    /// Reads up to the end of the next head. What comes before it is given to those whom it is for.
+    #[inline]
+    fn next_head(&mut self, parts: &mut PlacedParts) -> Result<(StreamId, bool), Left> {
+        loop {
+            let connection = &mut *self.connection;
+            let bytes = connection.unread.as_slice();
+            let is_full = self.before + connection.output.tail.len() >= OUTPUT_HIGH_BYTES;
+            if bytes.is_empty() || is_full {
+                return Err(Left::Done);
+            }
+            let mut desk = Desk {
+                limits: self.limits,
+                seconds: self.seconds,
+                room: self.room,
+                out: &mut connection.output.tail,
+            };
+            let session = &mut self.http2.session;
+            let received = match session.receive(bytes, &mut parts.head, &mut desk) {
+                Ok(received) => received,
+                Err(fault) => {
+                    connection.unread = Unread::None;
+                    return Err(Left::Failed(fault));
+                }
+            };
+            let used = received.used;
+            match received.arrival {
+                Arrival::Needs(_) => return Err(Left::Done),
+                Arrival::Nothing => connection.unread.skip(used),
+                Arrival::Head {
+                    stream, bytes, end, ..
+                } => {
+                    parts.bytes = HeadBytes::Gathered(bytes);
+                    connection.unread.skip(used);
+                    return Ok((stream, end));
+                }
+                Arrival::Data { stream, bytes, end } => {
+                    let place = place_in(bytes, connection.unread.as_slice());
+                    self.on_data(stream, place, used, end)?;
+                }
+                Arrival::Trailers { stream, fields } => {
+                    connection.unread.skip(used);
+                    if let Some((inflow, _)) = self.inflow_of(stream) {
+                        inflow.complete(Some(*fields));
+                    }
+                }
+                Arrival::Refused { stream, refusal } => {
+                    connection.unread.skip(used);
+                    return Err(Left::Refused(stream, refusal));
+                }
+                Arrival::Ended { stream, .. } => {
+                    connection.unread.skip(used);
+                    if let Some(request) = self.http2.request_of(stream) {
+                        return Err(Left::Ended(request));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The body of a request that is kept, as far as it came.
+    fn inflow_of(&mut self, stream: StreamId) -> Option<(&mut Inflow, ExchangeKey)> {
+        let request = self.http2.request_of(stream)?;
+        let on = self.exchanges.get(request)?.on.as_mut()?;
+        Some((on.inflow.as_mut()?, request))
+    }
+
+    /// Payload is there, in this place of the next `used` bytes.
+    fn on_data(
+        &mut self,
+        stream: StreamId,
+        place: Range<usize>,
+        used: usize,
+        end: bool,
+    ) -> Result<(), Left> {
+        let piece = self.cut(place, used);
+        let len = piece.len() as u32;
+        let Some((inflow, request)) = self.inflow_of(stream) else {
+            // Nobody waits for it any more.
+            let out = &mut self.connection.output.tail;
+            self.http2.session.took(stream, len, out);
+            return Ok(());
+        };
+        if len > 0 && !inflow.deliver(piece) {
+            return Err(Left::TooLarge(request));
+        }
+        if end {
+            inflow.complete(None);
+        }
+        Ok(())
+    }
+
+    /// Takes payload out of the next `used` bytes.
+    fn cut(&mut self, place: Range<usize>, used: usize) -> Chunk {
+        let unread = &mut self.connection.unread;
+        if place.is_empty() {
+            unread.skip(used);
+            return Chunk::Static(&[]);
+        }
+        unread.skip(place.start);
+        let piece = unread.split(place.len()).for_handler(self.core);
+        unread.skip(used - place.end);
+        piece
+    }
+
+    /// Takes the body of a request along with its head, if that is the one frame that comes next and no larger than
+    /// it may be: nobody waits for it then. False if the request is to be kept.
+    ///
+    /// # Errors
+    /// The loop is left, or without a reason, the stream is over.
+    fn take_body(
+        &mut self,
+        stream: StreamId,
+        limit: Option<u64>,
+        parts: &mut PlacedParts,
+    ) -> Result<bool, Option<Left>> {
+        let unread = self.connection.unread.as_slice();
+        if !ends_with(unread, stream, limit) || parts.head.expect_continue {
+            return Ok(false);
+        }
+        let mut desk = Desk {
+            limits: self.limits,
+            seconds: self.seconds,
+            room: self.room,
+            out: &mut self.connection.output.tail,
+        };
+        let session = &mut self.http2.session;
+        let received = match session.receive(unread, &mut parts.head, &mut desk) {
+            Ok(received) => received,
+            Err(fault) => {
+                self.connection.unread = Unread::None;
+                return Err(Some(Left::Failed(fault)));
+            }
+        };
+        let used = received.used;
+        let Arrival::Data { bytes, .. } = received.arrival else {
+            // It is not as long as was announced.
+            self.connection.unread.skip(used);
+            return Err(None);
+        };
+        let place = place_in(bytes, unread);
+        let piece = self.cut(place, used);
+        let out = &mut self.connection.output.tail;
+        self.http2.session.took(stream, piece.len() as u32, out);
+        parts.has_more = true;
+        parts.body = RequestBody::whole(piece);
+        Ok(true)
+    }
+
+    fn answer(
+        &mut self,
+        stream: StreamId,
+        to_head: bool,
+        response: &mut Response,
+        date: &Date,
+    ) -> Result<Begun, Gone> {
+        let session = &mut self.http2.session;
+        let out = &mut self.connection.output.tail;
+        write_answer(session, stream, to_head, response, date, self.seconds, out)
+    }
+}
+
+/// Whether a request whose head was read ends with the one frame that comes next, which is there as a whole and no
+/// larger than a body may be.
+fn ends_with(unread: &[u8], stream: StreamId, limit: Option<u64>) -> bool {
+    let Ok(Some(next)) = frame::read_header(unread) else {
+        return false;
+    };
+    let size = next.length as usize;
+    next.kind == Kind::Data
+        && next.stream == stream
+        && next.flags.has(Flags::END_STREAM)
+        && HEADER_SIZE_BYTES + size <= unread.len()
+        && limit.is_none_or(|limit| size as u64 <= limit)
+}
+
+/// Where a part of a slice lies in it.
+fn place_in(part: &[u8], whole: &[u8]) -> Range<usize> {
+    let from = match part.is_empty() {
         true => 0,
         false => part.as_ptr() as usize - whole.as_ptr() as usize,
-    }
+    };
+    from..from + part.len()
 }
