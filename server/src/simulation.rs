@@ -29,7 +29,9 @@ use crate::config::{AdmissionLimits, Config, Scheme};
 use crate::connection::{
     Engine, EngineParts, Headroom, ListenerId, ListenerSeat, Message, Settings,
 };
-use crate::coordinator::{CoreInfo, Event, PostOffice, Postman, Simulated, core_options};
+use crate::coordinator::{
+    CoreInfo, Event, PostOffice, Postman, SUCCESSOR, Simulated, core_options,
+};
 use crate::handler::{Router, application};
 use crate::http1::exchange::State;
 use crate::observe::metrics::HistogramSnapshot;
@@ -393,6 +395,12 @@ impl Simulation {
     /// Moves every connection of `from` that can be moved to `to`, as when a core leaves the pool.
     pub fn leave(&mut self, from: u32, to: u32) {
         self.post.to_core(from, Message::Leave(vec![to]));
+    }
+
+    /// Moves every connection of `from` that can be moved to another process, as in an upgrade. There is none: what
+    /// goes is gone.
+    pub fn hand_over(&mut self, from: u32) {
+        self.leave(from, SUCCESSOR);
     }
 
     /// Drains a core: its answers announce the end. Handlers that wait for the end of the server are

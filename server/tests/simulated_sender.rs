@@ -29,6 +29,10 @@ impl OnMessage for Guest {
     fn message(&mut self, socket: &mut Socket<'_>, message: Message<'_>) {
         let _ = socket.send(message);
     }
+
+    fn hand_over(&self) -> Option<Vec<u8>> {
+        Some(Vec::new())
+    }
 }
 
 struct World {
@@ -43,7 +47,10 @@ fn simulate(cores: u32, seed: u64, faults: Faults) -> World {
     config.websocket.ping = HOUR;
     config.websocket.close_timeout = HOUR;
     let senders = Senders::default();
-    let (sockets, kept) = (WebSocket::new().compressed(), senders.clone());
+    let (sockets, kept) = (
+        WebSocket::new().compressed().named("guest"),
+        senders.clone(),
+    );
     let router = Router::new().get("/ws", move |request: Request| {
         let answer = sockets.accept(&request, Guest(Some(kept.clone())));
         async { answer }
@@ -158,6 +165,37 @@ fn what_is_sent_while_a_websocket_moves_comes_once_and_in_order() {
         moved += there.handed_in;
     }
     assert!(moved > 10, "{moved} moved");
+}
+
+#[test]
+fn what_was_taken_comes_before_a_websocket_goes_to_another_process_and_nothing_is_taken_after() {
+    let faults = Faults {
+        accept_error: 0.0,
+        ..Faults::some()
+    };
+    for seed in 0..100 {
+        let mut world = simulate(1, seed, faults);
+        let (client, sender) = world.open(0);
+        let mut expected = Vec::new();
+        world.simulation.hand_over(0);
+        for nth in 0..10_000u64 {
+            let words = format!("word {nth}");
+            if sender.send(Message::Text(&words)).is_ok() {
+                expected.extend_from_slice(&said(&words));
+            }
+            // It never finds a moment to go while words come in each turn.
+            for _ in 0..(seed + nth) % 4 {
+                world.simulation.turn();
+            }
+            if !sender.is_open() {
+                break;
+            }
+        }
+        let has_gone = |simulation: &Simulation| simulation.ledgers(0).0.handed_out == 1;
+        world.simulation.run_until(has_gone);
+        assert_eq!(heard(&client), expected, "seed {seed}");
+        assert_eq!(sender.send(Message::Text("late")), Err(SendError::Closed));
+    }
 }
 
 #[test]
