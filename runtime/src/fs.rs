@@ -80,7 +80,7 @@ impl File {
     /// As [`File::read_at`], into memory that goes back to the kernel when it is dropped.
     ///
     /// # Errors
-    /// As there.
+    /// As of [`File::read_at`].
     pub async fn read_pages_at(&self, pages: Pages, offset: u64) -> (io::Result<usize>, Pages) {
         let fd = self.handle.raw();
         let memory = Memory::FilePages(pages, self.handle.clone());

@@ -106,7 +106,7 @@ impl Pool {
     /// Allocates the buffers and provides all of them.
     ///
     /// # Errors
-    /// What mmap(2) answers for the ring.
+    /// The answer of mmap(2) for the ring.
     pub(crate) fn new(options: PoolOptions) -> io::Result<Rc<Pool>> {
         let layout = Layout::from_size_align(options.buffer_size as usize, 64)
             .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;

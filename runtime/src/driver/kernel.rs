@@ -142,7 +142,7 @@ impl KernelDriver {
     /// called once a turn also when there is nothing to wait for.
     ///
     /// # Errors
-    /// What io_uring_enter(2) answers, except EINTR, ETIME, EBUSY and EAGAIN, after which the next
+    /// The answers of io_uring_enter(2), except EINTR, ETIME, EBUSY and EAGAIN, after which the next
     /// turn simply goes on.
     pub fn enter(&mut self, wait: bool, timeout: Option<Duration>) -> Result<(), Errno> {
         self.enters += 1;
@@ -202,7 +202,7 @@ impl KernelDriver {
     /// Registers the core's buffers.
     ///
     /// # Errors
-    /// What io_uring_register(2) answers: ENOMEM under a small memlock limit, EINVAL on a kernel
+    /// The answers of io_uring_register(2): ENOMEM under a small memlock limit, EINVAL on a kernel
     /// without provided-buffer rings.
     pub(crate) fn register_buffers(&mut self, buffers: &BufferRing) -> Result<(), Errno> {
         // SAFETY: the ring memory is mapped, page aligned, of the stated number of entries, and is

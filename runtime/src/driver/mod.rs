@@ -40,7 +40,7 @@ impl Driver {
     /// See [`KernelDriver::push`].
     ///
     /// # Safety
-    /// As there: the operation's memory stays valid until its last completion.
+    /// As of [`KernelDriver::push`]: the operation's memory stays valid until its last completion.
     #[inline]
     pub unsafe fn push(&mut self, operation: Operation, token: Token) -> Result<(), Errno> {
         match self {

@@ -56,7 +56,7 @@ impl<F> Stream<F> {
     /// See [`Reader::receive`].
     ///
     /// # Errors
-    /// As there.
+    /// As of [`Reader::receive`].
     pub async fn receive(&mut self) -> io::Result<Option<Lease>> {
         self.reader.receive().await
     }
@@ -64,7 +64,7 @@ impl<F> Stream<F> {
     /// See [`Reader::read`].
     ///
     /// # Errors
-    /// As there.
+    /// As of [`Reader::read`].
     pub async fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.reader.read(into).await
     }
@@ -72,7 +72,7 @@ impl<F> Stream<F> {
     /// See [`Reader::read_exact`].
     ///
     /// # Errors
-    /// As there.
+    /// As of [`Reader::read_exact`].
     pub async fn read_exact(&mut self, into: &mut [u8]) -> io::Result<()> {
         self.reader.read_exact(into).await
     }
@@ -80,7 +80,7 @@ impl<F> Stream<F> {
     /// See [`Writer::write_all`].
     ///
     /// # Errors
-    /// As there.
+    /// As of [`Writer::write_all`].
     pub async fn write_all(&mut self, bytes: impl Into<SendBuffer>) -> io::Result<()> {
         self.writer.write_all(bytes).await
     }
@@ -88,7 +88,7 @@ impl<F> Stream<F> {
     /// See [`Writer::write_more`].
     ///
     /// # Errors
-    /// As there.
+    /// As of [`Writer::write_more`].
     pub async fn write_more(&mut self, bytes: impl Into<SendBuffer>) -> io::Result<()> {
         self.writer.write_more(bytes).await
     }
@@ -96,7 +96,7 @@ impl<F> Stream<F> {
     /// See [`Writer::flush`].
     ///
     /// # Errors
-    /// As there.
+    /// As of [`Writer::flush`].
     pub async fn flush(&mut self) -> io::Result<()> {
         self.writer.flush().await
     }
@@ -151,7 +151,7 @@ impl Reader {
     /// [`Reader::receive`] without a future.
     ///
     /// # Errors
-    /// As there.
+    /// As of [`Reader::receive`].
     pub fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Lease>>> {
         if let Some(rest) = self.rest.take() {
             return Poll::Ready(Ok(Some(rest)));
@@ -252,7 +252,7 @@ impl Writer {
     /// them (MSG_MORE, tcp(7): 200 ms at most).
     ///
     /// # Errors
-    /// As there.
+    /// As of [`Writer::write_all`].
     pub async fn write_more(&mut self, bytes: impl Into<SendBuffer>) -> io::Result<()> {
         self.write(bytes.into(), true).await
     }
@@ -274,7 +274,7 @@ impl Writer {
     /// [`Writer::flush`] without a future.
     ///
     /// # Errors
-    /// As there.
+    /// As of [`Writer::flush`].
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             if let Some(errno) = self.broken {

@@ -67,7 +67,7 @@ impl UdpSocket {
     /// See [`UdpSender::send_to`].
     ///
     /// # Errors
-    /// As there.
+    /// As of [`UdpSender::send_to`].
     pub async fn send_to(&self, datagram: Vec<u8>, to: SocketAddr) -> (io::Result<usize>, Vec<u8>) {
         self.sender.send_to(datagram, to).await
     }

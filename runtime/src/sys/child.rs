@@ -33,7 +33,7 @@ pub fn message_pair() -> io::Result<(OwnedFd, OwnedFd)> {
 /// begins with no signal blocked.
 ///
 /// # Errors
-/// What fork(2) and execve(2) answer: the program does not exist or cannot be executed.
+/// The answers of fork(2) and execve(2): the program does not exist or cannot be executed.
 pub fn spawn_with(
     program: &Path,
     args: &[OsString],

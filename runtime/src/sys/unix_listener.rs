@@ -34,7 +34,7 @@ const UNIX_BACKLOG: u32 = 4096;
 /// close-on-exec, blocking: [`bind_unix`] and [`BoundUnix::listen`].
 ///
 /// # Errors
-/// Those of the two.
+/// The errors of [`bind_unix`] and [`BoundUnix::listen`].
 pub fn unix_listener(path: &Path, mode: u32) -> io::Result<OwnedFd> {
     bind_unix(path, mode)?.listen()
 }

@@ -58,7 +58,7 @@ pub fn catch_unwind<F: Future>(future: F) -> CatchUnwind<F> {
 /// Runs a function and gives its panic as a value.
 ///
 /// # Errors
-/// Its panic.
+/// The panic of `run`.
 pub fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
     catch(AssertUnwindSafe(run)).map_err(Panic)
 }

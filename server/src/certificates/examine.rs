@@ -1,4 +1,4 @@
-//! What a server would find of the certificates that a configuration names, and what its clients would
+//! Everything that a server would find of the certificates that a configuration names, and what its clients would
 //! find: every fault, not only the first. Called by `ringgate doctor`; changes nothing.
 
 use super::error::TlsError;

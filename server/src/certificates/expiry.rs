@@ -9,7 +9,7 @@ const DAY_SECS: u64 = 24 * 60 * 60;
 /// How long before its end a certificate is first told of.
 pub(crate) const WARNED_BEFORE_SECS: u64 = 14 * DAY_SECS;
 
-/// What was told of which certificate.
+/// The warnings that were given, by certificate.
 #[derive(Debug, Default)]
 pub(crate) struct Expiry {
     /// Days left when it was last told, by serial number.

@@ -1,4 +1,4 @@
-//! What is read of files for which words of the configuration, and what is said of bad ones.
+//! Tests: the files that are read for words of the configuration, and what is said of bad ones.
 
 use super::*;
 use crate::config::{Endpoint, ListenAddr};
@@ -364,7 +364,7 @@ impl Authority {
     }
 }
 
-/// What an examination finds of one chain with its key, on a machine that trusts this root.
+/// The findings of an examination of one chain with its key, on a machine that trusts this root.
 fn examined_with(chain: &str, key: &str, key_mode: u32, root: &str) -> Vec<Fault> {
     let folder = Folder::new();
     let chain = folder.write("a.pem", chain);

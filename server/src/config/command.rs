@@ -49,7 +49,7 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// That of a program of this name which is built on the library. It has no option of the built-in
+    /// The command line of a program of this name which is built on the library, without the options of the built-in
     /// application.
     pub fn of(name: impl Into<String>) -> CommandLine {
         CommandLine {
@@ -62,7 +62,7 @@ impl CommandLine {
         }
     }
 
-    /// That of the program `ringgate`.
+    /// The command line of the program `ringgate`.
     pub fn ringgate() -> CommandLine {
         CommandLine {
             name: "ringgate".to_owned(),

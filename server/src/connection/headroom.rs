@@ -41,7 +41,7 @@ impl Headroom {
             .is_ok()
     }
 
-    /// One with another protocol less.
+    /// One connection with another protocol less.
     pub(crate) fn leave_upgraded(&self) {
         self.upgraded.fetch_sub(1, Ordering::Relaxed);
     }

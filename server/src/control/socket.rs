@@ -36,7 +36,7 @@ impl SocketFile {
     /// The file at `path`, which was made a moment ago.
     ///
     /// # Errors
-    /// It is gone already.
+    /// The file is gone already.
     pub(crate) fn at(path: &Path) -> io::Result<SocketFile> {
         Ok(SocketFile {
             path: path.to_owned(),
@@ -126,7 +126,7 @@ pub(crate) fn is_meant(wish: &ControlPath, path: &Path) -> bool {
 /// Makes a control socket beside `path`, which a live server owns: it is moved there later.
 ///
 /// # Errors
-/// It cannot be made.
+/// The socket cannot be made.
 pub(crate) fn make_aside(
     path: &Path,
     identity: Option<&Identity>,
@@ -143,7 +143,7 @@ pub(crate) fn aside(path: &Path, pid: u32) -> PathBuf {
 /// the kernel may still hold it open, so that it seems to be answered.
 ///
 /// # Errors
-/// It cannot be made.
+/// The socket cannot be made.
 pub(crate) fn make_again(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
     let (socket, mut file) = make_aside(path, None)?;
     file.move_to(path)?;
@@ -165,7 +165,7 @@ fn make_at(path: &Path, identity: Option<&Identity>) -> io::Result<(OwnedFd, Soc
 /// that this process is to become, if that one gets there at all.
 ///
 /// # Errors
-/// It cannot be made, or somebody else can write there.
+/// The directory cannot be made, or somebody else can write there.
 pub(crate) fn prepare(
     wish: &ControlPath,
     path: &Path,

@@ -18,7 +18,7 @@ const PAGE_BYTES: u64 = 4096;
 /// The coordinator's ring and its buffers.
 const COORDINATOR_BYTES: u64 = 16 << 10;
 
-/// See the top of the file.
+/// The locked memory that the rings take, and the cores that RLIMIT_MEMLOCK has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct RingMemory {
     bytes_per_core: u64,

@@ -76,7 +76,7 @@ impl<S> Request<S> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Json`].
+    /// The errors of [`Json`].
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
         Ok(self.extract::<Json<T>>().await?.0)
     }
@@ -103,7 +103,7 @@ impl<S> Request<S> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Form`].
+    /// The errors of [`Form`].
     pub async fn form<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
         Ok(self.extract::<Form<T>>().await?.0)
     }

@@ -101,7 +101,7 @@ impl ReceiveWindow {
     /// A DATA frame came, with so many bytes of payload and padding.
     ///
     /// # Errors
-    /// They are more than the client may send.
+    /// The bytes are more than the client may send.
     #[inline]
     pub fn receive(&mut self, bytes: u32) -> Result<(), Fault> {
         if i64::from(bytes) > i64::from(self.left) {

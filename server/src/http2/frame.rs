@@ -124,7 +124,7 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
-    /// These and `other`.
+    /// The flags of both.
     #[inline]
     pub const fn and(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)

@@ -480,7 +480,7 @@ impl<'l> Trailers<'l> {
     /// The fields.
     ///
     /// # Errors
-    /// They are malformed, or too many.
+    /// The fields are malformed, or too many.
     pub fn finish(self) -> Result<Box<HeaderMap>, Fault> {
         match self.wrong {
             Some(fault) => Err(fault),

@@ -36,7 +36,7 @@ pub(crate) struct Owner {
 /// must not open what is there already, and gives what it made to that owner.
 ///
 /// # Errors
-/// Those of `make`; `PermissionDenied`, with the cure, if neither the user may nor root dares to.
+/// The errors of `make`; `PermissionDenied`, with the cure, if neither the user may nor root dares to.
 pub(crate) fn make<T: Send>(
     identity: Option<&Identity>,
     directory: &Path,
@@ -75,7 +75,7 @@ pub(crate) struct Access {
 /// before `access` holds.
 ///
 /// # Errors
-/// Those of [`make`], and of [`bind_unix`]; EPERM if the owner cannot be given.
+/// The errors of [`make`] and of [`bind_unix`]; EPERM if the owner cannot be given.
 pub(crate) fn listen_on(
     identity: Option<&Identity>,
     path: &Path,

@@ -21,7 +21,7 @@ impl Program {
     /// This process's own.
     ///
     /// # Errors
-    /// What std::env::current_exe answers, if the name it was called by leads nowhere.
+    /// The error of std::env::current_exe, if the name it was called by leads nowhere.
     pub(crate) fn current() -> io::Result<Program> {
         let mut args = env::args_os();
         let name = args.next().map(PathBuf::from);

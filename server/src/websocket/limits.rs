@@ -36,7 +36,7 @@ const FRAGMENTS_MIN: usize = 4096;
 const FRAGMENT_SIZE_BYTES: usize = 64;
 
 impl Limits {
-    /// These bounds, with messages of up to so many bytes: in as many frames of 64 bytes, and 4,096 at least.
+    /// The same bounds, with messages of up to so many bytes: in as many frames of 64 bytes, and 4,096 at least.
     #[must_use]
     pub const fn with_messages_of(self, size: usize) -> Limits {
         let fragments = size / FRAGMENT_SIZE_BYTES;

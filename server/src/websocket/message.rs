@@ -93,7 +93,7 @@ pub(super) fn kind_of(header: &Header, terms: Option<Terms>) -> Option<(Kind, Op
 /// A message whose payload lies in one piece.
 ///
 /// # Errors
-/// It cannot be inflated, or is no text.
+/// The message cannot be inflated, or is no text.
 pub(super) fn whole<'a>(
     kind: Kind,
     terms: Option<Terms>,
@@ -120,7 +120,7 @@ fn of_kind(kind: Kind, payload: &[u8]) -> Result<Arrival<'_>, Fault> {
 /// The length of a frame that begins or continues a message of `size` bytes in `fragments` frames so far.
 ///
 /// # Errors
-/// It is beyond a limit; told before any of its payload has come.
+/// The message is beyond a limit; told before any of its payload has come.
 pub(super) fn admit(
     header: &Header,
     is_gathered: bool,
@@ -250,7 +250,7 @@ impl HalfMessage {
     /// The message, which has come as a whole. Nothing if it was delivered in parts.
     ///
     /// # Errors
-    /// It cannot be inflated, or is no text.
+    /// The message cannot be inflated, or is no text.
     pub(super) fn finish<'a>(
         self,
         inflater: &'a mut Inflater,

@@ -136,7 +136,7 @@ impl Broadcast {
 
     /// The frame for a receiver with these terms.
     ///
-    /// One whose server keeps its context gets the plain one, which leaves that context as it is; so does one
+    /// A receiver whose server keeps its context gets the plain one, which leaves that context as it is; so does one
     /// with a window that is too small for the message (RFC 7692 section 7.1.2.1).
     pub fn frame(&self, terms: Option<Terms>) -> &Bytes {
         let understands = |terms: Terms| {

@@ -113,7 +113,7 @@ impl SimulatedDriver {
     /// completes or `timeout` passed; with neither it returns at once and counts a deadlock.
     ///
     /// # Errors
-    /// What [`World::fail_enters`] says.
+    /// The error that [`World::fail_enters`] names.
     ///
     /// # Panics
     /// After many waits in a row that brought nothing, so that no test hangs.

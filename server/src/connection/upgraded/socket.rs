@@ -165,7 +165,7 @@ impl Talking {
     /// Tells the application of the end, if it has not been told.
     ///
     /// # Errors
-    /// Its panic.
+    /// The panic of the application.
     pub(super) fn closed(&mut self, ended: &Ended<'_>) -> Result<(), Panic> {
         match self.end.take() {
             None => Ok(()),

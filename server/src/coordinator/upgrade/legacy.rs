@@ -44,7 +44,7 @@ impl Legacy {
     /// a second time finds nothing.
     ///
     /// # Errors
-    /// It went away, or is of a version that says other words.
+    /// The older process went away, or is of a version that says other words.
     pub(crate) fn from_environment() -> Result<Option<Legacy>, LegacyError> {
         let number = std::env::var(VARIABLE).ok();
         let Some(number) = number.and_then(|number| number.parse().ok()) else {

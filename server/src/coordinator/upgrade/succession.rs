@@ -438,7 +438,7 @@ impl Succession {
         self.keep(view, back, first)
     }
 
-    /// These do not fit into the new process: the cores here serve them on.
+    /// Connections come back that do not fit into the new process: the cores here serve them on.
     fn keep(&self, view: &View<'_>, back: Vec<Luggage>, first: bool) -> Vec<Act> {
         let mut acts = vec![Act::ServeOn];
         if let Some(newer) = self.newer.as_ref().filter(|_| first) {

@@ -165,7 +165,7 @@ fn long_symbol_of(bits: u32) -> (u16, u32) {
 /// Appends what `coded` says.
 ///
 /// # Errors
-/// It is no string of this code; part of it may have been appended.
+/// The bytes are no string of this code; part of it may have been appended.
 #[inline]
 pub fn decode(coded: &[u8], out: &mut Vec<u8>) -> Result<(), Undecodable> {
     // The shortest code has five bits.

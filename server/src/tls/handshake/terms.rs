@@ -76,7 +76,7 @@ impl Terms {
     ///
     /// # Errors
     ///
-    /// As there, or a version is left without a suite.
+    /// As of [`Terms::acceptor`], or a version is left without a suite.
     pub fn acceptor_with_suites(&self, suites: &[&str]) -> Result<Acceptor, TermsError> {
         let mut provider = provider::default_provider();
         provider.cipher_suites.retain(|suite| {

@@ -20,7 +20,7 @@ impl Records {
         }
     }
 
-    /// These records, and room behind them.
+    /// A place with these records, and room behind them.
     pub fn behind(records: Vec<u8>) -> Records {
         Records {
             end: records.len(),
