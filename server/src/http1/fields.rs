@@ -179,6 +179,12 @@ impl Steering {
         }
     }
 
+    /// Whether the client said that it waits for 100.
+    #[inline]
+    pub(crate) const fn expects_continue(&self) -> bool {
+        self.expect_continue
+    }
+
     /// The joint meaning of all fields for a request of `version`.
     #[inline]
     pub(crate) fn conclude(&self, version: Version) -> Result<Conclusion, Refusal> {

@@ -130,7 +130,7 @@ pub struct Limits {
     /// RST_STREAM frames that the client makes the server send, and field sections of streams that are over, in ten
     /// seconds.
     pub resets_made: u16,
-    /// PING frames in ten seconds, answers counted.
+    /// PING frames in ten seconds, answers counted, beside one for each DATA frame of the server.
     pub pings: u16,
     /// SETTINGS and GOAWAY frames in ten seconds.
     pub settings: u16,

@@ -413,7 +413,9 @@ impl<'b> Builder<'b> {
             (false, framing) => framing,
         };
         head.keep_alive = true;
-        head.expect_continue = !end && concluded.expect_continue;
+        // The end of the body is told by its frames, so that none has to be announced.
+        let has_body = head.framing != BodyFraming::None;
+        head.expect_continue = has_body && self.steering.expects_continue();
         head.upgrade = false;
         head.asks_core = concluded.asks_core;
         head.host = concluded.host;

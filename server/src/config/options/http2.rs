@@ -92,7 +92,7 @@ pub(super) const HTTP2: &[OptionDef] = &[
         kind: count(|d| &mut d.config.http2.pings, 1, COUNT_MAX),
         default: "1000",
         unit: "frames in 10s",
-        help: "Ends a connection whose client sends more PING frames.",
+        help: "Ends a connection whose client sends more PING frames, beside one for each DATA frame of the server.",
         group: Group::Http2,
         change: Change::Live,
     },

@@ -17,7 +17,7 @@ use crate::http1::response::{BodyLength, Fields, Framing};
 use crate::http2::session::Output as Sink;
 use crate::http2::{Answer, ErrorCode, Gone, Payload, Session, StreamId};
 use bytes::Bytes;
-use http::Version;
+use http::{StatusCode, Version};
 use ringgate_runtime::Core;
 use std::rc::Rc;
 
@@ -137,9 +137,15 @@ impl Engine {
             response = Response::failed();
         }
         let class = status_class(&response);
+        // The answer's body is made from the request's: the client has to send it.
+        let inflow = on.inflow.as_ref();
+        let wants_more = inflow.is_some_and(|inflow| inflow.is_awaited());
         let date = *self.date.current();
         let begun = self.with_session(core, key, |session, desk| {
             let out = &mut *desk.out;
+            if wants_more {
+                let _ = session.interim(stream, StatusCode::CONTINUE, Fields::List(&[]), out);
+            }
             let to_head = terms.to_head;
             write_answer(
                 session,
@@ -214,7 +220,8 @@ impl Engine {
             let Some(http2) = self.upgrades.http2(key) else {
                 return;
             };
-            if !http2.session.has_output() {
+            // What is in flight is taken first: so all is out at times, and whose turn is next is chosen late.
+            if connection.output.in_flight.is_some() || !http2.session.has_output() {
                 return;
             }
             let output = &mut connection.output;

@@ -28,11 +28,21 @@ impl Inflow {
     pub(super) fn deliver(&mut self, piece: Chunk) -> bool {
         self.delivered += piece.len() as u64;
         let fits = self.delivered <= self.limit;
+        self.awaits_continue = false;
         if fits {
-            self.awaits_continue = false;
             self.cell.push(piece);
         }
         fits
+    }
+
+    /// Whether a client that waits for `100 Continue` has to send the body for an answer that has begun.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaits_continue && !self.cell.is_abandoned()
+    }
+
+    /// Whether the handler may still read of it.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.cell.is_abandoned()
     }
 
     pub(super) fn complete(&self, trailers: Option<HeaderMap>) {

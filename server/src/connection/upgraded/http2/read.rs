@@ -336,11 +336,12 @@ impl Reader<'_> {
         }
     }
 
-    /// The body of a request that is kept, as far as it came.
+    /// The body of a request that is kept, as far as it came, if its handler may still read of it.
     fn inflow_of(&mut self, stream: StreamId) -> Option<(&mut Inflow, ExchangeKey)> {
         let request = self.http2.request_of(stream)?;
         let on = self.exchanges.get(request)?.on.as_mut()?;
-        Some((on.inflow.as_mut()?, request))
+        let inflow = on.inflow.as_mut().filter(|_| !on.is_answered)?;
+        inflow.is_wanted().then_some((inflow, request))
     }
 
     /// Payload is there, in this place of the next `used` bytes.
@@ -354,9 +355,9 @@ impl Reader<'_> {
         let piece = self.cut(place, used);
         let len = piece.len() as u32;
         let Some((inflow, request)) = self.inflow_of(stream) else {
-            // Nobody waits for it any more.
+            // Nobody reads it: its client is given no room for more on that stream.
             let out = &mut self.connection.output.tail;
-            self.http2.session.took(stream, len, out);
+            self.http2.session.passed_over(len, out);
             return Ok(());
         };
         if len > 0 && !inflow.deliver(piece) {

@@ -153,10 +153,18 @@ impl Engine {
             });
         }
         let stats = &self.stats;
-        stats.running.fall();
         if exchange.detached {
             stats.detached.fall();
         }
+        if outcome == Outcome::Answered
+            && on.rejected.is_none()
+            && let Some(connection) = self.table.get(key)
+            && !connection.is_flushed()
+        {
+            // Until its last bytes are with the kernel it holds its slot, as one that was answered at once.
+            return connection.answered_at_once(exchange.terms.began, exchange.ticket);
+        }
+        stats.running.fall();
         match (outcome, on.rejected) {
             (Outcome::Aborted, _) => stats.requests_aborted.add(1),
             (Outcome::Answered, Some(reason)) => stats.requests_rejected[reason as usize].add(1),

@@ -1,0 +1,262 @@
+//! What takes too long, and how a connection is told goodbye.
+
+use crate::forge::{data, forged, settings, window_update};
+use crate::peer::{Ended, Peer, get, post};
+use crate::{LARGE, SECOND, assert_nothing_is_left, pass, simulate};
+use ringgate::http2::ErrorCode;
+use ringgate::http2::frame::PREFACE;
+use ringgate::simulation::Simulation;
+use std::time::Duration;
+
+/// How long it takes until the connection is closed.
+fn closes_after(simulation: &mut Simulation, peer: &mut Peer) -> Duration {
+    let began = simulation.world().now();
+    peer.until_closed(simulation);
+    let took = simulation.world().now() - began;
+    simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+    assert_nothing_is_left(simulation, 1, &"closed");
+    took
+}
+
+/// Limits of streams are kept in whole seconds, looked at once a second.
+fn is_about(took: Duration, limit: Duration) -> bool {
+    took + SECOND >= limit && took <= limit + 3 * SECOND
+}
+
+#[test]
+fn a_preface_that_does_not_come_in_time_ends_the_connection() {
+    let front = [&PREFACE[..], &settings(&[])].concat();
+    for count in [1, 10, 18, 20, 24, 27, 32] {
+        let mut simulation = simulate(|_| {});
+        let peer = Peer::silent(simulation.connect());
+        peer.client.send(&front[..count]);
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
+        let began = simulation.world().now();
+        simulation.run_until(|_| peer.client.is_closed());
+        let took = simulation.world().now() - began;
+        assert!(is_about(took, 10 * SECOND), "{count}: {took:?}");
+        // Before it is known which protocol it is, the answer is one of HTTP/1.1.
+        let text = peer.client.take_received();
+        let is_http1 = text.starts_with(b"HTTP/1.1 408 ");
+        assert_eq!(
+            is_http1,
+            count < 24,
+            "{count}: {}",
+            String::from_utf8_lossy(&text)
+        );
+        peer.client.close();
+        simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+    }
+}
+
+#[test]
+fn a_block_that_does_not_end_in_time_ends_the_connection() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::connect(&simulation);
+    peer.send(&[get(1, "/later"), forged(1, 1, 3, &[0x82])]);
+    simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 1);
+    let took = closes_after(&mut simulation, &mut peer);
+    assert!(is_about(took, 10 * SECOND), "{took:?}");
+    assert_eq!(peer.farewells, [(1, ErrorCode::PROTOCOL_ERROR)]);
+    assert_eq!(peer.answers[&1].body, b"later");
+}
+
+#[test]
+fn half_a_frame_ends_the_connection_when_nothing_else_happens_for_too_long() {
+    for cut in [1, 8, 12, 20] {
+        let mut simulation = simulate(|_| {});
+        let mut peer = Peer::connect(&simulation);
+        peer.client.send(&get(1, "/hello")[..cut]);
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
+        let took = closes_after(&mut simulation, &mut peer);
+        assert!(took <= 80 * SECOND, "{took:?}");
+        assert_eq!(peer.farewells, [(0, ErrorCode::NO_ERROR)]);
+    }
+}
+
+#[test]
+fn a_body_that_stops_ends_its_stream_and_no_other() {
+    for path in ["/echo", "/unread-never"] {
+        let mut simulation = simulate(|_| {});
+        let mut peer = Peer::connect(&simulation);
+        peer.send(&[post(1, path), data(1, false, b"some"), get(3, "/later")]);
+        let began = simulation.world().now();
+        assert_eq!(peer.answer(&mut simulation, 3).status, 200);
+        let answer = peer.answer(&mut simulation, 1);
+        assert_eq!(answer.ended, Some(Ended::Reset(ErrorCode::CANCEL)));
+        assert!(is_about(simulation.world().now() - began, 30 * SECOND));
+        peer.client.send(&get(5, "/hello"));
+        assert_eq!(peer.answer(&mut simulation, 5).status, 200);
+        let requests = simulation.ledgers(0).1;
+        assert_eq!((requests.answered, requests.aborted), (2, 1));
+    }
+}
+
+#[test]
+fn a_body_that_comes_slowly_and_steadily_is_taken_whole() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::connect(&simulation);
+    peer.client.send(&post(1, "/echo"));
+    for n in 0..10 {
+        pass(&mut simulation, 20 * SECOND);
+        peer.client.send(&data(1, n == 9, b"x"));
+    }
+    assert_eq!(peer.answer(&mut simulation, 1).body, b"xxxxxxxxxx");
+}
+
+#[test]
+fn a_window_that_opens_a_little_now_and_then_is_no_stall() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::with(simulation.connect(), &[(4, 1)]);
+    peer.client.send(&get(1, "/large"));
+    for n in 0..10 {
+        pass(&mut simulation, 20 * SECOND);
+        peer.hear();
+        assert_eq!(peer.answers[&1].ended, None, "{n}");
+        peer.client.send(&window_update(1, 1));
+    }
+    let answer = peer.answer(&mut simulation, 1);
+    assert_eq!(
+        answer.ended,
+        Some(Ended::Reset(ErrorCode::ENHANCE_YOUR_CALM))
+    );
+    assert_eq!(answer.body.len(), 11);
+}
+
+#[test]
+fn an_idle_connection_is_told_goodbye_and_closed() {
+    for used in [false, true] {
+        let mut simulation = simulate(|_| {});
+        let mut peer = Peer::connect(&simulation);
+        if used {
+            peer.send(&[get(1, "/hello"), get(3, "/later")]);
+            peer.answer(&mut simulation, 3);
+        } else {
+            simulation.run_until(|_| peer.client.received_len() > 0);
+        }
+        let took = closes_after(&mut simulation, &mut peer);
+        assert!(is_about(took, 75 * SECOND), "{took:?}");
+        let last = if used { 3 } else { 0 };
+        assert_eq!(peer.farewells, [(last, ErrorCode::NO_ERROR)]);
+        let connections = simulation.ledgers(0).0;
+        assert_eq!((connections.finished, connections.aborted), (1, 0));
+    }
+}
+
+#[test]
+fn a_connection_that_is_used_now_and_then_stays() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::connect(&simulation);
+    for n in 0..20u32 {
+        peer.client.send(&get(
+            1 + 2 * n,
+            if n.is_multiple_of(2) {
+                "/hello"
+            } else {
+                "/later"
+            },
+        ));
+        assert_eq!(peer.answer(&mut simulation, 1 + 2 * n).status, 200);
+        pass(&mut simulation, 60 * SECOND);
+    }
+    assert!(peer.farewells.is_empty());
+}
+
+#[test]
+fn a_feed_outlives_every_limit_as_long_as_its_client_takes_it() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::connect(&simulation);
+    peer.gives_room = true;
+    peer.client.send(&get(1, "/feed"));
+    peer.until(&mut simulation, |peer| {
+        peer.answers
+            .get(&1)
+            .is_some_and(|answer| answer.body.len() > 6 * 300)
+    });
+    assert_eq!(peer.answers[&1].ended, None);
+}
+
+#[test]
+fn a_client_that_takes_nothing_of_what_is_sent_is_closed_at_the_write_timeout() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::connect(&simulation);
+    peer.send(&[window_update(0, 1 << 20), get(1, "/hello")]);
+    peer.answer(&mut simulation, 1);
+    peer.client.window(100);
+    peer.send(&[get(3, "/large"), get(5, "/later")]);
+    simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 3);
+    let took = closes_after(&mut simulation, &mut peer);
+    assert!(took >= 30 * SECOND && took <= 38 * SECOND, "{took:?}");
+    let (connections, requests) = simulation.ledgers(0);
+    assert_eq!((requests.answered, requests.aborted), (1, 2));
+    assert_eq!(connections.aborted, 1);
+}
+
+#[test]
+fn a_drain_lets_everything_end_that_began_before_the_client_knew() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::connect(&simulation);
+    peer.client.send(&get(1, "/later"));
+    simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 1);
+    simulation.drain(0);
+    peer.until(&mut simulation, |peer| !peer.pings.is_empty());
+    assert_eq!(peer.farewells, [(0x7fff_ffff, ErrorCode::NO_ERROR)]);
+    // On its way when the client heard.
+    peer.client.send(&get(3, "/hello"));
+    assert_eq!(peer.answer(&mut simulation, 3).body, b"hello");
+    peer.pong();
+    peer.until(&mut simulation, |peer| peer.farewells.len() == 2);
+    assert_eq!(peer.farewells[1], (3, ErrorCode::NO_ERROR));
+    assert!(!peer.has_ended(1));
+    peer.client.send(&get(5, "/hello"));
+    peer.until_closed(&mut simulation);
+    assert_eq!(peer.answers[&1].body, b"later");
+    assert!(!peer.answers.contains_key(&5));
+    simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+    assert_nothing_is_left(&simulation, 1, &"drained");
+    let connections = simulation.ledgers(0).0;
+    assert_eq!((connections.finished, connections.aborted), (1, 0));
+}
+
+#[test]
+fn a_drain_waits_a_second_for_a_client_that_does_not_answer() {
+    for path in ["/hello", "/later"] {
+        let mut simulation = simulate(|_| {});
+        let mut peer = Peer::connect(&simulation);
+        peer.client.send(&get(1, path));
+        simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 1);
+        simulation.drain(0);
+        peer.until(&mut simulation, |peer| !peer.pings.is_empty());
+        let took = closes_after(&mut simulation, &mut peer);
+        assert!(took >= SECOND / 2 && took <= 4 * SECOND, "{took:?}");
+        assert_eq!(peer.farewells[1], (1, ErrorCode::NO_ERROR));
+        assert_eq!(peer.answers[&1].ended, Some(Ended::Whole));
+    }
+}
+
+#[test]
+fn a_drain_before_the_preface_ends_the_connection() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::silent(simulation.connect());
+    peer.client.send(PREFACE);
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
+    pass(&mut simulation, SECOND / 10);
+    simulation.drain(0);
+    let took = closes_after(&mut simulation, &mut peer);
+    assert!(took <= 6 * SECOND, "{took:?}");
+}
+
+#[test]
+fn a_drain_sends_a_large_answer_to_its_end() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::connect(&simulation);
+    peer.client.send(&get(1, "/large"));
+    peer.until(&mut simulation, |peer| peer.answers.contains_key(&1));
+    simulation.drain(0);
+    peer.gives_room = true;
+    peer.client.send(&window_update(0, 65_535));
+    peer.client.send(&window_update(1, 65_535));
+    peer.until_closed(&mut simulation);
+    assert_eq!(peer.answers[&1].body.len(), LARGE);
+    assert_eq!(peer.answers[&1].ended, Some(Ended::Whole));
+}
