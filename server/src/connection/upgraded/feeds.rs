@@ -121,7 +121,6 @@ fn next_after(recent: &VecDeque<Arc<Published>>, after: u64) -> Next<'_> {
 }
 
 impl Feeds {
-    #[inline]
     pub(super) fn are_due(&self) -> bool {
         self.rung.get()
     }
@@ -132,7 +131,8 @@ impl Feeds {
 }
 
 impl Followed {
-    fn new(core: &Rc<Core>, hub: Hub, bell: Rc<Cell<bool>>) -> Followed {
+    /// `bells` are set when an event comes.
+    fn new(core: &Rc<Core>, hub: Hub, bells: [Rc<Cell<bool>>; 2]) -> Followed {
         let rung = Rc::new(Cell::new(false));
         let mut events = hub.subscribe(None);
         let ring = rung.clone();
@@ -140,7 +140,7 @@ impl Followed {
             while events.next().await.is_some() {
                 while events.take().is_some() {}
                 ring.set(true);
-                bell.set(true);
+                bells.iter().for_each(|bell| bell.set(true));
             }
         });
         Followed {
@@ -227,10 +227,10 @@ impl Engine {
         };
         feed.listed = listed;
         let hub = feed.hub.clone();
-        let feeds = &mut self.upgrades.feeds;
+        let Upgrades { feeds, outside, .. } = &mut self.upgrades;
         let at = feeds.at(&hub).unwrap_or_else(|| {
-            let bell = feeds.rung.clone();
-            feeds.followed.push(Followed::new(core, hub, bell));
+            let bells = [feeds.rung.clone(), outside.clone()];
+            feeds.followed.push(Followed::new(core, hub, bells));
             feeds.followed.len() - 1
         });
         let followed = &mut feeds.followed[at];

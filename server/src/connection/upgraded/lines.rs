@@ -13,7 +13,7 @@ use crate::handler::{Bell, Hearing, Outgoing};
 use crate::websocket::{Message, life};
 use ringgate_runtime::Core;
 use ringgate_runtime::task::Panic;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -30,21 +30,21 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    #[inline]
     pub(super) fn are_due(&self) -> bool {
         !self.due.borrow().is_empty()
     }
 
-    /// The bell, with a task that listens for it.
-    fn bell(&mut self, core: &Rc<Core>) -> Arc<Bell> {
+    /// The bell, with a task that listens for it and sets `outside`.
+    fn bell(&mut self, core: &Rc<Core>, outside: &Rc<Cell<bool>>) -> Arc<Bell> {
         let due = &self.due;
         let bell = self.bell.get_or_insert_with(|| {
             let bell = Arc::new(Bell::default());
-            let (heard, due) = (bell.clone(), due.clone());
+            let (heard, due, outside) = (bell.clone(), due.clone(), outside.clone());
             core.start(async move {
                 loop {
                     let rung = poll_fn(|cx| heard.poll(cx)).await;
                     due.borrow_mut().extend(rung);
+                    outside.set(true);
                 }
             });
             bell
@@ -114,7 +114,8 @@ impl Engine {
     /// A WebSocket of this core has a line that does not lead here yet. What waits there is sent.
     #[cold]
     pub(super) fn lead_line_here(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let bell = self.upgrades.lines.bell(core);
+        let upgrades = &mut self.upgrades;
+        let bell = upgrades.lines.bell(core, &upgrades.outside);
         let Some((Upgrade::WebSocket(talking), _)) = self.upgrades.at(key) else {
             return;
         };

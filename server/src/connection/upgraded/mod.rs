@@ -48,6 +48,7 @@ use crate::websocket::life;
 use crate::websocket::{CloseCode, Fault};
 use ringgate_runtime::Core;
 use ringgate_runtime::task::Panic;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// The state of another protocol.
@@ -68,6 +69,8 @@ pub(super) struct Upgrades {
     calls: Rc<Calls>,
     feeds: Feeds,
     lines: Lines,
+    /// Set when events or messages came from outside, until all have been looked after.
+    outside: Rc<Cell<bool>>,
 }
 
 /// The compressor and decompressor of all WebSockets that keep no context. Neither holds memory before it is used.
@@ -95,7 +98,7 @@ impl Upgrades {
     /// Whether handlers have called, events wait for those that follow a hub, or messages for a WebSocket.
     #[inline]
     pub(super) fn has_calls(&self) -> bool {
-        !self.calls.is_empty() || self.feeds.are_due() || self.lines.are_due()
+        !self.calls.is_empty() || self.outside.get()
     }
 
     fn look(&self, key: ConnectionKey) -> Option<&Upgrade> {

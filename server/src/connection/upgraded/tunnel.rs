@@ -151,11 +151,15 @@ impl Engine {
             self.regulate(core, key);
             self.settle(core, key);
         }
-        if self.upgrades.feeds.are_due() {
-            self.broadcast(core);
-        }
-        if self.upgrades.lines.are_due() {
-            self.answer_bell(core);
+        if self.upgrades.outside.take() {
+            if self.upgrades.feeds.are_due() {
+                self.broadcast(core);
+            }
+            if self.upgrades.lines.are_due() {
+                self.answer_bell(core);
+            }
+            let is_due = self.upgrades.feeds.are_due() || self.upgrades.lines.are_due();
+            self.upgrades.outside.set(is_due);
         }
     }
 }
