@@ -12,6 +12,7 @@
 //! exchange was a refusal by the gate, *aborted* on reset, error, timeout or force, else
 //! *finished*. Connections of the control socket and of the metrics address are in neither.
 
+use crate::http2::code::FAULT_REASONS;
 use crate::observe::Counter;
 use crate::observe::metrics::Histogram;
 use crate::tls::handshake::failure::FailReason;
@@ -240,6 +241,12 @@ pub struct CoreStats {
     pub websocket_messages_received: Counter,
     pub websocket_messages_sent: Counter,
     pub websocket_faults: [Counter; Fault::ALL.len()],
+    pub http2_connections: Gauge,
+    pub http2_begun: Counter,
+    pub http2_streams: Counter,
+    pub http2_drained: Counter,
+    /// Connections and streams of HTTP/2 that a fault of the client ended, as in `FAULT_REASONS`.
+    pub http2_faults: [Counter; FAULT_REASONS.len()],
     pub responses: [Counter; 6],
     pub refusals: [Counter; REFUSAL_STATUSES.len()],
     pub accept_pauses: Counter,
@@ -294,6 +301,12 @@ impl CoreStats {
             .iter()
             .position(|(code, _)| *code == status);
         self.refusals[known.unwrap_or(0)].add(1);
+    }
+
+    /// Counts a connection that begins to speak HTTP/2.
+    pub(crate) fn http2_began(&self) {
+        self.http2_begun.add(1);
+        self.http2_connections.rise();
     }
 
     /// Both ledgers now.

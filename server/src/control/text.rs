@@ -188,6 +188,17 @@ pub(super) fn status(status: &Value) -> String {
             .collect();
         let _ = writeln!(text, "{name:<12} {}", figures.join("  "));
     }
+    if status.pointer("/http2").is_some_and(Value::is_object) {
+        let _ = writeln!(
+            text,
+            "http2        open {}  begun {}  streams {}  drained {}  faults {}",
+            f("/http2/open"),
+            f("/http2/begun"),
+            f("/http2/streams"),
+            f("/http2/drained"),
+            f("/http2/faults")
+        );
+    }
     if status.pointer("/tls").is_some_and(Value::is_object) {
         let _ = writeln!(
             text,
@@ -252,6 +263,8 @@ mod tests {
             "lanes": [{"name": "database", "kind": "workers", "min": 1, "max": 4, "spawned": 2,
                 "busy": 1, "waiting": 1, "queued": 0, "unavailable": null,
                 "ended": {"finished": 9, "panicked": 0}, "refused": {"full": 3}}],
+            "http2": {"open": 2, "begun": 5, "streams": 70, "drained": 1,
+                "faults": {"http2_resets": 3, "http2_pings": 0, "protocol": 1}},
             "tls": {"handshakes": {"full": 7, "resumed": 2}, "handshakes_in_progress": 1,
                 "failed_handshakes": {"plain-http": 3, "version": 0}, "failures": {"too-long": 0}},
             "certificates": [{"file": "/etc/a.pem", "names": ["a.example", "b.example"],
@@ -263,6 +276,7 @@ limits       max_threads none  max_accepts unbounded
 pool         target 1 (by load, 1 to 4)  running 1  waiting 1  parked 0  quarantined 0
 connections  accepted 12  inherited 3  finished 8  rejected 2 (full 2)  aborted 1  open 1  in_transit 0  passed_on 3
 requests     begun 1000  answered 1000  rejected 0  aborted 0  running 0  pending 0
+http2        open 2  begun 5  streams 70  drained 1  faults 4 (http2_resets 3, protocol 1)
 tls          handshakes 9 (full 7, resumed 2)  in progress 1  failed 3 (plain-http 3)  broken connections 0
 
   generation  phase     open  staying

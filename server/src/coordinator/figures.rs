@@ -9,10 +9,11 @@ use super::status::{self, PoolStatus};
 use crate::admission::ledger::{ByReason, CoreStats, Ledgers, REFUSAL_STATUSES, Reason};
 use crate::certificates::Loaded;
 use crate::config::{AdmissionLimits, MaxAccepts};
+use crate::http2::code::FAULT_REASONS;
 use crate::observe::Counter;
 use crate::observe::metrics::{
-    CertificateSample, ConnectionCounts, CoreSample, CountsBy, ListenerSample, RequestCounts,
-    Snapshot, TlsCounts, WebSocketCounts,
+    CertificateSample, ConnectionCounts, CoreSample, CountsBy, Http2Counts, ListenerSample,
+    RequestCounts, Snapshot, TlsCounts, WebSocketCounts,
 };
 use crate::tls::handshake::failure::FailReason;
 use crate::tls::record::Reason as TlsFault;
@@ -77,6 +78,7 @@ pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
             .map(|(class, count)| (class, count.get()))
             .collect(),
         tls: tls_counts(stats),
+        http2: http2_counts(stats),
         websockets: websocket_counts(stats),
         handler_panics: stats.handler_panics.get(),
         long_polls: stats
@@ -91,6 +93,32 @@ pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
         queue_time: stats.queue_time.snapshot(),
         ..CoreSample::default()
     }
+}
+
+fn http2_counts(stats: &CoreStats) -> Http2Counts {
+    let faults = stats.http2_faults.iter().map(Counter::get);
+    Http2Counts {
+        connections: stats.http2_connections.get(),
+        begun: stats.http2_begun.get(),
+        streams: stats.http2_streams.get(),
+        drained: stats.http2_drained.get(),
+        faults: FAULT_REASONS.into_iter().zip(faults).collect(),
+    }
+}
+
+/// HTTP/2 on all of these cores together.
+pub(super) fn http2<'a>(cores: impl Iterator<Item = &'a CoreStats>) -> Http2Counts {
+    let mut sum = Http2Counts::default();
+    for counts in cores.map(http2_counts) {
+        sum.connections += counts.connections;
+        sum.begun += counts.begun;
+        sum.streams += counts.streams;
+        sum.drained += counts.drained;
+        for (name, count) in counts.faults {
+            *sum.faults.entry(name).or_default() += count;
+        }
+    }
+    sum
 }
 
 fn websocket_counts(stats: &CoreStats) -> WebSocketCounts {

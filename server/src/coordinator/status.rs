@@ -9,7 +9,7 @@ use crate::admission::ledger::{ByReason, Connections, Ledgers, Reason, Requests}
 use crate::certificates::{Loaded, date, seconds_left};
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::lane::LaneFigures;
-use crate::observe::metrics::{CountsBy, TlsCounts};
+use crate::observe::metrics::{CountsBy, Http2Counts, TlsCounts};
 use ringgate_runtime::sys::tcp_info::listen_queue;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -30,6 +30,7 @@ pub struct Status {
     pub generations: Vec<Generation>,
     pub listeners: Vec<ListenerStatus>,
     pub lanes: Vec<LaneFigures>,
+    pub http2: Http2Status,
     pub tls: Option<TlsStatus>,
     pub certificates: Vec<CertificateStatus>,
 }
@@ -167,6 +168,29 @@ pub struct ListenerStatus {
     pub helper_core: Option<u32>,
     pub queue: Option<u32>,
     pub queue_limit: Option<u32>,
+}
+
+/// HTTP/2 over all cores, those that have ended included.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/status.md defines each field")]
+pub struct Http2Status {
+    pub open: u64,
+    pub begun: u64,
+    pub streams: u64,
+    pub drained: u64,
+    pub faults: CountsBy,
+}
+
+impl From<Http2Counts> for Http2Status {
+    fn from(counts: Http2Counts) -> Http2Status {
+        Http2Status {
+            open: counts.connections,
+            begun: counts.begun,
+            streams: counts.streams,
+            drained: counts.drained,
+            faults: counts.faults,
+        }
+    }
 }
 
 /// TLS over all cores, those that have ended included.

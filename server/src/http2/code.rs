@@ -70,6 +70,18 @@ impl fmt::Display for ErrorCode {
     }
 }
 
+/// The names under which faults that end connections are counted: the option of the budget, or `protocol` where a rule
+/// was broken.
+pub const FAULT_REASONS: [&str; Budget::ALL.len() + 1] = {
+    let mut names = ["protocol"; Budget::ALL.len() + 1];
+    let mut place = 0;
+    while place < Budget::ALL.len() {
+        names[place] = Budget::ALL[place].option();
+        place += 1;
+    }
+    names
+};
+
 /// A fault of the client, as it is said to the client and to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -114,6 +126,15 @@ impl Fault {
     /// COMPRESSION_ERROR.
     pub const fn compression(why: &'static str) -> Fault {
         Fault::new(ErrorCode::COMPRESSION_ERROR, why)
+    }
+
+    /// The place in [`FAULT_REASONS`] of the name under which it is counted.
+    pub fn reason(&self) -> usize {
+        let places = Budget::ALL.iter();
+        let place = self
+            .budget
+            .and_then(|budget| places.clone().position(|one| *one == budget));
+        place.unwrap_or(Budget::ALL.len())
     }
 
     /// ENHANCE_YOUR_CALM: more than `budget` was spent.

@@ -14,6 +14,7 @@ mod events;
 mod h_rows;
 mod handshakes;
 mod heart;
+mod http2;
 mod logs;
 mod m14;
 mod metrics;

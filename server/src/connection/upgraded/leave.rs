@@ -76,7 +76,10 @@ impl Engine {
                 }
                 Carried::WebSocket(talking.into_carried())
             }
-            Upgrade::Http2(http2) => Carried::Http2(http2.into_session()),
+            Upgrade::Http2(http2) => {
+                self.stats.http2_connections.fall();
+                Carried::Http2(http2.into_session())
+            }
             Upgrade::Tunnel(_) => return None,
         }))
     }

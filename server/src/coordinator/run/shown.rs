@@ -49,6 +49,7 @@ impl Coordinator {
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             generations: self.generations(),
             listeners: status::listeners(&self.listeners, &self.pool, self.sizing.slots()),
+            http2: figures::http2(self.slots.iter().map(|slot| &*slot.stats)).into(),
             tls: self.tls.as_ref().map(|_| {
                 let cores = self.slots.iter().map(|slot| &*slot.stats);
                 figures::tls(cores).into()

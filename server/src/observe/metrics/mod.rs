@@ -16,7 +16,7 @@ mod tests;
 pub use histogram::{DIVISIONS, Histogram, HistogramSnapshot, LE_NANOS};
 pub use render::{CONTENT_TYPE, markdown, render};
 pub use snapshot::{
-    CertificateSample, ConnectionCounts, CoreSample, CountsBy, LaneSample, ListenerSample,
-    RequestCounts, Snapshot, TlsCounts, WebSocketCounts,
+    CertificateSample, ConnectionCounts, CoreSample, CountsBy, Http2Counts, LaneSample,
+    ListenerSample, RequestCounts, Snapshot, TlsCounts, WebSocketCounts,
 };
 pub use table::{Definition, Kind, METRICS, Unit};

@@ -90,6 +90,8 @@ pub struct CoreSample {
     pub responses: CountsBy,
     /// The counts of TLS.
     pub tls: TlsCounts,
+    /// The counts of HTTP/2.
+    pub http2: Http2Counts,
     /// The counts of WebSockets.
     pub websockets: WebSocketCounts,
     /// Handlers that panicked.
@@ -119,6 +121,21 @@ pub struct TlsCounts {
     pub in_progress: u64,
     /// Established connections whose TLS failed, by reason.
     pub failures: CountsBy,
+}
+
+/// The counts of HTTP/2 on one core.
+#[derive(Clone, Debug, Default)]
+pub struct Http2Counts {
+    /// Connections that speak it, now.
+    pub connections: u64,
+    /// Connections that began to speak it.
+    pub begun: u64,
+    /// Requests that came on streams.
+    pub streams: u64,
+    /// Connections whose client was told to begin no more, by a drain or `requests_per_connection`.
+    pub drained: u64,
+    /// Connections, and stalled streams, that were ended since their client broke a rule or a budget, by reason.
+    pub faults: CountsBy,
 }
 
 /// The counts of WebSockets on one core.

@@ -312,6 +312,23 @@ pub static METRICS: &[Definition] = &[
         "Established connections whose TLS failed, by reason",
         |s, out| core_by(s, out, |c| &c.tls.failures)),
 
+    // HTTP/2.
+    per_core("ringgate_http2_connections", Gauge,
+        "Connections that speak HTTP/2",
+        |s, out| core(s, out, |c| c.http2.connections)),
+    per_core("ringgate_http2_connections_total", Counter,
+        "Connections that began to speak HTTP/2, on the core where they did",
+        |s, out| core(s, out, |c| c.http2.begun)),
+    per_core("ringgate_http2_streams_total", Counter,
+        "Requests that came on streams of HTTP/2, served or refused",
+        |s, out| core(s, out, |c| c.http2.streams)),
+    per_core("ringgate_http2_drains_total", Counter,
+        "Connections of HTTP/2 whose client was told to begin nothing more (GOAWAY), though it did nothing wrong",
+        |s, out| core(s, out, |c| c.http2.drained)),
+    per_core_by("ringgate_http2_faults_total", CORE_REASON,
+        "Connections of HTTP/2, and stalled streams, ended since their client broke a rule (`protocol`) or exceeded what an option allows (its key)",
+        |s, out| core_by(s, out, |c| &c.http2.faults)),
+
     // WebSockets.
     per_core("ringgate_websockets", Gauge,
         "WebSockets that are open, or have said Close",

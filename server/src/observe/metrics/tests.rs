@@ -57,6 +57,13 @@ fn snapshot() -> Snapshot {
                     in_progress: n(),
                     failures: [("does-not-open", n())].into(),
                 },
+                http2: Http2Counts {
+                    connections: n(),
+                    begun: n(),
+                    streams: n(),
+                    drained: n(),
+                    faults: [("http2_resets", n()), ("protocol", n())].into(),
+                },
                 websockets: WebSocketCounts {
                     open: n(),
                     messages: [("received", n()), ("sent", n())].into(),
@@ -276,7 +283,8 @@ fn names_end_as_their_kind_and_unit_demand() {
         let name = metric.name;
         assert!(name.starts_with("ringgate_"), "{name}");
         assert!(
-            name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+            name.chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
             "{name}"
         );
         let base = match metric.kind {

@@ -122,6 +122,7 @@ impl Engine {
 
     /// Sets the session up. The connection goes on holding its slot, if connections do.
     pub(super) fn enter_http2(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.stats.http2_began();
         let session = Session::new(&self.settings.http2, seconds(core));
         let upgrade = Upgrade::Http2(Box::new(Multiplexed::new(session)));
         self.upgrades.enter(key, upgrade);
@@ -129,6 +130,7 @@ impl Engine {
 
     /// A session came from elsewhere.
     pub(super) fn take_in_http2(&mut self, key: ConnectionKey, session: Box<Session>) {
+        self.stats.http2_connections.rise();
         let upgrade = Upgrade::Http2(Box::new(Multiplexed::new(*session)));
         self.upgrades.enter(key, upgrade);
     }
@@ -181,6 +183,7 @@ impl Engine {
 
     /// The session is over: so is all that was begun for it.
     pub(super) fn end_http2(&mut self, core: &Rc<Core>, key: ConnectionKey, http2: Multiplexed) {
+        self.stats.http2_connections.fall();
         for (_, request) in http2.kept {
             self.end_kept(core, key, request, Outcome::Aborted);
         }
@@ -189,6 +192,7 @@ impl Engine {
     /// The client broke a rule or a budget, and was told so by GOAWAY.
     #[cold]
     fn count_http2_fault(&mut self, core: &Core, key: ConnectionKey, fault: Fault) {
+        self.stats.http2_faults[fault.reason()].add(1);
         let peer = self.peer_of(key);
         crate::observe::log::limited!(
             self.log,

@@ -103,6 +103,7 @@ impl Engine {
                 }
                 Left::Unsent(unsent) => self.keep_begun(key, unsent, true),
                 Left::Refused(stream, refusal) => {
+                    self.stats.http2_streams.add(1);
                     self.refuse_stream(core, key, stream, &refusal, PlacedParts::blank());
                 }
                 Left::TooLarge(request) => self.refuse_body(core, request),
@@ -186,6 +187,7 @@ impl Engine {
                 Ok(head) => head,
                 Err(left) => return left,
             };
+            stats.http2_streams.add(1);
             parts.come_from(self.index, key, sockets);
             let routed = self.app.route(&mut parts);
             if !end

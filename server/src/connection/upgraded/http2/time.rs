@@ -7,6 +7,7 @@ use crate::connection::key::ConnectionKey;
 use crate::connection::settings::Settings;
 use crate::connection::step::Outcome;
 use crate::http1::exchange;
+use crate::http2::End;
 use crate::http2::life::Phase;
 use crate::http2::session::Deadline;
 use ringgate_runtime::Core;
@@ -45,7 +46,12 @@ impl Engine {
                 self.count_http2_fault(core, key, fault);
             }
         }
-        for (stream, _) in ended {
+        for (stream, why) in ended {
+            if let End::Broken(fault) = why
+                && fault.budget.is_some()
+            {
+                self.stats.http2_faults[fault.reason()].add(1);
+            }
             let http2 = self.upgrades.http2(key);
             if let Some(request) = http2.and_then(|http2| http2.request_of(stream)) {
                 self.end_kept(core, key, request, Outcome::Aborted);
@@ -60,11 +66,16 @@ impl Engine {
         core: &Rc<Core>,
         key: ConnectionKey,
     ) {
-        self.with_session(core, key, |session, desk| {
-            if matches!(session.phase(), Phase::Preface | Phase::Open) {
+        let is_told = self.with_session(core, key, |session, desk| {
+            let is_first = matches!(session.phase(), Phase::Preface | Phase::Open);
+            if is_first {
                 session.drain(desk.seconds, desk.out);
             }
+            is_first
         });
+        self.stats
+            .http2_drained
+            .add(u64::from(is_told == Some(true)));
         self.settle_http2(core, key);
     }
 }
