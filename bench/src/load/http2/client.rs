@@ -113,6 +113,8 @@ pub(super) struct Client<T> {
     pub(super) has_cancelled: bool,
     /// Streams whose body is not sent entirely.
     pub(super) uploads: usize,
+    /// Place of the stream whose body is sent next.
+    turn: usize,
     pub(super) track: Option<Vec<u8>>,
 }
 
@@ -149,6 +151,7 @@ impl<T> Client<T> {
             is_retired: false,
             has_cancelled: false,
             uploads: 0,
+            turn: 0,
             track,
         }
     }
@@ -214,41 +217,42 @@ impl<T> Client<T> {
         });
     }
 
-    /// Appends as much of the bodies as the windows allow, and about `most` bytes; `content` appends a part of
-    /// the one that belongs to a tag. Returns whether it was stopped by `most`.
+    /// Appends as much of the bodies as the windows allow, and about `most` bytes, the streams in turn; `content`
+    /// appends a part of the one that belongs to a tag. Returns whether it was stopped by `most`.
     pub(super) fn upload(
         &mut self,
         most: usize,
         mut content: impl FnMut(&T, Range<usize>, &mut Vec<u8>),
         out: &mut Vec<u8>,
     ) -> bool {
-        if self.uploads == 0 {
-            return false;
-        }
         let until = out.len() + most;
-        for stream in &mut self.open {
-            while stream.sent < stream.body {
-                let room = self.send.room().min(stream.send.room());
-                let size = room.min(self.settings.max_frame_size) as usize;
-                let size = size.min(stream.body - stream.sent);
-                if size == 0 {
-                    break;
-                }
-                if out.len() >= until {
-                    return true;
-                }
-                let part = stream.sent..stream.sent + size;
-                let flags = match part.end == stream.body {
-                    true => Flags::END_STREAM,
-                    false => Flags::NONE,
-                };
-                frame::write_header(size, Kind::Data, flags, StreamId(stream.id), out);
-                content(&stream.tag, part, out);
-                stream.sent += size;
-                stream.send.take(size as u32);
-                self.send.take(size as u32);
-                self.uploads -= usize::from(stream.sent == stream.body);
+        let mut passed = 0;
+        while self.uploads > 0 && passed < self.open.len() {
+            self.turn %= self.open.len();
+            let stream = &mut self.open[self.turn];
+            let room = self.send.room().min(stream.send.room());
+            let size = room.min(self.settings.max_frame_size) as usize;
+            let size = size.min(stream.body - stream.sent);
+            if size > 0 && out.len() >= until {
+                return true;
             }
+            self.turn += 1;
+            if size == 0 {
+                passed += 1;
+                continue;
+            }
+            passed = 0;
+            let part = stream.sent..stream.sent + size;
+            let flags = match part.end == stream.body {
+                true => Flags::END_STREAM,
+                false => Flags::NONE,
+            };
+            frame::write_header(size, Kind::Data, flags, StreamId(stream.id), out);
+            content(&stream.tag, part, out);
+            stream.sent += size;
+            stream.send.take(size as u32);
+            self.send.take(size as u32);
+            self.uploads -= usize::from(stream.sent == stream.body);
         }
         false
     }

@@ -392,6 +392,8 @@ impl<T> Client<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
     use crate::load::http2::client::Answer;
     use crate::load::http2::request::Blocks;
@@ -523,5 +525,38 @@ mod tests {
         let updates = out.windows(5).filter(|five| five == b"\0\0\x04\x08\0");
         assert_eq!(updates.count(), 4);
         assert_eq!(seen.body.len(), 160_000);
+    }
+    #[test]
+    fn bodies_are_sent_in_turn_as_far_as_the_windows_reach() {
+        let blocks = Blocks::new(&Options::to("http://127.0.0.1:1/".parse().unwrap()));
+        let mut client = client(0);
+        for tag in 0..3 {
+            client.ask(tag, &blocks, 40_000, &mut Vec::new());
+        }
+        let (mut out, mut sent) = (Vec::new(), Vec::new());
+        let mut upload = |client: &mut Client<u32>, most| {
+            let content = |tag: &u32, part: Range<usize>, _: &mut Vec<u8>| {
+                sent.push((*tag, part.len()));
+            };
+            client.upload(most, content, &mut out)
+        };
+        // Stopped by the bytes asked for, at once, and then by the connection's window.
+        assert!(upload(&mut client, 0));
+        assert!(!upload(&mut client, usize::MAX / 2));
+        let mut bytes = Vec::new();
+        header(0, Kind::Settings, Flags::NONE, 0, &mut bytes);
+        frame::write_window_update(StreamId(0), 1_000, &mut bytes);
+        let taken = client.take(&bytes, &mut Vec::new(), &mut Seen::default());
+        assert_eq!(taken, Ok(()));
+        assert!(!upload(&mut client, usize::MAX / 2));
+        let whole = 16_384;
+        let expected = [
+            (0, whole),
+            (1, whole),
+            (2, whole),
+            (0, whole - 1),
+            (1, 1_000),
+        ];
+        assert_eq!(sent, expected);
     }
 }
