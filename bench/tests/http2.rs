@@ -3,7 +3,7 @@
 mod common;
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,12 @@ fn greets<S: std::io::Read + Write>(peer: &mut Peer<S>) {
     while let Some(stream) = peer.request() {
         peer.hello(stream);
     }
+}
+
+/// Ends the connection in order: bytes that were not read would turn the end into a reset (tcp(7)).
+fn end(peer: &mut Peer<TcpStream>) {
+    let _ = peer.stream.shutdown(Shutdown::Write);
+    while peer.frame().is_some() {}
 }
 
 fn load(address: SocketAddr, requests: u64, change: impl FnOnce(&mut Options)) -> Report {
@@ -122,7 +128,7 @@ fn an_announced_end_after_which_all_is_answered_is_no_loss_but_a_reconnect() {
         }
         peer.hello(first);
         match nth {
-            0 => {}
+            0 => end(peer),
             _ => greets(peer),
         }
     });
@@ -137,6 +143,7 @@ fn an_announced_end_after_which_all_is_answered_is_no_loss_but_a_reconnect() {
 fn an_end_that_nobody_announced_cuts_what_was_asked() {
     let address = server(|peer, _| {
         peer.request();
+        end(peer);
     });
     let report = load(address, 5, |_| {});
     assert_eq!((report.cut, report.connects), (5, 5), "{report}");
