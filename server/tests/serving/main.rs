@@ -23,6 +23,7 @@ mod gate_waiting;
 mod h18_presets;
 mod h_rows;
 mod healing;
+mod http2;
 mod lanes;
 mod m14;
 mod methods;
