@@ -18,6 +18,7 @@ mod http2;
 mod logs;
 mod m14;
 mod metrics;
+mod multiplexing;
 mod reload;
 mod scarcity;
 mod starting;

@@ -205,3 +205,29 @@ fn a_connection_that_was_told_goodbye_does_not_move() {
     a_day_passes(&mut simulation);
     assert_nothing_is_left(&simulation, 2, &"goodbye");
 }
+
+#[test]
+fn a_connection_that_always_has_streams_is_told_to_open_another_one_when_its_core_leaves() {
+    let mut simulation = two_cores();
+    let mut peer = Peer::connect(&simulation);
+    peer.client.send(&get(1, "/later"));
+    pass(&mut simulation, SECOND / 2);
+    simulation.leave(0, 1);
+    let began = simulation.world().now();
+    let mut id = 1;
+    while peer.farewells.is_empty() {
+        id += 2;
+        peer.client.send(&get(id, "/later"));
+        pass(&mut simulation, SECOND / 2);
+        peer.hear();
+        assert!(simulation.world().now() - began <= 9 * SECOND);
+    }
+    peer.pong();
+    peer.until_closed(&mut simulation);
+    let served = (1..=id)
+        .step_by(2)
+        .all(|id| peer.answers[&id].body == b"later");
+    assert!(served, "what was begun is answered");
+    a_day_passes(&mut simulation);
+    assert_nothing_is_left(&simulation, 2, &"left");
+}

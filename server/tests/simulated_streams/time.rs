@@ -260,3 +260,56 @@ fn a_drain_sends_a_large_answer_to_its_end() {
     assert_eq!(peer.answers[&1].body.len(), LARGE);
     assert_eq!(peer.answers[&1].ended, Some(Ended::Whole));
 }
+
+#[test]
+fn limits_of_streams_hold_whatever_else_is_sent_on_their_connection() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::with(simulation.connect(), &[(4, 10)]);
+    peer.send(&[get(1, "/large"), post(3, "/echo"), data(3, false, b"some")]);
+    let began = simulation.world().now();
+    for n in 0..180 {
+        pass(&mut simulation, SECOND / 4);
+        peer.client.send(&match n % 2 {
+            0 => forged(6, 0, 0, &[0; 8]),
+            _ => get(5 + 2 * n, "/hello"),
+        });
+        peer.hear();
+        if peer.has_ended(1) && peer.has_ended(3) {
+            break;
+        }
+    }
+    let took = simulation.world().now() - began;
+    assert!(is_about(took, 30 * SECOND), "{took:?}");
+    let calm = Ended::Reset(ErrorCode::ENHANCE_YOUR_CALM);
+    assert_eq!(peer.answers[&1].ended, Some(calm));
+    assert_eq!(
+        peer.answers[&3].ended,
+        Some(Ended::Reset(ErrorCode::CANCEL))
+    );
+    assert!(peer.farewells.is_empty());
+}
+
+#[test]
+fn a_drain_ends_a_busy_connection_whose_client_does_not_answer() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::connect(&simulation);
+    peer.client.send(&get(1, "/hello"));
+    simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 1);
+    simulation.drain(0);
+    let began = simulation.world().now();
+    for n in 1..100 {
+        peer.client.send(&get(1 + 2 * n, "/later"));
+        pass(&mut simulation, SECOND / 4);
+        if peer.client.is_closed() {
+            break;
+        }
+    }
+    peer.hear();
+    assert!(simulation.world().now() - began <= 5 * SECOND);
+    assert_eq!(peer.farewells.len(), 2);
+    let last = peer.farewells[1].0;
+    let served = (1..=last)
+        .step_by(2)
+        .all(|id| peer.answers[&id].ended == Some(Ended::Whole));
+    assert!(served, "what was begun is answered");
+}

@@ -37,6 +37,10 @@ pub(in crate::connection) struct Multiplexed {
     kept: Vec<(StreamId, ExchangeKey)>,
     /// How many of them are answered, and wait for room at their client.
     answered: u32,
+    /// The second in which the limits of its streams were looked at last.
+    looked: u32,
+    /// How often that was while its core wanted to be rid of it.
+    stays: u32,
 }
 
 impl Multiplexed {
@@ -45,6 +49,8 @@ impl Multiplexed {
             session,
             kept: Vec::new(),
             answered: 0,
+            looked: 0,
+            stays: 0,
         }
     }
 
@@ -161,6 +167,15 @@ impl Engine {
     /// After anything that happened to the session: what may be sent is queued, and the connection is told where
     /// the session stands.
     pub(super) fn settle_http2(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        // What is sent puts the connection's own timer off: a busy one is looked at here.
+        let now = seconds(core);
+        if let Some(http2) = self.upgrades.http2(key)
+            && http2.looked != now
+            && !http2.is_idle()
+        {
+            http2.looked = now;
+            self.end_overdue(core, key);
+        }
         self.send_further(core, key);
         self.end_answered(core, key);
         let Some(State::Upgraded(known)) = self.state_of(key) else {

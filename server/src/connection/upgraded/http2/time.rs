@@ -2,7 +2,7 @@
 //! connections that are to go. The limits of streams are kept in whole seconds, looked at once a second.
 
 use super::seconds;
-use crate::connection::engine::Engine;
+use crate::connection::engine::{Course, Engine};
 use crate::connection::key::ConnectionKey;
 use crate::connection::settings::Settings;
 use crate::connection::step::Outcome;
@@ -17,6 +17,10 @@ use std::time::Duration;
 /// How long a client has to say that it has heard of a GOAWAY.
 const HEARD_WITHIN: Duration = Duration::from_secs(1);
 
+/// Looks at a connection that is to go elsewhere and always has streams before its client is told to open another one,
+/// one a second at most.
+const STAYS_MAX: u32 = 5;
+
 /// How long each may take.
 fn limit(deadline: Deadline, settings: &Settings) -> Duration {
     match deadline {
@@ -29,12 +33,21 @@ fn limit(deadline: Deadline, settings: &Settings) -> Duration {
 }
 
 impl Engine {
-    /// Ends what has taken too long.
+    /// Nothing was sent for a while: ends what has taken too long.
     pub(in crate::connection::upgraded) fn look_at_streams(
         &mut self,
         core: &Rc<Core>,
         key: ConnectionKey,
     ) {
+        if let Some(http2) = self.upgrades.http2(key) {
+            http2.looked = seconds(core);
+        }
+        self.end_overdue(core, key);
+        self.settle_http2(core, key);
+    }
+
+    /// Ends what has taken too long. Whoever calls settles the connection.
+    pub(super) fn end_overdue(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         let mut ended = Vec::new();
         for deadline in Deadline::ALL {
             let limit = limit(deadline, &self.settings).as_millis().div_ceil(1000) as u32;
@@ -57,7 +70,13 @@ impl Engine {
                 self.end_kept(core, key, request, Outcome::Aborted);
             }
         }
-        self.settle_http2(core, key);
+        let is_leaving = matches!(self.course, Course::Leaving(_));
+        if let Some(http2) = self.upgrades.http2(key) {
+            http2.stays = if is_leaving { http2.stays + 1 } else { 0 };
+            if http2.stays > STAYS_MAX {
+                self.say_goodbye(core, key);
+            }
+        }
     }
 
     /// The connection is to end: the client is told, and what it has begun is served.
@@ -66,6 +85,11 @@ impl Engine {
         core: &Rc<Core>,
         key: ConnectionKey,
     ) {
+        self.say_goodbye(core, key);
+        self.settle_http2(core, key);
+    }
+
+    fn say_goodbye(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         let is_told = self.with_session(core, key, |session, desk| {
             let is_first = matches!(session.phase(), Phase::Preface | Phase::Open);
             if is_first {
@@ -76,6 +100,5 @@ impl Engine {
         self.stats
             .http2_drained
             .add(u64::from(is_told == Some(true)));
-        self.settle_http2(core, key);
     }
 }
