@@ -121,6 +121,37 @@ fn bytes_that_are_no_handshake_get_an_alert() {
     }
 }
 
+/// The reason for which bytes are refused that come in such pieces; None if more is awaited.
+fn refused(bytes: &[u8], piece: usize) -> Option<FailReason> {
+    let mut handshake = Handshake::new(&acceptor(SUITES[0])).expect("a handshake");
+    let (mut input, mut output) = (Vec::new(), Vec::new());
+    for piece in bytes.chunks(piece) {
+        input.extend(piece);
+        handshake = match feed(handshake, &mut input, &mut output) {
+            Side::Going(same) => same,
+            Side::Over(_) => panic!("a session without keys"),
+            Side::Failed(failure) => return Some(failure.reason),
+        };
+    }
+    None
+}
+
+#[test]
+fn a_first_record_of_another_kind_is_refused_alike_wherever_it_is_cut() {
+    for kind in (0..=255u8).filter(|kind| *kind != 22) {
+        let record = [&[kind, 3, 3, 0, 9][..], &[7; 9]].concat();
+        let whole = refused(&record, usize::MAX);
+        assert!(whole.is_some(), "{kind}");
+        for piece in 1..record.len() {
+            assert_eq!(
+                refused(&record, piece),
+                whole,
+                "{kind} in pieces of {piece}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_finished_that_was_altered_is_told() {
     let mut client = client_for(SUITES[0]);

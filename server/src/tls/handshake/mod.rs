@@ -288,7 +288,8 @@ impl Handshake {
 /// the library refuses it.
 fn next_record(rest: &[u8]) -> Option<usize> {
     let &[outer, major, _, high, low] = rest.first_chunk::<HEADER_SIZE_BYTES>()?;
-    if !(20..=23).contains(&outer) || major != 3 {
+    // Heartbeats (24) are refused as well, but only when they are whole.
+    if !(20..=24).contains(&outer) || major != 3 {
         return Some(rest.len());
     }
     let length = HEADER_SIZE_BYTES + usize::from(u16::from_be_bytes([high, low]));
