@@ -33,6 +33,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
             "cores",
             "gate",
             "generations",
+            "http2",
             "lanes",
             "limits",
             "listeners",
@@ -45,6 +46,10 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
         ]
     );
     assert_eq!(keys(&status["gate"]), ["slots_taken", "waiting"]);
+    assert_eq!(
+        keys(&status["http2"]),
+        ["begun", "drained", "faults", "open", "streams"]
+    );
     assert_eq!(keys(&status["limits"]), ["max_accepts", "max_threads"]);
     let totals = &status["totals"];
     assert_eq!(keys(totals), ["connections", "requests"]);
