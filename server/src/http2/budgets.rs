@@ -117,7 +117,7 @@ pub struct Limits {
     /// Streams at a time, told to the client; beyond it REFUSED_STREAM.
     pub streams: u32,
     /// Bytes of a field section, decoded, with 32 for each field (RFC 9113 section 6.5.2): told to the client;
-    /// beyond it 431. A section of more bytes than that as they are sent ends the connection.
+    /// beyond it 431. A section of more than twice that as it is sent ends the connection.
     pub header_list_size: u32,
     /// Fields of a section; beyond it 431.
     pub header_count: u32,

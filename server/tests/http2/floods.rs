@@ -122,7 +122,7 @@ fn continuations_without_an_end_are_ended_by_their_number_and_by_their_size() {
         })
     };
     assert_eq!(flood(Limits::default(), 0), (Budget::Continuations, 5));
-    assert_eq!(flood(limits, 10_000), (Budget::HeaderListSize, 2));
+    assert_eq!(flood(limits, 10_000), (Budget::HeaderListSize, 4));
     assert_eq!(flood(limits, 0), (Budget::Continuations, 1001));
 }
 

@@ -1,6 +1,6 @@
 //! Requests: RFC 9113 section 8, RFC 8441, and the head that handlers see.
 
-use super::forge::{GET, POST, Seen, Wire, data, forged, headers};
+use super::forge::{END_HEADERS, END_STREAM, GET, POST, Seen, Wire, block, data, forged, headers};
 use http::{Method, Version};
 use ringgate::http1::fields::BodyFraming;
 use ringgate::http2::{ErrorCode, Limits};
@@ -305,6 +305,22 @@ fn what_is_well_formed_and_not_served_is_refused_with_its_status() {
         ),
         501
     );
+}
+
+#[test]
+fn a_section_that_is_too_large_in_several_frames_costs_its_stream_and_no_other() {
+    let mut line = Wire::open();
+    let long = "x".repeat(100);
+    let fields: Vec<_> = (0..170).map(|_| ("a", &long[..])).collect();
+    let large = [block(&GET), block(&fields)].concat();
+    assert!(large.len() > 16 << 10);
+    let (front, rest) = large.split_at(10_000);
+    line.hears(&forged(1, END_STREAM, 1, front));
+    assert_eq!(
+        line.hears(&forged(9, END_HEADERS, 1, rest)),
+        [Seen::Refused(1, 431)]
+    );
+    assert_eq!(line.hears(&super::forge::get(3)).len(), 1);
 }
 
 #[test]

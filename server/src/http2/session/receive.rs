@@ -1,7 +1,7 @@
 //! The meaning of a client's frames (RFC 9113 section 6). Called by the connection code with the bytes it has;
 //! payload is dealt with in `data`.
 
-use super::super::budgets::Budget;
+use super::super::budgets::{Budget, Limits};
 use super::super::code::{Breach, ErrorCode, Fault};
 use super::super::flow::{ReceiveWindow, SendWindow};
 use super::super::frame::{self, Flags, Frame, HEADER_SIZE_BYTES, Header, Kind, PREFACE, StreamId};
@@ -18,6 +18,8 @@ use ::http::StatusCode;
 
 /// Frames about priorities, and updates of windows, that come with each request.
 const FRAMES_A_REQUEST: u16 = 2;
+/// How many times larger than a field section may be are the bytes that are decoded at most.
+const BLOCK_TIMES: usize = 2;
 
 const NO_PREFACE: Fault = Fault::protocol("The connection does not begin with the preface.");
 const NO_SETTINGS: Fault = Fault::protocol("The preface is not followed by SETTINGS.");
@@ -128,7 +130,7 @@ impl Session {
         head: &mut Head,
         desk: &mut Desk<'_>,
     ) -> Result<Arrival<'static>, Fault> {
-        if block.len() > desk.limits.header_list_size as usize {
+        if block.len() > block_size_max(desk.limits) {
             return Err(Fault::calm(Budget::HeaderListSize));
         }
         let end = header.flags.has(Flags::END_STREAM);
@@ -166,9 +168,10 @@ impl Session {
             return Err(Fault::calm(Budget::Continuations));
         }
         half.continuations += 1;
-        if half.bytes.len() + more.len() > desk.limits.header_list_size as usize {
+        if half.bytes.len() + more.len() > block_size_max(desk.limits) {
             return Err(Fault::calm(Budget::HeaderListSize));
         }
+        half.bytes.reserve_exact(more.len());
         half.bytes.extend_from_slice(more);
         if !header.flags.has(Flags::END_HEADERS) {
             return Ok(Arrival::Nothing);
@@ -439,6 +442,12 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The most bytes of a field section as they are sent. One that is too large is decoded all the same and answered
+/// with 431, since a proxy sends the requests of many on one connection; only one beyond this ends it.
+const fn block_size_max(limits: &Limits) -> usize {
+    limits.header_list_size as usize * BLOCK_TIMES
 }
 
 fn discard(decoder: &mut Decoder, block: &[u8], desk: &mut Desk<'_>) -> Result<(), Fault> {
