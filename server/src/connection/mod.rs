@@ -10,8 +10,8 @@
 //! moved to another core ([`transfer`], a bounded number a turn: [`moves`]) and costs a few hundred bytes while it idles. A future
 //! exists only while its handler runs.
 //!
-//! A connection that a request made a WebSocket or a tunnel of is the same plain data with one state more, and
-//! [`upgraded`] has what it needs besides.
+//! A connection of HTTP/2, or one that a request made a WebSocket or a tunnel of, is the same plain data with one state
+//! more, and [`upgraded`] has what it needs besides.
 //!
 //! The [`Engine`] of a core owns its connections and is the owner of events of its ring. What is
 //! decided here is what to submit; what it means is decided in [`crate::http1`] and

@@ -98,6 +98,7 @@ impl Parcel {
         let upgrade = match head[0] & (UPGRADED | HTTP2) {
             0 => None,
             UPGRADED => Some(Carried::read_socket(&mut unread)?),
+            HTTP2 => return None,
             // A session without streams counts from the second in which the last one ended.
             _ => {
                 let seconds = idle_since.as_nanos() / 1_000_000_000;

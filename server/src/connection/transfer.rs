@@ -33,7 +33,7 @@ pub(crate) struct Parcel {
     /// The agreement of the handshake.
     pub(super) facts: Option<Arc<Facts>>,
     pub(super) wire: Wire,
-    /// The state of another protocol than HTTP.
+    /// The state of another protocol than HTTP/1.1.
     pub(super) upgrade: Option<Box<Carried>>,
     pub(super) unread: BytesMut,
     pub(super) served: u32,

@@ -73,13 +73,7 @@ impl BodyCell {
         request: ExchangeKey,
         framing: BodyFraming,
     ) -> Rc<BodyCell> {
-        Rc::new(BodyCell {
-            inner: RefCell::default(),
-            attention,
-            request,
-            framing,
-            tells_all: false,
-        })
+        BodyCell::of(attention, request, framing, false)
     }
 
     /// The same for a stream of HTTP/2, whose client is given room for more as pieces are taken.
@@ -88,12 +82,21 @@ impl BodyCell {
         request: ExchangeKey,
         framing: BodyFraming,
     ) -> Rc<BodyCell> {
+        BodyCell::of(attention, request, framing, true)
+    }
+
+    fn of(
+        attention: Rc<Attention>,
+        request: ExchangeKey,
+        framing: BodyFraming,
+        tells_all: bool,
+    ) -> Rc<BodyCell> {
         Rc::new(BodyCell {
             inner: RefCell::default(),
             attention,
             request,
             framing,
-            tells_all: true,
+            tells_all,
         })
     }
 

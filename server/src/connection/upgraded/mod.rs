@@ -1,4 +1,4 @@
-//! Connections on which another protocol than HTTP is spoken: what each has beside its seat in the table, and
+//! Connections on which another protocol than HTTP/1.1 is spoken: what each has beside its seat in the table, and
 //! what the effects of [`crate::http1::upgraded`] come to.
 //!
 //! | file | does |
@@ -11,7 +11,7 @@
 //! | [`lines`] | gives it what is sent to it from outside of its calls |
 //! | [`carry`] | makes of it what can go to another core or process |
 //!
-//! Called by [`super::step`]. A connection that speaks HTTP pays nothing for this: what another protocol needs lies
+//! Called by [`super::step`]. A connection that speaks HTTP/1.1 pays nothing for this: what another protocol needs lies
 //! aside, in a table as long as the last seat that has something in it.
 
 mod carry;

@@ -41,8 +41,8 @@ enum Left {
     },
     /// The handler of the request waits, panicked, or answers piece by piece.
     Unanswered(Box<Unanswered>),
-    /// The answer waits for room at the client.
-    Unsent(Unsent),
+    /// The answer waits for room at the client; the handler may have been timed from then on.
+    Unsent(Unsent, Option<Moment>),
     /// The head is no request that is served.
     Refused(StreamId, Refusal),
     /// The body is larger than it may be.
@@ -101,7 +101,12 @@ impl Engine {
                     self.keep_begun(key, unsent, false);
                     self.go_on(core, request, called, answer);
                 }
-                Left::Unsent(unsent) => self.keep_begun(key, unsent, true),
+                Left::Unsent(unsent, timed) => {
+                    if let Some(began) = timed {
+                        self.first_step_ended(core, began);
+                    }
+                    self.keep_begun(key, unsent, true);
+                }
                 Left::Refused(stream, refusal) => {
                     self.stats.http2_streams.add(1);
                     self.refuse_stream(core, key, stream, &refusal, PlacedParts::blank());
@@ -254,7 +259,7 @@ impl Engine {
             }
             debug_assert!(begun.is_ok(), "the request came just now");
             if matches!(begun, Ok(Begun::Waiting)) {
-                return Left::Unsent(unsent);
+                return Left::Unsent(unsent, timed);
             }
             let Unsent { terms, ticket, .. } = unsent;
             reader.connection.answered_at_once(terms.began, ticket);
