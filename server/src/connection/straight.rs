@@ -233,7 +233,7 @@ fn takes_whole(
     let is_there = len <= connection.unread.as_slice().len() as u64
         && limit.is_none_or(|limit| len <= limit)
         && !head.expect_continue;
-    let takes = is_there && settings.goes_straight && !head.asks_core;
+    let takes = is_there && !head.asks_core;
     if takes {
         parts.has_more = true;
         let piece = connection.unread.split(len as usize);
