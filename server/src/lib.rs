@@ -107,9 +107,9 @@ pub mod websocket;
 pub use self::http1::refusal::Refusal;
 pub use certificates::TlsError;
 pub use coordinator::{
-    CertificateStatus, CoreInfo, CoreStatus, Degraded, Ended, Generation, Http2Status,
-    ListenerStatus, Running, Server, ServerEvent, ServerHandle, StartError, Status, TlsStatus,
-    UpgradeError, UpgradeStep, Upgraded, block_obeyed_signals, refuse_inheritance,
+    AccessLogStatus, CertificateStatus, CoreInfo, CoreStatus, Degraded, Ended, Generation,
+    Http2Status, ListenerStatus, Running, Server, ServerEvent, ServerHandle, StartError, Status,
+    TlsStatus, UpgradeError, UpgradeStep, Upgraded, block_obeyed_signals, refuse_inheritance,
 };
 pub use handler::{
     Body, BodyError, BodyFrame, Chunk, Error, Form, FromRequest, Handler, Html, IntoResponse, Json,

@@ -248,6 +248,7 @@ impl Simulation {
                 accepts: None,
                 sockets: Arc::default(),
                 headroom: headroom.clone(),
+                access_log: None,
             });
             let listener = world.listen();
             let seat = ListenerSeat::simulated(ListenerId(index), &listener, scheme);

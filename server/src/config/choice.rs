@@ -99,6 +99,64 @@ choice! {
         Json = "json",
     }
 
+    /// How a line of the access log looks.
+    pub enum AccessFormat {
+        /// The Combined Log Format, which tools that read access logs know.
+        Combined = "combined",
+        /// One JSON object a line.
+        Json = "json",
+    }
+
+    /// A field of the access log as JSON (docs/access-log.md).
+    pub enum AccessField {
+        /// When the request was over.
+        Time = "time",
+        /// The address of the client.
+        RemoteAddr = "remote_addr",
+        /// The port of the client.
+        RemotePort = "remote_port",
+        /// The method.
+        Method = "method",
+        /// The target, with its query.
+        Target = "target",
+        /// The protocol.
+        Protocol = "protocol",
+        /// The host that the request is for.
+        Host = "host",
+        /// The status of the answer.
+        Status = "status",
+        /// Bytes of the answer's body.
+        Bytes = "bytes",
+        /// The page that led here.
+        Referer = "referer",
+        /// The program of the client.
+        UserAgent = "user_agent",
+        /// Seconds until the answer began.
+        FirstByte = "first_byte",
+        /// Seconds until the request was over.
+        Duration = "duration",
+        /// Seconds of them that it waited at the gate.
+        Queue = "queue",
+        /// The core that served it.
+        Core = "core",
+        /// The number of the connection.
+        Connection = "connection",
+        /// The number of the request on its connection.
+        Request = "request",
+        /// The stream of HTTP/2.
+        Stream = "stream",
+        /// The version of TLS.
+        Tls = "tls",
+        /// The cipher suite.
+        Cipher = "cipher",
+        /// The route.
+        Route = "route",
+        /// Why the request was refused or aborted.
+        Reason = "reason",
+        /// Whether the client did not get the whole answer.
+        Aborted = "aborted",
+    }
+
     /// The effect of SIGTERM.
     pub enum OnTerm {
         /// Stop now.

@@ -97,6 +97,7 @@ impl OptionDef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     Server,
+    AccessLog,
     Tls,
     App,
     Admission,
@@ -111,8 +112,9 @@ pub(super) enum Group {
 
 impl Group {
     /// Every group, in the order of help and documentation.
-    pub(super) const ALL: [Group; 11] = [
+    pub(super) const ALL: [Group; 12] = [
         Group::Server,
+        Group::AccessLog,
         Group::Tls,
         Group::App,
         Group::Admission,
@@ -128,6 +130,7 @@ impl Group {
     pub(super) const fn heading(self) -> &'static str {
         match self {
             Group::Server => "Server",
+            Group::AccessLog => "Access log",
             Group::Tls => "TLS",
             Group::App => "Built-in application",
             Group::Admission => "Waiting requests",

@@ -11,9 +11,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::access::AccessTarget;
 use super::address::ListenAddr;
 use super::admission::MaxAccepts;
-use super::choice::{Choice, RingFlag};
+use super::choice::{AccessField, Choice, RingFlag};
 use super::control::ControlPath;
 use super::cores::{CORES_MAX, CoreSpec};
 use super::definition::{Draft, OptionDef};
@@ -91,6 +92,8 @@ pub(super) enum Kind {
     /// A name, or one word for its absence.
     NameOrNone(At<Option<String>>),
     Control(At<ControlPath>),
+    AccessTarget(At<AccessTarget>),
+    AccessFields(At<Vec<AccessField>>),
 }
 
 /// A value that was refused: which one of those given, and why.
@@ -132,6 +135,7 @@ impl Kind {
                 | Kind::Priorities(_)
                 | Kind::Certificates(_)
                 | Kind::Paths(_)
+                | Kind::AccessFields(_)
         )
     }
 
@@ -154,7 +158,9 @@ impl Kind {
             | Kind::Paths(_)
             | Kind::PathOrNone { .. }
             | Kind::NameOrNone(_)
-            | Kind::Control(_) => false,
+            | Kind::Control(_)
+            | Kind::AccessTarget(_)
+            | Kind::AccessFields(_) => false,
         }
     }
 
@@ -175,6 +181,7 @@ impl Kind {
             Kind::Priorities(at) => *at(draft) = list(items, refused)?,
             Kind::Certificates(at) => *at(draft) = each(items, refused, CertificateSource::read)?,
             Kind::Paths(at) => *at(draft) = each(items, refused, path)?,
+            Kind::AccessFields(at) => *at(draft) = list(items, refused)?,
             _ => {
                 let [item] = items else {
                     return Err(refused(0, Malformed::new("takes one value, not a list")));
@@ -195,6 +202,7 @@ impl Kind {
     fn read_one(&self, draft: &mut Draft, item: &OsString) -> Result<(), Malformed> {
         match self {
             Kind::PathOrNone { at, .. } => *at(draft) = optional(item, "none", path)?,
+            Kind::AccessTarget(at) => *at(draft) = AccessTarget::read(item)?,
             Kind::Control(at) => {
                 *at(draft) = match item.to_str() {
                     // Whose it is was not said by this value.
@@ -291,7 +299,9 @@ impl Kind {
             | Kind::Certificates(_)
             | Kind::Paths(_)
             | Kind::PathOrNone { .. }
-            | Kind::Control(_) => return Err(Malformed::plain()),
+            | Kind::Control(_)
+            | Kind::AccessTarget(_)
+            | Kind::AccessFields(_) => return Err(Malformed::plain()),
         }
         Ok(())
     }
@@ -310,6 +320,10 @@ impl Kind {
                 return at(draft).iter().map(CertificateSource::written).collect();
             }
             Kind::Paths(at) => return at(draft).iter().map(OsString::from).collect(),
+            Kind::AccessFields(at) => {
+                return at(draft).iter().map(|field| field.word().into()).collect();
+            }
+            Kind::AccessTarget(at) => at(draft).written(),
             Kind::AddressOrNone(at) => or_word(at(draft).as_ref(), "none", ListenAddr::written),
             Kind::Cores(at) => shown(at(draft)),
             Kind::CountOr { word, at, .. } => or_word(at(draft).as_ref(), word, shown),
@@ -386,6 +400,8 @@ impl Kind {
             Kind::PathOrNone { placeholder, .. } => placeholder,
             Kind::NameOrNone(_) => "NAME",
             Kind::Control(_) => "PATH",
+            Kind::AccessTarget(_) => "FILE|stderr|syslog:PATH|journald|off",
+            Kind::AccessFields(_) => "FIELD",
         };
         words.to_owned()
     }
@@ -432,6 +448,13 @@ impl Kind {
             Kind::PathOrNone { .. } => "a path, or none".to_owned(),
             Kind::NameOrNone(_) => "a name or a number, or none".to_owned(),
             Kind::Control(_) => "a path, auto or none".to_owned(),
+            Kind::AccessTarget(_) => "a path, stderr, syslog:PATH, journald or off".to_owned(),
+            Kind::AccessFields(_) => either(
+                &AccessField::ALL
+                    .iter()
+                    .map(|field| field.word())
+                    .collect::<Vec<_>>(),
+            ),
         }
     }
 }

@@ -24,6 +24,7 @@
 
 mod settings;
 
+mod access;
 mod address;
 mod admission;
 mod choice;
@@ -57,11 +58,12 @@ mod document;
 #[cfg(test)]
 mod tests;
 
+pub use access::{AccessLog, AccessTarget};
 pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX, UnixAddr};
 pub use admission::{AdmissionError, AdmissionLimits, MaxAccepts};
 pub use choice::{
-    Admit, ClientCertificates, DrainPending, HalfClose, LogFormat, LogLevel, Offered, OnTerm,
-    RingFlag, Shed, Switch, TlsVersion,
+    AccessField, AccessFormat, Admit, ClientCertificates, DrainPending, HalfClose, LogFormat,
+    LogLevel, Offered, OnTerm, RingFlag, Shed, Switch, TlsVersion,
 };
 pub use command::{CommandLine, VERSION};
 pub use control::ControlPath;

@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::access::AccessLog;
 use super::address::ListenAddr;
 use super::admission::AdmissionLimits;
 use super::choice::{
@@ -71,6 +72,8 @@ pub struct Config {
     pub rings: Rings,
     /// The log: which events, in what form, to where.
     pub log: Log,
+    /// The access log: one line for each request.
+    pub access_log: AccessLog,
     /// Directory that the built-in application serves under `/files/`.
     pub root: Option<PathBuf>,
     /// The control socket.
@@ -108,6 +111,7 @@ impl Default for Config {
             pool: PoolRules::default(),
             rings: Rings::default(),
             log: Log::default(),
+            access_log: AccessLog::default(),
             root: None,
             control: ControlPath::Auto,
             metrics: None,

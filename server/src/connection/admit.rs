@@ -41,6 +41,7 @@ impl Engine {
                 Ok(expected) => upload = Some(expected),
                 Err(refusal) => {
                     let refusal = refusal.of_head(terms.to_head);
+                    self.note_refused(core, &parts, &routed);
                     self.seen = self.app.sees_refusals().then_some(parts);
                     self.refuse(core, key, refusal);
                     self.seen = None;
@@ -57,6 +58,7 @@ impl Engine {
         // Its body may be refused when the handler has the request.
         exchange.seen = (body_pending && self.app.sees_refusals()).then(|| parts.copied());
         exchange.asks_core = parts.head.asks_core;
+        exchange.noted = self.note_head(core, &parts, routed.route(), None);
         exchange.asked = Some(Asked { parts, routed });
         self.keep(request, exchange);
         self.on(core, key, Event::HeadComplete { body_pending });

@@ -38,6 +38,7 @@ impl Engine {
             Ok(response) => response,
             Err(panic) => {
                 self.count_panic(core, panic.message());
+                self.note_reason(request, "panic");
                 Response::failed()
             }
         };
@@ -78,7 +79,10 @@ impl Engine {
         }
         let unread = unread_body(exchange.upload.as_ref());
         let before = connection.output.queued;
-        match queue(
+        if let Some(noted) = &mut exchange.noted {
+            noted.answered_by(&exchange.terms, &response, core.now());
+        }
+        let queued = queue(
             connection,
             &exchange.terms,
             unread,
@@ -86,7 +90,13 @@ impl Engine {
             self.date.current(),
             context,
             &mut self.buffers,
-        ) {
+        );
+        if let Some(noted) = &mut exchange.noted
+            && let Some(access) = &mut self.access
+        {
+            noted.ends_at(access.end_of_output(key, connection.output.queued));
+        }
+        match queued {
             Queued::All(after) => {
                 self.stats.responses[class].add(1);
                 self.answer_ended(core, request, after);
@@ -181,6 +191,13 @@ impl Engine {
         let to_head = refusal.to_head || exchange.is_some_and(|exchange| exchange.terms.to_head);
         self.drop_handler(core, key);
         self.stats.refused(refusal.status.as_u16());
+        if self.settings.logs {
+            let bytes = match to_head {
+                true => 0,
+                false => response::refusal_body(&refusal).len() as u64,
+            };
+            self.note_own_answer(core, key, refusal.status, bytes, refusal.reason);
+        }
         if let Some(connection) = self.table.get(key) {
             connection.discarded = 0;
         }
@@ -205,6 +222,9 @@ impl Engine {
         let fields = asked.then(|| core_field(self.index));
         let to_head = self.is_asked_by_head(key);
         self.drop_handler(core, key);
+        let body = format!("{}\n", response::status_text(status));
+        let bytes = if to_head { 0 } else { body.len() as u64 };
+        self.note_own_answer(core, key, status, bytes, reason_of(status));
         if self.app.sees_refusals() {
             let make = || Response::of_status(status, &fields);
             return self.write_seen(core, key, to_head, &make);
@@ -213,7 +233,6 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let body = format!("{}\n", response::status_text(status));
         let head = ResponseHead {
             status,
             content_type: Some("text/plain"),
@@ -235,6 +254,8 @@ impl Engine {
         let Some(reason) = self.table.get(key).and_then(|c| c.rejected) else {
             return;
         };
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        self.note_own_answer(core, key, status, BUSY.len() as u64, reason.name());
         if self.app.sees_refusals() {
             let named = self.settings.reason_header;
             return self.write_seen(core, key, false, &|| turned_away(reason, named));
@@ -412,6 +433,15 @@ fn queue_body(
         },
     }
     Queued::All(framing.after)
+}
+
+/// The reason for an error that the server answers by itself, for the access log.
+fn reason_of(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::REQUEST_TIMEOUT => "timeout",
+        StatusCode::BAD_REQUEST => "cut-body",
+        _ => "failed-answer",
+    }
 }
 
 /// The unread rest of the request's body.

@@ -94,6 +94,7 @@ impl Engine {
         if armed || connection.output.in_flight.is_some() {
             return;
         }
+        self.leave_access(core, key);
         self.leave_transport(core, key);
         self.sockets.leave(key.slot());
         let Some(connection) = self.table.remove(key) else {
@@ -181,7 +182,9 @@ impl Engine {
                 "a connection is cut off"
             );
         }
+        self.because(Some("forced"));
         self.on(core, key, Event::Force { sent });
+        self.because(None);
         if let Some(connection) = self.table.get(key) {
             let in_flight = connection.output.in_flight.is_some();
             if in_flight {

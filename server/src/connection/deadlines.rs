@@ -78,8 +78,26 @@ impl Engine {
             Deadline::Quiet | Deadline::Pong | Deadline::Message => Event::DeadlinePassed,
             Deadline::CloseFrame | Deadline::Tunnel | Deadline::Streams => Event::DeadlinePassed,
         };
+        self.because(cause(kind));
         self.on(core, key, event);
+        self.because(None);
         self.settle(core, key);
+    }
+}
+
+/// The reason that the access log gives for a request that ends by this limit.
+fn cause(deadline: Deadline) -> Option<&'static str> {
+    match deadline {
+        Deadline::Head => Some("head-timeout"),
+        Deadline::Body => Some("body-timeout"),
+        Deadline::Write => Some("write-timeout"),
+        Deadline::Quiet | Deadline::Pong | Deadline::Message | Deadline::CloseFrame => {
+            Some("websocket-timeout")
+        }
+        Deadline::Tunnel => Some("tunnel-timeout"),
+        // The client has gone, or no request is there.
+        Deadline::Gone | Deadline::Idle | Deadline::Linger | Deadline::Handshake => None,
+        Deadline::Streams => None,
     }
 }
 

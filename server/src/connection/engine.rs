@@ -2,6 +2,7 @@
 //! ring; each event goes to the file of its step.
 
 use super::accept::{Intake, Listeners};
+use super::access::Access;
 use super::arrival::Arrival;
 use super::exchanges::Exchanges;
 use super::headroom::Headroom;
@@ -25,6 +26,7 @@ use crate::handler::{Application, PlacedParts, Response, Switching, none_noted, 
 use crate::http1::date::DateCache;
 use crate::http1::exchange::State;
 use crate::http1::refusal::Refusal;
+use crate::observe::access::Outlet;
 use crate::observe::log::RateLimit;
 use crate::tls::handshake::terms::Acceptor;
 use ringgate_runtime::sys::registry::SocketRegistry;
@@ -173,6 +175,8 @@ pub(crate) struct EngineParts {
     pub(crate) sockets: Arc<SocketRegistry>,
     /// Room for connections in the process.
     pub(crate) headroom: Arc<Headroom>,
+    /// The core's end of the access log, if there is one.
+    pub(crate) access_log: Option<Outlet>,
 }
 
 /// The connections of one core, and everything that their steps share.
@@ -215,6 +219,7 @@ pub(crate) struct Engine {
     pub(super) intake: Intake,
     pub(super) moves: Moves,
     pub(super) log: RateLimit,
+    pub(super) access: Option<Box<Access>>,
     pub(super) watch: Watch,
     pub(super) stalls: Stalls,
     pub(super) looks: Looks,
@@ -228,6 +233,12 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(parts: EngineParts) -> Engine {
         let table = Table::new(parts.epoch);
+        let rules = &parts.settings.access_log;
+        let access = parts.access_log.map(|outlet| {
+            // A core that takes the place of another numbers its connections from where no other does.
+            let first = u64::from(parts.epoch) << 32 | u64::from(parts.index) << 48;
+            Box::new(Access::new(outlet, rules, first))
+        });
         Engine {
             index: parts.index,
             settings: parts.settings,
@@ -260,6 +271,7 @@ impl Engine {
             intake: Intake::default(),
             moves: Moves::default(),
             log: RateLimit::new(),
+            access,
             watch: Watch::default(),
             stalls: Stalls::default(),
             looks: Looks::default(),
@@ -427,6 +439,7 @@ impl Engine {
     /// Leaves the short ways aside from now on.
     pub(crate) fn take_long_ways(&mut self) {
         self.settings.goes_straight = false;
+        self.settings.ends_straight = false;
     }
 
     /// Where the conversations of the connections stand, in the order of their seats.
@@ -493,6 +506,7 @@ impl Sink for Engine {
                 Some(Subject::GateSweep) => self.sweep_gate(core),
                 Some(Subject::Look) => self.look(core),
                 Some(Subject::Farewells) => self.part(core),
+                Some(Subject::AccessLog) => self.hand_lines_over(core),
                 subject => misaddressed("a timer", subject),
             },
             Event::Polled { key, result, more } => match Subject::from_key(key) {

@@ -4,6 +4,7 @@
 //!
 //! Filled by `admit.rs` and `straight.rs`, emptied by `step.rs`.
 
+use super::access::Noted;
 use super::key::{ConnectionKey, ExchangeKey};
 use super::upgraded::Inflow;
 use crate::admission::door::{AddressPlace, Ticket};
@@ -92,6 +93,8 @@ pub(crate) struct Exchange {
     pub(crate) asks_core: bool,
     /// The request once more, for what the application has around a refusal of its body.
     pub(crate) seen: Option<PlacedParts>,
+    /// The note on it for the access log.
+    pub(super) noted: Option<Box<Noted>>,
 }
 
 impl Exchange {
@@ -111,6 +114,7 @@ impl Exchange {
             stream: None,
             asks_core: false,
             seen: None,
+            noted: None,
         }
     }
 

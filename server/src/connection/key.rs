@@ -95,6 +95,8 @@ pub(crate) enum Subject {
     Look,
     /// Time to tell further WebSockets Close.
     Farewells,
+    /// Time to hand lines of the access log over.
+    AccessLog,
     /// The core's own tick.
     Tick,
     /// The poll of a listener that is helped, by its number.
@@ -114,6 +116,7 @@ const GATE_SWEEP: u64 = 10;
 const LOOK: u64 = 11;
 const ARRIVAL_TIMEOUT: u64 = 12;
 const FAREWELLS: u64 = 13;
+const ACCESS_LOG: u64 = 14;
 
 impl Subject {
     /// The number that travels with the operation.
@@ -135,6 +138,7 @@ impl Subject {
             Subject::ResumeAccept => (RESUME_ACCEPT, 0, 0),
             Subject::Look => (LOOK, 0, 0),
             Subject::Farewells => (FAREWELLS, 0, 0),
+            Subject::AccessLog => (ACCESS_LOG, 0, 0),
             Subject::Tick => (TICK, 0, 0),
             Subject::Help(listener) => (HELP, listener, 0),
         };
@@ -161,6 +165,7 @@ impl Subject {
             RESUME_ACCEPT => Subject::ResumeAccept,
             LOOK => Subject::Look,
             FAREWELLS => Subject::Farewells,
+            ACCESS_LOG => Subject::AccessLog,
             TICK => Subject::Tick,
             HELP => Subject::Help(slot),
             _ => return None,
@@ -187,6 +192,7 @@ mod tests {
             Subject::ResumeAccept,
             Subject::Look,
             Subject::Farewells,
+            Subject::AccessLog,
             Subject::Tick,
             Subject::Help(3),
         ];

@@ -19,6 +19,7 @@
 
 mod accept;
 mod accept_error;
+mod access;
 mod admit;
 mod answer;
 mod arrival;

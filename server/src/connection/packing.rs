@@ -119,6 +119,7 @@ impl Parcel {
             },
             upgrade,
             is_counted: false,
+            place: None,
             deadline_of: match head[1] {
                 0 => None,
                 kind => Some(*DEADLINES.get(usize::from(kind) - 1)?),
@@ -189,6 +190,7 @@ mod tests {
                 wire: Wire::between_requests(in_head),
                 upgrade: None,
                 is_counted: true,
+                place: None,
                 unread: BytesMut::from(&unread[..]),
                 served,
                 idle_since: Moment::from_nanos(idle_since),

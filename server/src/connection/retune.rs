@@ -18,6 +18,9 @@ fn moved(deadline: Moment, old: std::time::Duration, new: std::time::Duration) -
 impl Engine {
     pub(super) fn retune(&mut self, core: &Rc<Core>, new: Settings) {
         let old = std::mem::replace(&mut self.settings, new);
+        if let Some(access) = &mut self.access {
+            access.follow(&self.settings.access_log);
+        }
         for key in self.table.keys() {
             let Some(connection) = self.table.get(key) else {
                 continue;

@@ -2,9 +2,10 @@
 
 use super::rate::Rate;
 use super::stall::LOOKS;
-use crate::config::{Admit, Config, HalfClose, PriorityRule, Switch};
+use crate::config::{AccessTarget, Admit, Config, HalfClose, PriorityRule, Switch};
 use crate::http1::exchange::Deadline;
 use crate::http1::head::HeadLimits;
+use crate::observe::access::Rules;
 use crate::websocket::Limits;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -40,6 +41,12 @@ pub(crate) struct Settings {
     /// Whether the short ways are taken ([`super::straight`], and at the end of a send): not where the
     /// gate has more to look at, nor in a simulation that is to hold them to the long ones.
     pub(crate) goes_straight: bool,
+    /// Whether a send that ends takes the short way too. An access log is told of it on the long one.
+    pub(crate) ends_straight: bool,
+    /// Whether there is an access log.
+    pub(crate) logs: bool,
+    /// How its lines look, and which requests get one.
+    pub(crate) access_log: Rules,
     pub(crate) admit: Admit,
     pub(crate) per_address: bool,
     pub(crate) rejections: Option<NonZeroU32>,
@@ -106,6 +113,9 @@ impl Settings {
             queue_timeout: config.queue.timeout,
             admits_specially,
             goes_straight: !admits_specially,
+            ends_straight: !admits_specially && config.access_log.target == AccessTarget::Off,
+            logs: config.access_log.target != AccessTarget::Off,
+            access_log: Rules::new(&config.access_log),
             admit: config.queue.admit,
             per_address: config.queue.per_address.is_some(),
             rejections: config.queue.rejections,

@@ -236,7 +236,12 @@ impl Engine {
                     .record((core.now() - exchange.terms.began).as_nanos() as u64);
             }
         }
-        drop(exchange);
+        if let Some(mut noted) = exchange.noted {
+            if let Some(reason) = rejected {
+                noted.refused(reason.name());
+            }
+            self.tell_of(core, key, noted, outcome);
+        }
     }
 
     /// A request that is answered makes room for the next one of its batch. Until its answer is out it
@@ -253,6 +258,10 @@ impl Engine {
             self.stats.detached.fall();
         }
         connection.answered_at_once(exchange.terms.began, exchange.ticket);
+        if let Some(noted) = exchange.noted {
+            let queued = connection.output.queued;
+            self.with_access(|access| access.set_aside(key, queued, noted));
+        }
     }
 
     /// Drops what works for a request: its place at the gate, its handler, its stream.

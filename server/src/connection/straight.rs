@@ -63,7 +63,10 @@ impl Engine {
     pub(super) fn read_heads(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
         self.keep_date(core);
         loop {
-            let left = self.go_straight(core, key);
+            let left = match self.settings.logs {
+                false => self.go_straight::<false>(core, key),
+                true => self.go_straight::<true>(core, key),
+            };
             if let Left::Answered(effect) = left {
                 // Spares the look at what else it might hold.
                 std::mem::forget(left);
@@ -81,8 +84,9 @@ impl Engine {
         }
     }
 
+    /// `LOGS`: whether there is an access log, so that without one nothing is spent on it.
     #[inline]
-    fn go_straight(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Left {
+    fn go_straight<const LOGS: bool>(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Left {
         let context = self.answering();
         let settings = &self.settings;
         let stats = &*self.stats;
@@ -140,6 +144,17 @@ impl Engine {
             let request = self.exchanges.name_next();
             connection.begin(stats, &mut parts, request);
             let terms = Terms::of(&parts.head, core.now());
+            if LOGS && let Some(access) = &mut self.access {
+                let is_told = !self.app.options(route).unlogged;
+                access.note_straight(
+                    core,
+                    &parts,
+                    sockets,
+                    connection.served,
+                    (route, None),
+                    is_told,
+                );
+            }
             let timed = self.watch.begin(core, route);
             let reply = ReplyTo {
                 finished: &self.finished,
@@ -161,6 +176,9 @@ impl Engine {
                 });
             };
             connection.answered_at_once(terms.began, ticket);
+            if LOGS && let Some(access) = &mut self.access {
+                access.answer_current(&terms, response, core.now());
+            }
             let queued = queue(
                 connection,
                 &terms,
@@ -170,6 +188,9 @@ impl Engine {
                 context,
                 &mut self.buffers,
             );
+            if LOGS && let Some(access) = &mut self.access {
+                access.set_current_aside(key, connection.output.queued);
+            }
             stats.responses[status_class(response)].add(1);
             if response.owns_nothing() {
                 // Spares the look at each of its parts.
@@ -206,6 +227,7 @@ impl Engine {
                 }
                 let mut exchange = Exchange::new(key, begun.terms, None);
                 exchange.ticket = begun.ticket;
+                exchange.noted = self.take_noted();
                 self.keep(begun.request, exchange);
                 self.on(core, key, Event::Begun);
                 self.go_on(core, begun.request, begun.called, begun.answer);

@@ -181,8 +181,10 @@ impl Engine {
             let Some(connection) = self.table.get(key) else {
                 return;
             };
-            let exchange = self.exchanges.get(request);
-            let Some(streaming) = exchange.and_then(|exchange| exchange.stream.as_mut()) else {
+            let Some(exchange) = self.exchanges.get(request) else {
+                return;
+            };
+            let Some(streaming) = exchange.stream.as_mut() else {
                 return;
             };
             let output = &connection.output;
@@ -211,6 +213,9 @@ impl Engine {
             }
             let output = &mut connection.output;
             let before = output.queued;
+            if let Some(noted) = &mut exchange.noted {
+                noted.add(piece.len());
+            }
             if streaming.chunked {
                 output.write_with(&mut self.buffers, |tail| {
                     response::encode_chunk_header(piece.len() as u64, tail)
@@ -221,6 +226,11 @@ impl Engine {
                 output.add(&mut self.buffers, piece);
             }
             streaming.queued += output.queued - before;
+            if let Some(noted) = &mut exchange.noted
+                && let Some(access) = &mut self.access
+            {
+                noted.ends_at(access.end_of_output(key, output.queued));
+            }
         };
         let Some(streaming) = self
             .exchanges

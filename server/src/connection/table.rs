@@ -381,6 +381,11 @@ impl Table {
         }
     }
 
+    /// The sockets of all connections.
+    pub(crate) fn sockets(&self) -> &Sockets {
+        &self.sockets
+    }
+
     /// The agreement of a connection's handshake.
     pub(crate) fn facts(&mut self, key: ConnectionKey) -> Option<Arc<Facts>> {
         self.get(key)?;

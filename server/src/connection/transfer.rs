@@ -3,6 +3,7 @@
 //! are copied and given back; (5) descriptor, bytes, state and deadlines go; (6) the receiver feeds
 //! the bytes first, then arms its receive. A request that turns up in step 3 is served where it is.
 
+use super::access::Place;
 use super::engine::{Engine, Message, Report};
 use super::key::ConnectionKey;
 use super::listener::{Fresh, ListenerId};
@@ -48,6 +49,8 @@ pub(crate) struct Parcel {
     pub(super) from_outside: bool,
     /// Whether it is among those that `max_websockets` bounds: not while it belongs to no core.
     pub(super) is_counted: bool,
+    /// The connection as the access log knows it.
+    pub(super) place: Option<Box<Place>>,
 }
 
 /// Whether this is the number of a core, and not of the coordinator or of another process.
@@ -133,6 +136,11 @@ impl Engine {
             // It goes when what was sent to it is sent.
             return self.regulate(core, key);
         }
+        if to == SUCCESSOR {
+            // The other process knows nothing of its request.
+            self.note_end_of_upgrade(key);
+        }
+        let place = self.leave_access(core, key);
         self.leave_transport(core, key);
         self.sockets.leave(key.slot());
         let facts = self.table.facts(key);
@@ -168,6 +176,7 @@ impl Engine {
             inquiry: self.published,
             from_outside: false,
             is_counted: is_core(to),
+            place: place.map(Box::new),
         };
         match to {
             COORDINATOR => self.post.to_coordinator(Report::Parked(Box::new(parcel))),
@@ -199,6 +208,7 @@ impl Engine {
         self.hold_for(key, ticket);
         self.stats.handed_in.add(1);
         self.table.agree(key, parcel.facts);
+        self.arrive_in_access(key, parcel.place);
         if let Some(carried) = parcel.upgrade {
             self.put_upgrade(core, key, *carried, parcel.is_counted);
         }

@@ -69,7 +69,9 @@ impl Engine {
         if !unsent {
             self.stats.responses[streaming.class].add(1);
         }
+        self.because(Some("failed-answer"));
         self.on(core, key, Event::AnswerFailed { taken_back: unsent });
+        self.because(None);
     }
 }
 

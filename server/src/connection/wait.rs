@@ -95,6 +95,10 @@ impl Engine {
         };
         let waited = (core.now() - waiting.since).as_nanos() as u64;
         self.stats.queue_time.record(waited);
+        let exchange = self.exchanges.get(request);
+        if let Some(noted) = exchange.and_then(|exchange| exchange.noted.as_mut()) {
+            noted.queue = core.now() - waiting.since;
+        }
         let ticket = self.held_by(of, ticket);
         self.run(core, request, waiting.route, waiting.parts, ticket);
         self.settle(core, of);
@@ -109,6 +113,10 @@ impl Engine {
             }
             Candidate::Request(request) => {
                 if let Some((of, waiting)) = self.no_longer_waits(core, request) {
+                    let exchange = self.exchanges.get(request);
+                    if let Some(noted) = exchange.and_then(|exchange| exchange.noted.as_mut()) {
+                        noted.queue = core.now() - waiting.since;
+                    }
                     self.reject(core, request, waiting.parts, reason);
                     self.settle(core, of);
                 }

@@ -44,6 +44,7 @@ impl Engine {
         };
         self.stats.bytes_sent.add(sent as u64);
         if connection.dropped {
+            self.note_sent(key, sent);
             return self.settle(core, key);
         }
         if connection.deadline_of == Some(Deadline::Write) {
@@ -53,13 +54,14 @@ impl Engine {
         let done = before + sent;
         if done < buffer.len() {
             send(core, connection, key, buffer, done);
-            return connection.set_deadline(core, key, &self.settings);
+            connection.set_deadline(core, key, &self.settings);
+            return self.note_sent(key, sent);
         }
         match connection.transport.is_plain() {
             true => keep_buffer(buffer, &mut self.buffers),
             false => self.sealing.keep(buffer, &mut self.buffers),
         }
-        if self.settings.goes_straight && self.course == Course::Serving && connection.rests() {
+        if self.settings.ends_straight && self.course == Course::Serving && connection.rests() {
             // Straight to the end, as nearly always: what `on_flushed` and `settle` come to.
             connection.idle_since = core.now();
             connection.ticket = Ticket::free();
@@ -69,12 +71,13 @@ impl Engine {
             self.perform(core, key, effect);
             return;
         }
-        self.sent_all(core, key);
+        self.sent_all(core, key, sent);
     }
 
     /// All that was handed to the kernel is sent: more follows, or the answers are out.
     #[inline(never)]
-    fn sent_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+    fn sent_all(&mut self, core: &Rc<Core>, key: ConnectionKey, sent: usize) {
+        self.note_sent(key, sent);
         if let Some(connection) = self.table.get(key)
             && connection.is_flushed()
         {
@@ -90,6 +93,9 @@ impl Engine {
         };
         connection.settle_answers(&self.stats, core.now(), outcome);
         connection.ticket = Ticket::free();
+        if self.settings.logs {
+            self.tell_of_answers(core, key, outcome);
+        }
     }
 }
 

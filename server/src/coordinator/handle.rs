@@ -289,8 +289,14 @@ impl<S: 'static> Server<S> {
         if inheritance.is_some() {
             listeners.all_away();
         }
-        let (operators, control_path, metrics_address) =
-            operators(&config, control, log, inheritance, identity.as_ref())?;
+        let (operators, control_path, metrics_address) = operators(
+            &config,
+            control,
+            log,
+            inheritance,
+            identity.as_ref(),
+            plan.slots.get(),
+        )?;
         if let Some(identity) = identity {
             identity.assume().map_err(StartError::Setup)?;
             warn_of_lost_keys(&config);

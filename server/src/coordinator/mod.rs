@@ -46,7 +46,9 @@ pub use handle::{
 };
 pub(crate) use handle::{OBEYED, Simulated};
 pub(crate) use post::{PostOffice, Postman, SUCCESSOR};
-pub use status::{CertificateStatus, CoreStatus, Http2Status, ListenerStatus, Status, TlsStatus};
+pub use status::{
+    AccessLogStatus, CertificateStatus, CoreStatus, Http2Status, ListenerStatus, Status, TlsStatus,
+};
 pub(crate) use thread::core_options;
 pub(crate) use upgrade::legacy::VARIABLE as INHERIT_VARIABLE;
 pub use upgrade::{Generation, UpgradeError, Upgraded};

@@ -461,7 +461,7 @@ impl Coordinator {
             Signal::Ttou => self.size(core, sizing::Event::By(-1)),
             // The log says what came of it.
             Signal::Hup => drop(self.reload(core)),
-            Signal::Usr1 => self.reopen_log(),
+            Signal::Usr1 => self.reopen_logs(),
             Signal::Usr2 => self.upgrade(core, None, None),
             Signal::Chld => {}
         }
@@ -580,6 +580,7 @@ impl Coordinator {
             sockets: slot.sockets.clone(),
             headroom: self.allotment.headroom(),
             acceptor: self.tls.as_ref().map(|tls| tls.acceptor.clone()),
+            access_log: self.operators.access_log.clone(),
         };
         let spawned = std::thread::Builder::new()
             .name(format!("rg-core-{index}"))

@@ -9,6 +9,7 @@ use crate::admission::ledger::{ByReason, Connections, Ledgers, Reason, Requests}
 use crate::certificates::{Loaded, date, seconds_left};
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::lane::LaneFigures;
+use crate::observe::access::AccessLog;
 use crate::observe::metrics::{CountsBy, Http2Counts, TlsCounts};
 use ringgate_runtime::sys::tcp_info::listen_queue;
 use serde::{Serialize, Serializer};
@@ -33,6 +34,25 @@ pub struct Status {
     pub http2: Http2Status,
     pub tls: Option<TlsStatus>,
     pub certificates: Vec<CertificateStatus>,
+    pub access_log: Option<AccessLogStatus>,
+}
+
+/// The access log.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct AccessLogStatus {
+    /// Lines written.
+    pub written: u64,
+    /// Lines dropped because the output stalled or failed.
+    pub dropped: u64,
+}
+
+impl From<&AccessLog> for AccessLogStatus {
+    fn from(log: &AccessLog) -> AccessLogStatus {
+        AccessLogStatus {
+            written: log.written(),
+            dropped: log.dropped(),
+        }
+    }
 }
 
 /// The limits in force.

@@ -8,6 +8,7 @@ use crate::admission::ledger::CoreStats;
 use crate::config::{Config, RingFlag as Without, Scheme};
 use crate::connection::{Engine, EngineParts, Fresh, Headroom, ListenerId, Settings};
 use crate::handler::Application;
+use crate::observe::access::AccessLog;
 use crate::tls::handshake::terms::Acceptor;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::driver::{RingFlag, RingFlags};
@@ -39,6 +40,7 @@ pub(crate) struct CoreThread {
     pub(crate) sockets: Arc<SocketRegistry>,
     pub(crate) headroom: Arc<Headroom>,
     pub(crate) acceptor: Option<Acceptor>,
+    pub(crate) access_log: Option<AccessLog>,
 }
 
 /// Options of a ring, as the configuration has them.
@@ -138,6 +140,7 @@ impl CoreThread {
             accepts: self.accepts,
             sockets: self.sockets.clone(),
             headroom: self.headroom.clone(),
+            access_log: self.access_log.as_ref().map(AccessLog::outlet),
         });
         self.post.attach_core(index, Some(core.remote()));
         self.post.tell(Event::CoreUp(CoreUp {
@@ -258,6 +261,7 @@ mod tests {
             sockets: Arc::default(),
             headroom: Arc::default(),
             acceptor: None,
+            access_log: None,
         }
     }
 

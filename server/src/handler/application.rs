@@ -29,6 +29,16 @@ pub(crate) enum Routed {
     Answer(Box<Response>),
 }
 
+impl Routed {
+    /// The route, if it is to a handler.
+    pub(crate) fn route(&self) -> Option<u32> {
+        match self {
+            Routed::Found { route, .. } => Some(*route),
+            Routed::Answer(_) => None,
+        }
+    }
+}
+
 /// How far a handler came at its first step.
 pub(crate) enum Called {
     /// To its end; its answer lies where the caller wanted it.

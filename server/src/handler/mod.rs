@@ -36,7 +36,7 @@ pub use endpoint::Handler;
 pub use error::{Error, Result};
 pub use extract::{Form, FromRequest, Json, Query};
 pub use options::RouteOptions;
-pub(crate) use parts::{HeadBytes, PlacedParts};
+pub(crate) use parts::{HeadBytes, PlacedParts, RequestParts};
 pub use pipe::Upgraded;
 pub(crate) use pipe::{Pipe, Times};
 pub use request::Request;

@@ -33,6 +33,8 @@ pub struct RouteOptions {
     /// How long the handler may take to return its answer: then it is dropped, and a 503 is the answer. None
     /// for as long as it likes. The body of an answer that streams is not timed.
     pub timeout: Option<Duration>,
+    /// Whether the access log tells nothing of its requests.
+    pub unlogged: bool,
 }
 
 impl Default for RouteOptions {
@@ -51,6 +53,7 @@ impl RouteOptions {
             body_size: None,
             priority: Priority::Normal,
             timeout: None,
+            unlogged: false,
         }
     }
 
@@ -126,6 +129,20 @@ impl RouteOptions {
     #[must_use]
     pub const fn timeout(mut self, most: Duration) -> RouteOptions {
         self.timeout = Some(most);
+        self
+    }
+
+    /// Leaves the requests of the route out of the access log: for checks of health, which would fill it.
+    ///
+    /// ```
+    /// use ringgate::{RouteOptions, Router, http::Method};
+    ///
+    /// let quiet = RouteOptions::new().ungated().unlogged();
+    /// let router = Router::<()>::new().route_with(quiet, Method::GET, "/healthz", async |_| "ok\n");
+    /// ```
+    #[must_use]
+    pub const fn unlogged(mut self) -> RouteOptions {
+        self.unlogged = true;
         self
     }
 }

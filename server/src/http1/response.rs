@@ -77,6 +77,12 @@ pub struct Framing {
     pub after: After,
 }
 
+/// Whether bytes of a body are sent at all.
+#[inline]
+pub(crate) fn sends_body(to_head: bool, status: StatusCode) -> bool {
+    !bodiless(status) && !to_head
+}
+
 impl Framing {
     /// Frames an answer of `status` to a request of `version`, `to_head` if that was a HEAD. `length` is the
     /// body's length in bytes, None if it is not known before its end; `after` is what
@@ -103,7 +109,7 @@ impl Framing {
             None => BodyLength::UntilClose,
         };
         // RFC 9110 section 9.3.2.
-        let sends_body = !bodiless && !to_head;
+        let sends_body = sends_body(to_head, status);
         let after = match (body, sends_body) {
             (BodyLength::UntilClose, true) => After::Close,
             _ => after,

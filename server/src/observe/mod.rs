@@ -2,9 +2,11 @@
 //!
 //! [`log`] turns `tracing` events into lines and writes them from a thread of its own, so that a
 //! stalled reader never stops a core. [`metrics`] renders a snapshot of counters as Prometheus
-//! text. [`counter`] and [`metrics::Histogram`] are what the cores count with. Nothing here
+//! text. The access log is a log of its own, in the same manner.
+//! [`counter`] and [`metrics::Histogram`] are what the cores count with. Nothing here
 //! gathers the snapshot or answers a request: the coordinator and the metrics listener do.
 
+pub(crate) mod access;
 pub mod counter;
 pub mod log;
 pub mod metrics;

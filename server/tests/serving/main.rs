@@ -7,6 +7,7 @@ mod common;
 #[path = "../frames/mod.rs"]
 mod frames;
 
+mod access_log;
 mod app_routes;
 mod bodies;
 mod client_curl;

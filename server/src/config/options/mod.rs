@@ -4,6 +4,7 @@
 //! are made from this table. Its order is the order of the help: one file after the other, each with
 //! the options of its groups. What a value does when it is set is not decided here.
 
+mod access;
 mod admission;
 mod app;
 mod connections;
@@ -48,8 +49,9 @@ pub(super) fn index_of(key: &str) -> Option<usize> {
     OPTIONS.iter().position(|option| option.key == key)
 }
 
-const PARTS: [&[OptionDef]; 10] = [
+const PARTS: [&[OptionDef]; 11] = [
     server::SERVER,
+    access::ACCESS,
     tls::TLS,
     app::APP,
     admission::ADMISSION,

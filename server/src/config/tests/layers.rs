@@ -7,10 +7,10 @@ use super::super::definition::OptionDef;
 use super::super::effective::toml_value;
 use super::super::options::OPTIONS;
 use super::super::{
-    AdmissionLimits, Admit, CertificateSource, ClientCertificates, ControlPath, Drain,
-    DrainPending, Endpoint, HalfClose, Http2, HttpLimits, ListenAddr, Log, LogFormat, LogLevel,
-    MaxAccepts, Offered, OnTerm, PoolRules, QueueRules, RingFlag, Rings, Shed, Source, Switch,
-    Timeouts, Tls, TlsVersion, WebSockets,
+    AccessField, AccessFormat, AccessLog, AccessTarget, AdmissionLimits, Admit, CertificateSource,
+    ClientCertificates, ControlPath, Drain, DrainPending, Endpoint, HalfClose, Http2, HttpLimits,
+    ListenAddr, Log, LogFormat, LogLevel, MaxAccepts, Offered, OnTerm, PoolRules, QueueRules,
+    RingFlag, Rings, Shed, Source, Switch, Timeouts, Tls, TlsVersion, WebSockets,
 };
 use super::*;
 
@@ -26,6 +26,11 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "tls_ticket_secret" => &["/secret"],
         "tls_handover" => &["off"],
         "max_handshakes" | "handshakes_per_turn" => &["77"],
+        "access_log" => &["syslog:/dev/log"],
+        "access_log_format" => &["json"],
+        "access_log_fields" => &["time", "user_agent"],
+        "access_log_sample" => &["10"],
+        "access_log_slow" => &["1s"],
         "cores" => &["2..4"],
         "core_slots" => &["8"],
         "balance" => &["off"],
@@ -233,6 +238,11 @@ fn each_key_sets_the_field_of_its_name() {
         log_file = "/f"
         log_level = "warn"
         log_format = "json"
+        access_log = "syslog:/dev/log"
+        access_log_format = "json"
+        access_log_fields = ["time", "status"]
+        access_log_sample = 66
+        access_log_slow = "67s"
         pid_file = "/p"
         user = "u"
         group = "g"
@@ -438,6 +448,13 @@ fn each_key_sets_the_field_of_its_name() {
             file: Some("/f".into()),
             level: LogLevel::Warn,
             format: LogFormat::Json,
+        },
+        access_log: AccessLog {
+            target: AccessTarget::Syslog("/dev/log".into()),
+            format: AccessFormat::Json,
+            fields: vec![AccessField::Time, AccessField::Status],
+            sample: 66,
+            slow: second(67),
         },
         root: Some("/r".into()),
         control: ControlPath::At("/c".into()),

@@ -96,7 +96,9 @@ fn wrong(kind: &Kind) -> Vec<&'static str> {
         | Kind::NameOrNone(_)
         | Kind::Control(_)
         | Kind::Certificates(_)
+        | Kind::AccessTarget(_)
         | Kind::Paths(_) => vec![""],
+        Kind::AccessFields(_) => vec!["cookie", "STATUS"],
     }
 }
 

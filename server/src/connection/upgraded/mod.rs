@@ -121,6 +121,7 @@ impl Engine {
             debug_assert!(false, "a change of protocol has been asked for");
             return;
         };
+        self.note_upgrade(key);
         self.finish_exchange(core, key, Outcome::Answered);
         self.settle_answers(core, key, Outcome::Answered);
         // From here on `max_websockets` is the bound.
@@ -239,10 +240,12 @@ impl Engine {
             None => {}
             Some(Upgrade::Http2(http2)) => self.end_http2(core, key, *http2),
             Some(Upgrade::Tunnel(tunnel)) => {
+                self.note_end_of_upgrade(key);
                 self.headroom.leave_upgraded();
                 tunnel.cancel(core);
             }
             Some(Upgrade::WebSocket(mut talking)) => {
+                self.note_end_of_upgrade(key);
                 self.stats.websockets.fall();
                 self.headroom.leave_upgraded();
                 if let Err(panic) = talking.closed(&Ended::ABNORMAL) {
@@ -401,6 +404,7 @@ impl Engine {
             head.encode(self.date.current(), tail);
         });
         self.stats.responses[status_class(&response)].add(1);
+        self.note_switch(core, request, response.status);
         self.switching = Some(switching);
         self.on(core, key, Event::Switched(phase));
     }

@@ -10,6 +10,7 @@ use crate::control::socket::{self, ControlSocket};
 use crate::coordinator::listeners::{ListenError, bind_one};
 use crate::coordinator::run::Operators;
 use crate::coordinator::upgrade::Legacy;
+use crate::observe::access::AccessLog;
 use crate::observe::log::LogHandle;
 use crate::process::privileges::Identity;
 use ringgate_runtime::probe::{Feature, Finding, probe_for_start};
@@ -93,19 +94,22 @@ pub(super) fn warn_of_lost_keys(config: &Config) {
 }
 
 /// Makes the control socket and the listener for metrics, or takes them over, and says where they
-/// are.
+/// are. Opens the access log of so many cores.
 pub(super) fn operators(
     config: &Config,
     control: bool,
     log: Option<LogHandle>,
     inheritance: &mut Option<Legacy>,
     identity: Option<&Identity>,
+    cores: u32,
 ) -> Result<(Operators, Option<PathBuf>, Option<String>), StartError> {
     let wish = match control {
         true => &config.control,
         false => &ControlPath::Off,
     };
     let mut operators = Operators::new(log);
+    operators.access_log = AccessLog::open(&config.access_log, cores, identity)
+        .map_err(|error| StartError::Setup(error.to_string()))?;
     let fail = |error| {
         let error = ListenError::new("the control socket", error);
         StartError::Listen(error.named_by("--control"))

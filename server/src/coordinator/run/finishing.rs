@@ -21,6 +21,8 @@ use std::time::Duration;
 const LANES_PATIENCE: Duration = Duration::from_millis(100);
 /// How long the end waits for readers of the control socket to take what is owed to them.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long the end waits for the output of the access log to take the last lines.
+const ACCESS_LOG_PATIENCE: Duration = Duration::from_secs(2);
 
 impl Coordinator {
     pub(super) fn drain(&mut self, core: &Rc<Core>) {
@@ -169,6 +171,9 @@ impl Coordinator {
         self.operators.files.clear();
         self.end_lanes();
         self.operators.control_file = None;
+        if let Some(access_log) = &self.operators.access_log {
+            access_log.finish(ACCESS_LOG_PATIENCE);
+        }
         if core.teardown(&mut (), Duration::from_secs(1)).is_err() {
             std::mem::forget(core.clone());
         }

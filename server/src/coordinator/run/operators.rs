@@ -5,6 +5,7 @@
 use crate::ServerHandle;
 use crate::control::socket::{SocketFile, aside};
 use crate::control::{scrape, server, socket};
+use crate::observe::access::AccessLog;
 use crate::observe::log::LogHandle;
 use ringgate_runtime::Core;
 use ringgate_runtime::sys::fork::NotInChildren;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The listeners of operators, their files, and the log that operators may change.
+/// The listeners of operators, their files, and the logs.
 #[derive(Default)]
 pub(crate) struct Operators {
     /// Socket files; dropped before the sockets.
@@ -30,6 +31,7 @@ pub(crate) struct Operators {
     /// The listener for metrics: as configured, as bound.
     pub(crate) metrics_listener: Option<(String, String, Arc<OwnedFd>)>,
     pub(crate) log: Option<LogHandle>,
+    pub(crate) access_log: Option<AccessLog>,
     metrics_task: Option<TaskId>,
     /// Where the control socket was before it was given up.
     given_up: Option<PathBuf>,

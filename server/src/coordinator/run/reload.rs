@@ -4,6 +4,7 @@
 //! cannot is refused by name. What was set by hand meanwhile (a resize, limits) stays, unless the
 //! configuration itself says something new about it.
 
+use super::Operators;
 use super::key::Key;
 use super::{Coordinator, sizing};
 use crate::admission::gate::{OFFER_PATIENCE, Rules};
@@ -121,11 +122,19 @@ impl Coordinator {
         self.handle.set_addresses(self.listeners.addresses());
     }
 
-    /// Opens the log file again under its name, for whoever renamed it.
-    pub(super) fn reopen_log(&self) {
-        match &self.operators.log {
-            Some(log) => log.reopen(),
-            None => tracing::warn!("this program has no log of ours to open again"),
+    /// Opens the files of the logs again under their names, for whoever renamed them.
+    pub(super) fn reopen_logs(&self) {
+        let Operators {
+            log, access_log, ..
+        } = &self.operators;
+        if log.is_none() && access_log.is_none() {
+            tracing::warn!("this program has no log of ours to open again");
+        }
+        if let Some(log) = log {
+            log.reopen();
+        }
+        if let Some(access_log) = access_log {
+            access_log.reopen();
         }
     }
 }

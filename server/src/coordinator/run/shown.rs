@@ -7,6 +7,7 @@ use crate::certificates::unix_secs;
 use crate::coordinator::figures;
 use crate::coordinator::plan::CoreState;
 use crate::coordinator::status::{self, CoreStatus, Status, Totals};
+use crate::observe::access::AccessLog;
 use crate::observe::metrics::{CoreSample, Snapshot};
 use ringgate_runtime::Core;
 use std::rc::Rc;
@@ -55,6 +56,7 @@ impl Coordinator {
                 figures::tls(cores).into()
             }),
             certificates: status::certificates(self.tls.as_ref(), unix_secs()),
+            access_log: self.operators.access_log.as_ref().map(Into::into),
         }
     }
 
@@ -75,6 +77,7 @@ impl Coordinator {
                 }
             });
         let pool = self.pool_status();
+        let access_log = self.operators.access_log.as_ref();
         Snapshot {
             phase: self.phase().name(),
             uptime_seconds: (now - self.began).as_secs_f64(),
@@ -88,6 +91,8 @@ impl Coordinator {
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots()),
             certificates: figures::certificates(self.tls.as_ref()),
+            access_log_lines_written: access_log.map_or(0, AccessLog::written),
+            access_log_lines_dropped: access_log.map_or(0, AccessLog::dropped),
             ..figures::of_process()
         }
     }

@@ -1,6 +1,6 @@
-//! Opening the log file, at the start and again for log rotation.
+//! Opening a log file, at the start and again for log rotation.
 //!
-//! Called by [`super::init`], and by the thread that writes. A link in the last step is not followed, and
+//! Called by [`super::init`], by the access log, and by the threads that write. A link in the last step is not followed, and
 //! what is not a file of one name is refused: whoever may write the directory could have put it there.
 //! With whose rights the file is opened, `making` decides.
 
@@ -16,36 +16,40 @@ use std::path::Path;
 const MODE: u32 = 0o640;
 
 /// Opens the file at `path` to append to it; makes it if it is missing. `identity` is whom this process is
-/// to become.
+/// to become, and `option` the one that names the file.
 ///
 /// # Errors
 /// One line with the cure.
-pub(super) fn open(path: &Path, identity: Option<&Identity>) -> io::Result<File> {
+pub(crate) fn open(path: &Path, identity: Option<&Identity>, option: &str) -> io::Result<File> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let opened = making::make(identity, directory, |owner| match owner {
-        None => open_or_make(path),
+        None => open_or_make(path, option),
         Some(owner) => make_for(path, owner),
     });
     opened.map_err(|error| {
         let cure = match error.kind() {
             _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-                "; links are not followed: name the file itself, or leave `log_file` out to log to \
-                 standard error"
+                format!(
+                    "; links are not followed: name the file itself, or leave `{option}` out to log to \
+                     standard error"
+                )
             }
-            ErrorKind::NotFound => "; make its directory first",
-            ErrorKind::PermissionDenied => "; let this user write it, or name another `log_file`",
-            ErrorKind::IsADirectory => "; name a file",
-            _ => "",
+            ErrorKind::NotFound => "; make its directory first".to_owned(),
+            ErrorKind::PermissionDenied => {
+                format!("; let this user write it, or name another `{option}`")
+            }
+            ErrorKind::IsADirectory => "; name a file".to_owned(),
+            _ => String::new(),
         };
         let what = format!("cannot open the log file {}: {error}{cure}", path.display());
         io::Error::new(error.kind(), what)
     })
 }
 
-fn open_or_make(path: &Path) -> io::Result<File> {
+fn open_or_make(path: &Path, option: &str) -> io::Result<File> {
     // A FIFO without a reader would hold up the start: NONBLOCK does nothing for a regular file.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new()
@@ -58,7 +62,7 @@ fn open_or_make(path: &Path) -> io::Result<File> {
     if found.is_file() && found.nlink() <= 1 {
         return Ok(file);
     }
-    let text = "it is no regular file, or has more than one name; name another `log_file`";
+    let text = format!("it is no regular file, or has more than one name; name another `{option}`");
     Err(io::Error::new(ErrorKind::InvalidInput, text))
 }
 

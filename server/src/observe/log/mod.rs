@@ -38,6 +38,7 @@ use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 
+pub(crate) use file::open as open_file;
 pub(crate) use limit::{Decision, RateLimit, limited};
 pub use line::Format;
 pub use panics::panics_to_log;
@@ -45,6 +46,9 @@ pub use secret::Secret;
 
 use layer::LineLayer;
 use writer::{Front, QUEUE_LINES_MAX, Sink};
+
+/// The option that names the log file.
+const OPTION: &str = "log_file";
 
 /// The `tracing` target of what is told at every level but `OFF`: where the server listens.
 pub const ANNOUNCEMENT: &str = "ringgate::announcement";
@@ -178,7 +182,10 @@ fn start(options: &LogOptions, identity: Option<&Identity>) -> io::Result<LogHan
             let stderr = io::stderr().as_fd().try_clone_to_owned()?;
             (Box::new(File::from(stderr)), None)
         }
-        Target::File(path) => (Box::new(file::open(path, identity)?), Some(path.clone())),
+        Target::File(path) => (
+            Box::new(file::open(path, identity, OPTION)?),
+            Some(path.clone()),
+        ),
     };
     let (subscriber, handle) = assemble(options, QUEUE_LINES_MAX, Sink::new(out, file))?;
     tracing::dispatcher::set_global_default(Dispatch::new(subscriber)).map_err(|_| {

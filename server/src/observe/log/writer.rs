@@ -313,7 +313,7 @@ impl Writer {
 
     fn reopen(&mut self) {
         let Some(path) = &self.sink.file else { return };
-        match super::file::open(path, None) {
+        match super::file::open(path, None, super::OPTION) {
             Ok(file) => {
                 self.sink.out = Box::new(file);
                 self.sink.torn = false;

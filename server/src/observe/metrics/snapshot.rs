@@ -43,6 +43,10 @@ pub struct Snapshot {
     pub log_lines_written: u64,
     /// From the log handle.
     pub log_lines_dropped: u64,
+    /// Lines of the access log that were written.
+    pub access_log_lines_written: u64,
+    /// Lines of the access log that were dropped.
+    pub access_log_lines_dropped: u64,
     /// Resident memory of the process (proc_pid_statm(5)).
     pub rss_bytes: u64,
     /// `ListenOverflows` of the network namespace (proc_net_netstat(5)): not of this process

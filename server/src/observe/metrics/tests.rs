@@ -118,6 +118,8 @@ fn snapshot() -> Snapshot {
         }],
         log_lines_written: n(),
         log_lines_dropped: n(),
+        access_log_lines_written: n(),
+        access_log_lines_dropped: n(),
         rss_bytes: n(),
         listen_overflows: n(),
     }

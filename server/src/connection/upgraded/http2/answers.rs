@@ -136,6 +136,9 @@ impl Engine {
             // RFC 9113 section 8.6: there is no 101, and nobody was offered another protocol.
             response = Response::failed();
         }
+        if let Some(noted) = &mut exchange.noted {
+            noted.answered_by(&terms, &response, core.now());
+        }
         let class = status_class(&response);
         // The answer's body is made from the request's: the client has to send it.
         let inflow = on.inflow.as_ref();
@@ -262,6 +265,7 @@ impl Engine {
             let Some(exchange) = self.exchanges.get(request) else {
                 return;
             };
+            let noted = &mut exchange.noted;
             let (Some(streaming), Some(on)) = (&mut exchange.stream, &exchange.on) else {
                 return;
             };
@@ -289,6 +293,9 @@ impl Engine {
                     break Err("it is longer than its Content-Length".to_owned());
                 };
                 *left = rest;
+            }
+            if let Some(noted) = noted {
+                noted.add(piece.len());
             }
             let given = http2.session.body(on.id, piece.into_bytes(), seconds(core));
             if given.is_err() {

@@ -136,6 +136,7 @@ impl Engine {
             inflow.cell.finish(BodyState::Failed(error), None);
         }
         self.drop_handler_of(core, request);
+        self.note_reason(request, refusal.reason);
         self.stats.refused(refusal.status.as_u16());
         let parts = seen.unwrap_or_else(PlacedParts::blank);
         let response = self.seen_refusal(core, key, parts, &refusal);

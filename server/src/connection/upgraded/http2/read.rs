@@ -140,6 +140,7 @@ impl Engine {
     fn keep_begun(&mut self, key: ConnectionKey, unsent: Unsent, is_answered: bool) {
         let mut exchange = Exchange::on_stream(key, unsent.terms, unsent.stream);
         exchange.ticket = unsent.ticket;
+        exchange.noted = self.take_noted();
         if is_answered && let Some(on) = &mut exchange.on {
             on.is_answered = true;
         }
@@ -226,6 +227,13 @@ impl Engine {
             let request = reader.exchanges.name_next();
             reader.connection.begin(stats, &mut parts, request);
             let terms = Terms::of(&parts.head, core.now());
+            if settings.logs
+                && let Some(access) = &mut self.access
+            {
+                let is_told = !self.app.options(route).unlogged;
+                let to = (route, Some(stream.0));
+                access.note_straight(core, &parts, sockets, reader.connection.served, to, is_told);
+            }
             let timed = self.watch.begin(core, route);
             let reply = ReplyTo {
                 finished: &self.finished,
@@ -249,6 +257,11 @@ impl Engine {
                     timed,
                 }));
             };
+            if settings.logs
+                && let Some(access) = &mut self.access
+            {
+                access.answer_current(&terms, response, core.now());
+            }
             let begun = reader.answer(stream, terms.to_head, response, date);
             stats.responses[status_class(response)].add(1);
             if response.owns_nothing() {
@@ -260,6 +273,11 @@ impl Engine {
             debug_assert!(begun.is_ok(), "the request came just now");
             if matches!(begun, Ok(Begun::Waiting)) {
                 return Left::Unsent(unsent, timed);
+            }
+            if settings.logs
+                && let Some(access) = &mut self.access
+            {
+                access.set_current_aside(key, reader.queued());
             }
             let Unsent { terms, ticket, .. } = unsent;
             reader.connection.answered_at_once(terms.began, ticket);
@@ -284,6 +302,11 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
+    /// Bytes of the output that wait for the kernel.
+    fn queued(&self) -> usize {
+        self.before + self.connection.output.tail.len()
+    }
+
     /// Reads up to the end of the next head. What comes before it is given to those whom it is for.
     #[inline]
     fn next_head(&mut self, parts: &mut PlacedParts) -> Result<(StreamId, bool), Left> {

@@ -43,6 +43,7 @@ impl Engine {
             return;
         };
         connection.begin(&self.stats, &mut parts, request);
+        exchange.noted = self.note_head(core, &parts, routed.route(), Some(stream.0));
         exchange.asks_core = parts.head.asks_core;
         exchange.asked = Some(Asked { parts, routed });
         self.keep_on_stream(request, exchange);
@@ -72,8 +73,12 @@ impl Engine {
     ) {
         self.stats.refused(refusal.status.as_u16());
         let to_head = refusal.to_head || parts.head.method == http::Method::HEAD;
+        let noted = self.note_of_refused(core, key, &parts, stream.0);
         let mut response = self.seen_refusal(core, key, parts, refusal);
         self.stats.responses[status_class(&response)].add(1);
+        if let Some(noted) = noted {
+            self.tell_of_refusal(core, key, noted, &response, refusal.reason);
+        }
         let date = *self.date.current();
         let _ = self.with_session(core, key, |session, desk| {
             write_answer(
@@ -138,6 +143,7 @@ impl Engine {
         let Some(exchange) = self.exchanges.remove(request) else {
             return;
         };
+        let noted = exchange.noted;
         let Some(on) = exchange.on else {
             debug_assert!(false, "it came on a stream");
             return;
@@ -162,7 +168,9 @@ impl Engine {
             && !connection.is_flushed()
         {
             // Until its last bytes are with the kernel it holds its slot, as one that was answered at once.
-            return connection.answered_at_once(exchange.terms.began, exchange.ticket);
+            connection.answered_at_once(exchange.terms.began, exchange.ticket);
+            let queued = connection.output.queued;
+            return self.set_noted_aside(key, queued, noted);
         }
         stats.running.fall();
         match (outcome, on.rejected) {
@@ -173,6 +181,9 @@ impl Engine {
                 let took = core.now() - exchange.terms.began;
                 stats.service_time.record(took.as_nanos() as u64);
             }
+        }
+        if let Some(noted) = noted {
+            self.tell_of_stream(core, key, noted, outcome, on.rejected);
         }
     }
 

@@ -253,7 +253,10 @@ impl Drop for Dir {
 fn a_rotated_file_is_left_and_the_name_opened_again() {
     let dir = Dir::new("rotate");
     let (path, rotated) = (dir.0.join("log"), dir.0.join("log.1"));
-    let sink = Sink::new(Box::new(open(&path, None).unwrap()), Some(path.clone()));
+    let sink = Sink::new(
+        Box::new(open(&path, None, "log_file").unwrap()),
+        Some(path.clone()),
+    );
     let (subscriber, handle) = assemble(&LogOptions::default(), 64, sink).unwrap();
     with_default(subscriber, || {
         info!("before");
@@ -305,7 +308,10 @@ fn an_existing_file_is_appended_to() {
     let dir = Dir::new("append");
     let path = dir.0.join("log");
     std::fs::write(&path, "old\n").unwrap();
-    open(&path, None).unwrap().write_all(b"new\n").unwrap();
+    open(&path, None, "log_file")
+        .unwrap()
+        .write_all(b"new\n")
+        .unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "old\nnew\n");
 }
 

@@ -1,0 +1,218 @@
+//! The access log as cores and operators meet it: batches, a stalled output, rotation, sockets.
+
+use super::*;
+use std::fs;
+use std::io::Read;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Instant;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A request that says everything.
+pub(super) fn record() -> Record<'static> {
+    static TIME: LazyLock<Stamp> = LazyLock::new(|| Stamp::new(784_111_777));
+    Record {
+        time: &TIME,
+        millis: 42,
+        remote: "192.0.2.7",
+        port: 4711,
+        line: RequestLine::Parsed {
+            method: b"GET",
+            target: b"/a?b=c",
+            protocol: "HTTP/1.1",
+        },
+        host: Some(b"example.com"),
+        referer: Some(b"http://example.com/"),
+        user_agent: Some(b"Mozilla/5.0 (X11)"),
+        status: 200,
+        bytes: 2326,
+        first_byte: Some(Duration::from_micros(250)),
+        duration: Duration::from_millis(1500),
+        queue: Duration::from_millis(250),
+        core: 3,
+        connection: 99,
+        request: 2,
+        stream: None,
+        tls: Some(("TLSv1.3", "TLS13_AES_128_GCM_SHA256")),
+        route: Some("GET /a"),
+        reason: None,
+        aborted: false,
+    }
+}
+
+/// A folder of a test's own.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path =
+            std::env::temp_dir().join(format!("ringgate-access-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir(&path).expect("a folder");
+        Folder(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn log(target: config::AccessTarget) -> AccessLog {
+    let config = config::AccessLog {
+        target,
+        ..config::AccessLog::default()
+    };
+    let opened = AccessLog::open(&config, 1, None);
+    opened.expect("it opens").expect("there is one")
+}
+
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < until, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn say(outlet: &mut Outlet, text: &str) -> bool {
+    outlet.line(|out| out.extend_from_slice(text.as_bytes()))
+}
+
+/// Says it, however long the writer takes to make room: no core would.
+fn say_in_the_end(outlet: &mut Outlet, text: &str) {
+    while !say(outlet, text) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn lines_of_a_core_stand_in_the_file_in_their_order() {
+    let folder = Folder::new("order");
+    let path = folder.path("access.log");
+    let log = log(config::AccessTarget::File(path.clone()));
+    let mut outlet = log.outlet();
+    let mut expected = String::new();
+    for number in 0..10_000 {
+        let line = format!("line {number}");
+        say_in_the_end(&mut outlet, &line);
+        expected.push_str(&line);
+        expected.push('\n');
+    }
+    drop(outlet);
+    log.finish(PATIENCE);
+    assert!(fs::read_to_string(&path).expect("a file") == expected);
+    assert!(log.written() == 10_000);
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_holds_up_no_core_and_what_is_dropped_is_counted() {
+    let folder = Folder::new("pipe");
+    let path = folder.path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.expect("mkfifo runs").success());
+    let log = log(config::AccessTarget::File(path.clone()));
+    let mut outlet = log.outlet();
+    let line = "x".repeat(999);
+    let mut said: u64 = 0;
+    // The pipe, the queue and the batch have less room than this.
+    while log.dropped() < 100 {
+        said += 1;
+        say(&mut outlet, &line);
+        assert!(said < 20_000, "more is kept than there is room for");
+    }
+    let mut reader = fs::File::open(&path).expect("the pipe opens");
+    let reading = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).expect("it is read");
+        bytes
+    });
+    let kept = said - log.dropped();
+    wait_until("the rest is handed over", || outlet.hand_over());
+    wait_until("all that was kept is written", || log.written() == kept);
+    drop(outlet);
+    log.finish(PATIENCE);
+    // The writer's end of the pipe is closed, so that the reader comes to the end.
+    let bytes = reading.join().expect("a reader");
+    assert_eq!(bytes.len() as u64, kept * 1000);
+    assert!(bytes.chunks(1000).all(|line| line.ends_with(b"x\n")));
+}
+
+#[test]
+fn lines_go_to_the_new_file_once_it_is_opened_again() {
+    let folder = Folder::new("rotation");
+    let (path, old) = (folder.path("access.log"), folder.path("access.log.1"));
+    let log = log(config::AccessTarget::File(path.clone()));
+    let mut outlet = log.outlet();
+    say(&mut outlet, "before");
+    assert!(outlet.hand_over());
+    wait_until("it is written", || log.written() == 1);
+    fs::rename(&path, &old).expect("renamed");
+    log.reopen();
+    wait_until("a new file", || path.exists());
+    say(&mut outlet, "after");
+    drop(outlet);
+    log.finish(PATIENCE);
+    assert_eq!(fs::read_to_string(&old).expect("the old one"), "before\n");
+    assert_eq!(fs::read_to_string(&path).expect("the new one"), "after\n");
+}
+
+#[test]
+fn syslog_gets_each_line_as_a_datagram_also_from_a_daemon_that_was_started_anew() {
+    let folder = Folder::new("syslog");
+    let path = folder.path("log");
+    let daemon = UnixDatagram::bind(&path).expect("bound");
+    let log = log(config::AccessTarget::Syslog(path.clone()));
+    let mut outlet = log.outlet();
+    let received = |daemon: &UnixDatagram| {
+        daemon.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let mut room = [0; 200];
+        let count = daemon.recv(&mut room).expect("a datagram");
+        String::from_utf8_lossy(&room[..count]).into_owned()
+    };
+    say(&mut outlet, "one");
+    say(&mut outlet, "two");
+    assert!(outlet.hand_over());
+    let line = received(&daemon);
+    let pid = std::process::id();
+    assert!(
+        line.starts_with("<190>") && line.ends_with(&format!("[{pid}]: one")),
+        "{line}"
+    );
+    assert!(received(&daemon).ends_with(": two"));
+    drop(daemon);
+    fs::remove_file(&path).expect("removed");
+    let daemon = UnixDatagram::bind(&path).expect("bound again");
+    say(&mut outlet, "three");
+    drop(outlet);
+    assert!(received(&daemon).ends_with(": three"));
+    log.finish(PATIENCE);
+}
+
+#[test]
+fn a_target_that_cannot_be_had_is_named_with_the_cure() {
+    let open = |target| {
+        let config = config::AccessLog {
+            target,
+            ..config::AccessLog::default()
+        };
+        AccessLog::open(&config, 1, None)
+            .err()
+            .expect("refused")
+            .to_string()
+    };
+    let error = open(config::AccessTarget::File("/nowhere/access.log".into()));
+    assert!(error.contains("/nowhere/access.log") && error.ends_with("make its directory first"));
+    let error = open(config::AccessTarget::Syslog("/nowhere/log".into()));
+    assert!(
+        error.contains("/nowhere/log") && error.contains("start the daemon"),
+        "{error}"
+    );
+}
