@@ -14,6 +14,9 @@ use crate::http2::Limits;
 pub struct Http2 {
     /// Whether HTTP/2 is served.
     pub serve: Switch,
+    /// Whether clients are told that a CONNECT may ask for a protocol, as browsers do for a WebSocket on a
+    /// connection of HTTP/2 (RFC 8441).
+    pub extended_connect: Switch,
     /// Streams at a time; a further one is refused, and can be tried again.
     pub streams: u32,
     /// Bytes of a field section, decoded, with 32 for each field; a larger one is answered with 431.
@@ -55,6 +58,7 @@ impl Default for Http2 {
         let limits = Limits::default();
         Http2 {
             serve: Switch::On,
+            extended_connect: Switch::On,
             streams: limits.streams,
             header_list_size: limits.header_list_size,
             header_count: limits.header_count,
@@ -97,6 +101,7 @@ impl Http2 {
             stream_window: self.stream_window,
             connection_window: self.connection_window,
             header_table_size: self.header_table_size,
+            extended_connect: self.extended_connect == Switch::On,
             ..Limits::default()
         }
     }

@@ -6,7 +6,7 @@
 
 use super::access::Noted;
 use super::key::{ConnectionKey, ExchangeKey};
-use super::upgraded::Inflow;
+use super::upgraded::{Inflow, Spoken};
 use crate::admission::door::{AddressPlace, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::Place;
@@ -59,6 +59,10 @@ pub(crate) struct OnStream {
     pub(crate) id: StreamId,
     /// The body of the request, unless its head was all of it.
     pub(crate) inflow: Option<Inflow>,
+    /// The protocol that the client asked for by CONNECT: before the answer, bytes of it that came early.
+    pub(crate) spoken: Option<Box<Spoken>>,
+    /// Whether that has begun, so that the request is counted as answered.
+    pub(crate) is_switched: bool,
     /// Whether the whole answer is with the session.
     pub(crate) is_answered: bool,
     /// Why the gate refused the request, if it did.
@@ -124,10 +128,19 @@ impl Exchange {
         exchange.on = Some(OnStream {
             id,
             inflow: None,
+            spoken: None,
+            is_switched: false,
             is_answered: false,
             rejected: None,
         });
         exchange
+    }
+}
+
+impl Exchange {
+    /// The protocol that is spoken, or is to be, on its stream.
+    pub(crate) fn spoken(&mut self) -> Option<&mut Spoken> {
+        self.on.as_mut()?.spoken.as_deref_mut()
     }
 }
 

@@ -72,6 +72,15 @@ pub(crate) enum Candidate {
     Connection(ConnectionKey),
 }
 
+/// Where another protocol than HTTP is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Speaker {
+    /// On a connection.
+    Connection(ConnectionKey),
+    /// On a stream of HTTP/2, which came with this request.
+    Stream(ExchangeKey),
+}
+
 /// The subject of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {

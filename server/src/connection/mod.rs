@@ -63,7 +63,7 @@ mod write;
 pub(crate) use accept_error::AcceptError;
 pub(crate) use engine::{Attention, Engine, EngineParts, Finished, Message, Post, Report};
 pub(crate) use headroom::Headroom;
-pub(crate) use key::{Candidate, ConnectionKey, ExchangeKey};
+pub(crate) use key::{Candidate, ConnectionKey, ExchangeKey, Speaker};
 pub(crate) use listener::{Fresh, ListenerId, ListenerSeat, Socket};
 pub(crate) use pause::ACCEPT_BURST;
 pub(crate) use settings::Settings;

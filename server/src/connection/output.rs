@@ -142,6 +142,17 @@ impl Output {
         keep_buffer(Chunk::Vec(tail), buffers);
     }
 
+    /// Takes the first piece out.
+    pub(super) fn pop(&mut self) -> Option<Chunk> {
+        let piece = match self.pieces.pop_front() {
+            Some(piece) => piece,
+            None if self.tail.is_empty() => return None,
+            None => Chunk::Vec(std::mem::take(&mut self.tail)),
+        };
+        self.queued -= piece.len();
+        Some(piece)
+    }
+
     /// Drops all that waits; a send in flight goes on.
     pub(super) fn clear(&mut self) {
         self.pieces.clear();

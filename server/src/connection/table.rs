@@ -19,7 +19,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Received bytes that nobody has read yet.
+#[derive(Default)]
 pub(crate) enum Unread {
+    #[default]
     None,
     /// Where the kernel put them; only while they are being worked on.
     Leased(Lease),

@@ -4,7 +4,7 @@
 use super::RequestBody;
 use super::request::OfCore;
 use crate::connection::{ConnectionKey, ExchangeKey, Sockets};
-use crate::http1::head::Head;
+use crate::http1::head::{Head, Span};
 use bytes::Bytes;
 use http::Extensions;
 use ringgate_runtime::Lease;
@@ -44,6 +44,8 @@ pub(crate) struct RequestParts {
     pub(crate) params: Params,
     pub(crate) names: Option<std::sync::Arc<[String]>>,
     pub(crate) body: RequestBody,
+    /// The protocol that an extended CONNECT asks for (RFC 8441 section 4), in the head.
+    pub(crate) protocol: Option<Span>,
     pub(crate) core: u32,
     pub(crate) connection: ConnectionKey,
     /// Name of the request on its core.
@@ -54,7 +56,7 @@ pub(crate) struct RequestParts {
     pub(super) of_core: Option<Rc<dyn OfCore>>,
     /// Values that the application gave the request on its way.
     pub(super) extensions: Option<Box<Extensions>>,
-    /// Whether there are parameters, a body or extensions, or were.
+    /// Whether there are parameters, a body, a protocol or extensions, or were.
     pub(crate) has_more: bool,
 }
 
@@ -66,6 +68,7 @@ impl RequestParts {
             params: Params::new(),
             names: None,
             body: RequestBody::NONE,
+            protocol: None,
             core: 0,
             connection: ConnectionKey::new(0, 0),
             request: ExchangeKey::new(0, 0),
@@ -101,6 +104,7 @@ impl RequestParts {
             self.params.clear();
             self.names = None;
             self.body = RequestBody::NONE;
+            self.protocol = None;
             self.extensions = None;
         }
         self.head.give_up_excess();
@@ -152,6 +156,7 @@ impl PlacedParts {
         copy.has_more = true;
         copy.params = self.params.clone();
         copy.names = self.names.clone();
+        copy.protocol = self.protocol;
         copy.core = self.core;
         copy.connection = self.connection;
         copy.request = self.request;

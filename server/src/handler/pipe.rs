@@ -5,7 +5,7 @@
 //! nothing is a write that waits.
 
 use super::response::Chunk;
-use crate::connection::{Calls, ConnectionKey};
+use crate::connection::{Calls, Speaker};
 use crate::websocket::Limits;
 use bytes::{Buf, Bytes};
 use std::cell::RefCell;
@@ -41,7 +41,7 @@ pub(crate) struct Pipe {
 #[derive(Default)]
 struct Inner {
     /// Whom to tell that something happened here; None before the protocol begins.
-    calls: Option<(Rc<Calls>, ConnectionKey)>,
+    calls: Option<(Rc<Calls>, Speaker)>,
     times: Times,
     inlet: VecDeque<Chunk>,
     inlet_bytes: usize,
@@ -63,8 +63,8 @@ struct Inner {
 
 impl Inner {
     fn call(&self) {
-        if let Some((calls, key)) = &self.calls {
-            calls.call(*key);
+        if let Some((calls, of)) = &self.calls {
+            calls.call(*of);
         }
     }
 
@@ -81,9 +81,9 @@ impl Inner {
 /// The connection's end.
 impl Pipe {
     /// The protocol begins: from here on the connection is called when something happens here.
-    pub(crate) fn begin(&self, calls: Rc<Calls>, key: ConnectionKey, times: Times) {
+    pub(crate) fn begin(&self, calls: Rc<Calls>, of: Speaker, times: Times) {
         let mut inner = self.inner.borrow_mut();
-        inner.calls = Some((calls, key));
+        inner.calls = Some((calls, of));
         inner.times = times;
     }
 

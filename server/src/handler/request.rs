@@ -151,6 +151,13 @@ impl<S> Request<S> {
         &self.parts.head.method
     }
 
+    /// The protocol that an extended CONNECT of HTTP/2 asks for, `websocket` for one (RFC 8441 section 4). Such a
+    /// request goes to the route that a GET of its path would go to.
+    pub fn protocol(&self) -> Option<&str> {
+        let protocol = self.parts.protocol?;
+        std::str::from_utf8(protocol.of(&self.parts.bytes)).ok()
+    }
+
     /// Whether nothing is known of the request but that there was one: its head was refused, and what is
     /// [around](crate::Router::around) the answer sees a GET of `/` without fields.
     pub fn is_blank(&self) -> bool {
@@ -210,7 +217,7 @@ impl<S> Request<S> {
             })
     }
 
-    /// HTTP/1.0 or HTTP/1.1.
+    /// HTTP/1.0, HTTP/1.1 or HTTP/2.
     #[inline]
     pub fn version(&self) -> Version {
         self.parts.head.version
@@ -358,7 +365,7 @@ impl<S> Request<S> {
     #[cfg(feature = "tower")]
     #[inline]
     pub(crate) fn offers_upgrade(&self) -> bool {
-        self.parts.head.upgrade && !self.has_body()
+        (self.parts.head.upgrade || self.parts.protocol.is_some()) && !self.has_body()
     }
 
     /// The core of the request, and its name there.

@@ -506,7 +506,7 @@ impl<S> Router<S> {
     #[inline(never)]
     fn look_up(&self, parts: &mut RequestParts) -> Routed {
         match parts.head.method {
-            Method::CONNECT => {
+            Method::CONNECT if parts.protocol.is_none() => {
                 return self.found_or(self.connect, no_tunnel);
             }
             Method::OPTIONS if parts.head.path(&parts.bytes) == "*" => {

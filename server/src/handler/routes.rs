@@ -105,9 +105,10 @@ impl<S> Path<S> {
     fn find_other(&self, method: &Method) -> Option<u32> {
         let own = self.methods.iter().find(|(have, _)| have == method);
         let route = own.map(|(_, route)| *route);
-        route
-            .or(self.get.filter(|_| *method == Method::HEAD))
-            .or(self.any)
+        // A CONNECT has a path if it asks for a protocol, and none otherwise: what a GET with Upgrade asks for in
+        // HTTP/1.1 (RFC 8441 section 5).
+        let is_as_get = matches!(*method, Method::HEAD | Method::CONNECT);
+        route.or(self.get.filter(|_| is_as_get)).or(self.any)
     }
 }
 

@@ -44,8 +44,8 @@ impl Speaking {
 
 impl Response {
     /// The answer that changes the protocol of the connection to `protocol` (RFC 9110 section 7.8): 101, and
-    /// behind it whatever `speak` reads and writes, in a task on the core of the connection. The connection ends when
-    /// that future does; it is dropped if the connection ends first, or says nothing in either direction for
+    /// behind it whatever `speak` reads and writes, in a task on the core of the connection. In HTTP/2 that is
+    /// one stream, whose answer is 200 (RFC 8441 section 4). The connection, or the stream, ends when that future does; it is dropped if the connection ends first, or says nothing in either direction for
     /// `tunnel_timeout`. It counts among those that `max_websockets` bounds, and stays on its core: see
     /// [`Upgraded::is_draining`].
     ///
@@ -77,22 +77,19 @@ impl Response {
     where
         T: Future<Output = ()> + 'static,
     {
-        let named = HeaderValue::from_static(protocol);
         if request.has_body() {
             let reason = "a request that changes the protocol has no body here";
             return Response::error(StatusCode::BAD_REQUEST, reason);
         }
-        let is_asked = request.version() == Version::HTTP_11
-            && names(request, "upgrade", protocol)
-            && names(request, "connection", "upgrade");
-        if !is_asked {
-            let reason = format!("ask for it with Upgrade: {protocol} and Connection: upgrade");
+        if !asks_for(request, protocol) {
+            let reason = match request.version() {
+                Version::HTTP_2 => format!("ask for it with CONNECT and :protocol = {protocol}"),
+                _ => format!("ask for it with Upgrade: {protocol} and Connection: upgrade"),
+            };
             return Response::error(StatusCode::UPGRADE_REQUIRED, &reason)
-                .with_header(UPGRADE, named);
+                .with_header(UPGRADE, HeaderValue::from_static(protocol));
         }
-        Response::new(StatusCode::SWITCHING_PROTOCOLS)
-            .with_header(UPGRADE, named)
-            .with_protocol_behind(speak)
+        switching(request, protocol).with_protocol_behind(speak)
     }
 
     /// With `speak` behind this answer, which is a 101 to a client that asked for the protocol.
@@ -140,6 +137,30 @@ impl Response {
         let speaking = Speaking::new(true, speak);
         response.body = Body::Switch(Switch::new(Switching::Tunnel(speaking)));
         response
+    }
+}
+
+/// The head of the answer that changes to a protocol that was asked for.
+pub(super) fn switching<S>(request: &Request<S>, protocol: &'static str) -> Response {
+    match request.version() {
+        Version::HTTP_2 => Response::new(StatusCode::OK),
+        _ => Response::new(StatusCode::SWITCHING_PROTOCOLS)
+            .with_header(UPGRADE, HeaderValue::from_static(protocol)),
+    }
+}
+
+/// Whether a request asks for this protocol.
+fn asks_for<S>(request: &Request<S>, protocol: &str) -> bool {
+    match request.version() {
+        Version::HTTP_2 => {
+            let asked = request.protocol();
+            asked.is_some_and(|asked| asked.eq_ignore_ascii_case(protocol))
+        }
+        version => {
+            version == Version::HTTP_11
+                && names(request, "upgrade", protocol)
+                && names(request, "connection", "upgrade")
+        }
     }
 }
 

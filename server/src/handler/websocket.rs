@@ -8,7 +8,7 @@
 use super::request::Request;
 use super::response::{Body, Response, Switch};
 use super::router::Router;
-use super::upgrade::Switching;
+use super::upgrade::{Switching, switching};
 use super::websocket_sender::Hearing;
 pub use super::websocket_sender::Sender;
 pub use super::websocket_stream::{Conversing, Received};
@@ -20,8 +20,6 @@ pub use crate::websocket::handshake::origin::Origins;
 use crate::websocket::handshake::{Asked, Declined, Policy, judge};
 pub use crate::websocket::{CloseCode, Fault, Message, SendError};
 use crate::websocket::{Conversation, Limits};
-use http::header::UPGRADE;
-use http::{HeaderValue, StatusCode};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -317,9 +315,9 @@ impl WebSocket {
         self
     }
 
-    /// The answer that begins a WebSocket with this client: 101, after which `end` is called for its messages.
-    /// If the request is no sound handshake (RFC 6455 section 4.2.1), the answer that says what is wrong: 400,
-    /// 403 (a page of another origin), 405 or 426.
+    /// The answer that begins a WebSocket with this client: 101, or 200 on a stream of HTTP/2, after which `end` is
+    /// called for its messages. If the request is no sound handshake (RFC 6455 section 4.2.1, RFC 8441 section 5),
+    /// the answer that says what is wrong: 400, 403 (a page of another origin), 405, 426 or 501.
     pub fn accept<S>(&self, request: &Request<S>, end: impl OnMessage) -> Response {
         let (mut response, accepted) = match self.judged(request) {
             Ok(judged) => judged,
@@ -340,7 +338,7 @@ impl WebSocket {
             method: request.method(),
             version: request.version(),
             host: request.host(),
-            protocol: None,
+            protocol: request.protocol(),
             has_body: request.has_body(),
         };
         let policy = &self.terms.policy;
@@ -350,8 +348,7 @@ impl WebSocket {
             let mut protocols = policy.protocols.iter();
             protocols.position(|name| name == chosen)
         });
-        let mut response = Response::new(StatusCode::SWITCHING_PROTOCOLS)
-            .with_header(UPGRADE, HeaderValue::from_static("websocket"));
+        let mut response = switching(request, "websocket");
         response.fields.extend(accept.fields());
         let accepted = Accepted {
             terms: self.terms.clone(),

@@ -4,7 +4,7 @@
 //! Messages are taken out of the line by `connection/upgraded/lines.rs`, when that core is rung up and the client has
 //! room. Nothing here sends.
 
-use crate::connection::ConnectionKey;
+use crate::connection::Speaker;
 use crate::websocket::{CloseCode, Message, SendError};
 use std::collections::VecDeque;
 use std::fmt;
@@ -131,7 +131,7 @@ struct Inner {
 enum Place {
     /// Between two cores, or just begun.
     Nowhere,
-    Core(Arc<Bell>, ConnectionKey),
+    Core(Arc<Bell>, Speaker),
     /// Nobody takes anything out any more.
     Gone,
 }
@@ -184,12 +184,12 @@ impl Line {
         inner.ends = is_close;
         inner.waiting.push_back(outgoing);
         if !inner.is_rung
-            && let Place::Core(bell, key) = &inner.place
+            && let Place::Core(bell, of) = &inner.place
         {
-            let (bell, key) = (bell.clone(), *key);
+            let (bell, of) = (bell.clone(), *of);
             inner.is_rung = true;
             drop(inner);
-            bell.ring(key);
+            bell.ring(of);
         }
         Ok(())
     }
@@ -219,9 +219,9 @@ impl Hearing {
     }
 
     /// The WebSocket is here now: what is sent rings this bell.
-    pub(crate) fn arrive(&self, bell: &Arc<Bell>, key: ConnectionKey) {
+    pub(crate) fn arrive(&self, bell: &Arc<Bell>, of: Speaker) {
         let mut inner = self.0.lock();
-        inner.place = Place::Core(bell.clone(), key);
+        inner.place = Place::Core(bell.clone(), of);
         inner.is_rung = false;
     }
 
@@ -270,7 +270,7 @@ pub(crate) struct Bell(Mutex<Rung>);
 
 #[derive(Default)]
 struct Rung {
-    keys: Vec<ConnectionKey>,
+    of: Vec<Speaker>,
     /// Of the core's task that listens.
     waker: Option<Waker>,
 }
@@ -280,9 +280,9 @@ impl Bell {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ring(&self, key: ConnectionKey) {
+    fn ring(&self, of: Speaker) {
         let mut rung = self.lock();
-        rung.keys.push(key);
+        rung.of.push(of);
         let waker = rung.waker.take();
         drop(rung);
         if let Some(waker) = waker {
@@ -291,19 +291,20 @@ impl Bell {
     }
 
     /// Waits until it is rung, and takes who is meant.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Vec<ConnectionKey>> {
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Vec<Speaker>> {
         let mut rung = self.lock();
-        if rung.keys.is_empty() {
+        if rung.of.is_empty() {
             rung.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(std::mem::take(&mut rung.keys))
+        Poll::Ready(std::mem::take(&mut rung.of))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::ConnectionKey;
 
     /// The costs of a text of one byte.
     const ONE: usize = 1 + MESSAGE_COST_BYTES;
@@ -346,17 +347,17 @@ mod tests {
     fn a_core_is_rung_up_once_for_all_that_wait_and_again_when_it_has_looked() {
         let (hearing, sender) = line();
         let bell = Arc::new(Bell::default());
-        let key = ConnectionKey::new(7, 1);
+        let of = Speaker::Connection(ConnectionKey::new(7, 1));
         let mut cx = Context::from_waker(Waker::noop());
         assert_eq!(sender.send(Message::Text("before")), Ok(()));
-        hearing.arrive(&bell, key);
+        hearing.arrive(&bell, of);
         assert!(hearing.owes());
         for round in 0..2 {
             assert!(bell.poll(&mut cx).is_pending(), "{round}");
             for _ in 0..3 {
                 assert_eq!(sender.send(Message::Text("x")), Ok(()));
             }
-            assert_eq!(bell.poll(&mut cx), Poll::Ready(vec![key]));
+            assert_eq!(bell.poll(&mut cx), Poll::Ready(vec![of]));
             while hearing.take().is_some() {}
         }
         hearing.leave();

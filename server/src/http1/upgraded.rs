@@ -39,7 +39,7 @@ pub enum Phase {
 impl Phase {
     /// The time limit in force; there always is one. `sending`: whether bytes wait for the client to take them.
     #[inline]
-    pub(super) const fn deadline(self, sending: bool) -> Deadline {
+    pub(crate) const fn deadline(self, sending: bool) -> Deadline {
         match self {
             _ if sending => Deadline::Write,
             Phase::Open | Phase::Owing => Deadline::Quiet,

@@ -23,7 +23,7 @@ const FORMAT: u8 = 1;
 /// Bytes of an encoded session beside its tables.
 const FIXED_SIZE_BYTES: usize = 1 + 4 * NUMBERS + 1 + 4 * RESETS_MAX + 2;
 /// Numbers of 32 bits in front.
-const NUMBERS: usize = 16;
+const NUMBERS: usize = 17;
 /// Resets that are remembered at most.
 const RESETS_MAX: usize = 64;
 
@@ -74,6 +74,7 @@ impl Session {
             self.own.stream_window,
             self.own.connection_window,
             self.own.header_table_size,
+            u32::from(self.own.extended_connect),
             self.settings.header_table_size,
             self.settings.initial_window_size,
             self.settings.max_frame_size,
@@ -118,6 +119,7 @@ impl Session {
             stream_window,
             connection_window,
             header_table_size,
+            extended_connect,
             offered_size,
             initial_window_size,
             max_frame_size,
@@ -136,12 +138,14 @@ impl Session {
             stream_window,
             connection_window,
             header_table_size,
+            extended_connect: extended_connect == 1,
         };
         let given_back = u64::from(left) + u64::from(taken) == u64::from(connection_window);
         check(connection_window <= NUMBER_MAX, "connection window")?;
         check(stream_window <= NUMBER_MAX, "stream window")?;
         check(initial_window_size <= NUMBER_MAX, "initial window")?;
         check(given_back, "window")?;
+        check(extended_connect <= 1, "setting")?;
         let frame_sizes = PAYLOAD_SIZE_BYTES_MAX as u32..=PAYLOAD_SIZE_BYTES_LARGEST;
         check(frame_sizes.contains(&max_frame_size), "frame size")?;
         let is_clients = StreamId(highest).is_clients() || highest == 0;

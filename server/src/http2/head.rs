@@ -52,6 +52,8 @@ pub enum Unfit {
 pub struct Beside {
     /// `:protocol` of an extended CONNECT (RFC 8441 section 4).
     pub protocol: Option<Span>,
+    /// Whether it is a CONNECT, of either kind: what follows is no body, and the stream is a tunnel.
+    pub is_tunnel: bool,
     /// The length of the body, if the client gave it.
     pub length: Option<u64>,
     /// The priority of the stream.
@@ -63,6 +65,7 @@ pub struct Builder<'b> {
     head: &'b mut Head,
     text: &'b mut Vec<u8>,
     limits: &'b Limits,
+    takes_protocol: bool,
     steering: Steering,
     size: u32,
     count: u32,
@@ -93,8 +96,14 @@ const fn malformed(why: &'static str) -> Fault {
 
 impl<'b> Builder<'b> {
     /// A builder that puts what a request says into `head`, with spans into `text`, which it empties.
+    /// `takes_protocol`: whether the client was told that a CONNECT may ask for one.
     #[inline]
-    pub fn new(head: &'b mut Head, text: &'b mut Vec<u8>, limits: &'b Limits) -> Builder<'b> {
+    pub fn new(
+        head: &'b mut Head,
+        text: &'b mut Vec<u8>,
+        limits: &'b Limits,
+        takes_protocol: bool,
+    ) -> Builder<'b> {
         head.fields.clear();
         head.method = Method::GET;
         text.clear();
@@ -102,6 +111,7 @@ impl<'b> Builder<'b> {
             head,
             text,
             limits,
+            takes_protocol,
             steering: Steering::default(),
             size: 0,
             count: 0,
@@ -198,7 +208,7 @@ impl<'b> Builder<'b> {
                 let authority = self.keep(value);
                 self.authority.replace(authority).is_some()
             }
-            Token::Protocol if self.limits.extended_connect => {
+            Token::Protocol if self.takes_protocol => {
                 let protocol = self.keep(value);
                 self.protocol.replace(protocol).is_some()
             }
@@ -266,9 +276,10 @@ impl<'b> Builder<'b> {
             let to_head = self.head.method == Method::HEAD;
             return Err(Unfit::Refused(refusal.of_head(to_head)));
         }
+        let is_tunnel = self.head.method == Method::CONNECT;
         let length = match self.head.framing {
             BodyFraming::Length(length) => Some(length),
-            BodyFraming::None if !end => Some(0),
+            BodyFraming::None if !end && !is_tunnel => Some(0),
             BodyFraming::None | BodyFraming::Chunked => None,
         };
         if length == Some(0) {
@@ -277,6 +288,7 @@ impl<'b> Builder<'b> {
         }
         Ok(Beside {
             protocol: self.protocol,
+            is_tunnel,
             length,
             priority: self.priority.unwrap_or_default(),
         })
@@ -402,12 +414,15 @@ impl<'b> Builder<'b> {
             Ok(concluded) => concluded,
             Err(refusal) => return self.refuse(refusal),
         };
-        if end && concluded.framing != BodyFraming::None {
+        let has_length = concluded.framing != BodyFraming::None;
+        if has_length && (end || self.head.method == Method::CONNECT) {
             return self.fails("A request without a body has a Content-Length.");
         }
         let head = &mut *self.head;
         head.version = Version::HTTP_2;
-        head.framing = match (end, concluded.framing) {
+        // Section 8.5: what follows a CONNECT belongs to the tunnel.
+        let is_tunnel = head.method == Method::CONNECT;
+        head.framing = match (end || is_tunnel, concluded.framing) {
             (true, _) => BodyFraming::None,
             (false, BodyFraming::None) if !self.steering.has_length() => BodyFraming::Chunked,
             (false, framing) => framing,

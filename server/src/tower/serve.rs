@@ -164,6 +164,7 @@ where
         return Step::failed(&error.into());
     }
     let offers_upgrade = request.offers_upgrade();
+    let asked = request.protocol().map(str::to_owned);
     let mut made = http::Request::new(BodyHandle::from(request.take_body()));
     if let Err(refusal) = fill(&mut made, request, extend) {
         return Step::Refused {
@@ -171,7 +172,7 @@ where
         };
     }
     if offers_upgrade {
-        *offer = Offer::make(made.extensions_mut());
+        *offer = Offer::make(&mut made, asked.as_deref());
     }
     match ready {
         Poll::Pending => Step::Waiting {

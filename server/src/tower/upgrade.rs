@@ -8,11 +8,15 @@
 //! lets go of the connection; its head of an answer goes nowhere. From then on what hyper took for a socket is
 //! the far end of a [`super::crossing`]. What the client asked for and what it is answered never pass through hyper.
 //!
+//! On a stream of HTTP/2 the protocol is asked for by CONNECT (RFC 8441). The service is shown what asks for the same in
+//! HTTP/1.1, as a proxy would show it, so that it need not know of two ways; its 101 becomes a 200.
+//!
 //! Called by [`super::serve`]. A request that asks for no other protocol pays nothing for this.
 
 use super::crossing::{Crossing, Far, Near, pump};
 use crate::handler::Response;
-use http::{Extensions, StatusCode};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
+use http::{HeaderValue, Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1::{Builder, UpgradeableConnection};
@@ -28,6 +32,8 @@ use std::task::{Context, Poll, Waker};
 
 /// The request that hyper reads, whatever the client's is: the least that it makes an [`OnUpgrade`] for.
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: any\r\n\r\n";
+/// The key of a WebSocket that was asked for without one: what is made of it is shown to nobody.
+const KEY: &str = "cmluZ2dhdGUncyBrZXkhIQ==";
 /// The end of a head without a body.
 const HEAD_END: [u8; 4] = *b"\r\n\r\n";
 
@@ -36,12 +42,18 @@ pub(super) struct Offer {
     connection: Pin<Box<UpgradeableConnection<Greeting, Accepting>>>,
     accepting: Accepting,
     crossing: Arc<Crossing>,
+    /// Whether it was asked for by CONNECT.
+    is_connect: bool,
 }
 
 impl Offer {
-    /// Puts an [`OnUpgrade`] beside the other extensions of a request.
+    /// Puts an [`OnUpgrade`] beside the other extensions of a request. `asked`: the protocol that a CONNECT asks for.
     #[cold]
-    pub(super) fn make(extensions: &mut Extensions) -> Option<Box<Offer>> {
+    pub(super) fn make<B>(made: &mut Request<B>, asked: Option<&str>) -> Option<Box<Offer>> {
+        if let Some(protocol) = asked {
+            show_as_upgrade(made, protocol);
+        }
+        let extensions = made.extensions_mut();
         let crossing = Arc::<Crossing>::default();
         let accepting = Accepting::default();
         let greeting = Greeting {
@@ -57,6 +69,7 @@ impl Offer {
             connection: Box::pin(connection),
             accepting,
             crossing,
+            is_connect: asked.is_some(),
         });
         // All that it waits for is in memory: it comes as far as to the answer.
         let _ = offer.poll();
@@ -80,13 +93,32 @@ impl Offer {
             return answer;
         }
         let near = Near::new(self.crossing);
-        answer.with_protocol_behind(|upgraded| pump(upgraded, near))
+        let mut answer = answer.with_protocol_behind(|upgraded| pump(upgraded, near));
+        if self.is_connect {
+            answer.status = StatusCode::OK;
+            answer
+                .fields
+                .retain(|(name, _)| *name != SEC_WEBSOCKET_ACCEPT);
+        }
+        answer
     }
 
     fn poll(&mut self) -> Poll<hyper::Result<()>> {
         let mut nobody = Context::from_waker(Waker::noop());
         self.connection.as_mut().poll(&mut nobody)
     }
+}
+
+/// Makes of an extended CONNECT the request that asks for the same in HTTP/1.1 (RFC 8441 section 5).
+fn show_as_upgrade<B>(made: &mut Request<B>, protocol: &str) {
+    *made.method_mut() = Method::GET;
+    *made.version_mut() = Version::HTTP_11;
+    let fields = made.headers_mut();
+    if let Ok(protocol) = HeaderValue::from_str(protocol) {
+        fields.insert(UPGRADE, protocol);
+    }
+    fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    fields.insert(SEC_WEBSOCKET_KEY, HeaderValue::from_static(KEY));
 }
 
 /// The service that hyper calls: answers 101 once it is told to.

@@ -391,3 +391,98 @@ fn a_thousand_requests_on_one_connection_go_on_through_resizes() {
         }
     });
 }
+
+/// A stream that was asked for with CONNECT, open to both sides once it is accepted.
+async fn open(
+    client: &SendRequest<Bytes>,
+    path: &str,
+    protocol: &'static str,
+) -> (http::Response<h2::RecvStream>, h2::SendStream<Bytes>) {
+    let mut client = client.clone().ready().await.expect("room for a stream");
+    while !client.is_extended_connect_protocol_enabled() {
+        // The server's settings are on their way.
+        tokio::task::yield_now().await;
+    }
+    let mut asked = request(Method::CONNECT, path, &[("sec-websocket-version", "13")]);
+    let extensions = asked.extensions_mut();
+    extensions.insert(h2::ext::Protocol::from_static(protocol));
+    let (answer, sending) = client.send_request(asked, false).expect("sent");
+    (answer.await.expect("an answer"), sending)
+}
+
+/// As many bytes as these.
+async fn hear(body: &mut h2::RecvStream, expected: &[u8]) {
+    let mut heard = Vec::new();
+    while heard.len() < expected.len() {
+        let piece = body.data().await.expect("more").expect("no reset");
+        body.flow_control()
+            .release_capacity(piece.len())
+            .expect("room");
+        heard.extend_from_slice(&piece);
+    }
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn another_client_opens_a_websocket_and_a_protocol_of_an_app_on_streams() {
+    let app = axum::Router::new().route(
+        "/shout",
+        axum::routing::get(async |mut request: axum::extract::Request| {
+            assert_eq!(request.version(), Version::HTTP_11);
+            assert_eq!(request.headers()["upgrade"], "shout");
+            let upgrade = hyper::upgrade::on(&mut request);
+            tokio::spawn(async move {
+                use tokio::io::{AsyncReadExt, AsyncWriteExt};
+                let upgraded = upgrade.await.expect("upgraded");
+                let mut io = hyper_util::rt::TokioIo::new(upgraded);
+                let mut buffer = [0; 1000];
+                while let Ok(count @ 1..) = io.read(&mut buffer).await {
+                    buffer.make_ascii_uppercase();
+                    io.write_all(&buffer[..count]).await.expect("written");
+                }
+            });
+            (
+                StatusCode::SWITCHING_PROTOCOLS,
+                [("upgrade", "shout"), ("connection", "upgrade")],
+            )
+        }),
+    );
+    let sockets = ringgate::WebSocket::new();
+    let router = tower::router(app).get("/ws", move |request: Request| {
+        use ringgate::handler::websocket::{Message, Socket};
+        let echo = |socket: &mut Socket<'_>, message: Message<'_>| {
+            let _ = socket.send(message);
+        };
+        let answer = sockets.accept(&request, echo);
+        async { answer }
+    });
+    let server = start_with(config(), router, |_| ());
+    as_client(server.address(), async |client| {
+        for (path, protocol, says, hears) in [
+            (
+                "/ws",
+                "websocket",
+                &b"\x81\x83\0\0\0\0abc"[..],
+                &b"\x81\x03abc"[..],
+            ),
+            ("/shout", "shout", &b"abc"[..], &b"ABC"[..]),
+        ] {
+            let (answer, mut sending) = open(&client, path, protocol).await;
+            assert_eq!(answer.status(), StatusCode::OK, "{path}");
+            for name in ["upgrade", "connection", "sec-websocket-accept"] {
+                assert!(!answer.headers().contains_key(name), "{path}");
+            }
+            let mut body = answer.into_body();
+            for _ in 0..3 {
+                sending
+                    .send_data(Bytes::from_static(says), false)
+                    .expect("sent");
+                hear(&mut body, hears).await;
+            }
+            sending.send_data(Bytes::new(), true).expect("sent");
+            while let Some(rest) = body.data().await {
+                assert!(rest.expect("no reset").is_empty(), "{path}");
+            }
+        }
+    });
+}

@@ -12,6 +12,7 @@ mod gate;
 mod moves;
 mod peer;
 mod scripts;
+mod spoken;
 mod time;
 
 use http::{HeaderMap, HeaderValue, StatusCode};

@@ -29,6 +29,17 @@ pub(super) const HTTP2: &[OptionDef] = &[
         change: Change::Live,
     },
     OptionDef {
+        key: "http2_extended_connect",
+        kind: Kind::Choice(|d| &mut d.config.http2.extended_connect),
+        default: "on",
+        unit: "choice",
+        help: "Tells clients of HTTP/2 that a CONNECT may ask for a protocol (RFC 8441), so that browsers open \
+               WebSockets on streams; off, and they open a connection of HTTP/1.1 for each. A client that was told \
+               so goes on until its connection ends.",
+        group: Group::Http2,
+        change: Change::Live,
+    },
+    OptionDef {
         key: "http2_streams",
         kind: count(|d| &mut d.config.http2.streams, 1, 10000),
         default: "100",

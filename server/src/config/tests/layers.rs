@@ -97,7 +97,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         | "tunnel_timeout"
         | "drain_time" => &["9s"],
         "http2_stall_timeout" => &["9s"],
-        "http2" => &["off"],
+        "http2" | "http2_extended_connect" => &["off"],
         "http2_header_list_size" | "http2_header_table_size" => &["9KiB"],
         "http2_stream_window" | "http2_connection_window" => &["90KiB"],
         key if key.starts_with("http2_") => &["99"],
@@ -284,6 +284,7 @@ fn each_key_sets_the_field_of_its_name() {
         body_rate_min = 1901
         requests_per_connection = 19
         http2 = "off"
+        http2_extended_connect = "off"
         http2_streams = 49
         http2_header_list_size = 5050
         http2_header_count = 51
@@ -388,6 +389,7 @@ fn each_key_sets_the_field_of_its_name() {
         },
         http2: Http2 {
             serve: Switch::Off,
+            extended_connect: Switch::Off,
             streams: 49,
             header_list_size: 5050,
             header_count: 51,

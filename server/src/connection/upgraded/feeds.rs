@@ -5,10 +5,10 @@
 //! over until it has taken what was queued, and told Close when the hub has dropped what it would hear next.
 
 use super::socket::Talking;
-use super::{Lent, Upgrade, Upgrades};
+use super::{Lent, Upgrades};
 use crate::connection::OUTPUT_HIGH_BYTES;
 use crate::connection::engine::Engine;
-use crate::connection::key::ConnectionKey;
+use crate::connection::key::Speaker;
 use crate::events::{Hub, Published};
 use crate::handler::Chunk;
 use crate::websocket::{CloseCode, life};
@@ -98,7 +98,7 @@ struct Followed {
 }
 
 /// A WebSocket, and the number that its place in the hub has as long as it follows.
-type Member = (ConnectionKey, u64);
+type Member = (Speaker, u64);
 
 /// The next event for a WebSocket.
 enum Next<'r> {
@@ -197,21 +197,16 @@ impl Talking {
     }
 }
 
-impl Upgrades {
-    /// The hub that this connection follows.
-    #[inline]
-    fn follows(&self, key: ConnectionKey) -> Option<&Feed> {
-        match self.look(key)? {
-            Upgrade::WebSocket(talking) => talking.feed.as_deref(),
-            Upgrade::Tunnel(_) | Upgrade::Http2(_) => None,
-        }
-    }
-}
-
 impl Engine {
+    /// The hub that a WebSocket follows.
+    #[inline]
+    fn follows(&mut self, of: Speaker) -> Option<&Feed> {
+        self.talking(of)?.feed.as_deref()
+    }
+
     /// A WebSocket of this core begins to follow a hub, and hears what it has missed.
     #[cold]
-    pub(super) fn enlist(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+    pub(super) fn enlist(&mut self, core: &Rc<Core>, of: Speaker) {
         if self.upgrades.feeds.entries >= self.upgrades.feeds.tidied_at {
             self.tidy_feeds(core);
         }
@@ -219,10 +214,8 @@ impl Engine {
         feeds.listed += 1;
         feeds.entries += 1;
         let listed = feeds.listed;
-        let Some((Upgrade::WebSocket(talking), _)) = self.upgrades.at(key) else {
-            return;
-        };
-        let Some(feed) = &mut talking.feed else {
+        let talking = self.talking(of);
+        let Some(feed) = talking.and_then(|talking| talking.feed.as_mut()) else {
             return;
         };
         feed.listed = listed;
@@ -234,19 +227,19 @@ impl Engine {
             feeds.followed.len() - 1
         });
         let followed = &mut feeds.followed[at];
-        followed.members.push((key, listed));
+        followed.members.push((of, listed));
         followed.hub.refresh(&mut followed.recent);
-        self.feed_further(core, key);
+        self.feed_further(core, of);
     }
 
     /// A WebSocket has room: there may be more for it. What is queued is sent by whoever calls.
     #[inline]
-    pub(super) fn feed_further(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let Some(feed) = self.upgrades.follows(key) else {
+    pub(super) fn feed_further(&mut self, core: &Rc<Core>, of: Speaker) {
+        let Some(feed) = self.follows(of) else {
             return;
         };
-        let member = (key, feed.listed);
-        if let Some(at) = self.upgrades.feeds.at(&feed.hub) {
+        let (member, hub) = ((of, feed.listed), feed.hub.clone());
+        if let Some(at) = self.upgrades.feeds.at(&hub) {
             let mut followed = std::mem::take(&mut self.upgrades.feeds.followed);
             self.deliver(core, member, &followed[at]);
             followed.append(&mut self.upgrades.feeds.followed);
@@ -290,7 +283,7 @@ impl Engine {
             if self.is_member(member) {
                 followed.next = Some(at + 1);
                 if self.deliver(core, member, followed) {
-                    self.settle(core, member.0);
+                    self.settle_speaker(core, member.0);
                 }
             } else {
                 followed.members.swap_remove(at);
@@ -299,20 +292,20 @@ impl Engine {
     }
 
     /// Whether it follows still, here.
-    fn is_member(&mut self, (key, listed): Member) -> bool {
-        let is_here = self.table.get(key).is_some();
-        let feed = self.upgrades.follows(key).filter(|_| is_here);
+    fn is_member(&mut self, (of, listed): Member) -> bool {
+        let is_here = self.is_here(of);
+        let feed = self.follows(of).filter(|_| is_here);
         feed.is_some_and(|feed| feed.listed == listed)
     }
 
     /// Queues for a member what it has not had. Whether there was anything.
-    fn deliver(&mut self, core: &Rc<Core>, (key, _): Member, followed: &Followed) -> bool {
-        let Some(feed) = self.upgrades.follows(key) else {
+    fn deliver(&mut self, core: &Rc<Core>, (of, _): Member, followed: &Followed) -> bool {
+        let Some(feed) = self.follows(of) else {
             return false;
         };
         let is_due = !matches!(next_after(&followed.recent, feed.after), Next::None);
         if is_due {
-            self.with_talking(core, key, |talking, lent| {
+            self.with_talking(core, of, |talking, lent| {
                 talking.feed(&followed.recent, lent)
             });
         }

@@ -6,7 +6,7 @@ use super::carry::{Carried, Ready};
 use super::socket::Talking;
 use super::{Upgrade, Upgrades};
 use crate::connection::engine::{Course, Engine};
-use crate::connection::key::{ConnectionKey, Subject};
+use crate::connection::key::{ConnectionKey, Speaker, Subject};
 use crate::http1::exchange::{Event, State};
 use crate::websocket::{CloseCode, life};
 use ringgate_runtime::{Core, Moment};
@@ -115,7 +115,10 @@ impl Engine {
         }
         match is_known {
             true => self.arrive_upgraded(core, key),
-            false => self.tell_talking(core, key, life::Event::Drain(CloseCode::RESTART)),
+            false => {
+                let of = Speaker::Connection(key);
+                self.tell_talking(core, of, life::Event::Drain(CloseCode::RESTART));
+            }
         }
     }
 

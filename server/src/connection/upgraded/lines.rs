@@ -8,7 +8,7 @@ use super::socket::Talking;
 use super::{Lent, Upgrade, Upgrades};
 use crate::connection::OUTPUT_HIGH_BYTES;
 use crate::connection::engine::Engine;
-use crate::connection::key::ConnectionKey;
+use crate::connection::key::{ConnectionKey, Speaker};
 use crate::handler::{Bell, Hearing, Outgoing};
 use crate::websocket::{Message, life};
 use ringgate_runtime::Core;
@@ -26,7 +26,7 @@ const LINES_PER_TURN_MAX: usize = 512;
 #[derive(Default)]
 pub(super) struct Lines {
     bell: Option<Arc<Bell>>,
-    due: Rc<RefCell<VecDeque<ConnectionKey>>>,
+    due: Rc<RefCell<VecDeque<Speaker>>>,
 }
 
 impl Lines {
@@ -87,17 +87,6 @@ impl Talking {
 }
 
 impl Upgrades {
-    /// Whether something waits in the line of this connection.
-    #[inline]
-    fn owes(&self, key: ConnectionKey) -> bool {
-        match self.look(key) {
-            Some(Upgrade::WebSocket(talking)) => {
-                talking.line.as_ref().is_some_and(|line| line.owes())
-            }
-            _ => false,
-        }
-    }
-
     /// Nothing can be sent to this connection from outside any more, unless something waits to be.
     pub(in crate::connection) fn closes_line(&self, key: ConnectionKey) -> bool {
         match self.look(key) {
@@ -113,36 +102,36 @@ impl Upgrades {
 impl Engine {
     /// A WebSocket of this core has a line that does not lead here yet. What waits there is sent.
     #[cold]
-    pub(super) fn lead_line_here(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+    pub(super) fn lead_line_here(&mut self, core: &Rc<Core>, of: Speaker) {
         let upgrades = &mut self.upgrades;
         let bell = upgrades.lines.bell(core, &upgrades.outside);
-        let Some((Upgrade::WebSocket(talking), _)) = self.upgrades.at(key) else {
-            return;
-        };
-        if let Some(line) = &talking.line {
-            line.arrive(&bell, key);
+        let talking = self.talking(of);
+        if let Some(line) = talking.and_then(|talking| talking.line.as_ref()) {
+            line.arrive(&bell, of);
         }
-        self.speak_further(core, key);
+        self.speak_further(core, of);
     }
 
     /// A WebSocket has room: more may wait in its line. What is queued is sent by whoever calls.
     #[inline]
-    pub(super) fn speak_further(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        if self.upgrades.owes(key) {
-            self.with_talking(core, key, Talking::speak);
+    pub(super) fn speak_further(&mut self, core: &Rc<Core>, of: Speaker) {
+        let talking = self.talking(of);
+        let line = talking.and_then(|talking| talking.line.as_ref());
+        if line.is_some_and(|line| line.owes()) {
+            self.with_talking(core, of, Talking::speak);
         }
     }
 
     /// Sends to the WebSockets for which the bell was rung, as many as fit into this turn.
     pub(super) fn answer_bell(&mut self, core: &Rc<Core>) {
         for _ in 0..LINES_PER_TURN_MAX {
-            let Some(key) = self.upgrades.lines.due.borrow_mut().pop_front() else {
+            let Some(of) = self.upgrades.lines.due.borrow_mut().pop_front() else {
                 break;
             };
             // The seat may be another's by now.
-            if self.table.get(key).is_some() {
-                self.speak_further(core, key);
-                self.settle(core, key);
+            if self.is_here(of) {
+                self.speak_further(core, of);
+                self.settle_speaker(core, of);
             }
         }
     }

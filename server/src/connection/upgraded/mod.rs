@@ -25,7 +25,7 @@ mod tunnel;
 pub(super) use self::carry::Carried;
 pub(crate) use self::feeds::Feed;
 use self::feeds::Feeds;
-pub(super) use self::http2::{Inflow, Multiplexed};
+pub(super) use self::http2::{Inflow, Multiplexed, Spoken};
 use self::leave::Farewells;
 use self::lines::Lines;
 use self::socket::{Lent, Talking};
@@ -33,7 +33,7 @@ pub(crate) use self::tunnel::Calls;
 use self::tunnel::Tunnel;
 use super::answer::status_class;
 use super::engine::{Course, Engine};
-use super::key::{ConnectionKey, ExchangeKey};
+use super::key::{ConnectionKey, ExchangeKey, Speaker};
 use super::step::{Outcome, Reading};
 use super::table::Connection;
 use super::wait::turned_away;
@@ -133,7 +133,10 @@ impl Engine {
                 self.stats.websockets.rise();
                 self.arrive_upgraded(core, key);
             }
-            Switching::Tunnel(speaking) => self.begin_tunnel(core, key, speaking),
+            Switching::Tunnel(speaking) => {
+                let tunnel = self.begin_tunnel(core, Speaker::Connection(key), speaking);
+                self.upgrades.enter(key, Upgrade::Tunnel(tunnel));
+            }
         }
         let has_early_bytes = |c: &mut Connection| !c.unread.is_empty();
         if self.table.get(key).is_some_and(has_early_bytes) {
@@ -144,7 +147,8 @@ impl Engine {
 
     /// The other protocol is on this core now.
     pub(super) fn arrive_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.with_talking(core, key, |talking, lent| talking.arrive(lent));
+        let of = Speaker::Connection(key);
+        self.with_talking(core, of, |talking, lent| talking.arrive(lent));
     }
 
     /// Gives unread bytes to the other protocol.
@@ -157,7 +161,8 @@ impl Engine {
             }
             Some(Upgrade::WebSocket(_)) | None => {}
         }
-        self.with_talking(core, key, |talking, lent| talking.read(lent));
+        let of = Speaker::Connection(key);
+        self.with_talking(core, of, |talking, lent| talking.read(lent));
         let state = self.state_of(key);
         if self.course != Course::Serving
             && let Some(State::Upgraded(Phase::Open | Phase::Asked)) = state
@@ -177,8 +182,8 @@ impl Engine {
             Some(Upgrade::Http2(_)) => self.feed_http2(core, key),
             Some(Upgrade::Tunnel(_)) => self.empty_tunnel(core, key),
             Some(Upgrade::WebSocket(_)) => {
-                self.feed_further(core, key);
-                self.speak_further(core, key);
+                self.feed_further(core, Speaker::Connection(key));
+                self.speak_further(core, Speaker::Connection(key));
             }
             None => {}
         }
@@ -190,21 +195,15 @@ impl Engine {
         if let Some(Upgrade::Http2(_)) = self.upgrades.look(key) {
             return self.look_at_streams(core, key);
         }
-        self.tell_talking(
-            core,
-            key,
-            life::Event::DeadlinePassed(life::Deadline::Quiet),
-        );
+        let event = life::Event::DeadlinePassed(life::Deadline::Quiet);
+        self.tell_talking(core, Speaker::Connection(key), event);
     }
 
     /// The client took too long, and is told so.
     pub(super) fn fail_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        self.tell_talking(
-            core,
-            key,
-            life::Event::DeadlinePassed(life::Deadline::Message),
-        );
-        self.count_fault(core, key, Fault::MessageStalled);
+        let event = life::Event::DeadlinePassed(life::Deadline::Message);
+        self.tell_talking(core, Speaker::Connection(key), event);
+        self.count_fault(core, Speaker::Connection(key), Fault::MessageStalled);
         self.end_upgraded(core, key);
     }
 
@@ -215,12 +214,17 @@ impl Engine {
             Some(Upgrade::Http2(_)) => return self.drain_http2(core, key),
             Some(Upgrade::WebSocket(_)) | None => {}
         }
+        self.part_from(core, Speaker::Connection(key));
+    }
+
+    /// Tells the client of a WebSocket Close: nobody here will speak with it any more.
+    fn part_from(&mut self, core: &Rc<Core>, of: Speaker) {
         let code = match self.is_draining() {
             true => CloseCode::GOING_AWAY,
             // Another core or process serves on: the client may connect again at once.
             false => CloseCode::RESTART,
         };
-        self.tell_talking(core, key, life::Event::Drain(code));
+        self.tell_talking(core, of, life::Event::Drain(code));
     }
 
     /// The client sends nothing more.
@@ -241,41 +245,96 @@ impl Engine {
             Some(Upgrade::Http2(http2)) => self.end_http2(core, key, *http2),
             Some(Upgrade::Tunnel(tunnel)) => {
                 self.note_end_of_upgrade(key);
-                self.headroom.leave_upgraded();
-                tunnel.cancel(core);
+                self.end_tunnel(core, tunnel);
             }
-            Some(Upgrade::WebSocket(mut talking)) => {
+            Some(Upgrade::WebSocket(talking)) => {
                 self.note_end_of_upgrade(key);
-                self.stats.websockets.fall();
-                self.headroom.leave_upgraded();
-                if let Err(panic) = talking.closed(&Ended::ABNORMAL) {
-                    self.count_socket_panic(core, &panic);
+                self.end_talking(core, *talking);
+            }
+        }
+    }
+
+    fn end_tunnel(&mut self, core: &Core, tunnel: Tunnel) {
+        self.headroom.leave_upgraded();
+        tunnel.cancel(core);
+    }
+
+    fn end_talking(&mut self, core: &Core, mut talking: Talking) {
+        self.stats.websockets.fall();
+        self.headroom.leave_upgraded();
+        if let Err(panic) = talking.closed(&Ended::ABNORMAL) {
+            self.count_socket_panic(core, &panic);
+        }
+    }
+
+    fn tell_talking(&mut self, core: &Rc<Core>, of: Speaker, event: life::Event) {
+        self.with_talking(core, of, |talking, lent| talking.tell(event, "", lent));
+    }
+
+    /// The WebSocket that is spoken there.
+    #[inline]
+    fn talking(&mut self, of: Speaker) -> Option<&mut Talking> {
+        match of {
+            Speaker::Connection(key) => match self.upgrades.at(key)?.0 {
+                Upgrade::WebSocket(talking) => Some(talking),
+                Upgrade::Tunnel(_) | Upgrade::Http2(_) => None,
+            },
+            Speaker::Stream(request) => self.exchanges.get(request)?.spoken()?.talking(),
+        }
+    }
+
+    /// Whether that is of this core, and not over.
+    fn is_here(&mut self, of: Speaker) -> bool {
+        match of {
+            Speaker::Connection(key) => self.table.get(key).is_some(),
+            Speaker::Stream(request) => self.exchanges.get(request).is_some(),
+        }
+    }
+
+    /// Every event of what is spoken somewhere ends here.
+    fn settle_speaker(&mut self, core: &Rc<Core>, of: Speaker) {
+        match of {
+            Speaker::Connection(key) => self.settle(core, key),
+            Speaker::Stream(request) => {
+                if let Some(key) = self.exchanges.get(request).map(|exchange| exchange.of) {
+                    self.settle_http2(core, key);
+                    self.settle(core, key);
                 }
             }
         }
     }
 
-    fn tell_talking(&mut self, core: &Rc<Core>, key: ConnectionKey, event: life::Event) {
-        self.with_talking(core, key, |talking, lent| talking.tell(event, "", lent));
-    }
-
-    /// Does something with a WebSocket, and tells the connection where it stands after that.
+    /// Does something with a WebSocket, and tells its connection or its stream where it stands after that.
     #[inline]
     fn with_talking(
         &mut self,
         core: &Rc<Core>,
-        key: ConnectionKey,
+        of: Speaker,
         act: impl FnOnce(&mut Talking, &mut Lent<'_>) -> Result<(), Panic>,
     ) {
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        let Some((Upgrade::WebSocket(talking), tools)) = self.upgrades.at(key) else {
-            return;
+        let (talking, unread, output, tools) = match of {
+            Speaker::Connection(key) => {
+                let Some(connection) = self.table.get(key) else {
+                    return;
+                };
+                let Some((Upgrade::WebSocket(talking), tools)) = self.upgrades.at(key) else {
+                    return;
+                };
+                let Connection { unread, output, .. } = connection;
+                (&mut **talking, unread, output, tools)
+            }
+            Speaker::Stream(request) => {
+                let exchange = self.exchanges.get(request);
+                let spoken = exchange.and_then(|exchange| exchange.spoken());
+                let Some((talking, unread, output)) = spoken.and_then(Spoken::websocket) else {
+                    return;
+                };
+                (talking, unread, output, &mut self.upgrades.tools)
+            }
         };
         let mut lent = Lent {
-            unread: &mut connection.unread,
-            output: &mut connection.output,
+            unread,
+            output,
             buffers: &mut self.buffers,
             tools,
             limits: &self.settings.websocket,
@@ -292,35 +351,50 @@ impl Engine {
         let (received, sent, fault) = (lent.received, lent.sent, lent.fault);
         self.stats.websocket_messages_received.add(received);
         self.stats.websocket_messages_sent.add(sent);
-        let event = match (talking.stands(), connection.wire.state()) {
-            (Some(stands), State::Upgraded(known)) if stands == known => None,
-            (Some(stands), State::Upgraded(_)) => Some(Event::Upgraded(stands)),
-            (None, State::Upgraded(_)) => Some(Event::UpgradeOver),
-            // Its end is under way.
-            (_, _) => None,
-        };
+        let stands = talking.stands();
         if let Some(fault) = fault {
-            self.count_fault(core, key, fault);
+            self.count_fault(core, of, fault);
         }
         if let Err(panic) = done {
             self.count_socket_panic(core, &panic);
         }
-        if let Some(event) = event {
-            self.on(core, key, event);
+        match of {
+            Speaker::Connection(key) => self.stand(core, key, stands),
+            Speaker::Stream(request) => self.stand_on_stream(core, request, stands),
         }
         if enlists {
-            self.enlist(core, key);
+            self.enlist(core, of);
         }
         if leads_elsewhere {
-            self.lead_line_here(core, key);
+            self.lead_line_here(core, of);
+        }
+    }
+
+    /// The WebSocket of a connection stands there now.
+    #[inline]
+    fn stand(&mut self, core: &Rc<Core>, key: ConnectionKey, stands: Option<Phase>) {
+        match (stands, self.state_of(key)) {
+            (Some(stands), Some(State::Upgraded(known))) if stands == known => {}
+            (Some(stands), Some(State::Upgraded(_))) => {
+                self.on(core, key, Event::Upgraded(stands));
+            }
+            (None, Some(State::Upgraded(_))) => {
+                self.on(core, key, Event::UpgradeOver);
+            }
+            // Its end is under way.
+            (_, _) => {}
         }
     }
 
     /// The client of a WebSocket broke a rule or a limit.
     #[cold]
-    fn count_fault(&mut self, core: &Core, key: ConnectionKey, fault: Fault) {
+    fn count_fault(&mut self, core: &Core, of: Speaker, fault: Fault) {
         self.stats.websocket_faults[fault as usize].add(1);
-        let peer = self.peer_of(key);
+        let key = match of {
+            Speaker::Connection(key) => Some(key),
+            Speaker::Stream(request) => self.exchanges.get(request).map(|exchange| exchange.of),
+        };
+        let peer = key.and_then(|key| self.peer_of(key));
         crate::observe::log::limited!(
             self.log,
             core.now().as_nanos(),

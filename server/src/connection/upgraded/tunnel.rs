@@ -4,43 +4,42 @@
 use super::Upgrade;
 use crate::connection::STREAM_AHEAD_BYTES;
 use crate::connection::engine::Engine;
-use crate::connection::key::ConnectionKey;
-use crate::connection::table::{Piece, Unread};
-use crate::handler::{Chunk, Pipe, Speaking, Times};
+use crate::connection::key::{ConnectionKey, Speaker};
+use crate::connection::table::Unread;
+use crate::handler::{Pipe, Speaking, Times};
 use crate::http1::exchange::{Deadline, Event, State};
-use bytes::Bytes;
 use ringgate_runtime::Core;
 use ringgate_runtime::task::{TaskId, catch_unwind};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Connections whose handler wrote, read or ended outside of the engine.
+/// Tunnels whose handler wrote, read or ended outside of the engine.
 #[derive(Default)]
 pub(crate) struct Calls {
-    keys: RefCell<Vec<ConnectionKey>>,
+    of: RefCell<Vec<Speaker>>,
 }
 
 impl Calls {
-    pub(crate) fn call(&self, key: ConnectionKey) {
-        let mut keys = self.keys.borrow_mut();
-        if keys.last() != Some(&key) {
-            keys.push(key);
+    pub(crate) fn call(&self, by: Speaker) {
+        let mut of = self.of.borrow_mut();
+        if of.last() != Some(&by) {
+            of.push(by);
         }
     }
 
     #[inline]
     pub(in crate::connection) fn is_empty(&self) -> bool {
-        self.keys.borrow().is_empty()
+        self.of.borrow().is_empty()
     }
 
-    fn take(&self) -> Vec<ConnectionKey> {
-        self.keys.take()
+    fn take(&self) -> Vec<Speaker> {
+        self.of.take()
     }
 }
 
 /// A tunnel and the task that speaks on it.
 pub(in crate::connection) struct Tunnel {
-    pipe: Rc<Pipe>,
+    pub(super) pipe: Rc<Pipe>,
     task: TaskId,
 }
 
@@ -58,11 +57,30 @@ impl Tunnel {
     pub(super) fn drain(&self) {
         self.pipe.drain();
     }
+
+    /// Gives received bytes to the handler, as many as it has room for.
+    pub(super) fn fill(&self, core: &Core, unread: &mut Unread) {
+        loop {
+            let count = unread.as_slice().len().min(self.pipe.room());
+            if count == 0 {
+                break;
+            }
+            self.pipe.push(unread.split(count).for_handler(core));
+        }
+        if unread.is_empty() {
+            *unread = Unread::None;
+        }
+    }
 }
 
 impl Engine {
     /// The handler begins to speak.
-    pub(super) fn begin_tunnel(&mut self, core: &Rc<Core>, key: ConnectionKey, speaking: Speaking) {
+    pub(super) fn begin_tunnel(
+        &mut self,
+        core: &Rc<Core>,
+        of: Speaker,
+        speaking: Speaking,
+    ) -> Tunnel {
         let pipe = speaking.pipe;
         let settings = &self.settings;
         let times = Times {
@@ -72,7 +90,7 @@ impl Engine {
             message: settings.timeout(Deadline::Message),
             close: settings.timeout(Deadline::CloseFrame),
         };
-        pipe.begin(self.upgrades.calls.clone(), key, times);
+        pipe.begin(self.upgrades.calls.clone(), of, times);
         let task = core.start(async move {
             if let Err(panic) = catch_unwind(speaking.future).await {
                 tracing::error!(
@@ -81,8 +99,7 @@ impl Engine {
                 );
             }
         });
-        self.upgrades
-            .enter(key, Upgrade::Tunnel(Tunnel { pipe, task }));
+        Tunnel { pipe, task }
     }
 
     /// Gives received bytes to the handler, as many as it has room for.
@@ -93,24 +110,7 @@ impl Engine {
         let Some((Upgrade::Tunnel(tunnel), _)) = self.upgrades.at(key) else {
             return;
         };
-        loop {
-            let unread = connection.unread.as_slice().len();
-            let count = unread.min(tunnel.pipe.room());
-            if count == 0 {
-                break;
-            }
-            tunnel.pipe.push(match connection.unread.split(count) {
-                // A handler that reads late must not keep the buffers of all others.
-                Piece::Leased(lease) if core.buffers().is_half_kept() => {
-                    Chunk::Bytes(Bytes::copy_from_slice(&lease))
-                }
-                Piece::Leased(lease) => Chunk::Lease(lease),
-                Piece::Gathered(bytes) => Chunk::Bytes(bytes),
-            });
-        }
-        if connection.unread.is_empty() {
-            connection.unread = Unread::None;
-        }
+        tunnel.fill(core, &mut connection.unread);
     }
 
     /// Queues what the handler wrote, as far as there is room; it may be done.
@@ -139,7 +139,15 @@ impl Engine {
 
     /// Looks after the connections whose handlers did something, and those for which events or messages wait.
     pub(in crate::connection) fn take_up_calls(&mut self, core: &Rc<Core>) {
-        for key in self.upgrades.calls.take() {
+        for of in self.upgrades.calls.take() {
+            let key = match of {
+                Speaker::Connection(key) => key,
+                Speaker::Stream(request) => {
+                    self.speak_on_stream(core, request);
+                    self.settle_speaker(core, of);
+                    continue;
+                }
+            };
             let has_unread = match self.table.get(key) {
                 Some(connection) => !connection.unread.is_empty(),
                 None => continue,

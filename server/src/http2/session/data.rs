@@ -77,12 +77,20 @@ impl Session {
         match half.left {
             _ if half.end => Ok(()),
             0 => self.spend(Budget::EmptyData, desk),
-            left if left < SMALL_DATA_BYTES => self.spend(Budget::SmallData, desk),
+            left if left < SMALL_DATA_BYTES && !self.is_tunnel(half.stream) => {
+                self.spend(Budget::SmallData, desk)
+            }
             _ => {
                 self.counters.refund(Budget::SmallData, SMALL_A_LARGE);
                 Ok(())
             }
         }
+    }
+
+    /// Whether small frames are what its protocol is made of, which has bounds of its own.
+    fn is_tunnel(&self, stream: StreamId) -> bool {
+        let found = self.streams.get(stream);
+        found.is_some_and(|found| found.is_tunnel && found.is_answered)
     }
 
     /// Counts a frame of `length` bytes against its stream's window, and its data against the length that the

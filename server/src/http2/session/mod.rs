@@ -102,6 +102,8 @@ pub(super) struct Own {
     pub(super) stream_window: u32,
     pub(super) connection_window: u32,
     pub(super) header_table_size: u32,
+    /// Whether a CONNECT may ask for a protocol. A client that was told so may go on (RFC 8441 section 3).
+    pub(super) extended_connect: bool,
 }
 
 /// A field section in several frames (RFC 9113 section 4.3).
@@ -243,6 +245,7 @@ impl Session {
                 .connection_window
                 .clamp(WINDOW_BYTES_INITIAL, NUMBER_MAX),
             header_table_size: limits.header_table_size,
+            extended_connect: false,
         };
         Session::of(own, seconds)
     }

@@ -5,7 +5,7 @@ use super::super::budgets::{Budget, Limits};
 use super::super::code::{Breach, ErrorCode, Fault};
 use super::super::flow::{ReceiveWindow, SendWindow};
 use super::super::frame::{self, Flags, Frame, HEADER_SIZE_BYTES, Header, Kind, PREFACE, StreamId};
-use super::super::head::{Builder, Trailers, Unfit};
+use super::super::head::{Beside, Builder, Trailers, Unfit};
 use super::super::hpack::{Decoder, decoder::Nobody};
 use super::super::life::{Event, Phase};
 use super::super::priority::Priority;
@@ -28,6 +28,8 @@ const NO_BLOCK: Fault = Fault::protocol("CONTINUATION continues nothing.");
 const NOT_CLIENTS: Fault = Fault::protocol("A client opened a stream with an even number.");
 const OWN_CHILD: Fault = Fault::protocol("A stream depends on itself.");
 const LENGTH: Fault = Fault::protocol("The body has not the length that Content-Length gives.");
+/// Section 8.5.
+const IN_TUNNEL: Fault = Fault::protocol("Fields stand on a stream that is a tunnel.");
 const REFUSED: Fault = Fault::new(ErrorCode::REFUSED_STREAM, Budget::Streams.complaint());
 
 /// A whole field section.
@@ -116,6 +118,7 @@ impl Session {
             return Err(NO_SETTINGS);
         }
         settings::write_first(desk.limits, desk.out);
+        self.own.extended_connect = desk.limits.extended_connect;
         self.since = desk.seconds;
         self.step(Event::PrefaceRead, desk.out);
         Ok(Received::nothing(PREFACE.len()))
@@ -223,7 +226,8 @@ impl Session {
             discard(&mut self.decoder, block.bytes, desk)?;
             return self.refuse(stream, REFUSED, desk);
         }
-        let mut builder = Builder::new(head, &mut desk.room.text, desk.limits);
+        let takes_protocol = self.own.extended_connect;
+        let mut builder = Builder::new(head, &mut desk.room.text, desk.limits, takes_protocol);
         self.decoder
             .decode(block.bytes, &mut desk.room.scratch, &mut builder)?;
         let beside = match builder.finish(block.end) {
@@ -234,7 +238,7 @@ impl Session {
                 if refusal.status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE {
                     self.spend(Budget::ResetsMade, desk)?;
                 }
-                self.begin(block, None, Priority::default(), desk);
+                self.begin(block, &Beside::default(), desk);
                 return Ok(Arrival::Refused { stream, refusal });
             }
             Ok(beside) => beside,
@@ -242,7 +246,7 @@ impl Session {
         self.counters.refund(Budget::Priorities, FRAMES_A_REQUEST);
         self.counters
             .refund(Budget::WindowUpdates, FRAMES_A_REQUEST);
-        self.begin(block, beside.length, beside.priority, desk);
+        self.begin(block, &beside, desk);
         Ok(Arrival::Head {
             stream,
             bytes: desk.room.cut(),
@@ -252,7 +256,7 @@ impl Session {
     }
 
     #[inline]
-    fn begin(&mut self, block: &Block<'_>, left: Option<u64>, priority: Priority, desk: &Desk<'_>) {
+    fn begin(&mut self, block: &Block<'_>, beside: &Beside, desk: &Desk<'_>) {
         let (state, effect) = stream::State::Idle.on(stream::Event::Fields { end: block.end });
         debug_assert_eq!(effect, Effect::Begin);
         self.streams.push(Stream {
@@ -260,10 +264,11 @@ impl Session {
             send: SendWindow::new(self.settings.initial_window_size),
             receive: ReceiveWindow::new(self.own.stream_window),
             since: desk.seconds,
-            left,
+            left: beside.length,
             pending: None,
             state,
-            priority,
+            priority: beside.priority,
+            is_tunnel: beside.is_tunnel,
             is_answered: false,
         });
     }
@@ -306,6 +311,9 @@ impl Session {
                 let Some(found) = self.streams.get_mut(stream) else {
                     return Ok(Arrival::Nothing);
                 };
+                if found.is_tunnel {
+                    return self.break_stream(stream, IN_TUNNEL, desk);
+                }
                 if found.left.is_some_and(|left| left > 0) {
                     return self.break_stream(stream, LENGTH, desk);
                 }

@@ -27,6 +27,8 @@ pub(super) struct Stream {
     pub(super) pending: Option<Box<Pending>>,
     pub(super) state: State,
     pub(super) priority: Priority,
+    /// Whether it came with a CONNECT: its payload is bytes of another protocol.
+    pub(super) is_tunnel: bool,
     /// Whether the head of the answer was written.
     pub(super) is_answered: bool,
 }

@@ -72,7 +72,7 @@ impl Session {
             // whose answer is complete may not.
             Deadline::Body => {
                 let owes = match stream.state {
-                    State::Open => !stream.is_answered,
+                    State::Open => !stream.is_answered && !stream.is_tunnel,
                     State::HalfClosedLocal => true,
                     State::Idle | State::HalfClosedRemote | State::Ended | State::Reset => false,
                 };

@@ -133,8 +133,7 @@ impl Engine {
             tell_core(&mut response, self.index);
         }
         if let Body::Switch(_) = response.body {
-            // RFC 9113 section 8.6: there is no 101, and nobody was offered another protocol.
-            response = Response::failed();
+            return self.switch_stream(core, request, response);
         }
         if let Some(noted) = &mut exchange.noted {
             noted.answered_by(&terms, &response, core.now());
@@ -164,10 +163,13 @@ impl Engine {
             None => return,
             Some(Err(Gone)) => self.reset_kept(core, key, request, ErrorCode::CANCEL),
             Some(Ok(Begun::Whole | Begun::Waiting)) => {
+                // What the client asked for is not spoken.
+                self.end_spoken(core, key, request);
                 self.stats.responses[class].add(1);
                 self.has_answered(key, request);
             }
             Some(Ok(Begun::Head(body, left))) => {
+                self.end_spoken(core, key, request);
                 let (outlet, task) = self.begin_pump(core, request, body);
                 if let Some(exchange) = self.exchanges.get(request) {
                     exchange.stream = Some(Streaming {
@@ -191,7 +193,7 @@ impl Engine {
     }
 
     /// The whole answer of a request is with the session.
-    fn has_answered(&mut self, key: ConnectionKey, request: ExchangeKey) {
+    pub(super) fn has_answered(&mut self, key: ConnectionKey, request: ExchangeKey) {
         let exchange = self.exchanges.get(request);
         if let Some(on) = exchange.and_then(|exchange| exchange.on.as_mut())
             && let Some(http2) = self.upgrades.http2(key)
@@ -265,6 +267,9 @@ impl Engine {
             let Some(exchange) = self.exchanges.get(request) else {
                 return;
             };
+            if exchange.spoken().is_some() {
+                return self.speak_on_stream(core, request);
+            }
             let noted = &mut exchange.noted;
             let (Some(streaming), Some(on)) = (&mut exchange.stream, &exchange.on) else {
                 return;

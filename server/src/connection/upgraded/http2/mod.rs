@@ -6,6 +6,7 @@
 //! | [`read`] | makes requests and bodies of received frames; most requests are answered there |
 //! | [`requests`] | keeps the others, takes them to the gate, and ends them |
 //! | [`body`] | gives the bodies of requests to their handlers, and room for more to their clients |
+//! | [`spoken`] | speaks other protocols on streams that were asked for them |
 //! | [`answers`] | writes what handlers answer, piece by piece where it comes so |
 //! | [`time`] | ends what a client leaves unfinished, and says goodbye |
 //!
@@ -16,9 +17,11 @@ mod answers;
 mod body;
 mod read;
 mod requests;
+mod spoken;
 mod time;
 
 pub(in crate::connection) use self::body::Inflow;
+pub(in crate::connection) use self::spoken::Spoken;
 use super::{Upgrade, Upgrades};
 use crate::connection::engine::{Course, Engine};
 use crate::connection::key::{ConnectionKey, ExchangeKey};
@@ -37,10 +40,14 @@ pub(in crate::connection) struct Multiplexed {
     kept: Vec<(StreamId, ExchangeKey)>,
     /// How many of them are answered, and wait for room at their client.
     answered: u32,
+    /// How many of them are to speak another protocol, or do.
+    spoken: u32,
     /// The second in which the limits of its streams were looked at last.
     looked: u32,
     /// How often that was while its core wanted to be rid of it.
     stays: u32,
+    /// Whether those who speak another protocol on its streams are to end.
+    parts: bool,
 }
 
 impl Multiplexed {
@@ -49,8 +56,10 @@ impl Multiplexed {
             session,
             kept: Vec::new(),
             answered: 0,
+            spoken: 0,
             looked: 0,
             stays: 0,
+            parts: false,
         }
     }
 

@@ -20,6 +20,7 @@ use crate::http1::exchange::State;
 use crate::http1::refusal::Refusal;
 use crate::http2::frame::{self, Flags, HEADER_SIZE_BYTES, Kind};
 use crate::http2::{Arrival, Desk, Fault, Gone, Limits, Room, StreamId};
+use http::Method;
 use ringgate_runtime::{Core, Moment};
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -47,6 +48,8 @@ enum Left {
     Refused(StreamId, Refusal),
     /// The body is larger than it may be.
     TooLarge(ExchangeKey),
+    /// Bytes of another protocol came.
+    Heard(ExchangeKey),
     /// The client gave the request up, or broke a rule on its stream.
     Ended(ExchangeKey),
     /// The client broke a rule or a budget of the connection.
@@ -112,6 +115,7 @@ impl Engine {
                     self.refuse_stream(core, key, stream, &refusal, PlacedParts::blank());
                 }
                 Left::TooLarge(request) => self.refuse_body(core, request),
+                Left::Heard(request) => self.hear_stream(core, request),
                 Left::Ended(request) => self.end_kept(core, key, request, Outcome::Aborted),
                 Left::Failed(fault) => self.count_http2_fault(core, key, fault),
             }
@@ -336,9 +340,16 @@ impl Reader<'_> {
                 Arrival::Needs(_) => return Err(Left::Done),
                 Arrival::Nothing => connection.unread.skip(used),
                 Arrival::Head {
-                    stream, bytes, end, ..
+                    stream,
+                    bytes,
+                    end,
+                    protocol,
                 } => {
                     parts.bytes = HeadBytes::Gathered(bytes);
+                    if protocol.is_some() {
+                        parts.protocol = protocol;
+                        parts.has_more = true;
+                    }
                     connection.unread.skip(used);
                     return Ok((stream, end));
                 }
@@ -382,6 +393,17 @@ impl Reader<'_> {
         used: usize,
         end: bool,
     ) -> Result<(), Left> {
+        if self.http2.spoken > 0
+            && let Some(request) = self.http2.request_of(stream)
+            && let Some(exchange) = self.exchanges.get(request)
+            && let Some(spoken) = exchange.spoken()
+        {
+            let unread = &mut self.connection.unread;
+            unread.skip(place.start);
+            spoken.receive(unread.split(place.len()), end, self.seconds);
+            unread.skip(used - place.end);
+            return Err(Left::Heard(request));
+        }
         let piece = self.cut(place, used);
         let len = piece.len() as u32;
         let Some((inflow, request)) = self.inflow_of(stream) else {
@@ -424,7 +446,8 @@ impl Reader<'_> {
         parts: &mut PlacedParts,
     ) -> Result<bool, Option<Left>> {
         let unread = self.connection.unread.as_slice();
-        if !ends_with(unread, stream, limit) || parts.head.expect_continue {
+        let is_tunnel = parts.head.method == Method::CONNECT;
+        if !ends_with(unread, stream, limit) || parts.head.expect_continue || is_tunnel {
             return Ok(false);
         }
         let mut desk = Desk {

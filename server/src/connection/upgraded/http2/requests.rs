@@ -10,6 +10,7 @@ use crate::connection::step::Outcome;
 use crate::handler::{Body, PlacedParts, Response, Routed};
 use crate::http1::refusal::Refusal;
 use crate::http2::{ErrorCode, StreamId};
+use http::Method;
 use ringgate_runtime::Core;
 use std::rc::Rc;
 
@@ -27,7 +28,11 @@ impl Engine {
         let terms = Terms::of(&parts.head, core.now());
         let request = self.exchanges.name_next();
         let mut exchange = Exchange::on_stream(key, terms, stream);
-        if !end {
+        if !end && parts.head.method == Method::CONNECT {
+            if let Some(on) = &mut exchange.on {
+                on.spoken = Some(Box::default());
+            }
+        } else if !end {
             match self.expect_on_stream(request, &mut parts, &routed) {
                 Ok(inflow) => {
                     if let Some(on) = &mut exchange.on {
@@ -57,6 +62,7 @@ impl Engine {
         {
             http2.keep(on.id, request);
             http2.answered += u32::from(on.is_answered);
+            http2.spoken += u32::from(on.spoken.is_some());
             self.exchanges.insert(request, exchange);
         }
     }
@@ -140,6 +146,7 @@ impl Engine {
         outcome: Outcome,
     ) {
         self.drop_handler_of(core, request);
+        self.end_spoken(core, key, request);
         let Some(exchange) = self.exchanges.remove(request) else {
             return;
         };
@@ -157,6 +164,12 @@ impl Engine {
             self.with_session(core, key, |session, desk| {
                 session.passed_over(rest, desk.out);
             });
+        }
+        if on.is_switched {
+            if let Some(noted) = noted {
+                self.tell_of_stream(core, key, noted, outcome, None);
+            }
+            return;
         }
         let stats = &self.stats;
         if exchange.detached {

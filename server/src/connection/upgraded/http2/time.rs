@@ -6,6 +6,7 @@ use crate::connection::engine::{Course, Engine};
 use crate::connection::key::ConnectionKey;
 use crate::connection::settings::Settings;
 use crate::connection::step::Outcome;
+use crate::connection::table::Connection;
 use crate::http1::exchange;
 use crate::http2::End;
 use crate::http2::life::Phase;
@@ -70,11 +71,13 @@ impl Engine {
                 self.end_kept(core, key, request, Outcome::Aborted);
             }
         }
+        self.end_overdue_speech(core, key);
         let is_leaving = matches!(self.course, Course::Leaving(_));
         if let Some(http2) = self.upgrades.http2(key) {
             http2.stays = if is_leaving { http2.stays + 1 } else { 0 };
             if http2.stays > STAYS_MAX {
                 self.say_goodbye(core, key);
+                self.part_from_streams(core, key);
             }
         }
     }
@@ -86,6 +89,11 @@ impl Engine {
         key: ConnectionKey,
     ) {
         self.say_goodbye(core, key);
+        let is_worn = |c: &mut Connection| c.transport.is_worn();
+        // A connection that has carried as many requests as it may goes on speaking on its streams.
+        if self.course != Course::Serving || self.table.get(key).is_some_and(is_worn) {
+            self.part_from_streams(core, key);
+        }
         self.settle_http2(core, key);
     }
 

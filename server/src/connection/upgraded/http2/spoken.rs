@@ -1,0 +1,476 @@
+//! Other protocols on streams (RFC 8441; CONNECT, RFC 9113 section 8.5): what a handler speaks where its client asked for
+//! it, a WebSocket or a protocol of its own. On a stream as on a connection: the same application, limits and counts.
+//!
+//! Called by [`super`]. Payload that comes is the protocol's bytes, and room is given to the client as they are read; what
+//! is written waits in the session for room, as any answer. A connection with such a stream stays on its core.
+
+use super::seconds;
+use crate::admission::door::Ticket;
+use crate::admission::ledger::Reason;
+use crate::connection::engine::Engine;
+use crate::connection::exchanges::OnStream;
+use crate::connection::key::{ConnectionKey, ExchangeKey, Speaker};
+use crate::connection::output::Output;
+use crate::connection::step::Outcome;
+use crate::connection::table::{Piece, Unread};
+use crate::connection::upgraded::socket::Talking;
+use crate::connection::upgraded::tunnel::Tunnel;
+use crate::connection::wait::turned_away;
+use crate::handler::{Body, Chunk, Response, Switching};
+use crate::http1::exchange::Deadline;
+use crate::http1::response::Fields;
+use crate::http1::upgraded::Phase;
+use crate::http2::{Answer, ErrorCode, Gone, Payload};
+use crate::websocket::Fault;
+use crate::websocket::life;
+use bytes::BytesMut;
+use http::{HeaderName, HeaderValue, StatusCode};
+use ringgate_runtime::Core;
+use std::rc::Rc;
+
+/// Another protocol on a stream, from the CONNECT that asks for it.
+#[derive(Default)]
+pub(in crate::connection) struct Spoken {
+    /// None until the handler has accepted.
+    speech: Option<Speech>,
+    /// Bytes that came, and of them those for which the client was given no room again.
+    unread: Unread,
+    held: u32,
+    /// Whether the client has ended its side.
+    has_ended: bool,
+    /// Bytes that wait until the session takes them.
+    output: Output,
+    phase: Option<Phase>,
+    /// The second since which the time limit of the phase runs.
+    since: u32,
+}
+
+/// The protocol that is spoken.
+enum Speech {
+    WebSocket(Box<Talking>),
+    Tunnel(Tunnel),
+}
+
+impl Spoken {
+    /// Bytes came.
+    pub(super) fn receive(&mut self, piece: Piece, end: bool, seconds: u32) {
+        self.has_ended |= end;
+        self.renew(seconds);
+        match piece {
+            Piece::Leased(lease) => {
+                self.held += lease.len() as u32;
+                self.unread.add(lease);
+            }
+            Piece::Gathered(bytes) if bytes.is_empty() => {}
+            Piece::Gathered(bytes) => {
+                self.held += bytes.len() as u32;
+                self.unread.add_gathered(BytesMut::from(&bytes[..]));
+            }
+        }
+    }
+
+    /// Something came or went: limits on silence begin anew.
+    fn renew(&mut self, seconds: u32) {
+        if let Some(Phase::Open | Phase::Owing | Phase::Bytes) = self.phase {
+            self.since = seconds;
+        }
+    }
+
+    pub(in crate::connection::upgraded) fn talking(&mut self) -> Option<&mut Talking> {
+        match &mut self.speech {
+            Some(Speech::WebSocket(talking)) => Some(talking),
+            Some(Speech::Tunnel(_)) | None => None,
+        }
+    }
+
+    /// The WebSocket, and the bytes that it reads and writes.
+    pub(in crate::connection::upgraded) fn websocket(
+        &mut self,
+    ) -> Option<(&mut Talking, &mut Unread, &mut Output)> {
+        match &mut self.speech {
+            Some(Speech::WebSocket(talking)) => Some((talking, &mut self.unread, &mut self.output)),
+            Some(Speech::Tunnel(_)) | None => None,
+        }
+    }
+
+    /// The next bytes to send.
+    fn pop(&mut self) -> Option<Chunk> {
+        match &self.speech {
+            Some(Speech::Tunnel(tunnel)) => tunnel.pipe.pop(),
+            Some(Speech::WebSocket(_)) | None => self.output.pop(),
+        }
+    }
+
+    /// Whether all is said: nothing is sent any more, and nothing that comes matters.
+    fn is_over(&self) -> bool {
+        match &self.speech {
+            Some(Speech::Tunnel(tunnel)) => tunnel.pipe.is_over(),
+            Some(Speech::WebSocket(talking)) => {
+                self.output.queued == 0 && talking.stands().is_none()
+            }
+            None => false,
+        }
+    }
+
+    /// Takes note of what was read: the bytes for which the client is to be given room again.
+    fn read(&mut self) -> u32 {
+        self.unread.copy_rest();
+        let left = self.unread.as_slice().len() as u32;
+        let read = self.held - left;
+        self.held = left;
+        read
+    }
+}
+
+impl Engine {
+    /// A handler accepts what the client of a stream asked for by CONNECT.
+    pub(super) fn switch_stream(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+        mut response: Response,
+    ) {
+        let Body::Switch(switch) = std::mem::replace(&mut response.body, Body::Empty) else {
+            return;
+        };
+        let Some(exchange) = self.exchanges.get(request) else {
+            return;
+        };
+        let (key, is_asked) = (exchange.of, exchange.spoken().is_some());
+        let refusal = match response.status {
+            // RFC 9113 section 8.6: there is no 101, and nobody was offered another protocol.
+            StatusCode::SWITCHING_PROTOCOLS => Some(Response::failed()),
+            StatusCode::OK if !is_asked => Some(Response::error(
+                StatusCode::BAD_REQUEST,
+                "the request ends with its head; a CONNECT leaves its stream open",
+            )),
+            StatusCode::OK => self.refuse_switch(core, request),
+            // Something around the handler answers otherwise.
+            _ => return self.on_stream_answer(core, request, response),
+        };
+        if let Some(refusal) = refusal {
+            return self.on_stream_answer(core, request, refusal);
+        }
+        self.begin_spoken(core, key, request, switch.into_inner(), &response.fields);
+        self.settle_http2(core, key);
+    }
+
+    /// The answer to a request that asks for another protocol, if there is no place for that.
+    fn refuse_switch(&mut self, core: &Rc<Core>, request: ExchangeKey) -> Option<Response> {
+        let most = self
+            .settings
+            .websockets_max
+            .map(|most| u64::from(most.get()));
+        let reason = match self.is_draining() {
+            true => Reason::Draining,
+            false if self.headroom.enter_upgraded(most) => return None,
+            false => Reason::WebSockets,
+        };
+        if let Some(on) = self.exchanges.get(request).and_then(|e| e.on.as_mut()) {
+            on.rejected = Some(reason);
+        }
+        self.log_refusal(core, reason);
+        Some(turned_away(reason, self.settings.reason_header))
+    }
+
+    /// Writes the 200 and lets the other protocol begin behind it. There is a place for it.
+    fn begin_spoken(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        request: ExchangeKey,
+        switching: Switching,
+        fields: &[(HeaderName, HeaderValue)],
+    ) {
+        let date = *self.date.current();
+        let Some(stream) = self.stream_of(request) else {
+            return;
+        };
+        let begun = self.with_session(core, key, |session, desk| {
+            let answer = Answer {
+                status: StatusCode::OK,
+                date: &date,
+                content_type: None,
+                fields: Fields::List(fields),
+                length: None,
+            };
+            session.answer(stream, &answer, Payload::Later, desk.seconds, desk.out)
+        });
+        if begun != Some(Ok(())) {
+            self.headroom.leave_upgraded();
+            return self.reset_kept(core, key, request, ErrorCode::CANCEL);
+        }
+        self.settle_switched(core, request);
+        let of = Speaker::Stream(request);
+        let (speech, phase) = match switching {
+            Switching::WebSocket(begun) => {
+                self.stats.websockets.rise();
+                let talking = Box::new(Talking::new(begun));
+                (Speech::WebSocket(talking), Phase::Open)
+            }
+            Switching::Tunnel(speaking) => {
+                let tunnel = self.begin_tunnel(core, of, speaking);
+                (Speech::Tunnel(tunnel), Phase::Bytes)
+            }
+        };
+        let Some(spoken) = self.exchanges.get(request).and_then(|e| e.spoken()) else {
+            debug_assert!(false, "the client asked for it");
+            return;
+        };
+        spoken.speech = Some(speech);
+        spoken.phase = Some(phase);
+        spoken.since = seconds(core);
+        self.with_talking(core, of, |talking, lent| talking.arrive(lent));
+        self.hear_stream(core, request);
+        if self.upgrades.http2(key).is_some_and(|http2| http2.parts) {
+            self.part_from_stream(core, request);
+        }
+    }
+
+    /// The request is answered, and gives back what it held: from here on `max_websockets` is the bound.
+    fn settle_switched(&mut self, core: &Core, request: ExchangeKey) {
+        let Some(exchange) = self.exchanges.get(request) else {
+            return;
+        };
+        exchange.ticket = Ticket::free();
+        exchange.address = None;
+        if std::mem::take(&mut exchange.detached) {
+            self.stats.detached.fall();
+        }
+        if let Some(on) = &mut exchange.on {
+            on.is_switched = true;
+        }
+        if let Some(noted) = &mut exchange.noted {
+            noted.answer(StatusCode::OK.as_u16(), 0, core.now());
+        }
+        let took = core.now() - exchange.terms.began;
+        self.stats.running.fall();
+        self.stats.answered.add(1);
+        self.stats.service_time.record(took.as_nanos() as u64);
+        self.stats.responses[2].add(1);
+    }
+
+    /// Bytes came, or there is room for what they are answered with.
+    pub(super) fn hear_stream(&mut self, core: &Rc<Core>, request: ExchangeKey) {
+        let of = Speaker::Stream(request);
+        let Some(spoken) = self.exchanges.get(request).and_then(|e| e.spoken()) else {
+            return;
+        };
+        match &spoken.speech {
+            // They wait for their handler, and fill the window meanwhile.
+            None => return spoken.unread.copy_rest(),
+            Some(Speech::Tunnel(tunnel)) => {
+                tunnel.fill(core, &mut spoken.unread);
+                if spoken.has_ended && spoken.unread.is_empty() {
+                    tunnel.end_input();
+                }
+            }
+            Some(Speech::WebSocket(_)) => {
+                self.with_talking(core, of, |talking, lent| talking.read(lent));
+                self.hear_end(core, request);
+            }
+        }
+        let Some(exchange) = self.exchanges.get(request) else {
+            return;
+        };
+        let (key, read) = (exchange.of, exchange.spoken().map_or(0, Spoken::read));
+        let Some(stream) = self.stream_of(request) else {
+            return;
+        };
+        self.with_session(core, key, |session, desk| {
+            session.took(stream, read, desk.out)
+        });
+    }
+
+    /// The client of a WebSocket may have ended its side: what is not whole then never will be.
+    fn hear_end(&mut self, core: &Rc<Core>, request: ExchangeKey) {
+        let Some(spoken) = self.exchanges.get(request).and_then(|e| e.spoken()) else {
+            return;
+        };
+        // As long as much waits to be sent, nothing is read.
+        let is_read = spoken.output.queued < crate::connection::OUTPUT_HIGH_BYTES;
+        if spoken.has_ended && is_read && spoken.talking().is_some_and(|t| t.stands().is_some()) {
+            self.tell_talking(core, Speaker::Stream(request), life::Event::PeerEof);
+        }
+    }
+
+    /// The client has room, or a handler wrote, read or ended.
+    pub(in crate::connection::upgraded) fn speak_on_stream(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+    ) {
+        self.send_spoken(core, request);
+        let of = Speaker::Stream(request);
+        self.feed_further(core, of);
+        self.speak_further(core, of);
+        let exchange = self.exchanges.get(request);
+        let spoken = exchange.and_then(|exchange| exchange.spoken());
+        if spoken.is_some_and(|spoken| spoken.held > 0 || spoken.has_ended) {
+            self.hear_stream(core, request);
+        }
+    }
+
+    /// The WebSocket of a stream stands there now.
+    pub(in crate::connection::upgraded) fn stand_on_stream(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+        stands: Option<Phase>,
+    ) {
+        let Some(spoken) = self.exchanges.get(request).and_then(|e| e.spoken()) else {
+            return;
+        };
+        if spoken.phase != stands {
+            spoken.phase = stands;
+            spoken.since = seconds(core);
+        }
+        self.send_spoken(core, request);
+    }
+
+    /// Gives the session what is to be sent, as far as it keeps any; at the end, the end.
+    fn send_spoken(&mut self, core: &Rc<Core>, request: ExchangeKey) {
+        let pending_size = self.settings.http2.pending_size;
+        loop {
+            let Some(exchange) = self.exchanges.get(request) else {
+                return;
+            };
+            let key = exchange.of;
+            let Some(OnStream {
+                id,
+                spoken: Some(spoken),
+                ..
+            }) = &mut exchange.on
+            else {
+                return;
+            };
+            let Some(http2) = self.upgrades.http2(key) else {
+                return;
+            };
+            let room = http2.session.room(*id, pending_size);
+            let piece = match room {
+                0 => None,
+                _ => spoken.pop(),
+            };
+            let Some(piece) = piece else {
+                if let Some(Speech::Tunnel(tunnel)) = &spoken.speech {
+                    tunnel.pipe.tell_unsent(pending_size as usize - room);
+                }
+                if spoken.is_over() {
+                    self.finish_spoken(core, key, request);
+                }
+                return;
+            };
+            spoken.renew(seconds(core));
+            if let Some(noted) = &mut exchange.noted {
+                noted.add(piece.len());
+            }
+            let given = http2.session.body(*id, piece.into_bytes(), seconds(core));
+            if given == Err(Gone) {
+                return self.end_kept(core, key, request, Outcome::Aborted);
+            }
+        }
+    }
+
+    /// All is said, and with the session: its end follows.
+    fn finish_spoken(&mut self, core: &Rc<Core>, key: ConnectionKey, request: ExchangeKey) {
+        let Some(stream) = self.stream_of(request) else {
+            return;
+        };
+        self.end_spoken(core, key, request);
+        let finished = self.with_session(core, key, |session, desk| {
+            session.finish(stream, None, desk.seconds)
+        });
+        match finished {
+            Some(Ok(())) => self.has_answered(key, request),
+            Some(Err(Gone)) | None => self.end_kept(core, key, request, Outcome::Aborted),
+        }
+    }
+
+    /// The other protocol is over in one way or another, if there was one.
+    pub(super) fn end_spoken(&mut self, core: &Rc<Core>, key: ConnectionKey, request: ExchangeKey) {
+        let exchange = self.exchanges.get(request);
+        let on = exchange.and_then(|exchange| exchange.on.as_mut());
+        let Some(spoken) = on.and_then(|on| on.spoken.take()) else {
+            return;
+        };
+        if let Some(http2) = self.upgrades.http2(key) {
+            http2.spoken -= 1;
+        }
+        match spoken.speech {
+            None => {}
+            Some(Speech::Tunnel(tunnel)) => self.end_tunnel(core, tunnel),
+            Some(Speech::WebSocket(talking)) => self.end_talking(core, *talking),
+        }
+        self.with_session(core, key, |session, desk| {
+            session.passed_over(spoken.held, desk.out);
+        });
+    }
+
+    /// Ends, or asks, those who have been silent for too long, in whole seconds.
+    pub(super) fn end_overdue_speech(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(http2) = self.upgrades.http2(key) else {
+            return;
+        };
+        if http2.spoken == 0 {
+            return;
+        }
+        let now = seconds(core);
+        let mut due = Vec::new();
+        for (stream, request) in &http2.kept {
+            let Some(spoken) = self.exchanges.get(*request).and_then(|e| e.spoken()) else {
+                continue;
+            };
+            let is_sending = spoken.output.queued > 0 || http2.session.is_sending(*stream);
+            // A client that is given more than it takes has the limit of the stream.
+            if let Some(phase) = spoken.phase.filter(|_| !is_sending) {
+                let kind = phase.deadline(false);
+                let limit = self.settings.timeout(kind).as_millis().div_ceil(1000) as u32;
+                if now.wrapping_sub(spoken.since) >= limit {
+                    due.push((*request, kind));
+                }
+            }
+        }
+        for (request, kind) in due {
+            let of = Speaker::Stream(request);
+            let asks = |deadline| life::Event::DeadlinePassed(deadline);
+            match kind {
+                Deadline::Quiet => self.tell_talking(core, of, asks(life::Deadline::Quiet)),
+                Deadline::Message => {
+                    self.count_fault(core, of, Fault::MessageStalled);
+                    self.tell_talking(core, of, asks(life::Deadline::Message));
+                }
+                _ => self.reset_kept(core, key, request, ErrorCode::CANCEL),
+            }
+        }
+    }
+
+    /// The protocols on the streams of a connection are to end.
+    pub(super) fn part_from_streams(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(http2) = self.upgrades.http2(key) else {
+            return;
+        };
+        if std::mem::replace(&mut http2.parts, true) || http2.spoken == 0 {
+            return;
+        }
+        let requests: Vec<_> = http2.kept.iter().map(|(_, request)| *request).collect();
+        for request in requests {
+            self.part_from_stream(core, request);
+        }
+    }
+
+    fn part_from_stream(&mut self, core: &Rc<Core>, request: ExchangeKey) {
+        let Some(spoken) = self.exchanges.get(request).and_then(|e| e.spoken()) else {
+            return;
+        };
+        match &spoken.speech {
+            None => {}
+            Some(Speech::Tunnel(tunnel)) => tunnel.drain(),
+            Some(Speech::WebSocket(_)) => self.part_from(core, Speaker::Stream(request)),
+        }
+    }
+
+    fn stream_of(&mut self, request: ExchangeKey) -> Option<crate::http2::StreamId> {
+        Some(self.exchanges.get(request)?.on.as_ref()?.id)
+    }
+}
