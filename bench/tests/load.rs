@@ -51,7 +51,7 @@ fn close_mode_uses_one_connection_for_each_request() {
 #[test]
 fn a_server_that_does_not_close_although_asked_is_reported() {
     let report = load(answering(HELLO), 3, |o| {
-        (o.mode, o.timeout) = (Mode::Close, Duration::from_millis(100));
+        (o.mode, o.timeout) = (Mode::Close, Duration::from_secs(1));
     });
     // The third is not waited for: the run is over.
     assert_eq!((report.ok, report.unclosed), (3, 2), "{report}");

@@ -41,10 +41,13 @@ fn echo() -> SocketAddr {
     answering(|peer, _, message| peer.send(Opcode::Text, &message))
 }
 
+/// How long a message is waited for that never comes: longer than a busy machine takes for one that does.
+const SHORT: Duration = Duration::from_secs(1);
+
 fn load(address: SocketAddr, messages: u64, change: impl FnOnce(&mut Options)) -> Report {
     let mut options = Options::to(format!("ws://{address}/ws").parse().expect("loopback"));
     options.requests = Some(messages);
-    options.timeout = Duration::from_millis(300);
+    options.timeout = 3 * SHORT;
     change(&mut options);
     let report = run(&options).expect("the load generator works here");
     assert_eq!(report.expected, report.received + report.lost, "{report}");
@@ -98,7 +101,9 @@ fn a_message_that_is_swallowed_is_lost_and_those_behind_it_are_not() {
             peer.send(Opcode::Text, &message);
         }
     });
-    let report = load(address, 16, |options| options.pipeline = 16);
+    let report = load(address, 16, |options| {
+        (options.pipeline, options.timeout) = (16, SHORT);
+    });
     assert_eq!(faults(&report), (1, 0, 0, 0), "{report}");
     assert_eq!(report.received, 15);
     assert_eq!(report.ended["timeout"], 1, "{report}");
@@ -211,7 +216,7 @@ fn a_close_that_is_not_answered_is_reported() {
             }
         }
     });
-    let report = load(address, 3, |_| {});
+    let report = load(address, 3, |options| options.timeout = SHORT);
     assert_eq!((report.received, report.unclosed), (3, 1), "{report}");
 }
 

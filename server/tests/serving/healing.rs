@@ -199,8 +199,8 @@ fn m1_a_stop_does_not_wait_for_a_stuck_core() {
     server.running().handle().stop();
     let ended = server.join();
     assert!(
-        began.elapsed() < Duration::from_millis(500),
-        "{:?}",
+        began.elapsed() < Duration::from_secs(2),
+        "before it wakes up: {:?}",
         began.elapsed()
     );
     assert_eq!(ended.connections.open, 0);

@@ -102,19 +102,17 @@ fn m2_deadlines_of_parked_connections_stand_still() {
 #[test]
 fn m16_a_move_does_not_begin_the_idle_time_anew() {
     let mut config = cores(1);
-    config.timeouts.idle = Duration::from_millis(1500);
+    config.timeouts.idle = Duration::from_secs(4);
     let server = start_app(config, true);
     let mut client = server.connect();
     assert_eq!(client.get("/plaintext").status, 200);
     let began = Instant::now();
-    wait_for("half of it", || {
-        began.elapsed() > Duration::from_millis(900)
-    });
+    wait_for("most of it", || began.elapsed() > Duration::from_secs(3));
     resize(&server, 0);
     resize(&server, 1);
     assert_eq!(client.rest(), b"");
     assert!(
-        began.elapsed() < Duration::from_millis(2300),
+        began.elapsed() < Duration::from_secs(7),
         "{:?}",
         began.elapsed()
     );
