@@ -74,6 +74,7 @@
 pub mod admission;
 pub mod app;
 mod certificates;
+mod client;
 pub mod config;
 mod connection;
 pub mod control;
@@ -113,8 +114,8 @@ pub use coordinator::{
 };
 pub use handler::{
     Body, BodyError, BodyFrame, Chunk, Error, Form, FromRequest, Handler, Html, IntoResponse, Json,
-    Next, Query, Redirect, Request, RequestBody, Response, Result, RouteOptions, Router, Tls,
-    WebSocket, Writer,
+    Next, ProxiedTls, ProxyHeader, Query, Redirect, Request, RequestBody, Response, Result,
+    RouteOptions, Router, Tls, WebSocket, Writer,
 };
 pub use process::service_manager::{PassedSocket, ServiceManager, passed_sockets};
 pub use ringgate_runtime as runtime;

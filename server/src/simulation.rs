@@ -25,7 +25,7 @@
 use crate::admission::gate::{Gate, Rules};
 use crate::admission::ledger::{Connections, CoreStats, Ledgers, Requests};
 use crate::certificates::Kept;
-use crate::config::{AdmissionLimits, Config, Scheme};
+use crate::config::{AdmissionLimits, Config, Opening};
 use crate::connection::{
     Engine, EngineParts, Headroom, ListenerId, ListenerSeat, Message, Settings,
 };
@@ -62,8 +62,8 @@ pub struct Simulation {
     told: Vec<(u32, u64, Ledgers)>,
     /// Work that each lane had been given when it was last waited for.
     lanes_seen: Vec<u64>,
-    /// The scheme of all listeners: that of the first which is configured.
-    scheme: Scheme,
+    /// The opening of all listeners: that of the first which is configured.
+    opening: Opening,
 }
 
 struct SimulatedCore {
@@ -203,10 +203,8 @@ impl Simulation {
             .and_then(|kept| crate::certificates::load(config, kept, 0))
             .unwrap_or_else(|why| panic!("this server cannot be simulated: {why}"))
             .map(|loaded| loaded.acceptor);
-        let scheme = config
-            .listen
-            .first()
-            .map_or(Scheme::Http, |first| first.scheme);
+        let first = config.openings().next();
+        let opening = first.map(|(_, opening)| opening).unwrap_or_default();
         let world = World::new(seed, faults);
         let post = PostOffice::new(cores);
         let gate = Gate::new(
@@ -224,7 +222,7 @@ impl Simulation {
             handle,
             told: Vec::new(),
             lanes_seen: Vec::new(),
-            scheme,
+            opening,
         };
         let headroom = Arc::<Headroom>::default();
         for index in 0..cores {
@@ -251,7 +249,7 @@ impl Simulation {
                 access_log: None,
             });
             let listener = world.listen();
-            let seat = ListenerSeat::simulated(ListenerId(index), &listener, scheme);
+            let seat = ListenerSeat::simulated(ListenerId(index), &listener, opening);
             post.to_core(index, Message::Arm(seat));
             simulation.listeners.push(listener);
             simulation.batons.push((index, None));
@@ -339,7 +337,7 @@ impl Simulation {
         let index = id.0 as usize;
         if let Some(to) = self.batons[index].1.take() {
             self.batons[index].0 = to;
-            let seat = ListenerSeat::simulated(id, &self.listeners[index], self.scheme);
+            let seat = ListenerSeat::simulated(id, &self.listeners[index], self.opening);
             self.post.to_core(to, Message::Arm(seat));
         }
     }

@@ -12,6 +12,7 @@
 //! exchange was a refusal by the gate, *aborted* on reset, error, timeout or force, else
 //! *finished*. Connections of the control socket and of the metrics address are in neither.
 
+use crate::client::proxy_header::HeaderFault;
 use crate::http2::code::FAULT_REASONS;
 use crate::observe::Counter;
 use crate::observe::metrics::Histogram;
@@ -237,6 +238,10 @@ pub struct CoreStats {
     pub handshakes: Gauge,
     /// Established connections whose TLS failed, by the fault; the last is an alert of the client's.
     pub tls_failed: [Counter; TlsFault::ALL.len() + 1],
+    /// Headers of proxies that were believed.
+    pub proxy_headers: Counter,
+    /// Connections without one, as in `HeaderFault`.
+    pub proxy_headers_failed: [Counter; HeaderFault::ALL.len()],
     pub websockets: Gauge,
     pub websocket_messages_received: Counter,
     pub websocket_messages_sent: Counter,

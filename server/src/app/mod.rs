@@ -33,7 +33,7 @@ pub struct AppOptions {
     /// the process id, for whoever can connect.
     pub status: bool,
     /// Whether the routes exist that make trouble on purpose: `/spin`, `/block`, `/panic`, `/sleep`,
-    /// `/stream`, `/bytes`, `/upload`, `/core`, and `/chat`. Whoever can connect can block the server by them, and
+    /// `/stream`, `/bytes`, `/upload`, `/core`, `/peer`, and `/chat`. Whoever can connect can block the server by them, and
     /// write to everybody in the chat.
     pub trouble: bool,
 }

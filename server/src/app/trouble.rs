@@ -1,9 +1,10 @@
 //! `/sleep`, `/stream`, `/spin`, `/block` and `/panic`: what good and bad handlers do to a server,
-//! on request; and `/core`, which tells who answers. They exist where the program trusts everyone who can connect, and nowhere else.
+//! on request; and `/core` and `/peer`, which tell who answers and who asks. They exist where the program trusts everyone who can connect, and nowhere else.
 
 use super::{AppState, parameter};
 use crate::handler::{Body, Request, Response, Router};
 use http::{HeaderName, HeaderValue, StatusCode};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 const CORE_FIELD: HeaderName = HeaderName::from_static("x-ringgate-core");
@@ -18,6 +19,7 @@ pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
         .get("/block", block)
         .get("/panic", panic)
         .get("/core", core)
+        .get("/peer", peer)
 }
 
 /// Which core has this connection now, also as the field `X-Ringgate-Core`: asked again on the same
@@ -25,6 +27,19 @@ pub(super) fn routes(router: Router<AppState>) -> Router<AppState> {
 async fn core(request: Request<AppState>) -> Response {
     let core = request.core();
     Response::text(format!("{core}\n")).with_header(CORE_FIELD, HeaderValue::from(core))
+}
+
+/// The client, for setting up proxies in front: its address as the server has it, that of the other end of
+/// the connection, and the one that the client connected to.
+async fn peer(request: Request<AppState>) -> Response {
+    let text =
+        |address: Option<SocketAddr>| address.map_or("-".to_owned(), |address| address.to_string());
+    Response::text(format!(
+        "client {}\npeer {}\nlocal {}\n",
+        text(request.peer()),
+        text(request.socket_peer()),
+        text(request.local()),
+    ))
 }
 
 /// Suspends: the core serves others meanwhile.

@@ -226,6 +226,18 @@ choice! {
         Tls13 = "1.3",
     }
 
+    /// The field of a request that names the client, where a trusted proxy sends it.
+    #[derive(Default)]
+    pub enum Forwarded {
+        /// X-Forwarded-For, which most proxies write.
+        #[default]
+        XForwardedFor = "x-forwarded-for",
+        /// Forwarded (RFC 7239).
+        Forwarded = "forwarded",
+        /// None: the client is whoever connected.
+        Off = "off",
+    }
+
     /// A feature of the rings that can be done without, so that the degraded mode can be tested
     /// (io_uring_setup(2), io_uring_enter(2)).
     pub enum RingFlag {

@@ -99,6 +99,7 @@ pub(super) enum Group {
     Server,
     AccessLog,
     Tls,
+    Proxies,
     App,
     Admission,
     Limits,
@@ -112,10 +113,11 @@ pub(super) enum Group {
 
 impl Group {
     /// Every group, in the order of help and documentation.
-    pub(super) const ALL: [Group; 12] = [
+    pub(super) const ALL: [Group; 13] = [
         Group::Server,
         Group::AccessLog,
         Group::Tls,
+        Group::Proxies,
         Group::App,
         Group::Admission,
         Group::Limits,
@@ -132,6 +134,7 @@ impl Group {
             Group::Server => "Server",
             Group::AccessLog => "Access log",
             Group::Tls => "TLS",
+            Group::Proxies => "Proxies in front",
             Group::App => "Built-in application",
             Group::Admission => "Waiting requests",
             Group::Limits => "Limits of a request",

@@ -32,6 +32,24 @@ impl Scheme {
     }
 }
 
+/// The beginning of the connections of a listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Opening {
+    pub(crate) scheme: Scheme,
+    /// A header of the PROXY protocol comes before everything else.
+    pub(crate) proxied: bool,
+}
+
+/// Without a header.
+impl From<Scheme> for Opening {
+    fn from(scheme: Scheme) -> Opening {
+        Opening {
+            scheme,
+            proxied: false,
+        }
+    }
+}
+
 const HTTP: &str = "http://";
 const HTTPS: &str = "https://";
 

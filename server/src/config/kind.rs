@@ -22,9 +22,11 @@ use super::duration::{format_duration, parse_duration};
 use super::endpoint::Endpoint;
 use super::error::{Error, Malformed, WrongValue};
 use super::priority::PriorityRule;
+use super::proxies::ProxyProtocol;
 use super::size::{format_size, parse_size, whole_number};
 use super::source::Source;
 use super::tls::CertificateSource;
+use super::trusted::TrustedProxy;
 
 /// Where a value of type `T` lives.
 pub(super) type At<T> = for<'a> fn(&'a mut Draft) -> &'a mut T;
@@ -85,6 +87,8 @@ pub(super) enum Kind {
     Priorities(At<Vec<PriorityRule>>),
     Certificates(At<Vec<CertificateSource>>),
     Paths(At<Vec<PathBuf>>),
+    TrustedProxies(At<Vec<TrustedProxy>>),
+    ProxyProtocol(At<ProxyProtocol>),
     PathOrNone {
         at: At<Option<PathBuf>>,
         placeholder: &'static str,
@@ -136,6 +140,8 @@ impl Kind {
                 | Kind::Certificates(_)
                 | Kind::Paths(_)
                 | Kind::AccessFields(_)
+                | Kind::TrustedProxies(_)
+                | Kind::ProxyProtocol(_)
         )
     }
 
@@ -156,6 +162,8 @@ impl Kind {
             | Kind::Priorities(_)
             | Kind::Certificates(_)
             | Kind::Paths(_)
+            | Kind::TrustedProxies(_)
+            | Kind::ProxyProtocol(_)
             | Kind::PathOrNone { .. }
             | Kind::NameOrNone(_)
             | Kind::Control(_)
@@ -182,6 +190,11 @@ impl Kind {
             Kind::Certificates(at) => *at(draft) = each(items, refused, CertificateSource::read)?,
             Kind::Paths(at) => *at(draft) = each(items, refused, path)?,
             Kind::AccessFields(at) => *at(draft) = list(items, refused)?,
+            Kind::TrustedProxies(at) => *at(draft) = list(items, refused)?,
+            Kind::ProxyProtocol(at) => {
+                let read = ProxyProtocol::read(items);
+                *at(draft) = read.map_err(|(item, reason)| refused(item, reason))?;
+            }
             _ => {
                 let [item] = items else {
                     return Err(refused(0, Malformed::new("takes one value, not a list")));
@@ -298,6 +311,8 @@ impl Kind {
             | Kind::Priorities(_)
             | Kind::Certificates(_)
             | Kind::Paths(_)
+            | Kind::TrustedProxies(_)
+            | Kind::ProxyProtocol(_)
             | Kind::PathOrNone { .. }
             | Kind::Control(_)
             | Kind::AccessTarget(_)
@@ -324,6 +339,8 @@ impl Kind {
                 return at(draft).iter().map(|field| field.word().into()).collect();
             }
             Kind::AccessTarget(at) => at(draft).written(),
+            Kind::TrustedProxies(at) => return at(draft).iter().map(shown).collect(),
+            Kind::ProxyProtocol(at) => return at(draft).written(),
             Kind::AddressOrNone(at) => or_word(at(draft).as_ref(), "none", ListenAddr::written),
             Kind::Cores(at) => shown(at(draft)),
             Kind::CountOr { word, at, .. } => or_word(at(draft).as_ref(), word, shown),
@@ -381,6 +398,8 @@ impl Kind {
             Kind::Endpoints(_) | Kind::AddressOrNone(_) => "ADDR",
             Kind::Certificates(_) => "FILE|DIR|self",
             Kind::Paths(_) => "FILE",
+            Kind::TrustedProxies(_) => "IP|IP/BITS|unix",
+            Kind::ProxyProtocol(_) => "off|on|ADDR",
             Kind::Cores(_) => "auto|N|MIN..MAX",
             Kind::CountOr { word, .. } => {
                 return if *word == "none" {
@@ -413,6 +432,10 @@ impl Kind {
             Kind::Endpoints(_) => format!("{ADDRESS}, with https:// before it for TLS"),
             Kind::Certificates(_) => "the path of a file or a directory, or self".to_owned(),
             Kind::Paths(_) => "a path".to_owned(),
+            Kind::TrustedProxies(_) => {
+                "an address, a prefix such as 10.0.0.0/8, or unix".to_owned()
+            }
+            Kind::ProxyProtocol(_) => format!("off, on, or an address of listen: {ADDRESS}"),
             Kind::AddressOrNone(_) => format!("{ADDRESS}, or none"),
             Kind::Cores(_) => format!("auto, N or MIN..MAX with numbers from 1 to {CORES_MAX}"),
             Kind::CountOr { word, max, .. } => {

@@ -34,8 +34,10 @@ mod duration;
 mod endpoint;
 mod limits_change;
 mod priority;
+mod proxies;
 mod size;
 mod tls;
+mod trusted;
 
 mod definition;
 mod kind;
@@ -62,14 +64,15 @@ pub use access::{AccessLog, AccessTarget};
 pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX, UnixAddr};
 pub use admission::{AdmissionError, AdmissionLimits, MaxAccepts};
 pub use choice::{
-    AccessField, AccessFormat, Admit, ClientCertificates, DrainPending, HalfClose, LogFormat,
-    LogLevel, Offered, OnTerm, RingFlag, Shed, Switch, TlsVersion,
+    AccessField, AccessFormat, Admit, ClientCertificates, DrainPending, Forwarded, HalfClose,
+    LogFormat, LogLevel, Offered, OnTerm, RingFlag, Shed, Switch, TlsVersion,
 };
 pub use command::{CommandLine, VERSION};
 pub use control::ControlPath;
 pub use cores::{CORES_MAX, CoreOrder, CorePlan, CoreSpec, Cpus, PoolSize};
 pub use duration::{format_duration, parse_duration};
 pub use effective::effective;
+pub(crate) use endpoint::Opening;
 pub use endpoint::{Endpoint, Scheme};
 pub use error::{Error, Malformed, WrongValue};
 pub use http2::Http2;
@@ -77,8 +80,10 @@ pub use limits_change::LimitsChange;
 pub use own::{OwnOption, OwnValues};
 pub use parse::{Ctl, CtlCommand, Invocation, parse};
 pub use priority::{Class, Matcher, PriorityRule};
+pub use proxies::{Proxies, ProxyProtocol};
 pub use settings::{Config, Drain, HttpLimits, Log, PoolRules, QueueRules, Rings, Timeouts};
 pub use size::{format_size, parse_size};
 pub use source::{Provenance, Source};
 pub use tls::{CertificateSource, Tls};
+pub use trusted::{Prefix, TrustedProxy};
 pub use websocket::WebSockets;

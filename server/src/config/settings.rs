@@ -18,11 +18,12 @@ use super::choice::{
 use super::control::ControlPath;
 use super::cores::CoreSpec;
 use super::definition::{Change, Draft, OptionDef};
-use super::endpoint::{Endpoint, Scheme};
+use super::endpoint::{Endpoint, Opening, Scheme};
 use super::error::Error;
 use super::http2::Http2;
 use super::options::OPTIONS;
 use super::priority::PriorityRule;
+use super::proxies::Proxies;
 use super::size::format_size;
 use super::source::Source;
 use super::tls::Tls;
@@ -47,6 +48,8 @@ pub struct Config {
     pub listen: Vec<Endpoint>,
     /// Certificates and handshakes of the places with TLS.
     pub tls: Tls,
+    /// Proxies in front of the server.
+    pub proxies: Proxies,
     /// How many cores serve.
     pub cores: CoreSpec,
     /// Listener slots, the most cores a resize can reach; `None` is the larger of the cores'
@@ -99,6 +102,7 @@ impl Default for Config {
         Config {
             listen: vec![ListenAddr::Tcp(([127, 0, 0, 1], 8080).into()).into()],
             tls: Tls::default(),
+            proxies: Proxies::default(),
             cores: CoreSpec::Auto,
             core_slots: None,
             admission: AdmissionLimits::default(),
@@ -378,6 +382,7 @@ impl Config {
         }
         self.check_listeners()?;
         self.check_tls()?;
+        self.proxies.check(&self.listen)?;
         self.check_slots()?;
         self.check_relations()
     }
@@ -451,6 +456,17 @@ impl Config {
     pub(crate) fn https_listeners(&self) -> impl Iterator<Item = &Endpoint> {
         let is_https = |endpoint: &&Endpoint| endpoint.scheme == Scheme::Https;
         self.listen.iter().filter(is_https)
+    }
+
+    /// The places to listen on, each with what its connections begin with.
+    pub(crate) fn openings(&self) -> impl Iterator<Item = (&ListenAddr, Opening)> {
+        self.listen.iter().map(|Endpoint { scheme, address }| {
+            let opening = Opening {
+                scheme: *scheme,
+                proxied: self.proxies.protocol.is_on_at(address),
+            };
+            (address, opening)
+        })
     }
 
     fn check_slots(&self) -> Result<(), Error> {

@@ -15,7 +15,7 @@ use super::key::{ConnectionKey, Subject};
 use super::listener::{Fresh, ListenerId, ListenerSeat};
 use super::pause::Pauses;
 use super::table::Connection;
-use crate::config::{Admit, Scheme};
+use crate::config::Admit;
 use ringgate_runtime::{Core, Descriptor, Errno, OpId};
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -98,7 +98,7 @@ impl Engine {
         self.accept_on(core, id);
     }
 
-    /// The scheme of a listener has changed, for the connections that are taken in from here on.
+    /// The opening of a listener has changed, for the connections that are taken in from here on.
     pub(super) fn reseat(&mut self, seat: ListenerSeat) {
         self.helping.reseat(&seat);
         if let Some(owned) = self.listeners.find(seat.id) {
@@ -158,14 +158,11 @@ impl Engine {
         match result {
             Ok(socket) => {
                 self.listeners.pauses.succeeded();
-                let scheme = self
-                    .listeners
-                    .seat(id)
-                    .map_or(Scheme::Http, |seat| seat.scheme);
+                let opening = self.listeners.seat(id).map(|seat| seat.opening);
                 let fresh = Fresh {
                     socket,
                     listener: id,
-                    scheme,
+                    opening: opening.unwrap_or_default(),
                 };
                 self.take_in(core, fresh);
             }

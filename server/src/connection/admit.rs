@@ -17,8 +17,6 @@ use crate::http1::body::BodyDecoder;
 use crate::http1::exchange::Event;
 use crate::http1::fields::BodyFraming;
 use crate::http1::refusal::Refusal;
-use ringgate_runtime::sys::address::Address;
-use ringgate_runtime::sys::socket::peer_addr;
 use ringgate_runtime::task::TaskId;
 use ringgate_runtime::{Core, Priority};
 use std::rc::Rc;
@@ -226,12 +224,11 @@ impl Engine {
         request: ExchangeKey,
         parts: &PlacedParts,
     ) -> Entry {
-        let socket = self.table.socket(of).and_then(|socket| socket.real());
-        if let Some(Ok(Address::Inet(peer))) =
-            socket.filter(|_| self.settings.per_address).map(peer_addr)
+        if self.settings.per_address
+            && let Some(client) = parts.client()
             && let Some(exchange) = self.exchanges.get(request)
         {
-            match self.door.enter_address(peer.ip()) {
+            match self.door.enter_address(client.ip()) {
                 Some(place) => exchange.address = Some(place),
                 None => return Entry::Refused(Reason::PerAddress),
             }

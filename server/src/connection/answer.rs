@@ -310,7 +310,7 @@ impl Ends {
             Ends::Nobody => false,
             Ends::WhatCannotMove => !connection.may_move(),
             Ends::WhatCannotMoveOrHasKeys => {
-                !connection.may_move() || !connection.transport.is_plain()
+                !connection.may_move() || connection.transport.tls().is_some()
             }
             Ends::Everybody => true,
         }

@@ -108,8 +108,8 @@ impl Engine {
         self.stop_watching(core, key);
         self.count_refusal(core, key, reason);
         self.on(core, key, Event::TurnedAway);
-        if self.is_shaking_hands(key) {
-            // The answer waits for the end of the handshake.
+        if self.is_shaking_hands(key) || self.awaits_header(key) {
+            // The answer waits for the end of the handshake, or for the header of a proxy.
             self.begin_to_listen(core, key);
         }
         self.settle(core, key);

@@ -11,7 +11,7 @@ use super::table::{Receive, Unread};
 use crate::http1::exchange::{After, Deadline, Event, State};
 use crate::http1::upgraded::Phase;
 use ringgate_runtime::Core;
-use ringgate_runtime::sys::socket::{Direction, peer_addr};
+use ringgate_runtime::sys::socket::Direction;
 use std::rc::Rc;
 
 impl Engine {
@@ -169,8 +169,8 @@ impl Engine {
         if busy && forced {
             self.cut += 1;
             connection.aborted = true;
-            let peer = connection.socket.real().map(peer_addr);
-            let peer = peer.and_then(Result::ok).map(|peer| peer.to_string());
+            let served = connection.served;
+            let peer = self.peer_of(key);
             crate::observe::log::limited!(
                 self.log,
                 core.now().as_nanos(),
@@ -178,7 +178,7 @@ impl Engine {
                 "cut",
                 peer = peer.as_deref().unwrap_or("unknown"),
                 state = ?state,
-                served = connection.served,
+                served,
                 "a connection is cut off"
             );
         }

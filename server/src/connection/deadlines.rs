@@ -72,6 +72,10 @@ impl Engine {
                 Event::Gone
             }
             Deadline::Gone => Event::Gone,
+            Deadline::ProxyHeader => {
+                self.header_timed_out(core, key);
+                return self.settle(core, key);
+            }
             Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => {
                 Event::DeadlinePassed
             }
@@ -97,7 +101,7 @@ fn cause(deadline: Deadline) -> Option<&'static str> {
         Deadline::Tunnel => Some("tunnel-timeout"),
         // The client has gone, or no request is there.
         Deadline::Gone | Deadline::Idle | Deadline::Linger | Deadline::Handshake => None,
-        Deadline::Streams => None,
+        Deadline::Streams | Deadline::ProxyHeader => None,
     }
 }
 
@@ -111,9 +115,9 @@ impl Connection {
         if kind.is_none() && self.has_ended() && settings.half_close == HalfClose::Gone {
             kind = self.wire.state().deadline(sending, true);
         }
-        if self.transport.is_shaking_hands() {
-            // The handshake has one limit, whatever it waits for.
-            kind = kind.map(|_| Deadline::Handshake);
+        if let Some(limit) = self.transport.limit() {
+            // The handshake has one limit, whatever it waits for, and so has the header of a proxy.
+            kind = kind.map(|_| limit);
         }
         let renews = matches!(
             kind,
@@ -140,7 +144,7 @@ impl Connection {
             Deadline::Head | Deadline::Body | Deadline::Write | Deadline::Idle => deadline,
             Deadline::Gone | Deadline::Handshake | Deadline::Quiet | Deadline::Pong => deadline,
             Deadline::Message | Deadline::CloseFrame | Deadline::Tunnel => deadline,
-            Deadline::Streams => deadline,
+            Deadline::Streams | Deadline::ProxyHeader => deadline,
         }
     }
 

@@ -239,6 +239,7 @@ impl Engine {
             let first = u64::from(parts.epoch) << 32 | u64::from(parts.index) << 48;
             Box::new(Access::new(outlet, rules, first))
         });
+        table.sockets().believe(parts.settings.belief.clone());
         Engine {
             index: parts.index,
             settings: parts.settings,
@@ -397,7 +398,7 @@ impl Engine {
         self.table.get(key).is_none_or(|connection| {
             upgrades.may_move(key, leaves_process)
                 && connection.may_move()
-                && (connection.transport.is_plain() || !keys_stay)
+                && (connection.transport.tls().is_none() || !keys_stay)
         })
     }
 

@@ -40,7 +40,7 @@ impl Helping {
         self.helped.iter_mut().find(|helped| helped.seat.id == id)
     }
 
-    /// The scheme of a listener has changed.
+    /// The opening of a listener has changed.
     pub(super) fn reseat(&mut self, seat: &ListenerSeat) {
         if let Some(helped) = self.find(seat.id) {
             helped.seat = seat.clone();
@@ -107,7 +107,7 @@ impl Engine {
             return;
         };
         let socket = socket.clone();
-        let scheme = helped.seat.scheme;
+        let opening = helped.seat.opening;
         if helped.poll.is_none() {
             helped.poll = Some(core.poll(&*socket, POLL_IN, Subject::Help(id.0).to_key()));
         }
@@ -122,7 +122,7 @@ impl Engine {
                         Fresh {
                             socket: Descriptor::from(connection),
                             listener: id,
-                            scheme,
+                            opening,
                         },
                     );
                     if !self.is_serving() {

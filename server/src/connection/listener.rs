@@ -4,7 +4,7 @@
 //! by connections, which keep the name of their listener wherever they go.
 
 use super::key::Subject;
-use crate::config::Scheme;
+use crate::config::Opening;
 use ringgate_runtime::Descriptor;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
@@ -31,8 +31,8 @@ impl ListenerId {
 pub(crate) struct Fresh {
     pub(crate) socket: Descriptor,
     pub(crate) listener: ListenerId,
-    /// The scheme of the listener when the connection was accepted.
-    pub(crate) scheme: Scheme,
+    /// The beginning of the listener's connections when this one was accepted.
+    pub(crate) opening: Opening,
 }
 
 /// A listener as its owner gets it. The process keeps it open to the end.
@@ -43,8 +43,8 @@ pub(crate) struct ListenerSeat {
     /// Several cores accept on it (a Unix socket, an inherited descriptor): one by one, since the
     /// first multishot accept would take all.
     pub(crate) shared: bool,
-    /// The protocol of the connections that it brings.
-    pub(crate) scheme: Scheme,
+    /// The beginning of the connections that it brings.
+    pub(crate) opening: Opening,
 }
 
 /// The socket of a listener.
@@ -66,12 +66,16 @@ impl AsRawFd for Socket {
 }
 
 impl ListenerSeat {
-    pub(crate) fn simulated(id: ListenerId, listener: &Descriptor, scheme: Scheme) -> ListenerSeat {
+    pub(crate) fn simulated(
+        id: ListenerId,
+        listener: &Descriptor,
+        opening: Opening,
+    ) -> ListenerSeat {
         ListenerSeat {
             id,
             socket: Socket::Simulated(listener.as_raw_fd()),
             shared: false,
-            scheme,
+            opening,
         }
     }
 }

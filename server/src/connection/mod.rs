@@ -39,6 +39,7 @@ mod moves;
 mod output;
 mod packing;
 mod pause;
+mod proxied;
 mod rate;
 mod read;
 mod retune;

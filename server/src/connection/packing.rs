@@ -11,6 +11,8 @@ use super::transfer::Parcel;
 use super::transport::Transport;
 use super::upgraded::Carried;
 use super::wire::Wire;
+use crate::client::proxy_header::Announced;
+use crate::config::{Opening, Scheme};
 use crate::http1::exchange::{Deadline, State};
 use bytes::BytesMut;
 use ringgate_runtime::{Descriptor, Moment};
@@ -33,10 +35,13 @@ const IN_TLS: u8 = 2;
 const UPGRADED: u8 = 4;
 /// Beside UPGRADED: that protocol is HTTP/2.
 const HTTP2: u8 = 8;
+/// In the first byte, beside the state: the header of a proxy is still to come, and the front of it is the unread
+/// bytes. IN_TLS says what follows it.
+const AWAITS_HEADER: u8 = 16;
 /// The state of HTTP/1.1 in the first byte.
 const STATE: u8 = 1;
 
-const DEADLINES: [Deadline; 13] = [
+const DEADLINES: [Deadline; 14] = [
     Deadline::Head,
     Deadline::Body,
     Deadline::Write,
@@ -50,6 +55,7 @@ const DEADLINES: [Deadline; 13] = [
     Deadline::CloseFrame,
     Deadline::Tunnel,
     Deadline::Streams,
+    Deadline::ProxyHeader,
 ];
 
 impl Parcel {
@@ -58,19 +64,24 @@ impl Parcel {
     pub(crate) fn pack(&self) -> Zeroizing<Vec<u8>> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(PACKED_SIZE_BYTES + self.unread.len()));
         let in_head = u8::from(self.wire.state() == State::Head);
-        let in_tls = if self.transport.is_plain() { 0 } else { IN_TLS };
+        let transport = match (self.transport.awaited(), self.transport.tls()) {
+            (Some(Scheme::Http), _) => AWAITS_HEADER,
+            (Some(Scheme::Https), _) => AWAITS_HEADER | IN_TLS,
+            (None, Some(_)) => IN_TLS,
+            (None, None) => 0,
+        };
         let upgraded = match self.upgrade.as_deref() {
             None => 0,
             Some(Carried::WebSocket(_)) => UPGRADED,
             Some(Carried::Http2(_)) => UPGRADED | HTTP2,
         };
-        bytes.push(in_head | in_tls | upgraded);
+        bytes.push(in_head | transport | upgraded);
         let kind = self.deadline_of.map(|kind| kind as u8 + 1);
         bytes.push(kind.unwrap_or(0));
         bytes.extend_from_slice(&self.served.to_le_bytes());
         bytes.extend_from_slice(&self.idle_since.as_nanos().to_le_bytes());
         bytes.extend_from_slice(&self.deadline.as_nanos().to_le_bytes());
-        if let Transport::Tls(tls) = &self.transport {
+        if let Some(tls) = self.transport.tls() {
             pack_tls(tls, self.facts.as_deref(), &mut bytes);
         }
         if let Some(carried) = &self.upgrade {
@@ -87,11 +98,19 @@ impl Parcel {
             let bytes = head[from..from + 8].try_into().ok()?;
             Some(Moment::from_nanos(u64::from_le_bytes(bytes)))
         };
-        let (transport, facts) = match head[0] & IN_TLS {
+        let (transport, facts) = match head[0] & (IN_TLS | AWAITS_HEADER) {
             0 => (Transport::Plain, None),
+            awaits if awaits & AWAITS_HEADER != 0 => {
+                let scheme = match awaits & IN_TLS {
+                    0 => Scheme::Http,
+                    _ => Scheme::Https,
+                };
+                let proxied = true;
+                (Transport::new(Opening { scheme, proxied }), None)
+            }
             _ => {
                 let (tls, facts) = unpack_tls(&mut unread)?;
-                (Transport::Tls(Box::new(tls)), facts.map(Arc::new))
+                (Transport::of_tls(tls), facts.map(Arc::new))
             }
         };
         let idle_since = number(6)?;
@@ -111,6 +130,7 @@ impl Parcel {
             listener: fresh.listener,
             transport,
             facts,
+            announced: None,
             wire: match (head[0] & STATE, &upgrade) {
                 (0, Some(carried)) => Wire::upgraded(carried.phase()),
                 (0, None) => Wire::between_requests(false),
@@ -135,9 +155,25 @@ impl Parcel {
         })
     }
 
+    /// The announcement of a proxy, as text that goes beside the bytes: a process of an older version serves the
+    /// connection without it.
+    pub(crate) fn announced(&self) -> Option<String> {
+        self.announced.as_ref().map(|announced| announced.to_text())
+    }
+
+    /// Reads back what [`Parcel::announced`] gave; None if it is something else.
+    pub(crate) fn with_announced(self, text: Option<&str>) -> Option<Parcel> {
+        let announced = match text {
+            None => None,
+            Some(text) => Some(Arc::new(Announced::from_text(text)?)),
+        };
+        Some(Parcel { announced, ..self })
+    }
+
     /// Whether the keys of TLS go along.
     pub(crate) fn has_keys(&self) -> bool {
-        matches!(&self.transport, Transport::Tls(tls) if !tls.is_shaking_hands())
+        let tls = self.transport.tls();
+        tls.is_some_and(|tls| !tls.is_shaking_hands())
     }
 
     /// Whether another process could make a connection of it: one with another protocol may have a state that no
@@ -161,7 +197,6 @@ impl Parcel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Scheme;
     use proptest::prelude::*;
     use std::fs::File;
     use std::os::fd::OwnedFd;
@@ -170,7 +205,7 @@ mod tests {
         Fresh {
             socket: OwnedFd::from(File::open("/dev/null").unwrap()).into(),
             listener: ListenerId(3),
-            scheme: Scheme::Http,
+            opening: Opening::default(),
         }
     }
 
@@ -178,7 +213,7 @@ mod tests {
         #[test]
         fn a_connection_that_is_packed_is_the_same_on_the_other_side(
             in_head in any::<bool>(),
-            kind in proptest::option::of(0usize..13),
+            kind in proptest::option::of(0usize..14),
             (served, idle_since, deadline) in any::<(u32, u64, u64)>(),
             unread in any::<Vec<u8>>(),
         ) {
@@ -187,6 +222,7 @@ mod tests {
                 listener: ListenerId(3),
                 transport: Transport::Plain,
                 facts: None,
+                announced: None,
                 wire: Wire::between_requests(in_head),
                 upgrade: None,
                 is_counted: true,

@@ -17,6 +17,7 @@ fn moved(deadline: Moment, old: std::time::Duration, new: std::time::Duration) -
 
 impl Engine {
     pub(super) fn retune(&mut self, core: &Rc<Core>, new: Settings) {
+        self.table.sockets().believe(new.belief.clone());
         let old = std::mem::replace(&mut self.settings, new);
         if let Some(access) = &mut self.access {
             access.follow(&self.settings.access_log);

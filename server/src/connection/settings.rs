@@ -2,12 +2,14 @@
 
 use super::rate::Rate;
 use super::stall::LOOKS;
+use crate::client::belief::Belief;
 use crate::config::{AccessTarget, Admit, Config, HalfClose, PriorityRule, Switch};
 use crate::http1::exchange::Deadline;
 use crate::http1::head::HeadLimits;
 use crate::observe::access::Rules;
 use crate::websocket::Limits;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a request runs on whose client has ended its side, while nothing is sent to it: a handler that
@@ -68,8 +70,10 @@ pub(crate) struct Settings {
     pub(crate) http2_stall_timeout: Duration,
     /// Bounds on what clients of HTTP/2 send.
     pub(crate) http2: crate::http2::Limits,
-    timeouts: [Duration; 13],
-    first_looks: [Duration; 13],
+    /// Which proxies are believed, and what.
+    pub(crate) belief: Arc<Belief>,
+    timeouts: [Duration; 14],
+    first_looks: [Duration; 14],
 }
 
 impl Settings {
@@ -89,6 +93,7 @@ impl Settings {
             config.websocket.close_timeout,
             config.websocket.tunnel_timeout,
             STREAMS_LOOKED_AT_EVERY,
+            config.proxies.header_timeout,
         ];
         let mut first_looks = spans;
         first_looks[Deadline::Write as usize] /= LOOKS;
@@ -130,6 +135,7 @@ impl Settings {
             http2_stall_timeout: config.http2.stall_timeout,
             http2: config.http2.limits(config.limits.uri_size),
             reason_header: config.queue.reason_header == Switch::On,
+            belief: Arc::new(Belief::new(&config.proxies)),
             timeouts: spans,
             first_looks,
         }

@@ -1,20 +1,23 @@
 //! Which socket belongs to which connection of a core, for those who only have a connection's name:
-//! a request that is asked for the addresses of its connection. The table of connections keeps it up to date and lends it to
+//! a request that is asked for the addresses of its connection, or of its client. The table of connections keeps it up to date and lends it to
 //! the core's requests; nothing is sent, received or closed through it.
 
 use super::key::ConnectionKey;
+use crate::client::belief::{Belief, Peer};
+use crate::client::proxy_header::SharedAnnounced;
 use crate::tls::handshake::Facts;
 use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::address::Address;
 use ringgate_runtime::sys::socket::{local_addr_of, peer_addr_of};
 use std::cell::RefCell;
-use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
-/// No socket of the kernel's.
+/// No connection.
 const NONE: (u32, RawFd) = (0, -1);
+/// A socket that is none of the kernel's.
+const SIMULATED: RawFd = -2;
 
 /// Of each seat of the table: the generation of its tenant and the number of its socket.
 #[derive(Default)]
@@ -22,6 +25,10 @@ pub(crate) struct Sockets {
     seats: RefCell<Vec<(u32, RawFd)>>,
     /// Of each seat: the agreement of its tenant's handshake. As long as the last seat that has one.
     facts: RefCell<Vec<Option<Arc<Facts>>>>,
+    /// Of each seat: what a proxy has announced of its tenant. As long as the last seat of which one has.
+    announced: RefCell<Vec<Option<SharedAnnounced>>>,
+    /// Which proxies are believed, and what.
+    belief: RefCell<Arc<Belief>>,
 }
 
 impl Sockets {
@@ -32,7 +39,7 @@ impl Sockets {
             seats.resize(slot + 1, NONE);
         }
         seats[slot] = match socket.is_simulated() {
-            true => (key.generation(), NONE.1),
+            true => (key.generation(), SIMULATED),
             false => (key.generation(), socket.as_raw_fd()),
         };
     }
@@ -64,29 +71,97 @@ impl Sockets {
         if let Some(facts) = self.facts.borrow_mut().get_mut(key.slot() as usize) {
             *facts = None;
         }
+        if let Some(announced) = self.announced.borrow_mut().get_mut(key.slot() as usize) {
+            *announced = None;
+        }
     }
 
-    /// The address of the other end; None without such a connection, of a Unix socket, or after a reset.
-    pub(crate) fn peer(&self, key: ConnectionKey) -> Option<SocketAddr> {
-        inet(peer_addr_of(self.number_of(key)?))
+    /// A proxy has announced whose connection this is.
+    pub(super) fn announce(&self, key: ConnectionKey, by_proxy: SharedAnnounced) {
+        let mut announced = self.announced.borrow_mut();
+        let slot = key.slot() as usize;
+        if slot >= announced.len() {
+            announced.resize(slot + 1, None);
+        }
+        announced[slot] = Some(by_proxy);
     }
 
-    /// The address of this end; None without such a connection, and of a Unix socket.
+    /// The announcement of a proxy on a connection; None of one without, and once it is gone.
+    pub(crate) fn announced(&self, key: ConnectionKey) -> Option<SharedAnnounced> {
+        let slot = key.slot() as usize;
+        let (generation, _) = *self.seats.borrow().get(slot)?;
+        let announced = self.announced.borrow().get(slot)?.clone();
+        announced.filter(|_| generation == key.generation())
+    }
+
+    /// Believes this from now on.
+    pub(super) fn believe(&self, belief: Arc<Belief>) {
+        self.belief.replace(belief);
+    }
+
+    /// Whether this peer is a proxy that is trusted.
+    pub(super) fn trusts(&self, peer: Peer) -> bool {
+        self.belief.borrow().trusts(peer)
+    }
+
+    /// The address of the client of a request: that of the connection's peer, or the one that trusted proxies
+    /// say. None of a Unix socket, in a simulation, and once the connection is reset or gone, unless they say one.
+    pub(crate) fn client<'a>(
+        &self,
+        key: ConnectionKey,
+        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+    ) -> Option<SocketAddr> {
+        self.belief.borrow().client(self.peer(key), fields)
+    }
+
+    /// The client of a request as its fields name it; None if it is the peer of its connection.
+    pub(super) fn named<'a>(
+        &self,
+        peer: Peer,
+        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+    ) -> Option<SocketAddr> {
+        self.belief.borrow().named(peer, fields)
+    }
+
+    /// The peer of a connection: the client that a PROXY header names, or the other end of the socket.
+    pub(crate) fn peer(&self, key: ConnectionKey) -> Peer {
+        match self.announced(key) {
+            Some(announced) => announced.source.map_or(Peer::Unknown, Peer::Inet),
+            None => self.socket_peer(key),
+        }
+    }
+
+    /// The other end of the socket.
+    pub(crate) fn socket_peer(&self, key: ConnectionKey) -> Peer {
+        match self.number_of(key) {
+            None => Peer::Unknown,
+            Some(SIMULATED) => Peer::Unix,
+            Some(number) => match peer_addr_of(number) {
+                Ok(Address::Inet(address)) => Peer::Inet(address),
+                Ok(_) => Peer::Unix,
+                Err(_) => Peer::Unknown,
+            },
+        }
+    }
+
+    /// The address that the client connected to: as a PROXY header says, or that of this end. None without such a
+    /// connection, and of a Unix socket.
     pub(crate) fn local(&self, key: ConnectionKey) -> Option<SocketAddr> {
-        inet(local_addr_of(self.number_of(key)?))
+        if let Some(announced) = self.announced(key) {
+            return announced.destination;
+        }
+        let number = self.number_of(key)?;
+        match (number != SIMULATED).then(|| local_addr_of(number))? {
+            Ok(Address::Inet(address)) => Some(address),
+            Ok(_) | Err(_) => None,
+        }
     }
 
+    /// The number of the socket of a connection that is there.
     fn number_of(&self, key: ConnectionKey) -> Option<RawFd> {
         let seats = self.seats.borrow();
         let (generation, number) = *seats.get(key.slot() as usize)?;
-        (generation == key.generation() && number >= 0).then_some(number)
-    }
-}
-
-fn inet(address: io::Result<Address>) -> Option<SocketAddr> {
-    match address {
-        Ok(Address::Inet(address)) => Some(address),
-        Ok(_) | Err(_) => None,
+        (generation == key.generation() && number != NONE.1).then_some(number)
     }
 }
 

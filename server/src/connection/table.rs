@@ -8,6 +8,7 @@ use super::transport::Transport;
 use super::wire::Wire;
 use crate::admission::door::Ticket;
 use crate::admission::ledger::Reason;
+use crate::client::proxy_header::SharedAnnounced;
 use crate::handler::HeadBytes;
 use crate::http1::exchange::{Deadline, State};
 use crate::http1::upgraded::Phase;
@@ -215,7 +216,7 @@ impl Connection {
         Connection {
             socket: fresh.socket,
             listener: fresh.listener,
-            transport: Transport::new(fresh.scheme),
+            transport: Transport::new(fresh.opening),
             wire: Wire::between_requests(false),
             receive: Receive::Off,
             watch: Receive::Off,
@@ -401,6 +402,19 @@ impl Table {
         }
     }
 
+    /// The announcement of a proxy on a connection.
+    pub(crate) fn announced(&mut self, key: ConnectionKey) -> Option<SharedAnnounced> {
+        self.get(key)?;
+        self.sockets.announced(key)
+    }
+
+    /// Notes an announcement that was made elsewhere.
+    pub(crate) fn announce(&mut self, key: ConnectionKey, announced: Option<SharedAnnounced>) {
+        if let (Some(_), Some(announced)) = (self.get(key), announced) {
+            self.sockets.announce(key, announced);
+        }
+    }
+
     pub(crate) fn remove(&mut self, key: ConnectionKey) -> Option<Connection> {
         self.get(key)?;
         self.sockets.leave(key);
@@ -435,7 +449,7 @@ mod tests {
         let fresh = Fresh {
             socket: Descriptor::from(OwnedFd::from(file)),
             listener: ListenerId(0),
-            scheme: crate::config::Scheme::Http,
+            opening: crate::config::Opening::default(),
         };
         Connection::new(fresh, Moment::default())
     }

@@ -13,7 +13,8 @@ use super::transport::Transport;
 use super::upgraded::Carried;
 use super::wire::Wire;
 use crate::admission::door::{Credit, Ticket};
-use crate::config::{Admit, Scheme};
+use crate::client::proxy_header::SharedAnnounced;
+use crate::config::{Admit, Opening};
 use crate::coordinator::SUCCESSOR;
 use crate::http1::exchange::{Deadline, State};
 use crate::tls::handshake::Facts;
@@ -33,6 +34,8 @@ pub(crate) struct Parcel {
     pub(super) transport: Transport,
     /// The agreement of the handshake.
     pub(super) facts: Option<Arc<Facts>>,
+    /// The announcement of a proxy.
+    pub(super) announced: Option<SharedAnnounced>,
     pub(super) wire: Wire,
     /// The state of another protocol than HTTP/1.1.
     pub(super) upgrade: Option<Box<Carried>>,
@@ -113,10 +116,10 @@ impl Engine {
                 _ => is_short,
             };
             is_short
-                && match &connection.transport {
-                    Transport::Tls(tls) => handover && tls.may_be_packed(facts.as_deref()),
-                    _ => true,
-                }
+                && connection
+                    .transport
+                    .tls()
+                    .is_none_or(|tls| handover && tls.may_be_packed(facts.as_deref()))
         })
     }
 
@@ -144,6 +147,7 @@ impl Engine {
         self.leave_transport(core, key);
         self.sockets.leave(key.slot());
         let facts = self.table.facts(key);
+        let announced = self.table.announced(key);
         let upgrade = self.take_upgrade(key, is_core(to));
         let Some(mut connection) = self.table.remove(key) else {
             return;
@@ -165,6 +169,7 @@ impl Engine {
             listener: connection.listener,
             transport: connection.transport,
             facts,
+            announced,
             wire: connection.wire,
             upgrade,
             unread,
@@ -190,7 +195,7 @@ impl Engine {
         let fresh = Fresh {
             socket: parcel.socket,
             listener: parcel.listener,
-            scheme: Scheme::Http,
+            opening: Opening::default(),
         };
         let mut connection = Connection::new(fresh, core.now());
         connection.transport = parcel.transport;
@@ -209,10 +214,14 @@ impl Engine {
         self.stats.handed_in.add(1);
         self.table.agree(key, parcel.facts);
         self.arrive_in_access(key, parcel.place);
+        self.table.announce(key, parcel.announced);
         if let Some(carried) = parcel.upgrade {
             self.put_upgrade(core, key, *carried, parcel.is_counted);
         }
-        self.advance(core, key);
+        match self.awaits_header(key) {
+            true => self.read_header_moved(core, key),
+            false => self.advance(core, key),
+        }
         self.begin_to_listen(core, key);
         self.settle(core, key);
         if let Some(connection) = self.table.get(key)

@@ -8,7 +8,6 @@ use super::output::{Sending, keep_buffer};
 use super::step::Outcome;
 use super::table::{Connection, Receive};
 use super::tls::Sealing;
-use super::transport::Transport;
 use crate::admission::door::Ticket;
 use crate::handler::Chunk;
 use crate::http1::exchange::{After, Deadline, Event, State};
@@ -137,7 +136,7 @@ impl Connection {
         buffers: &mut Vec<Vec<u8>>,
     ) {
         let ends = self.ends_with_what_is_queued();
-        let Transport::Tls(tls) = &mut self.transport else {
+        let Some(tls) = self.transport.tls_mut() else {
             return;
         };
         let now = Tick::of_nanos(core.now().as_nanos());

@@ -8,6 +8,7 @@ use super::plan::Pool;
 use super::status::{self, PoolStatus};
 use crate::admission::ledger::{ByReason, CoreStats, Ledgers, REFUSAL_STATUSES, Reason};
 use crate::certificates::Loaded;
+use crate::client::proxy_header::HeaderFault;
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::http2::code::FAULT_REASONS;
 use crate::observe::Counter;
@@ -78,6 +79,12 @@ pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
             .map(|(class, count)| (class, count.get()))
             .collect(),
         tls: tls_counts(stats),
+        proxy_headers: stats.proxy_headers.get(),
+        proxy_headers_failed: HeaderFault::ALL
+            .iter()
+            .map(|fault| fault.name())
+            .zip(stats.proxy_headers_failed.iter().map(Counter::get))
+            .collect(),
         http2: http2_counts(stats),
         websockets: websocket_counts(stats),
         handler_panics: stats.handler_panics.get(),

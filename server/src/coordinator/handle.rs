@@ -278,14 +278,9 @@ impl<S: 'static> Server<S> {
         let left = left.map(|left| std::mem::take(&mut left.listeners));
         let places = plan.slots.get() + SPARE_PLACES;
         let left = left.unwrap_or_default();
-        let mut listeners = Listeners::bind(
-            &config.listen,
-            plan.slots.get(),
-            places,
-            left,
-            identity.as_ref(),
-        )
-        .map_err(StartError::Listen)?;
+        let mut listeners =
+            Listeners::bind(&config, plan.slots.get(), places, left, identity.as_ref())
+                .map_err(StartError::Listen)?;
         if inheritance.is_some() {
             listeners.all_away();
         }

@@ -4,7 +4,7 @@
 use super::plan::Seat;
 use super::taken::{when_free, when_left};
 use super::upgrade::legacy::InheritedListener;
-use crate::config::{Endpoint, ListenAddr, Scheme, UnixAddr};
+use crate::config::{Config, ListenAddr, Opening, UnixAddr};
 use crate::connection::{Fresh, ListenerId, ListenerSeat, Socket};
 use crate::control::socket::SocketFile;
 use crate::process::making::{self, Access};
@@ -31,7 +31,7 @@ const BACKLOG: u32 = 65_535;
 pub(crate) struct Listener {
     /// The address as bound, without its scheme.
     bound: String,
-    scheme: Scheme,
+    opening: Opening,
     /// Place of its endpoint in the configuration.
     endpoint: usize,
     pub(crate) seat: Seat,
@@ -45,7 +45,7 @@ pub(crate) struct Listener {
 impl Listener {
     /// The address as bound, with its scheme.
     pub(crate) fn address(&self) -> String {
-        format!("{}{}", self.scheme.prefix(), self.bound)
+        format!("{}{}", self.opening.scheme.prefix(), self.bound)
     }
 }
 
@@ -53,7 +53,7 @@ impl Listener {
 struct Late {
     configured: String,
     endpoint: usize,
-    scheme: Scheme,
+    opening: Opening,
     inet: SocketAddr,
     slots: Range<u32>,
 }
@@ -134,9 +134,9 @@ pub(crate) struct Listeners {
     pub(crate) units: Vec<Unit>,
     /// Slots that an inherited address lacks: bound when it is certain that this process serves.
     late: Vec<Late>,
-    /// The endpoint, and its scheme, of what is added.
+    /// The endpoint, and its opening, of what is added.
     endpoint: usize,
-    scheme: Scheme,
+    opening: Opening,
     /// Whether every address is loopback or a Unix socket.
     pub(crate) local: bool,
 }
@@ -145,7 +145,7 @@ impl Listeners {
     /// Binds every address, a TCP address for each slot, anything else once for all places; but for
     /// those that an older process left to this one.
     pub(crate) fn bind(
-        endpoints: &[Endpoint],
+        config: &Config,
         slots: u32,
         places: u32,
         mut inherited: Vec<InheritedListener>,
@@ -158,11 +158,11 @@ impl Listeners {
             paths: Vec::new(),
             late: Vec::new(),
             endpoint: 0,
-            scheme: Scheme::Http,
+            opening: Opening::default(),
             local: true,
         };
-        for (index, Endpoint { scheme, address }) in endpoints.iter().enumerate() {
-            (listeners.endpoint, listeners.scheme) = (index, *scheme);
+        for (index, (address, opening)) in config.openings().enumerate() {
+            (listeners.endpoint, listeners.opening) = (index, opening);
             let fail = |source| ListenError::new(address, source);
             let configured = address.place().to_string();
             if let ListenAddr::Unix(unix) = address {
@@ -244,7 +244,7 @@ impl Listeners {
             self.late.push(Late {
                 configured: bound,
                 endpoint: self.endpoint,
-                scheme: self.scheme,
+                opening: self.opening,
                 inet,
                 slots: present..slots,
             });
@@ -299,7 +299,7 @@ impl Listeners {
             let seat = Seat::new(slot, shared);
             self.all.push(Listener {
                 bound: bound.to_owned(),
-                scheme: self.scheme,
+                opening: self.opening,
                 endpoint: self.endpoint,
                 seat,
                 socket: socket.clone(),
@@ -331,7 +331,7 @@ impl Listeners {
             let Late {
                 configured, inet, ..
             } = late;
-            (self.endpoint, self.scheme) = (late.endpoint, late.scheme);
+            (self.endpoint, self.opening) = (late.endpoint, late.opening);
             for slot in late.slots {
                 let socket = tcp_listener(inet, ReusePort::Sibling, BACKLOG)
                     .map_err(|error| ListenError::new(inet, error))?;
@@ -368,17 +368,17 @@ impl Listeners {
                 taken.push(Fresh {
                     socket: Descriptor::from(socket),
                     listener,
-                    scheme: self.scheme_of(listener),
+                    opening: self.opening_of(listener),
                 });
             }
         }
         taken
     }
 
-    /// The scheme of a listener; without TLS where it is none of this process.
-    pub(crate) fn scheme_of(&self, listener: ListenerId) -> Scheme {
+    /// The opening of a listener; that of plain HTTP where it is none of this process.
+    pub(crate) fn opening_of(&self, listener: ListenerId) -> Opening {
         let listener = self.all.get(listener.0 as usize);
-        listener.map_or(Scheme::Http, |listener| listener.scheme)
+        listener.map_or_else(Opening::default, |listener| listener.opening)
     }
 
     /// The first listener of a unit.
@@ -398,18 +398,19 @@ impl Listeners {
             id: ListenerId(index as u32),
             socket: Socket::Real(listener.socket.clone()),
             shared: listener.seat.shared,
-            scheme: listener.scheme,
+            opening: listener.opening,
         }
     }
 
-    /// Gives each listener the scheme that its endpoint has now, and answers those that had another one.
-    /// The endpoints are those of the start, but for their schemes.
-    pub(crate) fn set_schemes(&mut self, endpoints: &[Endpoint]) -> Vec<usize> {
+    /// Gives each listener the opening that its place has now, and answers those that had another one. The
+    /// places are those of the start.
+    pub(crate) fn set_openings(&mut self, config: &Config) -> Vec<usize> {
+        let openings: Vec<Opening> = config.openings().map(|(_, opening)| opening).collect();
         let mut changed = Vec::new();
         for (index, listener) in self.all.iter_mut().enumerate() {
-            let scheme = endpoints.get(listener.endpoint).map(|new| new.scheme);
-            if let Some(scheme) = scheme.filter(|scheme| *scheme != listener.scheme) {
-                listener.scheme = scheme;
+            let opening = openings.get(listener.endpoint).copied();
+            if let Some(opening) = opening.filter(|opening| *opening != listener.opening) {
+                listener.opening = opening;
                 changed.push(index);
             }
         }

@@ -421,7 +421,7 @@ impl Coordinator {
             cut: end.cut,
         });
         for mut fresh in end.accepted {
-            fresh.scheme = self.listeners.scheme_of(fresh.listener);
+            fresh.opening = self.listeners.opening_of(fresh.listener);
             self.deliver(core.now(), Luggage::Fresh(fresh));
         }
         self.forward(core.now(), end.core);

@@ -5,7 +5,7 @@ use super::event::{BadEnd, CoreEnd, CoreUp, Event};
 use super::post::{PostOffice, Postman};
 use crate::admission::gate::Gate;
 use crate::admission::ledger::CoreStats;
-use crate::config::{Config, RingFlag as Without, Scheme};
+use crate::config::{Config, Opening, RingFlag as Without};
 use crate::connection::{Engine, EngineParts, Fresh, Headroom, ListenerId, Settings};
 use crate::handler::Application;
 use crate::observe::access::AccessLog;
@@ -218,12 +218,11 @@ impl Sink for Salvage {
         } = event
         {
             let listener = ListenerId::of_accept(key);
-            // The coordinator knows the scheme of the listener.
-            let scheme = Scheme::Http;
             self.accepted.push(Fresh {
                 socket,
                 listener,
-                scheme,
+                // The coordinator knows it.
+                opening: Opening::default(),
             });
         }
     }
@@ -274,7 +273,7 @@ mod tests {
         let thread = thread(&post);
         let stats = thread.stats.clone();
         let listener = world.listen();
-        let seat = ListenerSeat::simulated(ListenerId(0), &listener, Scheme::Http);
+        let seat = ListenerSeat::simulated(ListenerId(0), &listener, Opening::default());
         post.to_core(0, connection::Message::Arm(seat));
         let _client = world.connect(&listener);
         // EBADR: completions were dropped (io_uring_enter(2)).

@@ -10,6 +10,7 @@ use http::Extensions;
 use ringgate_runtime::Lease;
 use smallvec::SmallVec;
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
@@ -93,6 +94,13 @@ impl RequestParts {
         if known != Some(Rc::as_ptr(sockets)) {
             self.sockets = Some(sockets.clone());
         }
+    }
+
+    /// The address of the client, as far as it is known: the one place that is asked for it. System calls and a look
+    /// at the fields each time.
+    pub(crate) fn client(&self) -> Option<SocketAddr> {
+        let sockets = self.sockets.as_ref()?;
+        sockets.client(self.connection, self.head.headers(&self.bytes))
     }
 
     /// Lets go of what the request held; its head stays, and is good for nothing.

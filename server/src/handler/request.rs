@@ -1,7 +1,7 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::parts::{HeadBytes, PlacedParts};
-use super::{RequestBody, Tls};
+use super::{ProxyHeader, RequestBody, Tls};
 use crate::ServerHandle;
 use crate::connection::ExchangeKey;
 use crate::http1::fields::BodyFraming;
@@ -379,10 +379,15 @@ impl<S> Request<S> {
         self.parts.core
     }
 
-    /// Address and port of the client, or of the proxy in between, as the kernel knows it
-    /// (getpeername(2)): one system call each time it is asked, and none for a request that is not.
+    /// Address and port of the client: of the peer of the connection, or, if that is one of
+    /// [`trusted_proxies`](crate::config::Proxies::trusted), as the proxy says in the field that
+    /// [`forwarded`](crate::config::Proxies::forwarded) names. The port is 0 where a proxy does not tell it.
     ///
-    /// None on a Unix socket, in a simulation, and once the connection is reset or gone.
+    /// The peer is the other end of the socket (getpeername(2), one system call each time it is asked, and none for a
+    /// request that is not), or the client that a [header of the PROXY protocol](Request::proxy_header) names. What
+    /// others than trusted proxies say is never believed. An IPv4 address is one, also where IPv6 carries it.
+    ///
+    /// None on a Unix socket, in a simulation, and once the connection is reset or gone, unless a proxy says it.
     ///
     /// ```
     /// use ringgate::{Request, Router};
@@ -393,15 +398,32 @@ impl<S> Request<S> {
     /// # let router = Router::new().get("/who", who);
     /// ```
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.parts.sockets.as_ref()?.peer(self.parts.connection)
+        self.parts.client()
     }
 
-    /// Address and port of this end of the connection, as the kernel knows it (getsockname(2)): the address
-    /// that the client connected to. One system call each time it is asked.
+    /// Address and port that the client connected to: of this end of the connection, as the kernel knows it
+    /// (getsockname(2), one system call each time it is asked), or as a
+    /// [header of the PROXY protocol](Request::proxy_header) says.
     ///
     /// None on a Unix socket, in a simulation, and once the connection is gone.
     pub fn local(&self) -> Option<SocketAddr> {
         self.parts.sockets.as_ref()?.local(self.parts.connection)
+    }
+
+    /// The other end of the connection: the proxy's address, where [`Request::peer`] is the client's. None as there,
+    /// whatever a proxy says.
+    pub fn socket_peer(&self) -> Option<SocketAddr> {
+        let sockets = self.parts.sockets.as_ref()?;
+        sockets.socket_peer(self.parts.connection).address()
+    }
+
+    /// The header of the PROXY protocol that the connection began with; None without one, and where the proxy
+    /// connected for itself (as for a health check).
+    pub fn proxy_header(&self) -> Option<ProxyHeader> {
+        let sockets = self.parts.sockets.as_ref()?;
+        sockets
+            .announced(self.parts.connection)
+            .map(ProxyHeader::new)
     }
 
     /// The agreement of client and server about TLS: version, cipher suite, server name, protocol, and the

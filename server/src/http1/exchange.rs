@@ -293,6 +293,8 @@ pub enum Deadline {
     Tunnel,
     /// From one look at the streams of HTTP/2, each of which has limits of its own, to the next.
     Streams,
+    /// From the accept to the end of the header of a proxy; in the place of all others.
+    ProxyHeader,
 }
 
 const TIMED_OUT: Effect = Effect::AnswerError(StatusCode::REQUEST_TIMEOUT);

@@ -19,6 +19,7 @@ mod logs;
 mod m14;
 mod metrics;
 mod multiplexing;
+mod proxies;
 mod reload;
 mod scarcity;
 mod starting;

@@ -405,3 +405,46 @@ fn the_status_and_the_metrics_count_the_lines() {
     }
     assert_eq!(server.status()["access_log"]["dropped"], 0);
 }
+
+#[test]
+fn each_line_has_the_client_that_a_trusted_proxy_names() {
+    let log = Log::new();
+    let mut config = log.config(AccessFormat::Json);
+    config.proxies.trusted = vec!["127.0.0.1".parse().expect("an address")];
+    let server = start_with(config, router(), |_| ());
+    let mut client = server.connect();
+    let own = client.stream().local_addr().expect("an address");
+    let expected = [
+        ("/", "203.0.113.7", "203.0.113.7".to_owned(), 0),
+        ("/later", "[2001:db8::7]:80", "2001:db8::7".to_owned(), 80),
+        ("/", "unknown", own.ip().to_string(), own.port()),
+    ];
+    for (path, named, _, _) in &expected {
+        client.request("GET", path, &format!("X-Forwarded-For: {named}\r\n"), b"");
+    }
+    for (line, (_, named, address, port)) in log.objects(3).iter().zip(&expected) {
+        assert_eq!(line["remote_addr"], address.as_str(), "{named}");
+        assert_eq!(
+            line["remote_port"].as_u64().unwrap_or(0),
+            u64::from(*port),
+            "{named}"
+        );
+    }
+}
+
+#[test]
+fn a_line_has_the_client_that_a_header_of_the_proxy_protocol_announced() {
+    let log = Log::new();
+    let mut config = log.config(AccessFormat::Json);
+    config.proxies.trusted = vec!["127.0.0.1".parse().expect("an address")];
+    config.proxies.protocol = ringgate::config::ProxyProtocol::On;
+    let server = start_with(config, router(), |_| ());
+    let mut client = server.connect();
+    client.send("PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n");
+    client.get("/");
+    let line = &log.objects(1)[0];
+    assert_eq!(
+        (&line["remote_addr"], &line["remote_port"]),
+        (&"203.0.113.7".into(), &4711.into())
+    );
+}

@@ -35,6 +35,7 @@ mod panics;
 mod peer;
 mod pipelining;
 mod pool;
+mod proxies;
 mod python_http_client;
 mod smuggling;
 mod suspended;

@@ -11,6 +11,7 @@ mod connections;
 mod drain;
 mod http2;
 mod pool;
+mod proxies;
 mod rings;
 mod server;
 mod tls;
@@ -49,10 +50,11 @@ pub(super) fn index_of(key: &str) -> Option<usize> {
     OPTIONS.iter().position(|option| option.key == key)
 }
 
-const PARTS: [&[OptionDef]; 11] = [
+const PARTS: [&[OptionDef]; 12] = [
     server::SERVER,
     access::ACCESS,
     tls::TLS,
+    proxies::PROXIES,
     app::APP,
     admission::ADMISSION,
     connections::CONNECTIONS,

@@ -8,9 +8,10 @@ use super::super::effective::toml_value;
 use super::super::options::OPTIONS;
 use super::super::{
     AccessField, AccessFormat, AccessLog, AccessTarget, AdmissionLimits, Admit, CertificateSource,
-    ClientCertificates, ControlPath, Drain, DrainPending, Endpoint, HalfClose, Http2, HttpLimits,
-    ListenAddr, Log, LogFormat, LogLevel, MaxAccepts, Offered, OnTerm, PoolRules, QueueRules,
-    RingFlag, Rings, Shed, Source, Switch, Timeouts, Tls, TlsVersion, WebSockets,
+    ClientCertificates, ControlPath, Drain, DrainPending, Endpoint, Forwarded, HalfClose, Http2,
+    HttpLimits, ListenAddr, Log, LogFormat, LogLevel, MaxAccepts, Offered, OnTerm, PoolRules,
+    Proxies, ProxyProtocol, QueueRules, RingFlag, Rings, Shed, Source, Switch, Timeouts, Tls,
+    TlsVersion, TrustedProxy, WebSockets,
 };
 use super::*;
 
@@ -42,6 +43,9 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "metrics" => &["127.0.0.1:9100"],
         "config" => &["ringgate.toml"],
         "log_file" => &["/var/log/r.log"],
+        "proxy_protocol" => return (&["on"], &["--trusted-proxies", "127.0.0.1"]),
+        "trusted_proxies" => &["10.0.0.0/8", "unix"],
+        "forwarded" => &["forwarded"],
         "log_level" => &["debug"],
         "log_format" => &["json"],
         "demo" | "status_page" => &["off"],
@@ -85,6 +89,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         | "heartbeat_interval"
         | "heartbeat_timeout"
         | "handshake_timeout"
+        | "proxy_header_timeout"
         | "stall"
         | "core_age"
         | "queue_timeout"
@@ -255,6 +260,10 @@ fn each_key_sets_the_field_of_its_name() {
         tls_handover = "off"
         handshake_timeout = "37s"
         max_handshakes = 38
+        trusted_proxies = ["192.0.2.0/24", "unix"]
+        forwarded = "off"
+        proxy_protocol = ["unix:/l"]
+        proxy_header_timeout = "40s"
         handshakes_per_turn = 39
         demo = "on"
         status_page = "off"
@@ -353,6 +362,15 @@ fn each_key_sets_the_field_of_its_name() {
             handshakes_per_turn: 39,
             handover: Switch::Off,
             ticket_secret: Some("/s".into()),
+        },
+        proxies: Proxies {
+            trusted: vec![
+                "192.0.2.0/24".parse().expect("a prefix"),
+                TrustedProxy::Unix,
+            ],
+            protocol: ProxyProtocol::At(vec![ListenAddr::unix("/l")]),
+            header_timeout: second(40),
+            forwarded: Forwarded::Off,
         },
         cores: "2..3".parse().expect("cores"),
         core_slots: number(4),

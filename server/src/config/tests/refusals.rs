@@ -91,6 +91,8 @@ fn wrong(kind: &Kind) -> Vec<&'static str> {
         Kind::Duration { .. } => vec!["30", "-1s", "1000h", "1.5s", "none", ""],
         Kind::Choice(_) => vec!["perhaps", "ON", ""],
         Kind::RingFlags(_) => vec!["iopoll", "SINGLE_ISSUER"],
+        Kind::TrustedProxies(_) => vec!["10.0.0.1/8", "proxy.example", "10.0.0.1:80"],
+        Kind::ProxyProtocol(_) => vec!["yes", "ON", "8080"],
         Kind::Priorities(_) => vec!["high", "mid:/a", "low:a"],
         Kind::PathOrNone { .. }
         | Kind::NameOrNone(_)
@@ -407,4 +409,50 @@ fn text_that_is_not_utf8_is_refused_and_a_path_that_is_not_is_taken() {
     assert_has(&refusal, &["--cores", "not UTF-8"]);
     let config = Given::default().flags(["--root".into(), odd()]).config();
     assert_eq!(config.root, Some(odd().into()));
+}
+
+#[test]
+fn proxies_that_may_say_who_their_clients_are_have_to_be_named() {
+    let refusal = Given::default().flags(["--proxy-protocol", "on"]).refusal();
+    assert_has(&refusal, &["proxy_protocol", "trusted_proxies"]);
+    let elsewhere = [
+        "--trusted-proxies",
+        "::1",
+        "--proxy-protocol",
+        "127.0.0.1:9",
+    ];
+    let refusal = Given::default().flags(elsewhere).refusal();
+    assert_has(&refusal, &["127.0.0.1:9", "where nothing listens"]);
+    let both = [
+        "--proxy-protocol",
+        "on",
+        "--proxy-protocol",
+        "127.0.0.1:8080",
+    ];
+    let refusal = Given::default().flags(both).refusal();
+    assert_has(&refusal, &["on and off stand alone"]);
+}
+
+#[test]
+fn the_header_of_a_proxy_is_expected_where_it_is_asked_for_with_and_without_tls() {
+    let config = Given::default()
+        .file(
+            r#"
+            listen = ["127.0.0.1:1", "https://127.0.0.1:2", "unix:/l?mode=0600"]
+            certificate = "self"
+            trusted_proxies = "127.0.0.1"
+            proxy_protocol = ["127.0.0.1:2", "unix:/l"]
+            "#,
+        )
+        .config();
+    let proxied: Vec<bool> = config
+        .openings()
+        .map(|(_, opening)| opening.proxied)
+        .collect();
+    assert_eq!(proxied, [false, true, true]);
+    let everywhere = Given::default()
+        .flags(["--trusted-proxies=unix", "--proxy-protocol=on"])
+        .serve()
+        .0;
+    assert!(everywhere.openings().all(|(_, opening)| opening.proxied));
 }

@@ -154,6 +154,9 @@ impl Access {
         let mut noted = self.spare.pop().unwrap_or_else(Noted::blank);
         noted.head(&parts.head, &parts.bytes, self.wants, (request, now));
         noted.goes_to(route, stream);
+        if let Some(remote) = &self.place(key).remote {
+            noted.client = sockets.named(remote.peer, parts.head.headers(&parts.bytes));
+        }
         self.current = Some(noted);
     }
 
@@ -262,12 +265,17 @@ impl Access {
         });
         let place = place::at(&mut self.places, around.key);
         let remote = place.remote.as_ref();
+        let peer = remote.map_or((place::UNKNOWN, 0), |remote| (&*remote.text, remote.port));
+        let named = noted
+            .client
+            .map(|client| (client.ip().to_string(), client.port()));
+        let (remote, port) = named.as_ref().map_or(peer, |(text, port)| (text, *port));
         let record = noted.record(&Surroundings {
             time: &self.clock.stamp,
             millis: self.clock.millis(now),
             now,
-            remote: remote.map_or(place::UNKNOWN, |remote| &remote.text),
-            port: remote.map_or(0, |remote| remote.port),
+            remote,
+            port,
             core: around.index,
             connection: place.number,
             tls,

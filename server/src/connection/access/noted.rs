@@ -7,6 +7,7 @@ use crate::observe::access::RequestLine;
 use crate::observe::access::{Record, Stamp};
 use http::Version;
 use ringgate_runtime::Moment;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub(in crate::connection) struct Noted {
     /// None if the bytes were no request.
     version: Option<Version>,
     pub(super) route: Option<u32>,
+    /// The client, if the fields of a trusted proxy name it.
+    pub(super) client: Option<SocketAddr>,
     stream: Option<u32>,
     /// Number of the request on its connection.
     request: u32,
@@ -76,6 +79,7 @@ impl Noted {
             agent: None,
             version: None,
             route: None,
+            client: None,
             stream: None,
             request: 0,
             began: Moment::default(),
@@ -106,6 +110,7 @@ impl Noted {
             agent: None,
             version: None,
             route: None,
+            client: None,
             stream: None,
             request,
             began,

@@ -1,6 +1,7 @@
 //! A connection as the access log knows it: its client, what was sent, and the requests whose lines are to come.
 
 use super::noted::Noted;
+use crate::client::belief::Peer;
 use crate::connection::key::ConnectionKey;
 use crate::connection::sockets::Sockets;
 use ringgate_runtime::Moment;
@@ -8,12 +9,13 @@ use ringgate_runtime::Moment;
 /// The client of a Unix socket is on this machine. Programs that read access logs want an address there, and stop at
 /// anything else.
 const OF_THIS_MACHINE: &str = "127.0.0.1";
-/// A client whose connection was reset before its address was asked for.
+/// A client whose connection was reset before its address was asked for, or that a proxy announced without one.
 pub(super) const UNKNOWN: &str = "0.0.0.0";
 
-/// The address of a client, as lines have it.
+/// The peer of a connection, and its address as lines have it.
 #[derive(Debug)]
 pub(super) struct Remote {
+    pub(super) peer: Peer,
     pub(super) text: Box<str>,
     pub(super) port: u16,
 }
@@ -47,21 +49,13 @@ impl Place {
 
     /// Notes whose connection it is.
     pub(super) fn comes_from(&mut self, sockets: &Sockets, key: ConnectionKey, number: u64) {
-        let remote = match (sockets.peer(key), sockets.local(key)) {
-            (Some(peer), _) => Remote {
-                text: peer.ip().to_canonical().to_string().into(),
-                port: peer.port(),
-            },
-            (None, Some(_)) => Remote {
-                text: UNKNOWN.into(),
-                port: 0,
-            },
-            (None, None) => Remote {
-                text: OF_THIS_MACHINE.into(),
-                port: 0,
-            },
+        let peer = sockets.peer(key);
+        let (text, port) = match (peer.address(), peer) {
+            (Some(address), _) => (address.ip().to_string().into(), address.port()),
+            (None, Peer::Unix) => (OF_THIS_MACHINE.into(), 0),
+            (None, _) => (UNKNOWN.into(), 0),
         };
-        self.remote = Some(remote);
+        self.remote = Some(Remote { peer, text, port });
         self.number = number;
     }
 }

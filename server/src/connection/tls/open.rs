@@ -8,7 +8,6 @@
 use super::Phase;
 use crate::connection::engine::Engine;
 use crate::connection::key::ConnectionKey;
-use crate::connection::transport::Transport;
 use crate::http1::exchange::{After, Event, State};
 use crate::tls::record::{Ended, KeyCache, Opened, Reason as TlsFault, Session};
 use bytes::{Buf, BytesMut};
@@ -32,7 +31,7 @@ enum Next {
 }
 
 impl Engine {
-    /// Received bytes of a connection of TLS.
+    /// Received bytes of a connection of TLS, or of one whose header of a proxy is not whole.
     #[inline(never)]
     pub(in crate::connection) fn on_sealed(
         &mut self,
@@ -43,8 +42,8 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let Transport::Tls(tls) = &mut connection.transport else {
-            return;
+        let Some(tls) = connection.transport.tls_mut() else {
+            return self.on_header_bytes(core, key, lease);
         };
         match tls.phase {
             Phase::Expected | Phase::Shaking(_) => self.on_handshake_bytes(core, key, &lease),
@@ -226,7 +225,7 @@ impl Engine {
             "TLS failed on an established connection"
         );
         if let Some(connection) = self.table.get(key)
-            && let Transport::Tls(tls) = &mut connection.transport
+            && let Some(tls) = connection.transport.tls_mut()
         {
             tls.end(&mut self.sealing.keys, ended);
         }
@@ -250,7 +249,7 @@ impl Engine {
 
     fn keep_received(&mut self, key: ConnectionKey, received: BytesMut) {
         if let Some(connection) = self.table.get(key)
-            && let Transport::Tls(tls) = &mut connection.transport
+            && let Some(tls) = connection.transport.tls_mut()
         {
             tls.keep_received(received);
         }
@@ -263,11 +262,7 @@ impl Engine {
         if connection.eof || matches!(state, State::Lingering | State::Closing | State::Closed) {
             return None;
         }
-        match &mut connection.transport {
-            Transport::Tls(tls) => tls
-                .session_mut()
-                .map(|session| (session, &mut self.sealing.keys)),
-            _ => None,
-        }
+        let session = connection.transport.tls_mut()?.session_mut()?;
+        Some((session, &mut self.sealing.keys))
     }
 }

@@ -5,11 +5,10 @@
 //! for their turn. A handshake that fails is told so by an alert, a client that speaks HTTP without TLS by
 //! a 400 it can read.
 
-use super::{Phase, Rest};
+use super::{Phase, Rest, Tls};
 use crate::certificates::HTTP_2;
 use crate::connection::engine::Engine;
 use crate::connection::key::ConnectionKey;
-use crate::connection::transport::Transport;
 use crate::http1::exchange::Event;
 use crate::http1::refusal::Refusal;
 use crate::http1::response;
@@ -35,6 +34,11 @@ impl Engine {
     pub(in crate::connection) fn is_shaking_hands(&mut self, key: ConnectionKey) -> bool {
         let connection = self.table.get(key);
         connection.is_some_and(|connection| connection.transport.is_shaking_hands())
+    }
+
+    pub(in crate::connection) fn awaits_header(&mut self, key: ConnectionKey) -> bool {
+        let connection = self.table.get(key);
+        connection.is_some_and(|connection| connection.transport.awaited().is_some())
     }
 
     /// A handshake is over in one way or another, or its connection leaves: another may begin.
@@ -81,14 +85,17 @@ impl Engine {
     }
 
     fn rest_of(&mut self, key: ConnectionKey) -> Option<&mut Rest> {
-        match &mut self.table.get(key)?.transport {
-            Transport::Tls(tls) => Some(tls.rest()),
-            _ => None,
-        }
+        let tls = self.table.get(key)?.transport.tls_mut();
+        tls.map(Tls::rest)
     }
 
     /// Bytes of the handshake came.
-    pub(super) fn on_handshake_bytes(&mut self, core: &Rc<Core>, key: ConnectionKey, bytes: &[u8]) {
+    pub(in crate::connection) fn on_handshake_bytes(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        bytes: &[u8],
+    ) {
         let Some(rest) = self.rest_of(key) else {
             return;
         };
@@ -114,7 +121,7 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let Transport::Tls(tls) = &mut connection.transport else {
+        let Some(tls) = connection.transport.tls_mut() else {
             return;
         };
         let handshake = match std::mem::replace(&mut tls.phase, Phase::Over) {
@@ -159,7 +166,7 @@ impl Engine {
             return;
         };
         sockets.agree(key, facts);
-        let Transport::Tls(tls) = &mut connection.transport else {
+        let Some(tls) = connection.transport.tls_mut() else {
             return;
         };
         tls.phase = Phase::Open(session);
@@ -210,17 +217,19 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let Transport::Tls(tls) = &mut connection.transport else {
-            return;
-        };
-        tls.forget_keys(&mut self.sealing.keys);
-        if tls.is_shaking_hands() {
+        if let Some(tls) = connection.transport.tls_mut() {
+            tls.forget_keys(&mut self.sealing.keys);
+        }
+        if connection.transport.is_shaking_hands() {
             self.handshake_ended(core, key);
         }
     }
 
     /// The address of a connection's client, for the log.
     pub(in crate::connection) fn peer_of(&mut self, key: ConnectionKey) -> Option<String> {
+        if let Some(announced) = self.table.announced(key) {
+            return announced.source.map(|source| source.to_string());
+        }
         let peer = self.table.get(key)?.socket.real().map(peer_addr)?;
         Some(peer.ok()?.to_string())
     }

@@ -122,7 +122,7 @@ impl Coordinator {
                     let message = Message::Adopt(Fresh {
                         socket: Descriptor::from(socket),
                         listener: ListenerId(index),
-                        scheme: self.listeners.scheme_of(ListenerId(index)),
+                        opening: self.listeners.opening_of(ListenerId(index)),
                     });
                     self.post.to_core(cores[next % cores.len()], message);
                     next += 1;

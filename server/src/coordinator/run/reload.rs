@@ -101,7 +101,7 @@ impl Coordinator {
         {
             log.set_level(new.log.level.into());
         }
-        self.change_schemes(&new);
+        self.change_openings(&new);
         for (index, state) in (0..).zip(&self.pool.cores) {
             if state.has_thread() {
                 let settings = Box::new(Settings::new(&new));
@@ -110,9 +110,9 @@ impl Coordinator {
         }
     }
 
-    /// Tells whoever accepts at a listener that it speaks another protocol now.
-    fn change_schemes(&mut self, new: &Config) {
-        for index in self.listeners.set_schemes(&new.listen) {
+    /// Tells whoever accepts at a listener that its connections begin with something else now.
+    fn change_openings(&mut self, new: &Config) {
+        for index in self.listeners.set_openings(new) {
             let seat = &self.pool.seats[index];
             for core in seat.baton.holder().into_iter().chain(seat.helper) {
                 let seat = self.listeners.seat(index);

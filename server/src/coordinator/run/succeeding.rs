@@ -424,12 +424,21 @@ impl Coordinator {
             let unit = self.listeners.unit_of(luggage.listener());
             let sent = match luggage {
                 Luggage::Parcel(parcel) => {
-                    let word = Word::Parcel { id, unit };
+                    let announced = parcel.announced();
+                    let word = Word::Parcel {
+                        id,
+                        unit,
+                        announced,
+                    };
                     newer.link.channel.offer(&word, &parcel.pack(), socket)
                 }
                 Luggage::Fresh(fresh) => {
-                    let tls = fresh.scheme == Scheme::Https;
-                    let word = Word::Fresh { id, unit, tls };
+                    let word = Word::Fresh {
+                        id,
+                        unit,
+                        tls: fresh.opening.scheme == Scheme::Https,
+                        proxied: fresh.opening.proxied,
+                    };
                     newer.link.channel.offer(&word, &[], socket)
                 }
             };

@@ -7,13 +7,17 @@ use crate::handler::{Router, application};
 /// A coordinator that was started by the process which left `legacy`, if one did.
 pub(super) fn alone(legacy: Option<Legacy>) -> (Rc<Core>, Coordinator) {
     let config = Config::default();
+    let nowhere = Config {
+        listen: Vec::new(),
+        ..Config::default()
+    };
     let plan = CorePlan::new(
         config.cores,
         config.core_slots,
         &super::super::handle::cpus_of(1),
     );
     let places = plan.slots.get() + SPARE_PLACES;
-    let listeners = Listeners::bind(&[], 1, places, Vec::new(), None);
+    let listeners = Listeners::bind(&nowhere, 1, places, Vec::new(), None);
     let (started, _) = std::sync::mpsc::sync_channel(1);
     let start = Start {
         config,

@@ -225,6 +225,14 @@ mod tests {
         (Channel::new(one), Channel::new(other))
     }
 
+    fn parcel(id: u64) -> Word {
+        Word::Parcel {
+            id,
+            unit: None,
+            announced: None,
+        }
+    }
+
     #[test]
     fn what_the_kernel_does_not_take_at_once_arrives_later_in_order() {
         let (mut one, mut other) = pair();
@@ -256,23 +264,12 @@ mod tests {
         let file = File::open("/dev/null").unwrap();
         let bytes = vec![7; 64 << 10];
         let mut sent = 0;
-        while one.offer(
-            &Word::Parcel {
-                id: sent,
-                unit: None,
-            },
-            &bytes,
-            file.as_fd(),
-        ) == Sent::Done
-        {
+        while one.offer(&parcel(sent), &bytes, file.as_fd()) == Sent::Done {
             sent += 1;
         }
         for id in 0..sent {
             let heard = other.hear().unwrap().expect("as many as were sent");
-            assert_eq!(
-                (heard.word, heard.bytes.len()),
-                (Word::Parcel { id, unit: None }, bytes.len())
-            );
+            assert_eq!((heard.word, heard.bytes.len()), (parcel(id), bytes.len()));
             assert!(matches!(heard.attached, Attached::Socket(_)));
         }
         assert!(other.hear().unwrap().is_none(), "and no more");
@@ -283,12 +280,9 @@ mod tests {
         let (mut one, _other) = pair();
         let file = File::open("/dev/null").unwrap();
         let bytes = vec![7; 8 << 20];
-        let sent = one.offer(&Word::Parcel { id: 1, unit: None }, &bytes, file.as_fd());
+        let sent = one.offer(&parcel(1), &bytes, file.as_fd());
         assert_eq!(sent, Sent::TooLong);
-        assert_eq!(
-            one.offer(&Word::Parcel { id: 2, unit: None }, &[], file.as_fd()),
-            Sent::Done
-        );
+        assert_eq!(one.offer(&parcel(2), &[], file.as_fd()), Sent::Done);
     }
 
     #[test]
@@ -297,10 +291,10 @@ mod tests {
         let file = File::open("/dev/null").unwrap();
         // The kernel cuts what does not fit, as it does if no descriptor number is left.
         let fds = vec![file.as_fd(); 8];
-        let message = Word::Parcel { id: 3, unit: None }.encode(b"unread");
+        let message = parcel(3).encode(b"unread");
         send_with_fds(one.as_fd(), &message, &fds).unwrap();
         let heard = other.hear().unwrap().expect("a word");
-        assert_eq!(heard.word, Word::Parcel { id: 3, unit: None });
+        assert_eq!(heard.word, parcel(3));
         assert_eq!(heard.bytes[..], b"unread"[..]);
         assert!(matches!(heard.attached, Attached::Lost));
     }

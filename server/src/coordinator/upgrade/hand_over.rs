@@ -222,7 +222,7 @@ mod tests {
         Luggage::Fresh(Fresh {
             socket: OwnedFd::from(File::open("/dev/null").unwrap()).into(),
             listener: ListenerId(0),
-            scheme: crate::config::Scheme::Http,
+            opening: crate::config::Opening::default(),
         })
     }
 

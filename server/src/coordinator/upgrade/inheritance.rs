@@ -10,7 +10,7 @@ use super::channel::Attached;
 use super::error::LegacyError;
 use super::hand_over::Luggage;
 use super::word::{Generation, Word};
-use crate::config::Scheme;
+use crate::config::{Opening, Scheme};
 use crate::connection::{Fresh, ListenerId, Parcel};
 use crate::coordinator::plan::Pool;
 use ringgate_runtime::Descriptor;
@@ -205,18 +205,31 @@ impl Inheritance {
                 let older = self.older.as_ref().map_or(0, |older| older.pid);
                 vec![Act::Rehearse("all-batons"), Act::Own { older }]
             }
-            Word::Parcel { id, unit } => {
+            Word::Parcel {
+                id,
+                unit,
+                announced,
+            } => {
                 let fresh = self.take_in(view, attached, unit);
                 let parcel = fresh.and_then(|fresh| Parcel::unpack(fresh, bytes));
+                let parcel = parcel.and_then(|parcel| parcel.with_announced(announced.as_deref()));
                 let parcel = parcel.map(|parcel| Luggage::Parcel(Box::new(parcel)));
                 self.inherited += u64::from(parcel.is_some());
                 taken_or_full(id, parcel)
             }
-            Word::Fresh { id, unit, tls } => {
+            Word::Fresh {
+                id,
+                unit,
+                tls,
+                proxied,
+            } => {
                 let fresh = self.take_in(view, attached, unit).map(|fresh| Fresh {
-                    scheme: match tls {
-                        true => Scheme::Https,
-                        false => Scheme::Http,
+                    opening: Opening {
+                        scheme: match tls {
+                            true => Scheme::Https,
+                            false => Scheme::Http,
+                        },
+                        proxied,
                     },
                     ..fresh
                 });
@@ -263,7 +276,7 @@ impl Inheritance {
             Attached::Socket(socket) if fits(&socket) => Some(Fresh {
                 socket: Descriptor::from(socket),
                 listener: view.listener_of(unit),
-                scheme: Scheme::Http,
+                opening: Opening::default(),
             }),
             Attached::Socket(_) | Attached::Lost | Attached::Nothing => {
                 if let Some(older) = &mut self.older
@@ -396,6 +409,14 @@ mod tests {
         Attached::Socket(File::open("/dev/null").expect("a file").into())
     }
 
+    fn parcel(id: u64) -> Word {
+        Word::Parcel {
+            id,
+            unit: None,
+            announced: None,
+        }
+    }
+
     #[test]
     fn a_connection_of_the_older_process_knows_the_listener_that_this_one_has_in_its_place() {
         let mut server = Server::owner();
@@ -416,6 +437,7 @@ mod tests {
                     id: 1,
                     unit,
                     tls: false,
+                    proxied: false,
                 },
                 bytes: Zeroizing::default(),
                 attached: socket(),
@@ -436,6 +458,7 @@ mod tests {
                 id: 1,
                 unit: None,
                 tls: true,
+                proxied: false,
             },
             socket(),
         );
@@ -444,7 +467,7 @@ mod tests {
             "{acts:?}"
         );
         for attached in [Attached::Lost, Attached::Nothing] {
-            let acts = server.said(Word::Parcel { id: 2, unit: None }, attached);
+            let acts = server.said(parcel(2), attached);
             assert!(
                 matches!(acts[..], [Act::Say(Word::Full { id: 2 })]),
                 "{acts:?}"
@@ -457,6 +480,7 @@ mod tests {
                 id: 3,
                 unit: None,
                 tls: true,
+                proxied: false,
             },
             socket(),
         );
@@ -466,7 +490,7 @@ mod tests {
         );
         // And one that came in no shape for this version.
         server.numbers = None;
-        let acts = server.said(Word::Parcel { id: 4, unit: None }, socket());
+        let acts = server.said(parcel(4), socket());
         assert!(
             matches!(acts[..], [Act::Say(Word::Full { id: 4 })]),
             "{acts:?}"
@@ -556,7 +580,7 @@ mod tests {
     fn a_connection_that_is_here_is_acknowledged_and_counted_once() {
         let mut server = Server::owner();
         let said = Event::Said {
-            word: Word::Parcel { id: 5, unit: None },
+            word: parcel(5),
             bytes: Zeroizing::new(vec![0; 22]),
             attached: socket(),
         };

@@ -75,7 +75,7 @@ impl Server {
             let back = self.succession.bring(Luggage::Fresh(Fresh {
                 socket: file.into(),
                 listener: ListenerId(0),
-                scheme: crate::config::Scheme::Http,
+                opening: crate::config::Opening::default(),
             }));
             assert!(back.is_none());
             self.succession.sent();
@@ -223,7 +223,7 @@ fn parcel() -> Luggage {
     let fresh = Fresh {
         socket: file.into(),
         listener: ListenerId(0),
-        scheme: crate::config::Scheme::Http,
+        opening: crate::config::Opening::default(),
     };
     let parcel = Parcel::unpack(fresh, &[0; 22]);
     Luggage::Parcel(Box::new(parcel.expect("a parcel")))

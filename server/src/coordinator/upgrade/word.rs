@@ -72,6 +72,9 @@ pub(crate) enum Word {
         /// The unit that it came in by, if it is one of the old process.
         #[serde(default)]
         unit: Option<u32>,
+        /// The header with which a proxy announced it, in hexadecimal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        announced: Option<String>,
     },
     /// Old, with the socket: a connection that nobody has read from.
     Fresh {
@@ -82,6 +85,9 @@ pub(crate) enum Word {
         /// Whether its client speaks TLS.
         #[serde(default)]
         tls: bool,
+        /// Whether a header of the PROXY protocol comes before everything else.
+        #[serde(default)]
+        proxied: bool,
     },
     /// New: I have it.
     Taken { id: u64 },
@@ -142,7 +148,13 @@ mod tests {
             }),
             any::<String>().prop_map(|error| Word::Refused { error }),
             any::<Vec<u32>>().prop_map(|wanted| Word::Ready { wanted }),
-            any::<(u64, Option<u32>)>().prop_map(|(id, unit)| Word::Parcel { id, unit }),
+            any::<(u64, Option<u32>, Option<String>)>().prop_map(|(id, unit, announced)| {
+                Word::Parcel {
+                    id,
+                    unit,
+                    announced,
+                }
+            }),
             any::<u32>().prop_map(|unit| Word::Stuck { unit }),
             any::<u64>().prop_map(|id| Word::Full { id }),
             any::<Option<u64>>().prop_map(|room| Word::Owner { room }),

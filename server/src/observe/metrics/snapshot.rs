@@ -96,6 +96,10 @@ pub struct CoreSample {
     pub tls: TlsCounts,
     /// The counts of HTTP/2.
     pub http2: Http2Counts,
+    /// Headers of the PROXY protocol that were believed.
+    pub proxy_headers: u64,
+    /// Connections that were closed for want of one, by reason.
+    pub proxy_headers_failed: CountsBy,
     /// The counts of WebSockets.
     pub websockets: WebSocketCounts,
     /// Handlers that panicked.

@@ -318,6 +318,14 @@ pub static METRICS: &[Definition] = &[
         "Established connections whose TLS failed, by reason",
         |s, out| core_by(s, out, |c| &c.tls.failures)),
 
+    // Proxies in front.
+    per_core("ringgate_proxy_headers_total", Counter,
+        "Connections that began with a header of the PROXY protocol from a trusted proxy",
+        |s, out| core(s, out, |c| c.proxy_headers)),
+    per_core_by("ringgate_proxy_header_failures_total", CORE_REASON,
+        "Connections closed since they began with no header of the PROXY protocol from a trusted proxy, by reason",
+        |s, out| core_by(s, out, |c| &c.proxy_headers_failed)),
+
     // HTTP/2.
     per_core("ringgate_http2_connections", Gauge,
         "Connections that speak HTTP/2",

@@ -57,6 +57,8 @@ fn snapshot() -> Snapshot {
                     in_progress: n(),
                     failures: [("does-not-open", n())].into(),
                 },
+                proxy_headers: n(),
+                proxy_headers_failed: [("missing", n())].into(),
                 http2: Http2Counts {
                     connections: n(),
                     begun: n(),
