@@ -42,6 +42,18 @@ impl Terms {
     }
 }
 
+impl Terms {
+    /// The terms of a request that was answered elsewhere, with another protocol behind the answer.
+    pub(crate) fn switched(began: Moment) -> Terms {
+        Terms {
+            to_head: false,
+            version: Version::HTTP_2,
+            keep_alive: true,
+            began,
+        }
+    }
+}
+
 /// The body of a request, while it arrives.
 pub(crate) struct Upload {
     pub(crate) decoder: Box<BodyDecoder>,

@@ -159,11 +159,10 @@ impl Engine {
             let Some(connection) = self.table.get(key) else {
                 continue;
             };
-            if may_be_spread(connection)
-                && self.upgrades.may_move(key, false)
-                && self.upgrades.is_movable(key)
+            let (may_be, since) = (may_be_spread(connection), connection.idle_since);
+            if may_be && self.upgrades.may_move(key, false) && self.is_between_messages(key, false)
             {
-                idle.push((connection.idle_since, key));
+                idle.push((since, key));
             }
         }
         let wanted: u64 = shares.iter().map(|(_, count)| count).sum();
@@ -184,7 +183,7 @@ impl Engine {
 fn may_be_spread(connection: &Connection) -> bool {
     matches!(
         connection.wire.state(),
-        State::Idle | State::Upgraded(Phase::Open | Phase::Rest)
+        State::Idle | State::Upgraded(Phase::Open | Phase::Rest | Phase::Streams)
     ) && connection.is_movable()
         && connection.moving_to.is_none()
 }

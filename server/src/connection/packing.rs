@@ -73,7 +73,7 @@ impl Parcel {
         let upgraded = match self.upgrade.as_deref() {
             None => 0,
             Some(Carried::WebSocket(_)) => UPGRADED,
-            Some(Carried::Http2(_)) => UPGRADED | HTTP2,
+            Some(Carried::Http2(..)) => UPGRADED | HTTP2,
         };
         bytes.push(in_head | transport | upgraded);
         let kind = self.deadline_of.map(|kind| kind as u8 + 1);

@@ -272,7 +272,7 @@ impl Connection {
                 self.wire.state(),
                 State::Idle
                     | State::Head
-                    | State::Upgraded(Phase::Open | Phase::Asked | Phase::Rest)
+                    | State::Upgraded(Phase::Open | Phase::Asked | Phase::Rest | Phase::Streams)
             )
             && self.exchange.is_none()
             && self.is_flushed()

@@ -87,13 +87,13 @@ impl Engine {
         if to == SUCCESSOR && !self.may_be_packed(key) {
             return;
         }
+        if !self.is_between_messages(key, to == SUCCESSOR) {
+            return;
+        }
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if !connection.is_movable()
-            || !self.upgrades.is_movable(key)
-            || connection.moving_to.is_some()
-        {
+        if !connection.is_movable() || connection.moving_to.is_some() {
             return;
         }
         connection.moving_to = Some(to);
@@ -131,11 +131,12 @@ impl Engine {
         let Some(to) = connection.moving_to.take() else {
             return;
         };
-        if !connection.is_movable() || !self.upgrades.is_movable(key) {
+        let is_movable = connection.is_movable();
+        if !is_movable || !self.is_between_messages(key, to == SUCCESSOR) {
             // It was used, or ended, meanwhile: it stays for this time.
             return self.regulate(core, key);
         }
-        if to == SUCCESSOR && !self.upgrades.closes_line(key) {
+        if to == SUCCESSOR && !self.closes_lines(key) {
             // It goes when what was sent to it is sent.
             return self.regulate(core, key);
         }

@@ -1,4 +1,5 @@
-//! A session without streams as bytes, for another process of the same server, and back. Left to the caller:
+//! A session at rest as bytes, for another process of the same server, and back: without streams, but for tunnels with
+//! nothing under way. Left to the caller:
 //! the descriptor, bytes received and not read, and that the session is not used any more once its bytes have
 //! left.
 //!
@@ -14,6 +15,8 @@ use super::hpack::encoder::{self, Encoder};
 use super::hpack::fixed;
 use super::hpack::table::{SIZE_BYTES_MAX, Table};
 use super::life::Phase;
+use super::priority::Priority;
+use super::session::streams::{Carried, Stream};
 use super::session::{Own, Session};
 use super::settings::Settings;
 use std::fmt;
@@ -21,16 +24,19 @@ use std::fmt;
 /// The layout below. A process that does not know it refuses the session.
 const FORMAT: u8 = 1;
 /// Bytes of an encoded session beside its tables.
-const FIXED_SIZE_BYTES: usize = 1 + 4 * NUMBERS + 1 + 4 * RESETS_MAX + 2;
+const FIXED_SIZE_BYTES: usize = 1 + 4 * NUMBERS + 1 + 4 * RESETS_MAX + 2 + 2 + 4;
+/// Bytes of each tunnel.
+const STREAM_SIZE_BYTES: usize = 4 * 4 + 1;
 /// Numbers of 32 bits in front.
 const NUMBERS: usize = 17;
 /// Resets that are remembered at most.
 const RESETS_MAX: usize = 64;
 
-/// The most that a session takes whose client may use `header_table_size` bytes of table: an entry of a table
-/// counts 32 bytes there, and has 5 beside its text here.
-pub const fn carried_size_max(header_table_size: u32) -> usize {
-    FIXED_SIZE_BYTES + header_table_size as usize + encoder::TABLE_BYTES_MAX as usize
+/// The most that a session takes with so many tunnels, whose client may use `header_table_size` bytes of table: an
+/// entry of a table counts 32 bytes there, and has 5 beside its text here.
+pub const fn carried_size_max(header_table_size: u32, tunnels: usize) -> usize {
+    let tables = header_table_size as usize + encoder::TABLE_BYTES_MAX as usize;
+    FIXED_SIZE_BYTES + tables + tunnels * STREAM_SIZE_BYTES
 }
 
 /// Why bytes are no session.
@@ -63,9 +69,9 @@ impl fmt::Display for CarryError {
 impl std::error::Error for CarryError {}
 
 impl Session {
-    /// The session as bytes. None unless it is idle ([`Session::is_idle`]).
+    /// The session as bytes. None unless it rests ([`Session::rests`]).
     pub fn encode(&self) -> Option<Vec<u8>> {
-        if !self.is_idle() {
+        if !self.rests() {
             return None;
         }
         let mut out = Vec::with_capacity(256);
@@ -98,6 +104,10 @@ impl Session {
         }
         write_table(&self.decoder.table, |_| 0, &mut out);
         write_table(&self.encoder.table, |mark| mark, &mut out);
+        out.extend_from_slice(&(self.streams.len() as u32).to_be_bytes());
+        for stream in self.streams.iter() {
+            write_stream(&stream.as_carried(), &mut out);
+        }
         Some(out)
     }
 
@@ -168,6 +178,14 @@ impl Session {
         check(session.resets.len() <= RESETS_MAX, "reset")?;
         session.decoder = read_decoder(&mut rest, allowed, max)?;
         session.encoder = read_encoder(&mut rest, [told, offered, least])?;
+        let mut last = StreamId::CONNECTION;
+        for _ in 0..rest.number()? {
+            let carried = read_stream(&mut rest)?;
+            let is_next = carried.id > last && carried.id.0 <= highest && carried.id.is_clients();
+            check(is_next, "stream")?;
+            last = carried.id;
+            session.streams.push(Stream::carried(carried, seconds));
+        }
         match rest.0.is_empty() {
             true => Ok(session),
             false => Err(CarryError::Length),
@@ -230,6 +248,43 @@ fn read_encoder(rest: &mut Bytes<'_>, sizes: [u32; 3]) -> Result<Encoder, CarryE
         check(encoder.table.len() == usize::from(count), "table")?;
     }
     Ok(encoder)
+}
+
+fn write_stream(stream: &Carried, out: &mut Vec<u8>) {
+    let numbers = [
+        stream.id.0,
+        stream.send.count() as u32,
+        stream.receive.left() as u32,
+        stream.receive.taken(),
+    ];
+    for number in numbers {
+        out.extend_from_slice(&number.to_be_bytes());
+    }
+    out.push(stream.priority.urgency << 1 | u8::from(stream.priority.incremental));
+}
+
+fn read_stream(rest: &mut Bytes<'_>) -> Result<Carried, CarryError> {
+    let [id, send, left, taken] = [
+        rest.number()?,
+        rest.number()?,
+        rest.number()?,
+        rest.number()?,
+    ];
+    let priority = rest.byte()?;
+    check(priority < 16, "priority")?;
+    check(
+        u64::from(left) + u64::from(taken) <= u64::from(NUMBER_MAX),
+        "window",
+    )?;
+    Ok(Carried {
+        id: StreamId(id),
+        send: SendWindow::carried(send as i32),
+        receive: ReceiveWindow::carried(left as i32, taken),
+        priority: Priority {
+            urgency: priority >> 1,
+            incremental: priority & 1 == 1,
+        },
+    })
 }
 
 /// Bytes that are read from the front.

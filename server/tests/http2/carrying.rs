@@ -1,11 +1,11 @@
-//! Sessions without streams as bytes, and what an idle one costs.
+//! Sessions at rest as bytes, and what an idle one costs.
 
 use super::forge::{
     END_HEADERS, END_STREAM, GET, Seen, Sent, Wire, block, data, forged, get, headers, post,
 };
 use proptest::prelude::*;
 use ringgate::http2::carry::{CarryError, carried_size_max};
-use ringgate::http2::{Limits, Payload, Session};
+use ringgate::http2::{Limits, Payload, Session, StreamId};
 
 /// A session that has served requests whose fields are in the table.
 fn used() -> Wire {
@@ -40,7 +40,7 @@ fn indexed(stream: u32) -> Vec<u8> {
 fn a_session_goes_on_in_another_process_as_if_nothing_had_been() {
     let mut wire = used();
     let bytes = wire.session.encode().expect("an idle session");
-    assert!(bytes.len() <= carried_size_max(4096));
+    assert!(bytes.len() <= carried_size_max(4096, 0));
     let again = Session::decode(&bytes, 5).expect("a session");
     assert_eq!(again.encode().expect("an idle session"), bytes);
     for session in [None, Some(again)] {
@@ -100,6 +100,44 @@ fn a_session_that_owes_or_is_owed_something_stays() {
     assert!(wire.session.encode().is_some());
     wire.session.drain(0, &mut wire.out);
     assert!(wire.session.encode().is_none(), "a drain");
+}
+
+#[test]
+fn tunnels_with_nothing_under_way_go_along_with_their_windows() {
+    let connect = [(":method", "CONNECT"), (":authority", "example.org:443")];
+    let mut wire = Wire::open();
+    for stream in [1, 3] {
+        wire.hears(&headers(stream, false, &connect));
+        assert!(wire.session.encode().is_none(), "it is not answered");
+        wire.answers(stream, Payload::Later).expect("an answer");
+    }
+    wire.hears(&data(3, false, &[7; 1000]));
+    assert!(
+        wire.session.encode().is_none(),
+        "payload is to be given back"
+    );
+    wire.took(3, 1000);
+    let send = |session: &mut Session, count: usize| {
+        let mut out = Vec::new();
+        let bytes = vec![7; count].into();
+        session.body(StreamId(1), bytes, 0).expect("it is open");
+        session.poll_output(&Limits::default(), 0, &mut out);
+        out.len()
+    };
+    assert_eq!(send(&mut wire.session, 60_000), 60_000 + 4 * 9);
+    wire.says();
+    let bytes = wire.session.encode().expect("tunnels at rest");
+    assert!(bytes.len() <= carried_size_max(4096, 2));
+    let again = Session::decode(&bytes, 5).expect("a session");
+    assert_eq!(again.encode().expect("tunnels at rest"), bytes);
+    wire.session = again;
+    assert_eq!(
+        wire.hears(&data(3, false, b"abc")),
+        [Seen::Data(3, b"abc".to_vec(), false)]
+    );
+    // What was sent before counts against the window of 65,535 bytes.
+    assert_eq!(send(&mut wire.session, 10_000), 5535 + 9);
+    assert!(wire.session.encode().is_none(), "payload waits");
 }
 
 #[test]

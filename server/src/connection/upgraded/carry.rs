@@ -1,5 +1,5 @@
 //! Another protocol's state on its way to another core, or as bytes to another process. A session of HTTP/2 is plain
-//! data, and goes as it is.
+//! data, and goes as it is, with the WebSockets on its streams.
 //!
 //! Of a WebSocket, the application's value goes along as it is within the process; it is `Send`. To another process go the
 //! conversation, the name of its kind and the bytes that the application makes of its state
@@ -7,21 +7,30 @@
 //! so that its client connects again.
 
 use super::feeds::Feed;
+use crate::connection::access::Noted;
 use crate::handler::{Application, Hearing, OnMessage, SocketTerms};
 use crate::http1::upgraded::Phase;
-use crate::http2::Session;
+use crate::http2::{Session, StreamId};
 use crate::websocket::Conversation;
 use crate::websocket::carry::CARRIED_SIZE_BYTES;
 use ringgate_runtime::task::catch_panic;
 use std::sync::Arc;
 
 /// The largest state that an application hands over.
-const STATE_SIZE_BYTES_MAX: usize = 64 << 10;
+pub(super) const STATE_SIZE_BYTES_MAX: usize = 64 << 10;
 
 /// The state of another protocol that belongs to no core.
 pub(in crate::connection) enum Carried {
     WebSocket(CarriedSocket),
-    Http2(Box<Session>),
+    Http2(Box<Session>, Vec<CarriedStream>),
+}
+
+/// A WebSocket on a stream of a session that belongs to no core.
+pub(in crate::connection) struct CarriedStream {
+    pub(super) id: StreamId,
+    pub(super) socket: CarriedSocket,
+    /// The note on its request, within the process.
+    pub(super) noted: Option<Box<Noted>>,
 }
 
 /// A WebSocket that belongs to no core.
@@ -59,11 +68,12 @@ struct Packed {
 }
 
 impl Carried {
-    /// Where the other protocol stands, which is idle.
+    /// Where the other protocol stands, which is at rest.
     pub(in crate::connection) fn phase(&self) -> Phase {
         match self {
             Carried::WebSocket(socket) => socket.phase(),
-            Carried::Http2(_) => Phase::Rest,
+            Carried::Http2(_, streams) if streams.is_empty() => Phase::Rest,
+            Carried::Http2(..) => Phase::Streams,
         }
     }
 
@@ -71,7 +81,10 @@ impl Carried {
     pub(in crate::connection) fn may_be_packed(&self) -> bool {
         match self {
             Carried::WebSocket(socket) => socket.may_be_packed(),
-            Carried::Http2(session) => session.is_idle(),
+            Carried::Http2(session, streams) => {
+                let mut sockets = streams.iter().map(|stream| &stream.socket);
+                session.rests() && sockets.all(CarriedSocket::may_be_packed)
+            }
         }
     }
 
@@ -79,15 +92,27 @@ impl Carried {
     pub(in crate::connection) fn pack(&self, out: &mut Vec<u8>) {
         match self {
             Carried::WebSocket(socket) => socket.pack(out),
-            // None but an idle session is carried.
-            Carried::Http2(session) => write_part(&session.encode().unwrap_or_default(), out),
+            // None but a session at rest is carried.
+            Carried::Http2(session, streams) => {
+                write_part(&session.encode().unwrap_or_default(), out);
+                for stream in streams {
+                    stream.socket.pack(out);
+                }
+            }
         }
     }
 
     /// Reads what [`Carried::pack`] wrote of HTTP/2 from the front of `bytes`; None if it is something else.
     pub(in crate::connection) fn read_http2(bytes: &mut &[u8], seconds: u32) -> Option<Carried> {
         let session = Session::decode(part(bytes)?, seconds).ok()?;
-        Some(Carried::Http2(Box::new(session)))
+        let ids: Vec<StreamId> = session.open_streams().collect();
+        let mut streams = Vec::with_capacity(ids.len());
+        for id in ids {
+            let socket = CarriedSocket::read(bytes)?;
+            let noted = None;
+            streams.push(CarriedStream { id, socket, noted });
+        }
+        Some(Carried::Http2(Box::new(session), streams))
     }
 
     /// The same of a WebSocket.
@@ -166,6 +191,17 @@ impl CarriedSocket {
 }
 
 impl Ready {
+    /// No application, for a WebSocket whose kind is not known here.
+    pub(super) fn unknown() -> Ready {
+        Ready {
+            end: None,
+            terms: Arc::default(),
+            protocol: None,
+            feed: None,
+            line: None,
+        }
+    }
+
     /// The bytes for another process; None if the application has none, or too many.
     fn packed(&self) -> Option<Packed> {
         let name = self.terms.name.as_deref()?;

@@ -45,19 +45,23 @@ impl Upgrades {
             Some(Upgrade::Http2(_)) => true,
         }
     }
-
-    /// Whether a connection is between two messages, so that it can go now.
-    pub(in crate::connection) fn is_movable(&self, key: ConnectionKey) -> bool {
-        match self.look(key) {
-            None => true,
-            Some(Upgrade::Tunnel(_)) => false,
-            Some(Upgrade::WebSocket(talking)) => talking.is_idle(),
-            Some(Upgrade::Http2(http2)) => http2.is_idle(),
-        }
-    }
 }
 
 impl Engine {
+    /// Whether a connection is between two messages, so that it can go now.
+    pub(in crate::connection) fn is_between_messages(
+        &mut self,
+        key: ConnectionKey,
+        leaves_process: bool,
+    ) -> bool {
+        match self.upgrades.look(key) {
+            None => true,
+            Some(Upgrade::Tunnel(_)) => false,
+            Some(Upgrade::WebSocket(talking)) => talking.is_idle(),
+            Some(Upgrade::Http2(_)) => self.http2_rests(key, leaves_process),
+        }
+    }
+
     /// Takes what a connection has of another protocol, to move it. `is_counted`: whether it stays among those that
     /// `max_websockets` bounds.
     pub(in crate::connection) fn take_upgrade(
@@ -78,7 +82,11 @@ impl Engine {
             }
             Upgrade::Http2(http2) => {
                 self.stats.http2_connections.fall();
-                Carried::Http2(http2.into_session())
+                let (session, kept) = http2.into_parts();
+                let taken = kept.into_iter();
+                let streams =
+                    taken.filter_map(|(_, request)| self.take_spoken(request, is_counted));
+                Carried::Http2(session, streams.collect())
             }
             Upgrade::Tunnel(_) => return None,
         }))
@@ -94,18 +102,17 @@ impl Engine {
     ) {
         let socket = match carried {
             Carried::WebSocket(socket) => socket,
-            Carried::Http2(session) => return self.take_in_http2(key, session),
+            Carried::Http2(session, streams) => {
+                self.take_in_http2(key, session);
+                for stream in streams {
+                    self.put_spoken(core, key, stream, is_counted);
+                }
+                return self.settle_http2(core, key);
+            }
         };
         let (conversation, ready) = socket.unpack(&*self.app);
         let is_known = ready.is_some();
-        let ready = ready.unwrap_or_else(|| Ready {
-            end: None,
-            terms: Default::default(),
-            protocol: None,
-            feed: None,
-            line: None,
-        });
-        let talking = Talking::of(conversation, ready);
+        let talking = Talking::of(conversation, ready.unwrap_or_else(Ready::unknown));
         self.upgrades
             .enter(key, Upgrade::WebSocket(Box::new(talking)));
         self.stats.websockets.rise();
@@ -113,12 +120,14 @@ impl Engine {
             // There was a place for it where it comes from.
             let _ = self.headroom.enter_upgraded(None);
         }
+        self.arrive_as(core, Speaker::Connection(key), is_known);
+    }
+
+    /// A WebSocket that came from elsewhere is on this core now. One that nobody here knows is told Close.
+    pub(super) fn arrive_as(&mut self, core: &Rc<Core>, of: Speaker, is_known: bool) {
         match is_known {
-            true => self.arrive_upgraded(core, key),
-            false => {
-                let of = Speaker::Connection(key);
-                self.tell_talking(core, of, life::Event::Drain(CloseCode::RESTART));
-            }
+            true => self.with_talking(core, of, |talking, lent| talking.arrive(lent)),
+            false => self.tell_talking(core, of, life::Event::Drain(CloseCode::RESTART)),
         }
     }
 

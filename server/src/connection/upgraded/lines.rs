@@ -4,8 +4,8 @@
 //! One task a core listens for the bell of all its WebSockets, once one of them has a line. What a line is, says
 //! `handler/websocket_sender.rs`.
 
+use super::Lent;
 use super::socket::Talking;
-use super::{Lent, Upgrade, Upgrades};
 use crate::connection::OUTPUT_HIGH_BYTES;
 use crate::connection::engine::Engine;
 use crate::connection::key::{ConnectionKey, Speaker};
@@ -86,20 +86,20 @@ impl Talking {
     }
 }
 
-impl Upgrades {
-    /// Nothing can be sent to this connection from outside any more, unless something waits to be.
-    pub(in crate::connection) fn closes_line(&self, key: ConnectionKey) -> bool {
-        match self.look(key) {
-            Some(Upgrade::WebSocket(talking)) => {
-                let line = talking.line.as_ref();
-                line.is_none_or(|line| line.close_if_empty())
-            }
-            _ => true,
-        }
-    }
-}
-
 impl Engine {
+    /// Nothing can be sent to this connection, or on its streams, from outside any more, unless something waits to
+    /// be.
+    pub(in crate::connection) fn closes_lines(&mut self, key: ConnectionKey) -> bool {
+        let requests = self.upgrades.spoken_on(key);
+        let mut of = vec![Speaker::Connection(key)];
+        of.extend(requests.into_iter().map(Speaker::Stream));
+        of.into_iter().all(|of| {
+            let talking = self.talking(of);
+            let line = talking.and_then(|talking| talking.line.as_ref());
+            line.is_none_or(|line| line.close_if_empty())
+        })
+    }
+
     /// A WebSocket of this core has a line that does not lead here yet. What waits there is sent.
     #[cold]
     pub(super) fn lead_line_here(&mut self, core: &Rc<Core>, of: Speaker) {

@@ -22,7 +22,7 @@ mod lines;
 mod socket;
 mod tunnel;
 
-pub(super) use self::carry::Carried;
+pub(super) use self::carry::{Carried, CarriedStream};
 pub(crate) use self::feeds::Feed;
 use self::feeds::Feeds;
 pub(super) use self::http2::{Inflow, Multiplexed, Spoken};

@@ -5,7 +5,7 @@
 //! nothing is read: a client that sends and takes nothing is held back by its own window.
 
 use super::Tools;
-use super::carry::{CarriedSocket, Ready};
+use super::carry::{CarriedSocket, Ready, STATE_SIZE_BYTES_MAX};
 use super::feeds::Feed;
 use crate::connection::OUTPUT_HIGH_BYTES;
 use crate::connection::output::Output;
@@ -17,6 +17,8 @@ use crate::websocket::{Arrival, Conversation, Desk, Fault, Limits, Message};
 use ringgate_runtime::task::{Panic, catch_panic};
 use std::sync::Arc;
 
+/// Room for all that a WebSocket takes on its way to another process beside its name and its state.
+const PACKED_SIZE_BYTES: usize = 128;
 /// The code of a Close without one, to applications (RFC 6455 section 7.1.5).
 const NO_CODE: u16 = 1005;
 
@@ -113,6 +115,20 @@ impl Talking {
             self.terms.name.is_some() && matches!(state, Some(Ok(Some(_))))
         };
         self.own.is_none() && (!leaves_process || can_be_told())
+    }
+
+    /// Whether it can go now, with nothing owed in either direction.
+    pub(super) fn rests(&self) -> bool {
+        self.is_idle() && self.own.is_none() && !self.owes()
+    }
+
+    /// The bytes that it takes on its way to another process; None if it cannot go there.
+    pub(super) fn packed_size(&self) -> Option<usize> {
+        let name = self.terms.name.as_ref()?;
+        let end = self.end.as_ref()?;
+        let state = catch_panic(|| end.hand_over()).ok()??;
+        let is_small = state.len() <= STATE_SIZE_BYTES_MAX;
+        is_small.then_some(name.len() + state.len() + PACKED_SIZE_BYTES)
     }
 
     /// Where the conversation stands; None once it sends nothing more and nothing that comes matters.

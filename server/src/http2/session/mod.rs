@@ -23,7 +23,7 @@ mod output;
 
 mod receive;
 
-mod streams;
+pub(super) mod streams;
 
 mod time;
 
@@ -32,7 +32,7 @@ pub use output::Output;
 pub use time::Deadline;
 
 use self::data::HalfData;
-use self::streams::Streams;
+use self::streams::{Stream, Streams};
 use super::budgets::{Budget, Counters, Limits};
 use super::code::{ErrorCode, Fault};
 use super::flow::{ReceiveWindow, SendWindow};
@@ -67,7 +67,7 @@ pub struct Session {
     pub(super) own: Own,
     pub(super) send: SendWindow,
     pub(super) receive: ReceiveWindow,
-    streams: Streams,
+    pub(super) streams: Streams,
     queue: Queue,
     /// A field section that has not ended.
     block: Option<Box<HalfBlock>>,
@@ -284,15 +284,26 @@ impl Session {
         self.streams.len()
     }
 
-    /// Whether the session is nothing but what [`Session::encode`](super::carry) can carry: open, without
-    /// streams, with no frame half received, and no payload that is still to be given back.
+    /// Whether nothing is under way: the session is open, without streams, with no frame half received, and no
+    /// payload that is still to be given back.
     pub fn is_idle(&self) -> bool {
+        self.streams.is_empty() && self.rests()
+    }
+
+    /// Whether the session is nothing but what [`Session::encode`](super::carry) can carry: as
+    /// [`Session::is_idle`], but for streams that are open tunnels with nothing to send.
+    pub fn rests(&self) -> bool {
         let is_between_frames = self.block.is_none() && self.data.is_none();
         let given_back = i64::from(self.receive.left()) + i64::from(self.receive.taken());
         self.phase == Phase::Open
-            && self.streams.is_empty()
+            && self.streams.iter().all(Stream::rests)
             && is_between_frames
             && given_back == i64::from(self.own.connection_window)
+    }
+
+    /// The streams at present, in the order of their numbers.
+    pub fn open_streams(&self) -> impl Iterator<Item = StreamId> {
+        self.streams.iter().map(|stream| stream.id)
     }
 
     /// Memory beside the session itself, in bytes.

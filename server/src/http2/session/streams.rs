@@ -15,7 +15,7 @@ const PLACES_KEPT: usize = 2;
 
 /// A stream that is open, in one direction at least.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(in crate::http2) struct Stream {
     pub(super) id: StreamId,
     pub(super) send: SendWindow,
     pub(super) receive: ReceiveWindow,
@@ -33,6 +33,14 @@ pub(super) struct Stream {
     pub(super) is_answered: bool,
 }
 
+/// The parts of a tunnel at rest that another process has to know.
+pub(in crate::http2) struct Carried {
+    pub(in crate::http2) id: StreamId,
+    pub(in crate::http2) send: SendWindow,
+    pub(in crate::http2) receive: ReceiveWindow,
+    pub(in crate::http2) priority: Priority,
+}
+
 /// The rest of an answer.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
@@ -45,6 +53,36 @@ pub(super) struct Pending {
 }
 
 impl Stream {
+    /// Whether it is a tunnel, open to both sides, with nothing to send.
+    pub(super) fn rests(&self) -> bool {
+        self.is_tunnel && self.is_answered && self.state == State::Open && self.pending.is_none()
+    }
+
+    /// A tunnel at rest, as another process has left it.
+    pub(in crate::http2) fn carried(carried: Carried, seconds: u32) -> Stream {
+        Stream {
+            id: carried.id,
+            send: carried.send,
+            receive: carried.receive,
+            since: seconds,
+            left: None,
+            pending: None,
+            state: State::Open,
+            priority: carried.priority,
+            is_tunnel: true,
+            is_answered: true,
+        }
+    }
+
+    pub(in crate::http2) fn as_carried(&self) -> Carried {
+        Carried {
+            id: self.id,
+            send: self.send,
+            receive: self.receive,
+            priority: self.priority,
+        }
+    }
+
     /// Whether a frame could be sent now, if the connection has `room`.
     #[inline]
     pub(super) fn may_send(&self, room: u32) -> bool {
@@ -57,10 +95,10 @@ impl Stream {
 
 /// The open streams of a connection.
 #[derive(Debug, Default)]
-pub(super) struct Streams(Vec<Stream>);
+pub(in crate::http2) struct Streams(Vec<Stream>);
 
 impl Streams {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::http2) fn len(&self) -> usize {
         self.0.len()
     }
 
@@ -94,7 +132,7 @@ impl Streams {
 
     /// Adds a stream, greater than all that were there.
     #[inline]
-    pub(super) fn push(&mut self, stream: Stream) {
+    pub(in crate::http2) fn push(&mut self, stream: Stream) {
         debug_assert!(self.0.last().is_none_or(|last| last.id < stream.id));
         if self.0.capacity() == 0 {
             self.0.reserve_exact(PLACES_KEPT);
@@ -112,7 +150,7 @@ impl Streams {
         Some(removed)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Stream> {
+    pub(in crate::http2) fn iter(&self) -> impl Iterator<Item = &Stream> {
         self.0.iter()
     }
 

@@ -7,6 +7,7 @@
 //! | [`requests`] | keeps the others, takes them to the gate, and ends them |
 //! | [`body`] | gives the bodies of requests to their handlers, and room for more to their clients |
 //! | [`spoken`] | speaks other protocols on streams that were asked for them |
+//! | [`moving`] | takes these along where their connection goes |
 //! | [`answers`] | writes what handlers answer, piece by piece where it comes so |
 //! | [`time`] | ends what a client leaves unfinished, and says goodbye |
 //!
@@ -15,6 +16,7 @@
 
 mod answers;
 mod body;
+mod moving;
 mod read;
 mod requests;
 mod spoken;
@@ -68,10 +70,10 @@ impl Multiplexed {
         self.kept.is_empty() && self.session.is_idle()
     }
 
-    /// The session, which is idle, on its way elsewhere.
-    pub(super) fn into_session(self: Box<Self>) -> Box<Session> {
-        debug_assert!(self.is_idle());
-        Box::new(self.session)
+    /// The session, which rests, on its way elsewhere, and the requests that came on its streams.
+    pub(super) fn into_parts(self: Box<Self>) -> (Box<Session>, Vec<(StreamId, ExchangeKey)>) {
+        debug_assert!(self.session.rests());
+        (Box::new(self.session), self.kept)
     }
 
     /// Where it stands; None once nothing more is sent and nothing that comes matters.
@@ -109,6 +111,13 @@ impl Multiplexed {
 }
 
 impl Upgrades {
+    /// The requests of a connection's streams that are kept.
+    pub(super) fn spoken_on(&mut self, key: ConnectionKey) -> Vec<ExchangeKey> {
+        let http2 = self.http2(key).filter(|http2| http2.spoken > 0);
+        let kept = http2.map_or(&[][..], |http2| &http2.kept[..]);
+        kept.iter().map(|(_, request)| *request).collect()
+    }
+
     #[inline]
     fn http2(&mut self, key: ConnectionKey) -> Option<&mut Multiplexed> {
         Some(self.http2_and_room(key)?.0)
@@ -192,7 +201,7 @@ impl Engine {
         };
         match self.upgrades.http2(key).map(|http2| http2.stands()) {
             None => {}
-            Some(Some(stands)) if stands == known => {}
+            Some(Some(stands)) if stands == known => self.go_with_streams(core, key),
             Some(Some(stands)) => {
                 self.on(core, key, Event::Upgraded(stands));
                 if stands == Phase::Rest && self.course != Course::Serving {

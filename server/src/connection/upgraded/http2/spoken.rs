@@ -2,7 +2,7 @@
 //! it, a WebSocket or a protocol of its own. On a stream as on a connection: the same application, limits and counts.
 //!
 //! Called by [`super`]. Payload that comes is the protocol's bytes, and room is given to the client as they are read; what
-//! is written waits in the session for room, as any answer. A connection with such a stream stays on its core.
+//! is written waits in the session for room, as any answer. WebSockets that rest move with their connection.
 
 use super::seconds;
 use crate::admission::door::Ticket;
@@ -32,21 +32,21 @@ use std::rc::Rc;
 #[derive(Default)]
 pub(in crate::connection) struct Spoken {
     /// None until the handler has accepted.
-    speech: Option<Speech>,
+    pub(super) speech: Option<Speech>,
     /// Bytes that came, and of them those for which the client was given no room again.
-    unread: Unread,
-    held: u32,
+    pub(super) unread: Unread,
+    pub(super) held: u32,
     /// Whether the client has ended its side.
-    has_ended: bool,
+    pub(super) has_ended: bool,
     /// Bytes that wait until the session takes them.
-    output: Output,
-    phase: Option<Phase>,
+    pub(super) output: Output,
+    pub(super) phase: Option<Phase>,
     /// The second since which the time limit of the phase runs.
-    since: u32,
+    pub(super) since: u32,
 }
 
 /// The protocol that is spoken.
-enum Speech {
+pub(super) enum Speech {
     WebSocket(Box<Talking>),
     Tunnel(Tunnel),
 }
@@ -98,6 +98,15 @@ impl Spoken {
         match &self.speech {
             Some(Speech::Tunnel(tunnel)) => tunnel.pipe.pop(),
             Some(Speech::WebSocket(_)) | None => self.output.pop(),
+        }
+    }
+
+    /// Whether it is a WebSocket that can go elsewhere now.
+    pub(super) fn rests(&self) -> bool {
+        let is_done = self.unread.is_empty() && self.held == 0 && self.output.queued == 0;
+        match &self.speech {
+            Some(Speech::WebSocket(talking)) => is_done && !self.has_ended && talking.rests(),
+            Some(Speech::Tunnel(_)) | None => false,
         }
     }
 
