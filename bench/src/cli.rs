@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::floor::{self, After};
 use crate::load::{self, LoadError};
 use crate::target::require_loopback;
-use crate::{handshake_storm, idle_memory, lanes, overload, race, server, storm, syscalls};
+use crate::{floods, handshake_storm, idle_memory, lanes, overload, race, server, storm, syscalls};
 
 /// Load generator, raw kernel floors and races against peers.
 #[derive(Debug, Parser)]
@@ -39,6 +39,8 @@ enum Command {
     Neighbour(With<lanes::neighbour::Options>),
     /// Offer a server with a limit multiples of what it can do
     Overload(With<overload::Options>),
+    /// Measure what clients that misuse HTTP/2 take from those that behave, and whether each is ended
+    Floods(With<floods::Options>),
     /// Measure what clients that only make handshakes take from connections that stand
     HandshakeStorm(With<handshake_storm::Options>),
     /// Measure a server's memory per idle connection
@@ -111,10 +113,13 @@ pub fn main() -> ExitCode {
             .and_then(|report| args.print(&report)),
         Command::Storm(args) => storm::run(&args.options)
             .map_err(Failure::from)
-            .and_then(|report| args.print(&report).and_then(|()| report.verdict())),
+            .and_then(|report| args.print(&report).and_then(|()| verdict(&report.faults))),
         Command::Overload(args) => overload::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report)),
+        Command::Floods(args) => floods::run(&args.options)
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report).and_then(|()| verdict(&report.faults))),
         Command::HandshakeStorm(args) => handshake_storm::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report)),
@@ -160,16 +165,14 @@ impl From<LoadError> for Failure {
     }
 }
 
-impl storm::Report {
-    /// Fails the program if the server failed.
-    fn verdict(&self) -> Result<(), Failure> {
-        match self.faults.is_empty() {
-            true => Ok(()),
-            false => Err(Failure {
-                code: 1,
-                text: self.faults.join("; "),
-            }),
-        }
+/// Fails the program if the server failed.
+fn verdict(faults: &[String]) -> Result<(), Failure> {
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Failure {
+            code: 1,
+            text: faults.join("; "),
+        }),
     }
 }
 

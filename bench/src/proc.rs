@@ -84,6 +84,16 @@ impl Memory {
     }
 }
 
+/// The most resident memory that a process has had, in bytes (`VmHWM` of `/proc/PID/status`).
+///
+/// # Errors
+/// `NotFound` when the process is gone.
+pub fn peak(pid: u32) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    Ok(1024 * field(line.unwrap_or(""), 0, "VmHWM")?)
+}
+
 fn field(text: &str, index: usize, of: &str) -> io::Result<u64> {
     text.split_ascii_whitespace()
         .nth(index)
@@ -131,6 +141,7 @@ mod tests {
         };
         assert_eq!(Memory::parse(text).unwrap(), expected);
         assert!(Memory::parse("Rss: 1 kB").is_err());
-        assert!(Memory::of(std::process::id()).unwrap().private > 0);
+        let own = Memory::of(std::process::id()).unwrap();
+        assert!(own.private > 0 && peak(std::process::id()).unwrap() >= own.private);
     }
 }

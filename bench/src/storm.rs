@@ -8,10 +8,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU64;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,10 +18,9 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::load::{self, Http2Options, Method, Mode, TlsOptions, Verify, parse_duration};
-use crate::server::{ends_with_us, free_port};
+use crate::server::{Control, ends_with_us, free_port};
 use crate::target::{Endpoint, Target};
 
 /// How long the server may take to start, and to end.
@@ -186,17 +184,14 @@ impl fmt::Display for Report {
 struct Subject {
     child: Child,
     address: SocketAddr,
-    control: PathBuf,
-    directory: PathBuf,
+    control: Control,
 }
 
 impl Subject {
     fn start(binary: &Path, options: &Options) -> io::Result<Subject> {
         let address = free_port()?;
-        let directory = std::env::temp_dir().join(format!("ringgate-storm-{}", std::process::id()));
-        std::fs::create_dir_all(&directory)?;
-        let control = directory.join("control.sock");
-        let log = std::fs::File::create(directory.join("log"))?;
+        let control = Control::new("storm")?;
+        let log = std::fs::File::create(control.folder().join("log"))?;
         let mut command = ends_with_us(binary);
         let most = options.most.max(1).to_string();
         let listen = match options.tls {
@@ -207,8 +202,7 @@ impl Subject {
             .args(["serve", "--listen", &listen, "--cores", &most])
             .args(["--core-slots", &most, "--demo", "on"])
             .args(["--accepts", &options.accepts.to_string()])
-            .arg("--control")
-            .arg(&control)
+            .args(control.arguments())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
@@ -219,11 +213,10 @@ impl Subject {
             child: command.spawn()?,
             address,
             control,
-            directory,
         };
         let until = Instant::now() + PATIENCE;
         let runs = |subject: &Subject| {
-            let status = subject.ask("status");
+            let status = subject.control.ask("status");
             status.is_ok_and(|status| status["phase"] == "running")
         };
         while !runs(&subject) {
@@ -238,18 +231,8 @@ impl Subject {
         Ok(subject)
     }
 
-    /// One command over the control socket.
-    fn ask(&self, command: &str) -> io::Result<Value> {
-        let mut stream = UnixStream::connect(&self.control)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        writeln!(stream, "{command}")?;
-        let mut answer = String::new();
-        BufReader::new(stream).read_line(&mut answer)?;
-        serde_json::from_str(&answer).map_err(io::Error::other)
-    }
-
     fn log(&self) -> Vec<String> {
-        let log = std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+        let log = std::fs::read_to_string(self.control.folder().join("log")).unwrap_or_default();
         log.lines().map(str::to_owned).collect()
     }
 
@@ -273,7 +256,7 @@ impl Subject {
 
     /// Drains it and waits for its end.
     fn drain(&mut self) -> io::Result<Option<i32>> {
-        self.ask("drain")?;
+        self.control.ask("drain")?;
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -294,7 +277,6 @@ impl Drop for Subject {
         // It may have ended by itself: then there is nothing to end, only to reap.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -311,7 +293,7 @@ struct Seen {
 
 impl Seen {
     fn look(&mut self, subject: &Subject) {
-        let status = match subject.ask("status") {
+        let status = match subject.control.ask("status") {
             Ok(status) => status,
             Err(error) => return self.faults.push(format!("no status: {error}")),
         };
@@ -329,7 +311,7 @@ impl Seen {
         *random ^= *random << 17;
         let range = u64::from(options.most.saturating_sub(options.fewest)) + 1;
         let cores = u64::from(options.fewest) + *random % range;
-        match subject.ask(&format!("resize {cores}")) {
+        match subject.control.ask(&format!("resize {cores}")) {
             Ok(answer) if answer["ok"] == true => self.resizes += 1,
             Ok(answer) => self.faults.push(format!("resize {cores}: {answer}")),
             Err(error) => self.faults.push(format!("resize {cores}: {error}")),
@@ -529,7 +511,7 @@ impl Report {
         // What is stuck for ten minutes is not waited for.
         let code = match stuck {
             true => {
-                subject.ask("stop")?;
+                subject.control.ask("stop")?;
                 subject.child.wait()?.code()
             }
             false => subject.drain()?,

@@ -407,6 +407,7 @@ fn every_flag_is_documented() {
         "idle-memory",
         "storm",
         "handshake-storm",
+        "floods",
     ] {
         let help = String::from_utf8(bench(&[command, "--help"]).stdout).unwrap();
         let flags: Vec<_> = help

@@ -3,6 +3,7 @@
 //! Called by the races and the syscall count. It ends only the child it holds. `peer` says who can be
 //! started and how, `outside` configures programs of this machine, `material` is what they share.
 
+mod control;
 mod material;
 mod outside;
 mod peer;
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+pub(crate) use control::Control;
 pub use peer::{Answer, Binaries, Job, Peer};
 
 /// How long a server may take until it accepts a connection.
