@@ -75,7 +75,7 @@ fn read_element(rest: &mut &[u8]) -> Option<Element> {
     })
 }
 
-type Value = SmallVec<[u8; 48]>;
+type Value = SmallVec<[u8; 64]>;
 
 fn read_pair<'a>(rest: &mut &'a [u8]) -> Option<(&'a [u8], Value)> {
     let end = rest.iter().position(|byte| !is_token(*byte))?;
