@@ -34,6 +34,7 @@ use crate::coordinator::{
 };
 use crate::handler::{Router, application};
 use crate::http1::exchange::State;
+use crate::observe::access::AccessLog;
 use crate::observe::metrics::HistogramSnapshot;
 use crate::{Server, ServerHandle};
 use ringgate_runtime::driver::Driver;
@@ -45,6 +46,8 @@ use std::time::Duration;
 
 /// How much virtual time passes in a turn of a core for which nothing happens.
 const WAIT_MAX: Duration = Duration::from_millis(1);
+/// How long the end waits for the output of the access log.
+const ACCESS_LOG_PATIENCE: Duration = Duration::from_secs(5);
 /// Turns after which a condition that has not come true never will.
 const TURNS_MAX: usize = 1_000_000;
 
@@ -64,6 +67,8 @@ pub struct Simulation {
     lanes_seen: Vec<u64>,
     /// The opening of all listeners: that of the first which is configured.
     opening: Opening,
+    /// The access log, if the configuration wants one: a file is written in real time, by a thread.
+    access_log: Option<AccessLog>,
 }
 
 struct SimulatedCore {
@@ -212,6 +217,7 @@ impl Simulation {
             Rules::new(config),
             Box::new(Postman(post.clone())),
         );
+        let access_log = AccessLog::open(&config.access_log, cores, None);
         let mut simulation = Simulation {
             world: world.clone(),
             post: post.clone(),
@@ -223,6 +229,7 @@ impl Simulation {
             told: Vec::new(),
             lanes_seen: Vec::new(),
             opening,
+            access_log: access_log.unwrap_or_else(|error| panic!("{error}")),
         };
         let headroom = Arc::<Headroom>::default();
         for index in 0..cores {
@@ -246,7 +253,7 @@ impl Simulation {
                 accepts: None,
                 sockets: Arc::default(),
                 headroom: headroom.clone(),
-                access_log: None,
+                access_log: simulation.access_log.as_ref().map(AccessLog::outlet),
             });
             let listener = world.listen();
             let seat = ListenerSeat::simulated(ListenerId(index), &listener, opening);
@@ -463,6 +470,11 @@ impl Drop for Simulation {
         for each in &mut self.cores {
             // Tasks keep their core alive; without them it is freed like anything else.
             let _ = each.core.teardown(&mut (), Duration::from_secs(1));
+        }
+        if let Some(access_log) = self.access_log.take() {
+            // The last lines of the cores go to the writer.
+            self.cores.clear();
+            access_log.finish(ACCESS_LOG_PATIENCE);
         }
     }
 }

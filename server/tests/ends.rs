@@ -6,7 +6,9 @@
 
 use http::StatusCode;
 use proptest::prelude::*;
-use ringgate::config::{AdmissionLimits, Admit, Config, HalfClose, MaxAccepts};
+use ringgate::config::{
+    AccessField, AccessFormat, AccessTarget, AdmissionLimits, Admit, Config, HalfClose, MaxAccepts,
+};
 use ringgate::http1::exchange::State;
 use ringgate::runtime::driver::simulated::{Client, Faults};
 use ringgate::simulation::Simulation;
@@ -225,6 +227,40 @@ proptest! {
         (0..200).for_each(|_| simulation.turn());
         a_day_passes(&mut simulation);
         assert_nothing_is_left(&simulation, &scripts);
+    }
+
+    #[test]
+    fn each_request_has_one_line_in_the_access_log_that_says_how_it_ended(
+        scripts in proptest::collection::vec(script(), 1..5),
+        seed in any::<u64>(),
+        by_connection in any::<bool>(),
+    ) {
+        let log = std::env::temp_dir().join(format!("ringgate-ends-{}", std::process::id()));
+        let _ = std::fs::remove_file(&log);
+        let mut config = Config { admission: limits(2), ..Config::default() };
+        if by_connection {
+            config.queue.admit = Admit::Connection;
+        }
+        config.access_log.target = AccessTarget::File(log.clone());
+        config.access_log.format = AccessFormat::Json;
+        config.access_log.fields = vec![AccessField::Method, AccessField::Aborted];
+        let faults = Faults { accept_error: 0.0, ..Faults::drawn(seed) };
+        let mut simulation = Simulation::with_cores(&config, router(), 1, seed, faults);
+        let clients: Vec<Client> = scripts.iter().map(|_| simulation.connect()).collect();
+        for (script, client) in scripts.iter().zip(&clients) {
+            script.play(client);
+        }
+        (0..200).for_each(|_| simulation.turn());
+        a_day_passes(&mut simulation);
+        let (_, requests) = simulation.ledgers(0);
+        drop((clients, simulation));
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let ended = |how: &str| {
+            let lines = text.lines().filter(|line| !line.contains(r#""method":null"#));
+            lines.filter(|line| line.contains(how)).count() as u64
+        };
+        prop_assert_eq!(ended(""), requests.begun, "{}", text);
+        prop_assert_eq!(ended(r#""aborted":true"#), requests.aborted, "{}", text);
     }
 
     #[test]

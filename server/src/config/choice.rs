@@ -115,6 +115,8 @@ choice! {
         RemoteAddr = "remote_addr",
         /// The port of the client.
         RemotePort = "remote_port",
+        /// The first line of the request, as the Combined Log Format has it.
+        Request = "request",
         /// The method.
         Method = "method",
         /// The target, with its query.
@@ -142,7 +144,7 @@ choice! {
         /// The number of the connection.
         Connection = "connection",
         /// The number of the request on its connection.
-        Request = "request",
+        ConnectionRequests = "connection_requests",
         /// The stream of HTTP/2.
         Stream = "stream",
         /// The version of TLS.

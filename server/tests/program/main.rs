@@ -3,6 +3,7 @@
 //! Every server listens on port 0 and has a control socket in a directory of its own, so the tests
 //! run side by side. Every wait is for something, and has a deadline.
 
+mod access_log;
 mod any_server;
 mod certificates;
 mod common;

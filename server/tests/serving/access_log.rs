@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 const AGENT: &str = "User-Agent: test/1\r\nReferer: http://from.example/\r\n";
 
 /// A file for the access log of a test.
-struct Log(PathBuf);
+pub(crate) struct Log(pub(crate) PathBuf);
 
 impl Log {
-    fn new() -> Log {
+    pub(crate) fn new() -> Log {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("ringgate-access-log-{}-{number}", std::process::id());
@@ -27,20 +27,20 @@ impl Log {
         Log(path)
     }
 
-    fn config(&self, format: AccessFormat) -> Config {
+    pub(crate) fn config(&self, format: AccessFormat) -> Config {
         let mut config = config();
         config.access_log.target = AccessTarget::File(self.0.clone());
         config.access_log.format = format;
         config
     }
 
-    fn start(&self, format: AccessFormat) -> TestServer {
+    pub(crate) fn start(&self, format: AccessFormat) -> TestServer {
         start_with(self.config(format), router(), |_| ())
     }
 
     /// The lines, once there are so many; more are a failure.
     #[track_caller]
-    fn lines(&self, count: usize) -> Vec<String> {
+    pub(crate) fn lines(&self, count: usize) -> Vec<String> {
         let until = Instant::now() + PATIENCE;
         loop {
             let text = fs::read_to_string(&self.0).unwrap_or_default();
@@ -54,7 +54,7 @@ impl Log {
     }
 
     #[track_caller]
-    fn objects(&self, count: usize) -> Vec<Value> {
+    pub(crate) fn objects(&self, count: usize) -> Vec<Value> {
         let lines = self.lines(count);
         let read = |line: &String| serde_json::from_str(line);
         let read = |line| read(line).unwrap_or_else(|error| panic!("{error}: {line}"));
@@ -68,7 +68,7 @@ impl Drop for Log {
     }
 }
 
-fn router() -> Router<()> {
+pub(crate) fn router() -> Router<()> {
     let quiet = RouteOptions::new().unlogged();
     Router::new()
         .get("/", async |_: Request| "hello\n")
@@ -100,7 +100,7 @@ fn router() -> Router<()> {
 
 /// The line without its time, which has one of a known form.
 #[track_caller]
-fn untimed(line: &str) -> String {
+pub(crate) fn untimed(line: &str) -> String {
     let (before, rest) = line.split_once(" [").expect("a time");
     let (time, after) = rest.split_once("] ").expect("its end");
     assert!(time.len() == 26 && time.ends_with(" +0000"), "{line}");
@@ -160,7 +160,7 @@ fn a_line_of_json_says_how_long_it_took_and_where_it_was_served() {
         assert_eq!(line["remote_addr"], "127.0.0.1");
         assert_eq!(line["remote_port"], port);
         assert_eq!(
-            (&line["core"], &line["request"]),
+            (&line["core"], &line["connection_requests"]),
             (&0.into(), &Value::from(number))
         );
         assert_eq!(line["host"], "test");

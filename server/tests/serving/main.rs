@@ -8,6 +8,8 @@ mod common;
 mod frames;
 
 mod access_log;
+mod access_log_protocols;
+mod access_log_readers;
 mod app_routes;
 mod bodies;
 mod client_curl;

@@ -70,7 +70,11 @@ pub(super) struct Surroundings<'r> {
 
 impl Noted {
     pub(super) fn blank() -> Box<Noted> {
-        Box::new(Noted {
+        Box::new(Noted::none())
+    }
+
+    const fn none() -> Noted {
+        Noted {
             text: Vec::new(),
             method: 0..0,
             target: 0..0,
@@ -82,7 +86,7 @@ impl Noted {
             client: None,
             stream: None,
             request: 0,
-            began: Moment::default(),
+            began: Moment::from_nanos(0),
             answered: None,
             queue: Duration::ZERO,
             status: 0,
@@ -91,7 +95,7 @@ impl Noted {
             counts_on: false,
             reason: None,
             aborted: None,
-        })
+        }
     }
 
     /// Forgets the request before.
@@ -103,25 +107,9 @@ impl Noted {
         let text = std::mem::take(&mut self.text);
         *self = Noted {
             text,
-            method: 0..0,
-            target: 0..0,
-            host: None,
-            referer: None,
-            agent: None,
-            version: None,
-            route: None,
-            client: None,
-            stream: None,
             request,
             began,
-            answered: None,
-            queue: Duration::ZERO,
-            status: 0,
-            bytes: 0,
-            end: 0,
-            counts_on: false,
-            reason: None,
-            aborted: None,
+            ..Noted::none()
         };
     }
 

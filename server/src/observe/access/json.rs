@@ -29,8 +29,9 @@ fn write_field(record: &Record<'_>, field: AccessField, out: &mut Vec<u8>) {
             0 => null(out),
             port => number(port.into(), out),
         },
+        AccessField::Request => request_line(record.line, out),
         AccessField::Method | AccessField::Target | AccessField::Protocol => {
-            request_line(record, field, out);
+            optional(part_of(record.line, field), out);
         }
         AccessField::Host => optional(record.host, out),
         AccessField::Status => number(record.status.into(), out),
@@ -45,7 +46,7 @@ fn write_field(record: &Record<'_>, field: AccessField, out: &mut Vec<u8>) {
         AccessField::Queue => seconds(record.queue, out),
         AccessField::Core => number(record.core.into(), out),
         AccessField::Connection => number(record.connection, out),
-        AccessField::Request => number(record.request.into(), out),
+        AccessField::ConnectionRequests => number(record.request.into(), out),
         AccessField::Stream => match record.stream {
             Some(stream) => number(stream.into(), out),
             None => null(out),
@@ -61,15 +62,34 @@ fn write_field(record: &Record<'_>, field: AccessField, out: &mut Vec<u8>) {
     }
 }
 
-/// A line that is none stands in `target`.
-fn request_line(record: &Record<'_>, field: AccessField, out: &mut Vec<u8>) {
-    match (record.line, field) {
-        (RequestLine::Parsed { method, .. }, AccessField::Method) => string(method, out),
-        (RequestLine::Parsed { target, .. }, AccessField::Target) => string(target, out),
-        (RequestLine::Parsed { protocol, .. }, _) => string(protocol.as_bytes(), out),
-        (RequestLine::Raw(line), AccessField::Target) if !line.is_empty() => string(line, out),
-        (RequestLine::Raw(_), _) => null(out),
+/// A part of a first line; None if it is none.
+fn part_of<'r>(line: RequestLine<'r>, field: AccessField) -> Option<&'r [u8]> {
+    match (line, field) {
+        (RequestLine::Parsed { method, .. }, AccessField::Method) => Some(method),
+        (RequestLine::Parsed { target, .. }, AccessField::Target) => Some(target),
+        (RequestLine::Parsed { protocol, .. }, _) => Some(protocol.as_bytes()),
+        (RequestLine::Raw(_), _) => None,
     }
+}
+
+fn request_line(line: RequestLine<'_>, out: &mut Vec<u8>) {
+    out.push(b'"');
+    match line {
+        RequestLine::Parsed {
+            method,
+            target,
+            protocol,
+        } => {
+            text(method, out);
+            out.push(b' ');
+            text(target, out);
+            out.push(b' ');
+            text(protocol.as_bytes(), out);
+        }
+        RequestLine::Raw(b"") => out.push(b'-'),
+        RequestLine::Raw(line) => text(line, out),
+    }
+    out.push(b'"');
 }
 
 fn time(record: &Record<'_>, out: &mut Vec<u8>) {
@@ -115,11 +135,16 @@ fn is_plain(byte: u8) -> bool {
 
 fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
+    text(bytes, out);
+    out.push(b'"');
+}
+
+/// Appends what stands within a string.
+fn text(bytes: &[u8], out: &mut Vec<u8>) {
     match bytes.iter().all(|byte| is_plain(*byte)) {
         true => out.extend_from_slice(bytes),
         false => escaped(bytes, out),
     }
-    out.push(b'"');
 }
 
 #[cold]
@@ -177,6 +202,7 @@ mod tests {
                 "time": "1994-11-06T08:49:37.042Z",
                 "remote_addr": "192.0.2.7",
                 "remote_port": 4711,
+                "request": "GET /a?b=c HTTP/1.1",
                 "method": "GET",
                 "target": "/a?b=c",
                 "protocol": "HTTP/1.1",
@@ -190,7 +216,7 @@ mod tests {
                 "queue": 0.25,
                 "core": 3,
                 "connection": 99,
-                "request": 2,
+                "connection_requests": 2,
                 "stream": null,
                 "tls": "TLSv1.3",
                 "cipher": "TLS13_AES_128_GCM_SHA256",
@@ -210,19 +236,23 @@ mod tests {
     }
 
     #[test]
-    fn a_first_line_that_is_none_stands_in_the_target() {
-        let record = Record {
-            line: RequestLine::Raw(b"\x16\x03\x01"),
-            ..record()
-        };
+    fn a_first_line_that_is_none_has_no_parts() {
         let fields = [
+            AccessField::Request,
             AccessField::Method,
             AccessField::Target,
             AccessField::Protocol,
         ];
-        let target = "\u{16}\u{3}\u{1}";
-        let expected = json!({"method": null, "target": target, "protocol": null});
-        assert_eq!(value(&record, &fields), expected);
+        for (line, request) in [(&b"\x16\x03\x01\""[..], "\u{16}\u{3}\u{1}\""), (b"", "-")] {
+            let record = Record {
+                line: RequestLine::Raw(line),
+                ..record()
+            };
+            let expected = json!({
+                "request": request, "method": null, "target": null, "protocol": null,
+            });
+            assert_eq!(value(&record, &fields), expected);
+        }
     }
 
     proptest! {
@@ -231,6 +261,8 @@ mod tests {
             agent in proptest::collection::vec(any::<u8>(), 0..64),
         ) {
             let record = Record { user_agent: Some(&agent), ..record() };
+            let raw = Record { line: RequestLine::Raw(&agent), ..record.clone() };
+            value(&raw, AccessField::ALL);
             let read = value(&record, AccessField::ALL);
             let lossy = String::from_utf8_lossy(&agent);
             prop_assert_eq!(read["user_agent"].as_str(), Some(&*lossy));
