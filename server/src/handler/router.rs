@@ -519,17 +519,24 @@ impl<S> Router<S> {
         }
         match self.paths.find(parts) {
             Some(path) => self.routed(path, &parts.head.method),
-            None => {
-                let path = parts.head.path(&parts.bytes);
-                let below = |prefix: &str| {
-                    let rest = path.strip_prefix(prefix);
-                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                };
-                let mut fallbacks = self.fallbacks.iter();
-                let found = fallbacks.find(|(prefix, _)| prefix.is_empty() || below(prefix));
-                self.found_or(found.map(|(_, route)| *route), not_found)
-            }
+            None => self.found_or(self.fallback_of(parts), not_found),
         }
+    }
+
+    /// The route of the longest prefix that the path of a request lies below.
+    fn fallback_of(&self, parts: &RequestParts) -> Option<u32> {
+        let (longest, route) = self.fallbacks.first()?;
+        if longest.is_empty() {
+            return Some(*route);
+        }
+        let path = parts.head.path(&parts.bytes);
+        let below = |prefix: &str| {
+            let rest = path.strip_prefix(prefix);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut fallbacks = self.fallbacks.iter();
+        let found = fallbacks.find(|(prefix, _)| prefix.is_empty() || below(prefix));
+        found.map(|(_, route)| *route)
     }
 
     #[inline(always)]

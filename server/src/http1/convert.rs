@@ -4,9 +4,10 @@
 //! crate's own constructors look at each byte once more, since their unchecked forms are unsafe.)
 
 use super::head::Head;
+use super::names::name_of;
 use super::refusal::Refusal;
 use ::http::request::{Parts, Request};
-use ::http::{HeaderName, HeaderValue, Uri};
+use ::http::{HeaderValue, Uri};
 use bytes::Bytes;
 
 impl Head {
@@ -50,8 +51,7 @@ impl Head {
         let headers = request.headers_mut();
         headers.reserve(self.fields().len());
         for field in self.fields() {
-            let name = HeaderName::from_bytes(field.name.of(head))
-                .map_err(|_| Refusal::bad_request("A field name is not a token."))?;
+            let name = name_of(field.name.of(head))?;
             let value = HeaderValue::from_maybe_shared(head.slice(field.value.range()))
                 .map_err(|_| Refusal::bad_request("A field value holds a control byte."))?;
             headers.append(name, value);

@@ -14,6 +14,7 @@
 //! | [`target`] | the four forms of a request target, and what a Host may look like |
 //! | [`fields`] | what the few fields that steer the connection mean together |
 //! | [`convert`] | the same head as an `http::Request`, without parsing it again |
+//! | `names` | which names of fields need no copy in one |
 //! | [`body`] | which bytes after a head are payload, and where the body ends |
 //! | [`trailers`] | which fields of a trailer section are kept |
 //! | [`response`] | the bytes of an answer's head and of its chunks |
@@ -37,6 +38,8 @@ pub mod target;
 pub mod fields;
 
 pub mod convert;
+
+mod names;
 
 pub mod body;
 

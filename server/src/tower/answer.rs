@@ -78,13 +78,13 @@ where
 
     fn body_of(&self, body: B, said: &Said) -> Body {
         let ended = body.is_end_stream();
-        if ended && said.length.unwrap_or(0) == 0 {
+        if ended && said.length().unwrap_or(0) == 0 {
             return Body::Empty;
         }
         let exact = body.size_hint().exact().filter(|_| !ended);
         let len = match said.trailers {
             true => None,
-            false => exact.or(said.length),
+            false => exact.or_else(|| said.length()),
         };
         let place = self.place.take();
         let mut frames = place.unwrap_or_else(|| Box::pin(Frames::nothing()));
@@ -106,9 +106,8 @@ where
 /// The fields of an answer that are about its framing.
 #[derive(Default)]
 struct Said {
-    length: Option<u64>,
-    /// Whether there is a Content-Length, whatever it says.
-    has_length: bool,
+    /// The first of several lengths counts.
+    length: Option<HeaderValue>,
     trailers: bool,
 }
 
@@ -124,7 +123,9 @@ impl Said {
                 kind = Kind::of(name);
             }
             match kind {
-                Kind::Length => said.take_length(&value),
+                Kind::Length => {
+                    said.length.get_or_insert(value);
+                }
                 Kind::Connection => answer.close |= says_close(&value),
                 Kind::Trailer | Kind::Other => {
                     said.trailers |= kind == Kind::Trailer;
@@ -137,12 +138,10 @@ impl Said {
         said
     }
 
-    /// The first of several lengths counts.
-    fn take_length(&mut self, value: &HeaderValue) {
-        if !self.has_length {
-            self.has_length = true;
-            self.length = value.to_str().ok().and_then(|text| text.parse().ok());
-        }
+    /// The length that was said. Read only where the body does not know it.
+    fn length(&self) -> Option<u64> {
+        let text = self.length.as_ref()?.to_str().ok()?;
+        text.parse().ok()
     }
 }
 
@@ -170,7 +169,7 @@ impl Kind {
 /// A body that is not sent. An empty one without a length says nothing of what GET would have got: libraries
 /// take the content away and know no more, so no length is claimed (RFC 9110 section 9.3.2).
 fn hide(body: &mut Body, said: &Said) {
-    if matches!(body, Body::Empty) && !said.has_length {
+    if matches!(body, Body::Empty) && said.length.is_none() {
         *body = Body::Stream {
             len: None,
             stream: Box::pin(Nothing),

@@ -22,6 +22,17 @@ use std::task::{Context, Poll, Waker, ready};
 /// A service that can be served: any [`tower_service::Service`] of an [`http::Request`] with a [`BodyHandle`] that
 /// answers with an [`http::Response`], can be cloned, and may be cloned on each core. Nobody implements this
 /// trait: it is short for those bounds.
+///
+/// ```
+/// use ringgate::{Router, tower};
+///
+/// /// A router for any service that can be served, such as one of axum or of tonic.
+/// fn router(service: impl tower::Service) -> Router {
+///     tower::router(service)
+/// }
+///
+/// let router = router(axum::Router::new());
+/// ```
 pub trait Service:
     tower_service::Service<
         http::Request<BodyHandle>,
@@ -105,16 +116,7 @@ where
         // What polls and drops the answer's body is not the service's future.
         #[cfg(feature = "tokio-guests")]
         let _entered = crate::guests::enter();
-        let to_head = request.method() == Method::HEAD;
-        let of_core = original.of_core();
-        let mut offer = None;
-        let step = begin(&of_core, request, &extend, &mut offer);
-        Serve {
-            to_head,
-            of_core,
-            offer,
-            step,
-        }
+        begin(original.of_core(), request, &extend)
     }
 }
 
@@ -145,49 +147,63 @@ where
 /// Calls the core's service at once, if it is ready.
 #[inline]
 fn begin<S, V, E>(
-    of_core: &OfCore<V, Kept<V::Body>>,
+    of_core: Rc<OfCore<V, Kept<V::Body>>>,
     mut request: Request<S>,
     extend: &E,
-    offer: &mut Option<Box<Offer>>,
-) -> Step<V>
+) -> Serve<V>
 where
     V: Service,
     E: Fn(&Request<S>, &mut Extensions),
 {
     let Some(mut service) = of_core.take() else {
-        return Step::failed(&"the router of this service is gone".into());
+        return Serve::failed(of_core, &"the router of this service is gone".into());
     };
     // A service that is not ready is asked again, by its future, before anything can make it so.
     let ready = service.poll_ready(&mut Context::from_waker(Waker::noop()));
     if let Poll::Ready(Err(error)) = ready {
         // Not good for another call: it is dropped.
-        return Step::failed(&error.into());
+        return Serve::failed(of_core, &error.into());
     }
+    let to_head = request.method() == Method::HEAD;
     let offers_upgrade = request.offers_upgrade();
-    let asked = request.protocol().map(str::to_owned);
+    let protocol = request.protocol().map(str::to_owned);
     let mut made = http::Request::new(BodyHandle::from(request.take_body()));
     if let Err(refusal) = fill(&mut made, request, extend) {
-        return Step::Refused {
-            answer: Some(Response::error(refusal.status, refusal.reason)),
+        return Serve::refused(of_core, Response::error(refusal.status, refusal.reason));
+    }
+    let offer = match offers_upgrade {
+        true => Offer::make(&mut made, protocol.as_deref()),
+        false => None,
+    };
+    if ready.is_pending() {
+        let asked = Some(Box::new((service, made)));
+        return Serve {
+            to_head,
+            of_core,
+            offer,
+            step: Step::Waiting { asked },
         };
     }
-    if offers_upgrade {
-        *offer = Offer::make(&mut made, asked.as_deref());
-    }
-    match ready {
-        Poll::Pending => Step::Waiting {
-            asked: Some(Box::new((service, made))),
-        },
-        Poll::Ready(_) => {
-            let future = service.call(made);
-            of_core.put_back(service);
-            Step::Called { future }
-        }
+    let future = service.call(made);
+    of_core.put_back(service);
+    Serve {
+        to_head,
+        of_core,
+        offer,
+        step: Step::Called { future },
     }
 }
 
 pin_project! {
     /// The answer of a service to one request. See [`handler`].
+    ///
+    /// ```
+    /// use ringgate::{Request, Router, tower};
+    ///
+    /// let handler = tower::handler(axum::Router::new());
+    /// let handler = move |request: Request| -> tower::Serve<_> { handler(request) };
+    /// let router = Router::new().any("/app", handler);
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct Serve<V: Service> {
         to_head: bool,
@@ -215,11 +231,21 @@ pin_project! {
     }
 }
 
-impl<V: Service> Step<V> {
+impl<V: Service> Serve<V> {
     #[cold]
-    fn failed(error: &BoxError) -> Step<V> {
-        Step::Refused {
-            answer: Some(failed(error)),
+    fn failed(of_core: Rc<OfCore<V, Kept<V::Body>>>, error: &BoxError) -> Serve<V> {
+        Serve::refused(of_core, failed(error))
+    }
+
+    /// An answer without a call.
+    #[cold]
+    fn refused(of_core: Rc<OfCore<V, Kept<V::Body>>>, answer: Response) -> Serve<V> {
+        let answer = Some(answer);
+        Serve {
+            to_head: false,
+            of_core,
+            offer: None,
+            step: Step::Refused { answer },
         }
     }
 }

@@ -18,7 +18,8 @@ thread_local! {
 /// Puts a map with room in the place of one that was just made.
 pub(super) fn swap(made: &mut Map) {
     if let Some(spare) = SPARE.take() {
-        *made = spare;
+        debug_assert_eq!(made.capacity(), 0, "what is forgotten holds no memory");
+        std::mem::forget(std::mem::replace(made, spare));
     }
 }
 

@@ -66,6 +66,37 @@ fn a_head_converts_to_http_parts_with_the_same_meaning() {
 }
 
 #[test]
+fn a_name_is_the_same_whatever_its_case_and_whoever_knows_it() {
+    for name in [
+        "host",
+        "priority",
+        "sec-ch-ua",
+        "sec-fetch-mode",
+        "sec-fetch-mod",
+        "traceparent",
+        "x-forwarded-for",
+        "x-forwarded-fox",
+        "x-frame-options",
+        "pragma",
+        "te",
+        "x",
+    ] {
+        for written in [name.to_owned(), name.to_uppercase()] {
+            let bytes = format!("GET / HTTP/1.0\r\n{written}: a\r\n\r\n");
+            let head = head(bytes.as_bytes());
+            let parts = head
+                .to_http_parts_copied(bytes.as_bytes())
+                .expect("fit for the crate");
+            assert_eq!(
+                parts.headers.keys().next(),
+                Some(&name.parse().expect("a name"))
+            );
+            assert_eq!(parts.headers[name], "a");
+        }
+    }
+}
+
+#[test]
 fn section_2_2_a_bare_lf_or_cr_ends_no_line() {
     for bytes in [
         &b"GET / HTTP/1.1\nHost: a\r\n\r\n"[..],
