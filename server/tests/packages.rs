@@ -39,6 +39,33 @@ fn a_package_brings_its_licences_and_a_readme_and_nothing_of_its_surroundings() 
 }
 
 #[test]
+fn both_packages_are_made_together_without_a_warning() {
+    let place = std::env::temp_dir().join(format!("ringgate-packages-{}", std::process::id()));
+    let output = Command::new(env!("CARGO"))
+        .args(["package", "--no-verify", "--allow-dirty", "--offline"])
+        .args([
+            "--package",
+            "ringgate-runtime",
+            "--package",
+            "ringgate",
+            "--target-dir",
+        ])
+        .arg(&place)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .output()
+        .expect("cargo runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let made = ["ringgate-runtime", "ringgate"].map(|name| {
+        let file = format!("package/{name}-{}.crate", env!("CARGO_PKG_VERSION"));
+        place.join(file).exists()
+    });
+    let _ = std::fs::remove_dir_all(&place);
+    assert!(output.status.success(), "{errors}");
+    assert!(!errors.contains("warning"), "{errors}");
+    assert_eq!(made, [true, true], "{errors}");
+}
+
+#[test]
 fn the_library_names_the_version_of_the_runtime_it_needs() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
