@@ -4,6 +4,12 @@
 //! have work and returns the one that is served next; it holds no work itself.
 
 /// Urgency of a piece of work. Within a class the order is that of arrival.
+///
+/// ```
+/// use ringgate_runtime::Priority;
+///
+/// assert!(Priority::High < Priority::default());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Priority {
     /// Before all others.

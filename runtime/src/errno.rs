@@ -6,6 +6,13 @@ use std::fmt;
 use std::io;
 
 /// The error of a system call or completion; always positive.
+///
+/// ```
+/// use ringgate_runtime::Errno;
+///
+/// assert_eq!(Errno::check(7), Ok(7)); // the result of a completion
+/// assert!(Errno::check(-32).unwrap_err().is_peer_gone()); // EPIPE
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Errno(pub i32);
 

@@ -30,6 +30,21 @@ use std::rc::Rc;
 const TRANSFER_BYTES_MAX: usize = 0x7fff_f000;
 
 /// An open file. Several operations may be in flight on it at once.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::fs::File;
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// let done: std::io::Result<()> = core.block_on(async {
+///     let file = File::open("/proc/self/stat").await?;
+///     let (read, bytes) = file.read_at(vec![0; 64], 0).await;
+///     assert!(read? > 0 && bytes[0].is_ascii_digit());
+///     Ok(())
+/// });
+/// done?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct File {
     core: Rc<Core>,
     handle: Rc<Handle>,

@@ -5,12 +5,12 @@
 //! - [`driver`]: the one seam. A ring of the kernel, or a simulated one, under the same code above.
 //! - [`op`]: operations in flight. An operation owns its memory until its last completion.
 //! - [`buffer`]: memory that the kernel fills when data is there, lent out as leases.
-//! - [`timer`]: one wheel of deadlines.
+//! - `timer`: one wheel of deadlines.
 //! - [`task`]: futures that stay on their core, and the wakers that reach them from any thread.
 //! - [`lane`]: named places for what would block a core; [`class`]: who is served first.
 //! - [`core`](mod@core): one thread's loop over all of these, a turn at a time.
 //! - [`net`], [`fs`]: sockets and files as ordinary asynchronous types.
-//! - [`probe`], [`sys`]: what this kernel can do; safe faces for system calls.
+//! - [`probe`], `sys`: what this kernel can do; safe faces for system calls.
 
 pub mod buffer;
 pub mod class;
@@ -24,9 +24,13 @@ pub mod mailbox;
 pub mod net;
 pub mod op;
 pub mod probe;
+// Not for use by applications: what the server is built on.
+#[doc(hidden)]
 pub mod sys;
 pub mod task;
 pub mod time;
+// Likewise.
+#[doc(hidden)]
 pub mod timer;
 
 pub use crate::core::{

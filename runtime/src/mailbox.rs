@@ -132,6 +132,15 @@ impl Shared {
 }
 
 /// A handle on a core for other threads.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, Remote};
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// let remote: Remote = core.remote();
+/// std::thread::spawn(move || remote.notify()).join().expect("no panic"); // wakes the core
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Remote(pub(crate) Arc<Shared>);
 

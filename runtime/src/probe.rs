@@ -33,6 +33,13 @@ impl Finding {
 }
 
 /// The result of [`probe`] or [`probe_for_start`] for this kernel and this process.
+///
+/// ```
+/// use ringgate_runtime::probe::{Feature, probe_for_start};
+///
+/// let report = probe_for_start(&[Feature::SubmitAll]); // as if the kernel had it not
+/// assert!(!report.has(Feature::SubmitAll));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The kernel's release as `uname -r` prints it; empty if `/proc` is not mounted.
@@ -62,6 +69,14 @@ impl Report {
 /// trials are made on a thread of their own, which has the seccomp filter and the mask of the calling one.
 ///
 /// A few descriptors and a thread are needed, and nothing is left behind.
+///
+/// ```
+/// use ringgate_runtime::probe::probe;
+///
+/// for finding in probe().missing() {
+///     println!("{:?} is missing", finding.feature);
+/// }
+/// ```
 pub fn probe() -> Report {
     examine(|_| true)
 }

@@ -14,6 +14,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// A point in time: nanoseconds since the clock's origin.
+///
+/// ```
+/// use ringgate_runtime::Moment;
+/// use std::time::Duration;
+///
+/// let began = Moment::from_nanos(1_000);
+/// let ended = began + Duration::from_nanos(500);
+/// assert_eq!(ended.since(began), Duration::from_nanos(500));
+/// assert_eq!(ended.as_nanos(), 1_500);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Moment(u64);
 
@@ -63,6 +73,18 @@ impl Sub<Moment> for Moment {
 /// Waits for `duration` on the current core; at least that long, and late by the wheel's
 /// granularity ([`crate::timer::GRANULARITY_NANOS`]) at most if the core is not held up.
 ///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, sleep};
+/// use std::time::{Duration, Instant};
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     let began = Instant::now();
+///     sleep(Duration::from_millis(5)).await;
+///     assert!(began.elapsed() >= Duration::from_millis(5));
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Panics
 /// If polled outside a [`Core`].
 pub fn sleep(duration: Duration) -> Sleep {
@@ -73,6 +95,20 @@ pub fn sleep(duration: Duration) -> Sleep {
 }
 
 /// Waits until `deadline` on the current core. Panics like [`sleep`].
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, current, sleep_until};
+/// use std::time::Duration;
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     let mut next = current().now();
+///     for _ in 0..3 {
+///         next = next + Duration::from_millis(2); // however long the work between takes
+///         sleep_until(next).await;
+///     }
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn sleep_until(deadline: Moment) -> Sleep {
     Sleep {
         wait: Wait::Until(deadline),
@@ -87,6 +123,17 @@ enum Wait {
 }
 
 /// The future of [`sleep`]. Dropped early it takes its timer out of the wheel.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, current, sleep};
+/// use std::time::Duration;
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     let pause = sleep(Duration::from_secs(60));
+///     drop(pause); // its timer is gone with it
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Sleep {
     wait: Wait,
     timer: Option<(Rc<Core>, TimerId)>,
@@ -128,6 +175,12 @@ impl Drop for Sleep {
 }
 
 /// The time of a [`timeout`] passed first.
+///
+/// ```
+/// use ringgate_runtime::time::Elapsed;
+///
+/// assert_eq!(Elapsed.to_string(), "the time limit passed first");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Elapsed;
 
@@ -140,6 +193,19 @@ impl std::fmt::Display for Elapsed {
 impl std::error::Error for Elapsed {}
 
 /// Runs `future` for at most `duration`; then drops it.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, timeout};
+/// use std::future::pending;
+/// use std::time::Duration;
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     let limit = Duration::from_millis(5);
+///     assert_eq!(timeout(limit, async { 7 }).await, Ok(7));
+///     assert!(timeout(limit, pending::<()>()).await.is_err());
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`Elapsed`] if the time passed first.

@@ -26,6 +26,12 @@ const NOFILE_ADVISED: u64 = 65_536;
 const SOMAXCONN_ADVISED: u64 = 4096;
 
 /// The end of an examination.
+///
+/// ```
+/// use ringgate::doctor::Verdict;
+///
+/// assert_eq!((Verdict::Degraded.exit_code(), Verdict::CannotRun.exit_code()), (0, 1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -56,6 +62,16 @@ impl Verdict {
 }
 
 /// Examines this machine, and the certificates of a configuration, and writes the findings to `out`, as text or as one JSON document.
+///
+/// ```
+/// use ringgate::doctor;
+///
+/// let mut text = Vec::new();
+/// let verdict = doctor::run(false, None, &mut text)?;
+/// assert!(String::from_utf8_lossy(&text).contains("io_uring"));
+/// # let _ = verdict;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 /// Whatever writing to `out` answers; what cannot be examined is a finding and no error.

@@ -27,6 +27,15 @@ use std::time::Duration;
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// One event.
+///
+/// ```
+/// use ringgate::events::Hub;
+///
+/// let hub = Hub::new(10);
+/// hub.publish("rain");
+/// let event = hub.subscribe(Some(0)).take().expect("an event that is kept");
+/// assert_eq!((event.id, &event.data[..]), (1, &b"rain"[..]));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Grows by one with each event of a hub; the first is 1.
@@ -270,6 +279,19 @@ impl Hub {
 }
 
 /// Events one after the other, in order, each once: a stream that never ends by itself.
+///
+/// ```
+/// use ringgate::events::{Event, Hub};
+/// use ringgate::{Request, Router};
+///
+/// /// Answers with the next event, whenever it comes: a long poll.
+/// async fn next(request: Request<Hub>) -> Option<Vec<u8>> {
+///     let mut events = request.state().subscribe(None);
+///     let Event { data, .. } = events.next().await?; // None: the hub is closed
+///     Some(data.to_vec())
+/// }
+/// # let router = Router::new().get("/next", next);
+/// ```
 #[derive(Debug)]
 pub struct Subscription {
     hub: Hub,

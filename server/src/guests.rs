@@ -105,6 +105,15 @@ fn enter_first() -> Option<EnterGuard<'static>> {
 
 pin_project! {
     /// A future with a tokio runtime around it. See [`run`].
+    ///
+    /// ```
+    /// use ringgate::guests::{self, Guest};
+    /// use std::time::Duration;
+    ///
+    /// fn pause() -> Guest<impl Future<Output = ()>> {
+    ///     guests::run(async { tokio::time::sleep(Duration::from_secs(1)).await })
+    /// }
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct Guest<F> {
         // None only while it is dropped.

@@ -46,6 +46,17 @@ const SEED: u64 = 1;
 
 /// A client of a server with this router, whose handlers have this state.
 ///
+/// ```
+/// use ringgate::{Request, Router, testing};
+///
+/// async fn who(request: Request<String>) -> String {
+///     format!("I am {}", request.state())
+/// }
+///
+/// let client = testing::client(Router::new().get("/", who), "Ada".to_owned());
+/// assert_eq!(client.get("/").send().text(), "I am Ada");
+/// ```
+///
 /// # Panics
 /// As [`Client::of`].
 pub fn client<S: 'static>(router: Router<S>, state: S) -> Client {
@@ -60,6 +71,23 @@ pub fn client<S: 'static>(router: Router<S>, state: S) -> Client {
 }
 
 /// A client of a server in the same process. Clones are clients of the same server.
+///
+/// ```
+/// use ringgate::config::Config;
+/// use ringgate::testing::Client;
+/// use ringgate::{Request, Router, Server, runtime};
+/// use std::time::Duration;
+///
+/// async fn slow(_: Request) -> &'static str {
+///     runtime::sleep(Duration::from_secs(5)).await;
+///     "done"
+/// }
+///
+/// let client = Client::of(Server::new(Config::default(), Router::new().put("/", slow)));
+/// assert_eq!(client.put("/").body("a").send().text(), "done"); // at once: time is virtual
+/// client.advance(Duration::from_secs(3600)); // what happens in an hour without requests
+/// assert_eq!(client.delete("/").send().status(), 405);
+/// ```
 #[derive(Clone)]
 pub struct Client(Rc<RefCell<Simulation>>);
 
@@ -245,6 +273,17 @@ impl RequestBuilder {
 }
 
 /// An answer: its head, and as much of its body as has come. Dropped, its connection is closed.
+///
+/// ```
+/// use ringgate::{Json, Router, testing};
+///
+/// let router = Router::new().get("/", |_| async { Json([1, 2]) });
+/// let answer = testing::client(router, ()).get("/").send();
+/// assert_eq!(answer.status(), 200);
+/// assert_eq!(answer.header("content-type"), Some("application/json"));
+/// assert_eq!((answer.text(), answer.json::<Vec<u32>>()), ("[1,2]", vec![1, 2]));
+/// assert!(answer.is_whole());
+/// ```
 pub struct Answer {
     client: Client,
     connection: simulated::Client,

@@ -266,3 +266,145 @@ fn a_command_line_is_split_as_a_shell_does() {
     let called = arguments(command).expect("the program");
     assert_eq!(called, ["ringgate", "ctl", "status"]);
 }
+
+/// Sources whose public items are for applications.
+const FOR_APPLICATIONS: &[&str] = &[
+    "runtime/src/core",
+    "runtime/src/driver/simulated",
+    "runtime/src/fs",
+    "runtime/src/lane",
+    "runtime/src/net",
+    "runtime/src/task",
+    "runtime/src/time.rs",
+    "server/src/app",
+    "server/src/certificates",
+    "server/src/config",
+    "server/src/control",
+    "server/src/coordinator",
+    "server/src/doctor.rs",
+    "server/src/events.rs",
+    "server/src/guests.rs",
+    "server/src/handler",
+    "server/src/lane",
+    "server/src/observe/log",
+    "server/src/process",
+    "server/src/simulation.rs",
+    "server/src/testing.rs",
+    "server/src/tower",
+];
+
+/// Parts that the example of their whole shows, each with its source.
+const SHOWN_WITH_ITS_WHOLE: &[(&str, &[&str])] = &[
+    ("runtime/src/core/event.rs", &["Event", "Received"]),
+    ("runtime/src/driver/simulated/ring.rs", &["SimulatedDriver"]),
+    ("server/src/coordinator/listeners.rs", &["ListenError"]),
+    (
+        "server/src/coordinator/status.rs",
+        &[
+            "Limits",
+            "PoolStatus",
+            "GateStatus",
+            "Accepts",
+            "Totals",
+            "TotalConnections",
+            "ConnectionFigures",
+            "RequestFigures",
+            "CoreStatus",
+            "ListenerStatus",
+            "Http2Status",
+            "TlsStatus",
+            "CertificateStatus",
+            "AccessLogStatus",
+        ],
+    ),
+    ("server/src/observe/log/line.rs", &["Format"]),
+];
+
+fn sources_below(path: &Path, found: &mut Vec<PathBuf>) {
+    if path.is_file() {
+        return found.push(path.to_owned());
+    }
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        sources_below(&entry.path(), found);
+    }
+}
+
+/// The name of the public item that a line begins, unless it is a method.
+fn item(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("pub ")?;
+    let rest = rest.strip_prefix("async ").unwrap_or(rest);
+    let rest = rest
+        .strip_prefix("const fn ")
+        .map_or(rest, |_| &rest["const ".len()..]);
+    let kinds = ["struct ", "enum ", "trait ", "type ", "fn "];
+    let name = kinds.iter().find_map(|kind| rest.strip_prefix(kind))?;
+    name.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .next()
+}
+
+/// The public items of a source that have no example, neither with themselves nor with one of their methods.
+fn without_example(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let shows = |lines: &[&str]| {
+        lines
+            .iter()
+            .any(|line| line.trim_start().starts_with("/// ```"))
+    };
+    let mut bare = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(name) = item(line) else {
+            continue;
+        };
+        let above = lines[..at]
+            .iter()
+            .rposition(|line| line.is_empty() || line.starts_with('}'));
+        let own = &lines[above.map_or(0, |above| above + 1)..at];
+        let is_hidden = own.contains(&"#[doc(hidden)]");
+        let of_it = |line: &&str| {
+            let rest = line.strip_prefix("impl").unwrap_or_default();
+            let rest = rest.split(" for ").next().unwrap_or_default();
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .any(|word| word == name)
+        };
+        let in_methods = lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| of_it(line))
+            .any(|(at, _)| {
+                let end = lines[at..].iter().position(|line| *line == "}");
+                shows(&lines[at..at + end.unwrap_or(0)])
+            });
+        if !is_hidden && !shows(own) && !in_methods {
+            bare.push(name.to_owned());
+        }
+    }
+    bare
+}
+
+#[test]
+fn every_public_item_for_applications_has_an_example() {
+    let mut bare = Vec::new();
+    let mut sources = Vec::new();
+    for path in FOR_APPLICATIONS {
+        sources_below(&root().join(path), &mut sources);
+    }
+    assert!(sources.len() > 100, "only {} sources found", sources.len());
+    for source in sources {
+        let text = fs::read_to_string(&source).expect("text");
+        // A module of tests at the end has items of its own.
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let is_shown = |name: &String| {
+            let mut parts = SHOWN_WITH_ITS_WHOLE.iter();
+            parts.any(|(of, parts)| source.ends_with(of) && parts.contains(&&**name))
+        };
+        let found = without_example(text)
+            .into_iter()
+            .filter(|name| !is_shown(name));
+        bare.extend(found.map(|name| format!("{}: {name}", source.display())));
+    }
+    assert!(
+        bare.is_empty(),
+        "these want an example:\n{}",
+        bare.join("\n")
+    );
+}

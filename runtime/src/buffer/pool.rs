@@ -10,6 +10,16 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 
 /// Sizes of a pool.
+///
+/// ```
+/// use ringgate_runtime::buffer::PoolOptions;
+/// use ringgate_runtime::{Core, CoreOptions};
+///
+/// let buffers = PoolOptions { buffers: 64, ..PoolOptions::default() };
+/// let core = Core::new(CoreOptions { buffers, ..CoreOptions::default() })?;
+/// assert_eq!(core.buffers().available(), 64);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolOptions {
     /// Most buffers in the ring: a power of two, at most 32768. It begins with 64, and doubles when

@@ -68,6 +68,34 @@ pub enum Event {
 }
 
 /// The owner of events.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, Event, Moment, Sink};
+/// use std::rc::Rc;
+/// use std::time::Duration;
+///
+/// /// Counts timers.
+/// #[derive(Default)]
+/// struct Count(u32);
+///
+/// impl Sink for Count {
+///     fn on_event(&mut self, _: &Rc<Core>, event: Event) {
+///         if let Event::Timer { key: 7 } = event {
+///             self.0 += 1;
+///         }
+///     }
+///
+///     fn is_busy(&self) -> bool {
+///         self.0 > 0 // no sleep: somebody waits for that
+///     }
+/// }
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// core.set_timer(core.now() + Duration::from_millis(1), 7);
+/// let mut count = Count::default();
+/// core.run(&mut count, |count| count.0 == 1)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Sink {
     /// A completion of an operation with a key, or a timer.
     fn on_event(&mut self, core: &Rc<Core>, event: Event);
@@ -92,6 +120,15 @@ impl Sink for () {
 }
 
 /// Figures of a core, each since it was made.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// core.block_on(async {});
+/// assert_eq!(core.counts().failed_closes, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CoreCounts {
     /// Turns of the loop.

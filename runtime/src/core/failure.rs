@@ -14,6 +14,18 @@ pub(super) const SHORTAGE_PAUSE: Duration = Duration::from_millis(1);
 /// The ring of a core has failed: nothing can be submitted any more, or completions were lost, so that
 /// what is in flight may never end. The core is of no more use. When it is dropped its ring is closed,
 /// which ends everything that was in flight, and the memory of that is leaked.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, RingFailed};
+///
+/// /// Runs a core for ever, as far as it is up to the kernel.
+/// fn run(core: &std::rc::Rc<Core>) -> RingFailed {
+///     match core.run(&mut (), |()| false) {
+///         Err(failed) => failed,
+///         Ok(()) => unreachable!("nobody stops it"),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RingFailed {
     /// The error of io_uring_enter(2).

@@ -13,6 +13,16 @@ use crate::sys::tcp_info::bytes_acked;
 use std::os::fd::AsRawFd;
 
 /// The result of a look at a socket.
+///
+/// ```
+/// use ringgate_runtime::{Core, Descriptor, Look};
+///
+/// /// Whether nobody waits for an answer on this socket any more.
+/// fn is_gone(core: &Core, socket: &Descriptor) -> bool {
+///     let Look { ended, reset } = core.look(socket);
+///     ended || reset
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Look {
     /// The other end sends nothing more (FIN), or has gone; bytes from before may still be unread.

@@ -48,6 +48,15 @@ pub const COMPLETIONS_PER_TURN_MAX: usize = 4096;
 const NOTES_PER_TURN_MAX: usize = 4096;
 
 /// How a core is set up.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use std::time::Duration;
+///
+/// let options = CoreOptions { entries: 64, long_poll: Duration::from_millis(10), ..CoreOptions::default() };
+/// assert_eq!(Core::new(options)?.block_on(async { 7 }), 7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct CoreOptions {
     /// Entries of the submission queue, a power of two; the completion queue has four times as
@@ -89,6 +98,23 @@ impl Default for CoreOptions {
 }
 
 /// One thread's ring, operations, buffers, timers and tasks.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, current, sleep};
+/// use std::time::Duration;
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// let done: std::io::Result<()> = core.block_on(async {
+///     let child = current().spawn(async {
+///         sleep(Duration::from_millis(1)).await;
+///         7
+///     });
+///     assert_eq!(child.await.ok(), Some(7));
+///     Ok(())
+/// });
+/// done?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Core {
     // The driver is dropped first: after that the kernel touches none of the memory below.
     driver: RefCell<Driver>,
@@ -127,6 +153,14 @@ thread_local! {
 
 /// The core of the running thread.
 ///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, current};
+///
+/// let turns = Core::new(CoreOptions::default())?.block_on(async { current().counts().turns });
+/// assert!(turns < 10);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Panics
 /// Outside a core's thread ([`Core::enter`], [`Core::run`]).
 pub fn current() -> Rc<Core> {
@@ -135,6 +169,10 @@ pub fn current() -> Rc<Core> {
 }
 
 /// The core of the running thread, if it is one's.
+///
+/// ```
+/// assert!(ringgate_runtime::try_current().is_none(), "no core runs on this thread");
+/// ```
 pub fn try_current() -> Option<Rc<Core>> {
     CURRENT.with(|current| current.borrow().clone())
 }
@@ -166,6 +204,17 @@ pub(crate) fn wake_locally(shared: &Arc<Shared>, slot: u32, cell: &WakeCell) -> 
 }
 
 /// Keeps a core current until dropped.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, try_current};
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// let entered = core.enter();
+/// assert!(try_current().is_some());
+/// drop(entered);
+/// assert!(try_current().is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Entered {
     previous: Option<Rc<Core>>,
 }

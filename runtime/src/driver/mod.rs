@@ -4,16 +4,23 @@
 //! of the kernel and over a simulation that can be replayed. An enum and not a trait: there are two,
 //! the choice is made once a core, and no type above has to carry it.
 
+// Not for use by applications.
+#[doc(hidden)]
 pub mod kernel;
+#[doc(hidden)]
 pub mod operation;
 pub mod setup;
 pub mod simulated;
+#[doc(hidden)]
 pub mod token;
 
+#[doc(hidden)]
 pub use kernel::KernelDriver;
+#[doc(hidden)]
 pub use operation::{Completion, Operation};
 pub use setup::{RingFlag, RingFlags};
 pub use simulated::SimulatedDriver;
+#[doc(hidden)]
 pub use token::{Token, Untracked};
 
 use crate::buffer::ring::BufferRing;

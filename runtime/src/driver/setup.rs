@@ -9,6 +9,12 @@ use io_uring::IoUring;
 use std::fmt;
 
 /// A set-up flag the runtime asks for. Each can be given up (`--without NAME`).
+///
+/// ```
+/// use ringgate_runtime::driver::RingFlag;
+///
+/// assert!(RingFlag::ALL.iter().any(|flag| flag.name() == "defer_taskrun"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RingFlag {
     /// IORING_SETUP_SINGLE_ISSUER: only the owning thread submits. From 6.0.
@@ -50,6 +56,17 @@ impl RingFlag {
 }
 
 /// A set of [`RingFlag`]s.
+///
+/// ```
+/// use ringgate_runtime::driver::{RingFlag, RingFlags};
+/// use ringgate_runtime::{Core, CoreOptions};
+///
+/// let flags = RingFlags::all().without(RingFlag::DeferTaskrun);
+/// assert!(!flags.has(RingFlag::DeferTaskrun));
+/// let core = Core::new(CoreOptions { flags, ..CoreOptions::default() })?;
+/// # drop(core);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RingFlags(u8);
 

@@ -11,6 +11,20 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 /// Size, times, kind and number of a file.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::fs::metadata;
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// let done: std::io::Result<()> = core.block_on(async {
+///     let root = metadata("/").await?;
+///     assert!(root.is_dir() && !root.is_file());
+///     Ok(())
+/// });
+/// done?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metadata {
     size: u64,
@@ -64,6 +78,20 @@ impl Metadata {
 }
 
 /// Returns the metadata of the file at `path`; symbolic links are followed.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::fs::metadata;
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// let done: std::io::Result<()> = core.block_on(async {
+///     assert!(metadata("/").await?.is_dir());
+///     assert!(metadata("/no/such/file").await.is_err());
+///     Ok(())
+/// });
+/// done?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// ENOENT, EACCES and whatever else statx(2) answers; `InvalidInput` for a path with a zero byte.

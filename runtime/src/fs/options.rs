@@ -9,6 +9,23 @@ use std::io;
 use std::path::Path;
 
 /// Options of an open. Without any, it fails: say `read` or `write`.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::fs::OpenOptions;
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// let done: std::io::Result<()> = core.block_on(async {
+///     let path = std::env::temp_dir().join(format!("ringgate-example-{}", std::process::id()));
+///     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await?;
+///     let (written, _) = file.write_at(b"hello".to_vec(), 0).await;
+///     assert_eq!(written?, 5);
+///     std::fs::remove_file(&path)?;
+///     Ok(())
+/// });
+/// done?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct OpenOptions {
     read: bool,

@@ -57,6 +57,21 @@ thread_local! {
 }
 
 /// Up to [`Pages::BYTES_MAX`] bytes, in pages of their own.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::fs::{File, Pages};
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// let done: std::io::Result<()> = core.block_on(async {
+///     let file = File::open("/proc/self/exe").await?;
+///     let (read, mut pages) = file.read_pages_at(Pages::new(4)?, 0).await;
+///     assert_eq!((read?, &pages.as_mut_slice()[..4]), (4, &b"\x7fELF"[..]));
+///     Ok(())
+/// });
+/// done?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Pages {
     /// None only while it is dropped, and where an operation lost it.
     block: Option<Block>,

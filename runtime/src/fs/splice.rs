@@ -18,6 +18,15 @@ mod sealed {
 }
 
 /// The descriptors that [`splice`] takes: files (ends of pipes among them) and streams.
+///
+/// ```
+/// use ringgate_runtime::fs::{File, Spliceable};
+/// use ringgate_runtime::net::TcpStream;
+///
+/// fn can_be_spliced<T: Spliceable>() {}
+/// can_be_spliced::<File>();
+/// can_be_spliced::<TcpStream>();
+/// ```
 pub trait Spliceable: sealed::Handled {}
 
 impl Spliceable for File {}
@@ -44,6 +53,27 @@ impl<F> sealed::Handled for Stream<F> {
 ///
 /// Dropped early, some bytes may have moved, and how many is not told. Bytes that a stream's reader
 /// has received already are not seen here.
+///
+/// ```
+/// use ringgate_runtime::fs::{File, splice};
+/// use ringgate_runtime::net::TcpStream;
+/// use std::io;
+///
+/// /// Moves the whole of a file into a socket by way of a pipe, whose two ends these are.
+/// async fn send(file: &File, into: &File, out_of: &File, socket: &TcpStream) -> io::Result<u64> {
+///     let mut sent = 0;
+///     loop {
+///         let mut left = match splice(file, Some(sent), into, None, 64 << 10).await? {
+///             0 => return Ok(sent),
+///             moved => moved,
+///         };
+///         sent += u64::from(left);
+///         while left > 0 {
+///             left -= splice(out_of, None, socket, None, left).await?;
+///         }
+///     }
+/// }
+/// ```
 ///
 /// # Errors
 /// EINVAL if neither is a pipe, ESPIPE for an offset where there can be none, and whatever else

@@ -2,6 +2,14 @@
 //! (docs/seeds.md, P8). Plain values; the lane fills them under its lock.
 
 /// The kinds of lane.
+///
+/// ```
+/// use ringgate_runtime::lane::{Lane, LaneKind};
+///
+/// let lane = Lane::workers(1).stateless().open("work")?;
+/// assert_eq!(lane.status().kind.name(), LaneKind::Workers.name());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LaneKind {
     /// Threads of its own.
@@ -24,6 +32,15 @@ impl LaneKind {
 ///
 /// `submitted = finished + panicked + cancelled + timed_out + turned_away + queued + running`, where
 /// `running` is `busy`. What was refused at the door is not among the submitted.
+///
+/// ```
+/// use ringgate_runtime::lane::Lane;
+///
+/// let status = Lane::workers(1..=4).stateless().open("work")?.status();
+/// assert_eq!((status.max, status.queued), (4, 0));
+/// assert!(status.balances());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaneStatus {
@@ -55,6 +72,14 @@ pub struct LaneStatus {
 }
 
 /// Totals of a lane since it was made.
+///
+/// ```
+/// use ringgate_runtime::lane::Lane;
+///
+/// let totals = Lane::workers(1).stateless().open("work")?.status().totals;
+/// assert_eq!((totals.finished, totals.panicked), (0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaneTotals {

@@ -7,6 +7,20 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Why a piece of work has no value.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, LaneError};
+/// use ringgate_runtime::lane::{Ending, Lane};
+///
+/// let lane = Lane::workers(1).stateless().open("work")?;
+/// Core::new(CoreOptions::default())?.block_on(async move {
+///     lane.close(Ending::Finish);
+///     let refused = lane.run(|_| 7).await.unwrap_err();
+///     assert!(matches!(refused, LaneError::Closed));
+///     assert_eq!(refused.reason(), "lane-closed");
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LaneError {
@@ -54,6 +68,13 @@ impl fmt::Display for LaneError {
 impl std::error::Error for LaneError {}
 
 /// Why a lane cannot be made: a mistake of the program, but for the last.
+///
+/// ```
+/// use ringgate_runtime::lane::Lane;
+///
+/// let error = Lane::workers(0..=0).stateless().open("work").unwrap_err();
+/// assert!(error.to_string().contains("allow one at least"), "{error}");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LaneSetupError {

@@ -20,6 +20,17 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// The limits of a lane in the core.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::lane::Lane;
+///
+/// let lane = Lane::in_core(10).queue_limit(100).open("backend")?;
+/// Core::new(CoreOptions::default())?.block_on(async move {
+///     assert_eq!(lane.run(async { 7 }).await.ok(), Some(7));
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct InCoreOptions {
     at_once: u32,
@@ -121,6 +132,27 @@ impl Waiter {
 }
 
 /// A lane in the core. Clones are handles on the same lane, for any core.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::lane::{InCoreLane, Lane};
+/// use std::time::Duration;
+///
+/// /// Asks another server, as one of ten at most.
+/// async fn ask(lane: &InCoreLane) -> &'static str {
+///     let asked = lane.run(async {
+///         ringgate_runtime::sleep(Duration::from_millis(1)).await;
+///         "an answer"
+///     });
+///     asked.await.unwrap_or("too busy")
+/// }
+///
+/// let lane = Lane::in_core(10).open("backend")?;
+/// Core::new(CoreOptions::default())?.block_on(async move {
+///     assert_eq!(ask(&lane).await, "an answer");
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct InCoreLane(Arc<Shared>);
 

@@ -39,6 +39,20 @@ use std::time::Duration;
 
 /// A lane whose workers each have a `C`. Clones are handles on the same lane, for any thread; when
 /// the last is dropped the lane takes no more work, finishes what it has, and ends.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::lane::{Ending, Lane};
+///
+/// let init = || Ok::<_, std::io::Error>("hello".to_owned());
+/// let lane = Lane::workers(1..=2).init(init).open("words")?;
+/// Core::new(CoreOptions::default())?.block_on(async move {
+///     let text = lane.run(|word: &mut String| word.to_uppercase()).await;
+///     assert_eq!(text.ok().as_deref(), Some("HELLO"));
+///     lane.close(Ending::Finish);
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Lane<C: 'static = ()>(Arc<Alive<C>>);
 
 /// Closes the lane with the last handle; the workers hold only what is in it.
@@ -63,6 +77,16 @@ impl<C: 'static> fmt::Debug for Lane<C> {
 }
 
 /// Fate of the waiting work when a lane is shut down. Work that runs is finished in either case.
+///
+/// ```
+/// use ringgate_runtime::lane::{Ending, Lane};
+/// use std::time::Duration;
+///
+/// let lane = Lane::workers(1).stateless().open("work")?;
+/// lane.close(Ending::Finish);
+/// assert_eq!(lane.join(Duration::from_secs(10)), Ok(()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// Waiting work is done first.

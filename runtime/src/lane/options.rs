@@ -18,6 +18,16 @@ const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_MOST: Duration = Duration::from_secs(5);
 
 /// The limits of a lane of workers; [`WorkerOptions::init`] says what each worker makes for itself.
+///
+/// ```
+/// use ringgate_runtime::lane::Lane;
+/// use std::time::Duration;
+///
+/// let options = Lane::workers(1..=4).queue_limit(100).queue_timeout(Duration::from_secs(2));
+/// let lane = options.init(|| Ok::<_, std::io::Error>(Vec::<u8>::new())).open("buffers")?;
+/// assert_eq!(lane.name(), "buffers");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {
     bounds: Result<Bounds, BoundsError>,
@@ -119,6 +129,17 @@ pub(super) type Check<C> = Box<dyn Fn(&mut C) -> bool + Send + Sync>;
 pub(super) type Observe = Box<dyn Fn(LaneEvent<'_>) + Send + Sync>;
 
 /// Event of a lane that operators want to hear of.
+///
+/// ```
+/// use ringgate_runtime::lane::{Lane, LaneEvent};
+///
+/// let lane = Lane::workers(1).stateless().observe(|event| {
+///     if let LaneEvent::Unavailable(error) = event {
+///         eprintln!("a worker does not start: {error}");
+///     }
+/// });
+/// # drop(lane);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LaneEvent<'a> {
@@ -135,6 +156,16 @@ pub enum LaneEvent<'a> {
 }
 
 /// A lane of workers with all that is needed to open it.
+///
+/// ```
+/// use ringgate_runtime::lane::{Lane, WorkerLane};
+///
+/// /// Workers with a list each, made anew when it has grown too long.
+/// let lane: WorkerLane<Vec<u8>> = Lane::workers(2)
+///     .init(|| Ok::<_, std::io::Error>(Vec::new()))
+///     .check(|list| list.len() < 1_000_000);
+/// # drop(lane);
+/// ```
 pub struct WorkerLane<C: 'static> {
     options: WorkerOptions,
     init: Init<C>,

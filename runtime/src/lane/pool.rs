@@ -9,6 +9,13 @@ use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 
 /// Fewest and most workers of a lane (docs/seeds.md, P1).
+///
+/// ```
+/// use ringgate_runtime::lane::Bounds;
+///
+/// let bounds = Bounds::new(1, 4).expect("good numbers");
+/// assert_eq!((bounds.min(), bounds.max()), (1, 4));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     min: u32,
@@ -16,6 +23,12 @@ pub struct Bounds {
 }
 
 /// Numbers of workers that no pool can have.
+///
+/// ```
+/// use ringgate_runtime::lane::{Bounds, BoundsError};
+///
+/// assert_eq!(Bounds::new(4, 1), Err(BoundsError::MinAboveMax(4, 1)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BoundsError {
     /// The maximum is 0.

@@ -14,6 +14,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// The future of [`Lane::run`].
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::lane::Lane;
+///
+/// let lane = Lane::workers(1..=2).stateless().open("work")?;
+/// Core::new(CoreOptions::default())?.block_on(async move {
+///     let first = lane.run(|_| 3); // begins now, whoever waits for it
+///     let second = lane.run(|_| 4);
+///     assert_eq!(first.await.ok().zip(second.await.ok()), Some((3, 4)));
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "nothing runs before it is awaited"]
 pub struct Run<C: 'static, F, T> {
     lane: Lane<C>,

@@ -20,6 +20,19 @@ use std::rc::Rc;
 use std::task::Poll;
 
 /// Listens. Dropped, it cancels accepts that are in flight and closes after the last of them.
+///
+/// ```
+/// use ringgate_runtime::current;
+/// use ringgate_runtime::net::{Listener, Tcp};
+///
+/// /// Accepts for ever, each connection in a task of its own.
+/// async fn serve(listener: Listener<Tcp>) -> std::io::Result<()> {
+///     loop {
+///         let mut stream = listener.accept().await?;
+///         current().spawn(async move { stream.write_all("busy\n").await });
+///     }
+/// }
+/// ```
 pub struct Listener<F> {
     _own: Option<NotInChildren>,
     pub(super) socket: Socket,

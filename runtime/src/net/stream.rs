@@ -22,6 +22,32 @@ use std::task::{Context, Poll, ready};
 
 /// A connection. Dropped, it cancels what is in flight and closes after the last of it; a write
 /// that shall arrive is awaited ([`Writer::flush`]) before.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, current};
+/// use ringgate_runtime::net::{TcpListener, TcpStream};
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// let done: std::io::Result<()> = core.block_on(async {
+///     let listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+///     let address = listener.local_addr()?;
+///     current().spawn(async move {
+///         let mut stream = listener.accept().await?;
+///         while let Some(bytes) = stream.receive().await? {
+///             stream.write_all(bytes).await?; // sent back where they lie
+///         }
+///         std::io::Result::Ok(())
+///     });
+///     let mut stream = TcpStream::connect(address).await?;
+///     stream.write_all("hello").await?;
+///     let mut answer = [0; 5];
+///     stream.read_exact(&mut answer).await?;
+///     assert_eq!(&answer, b"hello");
+///     Ok(())
+/// });
+/// done?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Stream<F> {
     pub(super) socket: Socket,
     reader: Reader,
@@ -130,6 +156,18 @@ impl<F> Stream<F> {
 }
 
 /// The receiving side of a stream.
+///
+/// ```
+/// use ringgate_runtime::net::{Reader, Writer};
+///
+/// /// Passes on what comes in one direction; another task has the other two halves.
+/// async fn pass_on(mut from: Reader, mut to: Writer) -> std::io::Result<()> {
+///     while let Some(bytes) = from.receive().await? {
+///         to.write_all(bytes).await?;
+///     }
+///     to.flush().await
+/// }
+/// ```
 pub struct Reader {
     socket: Socket,
     receiving: Option<OpFuture>,
@@ -229,6 +267,15 @@ struct Sending {
 }
 
 /// The sending side of a stream.
+///
+/// ```
+/// use ringgate_runtime::net::Writer;
+///
+/// async fn answer(writer: &mut Writer) -> std::io::Result<()> {
+///     writer.write_more("HTTP/1.0 204 No Content\r\n").await?; // waits for what follows
+///     writer.write_all("\r\n").await
+/// }
+/// ```
 pub struct Writer {
     socket: Socket,
     sending: Option<Sending>,

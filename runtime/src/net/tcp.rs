@@ -12,12 +12,45 @@ use std::net::SocketAddr;
 const BACKLOG: u32 = 4096;
 
 /// Marks streams and listeners of TCP.
+///
+/// ```
+/// use ringgate_runtime::net::{Stream, Tcp};
+///
+/// fn is_near(stream: &Stream<Tcp>) -> bool {
+///     stream.peer_addr().is_ok_and(|peer| peer.ip().is_loopback())
+/// }
+/// ```
 pub struct Tcp;
 
 /// A TCP connection.
+///
+/// ```
+/// use ringgate_runtime::net::TcpStream;
+/// use std::net::SocketAddr;
+///
+/// async fn greet(address: SocketAddr) -> std::io::Result<()> {
+///     let mut stream = TcpStream::connect(address).await?;
+///     stream.set_nodelay(true)?;
+///     stream.write_all("hello\n").await
+/// }
+/// ```
 pub type TcpStream = Stream<Tcp>;
 
 /// A listening TCP socket.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::net::TcpListener;
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// let done: std::io::Result<()> = core.block_on(async {
+///     let listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+///     assert_ne!(listener.local_addr()?.port(), 0);
+///     Ok(())
+/// });
+/// done?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub type TcpListener = Listener<Tcp>;
 
 impl Stream<Tcp> {

@@ -21,6 +21,24 @@ use std::task::ready;
 const DATAGRAM_BYTES_MAX: usize = 65_535;
 
 /// A bound UDP socket. Dropped, it cancels its receive and closes after it.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::net::UdpSocket;
+///
+/// let core = Core::new(CoreOptions::default())?;
+/// let done: std::io::Result<()> = core.block_on(async {
+///     let mut socket = UdpSocket::bind(([127, 0, 0, 1], 0).into())?;
+///     let (sent, _) = socket.send_to(b"hello".to_vec(), socket.local_addr()?).await;
+///     assert_eq!(sent?, 5);
+///     let mut datagram = [0; 100];
+///     let (len, _) = socket.recv_from(&mut datagram).await?;
+///     assert_eq!(&datagram[..len], b"hello");
+///     Ok(())
+/// });
+/// done?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct UdpSocket {
     sender: UdpSender,
     receiving: Option<OpFuture>,
@@ -29,6 +47,20 @@ pub struct UdpSocket {
 }
 
 /// Sends from a [`UdpSocket`]; as many as wanted, also while the socket receives.
+///
+/// ```
+/// use ringgate_runtime::net::{UdpSender, UdpSocket};
+/// use std::net::SocketAddr;
+///
+/// /// Sends while another task receives.
+/// async fn beat(sender: UdpSender, to: SocketAddr) {
+///     let _ = sender.send_to(b"alive".to_vec(), to).await;
+/// }
+///
+/// fn begin(socket: &UdpSocket, to: SocketAddr) {
+///     ringgate_runtime::current().spawn(beat(socket.sender(), to));
+/// }
+/// ```
 #[derive(Clone)]
 pub struct UdpSender {
     socket: Socket,

@@ -9,12 +9,38 @@ use std::io;
 use std::path::Path;
 
 /// Marks streams and listeners of Unix sockets.
+///
+/// ```
+/// use ringgate_runtime::net::{Stream, Unix};
+///
+/// fn user_of(stream: &Stream<Unix>) -> std::io::Result<u32> {
+///     Ok(stream.peer_credentials()?.uid)
+/// }
+/// ```
 pub struct Unix;
 
 /// A connection over a Unix socket.
+///
+/// ```
+/// use ringgate_runtime::net::UnixStream;
+///
+/// async fn tell(path: &str) -> std::io::Result<()> {
+///     UnixStream::connect(path).await?.write_all("hello\n").await
+/// }
+/// ```
 pub type UnixStream = Stream<Unix>;
 
 /// A listening Unix socket.
+///
+/// ```
+/// use ringgate_runtime::net::UnixListener;
+///
+/// /// A socket for the owner and the group.
+/// async fn first_client(path: &str) -> std::io::Result<()> {
+///     let listener = UnixListener::bind(path, 0o660)?;
+///     listener.accept().await?.write_all("welcome\n").await
+/// }
+/// ```
 pub type UnixListener = Listener<Unix>;
 
 impl Stream<Unix> {

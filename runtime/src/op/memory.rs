@@ -14,6 +14,15 @@ use std::rc::{Rc, Weak};
 use std::task::Waker;
 
 /// Bytes to send, owned by the send until it completes.
+///
+/// ```
+/// use ringgate_runtime::SendBuffer;
+///
+/// let mut bytes: SendBuffer = "hello, you".into(); // lies where it lies
+/// bytes.advance(7);
+/// assert_eq!(bytes.as_slice(), b"you");
+/// assert_eq!(SendBuffer::from(vec![1, 2]).len(), 2);
+/// ```
 pub enum SendBuffer {
     /// Bytes of one's own.
     Vec(Vec<u8>),

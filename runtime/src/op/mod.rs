@@ -13,6 +13,8 @@ mod table;
 pub(crate) use future::OpFuture;
 pub use memory::SendBuffer;
 pub(crate) use memory::{Handle, Memory, Message, PathBeneath, Stash, Stat};
+// Not for use by applications.
+#[doc(hidden)]
 pub use single::{kernel_timeout, nop, poll_once};
 pub(crate) use table::{Cancel, Finished, Kind, OpTable, Stage, dispose};
 

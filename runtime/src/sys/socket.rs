@@ -85,6 +85,15 @@ pub fn connect(fd: BorrowedFd<'_>, address: &SocketAddrStorage) -> io::Result<()
 }
 
 /// The direction that [`shutdown`] ends.
+///
+/// ```
+/// use ringgate_runtime::net::{Direction, TcpStream};
+///
+/// /// Says that nothing more comes; the answer is still read.
+/// async fn end(stream: &mut TcpStream) -> std::io::Result<()> {
+///     stream.shutdown(Direction::Write).await
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// SHUT_RD: nothing more is received.

@@ -31,11 +31,29 @@ pub(crate) fn thread_number() -> u64 {
 
 /// Values whose core had ended when they were let go on another thread, since the process began. They
 /// are never dropped: their own core's thread was the only one that could.
+///
+/// ```
+/// let lost = ringgate_runtime::task::values_lost();
+/// assert_eq!(lost, 0, "no value was let go elsewhere after the end of its core");
+/// ```
 pub fn values_lost() -> u64 {
     LOST.load(Ordering::Relaxed)
 }
 
 /// A value was asked for on another thread than that of its core.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::task::Bound;
+/// use std::thread;
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     let bound = Bound::new(7);
+///     let seen = thread::spawn(move || bound.get().err().map(|error| error.to_string()));
+///     assert!(seen.join().expect("no panic").is_some());
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Elsewhere {
     home: Box<str>,
@@ -79,6 +97,28 @@ impl std::error::Error for Elsewhere {}
 ///
 /// The handle answers [`Elsewhere`] on any other thread, and does not panic there: what goes wrong is
 /// the request that the value belongs to, not the thread, which serves others.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::task::Bound;
+/// use std::cell::Cell;
+/// use std::rc::Rc;
+/// use std::thread;
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     let count = Rc::new(Cell::new(1)); // not `Send`
+///     let mut bound = Bound::new(count.clone());
+///     bound = thread::spawn(move || {
+///         assert!(bound.get().is_err(), "no other thread sees it");
+///         bound
+///     })
+///     .join()
+///     .expect("no panic");
+///     bound.get_mut().expect("at home").set(2);
+///     assert_eq!(count.get(), 2);
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Bound<T: 'static> {
     /// Touched on the thread of `home` alone; elsewhere its bytes are moved at most.
     value: ManuallyDrop<T>,

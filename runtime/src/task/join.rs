@@ -12,6 +12,16 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 /// The value that a task panicked with.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, current};
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     let answer = current().spawn(async { panic!("no number") }).await;
+///     assert_eq!(answer.map(|()| 0).unwrap_err().message(), "no number");
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Panic(Box<dyn Any + Send>);
 
 impl Panic {
@@ -51,11 +61,29 @@ impl fmt::Display for Panic {
 impl std::error::Error for Panic {}
 
 /// Runs a future and gives its panic as a value.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::task::catch_unwind;
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     let caught = catch_unwind(async { panic!("in the middle") }).await;
+///     assert_eq!(caught.map(|()| 0).unwrap_err().message(), "in the middle");
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn catch_unwind<F: Future>(future: F) -> CatchUnwind<F> {
     CatchUnwind { future }
 }
 
 /// Runs a function and gives its panic as a value.
+///
+/// ```
+/// use ringgate_runtime::task::catch_panic;
+///
+/// assert_eq!(catch_panic(|| 7).ok(), Some(7));
+/// assert!(catch_panic(|| -> u32 { panic!("no number") }).is_err());
+/// ```
 ///
 /// # Errors
 /// The panic of `run`.
@@ -64,6 +92,14 @@ pub fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
 }
 
 /// The future of [`catch_unwind`].
+///
+/// ```
+/// use ringgate_runtime::task::{CatchUnwind, catch_unwind};
+///
+/// fn guarded<F: Future<Output = u32>>(future: F) -> CatchUnwind<F> {
+///     catch_unwind(future)
+/// }
+/// ```
 pub struct CatchUnwind<F> {
     future: F,
 }
@@ -89,6 +125,19 @@ struct Join<T> {
 }
 
 /// Waits for the value of a task. Dropping it lets the task run on by itself.
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, current, sleep};
+/// use std::time::Duration;
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     let sum = current().spawn(async { 3 + 4 });
+///     assert_eq!(sum.await.ok(), Some(7));
+///     let endless = current().spawn(sleep(Duration::from_secs(3600)));
+///     endless.abort();
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct JoinHandle<T> {
     join: Rc<RefCell<Join<T>>>,
     core: Weak<Core>,

@@ -11,12 +11,41 @@ use std::task::{Context, Poll};
 use std::thread::LocalKey;
 
 /// A key for values of tasks; made by [`task_local!`](crate::task_local).
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, task_local};
+///
+/// task_local! {
+///     static USER: String;
+/// }
+///
+/// /// Knows whom it serves, without being told by its callers.
+/// fn greeting() -> String {
+///     USER.with(|name| format!("hello, {name}")).unwrap_or_else(|_| "hello, whoever you are".to_owned())
+/// }
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     let said = USER.scope("Ada".to_owned(), async { greeting() });
+///     assert_eq!(said.await, "hello, Ada");
+///     assert_eq!(greeting(), "hello, whoever you are");
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct TaskLocal<T: 'static> {
     #[doc(hidden)]
     pub inner: LocalKey<RefCell<Option<T>>>,
 }
 
 /// Makes keys for values of tasks: `task_local! { static USER: String; }`.
+///
+/// ```
+/// ringgate_runtime::task_local! {
+///     /// Who asks.
+///     static USER: String;
+/// }
+///
+/// assert!(USER.with(|_| ()).is_err(), "no task, no value");
+/// ```
 #[macro_export]
 macro_rules! task_local {
     ($($(#[$meta:meta])* $vis:vis static $name:ident: $type:ty;)+) => {
@@ -31,6 +60,12 @@ macro_rules! task_local {
 }
 
 /// There is no value: the code does not run within [`TaskLocal::scope`].
+///
+/// ```
+/// ringgate_runtime::task_local! { static USER: String; }
+///
+/// assert_eq!(USER.with(|name| name.len()), Err(ringgate_runtime::task::NoValue));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoValue;
 
@@ -68,6 +103,22 @@ impl<T: 'static> TaskLocal<T> {
 }
 
 /// The future of [`TaskLocal::scope`].
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions};
+/// use ringgate_runtime::task::Scope;
+///
+/// ringgate_runtime::task_local! { static NUMBER: u32; }
+///
+/// fn numbered<F: Future>(number: u32, work: F) -> Scope<u32, F> {
+///     NUMBER.scope(number, work)
+/// }
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     assert_eq!(numbered(7, async { NUMBER.with(|number| *number) }).await, Ok(7));
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Scope<T: 'static, F> {
     key: &'static TaskLocal<T>,
     value: Option<T>,

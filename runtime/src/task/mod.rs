@@ -34,6 +34,15 @@ use std::task::{Context, Waker};
 pub(crate) use wake::WakeCell;
 
 /// Names a task until it ends; afterwards it names nothing.
+///
+/// ```
+/// use ringgate_runtime::task::TaskId;
+/// use ringgate_runtime::Core;
+///
+/// fn give_up(core: &Core, task: TaskId) {
+///     core.cancel_task(task); // nothing, if it has ended
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TaskId {
     slot: u32,
@@ -41,6 +50,18 @@ pub struct TaskId {
 }
 
 /// How a task is started by [`Core::spawn_with`](crate::Core::spawn_with).
+///
+/// ```
+/// use ringgate_runtime::{Core, CoreOptions, Priority, current};
+/// use ringgate_runtime::task::TaskOptions;
+///
+/// Core::new(CoreOptions::default())?.block_on(async {
+///     let options = TaskOptions { urgency: Priority::Background.into(), name: Some("report") };
+///     let report = current().spawn_with(options, async { "done" });
+///     assert_eq!(report.await.ok(), Some("done"));
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TaskOptions {
     /// When it is polled, among others.
@@ -50,6 +71,14 @@ pub struct TaskOptions {
 }
 
 /// A step of a task that held the core for too long.
+///
+/// ```
+/// use ringgate_runtime::task::LongPoll;
+///
+/// fn report(poll: &LongPoll) -> String {
+///     format!("a step of {} took {:?}", poll.name.unwrap_or("a task"), poll.took)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct LongPoll {
     /// The task. It may have ended with this step.

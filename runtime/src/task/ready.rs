@@ -10,6 +10,15 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 /// How urgent a task is. Whoever is late is not stopped: a deadline orders and does nothing else.
+///
+/// ```
+/// use ringgate_runtime::task::Urgency;
+/// use ringgate_runtime::{Moment, Priority};
+///
+/// let soon = Urgency { priority: Priority::High, deadline: Some(Moment::from_nanos(1_000)) };
+/// assert_eq!(Urgency::from(Priority::High).deadline, None);
+/// # let _ = soon;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Urgency {
     /// The class.

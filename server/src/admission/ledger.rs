@@ -23,6 +23,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// Why the gate refused a request.
+///
+/// ```
+/// use ringgate::admission::ledger::Reason;
+///
+/// let names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+/// assert!(names.contains(&"queue-timeout"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Every slot was taken, and no place to wait was left.
@@ -64,6 +71,17 @@ impl Reason {
 }
 
 /// A count for each [`Reason`].
+///
+/// ```
+/// use ringgate::Ended;
+/// use ringgate::admission::ledger::Reason;
+///
+/// /// Requests that were refused for want of a slot.
+/// fn refused(ended: &Ended) -> u64 {
+///     ended.requests.rejected.get(Reason::Full)
+/// }
+/// # assert_eq!(refused(&Ended::default()), 0);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ByReason([u64; Reason::ALL.len()]);
 
@@ -87,6 +105,16 @@ impl ByReason {
 }
 
 /// The ledger of connections.
+///
+/// ```
+/// use ringgate::Ended;
+///
+/// fn report(ended: &Ended) {
+///     assert!(ended.connections.balances(), "no connection is lost");
+///     println!("{} connections, {} cut", ended.connections.accepted, ended.connections.aborted);
+/// }
+/// # report(&Ended::default());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the terms are defined at the top of the file")]
 pub struct Connections {
@@ -128,6 +156,16 @@ impl Connections {
 }
 
 /// The ledger of requests.
+///
+/// ```
+/// use ringgate::Ended;
+///
+/// fn report(ended: &Ended) {
+///     assert!(ended.requests.balances(), "each request has one end");
+///     println!("{} of {} answered", ended.requests.answered, ended.requests.begun);
+/// }
+/// # report(&Ended::default());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the terms are defined at the top of the file")]
 pub struct Requests {
@@ -173,6 +211,7 @@ impl Ledgers {
 
 /// A number that goes up and down, written by one thread.
 #[derive(Debug, Default)]
+#[doc(hidden)]
 pub struct Gauge(Counter);
 
 impl Gauge {
@@ -211,7 +250,8 @@ impl Gauge {
 /// other core's writes ever slow the counting down.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-#[expect(missing_docs, reason = "named as in docs/metrics.md")]
+// Fields are named as in docs/metrics.md.
+#[doc(hidden)]
 pub struct CoreStats {
     pub accepted: Counter,
     pub handed_in: Counter,
@@ -274,6 +314,7 @@ pub struct CoreStats {
 }
 
 /// Every status that a refused message is answered with, in number and text.
+#[doc(hidden)]
 pub const REFUSAL_STATUSES: [(u16, &str); 8] = [
     (400, "400"),
     (408, "408"),

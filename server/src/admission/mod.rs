@@ -15,6 +15,8 @@
 
 mod address;
 mod codel;
+// Not for use by applications.
+#[doc(hidden)]
 pub mod decide;
 pub(crate) mod door;
 pub(crate) mod gate;

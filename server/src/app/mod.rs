@@ -25,6 +25,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The options of the application: the content it serves.
+///
+/// ```
+/// use ringgate::app::{self, AppOptions, AppState};
+/// use ringgate::config::Config;
+/// use ringgate::testing::Client;
+/// use ringgate::Server;
+///
+/// let options = AppOptions { status: true, ..AppOptions::default() };
+/// let server = Server::with_state(Config::default(), app::router(options), AppState::new);
+/// let client = Client::of(server);
+/// assert_eq!(client.get("/plaintext").send().text(), "Hello, World!");
+/// assert_eq!(client.get("/spin").send().status(), 404);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AppOptions {
     /// The directory under `/files/`; without it there is no such path.
@@ -41,6 +54,13 @@ pub struct AppOptions {
 /// Whether `root` can be served: it is a directory that this user may list and enter. For a start
 /// that says so at once; each request looks again by itself.
 ///
+/// ```
+/// use ringgate::app::check_root;
+///
+/// assert!(check_root("/".as_ref()).is_ok());
+/// assert!(check_root("/no/such/directory".as_ref()).is_err());
+/// ```
+///
 /// # Errors
 /// Whatever opendir(3) and the look at what is inside answer: ENOENT, ENOTDIR, EACCES.
 pub fn check_root(root: &Path) -> io::Result<()> {
@@ -50,6 +70,16 @@ pub fn check_root(root: &Path) -> io::Result<()> {
 }
 
 /// The state that each core keeps for the handlers that run on it.
+///
+/// ```
+/// use ringgate::app::{AppState, live_page};
+/// use ringgate::config::Config;
+/// use ringgate::{Router, Server};
+///
+/// /// Routes of one's own beside some of the application's.
+/// let router = Router::new().get("/", |_| async { "hello" }).nest("/live", live_page());
+/// let server = Server::with_state(Config::default(), router, AppState::new);
+/// ```
 #[derive(Clone)]
 pub struct AppState {
     server: ServerHandle,
@@ -66,6 +96,15 @@ impl AppState {
 
 /// The server that `ringgate serve` runs: the routes that the configuration asks for, and those that only
 /// this machine can reach if nobody else can.
+///
+/// ```
+/// use ringgate::config::Config;
+/// use ringgate::testing::Client;
+///
+/// let client = Client::of(ringgate::app::server(Config::default())?);
+/// assert_eq!(client.post("/echo").body("hello").send().text(), "hello");
+/// # Ok::<(), ringgate::config::Error>(())
+/// ```
 ///
 /// # Errors
 /// The root cannot be read ([`check_root`]).
@@ -94,6 +133,17 @@ pub fn server(config: Config) -> Result<Server<AppState>, config::Error> {
 }
 
 /// All routes that `options` ask for.
+///
+/// ```
+/// use ringgate::app::{self, AppOptions, AppState};
+/// use ringgate::config::Config;
+/// use ringgate::testing::Client;
+/// use ringgate::Server;
+///
+/// let router = app::router(AppOptions::default()).get("/mine", |_| async { "mine" });
+/// let client = Client::of(Server::with_state(Config::default(), router, AppState::new));
+/// assert_eq!(client.get("/mine").send().text(), "mine");
+/// ```
 pub fn router(options: AppOptions) -> Router<AppState> {
     let mut router = sockets::routes(plain::routes(Router::new()))
         .merge(page::routes())

@@ -8,6 +8,15 @@ use std::io;
 use std::path::PathBuf;
 
 /// See the module.
+///
+/// ```
+/// use ringgate::{StartError, TlsError};
+///
+/// /// Whether a start failed for a reason that a renewal of certificates may mend.
+/// fn may_pass(error: &StartError) -> bool {
+///     matches!(error, StartError::Tls(TlsError::Unreadable { .. } | TlsError::NoKeyBeside(_)))
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {

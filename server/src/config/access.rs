@@ -18,6 +18,20 @@ const JOURNALD: &str = "journald";
 const SYSLOG: &str = "syslog:";
 
 /// The access log: one line for each request.
+///
+/// ```
+/// use ringgate::config::{AccessLog, AccessTarget, Config};
+///
+/// let config = Config {
+///     access_log: AccessLog {
+///         target: AccessTarget::File("/var/log/notes/access.log".into()),
+///         sample: 10,
+///         ..AccessLog::default()
+///     },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessLog {
     /// Where its lines go.
@@ -46,6 +60,14 @@ impl Default for AccessLog {
 }
 
 /// Where the lines of the access log go.
+///
+/// ```
+/// use ringgate::config::{AccessLog, AccessTarget};
+///
+/// let log = AccessLog { target: AccessTarget::Journald, ..AccessLog::default() };
+/// assert_eq!(AccessTarget::default(), AccessTarget::Off);
+/// # drop(log);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AccessTarget {
     /// Nowhere: there is none.

@@ -41,6 +41,16 @@ pub enum ListenAddr {
 }
 
 /// A Unix socket's file, and who may connect to it.
+///
+/// ```
+/// use ringgate::config::ListenAddr;
+///
+/// let ListenAddr::Unix(socket) = "unix:/run/notes.sock?mode=666".parse()? else {
+///     panic!("no Unix socket");
+/// };
+/// assert_eq!((socket.path.to_str(), socket.mode), (Some("/run/notes.sock"), 0o666));
+/// # Ok::<(), ringgate::config::Malformed>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UnixAddr {
     /// Path of the socket; without a `?`.

@@ -11,6 +11,13 @@ use std::str::FromStr;
 use super::error::Malformed;
 
 /// How many requests may be in at all: those that run and those that wait for a slot.
+///
+/// ```
+/// use ringgate::config::MaxAccepts;
+///
+/// assert_eq!("unbounded".parse(), Ok(MaxAccepts::Unbounded));
+/// assert_eq!("120".parse::<MaxAccepts>().map(|most| most.to_string()), Ok("120".to_owned()));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum MaxAccepts {
     /// Nobody waits: a request that finds every slot taken is refused at once.
@@ -110,6 +117,14 @@ impl AdmissionLimits {
 }
 
 /// Why two limits do not go together.
+///
+/// ```
+/// use ringgate::config::{AdmissionError, AdmissionLimits, MaxAccepts};
+///
+/// let error = AdmissionLimits::new(None, MaxAccepts::Unbounded).unwrap_err();
+/// assert!(matches!(error, AdmissionError::AcceptsWithoutThreads { .. }));
+/// assert!(error.to_string().contains("set max_threads"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdmissionError {
     /// There is a bound on waiting, but nothing to wait for.

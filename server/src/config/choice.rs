@@ -25,6 +25,14 @@ macro_rules! choice {
         $($(#[$of_variant:meta])* $variant:ident = $word:literal,)+
     })+) => {$(
         $(#[$of_enum])*
+        ///
+        /// ```
+        #[doc = concat!("use ringgate::config::", stringify!($name), ";")]
+        ///
+        #[doc = concat!("let words: Vec<&str> = ", stringify!($name), "::ALL.iter().map(|choice| choice.word()).collect();")]
+        #[doc = concat!("assert_eq!(words, [", $("\"", $word, "\", ",)+ "]);")]
+        #[doc = concat!("assert_eq!(words[0].parse(), Ok(", stringify!($name), "::ALL[0]));")]
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name {
             $($(#[$of_variant])* #[doc = concat!("Written `", $word, "`.")] $variant,)+

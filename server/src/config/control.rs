@@ -7,6 +7,15 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// The wished place of the control socket.
+///
+/// ```
+/// use ringgate::config::ControlPath;
+/// use std::path::Path;
+///
+/// let path = ControlPath::AutoOf("notes".to_owned()).resolve(None, 0);
+/// assert_eq!(path.as_deref(), Some(Path::new("/run/notes/control.sock")));
+/// assert_eq!(ControlPath::Off.resolve(None, 0), None);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ControlPath {
     /// `auto`: the first that applies of `$XDG_RUNTIME_DIR/ringgate/control.sock`,

@@ -16,6 +16,17 @@ pub const CORES_MAX: u32 = 1024;
 /// The wished number of cores, written `auto`, `N` or `MIN..MAX` (both ends included).
 ///
 /// More cores than CPUs are allowed: threads then share CPUs.
+///
+/// ```
+/// use ringgate::config::CoreSpec;
+/// use std::num::NonZeroU32;
+///
+/// let two = NonZeroU32::new(2).unwrap();
+/// let spec: CoreSpec = "1..4".parse()?;
+/// assert_eq!((spec.min(two).get(), spec.max(two).get()), (1, 4));
+/// assert_eq!(CoreSpec::Auto.min(two), two);
+/// # Ok::<(), ringgate::config::Malformed>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CoreSpec {
     /// As many as the process's CPU mask has CPUs (sched_getaffinity(2)), and no more than the CPU quota
@@ -63,6 +74,15 @@ impl CoreSpec {
 }
 
 /// The CPUs that a process has.
+///
+/// ```
+/// use ringgate::config::{CorePlan, CoreSpec, Cpus};
+/// use std::num::NonZeroU32;
+///
+/// let machine = Cpus { mask: NonZeroU32::new(8).unwrap(), quota: None };
+/// assert_eq!(machine.usable().get(), 8);
+/// assert_eq!(CorePlan::new(CoreSpec::Auto, None, &machine).min.get(), 8);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cpus {
     /// The number of CPUs in the process's affinity mask.
@@ -105,6 +125,16 @@ impl Cpus {
 }
 
 /// The numbers of cores that a specification gives on one machine.
+///
+/// ```
+/// use ringgate::config::{CorePlan, Cpus};
+/// use std::num::NonZeroU32;
+///
+/// let machine = Cpus { mask: NonZeroU32::new(8).unwrap(), quota: None };
+/// let plan = CorePlan::new("1..4".parse()?, None, &machine);
+/// assert_eq!((plan.min.get(), plan.max.get(), plan.slots.get()), (1, 4, 8));
+/// # Ok::<(), ringgate::config::Malformed>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CorePlan {
     /// Cores at start and fewest cores.
@@ -162,6 +192,13 @@ impl FromStr for CoreSpec {
 }
 
 /// How many cores an operator wants: so many, or as many as the automatic rules find right.
+///
+/// ```
+/// use ringgate::config::PoolSize;
+///
+/// assert_eq!("auto".parse(), Ok(PoolSize::Auto));
+/// assert_eq!("0".parse(), Ok(PoolSize::Cores(0)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PoolSize {
     /// Within the bounds of [`CoreSpec`], by load.
@@ -192,6 +229,15 @@ impl FromStr for PoolSize {
 }
 
 /// An operator's order to one core.
+///
+/// ```
+/// use ringgate::ServerHandle;
+/// use ringgate::config::CoreOrder;
+///
+/// async fn replace_first(server: &ServerHandle) -> Result<String, String> {
+///     server.order_core(0, CoreOrder::Stop).await
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CoreOrder {
     /// Replaces the core: another starts, then this one hands its connections over, finishes what runs, ends.

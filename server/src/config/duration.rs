@@ -19,6 +19,14 @@ const UNITS: [(&str, u128); 6] = [
 
 /// Reads `30s`, `250ms`, `500us`, `2m`, `1h` or `0`.
 ///
+/// ```
+/// use ringgate::config::parse_duration;
+/// use std::time::Duration;
+///
+/// assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
+/// assert!(parse_duration("a while").is_err());
+/// ```
+///
 /// # Errors
 ///
 /// [`Malformed`] names the forms a duration can have.
@@ -53,6 +61,13 @@ fn from_nanoseconds(nanoseconds: u128) -> Option<Duration> {
 
 /// Writes a duration in the largest unit that divides it, so that [`parse_duration`] reads the
 /// same duration back.
+///
+/// ```
+/// use ringgate::config::format_duration;
+/// use std::time::Duration;
+///
+/// assert_eq!(format_duration(Duration::from_secs(120)), "2m");
+/// ```
 pub fn format_duration(duration: Duration) -> String {
     let nanoseconds = duration.as_nanos();
     if nanoseconds == 0 {

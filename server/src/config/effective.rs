@@ -12,6 +12,18 @@ use super::settings::Config;
 use super::source::Provenance;
 
 /// Every value in effect, one line each: `key = value  # where it came from`.
+///
+/// ```
+/// use ringgate::config::{CommandLine, Invocation, effective};
+///
+/// let words = ["notes", "--max-threads", "100"].map(Into::into);
+/// let Ok(Invocation::Serve(config, provenance)) =
+///     CommandLine::of("notes").parse(words, [], |path| std::fs::read_to_string(path))
+/// else {
+///     panic!("it is to serve");
+/// };
+/// assert!(effective(&config, &provenance).contains("max_threads = 100  # flag --max-threads\n"));
+/// ```
 pub fn effective(config: &Config, provenance: &Provenance) -> String {
     let draft = Draft::from(config.clone());
     let mut text = String::new();

@@ -13,6 +13,14 @@ use super::address::ListenAddr;
 use super::error::Malformed;
 
 /// The protocol that is spoken with clients of a listener.
+///
+/// ```
+/// use ringgate::config::{Endpoint, Scheme};
+///
+/// let endpoint: Endpoint = "https://127.0.0.1:8443".parse()?;
+/// assert_eq!((endpoint.scheme, endpoint.scheme.prefix()), (Scheme::Https, "https://"));
+/// # Ok::<(), ringgate::config::Malformed>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// HTTP without TLS. Written without a scheme, or as `http://`.

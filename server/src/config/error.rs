@@ -11,6 +11,13 @@ use super::source::Source;
 
 /// A value that its type cannot hold, with the reason where there is more to say than a list of
 /// what is allowed.
+///
+/// ```
+/// use ringgate::config::{LogLevel, Malformed};
+///
+/// let error: Malformed = "loud".parse::<LogLevel>().unwrap_err();
+/// assert_eq!(error.to_string(), "not an allowed value");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed(Option<Cow<'static, str>>);
 
@@ -38,6 +45,20 @@ impl fmt::Display for Malformed {
 impl std::error::Error for Malformed {}
 
 /// A value that its option does not take.
+///
+/// ```
+/// use ringgate::config::{Error, Source, WrongValue};
+///
+/// /// An error of a program's own, in the form of all others.
+/// let error = Error::Value(Box::new(WrongValue {
+///     from: Source::Code,
+///     key: "theme",
+///     value: "\"pink\"".to_owned(),
+///     reason: None,
+///     allowed: "light or dark".to_owned(),
+/// }));
+/// assert_eq!(error.to_string(), "set by the program: theme = \"pink\": must be light or dark");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongValue {
     /// Source of the value.
@@ -76,6 +97,15 @@ impl fmt::Display for WrongValue {
 }
 
 /// Why a configuration is refused. Its [`fmt::Display`] is one line.
+///
+/// ```
+/// use ringgate::config::{CommandLine, Error};
+///
+/// let words = ["notes", "--max-threads", "few"].map(Into::into);
+/// let error = CommandLine::of("notes").parse(words, [], |_| unreachable!("no file")).unwrap_err();
+/// assert!(matches!(error, Error::Value(_)));
+/// assert!(error.to_string().starts_with("--max-threads \"few\": must be"), "{error}");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {

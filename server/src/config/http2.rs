@@ -10,6 +10,16 @@ use crate::http2::Limits;
 
 /// Whether HTTP/2 is served, and what one of its clients may ask for. Counts that say "in ten seconds" are counted
 /// in windows of that length; whoever exceeds one loses the connection, unless it says otherwise.
+///
+/// ```
+/// use ringgate::config::{Config, Http2};
+///
+/// let config = Config {
+///     http2: Http2 { streams: 32, ..Http2::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http2 {
     /// Whether HTTP/2 is served.

@@ -128,6 +128,23 @@ struct OwnValue {
 ///
 /// Given to the closure of [`Server::run_main`](crate::Server::run_main); a program that parses by itself
 /// finds them with [`Provenance::own`](super::Provenance::own). [`OwnOption`] has an example.
+///
+/// ```
+/// use ringgate::config::{CommandLine, Invocation, OwnOption};
+///
+/// let line = CommandLine::of("notes")
+///     .option(OwnOption::value("pages", "N", "Pages of a book.").default("10"))
+///     .option(OwnOption::value("title", "TEXT", "Its title."))
+///     .option(OwnOption::switch("ruled", "Rules its pages."));
+/// let words = ["notes", "--ruled"].map(Into::into);
+/// let Ok(Invocation::Serve(_, provenance)) = line.parse(words, [], |_| unreachable!("no file")) else {
+///     panic!("it is to serve");
+/// };
+/// let own = provenance.own();
+/// assert_eq!((own.get("pages"), own.is_on("ruled")), (Ok(10), true));
+/// assert_eq!(own.find::<String>("title"), Ok(None));
+/// assert!(own.get::<String>("title").unwrap_err().to_string().contains("--title TEXT is missing"));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct OwnValues {
     program: String,

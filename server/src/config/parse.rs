@@ -23,6 +23,21 @@ use super::settings::Config;
 use super::source::{Provenance, Source};
 
 /// The task that a command line gives to the program.
+///
+/// ```
+/// use ringgate::config::{self, Invocation};
+/// use std::env;
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     match config::parse(env::args_os(), env::vars_os(), |path| std::fs::read_to_string(path))? {
+///         Invocation::Show(text) => print!("{text}"),
+///         Invocation::Serve(config, _) => println!("to serve on {}", config.listen[0]),
+///         Invocation::CheckConfig { .. } => println!("the configuration is good"),
+///         Invocation::Ctl(_) | Invocation::Doctor { .. } => println!("another command"),
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invocation {
     /// Serve with this configuration.
@@ -51,6 +66,18 @@ pub enum Invocation {
 }
 
 /// A command for a running server, and where to find it.
+///
+/// ```
+/// use ringgate::config::{CommandLine, Ctl, CtlCommand, Invocation};
+///
+/// let words = ["notes", "ctl", "resize", "3"].map(Into::into);
+/// let Ok(Invocation::Ctl(Ctl { command, .. })) =
+///     CommandLine::of("notes").parse(words, [], |_| unreachable!("no file"))
+/// else {
+///     panic!("it is for ctl");
+/// };
+/// assert!(matches!(command, CtlCommand::Resize { wait: false, .. }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ctl {
     /// The server's control socket.
@@ -60,6 +87,13 @@ pub struct Ctl {
 }
 
 /// A command to a running server.
+///
+/// ```
+/// use ringgate::config::{ControlPath, Ctl, CtlCommand};
+///
+/// /// What `ringgate ctl drain` asks for.
+/// let drain = Ctl { control: ControlPath::Auto, command: CtlCommand::Drain };
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CtlCommand {
@@ -112,6 +146,20 @@ pub(super) type Environment = HashMap<OsString, OsString>;
 
 /// Reads what a program built on the library is asked to do: [`CommandLine::parse`] for one that is named
 /// as the file it is run from.
+///
+/// ```
+/// use ringgate::config::{self, Invocation};
+///
+/// let words = ["/usr/bin/notes", "--cores", "2"].map(Into::into);
+/// let environment = [("RINGGATE_MAX_THREADS".into(), "100".into())];
+/// let Ok(Invocation::Serve(config, provenance)) =
+///     config::parse(words, environment, |path| std::fs::read_to_string(path))
+/// else {
+///     panic!("it is to serve");
+/// };
+/// assert_eq!(config.admission.max_threads().map(|most| most.get()), Some(100));
+/// assert_eq!(provenance.source("cores").unwrap().to_string(), "flag --cores");
+/// ```
 ///
 /// # Errors
 ///

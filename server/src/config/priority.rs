@@ -8,6 +8,12 @@ use std::str::FromStr;
 use super::error::Malformed;
 
 /// A class that a rule can give.
+///
+/// ```
+/// use ringgate::config::{Class, PriorityRule};
+///
+/// assert_eq!("low:x-batch=yes".parse::<PriorityRule>().map(|rule| rule.class), Ok(Class::Low));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Runs before others that wait.
@@ -17,6 +23,13 @@ pub enum Class {
 }
 
 /// Which requests a rule is for.
+///
+/// ```
+/// use ringgate::config::{Class, Matcher, PriorityRule};
+///
+/// let matcher = Matcher::Field("x-batch".to_owned(), "yes".to_owned());
+/// assert_eq!(PriorityRule { class: Class::Low, matcher }.to_string(), "low:x-batch=yes");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Matcher {
     /// Requests whose path begins with this text.

@@ -13,6 +13,15 @@ use super::error::{Error, Malformed};
 use super::trusted::TrustedProxy;
 
 /// The listeners whose connections begin with a header of the PROXY protocol.
+///
+/// ```
+/// use ringgate::config::{ListenAddr, ProxyProtocol};
+///
+/// let behind: ListenAddr = "127.0.0.1:8081".parse()?;
+/// let protocol = ProxyProtocol::At(vec![behind.clone()]);
+/// assert!(protocol.is_on_at(&behind) && !ProxyProtocol::Off.is_on_at(&behind));
+/// # Ok::<(), ringgate::config::Malformed>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ProxyProtocol {
     /// None. Written `off`.
@@ -69,6 +78,17 @@ impl ProxyProtocol {
 }
 
 /// Proxies in front of the server.
+///
+/// ```
+/// use ringgate::config::{Config, Proxies};
+///
+/// let config = Config {
+///     proxies: Proxies { trusted: vec!["10.0.0.0/8".parse()?], ..Proxies::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// # Ok::<(), ringgate::config::Malformed>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxies {
     /// The proxies that are trusted to say who their clients are.

@@ -130,6 +130,17 @@ impl Default for Config {
 }
 
 /// Rules for requests that wait for a slot, and for those that are refused one.
+///
+/// ```
+/// use ringgate::config::{Config, QueueRules};
+/// use std::num::NonZeroU32;
+///
+/// let config = Config {
+///     queue: QueueRules { per_address: NonZeroU32::new(20), ..QueueRules::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueRules {
     /// How long a slot is held.
@@ -173,6 +184,16 @@ impl Default for QueueRules {
 }
 
 /// Bounds of one HTTP request.
+///
+/// ```
+/// use ringgate::config::{Config, HttpLimits};
+///
+/// let config = Config {
+///     limits: HttpLimits { body_size: Some(64 << 10), ..HttpLimits::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpLimits {
     /// Largest request head in bytes.
@@ -197,6 +218,17 @@ impl Default for HttpLimits {
 }
 
 /// How long a connection may take for what.
+///
+/// ```
+/// use ringgate::config::{Config, Timeouts};
+/// use std::time::Duration;
+///
+/// let config = Config {
+///     timeouts: Timeouts { idle: Duration::from_secs(15), ..Timeouts::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// From the first byte of a request head to its last.
@@ -239,6 +271,16 @@ impl Default for Timeouts {
 }
 
 /// How the server ends.
+///
+/// ```
+/// use ringgate::config::{Config, Drain, OnTerm};
+///
+/// let config = Config {
+///     drain: Drain { on_term: OnTerm::Drain, ..Drain::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drain {
     /// How long accepting goes on after `/readyz` says no.
@@ -273,6 +315,17 @@ impl Default for Drain {
 }
 
 /// How the pool of cores keeps itself.
+///
+/// ```
+/// use ringgate::config::{Config, PoolRules};
+/// use std::time::Duration;
+///
+/// let config = Config {
+///     pool: PoolRules { stall: Duration::from_millis(100), ..PoolRules::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolRules {
     /// Time between two trims of a pool with room for them.
@@ -306,6 +359,16 @@ impl Default for PoolRules {
 }
 
 /// Rings, buffers and turns of each core.
+///
+/// ```
+/// use ringgate::config::{Config, Rings};
+///
+/// let config = Config {
+///     rings: Rings { buffers: 4096, ..Rings::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rings {
     /// Submission queue entries, a power of two.
@@ -345,6 +408,16 @@ impl Default for Rings {
 }
 
 /// The log: which events, in what form, to where.
+///
+/// ```
+/// use ringgate::config::{Config, Log, LogFormat};
+///
+/// let config = Config {
+///     log: Log { format: LogFormat::Json, ..Log::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// The file; `None` is standard error.

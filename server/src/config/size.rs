@@ -20,6 +20,13 @@ const UNITS: [(&str, u64); 9] = [
 
 /// Reads `1MiB`, `64KiB`, `1GB`, `512B` or `512`; upper or lower case.
 ///
+/// ```
+/// use ringgate::config::parse_size;
+///
+/// assert_eq!(parse_size("64KiB"), Ok(65536));
+/// assert!(parse_size("much").is_err());
+/// ```
+///
 /// # Errors
 ///
 /// [`Malformed`] names the units.
@@ -42,6 +49,10 @@ pub fn parse_size(text: &str) -> Result<u64, Malformed> {
 }
 
 /// Writes a size in the largest binary unit that divides it, else in plain bytes.
+///
+/// ```
+/// assert_eq!(ringgate::config::format_size(65536), "64KiB");
+/// ```
 pub fn format_size(bytes: u64) -> String {
     UNITS[..4]
         .iter()

@@ -10,6 +10,13 @@ use super::options::{OPTIONS, index_of};
 use super::own::OwnValues;
 
 /// The source of a value.
+///
+/// ```
+/// use ringgate::config::Source;
+///
+/// let source = Source::File { path: "notes.toml".into(), line: 3, column: 1 };
+/// assert_eq!(source.to_string(), "notes.toml:3:1");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The default: nobody gave a value.
@@ -46,6 +53,21 @@ impl fmt::Display for Source {
 }
 
 /// Where every value of a [`Config`](super::Config) came from.
+///
+/// ```
+/// use ringgate::config::{CommandLine, Invocation, Source};
+///
+/// let words = ["notes", "--config", "notes.toml"].map(Into::into);
+/// let Ok(Invocation::Serve(_, provenance)) =
+///     CommandLine::of("notes").parse(words, [], |_| Ok("max_threads = 100".to_owned()))
+/// else {
+///     panic!("it is to serve");
+/// };
+/// assert_eq!(provenance.source("max_threads").unwrap().to_string(), "notes.toml:1:1");
+/// assert_eq!(provenance.source("cores"), Some(&Source::Default));
+/// assert_eq!(provenance.file(), Some("notes.toml".as_ref()));
+/// assert!(provenance.warnings().is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
     line: CommandLine,

@@ -13,6 +13,19 @@ use super::error::{Error, Malformed};
 use super::kind::path;
 
 /// Where a certificate comes from.
+///
+/// ```
+/// use ringgate::config::{CertificateSource, Config, Endpoint, ListenAddr, Tls};
+///
+/// let address: ListenAddr = "127.0.0.1:8443".parse()?;
+/// let config = Config {
+///     listen: vec![Endpoint::https(address)],
+///     tls: Tls { certificates: vec![CertificateSource::SelfSigned], ..Tls::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// # Ok::<(), ringgate::config::Malformed>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CertificateSource {
     /// A self-signed certificate for `localhost`, `127.0.0.1` and `::1`, made at start. Written `self`.
@@ -41,6 +54,22 @@ impl CertificateSource {
 }
 
 /// Certificates and demands of all listeners with the scheme `https`, and bounds of their handshakes.
+///
+/// ```
+/// use ringgate::config::{CertificateSource, Config, Tls, TlsVersion};
+///
+/// let config = Config {
+///     listen: vec!["https://0.0.0.0:443".parse()?],
+///     tls: Tls {
+///         certificates: vec![CertificateSource::Path("/etc/notes/tls".into())],
+///         version_min: TlsVersion::Tls13,
+///         ..Tls::default()
+///     },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// # Ok::<(), ringgate::config::Malformed>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     /// Certificates; the first is shown to clients that ask for no name, or for one that nobody has.

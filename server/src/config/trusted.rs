@@ -32,6 +32,14 @@ pub enum TrustedProxy {
 }
 
 /// The first bits of addresses.
+///
+/// ```
+/// use ringgate::config::{Prefix, TrustedProxy};
+///
+/// let prefix = Prefix::new([10, 0, 0, 0].into(), 8).expect("no bit behind the eighth");
+/// assert_eq!("10.0.0.0/8".parse(), Ok(TrustedProxy::Prefix(prefix)));
+/// assert_eq!(Prefix::new([10, 0, 0, 1].into(), 8), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Prefix {
     ip: IpAddr,

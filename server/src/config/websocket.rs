@@ -7,6 +7,16 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Bounds of connections on which another protocol than HTTP is spoken.
+///
+/// ```
+/// use ringgate::config::{Config, WebSockets};
+///
+/// let config = Config {
+///     websocket: WebSockets { message_size: 64 << 10, ..WebSockets::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebSockets {
     /// Most of them over all cores; None for any number.

@@ -22,6 +22,18 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const ROOT: u32 = 0;
 
 /// Why a command was not carried out. Its [`fmt::Display`] is one line that names the cure.
+///
+/// ```
+/// use ringgate::config::{ControlPath, Ctl, CtlCommand};
+/// use ringgate::control::client;
+///
+/// let ctl = Ctl {
+///     control: ControlPath::At("/no/such/control.sock".into()),
+///     command: CtlCommand::Drain,
+/// };
+/// let error = client::run(&ctl, &mut Vec::new()).unwrap_err();
+/// assert!(error.to_string().contains("/no/such/control.sock"), "{error}");
+/// ```
 #[derive(Debug)]
 pub struct CtlError {
     text: String,
@@ -47,6 +59,19 @@ fn fail(text: impl Into<String>) -> CtlError {
 /// Carries out one command and writes its result to `out`: a status, events as they happen, what a
 /// reload or an upgrade came to, and nothing for the others. A reader who has had enough (EPIPE) is
 /// no failure.
+///
+/// ```
+/// use ringgate::config::{ControlPath, Ctl, CtlCommand};
+/// use ringgate::control::client::{self, CtlError};
+///
+/// /// The status of the server with this control socket, as JSON.
+/// fn status(control: ControlPath) -> Result<Vec<u8>, CtlError> {
+///     let mut text = Vec::new();
+///     let command = CtlCommand::Status { json: true };
+///     client::run(&Ctl { control, command }, &mut text)?;
+///     Ok(text)
+/// }
+/// ```
 ///
 /// # Errors
 /// No server there, one that does not answer, or one that refuses.

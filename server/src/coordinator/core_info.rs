@@ -7,6 +7,28 @@ use crate::lane::NoLane;
 use ringgate_runtime::lane::{InCoreLane, Lane};
 
 /// Number, CPU and server of a core, for `init`.
+///
+/// ```
+/// use ringgate::config::Config;
+/// use ringgate::lane::Lane;
+/// use ringgate::{CoreInfo, Request, Router, Server};
+///
+/// struct State {
+///     number: u32,
+///     hashes: Lane<()>,
+/// }
+///
+/// let init = |core: &CoreInfo| State {
+///     number: core.index(),
+///     hashes: core.lane("hashes").expect("the lane below"),
+/// };
+/// let router = Router::new().get("/", |request: Request<State>| async move {
+///     format!("core {}", request.state().number)
+/// });
+/// let server = Server::with_state(Config::default(), router, init).lane("hashes", Lane::workers(2).stateless());
+/// # let client = ringgate::testing::Client::of(server);
+/// # assert_eq!(client.get("/").send().text(), "core 0");
+/// ```
 #[derive(Debug, Clone)]
 pub struct CoreInfo {
     pub(crate) index: u32,

@@ -7,6 +7,13 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Two numbers of cores, as long as fewer serve than are wanted. As text: `degraded: 1 of 2 cores`.
+///
+/// ```
+/// use ringgate::Degraded;
+///
+/// let degraded = Degraded { serving: 1, target: 2 }; // as ServerHandle::degraded tells it
+/// assert_eq!(degraded.to_string(), "degraded: 1 of 2 cores");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Degraded {
     /// Cores that serve.

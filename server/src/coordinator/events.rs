@@ -20,6 +20,17 @@ const READERS_MAX: usize = 16;
 
 /// Something that happened to the server. In JSON the variant's name is the value of `event`
 /// (docs/control.md).
+///
+/// ```
+/// use ringgate::config::Config;
+/// use ringgate::{Router, Server, ServerEvent};
+///
+/// let server = Server::new(Config::default(), Router::new()).on_event(|event| match event {
+///     ServerEvent::Reap { core, failed: true, .. } => tracing::error!(core, "a core was lost"),
+///     ServerEvent::Resize { cores } => tracing::info!(cores, "resized"),
+///     _ => {}
+/// });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -91,6 +102,15 @@ pub enum ServerEvent {
 }
 
 /// How far an upgrade is.
+///
+/// ```
+/// use ringgate::{ServerEvent, UpgradeStep};
+///
+/// /// Whether this process has nothing more to accept.
+/// fn is_followed(event: &ServerEvent) -> bool {
+///     matches!(event, ServerEvent::Upgrade { step: UpgradeStep::Done, .. })
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -1,6 +1,7 @@
 //! The server as a program sees it: built, started, asked, waited for.
 
 mod launch;
+mod running;
 mod simulated;
 mod standing;
 mod start_error;
@@ -17,7 +18,6 @@ use super::run::{Coordinator, ReadConfig, SPARE_PLACES, Start};
 use super::status::Status;
 use super::thread::MakeApp;
 use super::upgrade::{Legacy, UpgradeError, Upgraded};
-use crate::admission::ledger::{Connections, Requests};
 use crate::config::{Config, CoreOrder, CorePlan, LimitsChange, PoolSize};
 use crate::events::Hub;
 use crate::handler::{Router, application};
@@ -34,6 +34,7 @@ use launch::{certificates_of, examine, operators, warn_of_lost_keys};
 use ringgate_runtime::lane::{InCoreLane, Lane};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
+pub use running::{Ended, Running};
 pub(crate) use simulated::Simulated;
 pub use start_error::StartError;
 use std::fmt;
@@ -41,7 +42,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How long a thread waits for the coordinator's answer; it is always awake to give one.
@@ -346,7 +346,7 @@ impl<S: 'static> Server<S> {
             .spawn(move || Coordinator::run(start))
             .map_err(|error| StartError::Setup(format!("cannot start a thread: {error}")))?;
         match wait.recv() {
-            Ok(Ok(())) => Ok(Running { handle, thread }),
+            Ok(Ok(())) => Ok(Running::new(handle, thread)),
             Ok(Err(error)) => {
                 let _ = thread.join();
                 Err(StartError::Setup(error))
@@ -377,6 +377,16 @@ pub(crate) const OBEYED: [Signal; 8] = [
 /// a program that makes threads before it starts the server: call it first. CHLD is blocked too, for
 /// [`crate::process::reaper`].
 ///
+/// ```no_run
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     ringgate::block_obeyed_signals()?;
+///     let worker = std::thread::spawn(|| { /* no signal ends up here */ });
+///     let server = ringgate::Server::new(ringgate::config::Config::default(), ringgate::Router::new());
+///     server.with_signals().start()?.join();
+///     worker.join().map_err(|_| "the worker panicked".into())
+/// }
+/// ```
+///
 /// # Errors
 /// Whatever pthread_sigmask(3) answers.
 pub fn block_obeyed_signals() -> std::io::Result<()> {
@@ -401,6 +411,23 @@ struct HandleShared {
 }
 
 /// A handle on a running server, for any thread and any task.
+///
+/// ```
+/// use ringgate::config::Config;
+/// use ringgate::{Router, Server};
+///
+/// let config = Config {
+///     listen: vec!["127.0.0.1:0".parse()?],
+///     ..Config::default()
+/// };
+/// let running = Server::new(config, Router::new().get("/", |_| async { "hello" })).start()?;
+/// let server = running.handle().clone(); // for any thread
+/// assert!(server.is_ready() && server.is_local());
+/// assert!(server.addresses()[0].contains("127.0.0.1:"));
+/// server.drain();
+/// assert!(running.join().failed.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct ServerHandle(Arc<HandleShared>);
 
@@ -640,44 +667,4 @@ impl fmt::Debug for ServerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "server on {}", self.addresses().join(", "))
     }
-}
-
-/// A server that runs.
-#[derive(Debug)]
-pub struct Running {
-    handle: ServerHandle,
-    thread: JoinHandle<Ended>,
-}
-
-impl Running {
-    /// The handle.
-    pub fn handle(&self) -> &ServerHandle {
-        &self.handle
-    }
-
-    /// Waits for its end.
-    pub fn join(self) -> Ended {
-        let failed = || Ended {
-            failed: Some("the coordinator panicked".to_owned()),
-            ..Ended::default()
-        };
-        self.thread.join().unwrap_or_else(|_| failed())
-    }
-}
-
-/// How a server ended.
-#[derive(Debug, Clone, Default)]
-pub struct Ended {
-    /// Connections that were open when they were cut off by force.
-    pub cut: u64,
-    /// Whether a graceful end was asked for, so that nothing should have been cut.
-    pub drained: bool,
-    /// Why it ended by itself, if it did.
-    pub failed: Option<String>,
-    /// The process that serves in its place, after an upgrade.
-    pub successor: Option<u32>,
-    /// The ledger of connections over all cores, from start to end.
-    pub connections: Connections,
-    /// The ledger of requests over all cores, from start to end.
-    pub requests: Requests,
 }

@@ -17,6 +17,18 @@ use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
 /// The whole server.
+///
+/// ```
+/// use ringgate::{Request, Result, Router, Status};
+///
+/// /// In one line what `ringgate ctl status` says in many.
+/// async fn brief(request: Request) -> Option<String> {
+///     let Status { phase, pool, totals, .. } = request.server().status().await?;
+///     let open = totals.connections.open;
+///     Some(format!("{phase}: {} of {} cores, {open} connections\n", pool.running, pool.target))
+/// }
+/// # let router = Router::new().get("/brief", brief);
+/// ```
 #[derive(Debug, Clone, Serialize)]
 #[expect(missing_docs, reason = "docs/status.md defines each field")]
 pub struct Status {

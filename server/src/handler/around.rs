@@ -66,6 +66,24 @@ where
 
 /// The rest of the way of a request: the closures further in, and then its handler, or the answer that the
 /// server gives itself. Given to the closure of [`Router::around`](super::Router::around).
+///
+/// ```
+/// use ringgate::{Next, Request, Response, Router, http::Method, http::StatusCode, testing};
+///
+/// /// Answers preflights itself, and lets everything else go on.
+/// async fn shared(request: Request, next: Next) -> Response {
+///     let answer = match *request.method() {
+///         Method::OPTIONS => Response::new(StatusCode::NO_CONTENT),
+///         _ => next.run(request).await,
+///     };
+///     answer.with_header("access-control-allow-origin", "*")
+/// }
+///
+/// let router = Router::new().get("/", |_| async { "hello\n" }).around(shared);
+/// let client = testing::client(router, ());
+/// assert_eq!(client.request(Method::OPTIONS, "/").send().status(), 204);
+/// assert_eq!(client.get("/").send().header("access-control-allow-origin"), Some("*"));
+/// ```
 pub struct Next<S = ()> {
     per_core: Rc<PerCore<S>>,
     /// Closures that have had their turn.
@@ -116,6 +134,19 @@ impl<S> fmt::Debug for Next<S> {
 }
 
 /// The future of [`Next::run`]: the answer.
+///
+/// ```
+/// use ringgate::handler::Run;
+/// use ringgate::{Next, Request, Response, Router};
+/// use std::time::Duration;
+///
+/// async fn patient(request: Request, next: Next) -> Response {
+///     let run: Run = next.run(request);
+///     let answer = ringgate::runtime::timeout(Duration::from_secs(5), run).await;
+///     answer.unwrap_or_else(|_| Response::text("too slow\n"))
+/// }
+/// # let router = Router::<()>::new().around(patient);
+/// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct Run(Step);
 

@@ -16,6 +16,18 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 /// Why a body ended before its end.
+///
+/// ```
+/// use ringgate::{BodyError, Request, RouteOptions, Router, http::Method, testing};
+///
+/// async fn length(request: Request) -> Result<String, BodyError> {
+///     Ok(request.into_body().bytes().await?.len().to_string())
+/// }
+///
+/// let small = RouteOptions::new().body_size(10);
+/// let router = Router::new().route_with(small, Method::POST, "/", length);
+/// assert_eq!(testing::client(router, ()).post("/").body([0; 11]).send().status(), 413);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyError {
     /// The client broke the framing or went beyond the limit; the status says which.

@@ -275,6 +275,24 @@ impl<S, T: DeserializeOwned> FromRequest<S> for Form<T> {
 }
 
 /// The query of a request; [`Request::query_as`] is its short form.
+///
+/// ```
+/// use ringgate::{Query, Request, Result, Router, testing};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Page {
+///     page: u32,
+/// }
+///
+/// async fn show(mut request: Request) -> Result<String> {
+///     let Query(Page { page }) = request.extract().await?;
+///     Ok(format!("page {page}"))
+/// }
+///
+/// let client = testing::client(Router::new().get("/", show), ());
+/// assert_eq!(client.get("/?page=2").send().text(), "page 2");
+/// assert_eq!(client.get("/?page=two").send().status(), 400);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Query<T>(pub T);
 

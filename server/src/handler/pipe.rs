@@ -153,6 +153,28 @@ impl Pipe {
 
 /// A connection on which a handler speaks a protocol of its own ([`Response::upgrade`](crate::Response::upgrade),
 /// [`Response::tunnel`](crate::Response::tunnel)). It stays on its core, and ends with the drop of this value.
+///
+/// ```
+/// use ringgate::handler::Upgraded;
+/// use ringgate::{Request, Response, Router};
+///
+/// /// Sends back what comes, until the client ends its side or the server its life.
+/// async fn echo(mut bytes: Upgraded) {
+///     while !bytes.is_draining()
+///         && let Ok(Some(piece)) = bytes.read().await
+///     {
+///         if bytes.write(piece).await.is_err() {
+///             return;
+///         }
+///     }
+///     let _ = bytes.flush().await;
+/// }
+///
+/// async fn open(request: Request) -> Response {
+///     Response::upgrade(&request, "echo", echo)
+/// }
+/// # let router = Router::new().get("/echo", open);
+/// ```
 pub struct Upgraded {
     pipe: Rc<Pipe>,
 }

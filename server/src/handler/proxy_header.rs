@@ -82,6 +82,17 @@ impl fmt::Debug for ProxyHeader {
 }
 
 /// The TLS that a client spoke with a proxy, as the proxy says.
+///
+/// ```
+/// use ringgate::Request;
+///
+/// /// Whether the client spoke TLS with the proxy and showed a certificate that this has verified.
+/// fn is_known(request: &Request) -> bool {
+///     let header = request.proxy_header();
+///     let tls = header.as_ref().and_then(|header| header.tls());
+///     tls.is_some_and(|tls| tls.has_verified_certificate())
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxiedTls<'a>(tlv::Ssl<'a>);
 

@@ -6,18 +6,39 @@ use crate::http1::response::status_text;
 use futures_core::Stream;
 use http::header::{CONTENT_TYPE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// Bytes of a body: of one's own, shared, static, or received ones sent back where they lie.
 pub use ringgate_runtime::SendBuffer as Chunk;
 
 /// A part of a body that comes as a stream.
+///
+/// ```
+/// use ringgate::http::{HeaderMap, HeaderValue};
+/// use ringgate::{Body, BodyFrame, Router, testing};
+/// # struct Frames(Vec<BodyFrame>);
+/// # impl futures_core::Stream for Frames {
+/// #     type Item = Result<BodyFrame, std::convert::Infallible>;
+/// #     fn poll_next(mut self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<Option<Self::Item>> {
+/// #         let next = (!self.0.is_empty()).then(|| self.0.remove(0));
+/// #         std::task::Poll::Ready(next.map(Ok))
+/// #     }
+/// # }
+///
+/// async fn counted(_: ringgate::Request) -> Body {
+///     let mut trailers = HeaderMap::new();
+///     trailers.insert("x-count", HeaderValue::from_static("1"));
+///     let frames = vec![BodyFrame::Data("one\n".into()), BodyFrame::Trailers(Box::new(trailers))];
+///     Body::framed_stream(Frames(frames)) // any `Stream` of frames
+/// }
+///
+/// let client = testing::client(Router::new().get("/", counted), ());
+/// assert_eq!(client.get("/").send().text(), "one\n");
+/// ```
 #[derive(Debug)]
 pub enum BodyFrame {
     /// Bytes.
@@ -29,6 +50,16 @@ pub enum BodyFrame {
 }
 
 /// The stream that a body is read from.
+///
+/// ```
+/// use ringgate::Body;
+/// use ringgate::handler::BodyStream;
+///
+/// /// A stream that is there already, as a body of unknown length.
+/// fn body_of(stream: BodyStream) -> Body {
+///     Body::Stream { len: None, stream }
+/// }
+/// ```
 pub type BodyStream = Pin<Box<dyn Stream<Item = Result<BodyFrame, Box<dyn Error>>>>>;
 
 /// The body of an answer.
@@ -51,6 +82,16 @@ pub enum Body {
 }
 
 /// The protocol that a connection changes to.
+///
+/// ```
+/// use ringgate::{Body, Response};
+///
+/// /// Whether the answer changes the protocol of its connection.
+/// fn changes(answer: &Response) -> bool {
+///     matches!(answer.body(), Body::Switch(_))
+/// }
+/// # assert!(!changes(&Response::text("")));
+/// ```
 pub struct Switch(Box<Switching>);
 
 impl Switch {
@@ -125,70 +166,6 @@ impl Body {
         }
     }
 
-    /// A body that an asynchronous function writes, piece by piece.
-    ///
-    /// ```
-    /// use ringgate::{Body, Request, Response, Router, testing};
-    ///
-    /// async fn numbers(_: Request) -> Response {
-    ///     Response::text("").with_body(Body::writer(async |mut out| {
-    ///         for number in 0..3 {
-    ///             out.write(format!("{number}\n")).await;
-    ///         }
-    ///         Ok(())
-    ///     }))
-    /// }
-    ///
-    /// let client = testing::client(Router::new().get("/", numbers), ());
-    /// assert_eq!(client.get("/").send().text(), "0\n1\n2\n");
-    /// ```
-    pub fn writer<F, W>(write: W) -> Body
-    where
-        W: FnOnce(Writer) -> F,
-        F: Future<Output = Result<(), Box<dyn Error>>> + 'static,
-    {
-        let place = Rc::new(RefCell::new(None));
-        let future = Box::pin(write(Writer {
-            place: place.clone(),
-        }));
-        Body::Stream {
-            len: None,
-            stream: Box::pin(Written {
-                place,
-                future: Some(future),
-            }),
-        }
-    }
-
-    /// As [`Body::writer`], for `len` bytes in all.
-    ///
-    /// ```
-    /// use ringgate::{Body, Router, testing};
-    ///
-    /// let router = Router::new().get("/", |_| async {
-    ///     Body::sized_writer(6, async |mut out| {
-    ///         out.write("abc").await;
-    ///         out.write("def").await;
-    ///         Ok(())
-    ///     })
-    /// });
-    /// let answer = testing::client(router, ()).get("/").send();
-    /// assert_eq!((answer.header("content-length"), answer.text()), (Some("6"), "abcdef"));
-    /// ```
-    pub fn sized_writer<F, W>(len: u64, write: W) -> Body
-    where
-        W: FnOnce(Writer) -> F,
-        F: Future<Output = Result<(), Box<dyn Error>>> + 'static,
-    {
-        match Body::writer(write) {
-            Body::Stream { stream, .. } => Body::Stream {
-                len: Some(len),
-                stream,
-            },
-            other => other,
-        }
-    }
-
     /// Bytes in all, if known.
     pub fn len(&self) -> Option<u64> {
         match self {
@@ -246,65 +223,6 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = self.project().stream.poll_next(cx);
         item.map(|item| item.map(|item| item.map_err(Into::into)))
-    }
-}
-
-/// Where a [`Body::writer`] writes.
-pub struct Writer {
-    place: Rc<RefCell<Option<Chunk>>>,
-}
-
-impl Writer {
-    /// Adds a piece; waits until the one before is taken.
-    pub async fn write(&mut self, chunk: impl Into<Chunk>) {
-        let chunk: Chunk = chunk.into();
-        if chunk.is_empty() {
-            return;
-        }
-        self.room().await;
-        *self.place.borrow_mut() = Some(chunk);
-    }
-
-    /// Waits until the piece before is taken and the connection has room for another: for pieces that
-    /// are worth making only then. A client that takes nothing costs no piece in advance.
-    pub async fn room(&mut self) {
-        std::future::poll_fn(|_| match self.place.borrow().is_some() {
-            // No waker: the one who empties the place polls this future when there is room.
-            true => Poll::Pending,
-            false => Poll::Ready(()),
-        })
-        .await;
-    }
-}
-
-struct Written<F> {
-    place: Rc<RefCell<Option<Chunk>>>,
-    future: Option<Pin<Box<F>>>,
-}
-
-impl<F: Future<Output = Result<(), Box<dyn Error>>>> Stream for Written<F> {
-    type Item = Result<BodyFrame, Box<dyn Error>>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(chunk) = self.place.take() {
-            return Poll::Ready(Some(Ok(BodyFrame::Data(chunk))));
-        }
-        let Some(future) = &mut self.future else {
-            return Poll::Ready(None);
-        };
-        let ended = future.as_mut().poll(cx);
-        if ended.is_ready() {
-            self.future = None;
-        }
-        let chunk = self.place.take();
-        match (chunk, ended) {
-            (Some(chunk), Poll::Ready(Ok(())) | Poll::Pending) => {
-                Poll::Ready(Some(Ok(BodyFrame::Data(chunk))))
-            }
-            (None, Poll::Ready(Ok(()))) => Poll::Ready(None),
-            (None, Poll::Pending) => Poll::Pending,
-            (_, Poll::Ready(Err(error))) => Poll::Ready(Some(Err(error))),
-        }
     }
 }
 

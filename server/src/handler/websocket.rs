@@ -83,6 +83,24 @@ where
 }
 
 /// How a WebSocket ended.
+///
+/// ```
+/// use ringgate::handler::websocket::{Ended, Message, OnMessage, Socket};
+///
+/// struct Player(String);
+///
+/// impl OnMessage for Player {
+///     fn message(&mut self, _: &mut Socket<'_>, _: Message<'_>) {}
+///
+///     fn closed(&mut self, ended: &Ended<'_>) {
+///         match (ended.code, ended.fault) {
+///             (1006, None) => tracing::info!("{} is gone without a word", self.0),
+///             (_, Some(fault)) => tracing::warn!("{} broke a rule: {fault:?}", self.0),
+///             (code, None) => tracing::info!("{} said {code} {}", self.0, ended.reason),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended<'a> {
     /// The code of the client's Close; 1005 if that had none, 1006 if none came (RFC 6455 section 7.1.5).

@@ -27,6 +27,13 @@ use std::time::Duration;
 const NO_CODE: u16 = 1005;
 
 /// A message that a client sent.
+///
+/// ```
+/// use ringgate::handler::websocket::{Message, Received};
+///
+/// let text = Received::Text("hello".to_owned());
+/// assert_eq!(text.as_message(), Message::Text("hello"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// Text.
@@ -46,6 +53,28 @@ impl Received {
 }
 
 /// A WebSocket in a task of its own ([`WebSocket::stream`]).
+///
+/// ```
+/// use ringgate::handler::websocket::{CloseCode, Conversing, Message};
+/// use ringgate::runtime::sleep;
+/// use std::time::Duration;
+///
+/// /// Counts down, and says goodbye.
+/// async fn count_down(mut socket: Conversing) {
+///     for number in (1..=3).rev() {
+///         if socket.send(Message::Text(&number.to_string())).await.is_err() {
+///             return; // the client is gone
+///         }
+///         sleep(Duration::from_secs(1)).await;
+///     }
+///     socket.close(CloseCode::NORMAL, "lift-off").await;
+/// }
+/// # let sockets = ringgate::WebSocket::new();
+/// # ringgate::Router::<()>::new().get("/", move |request| {
+/// #     let answer = sockets.stream(&request, count_down);
+/// #     async { answer }
+/// # });
+/// ```
 pub struct Conversing {
     bytes: Upgraded,
     conversation: Conversation,

@@ -7,6 +7,16 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// One lane.
+///
+/// ```
+/// use ringgate::ServerHandle;
+///
+/// /// Whether any lane has all of its workers busy.
+/// async fn is_busy(server: &ServerHandle) -> bool {
+///     let lanes = server.status().await.map_or(Vec::new(), |status| status.lanes);
+///     lanes.iter().any(|lane| lane.busy == lane.max)
+/// }
+/// ```
 #[derive(Debug, Clone, Serialize)]
 #[expect(missing_docs, reason = "docs/status.md defines each field")]
 pub struct LaneFigures {

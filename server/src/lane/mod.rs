@@ -26,6 +26,24 @@ use std::time::{Duration, Instant};
 const START_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A description of a lane: [`Lane::workers`] with its `init`, or [`Lane::in_core`].
+///
+/// ```
+/// use ringgate::config::Config;
+/// use ringgate::lane::{Lane, LaneOptions};
+/// use ringgate::{Router, Server};
+///
+/// fn with(lane: impl LaneOptions) -> Server {
+///     Server::new(Config::default(), Router::new()).lane("work", lane)
+/// }
+///
+/// with(Lane::workers(1..=4).stateless()); // threads
+/// with(Lane::in_core(100)); // at most so many at a time, on the cores themselves
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no whole description of a lane",
+    label = "this is no lane",
+    note = "`Lane::workers(2)` goes on with `.init(...)`, which makes the state of a worker, or with `.stateless()`"
+)]
 pub trait LaneOptions: sealed::Open {}
 
 impl<C: 'static> LaneOptions for WorkerLane<C> {}
@@ -259,6 +277,13 @@ impl Lanes {
 }
 
 /// Why a lane is not to be had by this name.
+///
+/// ```
+/// use ringgate::lane::NoLane;
+///
+/// let error = NoLane::Unknown { name: "disk".to_owned(), have: vec![] };
+/// assert_eq!(error.to_string(), "there is no lane \"disk\", nor any other; Server::lane makes one");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoLane {

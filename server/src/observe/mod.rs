@@ -7,9 +7,12 @@
 //! gathers the snapshot or answers a request: the coordinator and the metrics listener do.
 
 pub(crate) mod access;
+// Not for use by applications.
+#[doc(hidden)]
 pub mod counter;
 pub mod log;
 pub mod metrics;
 
+#[doc(hidden)]
 pub use counter::Counter;
 pub use log::Secret;

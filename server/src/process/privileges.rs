@@ -121,6 +121,18 @@ impl Identity {
 /// the calling thread, or one that it starts later, executes brings rights back (no_new_privs, empty
 /// bounding set). For a program that makes threads before it starts the server: call it first.
 ///
+/// ```
+/// use ringgate::config::Config;
+/// use ringgate::process::privileges::gain_nothing;
+///
+/// fn main() -> Result<(), String> {
+///     let config = Config::default();
+///     gain_nothing(&config)?; // before the first thread
+///     // ...
+///     Ok(())
+/// }
+/// ```
+///
 /// # Errors
 /// One line: who is unknown, or what prctl(2) answers.
 pub fn gain_nothing(config: &Config) -> Result<(), String> {

@@ -21,6 +21,10 @@ use std::time::Duration;
 const GLANCE: Duration = Duration::from_secs(1);
 
 /// Whether this process is the first of its container, and others are left.
+///
+/// ```
+/// assert_eq!(ringgate::process::reaper::is_needed(), std::process::id() == 1);
+/// ```
 pub fn is_needed() -> bool {
     std::process::id() == 1
 }
@@ -55,6 +59,15 @@ pub(crate) fn wait_for_own(mut child: Child) {
 /// Collects orphans that have ended, on a thread of its own, until this process ends or [`stay`]s. They
 /// are all children but the one that an upgrade starts: a program that starts others and waits for them
 /// itself would find them collected.
+///
+/// ```
+/// use ringgate::process::reaper;
+///
+/// if reaper::is_needed() {
+///     reaper::collect_orphans()?;
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 /// There is no descriptor or no thread for it.
@@ -98,6 +111,18 @@ fn collect_once() -> bool {
 
 /// Stays until no child is left, and answers the exit code of the last one that was a server:
 /// `first`, or one that came to us when its parent ended.
+///
+/// ```
+/// use ringgate::Ended;
+/// use ringgate::process::reaper;
+///
+/// /// The end of a `main` that may be the first process of a container.
+/// fn end(ended: &Ended) {
+///     if let Some(successor) = ended.successor.filter(|_| reaper::is_needed()) {
+///         let _ = reaper::stay(successor);
+///     }
+/// }
+/// ```
 ///
 /// # Errors
 /// Whatever signalfd(2), poll(2) and waitpid(2) answer.

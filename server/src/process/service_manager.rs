@@ -16,6 +16,16 @@ use std::time::Duration;
 const FIRST_PASSED: i32 = 3;
 
 /// A connection to the manager of this service.
+///
+/// ```
+/// use ringgate::ServiceManager;
+///
+/// /// Without a manager in the environment everything that is told to it goes nowhere.
+/// let manager = ServiceManager::from_environment()?;
+/// let server = ringgate::Server::new(ringgate::config::Config::default(), ringgate::Router::new())
+///     .with_service_manager(manager);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Debug)]
 pub struct ServiceManager {
     socket: Option<(UnixDatagram, SocketAddr)>,
@@ -123,6 +133,14 @@ impl ServiceManager {
 }
 
 /// A listening socket that the manager has passed.
+///
+/// ```
+/// use ringgate::PassedSocket;
+///
+/// fn is_for_operators(socket: &PassedSocket) -> bool {
+///     socket.name == "metrics"
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassedSocket {
     /// Descriptor of the socket, for `fd:N`.
@@ -133,6 +151,12 @@ pub struct PassedSocket {
 
 /// The sockets that a manager has passed to this process (socket activation): `LISTEN_FDS`,
 /// `LISTEN_PID`, `LISTEN_FDNAMES`. They are left as they are until somebody listens on `fd:N`.
+///
+/// ```
+/// for socket in ringgate::passed_sockets() {
+///     println!("--listen fd:{} is {}", socket.number, socket.name);
+/// }
+/// ```
 pub fn passed_sockets() -> Vec<PassedSocket> {
     let variable = |name: &str| env::var(name).ok();
     // After an upgrade the number is that of the first process. Its sockets are inherited then, under

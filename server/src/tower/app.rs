@@ -14,6 +14,17 @@ use std::sync::Arc;
 /// address of a client and makes such a service for it. `Kind` tells which, and is inferred.
 ///
 /// Nobody implements this trait: it is short for these two.
+///
+/// ```
+/// use ringgate::{Router, tower};
+///
+/// /// Takes whatever [`tower::router`] takes.
+/// fn beside_health<Kind: 'static>(app: impl tower::App<Kind>) -> Router {
+///     ringgate::app::health().merge(tower::router(app))
+/// }
+///
+/// let router = beside_health(axum::Router::new());
+/// ```
 pub trait App<Kind>: 'static {
     /// The service that answers requests.
     type Service: Service;
@@ -26,9 +37,23 @@ pub trait App<Kind>: 'static {
 }
 
 /// Says that an [`App`] is one service for all clients.
+///
+/// ```
+/// use ringgate::tower::{App, ForAll};
+///
+/// fn is<A: App<ForAll>>(_: A) {}
+/// is(axum::Router::new());
+/// ```
 pub enum ForAll {}
 
 /// Says that an [`App`] makes a service for each client.
+///
+/// ```
+/// use ringgate::tower::{App, ForEach};
+///
+/// fn is<A: App<ForEach>>(_: A) {}
+/// is(axum::Router::new().into_make_service_with_connect_info::<std::net::SocketAddr>());
+/// ```
 pub enum ForEach {}
 
 impl<V: Service> App<ForAll> for V {

@@ -15,6 +15,23 @@ pub(super) struct Client(pub(super) SocketAddr);
 
 /// A service of a service that is called with the address of a client and makes one for it, such as what
 /// axum's `into_make_service_with_connect_info` returns.
+///
+/// ```
+/// use ringgate::tower::{App, PerClient, Service};
+/// use std::net::SocketAddr;
+///
+/// /// The service that an application with addresses becomes.
+/// fn service<M>(make: M) -> PerClient<M>
+/// where
+///     M: tower_service::Service<SocketAddr> + Clone + Send + 'static,
+///     PerClient<M>: Service,
+/// {
+///     make.into_service()
+/// }
+///
+/// let service = service(axum::Router::new().into_make_service_with_connect_info::<SocketAddr>());
+/// # drop(service);
+/// ```
 #[derive(Clone)]
 pub struct PerClient<M> {
     make: M,

@@ -7,6 +7,17 @@ use crate::time::Moment;
 use std::time::Duration;
 
 /// An act of a client.
+///
+/// ```
+/// use ringgate_runtime::driver::simulated::{Action, Client};
+/// use std::time::Duration;
+///
+/// /// A client that reads its first thousand bytes and then lets the server wait.
+/// fn stall(client: &Client) {
+///     client.act(Action::Window(1_000));
+///     client.after(Duration::from_secs(60), Action::Reset);
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Sends bytes. After its own shutdown, or a reset, they go nowhere.
@@ -24,6 +35,27 @@ pub enum Action {
 }
 
 /// A scripted client.
+///
+/// ```
+/// use ringgate_runtime::driver::Driver;
+/// use ringgate_runtime::driver::simulated::{Faults, World};
+/// use ringgate_runtime::net::{Listener, Tcp};
+/// use ringgate_runtime::{Core, CoreOptions};
+///
+/// let world = World::new(7, Faults::none());
+/// let core = Core::with_driver(Driver::Simulated(Box::new(world.driver())), CoreOptions::default())?;
+/// let socket = world.listen();
+/// let client = world.connect(&socket);
+/// client.send(b"hello");
+/// core.block_on(async {
+///     let mut stream = Listener::<Tcp>::from_descriptor(socket).accept().await?;
+///     let mut text = [0; 5];
+///     stream.read_exact(&mut text).await?;
+///     stream.write_all(text.to_vec()).await
+/// })?;
+/// assert_eq!(client.received(), b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Client {
     pub(super) world: World,

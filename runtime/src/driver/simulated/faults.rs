@@ -4,6 +4,14 @@
 //! [`super::ring`] at the point where the kernel would decide.
 
 /// The probability of each fault, from 0.0 (never) to 1.0 (always).
+///
+/// ```
+/// use ringgate_runtime::driver::simulated::{Faults, World};
+///
+/// let calm = World::new(7, Faults::none());
+/// let rough = World::new(7, Faults::drawn(7)); // short sends, missing buffers, late completions
+/// # drop((calm, rough));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Faults {
     /// A send ends before all of its bytes went, on a socket that is well.

@@ -9,6 +9,14 @@
 use std::collections::VecDeque;
 
 /// How a client sees the connection end.
+///
+/// ```
+/// use ringgate_runtime::driver::simulated::{Ending, Faults, World};
+///
+/// let world = World::new(7, Faults::none());
+/// let client = world.connect(&world.listen());
+/// assert_eq!(client.ending(), Ending::Open);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// The connection has not ended.

@@ -75,6 +75,19 @@ pub(super) struct State {
 /// A handle to a simulated world. Cloning it makes another handle to the same world.
 ///
 /// The same seed, faults and calls give the same events and the same log.
+///
+/// ```
+/// use ringgate_runtime::driver::Driver;
+/// use ringgate_runtime::driver::simulated::{Faults, World};
+/// use ringgate_runtime::{Core, CoreOptions, sleep};
+/// use std::time::Duration;
+///
+/// let world = World::new(7, Faults::none()); // one seed, one run
+/// let core = Core::with_driver(Driver::Simulated(Box::new(world.driver())), CoreOptions::default())?;
+/// core.block_on(sleep(Duration::from_secs(3600))); // virtual time: at once
+/// assert!(world.now().as_nanos() >= 3_600_000_000_000);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct World {
     state: Rc<RefCell<State>>,

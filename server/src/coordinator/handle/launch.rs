@@ -159,6 +159,16 @@ pub(super) fn operators(
 
 /// Tells the server that started this process to take over from it, if one did, that it cannot:
 /// for what goes wrong before [`Server::start`](crate::Server::start). That one goes on then, and says why.
+///
+/// ```
+/// fn read_secrets() -> Result<String, String> {
+/// #   Ok("secret".to_owned())
+///     // ...
+/// }
+///
+/// let secrets = read_secrets().inspect_err(|error| ringgate::refuse_inheritance(error))?;
+/// # Ok::<(), String>(())
+/// ```
 pub fn refuse_inheritance(why: &str) {
     if let Ok(Some(inheritance)) = Legacy::from_environment() {
         inheritance.refuse(why);

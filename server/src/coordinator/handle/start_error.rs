@@ -8,6 +8,21 @@ use ringgate_runtime::lane::LaneSetupError;
 use std::fmt;
 
 /// Why a server did not start.
+///
+/// ```
+/// use ringgate::config::Config;
+/// use ringgate::{Router, Server, StartError};
+///
+/// let config = Config {
+///     listen: vec!["127.0.0.1:0".parse()?, "192.0.2.1:80".parse()?], // not an address of this machine
+///     ..Config::default()
+/// };
+/// match Server::new(config, Router::new()).start() {
+///     Err(StartError::Listen(error)) => assert!(error.to_string().contains("192.0.2.1:80")),
+///     other => panic!("it cannot listen there: {other:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {

@@ -9,6 +9,18 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 /// Why the new process does not serve. The old one goes on as before.
+///
+/// ```
+/// use ringgate::{ServerHandle, UpgradeError};
+///
+/// async fn upgrade(server: &ServerHandle) -> String {
+///     match server.upgrade(None).await {
+///         Ok(upgraded) => format!("process {} serves", upgraded.pid),
+///         Err(UpgradeError::UnderWay) => "somebody else does it already".to_owned(),
+///         Err(error) => format!("this process goes on: {error}"),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum UpgradeError {

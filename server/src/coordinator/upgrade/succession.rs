@@ -17,6 +17,16 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 /// The outcome of an upgrade.
+///
+/// ```
+/// use ringgate::{ServerHandle, UpgradeError, Upgraded};
+///
+/// async fn upgrade(server: &ServerHandle) -> Result<(), UpgradeError> {
+///     let Upgraded { pid, staying, .. } = server.upgrade(None).await?;
+///     tracing::info!(pid, staying, "the new process serves");
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Upgraded {

@@ -13,6 +13,17 @@ pub(crate) const VERSION: u32 = 2;
 pub(crate) const WORD_BYTES_MAX: usize = 160 << 10;
 
 /// A process that serves, or finishes what it has.
+///
+/// ```
+/// use ringgate::{ServerHandle, Status};
+///
+/// /// Connections that older processes still have.
+/// async fn left_behind(server: &ServerHandle) -> u64 {
+///     let generations = server.status().await.map_or(Vec::new(), |status| status.generations);
+///     let others = generations.iter().filter(|one| one.pid != std::process::id());
+///     others.map(|one| one.open).sum()
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "docs/status.md defines each field")]
 pub struct Generation {

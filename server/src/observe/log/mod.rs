@@ -54,6 +54,15 @@ const OPTION: &str = "log_file";
 pub const ANNOUNCEMENT: &str = "ringgate::announcement";
 
 /// The options of the log: the level, the format, and the output.
+///
+/// ```
+/// use ringgate::observe::log::{self, Format, LogOptions};
+///
+/// let log = log::init(LogOptions { format: Format::Json, ..LogOptions::default() })?;
+/// tracing::info!(answer = 42, "a line");
+/// assert!(log.flush(std::time::Duration::from_secs(10)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogOptions {
     /// The least severe level that is written. Announcements ([`ANNOUNCEMENT`]) go out at every
@@ -94,6 +103,12 @@ impl From<&config::Log> for LogOptions {
 }
 
 /// Where lines go.
+///
+/// ```
+/// use ringgate::observe::log::{LogOptions, Target};
+///
+/// let options = LogOptions { target: Target::File("notes.log".into()), ..LogOptions::default() };
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Target {
     /// Standard error, through a duplicate of its descriptor: whoever prints to stderr directly
@@ -105,6 +120,19 @@ pub enum Target {
 }
 
 /// The running log: its counts, and what its owner can ask of it. Clones are the same log.
+///
+/// ```
+/// use ringgate::observe::log::{self, LogOptions};
+/// use std::time::Duration;
+/// use tracing::level_filters::LevelFilter;
+///
+/// let log = log::init(LogOptions::default())?;
+/// log.set_level(LevelFilter::DEBUG);
+/// tracing::debug!("seen");
+/// log.flush(Duration::from_secs(10));
+/// assert_eq!((log.written(), log.dropped()), (1, 0));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct LogHandle {
     front: Arc<Front>,
@@ -158,6 +186,14 @@ impl fmt::Debug for LogHandle {
 /// The thread inherits the caller's signal mask and CPU set: call it after blocking the signals
 /// that are read elsewhere, and before pinning.
 ///
+/// ```
+/// use ringgate::observe::log::{self, LogOptions};
+///
+/// let log = log::init(LogOptions::default())?;
+/// tracing::info!("the first line");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 /// The target cannot be opened, no thread can be started, or (`AlreadyExists`) the process has
 /// a subscriber already.
@@ -167,6 +203,21 @@ pub fn init(options: LogOptions) -> io::Result<LogHandle> {
 
 /// As [`init`], with what the configuration says. A log file is opened with the rights of the user that
 /// the configuration names, who has to be able to open it again.
+///
+/// ```no_run
+/// use ringgate::config::Config;
+/// use ringgate::observe::log;
+/// use ringgate::{Router, Server};
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let config = Config::default();
+///     let log = log::init_for(&config)?;
+///     let server = Server::new(config, Router::new()).with_log(log.clone()).with_signals();
+///     server.start()?.join();
+///     log.flush(std::time::Duration::from_secs(5));
+///     Ok(())
+/// }
+/// ```
 ///
 /// # Errors
 /// Likewise; `NotFound` if the user or group is unknown.

@@ -30,6 +30,14 @@ pub(super) struct Panicked {
 ///
 /// Call it after [`init`](super::init): with no subscriber a panic would go unseen. Who ends the process
 /// after a panic calls [`LogHandle::flush`] first.
+///
+/// ```
+/// use ringgate::observe::log::{self, LogOptions};
+///
+/// let log = log::init(LogOptions::default())?;
+/// log::panics_to_log(&log);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn panics_to_log(log: &LogHandle) {
     let wants_backtrace = std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0");
     let front = Arc::clone(&log.front);

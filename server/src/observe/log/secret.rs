@@ -7,6 +7,14 @@ use std::fmt;
 /// Holds a value whose `Debug` and `Display` print `[redacted]`.
 ///
 /// The only way to the value is [`Secret::expose`], which is easy to search for.
+///
+/// ```
+/// use ringgate::observe::Secret;
+///
+/// let token = Secret::new("hunter2");
+/// assert_eq!(format!("{token:?}"), "[redacted]");
+/// assert_eq!(*token.expose(), "hunter2");
+/// ```
 #[derive(Clone, Copy, Default)]
 pub struct Secret<T>(T);
 

@@ -13,10 +13,16 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use histogram::{DIVISIONS, Histogram, HistogramSnapshot, LE_NANOS};
-pub use render::{CONTENT_TYPE, markdown, render};
+pub use histogram::HistogramSnapshot;
+pub use render::{CONTENT_TYPE, render};
 pub use snapshot::{
     CertificateSample, ConnectionCounts, CoreSample, CountsBy, Http2Counts, LaneSample,
     ListenerSample, RequestCounts, Snapshot, TlsCounts, WebSocketCounts,
 };
-pub use table::{Definition, Kind, METRICS, Unit};
+// Not for use by applications.
+#[doc(hidden)]
+pub use {
+    histogram::{DIVISIONS, Histogram, LE_NANOS},
+    render::markdown,
+    table::{Definition, Kind, METRICS, Unit},
+};

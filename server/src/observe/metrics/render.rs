@@ -15,6 +15,20 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const NANOS_PER_SECOND: f64 = 1e9;
 
 /// The metrics page of `snapshot`.
+///
+/// ```
+/// use ringgate::observe::metrics::{CONTENT_TYPE, render};
+/// use ringgate::{Request, Response, Router, http::StatusCode};
+///
+/// /// The metrics as a route of one's own.
+/// async fn metrics(request: Request) -> Response {
+///     match request.server().metrics().await {
+///         Some(snapshot) => Response::text(render(&snapshot)).with_content_type(CONTENT_TYPE),
+///         None => Response::new(StatusCode::SERVICE_UNAVAILABLE),
+///     }
+/// }
+/// # let router = Router::new().get("/metrics", metrics);
+/// ```
 pub fn render(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     for definition in METRICS {

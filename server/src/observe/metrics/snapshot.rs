@@ -12,6 +12,16 @@ use super::histogram::HistogramSnapshot;
 pub type CountsBy = BTreeMap<&'static str, u64>;
 
 /// Everything the metrics tell.
+///
+/// ```
+/// use ringgate::ServerHandle;
+///
+/// /// Requests that run now, over all cores.
+/// async fn running(server: &ServerHandle) -> u64 {
+///     let cores = server.metrics().await.map_or(Vec::new(), |snapshot| snapshot.cores);
+///     cores.iter().map(|core| core.requests.running).sum()
+/// }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// `starting`, `running`, `draining`, `stopping` or `stopped`.
