@@ -63,6 +63,8 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            // A server of a test makes its own certificate.
+            "--ignore-certificate-errors",
             "--remote-debugging-port=0",
         ]);
         chromium.arg(format!("--user-data-dir={}", profile.display()));

@@ -2,8 +2,11 @@
 //! `cargo test -- --include-ignored`.
 
 use crate::browser::in_a_browser;
-use crate::common::{config, output, start, start_app};
+use crate::common::{config, output, start, start_app, start_with};
 use crate::frames::{handshake, text};
+use ringgate::config::{CertificateSource, Scheme};
+use ringgate::handler::websocket::{Message, OnMessage, Socket};
+use ringgate::{Request, Response, Router, WebSocket};
 use std::process::Command;
 use std::time::Duration;
 
@@ -78,4 +81,49 @@ fn a_browser_reads_and_writes_in_the_chat_and_takes_texts_for_nothing_else() {
         said[..],
         "what the browser said"
     );
+}
+
+/// Tells its client the version of HTTP that it was asked for in.
+struct Telling(String);
+
+impl OnMessage for Telling {
+    fn arrived(&mut self, socket: &mut Socket<'_>) {
+        let _ = socket.send(Message::Text(&self.0));
+    }
+
+    fn message(&mut self, socket: &mut Socket<'_>, message: Message<'_>) {
+        let _ = socket.send(message);
+    }
+}
+
+const PAGE: &str = r#"<!doctype html><title>t</title><p id="version"></p><p id="back"></p><p id="end"></p><script>
+const show = (id, text) => { document.getElementById(id).textContent = text; };
+const socket = new WebSocket(`wss://${location.host}/ws`);
+socket.onmessage = (first) => {
+    show("version", first.data);
+    socket.onmessage = (second) => { show("back", second.data); socket.close(1000); };
+    socket.send("there and back");
+};
+socket.onclose = (end) => show("end", `${end.wasClean} ${end.code}`);
+</script>"#;
+
+#[test]
+#[ignore = "needs a browser: apt-get install chromium"]
+fn a_browser_opens_its_websocket_on_a_stream_of_the_connection_that_it_has() {
+    let mut config = config();
+    config.listen[0].scheme = Scheme::Https;
+    config.tls.certificates = vec![CertificateSource::SelfSigned];
+    let sockets = WebSocket::new().compressed();
+    let router = Router::new()
+        .get("/", |_: Request| async {
+            Response::text(PAGE).with_content_type("text/html")
+        })
+        .get("/ws", move |request: Request| {
+            let version = format!("{:?}", request.version());
+            let answer = sockets.accept(&request, Telling(version));
+            async { answer }
+        });
+    let server = start_with(config, router, |_| ());
+    let url = format!("https://{}/", server.address());
+    in_a_browser(&url, &[">HTTP/2.0<", ">there and back<", ">true 1000<"]);
 }
