@@ -8,9 +8,9 @@ use axum::extract::{
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::response::sse::{Event, Sse};
-use axum::response::{Html, IntoResponse, NoContent, Redirect, Response};
+use axum::response::{self, Html, IntoResponse, NoContent, Response};
 use axum::routing::{any, delete, get, patch, post, put};
-use axum::{BoxError, Json, Router};
+use axum::{BoxError, Extension, Json, Router};
 use axum_extra::extract::cookie::{Cookie, CookieJar};
 use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};
@@ -20,20 +20,28 @@ use std::convert::Infallible;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 use tower::ServiceBuilder;
+use tower_http::add_extension::AddExtensionLayer;
+use tower_http::auth::AsyncRequireAuthorizationLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::map_request_body::MapRequestBodyLayer;
+use tower_http::map_response_body::MapResponseBodyLayer;
+use tower_http::metrics::InFlightRequestsLayer;
 use tower_http::normalize_path::NormalizePath;
+use tower_http::on_early_drop::{OnBodyDropFn, OnEarlyDropLayer};
 use tower_http::propagate_header::PropagateHeaderLayer;
 use tower_http::request_id::{
     MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
 };
 use tower_http::sensitive_headers::SetSensitiveHeadersLayer;
-use tower_http::services::{ServeDir, ServeFile};
+use tower_http::services::{Redirect, ServeDir, ServeFile};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::set_status::SetStatusLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
@@ -282,9 +290,15 @@ fn outputs() -> Router {
         .route("/streamed/{pieces}", get(streamed))
         .route("/events", get(events))
         .route("/broken", get(broken))
-        .route("/see-other", get(async || Redirect::to("/html")))
-        .route("/temporary", get(async || Redirect::temporary("/html")))
-        .route("/permanent", get(async || Redirect::permanent("/html")))
+        .route("/see-other", get(async || response::Redirect::to("/html")))
+        .route(
+            "/temporary",
+            get(async || response::Redirect::temporary("/html")),
+        )
+        .route(
+            "/permanent",
+            get(async || response::Redirect::permanent("/html")),
+        )
         .route(
             "/several",
             get(async || {
@@ -419,10 +433,73 @@ fn layered() -> Router {
                 .route("/one-at-a-time", get(async || "alone\n"))
                 .layer(tower::limit::ConcurrencyLimitLayer::new(1)),
         )
+        .merge(more_layers())
         .merge(
             Router::new()
                 .route("/body-in-time", post(async |text: String| text))
                 .layer(RequestBodyTimeoutLayer::new(Duration::from_secs(10))),
+        )
+}
+
+fn more_layers() -> Router {
+    let early = Arc::new(AtomicUsize::new(0));
+    let dropped = early.clone();
+    let on_drop = OnBodyDropFn::new(move |_: &Request| {
+        let dropped = dropped.clone();
+        move |_: &axum::http::response::Parts| {
+            move || {
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    let with_key = async |request: Request| match request.headers().get(header::AUTHORIZATION) {
+        Some(key) if key == "Bearer key" => Ok(request),
+        _ => Err(StatusCode::UNAUTHORIZED.into_response()),
+    };
+    let (in_flight, counter) = InFlightRequestsLayer::pair();
+    Router::new()
+        .route(
+            "/in-flight",
+            get(async move || format!("{}\n", counter.get())),
+        )
+        .layer(in_flight)
+        .merge(
+            Router::new()
+                .route(
+                    "/extended",
+                    get(async |Extension(greeting): Extension<Greeting>| greeting.0),
+                )
+                .layer(AddExtensionLayer::new(Greeting("extended\n"))),
+        )
+        .merge(
+            Router::new()
+                .route("/authorized", get(async || "authorized\n"))
+                .layer(AsyncRequireAuthorizationLayer::new(with_key)),
+        )
+        .merge(
+            Router::new()
+                .route("/mapped", post(async |text: String| text))
+                .layer(MapRequestBodyLayer::new(|body: Body| {
+                    let reversed = |bytes: Bytes| bytes.iter().rev().copied().collect::<Bytes>();
+                    Body::new(body.map_frame(move |frame| frame.map_data(reversed)))
+                }))
+                .layer(MapResponseBodyLayer::new(|body: Body| {
+                    let loud = |bytes: Bytes| Bytes::from(bytes.to_ascii_uppercase());
+                    Body::new(body.map_frame(move |frame| frame.map_data(loud)))
+                })),
+        )
+        .merge(
+            Router::new()
+                .route(
+                    "/dropped-early",
+                    get(async move || format!("{}\n", early.load(Ordering::Relaxed))),
+                )
+                .route("/dropped-early/{pieces}", get(streamed))
+                .layer(OnEarlyDropLayer::builder().on_body_drop(on_drop)),
+        )
+        .route_service(
+            "/moved",
+            Redirect::<Body>::permanent(Uri::from_static("/html")),
         )
 }
 
