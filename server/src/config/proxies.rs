@@ -99,6 +99,8 @@ pub struct Proxies {
     pub header_timeout: Duration,
     /// The field of a request that names the client.
     pub forwarded: Forwarded,
+    /// The field in which requests have an id; None: they have none.
+    pub request_id: Option<String>,
 }
 
 impl Default for Proxies {
@@ -108,6 +110,7 @@ impl Default for Proxies {
             protocol: ProxyProtocol::Off,
             header_timeout: Duration::from_secs(5),
             forwarded: Forwarded::XForwardedFor,
+            request_id: None,
         }
     }
 }
@@ -140,6 +143,34 @@ impl Proxies {
                     .to_owned(),
             ));
         }
-        Ok(())
+        match &self.request_id {
+            Some(name) if !may_hold_an_id(name) => Err(Error::conflict(
+                &["request_id"],
+                format!(
+                    "request_id = {name:?} is no field that can hold an id; name one such as X-Request-Id"
+                ),
+            )),
+            _ => Ok(()),
+        }
     }
+}
+
+/// Fields with a meaning for the message or the connection.
+const TAKEN: [&str; 12] = [
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "host",
+    "keep-alive",
+    "location",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+fn may_hold_an_id(name: &str) -> bool {
+    http::HeaderName::from_bytes(name.as_bytes()).is_ok_and(|name| !TAKEN.contains(&name.as_str()))
 }

@@ -100,7 +100,7 @@ impl Sockets {
     }
 
     /// Whether this peer is a proxy that is trusted.
-    pub(super) fn trusts(&self, peer: Peer) -> bool {
+    pub(crate) fn trusts(&self, peer: Peer) -> bool {
         self.belief.borrow().trusts(peer)
     }
 

@@ -20,7 +20,7 @@ use super::thread::MakeApp;
 use super::upgrade::{Legacy, UpgradeError, Upgraded};
 use crate::config::{Config, CoreOrder, CorePlan, LimitsChange, PoolSize};
 use crate::events::Hub;
-use crate::handler::{Router, application};
+use crate::handler::{Router, application, with_ids};
 use crate::lane::{LaneOptions, Lanes, NoLane, Planned};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::Snapshot;
@@ -317,7 +317,9 @@ impl<S: 'static> Server<S> {
         });
         let handle = ServerHandle(shared);
         handle.add_bound(machine.explain(config.cores, &plan));
-        let router = Arc::new(make_router(listeners.local).sealed());
+        let router = make_router(listeners.local);
+        let router = with_ids(router, config.proxies.request_id.as_deref());
+        let router = Arc::new(router.sealed());
         let make_app: Arc<MakeApp> =
             Arc::new(move |info: &CoreInfo| application(&router, init(info), info.server()));
         let (started, wait) = sync_channel(1);

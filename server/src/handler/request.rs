@@ -1,6 +1,7 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::parts::{HeadBytes, PlacedParts};
+use super::request_id::RequestId;
 use super::{ProxyHeader, RequestBody, Tls};
 use crate::ServerHandle;
 use crate::connection::ExchangeKey;
@@ -28,14 +29,17 @@ pub(super) struct Names {
     /// When the core started, which no other life of it has.
     began: u64,
     given: Cell<u64>,
+    /// A number by chance, for ids that no other machine gives.
+    chance: u64,
 }
 
 impl Names {
     pub(super) fn new() -> Names {
         let core = ringgate_runtime::try_current();
         Names {
-            began: core.map_or(0, |core| core.now().as_nanos()),
+            began: core.as_ref().map_or(0, |core| core.now().as_nanos()),
             given: Cell::new(0),
+            chance: core.map_or(0, |core| core.random()),
         }
     }
 }
@@ -328,6 +332,30 @@ impl<S> Request<S> {
         format!("{:x}-{}-{number:x}", names.began, self.parts.core)
     }
 
+    /// The id of the request: the one that a trusted proxy gave it, or a new one, as
+    /// [`request_id`](crate::config::Proxies::request_id) says. The same goes back with the answer. None where that names
+    /// no field.
+    pub fn id(&self) -> Option<&str> {
+        let id = self.extension::<RequestId>()?;
+        id.value.to_str().ok()
+    }
+
+    /// An id that no other request has, on this machine or another: 32 hexadecimal digits, half of them by chance for
+    /// each life of a core.
+    pub(super) fn made_id(&self) -> String {
+        let of_core = self.parts.of_core.as_deref();
+        let names = of_core.expect("requests are of a server").names();
+        let number = names.given.get() + 1;
+        names.given.set(number);
+        format!("{:016x}{number:016x}", names.chance)
+    }
+
+    /// Whether the peer of the connection is one of the proxies that are trusted.
+    pub(super) fn is_of_trusted_proxy(&self) -> bool {
+        let sockets = self.parts.sockets.as_ref();
+        sockets.is_some_and(|sockets| sockets.trusts(sockets.peer(self.parts.connection)))
+    }
+
     /// Values by their types that go with the request: what is put in
     /// [around](super::Router::around) an answer, such as who the client is, its handler finds here.
     ///
@@ -537,6 +565,10 @@ impl<S> Request<S> {
             HeadBytes::None => parts.head.write_to(request, &Bytes::new())?,
         }
         if let Some(extensions) = parts.extensions.take() {
+            if let Some(id) = extensions.get::<RequestId>() {
+                let fields = request.headers_mut();
+                fields.insert(id.field.clone(), id.value.clone());
+            }
             *request.extensions_mut() = *extensions;
         }
         Ok(())

@@ -324,6 +324,16 @@ impl<S: 'static> Router<S> {
         self
     }
 
+    /// Puts a closure around everything that is there, closures included.
+    pub(crate) fn around_all<A, F>(mut self, closure: A) -> Router<S>
+    where
+        A: Fn(Request<S>, Next<S>) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + 'static,
+    {
+        self.around.insert(0, Arc::new(Closure(closure)));
+        self
+    }
+
     /// Adds the routes of another router, with what is around them.
     ///
     /// ```

@@ -1,8 +1,9 @@
 //! Proxies in front of the server over real sockets: whom it takes for the client of a request, and what a header
 //! of the PROXY protocol needs to be believed.
 
-use crate::common::{Client, TestServer, block_on, config, curl, start_app, wait_for};
+use crate::common::{Client, TestServer, block_on, config, curl, start_app, start_with, wait_for};
 use ringgate::config::{CertificateSource, Config, Endpoint, Forwarded, ListenAddr, ProxyProtocol};
+use ringgate::{Request, Response, Router};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -211,6 +212,86 @@ fn curl_comes_with_a_header_in_front_of_http_2_and_of_tls() {
             "{url} {protocol}"
         );
         assert!(client.starts_with("127.0.0.1:"), "{client}");
+    }
+}
+
+/// The id in an answer, and what its handler said of it.
+#[track_caller]
+fn id_of(client: &mut Client, path: &str, fields: &str) -> (String, String) {
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: t\r\n{fields}\r\n"));
+    let answer = client.answer();
+    let id = answer.header("x-request-id").expect("an id");
+    (id.to_owned(), answer.text().to_owned())
+}
+
+#[test]
+fn a_request_has_the_id_that_a_trusted_proxy_gave_it_or_one_of_its_own() {
+    let mut config = behind(&["127.0.0.1"]);
+    config.proxies.request_id = Some("X-Request-Id".into());
+    let router = || {
+        Router::new()
+            .get("/", async |request: Request| {
+                request.id().unwrap_or("none").to_owned()
+            })
+            .get("/http", async |request: Request| {
+                let request = request.into_http().expect("a target");
+                format!(
+                    "{:?}",
+                    request.headers().get("x-request-id").expect("an id")
+                )
+            })
+            .get("/own", async |_: Request| {
+                Response::text("").with_header("x-request-id", "the-handler's")
+            })
+    };
+    let server = start_with(config.clone(), router(), |_| ());
+    let mut client = server.connect();
+    let given = "x-request-id: Root=1-67891233-abc\r\n";
+    let expected = (
+        "Root=1-67891233-abc".to_owned(),
+        "Root=1-67891233-abc".to_owned(),
+    );
+    assert_eq!(id_of(&mut client, "/", given), expected);
+    assert_eq!(
+        id_of(&mut client, "/http", given).1,
+        "\"Root=1-67891233-abc\""
+    );
+    assert_eq!(id_of(&mut client, "/own", given).0, "the-handler's");
+    assert_eq!(id_of(&mut client, "/nowhere", given).0, expected.0);
+    let long = format!("X-Request-Id: {}\r\n", "x".repeat(129));
+    let twice = given.repeat(2);
+    let mut made = Vec::new();
+    for fields in [
+        "",
+        "X-Request-Id: a b\r\n",
+        "X-Request-Id: \"\r\n",
+        &long,
+        &twice,
+    ] {
+        let (id, told) = id_of(&mut client, "/", fields);
+        assert_eq!(id, told);
+        made.push(id);
+    }
+    // Requests that nobody understands have one as well.
+    client.send("GET / HTTP/1.1\r\nHost: t\r\nno field\r\n\r\n");
+    made.push(
+        client
+            .answer()
+            .header("x-request-id")
+            .expect("an id")
+            .to_owned(),
+    );
+    config.proxies.trusted.clear();
+    let strangers = start_with(config, router(), |_| ());
+    made.push(id_of(&mut strangers.connect(), "/", given).0);
+    for id in &made {
+        let is_digit = |byte: u8| byte.is_ascii_hexdigit();
+        assert!(id.len() == 32 && id.bytes().all(is_digit), "{id}");
+        assert_eq!(
+            made.iter().filter(|other| *other == id).count(),
+            1,
+            "{made:?}"
+        );
     }
 }
 

@@ -33,6 +33,16 @@ pub(super) const PROXIES: &[OptionDef] = &[
         change: Change::Live,
     },
     OptionDef {
+        key: "request_id",
+        kind: Kind::NameOrNone(|d| &mut d.config.proxies.request_id),
+        default: "none",
+        unit: "field",
+        help: "Gives each request an id in this field, such as X-Request-Id, and its answer the same: that of a \
+               trusted proxy, or a new one.",
+        group: Group::Proxies,
+        change: Change::Restart,
+    },
+    OptionDef {
         key: "proxy_protocol",
         kind: Kind::ProxyProtocol(|d| &mut d.config.proxies.protocol),
         default: "off",

@@ -46,6 +46,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "proxy_protocol" => return (&["on"], &["--trusted-proxies", "127.0.0.1"]),
         "trusted_proxies" => &["10.0.0.0/8", "unix"],
         "forwarded" => &["forwarded"],
+        "request_id" => &["X-Trace"],
         "log_level" => &["debug"],
         "log_format" => &["json"],
         "demo" | "status_page" => &["off"],
@@ -262,6 +263,7 @@ fn each_key_sets_the_field_of_its_name() {
         max_handshakes = 38
         trusted_proxies = ["192.0.2.0/24", "unix"]
         forwarded = "off"
+        request_id = "X-Id"
         proxy_protocol = ["unix:/l"]
         proxy_header_timeout = "40s"
         handshakes_per_turn = 39
@@ -371,6 +373,7 @@ fn each_key_sets_the_field_of_its_name() {
             protocol: ProxyProtocol::At(vec![ListenAddr::unix("/l")]),
             header_timeout: second(40),
             forwarded: Forwarded::Off,
+            request_id: Some("X-Id".into()),
         },
         cores: "2..3".parse().expect("cores"),
         core_slots: number(4),

@@ -10,7 +10,7 @@ use crate::coordinator::core_info::CoreInfo;
 use crate::coordinator::degraded::DegradedCell;
 use crate::coordinator::post::PostOffice;
 use crate::events::Hub;
-use crate::handler::Router;
+use crate::handler::{Router, with_ids};
 use crate::lane::Lanes;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex};
@@ -33,9 +33,11 @@ impl<S: 'static> Server<S> {
         self.config.check().map_err(|error| error.to_string())?;
         let lanes = self.lanes.open_simulated();
         let lanes = lanes.map_err(|error| error.to_string())?;
+        let router = (self.make_router)(true);
+        let router = with_ids(router, self.config.proxies.request_id.as_deref());
         Ok(Simulated {
             config: self.config,
-            router: Arc::new((self.make_router)(true).sealed()),
+            router: Arc::new(router.sealed()),
             init: self.init,
             handle: ServerHandle::without_coordinator(lanes, self.hubs),
         })

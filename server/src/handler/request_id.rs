@@ -1,0 +1,82 @@
+//! An id for every request: the one that a trusted proxy gave it, or a new one. Handlers and services are told it, and
+//! it goes back with the answer, whoever gives that.
+//!
+//! Decides which ids are taken over, and how a new one looks. Put around the router of a server by whoever starts it, if
+//! `request_id` names a field.
+
+use super::{Next, Request, Response, Router};
+use http::{HeaderName, HeaderValue};
+
+/// The longest id that is taken over.
+const ID_BYTES_MAX: usize = 128;
+
+/// The id of a request, and the field that it goes in.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId {
+    pub(super) field: HeaderName,
+    pub(super) value: HeaderValue,
+}
+
+/// The router with an id for each of its requests, if there is a field for it.
+pub(crate) fn with_ids<S: 'static>(router: Router<S>, field: Option<&str>) -> Router<S> {
+    // The configuration was checked.
+    match field.and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok()) {
+        None => router,
+        Some(field) => router.around_all(move |request, next| answer(request, next, field.clone())),
+    }
+}
+
+async fn answer<S: 'static>(mut request: Request<S>, next: Next<S>, field: HeaderName) -> Response {
+    let value = match given(&request, &field) {
+        Some(value) => value,
+        // Of digits.
+        None => HeaderValue::try_from(request.made_id()).expect("digits are a value"),
+    };
+    let id = RequestId {
+        field: field.clone(),
+        value: value.clone(),
+    };
+    request.extensions_mut().insert(id);
+    let response = next.run(request).await;
+    match response.header(field.as_str()) {
+        None => response.with_header(field, value),
+        Some(_) => response,
+    }
+}
+
+/// The id that a trusted proxy gave.
+fn given<S>(request: &Request<S>, field: &HeaderName) -> Option<HeaderValue> {
+    let mut fields = request
+        .headers()
+        .filter(|(name, _)| name.eq_ignore_ascii_case(field.as_str()));
+    let (_, value) = fields.next()?;
+    let is_one = fields.next().is_none() && is_id(value);
+    let is_taken = is_one && request.is_of_trusted_proxy();
+    is_taken.then(|| HeaderValue::from_bytes(value).ok())?
+}
+
+/// Whether a value is one that can stand in any log.
+fn is_id(value: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=:@".contains(byte);
+    (1..=ID_BYTES_MAX).contains(&value.len()) && value.iter().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_id;
+
+    #[test]
+    fn an_id_is_short_and_harmless() {
+        for good in [
+            "a",
+            "018f4e2a-7d1c-7000-8000-0123456789ab",
+            "Root=1-67891233-abcdef",
+        ] {
+            assert!(is_id(good.as_bytes()), "{good}");
+        }
+        assert!(is_id(&[b'x'; 128]) && !is_id(&[b'x'; 129]));
+        for bad in ["", "a b", "a\tb", "a\"b", "a,b", "\u{e9}", "a\\b", "<b>"] {
+            assert!(!is_id(bad.as_bytes()), "{bad}");
+        }
+    }
+}
