@@ -29,6 +29,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
     assert_eq!(
         keys(&status),
         [
+            "access_log",
             "certificates",
             "cores",
             "gate",

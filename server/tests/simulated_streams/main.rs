@@ -13,6 +13,7 @@ mod moves;
 mod peer;
 mod scripts;
 mod spoken;
+mod spoken_moves;
 mod time;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
