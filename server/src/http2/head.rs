@@ -43,8 +43,8 @@ const METHOD_BYTES_MAX: usize = 32;
 pub enum Unfit {
     /// The block breaks the protocol: the stream is reset (section 8.1.1).
     Malformed(Fault),
-    /// The block is well formed, and answered with this.
-    Refused(Refusal),
+    /// The block is well formed, and answered with this; it exceeds the budget, if one is named.
+    Refused(Refusal, Option<Budget>),
 }
 
 /// The parts of a request that its head has no place for.
@@ -78,6 +78,8 @@ pub struct Builder<'b> {
     priority: Option<Priority>,
     wrong: Option<Fault>,
     refusal: Option<Refusal>,
+    /// The budget that the refusal is about.
+    exceeded: Option<Budget>,
     /// Whether a limit is exceeded: nothing more is kept.
     is_over: bool,
 }
@@ -124,6 +126,7 @@ impl<'b> Builder<'b> {
             priority: None,
             wrong: None,
             refusal: None,
+            exceeded: None,
             is_over: false,
         }
     }
@@ -146,6 +149,9 @@ impl<'b> Builder<'b> {
     #[cold]
     fn exceeds(&mut self, budget: Budget) {
         self.is_over = true;
+        if self.refusal.is_none() {
+            self.exceeded = Some(budget);
+        }
         self.refuse(Refusal::client(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             budget.complaint(),
@@ -274,7 +280,7 @@ impl<'b> Builder<'b> {
         }
         if let Some(refusal) = self.refusal {
             let to_head = self.head.method == Method::HEAD;
-            return Err(Unfit::Refused(refusal.of_head(to_head)));
+            return Err(Unfit::Refused(refusal.of_head(to_head), self.exceeded));
         }
         let is_tunnel = self.head.method == Method::CONNECT;
         let length = match self.head.framing {

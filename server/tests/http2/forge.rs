@@ -217,7 +217,9 @@ impl Wire {
                         end,
                     });
                 }
-                Arrival::Refused { stream, refusal } => {
+                Arrival::Refused {
+                    stream, refusal, ..
+                } => {
                     seen.push(Seen::Refused(stream.0, refusal.status.as_u16()));
                 }
                 Arrival::Data { stream, bytes, end } => {

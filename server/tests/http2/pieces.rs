@@ -76,9 +76,9 @@ pub(crate) fn course(pieces: &[&[u8]]) -> Course {
                     let words = format!("{} {} {path} {:?}", stream.0, head.method, head.fields());
                     (words, end.then_some(stream))
                 }
-                Arrival::Refused { stream, refusal } => {
-                    (format!("{} {}", stream.0, refusal.status), Some(stream))
-                }
+                Arrival::Refused {
+                    stream, refusal, ..
+                } => (format!("{} {}", stream.0, refusal.status), Some(stream)),
                 Arrival::Trailers { stream, fields } => {
                     (format!("{} {fields:?}", stream.0), Some(stream))
                 }

@@ -76,3 +76,52 @@ fn status_and_metrics_count_connections_streams_and_faults_of_http2() {
         (program.status()["http2"]["open"] == 0).then_some(())
     });
 }
+
+#[test]
+fn what_costs_a_client_one_stream_is_counted_under_its_option_too() {
+    let program = Program::start(&[
+        "--http2-streams",
+        "1",
+        "--http2-header-list-size",
+        "4KiB",
+        "--demo",
+        "on",
+    ]);
+    let get = |stream: u8, path: &str, more: &[u8]| {
+        // GET, http, an authority of one byte, and the path (RFC 7541 appendix A).
+        let front = [0x82, 0x86, 0x01, 1, b't', 0x04, path.len() as u8];
+        let block = [&front, path.as_bytes(), more].concat();
+        let mut frame = frame(1, &block);
+        // END_STREAM and END_HEADERS.
+        (frame[4], frame[8]) = (0x5, stream);
+        frame
+    };
+    // By reference: `age`, of 35 bytes, and `accept-encoding: gzip, deflate`, of 60.
+    let (many, large) = ([0x95; 100], [0x90; 80]);
+    let mut stream = program.connect();
+    let bytes = [
+        PREFACE,
+        &frame(SETTINGS, &[])[..],
+        &get(1, "/", &many),
+        &get(3, "/", &large),
+        &get(5, "/sleep?ms=60000", &[]),
+        &get(7, "/", &[]),
+    ];
+    stream.write_all(&bytes.concat()).expect("sent");
+    let status = eventually("all is read", || {
+        let status = program.status();
+        (status["http2"]["faults"]["http2_streams"] == 1).then_some(status)
+    });
+    let http2 = &status["http2"];
+    assert_eq!((&http2["open"], &http2["streams"]), (&1.into(), &3.into()));
+    let faults = http2["faults"].as_object().expect("by reason");
+    let one = [
+        "http2_header_count",
+        "http2_header_list_size",
+        "http2_streams",
+    ];
+    for (reason, count) in faults {
+        let expected = u64::from(one.contains(&&**reason));
+        assert_eq!(count.as_u64(), Some(expected), "{reason}");
+    }
+}

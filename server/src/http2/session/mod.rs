@@ -183,6 +183,8 @@ pub enum Arrival<'a> {
         stream: StreamId,
         /// The answer.
         refusal: Refusal,
+        /// The budget that the head exceeds, if that is why.
+        exceeded: Option<Budget>,
     },
     /// Payload of a request; to be given back with [`Session::took`].
     Data {

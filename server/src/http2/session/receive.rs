@@ -14,7 +14,6 @@ use super::super::stream::{self, Effect};
 use super::streams::Stream;
 use super::{Arrival, DRAIN_PING, Desk, End, HalfBlock, Received, Session};
 use crate::http1::head::Head;
-use ::http::StatusCode;
 
 /// Frames about priorities, and updates of windows, that come with each request.
 const FRAMES_A_REQUEST: u16 = 2;
@@ -30,7 +29,11 @@ const OWN_CHILD: Fault = Fault::protocol("A stream depends on itself.");
 const LENGTH: Fault = Fault::protocol("The body has not the length that Content-Length gives.");
 /// Section 8.5.
 const IN_TUNNEL: Fault = Fault::protocol("Fields stand on a stream that is a tunnel.");
-const REFUSED: Fault = Fault::new(ErrorCode::REFUSED_STREAM, Budget::Streams.complaint());
+const REFUSED: Fault = Fault {
+    code: ErrorCode::REFUSED_STREAM,
+    why: Budget::Streams.complaint(),
+    budget: Some(Budget::Streams),
+};
 
 /// A whole field section.
 struct Block<'b> {
@@ -233,13 +236,17 @@ impl Session {
         let beside = match builder.finish(block.end) {
             _ if block.is_own_child => return self.refuse(stream, OWN_CHILD, desk),
             Err(Unfit::Malformed(fault)) => return self.refuse(stream, fault, desk),
-            Err(Unfit::Refused(refusal)) => {
+            Err(Unfit::Refused(refusal, exceeded)) => {
                 // What is too large costs as much as what is wrong.
-                if refusal.status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE {
+                if exceeded.is_some() {
                     self.spend(Budget::ResetsMade, desk)?;
                 }
                 self.begin(block, &Beside::default(), desk);
-                return Ok(Arrival::Refused { stream, refusal });
+                return Ok(Arrival::Refused {
+                    stream,
+                    refusal,
+                    exceeded,
+                });
             }
             Ok(beside) => beside,
         };

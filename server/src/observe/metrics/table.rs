@@ -340,7 +340,7 @@ pub static METRICS: &[Definition] = &[
         "Connections of HTTP/2 whose client was told to begin nothing more (GOAWAY), though it did nothing wrong",
         |s, out| core(s, out, |c| c.http2.drained)),
     per_core_by("ringgate_http2_faults_total", CORE_REASON,
-        "Connections of HTTP/2, and stalled streams, ended since their client broke a rule (`protocol`) or exceeded what an option allows (its key)",
+        "Connections of HTTP/2 ended since their client broke a rule (`protocol`), and connections and streams ended or refused since it exceeded what an option allows (its key)",
         |s, out| core_by(s, out, |c| &c.http2.faults)),
 
     // WebSockets.

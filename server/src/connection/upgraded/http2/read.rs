@@ -19,7 +19,7 @@ use crate::http1::date::Date;
 use crate::http1::exchange::State;
 use crate::http1::refusal::Refusal;
 use crate::http2::frame::{self, Flags, HEADER_SIZE_BYTES, Kind};
-use crate::http2::{Arrival, Desk, Fault, Gone, Limits, Room, StreamId};
+use crate::http2::{Arrival, Budget, Desk, End, Fault, Gone, Limits, Room, StreamId};
 use http::Method;
 use ringgate_runtime::{Core, Moment};
 use std::num::NonZeroU32;
@@ -44,14 +44,14 @@ enum Left {
     Unanswered(Box<Unanswered>),
     /// The answer waits for room at the client; the handler may have been timed from then on.
     Unsent(Unsent, Option<Moment>),
-    /// The head is no request that is served.
-    Refused(StreamId, Refusal),
+    /// The head is no request that is served; it may exceed a budget.
+    Refused(StreamId, Refusal, Option<Budget>),
     /// The body is larger than it may be.
     TooLarge(ExchangeKey),
     /// Bytes of another protocol came.
     Heard(ExchangeKey),
-    /// The client gave the request up, or broke a rule on its stream.
-    Ended(ExchangeKey),
+    /// The client gave the request up that is kept, or its stream was ended or refused; that may be for a budget.
+    Ended(Option<ExchangeKey>, Option<Fault>),
     /// The client broke a rule or a budget of the connection.
     Failed(Fault),
 }
@@ -110,13 +110,23 @@ impl Engine {
                     }
                     self.keep_begun(key, unsent, true);
                 }
-                Left::Refused(stream, refusal) => {
+                Left::Refused(stream, refusal, exceeded) => {
+                    if let Some(budget) = exceeded {
+                        self.stats.http2_faults[Fault::calm(budget).reason()].add(1);
+                    }
                     self.stats.http2_streams.add(1);
                     self.refuse_stream(core, key, stream, &refusal, PlacedParts::blank());
                 }
                 Left::TooLarge(request) => self.refuse_body(core, request),
                 Left::Heard(request) => self.hear_stream(core, request),
-                Left::Ended(request) => self.end_kept(core, key, request, Outcome::Aborted),
+                Left::Ended(request, exceeded) => {
+                    if let Some(fault) = exceeded {
+                        self.stats.http2_faults[fault.reason()].add(1);
+                    }
+                    if let Some(request) = request {
+                        self.end_kept(core, key, request, Outcome::Aborted);
+                    }
+                }
                 Left::Failed(fault) => self.count_http2_fault(core, key, fault),
             }
         }
@@ -363,14 +373,23 @@ impl Reader<'_> {
                         inflow.complete(Some(*fields));
                     }
                 }
-                Arrival::Refused { stream, refusal } => {
+                Arrival::Refused {
+                    stream,
+                    refusal,
+                    exceeded,
+                } => {
                     connection.unread.skip(used);
-                    return Err(Left::Refused(stream, refusal));
+                    return Err(Left::Refused(stream, refusal, exceeded));
                 }
-                Arrival::Ended { stream, .. } => {
+                Arrival::Ended { stream, why } => {
                     connection.unread.skip(used);
-                    if let Some(request) = self.http2.request_of(stream) {
-                        return Err(Left::Ended(request));
+                    let request = self.http2.request_of(stream);
+                    let exceeded = match why {
+                        End::Broken(fault) => fault.budget.map(|_| fault),
+                        End::Cancelled(_) => None,
+                    };
+                    if request.is_some() || exceeded.is_some() {
+                        return Err(Left::Ended(request, exceeded));
                     }
                 }
             }
