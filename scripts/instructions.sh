@@ -17,7 +17,7 @@
 # With `http2` it counts requests as h2load sends them, one stream at a time and 32 (server/examples/replay_http2.rs).
 #
 # Without either each pipeline is counted without limits and with `max_threads`, so that the difference is what the
-# gate costs a request that finds a free slot.
+# gate costs a request that finds a free slot; and with an access log, of which the part of the core is counted.
 #
 # Each figure is the difference of two runs divided by the difference of their requests, so that start
 # and end cancel out. The same build gives the same figure, but for a few instructions of the allocator.
@@ -113,5 +113,8 @@ for pipeline in 1 16; do
         named=$max_threads
         ((max_threads)) || named=none
         each "$(printf 'pipeline %2d, max_threads %-4s:' $pipeline $named)" N $pipeline $max_threads
+    done
+    for format in combined json; do
+        each "$(printf 'pipeline %2d, access log %-8s:' $pipeline $format)" N $pipeline 0 0 $format
     done
 done

@@ -1,10 +1,10 @@
 //! Replays recorded requests through the production code over a simulated ring, for counting
 //! instructions: `scripts/instructions.sh` runs it under callgrind with two sizes and divides.
 //!
-//! Usage: `replay REQUESTS [PIPELINE [MAX_THREADS [CLOSURES]]]`. With MAX_THREADS (0 for none) each request passes
-//! the gate; CLOSURES of them are around each answer.
+//! Usage: `replay REQUESTS [PIPELINE [MAX_THREADS [CLOSURES]]] [combined|json]`. With MAX_THREADS (0 for none) each
+//! request passes the gate; CLOSURES of them are around each answer; the word wants an access log of that format.
 
-use ringgate::config::{AdmissionLimits, Config, MaxAccepts};
+use ringgate::config::{AccessFormat, AccessTarget, AdmissionLimits, Config, MaxAccepts};
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Response, Router};
 use std::num::NonZeroU32;
@@ -30,10 +30,18 @@ fn main() {
         router.around(|request, next| next.run(request))
     });
     let max_threads = max_threads.and_then(NonZeroU32::new);
-    let config = Config {
+    let mut config = Config {
         admission: AdmissionLimits::new(max_threads, MaxAccepts::None).expect("nobody waits"),
         ..Config::default()
     };
+    let formats = std::env::args()
+        .skip(1)
+        .filter_map(|word| word.parse::<AccessFormat>().ok());
+    let log = std::env::temp_dir().join(format!("ringgate-replay-{}", std::process::id()));
+    for format in formats {
+        config.access_log.target = AccessTarget::File(log.clone());
+        config.access_log.format = format;
+    }
     let mut simulation = Simulation::new(&config, router, 1);
     let client = simulation.connect();
     let batch = REQUEST.repeat(pipeline);
@@ -47,5 +55,8 @@ fn main() {
             .filter(|bytes| bytes == b"Hello, World!")
             .count();
     }
+    drop((client, simulation));
+    // There is one only with an access log.
+    let _ = std::fs::remove_file(&log);
     println!("{answered} requests");
 }

@@ -63,10 +63,7 @@ impl Engine {
     pub(super) fn read_heads(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
         self.keep_date(core);
         loop {
-            let left = match self.settings.logs {
-                false => self.go_straight::<false>(core, key),
-                true => self.go_straight::<true>(core, key),
-            };
+            let left = self.go_straight(core, key);
             if let Left::Answered(effect) = left {
                 // Spares the look at what else it might hold.
                 std::mem::forget(left);
@@ -84,9 +81,8 @@ impl Engine {
         }
     }
 
-    /// `LOGS`: whether there is an access log, so that without one nothing is spent on it.
     #[inline]
-    fn go_straight<const LOGS: bool>(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Left {
+    fn go_straight(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Left {
         let context = self.answering();
         let settings = &self.settings;
         let stats = &*self.stats;
@@ -96,6 +92,7 @@ impl Engine {
         };
         // Kept leases are bounded: at the bound heads are copied and their buffers go back.
         let may_keep = !core.buffers().is_at_cap();
+        let logs = settings.logs;
         loop {
             let mut parts = PlacedParts::open();
             let bytes = connection.unread.as_slice();
@@ -144,7 +141,7 @@ impl Engine {
             let request = self.exchanges.name_next();
             connection.begin(stats, &mut parts, request);
             let terms = Terms::of(&parts.head, core.now());
-            if LOGS && let Some(access) = &mut self.access {
+            if logs && let Some(access) = &mut self.access {
                 let is_told = !self.app.options(route).unlogged;
                 access.note_straight(
                     core,
@@ -176,7 +173,7 @@ impl Engine {
                 });
             };
             connection.answered_at_once(terms.began, ticket);
-            if LOGS && let Some(access) = &mut self.access {
+            if logs && let Some(access) = &mut self.access {
                 access.answer_current(&terms, response, core.now());
             }
             let queued = queue(
@@ -188,7 +185,7 @@ impl Engine {
                 context,
                 &mut self.buffers,
             );
-            if LOGS && let Some(access) = &mut self.access {
+            if logs && let Some(access) = &mut self.access {
                 access.set_current_aside(key, connection.output.queued);
             }
             stats.responses[status_class(response)].add(1);

@@ -76,13 +76,33 @@ impl Engine {
     /// All that was handed to the kernel is sent: more follows, or the answers are out.
     #[inline(never)]
     fn sent_all(&mut self, core: &Rc<Core>, key: ConnectionKey, sent: usize) {
-        self.note_sent(key, sent);
+        if self.settings.logs {
+            self.note_sent(key, sent);
+            if self.settings.goes_straight && self.course == Course::Serving {
+                let rests = self.table.get(key).is_some_and(|c| c.rests());
+                if rests {
+                    return self.rest_and_tell(core, key);
+                }
+            }
+        }
         if let Some(connection) = self.table.get(key)
             && connection.is_flushed()
         {
             self.on_flushed(core, key);
         }
         self.settle(core, key);
+    }
+
+    /// Straight to the end, as in [`Engine::on_sent`], where an access log is to be told of it.
+    fn rest_and_tell(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        self.settle_answers(core, key, Outcome::Answered);
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.idle_since = core.now();
+        let effect = connection.wire.on(Event::Rested);
+        connection.set_deadline(core, key, &self.settings);
+        self.perform(core, key, effect);
     }
 
     /// Answers given at once that are with the kernel now, or will never be.

@@ -100,6 +100,12 @@ pub(crate) fn router() -> Router<()> {
             request.into_body().bytes().await
         })
         .route_with(quiet, Method::GET, "/quiet", async |_: Request| "quiet\n")
+        .route_with(
+            quiet.body_size(4),
+            Method::POST,
+            "/quiet",
+            async |request: Request| request.into_body().bytes().await,
+        )
 }
 
 /// The line without its time, which has one of a known form.
@@ -451,4 +457,22 @@ fn a_line_has_the_client_that_a_header_of_the_proxy_protocol_announced() {
         (&line["remote_addr"], &line["remote_port"]),
         (&"203.0.113.7".into(), &4711.into())
     );
+}
+
+#[test]
+fn a_refusal_on_a_route_that_wants_no_line_puts_nothing_of_its_body_into_the_log() {
+    let log = Log::new();
+    let server = log.start(AccessFormat::Combined);
+    let mut client = server.connect();
+    client.send("POST /quiet HTTP/1.1\r\nHost: t\r\nContent-Length: 12\r\n\r\npassword=abc");
+    assert_eq!(client.answer().status, 413);
+    drop(client);
+    let mut client = server.connect();
+    let chunked = "POST /quiet HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n";
+    client.send(format!("{chunked}c\r\npassword=abc\r\n0\r\n\r\n"));
+    assert_eq!(client.answer().status, 413);
+    drop(client);
+    server.get("/");
+    let lines = log.lines(1);
+    assert!(lines[0].contains("GET / HTTP/1.1"), "{lines:?}");
 }

@@ -37,6 +37,9 @@ use std::time::Duration;
 /// How long a line stays with the core at most, before it goes to the writer.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(50);
 
+/// Notes that are kept to be used again.
+const SPARE_NOTES_MAX: usize = 1024;
+
 /// The parts of a line that cost something beyond it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wants {
@@ -55,6 +58,8 @@ pub(super) struct Access {
     spare: Vec<Box<Noted>>,
     /// The note on the request at hand, from its head to where it is kept or answered.
     current: Option<Box<Noted>>,
+    /// Whether the request at hand, which is refused, is to have no line.
+    is_quiet: bool,
     /// Why the connection at hand is given up, if it is not that its client went away.
     cause: Option<&'static str>,
     clock: Clock,
@@ -105,6 +110,7 @@ impl Access {
             places: Vec::new(),
             spare: Vec::new(),
             current: None,
+            is_quiet: false,
             cause: None,
             clock: Clock {
                 since: Moment::default(),
@@ -146,15 +152,15 @@ impl Access {
         stream: Option<u32>,
     ) {
         let key = parts.connection;
-        if self.place(key).remote.is_none() {
+        let place = place::at(&mut self.places, key);
+        if place.remote.is_none() {
             self.connections += 1;
-            let number = self.connections;
-            self.place(key).comes_from(sockets, key, number);
+            place.comes_from(sockets, key, self.connections);
         }
         let mut noted = self.spare.pop().unwrap_or_else(Noted::blank);
         noted.head(&parts.head, &parts.bytes, self.wants, (request, now));
         noted.goes_to(route, stream);
-        if let Some(remote) = &self.place(key).remote {
+        if let Some(remote) = &place.remote {
             noted.client = sockets.named(remote.peer, parts.head.headers(&parts.bytes));
         }
         self.current = Some(noted);
@@ -199,8 +205,9 @@ impl Access {
 
     /// The answer of a request is queued, and `queued` bytes of its connection in all.
     pub(super) fn set_aside(&mut self, key: ConnectionKey, queued: usize, mut noted: Box<Noted>) {
-        noted.end = self.end_of_output(key, queued);
-        self.place(key).waiting.push(noted);
+        let place = self.place(key);
+        noted.end = place.sent + queued as u64;
+        place.waiting.push(noted);
     }
 
     /// Writes the line of a request, unless it is one that is left out.
@@ -222,7 +229,9 @@ impl Access {
                 );
             }
         }
-        self.spare.push(noted);
+        if self.spare.len() < SPARE_NOTES_MAX {
+            self.spare.push(noted);
+        }
     }
 
     fn is_told(&mut self, noted: &Noted, now: Moment) -> bool {
@@ -360,7 +369,10 @@ impl Engine {
     #[cold]
     pub(super) fn note_refused(&mut self, core: &Core, parts: &RequestParts, routed: &Routed) {
         let noted = self.note_head(core, parts, routed.route(), None);
-        self.with_access(|access| access.current = noted);
+        self.with_access(|access| {
+            access.is_quiet = noted.is_none();
+            access.current = noted;
+        });
     }
 
     /// The note on the request that was not answered at once, if it had one.
@@ -416,6 +428,9 @@ impl Engine {
         let Some(access) = &mut self.access else {
             return;
         };
+        if std::mem::take(&mut access.is_quiet) {
+            return;
+        }
         let mut noted = match access.current.take() {
             Some(noted) => noted,
             None => {

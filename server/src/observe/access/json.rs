@@ -8,14 +8,26 @@ use super::record::{Record, RequestLine};
 use crate::config::AccessField;
 use std::time::Duration;
 
+/// A field, and what stands before its value.
+#[derive(Debug, Clone)]
+pub(super) struct Member {
+    pub(super) field: AccessField,
+    before: Box<str>,
+}
+
+/// The members of an object that are these fields.
+pub(super) fn members(fields: &[AccessField]) -> Vec<Member> {
+    let member = |(at, field): (usize, &AccessField)| Member {
+        field: *field,
+        before: format!("{}\"{}\":", if at == 0 { '{' } else { ',' }, field.word()).into(),
+    };
+    fields.iter().enumerate().map(member).collect()
+}
+
 /// Appends the line of a request, without its end.
-pub(super) fn write(record: &Record<'_>, fields: &[AccessField], out: &mut Vec<u8>) {
-    let mut before = b"{\"";
-    for field in fields {
-        out.extend_from_slice(before);
-        before = b",\"";
-        out.extend_from_slice(field.word().as_bytes());
-        out.extend_from_slice(b"\":");
+pub(super) fn write(record: &Record<'_>, members: &[Member], out: &mut Vec<u8>) {
+    for Member { field, before } in members {
+        out.extend_from_slice(before.as_bytes());
         write_field(record, *field, out);
     }
     out.push(b'}');
@@ -188,7 +200,7 @@ mod tests {
 
     fn value(record: &Record<'_>, fields: &[AccessField]) -> Value {
         let mut out = Vec::new();
-        write(record, fields, &mut out);
+        write(record, &members(fields), &mut out);
         let text = std::str::from_utf8(&out).expect("a line is UTF-8");
         assert!(!text.contains(['\n', '\r']), "{text}");
         serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -231,7 +243,7 @@ mod tests {
     fn the_chosen_fields_stand_in_their_order() {
         let mut out = Vec::new();
         let chosen = [AccessField::Status, AccessField::Method];
-        write(&record(), &chosen, &mut out);
+        write(&record(), &members(&chosen), &mut out);
         assert_eq!(out, br#"{"status":200,"method":"GET"}"#);
     }
 

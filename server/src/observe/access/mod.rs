@@ -37,7 +37,7 @@ const BATCHES_PER_CORE: usize = 128;
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
     format: AccessFormat,
-    fields: Vec<AccessField>,
+    fields: Vec<json::Member>,
     /// Of so many requests that ended well one gets a line.
     pub(crate) sample: u32,
     /// Requests that ended well within this time get none.
@@ -47,12 +47,12 @@ pub(crate) struct Rules {
 impl Rules {
     pub(crate) fn new(config: &config::AccessLog) -> Rules {
         let fields = match config.fields.is_empty() {
-            true => AccessField::ALL.to_vec(),
-            false => config.fields.clone(),
+            true => AccessField::ALL,
+            false => &config.fields,
         };
         Rules {
             format: config.format,
-            fields,
+            fields: json::members(fields),
             sample: config.sample,
             slow: config.slow,
         }
@@ -60,7 +60,7 @@ impl Rules {
 
     /// Whether a line says this.
     pub(crate) fn says(&self, field: AccessField) -> bool {
-        self.format == AccessFormat::Json && self.fields.contains(&field)
+        self.format == AccessFormat::Json && self.fields.iter().any(|member| member.field == field)
     }
 
     /// Appends the line of a request, without its end.
