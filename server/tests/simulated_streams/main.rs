@@ -6,6 +6,9 @@
 #[allow(dead_code, reason = "no test uses all of it")]
 mod forge;
 
+#[path = "../frames/mod.rs"]
+mod frames;
+
 mod endings;
 mod floods;
 mod gate;
@@ -14,6 +17,7 @@ mod peer;
 mod scripts;
 mod spoken;
 mod spoken_moves;
+mod talks;
 mod time;
 
 use http::{HeaderMap, HeaderValue, StatusCode};

@@ -15,10 +15,10 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// What one seed decides, number by number (a linear congruential generator of Knuth's).
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, below: u32) -> u32 {
+    pub(crate) fn roll(&mut self, below: u32) -> u32 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -26,7 +26,7 @@ impl Dice {
         ((self.0 >> 33) % u64::from(below)) as u32
     }
 
-    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+    pub(crate) fn one<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.roll(of.len() as u32) as usize]
     }
 }
@@ -254,7 +254,7 @@ impl Player {
     }
 }
 
-fn balances(simulation: &Simulation, seed: u64) {
+pub(crate) fn balances(simulation: &Simulation, seed: u64) {
     for core in 0..2 {
         let (connections, requests) = simulation.ledgers(core);
         assert!(

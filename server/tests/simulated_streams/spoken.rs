@@ -1,10 +1,7 @@
 //! WebSockets and other protocols on streams: what holds on a connection holds here, and no stream costs another anything.
 
-#[path = "../frames/mod.rs"]
-pub(super) mod frames;
-
-use self::frames::{close_frame, frame, text};
 use crate::forge::{data, forged, window_update};
+use crate::frames::{close_frame, frame, text};
 use crate::peer::{Ended as Over, Peer, get, request};
 use crate::{SECOND, a_day_passes, assert_nothing_is_left, pass};
 use http::{Method, StatusCode};
@@ -164,7 +161,7 @@ fn ask_for(stream: u32, protocol: &str, path: &str) -> Vec<u8> {
     request(stream, false, "CONNECT", path, &more)
 }
 
-pub(super) fn ask(stream: u32, path: &str) -> Vec<u8> {
+pub(crate) fn ask(stream: u32, path: &str) -> Vec<u8> {
     ask_for(stream, "websocket", path)
 }
 
@@ -485,7 +482,7 @@ fn a_client_whose_messages_are_answered_gets_room_for_more_and_one_whose_are_not
     here.goes();
 }
 
-pub(super) fn is_about(took: Duration, limit: Duration) -> bool {
+pub(crate) fn is_about(took: Duration, limit: Duration) -> bool {
     took + SECOND >= limit && took <= limit + 3 * SECOND
 }
 

@@ -1,8 +1,8 @@
-//! Connections whose streams speak another protocol, on their way to another core.
+//! Connections with WebSockets on their streams go to other cores with all that these keep, or tell them that they end.
 
 use crate::forge::data;
+use crate::frames::{close_frame, frame, text};
 use crate::peer::{Peer, get, request};
-use crate::spoken::frames::{close_frame, frame, text};
 use crate::spoken::{ask, is_about};
 use crate::{SECOND, a_day_passes, assert_nothing_is_left, pass};
 use ringgate::config::Config;
