@@ -15,6 +15,24 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+/// Pieces up to this size are put together with those that wait before them.
+const SMALL_PIECE_BYTES: usize = 512;
+/// The size up to which pieces are put together.
+const GATHERED_PIECE_BYTES: usize = 4 << 10;
+
+/// Puts a received piece behind those that wait. Small ones become larger ones there: a client that sends a byte at a time
+/// must not cost a place and a buffer for each.
+pub(super) fn put_behind(pieces: &mut VecDeque<Chunk>, piece: Chunk) {
+    let is_small = piece.len() <= SMALL_PIECE_BYTES;
+    match pieces.back_mut().filter(|_| is_small) {
+        None => pieces.push_back(piece),
+        Some(Chunk::Vec(last)) if last.len() + piece.len() <= GATHERED_PIECE_BYTES => {
+            last.extend_from_slice(&piece);
+        }
+        Some(_) => pieces.push_back(Chunk::Vec(piece.to_vec())),
+    }
+}
+
 /// Why a body ended before its end.
 ///
 /// ```
@@ -120,7 +138,7 @@ impl BodyCell {
                 return;
             }
             inner.queued += piece.len();
-            inner.pieces.push_back(piece);
+            put_behind(&mut inner.pieces, piece);
             inner.waker.take()
         };
         if let Some(waker) = waker {
@@ -356,5 +374,38 @@ impl fmt::Debug for RequestBody {
             Source::Whole(..) => f.write_str("body, there with its head"),
             Source::Arriving(cell) => write!(f, "body, {:?}", cell.inner.borrow().state),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_at_a_time_takes_little_more_than_its_bytes_and_large_pieces_stay_as_they_are() {
+        let mut pieces = VecDeque::new();
+        let mut sent = Vec::new();
+        for size in [1, 7, 1, 60_000, 512, 513].iter().cycle().take(60) {
+            sent.extend(vec![*size as u8; *size]);
+            put_behind(
+                &mut pieces,
+                Chunk::Bytes(Bytes::from(vec![*size as u8; *size])),
+            );
+        }
+        for byte in 0..100_000_u32 {
+            sent.push(byte as u8);
+            put_behind(
+                &mut pieces,
+                Chunk::Bytes(Bytes::copy_from_slice(&[byte as u8])),
+            );
+        }
+        let whole = pieces.iter().filter(|piece| piece.len() == 60_000).count();
+        assert_eq!(whole, 10);
+        assert!(pieces.len() < 100, "{}", pieces.len());
+        let bytes: Vec<u8> = pieces
+            .iter()
+            .flat_map(|piece| piece.as_slice().to_vec())
+            .collect();
+        assert!(bytes == sent);
     }
 }

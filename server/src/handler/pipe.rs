@@ -4,6 +4,7 @@
 //! Both ways are bounded: a handler that reads late is a socket that is not read from, and a client that takes
 //! nothing is a write that waits.
 
+use super::body::put_behind;
 use super::response::Chunk;
 use crate::connection::{Calls, Speaker};
 use crate::websocket::Limits;
@@ -96,7 +97,7 @@ impl Pipe {
     pub(crate) fn push(&self, bytes: Chunk) {
         let mut inner = self.inner.borrow_mut();
         inner.inlet_bytes += bytes.len();
-        inner.inlet.push_back(bytes);
+        put_behind(&mut inner.inlet, bytes);
         if let Some(waker) = inner.reader.take() {
             drop(inner);
             waker.wake();
