@@ -1,5 +1,5 @@
-//! The body of a request, as its handler reads it: pieces where the kernel put them, decoded, in
-//! order, with back-pressure. The connection puts pieces in, the handler takes them out; neither
+//! The body of a request, as its handler reads it: pieces where the kernel put them, small ones that wait
+//! put together, decoded, in order, with back-pressure. The connection puts pieces in, the handler takes them out; neither
 //! waits for the other inside this file.
 
 use super::Chunk;

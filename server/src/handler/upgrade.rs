@@ -1,4 +1,4 @@
-//! Answers that end HTTP on their connection: what begins behind them, and how a handler makes one for a protocol of
+//! Answers that end HTTP on their connection, or on their stream: what begins behind them, and how a handler makes one for a protocol of
 //! its own. Those of WebSockets are made in [`super::websocket`].
 
 use super::pipe::{Pipe, Upgraded};

@@ -66,8 +66,8 @@ pub trait OnMessage: Send + 'static {
     }
 
     /// The state that another process of the same program, the next one in an upgrade, goes on with
-    /// goes on with ([`Router::restore_websocket`](crate::Router::restore_websocket)): at most 64 KiB. None if there is no such thing: the WebSocket is closed with 1012
-    /// then, and its client connects again.
+    /// ([`Router::restore_websocket`](crate::Router::restore_websocket)): at most 64 KiB. None if there is no such
+    /// thing: the WebSocket is closed with 1012 then, and its client connects again.
     fn hand_over(&self) -> Option<Vec<u8>> {
         None
     }

@@ -1,5 +1,5 @@
-//! A connection on which a handler speaks a protocol of its own: its bytes go to the handler's task and come from it,
-//! as far as either has room. The task ends the connection by ending, and is dropped when the connection ends first.
+//! A connection, or a stream of one, on which a handler speaks a protocol of its own: its bytes go to the handler's task
+//! and come from it, as far as either has room. The task ends it by ending, and is dropped when it ends first.
 
 use super::Upgrade;
 use crate::connection::STREAM_AHEAD_BYTES;

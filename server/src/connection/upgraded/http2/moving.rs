@@ -48,8 +48,11 @@ impl Engine {
                 }
             }
         }
-        let session = http2.session.encode().filter(|_| leaves_process);
-        size + session.map_or(0, |bytes| bytes.len()) <= PACKED_SIZE_BYTES_MAX
+        if leaves_process {
+            let session = http2.session.encode();
+            size += session.map_or(0, |bytes| bytes.len());
+        }
+        size <= PACKED_SIZE_BYTES_MAX
     }
 
     /// A connection with nothing but WebSockets that rest goes where the course of its core leads.
