@@ -61,12 +61,12 @@ fn thread() -> String {
 fn cpus_of(name: &str) -> String {
     let threads = std::fs::read_dir("/proc/self/task").expect("/proc");
     let paths = threads.map(|entry| entry.expect("an entry").path());
-    let of = |path: &std::path::Path| std::fs::read_to_string(path.join("comm"));
-    let found = paths
-        .into_iter()
-        .find(|path| of(path).is_ok_and(|comm| comm.trim() == name));
-    let status = found.expect("the thread is there").join("status");
-    let status = std::fs::read_to_string(status).expect("/proc");
+    // A thread of another test with the same name may end between two reads.
+    let of = |path: std::path::PathBuf| {
+        let comm = std::fs::read_to_string(path.join("comm")).ok()?;
+        (comm.trim() == name).then(|| std::fs::read_to_string(path.join("status")).ok())?
+    };
+    let status = paths.into_iter().find_map(of).expect("the thread is there");
     let line = status
         .lines()
         .find(|line| line.starts_with("Cpus_allowed_list"));

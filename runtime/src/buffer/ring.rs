@@ -121,17 +121,35 @@ impl Drop for BufferRing {
 mod tests {
     use super::*;
 
+    /// Flags of the mapping that holds an address, by the text of `/proc/self/smaps`
+    /// (proc_pid_smaps(5)). The mapping may begin below: the kernel makes one of neighbours that are
+    /// alike, as two rings of buffers are.
+    fn flags_at(maps: &str, at: u64) -> Option<&str> {
+        let holds = |line: &str| {
+            let (from, to) = line.split_once(' ')?.0.split_once('-')?;
+            let number = |text| u64::from_str_radix(text, 16).ok();
+            Some((number(from)?..number(to)?).contains(&at))
+        };
+        maps.lines()
+            .skip_while(|line| holds(line) != Some(true))
+            .find_map(|line| line.strip_prefix("VmFlags:"))
+    }
+
     #[test]
     fn a_forked_child_gets_no_ring_of_buffers() {
         let ring = BufferRing::new(64).expect("a ring");
-        let begins = format!("{:x}-", ring.address());
         let maps = std::fs::read_to_string("/proc/self/smaps").expect("/proc");
-        let of_ring = maps.lines().skip_while(|line| !line.starts_with(&begins));
-        let flags = of_ring
-            .skip(1)
-            .find_map(|line| line.strip_prefix("VmFlags:"))
-            .expect("flags of the mapping");
+        let flags = flags_at(&maps, ring.address()).expect("flags of the mapping");
         // "dc": do not copy on fork (proc_pid_smaps(5)).
         assert!(flags.split_whitespace().any(|flag| flag == "dc"), "{flags}");
+    }
+
+    #[test]
+    fn a_ring_of_buffers_beside_others_is_found_in_the_mapping_that_it_shares_with_them() {
+        let rings = [(); 8].map(|()| BufferRing::new(256).expect("a ring"));
+        let maps = std::fs::read_to_string("/proc/self/smaps").expect("/proc");
+        for ring in &rings {
+            assert!(flags_at(&maps, ring.address()).is_some(), "{maps}");
+        }
     }
 }
