@@ -128,6 +128,8 @@ mod documents {
     struct Readme;
     #[doc = include_str!("../../docs/library.md")]
     struct Library;
+    #[doc = include_str!("../../docs/files.md")]
+    struct Files;
     #[doc = include_str!("../../docs/lanes.md")]
     struct Lanes;
     #[doc = include_str!("../../docs/websocket.md")]

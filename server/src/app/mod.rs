@@ -14,11 +14,11 @@ mod plain;
 mod sockets;
 mod trouble;
 
-pub use files::files;
+pub use files::{Files, files};
 pub use health::health;
 pub use page::live_page;
 
-use crate::config::{self, Config, Source, WrongValue};
+use crate::config::{self, Config, FilesAt, Site, Source, Switch, WrongValue};
 use crate::handler::Router;
 use crate::{CoreInfo, Server, ServerHandle};
 use std::io;
@@ -40,8 +40,11 @@ use std::path::{Path, PathBuf};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AppOptions {
-    /// The directory under `/files/`; without it there is no such path.
+    /// The directory whose files are served; none without it.
     pub root: Option<PathBuf>,
+    /// Where its files are, and how they are served. At `/` there is nothing beside them but `/healthz`, `/readyz` and,
+    /// with `status`, `/status.json`.
+    pub site: Site,
     /// Whether `/status.json` exists, from which the page at `/` has its figures: counts, addresses and
     /// the process id, for whoever can connect.
     pub status: bool,
@@ -121,10 +124,11 @@ pub fn server(config: Config) -> Result<Server<AppState>, config::Error> {
             }))
         })?;
     }
-    let (demo, status_page) = (config.demo, config.status_page);
+    let (demo, status_page, site) = (config.demo, config.status_page, config.site.clone());
     let router = move |is_local| {
         router(AppOptions {
             root,
+            site,
             status: status_page.is_there(is_local),
             trouble: demo.is_there(is_local),
         })
@@ -145,12 +149,20 @@ pub fn server(config: Config) -> Result<Server<AppState>, config::Error> {
 /// assert_eq!(client.get("/mine").send().text(), "mine");
 /// ```
 pub fn router(options: AppOptions) -> Router<AppState> {
+    let files = options.root.map(|root| served(root, &options.site));
+    if let (Some(files), FilesAt::Top) = (&files, options.site.at) {
+        let router = health().merge(files.clone().into_router());
+        return match options.status {
+            true => router.merge(health::status()),
+            false => router,
+        };
+    }
     let mut router = sockets::routes(plain::routes(Router::new()))
         .merge(page::routes())
         .merge(health());
     router = bodies::routes(router);
-    if let Some(root) = options.root {
-        router = router.nest("/files", files(root));
+    if let Some(files) = files {
+        router = router.nest("/files", files.into_router());
     }
     if options.status {
         router = router.merge(health::status());
@@ -161,4 +173,23 @@ pub fn router(options: AppOptions) -> Router<AppState> {
         router = chat::routes(router);
     }
     router
+}
+
+/// The files of a root as the options say.
+fn served(root: PathBuf, site: &Site) -> Files {
+    let is_on = |switch| switch == Switch::On;
+    let mut files = Files::of(root).headers(site.headers.iter().cloned());
+    if is_on(site.precompressed) {
+        files = files.precompressed();
+    }
+    if is_on(site.listing) {
+        files = files.listing();
+    }
+    if is_on(site.dotfiles) {
+        files = files.dotfiles();
+    }
+    match &site.fallback {
+        Some(file) => files.fallback(file),
+        None => files,
+    }
 }

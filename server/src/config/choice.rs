@@ -99,6 +99,14 @@ choice! {
         Off = "off",
     }
 
+    /// The place of the files of the built-in application.
+    pub enum FilesAt {
+        /// Below a path of their own, beside the other routes.
+        Below = "/files/",
+        /// At the top, in place of the other routes.
+        Top = "/",
+    }
+
     /// How a log line looks.
     pub enum LogFormat {
         /// For people.

@@ -21,6 +21,7 @@ use super::definition::{Draft, OptionDef};
 use super::duration::{format_duration, parse_duration};
 use super::endpoint::Endpoint;
 use super::error::{Error, Malformed, WrongValue};
+use super::file_header::FileHeader;
 use super::priority::PriorityRule;
 use super::proxies::ProxyProtocol;
 use super::size::{format_size, parse_size, whole_number};
@@ -98,6 +99,7 @@ pub(super) enum Kind {
     Control(At<ControlPath>),
     AccessTarget(At<AccessTarget>),
     AccessFields(At<Vec<AccessField>>),
+    FileHeaders(At<Vec<FileHeader>>),
 }
 
 /// A value that was refused: which one of those given, and why.
@@ -140,6 +142,7 @@ impl Kind {
                 | Kind::Certificates(_)
                 | Kind::Paths(_)
                 | Kind::AccessFields(_)
+                | Kind::FileHeaders(_)
                 | Kind::TrustedProxies(_)
                 | Kind::ProxyProtocol(_)
         )
@@ -168,7 +171,8 @@ impl Kind {
             | Kind::NameOrNone(_)
             | Kind::Control(_)
             | Kind::AccessTarget(_)
-            | Kind::AccessFields(_) => false,
+            | Kind::AccessFields(_)
+            | Kind::FileHeaders(_) => false,
         }
     }
 
@@ -190,6 +194,7 @@ impl Kind {
             Kind::Certificates(at) => *at(draft) = each(items, refused, CertificateSource::read)?,
             Kind::Paths(at) => *at(draft) = each(items, refused, path)?,
             Kind::AccessFields(at) => *at(draft) = list(items, refused)?,
+            Kind::FileHeaders(at) => *at(draft) = list(items, refused)?,
             Kind::TrustedProxies(at) => *at(draft) = list(items, refused)?,
             Kind::ProxyProtocol(at) => {
                 let read = ProxyProtocol::read(items);
@@ -316,7 +321,8 @@ impl Kind {
             | Kind::PathOrNone { .. }
             | Kind::Control(_)
             | Kind::AccessTarget(_)
-            | Kind::AccessFields(_) => return Err(Malformed::plain()),
+            | Kind::AccessFields(_)
+            | Kind::FileHeaders(_) => return Err(Malformed::plain()),
         }
         Ok(())
     }
@@ -338,6 +344,7 @@ impl Kind {
             Kind::AccessFields(at) => {
                 return at(draft).iter().map(|field| field.word().into()).collect();
             }
+            Kind::FileHeaders(at) => return at(draft).iter().map(shown).collect(),
             Kind::AccessTarget(at) => at(draft).written(),
             Kind::TrustedProxies(at) => return at(draft).iter().map(shown).collect(),
             Kind::ProxyProtocol(at) => return at(draft).written(),
@@ -421,6 +428,7 @@ impl Kind {
             Kind::Control(_) => "PATH",
             Kind::AccessTarget(_) => "FILE|stderr|syslog:PATH|journald|off",
             Kind::AccessFields(_) => "FIELD",
+            Kind::FileHeaders(_) => "PATTERN NAME: VALUE",
         };
         words.to_owned()
     }
@@ -472,6 +480,9 @@ impl Kind {
             Kind::NameOrNone(_) => "a name or a number, or none".to_owned(),
             Kind::Control(_) => "a path, auto or none".to_owned(),
             Kind::AccessTarget(_) => "a path, stderr, syslog:PATH, journald or off".to_owned(),
+            Kind::FileHeaders(_) => {
+                "PATTERN NAME: VALUE, such as *.html Cache-Control: no-cache".to_owned()
+            }
             Kind::AccessFields(_) => either(
                 &AccessField::ALL
                     .iter()

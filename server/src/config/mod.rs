@@ -32,9 +32,11 @@ mod control;
 mod cores;
 mod duration;
 mod endpoint;
+mod file_header;
 mod limits_change;
 mod priority;
 mod proxies;
+mod site;
 mod size;
 mod tls;
 mod trusted;
@@ -64,8 +66,8 @@ pub use access::{AccessLog, AccessTarget};
 pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX, UnixAddr};
 pub use admission::{AdmissionError, AdmissionLimits, MaxAccepts};
 pub use choice::{
-    AccessField, AccessFormat, Admit, ClientCertificates, DrainPending, Forwarded, HalfClose,
-    LogFormat, LogLevel, Offered, OnTerm, RingFlag, Shed, Switch, TlsVersion,
+    AccessField, AccessFormat, Admit, ClientCertificates, DrainPending, FilesAt, Forwarded,
+    HalfClose, LogFormat, LogLevel, Offered, OnTerm, RingFlag, Shed, Switch, TlsVersion,
 };
 pub use command::{CommandLine, VERSION};
 pub use control::ControlPath;
@@ -75,6 +77,7 @@ pub use effective::effective;
 pub(crate) use endpoint::Opening;
 pub use endpoint::{Endpoint, Scheme};
 pub use error::{Error, Malformed, WrongValue};
+pub use file_header::FileHeader;
 pub use http2::Http2;
 pub use limits_change::LimitsChange;
 pub use own::{OwnOption, OwnValues};
@@ -82,6 +85,7 @@ pub use parse::{Ctl, CtlCommand, Invocation, parse};
 pub use priority::{Class, Matcher, PriorityRule};
 pub use proxies::{Proxies, ProxyProtocol};
 pub use settings::{Config, Drain, HttpLimits, Log, PoolRules, QueueRules, Rings, Timeouts};
+pub use site::Site;
 pub use size::{format_size, parse_size};
 pub use source::{Provenance, Source};
 pub use tls::{CertificateSource, Tls};

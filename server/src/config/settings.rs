@@ -24,6 +24,7 @@ use super::http2::Http2;
 use super::options::OPTIONS;
 use super::priority::PriorityRule;
 use super::proxies::Proxies;
+use super::site::Site;
 use super::size::format_size;
 use super::source::Source;
 use super::tls::Tls;
@@ -77,8 +78,10 @@ pub struct Config {
     pub log: Log,
     /// The access log: one line for each request.
     pub access_log: AccessLog,
-    /// Directory that the built-in application serves under `/files/`.
+    /// Directory whose files the built-in application serves.
     pub root: Option<PathBuf>,
+    /// How it serves them.
+    pub site: Site,
     /// The control socket.
     pub control: ControlPath,
     /// Where metrics are served.
@@ -117,6 +120,7 @@ impl Default for Config {
             log: Log::default(),
             access_log: AccessLog::default(),
             root: None,
+            site: Site::default(),
             control: ControlPath::Auto,
             metrics: None,
             status_page: Offered::Auto,

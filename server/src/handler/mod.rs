@@ -7,6 +7,7 @@
 //! begins behind a request, a WebSocket or a protocol of the handler's own, goes the other way, in the body of the
 //! answer ([`Switch`]). Services of other crates join above, as handlers (`crate::tower`).
 
+mod accept;
 mod answers;
 mod application;
 mod around;

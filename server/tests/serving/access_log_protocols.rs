@@ -303,9 +303,9 @@ fn a_connection_that_is_turned_away_unread_has_a_line_without_a_request() {
 fn what_is_around_the_answers_and_services_of_other_crates_are_logged_without_a_change() {
     let log = Log::new();
     let router = app::router(AppOptions {
-        root: None,
         status: true,
         trouble: true,
+        ..AppOptions::default()
     })
     .around(|request, next| async move { next.run(request).await.with_header("x-a", "b") });
     let server = start_with(log.config(AccessFormat::Combined), router, AppState::new);

@@ -39,6 +39,7 @@ mod pipelining;
 mod pool;
 mod proxies;
 mod python_http_client;
+mod sites;
 mod smuggling;
 mod suspended;
 mod task_classes;

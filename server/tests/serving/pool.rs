@@ -376,9 +376,9 @@ fn m7_a_worn_core_is_replaced_before_it_leaves() {
     let births = Arc::new(AtomicU64::new(0));
     let made = births.clone();
     let router = app::router(AppOptions {
-        root: None,
         status: true,
         trouble: true,
+        ..AppOptions::default()
     });
     let server = start_with(config, router, move |core: &CoreInfo| {
         made.fetch_add(1, Ordering::Relaxed);

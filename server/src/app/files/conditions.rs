@@ -140,7 +140,7 @@ mod tests {
             modified: at(0),
             ..TRAITS
         };
-        Version::new(&traits, at(age))
+        Version::new(&traits, at(age), None)
     }
 
     fn conditions<'r>(fields: &[(&'r str, &'r str)]) -> Conditions<'r> {

@@ -1,49 +1,42 @@
 //! The files under one directory, read through the ring: at `/files` in the built-in application, and wherever a
 //! program nests them.
 //!
-//! A path is resolved by the kernel, and held under the directory by it: openat2(2) with
-//! `RESOLVE_BENEATH`. No `..`, no absolute path and no symbolic link leads out, also if the tree is
-//! changed at that very moment; to look first (canonicalize, compare the prefix) and then open would
-//! leave a gap between the two. Links that stay inside are followed. Nothing of it blocks the core:
-//! the ring opens, describes, reads and closes.
-//!
-//! Decided elsewhere: which version of a file it is ([`version`]), what a request makes of that
-//! ([`conditions`]), which part is sent ([`range`]) and the type ([`media_type`]).
-//! Deliberately absent: listings of directories, compression, several ranges at once.
+//! Decides what a site of files offers ([`Files`]) and which of its files answers a request. How a file is found and
+//! opened, and that nothing outside of the directory ever is, is in [`disk`]; in which of its forms a file goes out in
+//! [`answer`]; which version of a file it is in [`version`], what a request makes of that in [`conditions`], which
+//! parts are sent in [`range`] and [`parts`], the type in [`media_type`], fields by pattern in [`rules`], and the page
+//! of a directory in [`listing`].
 
+mod answer;
 mod conditions;
+mod disk;
+mod listing;
 mod media_type;
+mod parts;
 mod range;
+mod rules;
 mod version;
 
-use crate::handler::{Body, Request, Response, Router, Writer};
-use crate::runtime::fs::{File, Metadata, OpenOptions, Pages};
-use bytes::Bytes;
-use conditions::{Condition, Conditions};
-use http::header::{
-    ACCEPT_RANGES, CONTENT_RANGE, ETAG, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
-use range::Part;
-use rustix::fs::OFlags;
-use rustix::io::Errno;
-use std::error::Error;
+use crate::config::FileHeader;
+use crate::handler::{Request, Response, Router};
+use answer::Form;
+use disk::{Disk, Looked};
+use http::header::LOCATION;
+use http::{HeaderValue, StatusCode};
+use listing::Lister;
+use rules::Rules;
 use std::ffi::OsStr;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
-use version::{Traits, Version};
 
-/// The file that a request for a directory is answered with.
+/// The name of the file that a request for a directory is answered with, unless another is named.
 const INDEX: &str = "index.html";
-/// Times that an open is tried while the tree is being changed (openat2(2), EAGAIN).
-const OPEN_TRIES: u32 = 8;
+/// Content codings of the files beside a file, and how the names of these end: the densest first.
+const CODINGS: [(&str, &str); 3] = [("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz")];
 
-/// The files under `root`, for any state: at the path that the router is [nested](Router::nest) at, or at `/`. A
-/// directory is answered with its `index.html`. Entity tags, dates and ranges are honoured (RFC 9110 sections 13
-/// and 14), and nothing outside of `root` is ever opened.
+/// The files under `root`, for any state, as [`Files`] serves them by itself: at the path that the router is
+/// [nested](Router::nest) at, or at `/`.
 ///
 /// ```no_run
 /// use ringgate::{Router, app};
@@ -51,86 +44,240 @@ const OPEN_TRIES: u32 = 8;
 /// let router = Router::<()>::new().nest("/static", app::files("/srv/www"));
 /// ```
 pub fn files<S: 'static>(root: impl Into<PathBuf>) -> Router<S> {
-    let root: Arc<Path> = root.into().into();
-    let top = root.clone();
-    Router::new()
-        .get("/", move |request| serve(top.clone(), request))
-        .get("/{*path}", move |request| serve(root.clone(), request))
+    Files::of(root).into_router()
 }
 
-async fn serve<S>(root: Arc<Path>, request: Request<S>) -> Result<Response, Response> {
+/// The files under a directory, and how they are offered.
+///
+/// A directory is answered with its `index.html`. Entity tags, dates and ranges are honoured (RFC 9110 sections 13 and
+/// 14), several ranges at once among them; nothing outside of the root is ever opened, and what has a name that begins
+/// with a dot is not there, but for `.well-known` at the top. All else is off until it is asked for.
+///
+/// ```no_run
+/// use ringgate::{Router, app::Files};
+///
+/// let site = Files::of("/srv/www")
+///     .precompressed()
+///     .fallback("index.html")
+///     .header("*", "cache-control", "no-cache")
+///     .header("/assets/*", "cache-control", "public, max-age=31536000, immutable");
+/// let router = Router::<()>::new().merge(site.into_router());
+/// ```
+#[derive(Debug, Clone)]
+pub struct Files {
+    root: PathBuf,
+    index: String,
+    precompressed: bool,
+    listing: bool,
+    fallback: Option<PathBuf>,
+    dotfiles: bool,
+    headers: Vec<FileHeader>,
+}
+
+impl Files {
+    /// The files under this directory.
+    pub fn of(root: impl Into<PathBuf>) -> Files {
+        Files {
+            root: root.into(),
+            index: INDEX.to_owned(),
+            precompressed: false,
+            listing: false,
+            fallback: None,
+            dotfiles: false,
+            headers: Vec::new(),
+        }
+    }
+
+    /// With another name for the file that a directory is answered with.
+    #[must_use]
+    pub fn index(mut self, name: impl Into<String>) -> Files {
+        self.index = name.into();
+        self
+    }
+
+    /// With compressed files beside the files: for `app.js` a client that accepts it gets `app.js.br`, `app.js.zst` or
+    /// `app.js.gz`, with the type of `app.js` and an entity tag of its own. The file itself must be there as well, and
+    /// one that was modified in a later second than the compressed one is sent as it is, for the other is out of date.
+    #[must_use]
+    pub fn precompressed(mut self) -> Files {
+        self.precompressed = true;
+        self
+    }
+
+    /// With a page for each directory that has no index: the names in it, as links. Whoever can connect learns them.
+    #[must_use]
+    pub fn listing(mut self) -> Files {
+        self.listing = true;
+        self
+    }
+
+    /// With a file, named from the root, that answers with 200 where nothing is found: the page of an application that
+    /// makes its paths in the browser. A path whose last name has a dot in it is a file that is missing, and stays 404.
+    #[must_use]
+    pub fn fallback(mut self, file: impl Into<PathBuf>) -> Files {
+        let file = file.into();
+        self.fallback = Some(file.strip_prefix("/").map(Path::to_owned).unwrap_or(file));
+        self
+    }
+
+    /// With files and directories whose names begin with a dot. `.well-known` at the top is there without it
+    /// (RFC 8615).
+    #[must_use]
+    pub fn dotfiles(mut self) -> Files {
+        self.dotfiles = true;
+        self
+    }
+
+    /// With a field for the files that a pattern fits; see [`FileHeader`] for patterns. Of two that fit and are of one
+    /// name the later holds. Fields go with answers of 200, 206 and 304.
+    ///
+    /// # Panics
+    /// If the pattern, the name or the value is none, or the field is one that is made from the file.
+    #[must_use]
+    pub fn header(self, pattern: &str, name: &str, value: &str) -> Files {
+        let header = FileHeader::new(pattern, name, value);
+        self.headers([header.unwrap_or_else(|error| panic!("{pattern} {name}: {value}: {error}"))])
+    }
+
+    /// With these fields, as [`Files::header`].
+    #[must_use]
+    pub fn headers(mut self, headers: impl IntoIterator<Item = FileHeader>) -> Files {
+        self.headers.extend(headers);
+        self
+    }
+
+    /// The router that serves them, for any state.
+    pub fn into_router<S: 'static>(self) -> Router<S> {
+        let site = Arc::new(Site {
+            disk: Disk::new(self.root.clone()),
+            rules: Rules::of(&self.headers),
+            lister: self.listing.then(|| Lister::new(self.root, self.dotfiles)),
+            index: self.index,
+            precompressed: self.precompressed,
+            fallback: self.fallback,
+            dotfiles: self.dotfiles,
+        });
+        let top = site.clone();
+        Router::new()
+            .get("/", move |request| serve(top.clone(), request))
+            .get("/{*path}", move |request| serve(site.clone(), request))
+    }
+}
+
+/// A site while it is served, shared by all cores.
+struct Site {
+    disk: Disk,
+    rules: Rules,
+    lister: Option<Lister>,
+    index: String,
+    precompressed: bool,
+    fallback: Option<PathBuf>,
+    dotfiles: bool,
+}
+
+async fn serve<S>(site: Arc<Site>, request: Request<S>) -> Result<Response, Response> {
     let encoded = request.param("path").unwrap_or("");
     let path: Vec<u8> = percent_encoding::percent_decode_str(encoded).collect();
     let path = Path::new(OsStr::from_bytes(&path));
-    let (mut file, mut about) = find(&root, path).await?;
-    let mut media_type = media_type::of(path);
-    if about.is_dir() {
-        // Relative links in an index are relative to the directory: its path must end in a slash.
-        if !request.path().ends_with('/') {
-            return moved(&request);
-        }
-        (file, about) = find(&root, &path.join(INDEX)).await?;
-        media_type = media_type::of(Path::new(INDEX));
-    }
-    if !about.is_file() {
+    if !disk::is_inside(path) || (!site.dotfiles && is_hidden(path)) {
         return Err(not_found());
     }
-    Ok(answer(&request, file, &about, media_type))
-}
-
-/// Opens what lies at `path` under `root`.
-async fn find(root: &Path, path: &Path) -> Result<(File, Metadata), Response> {
-    let inside = path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if !inside {
-        return Err(not_found());
+    // Relative links in an index are relative to the directory: its path must end in a slash.
+    if request.path().ends_with('/') {
+        let index = path.join(&site.index);
+        return match site.disk.look(&index).await? {
+            Looked::File(file) => site.send(&request, &index, file).await,
+            Looked::Directory | Looked::Nothing => site.list(&request, path).await,
+        };
     }
-    let file = open_beneath(root, path).await.map_err(refused)?;
-    let about = file
-        .metadata()
-        .await
-        .map_err(|error| Response::error(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))?;
-    Ok((file, about))
+    match site.disk.look(path).await? {
+        Looked::File(file) => site.send(&request, path, file).await,
+        Looked::Directory => moved(&request),
+        Looked::Nothing => site.fall_back(&request, path).await,
+    }
 }
 
-/// The root is opened anew each time: a deployment that renames a new tree into its place is seen.
-async fn open_beneath(root: &Path, path: &Path) -> io::Result<File> {
-    let directory = (OFlags::PATH | OFlags::DIRECTORY).bits().cast_signed();
-    let directory = OpenOptions::new().read(true).custom_flags(directory);
-    let root = directory.open(root).await?;
-    // NONBLOCK: to open a pipe without a writer would wait for one.
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-    let options = OpenOptions::new().read(true).custom_flags(flags);
-    let mut tries = 1;
-    loop {
-        match options.open_beneath(&root, path).await {
-            Err(error) if is_passing(&error) && tries < OPEN_TRIES => tries += 1,
-            opened => return opened,
+impl Site {
+    /// Sends a file in the form that the client likes best.
+    async fn send<S>(
+        &self,
+        request: &Request<S>,
+        path: &Path,
+        file: disk::Found,
+    ) -> Result<Response, Response> {
+        let mut form = Form { file, coding: None };
+        if self.precompressed {
+            for coding in request.accepted_codings(&CODINGS.map(|(coding, _)| coding)) {
+                if let Some(file) = self.compressed(path, coding, &form.file).await? {
+                    let coding = Some(coding);
+                    form = Form { file, coding };
+                    break;
+                }
+            }
+        }
+        let answer = answer::answer(request, form, media_type::of(path), |answer| {
+            let answer = self.rules.apply(path, answer);
+            match self.precompressed {
+                true => answer.with_header("vary", "accept-encoding"),
+                false => answer,
+            }
+        });
+        Ok(answer)
+    }
+
+    /// The file beside `path` that holds it in this coding, if that is there and not out of date. Tools that compress
+    /// give it the time of the file; some of them leave out the parts of a second.
+    async fn compressed(
+        &self,
+        path: &Path,
+        coding: &str,
+        plain: &disk::Found,
+    ) -> Result<Option<disk::Found>, Response> {
+        let mut codings = CODINGS.iter();
+        let Some((_, ending)) = codings.find(|(name, _)| *name == coding) else {
+            return Ok(None);
+        };
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(ending);
+        Ok(match self.disk.look(Path::new(&beside)).await? {
+            Looked::File(file) => Some(file).filter(|file| !file.is_older_than(plain)),
+            Looked::Directory | Looked::Nothing => None,
+        })
+    }
+
+    /// The page of a directory without an index.
+    async fn list<S>(&self, request: &Request<S>, path: &Path) -> Result<Response, Response> {
+        let listed = match &self.lister {
+            Some(lister) => lister.page(request.path(), path).await?,
+            None => None,
+        };
+        match listed {
+            Some(page) => Ok(page),
+            None => self.fall_back(request, path).await,
+        }
+    }
+
+    /// The answer where nothing is found.
+    async fn fall_back<S>(&self, request: &Request<S>, path: &Path) -> Result<Response, Response> {
+        let is_page = |name: &OsStr| !name.as_bytes().contains(&b'.');
+        let fallback = self.fallback.as_deref();
+        let Some(fallback) = fallback.filter(|_| path.file_name().is_none_or(is_page)) else {
+            return Err(not_found());
+        };
+        match self.disk.look(fallback).await? {
+            Looked::File(file) => self.send(request, fallback, file).await,
+            Looked::Directory | Looked::Nothing => Err(not_found()),
         }
     }
 }
 
-fn is_passing(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::AGAIN | Errno::INTR)
-    )
-}
-
-/// The answer for a file that cannot be opened: the same as for a file that is not there, whatever the
-/// reason, which clients need not know. Only a lack of the server itself is told apart.
-fn refused(error: io::Error) -> Response {
-    match Errno::from_io_error(&error) {
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => Response::error(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the file cannot be opened just now; try again",
-        ),
-        Some(Errno::IO | Errno::NOSYS | Errno::PERM) => {
-            Response::error(StatusCode::INTERNAL_SERVER_ERROR, "the file cannot be read")
-        }
-        _ => not_found(),
-    }
+/// Whether a name in the path begins with a dot, but for `.well-known` at the top.
+fn is_hidden(path: &Path) -> bool {
+    let mut names = path.components().map(|part| part.as_os_str());
+    let is_dotted = |name: &OsStr| name.as_bytes().starts_with(b".");
+    let first = names.next();
+    let first = first.filter(|name| *name != ".well-known" && *name != ".");
+    first.is_some_and(is_dotted) || names.any(is_dotted)
 }
 
 fn not_found() -> Response {
@@ -145,90 +292,32 @@ fn moved<S>(request: &Request<S>) -> Result<Response, Response> {
     Ok(Response::new(StatusCode::MOVED_PERMANENTLY).with_header(LOCATION, to))
 }
 
-fn answer<S>(
-    request: &Request<S>,
-    file: File,
-    about: &Metadata,
-    media_type: &'static str,
-) -> Response {
-    let traits = Traits {
-        inode: about.inode(),
-        size: about.len(),
-        modified: about.modified(),
-        changed: about.changed(),
-    };
-    let version = Version::new(&traits, SystemTime::now());
-    let conditions = Conditions::of(request.headers());
-    let response = |status| {
-        let unit = HeaderValue::from_static("bytes");
-        let response = Response::new(status).with_header(ACCEPT_RANGES, unit);
-        let response = with(response, ETAG, version.tag());
-        with(response, LAST_MODIFIED, version.date())
-    };
-    match conditions.judge(&version) {
-        Condition::Met => {}
-        Condition::Unchanged => return response(StatusCode::NOT_MODIFIED),
-        Condition::Failed => {
-            return Response::error(
-                StatusCode::PRECONDITION_FAILED,
-                "the file is not the version that the request is for",
-            );
-        }
-    }
-    // RFC 9110 section 14.2: a range is defined for GET alone; HEAD tells of the whole.
-    let asked = conditions.range(&version);
-    let asked = asked.filter(|_| request.method() == Method::GET);
-    let wanted = asked.map_or(Part::Whole, |asked| range::wanted(asked, about.len()));
-    let (status, from, to) = match wanted {
-        Part::Whole => (StatusCode::OK, 0, about.len()),
-        Part::Of { from, to } => (StatusCode::PARTIAL_CONTENT, from, to),
-        Part::Beyond => {
-            let range = format!("bytes */{}", about.len());
-            let response = Response::error(
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                "the file ends before this range begins",
-            );
-            return with(response, CONTENT_RANGE, HeaderValue::from_str(&range).ok());
-        }
-    };
-    let response = response(status)
-        .with_content_type(media_type)
-        .with_header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
-        .with_body(Body::sized_writer(to - from, move |out| {
-            copy(file, from, to, out)
-        }));
-    match status {
-        StatusCode::PARTIAL_CONTENT => {
-            let range = format!("bytes {from}-{}/{}", to - 1, about.len());
-            with(response, CONTENT_RANGE, HeaderValue::from_str(&range).ok())
-        }
-        _ => response,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn with(response: Response, name: HeaderName, value: Option<HeaderValue>) -> Response {
-    match value {
-        Some(value) => response.with_header(name, value),
-        None => response,
-    }
-}
-
-/// Writes the bytes from `from` up to `to`. A reader costs one block of pages, however slow it is, and
-/// none once it has gone: a block is read when the one before is with the kernel. A file that shrank meanwhile is an error: the promised
-/// length cannot be kept, so the connection ends short of it and the client knows.
-async fn copy(file: File, from: u64, to: u64, mut out: Writer) -> Result<(), Box<dyn Error>> {
-    let mut at = from;
-    while at < to {
-        out.room().await;
-        let wanted = usize::try_from(to - at).unwrap_or(Pages::BYTES_MAX);
-        let (count, mut pages) = file.read_pages_at(Pages::new(wanted)?, at).await;
-        let count = count?;
-        if count == 0 {
-            return Err("the file became shorter while it was sent".into());
+    #[test]
+    fn a_dot_hides_a_file_and_all_below_a_directory_but_what_is_well_known() {
+        for hidden in [
+            ".env",
+            ".git/HEAD",
+            "a/.b",
+            "a/.b/c",
+            ".well-known/.x",
+            "x/.well-known",
+        ] {
+            assert!(is_hidden(Path::new(hidden)), "{hidden}");
         }
-        pages.truncate(count);
-        at += count as u64;
-        out.write(Bytes::from_owner(pages)).await;
+        for shown in [
+            "",
+            "a",
+            "a.b",
+            "a/b.c",
+            ".well-known/acme-challenge/x",
+            "./a",
+            "a./b",
+        ] {
+            assert!(!is_hidden(Path::new(shown)), "{shown}");
+        }
     }
-    Ok(())
 }

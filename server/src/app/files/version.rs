@@ -17,6 +17,13 @@ pub(super) struct Traits {
     pub(super) changed: SystemTime,
 }
 
+impl Traits {
+    /// The second of the last modification.
+    pub(super) fn modified_second(&self) -> SystemTime {
+        whole_second(self.modified)
+    }
+}
+
 /// A version of a file.
 #[derive(Debug)]
 pub(super) struct Version {
@@ -36,9 +43,12 @@ impl Version {
     /// file systems give the number of a removed file to the next one: only the time of the last change
     /// tells such versions apart. (Before Linux 6.13 these times advance with the tick of the kernel's
     /// clock: two changes in place of equal size within one tick have one tag.)
-    pub(super) fn new(traits: &Traits, now: SystemTime) -> Version {
+    ///
+    /// The coding of a form that is compressed is part of its tag, whatever file holds it.
+    pub(super) fn new(traits: &Traits, now: SystemTime, coding: Option<&str>) -> Version {
+        let (dash, coding) = coding.map_or(("", ""), |coding| ("-", coding));
         let tag = format!(
-            "\"{:x}-{:x}-{:x}-{:x}\"",
+            "\"{:x}-{:x}-{:x}-{:x}{dash}{coding}\"",
             traits.inode,
             traits.size,
             nanoseconds(traits.modified),
@@ -46,7 +56,7 @@ impl Version {
         );
         Version {
             tag,
-            modified: whole_second(traits.modified),
+            modified: traits.modified_second(),
             now: whole_second(now),
         }
     }
@@ -140,15 +150,16 @@ pub(super) mod tests {
                 ..TRAITS
             },
         ];
-        let mut tags = all.map(|traits| Version::new(&traits, at(0)).tag);
+        let mut tags = all.map(|traits| Version::new(&traits, at(0), None).tag);
         tags.sort();
         assert!(tags.windows(2).all(|pair| pair[0] != pair[1]), "{tags:?}");
     }
 
     #[test]
     fn a_tag_is_a_field_value_with_quotes() {
-        let tag = Version::new(&TRAITS, at(0)).tag().expect("a value");
-        assert_eq!(tag, "\"7-a-0-0\"");
+        let tag = |coding| Version::new(&TRAITS, at(0), coding).tag().expect("a value");
+        assert_eq!(tag(None), "\"7-a-0-0\"");
+        assert_eq!(tag(Some("br")), "\"7-a-0-0-br\"");
     }
 
     #[test]
@@ -166,7 +177,7 @@ pub(super) mod tests {
                 modified: at(modified),
                 ..TRAITS
             };
-            let version = Version::new(&traits, at(now));
+            let version = Version::new(&traits, at(now), None);
             let date = version.modified();
             assert_eq!(
                 version.is_of_strong_date(date),
@@ -182,7 +193,7 @@ pub(super) mod tests {
             modified: at(9000),
             ..TRAITS
         };
-        let version = Version::new(&traits, at(1500));
+        let version = Version::new(&traits, at(1500), None);
         let date = version.date().expect("a value");
         assert_eq!(date, "Sun, 09 Sep 2001 01:46:41 GMT");
         assert_eq!(version.modified(), at(9000));

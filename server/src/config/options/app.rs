@@ -15,8 +15,71 @@ pub(super) const APP: &[OptionDef] = &[
         },
         default: "none",
         unit: "directory",
-        help: "Serves the files of this directory under /files/. Their entity tags hold for this \
-               machine: another has other inode numbers.",
+        help: "Serves the files of this directory. Their entity tags hold for this machine: another \
+               has other inode numbers.",
+        group: Group::App,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "files_at",
+        kind: Kind::Choice(|d| &mut d.config.site.at),
+        default: "/files/",
+        unit: "path",
+        help: "Serves the files below this path; at / there is nothing beside them but /healthz, \
+               /readyz and, with status_page, /status.json.",
+        group: Group::App,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "files_precompressed",
+        kind: Kind::Choice(|d| &mut d.config.site.precompressed),
+        default: "off",
+        unit: "switch",
+        help: "Sends NAME.br, NAME.zst or NAME.gz, if it is there and not older, in place of NAME to a \
+               client that accepts it.",
+        group: Group::App,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "files_listing",
+        kind: Kind::Choice(|d| &mut d.config.site.listing),
+        default: "off",
+        unit: "switch",
+        help: "Answers for a directory without an index.html with the names in it.",
+        group: Group::App,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "files_fallback",
+        kind: Kind::PathOrNone {
+            at: |d| &mut d.config.site.fallback,
+            placeholder: "FILE",
+        },
+        default: "none",
+        unit: "file",
+        help: "Answers with this file of the directory, and 200, where nothing is found, but for a name \
+               with a dot in it.",
+        group: Group::App,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "files_dotfiles",
+        kind: Kind::Choice(|d| &mut d.config.site.dotfiles),
+        default: "off",
+        unit: "switch",
+        help: "Serves files and directories whose names begin with a dot; without it only \
+               /.well-known/.",
+        group: Group::App,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "files_headers",
+        kind: Kind::FileHeaders(|d| &mut d.config.site.headers),
+        default: "",
+        unit: "rule",
+        help: "Sends this field with files whose name, or whose path if there is a slash in it, the \
+               pattern fits (* stands for anything); give it again for each further one, the later \
+               holds.",
         group: Group::App,
         change: Change::Restart,
     },

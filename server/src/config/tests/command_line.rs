@@ -263,7 +263,18 @@ fn a_program_with_its_own_application_has_no_option_of_the_built_in_one() {
     let of_app = OPTIONS.iter().filter(|option| option.is_of_app());
     let of_app: Vec<_> = of_app.collect();
     let keys: Vec<_> = of_app.iter().map(|option| option.key).collect();
-    assert_eq!(keys, ["root", "status_page", "demo"]);
+    let expected = [
+        "root",
+        "files_at",
+        "files_precompressed",
+        "files_listing",
+        "files_fallback",
+        "files_dotfiles",
+        "files_headers",
+        "status_page",
+        "demo",
+    ];
+    assert_eq!(keys, expected);
     let Ok(Invocation::Show(help)) = embedder(&["--help"], &[], "") else {
         panic!("no help")
     };

@@ -8,10 +8,10 @@ use super::super::effective::toml_value;
 use super::super::options::OPTIONS;
 use super::super::{
     AccessField, AccessFormat, AccessLog, AccessTarget, AdmissionLimits, Admit, CertificateSource,
-    ClientCertificates, ControlPath, Drain, DrainPending, Endpoint, Forwarded, HalfClose, Http2,
-    HttpLimits, ListenAddr, Log, LogFormat, LogLevel, MaxAccepts, Offered, OnTerm, PoolRules,
-    Proxies, ProxyProtocol, QueueRules, RingFlag, Rings, Shed, Source, Switch, Timeouts, Tls,
-    TlsVersion, TrustedProxy, WebSockets,
+    ClientCertificates, ControlPath, Drain, DrainPending, Endpoint, FilesAt, Forwarded, HalfClose,
+    Http2, HttpLimits, ListenAddr, Log, LogFormat, LogLevel, MaxAccepts, Offered, OnTerm,
+    PoolRules, Proxies, ProxyProtocol, QueueRules, RingFlag, Rings, Shed, Site, Source, Switch,
+    Timeouts, Tls, TlsVersion, TrustedProxy, WebSockets,
 };
 use super::*;
 
@@ -39,6 +39,10 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "max_threads" => &["100"],
         "max_accepts" => return (&["120"], &["--max-threads", "100"]),
         "root" => &["/srv/www"],
+        "files_at" => &["/"],
+        "files_precompressed" | "files_listing" | "files_dotfiles" => &["on"],
+        "files_fallback" => &["index.html"],
+        "files_headers" => &["*.html cache-control: no-cache", "/a/* x: y"],
         "control" => &["/run/c.sock"],
         "metrics" => &["127.0.0.1:9100"],
         "config" => &["ringgate.toml"],
@@ -239,6 +243,12 @@ fn each_key_sets_the_field_of_its_name() {
         max_threads = 5
         max_accepts = 6
         root = "/r"
+        files_at = "/"
+        files_precompressed = "on"
+        files_listing = "on"
+        files_fallback = "i"
+        files_dotfiles = "on"
+        files_headers = ["* x: y"]
         control = "/c"
         metrics = "127.0.0.1:7"
         log_file = "/f"
@@ -480,6 +490,14 @@ fn each_key_sets_the_field_of_its_name() {
             slow: second(67),
         },
         root: Some("/r".into()),
+        site: Site {
+            at: FilesAt::Top,
+            precompressed: Switch::On,
+            listing: Switch::On,
+            fallback: Some("i".into()),
+            dotfiles: Switch::On,
+            headers: vec!["* x: y".parse().expect("a rule")],
+        },
         control: ControlPath::At("/c".into()),
         metrics: Some(ListenAddr::Tcp(([127, 0, 0, 1], 7).into())),
         demo: Offered::On,

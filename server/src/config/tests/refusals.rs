@@ -101,6 +101,7 @@ fn wrong(kind: &Kind) -> Vec<&'static str> {
         | Kind::AccessTarget(_)
         | Kind::Paths(_) => vec![""],
         Kind::AccessFields(_) => vec!["cookie", "STATUS"],
+        Kind::FileHeaders(_) => vec!["*.html", "* x", "* etag: 1", "* x y: z"],
     }
 }
 

@@ -45,9 +45,10 @@ pub(crate) fn start() -> TestServer {
 
 /// The built-in application.
 pub(crate) fn start_app(config: Config, trouble: bool) -> TestServer {
-    let root = config.root.clone();
+    let (root, site) = (config.root.clone(), config.site.clone());
     let router = app::router(AppOptions {
         root,
+        site,
         status: trouble,
         trouble,
     });

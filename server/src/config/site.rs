@@ -1,0 +1,50 @@
+//! The options of the files that the built-in application serves: where, in which forms, and what goes with them.
+//!
+//! Plain data, part of [`Config`](super::Config). Called by the option table and by whoever builds a configuration in
+//! code. What each does is in `app/files/`.
+
+use std::path::PathBuf;
+
+use super::choice::{FilesAt, Switch};
+use super::file_header::FileHeader;
+
+/// How the built-in application serves the files of its root.
+///
+/// ```
+/// use ringgate::config::{Config, FilesAt, Site, Switch};
+///
+/// let config = Config {
+///     root: Some("/srv/www".into()),
+///     site: Site { at: FilesAt::Top, precompressed: Switch::On, ..Site::default() },
+///     ..Config::default()
+/// };
+/// assert!(config.check().is_ok());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Where the files are.
+    pub at: FilesAt,
+    /// Whether compressed files beside the files are sent to who accepts them.
+    pub precompressed: Switch,
+    /// Whether a directory without an index is answered with a page of its names.
+    pub listing: Switch,
+    /// The file, named from the root, that answers where nothing is found.
+    pub fallback: Option<PathBuf>,
+    /// Whether names that begin with a dot are served.
+    pub dotfiles: Switch,
+    /// Fields that go with files.
+    pub headers: Vec<FileHeader>,
+}
+
+impl Default for Site {
+    fn default() -> Site {
+        Site {
+            at: FilesAt::Below,
+            precompressed: Switch::Off,
+            listing: Switch::Off,
+            fallback: None,
+            dotfiles: Switch::Off,
+            headers: Vec::new(),
+        }
+    }
+}
