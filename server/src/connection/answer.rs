@@ -336,7 +336,7 @@ pub(super) fn status_class(response: &Response) -> usize {
 
 /// Queues an answer: its head, and its body unless that is a stream. What is queued of the body is
 /// taken out of `response`.
-#[inline]
+#[inline(always)]
 pub(super) fn queue(
     connection: &mut Connection,
     terms: &Terms,
