@@ -2,9 +2,9 @@
 //! use them, each request has a name and a line in the log: `cargo run --example notes -- --token secret`
 
 use ringgate::config::{CommandLine, Config, OwnOption};
-use ringgate::http::{Method, StatusCode, header::ACCESS_CONTROL_ALLOW_HEADERS};
+use ringgate::http::{Method, StatusCode};
 use ringgate::{CoreInfo, Error, Json, Next, Request, Response, Result, Router, Server};
-use ringgate::{app, events::Hub, lane::Lane};
+use ringgate::{app, around::Cors, events::Hub, lane::Lane};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 use std::{process::ExitCode, time::Instant};
@@ -78,15 +78,9 @@ async fn guarded(request: Request<State>, next: Next<State>) -> Response {
 async fn seen(request: Request<State>, next: Next<State>) -> Response {
     let (began, id) = (Instant::now(), request.new_id());
     let asked = format!("{} {}", request.method(), request.path());
-    let answer = match *request.method() {
-        Method::OPTIONS => Response::new(StatusCode::NO_CONTENT)
-            .with_header("access-control-allow-methods", "GET, POST, DELETE")
-            .with_header(ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
-        _ => next.run(request).await,
-    };
+    let answer = next.run(request).await;
     let (status, took) = (answer.status().as_u16(), began.elapsed());
     tracing::info!(id, status, ?took, "{asked}");
-    let answer = answer.with_header("access-control-allow-origin", "*");
     answer.with_header("x-request-id", id)
 }
 
@@ -107,7 +101,8 @@ fn server(config: Config, file: String, token: String) -> Server<State> {
         news: news.clone(),
         token: token.clone(),
     };
-    Server::with_state(config, router.around(seen), init)
+    let cors = Cors::any().methods([Method::GET, Method::POST, Method::DELETE]);
+    Server::with_state(config, router.around(seen).with(cors), init)
         .lane("database", Lane::workers(1..=4).init(open))
         .hub(&hub)
 }

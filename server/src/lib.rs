@@ -53,6 +53,7 @@
 //! |---|---|
 //! | [`handler`] | requests, answers, bodies and routes; most of them stand here as well |
 //! | [`config`] | what a server is told, and reading it from command line, environment and file |
+//! | [`around`] | what is ready to be put around answers: compression, CORS, fields for security, error pages |
 //! | [`events`] | events that are published on any core and heard on all |
 //! | [`lane`] | work that would block a core |
 //! | `tower` | services of other crates as handlers, such as an axum router (feature `tower`) |
@@ -73,6 +74,7 @@
 
 pub mod admission;
 pub mod app;
+pub mod around;
 mod certificates;
 mod client;
 pub mod config;

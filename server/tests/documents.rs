@@ -277,6 +277,7 @@ const FOR_APPLICATIONS: &[&str] = &[
     "runtime/src/task",
     "runtime/src/time.rs",
     "server/src/app",
+    "server/src/around",
     "server/src/certificates",
     "server/src/config",
     "server/src/control",

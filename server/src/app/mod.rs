@@ -18,6 +18,7 @@ pub use files::{Files, files};
 pub use health::health;
 pub use page::live_page;
 
+use crate::around::{Compression, SecurityHeaders};
 use crate::config::{self, Config, FilesAt, Site, Source, Switch, WrongValue};
 use crate::handler::Router;
 use crate::{CoreInfo, Server, ServerHandle};
@@ -42,7 +43,7 @@ use std::path::{Path, PathBuf};
 pub struct AppOptions {
     /// The directory whose files are served; none without it.
     pub root: Option<PathBuf>,
-    /// Where its files are, and how they are served. At `/` there is nothing beside them but `/healthz`, `/readyz` and,
+    /// Where its files are, how they are served, and what is around all answers. At `/` there is nothing beside them but `/healthz`, `/readyz` and,
     /// with `status`, `/status.json`.
     pub site: Site,
     /// Whether `/status.json` exists, from which the page at `/` has its figures: counts, addresses and
@@ -149,6 +150,19 @@ pub fn server(config: Config) -> Result<Server<AppState>, config::Error> {
 /// assert_eq!(client.get("/mine").send().text(), "mine");
 /// ```
 pub fn router(options: AppOptions) -> Router<AppState> {
+    let site = options.site.clone();
+    let mut router = routes(options);
+    if site.compression == Switch::On {
+        router = router.with(Compression::new());
+    }
+    match site.security_headers {
+        Switch::On => router.with(SecurityHeaders::new()),
+        Switch::Off => router,
+    }
+}
+
+/// The routes alone.
+fn routes(options: AppOptions) -> Router<AppState> {
     let files = options.root.map(|root| served(root, &options.site));
     if let (Some(files), FilesAt::Top) = (&files, options.site.at) {
         let router = health().merge(files.clone().into_router());

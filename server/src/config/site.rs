@@ -1,14 +1,15 @@
-//! The options of the files that the built-in application serves: where, in which forms, and what goes with them.
+//! The options of the site that the built-in application is: where its files are, in which forms they go out, and what
+//! goes with them and with every other answer.
 //!
 //! Plain data, part of [`Config`](super::Config). Called by the option table and by whoever builds a configuration in
-//! code. What each does is in `app/files/`.
+//! code. What each does is in `app/files/` and `around/`.
 
 use std::path::PathBuf;
 
 use super::choice::{FilesAt, Switch};
 use super::file_header::FileHeader;
 
-/// How the built-in application serves the files of its root.
+/// How the built-in application serves the files of its root, and what is around all of its answers.
 ///
 /// ```
 /// use ringgate::config::{Config, FilesAt, Site, Switch};
@@ -34,6 +35,10 @@ pub struct Site {
     pub dotfiles: Switch,
     /// Fields that go with files.
     pub headers: Vec<FileHeader>,
+    /// Whether text is compressed on its way out.
+    pub compression: Switch,
+    /// Whether answers tell browsers to be careful with them.
+    pub security_headers: Switch,
 }
 
 impl Default for Site {
@@ -45,6 +50,8 @@ impl Default for Site {
             fallback: None,
             dotfiles: Switch::Off,
             headers: Vec::new(),
+            compression: Switch::Off,
+            security_headers: Switch::Off,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Which forms of an answer a client accepts, and how gladly: content codings (RFC 9110 section 12.5.3).
+//! Which forms of an answer a client accepts, and how gladly: content codings (RFC 9110 section 12.5.3) and media
+//! types (section 12.5.1).
 //!
 //! Pure but for [`Request`]'s own methods. Asked by whoever has an answer in several forms: the files of the built-in
 //! application, and what is ready to be put around answers. What is then sent is decided there.
@@ -77,6 +78,25 @@ pub(crate) fn ranked<'a>(
     weighed.into_iter().map(|(coding, _)| coding).collect()
 }
 
+/// The media type among `offered` that a client names and likes best. `*/*` and the like name none: who sends that gets
+/// what it would get without a choice.
+fn preferred_type<'a>(
+    accept: impl Iterator<Item = &'a [u8]>,
+    offered: &[&'static str],
+) -> Option<&'static str> {
+    let mut best: Option<(&'static str, u16)> = None;
+    for (name, weight) in members(accept) {
+        let is_it = |offer: &&&'static str| offer.eq_ignore_ascii_case(name);
+        let Some(offer) = offered.iter().find(is_it).filter(|_| weight > 0) else {
+            continue;
+        };
+        if best.is_none_or(|(_, most)| weight > most) {
+            best = Some((offer, weight));
+        }
+    }
+    best.map(|(offer, _)| offer)
+}
+
 impl<S> Request<S> {
     /// The values of the fields of a name.
     pub(super) fn lines<'r>(&'r self, name: &'static str) -> impl Iterator<Item = &'r [u8]> {
@@ -103,6 +123,12 @@ impl<S> Request<S> {
     /// ```
     pub fn accepted_codings(&self, offered: &[&'static str]) -> Vec<&'static str> {
         self.ranked_codings(offered).into_vec()
+    }
+
+    /// The media type among `offered` that the client names in Accept and likes best; None if it names none of them, as
+    /// with `*/*`.
+    pub(crate) fn preferred_type(&self, offered: &[&'static str]) -> Option<&'static str> {
+        preferred_type(self.lines("accept"), offered)
     }
 
     /// As [`Request::accepted_codings`], without an allocation.
@@ -167,5 +193,24 @@ mod tests {
         }
         let long = format!("{}gzip", "a,".repeat(MEMBERS_MAX));
         check(&long, &[]);
+    }
+
+    #[test]
+    fn a_media_type_is_preferred_by_name_and_never_by_a_star() {
+        let offered = ["text/html", "application/json"];
+        let preferred = |accept: &str| preferred_type([accept.as_bytes()].into_iter(), &offered);
+        assert_eq!(
+            preferred("text/html,application/xml;q=0.9,*/*;q=0.8"),
+            Some("text/html")
+        );
+        assert_eq!(preferred("application/json"), Some("application/json"));
+        assert_eq!(
+            preferred("text/html;q=0.5, application/json"),
+            Some("application/json")
+        );
+        assert_eq!(preferred("text/html; charset=utf-8;q=0, */*"), None);
+        for accept in ["", "*/*", "text/*", "image/png"] {
+            assert_eq!(preferred(accept), None, "{accept}");
+        }
     }
 }

@@ -360,3 +360,74 @@ fn a_site_at_the_top_has_nothing_beside_its_files_but_its_health() {
         assert_eq!(client.get(path).status, 404, "{path}");
     }
 }
+
+#[test]
+fn files_of_text_are_compressed_on_their_way_out_and_parts_of_them_are_not() {
+    let tree = Tree::new("on-the-way");
+    let text = "one line like another\n".repeat(1000);
+    tree.write("text.txt", text.as_bytes());
+    tree.write("text.txt.br", b"BR");
+    tree.write("image.png", text.as_bytes());
+    let server = tree.serve_as(Site {
+        compression: Switch::On,
+        ..precompressed()
+    });
+    let mut client = server.connect();
+    let answer = accepting(&mut client, "/files/text.txt", "gzip");
+    assert_eq!(
+        (answer.status, answer.header("content-encoding")),
+        (200, Some("gzip"))
+    );
+    assert!(answer.body.starts_with(&[0x1f, 0x8b]) && answer.body.len() < 1000);
+    assert_eq!(answer.header("accept-ranges"), None);
+    assert_eq!(answer.header("vary"), Some("accept-encoding"), "once");
+    let tag = answer.header("etag").expect("a tag").to_owned();
+    assert!(tag.starts_with("W/\""), "{tag}");
+    let fields = format!("Accept-Encoding: gzip\r\nIf-None-Match: {tag}\r\n");
+    assert_eq!(
+        client
+            .request("GET", "/files/text.txt", &fields, b"")
+            .status,
+        304
+    );
+    let fields = format!("Accept-Encoding: gzip\r\nRange: bytes=0-2\r\nIf-Range: {tag}\r\n");
+    let whole = client.request("GET", "/files/text.txt", &fields, b"");
+    assert_eq!(whole.status, 200, "a part is never joined to other bytes");
+    let part = client.request(
+        "GET",
+        "/files/text.txt",
+        "Accept-Encoding: gzip\r\nRange: bytes=0-2\r\n",
+        b"",
+    );
+    assert_eq!(
+        (part.status, part.text(), part.header("content-encoding")),
+        (206, "one", None)
+    );
+    // What is compressed already, and what is no text, stays.
+    assert_eq!(
+        accepting(&mut client, "/files/text.txt", "gzip, br").text(),
+        "BR"
+    );
+    let image = accepting(&mut client, "/files/image.png", "gzip");
+    assert_eq!(image.header("content-encoding"), None);
+    assert_eq!(client.get("/files/text.txt").text(), text);
+}
+
+#[test]
+fn every_answer_of_the_application_may_tell_browsers_to_be_careful() {
+    let tree = Tree::new("careful");
+    let server = tree.serve_as(Site {
+        security_headers: Switch::On,
+        ..Site::default()
+    });
+    let mut client = server.connect();
+    for path in ["/files/hello.txt", "/files/missing", "/plaintext", "/"] {
+        let answer = client.get(path);
+        assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{path}");
+        assert_eq!(
+            answer.header("x-content-type-options"),
+            Some("nosniff"),
+            "{path}"
+        );
+    }
+}

@@ -84,6 +84,25 @@ pub(super) const APP: &[OptionDef] = &[
         change: Change::Restart,
     },
     OptionDef {
+        key: "compression",
+        kind: Kind::Choice(|d| &mut d.config.site.compression),
+        default: "off",
+        unit: "switch",
+        help: "Compresses text with gzip on its way to a client that accepts it, from 1 KiB on.",
+        group: Group::App,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "security_headers",
+        kind: Kind::Choice(|d| &mut d.config.site.security_headers),
+        default: "off",
+        unit: "switch",
+        help: "Sends X-Content-Type-Options, X-Frame-Options, Referrer-Policy and \
+               Cross-Origin-Opener-Policy with every answer.",
+        group: Group::App,
+        change: Change::Restart,
+    },
+    OptionDef {
         key: "status_page",
         kind: Kind::Choice(|d| &mut d.config.status_page),
         default: "auto",

@@ -41,6 +41,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "root" => &["/srv/www"],
         "files_at" => &["/"],
         "files_precompressed" | "files_listing" | "files_dotfiles" => &["on"],
+        "compression" | "security_headers" => &["on"],
         "files_fallback" => &["index.html"],
         "files_headers" => &["*.html cache-control: no-cache", "/a/* x: y"],
         "control" => &["/run/c.sock"],
@@ -249,6 +250,8 @@ fn each_key_sets_the_field_of_its_name() {
         files_fallback = "i"
         files_dotfiles = "on"
         files_headers = ["* x: y"]
+        compression = "on"
+        security_headers = "on"
         control = "/c"
         metrics = "127.0.0.1:7"
         log_file = "/f"
@@ -497,6 +500,8 @@ fn each_key_sets_the_field_of_its_name() {
             fallback: Some("i".into()),
             dotfiles: Switch::On,
             headers: vec!["* x: y".parse().expect("a rule")],
+            compression: Switch::On,
+            security_headers: Switch::On,
         },
         control: ControlPath::At("/c".into()),
         metrics: Some(ListenAddr::Tcp(([127, 0, 0, 1], 7).into())),
