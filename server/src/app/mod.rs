@@ -202,6 +202,10 @@ fn served(root: PathBuf, site: &Site) -> Files {
     if is_on(site.dotfiles) {
         files = files.dotfiles();
     }
+    if let Some(bytes) = site.cache {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        files = files.cached(bytes, site.cache_valid);
+    }
     match &site.fallback {
         Some(file) => files.fallback(file),
         None => files,

@@ -5,6 +5,7 @@
 //! code. What each does is in `app/files/` and `around/`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::choice::{FilesAt, Switch};
 use super::file_header::FileHeader;
@@ -35,6 +36,10 @@ pub struct Site {
     pub dotfiles: Switch,
     /// Fields that go with files.
     pub headers: Vec<FileHeader>,
+    /// Bytes of small files that each core keeps in memory; `None` keeps none.
+    pub cache: Option<u64>,
+    /// How long a look at the disk holds for a file that is kept.
+    pub cache_valid: Duration,
     /// Whether text is compressed on its way out.
     pub compression: Switch,
     /// Whether answers tell browsers to be careful with them.
@@ -50,6 +55,8 @@ impl Default for Site {
             fallback: None,
             dotfiles: Switch::Off,
             headers: Vec::new(),
+            cache: Some(8 << 20),
+            cache_valid: Duration::from_secs(1),
             compression: Switch::Off,
             security_headers: Switch::Off,
         }

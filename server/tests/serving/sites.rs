@@ -6,7 +6,7 @@ use crate::files::Tree;
 use ringgate::config::{FilesAt, Site, Switch};
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 fn precompressed() -> Site {
     Site {
@@ -430,4 +430,98 @@ fn every_answer_of_the_application_may_tell_browsers_to_be_careful() {
             "{path}"
         );
     }
+}
+
+/// Waits until the last change of a file is so long past that a core may keep it.
+fn settle(tree: &Tree, name: &str) {
+    use std::os::unix::fs::MetadataExt;
+    let about = fs::metadata(tree.root().join(name)).expect("a file");
+    let changed = Duration::new(about.ctime().unsigned_abs(), about.ctime_nsec() as u32);
+    let settled = SystemTime::UNIX_EPOCH + changed + Duration::from_millis(3100);
+    while let Ok(left) = settled.duration_since(SystemTime::now()) {
+        std::thread::sleep(left.max(Duration::from_millis(1)));
+    }
+}
+
+fn replace(tree: &Tree, name: &str, content: &[u8]) {
+    tree.write("new", content);
+    fs::rename(tree.root().join("new"), tree.root().join(name)).expect("renamed");
+}
+
+#[test]
+fn a_file_that_is_kept_is_taken_as_it_was_seen_for_its_time_and_follows_the_disk_then() {
+    let tree = Tree::new("kept");
+    tree.write("app.js", b"before");
+    tree.write("app.js.br", b"BEFORE");
+    let kept = |valid| Site {
+        cache_valid: valid,
+        ..precompressed()
+    };
+    let long = tree.serve_as(kept(Duration::from_secs(3600)));
+    let short = tree.serve_as(kept(Duration::from_millis(300)));
+    let never = tree.serve_as(kept(Duration::ZERO));
+    let none = tree.serve_as(Site {
+        cache: None,
+        ..precompressed()
+    });
+    settle(&tree, "app.js.br");
+    let all = [&long, &short, &never, &none];
+    let mut clients = all.map(|server| server.connect());
+    let ask =
+        |client: &mut Client, fields: &str| client.request("GET", "/files/app.js", fields, b"");
+    for client in &mut clients {
+        // What a core sees first and what it kept are the same answer, in each form and part of it.
+        let first = ask(client, "");
+        let again = ask(client, "");
+        for name in [
+            "etag",
+            "last-modified",
+            "content-type",
+            "content-length",
+            "vary",
+        ] {
+            assert_eq!(first.header(name), again.header(name), "{name}");
+        }
+        assert_eq!((first.text(), again.text()), ("before", "before"));
+        assert_eq!(ask(client, "Range: bytes=2-3\r\n").text(), "fo");
+        let parts = ask(client, "Range: bytes=0-0,5-5\r\n");
+        assert_eq!(parts.status, 206);
+        assert!(
+            parts.text().contains("0-0/6\r\n\r\nb\r\n"),
+            "{}",
+            parts.text()
+        );
+        assert_eq!(accepting(client, "/files/app.js", "br").text(), "BEFORE");
+        let unless = format!(
+            "If-None-Match: {}\r\n",
+            first.header("etag").expect("a tag")
+        );
+        assert_eq!(ask(client, &unless).status, 304);
+        let head = client.request("HEAD", "/files/app.js", "", b"");
+        assert_eq!(head.header("content-length"), Some("6"));
+    }
+    replace(&tree, "app.js", b"behind");
+    fs::remove_file(tree.root().join("app.js.br")).expect("removed");
+    let [long, short, never, none] = &mut clients;
+    assert_eq!(ask(long, "").text(), "before", "it is not looked at");
+    assert_eq!(accepting(long, "/files/app.js", "br").text(), "BEFORE");
+    for client in [&mut *never, none] {
+        assert_eq!(ask(client, "").text(), "behind");
+        assert_eq!(accepting(client, "/files/app.js", "br").text(), "behind");
+    }
+    let began = Instant::now();
+    while ask(short, "").text() != "behind" {
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "it follows the disk"
+        );
+    }
+    // In place, of the same size, and once more before the first change is long past.
+    tree.write("app.js", b"inside");
+    assert_eq!(ask(never, "").text(), "inside");
+    tree.write("app.js", b"outside");
+    assert_eq!(ask(never, "").text(), "outside");
+    fs::remove_file(tree.root().join("app.js")).expect("removed");
+    assert_eq!(ask(never, "").status, 404);
+    assert_eq!(ask(long, "").text(), "before");
 }

@@ -9,7 +9,7 @@ use super::disk::Found;
 use super::parts::Parts;
 use super::range::{self, Part, Range};
 use super::version::Version;
-use crate::handler::{Body, Request, Response};
+use crate::handler::{Request, Response};
 use http::header::{
     ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
     X_CONTENT_TYPE_OPTIONS,
@@ -71,10 +71,10 @@ pub(super) fn answer<S>(
         })
     };
     match wanted {
-        Part::Beyond | Part::Whole => content(StatusCode::OK).with_body(part(file, 0, size)),
+        Part::Beyond | Part::Whole => content(StatusCode::OK).with_body(file.into_body(0, size)),
         Part::Of(Range { from, to }) => content(StatusCode::PARTIAL_CONTENT)
             .with_header(CONTENT_RANGE, format!("bytes {from}-{}/{size}", to - 1))
-            .with_body(part(file, from, to)),
+            .with_body(file.into_body(from, to)),
         Part::Several(ranges) => {
             let response = content(StatusCode::PARTIAL_CONTENT);
             let media_type = response.header("content-type").unwrap_or_default();
@@ -85,12 +85,6 @@ pub(super) fn answer<S>(
                 .with_body(parts.into_body(file))
         }
     }
-}
-
-fn part(file: Found, from: u64, to: u64) -> Body {
-    Body::sized_writer(to - from, move |mut out| async move {
-        file.copy(from, to, &mut out).await
-    })
 }
 
 fn with(response: Response, name: HeaderName, value: Option<HeaderValue>) -> Response {

@@ -5,11 +5,13 @@
 //! (canonicalize, compare the prefix) and then open would leave a gap between the two. Links that stay inside are
 //! followed. Nothing of it blocks the core: the ring opens, describes, reads and closes.
 //!
-//! Which paths are looked for is decided by the callers in `mod.rs`.
+//! Which paths are looked for is decided by the callers in `mod.rs`; which files are kept in memory, and for how long they
+//! are taken as they were, in [`cache`](super::cache).
 
+use super::cache::{Cache, Kept, Known, Seen};
 use super::version::Traits;
-use crate::handler::{Response, Writer};
-use crate::runtime::fs::{File, OpenOptions, Pages};
+use crate::handler::{Body, Response, Writer};
+use crate::runtime::fs::{File, Metadata, OpenOptions, Pages};
 use bytes::Bytes;
 use http::StatusCode;
 use rustix::fs::OFlags;
@@ -17,6 +19,7 @@ use rustix::io::Errno;
 use std::error::Error;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
 
 /// Times that an open is tried while the tree is being changed (openat2(2), EAGAIN).
 const OPEN_TRIES: u32 = 8;
@@ -24,12 +27,19 @@ const OPEN_TRIES: u32 = 8;
 /// The directory whose files are served.
 pub(super) struct Disk {
     root: PathBuf,
+    cache: Option<Cache>,
 }
 
 /// A file that was found.
 pub(super) struct Found {
-    file: File,
+    content: Content,
     pub(super) traits: Traits,
+}
+
+/// Where the bytes of a file are.
+enum Content {
+    OnDisk(File),
+    InMemory(Bytes),
 }
 
 /// The thing at a path.
@@ -47,13 +57,65 @@ pub(super) fn is_inside(path: &Path) -> bool {
 }
 
 impl Disk {
-    pub(super) fn new(root: PathBuf) -> Disk {
-        Disk { root }
+    pub(super) fn new(root: PathBuf, cache: Option<Cache>) -> Disk {
+        Disk { root, cache }
     }
 
     /// Looks for `path` under the root. The error is the answer for a lack of the server itself; what else keeps a
     /// file from being opened is the same as its absence, for clients need not know.
     pub(super) async fn look(&self, path: &Path) -> Result<Looked, Response> {
+        self.recall(path, false).await
+    }
+
+    /// As [`Disk::look`], for a file that may stand beside another: that it does not is remembered as well. (Of other paths
+    /// it is not, for clients make up any number of them.)
+    pub(super) async fn look_beside(&self, path: &Path) -> Result<Looked, Response> {
+        self.recall(path, true).await
+    }
+
+    /// Looks into the memory of the core first.
+    async fn recall(&self, path: &Path, keeps_absence: bool) -> Result<Looked, Response> {
+        let Some(cache) = self.cache.as_ref().filter(|_| is_plain(path)) else {
+            return self.see(path).await;
+        };
+        let now = crate::runtime::current().now();
+        let before = match cache.known(path, now) {
+            Known::Fresh(seen) => return Ok(seen.into()),
+            Known::Stale(Seen::File(kept)) => Some(kept),
+            Known::Stale(Seen::Nothing) | Known::Unknown => None,
+        };
+        let found = match self.see(path).await? {
+            Looked::File(found) => found,
+            other => {
+                match keeps_absence {
+                    true => cache.keep(path, Seen::Nothing, now),
+                    false => cache.forget(path),
+                }
+                return Ok(other);
+            }
+        };
+        if let Some(kept) = before.filter(|kept| kept.traits == found.traits) {
+            cache.renew(path, now);
+            return Ok(Seen::File(kept).into());
+        }
+        let kept = match cache.may_keep(&found.traits, SystemTime::now()) {
+            true => found.read().await,
+            false => None,
+        };
+        Ok(match kept {
+            Some(kept) => {
+                cache.keep(path, Seen::File(kept.clone()), now);
+                Seen::File(kept).into()
+            }
+            None => {
+                cache.forget(path);
+                Looked::File(found)
+            }
+        })
+    }
+
+    /// Asks the kernel.
+    async fn see(&self, path: &Path) -> Result<Looked, Response> {
         let file = match self.open(path).await {
             Ok(file) => file,
             Err(error) => return refused(&error),
@@ -68,13 +130,8 @@ impl Disk {
         if !about.is_file() {
             return Ok(Looked::Nothing);
         }
-        let traits = Traits {
-            inode: about.inode(),
-            size: about.len(),
-            modified: about.modified(),
-            changed: about.changed(),
-        };
-        Ok(Looked::File(Found { file, traits }))
+        let (content, traits) = (Content::OnDisk(file), traits(&about));
+        Ok(Looked::File(Found { content, traits }))
     }
 
     /// The root is opened anew each time: a deployment that renames a new tree into its place is seen.
@@ -91,6 +148,35 @@ impl Disk {
                 Err(error) if is_passing(&error) && tries < OPEN_TRIES => tries += 1,
                 opened => return opened,
             }
+        }
+    }
+}
+
+fn traits(about: &Metadata) -> Traits {
+    Traits {
+        inode: about.inode(),
+        size: about.len(),
+        modified: about.modified(),
+        changed: about.changed(),
+    }
+}
+
+/// Whether a path is written in the one plain way: clients can write it in any number of others, which are not remembered.
+fn is_plain(path: &Path) -> bool {
+    let parts = path.components();
+    let bytes: usize = parts.map(|part| part.as_os_str().len() + 1).sum();
+    let first = path.components().next();
+    bytes == path.as_os_str().len() + 1 && first != Some(Component::CurDir)
+}
+
+impl From<Seen> for Looked {
+    fn from(seen: Seen) -> Looked {
+        match seen {
+            Seen::File(Kept { traits, bytes }) => {
+                let content = Content::InMemory(bytes);
+                Looked::File(Found { content, traits })
+            }
+            Seen::Nothing => Looked::Nothing,
         }
     }
 }
@@ -122,6 +208,34 @@ impl Found {
         self.traits.modified_second() < other.traits.modified_second()
     }
 
+    /// All of the file in memory, if it did not change while it was read.
+    async fn read(&self) -> Option<Kept> {
+        let Content::OnDisk(file) = &self.content else {
+            return None;
+        };
+        let size = usize::try_from(self.traits.size).ok()?;
+        let mut bytes = Vec::with_capacity(size);
+        while bytes.len() < size {
+            let pages = Pages::new(size - bytes.len()).ok()?;
+            let (count, mut pages) = file.read_pages_at(pages, bytes.len() as u64).await;
+            pages.truncate(count.ok().filter(|count| *count > 0)?);
+            bytes.extend_from_slice(pages.as_ref());
+        }
+        let after = file.metadata().await.ok()?;
+        let (traits, bytes) = (traits(&after), bytes.into());
+        (traits == self.traits).then_some(Kept { traits, bytes })
+    }
+
+    /// The bytes from `from` up to `to` as a body.
+    pub(super) fn into_body(self, from: u64, to: u64) -> Body {
+        match &self.content {
+            Content::InMemory(bytes) => Body::from(part(bytes, from, to)),
+            Content::OnDisk(_) => Body::sized_writer(to - from, move |mut out| async move {
+                self.copy(from, to, &mut out).await
+            }),
+        }
+    }
+
     /// Writes the bytes from `from` up to `to`. A reader costs one block of pages, however slow it is, and none once
     /// it has gone: a block is read when the one before is with the kernel. A file that shrank meanwhile is an error:
     /// the promised length cannot be kept, so the connection ends short of it and the client knows.
@@ -131,11 +245,18 @@ impl Found {
         to: u64,
         out: &mut Writer,
     ) -> Result<(), Box<dyn Error>> {
+        let file = match &self.content {
+            Content::InMemory(bytes) => {
+                out.write(part(bytes, from, to)).await;
+                return Ok(());
+            }
+            Content::OnDisk(file) => file,
+        };
         let mut at = from;
         while at < to {
             out.room().await;
             let wanted = usize::try_from(to - at).unwrap_or(Pages::BYTES_MAX);
-            let (count, mut pages) = self.file.read_pages_at(Pages::new(wanted)?, at).await;
+            let (count, mut pages) = file.read_pages_at(Pages::new(wanted)?, at).await;
             let count = count?;
             if count == 0 {
                 return Err("the file became shorter while it was sent".into());
@@ -145,5 +266,25 @@ impl Found {
             out.write(Bytes::from_owner(pages)).await;
         }
         Ok(())
+    }
+}
+
+/// The bytes from `from` up to `to` of a file that is kept, which is no larger than memory.
+fn part(bytes: &Bytes, from: u64, to: u64) -> Bytes {
+    bytes.slice(from as usize..to as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_plain_way_to_write_a_path_is_remembered() {
+        for plain in ["a", "a/b.c", "a/..b"] {
+            assert!(is_plain(Path::new(plain)), "{plain}");
+        }
+        for other in ["", ".", "./a", "a/", "a//b", "a/./b", "/a", "a/."] {
+            assert!(!is_plain(Path::new(other)), "{other}");
+        }
     }
 }

@@ -3,11 +3,12 @@
 //!
 //! Decides what a site of files offers ([`Files`]) and which of its files answers a request. How a file is found and
 //! opened, and that nothing outside of the directory ever is, is in [`disk`]; in which of its forms a file goes out in
-//! [`answer`]; which version of a file it is in [`version`], what a request makes of that in [`conditions`], which
+//! [`answer`]; which small files a core keeps in memory in [`cache`]; which version of a file it is in [`version`], what a request makes of that in [`conditions`], which
 //! parts are sent in [`range`] and [`parts`], the type in [`media_type`], fields by pattern in [`rules`], and the page
 //! of a directory in [`listing`].
 
 mod answer;
+mod cache;
 mod conditions;
 mod disk;
 mod listing;
@@ -20,6 +21,7 @@ mod version;
 use crate::config::FileHeader;
 use crate::handler::{Request, Response, Router};
 use answer::Form;
+use cache::Cache;
 use disk::{Disk, Looked};
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
@@ -29,6 +31,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The name of the file that a request for a directory is answered with, unless another is named.
 const INDEX: &str = "index.html";
@@ -72,6 +75,7 @@ pub struct Files {
     fallback: Option<PathBuf>,
     dotfiles: bool,
     headers: Vec<FileHeader>,
+    cached: Option<(usize, Duration)>,
 }
 
 impl Files {
@@ -85,6 +89,7 @@ impl Files {
             fallback: None,
             dotfiles: false,
             headers: Vec::new(),
+            cached: None,
         }
     }
 
@@ -146,10 +151,30 @@ impl Files {
         self
     }
 
+    /// With small files (up to 128 KiB, and up to an eighth of `bytes`) in the memory of each core, `bytes` of them at most.
+    /// A look at the disk holds for `valid`: an answer is made of the version that was on the disk when its request came, or
+    /// at most so long before. With a time of zero the disk is looked at for each request, and only the read is spared.
+    ///
+    /// ```no_run
+    /// use ringgate::app::Files;
+    /// use std::time::Duration;
+    ///
+    /// let site = Files::of("/srv/www").cached(8 << 20, Duration::from_secs(1));
+    /// # let router = site.into_router::<()>();
+    /// ```
+    #[must_use]
+    pub fn cached(mut self, bytes: usize, valid: Duration) -> Files {
+        self.cached = Some((bytes, valid));
+        self
+    }
+
     /// The router that serves them, for any state.
     pub fn into_router<S: 'static>(self) -> Router<S> {
         let site = Arc::new(Site {
-            disk: Disk::new(self.root.clone()),
+            disk: Disk::new(
+                self.root.clone(),
+                self.cached.map(|(bytes, valid)| Cache::new(bytes, valid)),
+            ),
             rules: Rules::of(&self.headers),
             lister: self.listing.then(|| Lister::new(self.root, self.dotfiles)),
             index: self.index,
@@ -239,7 +264,7 @@ impl Site {
         };
         let mut beside = path.as_os_str().to_owned();
         beside.push(ending);
-        Ok(match self.disk.look(Path::new(&beside)).await? {
+        Ok(match self.disk.look_beside(Path::new(&beside)).await? {
             Looked::File(file) => Some(file).filter(|file| !file.is_older_than(plain)),
             Looked::Directory | Looked::Nothing => None,
         })

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The attributes of a file, as the kernel tells them, that differ from one version to the next.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Traits {
     pub(super) inode: u64,
     /// Bytes.

@@ -3,6 +3,9 @@
 //! Part of the table in `mod.rs`, which alone reads it. The options are those of the program `ringgate`:
 //! a program built on the library has an application of its own, and its command line has none of them.
 
+use std::time::Duration;
+
+use super::DAY;
 use crate::config::definition::{Change, Group, OptionDef};
 use crate::config::kind::Kind;
 
@@ -80,6 +83,29 @@ pub(super) const APP: &[OptionDef] = &[
         help: "Sends this field with files whose name, or whose path if there is a slash in it, the \
                pattern fits (* stands for anything); give it again for each further one, the later \
                holds.",
+        group: Group::App,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "files_cache",
+        kind: Kind::SizeOrNone(|d| &mut d.config.site.cache),
+        default: "8MiB",
+        unit: "bytes per core",
+        help: "Keeps files of up to 128 KiB in the memory of each core, at most so many bytes of them.",
+        group: Group::App,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "files_cache_valid",
+        kind: Kind::Duration {
+            at: |d| &mut d.config.site.cache_valid,
+            min: Duration::ZERO,
+            max: DAY,
+        },
+        default: "1s",
+        unit: "duration",
+        help: "Takes a file that is kept as it was seen for this long, then looks at the disk again; with \
+               0 looks for each request.",
         group: Group::App,
         change: Change::Restart,
     },

@@ -271,6 +271,8 @@ fn a_program_with_its_own_application_has_no_option_of_the_built_in_one() {
         "files_fallback",
         "files_dotfiles",
         "files_headers",
+        "files_cache",
+        "files_cache_valid",
         "compression",
         "security_headers",
         "status_page",

@@ -42,6 +42,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "files_at" => &["/"],
         "files_precompressed" | "files_listing" | "files_dotfiles" => &["on"],
         "compression" | "security_headers" => &["on"],
+        "files_cache" => &["2MiB"],
         "files_fallback" => &["index.html"],
         "files_headers" => &["*.html cache-control: no-cache", "/a/* x: y"],
         "control" => &["/run/c.sock"],
@@ -95,6 +96,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         | "heartbeat_interval"
         | "heartbeat_timeout"
         | "handshake_timeout"
+        | "files_cache_valid"
         | "proxy_header_timeout"
         | "stall"
         | "core_age"
@@ -250,6 +252,8 @@ fn each_key_sets_the_field_of_its_name() {
         files_fallback = "i"
         files_dotfiles = "on"
         files_headers = ["* x: y"]
+        files_cache = 70
+        files_cache_valid = "71s"
         compression = "on"
         security_headers = "on"
         control = "/c"
@@ -500,6 +504,8 @@ fn each_key_sets_the_field_of_its_name() {
             fallback: Some("i".into()),
             dotfiles: Switch::On,
             headers: vec!["* x: y".parse().expect("a rule")],
+            cache: Some(70),
+            cache_valid: second(71),
             compression: Switch::On,
             security_headers: Switch::On,
         },
