@@ -111,8 +111,9 @@ pub use self::http1::refusal::Refusal;
 pub use certificates::TlsError;
 pub use coordinator::{
     AccessLogStatus, CertificateStatus, CoreInfo, CoreStatus, Degraded, Ended, Generation,
-    Http2Status, ListenerStatus, Running, Server, ServerEvent, ServerHandle, StartError, Status,
-    TlsStatus, UpgradeError, UpgradeStep, Upgraded, block_obeyed_signals, refuse_inheritance,
+    Http2Status, LatencyStatus, ListenerStatus, Running, Server, ServerEvent, ServerHandle,
+    StartError, Status, TlsStatus, UpgradeError, UpgradeStep, Upgraded, WebSocketStatus,
+    block_obeyed_signals, refuse_inheritance,
 };
 pub use handler::{
     Body, BodyError, BodyFrame, Chunk, Error, Form, FromRequest, Handler, Html, IntoResponse, Json,

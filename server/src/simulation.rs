@@ -22,7 +22,7 @@
 //! simulation.run_until(|_| client.received().ends_with(b"hello"));
 //! ```
 
-use crate::admission::gate::{Gate, Rules};
+use crate::admission::gate::Gate;
 use crate::admission::ledger::{Connections, CoreStats, Ledgers, Requests};
 use crate::certificates::Kept;
 use crate::config::{AdmissionLimits, Config, Opening};
@@ -212,11 +212,7 @@ impl Simulation {
         let opening = first.map(|(_, opening)| opening).unwrap_or_default();
         let world = World::new(seed, faults);
         let post = PostOffice::new(cores);
-        let gate = Gate::new(
-            config.admission,
-            Rules::new(config),
-            Box::new(Postman(post.clone())),
-        );
+        let gate = Gate::of(config, Box::new(Postman(post.clone())));
         let access_log = AccessLog::open(&config.access_log, cores, None);
         let mut simulation = Simulation {
             world: world.clone(),

@@ -1,7 +1,7 @@
 //! The gate under simulated cores: random limits, requests, endings, faults below, cores that are
 //! held up. A seed replays its run; `RINGGATE_TEST_SIZE` multiplies their number.
 
-use ringgate::config::{AdmissionLimits, Config, HalfClose, MaxAccepts, Shed};
+use ringgate::config::{AdmissionLimits, Config, HalfClose, MaxAccepts, RequestRates, Shed};
 use ringgate::runtime::driver::simulated::{Action, Faults};
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Router};
@@ -92,6 +92,14 @@ fn play(seed: u64) {
     }
     if dice.roll(4) == 0 {
         config.queue.half_close = HalfClose::Serve;
+    }
+    if dice.roll(4) == 0 {
+        // All of them count as one client.
+        config.rates = RequestRates {
+            rate: Some("1000/s".parse().expect("a rate")),
+            burst: NonZeroU32::new(1 + dice.roll(9)),
+            field: Some("Host".to_owned()),
+        };
     }
     let faults = match dice.roll(2) {
         0 => Faults::none(),

@@ -61,7 +61,8 @@ impl Addresses {
     }
 }
 
-fn counted_as(address: IpAddr) -> IpAddr {
+/// The address by which a client is counted.
+pub(super) fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) >> 64 << 64;

@@ -6,6 +6,7 @@
 use super::gate::{Gate, Left, OFFER_PATIENCE, OfferId, Said};
 use super::ledger::Reason;
 use super::queue::Place;
+use super::rates::Rates;
 use super::word::Found;
 use crate::connection::Candidate;
 use ringgate_runtime::{Moment, try_current};
@@ -215,6 +216,11 @@ impl Door {
             door: self.clone(),
             address,
         })
+    }
+
+    /// How often clients ask; None where they may as often as they like.
+    pub(crate) fn rates(&self) -> Option<&Rates> {
+        self.gate.rates.as_ref()
     }
 
     /// A slot that came from another core with its connection.

@@ -18,6 +18,7 @@ use super::codel::{CoDel, Delay};
 use super::decide::{Counts, Decision, Phase, decide};
 use super::ledger::Reason;
 use super::queue::{Place, Queue, Waiter};
+use super::rates::Rates;
 use super::sync::{Mutex, MutexGuard};
 use super::word::{Reading, Word};
 use crate::config::{AdmissionLimits, Config, DrainPending, Shed};
@@ -134,6 +135,7 @@ pub(crate) struct Gate {
     /// Whether something is on offer: a hint for those who watch.
     lying: AtomicBool,
     pub(super) addresses: Option<Addresses>,
+    pub(super) rates: Option<Rates>,
     post: Box<dyn Post>,
 }
 
@@ -152,7 +154,24 @@ fn slots(limits: &AdmissionLimits) -> Option<i32> {
 }
 
 impl Gate {
+    /// The gate of a server with this configuration.
+    pub(crate) fn of(config: &Config, post: Box<dyn Post>) -> Arc<Gate> {
+        let rates = Rates::new(&config.rates);
+        Gate::with(config.admission, Rules::new(config), rates, post)
+    }
+
+    /// A gate that lets clients ask as often as they like.
+    #[cfg(test)]
     pub(crate) fn new(limits: AdmissionLimits, rules: Rules, post: Box<dyn Post>) -> Arc<Gate> {
+        Gate::with(limits, rules, None, post)
+    }
+
+    fn with(
+        limits: AdmissionLimits,
+        rules: Rules,
+        rates: Option<Rates>,
+        post: Box<dyn Post>,
+    ) -> Arc<Gate> {
         let slots = slots(&limits);
         Arc::new(Gate {
             word: Word::new(Reading::new(slots.unwrap_or(0), slots.is_none())),
@@ -169,8 +188,14 @@ impl Gate {
             }),
             lying: AtomicBool::new(false),
             addresses: rules.per_address.map(Addresses::new),
+            rates,
             post,
         })
+    }
+
+    /// Clients that were forgotten for want of room, so that they might ask more often than they may.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.rates.as_ref().map_or(0, Rates::forgotten)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

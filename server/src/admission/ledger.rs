@@ -15,12 +15,12 @@
 use crate::client::proxy_header::HeaderFault;
 use crate::http2::code::FAULT_REASONS;
 use crate::observe::Counter;
-use crate::observe::metrics::Histogram;
+use crate::observe::metrics::{Histogram, RouteCounts, Tally};
 use crate::tls::handshake::failure::FailReason;
 use crate::tls::record::Reason as TlsFault;
 use crate::websocket::Fault;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Why the gate refused a request.
 ///
@@ -44,17 +44,20 @@ pub enum Reason {
     PerAddress,
     /// There are as many WebSockets and tunnels as `max_websockets` allows.
     WebSockets,
+    /// The client asks more often than `request_rate` allows.
+    Rate,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Reason; 6] = [
+    pub const ALL: [Reason; 7] = [
         Reason::Full,
         Reason::Draining,
         Reason::QueueTimeout,
         Reason::CoDel,
         Reason::PerAddress,
         Reason::WebSockets,
+        Reason::Rate,
     ];
 
     /// The reason in log, status, metrics and the `X-Ringgate-Reason` field.
@@ -66,6 +69,7 @@ impl Reason {
             Reason::CoDel => "codel",
             Reason::PerAddress => "per-address",
             Reason::WebSockets => "websockets",
+            Reason::Rate => "rate",
         }
     }
 }
@@ -292,7 +296,10 @@ pub struct CoreStats {
     pub http2_drained: Counter,
     /// Connections and streams of HTTP/2 that a fault of the client ended, as in `FAULT_REASONS`.
     pub http2_faults: [Counter; FAULT_REASONS.len()],
+    /// Answers by class of status, but for those that are counted by `routes`; the first is of no class.
     pub responses: [Counter; 6],
+    /// Answers by route and status; made by the core before its first answer.
+    pub routes: OnceLock<Arc<RouteCounts>>,
     pub refusals: [Counter; REFUSAL_STATUSES.len()],
     pub accept_pauses: Counter,
     pub rejection_pauses: Counter,
@@ -326,6 +333,12 @@ pub const REFUSAL_STATUSES: [(u16, &str); 8] = [
     (505, "505"),
 ];
 
+/// The class of a status by its first digit; 5 for one that has none.
+#[inline]
+pub(crate) fn class_of(status: u16) -> usize {
+    usize::from(status / 100).min(5)
+}
+
 fn read(counters: &[Counter; Reason::ALL.len()]) -> ByReason {
     ByReason(std::array::from_fn(|index| counters[index].get()))
 }
@@ -347,6 +360,14 @@ impl CoreStats {
             .iter()
             .position(|(code, _)| *code == status);
         self.refusals[known.unwrap_or(0)].add(1);
+    }
+
+    /// Counts an answer; `routes` is the core's own table.
+    #[inline]
+    pub(crate) fn answer(&self, routes: &RouteCounts, tally: Tally) {
+        if !routes.count(tally.route, tally.status) {
+            self.responses[class_of(tally.status)].add(1);
+        }
     }
 
     /// Counts a connection that begins to speak HTTP/2.

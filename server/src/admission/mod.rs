@@ -6,6 +6,7 @@
 //! - `gate`: the lock over both, offers, limits.
 //! - `door`: a core's way to the gate, and its tickets.
 //! - `address`: how many requests one client address has in.
+//! - `rates`: how often each client asks.
 //! - `codel`: whether a request that has waited is still worth serving.
 //! - [`ledger`]: what each core counts; both ledgers balance.
 //!
@@ -26,6 +27,7 @@ mod loom;
 #[cfg(all(test, not(model_checked)))]
 mod model;
 pub(crate) mod queue;
+pub(crate) mod rates;
 mod sync;
 mod word;
 

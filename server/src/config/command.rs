@@ -7,11 +7,13 @@
 //! by the table's kinds. A new `ctl` command is one arm in [`ctl_commands`] and one in `parse.rs`.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 
 use super::cores::{CORES_MAX, CoreOrder, PoolSize};
 use super::definition::{Group, OptionDef};
+use super::duration::parse_duration;
 use super::options::OPTIONS;
 use super::own::OwnOption;
 use super::wrap::wrap;
@@ -206,7 +208,13 @@ fn ctl_commands() -> Vec<Command> {
     vec![
         Command::new("status")
             .about("Shows phase, limits, ledgers, cores and listeners")
-            .arg(switch("json").help("Answers in JSON")),
+            .arg(switch("json").help("Answers in JSON"))
+            .arg(switch("watch").help("Shows them again and again, until the server ends"))
+            .arg(interval_arg().requires("watch")),
+        Command::new("top")
+            .about("Shows rates, times and cores as they change; in a terminal with keys, else one frame below the other")
+            .arg(switch("once").help("Shows one interval and ends"))
+            .arg(interval_arg()),
         Command::new("events")
             .about("Shows what happens from now on, until the server ends")
             .arg(switch("json").help("Shows lines of JSON")),
@@ -304,6 +312,20 @@ fn help(option: &OptionDef, sentence: &str) -> String {
     let mut lines = wrap(sentence, COLUMNS_MAX);
     lines.push(facts);
     lines.join("\n")
+}
+
+/// The time between two looks of a view that goes on.
+fn interval_arg() -> Arg {
+    const SHORTEST: Duration = Duration::from_millis(100);
+    Arg::new("interval")
+        .long("interval")
+        .value_name("TIME")
+        .help("The time between two looks [default: 1s]")
+        .value_parser(|text: &str| {
+            let interval = parse_duration(text).ok();
+            let interval = interval.filter(|interval| *interval >= SHORTEST);
+            interval.ok_or("a duration of 100ms or more")
+        })
 }
 
 fn switch(name: &'static str) -> Arg {

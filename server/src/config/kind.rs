@@ -24,6 +24,7 @@ use super::error::{Error, Malformed, WrongValue};
 use super::file_header::FileHeader;
 use super::priority::PriorityRule;
 use super::proxies::ProxyProtocol;
+use super::rates::RequestRate;
 use super::size::{format_size, parse_size, whole_number};
 use super::source::Source;
 use super::tls::CertificateSource;
@@ -94,6 +95,7 @@ pub(super) enum Kind {
         at: At<Option<PathBuf>>,
         placeholder: &'static str,
     },
+    RateOrNone(At<Option<RequestRate>>),
     /// A name, or one word for its absence.
     NameOrNone(At<Option<String>>),
     Control(At<ControlPath>),
@@ -168,6 +170,7 @@ impl Kind {
             | Kind::TrustedProxies(_)
             | Kind::ProxyProtocol(_)
             | Kind::PathOrNone { .. }
+            | Kind::RateOrNone(_)
             | Kind::NameOrNone(_)
             | Kind::Control(_)
             | Kind::AccessTarget(_)
@@ -266,6 +269,12 @@ impl Kind {
                     Some(text.parse()?)
                 };
             }
+            Kind::RateOrNone(at) => {
+                *at(draft) = match text {
+                    "none" => None,
+                    rate => Some(rate.parse()?),
+                };
+            }
             Kind::NameOrNone(at) => {
                 *at(draft) = match text {
                     "none" => None,
@@ -362,6 +371,7 @@ impl Kind {
             Kind::PathOrNone { at, .. } => {
                 or_word(at(draft).as_ref(), "none", |path| path.clone().into())
             }
+            Kind::RateOrNone(at) => or_word(at(draft).as_ref(), "none", shown),
             Kind::NameOrNone(at) => or_word(at(draft).as_ref(), "none", shown),
             Kind::Control(at) => match at(draft) {
                 ControlPath::Auto | ControlPath::AutoOf(_) => "auto".into(),
@@ -424,6 +434,7 @@ impl Kind {
             Kind::RingFlags(_) => "FLAG",
             Kind::Priorities(_) => "RULE",
             Kind::PathOrNone { placeholder, .. } => placeholder,
+            Kind::RateOrNone(_) => "N/s|none",
             Kind::NameOrNone(_) => "NAME",
             Kind::Control(_) => "PATH",
             Kind::AccessTarget(_) => "FILE|stderr|syslog:PATH|journald|off",
@@ -477,6 +488,10 @@ impl Kind {
                 "high:/PREFIX, low:/PREFIX, high:FIELD=VALUE or low:FIELD=VALUE".to_owned()
             }
             Kind::PathOrNone { .. } => "a path, or none".to_owned(),
+            Kind::RateOrNone(_) => format!(
+                "a number from 1 to {} in a second, a minute or an hour, such as 100/s, 60/m or 1000/h, or none",
+                RequestRate::REQUESTS_MAX
+            ),
             Kind::NameOrNone(_) => "a name or a number, or none".to_owned(),
             Kind::Control(_) => "a path, auto or none".to_owned(),
             Kind::AccessTarget(_) => "a path, stderr, syslog:PATH, journald or off".to_owned(),

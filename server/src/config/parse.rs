@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::error::ErrorKind;
@@ -101,6 +102,20 @@ pub enum CtlCommand {
     Status {
         /// Answer in JSON.
         json: bool,
+    },
+    /// Show the state again and again, until the server ends.
+    Watch {
+        /// As lines of JSON.
+        json: bool,
+        /// The time between two looks.
+        interval: Duration,
+    },
+    /// Show what the server does as it does it: rates, times and cores, until the server ends.
+    Top {
+        /// Show one interval and end.
+        once: bool,
+        /// The time between two looks.
+        interval: Duration,
     },
     /// Show events until the server ends.
     Events {
@@ -393,8 +408,16 @@ fn ctl(line: &CommandLine, matches: &ArgMatches, env: &Environment) -> Result<Ct
         return Err(Error::Usage(message.to_owned()));
     }
     let command = match matches.subcommand() {
+        Some(("status", matches)) if matches.get_flag("watch") => CtlCommand::Watch {
+            json: matches.get_flag("json"),
+            interval: interval(matches),
+        },
         Some(("status", matches)) => CtlCommand::Status {
             json: matches.get_flag("json"),
+        },
+        Some(("top", matches)) => CtlCommand::Top {
+            once: matches.get_flag("once"),
+            interval: interval(matches),
         },
         Some(("events", matches)) => CtlCommand::Events {
             json: matches.get_flag("json"),
@@ -427,6 +450,13 @@ fn ctl(line: &CommandLine, matches: &ArgMatches, env: &Environment) -> Result<Ct
         None => return Err(Error::Usage("ctl needs a command".to_owned())),
     };
     Ok(Ctl { control, command })
+}
+
+/// The time between two looks of a view that goes on.
+fn interval(matches: &ArgMatches) -> Duration {
+    const INTERVAL: Duration = Duration::from_secs(1);
+    let named = matches.get_one::<Duration>("interval");
+    named.copied().unwrap_or(INTERVAL)
 }
 
 /// The limits that are named, read as at start; whether they go together is the server's to say.

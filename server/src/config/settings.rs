@@ -24,6 +24,7 @@ use super::http2::Http2;
 use super::options::OPTIONS;
 use super::priority::PriorityRule;
 use super::proxies::Proxies;
+use super::rates::RequestRates;
 use super::site::Site;
 use super::size::format_size;
 use super::source::Source;
@@ -60,6 +61,8 @@ pub struct Config {
     pub admission: AdmissionLimits,
     /// Rules for requests that wait.
     pub queue: QueueRules,
+    /// How often each client may ask.
+    pub rates: RequestRates,
     /// Bounds of one HTTP request.
     pub limits: HttpLimits,
     /// How long a connection may take for what.
@@ -110,6 +113,7 @@ impl Default for Config {
             core_slots: None,
             admission: AdmissionLimits::default(),
             queue: QueueRules::default(),
+            rates: RequestRates::default(),
             limits: HttpLimits::default(),
             timeouts: Timeouts::default(),
             http2: Http2::default(),
@@ -460,6 +464,7 @@ impl Config {
         self.check_listeners()?;
         self.check_tls()?;
         self.proxies.check(&self.listen)?;
+        self.rates.check()?;
         self.check_slots()?;
         self.check_relations()
     }

@@ -8,6 +8,7 @@
 use super::engine::Engine;
 use super::exchanges::{Asked, Exchange, Terms, Upload};
 use super::key::{Candidate, ConnectionKey, ExchangeKey};
+use super::wait::RETRY_SECONDS;
 use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::{HIGH, LOW, NORMAL};
@@ -17,6 +18,7 @@ use crate::http1::body::BodyDecoder;
 use crate::http1::exchange::Event;
 use crate::http1::fields::BodyFraming;
 use crate::http1::refusal::Refusal;
+use crate::observe::metrics::NO_ROUTE;
 use ringgate_runtime::task::TaskId;
 use ringgate_runtime::{Core, Priority};
 use std::rc::Rc;
@@ -56,6 +58,7 @@ impl Engine {
         // Its body may be refused when the handler has the request.
         exchange.seen = (body_pending && self.app.sees_refusals()).then(|| parts.copied());
         exchange.asks_core = parts.head.asks_core;
+        exchange.counted_for = routed.route().unwrap_or(NO_ROUTE);
         exchange.noted = self.note_head(core, &parts, routed.route(), None);
         exchange.asked = Some(Asked { parts, routed });
         self.keep(request, exchange);
@@ -83,12 +86,15 @@ impl Engine {
             }
             Routed::Found { route, gated: true } => (route, self.enter(request, &parts)),
             Routed::Found { route, .. } => (route, Entry::Run(Ticket::free())),
+            Routed::TooSoon { seconds, .. } => {
+                return self.reject(core, request, parts, Reason::Rate, seconds);
+            }
         };
         match entry {
             Entry::Run(ticket) => self.run(core, request, route, parts, ticket),
             Entry::Wait(place) => self.wait(core, request, place, route, parts),
             Entry::Refused(reason) => {
-                self.reject(core, request, parts, reason);
+                self.reject(core, request, parts, reason, RETRY_SECONDS);
             }
         }
     }
@@ -191,10 +197,8 @@ impl Engine {
 
     /// The most bytes that the body of a request may have.
     pub(super) fn body_limit(&self, routed: &Routed) -> Option<u64> {
-        let limit = match routed {
-            Routed::Found { route, .. } => self.app.options(*route).body_size,
-            Routed::Answer(_) => None,
-        };
+        let route = routed.route();
+        let limit = route.and_then(|route| self.app.options(route).body_size);
         limit.unwrap_or(self.settings.body_size)
     }
 

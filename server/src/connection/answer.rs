@@ -19,6 +19,7 @@ use crate::http1::date::Date;
 use crate::http1::exchange::{After, Circumstances, Event, State, UnreadBody, after_answer};
 use crate::http1::head;
 use crate::http1::response::{self, BodyLength, ConnectionHeader, Fields, Framing, ResponseHead};
+use crate::observe::metrics::{NO_ROUTE, Tally};
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode, Version};
 use ringgate_runtime::Core;
@@ -65,7 +66,7 @@ impl Engine {
         if let Body::Switch(_) = response.body {
             return self.on_switch(core, request, response);
         }
-        let class = status_class(&response);
+        let tally = exchange.tally(response.status);
         if let Some(upload) = &mut exchange.upload
             && upload.awaits_continue
             && !upload.cell.is_abandoned()
@@ -98,7 +99,7 @@ impl Engine {
         }
         match queued {
             Queued::All(after) => {
-                self.stats.responses[class].add(1);
+                self.stats.answer(&self.routes, tally);
                 self.answer_ended(core, request, after);
             }
             Queued::Head {
@@ -112,7 +113,7 @@ impl Engine {
                     left: len,
                     chunked,
                     queued: connection.output.queued - before,
-                    class,
+                    tally,
                     after,
                 };
                 self.stream(core, request, start);
@@ -204,7 +205,7 @@ impl Engine {
         if self.app.sees_refusals() {
             return self.write_seen(core, key, to_head, &|| Response::refused(&refusal));
         }
-        self.stats.responses[(refusal.status.as_u16() / 100).min(5) as usize].add(1);
+        self.count_own_answer(key, refusal.status);
         let Some(connection) = self.table.get(key) else {
             return;
         };
@@ -229,7 +230,7 @@ impl Engine {
             let make = || Response::of_status(status, &fields);
             return self.write_seen(core, key, to_head, &make);
         }
-        self.stats.responses[(status.as_u16() / 100).min(5) as usize].add(1);
+        self.count_own_answer(key, status);
         let Some(connection) = self.table.get(key) else {
             return;
         };
@@ -248,6 +249,16 @@ impl Engine {
         }
     }
 
+    /// Counts an answer that the server gives by itself, for the route of the request that is kept.
+    pub(super) fn count_own_answer(&mut self, key: ConnectionKey, status: StatusCode) {
+        let exchange = self.exchange_of(key);
+        let tally = Tally {
+            route: exchange.map_or(NO_ROUTE, |exchange| exchange.counted_for),
+            status: status.as_u16(),
+        };
+        self.stats.answer(&self.routes, tally);
+    }
+
     /// Queues the 503 of a connection that was read no word of.
     pub(super) fn write_turned_away(&mut self, core: &Core, key: ConnectionKey) {
         self.keep_date(core);
@@ -260,7 +271,7 @@ impl Engine {
             let named = self.settings.reason_header;
             return self.write_seen(core, key, false, &|| turned_away(reason, named));
         }
-        self.stats.responses[5].add(1);
+        self.count_own_answer(key, status);
         let Some(connection) = self.table.get(key) else {
             return;
         };
@@ -327,11 +338,6 @@ pub(super) enum Queued {
         chunked: bool,
         after: After,
     },
-}
-
-#[inline]
-pub(super) fn status_class(response: &Response) -> usize {
-    usize::from(response.status.as_u16() / 100).min(5)
 }
 
 /// Queues an answer: its head, and its body unless that is a stream. What is queued of the body is

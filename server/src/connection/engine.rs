@@ -4,6 +4,7 @@
 use super::accept::{Intake, Listeners};
 use super::access::Access;
 use super::arrival::Arrival;
+use super::callers::Callers;
 use super::exchanges::Exchanges;
 use super::headroom::Headroom;
 use super::help::Helping;
@@ -28,6 +29,7 @@ use crate::http1::exchange::State;
 use crate::http1::refusal::Refusal;
 use crate::observe::access::Outlet;
 use crate::observe::log::RateLimit;
+use crate::observe::metrics::RouteCounts;
 use crate::tls::handshake::terms::Acceptor;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::LongPoll;
@@ -185,7 +187,10 @@ pub(crate) struct Engine {
     pub(super) settings: Settings,
     pub(super) app: Rc<dyn Application>,
     pub(super) door: Rc<Door>,
+    pub(super) callers: Callers,
     pub(super) stats: Arc<CoreStats>,
+    /// The core's answers by route and status.
+    pub(super) routes: Arc<RouteCounts>,
     pub(super) post: Arc<dyn Post>,
     pub(super) table: Table,
     pub(super) exchanges: Exchanges,
@@ -239,12 +244,16 @@ impl Engine {
             let first = u64::from(parts.epoch) << 32 | u64::from(parts.index) << 48;
             Box::new(Access::new(outlet, rules, first))
         });
+        let count_routes = || Arc::new(RouteCounts::new(parts.app.route_names()));
+        let routes = parts.stats.routes.get_or_init(count_routes).clone();
         table.sockets().believe(parts.settings.belief.clone());
         Engine {
             index: parts.index,
             settings: parts.settings,
             app: parts.app,
             door: Door::new(parts.gate, parts.index),
+            callers: Callers::default(),
+            routes,
             stats: parts.stats,
             post: parts.post,
             table,

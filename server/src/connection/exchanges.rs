@@ -14,7 +14,8 @@ use crate::handler::{BodyCell, PlacedParts, Routed};
 use crate::http1::body::BodyDecoder;
 use crate::http1::head::Head;
 use crate::http2::StreamId;
-use http::{Method, Version};
+use crate::observe::metrics::{NO_ROUTE, Tally};
+use http::{Method, StatusCode, Version};
 use ringgate_runtime::Moment;
 use ringgate_runtime::task::TaskId;
 use ringgate_runtime::timer::TimerId;
@@ -77,8 +78,6 @@ pub(crate) struct OnStream {
     pub(crate) is_switched: bool,
     /// Whether the whole answer is with the session.
     pub(crate) is_answered: bool,
-    /// Why the gate refused the request, if it did.
-    pub(crate) rejected: Option<Reason>,
 }
 
 /// One request, from its head to the end of its answer. A request that is answered at once needs none.
@@ -94,11 +93,15 @@ pub(crate) struct Exchange {
     pub(crate) upload: Option<Upload>,
     /// The route whose handler runs.
     pub(crate) route: u32,
+    /// The route that the answer is counted for, a handler of it or not; `NO_ROUTE` without one.
+    pub(crate) counted_for: u32,
     pub(crate) task: Option<TaskId>,
     /// The slot that it holds at the gate.
     pub(crate) ticket: Ticket,
     /// Place of the request among those of its client's address, if these are limited.
     pub(crate) address: Option<AddressPlace>,
+    /// Why the gate refused the request, if it did and the connection goes on.
+    pub(crate) rejected: Option<Reason>,
     /// Whether its handler gave the slot back and goes on.
     pub(crate) detached: bool,
     /// The part of the request that waits at the gate.
@@ -122,9 +125,11 @@ impl Exchange {
             asked: None,
             upload,
             route: 0,
+            counted_for: NO_ROUTE,
             task: None,
             ticket: Ticket::free(),
             address: None,
+            rejected: None,
             detached: false,
             waiting: None,
             stream: None,
@@ -143,13 +148,20 @@ impl Exchange {
             spoken: None,
             is_switched: false,
             is_answered: false,
-            rejected: None,
         });
         exchange
     }
 }
 
 impl Exchange {
+    /// The count that an answer of this status belongs to.
+    pub(crate) fn tally(&self, status: StatusCode) -> Tally {
+        Tally {
+            route: self.counted_for,
+            status: status.as_u16(),
+        }
+    }
+
     /// The protocol that is spoken, or is to be, on its stream.
     pub(crate) fn spoken(&mut self) -> Option<&mut Spoken> {
         self.on.as_mut()?.spoken.as_deref_mut()
@@ -181,8 +193,8 @@ pub(crate) struct Streaming {
     pub(crate) chunked: bool,
     /// Bytes of the answer that were queued so far, its head among them.
     pub(crate) queued: usize,
-    /// Class of its status, counted when the stream ends: until then it may become a 500.
-    pub(crate) class: usize,
+    /// The count it belongs to when the stream ends: until then it may become a 500.
+    pub(crate) tally: Tally,
     pub(crate) after: crate::http1::exchange::After,
 }
 

@@ -23,6 +23,7 @@ mod access;
 mod admit;
 mod answer;
 mod arrival;
+mod callers;
 mod close;
 mod core_field;
 mod cpu_wait;

@@ -4,7 +4,6 @@
 //! Called by `answer.rs` in place of its own short way. Such an answer is whole when it is written, and the
 //! connection ends with it.
 
-use super::answer::status_class;
 use super::engine::Engine;
 use super::key::ConnectionKey;
 use crate::handler::{Body, PlacedParts, Response};
@@ -36,7 +35,7 @@ impl Engine {
         if matches!(response.body, Body::Stream { .. } | Body::Switch(_)) {
             response.body = make().body;
         }
-        self.stats.responses[status_class(&response)].add(1);
+        self.count_own_answer(key, response.status);
         let Some(connection) = self.table.get(key) else {
             return;
         };

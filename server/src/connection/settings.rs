@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) access_log: Rules,
     pub(crate) admit: Admit,
     pub(crate) per_address: bool,
+    /// Whether clients may ask only so often.
+    pub(crate) keeps_rates: bool,
     pub(crate) rejections: Option<NonZeroU32>,
     pub(crate) priority: Vec<PriorityRule>,
     pub(crate) half_close: HalfClose,
@@ -123,6 +125,7 @@ impl Settings {
             access_log: Rules::new(&config.access_log),
             admit: config.queue.admit,
             per_address: config.queue.per_address.is_some(),
+            keeps_rates: config.rates.rate.is_some(),
             rejections: config.queue.rejections,
             priority: config.queue.priority.clone(),
             half_close: config.queue.half_close,

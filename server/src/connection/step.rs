@@ -220,6 +220,7 @@ impl Engine {
         let Some(exchange) = request.and_then(|request| self.exchanges.remove(request)) else {
             return;
         };
+        let rejected = rejected.or(exchange.rejected);
         self.stats.running.fall();
         if exchange.detached {
             self.stats.detached.fall();
@@ -257,9 +258,19 @@ impl Engine {
         if exchange.detached {
             self.stats.detached.fall();
         }
-        connection.answered_at_once(exchange.terms.began, exchange.ticket);
-        if let Some(noted) = exchange.noted {
-            let queued = connection.output.queued;
+        let queued = connection.output.queued;
+        match exchange.rejected {
+            None => connection.answered_at_once(exchange.terms.began, exchange.ticket),
+            // No handler ran for it, whatever becomes of its answer.
+            Some(reason) => {
+                self.stats.running.fall();
+                self.stats.requests_rejected[reason as usize].add(1);
+            }
+        }
+        if let Some(mut noted) = exchange.noted {
+            if let Some(reason) = exchange.rejected {
+                noted.refused(reason.name());
+            }
             self.with_access(|access| access.set_aside(key, queued, noted));
         }
     }
@@ -293,7 +304,7 @@ impl Engine {
             core.cancel_task(task);
         }
         if let Some(stream) = stream {
-            self.stats.responses[stream.class].add(1);
+            self.stats.answer(&self.routes, stream.tally);
             core.cancel_task(stream.task);
         }
         drop(waiting);

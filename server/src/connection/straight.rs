@@ -7,7 +7,7 @@
 //! is otherwise the loop is left, and the file of that step goes on from there ([`Left`]).
 
 use super::OUTPUT_HIGH_BYTES;
-use super::answer::{Queued, queue, status_class};
+use super::answer::{Queued, queue};
 use super::engine::Engine;
 use super::exchanges::{Exchange, Terms};
 use super::key::{ConnectionKey, ExchangeKey};
@@ -24,6 +24,7 @@ use crate::http1::exchange::{After, Effect, Event, State, UnreadBody};
 use crate::http1::fields::BodyFraming;
 use crate::http1::head::{Progress, http2_refusal, read_head_after};
 use crate::http1::refusal::Refusal;
+use crate::observe::metrics::Tally;
 use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
 
@@ -39,8 +40,8 @@ enum Left {
     Preface,
     /// The bytes received are no head.
     Refused(Refusal),
-    /// The request is to be kept: it has no handler or a body that is not there, asks something of the core, or
-    /// does not find a slot at once.
+    /// The request is to be kept: it has no handler or a body that is not there, asks something of the core, comes
+    /// too soon, or does not find a slot at once.
     Turned(PlacedParts, Routed),
     /// The handler of the request waits, panicked, or answers piece by piece.
     Unanswered(Unanswered),
@@ -119,6 +120,13 @@ impl Engine {
             let Routed::Found { route, gated } = routed else {
                 return Left::Turned(parts, routed);
             };
+            if settings.keeps_rates
+                && gated
+                && let Some(rates) = self.door.rates()
+                && let Err(seconds) = self.callers.hear(rates, &parts, sockets, core.now())
+            {
+                return Left::Turned(parts, Routed::TooSoon { route, seconds });
+            }
             if (parts.head.framing != BodyFraming::None || parts.head.asks_core)
                 && !takes_whole(
                     core,
@@ -188,7 +196,8 @@ impl Engine {
             if logs && let Some(access) = &mut self.access {
                 access.set_current_aside(key, connection.output.queued);
             }
-            stats.responses[status_class(response)].add(1);
+            let status = response.status.as_u16();
+            stats.answer(&self.routes, Tally { route, status });
             if response.owns_nothing() {
                 // Spares the look at each of its parts.
                 std::mem::forget(answer);
@@ -224,6 +233,7 @@ impl Engine {
                 }
                 let mut exchange = Exchange::new(key, begun.terms, None);
                 exchange.ticket = begun.ticket;
+                exchange.counted_for = self.watch.last();
                 exchange.noted = self.take_noted();
                 self.keep(begun.request, exchange);
                 self.on(core, key, Event::Begun);

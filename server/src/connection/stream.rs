@@ -8,6 +8,7 @@ use super::key::{ConnectionKey, ExchangeKey};
 use crate::handler::{BodyFrame, BodyStream, Chunk};
 use crate::http1::exchange::{After, Event};
 use crate::http1::response::{self, CHUNK_END, LAST_CHUNK};
+use crate::observe::metrics::Tally;
 use http::HeaderMap;
 use ringgate_runtime::Core;
 use ringgate_runtime::task::TaskId;
@@ -24,8 +25,8 @@ pub(super) struct Start {
     pub(super) chunked: bool,
     /// Bytes of the head.
     pub(super) queued: usize,
-    /// The class of its status, for the count of answers.
-    pub(super) class: usize,
+    /// The count it belongs to.
+    pub(super) tally: Tally,
     pub(super) after: After,
 }
 
@@ -144,7 +145,7 @@ impl Engine {
                 left: start.left,
                 chunked: start.chunked,
                 queued: start.queued,
-                class: start.class,
+                tally: start.tally,
                 after: start.after,
             });
         }
@@ -248,7 +249,7 @@ impl Engine {
         };
         match ended {
             Ok(()) => {
-                self.stats.responses[streaming.class].add(1);
+                self.stats.answer(&self.routes, streaming.tally);
                 if streaming.chunked
                     && let Some(connection) = self.table.get(key)
                 {

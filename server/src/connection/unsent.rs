@@ -67,7 +67,7 @@ impl Engine {
             "the body of an answer failed"
         );
         if !unsent {
-            self.stats.responses[streaming.class].add(1);
+            self.stats.answer(&self.routes, streaming.tally);
         }
         self.because(Some("failed-answer"));
         self.on(core, key, Event::AnswerFailed { taken_back: unsent });

@@ -17,12 +17,15 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use ringgate_runtime::Core;
 use std::rc::Rc;
 
-/// Seconds after which a refused client may try again.
+/// Seconds after which a client may try again that is refused for want of a slot; and the same as the value of a field.
+pub(super) const RETRY_SECONDS: u32 = 1;
 pub(super) const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 /// Says why the gate refused.
 pub(super) const REASON_FIELD: HeaderName = HeaderName::from_static("x-ringgate-reason");
 /// The whole body of a refusal.
 pub(super) const BUSY: &str = "503 Service Unavailable: the server is busy; try again soon\n";
+/// The same of one whose client asks too often.
+const TOO_SOON: &str = "429 Too Many Requests: this client asks too often; try again later\n";
 
 impl Engine {
     /// The gate has no slot for a request yet.
@@ -117,7 +120,7 @@ impl Engine {
                     if let Some(noted) = exchange.and_then(|exchange| exchange.noted.as_mut()) {
                         noted.queue = core.now() - waiting.since;
                     }
-                    self.reject(core, request, waiting.parts, reason);
+                    self.reject(core, request, waiting.parts, reason, RETRY_SECONDS);
                     self.settle(core, of);
                 }
             }
@@ -202,7 +205,9 @@ impl Engine {
         );
     }
 
-    /// Refuses a request with a short 503 that the client gets whole (row H10, docs/seeds.md).
+    /// Refuses a request with a short answer that the client gets whole (row H10, docs/seeds.md), and which says in
+    /// how many seconds it may try again. A connection of HTTP/1.1 ends after a refusal for want of a slot, to be
+    /// made anew elsewhere; one of a client that asks too often stays, since another would cost more than it.
     #[cold]
     pub(super) fn reject(
         &mut self,
@@ -210,28 +215,49 @@ impl Engine {
         request: ExchangeKey,
         parts: PlacedParts,
         reason: Reason,
+        seconds: u32,
     ) {
         let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
-        match &mut exchange.on {
-            // Its connection goes on.
-            Some(on) => {
-                on.rejected = Some(reason);
-                self.log_refusal(core, reason);
-            }
-            None => {
-                let of = exchange.of;
-                self.count_refusal(core, of, reason);
-            }
+        let of = exchange.of;
+        let goes_on = exchange.on.is_some() || reason == Reason::Rate;
+        if goes_on {
+            exchange.rejected = Some(reason);
+            self.log_refusal(core, reason);
+        } else {
+            self.count_refusal(core, of, reason);
         }
         let named = self.settings.reason_header;
-        let make = || turned_away(reason, named);
+        let make = || match reason {
+            Reason::Rate => too_soon(seconds, named),
+            _ => turned_away(reason, named),
+        };
         let response = match self.app.sees_refusals() {
             true => self.app.refuse(core, parts, &make),
             false => make(),
         };
-        self.on_answer(core, request, Ok(response.closing()));
+        let response = match reason {
+            Reason::Rate => response,
+            _ => response.closing(),
+        };
+        self.on_answer(core, request, Ok(response));
+    }
+}
+
+/// The 429 of a client that asks too often.
+fn too_soon(seconds: u32, named: bool) -> Response {
+    let response = Response::new(StatusCode::TOO_MANY_REQUESTS)
+        .with_content_type("text/plain; charset=utf-8")
+        .with_body(TOO_SOON)
+        .with_header(RETRY_AFTER, HeaderValue::from(seconds));
+    with_reason(response, Reason::Rate, named)
+}
+
+fn with_reason(response: Response, reason: Reason, named: bool) -> Response {
+    match named {
+        true => response.with_header(REASON_FIELD, HeaderValue::from_static(reason.name())),
+        false => response,
     }
 }
 
@@ -242,8 +268,5 @@ pub(super) fn turned_away(reason: Reason, named: bool) -> Response {
         .with_body(BUSY)
         .with_header(RETRY_AFTER, RETRY_AFTER_SECONDS)
         .closing();
-    match named {
-        true => response.with_header(REASON_FIELD, HeaderValue::from_static(reason.name())),
-        false => response,
-    }
+    with_reason(response, reason, named)
 }

@@ -4,12 +4,12 @@
 //! to people is in `text`.
 
 use super::protocol::{Outcome, Request};
-use super::text;
+use super::{live, text};
 use crate::config::{Ctl, CtlCommand};
 use ringgate_runtime::sys::process::user_id;
 use ringgate_runtime::sys::socket::peer_credentials;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -37,8 +37,16 @@ const ROOT: u32 = 0;
 #[derive(Debug)]
 pub struct CtlError {
     text: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
     /// Nobody reads the result any more, as with `| head`.
-    unread: bool,
+    Unread,
+    /// There is no server, or none any more.
+    Gone,
+    Other,
 }
 
 impl fmt::Display for CtlError {
@@ -49,16 +57,46 @@ impl fmt::Display for CtlError {
 
 impl std::error::Error for CtlError {}
 
-fn fail(text: impl Into<String>) -> CtlError {
-    CtlError {
-        text: text.into(),
-        unread: false,
+impl CtlError {
+    pub(super) fn because(text: impl Into<String>) -> CtlError {
+        CtlError {
+            text: text.into(),
+            kind: Kind::Other,
+        }
+    }
+
+    fn gone(text: String) -> CtlError {
+        CtlError {
+            text,
+            kind: Kind::Gone,
+        }
+    }
+
+    /// Whether there is no server, or none any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.kind == Kind::Gone
+    }
+
+    /// The result cannot be written.
+    pub(super) fn unwritten(error: io::Error) -> CtlError {
+        CtlError {
+            text: format!("cannot write the result: {error}"),
+            kind: match error.kind() {
+                io::ErrorKind::BrokenPipe => Kind::Unread,
+                _ => Kind::Other,
+            },
+        }
     }
 }
 
+fn fail(text: impl Into<String>) -> CtlError {
+    CtlError::because(text)
+}
+
 /// Carries out one command and writes its result to `out`: a status, events as they happen, what a
-/// reload or an upgrade came to, and nothing for the others. A reader who has had enough (EPIPE) is
-/// no failure.
+/// reload or an upgrade came to, and nothing for the others. Views that go on ([`CtlCommand::Top`],
+/// [`CtlCommand::Watch`]) write one frame below the other; [`run_here`] has them in the terminal. A reader who has
+/// had enough (EPIPE) is no failure.
 ///
 /// ```
 /// use ringgate::config::{ControlPath, Ctl, CtlCommand};
@@ -76,16 +114,78 @@ fn fail(text: impl Into<String>) -> CtlError {
 /// # Errors
 /// No server there, one that does not answer, or one that refuses.
 pub fn run(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
-    match perform(ctl, out) {
-        Err(error) if error.unread => Ok(()),
+    carry_out(ctl, out, false)
+}
+
+/// The same as [`run`], with standard output for the result. If that and standard input are a terminal, views that
+/// go on are shown in place, and `top` obeys keys; to find the terminal as it was at their end, the signals that end a
+/// process are blocked meanwhile and read.
+///
+/// ```no_run
+/// use ringgate::config::{ControlPath, Ctl, CtlCommand};
+/// use ringgate::control::client;
+/// use std::time::Duration;
+///
+/// let command = CtlCommand::Top { once: false, interval: Duration::from_secs(1) };
+/// client::run_here(&Ctl { control: ControlPath::Auto, command })?;
+/// # Ok::<(), client::CtlError>(())
+/// ```
+///
+/// # Errors
+/// The errors of [`run`], and a terminal that cannot be used.
+pub fn run_here(ctl: &Ctl) -> Result<(), CtlError> {
+    let on_screen = io::stdin().is_terminal() && io::stdout().is_terminal();
+    carry_out(ctl, &mut io::stdout(), on_screen)
+}
+
+fn carry_out(ctl: &Ctl, out: &mut dyn Write, on_screen: bool) -> Result<(), CtlError> {
+    match perform(ctl, out, on_screen) {
+        Err(error) if error.kind == Kind::Unread => Ok(()),
         result => result,
     }
 }
 
-fn perform(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
+/// A server to be asked again and again, each time anew: after an upgrade another process answers.
+pub(super) struct Query {
+    path: PathBuf,
+}
+
+impl Query {
+    /// The line with the status.
+    pub(super) fn status_line(&self) -> Result<String, CtlError> {
+        Answers::ask(&self.path, &Request::Status)?.line()
+    }
+
+    pub(super) fn status(&self) -> Result<serde_json::Value, CtlError> {
+        self.parsed(&self.status_line()?)
+    }
+
+    pub(super) fn parsed(&self, line: &str) -> Result<serde_json::Value, CtlError> {
+        let outcome: Outcome = parsed(&self.path, line)?;
+        match outcome.error {
+            Some(error) => Err(fail(error)),
+            None => parsed(&self.path, line),
+        }
+    }
+
+    /// Gives an order that is answered with nothing but whether it was obeyed.
+    pub(super) fn order(&self, request: &Request) -> Result<(), CtlError> {
+        let line = Answers::ask(&self.path, request)?.line()?;
+        let outcome: Outcome = parsed(&self.path, &line)?;
+        outcome.error.map_or(Ok(()), |error| Err(fail(error)))
+    }
+}
+
+fn perform(ctl: &Ctl, out: &mut dyn Write, on_screen: bool) -> Result<(), CtlError> {
     let path = path(ctl)?;
     let (request, json) = match &ctl.command {
         CtlCommand::Status { json } | CtlCommand::Cores { json } => (Request::Status, *json),
+        CtlCommand::Watch { json, interval } => {
+            return live::watch(&Query { path }, *json, *interval, on_screen, out);
+        }
+        CtlCommand::Top { once, interval } => {
+            return live::top(&Query { path }, *once, *interval, on_screen, out);
+        }
         CtlCommand::Events { json } => (Request::Events, *json),
         CtlCommand::Resize { size, wait } => {
             let (size, wait) = (*size, *wait);
@@ -101,34 +201,42 @@ fn perform(ctl: &Ctl, out: &mut dyn Write) -> Result<(), CtlError> {
         CtlCommand::Drain => (Request::Drain, false),
         CtlCommand::Stop => (Request::Stop, false),
     };
-    let mut server = Answers::ask(&path, &request)?;
+    tell(ctl, &path, &request, json, out)
+}
+
+/// Asks once, and writes what is answered.
+fn tell(
+    ctl: &Ctl,
+    path: &Path,
+    request: &Request,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), CtlError> {
+    let mut server = Answers::ask(path, request)?;
     let answer = server.line()?;
-    let outcome: Outcome = parsed(&path, &answer)?;
+    let outcome: Outcome = parsed(path, &answer)?;
     if let Some(error) = outcome.error {
         return Err(fail(error));
     }
     let mut say = |text: &str| {
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
-            .map_err(|error| CtlError {
-                text: format!("cannot write the result: {error}"),
-                unread: error.kind() == io::ErrorKind::BrokenPipe,
-            })
+            .map_err(CtlError::unwritten)
     };
     match request {
         Request::Status if matches!(ctl.command, CtlCommand::Cores { .. }) => {
-            let status: serde_json::Value = parsed(&path, &answer)?;
+            let status: serde_json::Value = parsed(path, &answer)?;
             match json {
                 true => say(&format!("{}\n", status["cores"])),
                 false => say(&text::cores(&status)),
             }
         }
         Request::Status if json => say(&answer),
-        Request::Status => say(&text::status(&parsed(&path, &answer)?)),
+        Request::Status => say(&text::status(&parsed(path, &answer)?)),
         Request::Events => loop {
             let line = match server.next()? {
                 Some(line) if json => line,
-                Some(line) => text::event(&parsed(&path, &line)?),
+                Some(line) => text::event(&parsed(path, &line)?),
                 None => return Ok(()),
             };
             say(&line)?;
@@ -183,7 +291,7 @@ impl Answers {
     fn ask(path: &Path, request: &Request) -> Result<Answers, CtlError> {
         let name = path.display().to_string();
         let stream = UnixStream::connect(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => fail(format!(
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => CtlError::gone(format!(
                 "no server at {name}; start one, or name its socket with --control (it prints the path at start)"
             )),
             io::ErrorKind::PermissionDenied => fail(format!(
@@ -234,7 +342,7 @@ impl Answers {
         let line = self.next()?;
         line.ok_or_else(|| {
             let name = &self.name;
-            fail(format!(
+            CtlError::gone(format!(
                 "the server at {name} closed the connection without an answer: it has ended, or too many speak to it at once"
             ))
         })
@@ -247,6 +355,6 @@ fn broken(name: &str, error: io::Error) -> CtlError {
             "the server at {name} has not answered for {} s; look at its log",
             PATIENCE.as_secs()
         )),
-        _ => fail(format!("the server at {name} went away: {error}")),
+        _ => CtlError::gone(format!("the server at {name} went away: {error}")),
     }
 }

@@ -7,7 +7,7 @@
 //! - `events`: the stream of events on the control socket.
 //! - `scrape`: answers `GET /metrics`.
 //! - `serving`: what the two have in common: a bounded number of connections, each a task, and deadlines.
-//! - `client` and `text`: `ringgate ctl`.
+//! - `client` and `text`: `ringgate ctl`; `live`: its views that go on, `top` and `status --watch`.
 //!
 //! The answering runs as tasks on the coordinator's own core, so that it works while every serving
 //! core is busy or blocked. What is asked goes through [`ServerHandle`](crate::ServerHandle) like
@@ -15,6 +15,7 @@
 
 pub mod client;
 mod events;
+mod live;
 mod protocol;
 pub(crate) mod scrape;
 pub(crate) mod server;

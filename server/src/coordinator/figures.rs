@@ -5,21 +5,22 @@
 
 use super::listeners::Listeners;
 use super::plan::Pool;
-use super::status::{self, PoolStatus};
-use crate::admission::ledger::{ByReason, CoreStats, Ledgers, REFUSAL_STATUSES, Reason};
+use super::status::{self, ByteFigures, LatencyStatus, PoolStatus, WebSocketStatus};
+use crate::admission::ledger::{ByReason, CoreStats, Ledgers, REFUSAL_STATUSES, Reason, class_of};
 use crate::certificates::Loaded;
 use crate::client::proxy_header::HeaderFault;
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::http2::code::FAULT_REASONS;
 use crate::observe::Counter;
 use crate::observe::metrics::{
-    CertificateSample, ConnectionCounts, CoreSample, CountsBy, Http2Counts, ListenerSample,
-    RequestCounts, Snapshot, TlsCounts, WebSocketCounts,
+    CertificateSample, ConnectionCounts, CoreSample, CountsBy, Histogram, HistogramSnapshot,
+    Http2Counts, ListenerSample, RequestCounts, RouteSample, Snapshot, TlsCounts, WebSocketCounts,
 };
 use crate::tls::handshake::failure::FailReason;
 use crate::tls::record::Reason as TlsFault;
 use crate::websocket::Fault;
 use ringgate_runtime::sys::process::rss_bytes;
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 /// Classes of status, by their first digit.
@@ -72,12 +73,7 @@ pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
             .zip(&stats.refusals)
             .map(|((_, status), count)| (*status, count.get()))
             .collect(),
-        // Index 0 is of no class.
-        responses: CLASSES
-            .into_iter()
-            .zip(&stats.responses[1..])
-            .map(|(class, count)| (class, count.get()))
-            .collect(),
+        responses: by_class(stats).into(),
         tls: tls_counts(stats),
         proxy_headers: stats.proxy_headers.get(),
         proxy_headers_failed: HeaderFault::ALL
@@ -100,6 +96,76 @@ pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
         queue_time: stats.queue_time.snapshot(),
         ..CoreSample::default()
     }
+}
+
+/// The answers of one core, those that are counted by route and status and the others.
+fn by_class(stats: &CoreStats) -> [(&'static str, u64); CLASSES.len()] {
+    let mut counts: [u64; CLASSES.len() + 1] = std::array::from_fn(|at| stats.responses[at].get());
+    let of_routes = stats
+        .routes
+        .get()
+        .into_iter()
+        .flat_map(|routes| routes.read());
+    for (_, status, count) in of_routes {
+        if let Some(status) = status {
+            counts[class_of(status)] += count;
+        }
+    }
+    // Index 0 is of no class.
+    std::array::from_fn(|at| (CLASSES[at], counts[at + 1]))
+}
+
+/// Answers of all of these cores together, by route and status.
+pub(super) fn routes<'a>(cores: impl Iterator<Item = &'a CoreStats>) -> Vec<RouteSample> {
+    let mut sum = BTreeMap::<(&str, Option<u16>), u64>::new();
+    let tables = cores.filter_map(|stats| stats.routes.get());
+    for (route, status, count) in tables.flat_map(|routes| routes.read()) {
+        *sum.entry((route, status)).or_default() += count;
+    }
+    let sample = |((route, status), answers): ((&str, _), _)| RouteSample {
+        route: route.to_owned(),
+        status,
+        answers,
+    };
+    sum.into_iter().map(sample).collect()
+}
+
+/// Answers of all of these cores together, by class of status.
+pub(super) fn responses<'a>(cores: impl Iterator<Item = &'a CoreStats>) -> CountsBy {
+    let mut sum = CountsBy::new();
+    for (class, count) in cores.flat_map(by_class) {
+        *sum.entry(class).or_default() += count;
+    }
+    sum
+}
+
+/// Bytes that all of these cores received and sent.
+pub(super) fn bytes<'a>(cores: impl Iterator<Item = &'a CoreStats>) -> ByteFigures {
+    cores.fold(ByteFigures::default(), |sum, stats| ByteFigures {
+        received: sum.received + stats.bytes_received.get(),
+        sent: sum.sent + stats.bytes_sent.get(),
+    })
+}
+
+/// Times of all of these cores together.
+pub(super) fn latency<'a>(cores: impl Iterator<Item = &'a CoreStats> + Clone) -> LatencyStatus {
+    let merged = |of: fn(&CoreStats) -> &Histogram| {
+        let mut sum = HistogramSnapshot::default();
+        for stats in cores.clone() {
+            sum.merge(&of(stats).snapshot());
+        }
+        sum.filled()
+    };
+    LatencyStatus {
+        service: merged(|stats| &stats.service_time),
+        queue: merged(|stats| &stats.queue_time),
+    }
+}
+
+/// WebSockets of all of these cores.
+pub(super) fn websockets<'a>(cores: impl Iterator<Item = &'a CoreStats>) -> WebSocketStatus {
+    let open = cores.map(|stats| stats.websockets.get()).sum();
+    WebSocketStatus { open }
 }
 
 fn http2_counts(stats: &CoreStats) -> Http2Counts {

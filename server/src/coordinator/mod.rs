@@ -47,7 +47,8 @@ pub use handle::{
 pub(crate) use handle::{OBEYED, Simulated};
 pub(crate) use post::{PostOffice, Postman, SUCCESSOR};
 pub use status::{
-    AccessLogStatus, CertificateStatus, CoreStatus, Http2Status, ListenerStatus, Status, TlsStatus,
+    AccessLogStatus, CertificateStatus, CoreStatus, Http2Status, LatencyStatus, ListenerStatus,
+    Status, TlsStatus, WebSocketStatus,
 };
 pub(crate) use thread::core_options;
 pub(crate) use upgrade::legacy::VARIABLE as INHERIT_VARIABLE;

@@ -39,7 +39,7 @@ use super::upgrade::Legacy;
 use super::upgrade::hand_over::Luggage;
 use super::upgrade::inheritance::{self, Inheritance};
 use super::upgrade::succession::{self, Succession};
-use crate::admission::gate::{Gate, Rules};
+use crate::admission::gate::Gate;
 use crate::admission::ledger::{CoreStats, Ledgers};
 use crate::certificates::{Expiry, Loaded};
 use crate::config::{Config, CorePlan, OnTerm};
@@ -204,11 +204,7 @@ impl Coordinator {
         };
         start.post.attach_coordinator(Some(core.remote()));
         let config = Arc::new(start.config);
-        let gate = Gate::new(
-            config.admission,
-            Rules::new(&config),
-            Box::new(Postman(start.post.clone())),
-        );
+        let gate = Gate::of(&config, Box::new(Postman(start.post.clone())));
         let places = start.plan.slots.get() + SPARE_PLACES;
         let pool = Pool {
             target: start.plan.min.get(),

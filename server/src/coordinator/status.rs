@@ -35,15 +35,18 @@ pub struct Status {
     pub phase: &'static str,
     pub pid: u32,
     pub uptime_seconds: f64,
+    pub resident_bytes: u64,
     pub limits: Limits,
     pub pool: PoolStatus,
     pub gate: GateStatus,
     pub totals: Totals,
+    pub latency: LatencyStatus,
     pub cores: Vec<CoreStatus>,
     pub generations: Vec<Generation>,
     pub listeners: Vec<ListenerStatus>,
     pub lanes: Vec<LaneFigures>,
     pub http2: Http2Status,
+    pub websockets: WebSocketStatus,
     pub tls: Option<TlsStatus>,
     pub certificates: Vec<CertificateStatus>,
     pub access_log: Option<AccessLogStatus>,
@@ -133,11 +136,37 @@ impl From<AdmissionLimits> for Limits {
     }
 }
 
-/// Both ledgers over all cores.
+/// Both ledgers over all cores, and what went over the wire.
 #[derive(Debug, Clone, Serialize)]
 pub struct Totals {
     pub connections: TotalConnections,
     pub requests: RequestFigures,
+    pub responses: CountsBy,
+    pub bytes: ByteFigures,
+}
+
+/// Bytes of connections.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct ByteFigures {
+    pub received: u64,
+    pub sent: u64,
+}
+
+/// How long requests took, as counts by duration: pairs of a bound in nanoseconds and of the number of those that
+/// took no longer, but longer than the bound before. The bound is at most 1/16 above any of them.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LatencyStatus {
+    /// From the start of a handler to the end of its answer.
+    pub service: Vec<(u64, u64)>,
+    /// From a whole request head to the start of its handler.
+    pub queue: Vec<(u64, u64)>,
+}
+
+/// WebSockets over all cores.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct WebSocketStatus {
+    /// Open, or about to be closed.
+    pub open: u64,
 }
 
 /// The ledger of connections over all cores.
@@ -327,8 +356,15 @@ pub(crate) fn totals(ledgers: impl Iterator<Item = Ledgers>) -> (Connections, Re
 }
 
 impl Totals {
-    pub(crate) fn new(connections: &Connections, requests: &Requests) -> Totals {
+    pub(crate) fn new(
+        connections: &Connections,
+        requests: &Requests,
+        responses: CountsBy,
+        bytes: ByteFigures,
+    ) -> Totals {
         Totals {
+            responses,
+            bytes,
             connections: TotalConnections {
                 accepted: connections.accepted,
                 finished: connections.finished,

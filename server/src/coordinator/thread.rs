@@ -232,7 +232,6 @@ impl Sink for Salvage {
 mod tests {
     use super::*;
     use crate::ServerHandle;
-    use crate::admission::gate::Rules;
     use crate::connection::{self, ListenerSeat};
     use crate::handler::{Router, application};
     use ringgate_runtime::driver::Driver;
@@ -248,11 +247,7 @@ mod tests {
             make_app: Arc::new(|_: &CoreInfo| {
                 application(&Arc::new(Router::new()), (), &ServerHandle::alone())
             }),
-            gate: Gate::new(
-                config.admission,
-                Rules::new(&config),
-                Box::new(Postman(post.clone())),
-            ),
+            gate: Gate::of(&config, Box::new(Postman(post.clone()))),
             config: Arc::new(config),
             stats: Arc::default(),
             post: post.clone(),

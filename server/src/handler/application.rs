@@ -25,6 +25,8 @@ pub(crate) type RestoredSocket = (Arc<SocketTerms>, Box<dyn OnMessage>);
 pub(crate) enum Routed {
     /// To a handler.
     Found { route: u32, gated: bool },
+    /// To a handler that does not get it: its client has asked too often, and may ask again in so many seconds.
+    TooSoon { route: u32, seconds: u32 },
     /// Nowhere: the answer is known.
     Answer(Box<Response>),
 }
@@ -33,7 +35,7 @@ impl Routed {
     /// The route, if it is to a handler.
     pub(crate) fn route(&self) -> Option<u32> {
         match self {
-            Routed::Found { route, .. } => Some(*route),
+            Routed::Found { route, .. } | Routed::TooSoon { route, .. } => Some(*route),
             Routed::Answer(_) => None,
         }
     }
@@ -54,6 +56,8 @@ pub(crate) trait Application {
     fn route(&self, parts: &mut RequestParts) -> Routed;
     /// The name of a route in logs and metrics: its method and its path.
     fn route_name(&self, route: u32) -> String;
+    /// The names of all routes, by number.
+    fn route_names(&self) -> Vec<String>;
     /// The options of a route.
     fn options(&self, route: u32) -> &RouteOptions;
     /// Gives the request to the handler of `route`, which runs up to where it first waits.
@@ -126,6 +130,10 @@ impl<S: 'static> PerCore<S> {
 impl<S: 'static> Application for PerCore<S> {
     fn route_name(&self, route: u32) -> String {
         self.router.route_name(route)
+    }
+
+    fn route_names(&self) -> Vec<String> {
+        self.router.route_names()
     }
 
     #[inline]

@@ -199,6 +199,10 @@ impl<S: 'static> Application for Layered<S> {
         self.0.route_name(route)
     }
 
+    fn route_names(&self) -> Vec<String> {
+        self.0.route_names()
+    }
+
     fn options(&self, route: u32) -> &RouteOptions {
         self.0.options(route)
     }

@@ -578,20 +578,31 @@ impl<S> Router<S> {
 
     /// The name of a route in logs and metrics.
     pub(super) fn route_name(&self, route: u32) -> String {
-        let methods = self.paths.all.iter().flat_map(|path| {
+        let name = self.route_names().into_iter().nth(route as usize);
+        name.unwrap_or(FALLBACK.to_owned())
+    }
+
+    /// The names of all routes, by number.
+    pub(super) fn route_names(&self) -> Vec<String> {
+        let mut names = vec![FALLBACK.to_owned(); self.routes.len()];
+        if let Some(route) = self.connect {
+            names[route as usize] = Method::CONNECT.to_string();
+        }
+        // A route with several paths has the name of the first.
+        for path in self.paths.all.iter().rev() {
             let any = path.any.map(|route| ("*", route));
             let methods = path.methods.iter();
             let methods = methods.map(|(method, route)| (method.as_str(), *route));
-            methods.chain(any).map(move |found| (path, found))
-        });
-        let mut methods = methods.filter(|(_, (_, index))| *index == route);
-        match methods.next() {
-            Some((path, (method, _))) => format!("{method} {}", path.text),
-            None if self.connect == Some(route) => Method::CONNECT.to_string(),
-            None => "(fallback)".to_owned(),
+            for (method, route) in any.into_iter().chain(methods) {
+                names[route as usize] = format!("{method} {}", path.text);
+            }
         }
+        names
     }
 }
+
+/// The name of the routes for what has no other one.
+const FALLBACK: &str = "(fallback)";
 
 #[cold]
 fn not_found() -> Response {
@@ -632,7 +643,7 @@ mod tests {
     fn status(routed: Routed) -> Option<StatusCode> {
         match routed {
             Routed::Answer(response) => Some(response.status()),
-            Routed::Found { .. } => None,
+            Routed::Found { .. } | Routed::TooSoon { .. } => None,
         }
     }
 
@@ -657,7 +668,7 @@ mod tests {
                     Routed::Found { route, gated } => {
                         assert_eq!((route, gated), (1, UNGATED.gated), "{path}");
                     }
-                    Routed::Answer(_) => panic!("{path} has no route"),
+                    Routed::Answer(_) | Routed::TooSoon { .. } => panic!("{path} has no route"),
                 }
             }
         }

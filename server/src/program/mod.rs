@@ -118,7 +118,7 @@ impl<S: 'static> Server<S> {
                     Err(error) => unwritten(&line, &error),
                 }
             }
-            Ok(Invocation::Ctl(ctl)) => match control::client::run(&ctl, out) {
+            Ok(Invocation::Ctl(ctl)) => match control::client::run_here(&ctl) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => failed(&line, FAILED, &error),
             },

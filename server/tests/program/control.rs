@@ -36,14 +36,17 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
             "generations",
             "http2",
             "lanes",
+            "latency",
             "limits",
             "listeners",
             "phase",
             "pid",
             "pool",
+            "resident_bytes",
             "tls",
             "totals",
-            "uptime_seconds"
+            "uptime_seconds",
+            "websockets"
         ]
     );
     assert_eq!(keys(&status["gate"]), ["slots_taken", "waiting"]);
@@ -53,7 +56,18 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
     );
     assert_eq!(keys(&status["limits"]), ["max_accepts", "max_threads"]);
     let totals = &status["totals"];
-    assert_eq!(keys(totals), ["connections", "requests"]);
+    assert_eq!(
+        keys(totals),
+        ["bytes", "connections", "requests", "responses"]
+    );
+    assert_eq!(keys(&totals["bytes"]), ["received", "sent"]);
+    assert_eq!(totals["responses"]["2xx"], 10);
+    assert_eq!(keys(&status["latency"]), ["queue", "service"]);
+    let served = status["latency"]["service"].as_array().unwrap();
+    let counts = served.iter().map(|pair| pair[1].as_u64().unwrap());
+    assert_eq!(counts.sum::<u64>(), 10);
+    assert!(status["resident_bytes"].as_u64().unwrap() > 1 << 20);
+    assert_eq!(keys(&status["websockets"]), ["open"]);
     assert_eq!(
         keys(&totals["connections"]),
         [

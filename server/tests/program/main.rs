@@ -4,6 +4,7 @@
 //! run side by side. Every wait is for something, and has a deadline.
 
 mod access_log;
+mod alerts;
 mod any_server;
 mod certificates;
 mod common;
@@ -16,6 +17,7 @@ mod h_rows;
 mod handshakes;
 mod heart;
 mod http2;
+mod live;
 mod logs;
 mod m14;
 mod metrics;

@@ -43,12 +43,54 @@ fn every_line_parses_and_every_name_is_documented() {
     for line in [
         "ringgate_requests_answered_total{core=\"0\"} 5",
         "ringgate_responses_total{core=\"0\",class=\"2xx\"} 5",
+        "ringgate_route_responses_total{route=\"GET /plaintext\",status=\"200\"} 5",
         "ringgate_limit{limit=\"max_threads\"} 7",
         "ringgate_phase{phase=\"running\"} 1",
         "ringgate_request_service_seconds_count{core=\"0\"} 5",
     ] {
         assert!(body.contains(&format!("{line}\n")), "{line} in {body}");
     }
+}
+
+/// Each way to an answer counts it once, for its route where it has one.
+#[test]
+fn every_answer_is_counted_for_its_route_and_in_its_class() {
+    let mut program = Program::start(&["--metrics", "127.0.0.1:0", "--demo", "on"]);
+    let address = address(&mut program);
+    for path in [
+        "/plaintext",
+        "/stream?n=2&ms=0",
+        "/panic",
+        "/sleep?ms=1",
+        "/no/such",
+    ] {
+        program.get(path);
+    }
+    let mut sent = connect(&program.address);
+    sent.write_all(b"no HTTP\r\n\r\n").unwrap();
+    sent.read_to_string(&mut String::new()).unwrap();
+    let page = get(&address, "/metrics");
+    let numbers = |family: &str, label: &str| {
+        let of = |line: &&str| line.starts_with(family) && line.contains(label);
+        let lines = page.lines().filter(of);
+        lines
+            .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+            .sum::<u64>()
+    };
+    let routes = "ringgate_route_responses_total";
+    for (route, status) in [
+        ("GET /plaintext", 200),
+        ("GET /stream", 200),
+        ("GET /panic", 500),
+        ("GET /sleep", 200),
+    ] {
+        let line = format!("{routes}{{route=\"{route}\",status=\"{status}\"}} 1\n");
+        assert!(page.contains(&line), "{line} in {page}");
+    }
+    let classes = "ringgate_responses_total";
+    assert_eq!(numbers(classes, "2xx"), 3, "{page}");
+    assert_eq!(numbers(classes, "4xx"), 2, "{page}");
+    assert_eq!(numbers(classes, "5xx"), 1, "{page}");
 }
 
 #[test]

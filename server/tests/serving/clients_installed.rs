@@ -4,6 +4,7 @@
 use crate::browser::in_a_browser;
 use crate::common::{config, output, start, start_app, start_with};
 use crate::frames::{handshake, text};
+use ringgate::app::live_page;
 use ringgate::config::{CertificateSource, Scheme};
 use ringgate::handler::websocket::{Message, OnMessage, Socket};
 use ringgate::{Request, Response, Router, WebSocket};
@@ -51,6 +52,31 @@ fn a_browser_shows_the_live_table() {
         server.total("requests/answered") >= 2,
         "the page and its numbers"
     );
+}
+
+/// The page has its own requests to tell of: each look at the figures is one.
+#[test]
+#[ignore = "needs a browser: apt-get install chromium"]
+fn a_browser_shows_the_times_and_shares_of_any_server_at_any_place() {
+    let router = Router::new()
+        .get("/", |_: Request| async { "hello" })
+        .nest("/inside/live", live_page());
+    let server = start_with(config(), router, |_| ());
+    for place in ["/inside/live", "/inside/live/"] {
+        let page = server.get(place);
+        assert!(
+            !page.text().contains("Try it"),
+            "these are routes of another application"
+        );
+        let shown = [
+            ">live<",
+            ">balanced<",
+            "%</span>",
+            "MiB</b>",
+            "s</b><span>p99<",
+        ];
+        in_a_browser(&server.url(place), &shown);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{DAY, MILLISECOND};
 use crate::config::definition::{Change, Group, OptionDef};
 use crate::config::kind::Kind;
+use crate::config::rates::RequestRate;
 
 pub(super) const ADMISSION: &[OptionDef] = &[
     OptionDef {
@@ -30,6 +31,40 @@ pub(super) const ADMISSION: &[OptionDef] = &[
         unit: "requests",
         help: "Has at most this many requests of one client address in, running and waiting \
                together, and answers 503 beyond.",
+        group: Group::Admission,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "request_rate",
+        kind: Kind::RateOrNone(|d| &mut d.config.rates.rate),
+        default: "none",
+        unit: "requests",
+        help: "Answers 429 to a client that asks more often than this, over all cores; what passes no gate, \
+               such as /healthz, is not counted.",
+        group: Group::Admission,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "request_burst",
+        kind: Kind::CountOr {
+            word: "auto",
+            at: |d| &mut d.config.rates.burst,
+            max: RequestRate::REQUESTS_MAX,
+        },
+        default: "auto",
+        unit: "requests",
+        help: "Lets a client that has rested make this many requests at once before request_rate holds; auto \
+               is the number in request_rate.",
+        group: Group::Admission,
+        change: Change::Restart,
+    },
+    OptionDef {
+        key: "request_rate_field",
+        kind: Kind::NameOrNone(|d| &mut d.config.rates.field),
+        default: "none",
+        unit: "field",
+        help: "Counts requests with this field, such as X-Api-Key, by its value instead of by their address: \
+               for keys that something in front has checked, since a client that may choose them is not limited.",
         group: Group::Admission,
         change: Change::Restart,
     },

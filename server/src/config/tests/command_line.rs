@@ -4,6 +4,7 @@ use super::super::effective;
 use super::super::options::OPTIONS;
 use super::super::{ControlPath, CoreOrder, Ctl, CtlCommand, PoolSize, VERSION};
 use super::*;
+use std::time::Duration;
 
 fn run(line: &str) -> Result<Invocation, Error> {
     let args = std::iter::once("ringgate")
@@ -103,6 +104,27 @@ fn doctor_and_ctl_know_their_flags() {
         ctl("ctl status --json").command,
         CtlCommand::Status { json: true }
     );
+    let interval = Duration::from_secs(1);
+    let (json, once) = (false, false);
+    assert_eq!(
+        ctl("ctl status --watch").command,
+        CtlCommand::Watch { json, interval }
+    );
+    assert_eq!(ctl("ctl top").command, CtlCommand::Top { once, interval });
+    assert_eq!(
+        ctl("ctl top --once --interval 250ms").command,
+        CtlCommand::Top {
+            once: true,
+            interval: Duration::from_millis(250)
+        }
+    );
+    for wrong in [
+        "ctl top --interval 5",
+        "ctl top --interval 1ms",
+        "ctl status --interval 2s",
+    ] {
+        assert!(run(wrong).is_err(), "{wrong}");
+    }
     assert_eq!(ctl("ctl drain").command, CtlCommand::Drain);
     assert_eq!(ctl("ctl stop").command, CtlCommand::Stop);
     let four = PoolSize::Cores(4);

@@ -64,6 +64,9 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "admit" => &["connection"],
         "priority" => &["high:/api/", "low:x-batch=yes"],
         "per_address" | "rejections" => &["20"],
+        "request_rate" => &["100/s"],
+        "request_burst" => return (&["50"], &["--request-rate", "100/s"]),
+        "request_rate_field" => return (&["X-Api-Key"], &["--request-rate", "100/s"]),
         "half_close" => &["serve"],
         "reason_header" => &["off"],
         "head_size" => &["32KiB"],
@@ -291,6 +294,9 @@ fn each_key_sets_the_field_of_its_name() {
         admit = "connection"
         priority = ["low:/slow/"]
         per_address = 30
+        request_rate = "49/m"
+        request_burst = 50
+        request_rate_field = "X-Key"
         rejections = 31
         queue_timeout = "32s"
         queue_target = "33s"
@@ -406,6 +412,11 @@ fn each_key_sets_the_field_of_its_name() {
             interval: second(34),
             half_close: HalfClose::Serve,
             reason_header: Switch::Off,
+        },
+        rates: crate::config::RequestRates {
+            rate: Some("49/m".parse().expect("a rate")),
+            burst: number(50),
+            field: Some("X-Key".into()),
         },
         limits: HttpLimits {
             head_size: 9009,

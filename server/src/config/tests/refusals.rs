@@ -94,6 +94,7 @@ fn wrong(kind: &Kind) -> Vec<&'static str> {
         Kind::TrustedProxies(_) => vec!["10.0.0.1/8", "proxy.example", "10.0.0.1:80"],
         Kind::ProxyProtocol(_) => vec!["yes", "ON", "8080"],
         Kind::Priorities(_) => vec!["high", "mid:/a", "low:a"],
+        Kind::RateOrNone(_) => vec!["100", "0/s", "1/d", "fast", ""],
         Kind::PathOrNone { .. }
         | Kind::NameOrNone(_)
         | Kind::Control(_)

@@ -31,7 +31,6 @@ use self::lines::Lines;
 use self::socket::{Lent, Talking};
 pub(crate) use self::tunnel::Calls;
 use self::tunnel::Tunnel;
-use super::answer::status_class;
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, ExchangeKey, Speaker};
 use super::step::{Outcome, Reading};
@@ -477,7 +476,7 @@ impl Engine {
         connection.output.write_with(&mut self.buffers, |tail| {
             head.encode(self.date.current(), tail);
         });
-        self.stats.responses[status_class(&response)].add(1);
+        self.count_own_answer(key, response.status);
         self.note_switch(core, request, response.status);
         self.switching = Some(switching);
         self.on(core, key, Event::Switched(phase));

@@ -10,6 +10,7 @@ use crate::coordinator::status::{self, CoreStatus, Status, Totals};
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::{CoreSample, Snapshot};
 use ringgate_runtime::Core;
+use ringgate_runtime::sys::process::rss_bytes;
 use std::rc::Rc;
 
 impl Coordinator {
@@ -38,23 +39,29 @@ impl Coordinator {
                 }
             })
             .collect();
+        let counted = || self.slots.iter().map(|slot| &*slot.stats);
         Status {
             phase: self.phase().name(),
             pid: std::process::id(),
             uptime_seconds: (now - self.began).as_secs_f64(),
+            resident_bytes: rss_bytes().unwrap_or_default(),
             limits: self.gate.limits().into(),
             pool: self.pool_status(),
             gate: self.gate.occupancy().into(),
-            totals: Totals::new(&connections, &requests),
+            totals: Totals::new(
+                &connections,
+                &requests,
+                figures::responses(counted()),
+                figures::bytes(counted()),
+            ),
+            latency: figures::latency(counted()),
             cores,
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             generations: self.generations(),
             listeners: status::listeners(&self.listeners, &self.pool, self.sizing.slots()),
-            http2: figures::http2(self.slots.iter().map(|slot| &*slot.stats)).into(),
-            tls: self.tls.as_ref().map(|_| {
-                let cores = self.slots.iter().map(|slot| &*slot.stats);
-                figures::tls(cores).into()
-            }),
+            http2: figures::http2(counted()).into(),
+            websockets: figures::websockets(counted()),
+            tls: self.tls.as_ref().map(|_| figures::tls(counted()).into()),
             certificates: status::certificates(self.tls.as_ref(), unix_secs()),
             access_log: self.operators.access_log.as_ref().map(Into::into),
         }
@@ -73,6 +80,7 @@ impl Coordinator {
                     cpu: self.cpu_of(index).unwrap_or_default(),
                     state: state_name(self.pool.cores[index as usize], is_silent),
                     heartbeat_age_seconds: slot.heart.silent().as_secs_f64(),
+                    busy: f64::from(slot.work.busy_permille()) / 1000.0,
                     ..figures::core_sample(&slot.stats, answered.of(index))
                 }
             });
@@ -87,7 +95,9 @@ impl Coordinator {
             parked: pool.parked,
             slots_taken: self.gate.occupancy().running.into(),
             waiting: self.gate.occupancy().pending.into(),
+            clients_forgotten: self.gate.forgotten(),
             cores: ran.collect(),
+            routes: figures::routes(self.slots.iter().map(|slot| &*slot.stats)),
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots()),
             certificates: figures::certificates(self.tls.as_ref()),

@@ -148,6 +148,16 @@ impl HistogramSnapshot {
         Some(bucket_end(bucket))
     }
 
+    /// The buckets that hold a value, the shortest first: the upper end of each in nanoseconds, and how many values
+    /// it holds.
+    pub fn filled(&self) -> Vec<(u64, u64)> {
+        let buckets = self.buckets.iter().enumerate();
+        buckets
+            .filter(|(_, count)| **count > 0)
+            .map(|(bucket, &count)| (bucket_end(bucket), count))
+            .collect()
+    }
+
     /// For each of [`LE_NANOS`] the number of values at most as large.
     pub fn cumulative(&self) -> [u64; LE_NANOS.len()] {
         let mut next = 0;
@@ -204,6 +214,12 @@ mod tests {
         histogram.record_many(1_000, 3);
         histogram.record_many(70, 0);
         assert_eq!(histogram.snapshot(), of(&[1_000; 3]));
+    }
+
+    #[test]
+    fn filled_buckets_are_told_with_their_upper_ends() {
+        assert_eq!(of(&[3, 3, 1_000]).filled(), [(3, 2), (1_024, 1)]);
+        assert_eq!(HistogramSnapshot::default().filled(), []);
     }
 
     #[test]

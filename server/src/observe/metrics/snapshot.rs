@@ -41,8 +41,12 @@ pub struct Snapshot {
     pub slots_taken: u64,
     /// Requests that wait at the gate, now.
     pub waiting: u64,
+    /// Clients whose rate of requests was forgotten for want of room.
+    pub clients_forgotten: u64,
     /// One for each core slot that has run.
     pub cores: Vec<CoreSample>,
+    /// One for each route and status that it was answered with, over all cores.
+    pub routes: Vec<RouteSample>,
     /// One for each listener.
     pub listeners: Vec<ListenerSample>,
     /// One for each lane.
@@ -82,6 +86,8 @@ pub struct CoreSample {
     pub detached: u64,
     /// Operations the kernel has not completed, now.
     pub operations_in_flight: u64,
+    /// How much of the last second the core was at work or waited for a CPU, from 0 to 1.
+    pub busy: f64,
     /// Seconds since the last turn, or 0 while the core waits in the kernel.
     pub heartbeat_age_seconds: f64,
     /// Turns of the loop.
@@ -203,6 +209,17 @@ pub struct RequestCounts {
     pub running: u64,
     /// Waiting for admission now.
     pub pending: u64,
+}
+
+/// The answers of one route with one status.
+#[derive(Clone, Debug, Default)]
+pub struct RouteSample {
+    /// Method and pattern of the route.
+    pub route: String,
+    /// The status; none of those that are counted together, since the route has answered with too many others.
+    pub status: Option<u16>,
+    /// Answers.
+    pub answers: u64,
 }
 
 /// One listening socket.

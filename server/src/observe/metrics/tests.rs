@@ -42,6 +42,7 @@ fn snapshot() -> Snapshot {
                 detached: n(),
                 operations_in_flight: n(),
                 heartbeat_age_seconds: 0.25,
+                busy: 0.5,
                 turns: n(),
                 buffers_in_use: n(),
                 leases_kept: n(),
@@ -90,7 +91,20 @@ fn snapshot() -> Snapshot {
         parked: n(),
         slots_taken: n(),
         waiting: n(),
+        clients_forgotten: n(),
         cores,
+        routes: vec![
+            RouteSample {
+                route: "GET /users/{id}".into(),
+                status: Some(200),
+                answers: n(),
+            },
+            RouteSample {
+                route: "GET /users/{id}".into(),
+                status: None,
+                answers: n(),
+            },
+        ],
         listeners: vec![ListenerSample {
             address: "unix:/tmp/a \"b\"\\\n".into(),
             slot: 1,

@@ -3,7 +3,6 @@
 
 use super::seconds;
 use crate::connection::BODY_COPIED_MAX_BYTES;
-use crate::connection::answer::status_class;
 use crate::connection::core_field::tell_core;
 use crate::connection::engine::Engine;
 use crate::connection::exchanges::Streaming;
@@ -127,7 +126,7 @@ impl Engine {
             return;
         };
         let stream = on.id;
-        let closes = response.close && on.rejected.is_none();
+        let closes = response.close && exchange.rejected.is_none();
         exchange.task = None;
         if exchange.asks_core {
             tell_core(&mut response, self.index);
@@ -138,7 +137,7 @@ impl Engine {
         if let Some(noted) = &mut exchange.noted {
             noted.answered_by(&terms, &response, core.now());
         }
-        let class = status_class(&response);
+        let tally = exchange.tally(response.status);
         // The answer's body is made from the request's: the client has to send it.
         let inflow = on.inflow.as_ref();
         let wants_more = inflow.is_some_and(|inflow| inflow.is_awaited());
@@ -165,7 +164,7 @@ impl Engine {
             Some(Ok(Begun::Whole | Begun::Waiting)) => {
                 // What the client asked for is not spoken.
                 self.end_spoken(core, key, request);
-                self.stats.responses[class].add(1);
+                self.stats.answer(&self.routes, tally);
                 self.has_answered(key, request);
             }
             Some(Ok(Begun::Head(body, left))) => {
@@ -178,7 +177,7 @@ impl Engine {
                         left,
                         chunked: false,
                         queued: 0,
-                        class,
+                        tally,
                         after: After::KeepAlive,
                     });
                 }
@@ -325,7 +324,7 @@ impl Engine {
             return;
         };
         let stream = on.id;
-        self.stats.responses[streaming.class].add(1);
+        self.stats.answer(&self.routes, streaming.tally);
         let ended = match streaming.left {
             Some(left) if left > 0 && ended.is_ok() => Err(format!(
                 "it is {left} bytes shorter than its Content-Length"

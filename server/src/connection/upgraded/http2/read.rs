@@ -6,7 +6,6 @@ use super::answers::{Begun, write_answer};
 use super::{Inflow, Multiplexed, seconds};
 use crate::admission::door::Ticket;
 use crate::connection::OUTPUT_HIGH_BYTES;
-use crate::connection::answer::status_class;
 use crate::connection::engine::Engine;
 use crate::connection::exchanges::{Exchange, Exchanges, Terms};
 use crate::connection::key::{ConnectionKey, ExchangeKey};
@@ -20,6 +19,7 @@ use crate::http1::exchange::State;
 use crate::http1::refusal::Refusal;
 use crate::http2::frame::{self, Flags, HEADER_SIZE_BYTES, Kind};
 use crate::http2::{Arrival, Budget, Desk, End, Fault, Gone, Limits, Room, StreamId};
+use crate::observe::metrics::Tally;
 use http::Method;
 use ringgate_runtime::{Core, Moment};
 use std::num::NonZeroU32;
@@ -154,6 +154,7 @@ impl Engine {
     fn keep_begun(&mut self, key: ConnectionKey, unsent: Unsent, is_answered: bool) {
         let mut exchange = Exchange::on_stream(key, unsent.terms, unsent.stream);
         exchange.ticket = unsent.ticket;
+        exchange.counted_for = self.watch.last();
         exchange.noted = self.take_noted();
         if is_answered && let Some(on) = &mut exchange.on {
             on.is_answered = true;
@@ -209,7 +210,14 @@ impl Engine {
             };
             stats.http2_streams.add(1);
             parts.come_from(self.index, key, sockets);
-            let routed = self.app.route(&mut parts);
+            let mut routed = self.app.route(&mut parts);
+            if settings.keeps_rates
+                && let Routed::Found { route, gated: true } = routed
+                && let Some(rates) = self.door.rates()
+                && let Err(seconds) = self.callers.hear(rates, &parts, sockets, core.now())
+            {
+                routed = Routed::TooSoon { route, seconds };
+            }
             if !end
                 && settings.goes_straight
                 && let Routed::Found { route, .. } = routed
@@ -227,7 +235,7 @@ impl Engine {
                     true => self.door.enter_at_once(),
                     false => Some(Ticket::free()),
                 },
-                Routed::Found { .. } | Routed::Answer(_) => None,
+                Routed::Found { .. } | Routed::TooSoon { .. } | Routed::Answer(_) => None,
             };
             let (Some(ticket), Routed::Found { route, .. }) = (ticket, &routed) else {
                 return Left::Turned {
@@ -277,7 +285,8 @@ impl Engine {
                 access.answer_current(&terms, response, core.now());
             }
             let begun = reader.answer(stream, terms.to_head, response, date);
-            stats.responses[status_class(response)].add(1);
+            let status = response.status.as_u16();
+            stats.answer(&self.routes, Tally { route, status });
             if response.owns_nothing() {
                 // Spares the look at each of its parts.
                 std::mem::forget(answer);

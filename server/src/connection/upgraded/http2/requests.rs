@@ -2,7 +2,6 @@
 //! because their client has to make room for their answer.
 
 use super::answers::write_answer;
-use crate::connection::answer::status_class;
 use crate::connection::engine::Engine;
 use crate::connection::exchanges::{Asked, Exchange, Terms};
 use crate::connection::key::{ConnectionKey, ExchangeKey};
@@ -10,6 +9,7 @@ use crate::connection::step::Outcome;
 use crate::handler::{Body, PlacedParts, Response, Routed};
 use crate::http1::refusal::Refusal;
 use crate::http2::{ErrorCode, StreamId};
+use crate::observe::metrics::{NO_ROUTE, Tally};
 use http::Method;
 use ringgate_runtime::Core;
 use std::rc::Rc;
@@ -50,6 +50,7 @@ impl Engine {
         connection.begin(&self.stats, &mut parts, request);
         exchange.noted = self.note_head(core, &parts, routed.route(), Some(stream.0));
         exchange.asks_core = parts.head.asks_core;
+        exchange.counted_for = routed.route().unwrap_or(NO_ROUTE);
         exchange.asked = Some(Asked { parts, routed });
         self.keep_on_stream(request, exchange);
         self.admit_request(core, request);
@@ -81,7 +82,11 @@ impl Engine {
         let to_head = refusal.to_head || parts.head.method == http::Method::HEAD;
         let noted = self.note_of_refused(core, key, &parts, stream.0);
         let mut response = self.seen_refusal(core, key, parts, refusal);
-        self.stats.responses[status_class(&response)].add(1);
+        let tally = Tally {
+            route: NO_ROUTE,
+            status: response.status.as_u16(),
+        };
+        self.stats.answer(&self.routes, tally);
         if let Some(noted) = noted {
             self.tell_of_refusal(core, key, noted, &response, refusal.reason);
         }
@@ -176,7 +181,7 @@ impl Engine {
             stats.detached.fall();
         }
         if outcome == Outcome::Answered
-            && on.rejected.is_none()
+            && exchange.rejected.is_none()
             && let Some(connection) = self.table.get(key)
             && !connection.is_flushed()
         {
@@ -186,7 +191,7 @@ impl Engine {
             return self.set_noted_aside(key, queued, noted);
         }
         stats.running.fall();
-        match (outcome, on.rejected) {
+        match (outcome, exchange.rejected) {
             (Outcome::Aborted, _) => stats.requests_aborted.add(1),
             (Outcome::Answered, Some(reason)) => stats.requests_rejected[reason as usize].add(1),
             (Outcome::Answered, None) => {
@@ -196,7 +201,7 @@ impl Engine {
             }
         }
         if let Some(noted) = noted {
-            self.tell_of_stream(core, key, noted, outcome, on.rejected);
+            self.tell_of_stream(core, key, noted, outcome, exchange.rejected);
         }
     }
 

@@ -175,8 +175,8 @@ impl Engine {
             false if self.headroom.enter_upgraded(most) => return None,
             false => Reason::WebSockets,
         };
-        if let Some(on) = self.exchanges.get(request).and_then(|e| e.on.as_mut()) {
-            on.rejected = Some(reason);
+        if let Some(exchange) = self.exchanges.get(request) {
+            exchange.rejected = Some(reason);
         }
         self.log_refusal(core, reason);
         Some(turned_away(reason, self.settings.reason_header))
@@ -253,10 +253,11 @@ impl Engine {
             noted.answer(StatusCode::OK.as_u16(), 0, core.now());
         }
         let took = core.now() - exchange.terms.began;
+        let tally = exchange.tally(StatusCode::OK);
         self.stats.running.fall();
         self.stats.answered.add(1);
         self.stats.service_time.record(took.as_nanos() as u64);
-        self.stats.responses[2].add(1);
+        self.stats.answer(&self.routes, tally);
     }
 
     /// Bytes came, or there is room for what they are answered with.
