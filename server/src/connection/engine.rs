@@ -13,6 +13,7 @@ use super::listener::{Fresh, ListenerId, ListenerSeat};
 use super::long_poll::Watch;
 use super::look::Looks;
 use super::moves::Moves;
+use super::output::LongMemory;
 use super::settings::Settings;
 use super::stall::Stalls;
 use super::table::{Connection, Table};
@@ -209,6 +210,7 @@ pub(crate) struct Engine {
     pub(super) finished: Rc<Finished>,
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
+    pub(super) long: LongMemory,
     /// The beginning of handshakes; None where no listener speaks TLS.
     pub(super) acceptor: Option<Acceptor>,
     pub(super) handshakes: Handshakes,
@@ -270,6 +272,7 @@ impl Engine {
             finished: Rc::default(),
             attention: Rc::default(),
             buffers: Vec::new(),
+            long: LongMemory::default(),
             acceptor: parts.acceptor,
             handshakes: Handshakes::default(),
             sealing: Sealing::default(),

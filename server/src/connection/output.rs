@@ -24,6 +24,41 @@ pub(super) fn keep_buffer(buffer: Chunk, buffers: &mut Vec<Vec<u8>>) {
     }
 }
 
+/// Memory kept a core for long outputs, 1.4 MB: what a turn of busy connections uses.
+const LONG_KEPT: usize = 16;
+/// The size of all of it: more than is ever made of the payload that a session has waiting.
+const LONG_BYTES: usize = 84 << 10;
+
+/// Memory of one size, for outputs that are too long for the buffers. An allocator would take each apart and put it
+/// together again for the next answer.
+#[derive(Default)]
+pub(super) struct LongMemory(Vec<Vec<u8>>);
+
+impl LongMemory {
+    /// Empty memory.
+    fn take(&mut self) -> Vec<u8> {
+        let kept = self.0.pop();
+        kept.unwrap_or_else(|| Vec::with_capacity(LONG_BYTES))
+    }
+
+    /// Keeps the memory of bytes that were sent, here or among `buffers`, if it can serve again.
+    #[inline]
+    pub(super) fn keep(&mut self, sent: Chunk, buffers: &mut Vec<Vec<u8>>) {
+        match sent {
+            Chunk::Vec(bytes) if bytes.capacity() > BUFFER_KEPT_MAX_BYTES => self.keep_long(bytes),
+            short => keep_buffer(short, buffers),
+        }
+    }
+
+    #[inline(never)]
+    fn keep_long(&mut self, mut bytes: Vec<u8>) {
+        if bytes.capacity() == LONG_BYTES && self.0.len() < LONG_KEPT {
+            bytes.clear();
+            self.0.push(bytes);
+        }
+    }
+}
+
 /// The sending side: what waits to be sent, in order, and what is being sent.
 #[derive(Default)]
 pub(crate) struct Output {
@@ -84,6 +119,34 @@ impl Output {
             self.tail = buffers.pop().unwrap_or_else(|| Vec::with_capacity(512));
         }
         &mut self.tail
+    }
+
+    /// Makes the place for so many bytes that are about to be written behind what is gathered.
+    #[inline]
+    pub(super) fn reserve(
+        &mut self,
+        bytes: usize,
+        long: &mut LongMemory,
+        buffers: &mut Vec<Vec<u8>>,
+    ) {
+        if self.tail.capacity() - self.tail.len() < bytes {
+            self.enlarge(bytes, long, buffers);
+        }
+    }
+
+    #[inline(never)]
+    fn enlarge(&mut self, bytes: usize, long: &mut LongMemory, buffers: &mut Vec<Vec<u8>>) {
+        let needed = self.tail.len() + bytes;
+        // A client that takes it slowly holds at most twice the memory that it needs.
+        if needed <= LONG_BYTES / 2 || needed > LONG_BYTES {
+            return self.tail.reserve(bytes);
+        }
+        let mut larger = long.take();
+        larger.extend_from_slice(&self.tail);
+        keep_buffer(
+            Chunk::Vec(std::mem::replace(&mut self.tail, larger)),
+            buffers,
+        );
     }
 
     /// Gives the buffer back in which nothing was gathered: a connection that idles holds none.
@@ -168,5 +231,63 @@ impl Output {
         }
         self.queued += chunk.len();
         self.pieces.push_back(chunk);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: usize = 64 << 10;
+
+    fn gathered(bytes: &[u8]) -> Output {
+        let mut output = Output::default();
+        output.write(&mut Vec::new(), bytes);
+        output
+    }
+
+    #[test]
+    fn memory_of_a_long_output_serves_the_next_behind_what_is_gathered() {
+        let (mut long, mut buffers) = (LongMemory::default(), Vec::new());
+        let mut first = gathered(b"head");
+        first.reserve(LONG, &mut long, &mut buffers);
+        let place = first.tail.as_ptr();
+        first.write(&mut buffers, &[b'x'; LONG]);
+        assert_eq!(first.tail.as_ptr(), place, "made at once");
+        assert_eq!(buffers.len(), 1, "the head's buffer");
+        long.keep(first.pop().expect("a piece"), &mut buffers);
+
+        let mut second = gathered(b"other");
+        second.reserve(LONG, &mut long, &mut buffers);
+        assert_eq!(second.tail.as_ptr(), place);
+        assert_eq!((&second.tail[..], second.queued), (&b"other"[..], 5));
+    }
+
+    #[test]
+    fn of_long_memory_a_bounded_number_is_kept_and_none_of_other_sizes() {
+        let (mut long, mut buffers) = (LongMemory::default(), Vec::new());
+        for size in [BUFFER_KEPT_MAX_BYTES + 1, LONG_BYTES - 1, LONG_BYTES + 1] {
+            long.keep(Chunk::Vec(Vec::with_capacity(size)), &mut buffers);
+        }
+        assert!(long.0.is_empty());
+        for _ in 0..2 * LONG_KEPT {
+            long.keep(Chunk::Vec(Vec::with_capacity(LONG_BYTES)), &mut buffers);
+        }
+        assert_eq!((long.0.len(), buffers.len()), (LONG_KEPT, 0));
+    }
+
+    #[test]
+    fn an_output_holds_at_most_twice_the_memory_that_it_needs() {
+        for needed in [
+            1000,
+            LONG_BYTES / 2,
+            LONG_BYTES / 2 + 1,
+            LONG_BYTES,
+            200_000,
+        ] {
+            let mut output = gathered(b"");
+            output.reserve(needed, &mut LongMemory::default(), &mut Vec::new());
+            assert!((needed..=2 * needed).contains(&output.tail.capacity()));
+        }
     }
 }

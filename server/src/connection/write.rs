@@ -4,7 +4,7 @@
 use super::SEND_MAX_BYTES;
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, Subject};
-use super::output::{Sending, keep_buffer};
+use super::output::Sending;
 use super::step::Outcome;
 use super::table::{Connection, Receive};
 use super::tls::Sealing;
@@ -57,7 +57,7 @@ impl Engine {
             return self.note_sent(key, sent);
         }
         match connection.transport.is_plain() {
-            true => keep_buffer(buffer, &mut self.buffers),
+            true => self.long.keep(buffer, &mut self.buffers),
             false => self.sealing.keep(buffer, &mut self.buffers),
         }
         if self.settings.ends_straight && self.course == Course::Serving && connection.rests() {

@@ -13,6 +13,7 @@ mod forge;
 mod frames;
 mod life_cycles;
 mod pieces;
+mod places;
 mod requests;
 mod speed;
 mod times;

@@ -81,8 +81,10 @@ impl Session {
             true => Flags::END_HEADERS.and(Flags::END_STREAM),
             false => Flags::END_HEADERS,
         };
+        let is_now = bytes.len() <= room.min(PAYLOAD_SIZE_BYTES_MAX) && self.queue.is_empty();
         let at = out.len();
-        out.reserve(128 + bytes.len());
+        // Payload that waits goes out in turns, however much it is.
+        out.reserve(128 + if is_now { bytes.len() } else { 0 });
         frame::write_header(0, Kind::Headers, flags, stream, out);
         self.write_head(answer, out);
         self.close_block(at, out);
@@ -90,7 +92,6 @@ impl Session {
             self.answered(stream, seconds, out);
             return Ok(());
         }
-        let is_now = bytes.len() <= room.min(PAYLOAD_SIZE_BYTES_MAX) && self.queue.is_empty();
         match payload {
             Payload::None | Payload::Later => Ok(()),
             Payload::Slice(_) | Payload::Bytes(_) if is_now => {

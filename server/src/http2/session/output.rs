@@ -3,7 +3,7 @@
 //! it has filled its output otherwise, and again when the client has taken that.
 
 use super::super::budgets::Limits;
-use super::super::frame::{self, Flags, Kind, PAYLOAD_SIZE_BYTES_MAX, StreamId};
+use super::super::frame::{self, Flags, HEADER_SIZE_BYTES, Kind, PAYLOAD_SIZE_BYTES_MAX, StreamId};
 use super::Session;
 use super::streams::Pending;
 use bytes::Bytes;
@@ -12,6 +12,9 @@ use bytes::Bytes;
 pub trait Output {
     /// Bytes that are there.
     fn size(&self) -> usize;
+
+    /// So many bytes are about to be appended: the place for them is made at once, instead of growing under them.
+    fn reserve(&mut self, bytes: usize);
 
     /// The place for short bytes.
     fn tail(&mut self) -> &mut Vec<u8>;
@@ -26,6 +29,10 @@ pub trait Output {
 impl Output for Vec<u8> {
     fn size(&self) -> usize {
         self.len()
+    }
+
+    fn reserve(&mut self, bytes: usize) {
+        Vec::reserve(self, bytes);
     }
 
     fn tail(&mut self) -> &mut Vec<u8> {
@@ -78,7 +85,13 @@ impl Session {
         let Some(pending) = &mut found.pending else {
             return;
         };
-        let count = pending.size.min(room).min(PAYLOAD_SIZE_BYTES_MAX);
+        let most = pending.size.min(room);
+        let count = most.min(PAYLOAD_SIZE_BYTES_MAX);
+        out.reserve(size_in_frames(
+            most,
+            limits.output_size as usize,
+            out.size(),
+        ));
         let before = pending.size;
         let is_all = count == pending.size;
         let is_last = is_all && pending.end;
@@ -112,6 +125,17 @@ impl Session {
             out.has_room(stream);
         }
     }
+}
+
+/// Bytes of the frames in which one call sends `payload` of a stream, if no other sends: the last of them begins before
+/// the output has `output_size` bytes.
+#[inline]
+fn size_in_frames(payload: usize, output_size: usize, size: usize) -> usize {
+    let frames = output_size
+        .saturating_sub(size)
+        .div_ceil(HEADER_SIZE_BYTES + PAYLOAD_SIZE_BYTES_MAX);
+    let payload = payload.min(frames * PAYLOAD_SIZE_BYTES_MAX);
+    payload + payload.div_ceil(PAYLOAD_SIZE_BYTES_MAX).max(1) * HEADER_SIZE_BYTES
 }
 
 impl Pending {

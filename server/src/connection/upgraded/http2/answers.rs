@@ -7,7 +7,7 @@ use crate::connection::core_field::tell_core;
 use crate::connection::engine::Engine;
 use crate::connection::exchanges::Streaming;
 use crate::connection::key::{ConnectionKey, ExchangeKey};
-use crate::connection::output::Output;
+use crate::connection::output::{LongMemory, Output};
 use crate::connection::step::Outcome;
 use crate::handler::{Body, BodyStream, Response};
 use crate::http1::date::Date;
@@ -89,11 +89,18 @@ struct Outgoing<'o> {
     /// Bytes before those gathered in its tail.
     before: usize,
     heard: &'o mut Vec<StreamId>,
+    long: &'o mut LongMemory,
+    buffers: &'o mut Vec<Vec<u8>>,
 }
 
 impl Sink for Outgoing<'_> {
     fn size(&self) -> usize {
         self.before + self.output.tail.len()
+    }
+
+    #[inline]
+    fn reserve(&mut self, bytes: usize) {
+        self.output.reserve(bytes, self.long, self.buffers);
     }
 
     fn tail(&mut self) -> &mut Vec<u8> {
@@ -234,6 +241,8 @@ impl Engine {
                 before: output.queued - output.tail.len(),
                 output,
                 heard: &mut heard,
+                long: &mut self.long,
+                buffers: &mut self.buffers,
             };
             let limits = &self.settings.http2;
             http2
