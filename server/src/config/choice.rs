@@ -163,6 +163,8 @@ choice! {
         ConnectionRequests = "connection_requests",
         /// The stream of HTTP/2.
         Stream = "stream",
+        /// The id of the request.
+        RequestId = "request_id",
         /// The version of TLS.
         Tls = "tls",
         /// The cipher suite.

@@ -16,6 +16,17 @@ use super::source::Source;
 const ON: &str = "on";
 /// The value of a switch that is off.
 const OFF: &str = "off";
+/// Stands where a secret would.
+const REDACTED: &str = "[redacted]";
+/// Words in the key of an option whose value is a secret though nobody said so.
+const SECRET_WORDS: [&str; 6] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "credentials",
+];
 
 /// An option of a program's own.
 ///
@@ -36,13 +47,14 @@ const OFF: &str = "off";
 /// assert_eq!(provenance.own().get::<u32>("max_notes"), Ok(7));
 /// assert!(provenance.own().is_on("read_only"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct OwnOption {
     pub(super) key: &'static str,
     /// None for a switch.
     placeholder: Option<&'static str>,
     default: Option<String>,
     help: String,
+    is_secret: bool,
 }
 
 impl OwnOption {
@@ -62,6 +74,7 @@ impl OwnOption {
             placeholder: Some(placeholder),
             default: None,
             help: help.to_owned(),
+            is_secret: key.split('_').any(|word| SECRET_WORDS.contains(&word)),
         }
     }
 
@@ -73,6 +86,8 @@ impl OwnOption {
         OwnOption {
             placeholder: None,
             default: Some(OFF.to_owned()),
+            // On or off tells nothing.
+            is_secret: false,
             ..OwnOption::value(key, "", help)
         }
     }
@@ -82,6 +97,33 @@ impl OwnOption {
     pub fn default(mut self, value: impl Into<String>) -> OwnOption {
         self.default = Some(value.into());
         self
+    }
+
+    /// Keeps the value out of everything that is printed: `check-config --print`, errors, help. An option whose key has
+    /// the word `password`, `passwd`, `passphrase`, `secret`, `token` or `credentials` is kept out of it anyway.
+    ///
+    /// ```
+    /// use ringgate::config::{CommandLine, Invocation, OwnOption, effective};
+    ///
+    /// let line = CommandLine::of("notes").option(OwnOption::value("pin", "N", "Opens the door.").secret());
+    /// let Ok(Invocation::Serve(config, provenance)) =
+    ///     line.parse(["notes".into()], [("NOTES_PIN".into(), "4711".into())], |_| Ok(String::new()))
+    /// else {
+    ///     panic!("it is to serve");
+    /// };
+    /// assert!(effective(&config, &provenance).ends_with("#pin = \"[redacted]\"  # environment NOTES_PIN\n"));
+    /// ```
+    #[must_use]
+    pub fn secret(mut self) -> OwnOption {
+        self.is_secret = true;
+        self
+    }
+
+    fn shown_default(&self) -> Option<&str> {
+        match &self.default {
+            Some(_) if self.is_secret => Some(REDACTED),
+            default => default.as_deref(),
+        }
     }
 
     pub(super) fn flag(&self) -> String {
@@ -100,7 +142,7 @@ impl OwnOption {
     }
 
     pub(super) fn arg(&self, program: &str) -> Arg {
-        let default = self.default.as_deref().unwrap_or("nothing");
+        let default = self.shown_default().unwrap_or("nothing");
         let name = self.environment(program);
         let help = format!("{}\n[default: {default}] [env: {name}]", self.help);
         let arg = Arg::new(self.key)
@@ -117,7 +159,18 @@ impl OwnOption {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl fmt::Debug for OwnOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnOption")
+            .field("key", &self.key)
+            .field("placeholder", &self.placeholder)
+            .field("default", &self.shown_default())
+            .field("help", &self.help)
+            .finish()
+    }
+}
+
+#[derive(Clone, PartialEq, Eq)]
 struct OwnValue {
     option: OwnOption,
     text: Option<String>,
@@ -268,11 +321,16 @@ impl OwnValues {
         Ok(())
     }
 
-    /// Key, value and source of each option that has a value.
-    pub(super) fn effective(&self) -> impl Iterator<Item = (&'static str, &str, &Source)> {
-        self.values
-            .iter()
-            .filter_map(|value| Some((value.option.key, value.text.as_deref()?, &value.from)))
+    /// Key, value and source of each option that has a value. The key of a secret begins a comment, so that its stand-in
+    /// is taken for no value.
+    pub(super) fn effective(&self) -> impl Iterator<Item = (String, &str, &Source)> {
+        self.values.iter().filter_map(|value| {
+            let (key, text) = (value.option.key, value.text.as_deref()?);
+            Some(match value.option.is_secret {
+                true => (format!("#{key}"), REDACTED, &value.from),
+                false => (key.to_owned(), text, &value.from),
+            })
+        })
     }
 }
 
@@ -287,8 +345,12 @@ fn wrong(option: &OwnOption, text: &str, from: &Source, reason: Option<String>) 
     Error::Value(Box::new(WrongValue {
         from: from.clone(),
         key: option.key,
-        value: format!("{text:?}"),
-        reason,
+        value: match option.is_secret {
+            true => REDACTED.to_owned(),
+            false => format!("{text:?}"),
+        },
+        // A reader may say in its reason what it read.
+        reason: reason.filter(|_| !option.is_secret),
         allowed: option.placeholder.unwrap_or("on or off").to_owned(),
     }))
 }

@@ -41,7 +41,7 @@ impl Engine {
                 Ok(expected) => upload = Some(expected),
                 Err(refusal) => {
                     let refusal = refusal.of_head(terms.to_head);
-                    self.note_refused(core, &parts, &routed);
+                    self.note_refused(core, &mut parts, &routed);
                     self.seen = self.app.sees_refusals().then_some(parts);
                     self.refuse(core, key, refusal);
                     self.seen = None;
@@ -56,10 +56,13 @@ impl Engine {
         let body_pending = upload.is_some();
         let mut exchange = Exchange::new(key, terms, upload);
         // Its body may be refused when the handler has the request.
-        exchange.seen = (body_pending && self.app.sees_refusals()).then(|| parts.copied());
+        if body_pending && self.app.sees_refusals() {
+            self.app.name(&mut parts);
+            exchange.seen = Some(parts.copied());
+        }
         exchange.asks_core = parts.head.asks_core;
         exchange.counted_for = routed.route().unwrap_or(NO_ROUTE);
-        exchange.noted = self.note_head(core, &parts, routed.route(), None);
+        exchange.noted = self.note_head(core, &mut parts, routed.route(), None);
         exchange.asked = Some(Asked { parts, routed });
         self.keep(request, exchange);
         self.on(core, key, Event::HeadComplete { body_pending });

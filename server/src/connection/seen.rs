@@ -31,6 +31,9 @@ impl Engine {
             return;
         };
         parts.come_from(self.index, key, sockets);
+        if self.settings.logs {
+            self.note_id(key, &mut parts);
+        }
         let mut response = self.app.refuse(core, parts, make);
         if matches!(response.body, Body::Stream { .. } | Body::Switch(_)) {
             response.body = make().body;

@@ -150,15 +150,8 @@ impl Engine {
             connection.begin(stats, &mut parts, request);
             let terms = Terms::of(&parts.head, core.now());
             if logs && let Some(access) = &mut self.access {
-                let is_told = !self.app.options(route).unlogged;
-                access.note_straight(
-                    core,
-                    &parts,
-                    sockets,
-                    connection.served,
-                    (route, None),
-                    is_told,
-                );
+                let to = (route, None);
+                access.note_straight(core, &*self.app, &mut parts, sockets, connection.served, to);
             }
             let timed = self.watch.begin(core, route);
             let reply = ReplyTo {

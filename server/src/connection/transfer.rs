@@ -141,8 +141,7 @@ impl Engine {
             return self.regulate(core, key);
         }
         if to == SUCCESSOR {
-            // The other process knows nothing of its request.
-            self.note_end_of_upgrade(key);
+            self.tell_at_hand_over(core, key);
         }
         let place = self.leave_access(core, key);
         self.leave_transport(core, key);

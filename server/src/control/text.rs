@@ -199,6 +199,14 @@ pub(super) fn status(status: &Value) -> String {
             f("/http2/faults")
         );
     }
+    if status.pointer("/proxies").is_some_and(Value::is_object) {
+        let _ = writeln!(
+            text,
+            "proxies      headers {}  failed {}",
+            f("/proxies/headers"),
+            f("/proxies/failed_headers")
+        );
+    }
     if status.pointer("/tls").is_some_and(Value::is_object) {
         let _ = writeln!(
             text,
@@ -265,6 +273,7 @@ mod tests {
                 "ended": {"finished": 9, "panicked": 0}, "refused": {"full": 3}}],
             "http2": {"open": 2, "begun": 5, "streams": 70, "drained": 1,
                 "faults": {"http2_resets": 3, "http2_pings": 0, "protocol": 1}},
+            "proxies": {"headers": 9, "failed_headers": {"untrusted": 2, "timed-out": 0}},
             "tls": {"handshakes": {"full": 7, "resumed": 2}, "handshakes_in_progress": 1,
                 "failed_handshakes": {"plain-http": 3, "version": 0}, "failures": {"too-long": 0}},
             "certificates": [{"file": "/etc/a.pem", "names": ["a.example", "b.example"],
@@ -277,6 +286,7 @@ pool         target 1 (by load, 1 to 4)  running 1  waiting 1  parked 0  quarant
 connections  accepted 12  inherited 3  finished 8  rejected 2 (full 2)  aborted 1  open 1  in_transit 0  passed_on 3
 requests     begun 1000  answered 1000  rejected 0  aborted 0  running 0  pending 0
 http2        open 2  begun 5  streams 70  drained 1  faults 4 (http2_resets 3, protocol 1)
+proxies      headers 9  failed 2 (untrusted 2)
 tls          handshakes 9 (full 7, resumed 2)  in progress 1  failed 3 (plain-http 3)  broken connections 0
 
   generation  phase     open  staying

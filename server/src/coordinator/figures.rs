@@ -5,7 +5,7 @@
 
 use super::listeners::Listeners;
 use super::plan::Pool;
-use super::status::{self, ByteFigures, LatencyStatus, PoolStatus, WebSocketStatus};
+use super::status::{self, ByteFigures, LatencyStatus, PoolStatus, ProxiesStatus, WebSocketStatus};
 use crate::admission::ledger::{ByReason, CoreStats, Ledgers, REFUSAL_STATUSES, Reason, class_of};
 use crate::certificates::Loaded;
 use crate::client::proxy_header::HeaderFault;
@@ -76,11 +76,7 @@ pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
         responses: by_class(stats).into(),
         tls: tls_counts(stats),
         proxy_headers: stats.proxy_headers.get(),
-        proxy_headers_failed: HeaderFault::ALL
-            .iter()
-            .map(|fault| fault.name())
-            .zip(stats.proxy_headers_failed.iter().map(Counter::get))
-            .collect(),
+        proxy_headers_failed: failed_headers(stats),
         http2: http2_counts(stats),
         websockets: websocket_counts(stats),
         handler_panics: stats.handler_panics.get(),
@@ -166,6 +162,24 @@ pub(super) fn latency<'a>(cores: impl Iterator<Item = &'a CoreStats> + Clone) ->
 pub(super) fn websockets<'a>(cores: impl Iterator<Item = &'a CoreStats>) -> WebSocketStatus {
     let open = cores.map(|stats| stats.websockets.get()).sum();
     WebSocketStatus { open }
+}
+
+fn failed_headers(stats: &CoreStats) -> CountsBy {
+    let names = HeaderFault::ALL.iter().map(|fault| fault.name());
+    let counts = stats.proxy_headers_failed.iter().map(Counter::get);
+    names.zip(counts).collect()
+}
+
+/// Headers of the PROXY protocol on all of these cores together.
+pub(super) fn proxies<'a>(cores: impl Iterator<Item = &'a CoreStats>) -> ProxiesStatus {
+    let mut sum = ProxiesStatus::default();
+    for stats in cores {
+        sum.headers += stats.proxy_headers.get();
+        for (name, count) in failed_headers(stats) {
+            *sum.failed_headers.entry(name).or_default() += count;
+        }
+    }
+    sum
 }
 
 fn http2_counts(stats: &CoreStats) -> Http2Counts {

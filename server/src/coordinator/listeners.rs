@@ -375,6 +375,11 @@ impl Listeners {
         taken
     }
 
+    /// Whether any of them expects a header of the PROXY protocol.
+    pub(crate) fn expect_headers(&self) -> bool {
+        self.all.iter().any(|listener| listener.opening.proxied)
+    }
+
     /// The opening of a listener; that of plain HTTP where it is none of this process.
     pub(crate) fn opening_of(&self, listener: ListenerId) -> Opening {
         let listener = self.all.get(listener.0 as usize);

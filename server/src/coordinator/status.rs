@@ -47,6 +47,7 @@ pub struct Status {
     pub lanes: Vec<LaneFigures>,
     pub http2: Http2Status,
     pub websockets: WebSocketStatus,
+    pub proxies: Option<ProxiesStatus>,
     pub tls: Option<TlsStatus>,
     pub certificates: Vec<CertificateStatus>,
     pub access_log: Option<AccessLogStatus>,
@@ -252,6 +253,15 @@ impl From<Http2Counts> for Http2Status {
             faults: counts.faults,
         }
     }
+}
+
+/// Headers of the PROXY protocol over all cores, those that have ended included.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ProxiesStatus {
+    /// Connections that began with a header of a trusted proxy.
+    pub headers: u64,
+    /// Connections that were closed since they did not, by reason.
+    pub failed_headers: CountsBy,
 }
 
 /// TLS over all cores, those that have ended included.

@@ -76,6 +76,9 @@ pub(crate) trait Application {
         false
     }
 
+    /// Gives a request its id, where requests have any.
+    fn name(&self, _: &mut RequestParts) {}
+
     /// The end of a WebSocket of this kind from the state that another process handed over, and the terms of its
     /// kind; None if nobody here knows it, or the state is none.
     fn restore(&self, name: &str, state: &[u8]) -> Option<RestoredSocket> {
@@ -124,6 +127,10 @@ impl<S: 'static> PerCore<S> {
     #[inline]
     pub(super) fn request(&self, parts: PlacedParts) -> Request<S> {
         Request::new(parts, self.of_core.clone())
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        self.of_core.names()
     }
 }
 

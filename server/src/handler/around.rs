@@ -207,6 +207,12 @@ impl<S: 'static> Application for Layered<S> {
         self.0.options(route)
     }
 
+    fn name(&self, parts: &mut RequestParts) {
+        if let Some(field) = &self.0.router.id_field {
+            parts.named(field, self.0.names());
+        }
+    }
+
     fn restore(&self, name: &str, state: &[u8]) -> Option<RestoredSocket> {
         self.0.restore(name, state)
     }

@@ -155,7 +155,7 @@ impl PlacedParts {
         }
     }
 
-    /// The same request once more, without its body.
+    /// The same request once more, by the same id, without its body.
     #[cold]
     pub(crate) fn copied(&self) -> PlacedParts {
         let mut copy = RequestParts::boxed();
@@ -169,6 +169,9 @@ impl PlacedParts {
         copy.connection = self.connection;
         copy.request = self.request;
         copy.sockets = self.sockets.clone();
+        if let Some(id) = self.request_id() {
+            copy.extensions.get_or_insert_default().insert(id.clone());
+        }
         PlacedParts { place: Some(copy) }
     }
 }

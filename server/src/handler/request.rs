@@ -7,7 +7,7 @@ use crate::ServerHandle;
 use crate::connection::ExchangeKey;
 use crate::http1::fields::BodyFraming;
 use bytes::{Bytes, BytesMut};
-use http::{Extensions, Method, Version};
+use http::{Extensions, HeaderName, HeaderValue, Method, Version};
 use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -41,6 +41,15 @@ impl Names {
             given: Cell::new(0),
             chance: core.map_or(0, |core| core.random()),
         }
+    }
+
+    /// An id that no other request has, on this machine or another: 32 hexadecimal digits, half of them by chance for
+    /// each life of a core.
+    pub(super) fn made_id(&self) -> HeaderValue {
+        let number = self.given.get() + 1;
+        self.given.set(number);
+        let id = format!("{:016x}{number:016x}", self.chance);
+        HeaderValue::try_from(id).expect("digits are a value")
     }
 }
 
@@ -336,24 +345,14 @@ impl<S> Request<S> {
     /// [`request_id`](crate::config::Proxies::request_id) says. The same goes back with the answer. None where that names
     /// no field.
     pub fn id(&self) -> Option<&str> {
-        let id = self.extension::<RequestId>()?;
-        id.value.to_str().ok()
+        self.parts.request_id()?.value.to_str().ok()
     }
 
-    /// An id that no other request has, on this machine or another: 32 hexadecimal digits, half of them by chance for
-    /// each life of a core.
-    pub(super) fn made_id(&self) -> String {
-        let of_core = self.parts.of_core.as_deref();
-        let names = of_core.expect("requests are of a server").names();
-        let number = names.given.get() + 1;
-        names.given.set(number);
-        format!("{:016x}{number:016x}", names.chance)
-    }
-
-    /// Whether the peer of the connection is one of the proxies that are trusted.
-    pub(super) fn is_of_trusted_proxy(&self) -> bool {
-        let sockets = self.parts.sockets.as_ref();
-        sockets.is_some_and(|sockets| sockets.trusts(sockets.peer(self.parts.connection)))
+    /// The id of the request, and the field that it goes in.
+    pub(super) fn named(&mut self, field: &HeaderName) -> &RequestId {
+        let of_core = self.parts.of_core.clone();
+        let of_core = of_core.expect("requests are of a server");
+        self.parts.named(field, of_core.names())
     }
 
     /// Values by their types that go with the request: what is put in

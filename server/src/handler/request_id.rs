@@ -1,9 +1,11 @@
 //! An id for every request: the one that a trusted proxy gave it, or a new one. Handlers and services are told it, and
 //! it goes back with the answer, whoever gives that.
 //!
-//! Decides which ids are taken over, and how a new one looks. Put around the router of a server by whoever starts it, if
-//! `request_id` names a field.
+//! Decides which ids are taken over, and when a request gets its own: once, whoever asks first, its handler or the
+//! access log. Put around the router of a server by whoever starts it, if `request_id` names a field.
 
+use super::parts::RequestParts;
+use super::request::Names;
 use super::{Next, Request, Response, Router};
 use http::{HeaderName, HeaderValue};
 
@@ -22,21 +24,16 @@ pub(crate) fn with_ids<S: 'static>(router: Router<S>, field: Option<&str>) -> Ro
     // The configuration was checked.
     match field.and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok()) {
         None => router,
-        Some(field) => router.around_all(move |request, next| answer(request, next, field.clone())),
+        Some(field) => {
+            let mut router = router;
+            router.id_field = Some(field.clone());
+            router.around_all(move |request, next| answer(request, next, field.clone()))
+        }
     }
 }
 
 async fn answer<S: 'static>(mut request: Request<S>, next: Next<S>, field: HeaderName) -> Response {
-    let value = match given(&request, &field) {
-        Some(value) => value,
-        // Of digits.
-        None => HeaderValue::try_from(request.made_id()).expect("digits are a value"),
-    };
-    let id = RequestId {
-        field: field.clone(),
-        value: value.clone(),
-    };
-    request.extensions_mut().insert(id);
+    let RequestId { field, value } = request.named(&field).clone();
     let response = next.run(request).await;
     match response.header(field.as_str()) {
         None => response.with_header(field, value),
@@ -44,15 +41,49 @@ async fn answer<S: 'static>(mut request: Request<S>, next: Next<S>, field: Heade
     }
 }
 
-/// The id that a trusted proxy gave.
-fn given<S>(request: &Request<S>, field: &HeaderName) -> Option<HeaderValue> {
-    let mut fields = request
-        .headers()
-        .filter(|(name, _)| name.eq_ignore_ascii_case(field.as_str()));
-    let (_, value) = fields.next()?;
-    let is_one = fields.next().is_none() && is_id(value);
-    let is_taken = is_one && request.is_of_trusted_proxy();
-    is_taken.then(|| HeaderValue::from_bytes(value).ok())?
+impl RequestParts {
+    /// The id of the request, which it is given now unless it has one.
+    pub(super) fn named(&mut self, field: &HeaderName, names: &Names) -> &RequestId {
+        let has_one = self.request_id().is_some();
+        let new = (!has_one).then(|| RequestId {
+            field: field.clone(),
+            value: self.given(field).unwrap_or_else(|| names.made_id()),
+        });
+        self.has_more = true;
+        let extensions = self.extensions.get_or_insert_default();
+        if let Some(new) = new {
+            extensions.insert(new);
+        }
+        extensions.get().expect("it was put there")
+    }
+
+    /// The id of the request, if it has one.
+    pub(super) fn request_id(&self) -> Option<&RequestId> {
+        self.extensions.as_ref()?.get()
+    }
+
+    /// The bytes of the id of the request, if it has one.
+    pub(crate) fn id(&self) -> Option<&[u8]> {
+        Some(self.request_id()?.value.as_bytes())
+    }
+
+    /// The id that a trusted proxy gave.
+    fn given(&self, field: &HeaderName) -> Option<HeaderValue> {
+        let mut fields = self
+            .head
+            .headers(&self.bytes)
+            .filter(|(name, _)| name.eq_ignore_ascii_case(field.as_str()));
+        let (_, value) = fields.next()?;
+        let is_one = fields.next().is_none() && is_id(value);
+        let is_taken = is_one && self.is_of_trusted_proxy();
+        is_taken.then(|| HeaderValue::from_bytes(value).ok())?
+    }
+
+    /// Whether the peer of the connection is one of the proxies that are trusted.
+    fn is_of_trusted_proxy(&self) -> bool {
+        let sockets = self.sockets.as_ref();
+        sockets.is_some_and(|sockets| sockets.trusts(sockets.peer(self.connection)))
+    }
 }
 
 /// Whether a value is one that can stand in any log.

@@ -14,7 +14,7 @@ use super::response::{Body, IntoResponse, Response};
 use super::routes::{Path, Paths};
 use super::websocket::SocketKind;
 use http::header::ALLOW;
-use http::{Method, StatusCode};
+use http::{HeaderName, Method, StatusCode};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -60,6 +60,8 @@ pub struct Router<S = ()> {
     /// The handler of methods that a path has no route for.
     refused: Option<Arc<dyn Endpoint<S>>>,
     pub(super) around: Arounds<S>,
+    /// The field that the id of each request goes in, if they have any.
+    pub(super) id_field: Option<HeaderName>,
     /// The kinds of WebSockets that this program takes up from the one before it.
     pub(super) sockets: Vec<SocketKind<S>>,
 }
@@ -107,6 +109,7 @@ impl<S: 'static> Router<S> {
             options: None,
             refused: None,
             around: Vec::new(),
+            id_field: None,
             sockets: Vec::new(),
         }
     }
@@ -384,6 +387,8 @@ impl<S: 'static> Router<S> {
             refused,
             around,
             sockets,
+            // The server gives it, to the whole of its routes.
+            id_field: _,
         } = other;
         sockets.into_iter().for_each(|kind| self.add_sockets(kind));
         let base = self.routes.len() as u32;

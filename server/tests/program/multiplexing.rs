@@ -1,6 +1,7 @@
 //! HTTP/2 through everything that a server goes through: another implementation's client keeps its one connection, its
 //! tables and its windows, and misses no answer.
 
+use crate::common::{Directory, eventually};
 use crate::upgrade::Lineage;
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -100,7 +101,10 @@ async fn hear(body: &mut h2::RecvStream, expected: &[u8]) {
 
 #[test]
 fn websockets_on_streams_of_one_connection_go_through_resizes_a_parking_and_upgrades() {
-    let server = Lineage::start(&["--cores", "2", "--graceful-timeout", "60s"]);
+    let folder = Directory::new();
+    let log = folder.path("access.log");
+    let args = ["--cores", "2", "--graceful-timeout", "60s", "--access-log"];
+    let server = Lineage::start(&[&args[..], &[log.to_str().expect("text")]].concat());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -158,8 +162,17 @@ fn websockets_on_streams_of_one_connection_go_through_resizes_a_parking_and_upgr
         assert!(server.ctl(&["resize", cores]).status.success());
         round(cores);
     }
+    let lines = || std::fs::read_to_string(&log).unwrap_or_default();
+    assert_eq!(lines(), "", "none of them is over");
     server.upgrade(&[]);
     round("after an upgrade");
+    // The process that they left has told of them, with what it sent on each: four messages, each behind two bytes.
+    eventually("their lines", || {
+        (lines().lines().count() == 5).then_some(())
+    });
+    for line in lines().lines() {
+        assert!(line.contains("\"CONNECT /ws HTTP/2.0\" 200 16 "), "{line}");
+    }
     assert!(server.ctl(&["resize", "0"]).status.success());
     server.upgrade(&[]);
     assert!(server.ctl(&["resize", "2"]).status.success());

@@ -476,3 +476,79 @@ fn a_refusal_on_a_route_that_wants_no_line_puts_nothing_of_its_body_into_the_log
     let lines = log.lines(1);
     assert!(lines[0].contains("GET / HTTP/1.1"), "{lines:?}");
 }
+
+/// The id that an answer has.
+#[track_caller]
+fn id_of(answer: &crate::common::Answer) -> String {
+    answer.header("x-request-id").expect("an id").to_owned()
+}
+
+#[test]
+fn a_line_has_the_id_that_the_answer_to_its_request_has() {
+    let log = Log::new();
+    let mut config = log.config(AccessFormat::Json);
+    config.proxies.request_id = Some("X-Request-Id".into());
+    config.proxies.trusted = vec!["127.0.0.1".parse().expect("an address")];
+    config.limits.body_size = Some(4);
+    let server = start_with(config, router(), |_| ());
+    let mut client = server.connect();
+    let mut ids = Vec::new();
+    for (method, path, fields, body) in [
+        ("GET", "/", "X-Request-Id: given-1\r\n", &b""[..]),
+        ("GET", "/", "", b""),
+        ("GET", "/later", "", b""),
+        ("POST", "/echo", "", b"1234"),
+        ("GET", "/quiet", "", b""),
+        ("GET", "/nowhere", "", b""),
+        ("POST", "/echo", "", b"12345"),
+    ] {
+        let answer = client.request(method, path, fields, body);
+        if path != "/quiet" {
+            ids.push((path.to_owned(), id_of(&answer)));
+        }
+    }
+    let mut client = server.connect();
+    client.send("GET /no HTTP/1.1\r\nno field\r\n\r\n");
+    ids.push(("GET /no HTTP/1.1".to_owned(), id_of(&client.answer())));
+    assert_eq!(ids[0].1, "given-1");
+    let lines = log.objects(ids.len());
+    let mut told: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let of = line["target"].as_str().or(line["request"].as_str());
+            (
+                of.expect("a name").to_owned(),
+                line["request_id"].as_str().expect("an id").to_owned(),
+            )
+        })
+        .collect();
+    told.sort();
+    ids.sort();
+    assert_eq!(told, ids);
+}
+
+#[test]
+fn a_request_has_one_id_though_its_body_is_refused_while_its_handler_runs() {
+    let log = Log::new();
+    let mut config = log.config(AccessFormat::Json);
+    config.proxies.request_id = Some("X-Request-Id".into());
+    config.limits.body_size = Some(4);
+    let (tell, told) = std::sync::mpsc::channel();
+    let router = Router::new().post(
+        "/",
+        async |request: Request<std::sync::mpsc::Sender<String>>| {
+            let id = request.id().expect("an id").to_owned();
+            request.state().send(id).expect("somebody listens");
+            request.into_body().bytes().await
+        },
+    );
+    let server = start_with(config, router, move |_| tell.clone());
+    let begun = "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut client = server.connect();
+    client.send(begun);
+    let of_handler = told.recv_timeout(PATIENCE).expect("the handler runs");
+    client.send("5\r\n12345\r\n");
+    let answer = client.answer();
+    assert_eq!((answer.status, id_of(&answer)), (413, of_handler.clone()));
+    assert_eq!(log.objects(1)[0]["request_id"], of_handler.as_str());
+}

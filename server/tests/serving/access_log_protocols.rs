@@ -10,7 +10,7 @@ use ringgate::app::{self, AppOptions, AppState};
 use ringgate::config::{
     AccessFormat, AdmissionLimits, Admit, CertificateSource, Config, Endpoint, ListenAddr,
 };
-use ringgate::tower;
+use ringgate::{Request, Router, tower};
 use serde_json::Value;
 use std::future::Future;
 use std::io::{Read, Write};
@@ -177,6 +177,67 @@ fn streams_that_are_refused_have_their_reason() {
             .as_str()
             .is_some_and(|reason| !reason.is_empty())
     );
+}
+
+#[test]
+fn a_stream_has_one_id_in_its_answer_and_its_line_also_where_it_is_refused() {
+    let log = Log::new();
+    let mut config = log.config(AccessFormat::Json);
+    config.proxies.request_id = Some("X-Request-Id".into());
+    config.limits.body_size = Some(3);
+    let (tell, told) = std::sync::mpsc::channel();
+    let router = Router::new()
+        .get(
+            "/",
+            async |_: Request<std::sync::mpsc::Sender<String>>| "hello\n",
+        )
+        .post(
+            "/",
+            async |request: Request<std::sync::mpsc::Sender<String>>| {
+                let id = request.id().expect("an id").to_owned();
+                request.state().send(id).expect("somebody listens");
+                request.into_body().bytes().await
+            },
+        );
+    let server = start_with(config, router, move |_| tell.clone());
+    let mut ids = Vec::new();
+    as_client(server.address(), async |client| {
+        for (asked, sent) in [
+            (asked("GET", "/"), None),
+            (asked("GET", "/nowhere"), None),
+            (asked("POST", "/"), Some("1234")),
+        ] {
+            let mut asking = client.clone().ready().await.expect("room");
+            let (answer, mut body) = asking.send_request(asked, sent.is_none()).expect("sent");
+            if let Some(sent) = sent {
+                let of_handler = loop {
+                    match told.try_recv() {
+                        Ok(id) => break id,
+                        Err(_) => tokio::task::yield_now().await,
+                    }
+                };
+                body.send_data(Bytes::from(sent), true).expect("sent");
+                ids.push(of_handler);
+            }
+            let answer = answer.await.expect("an answer");
+            let id = answer.headers()["x-request-id"]
+                .to_str()
+                .expect("text")
+                .to_owned();
+            match sent {
+                None => ids.push(id),
+                Some(_) => assert_eq!((answer.status().as_u16(), ids.last()), (413, Some(&id))),
+            }
+        }
+    });
+    let mut lines: Vec<String> = log
+        .objects(3)
+        .iter()
+        .map(|line| line["request_id"].as_str().expect("an id").to_owned())
+        .collect();
+    lines.sort();
+    ids.sort();
+    assert_eq!(lines, ids);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The options of a program's own: their layers, their spellings, their errors.
 
-use super::super::{OwnOption, OwnValues};
+use super::super::{OwnOption, OwnValues, effective};
 use super::*;
 
 /// The program `notes` with two options of its own.
@@ -98,4 +98,51 @@ fn help_shows_the_options_of_a_program_first() {
 #[should_panic(expected = "there is an option \"listen\" already")]
 fn an_option_of_the_server_is_not_a_programs_own() {
     let _ = CommandLine::of("x").option(OwnOption::value("listen", "X", ""));
+}
+
+#[test]
+fn the_secrets_of_a_program_are_printed_nowhere() {
+    let line = CommandLine::of("my-notes")
+        .option(
+            OwnOption::value("database_password", "TEXT", "Opens the database.").default("hunter1"),
+        )
+        .option(OwnOption::value("pin", "N", "Opens the door.").secret())
+        .option(OwnOption::value("tokens", "N", "No secret."));
+    let parse = |args: &[&str], env: &[(&str, &str)], file: &str| {
+        let args = [&["x"], args].concat().into_iter().map(OsString::from);
+        let env = env
+            .iter()
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        line.parse(args, env, |_: &Path| Ok(file.to_owned()))
+            .expect("good words")
+    };
+    let file = "database_password = \"hunter2\"\n";
+    let args = ["--config", "f", "--pin", "hunter3", "--tokens", "7"];
+    let Invocation::Serve(config, provenance) = parse(&args, &[], file) else {
+        panic!("it is to serve");
+    };
+    let printed = effective(&config, &provenance);
+    assert_has(
+        &printed,
+        &[
+            "\n#database_password = \"[redacted]\"  # f:1:1",
+            "\n#pin = \"[redacted]\"  # flag --pin\n",
+            "\ntokens = \"7\"",
+        ],
+    );
+    let refused = provenance.own().get::<u32>("pin").expect_err("no number");
+    let Invocation::Show(help) = parse(&["--help"], &[], "") else {
+        panic!("it is to show help");
+    };
+    let debug = format!("{provenance:?}");
+    assert_has(&refused.to_string(), &["--pin [redacted]", "must be N"]);
+    for text in [printed, refused.to_string(), help, debug] {
+        assert!(!text.contains("hunter"), "{text}");
+    }
+    // What is printed is a file, in which the secret is not set.
+    let again = effective(&config, &provenance);
+    let Invocation::Serve(_, read) = parse(&["--config", "f"], &[], &again) else {
+        panic!("it is to serve");
+    };
+    assert_eq!(read.own().find::<String>("pin"), Ok(None));
 }

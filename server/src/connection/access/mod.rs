@@ -26,7 +26,7 @@ use super::key::{ConnectionKey, ExchangeKey, Subject};
 use super::sockets::Sockets;
 use super::step::Outcome;
 use crate::config::AccessField;
-use crate::handler::{Body, RequestParts, Response, Routed};
+use crate::handler::{Application, Body, RequestParts, Response, Routed};
 use crate::http1::response::sends_body;
 use crate::observe::access::{Outlet, Rules, Stamp};
 use crate::tls::record::Version as TlsVersion;
@@ -44,6 +44,7 @@ const SPARE_NOTES_MAX: usize = 1024;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wants {
     host: bool,
+    id: bool,
     tls: bool,
     route: bool,
 }
@@ -141,15 +142,15 @@ impl Access {
         self.place(key).sent + queued as u64
     }
 
-    /// Notes the head of the request at hand. `route` is where it goes, if it goes to a handler.
+    /// Notes the head of the request at hand. `to` is the route, if it goes to a handler, and the stream of HTTP/2.
     pub(super) fn note(
         &mut self,
-        parts: &RequestParts,
+        app: &dyn Application,
+        parts: &mut RequestParts,
         sockets: &Sockets,
         request: u32,
         now: Moment,
-        route: Option<u32>,
-        stream: Option<u32>,
+        to: (Option<u32>, Option<u32>),
     ) {
         let key = parts.connection;
         let place = place::at(&mut self.places, key);
@@ -159,7 +160,11 @@ impl Access {
         }
         let mut noted = self.spare.pop().unwrap_or_else(Noted::blank);
         noted.head(&parts.head, &parts.bytes, self.wants, (request, now));
-        noted.goes_to(route, stream);
+        noted.goes_to(to.0, to.1);
+        if self.wants.id {
+            app.name(parts);
+            noted.is_named(parts.id());
+        }
         if let Some(remote) = &place.remote {
             noted.client = sockets.named(remote.peer, parts.head.headers(&parts.bytes));
         }
@@ -171,16 +176,19 @@ impl Access {
     pub(super) fn note_straight(
         &mut self,
         core: &Core,
-        parts: &RequestParts,
+        app: &dyn Application,
+        parts: &mut RequestParts,
         sockets: &Sockets,
         request: u32,
         to: (u32, Option<u32>),
-        is_told: bool,
     ) {
         let (route, stream) = to;
-        match is_told {
-            true => self.note(parts, sockets, request, core.now(), Some(route), stream),
-            false => self.current = None,
+        match app.options(route).unlogged {
+            true => self.current = None,
+            false => {
+                let to = (Some(route), stream);
+                self.note(app, parts, sockets, request, core.now(), to);
+            }
         }
     }
 
@@ -300,6 +308,7 @@ impl Wants {
     fn of(rules: &Rules) -> Wants {
         Wants {
             host: rules.says(AccessField::Host),
+            id: rules.says(AccessField::RequestId),
             tls: rules.says(AccessField::Tls) || rules.says(AccessField::Cipher),
             route: rules.says(AccessField::Route),
         }
@@ -351,7 +360,7 @@ impl Engine {
     pub(super) fn note_head(
         &mut self,
         core: &Core,
-        parts: &RequestParts,
+        parts: &mut RequestParts,
         route: Option<u32>,
         stream: Option<u32>,
     ) -> Option<Box<Noted>> {
@@ -361,17 +370,30 @@ impl Engine {
         }
         let (connection, sockets) = self.table.get_with_sockets(parts.connection)?;
         let request = connection.served;
-        access.note(parts, sockets, request, core.now(), route, stream);
+        let to = (route, stream);
+        access.note(&*self.app, parts, sockets, request, core.now(), to);
         access.take_current()
     }
 
     /// Notes the head of a request that is refused before it begins.
     #[cold]
-    pub(super) fn note_refused(&mut self, core: &Core, parts: &RequestParts, routed: &Routed) {
+    pub(super) fn note_refused(&mut self, core: &Core, parts: &mut RequestParts, routed: &Routed) {
         let noted = self.note_head(core, parts, routed.route(), None);
         self.with_access(|access| {
             access.is_quiet = noted.is_none();
             access.current = noted;
+        });
+    }
+
+    /// Notes the id of what is no request, which it gets with the answer of the server: that is set aside just now.
+    #[cold]
+    pub(super) fn note_id(&mut self, key: ConnectionKey, parts: &mut RequestParts) {
+        self.app.name(parts);
+        self.with_access(|access| {
+            let last = access.place(key).waiting.last_mut();
+            if let Some(noted) = last.filter(|noted| !noted.has_id()) {
+                noted.is_named(parts.id());
+            }
         });
     }
 

@@ -28,6 +28,7 @@ pub(in crate::connection) struct Noted {
     host: Option<Range<u32>>,
     referer: Option<Range<u32>>,
     agent: Option<Range<u32>>,
+    id: Option<Range<u32>>,
     /// None if the bytes were no request.
     version: Option<Version>,
     pub(super) route: Option<u32>,
@@ -81,6 +82,7 @@ impl Noted {
             host: None,
             referer: None,
             agent: None,
+            id: None,
             version: None,
             route: None,
             client: None,
@@ -142,6 +144,18 @@ impl Noted {
         let is_end = |byte: &u8| *byte == b'\n' || *byte == b'\r';
         let end = bytes.iter().position(is_end).unwrap_or(bytes.len());
         self.target = self.keep(&bytes[..end]);
+    }
+
+    /// Notes the id of the request, if it has one.
+    pub(super) fn is_named(&mut self, id: Option<&[u8]>) {
+        if let Some(id) = id {
+            self.id = Some(self.keep(id));
+        }
+    }
+
+    /// Whether its id is noted.
+    pub(super) fn has_id(&self) -> bool {
+        self.id.is_some()
     }
 
     pub(super) fn goes_to(&mut self, route: Option<u32>, stream: Option<u32>) {
@@ -229,6 +243,7 @@ impl Noted {
             connection: around.connection,
             request: self.request,
             stream: self.stream,
+            id: self.id.as_ref().map(|range| self.of(range)),
             tls: around.tls,
             route: around.route,
             reason: self.reason,

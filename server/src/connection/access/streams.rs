@@ -18,7 +18,7 @@ impl Engine {
         &mut self,
         core: &Core,
         key: ConnectionKey,
-        parts: &RequestParts,
+        parts: &mut RequestParts,
         stream: u32,
     ) -> Option<Box<Noted>> {
         if parts.head.len > 0 {
@@ -28,6 +28,8 @@ impl Engine {
         let (connection, sockets) = self.table.get_with_sockets(key)?;
         let mut noted = access.raw(connection.served, b"", sockets, key, core.now());
         noted.goes_to(None, Some(stream));
+        self.app.name(parts);
+        noted.is_named(parts.id());
         Some(noted)
     }
 
@@ -103,6 +105,21 @@ impl Engine {
             noted.counts_on = true;
             access.place(key).upgraded = Some(noted);
         });
+    }
+
+    /// The connection goes to another process, which knows nothing of the requests that go on there: they are told of
+    /// now, with what was sent until then.
+    pub(in crate::connection) fn tell_at_hand_over(&mut self, core: &Core, key: ConnectionKey) {
+        self.note_end_of_upgrade(key);
+        if !self.settings.logs {
+            return;
+        }
+        for request in self.kept_on_streams(key) {
+            let exchange = self.exchanges.get(request);
+            if let Some(noted) = exchange.and_then(|exchange| exchange.noted.take()) {
+                self.tell(core, key, noted);
+            }
+        }
     }
 
     /// The other protocol is over; what is queued still goes out.

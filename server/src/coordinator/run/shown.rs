@@ -62,6 +62,10 @@ impl Coordinator {
             http2: figures::http2(counted()).into(),
             websockets: figures::websockets(counted()),
             tls: self.tls.as_ref().map(|_| figures::tls(counted()).into()),
+            proxies: self
+                .listeners
+                .expect_headers()
+                .then(|| figures::proxies(counted())),
             certificates: status::certificates(self.tls.as_ref(), unix_secs()),
             access_log: self.operators.access_log.as_ref().map(Into::into),
         }

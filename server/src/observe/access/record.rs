@@ -35,6 +35,7 @@ pub(crate) struct Record<'r> {
     pub(crate) connection: u64,
     pub(crate) request: u32,
     pub(crate) stream: Option<u32>,
+    pub(crate) id: Option<&'r [u8]>,
     /// Version and cipher suite of TLS.
     pub(crate) tls: Option<(&'static str, &'r str)>,
     pub(crate) route: Option<&'r str>,

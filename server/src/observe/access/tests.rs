@@ -35,6 +35,7 @@ pub(super) fn record() -> Record<'static> {
         connection: 99,
         request: 2,
         stream: None,
+        id: Some(b"Root=1-67891233-abc"),
         tls: Some(("TLSv1.3", "TLS13_AES_128_GCM_SHA256")),
         route: Some("GET /a"),
         reason: None,

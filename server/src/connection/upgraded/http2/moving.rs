@@ -55,6 +55,16 @@ impl Engine {
         size <= PACKED_SIZE_BYTES_MAX
     }
 
+    /// The requests that are kept on the streams of a connection.
+    pub(in crate::connection) fn kept_on_streams(
+        &mut self,
+        key: ConnectionKey,
+    ) -> Vec<ExchangeKey> {
+        let http2 = self.upgrades.http2(key);
+        let kept = http2.map(|http2| http2.kept.iter().map(|(_, request)| *request).collect());
+        kept.unwrap_or_default()
+    }
+
     /// A connection with nothing but WebSockets that rest goes where the course of its core leads.
     pub(super) fn go_with_streams(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         if let Course::Leaving(_) = self.course

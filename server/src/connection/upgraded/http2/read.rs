@@ -252,9 +252,9 @@ impl Engine {
             if settings.logs
                 && let Some(access) = &mut self.access
             {
-                let is_told = !self.app.options(route).unlogged;
                 let to = (route, Some(stream.0));
-                access.note_straight(core, &parts, sockets, reader.connection.served, to, is_told);
+                let served = reader.connection.served;
+                access.note_straight(core, &*self.app, &mut parts, sockets, served, to);
             }
             let timed = self.watch.begin(core, route);
             let reply = ReplyTo {

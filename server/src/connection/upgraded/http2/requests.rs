@@ -42,13 +42,16 @@ impl Engine {
                 Err(refusal) => return self.refuse_stream(core, key, stream, &refusal, parts),
             }
             // Its body may be refused when the handler has the request.
-            exchange.seen = self.app.sees_refusals().then(|| parts.copied());
+            if self.app.sees_refusals() {
+                self.app.name(&mut parts);
+                exchange.seen = Some(parts.copied());
+            }
         }
         let Some(connection) = self.table.get(key) else {
             return;
         };
         connection.begin(&self.stats, &mut parts, request);
-        exchange.noted = self.note_head(core, &parts, routed.route(), Some(stream.0));
+        exchange.noted = self.note_head(core, &mut parts, routed.route(), Some(stream.0));
         exchange.asks_core = parts.head.asks_core;
         exchange.counted_for = routed.route().unwrap_or(NO_ROUTE);
         exchange.asked = Some(Asked { parts, routed });
@@ -76,11 +79,11 @@ impl Engine {
         key: ConnectionKey,
         stream: StreamId,
         refusal: &Refusal,
-        parts: PlacedParts,
+        mut parts: PlacedParts,
     ) {
         self.stats.refused(refusal.status.as_u16());
         let to_head = refusal.to_head || parts.head.method == http::Method::HEAD;
-        let noted = self.note_of_refused(core, key, &parts, stream.0);
+        let noted = self.note_of_refused(core, key, &mut parts, stream.0);
         let mut response = self.seen_refusal(core, key, parts, refusal);
         let tally = Tally {
             route: NO_ROUTE,
