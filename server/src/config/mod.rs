@@ -61,6 +61,8 @@ mod wrap;
 #[cfg(test)]
 mod document;
 #[cfg(test)]
+mod manual;
+#[cfg(test)]
 mod tests;
 
 pub use access::{AccessLog, AccessTarget};

@@ -44,19 +44,26 @@ const UNIT: &str = include_str!("../../../scripts/ringgate.service");
 
 #[test]
 #[ignore = "needs systemd-analyze: apt-get install systemd"]
-fn systemd_finds_nothing_to_say_of_the_unit() {
+fn systemd_finds_nothing_to_say_of_the_units_and_little_exposed() {
     let directory = Directory::new();
-    let unit = directory.path("ringgate.service");
+    let (unit, socket) = (
+        directory.path("ringgate.service"),
+        directory.path("ringgate.socket"),
+    );
     fs::write(&unit, UNIT.replace("/usr/local/bin/ringgate", BINARY)).unwrap();
-    let verify = Command::new("systemd-analyze")
-        .arg("verify")
-        .arg(&unit)
-        .output()
-        .unwrap();
-    assert!(verify.status.success(), "{verify:?}");
-    // An unknown value is a line and no failure.
-    let said = String::from_utf8_lossy(&verify.stderr);
-    assert!(said.is_empty() && verify.stdout.is_empty(), "{said}");
+    fs::write(&socket, include_str!("../../../scripts/ringgate.socket")).unwrap();
+    let analyze = |args: &[&str]| {
+        let analyze = Command::new("systemd-analyze").args(args).output().unwrap();
+        assert!(analyze.status.success(), "{analyze:?}");
+        // An unknown value is a line and no failure.
+        let said = String::from_utf8_lossy(&analyze.stderr);
+        assert!(said.is_empty(), "{said}");
+        analyze.stdout
+    };
+    let [unit, socket] = [&unit, &socket].map(|path| path.to_str().unwrap());
+    assert!(analyze(&["verify", unit, socket]).is_empty());
+    // Tenths: 1.5 of 10 with systemd 252.
+    analyze(&["security", "--offline=true", "--threshold=20", unit]);
 }
 
 /// RestartPreventExitStatus= is about the main process alone (systemd.service(5)).

@@ -20,6 +20,7 @@ mod http2;
 mod live;
 mod logs;
 mod m14;
+mod manual;
 mod metrics;
 mod multiplexing;
 mod proxies;

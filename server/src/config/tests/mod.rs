@@ -2,6 +2,7 @@
 
 mod command_line;
 mod layers;
+mod manual;
 mod own;
 mod refusals;
 mod texts;

@@ -112,7 +112,7 @@ fn both_ends_of_every_range_fit_their_field() {
 /// Compares a file of `docs/` with what the definition makes of it. With `RINGGATE_BLESS=1` it
 /// rewrites the file instead.
 #[track_caller]
-fn check_document(name: &str, made: &str) {
+pub(super) fn check_document(name: &str, made: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../docs")
         .join(name);
