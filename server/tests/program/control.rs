@@ -42,6 +42,7 @@ fn a_status_has_exactly_the_fields_of_the_contract_and_balances() {
             "phase",
             "pid",
             "pool",
+            "proxies",
             "resident_bytes",
             "tls",
             "totals",
