@@ -42,6 +42,29 @@ fn every_key_of_a_status_is_in_its_document() {
 
 const UNIT: &str = include_str!("../../../scripts/ringgate.service");
 
+/// What the unit starts.
+const INSTALLED: &str = "/usr/local/bin/ringgate";
+
+/// The values of a setting of the unit.
+fn settings(name: &str) -> Vec<&'static str> {
+    let lines = UNIT.lines();
+    let found = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    found.collect()
+}
+
+/// systemd-analyze takes any program that is there, and a test would start its own whatever the unit says.
+#[test]
+fn the_unit_starts_and_reloads_the_installed_program() {
+    let of_unit = |name| {
+        let [command] = settings(name)[..] else {
+            panic!("{name} is there once")
+        };
+        command.split_whitespace().next()
+    };
+    assert_eq!(of_unit("ExecStart"), Some(INSTALLED));
+    assert_eq!(of_unit("ExecReload"), Some(INSTALLED));
+}
+
 #[test]
 #[ignore = "needs systemd-analyze: apt-get install systemd"]
 fn systemd_finds_nothing_to_say_of_the_units_and_little_exposed() {
@@ -50,7 +73,7 @@ fn systemd_finds_nothing_to_say_of_the_units_and_little_exposed() {
         directory.path("ringgate.service"),
         directory.path("ringgate.socket"),
     );
-    fs::write(&unit, UNIT.replace("/usr/local/bin/ringgate", BINARY)).unwrap();
+    fs::write(&unit, UNIT.replace(INSTALLED, BINARY)).unwrap();
     fs::write(&socket, include_str!("../../../scripts/ringgate.socket")).unwrap();
     let analyze = |args: &[&str]| {
         let analyze = Command::new("systemd-analyze").args(args).output().unwrap();
@@ -69,12 +92,6 @@ fn systemd_finds_nothing_to_say_of_the_units_and_little_exposed() {
 /// RestartPreventExitStatus= is about the main process alone (systemd.service(5)).
 #[test]
 fn a_wrong_configuration_ends_the_service_with_the_code_that_prevents_a_restart() {
-    let settings = |name: &str| -> Vec<&str> {
-        let name = format!("{name}=");
-        UNIT.lines()
-            .filter_map(|line| line.strip_prefix(&name))
-            .collect()
-    };
     let directory = Directory::new();
     let wrong = directory.path("ringgate.toml");
     fs::write(&wrong, "max_treads = 1\n").unwrap();
