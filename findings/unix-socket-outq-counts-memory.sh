@@ -14,6 +14,10 @@
 # Needs python3. Fails if the behaviour differs.
 set -euo pipefail
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+
 python3 - <<'PYTHON'
 import fcntl
 import platform
