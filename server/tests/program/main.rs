@@ -23,6 +23,7 @@ mod m14;
 mod manual;
 mod metrics;
 mod multiplexing;
+mod package;
 mod proxies;
 mod reload;
 mod scarcity;
