@@ -42,6 +42,6 @@ pub use descriptor::Descriptor;
 pub use errno::Errno;
 pub use lane::{Lane, LaneError};
 pub use mailbox::Remote;
-pub use op::{OpId, SendBuffer};
+pub use op::{OpId, SendBuffer, SendPieces};
 pub use task::{JoinHandle, Panic};
 pub use time::{Moment, sleep, sleep_until, timeout};

@@ -5,9 +5,9 @@ mod common;
 use common::{PATIENCE, Recorder, client, core, is_closed, options, pair, settle, turn_until};
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::net::{TcpListener, TcpStream};
-use ringgate_runtime::op::{kernel_timeout, poll_once};
+use ringgate_runtime::op::{Between, kernel_timeout, poll_once};
 use ringgate_runtime::sys::listener::accept_nonblocking;
-use ringgate_runtime::{Core, CoreOptions, Event, SendBuffer, Sink};
+use ringgate_runtime::{Core, CoreOptions, Event, SendBuffer, SendPieces, Sink};
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,6 +108,8 @@ fn teardown_ends_operations_of_every_kind() {
         4,
     );
     core.poll(&out, libc::POLLIN as u32, 5);
+    let (slow, mut slow_peer) = pair();
+    core.send_pieces(&slow, large_pieces(), usize::MAX, false, 6);
     let (in_stream, _stream_peer) = pair();
     let inside = core.clone();
     core.spawn(async move {
@@ -118,7 +120,7 @@ fn teardown_ends_operations_of_every_kind() {
     core.spawn(async move { poll_once(out.as_fd(), libc::POLLIN as u32).await });
     core.spawn(ringgate_runtime::sleep(Duration::from_secs(3600)));
     turn_until(&core, &mut recorder, "all are in flight", |_| {
-        core.counts().operations_in_flight == 8
+        core.counts().operations_in_flight == 9
     });
     core.teardown(&mut recorder, PATIENCE).expect("all taken");
     let counts = core.counts();
@@ -127,11 +129,57 @@ fn teardown_ends_operations_of_every_kind() {
     recorder.ended.sort_unstable();
     assert_eq!(
         recorder.ended,
-        [1, 2, 3, 4, 5],
+        [1, 2, 3, 4, 5, 6],
         "each owner heard of its end"
     );
-    drop(ours);
+    drop((ours, slow));
     let _ = theirs.read_to_end(&mut Vec::new());
+    let _ = slow_peer.read_to_end(&mut Vec::new());
+}
+
+/// More than a socket takes: a head, two bodies, and an end.
+fn large_pieces() -> Box<SendPieces> {
+    let body = |at| Between {
+        at,
+        bytes: vec![b'x'; 8 << 20].into(),
+    };
+    let mut pieces = SendPieces::new();
+    pieces.fill(vec![b'h'; 100], [body(40), body(60)].into());
+    pieces
+}
+
+#[test]
+fn pieces_stay_with_their_send_until_it_has_ended() {
+    let core = core();
+    let (ours, mut theirs) = pair();
+    let mut recorder = Recorder::default();
+    let send = core.send_pieces(&ours, large_pieces(), usize::MAX, false, 1);
+    theirs.set_nonblocking(true).expect("nonblocking");
+    turn_until(&core, &mut recorder, "a part is there", |_| {
+        let mut first = [0; 1];
+        theirs.peek(&mut first).is_ok_and(|count| count == 1)
+    });
+    core.cancel(send);
+    turn_until(&core, &mut recorder, "its end", |recorder| {
+        recorder.has_ended(1)
+    });
+    // Their memory is given away only now; what is on its way has been copied.
+    let sent = recorder.sent[0].expect("a part was sent") as usize;
+    core.close(ours);
+    core.teardown(&mut Recorder::default(), PATIENCE)
+        .expect("all taken");
+    theirs.set_nonblocking(false).expect("blocking");
+    let mut received = Vec::new();
+    theirs.read_to_end(&mut received).expect("read");
+    assert_eq!(received.len(), sent);
+    let expected = |at: usize| match at {
+        0..40 => b'h',
+        at if (40..40 + (8 << 20)).contains(&at) => b'x',
+        at if at < 60 + (8 << 20) => b'h',
+        _ => b'x',
+    };
+    let is_right = |(at, byte): (usize, &u8)| *byte == expected(at);
+    assert!(received.iter().enumerate().all(is_right));
 }
 
 /// Panics at its first event and hands everything to `then`.
@@ -202,11 +250,15 @@ fn a_core_dropped_without_teardown_ends_its_operations_first() {
         false,
         2,
     );
+    let (slow, mut slow_peer) = pair();
+    core.send_pieces(&slow, large_pieces(), usize::MAX, false, 3);
     core.turn(&mut (), Some(Duration::ZERO));
     drop(core);
-    drop(ours);
-    let _ = theirs.read_to_end(&mut Vec::new());
-    assert!(is_closed(&mut theirs));
+    drop((ours, slow));
+    for end in [&mut theirs, &mut slow_peer] {
+        let _ = end.read_to_end(&mut Vec::new());
+        assert!(is_closed(end));
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! simulated ring.
 
 use ringgate::config::{AdmissionLimits, Config, HalfClose, MaxAccepts};
+use ringgate::runtime::driver::simulated::Faults;
 use ringgate::runtime::sleep;
 use ringgate::simulation::Simulation;
 use ringgate::{Body, Request, Response, Router};
@@ -77,6 +78,33 @@ fn a_head_request_that_comes_too_slowly_is_answered_without_a_body() {
         let answer = String::from_utf8(client.received()).expect("ASCII");
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
         assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+}
+
+/// What a client of a seed gets for three requests at once, two of them for large bodies.
+fn large_bodies(seed: u64, faults: Faults) -> Vec<u8> {
+    let large = |_: Request| async { (0..300_000).map(|at| at as u8).collect::<Vec<_>>() };
+    let router = router().get("/large", large);
+    let config = Config::default();
+    let mut simulation = Simulation::with_cores(&config, router, 1, seed, faults);
+    let client = simulation.connect();
+    let last = b"GET /large HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+    client.send(&[&get("/large")[..], &get("/hello"), last].concat());
+    simulation.run_until(|_| client.is_closed());
+    client.received()
+}
+
+#[test]
+fn large_bodies_arrive_whole_and_in_order_wherever_sends_end() {
+    let expected = large_bodies(0, Faults::none());
+    assert!(expected.len() > 600_000);
+    for seed in 0..50 {
+        let faults = Faults {
+            accept_error: 0.0,
+            short_send: 0.7,
+            ..Faults::drawn(seed)
+        };
+        assert!(large_bodies(seed, faults) == expected, "seed {seed}");
     }
 }
 

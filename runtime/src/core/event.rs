@@ -4,7 +4,7 @@ use super::Core;
 use crate::buffer::Lease;
 use crate::descriptor::Descriptor;
 use crate::errno::Errno;
-use crate::op::SendBuffer;
+use crate::op::{SendBuffer, SendPieces};
 use crate::task::LongPoll;
 use crate::time::Moment;
 use std::rc::Rc;
@@ -50,6 +50,15 @@ pub enum Event {
         result: Result<u32, Errno>,
         /// The buffer, back.
         buffer: SendBuffer,
+    },
+    /// A send of bytes in several places is over.
+    SentPieces {
+        /// The key of the send.
+        key: u64,
+        /// Bytes sent, which may be fewer than there are.
+        result: Result<u32, Errno>,
+        /// The bytes, back, as they were: what was sent is among them.
+        pieces: Box<SendPieces>,
     },
     /// A descriptor is ready, or the poll over.
     Polled {

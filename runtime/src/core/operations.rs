@@ -4,7 +4,7 @@
 use super::Core;
 use crate::descriptor::Descriptor;
 use crate::driver::{Completion, Operation, Token, Untracked};
-use crate::op::{Cancel, Kind, Memory, OpFuture, OpId, SendBuffer, Stage};
+use crate::op::{Cancel, Kind, Memory, OpFuture, OpId, SendBuffer, SendPieces, Stage};
 use crate::sys::socket::{Direction, is_unix, shutdown};
 use crate::time::Moment;
 use crate::timer::{Owner, TimerId};
@@ -99,6 +99,37 @@ impl Core {
                 }
             },
         )
+    }
+
+    /// Sends the next of the bytes in `pieces` under `key`: `most` at most, from as many places as one send takes.
+    /// Otherwise as [`Core::send`]. What was sent is to be told to them ([`SendPieces::advance`]) before the next
+    /// send, which begins at the byte behind.
+    pub fn send_pieces(
+        &self,
+        socket: &Descriptor,
+        pieces: Box<SendPieces>,
+        most: usize,
+        more: bool,
+        key: u64,
+    ) -> OpId {
+        let most = match most {
+            most @ 0..=UNIX_SEND_MAX_BYTES => most,
+            most => long(socket, most) as usize,
+        };
+        let socket = socket.as_raw_fd();
+        let memory = Memory::SendPieces(pieces);
+        self.submit(Kind::SendPieces, Stage::Event(key), memory, |memory| {
+            let Memory::SendPieces(pieces) = memory else {
+                return Operation::Nop;
+            };
+            let all = pieces.len();
+            let (message, count) = pieces.point(most);
+            Operation::SendPieces {
+                socket,
+                message,
+                more: more || count < all,
+            }
+        })
     }
 
     /// Polls a descriptor for poll(2) `events` under `key` until cancelled.

@@ -9,7 +9,7 @@ use crate::descriptor::Descriptor;
 use crate::driver::{Completion, Operation, Token, Untracked};
 use crate::errno::Errno;
 use crate::mailbox::Note;
-use crate::op::{Finished, Kind, Memory, OpId, SendBuffer, dispose};
+use crate::op::{Finished, Kind, Memory, OpId, SendBuffer, SendPieces, dispose};
 use crate::task::{JoinHandle, Stray, catch_panic};
 use crate::time::Moment;
 use crate::timer::Owner;
@@ -293,6 +293,17 @@ impl Core {
                     key,
                     result,
                     buffer,
+                }
+            }
+            Kind::SendPieces => {
+                let pieces = match memory {
+                    Memory::SendPieces(pieces) => pieces,
+                    _ => SendPieces::new(),
+                };
+                Event::SentPieces {
+                    key,
+                    result,
+                    pieces,
                 }
             }
             Kind::Accept | Kind::Open => {

@@ -270,6 +270,16 @@ fn encode(operation: Operation) -> squeue::Entry {
                 .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL | more)
                 .build()
         }
+        Operation::SendPieces {
+            socket,
+            message,
+            more,
+        } => {
+            let more = if more { libc::MSG_MORE } else { 0 };
+            opcode::SendMsg::new(types::Fd(socket), message)
+                .flags((libc::MSG_NOSIGNAL | libc::MSG_WAITALL | more) as u32)
+                .build()
+        }
         Operation::ReceiveMessage { socket, message } => {
             opcode::RecvMsg::new(types::Fd(socket), message).build()
         }

@@ -31,6 +31,12 @@ pub enum Operation {
         len: u32,
         more: bool,
     },
+    /// sendmsg(2) of bytes in several places, with the flags of `Send`.
+    SendPieces {
+        socket: RawFd,
+        message: *const libc::msghdr,
+        more: bool,
+    },
     /// recvmsg(2).
     ReceiveMessage {
         socket: RawFd,

@@ -40,7 +40,7 @@
 //!
 //! Deliberately not here: addresses, a network with delays or loss (a stream has neither), a send
 //! buffer (a completed send is a received one), overflow of the completion queue, and other
-//! threads. connect, sendmsg, recvmsg and splice answer EOPNOTSUPP; file operations go to the
+//! threads. connect, datagrams and splice answer EOPNOTSUPP; file operations go to the
 //! kernel at once.
 
 mod attempt;
@@ -48,6 +48,7 @@ mod client;
 mod describe;
 mod faults;
 mod files;
+mod message;
 mod ring;
 mod socket;
 mod world;

@@ -1,5 +1,6 @@
 //! The memory an operation owns while the kernel may touch it.
 
+use super::SendPieces;
 use crate::buffer::Lease;
 use crate::core::Core;
 use crate::descriptor::Descriptor;
@@ -216,6 +217,7 @@ pub(crate) struct Message {
 pub(crate) enum Memory {
     None,
     Send(SendBuffer),
+    SendPieces(Box<SendPieces>),
     StreamSend(
         SendBuffer,
         #[expect(dead_code, reason = "kept open")] Rc<Handle>,

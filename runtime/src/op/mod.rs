@@ -7,12 +7,14 @@
 
 mod future;
 mod memory;
+mod pieces;
 mod single;
 mod table;
 
 pub(crate) use future::OpFuture;
 pub use memory::SendBuffer;
 pub(crate) use memory::{Handle, Memory, Message, PathBeneath, Stash, Stat};
+pub use pieces::{Between, SendPieces};
 // Not for use by applications.
 #[doc(hidden)]
 pub use single::{kernel_timeout, nop, poll_once};

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     ReceiveLeased { socket: RawFd, multishot: bool },
     /// Bytes sent.
     Send,
+    /// Bytes of several places sent.
+    SendPieces,
     /// A descriptor on success: a file.
     Open,
     /// Readiness, with events.

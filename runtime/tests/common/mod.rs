@@ -169,7 +169,7 @@ impl Sink for Recorder {
                 }
                 (key, more)
             }
-            Event::Sent { key, result, .. } => {
+            Event::Sent { key, result, .. } | Event::SentPieces { key, result, .. } => {
                 self.sent.push(result);
                 (key, false)
             }

@@ -220,6 +220,69 @@ fn a_big_send_to_a_slow_reader_ends_when_all_is_taken() {
 }
 
 #[test]
+fn pieces_arrive_in_their_order() {
+    on_both(options(), |stage| {
+        let (mut peer, socket) = stage.pair();
+        let between = [(2, "12345".into()), (2, "6".into()), (8, "789".into())];
+        stage.send_pieces(&socket, b"abcdefgh", &between, FIRST);
+        stage.until_ended(FIRST);
+        assert_eq!(stage.observer.of(FIRST), [Seen::Sent, Seen::Ended]);
+        stage.until("all bytes", |_| peer.look() == 17);
+        assert_eq!(peer.received(), b"ab123456cdefgh789");
+        stage.core.close(socket);
+        stage.note_ending(&mut peer);
+    });
+}
+
+#[test]
+fn one_send_takes_the_bytes_of_sixteen_places_and_leaves_the_rest() {
+    on_both(options(), |stage| {
+        let (mut peer, socket) = stage.pair();
+        let between: Vec<_> = (1..20).map(|at| (at, "x".into())).collect();
+        stage.send_pieces(&socket, &[b'-'; 20], &between, FIRST);
+        stage.until_ended(FIRST);
+        assert_eq!(stage.observer.of(FIRST), [Seen::SentPart, Seen::Ended]);
+        stage.until("the first bytes", |_| peer.look() == 16);
+        assert_eq!(peer.received(), b"-x-x-x-x-x-x-x-x");
+        stage.core.close(socket);
+        stage.note_ending(&mut peer);
+    });
+}
+
+#[test]
+fn big_pieces_to_a_slow_reader_end_when_all_is_taken() {
+    on_both(options(), |stage| {
+        let (mut peer, socket) = stage.pair();
+        peer.stall();
+        let between = [(1, MUCH.clone()), (2, MUCH.clone())];
+        stage.send_pieces(&socket, b"abc", &between, FIRST);
+        stage.settle();
+        assert_eq!(stage.observer.of(FIRST), [], "the peer does not read");
+        stage.until("all bytes", |_| peer.look() == 2 * BIG + 3);
+        stage.until_ended(FIRST);
+        assert_eq!(stage.observer.of(FIRST), [Seen::Sent, Seen::Ended]);
+        let expected = [b"a", &MUCH[..], b"b", &MUCH, b"c"].concat();
+        assert!(peer.received() == expected);
+        stage.core.close(socket);
+        stage.note_ending(&mut peer);
+    });
+}
+
+#[test]
+fn a_cancelled_send_of_pieces_answers_what_it_sent() {
+    on_both(options(), |stage| {
+        let (mut peer, socket) = stage.pair();
+        peer.stall();
+        let send = stage.send_pieces(&socket, b"ab", &[(1, MUCH.clone())], FIRST);
+        stage.settle();
+        stage.core.cancel(send);
+        stage.until_ended(FIRST);
+        assert_eq!(stage.observer.of(FIRST), [Seen::SentPart, Seen::Ended]);
+        stage.core.close(socket);
+    });
+}
+
+#[test]
 fn a_cancelled_send_answers_what_it_sent() {
     on_both(options(), |stage| {
         let (mut peer, socket) = stage.pair();

@@ -2,11 +2,16 @@
 //! received, and closes when the client ended its side. What every owner of events has to handle is
 //! here in its shortest form: operations that end early, short sends, full accepts.
 
-use ringgate_runtime::{Core, Descriptor, Errno, Event, OpId, Received, SendBuffer, Sink};
+use ringgate_runtime::op::Between;
+use ringgate_runtime::{
+    Core, Descriptor, Errno, Event, OpId, Received, SendBuffer, SendPieces, Sink,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 const ACCEPT: u64 = 0;
+/// Bytes of pieces that are sent at a time: not all of them.
+const SEND_MAX: usize = 300;
 
 /// The server.
 pub(crate) struct Echo {
@@ -15,6 +20,8 @@ pub(crate) struct Echo {
     connections: BTreeMap<u64, Connection>,
     accepted: u64,
     stopping: bool,
+    /// Everything that waits leaves in one send, from where it lies but for the first half of each buffer.
+    in_pieces: bool,
 }
 
 struct Connection {
@@ -27,6 +34,25 @@ struct Connection {
 }
 
 impl Connection {
+    fn send_pieces(&mut self, core: &Core, id: u64) {
+        if self.sending.is_some() || self.broken || self.unsent.is_empty() {
+            return;
+        }
+        let mut gathered = Vec::new();
+        let between = self.unsent.drain(..).map(|mut bytes| {
+            let half = bytes.len() / 2;
+            gathered.extend_from_slice(&bytes[..half]);
+            bytes.advance(half);
+            let at = gathered.len();
+            Between { at, bytes }
+        });
+        let between = between.collect();
+        let mut pieces = SendPieces::new();
+        pieces.fill(gathered, between);
+        core.send_pieces(&self.socket, pieces, SEND_MAX, false, id * 2 + 1);
+        self.sending = Some(0);
+    }
+
     fn send_next(&mut self, core: &Core, id: u64) {
         if self.sending.is_none()
             && !self.broken
@@ -53,7 +79,15 @@ impl Echo {
             connections: BTreeMap::new(),
             accepted: 0,
             stopping: false,
+            in_pieces: false,
         }
+    }
+
+    /// The same, which sends what waits in pieces.
+    pub(crate) fn in_pieces(core: &Core, listener: Descriptor) -> Echo {
+        let mut echo = Echo::new(core, listener);
+        echo.in_pieces = true;
+        echo
     }
 
     pub(crate) fn listener(&self) -> &Descriptor {
@@ -145,10 +179,39 @@ impl Echo {
         }
     }
 
+    fn on_pieces_sent(
+        &mut self,
+        core: &Core,
+        id: u64,
+        result: Result<u32, Errno>,
+        mut pieces: Box<SendPieces>,
+    ) {
+        let connection = self.connections.get_mut(&id).expect("it owes an event");
+        connection.sending.take().expect("one send at a time");
+        match result {
+            Ok(sent) => {
+                pieces.advance(sent as usize);
+                if !pieces.is_empty() && !self.stopping {
+                    core.send_pieces(&connection.socket, pieces, SEND_MAX, false, id * 2 + 1);
+                    connection.sending = Some(0);
+                }
+            }
+            Err(_) => {
+                connection.broken = true;
+                if let Some(receive) = connection.receive {
+                    core.cancel(receive);
+                }
+            }
+        }
+    }
+
     fn go_on(&mut self, core: &Core, id: u64) {
         let connection = self.connections.get_mut(&id).expect("it had an event");
         connection.broken |= self.stopping;
-        connection.send_next(core, id);
+        match self.in_pieces {
+            true => connection.send_pieces(core, id),
+            false => connection.send_next(core, id),
+        }
         if connection.is_over()
             && let Some(connection) = self.connections.remove(&id)
         {
@@ -175,6 +238,14 @@ impl Sink for Echo {
                 buffer,
             } => {
                 self.on_sent(core, key / 2, result, buffer);
+                key / 2
+            }
+            Event::SentPieces {
+                key,
+                result,
+                pieces,
+            } => {
+                self.on_pieces_sent(core, key / 2, result, pieces);
                 key / 2
             }
             other => panic!("not asked for: {other:?}"),

@@ -5,9 +5,10 @@
 use bytes::Bytes;
 use ringgate_runtime::driver::Driver;
 use ringgate_runtime::driver::simulated::{Action, Client, Ending, Faults, World};
+use ringgate_runtime::op::Between;
 use ringgate_runtime::sys::socket::set_linger0;
 use ringgate_runtime::{
-    Core, CoreOptions, Descriptor, Event, Lease, OpId, Received, SendBuffer, Sink,
+    Core, CoreOptions, Descriptor, Event, Lease, OpId, Received, SendBuffer, SendPieces, Sink,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
@@ -118,6 +119,15 @@ impl Sink for Observer {
                 buffer,
             } => match result {
                 Ok(sent) if sent as usize == buffer.len() => (key, Seen::Sent, false),
+                Ok(_) => (key, Seen::SentPart, false),
+                Err(errno) => (key, Seen::Failed(errno.0), false),
+            },
+            Event::SentPieces {
+                key,
+                result,
+                pieces,
+            } => match result {
+                Ok(sent) if sent as usize == pieces.len() => (key, Seen::Sent, false),
                 Ok(_) => (key, Seen::SentPart, false),
                 Err(errno) => (key, Seen::Failed(errno.0), false),
             },
@@ -306,6 +316,24 @@ impl Stage {
         let buffer = SendBuffer::Bytes(bytes.into());
         let all = 0..buffer.len();
         self.core.send(socket, buffer, all, false, key)
+    }
+
+    /// Sends gathered bytes with large ones between them.
+    pub(crate) fn send_pieces(
+        &self,
+        socket: &Descriptor,
+        gathered: &[u8],
+        between: &[(usize, Bytes)],
+        key: u64,
+    ) -> OpId {
+        let between = between.iter().map(|(at, bytes)| Between {
+            at: *at,
+            bytes: bytes.clone().into(),
+        });
+        let mut pieces = SendPieces::new();
+        pieces.fill(gathered.to_vec(), between.collect());
+        self.core
+            .send_pieces(socket, pieces, usize::MAX, false, key)
     }
 
     fn turn(&mut self, most: Duration) {

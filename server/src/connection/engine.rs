@@ -13,7 +13,7 @@ use super::listener::{Fresh, ListenerId, ListenerSeat};
 use super::long_poll::Watch;
 use super::look::Looks;
 use super::moves::Moves;
-use super::output::LongMemory;
+use super::output::{LongMemory, SparePieces};
 use super::settings::Settings;
 use super::stall::Stalls;
 use super::table::{Connection, Table};
@@ -211,6 +211,7 @@ pub(crate) struct Engine {
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
     pub(super) long: LongMemory,
+    pub(super) pieces: SparePieces,
     /// The beginning of handshakes; None where no listener speaks TLS.
     pub(super) acceptor: Option<Acceptor>,
     pub(super) handshakes: Handshakes,
@@ -273,6 +274,7 @@ impl Engine {
             attention: Rc::default(),
             buffers: Vec::new(),
             long: LongMemory::default(),
+            pieces: SparePieces::default(),
             acceptor: parts.acceptor,
             handshakes: Handshakes::default(),
             sealing: Sealing::default(),
@@ -503,6 +505,14 @@ impl Sink for Engine {
                 buffer,
             } => match Subject::from_key(key) {
                 Some(Subject::Send(key)) => self.on_sent(core, key, result, buffer),
+                subject => misaddressed("the end of a send", subject),
+            },
+            Event::SentPieces {
+                key,
+                result,
+                pieces,
+            } => match Subject::from_key(key) {
+                Some(Subject::Send(key)) => self.on_sent_pieces(core, key, result, pieces),
                 subject => misaddressed("the end of a send", subject),
             },
             Event::Accepted { key, result, more } => match Subject::from_key(key) {

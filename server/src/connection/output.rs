@@ -4,6 +4,9 @@
 
 use super::BODY_COPIED_MAX_BYTES;
 use crate::handler::Chunk;
+use bytes::{Buf, Bytes};
+use ringgate_runtime::SendPieces;
+use ringgate_runtime::op::Between;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 
@@ -59,14 +62,35 @@ impl LongMemory {
     }
 }
 
+/// Sends in pieces that are over, for those to come: what a turn of busy connections uses.
+const PIECES_KEPT: usize = 32;
+
+/// Places for sends in pieces, which a core makes once.
+#[derive(Default)]
+pub(super) struct SparePieces(
+    #[expect(clippy::vec_box, reason = "they stay in their boxes")] Vec<Box<SendPieces>>,
+);
+
+impl SparePieces {
+    pub(super) fn take(&mut self) -> Box<SendPieces> {
+        self.0.pop().unwrap_or_else(SendPieces::new)
+    }
+
+    pub(super) fn keep(&mut self, empty: Box<SendPieces>) {
+        if self.0.len() < PIECES_KEPT {
+            self.0.push(empty);
+        }
+    }
+}
+
 /// The sending side: what waits to be sent, in order, and what is being sent.
 #[derive(Default)]
 pub(crate) struct Output {
-    /// Complete pieces, before `tail`.
-    pub(crate) pieces: VecDeque<Chunk>,
-    /// Heads and small bodies, gathered.
+    /// Heads, small bodies and what frames them, gathered.
     pub(crate) tail: Vec<u8>,
-    /// Bytes in `pieces` and `tail`.
+    /// Large bytes between them, in order, where they lie.
+    pub(crate) between: VecDeque<Between>,
+    /// Bytes of both.
     pub(crate) queued: usize,
     /// The send in flight.
     pub(crate) in_flight: Option<Sending>,
@@ -171,46 +195,90 @@ impl Output {
         self.add_large(chunk);
     }
 
-    /// The queued bytes, piece by piece.
+    /// Adds large bytes where they lie, behind what is gathered.
+    pub(super) fn add_large(&mut self, bytes: Chunk) {
+        self.queued += bytes.len();
+        let at = self.tail.len();
+        self.between.push_back(Between { at, bytes });
+    }
+
+    /// The queued bytes, piece by piece; some may be empty.
     pub(super) fn slices(&self) -> impl Iterator<Item = &[u8]> {
-        let pieces = self.pieces.iter().map(Chunk::as_slice);
-        pieces.chain([&self.tail[..]])
+        let mut from = 0;
+        let before = self.between.iter().flat_map(move |next| {
+            let run = from..next.at;
+            from = next.at;
+            [&self.tail[run], &*next.bytes]
+        });
+        let last = self.between.back().map_or(0, |last| last.at);
+        before.chain([&self.tail[last..]])
     }
 
     /// Takes the first `count` bytes out, which others have copied.
     pub(super) fn consume(&mut self, count: usize, buffers: &mut Vec<Vec<u8>>) {
         self.queued -= count;
-        let mut left = count;
-        while left > 0 {
-            let Some(mut piece) = self.pieces.pop_front() else {
-                break;
-            };
-            if piece.len() > left {
-                piece.advance(left);
-                self.pieces.push_front(piece);
-                return;
+        let (mut left, mut gone) = (count, 0);
+        while let Some(next) = self.between.front_mut() {
+            let run = left.min(next.at - gone);
+            gone += run;
+            left -= run;
+            if gone < next.at || left == 0 {
+                return self.forget_gathered(gone, buffers);
             }
-            left -= piece.len();
-            keep_buffer(piece, buffers);
+            if left < next.bytes.len() {
+                next.bytes.advance(left);
+                return self.forget_gathered(gone, buffers);
+            }
+            left -= next.bytes.len();
+            if let Some(whole) = self.between.pop_front() {
+                keep_buffer(whole.bytes, buffers);
+            }
         }
-        if left == 0 {
-            return;
+        self.forget_gathered(gone + left, buffers);
+    }
+
+    /// Drops the first `count` gathered bytes.
+    fn forget_gathered(&mut self, count: usize, buffers: &mut Vec<Vec<u8>>) {
+        let left = self.tail.len() - count;
+        if left > BODY_COPIED_MAX_BYTES {
+            return self.leave_where_they_lie(count);
         }
-        let tail = std::mem::take(&mut self.tail);
-        if left < tail.len() {
-            let mut rest = Chunk::Vec(tail);
-            rest.advance(left);
-            return self.pieces.push_front(rest);
+        match left {
+            0 => keep_buffer(Chunk::Vec(std::mem::take(&mut self.tail)), buffers),
+            _ => drop(self.tail.drain(..count)),
         }
-        keep_buffer(Chunk::Vec(tail), buffers);
+        for one in &mut self.between {
+            one.at -= count;
+        }
+    }
+
+    /// The same, where many are left: these become pieces of their own.
+    #[cold]
+    fn leave_where_they_lie(&mut self, count: usize) {
+        let mut gathered = Bytes::from(std::mem::take(&mut self.tail));
+        gathered.advance(count);
+        let mut from = count;
+        for next in std::mem::take(&mut self.between) {
+            let run = gathered.split_to(next.at - from);
+            from = next.at;
+            self.between.extend(piece(run.into()));
+            self.between.extend(piece(next.bytes));
+        }
+        self.between.extend(piece(gathered.into()));
     }
 
     /// Takes the first piece out.
     pub(super) fn pop(&mut self) -> Option<Chunk> {
-        let piece = match self.pieces.pop_front() {
-            Some(piece) => piece,
-            None if self.tail.is_empty() => return None,
-            None => Chunk::Vec(std::mem::take(&mut self.tail)),
+        let at = self.between.front().map_or(self.tail.len(), |next| next.at);
+        let piece = match at {
+            0 => self.between.pop_front()?.bytes,
+            _ => {
+                let rest = self.tail.split_off(at);
+                for one in &mut self.between {
+                    one.at -= at;
+                }
+                Chunk::Vec(std::mem::replace(&mut self.tail, rest))
+            }
         };
         self.queued -= piece.len();
         Some(piece)
@@ -218,20 +286,15 @@ impl Output {
 
     /// Drops all that waits; a send in flight goes on.
     pub(super) fn clear(&mut self) {
-        self.pieces.clear();
         self.tail = Vec::new();
+        self.between = VecDeque::new();
         self.queued = 0;
     }
+}
 
-    /// Adds a large body as it is.
-    pub(super) fn add_large(&mut self, chunk: Chunk) {
-        if !self.tail.is_empty() {
-            self.pieces
-                .push_back(Chunk::Vec(std::mem::take(&mut self.tail)));
-        }
-        self.queued += chunk.len();
-        self.pieces.push_back(chunk);
-    }
+/// Bytes that have nothing gathered before them, if there are any.
+fn piece(bytes: Chunk) -> Option<Between> {
+    (!bytes.is_empty()).then_some(Between { at: 0, bytes })
 }
 
 #[cfg(test)]
@@ -239,6 +302,51 @@ mod tests {
     use super::*;
 
     const LONG: usize = 64 << 10;
+
+    /// Gathered runs, numbered from `a`, and large pieces, numbered from `1`.
+    fn mixed(long: usize) -> Output {
+        let (mut output, buffers) = (Output::default(), &mut Vec::new());
+        output.add_large(Chunk::Static(b"11"));
+        output.write(buffers, b"aaa");
+        output.add_large(Chunk::Vec(vec![b'2'; 5]));
+        output.add_large(Chunk::Static(b"33"));
+        output.write(buffers, &vec![b'b'; long]);
+        output.add_large(Chunk::Static(b"444"));
+        output.write(buffers, b"c");
+        output
+    }
+
+    fn bytes(output: &Output) -> Vec<u8> {
+        output.slices().collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn any_number_of_bytes_is_consumed_and_more_written_behind() {
+        for long in [3, BODY_COPIED_MAX_BYTES + 3] {
+            let all = bytes(&mixed(long));
+            let near = |at: usize| at < 20 || at + 20 > all.len();
+            for count in (0..=all.len()).filter(|at| near(*at)) {
+                let mut output = mixed(long);
+                output.consume(count, &mut Vec::new());
+                assert_eq!(bytes(&output), all[count..], "{count} of {long}");
+                assert_eq!(output.queued, all.len() - count);
+                output.write(&mut Vec::new(), b"more");
+                let expected = [&all[count..], b"more"].concat();
+                assert_eq!(bytes(&output), expected, "{count} of {long}");
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_are_popped_in_their_order() {
+        let mut output = mixed(4);
+        let mut popped = Vec::new();
+        while let Some(piece) = output.pop() {
+            popped.push(String::from_utf8(piece.to_vec()).expect("text"));
+        }
+        assert_eq!(popped, ["11", "aaa", "22222", "33", "bbbb", "444", "c"]);
+        assert_eq!(output.queued, 0);
+    }
 
     fn gathered(bytes: &[u8]) -> Output {
         let mut output = Output::default();

@@ -318,7 +318,13 @@ impl Engine {
             return;
         };
         if connection.exchange.is_none() {
-            connection.flush(core, key, &mut self.sealing, &mut self.buffers);
+            connection.flush(
+                core,
+                key,
+                &mut self.sealing,
+                &mut self.pieces,
+                &mut self.buffers,
+            );
             if !connection.is_out() {
                 return connection.set_deadline(core, key, &self.settings);
             }
@@ -356,7 +362,13 @@ impl Engine {
     fn flush_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.take_stream(core, key);
         if let Some(connection) = self.table.get(key) {
-            connection.flush(core, key, &mut self.sealing, &mut self.buffers);
+            connection.flush(
+                core,
+                key,
+                &mut self.sealing,
+                &mut self.pieces,
+                &mut self.buffers,
+            );
         }
     }
 }

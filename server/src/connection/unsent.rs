@@ -21,19 +21,24 @@ impl Output {
             return false;
         }
         self.queued -= count;
-        let mut left = count - self.tail.len().min(count);
-        self.tail.truncate(self.tail.len() - (count - left));
-        while left > 0
-            && let Some(piece) = self.pieces.pop_back()
-        {
-            match piece {
-                // Gathered bytes may begin with another answer's.
-                Chunk::Vec(mut bytes) if bytes.len() > left => {
-                    bytes.truncate(bytes.len() - left);
-                    left = 0;
-                    self.pieces.push_back(Chunk::Vec(bytes));
+        let mut left = count;
+        while left > 0 {
+            let gathered = self.tail.len() - self.between.back().map_or(0, |last| last.at);
+            let run = left.min(gathered);
+            self.tail.truncate(self.tail.len() - run);
+            left -= run;
+            let Some(last) = self.between.back_mut().filter(|_| left > 0) else {
+                break;
+            };
+            let rest = last.bytes.len().saturating_sub(left);
+            left -= last.bytes.len() - rest;
+            match rest {
+                0 => drop(self.between.pop_back()),
+                // Its front is another answer's.
+                _ => {
+                    let whole = std::mem::replace(&mut last.bytes, Chunk::Static(b""));
+                    last.bytes = whole.into_bytes().slice(..rest).into();
                 }
-                whole => left = left.saturating_sub(whole.len()),
             }
         }
         true
@@ -79,39 +84,40 @@ impl Engine {
 mod tests {
     use super::*;
 
+    /// Gathered bytes around and between two large pieces.
     fn output() -> Output {
-        let mut output = Output {
-            tail: b"tail".to_vec(),
-            queued: 12,
-            ..Output::default()
-        };
-        output.pieces.push_back(Chunk::Vec(b"first".to_vec()));
-        output.pieces.push_back(Chunk::Static(b"two"));
+        let mut output = Output::default();
+        let buffers = &mut Vec::new();
+        output.add_large(Chunk::Vec(b"first".to_vec()));
+        output.write(buffers, b"middle");
+        output.add_large(Chunk::Static(b"two"));
+        output.write(buffers, b"tail");
         output
     }
 
     fn bytes(output: &Output) -> Vec<u8> {
-        let pieces = output.pieces.iter().flat_map(|piece| piece.iter());
-        pieces.chain(&output.tail).copied().collect()
+        output.slices().collect::<Vec<_>>().concat()
     }
 
     #[test]
     fn any_number_of_bytes_is_taken_back_from_the_end() {
         let all = bytes(&output());
-        for count in [0, 1, 4, 7, 8, 10, 12] {
+        for count in 0..=all.len() {
             let mut output = output();
             assert!(output.take_back(count), "{count}");
             assert_eq!(bytes(&output), all[..all.len() - count], "{count}");
             assert_eq!(output.queued, all.len() - count);
+            output.write(&mut Vec::new(), b"more");
+            let expected = [&all[..all.len() - count], b"more"].concat();
+            assert_eq!(bytes(&output), expected, "{count}");
         }
     }
 
     #[test]
     fn what_was_sent_is_not_taken_back() {
         let mut output = output();
-        let piece = output.pieces.pop_front();
-        output.queued -= piece.map_or(0, |piece| piece.len());
+        output.consume(12, &mut Vec::new());
         assert!(!output.take_back(8));
-        assert_eq!(bytes(&output), b"twotail");
+        assert_eq!(bytes(&output), b"wotail");
     }
 }

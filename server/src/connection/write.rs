@@ -4,7 +4,7 @@
 use super::SEND_MAX_BYTES;
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, Subject};
-use super::output::Sending;
+use super::output::{Sending, SparePieces};
 use super::step::Outcome;
 use super::table::{Connection, Receive};
 use super::tls::Sealing;
@@ -14,7 +14,7 @@ use crate::http1::exchange::{After, Deadline, Event, State};
 use crate::http1::upgraded::Phase;
 use crate::tls::record::sizes::Tick;
 use ringgate_runtime::sys::socket::Direction;
-use ringgate_runtime::{Core, Errno};
+use ringgate_runtime::{Core, Errno, SendPieces};
 use std::rc::Rc;
 
 impl Engine {
@@ -60,6 +60,54 @@ impl Engine {
             true => self.long.keep(buffer, &mut self.buffers),
             false => self.sealing.keep(buffer, &mut self.buffers),
         }
+        self.sent_to_the_end(core, key, sent);
+    }
+
+    /// The same of a send in pieces.
+    pub(super) fn on_sent_pieces(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        result: Result<u32, Errno>,
+        mut pieces: Box<SendPieces>,
+    ) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        connection.output.in_flight = None;
+        let sent = match result {
+            Ok(sent) => sent as usize,
+            Err(_) => {
+                self.on(core, key, Event::Gone);
+                return self.settle(core, key);
+            }
+        };
+        self.stats.bytes_sent.add(sent as u64);
+        if connection.dropped {
+            self.note_sent(key, sent);
+            return self.settle(core, key);
+        }
+        if connection.deadline_of == Some(Deadline::Write) {
+            connection.deadline_of = None;
+        }
+        pieces.advance(sent);
+        if !pieces.is_empty() {
+            send_pieces(core, connection, key, pieces);
+            connection.set_deadline(core, key, &self.settings);
+            return self.note_sent(key, sent);
+        }
+        let gathered = Chunk::Vec(pieces.take_gathered());
+        self.long.keep(gathered, &mut self.buffers);
+        self.pieces.keep(pieces);
+        self.sent_to_the_end(core, key, sent);
+    }
+
+    /// All of a send is with the kernel.
+    #[inline]
+    fn sent_to_the_end(&mut self, core: &Rc<Core>, key: ConnectionKey, sent: usize) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
         if self.settings.ends_straight && self.course == Course::Serving && connection.rests() {
             // Straight to the end, as nearly always: what `on_flushed` and `settle` come to.
             connection.idle_since = core.now();
@@ -126,6 +174,7 @@ impl Connection {
         core: &Core,
         key: ConnectionKey,
         sealing: &mut Sealing,
+        pieces: &mut SparePieces,
         buffers: &mut Vec<Vec<u8>>,
     ) {
         if self.output.in_flight.is_some() {
@@ -137,13 +186,29 @@ impl Connection {
         if self.output.queued == 0 {
             return;
         }
+        if !self.output.between.is_empty() {
+            return self.flush_pieces(core, key, pieces);
+        }
+        let gathered = Chunk::Vec(std::mem::take(&mut self.output.tail));
+        self.output.queued = 0;
+        send(core, self, key, gathered, 0);
+    }
+
+    /// Sends what is queued from where it lies.
+    #[inline(never)]
+    fn flush_pieces(&mut self, core: &Core, key: ConnectionKey, spare: &mut SparePieces) {
         let output = &mut self.output;
-        let buffer = match output.pieces.pop_front() {
-            Some(piece) => piece,
-            None => Chunk::Vec(std::mem::take(&mut output.tail)),
-        };
-        output.queued -= buffer.len();
-        send(core, self, key, buffer, 0);
+        let mut between = std::mem::take(&mut output.between);
+        output.queued = 0;
+        if output.tail.is_empty()
+            && between.len() == 1
+            && let Some(whole) = between.pop_front()
+        {
+            return send(core, self, key, whole.bytes, 0);
+        }
+        let mut pieces = spare.take();
+        pieces.fill(std::mem::take(&mut output.tail), between);
+        send_pieces(core, self, key, pieces);
     }
 
     /// Sends what is queued in records.
@@ -200,14 +265,30 @@ impl Connection {
 #[inline]
 fn send(core: &Core, connection: &mut Connection, key: ConnectionKey, buffer: Chunk, from: usize) {
     let to = buffer.len().min(from + SEND_MAX_BYTES);
-    let output = &connection.output;
-    let more = to < buffer.len() || !output.pieces.is_empty();
+    let more = to < buffer.len() || connection.output.queued > 0;
     connection.output.in_flight = Some(Sending::after(from));
     core.send(
         &connection.socket,
         buffer,
         from..to,
         more,
+        Subject::Send(key).to_key(),
+    );
+}
+
+#[inline]
+fn send_pieces(
+    core: &Core,
+    connection: &mut Connection,
+    key: ConnectionKey,
+    pieces: Box<SendPieces>,
+) {
+    connection.output.in_flight = Some(Sending::after(0));
+    core.send_pieces(
+        &connection.socket,
+        pieces,
+        SEND_MAX_BYTES,
+        connection.output.queued > 0,
         Subject::Send(key).to_key(),
     );
 }

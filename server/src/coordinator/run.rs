@@ -616,8 +616,10 @@ impl Sink for Coordinator {
                 }
             }
             // The coordinator's own sockets are served by tasks, which take these themselves.
-            Completion::Accepted { .. } | Completion::Received { .. } | Completion::Sent { .. } => {
-            }
+            Completion::Accepted { .. }
+            | Completion::Received { .. }
+            | Completion::Sent { .. }
+            | Completion::SentPieces { .. } => {}
         }
         self.replan(core);
     }

@@ -1,4 +1,4 @@
-//! Where payload is written: in a place of the right size, made once.
+//! Where payload is written: in a place of the right size, made once; or where it lies, for an output that shares it.
 
 use super::forge::{Wire, get, window_update};
 use bytes::Bytes;
@@ -20,6 +20,10 @@ impl Output for Reserved {
 
     fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.0
+    }
+
+    fn shares(&self, _: usize) -> bool {
+        false
     }
 
     fn piece(&mut self, bytes: Bytes) {
@@ -66,4 +70,72 @@ fn a_long_answer_that_waits_for_its_turn_has_no_place_before() {
     let bytes = Bytes::from(vec![b'x'; 10 << 20]);
     wire.answers(1, Payload::Bytes(bytes)).expect("an answer");
     assert!(wire.out.capacity() < 16_384, "{}", wire.out.capacity());
+}
+
+/// An output that shares what is not short: pieces, and where each stands among what is gathered.
+#[derive(Default)]
+struct Shared {
+    gathered: Vec<u8>,
+    pieces: Vec<(usize, Bytes)>,
+}
+
+impl Output for Shared {
+    fn size(&self) -> usize {
+        let shared: usize = self.pieces.iter().map(|(_, bytes)| bytes.len()).sum();
+        self.gathered.len() + shared
+    }
+
+    fn reserve(&mut self, bytes: usize) {
+        panic!("a place for {bytes} bytes that nobody copies");
+    }
+
+    fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.gathered
+    }
+
+    fn shares(&self, bytes: usize) -> bool {
+        bytes > 1000
+    }
+
+    fn piece(&mut self, bytes: Bytes) {
+        match self.shares(bytes.len()) {
+            true => self.pieces.push((self.gathered.len(), bytes)),
+            false => self.gathered.extend_from_slice(&bytes),
+        }
+    }
+
+    fn has_room(&mut self, _: StreamId) {}
+}
+
+#[test]
+fn frames_of_a_large_body_refer_to_its_bytes() {
+    let mut wire = asked();
+    let size = 3 * 16_384 + 2000;
+    let body = Bytes::from((0..size).map(|at| at as u8).collect::<Vec<_>>());
+    wire.answers(1, Payload::Bytes(body.clone()))
+        .expect("an answer");
+    wire.out.clear();
+    let mut out = Shared::default();
+    wire.session.poll_output(&wire.limits, 0, &mut out);
+    assert!(!wire.session.has_output());
+    let places: Vec<_> = out
+        .pieces
+        .iter()
+        .map(|(at, bytes)| (*at, bytes.len()))
+        .collect();
+    let expected = [(9, 16_384), (18, 16_384), (27, 16_384), (36, 2000)];
+    assert_eq!((places, out.gathered.len()), (expected.to_vec(), 36));
+    let mut at = 0;
+    for (_, bytes) in &out.pieces {
+        assert_eq!(bytes.as_ptr(), body[at..].as_ptr(), "the same memory");
+        at += bytes.len();
+    }
+    // Each frame's head stands before its payload, and the last one ends the stream.
+    let heads: Vec<_> = out
+        .gathered
+        .chunks(9)
+        .map(|head| (head[2], head[4]))
+        .collect();
+    let low = |size: usize| size as u8;
+    assert_eq!(heads, [(0, 0), (0, 0), (0, 0), (low(2000), 1)]);
 }

@@ -2,6 +2,7 @@
 //! issue handlers. Called by [`super::ring`] when an operation is issued, and again after its
 //! socket was woken. Faults of a socket's operations are drawn here.
 
+use super::message::Message;
 use super::ring::{Buffers, On, Pending, SimulatedDriver, Tried};
 use super::socket::{Readable, Wakes};
 use super::world::{Handle, State, fingerprint};
@@ -36,7 +37,16 @@ impl SimulatedDriver {
                 self.receive(state, token, index, into, len)
             }
             (Operation::Send { from, len, .. }, Handle::Stream(index)) if writing => {
-                self.send(state, pending, index, from, len)
+                // SAFETY: the submitter keeps `len` readable bytes until the last completion
+                // (io_uring_prep_send(3)). Guarded by `faults_lose_no_byte_and_leak_nothing`.
+                let bytes = unsafe { std::slice::from_raw_parts(from, len as usize) };
+                self.send(state, pending, index, &Message::from(bytes))
+            }
+            (Operation::SendPieces { message, .. }, Handle::Stream(index)) if writing => {
+                // SAFETY: the submitter keeps the header and all it points at until the last completion
+                // (io_uring_prep_sendmsg(3)). Guarded by `faults_lose_no_byte_and_leak_nothing`.
+                let message = unsafe { Message::of(message) };
+                self.send(state, pending, index, &message)
             }
             (
                 Operation::Poll {
@@ -167,11 +177,11 @@ impl SimulatedDriver {
         state: &mut State,
         pending: &mut Pending,
         stream: usize,
-        from: *const u8,
-        len: u32,
+        message: &Message<'_>,
     ) -> Tried {
         let token = pending.token;
-        let left = (len - pending.done) as usize;
+        let (done, len) = (pending.done as usize, message.len());
+        let left = len - done;
         let room = match state.streams[stream].room(left) {
             Ok(room) => room,
             Err(_) if pending.done > 0 => {
@@ -181,24 +191,21 @@ impl SimulatedDriver {
         };
         let short = room > 1 && state.random.chance(state.faults.short_send);
         let count = if short {
-            state.random.up_to(room as u64 - 1) as usize
+            message.short_end(done, room, &mut state.random) - done
         } else {
             room
         };
-        // SAFETY: the submitter keeps `len` readable bytes until the last completion
-        // (io_uring_prep_send(3)), and `done + count` is no more. Guarded by
-        // `faults_lose_no_byte_and_leak_nothing`.
-        let bytes = unsafe { std::slice::from_raw_parts(from.add(pending.done as usize), count) };
+        let bytes = message.bytes(done, count);
         if count > 0 {
-            let hash = fingerprint(bytes);
+            let hash = fingerprint(&bytes);
             state.note(format_args!(
                 "client {stream}: receives {count} bytes {hash:016x}"
             ));
         }
-        state.streams[stream].write(bytes);
+        state.streams[stream].write(&bytes);
         state.received(stream);
         pending.done += count as u32;
-        if short || pending.done == len {
+        if short || pending.done as usize == len {
             return self.finish(state, token, pending.done as i32, None);
         }
         Tried::Waits

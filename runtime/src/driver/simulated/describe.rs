@@ -1,6 +1,7 @@
 //! How operations look in the log of a world: the same in every run of a seed, so without pointers
 //! and without descriptors of the kernel.
 
+use super::message::Message;
 use crate::descriptor::SIMULATED;
 use crate::driver::operation::Operation;
 use crate::driver::token::Token;
@@ -28,6 +29,18 @@ impl fmt::Display for Brief<'_> {
             Operation::Send {
                 socket, len, more, ..
             } => write!(f, "Send {{ socket: {socket}, len: {len}, more: {more} }}"),
+            Operation::SendPieces {
+                socket,
+                message,
+                more,
+            } => {
+                // SAFETY: the log is written when the operation is issued, and so before its last completion.
+                let len = unsafe { Message::of(*message) }.len();
+                write!(
+                    f,
+                    "SendPieces {{ socket: {socket}, len: {len}, more: {more} }}"
+                )
+            }
             Operation::Receive { socket, len, .. } => {
                 write!(f, "Receive {{ socket: {socket}, len: {len} }}")
             }

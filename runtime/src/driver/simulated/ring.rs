@@ -237,6 +237,7 @@ impl SimulatedDriver {
             | Operation::ReceiveLeased { socket: fd, .. }
             | Operation::Receive { socket: fd, .. }
             | Operation::Send { socket: fd, .. }
+            | Operation::SendPieces { socket: fd, .. }
             | Operation::Poll { fd, .. } => match on_socket(state, &operation, fd) {
                 Ok(handle) => return self.start(state, operation, token, handle),
                 Err(errno) => -errno,
@@ -420,11 +421,16 @@ fn on_socket(state: &mut State, operation: &Operation, fd: RawFd) -> Result<Hand
         (Operation::Poll { .. }, _)
         | (Operation::Accept { .. }, Handle::Listener(_))
         | (
-            Operation::ReceiveLeased { .. } | Operation::Receive { .. } | Operation::Send { .. },
+            Operation::ReceiveLeased { .. }
+            | Operation::Receive { .. }
+            | Operation::Send { .. }
+            | Operation::SendPieces { .. },
             Handle::Stream(_),
         ) => Ok(handle),
         (Operation::Accept { .. }, Handle::Stream(_)) => Err(libc::EINVAL),
-        (Operation::Send { .. }, Handle::Listener(_)) => Err(libc::EPIPE),
+        (Operation::Send { .. } | Operation::SendPieces { .. }, Handle::Listener(_)) => {
+            Err(libc::EPIPE)
+        }
         _ => Err(libc::ENOTCONN),
     }
 }

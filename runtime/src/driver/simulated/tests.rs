@@ -5,6 +5,7 @@ use super::*;
 use crate::buffer::{Pool, PoolOptions};
 use crate::descriptor::Descriptor;
 use crate::driver::{Completion, Operation, Token};
+use crate::op::{Between, SendPieces};
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
@@ -426,6 +427,38 @@ fn a_short_send_sends_something_and_not_all() {
     let results = bench.results(send(socket, b"all of this"));
     assert!(matches!(results[..], [1..=10]), "{results:?}");
     assert_eq!(client.received_len(), results[0] as usize);
+}
+
+#[test]
+fn a_short_send_of_pieces_ends_inside_each_of_them() {
+    let mut bench = Bench::new(Faults {
+        short_send: 1.0,
+        ..Faults::none()
+    });
+    let (client, socket) = bench.pair();
+    let mut pieces = SendPieces::new();
+    let body = vec![b'x'; 1000].into();
+    let between = Between { at: 2, bytes: body };
+    pieces.fill(b"headtail".to_vec(), [between].into());
+    let all = pieces.slices().collect::<Vec<_>>().concat();
+    let mut seen = [false; 4];
+    for _ in 0..100 {
+        let (message, len) = pieces.point(usize::MAX);
+        let more = false;
+        let results = bench.results(Operation::SendPieces {
+            socket,
+            message,
+            more,
+        });
+        let sent = results[0] as usize;
+        assert!((1..len).contains(&sent), "{results:?}");
+        assert_eq!(client.take_received(), all[..sent]);
+        let ends = [1..=2, 3..=1001, 1002..=1002, 1003..=len];
+        for (seen, end) in seen.iter_mut().zip(ends) {
+            *seen |= end.contains(&sent);
+        }
+    }
+    assert_eq!(seen, [true; 4], "head, body, the end of the body, tail");
 }
 
 #[test]

@@ -20,7 +20,7 @@ const MEMORY_KEPT: usize = 16;
 /// Longest memory that is kept: more than is ever sealed at once.
 const MEMORY_KEPT_MAX_BYTES: usize = SEALED_AHEAD_BYTES + 2 * SEALED_END_BYTES;
 /// Pieces that are sealed together: heads and small bodies are gathered in one already.
-const PIECES_AT_ONCE: usize = 8;
+const PIECES_AT_ONCE: usize = 16;
 
 /// The memory that the sealing of a core keeps from one connection to the next.
 #[derive(Default)]

@@ -19,6 +19,9 @@ pub trait Output {
     /// The place for short bytes.
     fn tail(&mut self) -> &mut Vec<u8>;
 
+    /// Whether so many bytes of payload in one place are shared and not copied.
+    fn shares(&self, bytes: usize) -> bool;
+
     /// Appends payload, copied or shared as suits the output.
     fn piece(&mut self, bytes: Bytes);
 
@@ -37,6 +40,10 @@ impl Output for Vec<u8> {
 
     fn tail(&mut self) -> &mut Vec<u8> {
         self
+    }
+
+    fn shares(&self, _: usize) -> bool {
+        false
     }
 
     fn piece(&mut self, bytes: Bytes) {
@@ -87,11 +94,14 @@ impl Session {
         };
         let most = pending.size.min(room);
         let count = most.min(PAYLOAD_SIZE_BYTES_MAX);
-        out.reserve(size_in_frames(
-            most,
-            limits.output_size as usize,
-            out.size(),
-        ));
+        let first = pending.chunks.front().map_or(0, Bytes::len);
+        if !out.shares(first) {
+            out.reserve(size_in_frames(
+                most,
+                limits.output_size as usize,
+                out.size(),
+            ));
+        }
         let before = pending.size;
         let is_all = count == pending.size;
         let is_last = is_all && pending.end;

@@ -2,13 +2,13 @@
 //! session; one that comes piece by piece is asked for more as room comes.
 
 use super::seconds;
-use crate::connection::BODY_COPIED_MAX_BYTES;
 use crate::connection::core_field::tell_core;
 use crate::connection::engine::Engine;
 use crate::connection::exchanges::Streaming;
 use crate::connection::key::{ConnectionKey, ExchangeKey};
 use crate::connection::output::{LongMemory, Output};
 use crate::connection::step::Outcome;
+use crate::connection::{BODY_COPIED_MAX_BYTES, BODY_SHARED_MIN_BYTES};
 use crate::handler::{Body, BodyStream, Response};
 use crate::http1::date::Date;
 use crate::http1::exchange::After;
@@ -107,8 +107,19 @@ impl Sink for Outgoing<'_> {
         &mut self.output.tail
     }
 
+    #[inline]
+    fn shares(&self, bytes: usize) -> bool {
+        bytes >= BODY_SHARED_MIN_BYTES
+    }
+
     fn piece(&mut self, bytes: Bytes) {
-        self.output.tail.extend_from_slice(&bytes);
+        match self.shares(bytes.len()) {
+            true => {
+                self.before += bytes.len();
+                self.output.add_large(bytes.into());
+            }
+            false => self.output.tail.extend_from_slice(&bytes),
+        }
     }
 
     fn has_room(&mut self, stream: StreamId) {
