@@ -107,7 +107,9 @@ pub fn markdown() -> String {
          34.4 s. The counts at these bounds are exact.\n\n\
          `scripts/alerts.yml` has alerts on these metrics for Prometheus (`rule_files` in its configuration), and \
          `scripts/grafana-dashboard.json` a dashboard for Grafana (Dashboards, New, Import), which asks for the \
-         data source and shows one server or several.\n",
+         data source and shows one server or several.\n\n\
+         Patterns of routes come as they are written (`route=\"/users/{id}\"`), which is valid in a label. Prometheus, promtool \
+         2.42.0 and openmetrics-parser 0.5.1 read them; prometheus-parse 0.2.5 drops such samples without an error.\n",
     );
     text
 }
