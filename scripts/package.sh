@@ -62,7 +62,7 @@ put docs/completions/ringgate.fish usr/share/fish/vendor_completions.d/ringgate.
 for document in README.md docs/*.md; do
     put "$document" "usr/share/doc/ringgate/$document"
 done
-for example in 99-ringgate.conf alerts.yml grafana-dashboard.json; do
+for example in 99-ringgate.conf alerts.yml grafana-dashboard.json seccomp-ringgate.json; do
     put "scripts/$example" "usr/share/doc/ringgate/examples/$example"
 done
 put CHANGELOG.md usr/share/doc/ringgate/changelog

@@ -98,8 +98,8 @@ pub fn explain_setup_error(errno: i32) -> Unavailable {
 }
 
 const ALLOW_IN_SECCOMP: &str = "allow io_uring_setup, io_uring_enter and io_uring_register in the \
-     profile (containers: --security-opt seccomp=PROFILE; systemd: add the three to \
-     SystemCallFilter=)";
+     profile (containers: --security-opt seccomp=PROFILE, such as scripts/seccomp-ringgate.json; \
+     systemd: add the three to SystemCallFilter=)";
 
 fn explain(errno: i32, around: &Circumstances) -> Unavailable {
     let kernel = &around.kernel;

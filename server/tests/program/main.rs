@@ -8,6 +8,7 @@ mod alerts;
 mod any_server;
 mod certificates;
 mod common;
+mod container;
 mod control;
 mod degraded;
 mod documents;

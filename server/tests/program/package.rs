@@ -55,6 +55,7 @@ fn the_debian_package_serves_from_where_it_lies_and_lintian_has_nothing_to_say()
         "usr/share/doc/ringgate/examples/99-ringgate.conf",
         "usr/share/doc/ringgate/examples/alerts.yml",
         "usr/share/doc/ringgate/examples/grafana-dashboard.json",
+        "usr/share/doc/ringgate/examples/seccomp-ringgate.json",
         "usr/share/fish/vendor_completions.d/ringgate.fish",
         "usr/share/man/man1/ringgate.1.gz",
         "usr/share/man/man5/ringgate.toml.5.gz",
