@@ -4,7 +4,6 @@
 use super::accept::{Intake, Listeners};
 use super::access::Access;
 use super::arrival::Arrival;
-use super::callers::Callers;
 use super::exchanges::Exchanges;
 use super::headroom::Headroom;
 use super::help::Helping;
@@ -188,7 +187,6 @@ pub(crate) struct Engine {
     pub(super) settings: Settings,
     pub(super) app: Rc<dyn Application>,
     pub(super) door: Rc<Door>,
-    pub(super) callers: Callers,
     pub(super) stats: Arc<CoreStats>,
     /// The core's answers by route and status.
     pub(super) routes: Arc<RouteCounts>,
@@ -255,7 +253,6 @@ impl Engine {
             settings: parts.settings,
             app: parts.app,
             door: Door::new(parts.gate, parts.index),
-            callers: Callers::default(),
             routes,
             stats: parts.stats,
             post: parts.post,

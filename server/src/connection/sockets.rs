@@ -27,6 +27,10 @@ pub(crate) struct Sockets {
     facts: RefCell<Vec<Option<Arc<Facts>>>>,
     /// Of each seat: what a proxy has announced of its tenant. As long as the last seat of which one has.
     announced: RefCell<Vec<Option<SharedAnnounced>>>,
+    /// Of each seat: the other end of its tenant's socket, once somebody asked for it. Asking the kernel costs a system
+    /// call, and the answer stays the same for as long as the connection does. As long as the last seat of which
+    /// somebody did.
+    peers: RefCell<Vec<Option<Peer>>>,
     /// Which proxies are believed, and what.
     belief: RefCell<Arc<Belief>>,
 }
@@ -73,6 +77,9 @@ impl Sockets {
         }
         if let Some(announced) = self.announced.borrow_mut().get_mut(key.slot() as usize) {
             *announced = None;
+        }
+        if let Some(peer) = self.peers.borrow_mut().get_mut(key.slot() as usize) {
+            *peer = None;
         }
     }
 
@@ -131,17 +138,24 @@ impl Sockets {
         }
     }
 
-    /// The other end of the socket.
+    /// The other end of the socket. The kernel is asked once a connection.
     pub(crate) fn socket_peer(&self, key: ConnectionKey) -> Peer {
-        match self.number_of(key) {
-            None => Peer::Unknown,
-            Some(SIMULATED) => Peer::Unix,
-            Some(number) => match peer_addr_of(number) {
+        let Some(number) = self.number_of(key) else {
+            return Peer::Unknown;
+        };
+        let slot = key.slot() as usize;
+        let mut peers = self.peers.borrow_mut();
+        if slot >= peers.len() {
+            peers.resize(slot + 1, None);
+        }
+        *peers[slot].get_or_insert_with(|| match number {
+            SIMULATED => Peer::Unix,
+            number => match peer_addr_of(number) {
                 Ok(Address::Inet(address)) => Peer::Inet(address),
                 Ok(_) => Peer::Unix,
                 Err(_) => Peer::Unknown,
             },
-        }
+        })
     }
 
     /// The address that the client connected to: as a PROXY header says, or that of this end. None without such a
@@ -169,7 +183,47 @@ impl Sockets {
 mod tests {
     use super::*;
     use crate::tls::record::Version;
+    use std::net::{Shutdown, TcpListener, TcpStream};
     use std::os::fd::OwnedFd;
+    use std::time::{Duration, Instant};
+
+    fn of_kernel(stream: TcpStream) -> Descriptor {
+        Descriptor::from(OwnedFd::from(stream))
+    }
+
+    #[test]
+    fn the_kernel_is_asked_once_a_connection_who_its_peer_is() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let connect = || {
+            let client = TcpStream::connect(address).unwrap();
+            let peer = Peer::Inet(client.local_addr().unwrap());
+            (client, listener.accept().unwrap().0, peer)
+        };
+        let sockets = Sockets::default();
+        let (first, second) = (ConnectionKey::new(4, 1), ConnectionKey::new(4, 2));
+        let (client, socket, peer) = connect();
+        let same = socket.try_clone().unwrap();
+        let socket = of_kernel(socket);
+        sockets.enter(first, &socket);
+        assert_eq!(sockets.peer(first), peer);
+        // getpeername(2) tells nothing once both directions have ended.
+        same.shutdown(Shutdown::Both).unwrap();
+        drop(client);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while same.peer_addr().is_ok() {
+            assert!(Instant::now() < deadline, "the kernel still tells");
+            std::thread::yield_now();
+        }
+        assert_eq!(sockets.peer(first), peer, "asked again");
+        sockets.leave(first);
+        assert_eq!(sockets.peer(first), Peer::Unknown, "it is gone");
+        let (_client, socket, other) = connect();
+        let socket = of_kernel(socket);
+        sockets.enter(second, &socket);
+        assert_eq!(sockets.peer(second), other, "the seat has a new tenant");
+        assert_eq!(sockets.peer(first), Peer::Unknown);
+    }
 
     #[test]
     fn a_request_that_outlives_its_connection_never_learns_of_another_client() {

@@ -8,6 +8,7 @@
 
 use super::OUTPUT_HIGH_BYTES;
 use super::answer::{Queued, queue};
+use super::callers;
 use super::engine::Engine;
 use super::exchanges::{Exchange, Terms};
 use super::key::{ConnectionKey, ExchangeKey};
@@ -123,7 +124,7 @@ impl Engine {
             if settings.keeps_rates
                 && gated
                 && let Some(rates) = self.door.rates()
-                && let Err(seconds) = self.callers.hear(rates, &parts, sockets, core.now())
+                && let Err(seconds) = callers::hear(rates, &parts, sockets, core.now())
             {
                 return Left::Turned(parts, Routed::TooSoon { route, seconds });
             }

@@ -96,8 +96,8 @@ impl RequestParts {
         }
     }
 
-    /// The address of the client, as far as it is known: the one place that is asked for it. System calls and a look
-    /// at the fields each time.
+    /// The address of the client, as far as it is known: the one place that is asked for it. A look at the fields each
+    /// time.
     pub(crate) fn client(&self) -> Option<SocketAddr> {
         let sockets = self.sockets.as_ref()?;
         sockets.client(self.connection, self.head.headers(&self.bytes))

@@ -6,6 +6,7 @@ use super::answers::{Begun, write_answer};
 use super::{Inflow, Multiplexed, seconds};
 use crate::admission::door::Ticket;
 use crate::connection::OUTPUT_HIGH_BYTES;
+use crate::connection::callers;
 use crate::connection::engine::Engine;
 use crate::connection::exchanges::{Exchange, Exchanges, Terms};
 use crate::connection::key::{ConnectionKey, ExchangeKey};
@@ -214,7 +215,7 @@ impl Engine {
             if settings.keeps_rates
                 && let Routed::Found { route, gated: true } = routed
                 && let Some(rates) = self.door.rates()
-                && let Err(seconds) = self.callers.hear(rates, &parts, sockets, core.now())
+                && let Err(seconds) = callers::hear(rates, &parts, sockets, core.now())
             {
                 routed = Routed::TooSoon { route, seconds };
             }
