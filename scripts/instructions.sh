@@ -1,42 +1,54 @@
 #!/usr/bin/env bash
-# User-space instructions per request: the production code from accept to close, replayed over the
-# simulated ring (server/examples/replay.rs) under callgrind. Only what runs inside the engine is
+# User-space instructions per request: the production code from accept to close, played over the
+# simulated ring (`ringgate-bench replay`) under callgrind. Only what runs inside the engine is
 # counted, which is where requests are parsed, handled and answered, and the tasks of handlers that wait;
 # the simulation is not, and neither is the core's loop around the engine.
 #
 # Usage: scripts/instructions.sh [FEW MANY]
+#        scripts/instructions.sh check
 #        scripts/instructions.sh axum [FEW MANY]
 #        scripts/instructions.sh websocket [FEW MANY]
 #        scripts/instructions.sh http2 [FEW MANY]
+#
+# With `check` it counts what scripts/instructions.txt holds figures of, and fails if one of them is more than 2 %
+# above its figure there. That is what CI runs; binaries are taken from RINGGATE_BIN (a folder) if it is set.
 #
 # With `axum` it counts one axum application instead (server/examples/replay_axum.rs): over Ringgate, as
 # `axum::serve` serves it (hyper's connection, without tokio's loop around it), called alone with requests
 # that are made already, and the same answers by handlers of Ringgate.
 #
 # With `websocket` it counts messages of 64 bytes that a WebSocket sends back (server/examples/replay_websocket.rs).
-# With `http2` it counts requests as h2load sends them, one stream at a time and 32 (server/examples/replay_http2.rs).
+# With `http2` it counts requests as h2load sends them, one stream at a time and 32.
 #
-# Without either each pipeline is counted without limits and with `max_threads`, so that the difference is what the
-# gate costs a request that finds a free slot; and with an access log, of which the part of the core is counted.
+# Without any of these each pipeline is counted without limits and with `max_threads`, so that the difference is what
+# the gate costs a request that finds a free slot; and with what operators switch on: an access log, of which the part
+# of the core is counted, a rate, a trusted proxy, ids.
 #
 # Each figure is the difference of two runs divided by the difference of their requests, so that start
 # and end cancel out. The same build gives the same figure, but for a few instructions of the allocator.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-what=plaintext
+what=http1
 few=1600 many=17600
-if [[ ${1-} == axum ]]; then
-    what=axum few=400 many=3600
-    shift
-elif [[ ${1-} == websocket || ${1-} == http2 ]]; then
-    what=$1
-    shift
-fi
+case ${1-} in
+    axum)
+        what=axum few=400 many=3600
+        shift
+        ;;
+    check)
+        what=check few=640 many=3840
+        shift
+        ;;
+    websocket | http2)
+        what=$1
+        shift
+        ;;
+esac
 few=${1:-$few}
 many=${2:-$many}
 if ! [[ $few =~ ^[1-9][0-9]*$ && $many =~ ^[1-9][0-9]*$ ]] || ((few >= many)); then
-    echo "usage: scripts/instructions.sh [axum|websocket|http2] [FEW MANY], two numbers of requests, the second larger" >&2
+    echo "usage: scripts/instructions.sh [check|axum|websocket|http2] [FEW MANY], two numbers of requests, the second larger" >&2
     exit 2
 fi
 if ! command -v valgrind >/dev/null; then
@@ -44,12 +56,20 @@ if ! command -v valgrind >/dev/null; then
     exit 1
 fi
 
-program=replay
-[[ $what == axum ]] && program=replay_axum
-[[ $what == websocket ]] && program=replay_websocket
-[[ $what == http2 ]] && program=replay_http2
-cargo build --quiet --release --package ringgate --example "$program"
-replay=${CARGO_TARGET_DIR:-target}/release/examples/$program
+case $what in
+    axum | websocket)
+        cargo build --quiet --release --package ringgate --example "replay_$what"
+        replay=("${CARGO_TARGET_DIR:-target}/release/examples/replay_$what")
+        ;;
+    *)
+        bin=${RINGGATE_BIN:-}
+        if [[ -z $bin ]]; then
+            cargo build --quiet --release --package ringgate-bench
+            bin=${CARGO_TARGET_DIR:-target}/release
+        fi
+        replay=("$bin/ringgate-bench" replay)
+        ;;
+esac
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -59,7 +79,7 @@ count() {
     answered=$(valgrind --tool=callgrind --callgrind-out-file="$out" \
         --toggle-collect='*Engine*on_event*' --toggle-collect='*Engine*before_wait*' \
         --toggle-collect='*task*first*Work*poll*' --toggle-collect='*counted_poll*' \
-        "$replay" "$@" 2>"$log" | grep -oE '^[0-9]+') || {
+        "${replay[@]}" "$@" 2>"$log" | grep -oE '^[0-9]+') || {
         cat "$log" >&2
         exit 1
     }
@@ -71,20 +91,48 @@ count() {
     echo "$answered $instructions"
 }
 
-# each LABEL ARGUMENT...: prints the instructions of a request, the first FEW and the first MANY of them apart.
-# The argument `N` stands for the number of requests.
-each() {
-    local label=$1 requests_few instructions_few requests_many instructions_many
-    shift
+# per_request ARGUMENT...: prints the instructions of a request, and how many over how many requests that are, the first
+# FEW and the first MANY of them apart. The argument `N` stands for the number of requests.
+per_request() {
+    local requests_few instructions_few requests_many instructions_many
     read -r requests_few instructions_few <<<"$(count "${@/#N/$few}")"
     read -r requests_many instructions_many <<<"$(count "${@/#N/$many}")"
-    awk -v label="$label" -v requests=$((requests_many - requests_few)) \
-        -v instructions=$((instructions_many - instructions_few)) 'BEGIN {
-            printf "%s %7.1f instructions per request (%d over %d requests)\n",
-                label, instructions / requests, instructions, requests
-        }'
+    awk -v requests=$((requests_many - requests_few)) -v instructions=$((instructions_many - instructions_few)) \
+        'BEGIN { printf "%.1f %d %d\n", instructions / requests, instructions, requests }'
 }
 
+# each LABEL ARGUMENT...: the same as a line to be read.
+each() {
+    local label=$1 figure instructions requests
+    shift
+    read -r figure instructions requests <<<"$(per_request "$@")"
+    printf '%s %7.1f instructions per request (%d over %d requests)\n' "$label" "$figure" "$instructions" "$requests"
+}
+
+if [[ $what == check ]]; then
+    figures=scripts/instructions.txt
+    lines=$(grep -v '^#' "$figures")
+    while read -r _ arguments; do
+        # shellcheck disable=SC2086 # they are words
+        per_request $arguments >"$scratch/figure.$arguments" &
+    done <<<"$lines"
+    wait
+    failed=0
+    while read -r before arguments; do
+        read -r now _ <"$scratch/figure.$arguments"
+        printf '%-16s %7.1f, was %s\n' "$arguments" "$now" "$before"
+        if awk "BEGIN { exit !($now > $before * 1.02) }"; then
+            failed=1
+        elif awk "BEGIN { exit !($now < $before * 0.98) }"; then
+            echo "  less than before: write $now into $figures, so that it stays"
+        fi
+    done <<<"$lines"
+    if ((failed)); then
+        echo "a request costs more than 2 % more instructions than $figures says: make it cheaper, or say there what it" \
+            "costs now and in the commit what for" >&2
+    fi
+    exit "$failed"
+fi
 if [[ $what == axum ]]; then
     for scenario in plain json path post; do
         for pipeline in 1 16; do
@@ -104,17 +152,14 @@ if [[ $what == websocket ]]; then
 fi
 if [[ $what == http2 ]]; then
     for streams in 1 32; do
-        each "$(printf 'streams %2d:' $streams)" N $streams
+        each "$(printf 'streams %2d:' $streams)" http2 N $streams
     done
     exit
 fi
 for pipeline in 1 16; do
-    for max_threads in 0 64; do
-        named=$max_threads
-        ((max_threads)) || named=none
-        each "$(printf 'pipeline %2d, max_threads %-4s:' $pipeline $named)" N $pipeline $max_threads
-    done
-    for format in combined json; do
-        each "$(printf 'pipeline %2d, access log %-8s:' $pipeline $format)" N $pipeline 0 0 $format
+    for options in '' '--max-threads 64' '--access-log combined' '--access-log json' '--request-rate' \
+        '--forwarded' '--forwarded --request-rate' '--request-id' '--access-log combined --request-id'; do
+        # shellcheck disable=SC2086 # they are words
+        each "$(printf 'pipeline %2d %-36s' $pipeline "$options")" http1 N $pipeline $options
     done
 done

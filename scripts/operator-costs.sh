@@ -63,8 +63,9 @@ serve json --access-log "$scratch/json.access" --access-log-format json
 serve proxies --trusted-proxies 127.0.0.0/8 --request-id X-Request-Id --access-log "$scratch/proxies.access"
 serve trusted --trusted-proxies 127.0.0.0/8
 serve per-address --trusted-proxies 127.0.0.0/8 --per-address 1000
-sides=(none combined json trusted per-address proxies)
-declare -A against=([none]=none [combined]=none [json]=none [trusted]=none [per-address]=none [proxies]=combined)
+serve rate --request-rate 1000000/s
+sides=(none combined json trusted per-address rate proxies)
+declare -A against=([none]=none [combined]=none [json]=none [trusted]=none [per-address]=none [rate]=none [proxies]=combined)
 log=([combined]=$scratch/combined.access [json]=$scratch/json.access [proxies]=$scratch/proxies.access)
 if command -v nginx >/dev/null; then
     nginx_with nginx off

@@ -13,7 +13,9 @@ use serde::Serialize;
 use crate::floor::{self, After};
 use crate::load::{self, LoadError};
 use crate::target::require_loopback;
-use crate::{floods, handshake_storm, idle_memory, lanes, overload, race, server, storm, syscalls};
+use crate::{
+    floods, handshake_storm, idle_memory, lanes, overload, race, replay, server, storm, syscalls,
+};
 
 /// Load generator, raw kernel floors and races against peers.
 #[derive(Debug, Parser)]
@@ -31,6 +33,8 @@ enum Command {
     Floor(FloorArgs),
     /// Compare CPU time per request of servers, interleaved, against the raw io_uring floor
     Race(With<race::Options>),
+    /// Play requests through a server in memory, whose instructions scripts/instructions.sh counts
+    Replay(replay::Options),
     /// Count system calls per request with strace
     Syscalls(With<syscalls::Options>),
     /// Compare the round trip of a lane with that of tokio's spawn_blocking, in one run
@@ -102,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Race(args) => race::run(&args.options, |line| eprintln!("{line}"))
             .map_err(Failure::from)
             .and_then(|report| args.print(&report)),
+        Command::Replay(options) => run_replay(&options),
         Command::Syscalls(args) => syscalls::run(&args.options)
             .map_err(Failure::from)
             .and_then(|counts| counts.iter().try_for_each(|count| args.print(count))),
@@ -188,6 +193,12 @@ impl<O: Args> With<O> {
         }
         Ok(())
     }
+}
+
+fn run_replay(options: &replay::Options) -> Result<(), Failure> {
+    let answered = replay::run(options).map_err(|text| Failure { code: 2, text })?;
+    println!("{answered} requests");
+    Ok(())
 }
 
 fn run_floor(args: &FloorArgs) -> Result<(), Failure> {

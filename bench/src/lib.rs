@@ -14,6 +14,7 @@ pub mod load;
 pub mod overload;
 pub mod proc;
 pub mod race;
+pub mod replay;
 pub mod server;
 pub mod storm;
 pub mod syscalls;
