@@ -65,7 +65,7 @@ impl Belief {
     pub(crate) fn client<'a>(
         &self,
         peer: Peer,
-        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Option<SocketAddr> {
         self.named(peer, fields).or_else(|| peer.address())
     }
@@ -74,19 +74,19 @@ impl Belief {
     pub(crate) fn named<'a>(
         &self,
         peer: Peer,
-        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Option<SocketAddr> {
         let name = match self.forwarded {
             Forwarded::Off => return None,
-            Forwarded::XForwardedFor => "x-forwarded-for",
-            Forwarded::Forwarded => "forwarded",
+            Forwarded::XForwardedFor => &b"x-forwarded-for"[..],
+            Forwarded::Forwarded => b"forwarded",
         };
         if self.trusted.is_empty() || !self.trusts(peer) {
             return None;
         }
         let mut client = None;
         let lines: SmallVec<[&[u8]; 4]> = fields
-            .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+            .filter(|(found, _)| found.len() == name.len() && found.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
             .collect();
         // Several lines are one list (RFC 9110 section 5.3).
@@ -133,7 +133,9 @@ mod tests {
 
     #[track_caller]
     fn check(belief: &Belief, peer: Peer, fields: &[(&str, &str)], expected: Option<&str>) {
-        let fields = fields.iter().map(|(name, value)| (*name, value.as_bytes()));
+        let fields = fields
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let client = belief.client(peer, fields);
         assert_eq!(client, expected.map(|text| text.parse().unwrap()));
     }
@@ -183,7 +185,8 @@ mod tests {
         let client = |forwarded| {
             belief(&["unix"], forwarded).client(
                 Peer::Unix,
-                list.iter().map(|(name, value)| (*name, value.as_bytes())),
+                list.iter()
+                    .map(|(name, value)| (name.as_bytes(), value.as_bytes())),
             )
         };
         let ip = |text: &str| Some(SocketAddr::new(text.parse().unwrap(), 0));
@@ -223,10 +226,10 @@ mod tests {
             ] {
                 let b = belief(&["10.0.0.0/8"], forwarded);
                 let one = format!("{front}, {added}");
-                let client = b.client(peer, [(name, one.as_bytes())].into_iter());
+                let client = b.client(peer, [(name.as_bytes(), one.as_bytes())].into_iter());
                 let real = "203.0.113.7:0".parse().unwrap();
                 prop_assert!(client == Some(real) || client == peer.address(), "{:?}", client);
-                let two = [(name, front.as_bytes()), (name, added.as_bytes())];
+                let two = [&front[..], added].map(|value| (name.as_bytes(), value.as_bytes()));
                 prop_assert_eq!(b.client(peer, two.into_iter()), Some(real));
             }
         }

@@ -34,7 +34,7 @@ fn client(rates: &Rates, parts: &RequestParts, sockets: &Sockets) -> Option<Clie
     if let Some(value) = named {
         return Some(rates.of_value(value));
     }
-    let fields = parts.head.headers(&parts.bytes);
+    let fields = parts.head.named_values(&parts.bytes);
     let address = sockets.client(parts.connection, fields)?;
     Some(Rates::of_address(address.ip()))
 }

@@ -135,6 +135,26 @@ impl Connection {
         self.put_deadline(core, key, self.bounded(kind, deadline, settings));
     }
 
+    /// Sets this deadline, which is the one of the state, unless it is in force already. For those who know the state:
+    /// it is what [`Connection::set_deadline`] comes to. Neither lingering nor what begins anew at each event.
+    #[inline]
+    pub(super) fn begin_deadline(
+        &mut self,
+        core: &Core,
+        key: ConnectionKey,
+        kind: Deadline,
+        settings: &Settings,
+    ) {
+        debug_assert_eq!(
+            self.wire.state().deadline(!self.is_flushed(), false),
+            Some(kind)
+        );
+        if self.deadline_of != Some(kind) {
+            self.deadline_of = Some(kind);
+            self.put_deadline(core, key, core.now() + settings.first_look(kind));
+        }
+    }
+
     /// The deadline of lingering is bounded by the time that is lingered in all.
     #[inline]
     pub(super) fn bounded(&self, kind: Deadline, deadline: Moment, settings: &Settings) -> Moment {

@@ -86,6 +86,9 @@ impl Engine {
                 if connection.transport.is_plain() {
                     connection.unread.add(lease);
                     self.advance(core, key);
+                    if more && self.settle_answered(core, key) {
+                        return;
+                    }
                 } else {
                     self.on_sealed(core, key, lease);
                 }

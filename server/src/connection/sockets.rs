@@ -116,7 +116,7 @@ impl Sockets {
     pub(crate) fn client<'a>(
         &self,
         key: ConnectionKey,
-        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Option<SocketAddr> {
         self.belief.borrow().client(self.peer(key), fields)
     }
@@ -125,7 +125,7 @@ impl Sockets {
     pub(super) fn named<'a>(
         &self,
         peer: Peer,
-        fields: impl Iterator<Item = (&'a str, &'a [u8])>,
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Option<SocketAddr> {
         self.belief.borrow().named(peer, fields)
     }

@@ -115,7 +115,8 @@ impl Engine {
                 Err(refusal) => return Left::Refused(refusal),
             }
             connection.seen = 0;
-            parts.bytes = connection.unread.split_head(parts.head.len, may_keep);
+            let head_bytes = connection.unread.split_head(parts.head.len, may_keep);
+            parts.put(head_bytes);
             parts.come_from(self.index, key, sockets);
             let routed = self.app.route(&mut parts);
             let Routed::Found { route, gated } = routed else {
@@ -315,7 +316,9 @@ impl Connection {
         stats.running.fall_by(u64::from(count));
         match outcome {
             Outcome::Answered => {
-                let took = (now - self.answering_since).as_nanos() as u64;
+                let took = now
+                    .as_nanos()
+                    .saturating_sub(self.answering_since.as_nanos());
                 stats.answered.add(u64::from(count));
                 stats.service_time.record_many(took, u64::from(count));
             }

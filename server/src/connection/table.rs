@@ -93,6 +93,12 @@ impl Unread {
     /// Takes a head of `count` bytes out: without copying it, if it may be kept where it lies.
     #[inline]
     pub(crate) fn split_head(&mut self, count: usize, may_keep: bool) -> HeadBytes {
+        if let Unread::Leased(lease) = self
+            && may_keep
+            && count < lease.len()
+        {
+            return HeadBytes::Leased(lease.split_to(count));
+        }
         match self.split(count) {
             Piece::Leased(lease) if may_keep => HeadBytes::Leased(lease),
             Piece::Leased(lease) => HeadBytes::Gathered(Bytes::copy_from_slice(&lease)),

@@ -114,11 +114,33 @@ impl Engine {
             connection.ticket = Ticket::free();
             connection.settle_answers(&self.stats, core.now(), Outcome::Answered);
             let effect = connection.wire.on(Event::Rested);
-            connection.set_deadline(core, key, &self.settings);
+            match connection.wire.state() {
+                State::Idle if connection.transport.is_plain() => {
+                    connection.begin_deadline(core, key, Deadline::Idle, &self.settings);
+                }
+                _ => connection.set_deadline(core, key, &self.settings),
+            }
             self.perform(core, key, effect);
             return;
         }
         self.sent_all(core, key, sent);
+    }
+
+    /// Settles a connection that has nothing to do but to send the answers that are queued: in one look at it, what
+    /// [`Engine::settle`] comes to then. False: it is otherwise, and nothing was done.
+    #[inline]
+    pub(super) fn settle_answered(&mut self, core: &Core, key: ConnectionKey) -> bool {
+        let Some(connection) = self.table.get(key) else {
+            return false;
+        };
+        let is_answered = self.settings.goes_straight && connection.has_answered();
+        if is_answered {
+            let buffer = Chunk::Vec(std::mem::take(&mut connection.output.tail));
+            connection.output.queued = 0;
+            send(core, connection, key, buffer, 0);
+            connection.begin_deadline(core, key, Deadline::Write, &self.settings);
+        }
+        is_answered
     }
 
     /// All that was handed to the kernel is sent: more follows, or the answers are out.
@@ -259,6 +281,20 @@ impl Connection {
             && self.output.queued == 0
             && self.unread.is_empty()
             && self.receive != Receive::Off
+    }
+
+    /// Whether the connection has nothing to do but to send the answers that are gathered. Not if somebody else
+    /// changes what is sent, or nobody listens for more.
+    #[inline]
+    fn has_answered(&self) -> bool {
+        self.wire.state() == State::Writing(After::KeepAlive)
+            && self.exchange.is_none()
+            && self.output.in_flight.is_none()
+            && self.output.between.is_empty()
+            && self.output.queued > 0
+            && self.unread.is_empty()
+            && self.receive != Receive::Off
+            && self.transport.is_plain()
     }
 }
 

@@ -103,7 +103,7 @@ pub(crate) fn application<S: 'static>(
     let of_core = CoreState {
         state: state.clone(),
         server: server.clone(),
-        names: Names::new(),
+        names: Names::new(router.id_field.clone()),
     };
     let per_core = PerCore {
         router: router.clone(),

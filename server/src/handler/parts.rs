@@ -6,7 +6,7 @@ use super::request::OfCore;
 use crate::connection::{ConnectionKey, ExchangeKey, Sockets};
 use crate::http1::head::{Head, Span};
 use bytes::Bytes;
-use http::Extensions;
+use http::{Extensions, HeaderValue};
 use ringgate_runtime::Lease;
 use smallvec::SmallVec;
 use std::cell::RefCell;
@@ -55,9 +55,11 @@ pub(crate) struct RequestParts {
     pub(super) sockets: Option<Rc<Sockets>>,
     /// The things that the application keeps on this core: a `CoreState<S>`.
     pub(super) of_core: Option<Rc<dyn OfCore>>,
+    /// The id of the request, once somebody has asked for it.
+    pub(super) id: Option<HeaderValue>,
     /// Values that the application gave the request on its way.
     pub(super) extensions: Option<Box<Extensions>>,
-    /// Whether there are parameters, a body, a protocol or extensions, or were.
+    /// Whether there are parameters, a body, a protocol, an id or extensions, or were.
     pub(crate) has_more: bool,
 }
 
@@ -75,6 +77,7 @@ impl RequestParts {
             request: ExchangeKey::new(0, 0),
             sockets: None,
             of_core: None,
+            id: None,
             extensions: None,
             has_more: false,
         }
@@ -100,7 +103,16 @@ impl RequestParts {
     /// time.
     pub(crate) fn client(&self) -> Option<SocketAddr> {
         let sockets = self.sockets.as_ref()?;
-        sockets.client(self.connection, self.head.headers(&self.bytes))
+        sockets.client(self.connection, self.head.named_values(&self.bytes))
+    }
+
+    /// Puts the bytes of the head into a place that was opened for it.
+    #[inline]
+    pub(crate) fn put(&mut self, bytes: HeadBytes) {
+        let none = std::mem::replace(&mut self.bytes, bytes);
+        debug_assert!(matches!(none, HeadBytes::None));
+        // Spares the look at what it might hold.
+        std::mem::forget(none);
     }
 
     /// Lets go of what the request held; its head stays, and is good for nothing.
@@ -113,6 +125,7 @@ impl RequestParts {
             self.names = None;
             self.body = RequestBody::NONE;
             self.protocol = None;
+            self.id = None;
             self.extensions = None;
         }
         self.head.give_up_excess();
@@ -169,9 +182,7 @@ impl PlacedParts {
         copy.connection = self.connection;
         copy.request = self.request;
         copy.sockets = self.sockets.clone();
-        if let Some(id) = self.request_id() {
-            copy.extensions.get_or_insert_default().insert(id.clone());
-        }
+        copy.id = self.id.clone();
         PlacedParts { place: Some(copy) }
     }
 }

@@ -1,7 +1,6 @@
 //! A request as its handler sees it: a view of the received bytes, nothing copied or parsed again.
 
 use super::parts::{HeadBytes, PlacedParts};
-use super::request_id::RequestId;
 use super::{ProxyHeader, RequestBody, Tls};
 use crate::ServerHandle;
 use crate::connection::ExchangeKey;
@@ -29,17 +28,20 @@ pub(super) struct Names {
     /// When the core started, which no other life of it has.
     began: u64,
     given: Cell<u64>,
-    /// A number by chance, for ids that no other machine gives.
-    chance: u64,
+    /// A number by chance, for ids that no other machine gives, in hexadecimal digits.
+    chance: [u8; 16],
+    /// The field in which requests have an id, if there is one.
+    id_field: Option<HeaderName>,
 }
 
 impl Names {
-    pub(super) fn new() -> Names {
+    pub(super) fn new(id_field: Option<HeaderName>) -> Names {
         let core = ringgate_runtime::try_current();
         Names {
+            id_field,
             began: core.as_ref().map_or(0, |core| core.now().as_nanos()),
             given: Cell::new(0),
-            chance: core.map_or(0, |core| core.random()),
+            chance: hexadecimal(core.map_or(0, |core| core.random())),
         }
     }
 
@@ -48,9 +50,24 @@ impl Names {
     pub(super) fn made_id(&self) -> HeaderValue {
         let number = self.given.get() + 1;
         self.given.set(number);
-        let id = format!("{:016x}{number:016x}", self.chance);
-        HeaderValue::try_from(id).expect("digits are a value")
+        let mut id = [0; 32];
+        id[..16].copy_from_slice(&self.chance);
+        id[16..].copy_from_slice(&hexadecimal(number));
+        HeaderValue::from_maybe_shared(copied(&id)).expect("digits are a value")
     }
+}
+
+fn hexadecimal(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (pair, byte) in digits
+        .as_chunks_mut::<2>()
+        .0
+        .iter_mut()
+        .zip(number.to_be_bytes())
+    {
+        *pair = [byte >> 4, byte & 0xf].map(|digit| b"0123456789abcdef"[usize::from(digit)]);
+    }
+    digits
 }
 
 /// A [`CoreState`] of whatever state.
@@ -345,11 +362,11 @@ impl<S> Request<S> {
     /// [`request_id`](crate::config::Proxies::request_id) says. The same goes back with the answer. None where that names
     /// no field.
     pub fn id(&self) -> Option<&str> {
-        self.parts.request_id()?.value.to_str().ok()
+        self.parts.id.as_ref()?.to_str().ok()
     }
 
-    /// The id of the request, and the field that it goes in.
-    pub(super) fn named(&mut self, field: &HeaderName) -> &RequestId {
+    /// The id of the request, which it is given now unless it has one.
+    pub(super) fn named(&mut self, field: &HeaderName) -> &HeaderValue {
         let of_core = self.parts.of_core.clone();
         let of_core = of_core.expect("requests are of a server");
         self.parts.named(field, of_core.names())
@@ -563,22 +580,23 @@ impl<S> Request<S> {
             HeadBytes::Gathered(bytes) => parts.head.write_to(request, bytes)?,
             HeadBytes::None => parts.head.write_to(request, &Bytes::new())?,
         }
+        let of_core = parts.of_core.as_deref();
+        let field = of_core.and_then(|of_core| of_core.names().id_field.as_ref());
+        if let (Some(field), Some(id)) = (field, &parts.id) {
+            request.headers_mut().insert(field.clone(), id.clone());
+        }
         if let Some(extensions) = parts.extensions.take() {
-            if let Some(id) = extensions.get::<RequestId>() {
-                let fields = request.headers_mut();
-                fields.insert(id.field.clone(), id.value.clone());
-            }
             *request.extensions_mut() = *extensions;
         }
         Ok(())
     }
 }
 
-/// Bytes of the room that copies of heads are made in. Who keeps a value of a field keeps as many.
+/// Bytes of the room that copies of heads and ids are made in. Who keeps a value of a field keeps as many.
 const HEADS_ROOM_BYTES: usize = 4096;
 
 thread_local! {
-    /// Where heads are copied that values shall share: one allocation for many of them, and none as long as
+    /// Where bytes are copied that values shall share: one allocation for many of them, and none as long as
     /// those before are gone when the room is full.
     static HEADS: RefCell<BytesMut> = RefCell::default();
 }
@@ -587,11 +605,16 @@ fn copy_of_head(head: &[u8]) -> Bytes {
     if head.len() > HEADS_ROOM_BYTES / 4 {
         return Bytes::copy_from_slice(head);
     }
+    copied(head)
+}
+
+/// A copy of few bytes.
+fn copied(bytes: &[u8]) -> Bytes {
     HEADS.with_borrow_mut(|room| {
-        if room.capacity() < head.len() {
+        if room.capacity() < bytes.len() {
             room.reserve(HEADS_ROOM_BYTES);
         }
-        room.extend_from_slice(head);
+        room.extend_from_slice(bytes);
         room.split().freeze()
     })
 }

@@ -12,13 +12,6 @@ use http::{HeaderName, HeaderValue};
 /// The longest id that is taken over.
 const ID_BYTES_MAX: usize = 128;
 
-/// The id of a request, and the field that it goes in.
-#[derive(Clone, Debug)]
-pub(super) struct RequestId {
-    pub(super) field: HeaderName,
-    pub(super) value: HeaderValue,
-}
-
 /// The router with an id for each of its requests, if there is a field for it.
 pub(crate) fn with_ids<S: 'static>(router: Router<S>, field: Option<&str>) -> Router<S> {
     // The configuration was checked.
@@ -33,46 +26,35 @@ pub(crate) fn with_ids<S: 'static>(router: Router<S>, field: Option<&str>) -> Ro
 }
 
 async fn answer<S: 'static>(mut request: Request<S>, next: Next<S>, field: HeaderName) -> Response {
-    let RequestId { field, value } = request.named(&field).clone();
+    let id = request.named(&field).clone();
     let response = next.run(request).await;
     match response.header(field.as_str()) {
-        None => response.with_header(field, value),
+        None => response.with_field(field, id),
         Some(_) => response,
     }
 }
 
 impl RequestParts {
     /// The id of the request, which it is given now unless it has one.
-    pub(super) fn named(&mut self, field: &HeaderName, names: &Names) -> &RequestId {
-        let has_one = self.request_id().is_some();
-        let new = (!has_one).then(|| RequestId {
-            field: field.clone(),
-            value: self.given(field).unwrap_or_else(|| names.made_id()),
-        });
-        self.has_more = true;
-        let extensions = self.extensions.get_or_insert_default();
-        if let Some(new) = new {
-            extensions.insert(new);
+    pub(super) fn named(&mut self, field: &HeaderName, names: &Names) -> &HeaderValue {
+        if self.id.is_none() {
+            self.id = Some(self.given(field).unwrap_or_else(|| names.made_id()));
+            self.has_more = true;
         }
-        extensions.get().expect("it was put there")
-    }
-
-    /// The id of the request, if it has one.
-    pub(super) fn request_id(&self) -> Option<&RequestId> {
-        self.extensions.as_ref()?.get()
+        self.id.as_ref().expect("it was put there")
     }
 
     /// The bytes of the id of the request, if it has one.
     pub(crate) fn id(&self) -> Option<&[u8]> {
-        Some(self.request_id()?.value.as_bytes())
+        Some(self.id.as_ref()?.as_bytes())
     }
 
     /// The id that a trusted proxy gave.
     fn given(&self, field: &HeaderName) -> Option<HeaderValue> {
-        let mut fields = self
-            .head
-            .headers(&self.bytes)
-            .filter(|(name, _)| name.eq_ignore_ascii_case(field.as_str()));
+        let mut fields = self.head.named_values(&self.bytes).filter(|(name, _)| {
+            name.len() == field.as_str().len()
+                && name.eq_ignore_ascii_case(field.as_str().as_bytes())
+        });
         let (_, value) = fields.next()?;
         let is_one = fields.next().is_none() && is_id(value);
         let is_taken = is_one && self.is_of_trusted_proxy();

@@ -414,10 +414,13 @@ impl Response {
     }
 
     #[inline]
-    fn with_field(mut self, name: HeaderName, value: HeaderValue) -> Response {
+    pub(super) fn with_field(mut self, name: HeaderName, value: HeaderValue) -> Response {
         if name == CONTENT_TYPE {
             self.content_type = None;
             self.fields.retain(|(name, _)| *name != CONTENT_TYPE);
+        }
+        if self.fields.capacity() == 0 {
+            self.fields = FIELDS.try_with(Cell::take).unwrap_or_default();
         }
         self.fields.push((name, value));
         self

@@ -27,8 +27,19 @@ impl Fixed {
         let same_length = self.0.get(path.len())?;
         same_length
             .iter()
-            .find(|(have, _)| **have == *path)
+            .find(|(have, _)| is_same(have, path))
             .map(|(_, index)| *index)
+    }
+}
+
+/// Whether two paths of one length are the same. Most have eight to sixteen bytes, and their first and last eight tell.
+#[inline]
+fn is_same(have: &[u8], path: &[u8]) -> bool {
+    match (have.first_chunk::<8>(), path.first_chunk::<8>()) {
+        (Some(first), Some(same)) if path.len() <= 16 => {
+            first == same && have.last_chunk::<8>() == path.last_chunk::<8>()
+        }
+        _ => have == path,
     }
 }
 
@@ -199,4 +210,22 @@ fn allow<'m>(methods: impl IntoIterator<Item = &'m Method>) -> HeaderValue {
     names.sort_unstable();
     names.dedup();
     HeaderValue::from_str(&names.join(", ")).expect("methods are tokens")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_same;
+
+    #[test]
+    fn paths_that_differ_in_one_byte_are_not_the_same() {
+        for length in 1..40 {
+            let path = vec![b'a'; length];
+            assert!(is_same(&path, &path.clone()), "{length}");
+            for at in 0..length {
+                let mut other = path.clone();
+                other[at] = b'b';
+                assert!(!is_same(&path, &other), "{at} of {length}");
+            }
+        }
+    }
 }

@@ -265,7 +265,7 @@ impl Steering {
 /// every browser sends, are as long.
 #[inline]
 pub(super) fn may_ask_core(name: &[u8]) -> bool {
-    matches!(name.first(), Some(b'x' | b'X'))
+    matches!(name, [b'x' | b'X', b'-', b'r' | b'R', ..])
 }
 
 /// Setting bit 5 makes a capital letter small, and no other byte of a token a letter of `host`.

@@ -251,6 +251,16 @@ impl Head {
             .map(|field| (text(field.name.of(bytes)), field.value.of(bytes)))
     }
 
+    /// The same with names as bytes, without a look at each byte to prove to the compiler that they are ASCII. For
+    /// comparisons with fixed names.
+    pub(crate) fn named_values<'a>(
+        &self,
+        bytes: &'a [u8],
+    ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let of = |field: &FieldSpan| (field.name.of(bytes), field.value.of(bytes));
+        self.fields.iter().map(of)
+    }
+
     /// The same as spans.
     pub fn fields(&self) -> &[FieldSpan] {
         &self.fields

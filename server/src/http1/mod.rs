@@ -31,7 +31,7 @@ pub mod head;
 
 mod plain;
 
-mod scan;
+pub(crate) mod scan;
 
 pub mod target;
 

@@ -7,7 +7,9 @@
 use super::fields::{BodyFraming, Steering, is_host, may_ask_core};
 use super::head::{FieldSpan, HEAD_COUNT_MAX, HEAD_SIZE_BYTES_MAX, Head, HeadLimits, Span};
 use super::scan::prefix_where;
-use super::target::{TargetForm, path_length, query_length, usual_authority_length};
+use super::target::{
+    TargetForm, is_alphanumeric, path_length, query_length, usual_authority_length,
+};
 use ::http::{Method, Version};
 
 /// Bytes that may stand in a field name (RFC 9110 section 5.6.2, `token`).
@@ -168,6 +170,18 @@ fn attempt(bytes: &[u8], limits: &HeadLimits, head: &mut Head) -> Option<()> {
 /// Bytes of the field name at the front of `line`.
 #[inline]
 fn name_length(line: &[u8]) -> usize {
+    // The bytes of every name that is registered.
+    let usual = prefix_where(line, |byte| {
+        is_alphanumeric(byte) | (byte == b'-') | (byte == b'_')
+    });
+    match line.get(usual) {
+        Some(b':') => usual,
+        _ => any_name_length(line),
+    }
+}
+
+#[cold]
+fn any_name_length(line: &[u8]) -> usize {
     let end = line.iter().position(|byte| !TOKEN[*byte as usize]);
     end.unwrap_or(line.len())
 }

@@ -56,7 +56,7 @@ const fn is_visible(byte: u8) -> bool {
 }
 
 #[inline(always)]
-const fn is_alphanumeric(byte: u8) -> bool {
+pub(super) const fn is_alphanumeric(byte: u8) -> bool {
     ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'0') < 10)
 }
 
@@ -96,14 +96,28 @@ fn usual_name_length(bytes: &[u8]) -> usize {
 /// Bytes of the port at the front of `bytes`, as far as they can be one.
 #[inline]
 fn usual_port_length(bytes: &[u8]) -> usize {
-    let digits = bytes
-        .iter()
-        .take(5)
-        .take_while(|byte| byte.is_ascii_digit());
-    match digits.count() {
-        5 if bytes[..5] > b"65535"[..] => 4,
-        count => count,
+    let digits = match bytes.first_chunk() {
+        Some(eight) => digits_in_front(*eight),
+        None => bytes
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count(),
+    };
+    match digits {
+        5.. if bytes[..5] > b"65535"[..] => 4,
+        count => count.min(5),
     }
+}
+
+/// How many of these bytes are digits before the first that is none, all of them looked at together.
+#[inline]
+const fn digits_in_front(bytes: [u8; 8]) -> usize {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // Digits, and nothing else, are zero to nine now.
+    let values = u64::from_le_bytes(bytes) ^ 0x3030_3030_3030_3030;
+    // The high bit of each byte that is ten or more; no byte carries into the next.
+    let above = (((values & !HIGH) + 0x7676_7676_7676_7676) | values) & HIGH;
+    (above.trailing_zeros() / 8) as usize
 }
 
 /// Bytes of the path at the front of `bytes`.

@@ -166,7 +166,7 @@ impl Access {
             noted.is_named(parts.id());
         }
         if let Some(remote) = &place.remote {
-            noted.client = sockets.named(remote.peer, parts.head.headers(&parts.bytes));
+            noted.client = sockets.named(remote.peer, parts.head.named_values(&parts.bytes));
         }
         self.current = Some(noted);
     }

@@ -5,6 +5,7 @@
 //! client can end a field or a line.
 
 use super::record::{Record, RequestLine};
+use crate::http1::scan::prefix_where;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
@@ -51,17 +52,24 @@ pub(super) fn number(number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-fn is_plain(byte: u8) -> bool {
-    (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\'
+/// Bytes in front of the first that is not written as it is.
+pub(super) fn plain_length(bytes: &[u8]) -> usize {
+    let is_plain =
+        |byte: u8| (byte.wrapping_sub(0x20) < 0x7f - 0x20) & (byte != b'"') & (byte != b'\\');
+    match bytes.len() {
+        // Methods, protocols, dashes.
+        ..10 => bytes.iter().take_while(|byte| is_plain(**byte)).count(),
+        _ => prefix_where(bytes, is_plain),
+    }
 }
 
 fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     let mut rest = bytes;
     loop {
-        let plain = rest.iter().position(|byte| !is_plain(*byte));
-        let Some(at) = plain else {
+        let at = plain_length(rest);
+        if at == rest.len() {
             return out.extend_from_slice(rest);
-        };
+        }
         out.extend_from_slice(&rest[..at]);
         let byte = rest[at];
         let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];

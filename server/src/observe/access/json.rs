@@ -3,7 +3,7 @@
 //! Pure. Every line is valid JSON in UTF-8 (RFC 8259), whatever bytes a client sent: those that are no UTF-8 become
 //! U+FFFD. A field that does not apply is `null`, so that all lines have the same keys.
 
-use super::combined::number;
+use super::combined::{number, plain_length};
 use super::record::{Record, RequestLine};
 use crate::config::AccessField;
 use std::time::Duration;
@@ -109,7 +109,7 @@ fn time(record: &Record<'_>, out: &mut Vec<u8>) {
     out.push(b'"');
     out.extend_from_slice(record.time.iso.as_bytes());
     out.push(b'.');
-    digits(record.millis.into(), 3, out);
+    digits::<3>(record.millis.into(), out);
     out.extend_from_slice(b"Z\"");
 }
 
@@ -117,18 +117,18 @@ fn time(record: &Record<'_>, out: &mut Vec<u8>) {
 fn seconds(time: Duration, out: &mut Vec<u8>) {
     number(time.as_secs(), out);
     out.push(b'.');
-    digits(time.subsec_micros(), 6, out);
+    digits::<6>(time.subsec_micros(), out);
 }
 
 /// A number in so many digits.
-fn digits(number: u32, count: usize, out: &mut Vec<u8>) {
-    let mut text = [b'0'; 6];
+fn digits<const COUNT: usize>(number: u32, out: &mut Vec<u8>) {
+    let mut text = [b'0'; COUNT];
     let mut rest = number;
-    for digit in text[..count].iter_mut().rev() {
+    for digit in text.iter_mut().rev() {
         *digit = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    out.extend_from_slice(&text[..count]);
+    out.extend_from_slice(&text);
 }
 
 fn null(out: &mut Vec<u8>) {
@@ -142,10 +142,6 @@ fn optional(bytes: Option<&[u8]>, out: &mut Vec<u8>) {
     }
 }
 
-fn is_plain(byte: u8) -> bool {
-    (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\'
-}
-
 fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     text(bytes, out);
@@ -154,7 +150,7 @@ fn string(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Appends what stands within a string.
 fn text(bytes: &[u8], out: &mut Vec<u8>) {
-    match bytes.iter().all(|byte| is_plain(*byte)) {
+    match plain_length(bytes) == bytes.len() {
         true => out.extend_from_slice(bytes),
         false => escaped(bytes, out),
     }
