@@ -6,6 +6,7 @@
 //! that a machine that slows down for a while slows all peers down. It does not count system calls:
 //! tracing disturbs (see [`crate::syscalls`]).
 
+mod body;
 mod h2load;
 mod report;
 mod scenario;
@@ -45,7 +46,7 @@ pub struct Options {
     /// Seconds of measured load in each cell
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
-    /// The loads, by name: plain-cN, pipeline16-cN, close-cN, 64k-cN, file-1m-cN, tls-cN, tls-64k-cN,
+    /// The loads, by name: plain-cN, pipeline16-cN, close-cN, 64k-cN, file-64k-cN, file-1m-cN, tls-cN, tls-64k-cN,
     /// tls-file-1m-cN, tls-handshake-cN, tls-resume-cN, h2-cNsM, h2-64k-cNsM, h2s-cNsM, h2s-64k-cNsM, ws-cN,
     /// ws-p16-cN, wss-cN, wss-p16-cN
     #[arg(
@@ -95,6 +96,17 @@ pub(crate) struct Measured {
     pub(crate) requests_per_second: f64,
     /// The failures of the cell as text; empty if there were none.
     pub(crate) failures: String,
+}
+
+impl Measured {
+    /// Nothing was measured.
+    fn failed(failures: String) -> Measured {
+        Measured {
+            answered: 0,
+            requests_per_second: 0.0,
+            failures,
+        }
+    }
 }
 
 /// Runs the race and tells each cell to `progress` as it is done.
@@ -175,6 +187,14 @@ fn cell(
     let server = Server::start(binaries, peer, options.server_cpu, scenario.job())?;
     pin_this_thread(options.load_cpu)?;
     let time = Duration::from_secs(options.seconds);
+    let job = scenario.job();
+    if job.answer.is_file() && !job.tls && !job.http2 {
+        let (path, size) = (peer.path(job.answer), job.answer.bytes());
+        let failures = body::proof(server.address, path, size)?;
+        if !failures.is_empty() {
+            return Ok((CpuTime::default(), Measured::failed(failures)));
+        }
+    }
     match options.load {
         Generator::Own => own_load(options, scenario, peer, &server, time),
         Generator::Wrk => {
@@ -216,13 +236,7 @@ fn own_load(
         Answer::Message => {
             let failures = proof(&load)?;
             if !failures.is_empty() {
-                let (answered, requests_per_second) = (0, 0.0);
-                let measured = Measured {
-                    answered,
-                    requests_per_second,
-                    failures,
-                };
-                return Ok((CpuTime::default(), measured));
+                return Ok((CpuTime::default(), Measured::failed(failures)));
             }
             let report = load::websocket::run(&load).map_err(io::Error::other)?;
             (report.received_measured, report.failures())

@@ -64,6 +64,7 @@ enum Kind {
     Close,
     Large,
     File,
+    SmallFile,
     /// JSON made for each request.
     Json,
     /// A parameter in the path.
@@ -81,12 +82,13 @@ enum Kind {
 }
 
 /// What a name without its connections means, and how many there are if they are not named.
-const NAMES: [(&str, Kind, Protocol, Option<usize>); 21] = [
+const NAMES: [(&str, Kind, Protocol, Option<usize>); 22] = [
     ("plain", Kind::Kept, Protocol::Plain, None),
     ("pipeline16", Kind::Pipeline, Protocol::Plain, None),
     ("close", Kind::Close, Protocol::Plain, None),
     ("64k", Kind::Large, Protocol::Plain, Some(32)),
     ("file-1m", Kind::File, Protocol::Plain, Some(8)),
+    ("file-64k", Kind::SmallFile, Protocol::Plain, Some(8)),
     ("json", Kind::Json, Protocol::Plain, None),
     ("path", Kind::Path, Protocol::Plain, None),
     ("echo", Kind::Echo, Protocol::Plain, None),
@@ -118,6 +120,7 @@ impl Scenario {
             answer: match self.kind {
                 Kind::Large => Answer::Large,
                 Kind::File => Answer::File,
+                Kind::SmallFile => Answer::SmallFile,
                 Kind::Json => Answer::Json,
                 Kind::Path => Answer::Path,
                 Kind::Echo => Answer::Echo,
@@ -150,9 +153,12 @@ impl Scenario {
         options.verify = match answer {
             Answer::Plaintext => Verify::Plaintext,
             Answer::Echo => Verify::Echo,
-            Answer::Large | Answer::File | Answer::Json | Answer::Path | Answer::Message => {
-                Verify::None
-            }
+            Answer::Large
+            | Answer::File
+            | Answer::SmallFile
+            | Answer::Json
+            | Answer::Path
+            | Answer::Message => Verify::None,
         };
         if answer == Answer::Echo {
             options.method = Method::Post;

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::floor::After;
 use crate::server::ends_with_us;
@@ -114,6 +115,9 @@ impl Peer {
         match self {
             _ if job.http2 && !speaks_http2 => false,
             _ if job.answer == Answer::Message => echoes,
+            _ if job.answer == Answer::SmallFile => {
+                matches!(self, Self::Nginx | Self::H2o | Self::Ringgate)
+            }
             Self::Fastwebsockets | Self::Tungstenite => false,
             Self::Axum | Self::RinggateAxum => {
                 !job.tls && (for_axum || job.answer == Answer::Plaintext)
@@ -123,7 +127,7 @@ impl Peer {
             Self::Uring | Self::Epoll | Self::Monoio | Self::TokioUring => {
                 !job.tls && job.answer == Answer::Plaintext
             }
-            Self::Haproxy => job.answer != Answer::File,
+            Self::Haproxy => !job.answer.is_file(),
             Self::Hyper | Self::Actix | Self::Nginx | Self::H2o | Self::Ringgate => true,
         }
     }
@@ -134,11 +138,12 @@ impl Peer {
             (_, Answer::Plaintext) => "/plaintext",
             (Self::Ringgate, Answer::Large) => "/bytes/65536",
             (Self::Ringgate, Answer::File) => "/files/1m",
+            (Self::Ringgate, Answer::SmallFile) => "/files/64k",
             (_, Answer::Json) => "/json",
             (_, Answer::Path) => "/hello/world",
             (_, Answer::Echo) => "/echo",
             (_, Answer::Message) => "/ws",
-            (_, Answer::Large) => "/64k",
+            (_, Answer::Large | Answer::SmallFile) => "/64k",
             (_, Answer::File) => "/1m",
         }
     }
@@ -191,6 +196,8 @@ pub enum Answer {
     Large,
     /// A file of 1 MiB.
     File,
+    /// A file of 64 KiB.
+    SmallFile,
     /// `{"message":"Hello, World!"}`, made for each request.
     Json,
     /// A greeting of the name in the path.
@@ -202,11 +209,16 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// Whether it comes from a file.
+    pub fn is_file(self) -> bool {
+        matches!(self, Self::File | Self::SmallFile)
+    }
+
     /// Bytes of the body.
     pub fn bytes(self) -> usize {
         match self {
             Self::Plaintext => 13,
-            Self::Large => 64 << 10,
+            Self::Large | Self::SmallFile => 64 << 10,
             Self::File => 1 << 20,
             Self::Json | Self::Echo => 27,
             Self::Path => 14,
@@ -214,6 +226,9 @@ impl Answer {
         }
     }
 }
+
+/// Time after which the files are no longer new.
+const FILES_SETTLE: Duration = Duration::from_secs(4);
 
 /// What a server is started for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,7 +288,12 @@ impl Binaries {
         }
         let is_built = peers.iter().any(|peer| peer.is_built_here());
         let has_material = peers.iter().any(|peer| peer.is_of_this_machine())
-            || (jobs.iter()).any(|job| job.tls || job.answer == Answer::File);
+            || (jobs.iter()).any(|job| job.tls || job.answer.is_file());
+        let material = has_material.then(Material::new).transpose()?;
+        if jobs.iter().any(|job| job.answer == Answer::SmallFile) {
+            // Ringgate keeps no file that was changed just now.
+            std::thread::sleep(FILES_SETTLE);
+        }
         Ok(Self {
             bench,
             peers: match peers_binary {
@@ -282,7 +302,7 @@ impl Binaries {
                 None => None,
             },
             ringgate,
-            material: has_material.then(Material::new).transpose()?,
+            material,
         })
     }
 
@@ -333,7 +353,7 @@ impl Binaries {
                     command.args(material.certificate_arguments());
                 }
                 if let Some(material) = material
-                    && job.answer == Answer::File
+                    && job.answer.is_file()
                 {
                     command.arg("--root").arg(material.folder());
                 }

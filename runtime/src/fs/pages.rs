@@ -1,28 +1,40 @@
 //! Memory for what is read from files, in pages of its own: blocks that come and go in number, one for each
 //! client that reads slowly. An allocator keeps such memory as soon as anything small lies
-//! behind it; a mapping goes back to the kernel when it is dropped. A few blocks a thread are kept, so
+//! behind it; a mapping goes back to the kernel when it is dropped. Each thread keeps some blocks, so
 //! that clients that read quickly cost neither system calls nor page faults.
+//!
+//! A large block costs less for each byte: fewer turns, and fewer times that the client is woken. Slow clients must not hold many
+//! of them, so a thread lends a bounded number and small ones beyond that.
 
 use std::cell::RefCell;
 use std::io;
 use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes of a block: sixteen pages of 4 KiB.
-const BLOCK_BYTES: usize = 64 << 10;
-/// Blocks that a thread keeps.
-const BLOCKS_KEPT: usize = 8;
+/// Bytes of a small block: sixteen pages of 4 KiB.
+const SMALL_BYTES: usize = 64 << 10;
+/// Bytes of a large block. Of 256, 512 and 1024 KiB the second has most of the gain.
+const LARGE_BYTES: usize = 512 << 10;
+/// Large blocks that a thread has made and that are not dropped, at most: 8 MiB.
+const LARGE_LENT_MAX: usize = 16;
+/// Bytes of the blocks that a thread keeps, at most.
+const KEPT_BYTES_MAX: usize = 8 << 20;
 
-/// A mapping of [`BLOCK_BYTES`], readable and writable.
-struct Block(NonNull<u8>);
+/// A mapping, readable and writable.
+struct Block {
+    at: NonNull<u8>,
+    len: usize,
+}
 
 impl Block {
-    fn map() -> io::Result<Block> {
+    fn map(len: usize) -> io::Result<Block> {
         // SAFETY: mmap(2) of anonymous memory at an address of the kernel's choice replaces no mapping
         // and reads no pointer. Guarded by `blocks_are_zeroed_apart_and_go_back`.
         let at = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                BLOCK_BYTES,
+                len,
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
                 -1,
@@ -32,7 +44,7 @@ impl Block {
         if at == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let block = NonNull::new(at.cast()).map(Block);
+        let block = NonNull::new(at.cast()).map(|at| Block { at, len });
         block.ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))
     }
 }
@@ -43,7 +55,7 @@ impl Drop for Block {
         // and is being dropped, and no operation reads into it: those own their `Pages` (munmap(2)).
         // Should the kernel refuse (ENOMEM: too many mappings) the memory stays mapped and unused.
         // Guarded by `blocks_are_zeroed_apart_and_go_back`.
-        unsafe { libc::munmap(self.0.as_ptr().cast(), BLOCK_BYTES) };
+        unsafe { libc::munmap(self.at.as_ptr().cast(), self.len) };
     }
 }
 
@@ -51,9 +63,58 @@ impl Drop for Block {
 // Guarded by `blocks_may_be_dropped_on_another_thread`.
 unsafe impl Send for Block {}
 
+/// Blocks of a thread, to be used again.
+#[derive(Default)]
+struct Kept {
+    small: Vec<Block>,
+    large: Vec<Block>,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        self.small.len() * SMALL_BYTES + self.large.len() * LARGE_BYTES
+    }
+
+    fn of(&mut self, len: usize) -> &mut Vec<Block> {
+        match len > SMALL_BYTES {
+            true => &mut self.large,
+            false => &mut self.small,
+        }
+    }
+
+    fn keep(&mut self, block: Block) {
+        if self.bytes() + block.len <= KEPT_BYTES_MAX {
+            self.of(block.len).push(block);
+        }
+    }
+}
+
 thread_local! {
-    /// Blocks to be used again.
-    static KEPT: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+    static KEPT: RefCell<Kept> = RefCell::default();
+    static LARGE_LENT: Arc<AtomicUsize> = Arc::default();
+}
+
+/// One of the large blocks that a thread lends; dropped anywhere it counts no more there.
+struct Lent(Arc<AtomicUsize>);
+
+impl Lent {
+    /// None if this thread has lent them all.
+    fn one() -> Option<Lent> {
+        LARGE_LENT.with(|lent| {
+            // Others only take away from it: it is not more than was seen.
+            let is_left = lent.load(Ordering::Relaxed) < LARGE_LENT_MAX;
+            is_left.then(|| {
+                lent.fetch_add(1, Ordering::Relaxed);
+                Lent(lent.clone())
+            })
+        })
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Up to [`Pages::BYTES_MAX`] bytes, in pages of their own.
@@ -76,22 +137,33 @@ pub struct Pages {
     /// None only while it is dropped, and where an operation lost it.
     block: Option<Block>,
     len: usize,
+    /// Of a large block.
+    _lent: Option<Lent>,
 }
 
 impl Pages {
     /// The most bytes that fit in.
-    pub const BYTES_MAX: usize = BLOCK_BYTES;
+    pub const BYTES_MAX: usize = LARGE_BYTES;
 
-    /// `len` bytes of any value, at most [`Pages::BYTES_MAX`].
+    /// `len` bytes of any value, or the 64 KiB of a small block if no larger one is lent now. [`Pages::BYTES_MAX`] at
+    /// most.
     ///
     /// # Errors
     /// ENOMEM: there is no memory, or the process has as many mappings as it may have (mmap(2)).
     pub fn new(len: usize) -> io::Result<Pages> {
-        let kept = KEPT.with_borrow_mut(Vec::pop);
-        let block = kept.map_or_else(Block::map, Ok)?;
+        let lent = match len > SMALL_BYTES {
+            true => Lent::one(),
+            false => None,
+        };
+        let size = match lent {
+            Some(_) => LARGE_BYTES,
+            None => SMALL_BYTES,
+        };
+        let kept = KEPT.with_borrow_mut(|kept| kept.of(size).pop());
         Ok(Pages {
-            block: Some(block),
-            len: len.min(BLOCK_BYTES),
+            block: Some(kept.map_or_else(|| Block::map(size), Ok)?),
+            len: len.min(size),
+            _lent: lent,
         })
     }
 
@@ -100,6 +172,7 @@ impl Pages {
         Pages {
             block: None,
             len: 0,
+            _lent: None,
         }
     }
 
@@ -114,7 +187,7 @@ impl Pages {
             // SAFETY: the block is mapped readable and writable as long as it lives, `len` is at most its
             // length, anonymous memory begins as zeros (mmap(2)), and `self` is borrowed alone. Guarded
             // by `blocks_are_zeroed_apart_and_go_back`.
-            Some(block) => unsafe { std::slice::from_raw_parts_mut(block.0.as_ptr(), self.len) },
+            Some(block) => unsafe { std::slice::from_raw_parts_mut(block.at.as_ptr(), self.len) },
             None => &mut [],
         }
     }
@@ -125,7 +198,7 @@ impl AsRef<[u8]> for Pages {
         match &self.block {
             // SAFETY: as in `as_mut_slice`, and `self` is borrowed, so nobody writes. Guarded by
             // `blocks_are_zeroed_apart_and_go_back`.
-            Some(block) => unsafe { std::slice::from_raw_parts(block.0.as_ptr(), self.len) },
+            Some(block) => unsafe { std::slice::from_raw_parts(block.at.as_ptr(), self.len) },
             None => &[],
         }
     }
@@ -133,13 +206,10 @@ impl AsRef<[u8]> for Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // A thread that ends keeps none.
-        let _ = KEPT.try_with(|kept| {
-            let mut kept = kept.borrow_mut();
-            if kept.len() < BLOCKS_KEPT {
-                kept.extend(self.block.take());
-            }
-        });
+        if let Some(block) = self.block.take() {
+            // A thread that ends keeps none.
+            let _ = KEPT.try_with(|kept| kept.borrow_mut().keep(block));
+        }
     }
 }
 
@@ -160,8 +230,9 @@ mod tests {
 
     #[test]
     fn blocks_are_zeroed_apart_and_go_back() {
-        let mut all: Vec<_> = (0..BLOCKS_KEPT + 3)
-            .map(|_| Pages::new(usize::MAX).expect("memory"))
+        let keeps = KEPT_BYTES_MAX / SMALL_BYTES;
+        let mut all: Vec<_> = (0..keeps + 3)
+            .map(|_| Pages::new(SMALL_BYTES).expect("memory"))
             .collect();
         for (number, pages) in all.iter_mut().enumerate() {
             assert!(pages.as_ref().iter().all(|byte| *byte == 0));
@@ -169,19 +240,39 @@ mod tests {
         }
         for (number, pages) in all.iter().enumerate() {
             let is_own = |byte: &u8| *byte == number as u8 + 1;
-            assert!(pages.as_ref().len() == BLOCK_BYTES && pages.as_ref().iter().all(is_own));
+            assert!(pages.as_ref().len() == SMALL_BYTES && pages.as_ref().iter().all(is_own));
         }
-        let places: Vec<_> = all
-            .iter()
-            .map(|pages| pages.as_ref().as_ptr().addr())
-            .collect();
+        let place = |pages: &Pages| pages.as_ref().as_ptr().addr();
+        let places: Vec<_> = all.iter().map(place).collect();
         drop(all);
         // The first to be dropped are kept; others may have got the places of the rest since.
-        assert!(places[..BLOCKS_KEPT].iter().all(|at| is_mapped(*at)));
-        assert_eq!(KEPT.with_borrow(Vec::len), BLOCKS_KEPT);
+        assert!(places[..keeps].iter().all(|at| is_mapped(*at)));
+        assert_eq!(KEPT.with_borrow(Kept::bytes), KEPT_BYTES_MAX);
         let again = Pages::new(10).expect("memory");
-        assert!(places.contains(&again.as_ref().as_ptr().addr()));
+        assert!(places.contains(&place(&again)));
         assert_eq!(again.as_ref().len(), 10);
+    }
+
+    #[test]
+    fn a_bounded_number_of_large_blocks_is_lent_and_small_ones_beyond() {
+        let size = |pages: &Pages| pages.as_ref().len();
+        let many =
+            || Vec::from_iter((0..LARGE_LENT_MAX).map(|_| Pages::new(usize::MAX).expect("memory")));
+        for _ in 0..2 {
+            let mut all = many();
+            assert!(all.iter().all(|pages| size(pages) == LARGE_BYTES));
+            assert_eq!(size(&Pages::new(usize::MAX).expect("memory")), SMALL_BYTES);
+            let last = all.pop();
+            let elsewhere = std::thread::spawn(move || drop(last));
+            elsewhere.join().expect("no panic");
+            let again = Pages::new(SMALL_BYTES + 1).expect("memory");
+            assert_eq!(size(&again), SMALL_BYTES + 1);
+            assert_eq!(
+                LARGE_LENT.with(|lent| lent.load(Ordering::Relaxed)),
+                LARGE_LENT_MAX
+            );
+        }
+        assert!(KEPT.with_borrow(Kept::bytes) <= KEPT_BYTES_MAX);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod plain;
 mod sockets;
 mod trouble;
 
+pub(crate) use files::tally as file_cache;
 pub use files::{Files, files};
 pub use health::health;
 pub use page::live_page;

@@ -92,7 +92,7 @@ pub(crate) const BODY_COPIED_MAX_BYTES: usize = 16 << 10;
 pub(crate) const BODY_SHARED_MIN_BYTES: usize = 4 << 10;
 /// Bytes of one send at most: where progress within a send cannot be seen ([`stall`]), its deadline
 /// still means something.
-pub(crate) const SEND_MAX_BYTES: usize = 256 << 10;
+pub(crate) const SEND_MAX_BYTES: usize = 512 << 10;
 /// An unread rest of a body up to this size is read and thrown away to keep the connection.
 pub(crate) const DISCARD_MAX_BYTES: u64 = 64 << 10;
 

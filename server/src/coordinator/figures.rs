@@ -324,7 +324,10 @@ pub(super) fn certificates(tls: Option<&Loaded>) -> Vec<CertificateSample> {
 /// Figures of the process, from the kernel.
 pub(super) fn of_process() -> Snapshot {
     let netstat = std::fs::read_to_string("/proc/self/net/netstat").unwrap_or_default();
+    let files = crate::app::file_cache();
     Snapshot {
+        file_cache_hits: files.hits,
+        file_cache_misses: files.misses,
         rss_bytes: rss_bytes().unwrap_or_default(),
         listen_overflows: extended(&netstat, "ListenOverflows").unwrap_or_default(),
         ..Snapshot::default()

@@ -9,6 +9,7 @@
 //! are taken as they were, in [`cache`](super::cache).
 
 use super::cache::{Cache, Kept, Known, Seen};
+use super::tally;
 use super::version::Traits;
 use crate::handler::{Body, Response, Writer};
 use crate::runtime::fs::{File, Metadata, OpenOptions, Pages};
@@ -80,7 +81,12 @@ impl Disk {
         };
         let now = crate::runtime::current().now();
         let before = match cache.known(path, now) {
-            Known::Fresh(seen) => return Ok(seen.into()),
+            Known::Fresh(seen) => {
+                if let Seen::File(_) = seen {
+                    tally::hit();
+                }
+                return Ok(seen.into());
+            }
             Known::Stale(Seen::File(kept)) => Some(kept),
             Known::Stale(Seen::Nothing) | Known::Unknown => None,
         };
@@ -96,8 +102,10 @@ impl Disk {
         };
         if let Some(kept) = before.filter(|kept| kept.traits == found.traits) {
             cache.renew(path, now);
+            tally::hit();
             return Ok(Seen::File(kept).into());
         }
+        tally::miss();
         let kept = match cache.may_keep(&found.traits, SystemTime::now()) {
             true => found.read().await,
             false => None,
@@ -286,5 +294,36 @@ mod tests {
         for other in ["", ".", "./a", "a/", "a//b", "a/./b", "/a", "a/."] {
             assert!(!is_plain(Path::new(other)), "{other}");
         }
+    }
+
+    #[test]
+    fn files_that_are_found_count_as_hits_or_misses_and_nothing_else_does() {
+        use crate::runtime::{Core, CoreOptions};
+        use std::time::Duration;
+        let core = Core::new(CoreOptions::default()).expect("a core");
+        // This package's own files are not new.
+        let root = || PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let counts = |valid: Duration, bytes: usize| {
+            let before = tally::own();
+            let disk = Disk::new(root(), Some(Cache::new(bytes, valid)));
+            core.block_on(async move {
+                for path in ["Cargo.toml", "Cargo.toml", "src", "nothing", "Cargo.toml"] {
+                    let looked = disk.look_beside(Path::new(path)).await.expect("an answer");
+                    let is_file = matches!(looked, Looked::File(_));
+                    assert_eq!(is_file, path == "Cargo.toml", "{path}");
+                }
+            });
+            let after = tally::own();
+            (after.hits - before.hits, after.misses - before.misses)
+        };
+        let hour = Duration::from_secs(3600);
+        assert_eq!(counts(hour, 1 << 20), (2, 1));
+        assert_eq!(counts(Duration::ZERO, 1 << 20), (2, 1), "looked at again");
+        assert_eq!(counts(hour, 8), (0, 3), "no room for it");
+        let none = Disk::new(root(), None);
+        let before = tally::own();
+        let looked = core.block_on(async move { none.look(Path::new("Cargo.toml")).await });
+        assert!(matches!(looked, Ok(Looked::File(_))));
+        assert_eq!(tally::own(), before, "where nothing is kept");
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Decides what a site of files offers ([`Files`]) and which of its files answers a request. How a file is found and
 //! opened, and that nothing outside of the directory ever is, is in [`disk`]; in which of its forms a file goes out in
-//! [`answer`]; which small files a core keeps in memory in [`cache`]; which version of a file it is in [`version`], what a request makes of that in [`conditions`], which
+//! [`answer`]; which small files a core keeps in memory in [`cache`], and how often that helped in [`tally`](mod@tally); which version of a file it is in [`version`], what a request makes of that in [`conditions`], which
 //! parts are sent in [`range`] and [`parts`], the type in [`media_type`], fields by pattern in [`rules`], and the page
 //! of a directory in [`listing`].
 
@@ -16,10 +16,13 @@ mod media_type;
 mod parts;
 mod range;
 mod rules;
+mod tally;
 mod version;
 
 use crate::config::FileHeader;
 use crate::handler::{Request, Response, Router};
+pub(crate) use tally::tally;
+
 use answer::Form;
 use cache::Cache;
 use disk::{Disk, Looked};

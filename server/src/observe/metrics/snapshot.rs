@@ -61,6 +61,10 @@ pub struct Snapshot {
     pub access_log_lines_written: u64,
     /// Lines of the access log that were dropped.
     pub access_log_lines_dropped: u64,
+    /// Files that were in the memory of a core.
+    pub file_cache_hits: u64,
+    /// Files that were not, of sites that keep some.
+    pub file_cache_misses: u64,
     /// Resident memory of the process (proc_pid_statm(5)).
     pub rss_bytes: u64,
     /// `ListenOverflows` of the network namespace (proc_net_netstat(5)): not of this process

@@ -136,6 +136,8 @@ fn snapshot() -> Snapshot {
         log_lines_dropped: n(),
         access_log_lines_written: n(),
         access_log_lines_dropped: n(),
+        file_cache_hits: n(),
+        file_cache_misses: n(),
         rss_bytes: n(),
         listen_overflows: n(),
     }
