@@ -83,7 +83,7 @@ complete -c ringgate -n "__fish_ringgate_needs_command" -l files-fallback -d 'An
 complete -c ringgate -n "__fish_ringgate_needs_command" -l files-dotfiles -d 'Serves files and directories whose names begin with a dot; without it only /.well-known/. [default: off] [unit: switch] [env: RINGGATE_FILES_DOTFILES]' -r -f -a "on\t''
 off\t''"
 complete -c ringgate -n "__fish_ringgate_needs_command" -l files-headers -d 'Sends this field with files whose name, or whose path if there is a slash in it, the pattern fits (* stands for anything); give it again for each further one, the later holds. [default: nothing] [unit: rule] [env: RINGGATE_FILES_HEADERS]' -r
-complete -c ringgate -n "__fish_ringgate_needs_command" -l files-cache -d 'Keeps files of up to 128 KiB in the memory of each core, at most so many bytes of them. [default: 8MiB] [unit: bytes per core] [env: RINGGATE_FILES_CACHE]' -r
+complete -c ringgate -n "__fish_ringgate_needs_command" -l files-cache -d 'Keeps files of up to 1 MiB in the memory of each core, at most so many bytes of them. [default: 8MiB] [unit: bytes per core] [env: RINGGATE_FILES_CACHE]' -r
 complete -c ringgate -n "__fish_ringgate_needs_command" -l files-cache-valid -d 'Takes a file that is kept as it was seen for this long, then looks at the disk again; with 0 looks for each request. [default: 1s] [unit: duration] [env: RINGGATE_FILES_CACHE_VALID]' -r
 complete -c ringgate -n "__fish_ringgate_needs_command" -l compression -d 'Compresses text with gzip on its way to a client that accepts it, from 1 KiB on. [default: off] [unit: switch] [env: RINGGATE_COMPRESSION]' -r -f -a "on\t''
 off\t''"
@@ -247,7 +247,7 @@ complete -c ringgate -n "__fish_ringgate_using_subcommand serve" -l files-fallba
 complete -c ringgate -n "__fish_ringgate_using_subcommand serve" -l files-dotfiles -d 'Serves files and directories whose names begin with a dot; without it only /.well-known/. [default: off] [unit: switch] [env: RINGGATE_FILES_DOTFILES]' -r -f -a "on\t''
 off\t''"
 complete -c ringgate -n "__fish_ringgate_using_subcommand serve" -l files-headers -d 'Sends this field with files whose name, or whose path if there is a slash in it, the pattern fits (* stands for anything); give it again for each further one, the later holds. [default: nothing] [unit: rule] [env: RINGGATE_FILES_HEADERS]' -r
-complete -c ringgate -n "__fish_ringgate_using_subcommand serve" -l files-cache -d 'Keeps files of up to 128 KiB in the memory of each core, at most so many bytes of them. [default: 8MiB] [unit: bytes per core] [env: RINGGATE_FILES_CACHE]' -r
+complete -c ringgate -n "__fish_ringgate_using_subcommand serve" -l files-cache -d 'Keeps files of up to 1 MiB in the memory of each core, at most so many bytes of them. [default: 8MiB] [unit: bytes per core] [env: RINGGATE_FILES_CACHE]' -r
 complete -c ringgate -n "__fish_ringgate_using_subcommand serve" -l files-cache-valid -d 'Takes a file that is kept as it was seen for this long, then looks at the disk again; with 0 looks for each request. [default: 1s] [unit: duration] [env: RINGGATE_FILES_CACHE_VALID]' -r
 complete -c ringgate -n "__fish_ringgate_using_subcommand serve" -l compression -d 'Compresses text with gzip on its way to a client that accepts it, from 1 KiB on. [default: off] [unit: switch] [env: RINGGATE_COMPRESSION]' -r -f -a "on\t''
 off\t''"

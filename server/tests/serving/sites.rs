@@ -525,3 +525,34 @@ fn a_file_that_is_kept_is_taken_as_it_was_seen_for_its_time_and_follows_the_disk
     assert_eq!(ask(never, "").status, 404);
     assert_eq!(ask(long, "").text(), "before");
 }
+
+#[test]
+fn a_large_file_is_kept_once_it_is_asked_for_again() {
+    const SIZE: usize = 600_000;
+    let tree = Tree::new("large");
+    for name in ["once", "twice"] {
+        tree.write(name, &[b'a'; SIZE]);
+    }
+    let server = tree.serve_as(Site {
+        cache_valid: Duration::from_secs(3600),
+        ..Site::default()
+    });
+    settle(&tree, "twice");
+    let mut client = server.connect();
+    let is_old = |client: &mut Client, name: &str| {
+        let answer = client.get(&format!("/files/{name}"));
+        let body = answer.text();
+        assert_eq!(body.len(), SIZE);
+        let first = &body[..1];
+        assert!(body.bytes().all(|byte| byte == first.as_bytes()[0]));
+        first == "a"
+    };
+    for name in ["once", "twice", "twice"] {
+        assert!(is_old(&mut client, name));
+    }
+    for name in ["once", "twice"] {
+        replace(&tree, name, &[b'b'; SIZE]);
+    }
+    assert!(!is_old(&mut client, "once"), "one request keeps nothing");
+    assert!(is_old(&mut client, "twice"), "it was read in the second");
+}

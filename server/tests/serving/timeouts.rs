@@ -50,7 +50,7 @@ fn a_client_that_takes_a_few_bytes_at_a_time_is_not_cut_off() {
         taken += client.take_some(2 << 10);
         std::thread::sleep(LIMIT / 50);
     }
-    // A send is 256 KiB.
+    // A send is 512 KiB.
     assert!(
         taken < 256 << 10,
         "{taken} bytes are too many to show anything"
@@ -59,7 +59,7 @@ fn a_client_that_takes_a_few_bytes_at_a_time_is_not_cut_off() {
     assert_eq!(server.total("requests/aborted"), 0);
 }
 
-/// Slower than 256 KiB per limit, but never at rest.
+/// Slower than one send per limit, but never at rest.
 #[test]
 fn a_client_of_a_unix_socket_that_takes_slowly_is_not_cut_off_and_one_that_takes_nothing_is() {
     const LIMIT: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Small files kept in the memory of a core, and when they are looked at again on the disk.
+//! Files kept in the memory of a core, and when they are looked at again on the disk.
 //!
 //! Decides which files are kept, for how long one is taken as it was seen, and which one leaves when there is no more
 //! room. [`disk`](super::disk) asks it before it asks the kernel, and tells it what the kernel said.
@@ -15,12 +15,15 @@ use std::collections::{HashMap, VecDeque};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-/// The largest file that is kept: clients that read slowly hold what they read, so it is not much more than the block
-/// that a reader of a file on the disk has.
-const FILE_BYTES_MAX: u64 = 128 << 10;
+/// The largest file that is kept when it is asked for the first time: it costs little more to read than to send.
+const SMALL_BYTES_MAX: u64 = 128 << 10;
+/// The largest file that is kept at all, if it is asked for again while that it was is remembered: a client that walks
+/// through a tree once makes a core read none twice, and drives out nothing.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 /// A file of the cache's own size would drive out all others; it may have this part of it.
 const PART_OF_CACHE: u64 = 8;
 /// Bytes that an entry costs beside its path and its content.
@@ -41,6 +44,42 @@ pub(super) struct Kept {
 pub(super) enum Seen {
     File(Kept),
     Nothing,
+    /// A file that is too large to be kept before somebody asks for it again.
+    Large,
+}
+
+/// Whether a file is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Keep,
+    /// The request is remembered.
+    Remember,
+    Leave,
+}
+
+/// Bytes of large files that are in memory, also of those that are kept no longer and that a slow client still reads:
+/// all of a core's are no more than its cache.
+pub(super) struct Claim {
+    claimed: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.claimed.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// The contents of a large file, and the claim that ends with them.
+pub(super) struct Large {
+    pub(super) bytes: Vec<u8>,
+    pub(super) _claim: Claim,
+}
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// The knowledge of a path.
@@ -85,11 +124,29 @@ impl Cache {
         self.with(|shelf| shelf.known(path.as_os_str().as_bytes(), now, self.valid))
     }
 
-    /// Whether a file with these traits may be kept, at this time of day.
-    pub(super) fn may_keep(&self, traits: &Traits, today: SystemTime) -> bool {
+    /// Whether a file with these traits is kept, at this time of day. `was_asked`: it was asked for before.
+    pub(super) fn judge(&self, traits: &Traits, today: SystemTime, was_asked: bool) -> Verdict {
         let most = FILE_BYTES_MAX.min(self.bytes_max as u64 / PART_OF_CACHE);
         let age = today.duration_since(traits.changed);
-        traits.size <= most && age.is_ok_and(|age| age >= SETTLE_TIME)
+        let fits = traits.size <= most && age.is_ok_and(|age| age >= SETTLE_TIME);
+        match fits {
+            true if was_asked || traits.size <= SMALL_BYTES_MAX => Verdict::Keep,
+            true => Verdict::Remember,
+            false => Verdict::Leave,
+        }
+    }
+
+    /// Room in memory for a file of so many bytes. None: slow clients and files that are kept have it all.
+    pub(super) fn claim(&self, bytes: usize) -> Option<Option<Claim>> {
+        if bytes as u64 <= SMALL_BYTES_MAX {
+            return Some(None);
+        }
+        let claimed = self.with(|shelf| shelf.claimed.clone());
+        if claimed.load(Ordering::Relaxed) + bytes > self.bytes_max {
+            return None;
+        }
+        claimed.fetch_add(bytes, Ordering::Relaxed);
+        Some(Some(Claim { claimed, bytes }))
     }
 
     /// Keeps what was seen at `path` by a look that began at the moment `at`.
@@ -124,6 +181,8 @@ struct Shelf {
     bytes: usize,
     /// Number of the next entry.
     number: u64,
+    /// Bytes of large files in memory.
+    claimed: Arc<AtomicUsize>,
 }
 
 struct Entry {
@@ -152,7 +211,7 @@ impl Shelf {
         self.forget(path);
         let content = match &seen {
             Seen::File(kept) => kept.bytes.len(),
-            Seen::Nothing => 0,
+            Seen::Nothing | Seen::Large => 0,
         };
         let cost = ENTRY_BYTES + path.len() + content;
         if cost > bytes_max {
@@ -305,16 +364,33 @@ mod tests {
             ..TRAITS
         };
         let today = at(10_000);
-        assert!(cache.may_keep(&traits(10_000, at(7_000)), today));
-        assert!(!cache.may_keep(&traits(10_001, at(7_000)), today));
-        assert!(!cache.may_keep(&traits(10, at(7_001)), today));
-        assert!(
-            !cache.may_keep(&traits(10, at(12_000)), today),
-            "a clock that is ahead"
-        );
+        let judge = |cache: &Cache, size, changed, was_asked| {
+            cache.judge(&traits(size, changed), today, was_asked)
+        };
+        assert_eq!(judge(&cache, 10_000, at(7_000), false), Verdict::Keep);
+        for (size, changed) in [(10_001, at(7_000)), (10, at(7_001)), (10, at(12_000))] {
+            // The last is of a clock that is ahead.
+            assert_eq!(judge(&cache, size, changed, true), Verdict::Leave);
+        }
         let large = Cache::new(1 << 30, VALID);
-        assert!(large.may_keep(&traits(128 << 10, at(0)), today));
-        assert!(!large.may_keep(&traits((128 << 10) + 1, at(0)), today));
+        let of = |size, was_asked| judge(&large, size, at(0), was_asked);
+        assert_eq!(of(128 << 10, false), Verdict::Keep);
+        assert_eq!(of((128 << 10) + 1, false), Verdict::Remember);
+        assert_eq!(of(1 << 20, true), Verdict::Keep);
+        assert_eq!(of((1 << 20) + 1, true), Verdict::Leave);
+    }
+
+    #[test]
+    fn large_files_that_are_still_read_take_room_from_those_to_come() {
+        let cache = Cache::new(1 << 20, VALID);
+        let half = || cache.claim(512 << 10);
+        let (first, second) = (half(), half());
+        assert!(matches!((&first, &second), (Some(Some(_)), Some(Some(_)))));
+        assert!(half().is_none(), "both halves are taken");
+        assert!(matches!(cache.claim(128 << 10), Some(None)), "a small one");
+        let elsewhere = std::thread::spawn(move || drop(first));
+        elsewhere.join().expect("no panic");
+        assert!(matches!(half(), Some(Some(_))), "its reader has ended");
     }
 
     proptest! {

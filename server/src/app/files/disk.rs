@@ -8,7 +8,7 @@
 //! Which paths are looked for is decided by the callers in `mod.rs`; which files are kept in memory, and for how long they
 //! are taken as they were, in [`cache`](super::cache).
 
-use super::cache::{Cache, Kept, Known, Seen};
+use super::cache::{Cache, Claim, Kept, Known, Large, Seen, Verdict};
 use super::tally;
 use super::version::Traits;
 use crate::handler::{Body, Response, Writer};
@@ -80,15 +80,16 @@ impl Disk {
             return self.see(path).await;
         };
         let now = crate::runtime::current().now();
-        let before = match cache.known(path, now) {
+        let (before, was_asked) = match cache.known(path, now) {
+            Known::Fresh(Seen::Large) | Known::Stale(Seen::Large) => (None, true),
             Known::Fresh(seen) => {
                 if let Seen::File(_) = seen {
                     tally::hit();
                 }
                 return Ok(seen.into());
             }
-            Known::Stale(Seen::File(kept)) => Some(kept),
-            Known::Stale(Seen::Nothing) | Known::Unknown => None,
+            Known::Stale(Seen::File(kept)) => (Some(kept), true),
+            Known::Stale(Seen::Nothing) | Known::Unknown => (None, false),
         };
         let found = match self.see(path).await? {
             Looked::File(found) => found,
@@ -106,9 +107,16 @@ impl Disk {
             return Ok(Seen::File(kept).into());
         }
         tally::miss();
-        let kept = match cache.may_keep(&found.traits, SystemTime::now()) {
-            true => found.read().await,
-            false => None,
+        let kept = match cache.judge(&found.traits, SystemTime::now(), was_asked) {
+            Verdict::Keep => match cache.claim(found.traits.size as usize) {
+                Some(claim) => found.read(claim).await,
+                None => None,
+            },
+            Verdict::Remember => {
+                cache.keep(path, Seen::Large, now);
+                return Ok(Looked::File(found));
+            }
+            Verdict::Leave => None,
         };
         Ok(match kept {
             Some(kept) => {
@@ -184,7 +192,8 @@ impl From<Seen> for Looked {
                 let content = Content::InMemory(bytes);
                 Looked::File(Found { content, traits })
             }
-            Seen::Nothing => Looked::Nothing,
+            // (Of a large one nothing is known but that it was asked for.)
+            Seen::Nothing | Seen::Large => Looked::Nothing,
         }
     }
 }
@@ -217,7 +226,7 @@ impl Found {
     }
 
     /// All of the file in memory, if it did not change while it was read.
-    async fn read(&self) -> Option<Kept> {
+    async fn read(&self, claim: Option<Claim>) -> Option<Kept> {
         let Content::OnDisk(file) = &self.content else {
             return None;
         };
@@ -230,7 +239,11 @@ impl Found {
             bytes.extend_from_slice(pages.as_ref());
         }
         let after = file.metadata().await.ok()?;
-        let (traits, bytes) = (traits(&after), bytes.into());
+        let traits = traits(&after);
+        let bytes = match claim {
+            Some(_claim) => Bytes::from_owner(Large { bytes, _claim }),
+            None => bytes.into(),
+        };
         (traits == self.traits).then_some(Kept { traits, bytes })
     }
 

@@ -154,7 +154,8 @@ impl Files {
         self
     }
 
-    /// With small files (up to 128 KiB, and up to an eighth of `bytes`) in the memory of each core, `bytes` of them at most.
+    /// With files in the memory of each core, `bytes` of them at most: small ones (up to 128 KiB, and up to an eighth of
+    /// `bytes`) from their first request on, and others of up to 1 MiB if they are asked for again.
     /// A look at the disk holds for `valid`: an answer is made of the version that was on the disk when its request came, or
     /// at most so long before. With a time of zero the disk is looked at for each request, and only the read is spared.
     ///

@@ -21,9 +21,9 @@ struct All {
 /// Files that were looked for where a site keeps some.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// They were in memory, or their disk said that they still are what is in memory.
+    /// Files in memory, which the disk may have been asked about.
     pub(crate) hits: u64,
-    /// They were not, or not any more.
+    /// Files that were not.
     pub(crate) misses: u64,
 }
 
@@ -42,7 +42,7 @@ fn begin() -> Arc<Counts> {
     counts
 }
 
-/// Those that have ended are added up first, so that there are never more of them than threads were begun since.
+/// Counts of threads that have ended are added up first, so that they do not pile up.
 fn with_all<T>(act: impl FnOnce(&mut All) -> T) -> T {
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
     let All { past, threads } = &mut *all;

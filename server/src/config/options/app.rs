@@ -91,7 +91,7 @@ pub(super) const APP: &[OptionDef] = &[
         kind: Kind::SizeOrNone(|d| &mut d.config.site.cache),
         default: "8MiB",
         unit: "bytes per core",
-        help: "Keeps files of up to 128 KiB in the memory of each core, at most so many bytes of them.",
+        help: "Keeps files of up to 1 MiB in the memory of each core, at most so many bytes of them.",
         group: Group::App,
         change: Change::Restart,
     },
