@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Extensions, HeaderValue};
 use ringgate_runtime::Lease;
 use smallvec::SmallVec;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
@@ -132,14 +132,50 @@ impl RequestParts {
     }
 }
 
-/// Places kept a thread.
+/// Places kept a thread, beside the last one.
 const PARTS_KEPT: usize = 256;
 
 thread_local! {
     /// Places for the parts of requests, used again: heads are parsed into them, so a request costs
     /// no allocation once one before it has ended on this thread, and it moves as a pointer.
+    static PLACES: Places = const {
+        Places { last: Cell::new(None), others: RefCell::new(Vec::new()) }
+    };
+}
+
+struct Places {
+    /// The place that was left last, for the request behind, which most often comes when this one is answered.
+    last: Cell<Option<Box<RequestParts>>>,
     #[expect(clippy::vec_box, reason = "the boxes are what is used again")]
-    static PLACES: RefCell<Vec<Box<RequestParts>>> = const { RefCell::new(Vec::new()) };
+    others: RefCell<Vec<Box<RequestParts>>>,
+}
+
+impl Places {
+    #[inline]
+    fn take(&self) -> Box<RequestParts> {
+        self.last.take().unwrap_or_else(|| self.take_other())
+    }
+
+    #[inline(never)]
+    fn take_other(&self) -> Box<RequestParts> {
+        let other = self.others.borrow_mut().pop();
+        other.unwrap_or_else(RequestParts::boxed)
+    }
+
+    #[inline]
+    fn leave(&self, place: Box<RequestParts>) {
+        if let Some(before) = self.last.replace(Some(place)) {
+            self.leave_other(before);
+        }
+    }
+
+    #[inline(never)]
+    fn leave_other(&self, place: Box<RequestParts>) {
+        let mut others = self.others.borrow_mut();
+        if others.len() < PARTS_KEPT {
+            others.push(place);
+        }
+    }
 }
 
 /// The parts of a request in their place.
@@ -154,9 +190,8 @@ impl PlacedParts {
     /// A place for the next request. Its head is to be parsed first.
     #[inline]
     pub(crate) fn open() -> PlacedParts {
-        let place = PLACES.with_borrow_mut(Vec::pop);
         PlacedParts {
-            place: Some(place.unwrap_or_else(RequestParts::boxed)),
+            place: Some(PLACES.with(Places::take)),
         }
     }
 
@@ -210,12 +245,7 @@ impl Drop for PlacedParts {
             // First the parts: dropping them may touch buffers and connections.
             place.clear();
             // A thread that ends has no use for it.
-            let _ = PLACES.try_with(|places| {
-                let mut places = places.borrow_mut();
-                if places.len() < PARTS_KEPT {
-                    places.push(place);
-                }
-            });
+            let _ = PLACES.try_with(|places| places.leave(place));
         }
     }
 }

@@ -214,13 +214,21 @@ pub(crate) fn encode_usual(
 ) {
     out.reserve(256 + body.len());
     out.extend_from_slice(date.usual());
-    match body.len() {
-        length @ 10..100 => out.extend_from_slice(&[digit(length / 10), digit(length % 10)]),
-        length => out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes()),
-    }
-    if let Some(content_type) = content_type {
-        out.extend_from_slice(b"\r\nContent-Type: ");
-        out.extend_from_slice(content_type.as_bytes());
+    match (body.len(), content_type) {
+        (length @ 10..100, Some(content_type)) => {
+            let mut between = *b"00\r\nContent-Type: ";
+            between[0] = digit(length / 10);
+            between[1] = digit(length % 10);
+            out.extend_from_slice(&between);
+            out.extend_from_slice(content_type.as_bytes());
+        }
+        (length, content_type) => {
+            out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+            if let Some(content_type) = content_type {
+                out.extend_from_slice(b"\r\nContent-Type: ");
+                out.extend_from_slice(content_type.as_bytes());
+            }
+        }
     }
     if !fields.is_empty() {
         out.extend_from_slice(b"\r\n");
