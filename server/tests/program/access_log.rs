@@ -183,3 +183,48 @@ fn a_reload_changes_how_lines_look_for_the_requests_that_follow() {
     program.get("/plaintext");
     assert!(lines(&log, 2)[1].starts_with(r#"{"time":""#));
 }
+
+/// Runs a journald of systemd of its own in a mount namespace, then the program, and writes down what the journal has.
+const WITH_A_JOURNAL: &str = r#"
+mount -t tmpfs none /run && mount -t tmpfs none /var/log && mkdir -p /run/systemd/journal /run/log/journal || exit 9
+/lib/systemd/systemd-journald 2>/dev/null &
+journald=$!
+until [ -S /run/systemd/journal/socket ]; do kill -0 "$journald" || exit 9; sleep 0.02; done
+"$@" &
+wait $!
+status=$?
+journalctl --sync && journalctl --output=json SYSLOG_IDENTIFIER=ringgate >"$JOURNAL" || status=9
+kill "$journald"
+exit "$status"
+"#;
+
+#[test]
+#[ignore = "needs root and systemd-journald: apt-get install systemd"]
+fn a_real_journal_has_each_line_whole_under_the_name_of_the_program() {
+    let directory = Directory::new();
+    let journal = directory.path("journal");
+    let mut command = under(&["unshare", "--mount", "sh", "-c", WITH_A_JOURNAL, "sh"]);
+    command.env("JOURNAL", &journal);
+    let mut program = Program::spawn(command, directory, &["--access-log", "journald"], true);
+    program.wait_listening();
+    program.get("/plaintext?first=1");
+    program.get("/nowhere");
+    program.ctl(&["drain"]);
+    assert_eq!(program.exit_code(), Some(0));
+    let kept = fs::read_to_string(&journal).expect("what the journal has");
+    let entries: Vec<serde_json::Value> = kept
+        .lines()
+        .map(|entry| serde_json::from_str(entry).expect("an entry"))
+        .collect();
+    assert_eq!(entries.len(), 2, "{kept}");
+    for (entry, said) in entries.iter().zip([
+        "\"GET /plaintext?first=1 HTTP/1.1\" 200 13",
+        "\"GET /nowhere HTTP/1.1\" 404",
+    ]) {
+        let message = entry["MESSAGE"].as_str().expect("a message");
+        assert!(message.starts_with("127.0.0.1 - - ["), "{message}");
+        assert!(message.contains(said), "{message}");
+        assert_eq!(entry["PRIORITY"], "6");
+        assert_eq!(entry["_COMM"], "ringgate");
+    }
+}

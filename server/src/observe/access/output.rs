@@ -59,11 +59,12 @@ impl Output {
             }
             AccessTarget::Syslog(path) => {
                 let before = format!("{PRIORITY}{}[{}]: ", program(), std::process::id());
-                Output::Socket(Socket::connect(path.clone(), before)?)
+                Output::Socket(Socket::connect(path.clone(), before, "")?)
             }
             AccessTarget::Journald => {
                 let before = format!("PRIORITY=6\nSYSLOG_IDENTIFIER={}\nMESSAGE=", program());
-                Output::Socket(Socket::connect(JOURNAL.into(), before)?)
+                // A field without its newline is dropped by journald (systemd 252), and the entry kept without it.
+                Output::Socket(Socket::connect(JOURNAL.into(), before, "\n")?)
             }
         }))
     }
@@ -220,11 +221,13 @@ pub(super) struct Socket {
     path: PathBuf,
     /// Stands before each line.
     before: String,
+    /// Stands behind each line.
+    after: &'static str,
     datagram: Vec<u8>,
 }
 
 impl Socket {
-    fn connect(path: PathBuf, before: String) -> io::Result<Socket> {
+    fn connect(path: PathBuf, before: String, after: &'static str) -> io::Result<Socket> {
         let socket = UnixDatagram::unbound()?;
         socket.set_write_timeout(Some(RETRY))?;
         socket.connect(&path).map_err(|error| {
@@ -239,6 +242,7 @@ impl Socket {
             socket,
             path,
             before,
+            after,
             datagram: Vec::new(),
         })
     }
@@ -251,6 +255,7 @@ impl Socket {
             self.datagram.clear();
             self.datagram.extend_from_slice(self.before.as_bytes());
             self.datagram.extend_from_slice(line);
+            self.datagram.extend_from_slice(self.after.as_bytes());
             // One that is too long says nothing of the next.
             match self.send(gives_up) {
                 Ok(()) => written += 1,
