@@ -34,7 +34,7 @@ pub fn effective(config: &Config, provenance: &Provenance) -> String {
         let _ = writeln!(text, "{} = {value}  # {}", option.key, provenance.at(index));
     }
     for (key, value, from) in provenance.own().effective() {
-        let _ = writeln!(text, "{key} = {}  # {from}", quoted(value));
+        let _ = writeln!(text, "{key} = {}  # {from}", quoted(&value));
     }
     text
 }

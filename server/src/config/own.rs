@@ -3,6 +3,7 @@
 //! Given to [`CommandLine::option`](super::CommandLine::option); read by [`parse`](super::parse) from the
 //! same places as every other option. A value stays text until the program asks for it with a type.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
 use std::str::FromStr;
@@ -74,7 +75,8 @@ impl OwnOption {
             placeholder: Some(placeholder),
             default: None,
             help: help.to_owned(),
-            is_secret: key.split('_').any(|word| SECRET_WORDS.contains(&word)),
+            is_secret: key.split('_').any(|word| SECRET_WORDS.contains(&word))
+                || key.rsplit('_').next() == Some("key"),
         }
     }
 
@@ -100,7 +102,8 @@ impl OwnOption {
     }
 
     /// Keeps the value out of everything that is printed: `check-config --print`, errors, help. An option whose key has
-    /// the word `password`, `passwd`, `passphrase`, `secret`, `token` or `credentials` is kept out of it anyway.
+    /// the word `password`, `passwd`, `passphrase`, `secret`, `token` or `credentials`, or that ends in `key`, is kept out
+    /// of it anyway, and so is the password in the URL of any other ([`OwnOption::shown`]).
     ///
     /// ```
     /// use ringgate::config::{CommandLine, Invocation, OwnOption, effective};
@@ -119,11 +122,39 @@ impl OwnOption {
         self
     }
 
-    fn shown_default(&self) -> Option<&str> {
-        match &self.default {
-            Some(_) if self.is_secret => Some(REDACTED),
-            default => default.as_deref(),
+    /// Shows the value although its key has a word of secrets: the name of a file with a key, say. A password in a URL
+    /// stays out of what is printed all the same.
+    ///
+    /// ```
+    /// use ringgate::config::{CommandLine, Invocation, OwnOption, effective};
+    ///
+    /// let line = CommandLine::of("notes")
+    ///     .option(OwnOption::value("sort_key", "NAME", "Sorts by this.").shown())
+    ///     .option(OwnOption::value("database", "URL", "Keeps notes there."));
+    /// let flags = ["notes", "--sort-key=date", "--database=postgres://me:pw@db/notes"].map(Into::into);
+    /// let Ok(Invocation::Serve(config, provenance)) = line.parse(flags, [], |_| Ok(String::new())) else {
+    ///     panic!("it is to serve");
+    /// };
+    /// let printed = effective(&config, &provenance);
+    /// assert!(printed.contains("\nsort_key = \"date\"  # flag --sort-key\n"));
+    /// assert!(printed.contains("\n#database = \"postgres://me:[redacted]@db/notes\"  # flag --database\n"));
+    /// ```
+    #[must_use]
+    pub fn shown(mut self) -> OwnOption {
+        self.is_secret = false;
+        self
+    }
+
+    /// A value as it may be printed.
+    fn printed<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.is_secret {
+            true => Cow::Borrowed(REDACTED),
+            false => without_passwords(text),
         }
+    }
+
+    fn shown_default(&self) -> Option<Cow<'_, str>> {
+        self.default.as_deref().map(|default| self.printed(default))
     }
 
     pub(super) fn flag(&self) -> String {
@@ -142,7 +173,7 @@ impl OwnOption {
     }
 
     pub(super) fn arg(&self, program: &str) -> Arg {
-        let default = self.shown_default().unwrap_or("nothing");
+        let default = self.shown_default().unwrap_or("nothing".into());
         let name = self.environment(program);
         let help = format!("{}\n[default: {default}] [env: {name}]", self.help);
         let arg = Arg::new(self.key)
@@ -157,6 +188,47 @@ impl OwnOption {
                 .allow_hyphen_values(true),
         }
     }
+}
+
+/// A text without the passwords of the URLs in it, and of what is written as `password=`. Rather too much is left out
+/// than too little: a password may hold any byte that a URL should not have.
+fn without_passwords(text: &str) -> Cow<'_, str> {
+    let text = match user_of(text) {
+        Some((user, host)) => Cow::Owned(format!("{}:{REDACTED}{}", &text[..user], &text[host..])),
+        None => Cow::Borrowed(text),
+    };
+    match parameters_of(&text) {
+        Some(shown) => Cow::Owned(shown),
+        None => text,
+    }
+}
+
+/// Where the user of a URL ends whom a password follows, and where the host begins, with its `@`.
+fn user_of(text: &str) -> Option<(usize, usize)> {
+    let begin = text.find("://")? + 3;
+    let host = begin + text[begin..].rfind('@')?;
+    let user = begin + text[begin..host].find(':')?;
+    Some((user, host))
+}
+
+/// The text without the values behind `password=`, if there is one.
+fn parameters_of(text: &str) -> Option<String> {
+    const PARAMETER: &str = "password=";
+    let lower = text.to_ascii_lowercase();
+    let mut shown = String::new();
+    let mut done = 0;
+    while let Some(at) = lower[done..].find(PARAMETER) {
+        let value = done + at + PARAMETER.len();
+        let rest = &text[value..];
+        let length = match rest.strip_prefix('\'') {
+            Some(quoted) => quoted.find('\'').map_or(rest.len(), |end| end + 2),
+            None => rest.find(['&', ';', ' ']).unwrap_or(rest.len()),
+        };
+        shown.push_str(&text[done..value]);
+        shown.push_str(REDACTED);
+        done = value + length;
+    }
+    (done > 0).then(|| shown + &text[done..])
 }
 
 impl fmt::Debug for OwnOption {
@@ -323,13 +395,12 @@ impl OwnValues {
 
     /// Key, value and source of each option that has a value. The key of a secret begins a comment, so that its stand-in
     /// is taken for no value.
-    pub(super) fn effective(&self) -> impl Iterator<Item = (String, &str, &Source)> {
+    pub(super) fn effective(&self) -> impl Iterator<Item = (String, Cow<'_, str>, &Source)> {
         self.values.iter().filter_map(|value| {
             let (key, text) = (value.option.key, value.text.as_deref()?);
-            Some(match value.option.is_secret {
-                true => (format!("#{key}"), REDACTED, &value.from),
-                false => (key.to_owned(), text, &value.from),
-            })
+            let printed = value.option.printed(text);
+            let mark = if printed == text { "" } else { "#" };
+            Some((format!("{mark}{key}"), printed, &value.from))
         })
     }
 }
@@ -342,15 +413,88 @@ impl fmt::Debug for OwnValues {
 }
 
 fn wrong(option: &OwnOption, text: &str, from: &Source, reason: Option<String>) -> Error {
+    let printed = option.printed(text);
+    let is_whole = printed == text;
     Error::Value(Box::new(WrongValue {
         from: from.clone(),
         key: option.key,
         value: match option.is_secret {
-            true => REDACTED.to_owned(),
-            false => format!("{text:?}"),
+            true => printed.into_owned(),
+            false => format!("{printed:?}"),
         },
         // A reader may say in its reason what it read.
-        reason: reason.filter(|_| !option.is_secret),
+        reason: reason.filter(|_| is_whole),
         allowed: option.placeholder.unwrap_or("on or off").to_owned(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_a_url_is_never_printed_whatever_bytes_it_has() {
+        for (text, printed) in [
+            (
+                "postgres://me:pw@db:5432/x",
+                "postgres://me:[redacted]@db:5432/x",
+            ),
+            ("redis://:pw@cache/0", "redis://:[redacted]@cache/0"),
+            (
+                "postgres://me:p@w/o?r#d@db/x",
+                "postgres://me:[redacted]@db/x",
+            ),
+            ("amqp://a:b@one,amqp://c:d@two", "amqp://a:[redacted]@two"),
+            (
+                "postgres://db/x?user=me&PASSWORD=pw&a=b",
+                "postgres://db/x?user=me&PASSWORD=[redacted]&a=b",
+            ),
+            (
+                "host=db password=pw user=me",
+                "host=db password=[redacted] user=me",
+            ),
+            (
+                "password='p w' sslpassword=x",
+                "password=[redacted] sslpassword=[redacted]",
+            ),
+        ] {
+            assert_eq!(without_passwords(text), printed);
+        }
+        for plain in [
+            "",
+            "postgres://db:5432/x",
+            "postgres://me@db/x",
+            "me@example.org",
+            "12:30@noon",
+        ] {
+            assert_eq!(without_passwords(plain), plain);
+        }
+    }
+
+    #[test]
+    fn a_key_that_ends_in_a_word_of_secrets_is_one_unless_it_is_shown() {
+        let option = |key| OwnOption::value(key, "X", "Help.").default("v");
+        for secret in [
+            "api_key",
+            "key",
+            "db_password",
+            "token",
+            "token_of_a",
+            "client_secret",
+        ] {
+            assert_eq!(
+                option(secret).shown_default().unwrap(),
+                REDACTED,
+                "{secret}"
+            );
+            assert_eq!(
+                option(secret).shown().shown_default().unwrap(),
+                "v",
+                "{secret}"
+            );
+        }
+        for plain in ["keyboard", "key_file", "monkey", "max_notes"] {
+            assert_eq!(option(plain).shown_default().unwrap(), "v", "{plain}");
+        }
+    }
 }
