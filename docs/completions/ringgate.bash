@@ -158,7 +158,7 @@ _ringgate() {
 
     case "${cmd}" in
         ringgate)
-            opts="-h -V --listen --cores --max-threads --max-accepts --control --metrics --config --log-file --log-level --log-format --pid-file --user --group --without --access-log --access-log-format --access-log-fields --access-log-sample --access-log-slow --certificate --certificate-key --client-ca --client-certificates --tls-version-min --tls-ticket-secret --tls-handover --handshake-timeout --max-handshakes --handshakes-per-turn --trusted-proxies --forwarded --request-id --proxy-protocol --proxy-header-timeout --root --files-at --files-precompressed --files-listing --files-fallback --files-dotfiles --files-headers --files-cache --files-cache-valid --compression --security-headers --status-page --demo --admit --per-address --request-rate --request-burst --request-rate-field --rejections --priority --shed --queue-timeout --queue-target --queue-interval --half-close --reason-header --head-size --head-count --uri-size --body-size --head-timeout --body-timeout --write-timeout --write-rate-min --body-rate-min --idle-timeout --linger-timeout --linger-time --linger-size --requests-per-connection --http2 --http2-extended-connect --http2-streams --http2-header-list-size --http2-header-count --http2-continuations --http2-resets --http2-resets-made --http2-pings --http2-settings --http2-priorities --http2-empty-data --http2-small-data --http2-window-updates --http2-queued-controls --http2-stall-timeout --http2-stream-window --http2-connection-window --http2-header-table-size --max-websockets --websocket-message-size --websocket-ping --websocket-pong-timeout --websocket-message-timeout --websocket-close-timeout --tunnel-timeout --drain-grace --keepalive-grace --drain-time --graceful-timeout --drain-pending --on-term --upgrade-timeout --trim-interval --heartbeat-interval --heartbeat-timeout --stall --balance --accepts --core-age --core-slots --ring-entries --buffers --buffer-size --leases-kept --max-connections --accepts-per-turn --spin --tasks-per-turn --long-poll --help --version serve check-config doctor ctl help"
+            opts="-h -V --listen --cores --max-threads --max-accepts --control --metrics --config --log-file --log-level --log-format --pid-file --user --group --without --access-log --access-log-format --access-log-fields --access-log-sample --access-log-slow --certificate --certificate-key --client-ca --client-certificates --tls-version-min --tls-ticket-secret --tls-handover --handshake-timeout --max-handshakes --handshakes-per-turn --trusted-proxies --forwarded --request-id --proxy-protocol --proxy-header-timeout --root --files-at --files-precompressed --files-index --files-listing --files-fallback --files-dotfiles --files-headers --files-cache --files-cache-valid --compression --security-headers --cors-origins --error-pages --server-header --status-page --demo --admit --per-address --request-rate --request-burst --request-rate-field --rejections --priority --shed --queue-timeout --queue-target --queue-interval --half-close --reason-header --head-size --head-count --uri-size --body-size --head-timeout --body-timeout --write-timeout --write-rate-min --body-rate-min --idle-timeout --linger-timeout --linger-time --linger-size --requests-per-connection --http2 --http2-extended-connect --http2-streams --http2-header-list-size --http2-header-count --http2-continuations --http2-resets --http2-resets-made --http2-pings --http2-settings --http2-priorities --http2-empty-data --http2-small-data --http2-window-updates --http2-queued-controls --http2-stall-timeout --http2-stream-window --http2-connection-window --http2-header-table-size --max-websockets --websocket-message-size --websocket-ping --websocket-pong-timeout --websocket-message-timeout --websocket-close-timeout --tunnel-timeout --drain-grace --keepalive-grace --drain-time --graceful-timeout --drain-pending --on-term --upgrade-timeout --trim-interval --heartbeat-interval --heartbeat-timeout --stall --balance --accepts --core-age --core-slots --ring-entries --buffers --buffer-size --leases-kept --max-connections --accepts-per-turn --spin --tasks-per-turn --long-poll --help --version serve check-config doctor ctl help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -312,6 +312,10 @@ _ringgate() {
                     COMPREPLY=($(compgen -W "on off" -- "${cur}"))
                     return 0
                     ;;
+                --files-index)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --files-listing)
                     COMPREPLY=($(compgen -W "on off" -- "${cur}"))
                     return 0
@@ -342,6 +346,18 @@ _ringgate() {
                     ;;
                 --security-headers)
                     COMPREPLY=($(compgen -W "on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --cors-origins)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-pages)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --status-page)
@@ -1363,7 +1379,7 @@ _ringgate() {
             return 0
             ;;
         ringgate__subcmd__serve)
-            opts="-h --listen --cores --max-threads --max-accepts --control --metrics --config --log-file --log-level --log-format --pid-file --user --group --without --access-log --access-log-format --access-log-fields --access-log-sample --access-log-slow --certificate --certificate-key --client-ca --client-certificates --tls-version-min --tls-ticket-secret --tls-handover --handshake-timeout --max-handshakes --handshakes-per-turn --trusted-proxies --forwarded --request-id --proxy-protocol --proxy-header-timeout --root --files-at --files-precompressed --files-listing --files-fallback --files-dotfiles --files-headers --files-cache --files-cache-valid --compression --security-headers --status-page --demo --admit --per-address --request-rate --request-burst --request-rate-field --rejections --priority --shed --queue-timeout --queue-target --queue-interval --half-close --reason-header --head-size --head-count --uri-size --body-size --head-timeout --body-timeout --write-timeout --write-rate-min --body-rate-min --idle-timeout --linger-timeout --linger-time --linger-size --requests-per-connection --http2 --http2-extended-connect --http2-streams --http2-header-list-size --http2-header-count --http2-continuations --http2-resets --http2-resets-made --http2-pings --http2-settings --http2-priorities --http2-empty-data --http2-small-data --http2-window-updates --http2-queued-controls --http2-stall-timeout --http2-stream-window --http2-connection-window --http2-header-table-size --max-websockets --websocket-message-size --websocket-ping --websocket-pong-timeout --websocket-message-timeout --websocket-close-timeout --tunnel-timeout --drain-grace --keepalive-grace --drain-time --graceful-timeout --drain-pending --on-term --upgrade-timeout --trim-interval --heartbeat-interval --heartbeat-timeout --stall --balance --accepts --core-age --core-slots --ring-entries --buffers --buffer-size --leases-kept --max-connections --accepts-per-turn --spin --tasks-per-turn --long-poll --help"
+            opts="-h --listen --cores --max-threads --max-accepts --control --metrics --config --log-file --log-level --log-format --pid-file --user --group --without --access-log --access-log-format --access-log-fields --access-log-sample --access-log-slow --certificate --certificate-key --client-ca --client-certificates --tls-version-min --tls-ticket-secret --tls-handover --handshake-timeout --max-handshakes --handshakes-per-turn --trusted-proxies --forwarded --request-id --proxy-protocol --proxy-header-timeout --root --files-at --files-precompressed --files-index --files-listing --files-fallback --files-dotfiles --files-headers --files-cache --files-cache-valid --compression --security-headers --cors-origins --error-pages --server-header --status-page --demo --admit --per-address --request-rate --request-burst --request-rate-field --rejections --priority --shed --queue-timeout --queue-target --queue-interval --half-close --reason-header --head-size --head-count --uri-size --body-size --head-timeout --body-timeout --write-timeout --write-rate-min --body-rate-min --idle-timeout --linger-timeout --linger-time --linger-size --requests-per-connection --http2 --http2-extended-connect --http2-streams --http2-header-list-size --http2-header-count --http2-continuations --http2-resets --http2-resets-made --http2-pings --http2-settings --http2-priorities --http2-empty-data --http2-small-data --http2-window-updates --http2-queued-controls --http2-stall-timeout --http2-stream-window --http2-connection-window --http2-header-table-size --max-websockets --websocket-message-size --websocket-ping --websocket-pong-timeout --websocket-message-timeout --websocket-close-timeout --tunnel-timeout --drain-grace --keepalive-grace --drain-time --graceful-timeout --drain-pending --on-term --upgrade-timeout --trim-interval --heartbeat-interval --heartbeat-timeout --stall --balance --accepts --core-age --core-slots --ring-entries --buffers --buffer-size --leases-kept --max-connections --accepts-per-turn --spin --tasks-per-turn --long-poll --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1517,6 +1533,10 @@ _ringgate() {
                     COMPREPLY=($(compgen -W "on off" -- "${cur}"))
                     return 0
                     ;;
+                --files-index)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --files-listing)
                     COMPREPLY=($(compgen -W "on off" -- "${cur}"))
                     return 0
@@ -1547,6 +1567,18 @@ _ringgate() {
                     ;;
                 --security-headers)
                     COMPREPLY=($(compgen -W "on off" -- "${cur}"))
+                    return 0
+                    ;;
+                --cors-origins)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --error-pages)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --status-page)

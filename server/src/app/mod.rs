@@ -19,8 +19,8 @@ pub use files::{Files, files};
 pub use health::health;
 pub use page::live_page;
 
-use crate::around::{Compression, SecurityHeaders};
-use crate::config::{self, Config, FilesAt, Site, Source, Switch, WrongValue};
+use crate::around::{Compression, Cors, ErrorPages, SecurityHeaders};
+use crate::config::{self, Config, CorsOrigin, FilesAt, Site, Source, Switch, WrongValue};
 use crate::handler::Router;
 use crate::{CoreInfo, Server, ServerHandle};
 use std::io;
@@ -112,33 +112,43 @@ impl AppState {
 /// ```
 ///
 /// # Errors
-/// The root cannot be read ([`check_root`]).
+/// The root cannot be read ([`check_root`]), or the pages for errors.
 pub fn server(config: Config) -> Result<Server<AppState>, config::Error> {
     let root = config.root.clone();
     if let Some(root) = &root {
-        check_root(root).map_err(|error| {
-            config::Error::Value(Box::new(WrongValue {
-                from: Source::Code,
-                key: "root",
-                value: format!("{root:?}"),
-                reason: Some(error.to_string()),
-                allowed: "a directory that this user can read, or none".to_owned(),
-            }))
-        })?;
+        check_root(root).map_err(|error| unreadable("root", root, &error))?;
     }
+    let pages = match &config.site.error_pages {
+        Some(pages) => {
+            let read = ErrorPages::new().directory(pages);
+            Some(read.map_err(|error| unreadable("error_pages", pages, &error))?)
+        }
+        None => None,
+    };
     let (demo, status_page, site) = (config.demo, config.status_page, config.site.clone());
     let router = move |is_local| {
-        router(AppOptions {
+        let options = AppOptions {
             root,
             site,
             status: status_page.is_there(is_local),
             trouble: demo.is_there(is_local),
-        })
+        };
+        surrounded(routes(options.clone()), &options.site, pages)
     };
     Ok(Server::with_router(config, router, AppState::new))
 }
 
-/// All routes that `options` ask for.
+fn unreadable(key: &'static str, directory: &Path, error: &io::Error) -> config::Error {
+    config::Error::Value(Box::new(WrongValue {
+        from: Source::Code,
+        key,
+        value: format!("{directory:?}"),
+        reason: Some(error.to_string()),
+        allowed: "a directory that this user can read, or none".to_owned(),
+    }))
+}
+
+/// All routes that `options` ask for, and what is around them but for the pages of errors, which [`server`] reads.
 ///
 /// ```
 /// use ringgate::app::{self, AppOptions, AppState};
@@ -152,13 +162,52 @@ pub fn server(config: Config) -> Result<Server<AppState>, config::Error> {
 /// ```
 pub fn router(options: AppOptions) -> Router<AppState> {
     let site = options.site.clone();
-    let mut router = routes(options);
+    surrounded(routes(options), &site, None)
+}
+
+/// The routes with what the options put around every answer, the outermost first.
+fn surrounded(
+    mut router: Router<AppState>,
+    site: &Site,
+    pages: Option<ErrorPages>,
+) -> Router<AppState> {
     if site.compression == Switch::On {
         router = router.with(Compression::new());
     }
-    match site.security_headers {
-        Switch::On => router.with(SecurityHeaders::new()),
-        Switch::Off => router,
+    if let Some(cors) = cors(&site.cors_origins) {
+        router = router.with(cors);
+    }
+    if site.security_headers == Switch::On {
+        router = router.with(SecurityHeaders::new());
+    }
+    if let Some(header) = site.server_header.clone() {
+        router = router.around(move |request, next| {
+            let value = header.value().clone();
+            async move {
+                let answer = next.run(request).await;
+                match answer.header("server") {
+                    Some(_) => answer,
+                    None => answer.with_header("server", value),
+                }
+            }
+        });
+    }
+    match pages {
+        Some(pages) => router.with(pages),
+        None => router,
+    }
+}
+
+/// CORS for the origins that the options name; `None` if there are none.
+fn cors(origins: &[CorsOrigin]) -> Option<Cors> {
+    let named = origins.iter().filter_map(|origin| match origin {
+        CorsOrigin::Of(origin) => Some(origin.clone()),
+        CorsOrigin::Any => None,
+    });
+    match origins {
+        [] => None,
+        _ if origins.contains(&CorsOrigin::Any) => Some(Cors::any()),
+        _ => Some(Cors::of(named)),
     }
 }
 
@@ -193,7 +242,8 @@ fn routes(options: AppOptions) -> Router<AppState> {
 /// The files of a root as the options say.
 fn served(root: PathBuf, site: &Site) -> Files {
     let is_on = |switch| switch == Switch::On;
-    let mut files = Files::of(root).headers(site.headers.iter().cloned());
+    let files = Files::of(root).index(&site.index);
+    let mut files = files.headers(site.headers.iter().cloned());
     if is_on(site.precompressed) {
         files = files.precompressed();
     }

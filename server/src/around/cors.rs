@@ -81,11 +81,8 @@ impl Cors {
         I: IntoIterator<Item: Into<String>>,
     {
         let origin = |origin: String| {
-            let rest = origin.split_once("://").map(|(_, rest)| rest);
-            let is_one = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '*']));
-            let is_lower = !origin.bytes().any(|byte| byte.is_ascii_uppercase());
             let value = HeaderValue::from_str(&origin).ok();
-            let value = value.filter(|_| is_one && is_lower);
+            let value = value.filter(|_| is_origin(&origin));
             value.unwrap_or_else(|| panic!("{origin:?} is no origin such as \"https://a.example\""))
         };
         let origins = origins.into_iter().map(|text| origin(text.into()));
@@ -225,6 +222,16 @@ impl Cors {
             _ => answer,
         }
     }
+}
+
+/// Whether this is an origin as a browser sends it.
+pub(crate) fn is_origin(text: &str) -> bool {
+    let rest = text.split_once("://").map(|(_, rest)| rest);
+    let is_one = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '*']));
+    is_one
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase())
 }
 
 fn field_name(name: &str) -> String {

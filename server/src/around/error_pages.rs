@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
+use std::{fs, io};
 
 const HTML: &str = "text/html";
 const JSON: &str = "application/json";
@@ -84,6 +87,54 @@ impl ErrorPages {
         self
     }
 
+    /// With the pages in a directory, read now: `404.html` is for that status, `4xx.html` and `5xx.html` for those of the
+    /// class that have no page of their own, `50x.html` for those from 500 to 509. Other files are left alone.
+    ///
+    /// ```
+    /// use ringgate::around::ErrorPages;
+    /// use ringgate::{Router, testing};
+    ///
+    /// let folder = std::env::temp_dir().join(format!("pages-{}", std::process::id()));
+    /// std::fs::create_dir_all(&folder)?;
+    /// std::fs::write(folder.join("404.html"), "<h1>Nothing here</h1>")?;
+    /// let router = Router::<()>::new().with(ErrorPages::new().directory(&folder)?);
+    /// let answer = testing::client(router, ()).get("/x").header("Accept", "text/html").send();
+    /// assert_eq!(answer.text(), "<h1>Nothing here</h1>");
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The directory or a page cannot be read, a page is for a status that is no error, or there is no page at all.
+    pub fn directory(mut self, directory: &Path) -> io::Result<ErrorPages> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            let Some(statuses) = statuses_of(name) else {
+                continue;
+            };
+            if statuses.is_empty() {
+                let wrong = format!("{name}: pages are for statuses from 400 to 599");
+                return Err(io::Error::other(wrong));
+            }
+            let page = fs::read(&path);
+            let page = page.map_err(|error| io::Error::other(format!("{name}: {error}")))?;
+            found.push((statuses, Bytes::from(page)));
+        }
+        if found.is_empty() {
+            return Err(io::Error::other("no page such as 404.html or 5xx.html"));
+        }
+        // The page of fewer statuses goes before those of more.
+        found.sort_by_key(|(statuses, _)| statuses.len());
+        let pages = found.into_iter().flat_map(|(statuses, page)| {
+            let each = move |status| (status, page.clone());
+            statuses.into_iter().map(each)
+        });
+        self.pages.extend(pages);
+        Ok(self)
+    }
+
     /// The page of a status.
     fn page_of(&self, status: StatusCode) -> Option<Bytes> {
         let mut pages = self.pages.iter();
@@ -120,6 +171,21 @@ impl ErrorPages {
             None => answer,
         }
     }
+}
+
+/// The errors that a page of this name is for; `None` if the name is none of a page.
+fn statuses_of(name: &str) -> Option<Vec<StatusCode>> {
+    let number = name.strip_suffix(".html")?;
+    let digits = number.trim_end_matches('x');
+    let is_page =
+        number.len() == 3 && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_page.then(|| {
+        let fits = |status: &u16| status.to_string().starts_with(digits);
+        let errors = (400..600).filter(fits);
+        errors
+            .filter_map(|status| StatusCode::from_u16(status).ok())
+            .collect()
+    })
 }
 
 fn named(status: StatusCode) -> String {
@@ -171,5 +237,34 @@ async fn answer<S: 'static>(
     match is_bare(&answer) {
         true => vary_by(pages.dress(answer, form), "accept"),
         false => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_page_says_which_errors_it_is_for() {
+        let count = |name| statuses_of(name).map(|statuses| statuses.len());
+        assert_eq!(count("404.html"), Some(1));
+        assert_eq!(count("50x.html"), Some(10));
+        assert_eq!(
+            (count("4xx.html"), count("5xx.html")),
+            (Some(100), Some(100))
+        );
+        for no_error in ["200.html", "3xx.html", "999.html"] {
+            assert_eq!(count(no_error), Some(0), "{no_error}");
+        }
+        for other in [
+            "index.html",
+            "404.htm",
+            "xxx.html",
+            "4x4.html",
+            "4004.html",
+            "40.html",
+        ] {
+            assert_eq!(count(other), None, "{other}");
+        }
     }
 }

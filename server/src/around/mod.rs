@@ -27,6 +27,7 @@ mod secure;
 
 pub use compress::Compression;
 pub use cors::Cors;
+pub(crate) use cors::is_origin;
 pub use error_pages::ErrorPages;
 pub use secure::SecurityHeaders;
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::access::AccessTarget;
 use super::address::ListenAddr;
 use super::admission::MaxAccepts;
+use super::answers::{CorsOrigin, ServerHeader};
 use super::choice::{AccessField, Choice, RingFlag};
 use super::control::ControlPath;
 use super::cores::{CORES_MAX, CoreSpec};
@@ -102,6 +103,10 @@ pub(super) enum Kind {
     AccessTarget(At<AccessTarget>),
     AccessFields(At<Vec<AccessField>>),
     FileHeaders(At<Vec<FileHeader>>),
+    /// The name of a file in any directory.
+    FileName(At<String>),
+    ServerHeaderOrNone(At<Option<ServerHeader>>),
+    CorsOrigins(At<Vec<CorsOrigin>>),
 }
 
 /// A value that was refused: which one of those given, and why.
@@ -145,6 +150,7 @@ impl Kind {
                 | Kind::Paths(_)
                 | Kind::AccessFields(_)
                 | Kind::FileHeaders(_)
+                | Kind::CorsOrigins(_)
                 | Kind::TrustedProxies(_)
                 | Kind::ProxyProtocol(_)
         )
@@ -175,7 +181,10 @@ impl Kind {
             | Kind::Control(_)
             | Kind::AccessTarget(_)
             | Kind::AccessFields(_)
-            | Kind::FileHeaders(_) => false,
+            | Kind::FileHeaders(_)
+            | Kind::FileName(_)
+            | Kind::ServerHeaderOrNone(_)
+            | Kind::CorsOrigins(_) => false,
         }
     }
 
@@ -198,6 +207,7 @@ impl Kind {
             Kind::Paths(at) => *at(draft) = each(items, refused, path)?,
             Kind::AccessFields(at) => *at(draft) = list(items, refused)?,
             Kind::FileHeaders(at) => *at(draft) = list(items, refused)?,
+            Kind::CorsOrigins(at) => *at(draft) = list(items, refused)?,
             Kind::TrustedProxies(at) => *at(draft) = list(items, refused)?,
             Kind::ProxyProtocol(at) => {
                 let read = ProxyProtocol::read(items);
@@ -216,6 +226,14 @@ impl Kind {
                 0,
                 Malformed::new("a server needs at least one address"),
             )),
+            Kind::CorsOrigins(at)
+                if at(draft).len() > 1 && at(draft).contains(&CorsOrigin::Any) =>
+            {
+                Err(refused(
+                    0,
+                    Malformed::new("* is every origin and stands alone"),
+                ))
+            }
             _ => Ok(()),
         }
     }
@@ -282,6 +300,19 @@ impl Kind {
                     name => Some(name.to_owned()),
                 };
             }
+            Kind::ServerHeaderOrNone(at) => {
+                *at(draft) = match text {
+                    "none" => None,
+                    value => Some(value.parse()?),
+                };
+            }
+            Kind::FileName(at) => {
+                *at(draft) = match text {
+                    "" | "." | ".." => return Err(Malformed::plain()),
+                    name if name.contains(['/', '\0']) => return Err(Malformed::plain()),
+                    name => name.to_owned(),
+                };
+            }
             Kind::Cores(at) => *at(draft) = text.parse()?,
             Kind::CountOr { word, at, max } => {
                 *at(draft) = if text == *word {
@@ -331,7 +362,8 @@ impl Kind {
             | Kind::Control(_)
             | Kind::AccessTarget(_)
             | Kind::AccessFields(_)
-            | Kind::FileHeaders(_) => return Err(Malformed::plain()),
+            | Kind::FileHeaders(_)
+            | Kind::CorsOrigins(_) => return Err(Malformed::plain()),
         }
         Ok(())
     }
@@ -354,6 +386,9 @@ impl Kind {
                 return at(draft).iter().map(|field| field.word().into()).collect();
             }
             Kind::FileHeaders(at) => return at(draft).iter().map(shown).collect(),
+            Kind::CorsOrigins(at) => return at(draft).iter().map(shown).collect(),
+            Kind::ServerHeaderOrNone(at) => or_word(at(draft).as_ref(), "none", shown),
+            Kind::FileName(at) => shown(at(draft)),
             Kind::AccessTarget(at) => at(draft).written(),
             Kind::TrustedProxies(at) => return at(draft).iter().map(shown).collect(),
             Kind::ProxyProtocol(at) => return at(draft).written(),
@@ -440,6 +475,9 @@ impl Kind {
             Kind::AccessTarget(_) => "FILE|stderr|syslog:PATH|journald|off",
             Kind::AccessFields(_) => "FIELD",
             Kind::FileHeaders(_) => "PATTERN NAME: VALUE",
+            Kind::FileName(_) => "NAME",
+            Kind::ServerHeaderOrNone(_) => "TEXT|none",
+            Kind::CorsOrigins(_) => "ORIGIN|*",
         };
         words.to_owned()
     }
@@ -498,6 +536,9 @@ impl Kind {
             Kind::FileHeaders(_) => {
                 "PATTERN NAME: VALUE, such as *.html Cache-Control: no-cache".to_owned()
             }
+            Kind::FileName(_) => "the name of a file, without a slash".to_owned(),
+            Kind::ServerHeaderOrNone(_) => "a text, or none".to_owned(),
+            Kind::CorsOrigins(_) => "an origin such as https://app.example, or *".to_owned(),
             Kind::AccessFields(_) => either(
                 &AccessField::ALL
                     .iter()

@@ -27,6 +27,7 @@ mod settings;
 mod access;
 mod address;
 mod admission;
+mod answers;
 mod choice;
 mod control;
 mod cores;
@@ -68,6 +69,7 @@ mod tests;
 pub use access::{AccessLog, AccessTarget};
 pub use address::{ListenAddr, UNIX_PATH_BYTES_MAX, UnixAddr};
 pub use admission::{AdmissionError, AdmissionLimits, MaxAccepts};
+pub use answers::{CorsOrigin, ServerHeader};
 pub use choice::{
     AccessField, AccessFormat, Admit, ClientCertificates, DrainPending, FilesAt, Forwarded,
     HalfClose, LogFormat, LogLevel, Offered, OnTerm, RingFlag, Shed, Switch, TlsVersion,

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::answers::{CorsOrigin, ServerHeader};
 use super::choice::{FilesAt, Switch};
 use super::file_header::FileHeader;
 
@@ -28,6 +29,8 @@ pub struct Site {
     pub at: FilesAt,
     /// Whether compressed files beside the files are sent to who accepts them.
     pub precompressed: Switch,
+    /// The name of the file that a directory is answered with.
+    pub index: String,
     /// Whether a directory without an index is answered with a page of its names.
     pub listing: Switch,
     /// The file, named from the root, that answers where nothing is found.
@@ -42,6 +45,12 @@ pub struct Site {
     pub cache_valid: Duration,
     /// Whether text is compressed on its way out.
     pub compression: Switch,
+    /// The directory of the pages that answers to errors have.
+    pub error_pages: Option<PathBuf>,
+    /// The origins whose pages may read the answers.
+    pub cors_origins: Vec<CorsOrigin>,
+    /// The value of the field Server; none is sent without it.
+    pub server_header: Option<ServerHeader>,
     /// Whether answers tell browsers to be careful with them.
     pub security_headers: Switch,
 }
@@ -51,6 +60,7 @@ impl Default for Site {
         Site {
             at: FilesAt::Below,
             precompressed: Switch::Off,
+            index: "index.html".to_owned(),
             listing: Switch::Off,
             fallback: None,
             dotfiles: Switch::Off,
@@ -58,6 +68,9 @@ impl Default for Site {
             cache: Some(8 << 20),
             cache_valid: Duration::from_secs(1),
             compression: Switch::Off,
+            error_pages: None,
+            cors_origins: Vec::new(),
+            server_header: None,
             security_headers: Switch::Off,
         }
     }

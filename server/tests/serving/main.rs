@@ -10,6 +10,7 @@ mod frames;
 mod access_log;
 mod access_log_protocols;
 mod access_log_readers;
+mod answers;
 mod app_routes;
 mod bodies;
 mod client_curl;

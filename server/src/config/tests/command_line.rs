@@ -289,6 +289,7 @@ fn a_program_with_its_own_application_has_no_option_of_the_built_in_one() {
         "root",
         "files_at",
         "files_precompressed",
+        "files_index",
         "files_listing",
         "files_fallback",
         "files_dotfiles",
@@ -297,6 +298,9 @@ fn a_program_with_its_own_application_has_no_option_of_the_built_in_one() {
         "files_cache_valid",
         "compression",
         "security_headers",
+        "cors_origins",
+        "error_pages",
+        "server_header",
         "status_page",
         "demo",
     ];

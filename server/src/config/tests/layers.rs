@@ -42,6 +42,10 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "files_at" => &["/"],
         "files_precompressed" | "files_listing" | "files_dotfiles" => &["on"],
         "compression" | "security_headers" => &["on"],
+        "files_index" => &["home.html"],
+        "cors_origins" => &["https://a.example", "http://b.example:81"],
+        "error_pages" => &["/srv/errors"],
+        "server_header" => &["shop/2 (blue)"],
         "files_cache" => &["2MiB"],
         "files_fallback" => &["index.html"],
         "files_headers" => &["*.html cache-control: no-cache", "/a/* x: y"],
@@ -251,6 +255,7 @@ fn each_key_sets_the_field_of_its_name() {
         root = "/r"
         files_at = "/"
         files_precompressed = "on"
+        files_index = "n"
         files_listing = "on"
         files_fallback = "i"
         files_dotfiles = "on"
@@ -259,6 +264,9 @@ fn each_key_sets_the_field_of_its_name() {
         files_cache_valid = "71s"
         compression = "on"
         security_headers = "on"
+        cors_origins = ["https://o"]
+        error_pages = "/e"
+        server_header = "h"
         control = "/c"
         metrics = "127.0.0.1:7"
         log_file = "/f"
@@ -511,6 +519,7 @@ fn each_key_sets_the_field_of_its_name() {
         site: Site {
             at: FilesAt::Top,
             precompressed: Switch::On,
+            index: "n".into(),
             listing: Switch::On,
             fallback: Some("i".into()),
             dotfiles: Switch::On,
@@ -518,6 +527,9 @@ fn each_key_sets_the_field_of_its_name() {
             cache: Some(70),
             cache_valid: second(71),
             compression: Switch::On,
+            error_pages: Some("/e".into()),
+            cors_origins: vec!["https://o".parse().expect("an origin")],
+            server_header: Some("h".parse().expect("a value")),
             security_headers: Switch::On,
         },
         control: ControlPath::At("/c".into()),

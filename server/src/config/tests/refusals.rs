@@ -102,6 +102,9 @@ fn wrong(kind: &Kind) -> Vec<&'static str> {
         | Kind::AccessTarget(_)
         | Kind::Paths(_) => vec![""],
         Kind::AccessFields(_) => vec!["cookie", "STATUS"],
+        Kind::FileName(_) => vec!["a/b", "..", ""],
+        Kind::ServerHeaderOrNone(_) => vec![" x", "x ", ""],
+        Kind::CorsOrigins(_) => vec!["app.example", "https://a.example/", "https://A.example"],
         Kind::FileHeaders(_) => vec!["*.html", "* x", "* etag: 1", "* x y: z"],
     }
 }
