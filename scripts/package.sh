@@ -52,6 +52,8 @@ sed 's|^#demo = "auto"|demo = "off"|; s|^#status_page = "auto"|status_page = "of
 [[ $(grep -cE '^[a-z_]+ = ' "$root/etc/ringgate/ringgate.toml") == 2 ]]
 "$bin/ringgate" check-config "$root/etc/ringgate/ringgate.toml" >/dev/null
 
+put scripts/ringgate.logrotate etc/logrotate.d/ringgate
+
 put docs/man/ringgate.1 usr/share/man/man1/ringgate.1
 put docs/man/ringgate.toml.5 usr/share/man/man5/ringgate.toml.5
 squeeze "$root"/usr/share/man/man*/*
@@ -118,7 +120,7 @@ put scripts/debian/lintian-overrides usr/share/lintian/overrides/ringgate
 for script in postinst prerm postrm; do
     sed "s|@VERSION@|$version|" "scripts/debian/$script" | text "DEBIAN/$script" 0755
 done
-echo /etc/ringgate/ringgate.toml | text DEBIAN/conffiles
+printf '%s\n' /etc/logrotate.d/ringgate /etc/ringgate/ringgate.toml | text DEBIAN/conffiles
 
 # The newest symbols of the C library that the program asks for say how new it must be.
 libc=$(readelf --version-info --wide "$root/usr/bin/ringgate" | grep -oP 'GLIBC_\K[0-9.]+' | sort -V | tail -n 1)

@@ -46,6 +46,7 @@ fn the_debian_package_serves_from_where_it_lies_and_lintian_has_nothing_to_say()
     run(Command::new("dpkg-deb").args(["--raw-extract", path(&package), path(&root)]));
     let text = |name: &str| fs::read_to_string(root.join(name)).expect(name);
     for name in [
+        "etc/logrotate.d/ringgate",
         "lib/systemd/system/ringgate.socket",
         "usr/share/bash-completion/completions/ringgate",
         "usr/share/doc/ringgate/NOTICES.gz",
@@ -63,7 +64,10 @@ fn the_debian_package_serves_from_where_it_lies_and_lintian_has_nothing_to_say()
     ] {
         assert!(root.join(name).is_file(), "{name}");
     }
-    assert_eq!(text("DEBIAN/conffiles"), "/etc/ringgate/ringgate.toml\n");
+    assert_eq!(
+        text("DEBIAN/conffiles"),
+        "/etc/logrotate.d/ringgate\n/etc/ringgate/ringgate.toml\n"
+    );
     // The unit is that of scripts/ but for the place of the program, which the package has.
     let unit = text("lib/systemd/system/ringgate.service");
     assert!(!unit.contains("/usr/local"), "{unit}");
