@@ -3,7 +3,7 @@
 //!
 //! Each round starts a server of its own for each bound, on one CPU; a timetable of requests runs on
 //! connections that are kept, first alone and then beside the storm. The storm's threads give way to
-//! the timetable's (nice(2)), so that what is late is late in the server. Called by the command line.
+//! the timetable's, so that what is late is late in the server. Called by the command line.
 
 use std::fmt;
 use std::io;
@@ -15,12 +15,10 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::load::{self, Arrivals, Report, Verify, parse_duration};
+use crate::proc::give_way;
 use crate::race::Median;
 use crate::server::{Answer, Binaries, Job, Peer, Server, pin_this_thread};
 use crate::target::{Endpoint, Target};
-
-/// The least nice of all.
-const NICE_LAST: i32 = 19;
 
 /// The wishes for a storm of handshakes.
 #[derive(Debug, Clone, Args)]
@@ -167,7 +165,7 @@ fn part(
     let (established, handshakes) = std::thread::scope(|scope| {
         let storming = storm.then(|| {
             scope.spawn(|| {
-                rustix::process::nice(NICE_LAST)?;
+                give_way()?;
                 load::run(&handshakes).map_err(io::Error::other)
             })
         });

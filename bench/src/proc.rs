@@ -5,11 +5,34 @@
 use std::fs;
 use std::io;
 use std::ops::Sub;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::time::ClockId;
 use nix::unistd::Pid;
 use serde::Serialize;
+
+/// The least nice of all.
+const NICE_LAST: i32 = 19;
+
+/// Lets the calling thread give way to all others of this program: it runs when nobody else would (SCHED_IDLE of
+/// sched(7), set by chrt(1)), so that one that wakes up takes its place at once. A nice thread, which it becomes where
+/// there is no chrt, keeps its CPU for milliseconds all the same.
+///
+/// Under a real-time policy of the whole program the others would wait for it: Linux keeps a twentieth of each second
+/// for threads that are not real-time.
+///
+/// # Errors
+/// As of nice(2).
+pub(crate) fn give_way() -> io::Result<()> {
+    let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
+    let _ = Command::new("chrt")
+        .args(["--idle", "--pid", "0", &thread])
+        .stderr(Stdio::null())
+        .status();
+    rustix::process::nice(NICE_LAST)?;
+    Ok(())
+}
 
 /// CPU time a process has used since it started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! what the server counts, how much memory that takes, and what the others notice.
 //!
 //! Each way of misuse has a server of its own on one CPU. A timetable of requests runs there, alone and beside the
-//! offenders by turns; the offenders' thread gives way to the timetable's (nice(2)), so that what is late is late in the
+//! offenders by turns; the offenders' thread gives way to the timetable's, so that what is late is late in the
 //! server. Called by the command line.
 
 mod crowd;
@@ -22,13 +22,11 @@ pub use self::offence::Offence;
 use self::crowd::Fates;
 use self::offence::Ending;
 use crate::load::{self, Arrivals, Http2Options, Report, Verify, parse_duration};
-use crate::proc::{Memory, peak};
+use crate::proc::{Memory, give_way, peak};
 use crate::race::Median;
 use crate::server::{Answer, Binaries, Control, Job, Peer, Server, pin_this_thread};
 use crate::target::{Endpoint, Target};
 
-/// The least nice of all.
-const NICE_LAST: i32 = 19;
 /// How long an offender may be there after the last one began.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Streams at a time on each connection that behaves.
@@ -232,7 +230,7 @@ fn beside_offenders(
 ) -> io::Result<(Report, Fates)> {
     std::thread::scope(|scope| {
         let crowd = scope.spawn(|| {
-            rustix::process::nice(NICE_LAST)?;
+            give_way()?;
             let count = options.offenders as usize;
             crowd::run(server.address, offence, count, options.over, PATIENCE)
         });

@@ -52,7 +52,16 @@ impl Core {
     /// line, and its owner hears nothing of it.
     #[inline]
     pub fn receive(&self, socket: &Descriptor, key: u64) -> OpId {
-        let multishot = self.options.multishot_receive;
+        self.receive_leased(socket, self.options.multishot_receive, key)
+    }
+
+    /// As [`Core::receive`], but only once: one buffer, EOF or an error.
+    pub fn receive_once(&self, socket: &Descriptor, key: u64) -> OpId {
+        self.receive_leased(socket, false, key)
+    }
+
+    #[inline]
+    fn receive_leased(&self, socket: &Descriptor, multishot: bool, key: u64) -> OpId {
         let socket = socket.as_raw_fd();
         let kind = Kind::ReceiveLeased { socket, multishot };
         self.submit(kind, Stage::Event(key), Memory::None, |_| {

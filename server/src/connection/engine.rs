@@ -14,6 +14,7 @@ use super::look::Looks;
 use super::moves::Moves;
 use super::output::{LongMemory, SparePieces};
 use super::settings::Settings;
+use super::share::Shares;
 use super::stall::Stalls;
 use super::table::{Connection, Table};
 use super::tls::{Handshakes, Sealing};
@@ -224,6 +225,7 @@ pub(crate) struct Engine {
     pub(super) arrivals: HashMap<ConnectionKey, Arrival>,
     pub(super) intake: Intake,
     pub(super) moves: Moves,
+    pub(super) shares: Shares,
     pub(super) log: RateLimit,
     pub(super) access: Option<Box<Access>>,
     pub(super) watch: Watch,
@@ -282,6 +284,7 @@ impl Engine {
             arrivals: HashMap::new(),
             intake: Intake::default(),
             moves: Moves::default(),
+            shares: Shares::default(),
             log: RateLimit::new(),
             access,
             watch: Watch::default(),
@@ -547,6 +550,9 @@ impl Sink for Engine {
         self.take_in_waiting(core);
         self.take_up_handshakes(core);
         self.take_up(core);
+        if self.shares.are_waiting() {
+            self.read_rests(core);
+        }
         if self.moves.are_waiting() {
             self.hear_mail(core);
             self.begin_moves(core);
@@ -569,6 +575,7 @@ impl Sink for Engine {
     fn is_busy(&self) -> bool {
         !self.intake.is_empty()
             || self.moves.are_waiting()
+            || self.shares.are_waiting()
             || !self.finished.is_empty()
             || !self.attention.is_empty()
             || self.upgrades.has_calls()

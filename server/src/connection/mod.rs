@@ -46,6 +46,7 @@ mod read;
 mod retune;
 mod seen;
 mod settings;
+mod share;
 mod sockets;
 mod stall;
 mod step;

@@ -9,6 +9,7 @@
 
 use super::engine::{Engine, Message};
 use super::key::ConnectionKey;
+use super::share::Allowance;
 use super::table::Connection;
 use crate::http1::exchange::State;
 use crate::http1::upgraded::Phase;
@@ -26,28 +27,6 @@ const CLOSES_PER_TURN_MAX: u32 = 16;
 /// How long an idle connection whose grace is over may wait for its turn to close, for one that the
 /// drain leaves behind because it is called off.
 const CLOSE_LATEST: Duration = Duration::from_secs(1);
-
-/// How many moves or closes of this turn are used up.
-#[derive(Default)]
-struct Allowance {
-    turn: u64,
-    used: u32,
-}
-
-impl Allowance {
-    /// Whether one more may be; `spend` takes it.
-    fn is_left(&mut self, turn: u64, most: u32) -> bool {
-        if self.turn != turn {
-            self.turn = turn;
-            self.used = 0;
-        }
-        self.used < most
-    }
-
-    fn spend(&mut self) {
-        self.used += 1;
-    }
-}
 
 /// The connections that are to move, and how many of them this turn moved.
 #[derive(Default)]
@@ -98,7 +77,7 @@ impl Engine {
             let Some((key, to)) = self.moves.leaving.pop_front() else {
                 return;
             };
-            allowance.spend();
+            allowance.spend(1);
             match to {
                 Some(to) => self.move_out(core, key, to),
                 None => self.follow_course(core, key),
@@ -117,7 +96,7 @@ impl Engine {
             .closed
             .is_left(core.turn_number(), CLOSES_PER_TURN_MAX)
         {
-            self.moves.closed.spend();
+            self.moves.closed.spend(1);
             return true;
         }
         self.moves.follow(vec![key]);
@@ -134,7 +113,7 @@ impl Engine {
             && let Some(message) = self.post.next(self.index)
         {
             if matches!(message, Message::Parcel(_) | Message::Adopt(_)) {
-                self.moves.taken.spend();
+                self.moves.taken.spend(1);
             }
             self.hear(core, message);
             self.moves.mail = !self.may_take_in(core);
@@ -199,7 +178,7 @@ mod tests {
         let mut moved = |turn| {
             let moves = (0..1000).take_while(|_| {
                 let is_left = allowance.is_left(turn, all);
-                allowance.spend();
+                allowance.spend(1);
                 is_left
             });
             moves.count() as u32

@@ -49,7 +49,11 @@ impl Engine {
             return;
         };
         if connection.receive == Receive::Off && !connection.eof {
-            let receive = core.receive(&connection.socket, Subject::Receive(key).to_key());
+            let subject = Subject::Receive(key).to_key();
+            let receive = match connection.is_slowed {
+                false => core.receive(&connection.socket, subject),
+                true => core.receive_once(&connection.socket, subject),
+            };
             connection.receive = Receive::On(receive);
         }
     }
@@ -92,10 +96,14 @@ impl Engine {
                 } else {
                     self.on_sealed(core, key, lease);
                 }
+                self.quicken(key);
             }
             Received::Eof => {
                 connection.eof = true;
-                self.on_peer_ended(core, key);
+                // What came before it is read first.
+                if !connection.has_rest {
+                    self.on_peer_ended(core, key);
+                }
             }
             Received::Failed(errno) if errno.is_cancelled() => {}
             // It was being cancelled when no buffer was there for it (ENOBUFS): it ends as asked.
@@ -166,7 +174,7 @@ impl Engine {
             }
         };
         connection.unread.copy_rest();
-        if connection.eof {
+        if connection.eof && !connection.has_rest {
             self.on_peer_ended(core, key);
         }
     }
@@ -263,8 +271,11 @@ impl Engine {
         };
         connection.discarded += connection.unread.as_slice().len() as u64;
         connection.unread = Unread::None;
+        let is_slowed = connection.is_slowed;
         if connection.discarded > self.settings.linger_size {
             self.on(core, key, Event::DiscardedEnough);
+        } else if is_slowed {
+            self.leave_rest(key);
         }
         Reading::Done
     }
@@ -286,6 +297,7 @@ impl Engine {
             .map_or(0, |upload| upload.cell.queued());
         let unread = connection.unread.as_slice().len();
         let (too_much, little) = match connection.wire.state() {
+            _ if connection.has_rest => (true, false),
             State::Receiving | State::StreamingReceiving => (
                 queued > BODY_QUEUE_HIGH_BYTES,
                 queued <= BODY_QUEUE_LOW_BYTES,
@@ -298,8 +310,11 @@ impl Engine {
         };
         match connection.receive {
             Receive::On(_) if too_much => {
+                let is_soon_over = connection.has_rest;
                 self.stop_listening(core, key);
-                self.watch_peer(core, key);
+                if !is_soon_over {
+                    self.watch_peer(core, key);
+                }
             }
             Receive::Off if little && !connection.eof => {
                 if let Some(upload) = exchange.and_then(|exchange| exchange.upload.as_mut()) {

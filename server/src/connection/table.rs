@@ -192,6 +192,10 @@ pub(crate) struct Connection {
     pub(crate) aborted: bool,
     /// Whether the connection is to be looked at ([`super::look`]).
     pub(crate) is_due: bool,
+    /// Whether its unread bytes wait for a later turn ([`super::share`]).
+    pub(crate) has_rest: bool,
+    /// Whether no more than one buffer is received at a time: the last one had a rest.
+    pub(crate) is_slowed: bool,
     /// Whether the unsent bytes are dropped; a send in flight is not followed by another.
     pub(crate) dropped: bool,
     /// Which deadline is in force.
@@ -232,6 +236,8 @@ impl Connection {
             rejected: None,
             aborted: false,
             is_due: false,
+            has_rest: false,
+            is_slowed: false,
             dropped: false,
             deadline_of: None,
             served: 0,

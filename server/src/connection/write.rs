@@ -155,10 +155,11 @@ impl Engine {
                 }
             }
         }
-        if let Some(connection) = self.table.get(key)
-            && connection.is_flushed()
-        {
-            self.on_flushed(core, key);
+        if let Some(connection) = self.table.get(key) {
+            match connection.is_flushed() {
+                true => self.on_flushed(core, key),
+                false => self.on_sent_further(key),
+            }
         }
         self.settle(core, key);
     }

@@ -15,6 +15,7 @@ mod gate;
 mod moves;
 mod peer;
 mod scripts;
+mod shares;
 mod spoken;
 mod spoken_moves;
 mod talks;

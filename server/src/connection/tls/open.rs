@@ -192,8 +192,10 @@ impl Engine {
             Next::Closed => {
                 if let Some(connection) = self.table.get(key) {
                     connection.eof = true;
+                    if !connection.has_rest {
+                        self.on_peer_ended(core, key);
+                    }
                 }
-                self.on_peer_ended(core, key);
                 false
             }
             Next::Ended(ended) => {

@@ -89,6 +89,8 @@ pub struct Session {
     announced: u32,
     /// Frames in answer to the client's that wait until it takes them.
     controls: u16,
+    /// How many of them are in the send that is under way, as far as that is known.
+    controls_sending: u16,
 }
 
 const _: () = assert!(
@@ -273,6 +275,7 @@ impl Session {
             moved: seconds,
             announced: 0,
             controls: 0,
+            controls_sending: 0,
         }
     }
 
@@ -324,6 +327,13 @@ impl Session {
     #[inline]
     pub fn flushed(&mut self) {
         self.controls = 0;
+        self.controls_sending = 0;
+    }
+
+    /// The client has taken what was sent, and more is queued. `all`: the next send has all of that.
+    pub fn partly_flushed(&mut self, all: bool) {
+        self.controls -= self.controls_sending;
+        self.controls_sending = if all { self.controls } else { 0 };
     }
 
     /// The server drains: the client is told, and what it has begun is served.

@@ -232,6 +232,17 @@ impl Engine {
         self.settle_http2(core, key);
     }
 
+    /// A send is with the kernel, and more is queued.
+    pub(in crate::connection) fn on_sent_further(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self.table.get(key)
+            && let Some(http2) = self.upgrades.http2(key)
+        {
+            // Records take a part of what is queued, the kernel all of it.
+            let all = connection.transport.is_plain() || connection.output.between.is_empty();
+            http2.session.partly_flushed(all);
+        }
+    }
+
     /// Queues payload that waits, as far as there is room, and asks those for more whose turn it was.
     pub(super) fn send_further(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         let mut heard = Vec::new();

@@ -19,7 +19,7 @@ use crate::http1::date::Date;
 use crate::http1::exchange::State;
 use crate::http1::refusal::Refusal;
 use crate::http2::frame::{self, Flags, HEADER_SIZE_BYTES, Kind};
-use crate::http2::{Arrival, Budget, Desk, End, Fault, Gone, Limits, Room, StreamId};
+use crate::http2::{Arrival, Budget, Desk, End, Fault, Gone, Limits, Received, Room, StreamId};
 use crate::observe::metrics::Tally;
 use http::Method;
 use ringgate_runtime::{Core, Moment};
@@ -27,11 +27,22 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::rc::Rc;
 
+/// Bytes of fields that take as long as a small frame.
+const BYTES_A_UNIT: usize = 128;
+/// Trailers are fields of a map.
+const UNITS_OF_TRAILERS: u32 = 4;
+/// An answer that is made for what is no request.
+const UNITS_OF_REFUSAL: u32 = 16;
+/// The end of a request that was begun for nothing, with its handler.
+const UNITS_OF_END: u32 = 16;
+
 /// Where the loop was left.
 enum Left {
     /// Nothing more can be read now.
     Done,
-    /// The same, and a handler was timed from then on.
+    /// More is there, and is to be read in a later turn.
+    Spent,
+    /// The next head may follow, and a handler was timed from then on.
     Timed(Moment),
     /// The request is to be kept: its body follows, it asks something of the core, or it does not find a slot at
     /// once.
@@ -80,10 +91,18 @@ impl Engine {
         core: &Rc<Core>,
         key: ConnectionKey,
     ) -> Reading {
+        let Some(units) = self.units(core, key) else {
+            return Reading::Done;
+        };
         self.keep_date(core);
+        let mut left = units;
         loop {
-            match self.read_frames(core, key) {
+            match self.read_frames(core, key, &mut left) {
                 Left::Done => break,
+                Left::Spent => {
+                    self.leave_rest(key);
+                    break;
+                }
                 Left::Timed(began) => self.first_step_ended(core, began),
                 Left::Turned {
                     stream,
@@ -131,6 +150,7 @@ impl Engine {
                 Left::Failed(fault) => self.count_http2_fault(core, key, fault),
             }
         }
+        self.spend_units(units - left);
         if self.is_to_end(key) {
             self.drain_http2(core, key);
         } else {
@@ -163,7 +183,7 @@ impl Engine {
         self.keep_on_stream(unsent.request, exchange);
     }
 
-    fn read_frames(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Left {
+    fn read_frames(&mut self, core: &Rc<Core>, key: ConnectionKey, units: &mut u32) -> Left {
         let Some(connection) = self.table.get(key) else {
             return Left::Done;
         };
@@ -174,7 +194,7 @@ impl Engine {
         if is_flushed && let Some(http2) = self.upgrades.http2(key) {
             http2.session.flushed();
         }
-        let left = self.go_straight_on_streams(core, key);
+        let left = self.go_straight_on_streams(core, key, units);
         if let Some(connection) = self.table.get(key) {
             let output = &mut connection.output;
             output.queued += output.tail.len() - before;
@@ -183,7 +203,12 @@ impl Engine {
         left
     }
 
-    fn go_straight_on_streams(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Left {
+    fn go_straight_on_streams(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        units: &mut u32,
+    ) -> Left {
         let settings = &self.settings;
         let stats = &*self.stats;
         let date = self.date.current();
@@ -202,6 +227,7 @@ impl Engine {
             limits: &settings.http2,
             room,
             seconds: seconds(core),
+            units,
         };
         loop {
             let mut parts = PlacedParts::open();
@@ -321,6 +347,8 @@ struct Reader<'r> {
     limits: &'r Limits,
     room: &'r mut Room,
     seconds: u32,
+    /// Units of the connection's part of this turn that are left.
+    units: &'r mut u32,
     /// Bytes of the output before those gathered in its tail.
     before: usize,
 }
@@ -341,6 +369,9 @@ impl Reader<'_> {
             if bytes.is_empty() || is_full {
                 return Err(Left::Done);
             }
+            if *self.units == 0 {
+                return Err(Left::Spent);
+            }
             let mut desk = Desk {
                 limits: self.limits,
                 seconds: self.seconds,
@@ -356,6 +387,7 @@ impl Reader<'_> {
                 }
             };
             let used = received.used;
+            *self.units = self.units.saturating_sub(units_of(&received));
             match received.arrival {
                 Arrival::Needs(_) => return Err(Left::Done),
                 Arrival::Nothing => connection.unread.skip(used),
@@ -518,6 +550,22 @@ impl Reader<'_> {
         let session = &mut self.http2.session;
         let out = &mut self.connection.output.tail;
         write_answer(session, stream, to_head, response, date, self.seconds, out)
+    }
+}
+
+/// The units of work ([`share`](crate::connection::share)) that a frame takes, by and large: what it means, and its bytes
+/// where they are looked at. A request is served for nothing.
+#[inline]
+fn units_of(received: &Received<'_>) -> u32 {
+    let bytes = (received.used / BYTES_A_UNIT) as u32;
+    match received.arrival {
+        Arrival::Head { .. } => bytes,
+        Arrival::Data { .. } => 1,
+        Arrival::Nothing => 1 + bytes,
+        Arrival::Needs(_) => 0,
+        Arrival::Trailers { .. } => UNITS_OF_TRAILERS + bytes,
+        Arrival::Refused { .. } => UNITS_OF_REFUSAL + bytes,
+        Arrival::Ended { .. } => UNITS_OF_END + bytes,
     }
 }
 
