@@ -14,7 +14,8 @@ use crate::floor::{self, After};
 use crate::load::{self, LoadError};
 use crate::target::require_loopback;
 use crate::{
-    floods, handshake_storm, idle_memory, lanes, overload, race, replay, server, storm, syscalls,
+    floods, handshake_storm, idle_memory, kernel, lanes, overload, race, replay, server, storm,
+    syscalls,
 };
 
 /// Load generator, raw kernel floors and races against peers.
@@ -49,6 +50,8 @@ enum Command {
     HandshakeStorm(With<handshake_storm::Options>),
     /// Measure a server's memory per idle connection
     IdleMemory(With<idle_memory::Options>),
+    /// Check what the kernel that runs makes of a server: features, load, resize, upgrade, drain
+    Kernel(With<kernel::Options>),
     /// Resize, recycle or torment a ringgate server under load, and account for every request
     Storm(With<storm::Options>),
 }
@@ -128,6 +131,9 @@ pub fn main() -> ExitCode {
         Command::HandshakeStorm(args) => handshake_storm::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report)),
+        Command::Kernel(args) => kernel::run(&args.options)
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report).and_then(|()| verdict(&report.faults))),
         Command::IdleMemory(args) => idle_memory::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report)),

@@ -9,6 +9,7 @@ pub mod floods;
 pub mod floor;
 pub mod handshake_storm;
 pub mod idle_memory;
+pub mod kernel;
 pub mod lanes;
 pub mod load;
 pub mod overload;

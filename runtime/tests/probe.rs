@@ -79,8 +79,9 @@ fn every_feature_of_this_kernel_is_found() {
 fn the_probe_takes_no_time_that_anybody_would_notice() {
     let begun = Instant::now();
     probe();
-    // A trial that waited for something that never comes takes ten seconds.
-    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    // A trial that waited for something that never comes takes ten seconds. On an emulated machine all of them
+    // together have taken five.
+    assert!(begun.elapsed().as_secs() < 9, "{:?}", begun.elapsed());
 }
 
 #[test]

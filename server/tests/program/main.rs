@@ -38,3 +38,4 @@ mod upgrade_deaths;
 mod upgrade_scarce;
 mod upgrade_stuck;
 mod websockets;
+mod without;
