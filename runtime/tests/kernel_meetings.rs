@@ -403,11 +403,9 @@ fn a_shutdown_ends_an_armed_receive() {
     let mut recorder = Recorder::default();
     core.receive(&ours, 1);
     core.turn(&mut recorder, Some(Duration::ZERO));
-    // SAFETY: shutdown(2) of a descriptor that this test holds.
-    assert_eq!(
-        unsafe { libc::shutdown(ours.as_raw_fd(), libc::SHUT_RD) },
-        0
-    );
+    // SAFETY: shutdown(2) takes numbers; the descriptor is this test's.
+    let done = unsafe { libc::shutdown(ours.as_raw_fd(), libc::SHUT_RD) };
+    assert_eq!(done, 0);
     turn_until(&core, &mut recorder, "its end", |r| r.has_ended(1));
     assert!(recorder.eof);
     drop(theirs);
