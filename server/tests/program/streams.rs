@@ -83,9 +83,11 @@ fn connect_narrowly(program: &Program) -> TcpStream {
 #[test]
 fn readers_of_a_file_that_take_nothing_cost_little_and_leave_nothing_behind() {
     const READERS: u64 = 200;
-    /// Bytes each: two reads of a file, and what a connection needs.
+    /// The large blocks for files, of which a core lends so many bytes, and keeps them.
+    const BLOCKS_BYTES_MAX: u64 = 8 << 20;
+    /// Bytes each beside those: a read of a file, and what a connection needs.
     const READER_BYTES_MAX: u64 = 80 << 10;
-    /// What all of them may leave: caches of fixed size.
+    /// What all of them may leave beside those: caches of fixed size.
     const LEFT_BYTES_MAX: u64 = 3 << 20;
     let directory = Directory::new();
     let root = directory.path("root");
@@ -93,7 +95,8 @@ fn readers_of_a_file_that_take_nothing_cost_little_and_leave_nothing_behind() {
     std::fs::write(root.join("large"), vec![b'x'; 32 << 20]).unwrap();
     let metrics = directory.path("metrics");
     let listen = format!("unix:{}", metrics.display());
-    let program = Program::start(&["--root", root.to_str().unwrap(), "--metrics", &listen]);
+    let root = root.to_str().unwrap();
+    let program = Program::start(&["--cores", "1", "--root", root, "--metrics", &listen]);
     let get = |path| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
     // What any request and a quick reader touch for the first time is touched here.
     let mut readers: Vec<_> = (0..READERS)
@@ -124,7 +127,7 @@ fn readers_of_a_file_that_take_nothing_cost_little_and_leave_nothing_behind() {
         };
         (looks == 20).then_some(())
     });
-    let each = (resident(&program) - before) / READERS;
+    let each = (resident(&program) - before).saturating_sub(BLOCKS_BYTES_MAX) / READERS;
     assert!(each < READER_BYTES_MAX, "{each} bytes a reader");
 
     drop(readers);
@@ -132,7 +135,8 @@ fn readers_of_a_file_that_take_nothing_cost_little_and_leave_nothing_behind() {
         (program.status()["totals"]["connections"]["open"] == 0).then_some(())
     });
     let left = resident(&program).saturating_sub(before);
-    assert!(left < LEFT_BYTES_MAX, "{left} bytes stay");
+    let most = LEFT_BYTES_MAX + BLOCKS_BYTES_MAX;
+    assert!(left < most, "{left} bytes stay");
     assert_balanced(&program.status());
 }
 
