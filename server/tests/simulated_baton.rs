@@ -1,6 +1,8 @@
 //! Listeners that change their owner, in the simulation: the world counts a second armed accept beside
 //! a multishot one as a misuse, so an owner that passes a listener on too early is found out.
 
+mod seeds;
+
 use ringgate::Router;
 use ringgate::config::Config;
 use ringgate::simulation::Simulation;
@@ -54,7 +56,7 @@ fn roll(state: &mut u64, below: u64) -> u64 {
 
 #[test]
 fn listeners_that_move_at_random_have_one_armed_accept_and_lose_nobody() {
-    for seed in 1..=200 {
+    seeds::play_each(200, |seed| {
         let faults = Faults {
             accept_error: 0.0,
             ..Faults::drawn(seed)
@@ -79,5 +81,5 @@ fn listeners_that_move_at_random_have_one_armed_accept_and_lose_nobody() {
             "seed {seed}"
         );
         assert_eq!(simulation.world().misuses(), 0, "seed {seed}");
-    }
+    });
 }

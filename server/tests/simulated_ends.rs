@@ -1,6 +1,8 @@
 //! How connections end on which a client is slow, sends on, or says no more: in virtual time, over the
 //! simulated ring.
 
+mod seeds;
+
 use ringgate::config::{AdmissionLimits, Config, HalfClose, MaxAccepts};
 use ringgate::runtime::driver::simulated::Faults;
 use ringgate::runtime::sleep;
@@ -98,14 +100,14 @@ fn large_bodies(seed: u64, faults: Faults) -> Vec<u8> {
 fn large_bodies_arrive_whole_and_in_order_wherever_sends_end() {
     let expected = large_bodies(0, Faults::none());
     assert!(expected.len() > 600_000);
-    for seed in 0..50 {
+    seeds::play_each(50, |seed| {
         let faults = Faults {
             accept_error: 0.0,
             short_send: 0.7,
             ..Faults::drawn(seed)
         };
         assert!(large_bodies(seed, faults) == expected, "seed {seed}");
-    }
+    });
 }
 
 /// Few slots, and what is said of clients that end their side.

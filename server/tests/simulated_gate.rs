@@ -1,6 +1,8 @@
 //! The gate under simulated cores: random limits, requests, endings, faults below, cores that are
 //! held up. A seed replays its run; `RINGGATE_TEST_SIZE` multiplies their number.
 
+mod seeds;
+
 use ringgate::config::{AdmissionLimits, Config, HalfClose, MaxAccepts, RequestRates, Shed};
 use ringgate::runtime::driver::simulated::{Action, Faults};
 use ringgate::simulation::Simulation;
@@ -199,10 +201,5 @@ fn play(seed: u64) {
 
 #[test]
 fn whatever_happens_the_limit_holds_and_every_slot_comes_back() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    if let Some(seed) = number("RINGGATE_TEST_SEED") {
-        return play(seed);
-    }
-    let size: u64 = number("RINGGATE_TEST_SIZE").unwrap_or(1);
-    (1..=200 * size).for_each(play);
+    seeds::play_each(200, play);
 }

@@ -1,6 +1,8 @@
 //! Ledgers of several cores at one moment while connections move between them, in the simulation: no
 //! connection arrives in a sum that it has not left.
 
+mod seeds;
+
 use ringgate::Router;
 use ringgate::admission::ledger::Connections;
 use ringgate::config::Config;
@@ -64,7 +66,7 @@ fn roll(state: &mut u64, below: u64) -> u64 {
 #[test]
 fn no_connection_that_moves_at_random_arrives_in_a_sum_that_it_has_not_left() {
     let mut arrived = 0;
-    for seed in 1..=100 {
+    seeds::play_each(100, |seed| {
         let mut simulation = cores(seed);
         let mut dice = seed;
         let clients: Vec<_> = (0..CORES)
@@ -108,6 +110,6 @@ fn no_connection_that_moves_at_random_arrives_in_a_sum_that_it_has_not_left() {
             assert!(there <= clients.len() as u64, "seed {seed}: {sum:?}");
             arrived += sum.handed_in;
         }
-    }
+    });
     assert!(arrived > 0, "nothing moved");
 }

@@ -3,6 +3,8 @@
 
 mod frames;
 
+mod seeds;
+
 use frames::{close_frame, handshake, text};
 use ringgate::config::Config;
 use ringgate::handler::websocket::{CloseCode, Message, OnMessage, SendError, Sender, Socket};
@@ -173,7 +175,7 @@ fn what_was_taken_comes_before_a_websocket_goes_to_another_process_and_nothing_i
         accept_error: 0.0,
         ..Faults::some()
     };
-    for seed in 0..100 {
+    seeds::play_each(100, |seed| {
         let mut world = simulate(1, seed, faults);
         let (client, sender) = world.open(0);
         let mut expected = Vec::new();
@@ -195,7 +197,7 @@ fn what_was_taken_comes_before_a_websocket_goes_to_another_process_and_nothing_i
         world.simulation.run_until(has_gone);
         assert_eq!(heard(&client), expected, "seed {seed}");
         assert_eq!(sender.send(Message::Text("late")), Err(SendError::Closed));
-    }
+    });
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The whole way of a connection, accept > parse > handle > write > close, over the simulated ring:
 //! the production code, virtual time, and everything that can go wrong under it.
 
+mod seeds;
+
 use ringgate::config::{AdmissionLimits, Config, MaxAccepts};
 use ringgate::runtime::driver::simulated::{Action, Client, Faults};
 use ringgate::simulation::Simulation;
@@ -258,11 +260,7 @@ fn half_a_head_moves_to_another_core_and_is_completed_there() {
 
 #[test]
 fn whatever_goes_wrong_below_answers_are_whole_in_order_and_accounted_for() {
-    let size: u64 = std::env::var("RINGGATE_TEST_SIZE")
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(1);
-    for seed in 1..=300 * size {
+    seeds::play_each(300, |seed| {
         let faults = Faults {
             accept_error: 0.0,
             ..Faults::drawn(seed)
@@ -291,7 +289,7 @@ fn whatever_goes_wrong_below_answers_are_whole_in_order_and_accounted_for() {
         assert!(connections.balances() && requests.balances(), "seed {seed}");
         assert_eq!((requests.begun, requests.answered), (15, 15), "seed {seed}");
         assert_eq!(simulation.world().misuses(), 0, "seed {seed}");
-    }
+    });
 }
 
 /// Row H8: what accept(2) says when the process or the machine is out of something: EMFILE, ENFILE,
@@ -343,7 +341,7 @@ fn h8_accepting_that_fails_again_and_again_is_tried_ever_more_rarely() {
 #[test]
 fn h8_whatever_is_short_accepting_pauses_and_everybody_is_served_in_the_end() {
     let mut seen = std::collections::BTreeSet::new();
-    for seed in 1..=40 {
+    seeds::play_each(40, |seed| {
         let mut simulation = without_descriptors(seed, 0.6);
         let clients: Vec<_> = (0..8).map(|_| simulation.connect()).collect();
         clients.iter().for_each(|client| client.send(BYE));
@@ -359,13 +357,13 @@ fn h8_whatever_is_short_accepting_pauses_and_everybody_is_served_in_the_end() {
         let (connections, _) = simulation.ledgers(0);
         let refused = clients.iter().filter(|client| client.was_refused()).count();
         assert_eq!(connections.finished as usize, 8 - refused, "seed {seed}");
-    }
+    });
     assert_eq!(seen, EXHAUSTED.into());
 }
 
 #[test]
 fn an_accept_that_is_to_be_tried_again_is_no_shortage_and_pauses_nothing() {
-    for seed in 1..=20 {
+    seeds::play_each(20, |seed| {
         let faults = Faults {
             accept_again: 0.8,
             ..Faults::none()
@@ -379,7 +377,7 @@ fn an_accept_that_is_to_be_tried_again_is_no_shortage_and_pauses_nothing() {
         assert!(clients.iter().all(|c| c.received().ends_with(b"hello")));
         let took = simulation.world().now() - began;
         assert!(took < Duration::from_millis(20), "seed {seed}: {took:?}");
-    }
+    });
 }
 
 #[test]

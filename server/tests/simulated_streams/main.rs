@@ -8,6 +8,8 @@ mod forge;
 
 #[path = "../frames/mod.rs"]
 mod frames;
+#[path = "../seeds/mod.rs"]
+mod seeds;
 
 mod endings;
 mod floods;

@@ -349,10 +349,5 @@ fn play(seed: u64) {
 
 #[test]
 fn whatever_clients_do_streams_get_what_their_application_says_and_the_books_balance() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    if let Some(seed) = number("RINGGATE_TEST_SEED") {
-        return play(seed);
-    }
-    let size: u64 = number("RINGGATE_TEST_SIZE").unwrap_or(1);
-    (1..=150 * size).for_each(play);
+    crate::seeds::play_each(150, play);
 }

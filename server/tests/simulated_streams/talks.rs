@@ -243,10 +243,5 @@ fn play(seed: u64) {
 
 #[test]
 fn whatever_happens_to_connections_each_message_on_a_stream_comes_back_once_and_in_order() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    if let Some(seed) = number("RINGGATE_TEST_SEED") {
-        return play(seed);
-    }
-    let size: u64 = number("RINGGATE_TEST_SIZE").unwrap_or(1);
-    (1..=150 * size).for_each(play);
+    crate::seeds::play_each(150, play);
 }
