@@ -2,7 +2,7 @@
 //! resized, upgraded and drained, and the same without any feature that can be given up.
 //!
 //! Called by the command line, on any machine, and by `scripts/kernel-matrix` as the first process of a
-//! virtual one ([`machine`]). Decides what is tried and whether each check held; which kernel is expected to
+//! virtual one (`machine.rs`). Decides what is tried and whether each check held; which kernel is expected to
 //! serve and which to be refused is the script's to say. One check that fails keeps no other from being made.
 
 mod machine;
