@@ -48,6 +48,11 @@ impl SocketFile {
         &self.path
     }
 
+    /// Whether nobody has taken its place.
+    pub(crate) fn is_in_place(&self) -> bool {
+        identity(&self.path).is_ok_and(|found| found == self.identity)
+    }
+
     /// Somebody else removes it.
     pub(crate) fn disown(mut self) {
         self.identity = (0, 0);
@@ -66,7 +71,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+        if self.is_in_place() {
             // It may be gone this instant; nothing depends on it.
             let _ = fs::remove_file(&self.path);
         }

@@ -90,6 +90,13 @@ impl PidFile {
         }
     }
 
+    /// Takes it back if another process has made one in its place.
+    pub(crate) fn restore(&mut self) {
+        if !self.is_in_place() {
+            self.reclaim();
+        }
+    }
+
     fn is_in_place(&self) -> bool {
         let file = |found: fs::Metadata| (found.dev(), found.ino());
         let ours = self.file.metadata().map(file);

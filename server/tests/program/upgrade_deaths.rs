@@ -103,6 +103,56 @@ fn the_old_process_takes_back_every_baton_that_the_new_one_had_armed() {
     }
 }
 
+#[cfg(debug_assertions)]
+#[test]
+fn a_new_process_that_dies_with_the_control_socket_and_the_pid_file_in_its_hands_gives_them_back() {
+    let directory = crate::common::Directory::new();
+    let pid_file = directory.path("ringgate.pid");
+    let name = pid_file.display().to_string();
+    let server = Lineage::start(&["--pid-file", &name]);
+    let mut kept = server.connect();
+    ask(&mut kept);
+    // Whoever asks for the upgrade has its connection to the socket that is replaced.
+    let doomed = dies_at(&server, "claimed");
+    fails(&server, &doomed, &["ended before it served", "137"]);
+    let named = std::fs::read_to_string(&pid_file).unwrap();
+    assert_eq!(named.trim(), server.pid().to_string());
+    ask(&mut kept);
+    server.upgrade(&[]);
+    ask(&mut kept);
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_connection_that_a_new_process_has_not_acknowledged_when_it_dies_is_served_by_the_old_one() {
+    let server = Lineage::start(&["--cores", "2", "--graceful-timeout", "60s"]);
+    let old = server.serving_pid();
+    let mut kept: Vec<TcpStream> = (0..5).map(|_| server.connect()).collect();
+    let mut halves: Vec<TcpStream> = (0..5).map(|_| server.connect()).collect();
+    kept.iter_mut().for_each(ask);
+    for half in &mut halves {
+        std::io::Write::write_all(half, b"GET /plaintext HTTP/1.1\r\nHo").unwrap();
+    }
+    eventually("all connections", || {
+        (server.status()["totals"]["connections"]["open"] == 10).then_some(())
+    });
+    // It serves, and dies with the first of them in its hands.
+    let doomed = dies_at(&server, "connection");
+    let output = server.ctl(&["upgrade", "--binary", &doomed]);
+    assert!(output.status.success(), "{output:?}");
+    eventually("the old process", || {
+        let status = server.ctl(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_slice(&status.stdout).ok()?;
+        (status["pid"] == old && status["phase"] == "running").then_some(())
+    });
+    for half in &mut halves {
+        std::io::Write::write_all(half, b"st: test\r\n\r\n").unwrap();
+        crate::common::read_greetings(half, 1);
+    }
+    kept.iter_mut().chain(&mut halves).for_each(ask);
+    assert_eq!(server.status()["totals"]["connections"]["aborted"], 0);
+}
+
 #[test]
 fn one_that_is_killed_while_the_old_one_still_has_work_is_replaced_by_the_old_one() {
     let mut server = Lineage::start(&["--graceful-timeout", "60s"]);

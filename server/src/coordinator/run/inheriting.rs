@@ -47,7 +47,10 @@ impl Coordinator {
             Act::Rehearse(step) => rehearsal::step(step),
             Act::Take { unit, stuck } => self.take_baton(core, unit, stuck),
             Act::Own { older } => self.own_everything(core, older),
-            Act::Deliver(luggage) => self.deliver(core.now(), luggage),
+            Act::Deliver(luggage) => {
+                self.processes.taken.push(luggage);
+                self.deliver_taken(core);
+            }
             Act::Serve(by_hand) => {
                 self.hold_by_hand(core, &by_hand);
                 self.handle.set_ready(true);
@@ -68,6 +71,7 @@ impl Coordinator {
                 if let Some(link) = self.processes.older.take() {
                     link.close(core);
                 }
+                self.deliver_taken(core);
                 self.inheritance.closed();
             }
         }
@@ -76,6 +80,16 @@ impl Coordinator {
     pub(super) fn tell_older(&mut self, word: &Word) {
         if let Some(older) = &mut self.processes.older {
             older.channel.say(word);
+        }
+    }
+
+    /// Gives the cores the connections of the older process, once it can hear that they are here, or is gone.
+    pub(super) fn deliver_taken(&mut self, core: &Rc<Core>) {
+        let older = self.processes.older.as_ref();
+        if older.is_none_or(|older| !older.channel.is_waiting()) {
+            for luggage in std::mem::take(&mut self.processes.taken) {
+                self.deliver(core.now(), luggage);
+            }
         }
     }
 

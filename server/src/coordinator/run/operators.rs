@@ -95,6 +95,20 @@ impl Operators {
     /// The process that had taken over is dead: makes a new control socket in its place.
     pub(super) fn reclaim(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
         self.serve_metrics(core, handle);
+        self.open_again(core, handle);
+    }
+
+    /// A process that was to take over is dead. If it got as far as to take the place of the control socket, a new
+    /// one is made there.
+    pub(super) fn restore(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
+        if let Some(file) = self.control_file.take_if(|file| !file.is_in_place()) {
+            self.given_up = Some(file.path().to_owned());
+            file.disown();
+            self.open_again(core, handle);
+        }
+    }
+
+    fn open_again(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
         let Some(path) = self.given_up.take() else {
             return;
         };

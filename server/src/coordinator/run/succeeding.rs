@@ -54,6 +54,8 @@ pub(super) struct Processes {
     program: Option<Program>,
     newer: Option<Newer>,
     pub(super) older: Option<Link>,
+    /// Connections of the older process that it has not been told of yet: the kernel was short.
+    pub(super) taken: Vec<Luggage>,
     ticking: bool,
     /// Listeners that the newer process did not want were emptied.
     emptied: bool,
@@ -67,6 +69,7 @@ impl Processes {
             program,
             newer: None,
             older: None,
+            taken: Vec::new(),
             ticking: false,
             emptied: false,
             last_calls: Vec::new(),
@@ -216,6 +219,13 @@ impl Coordinator {
                 .for_each(|seat| seat.away = false),
             Act::StaleRings => self.rings_are_stale(core, |_| true),
             Act::Commit(upgraded) => self.commit(core, upgraded),
+            Act::Reclaim => {
+                let handle = self.handle.clone();
+                self.operators.restore(core, &handle);
+                if let Some(file) = &mut self.pid_file {
+                    file.restore();
+                }
+            }
             Act::Resume => self.resume(core),
             Act::FinishAlone => self.finish_alone(core),
             Act::Send => drop(self.send_luggage()),
@@ -543,6 +553,7 @@ impl Coordinator {
         self.processes.ticking = false;
         if let Some(older) = &mut self.processes.older {
             let _ = older.channel.flush();
+            self.deliver_taken(core);
             self.hear_older(core);
         }
         if let Some(newer) = &mut self.processes.newer {

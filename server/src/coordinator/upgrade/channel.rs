@@ -113,6 +113,11 @@ impl Channel {
         }
     }
 
+    /// Whether something that was said waits for the kernel to take it.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Sends what waits. [`Sent::Later`] if something still does.
     pub(crate) fn flush(&mut self) -> Sent {
         while let Some((mut message, socket)) = self.waiting.pop_front() {
@@ -243,6 +248,7 @@ mod tests {
             one.say(&word(number));
         }
         assert_eq!(one.flush(), Sent::Later, "so much does not fit");
+        assert!(one.is_waiting());
         for number in 0..50 {
             let heard = loop {
                 match other.hear().unwrap() {
@@ -252,6 +258,7 @@ mod tests {
             };
             assert_eq!(heard.word, word(number));
         }
+        assert!(!one.is_waiting());
         drop(one);
         assert!(matches!(other.hear(), Err(HearError::Ended)));
         other.say(&word(0));

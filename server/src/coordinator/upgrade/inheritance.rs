@@ -95,7 +95,7 @@ pub(crate) enum Act {
     Take { unit: u32, stuck: bool },
     /// Own what is left: listeners, files, the control socket, the PID file of that process.
     Own { older: u32 },
-    /// Serve this connection.
+    /// Serve this connection, once what was said has left this process.
     Deliver(Luggage),
     /// Everything is here but connections: say so to the world. What was set by hand holds on.
     Serve(ByHand),
@@ -302,7 +302,11 @@ impl Inheritance {
                     tracing::info!(from = older.pid, "upgrade: this process has taken over");
                 }
                 let by_hand = std::mem::take(&mut self.by_hand);
-                vec![Act::Say(Word::Owner { room }), Act::Serve(by_hand)]
+                vec![
+                    Act::Rehearse("claimed"),
+                    Act::Say(Word::Owner { room }),
+                    Act::Serve(by_hand),
+                ]
             }
             Err(error) => {
                 let error = error.to_string();
@@ -338,10 +342,15 @@ impl Inheritance {
     }
 }
 
-/// A connection of the older process is here, or stays there.
+/// A connection of the older process is here, or stays there. The word comes first: what a core has read of a
+/// connection that is still the older process's is missing there when this process dies in between.
 fn taken_or_full(id: u64, luggage: Option<Luggage>) -> Vec<Act> {
     match luggage {
-        Some(luggage) => vec![Act::Deliver(luggage), Act::Say(Word::Taken { id })],
+        Some(luggage) => vec![
+            Act::Rehearse("connection"),
+            Act::Say(Word::Taken { id }),
+            Act::Deliver(luggage),
+        ],
         None => vec![Act::Say(Word::Full { id })],
     }
 }
@@ -443,7 +452,7 @@ mod tests {
                 attached: socket(),
             };
             let acts = server.inheritance.on(&view, said);
-            let Some(Act::Deliver(luggage)) = acts.into_iter().next() else {
+            let Some(Act::Deliver(luggage)) = acts.into_iter().last() else {
                 panic!("it has room");
             };
             assert_eq!(luggage.listener(), listener);
@@ -463,7 +472,14 @@ mod tests {
             socket(),
         );
         assert!(
-            matches!(acts[..], [Act::Deliver(_), Act::Say(Word::Taken { id: 1 })]),
+            matches!(
+                acts[..],
+                [
+                    Act::Rehearse(_),
+                    Act::Say(Word::Taken { id: 1 }),
+                    Act::Deliver(_)
+                ]
+            ),
             "{acts:?}"
         );
         for attached in [Attached::Lost, Attached::Nothing] {
@@ -549,7 +565,12 @@ mod tests {
             limits: Some(limits),
             cores: Some(2),
         };
-        let [Act::Say(Word::Owner { room: Some(9) }), Act::Serve(served)] = &acts[..] else {
+        let [
+            Act::Rehearse("claimed"),
+            Act::Say(Word::Owner { room: Some(9) }),
+            Act::Serve(served),
+        ] = &acts[..]
+        else {
             panic!("{acts:?}");
         };
         assert_eq!(*served, by_hand);
@@ -577,7 +598,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_is_here_is_acknowledged_and_counted_once() {
+    fn a_connection_is_acknowledged_before_anything_of_it_is_read_and_counted_once() {
         let mut server = Server::owner();
         let said = Event::Said {
             word: parcel(5),
@@ -589,8 +610,9 @@ mod tests {
             matches!(
                 acts[..],
                 [
-                    Act::Deliver(Luggage::Parcel(_)),
-                    Act::Say(Word::Taken { id: 5 })
+                    Act::Rehearse("connection"),
+                    Act::Say(Word::Taken { id: 5 }),
+                    Act::Deliver(Luggage::Parcel(_))
                 ]
             ),
             "{acts:?}"

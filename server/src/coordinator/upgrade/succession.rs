@@ -135,6 +135,8 @@ pub(crate) enum Act {
     StaleRings,
     /// The new process serves: give up what only one can have, and finish what is here.
     Commit(Upgraded),
+    /// The new process may have taken the place of files of this one, which still serves: have them again.
+    Reclaim,
     /// Serve again.
     Resume,
     /// Nobody takes connections, and nobody accepts here: drain.
@@ -499,6 +501,9 @@ impl Succession {
         acts.push(Act::TakeBack);
         if newer.stage != Stage::Starting {
             acts.push(Act::StaleRings);
+        }
+        if newer.stage == Stage::Settling {
+            acts.push(Act::Reclaim);
         }
         if std::mem::take(&mut self.handed_over) {
             acts.push(Act::Resume);

@@ -249,6 +249,7 @@ fn names(acts: &[Act]) -> Vec<&'static str> {
         Act::GiveAway(_) => "give away",
         Act::TakeBack => "take back",
         Act::StaleRings => "stale rings",
+        Act::Reclaim => "reclaim",
         Act::Commit(_) => "commit",
         Act::Resume => "resume",
         Act::FinishAlone => "finish alone",
@@ -300,7 +301,7 @@ fn everything_that_a_dead_process_had_not_acknowledged_is_served_here_again() {
 
 #[test]
 fn a_process_that_dies_before_it_serves_leaves_every_listener_here_and_who_waits_hears_why() {
-    for armed in [false, true] {
+    for (armed, settling) in [(false, false), (true, false), (true, true)] {
         let mut server = Server::new();
         let (reply, answer) = reply();
         let waiter = Some(reply);
@@ -312,6 +313,14 @@ fn a_process_that_dies_before_it_serves_leaves_every_listener_here_and_who_waits
             drop(server.on(Event::Looked));
             // A ring of it may have an accept in flight.
             expected.push("stale rings");
+        }
+        if settling {
+            server.pool.seats[0].baton = Baton::Free;
+            drop(server.on(Event::Looked));
+            drop(server.said(Word::Armed { unit: 0 }));
+            assert!(says(&server.on(Event::Looked), &Word::AllBatons));
+            // It may have put its control socket and its PID file in the place of ours.
+            expected.push("reclaim");
         }
         expected.push("older: not succeeded");
         let acts = server.on(over(None));
