@@ -14,7 +14,7 @@ use http::header::{
     ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 use std::time::SystemTime;
 
 /// A form of a file: the file itself, or one beside it that holds the same content in a coding.
@@ -32,12 +32,12 @@ pub(super) fn answer<S>(
     adorn: impl Fn(Response) -> Response,
 ) -> Response {
     let Form { file, coding } = form;
-    let version = Version::new(&file.traits, SystemTime::now(), coding);
+    let version = Version::new(&file.traits, &file.validators, SystemTime::now(), coding);
     let conditions = Conditions::of(request.headers());
     let described = |response: Response| {
         let response = response.with_header(ACCEPT_RANGES, "bytes");
-        let response = with(response, ETAG, version.tag());
-        adorn(with(response, LAST_MODIFIED, version.date()))
+        let response = response.with_header(ETAG, version.tag());
+        adorn(response.with_header(LAST_MODIFIED, version.date()))
     };
     match conditions.judge(&version) {
         Condition::Met => {}
@@ -84,12 +84,5 @@ pub(super) fn answer<S>(
                 .with_header(CONTENT_TYPE, parts.media_type())
                 .with_body(parts.into_body(file))
         }
-    }
-}
-
-fn with(response: Response, name: HeaderName, value: Option<HeaderValue>) -> Response {
-    match value {
-        Some(value) => response.with_header(name, value),
-        None => response,
     }
 }

@@ -7,7 +7,7 @@
 //! request came, or not longer before than the time that a look holds for. Times of the file tell versions apart, so a file
 //! is kept only once its last change is past for longer than the clocks of file systems are coarse.
 
-use super::version::Traits;
+use super::version::{Traits, Validators};
 use crate::runtime::Moment;
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -26,8 +26,8 @@ const SMALL_BYTES_MAX: u64 = 128 << 10;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// A file of the cache's own size would drive out all others; it may have this part of it.
 const PART_OF_CACHE: u64 = 8;
-/// Bytes that an entry costs beside its path and its content.
-const ENTRY_BYTES: usize = 256;
+/// Bytes that an entry costs beside its path and its content, its validators among them.
+const ENTRY_BYTES: usize = 512;
 /// Time after the last change of a file before which it is not kept: within one tick of its file system's clock a file
 /// may change again and look the same. The coarsest in use count in two seconds.
 const SETTLE_TIME: Duration = Duration::from_secs(3);
@@ -36,6 +36,7 @@ const SETTLE_TIME: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
     pub(super) traits: Traits,
+    pub(super) validators: Rc<Validators>,
     pub(super) bytes: Bytes,
 }
 
@@ -290,6 +291,7 @@ mod tests {
         let bytes = Bytes::from(vec![b'x'; size]);
         Seen::File(Kept {
             traits: TRAITS,
+            validators: Rc::default(),
             bytes,
         })
     }

@@ -55,7 +55,7 @@ impl<'r> Conditions<'r> {
     /// Only the very date of this version is taken for "not modified since", as in nginx: a file that was
     /// put back to an older version has an older date and is another one all the same. Section 13.1.3
     /// would let a later date pass. What is no date is ignored.
-    pub(super) fn judge(&self, version: &Version) -> Condition {
+    pub(super) fn judge(&self, version: &Version<'_>) -> Condition {
         let failed = match (&self.matching[..], single_date(&self.unmodified_since)) {
             ([], Some(date)) => version.modified() > date,
             ([], None) => false,
@@ -76,7 +76,7 @@ impl<'r> Conditions<'r> {
     /// The value of Range, if it holds for this version: no If-Range names another one (section 13.1.5).
     /// A weak tag and a date whose second was not over name none, for a part of one version must never be
     /// joined to a part of another.
-    pub(super) fn range(&self, version: &Version) -> Option<&'r [u8]> {
+    pub(super) fn range(&self, version: &Version<'_>) -> Option<&'r [u8]> {
         let [range] = self.range[..] else {
             return None;
         };
@@ -135,12 +135,13 @@ mod tests {
     const LATER: &str = "Sun, 09 Sep 2001 01:46:41 GMT";
 
     /// The version of [`TAG`] and [`DATE`], looked at so many milliseconds after that second began.
-    fn version(age: i64) -> Version {
+    fn version(age: i64) -> Version<'static> {
         let traits = Traits {
             modified: at(0),
             ..TRAITS
         };
-        Version::new(&traits, at(age), None)
+        let validators = Box::leak(Box::default());
+        Version::new(&traits, validators, at(age), None)
     }
 
     fn conditions<'r>(fields: &[(&'r str, &'r str)]) -> Conditions<'r> {

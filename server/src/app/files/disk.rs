@@ -10,7 +10,7 @@
 
 use super::cache::{Cache, Claim, Kept, Known, Large, Seen, Verdict};
 use super::tally;
-use super::version::Traits;
+use super::version::{Traits, Validators};
 use crate::handler::{Body, Response, Writer};
 use crate::runtime::fs::{File, Metadata, OpenOptions, Pages};
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use std::error::Error;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 use std::time::SystemTime;
 
 /// Times that an open is tried while the tree is being changed (openat2(2), EAGAIN).
@@ -35,6 +36,7 @@ pub(super) struct Disk {
 pub(super) struct Found {
     content: Content,
     pub(super) traits: Traits,
+    pub(super) validators: Rc<Validators>,
 }
 
 /// Where the bytes of a file are.
@@ -146,8 +148,11 @@ impl Disk {
         if !about.is_file() {
             return Ok(Looked::Nothing);
         }
-        let (content, traits) = (Content::OnDisk(file), traits(&about));
-        Ok(Looked::File(Found { content, traits }))
+        Ok(Looked::File(Found {
+            content: Content::OnDisk(file),
+            traits: traits(&about),
+            validators: Rc::default(),
+        }))
     }
 
     /// The root is opened anew each time: a deployment that renames a new tree into its place is seen.
@@ -188,10 +193,11 @@ fn is_plain(path: &Path) -> bool {
 impl From<Seen> for Looked {
     fn from(seen: Seen) -> Looked {
         match seen {
-            Seen::File(Kept { traits, bytes }) => {
-                let content = Content::InMemory(bytes);
-                Looked::File(Found { content, traits })
-            }
+            Seen::File(kept) => Looked::File(Found {
+                content: Content::InMemory(kept.bytes),
+                traits: kept.traits,
+                validators: kept.validators,
+            }),
             // (Of a large one nothing is known but that it was asked for.)
             Seen::Nothing | Seen::Large => Looked::Nothing,
         }
@@ -244,7 +250,11 @@ impl Found {
             Some(_claim) => Bytes::from_owner(Large { bytes, _claim }),
             None => bytes.into(),
         };
-        (traits == self.traits).then_some(Kept { traits, bytes })
+        (traits == self.traits).then_some(Kept {
+            traits,
+            validators: self.validators.clone(),
+            bytes,
+        })
     }
 
     /// The bytes from `from` up to `to` as a body.
@@ -306,6 +316,27 @@ mod tests {
         }
         for other in ["", ".", "./a", "a/", "a//b", "a/./b", "/a", "a/."] {
             assert!(!is_plain(Path::new(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_kept_has_the_same_validators_for_each_request() {
+        use crate::runtime::{Core, CoreOptions};
+        let core = Core::new(CoreOptions::default()).expect("a core");
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        for valid in [std::time::Duration::ZERO, std::time::Duration::MAX] {
+            let disk = Disk::new(root.clone(), Some(Cache::new(1 << 20, valid)));
+            let all = core.block_on(async move {
+                let mut all = Vec::new();
+                for _ in 0..3 {
+                    match disk.look(Path::new("Cargo.toml")).await {
+                        Ok(Looked::File(found)) => all.push(found.validators),
+                        _ => panic!("there is such a file"),
+                    }
+                }
+                all
+            });
+            assert!(Rc::ptr_eq(&all[0], &all[1]) && Rc::ptr_eq(&all[1], &all[2]));
         }
     }
 

@@ -3,6 +3,7 @@
 //! wants of a version is decided in [`conditions`](super::conditions).
 
 use http::HeaderValue;
+use std::cell::OnceCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The attributes of a file, as the kernel tells them, that differ from one version to the next.
@@ -24,19 +25,52 @@ impl Traits {
     }
 }
 
+/// The validators of a file with certain traits as values of fields. Each is made when it is first asked for; a file
+/// that is kept in memory has them for as long as it is kept.
+#[derive(Debug, Default)]
+pub(super) struct Validators {
+    tag: OnceCell<HeaderValue>,
+    /// The tag of the file as the form of another one in a coding. The name of a file says which coding that is, so
+    /// there is one.
+    coded: OnceCell<(&'static str, HeaderValue)>,
+    date: OnceCell<HeaderValue>,
+}
+
+impl Validators {
+    fn tag(&self, traits: &Traits, coding: Option<&'static str>) -> HeaderValue {
+        let Some(coding) = coding else {
+            return self.tag.get_or_init(|| tag(traits, "", "")).clone();
+        };
+        let made = || (coding, tag(traits, "-", coding));
+        match self.coded.get_or_init(made) {
+            (made_for, tag) if *made_for == coding => tag.clone(),
+            _ => made().1,
+        }
+    }
+
+    /// The date `said`, which is that of the last modification unless this is still to come.
+    fn date(&self, said: SystemTime, modified: SystemTime) -> HeaderValue {
+        match said == modified {
+            true => self.date.get_or_init(|| date(said)).clone(),
+            false => date(said),
+        }
+    }
+}
+
 /// A version of a file.
 #[derive(Debug)]
-pub(super) struct Version {
+pub(super) struct Version<'f> {
+    validators: &'f Validators,
     /// The entity tag with its quotes; always a strong one.
-    tag: String,
+    tag: HeaderValue,
     /// The second of the last modification, as the file has it.
     modified: SystemTime,
     /// The second in which the file was looked at.
     now: SystemTime,
 }
 
-impl Version {
-    /// The version with `traits` as it is at the moment `now`.
+impl<'f> Version<'f> {
+    /// The version with `traits`, whose validators are `validators`, as it is at the moment `now`.
     ///
     /// The tag is made of all traits. Inode and size tell most versions apart; the time of modification
     /// tells those that were written in place. But archives and reproducible builds set that time, and
@@ -45,31 +79,29 @@ impl Version {
     /// clock: two changes in place of equal size within one tick have one tag.)
     ///
     /// The coding of a form that is compressed is part of its tag, whatever file holds it.
-    pub(super) fn new(traits: &Traits, now: SystemTime, coding: Option<&str>) -> Version {
-        let (dash, coding) = coding.map_or(("", ""), |coding| ("-", coding));
-        let tag = format!(
-            "\"{:x}-{:x}-{:x}-{:x}{dash}{coding}\"",
-            traits.inode,
-            traits.size,
-            nanoseconds(traits.modified),
-            nanoseconds(traits.changed),
-        );
+    pub(super) fn new(
+        traits: &Traits,
+        validators: &'f Validators,
+        now: SystemTime,
+        coding: Option<&'static str>,
+    ) -> Version<'f> {
         Version {
-            tag,
+            validators,
+            tag: validators.tag(traits, coding),
             modified: traits.modified_second(),
             now: whole_second(now),
         }
     }
 
     /// The value of ETag.
-    pub(super) fn tag(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.tag).ok()
+    pub(super) fn tag(&self) -> HeaderValue {
+        self.tag.clone()
     }
 
     /// The value of Last-Modified: never later than the answer's Date (section 8.8.2.1).
-    pub(super) fn date(&self) -> Option<HeaderValue> {
+    pub(super) fn date(&self) -> HeaderValue {
         let said = self.modified.min(self.now);
-        HeaderValue::from_str(&httpdate::fmt_http_date(said)).ok()
+        self.validators.date(said, self.modified)
     }
 
     /// Strong comparison with an entity tag as a client sends it (section 8.8.3.2): true only for the
@@ -93,6 +125,25 @@ impl Version {
     pub(super) fn is_of_strong_date(&self, date: SystemTime) -> bool {
         self.modified == date && self.modified < self.now
     }
+}
+
+fn tag(traits: &Traits, dash: &str, coding: &str) -> HeaderValue {
+    value(format!(
+        "\"{:x}-{:x}-{:x}-{:x}{dash}{coding}\"",
+        traits.inode,
+        traits.size,
+        nanoseconds(traits.modified),
+        nanoseconds(traits.changed),
+    ))
+}
+
+fn date(at: SystemTime) -> HeaderValue {
+    value(httpdate::fmt_http_date(at))
+}
+
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text)
+        .expect("hexadecimal digits, names of codings and dates are visible ASCII")
 }
 
 /// Nanoseconds since 1970, those before as they are in two's complement.
@@ -130,6 +181,12 @@ pub(super) mod tests {
         }
     }
 
+    fn tag_of(traits: &Traits, coding: Option<&'static str>) -> String {
+        let validators = Validators::default();
+        let tag = Version::new(traits, &validators, at(0), coding).tag();
+        tag.to_str().expect("text").to_owned()
+    }
+
     #[test]
     fn each_trait_makes_another_tag() {
         let nanosecond = Duration::from_nanos(1);
@@ -150,16 +207,32 @@ pub(super) mod tests {
                 ..TRAITS
             },
         ];
-        let mut tags = all.map(|traits| Version::new(&traits, at(0), None).tag);
+        let mut tags = all.map(|traits| tag_of(&traits, None));
         tags.sort();
         assert!(tags.windows(2).all(|pair| pair[0] != pair[1]), "{tags:?}");
     }
 
     #[test]
     fn a_tag_is_a_field_value_with_quotes() {
-        let tag = |coding| Version::new(&TRAITS, at(0), coding).tag().expect("a value");
-        assert_eq!(tag(None), "\"7-a-0-0\"");
-        assert_eq!(tag(Some("br")), "\"7-a-0-0-br\"");
+        assert_eq!(tag_of(&TRAITS, None), "\"7-a-0-0\"");
+        assert_eq!(tag_of(&TRAITS, Some("br")), "\"7-a-0-0-br\"");
+    }
+
+    #[test]
+    fn validators_are_made_once_for_a_file_and_each_form_has_its_own() {
+        let validators = Validators::default();
+        let version = |coding| Version::new(&TRAITS, &validators, at(0), coding);
+        let (plain, coded) = (version(None), version(Some("br")));
+        for (first, again) in [
+            (plain.tag(), version(None).tag()),
+            (coded.tag(), version(Some("br")).tag()),
+            (plain.date(), version(Some("br")).date()),
+        ] {
+            assert_eq!(first, again);
+            assert_eq!(first.as_bytes().as_ptr(), again.as_bytes().as_ptr());
+        }
+        assert_ne!(plain.tag(), coded.tag());
+        assert_eq!(version(Some("gzip")).tag(), "\"7-a-0-0-gzip\"");
     }
 
     #[test]
@@ -177,7 +250,8 @@ pub(super) mod tests {
                 modified: at(modified),
                 ..TRAITS
             };
-            let version = Version::new(&traits, at(now), None);
+            let validators = Validators::default();
+            let version = Version::new(&traits, &validators, at(now), None);
             let date = version.modified();
             assert_eq!(
                 version.is_of_strong_date(date),
@@ -193,9 +267,13 @@ pub(super) mod tests {
             modified: at(9000),
             ..TRAITS
         };
-        let version = Version::new(&traits, at(1500), None);
-        let date = version.date().expect("a value");
-        assert_eq!(date, "Sun, 09 Sep 2001 01:46:41 GMT");
+        let validators = Validators::default();
+        let version = |now| Version::new(&traits, &validators, at(now), None);
+        for _ in 0..2 {
+            assert_eq!(version(9000).date(), "Sun, 09 Sep 2001 01:46:49 GMT");
+            assert_eq!(version(1500).date(), "Sun, 09 Sep 2001 01:46:41 GMT");
+        }
+        let version = version(1500);
         assert_eq!(version.modified(), at(9000));
         assert!(!version.is_of_strong_date(at(1000)));
     }
