@@ -362,6 +362,7 @@ fn encode(operation: Operation) -> squeue::Entry {
 mod tests {
     use super::*;
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn an_enter_without_completions_returns_at_its_timeout() {
         let mut driver = KernelDriver::new(8, RingFlags::all(), true).expect("a ring");

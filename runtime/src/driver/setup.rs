@@ -187,6 +187,7 @@ mod tests {
         assert!(!set.has(RingFlag::TaskrunFlag));
     }
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn a_ring_is_set_up_without_each_flag() {
         for flag in RingFlag::ALL {

@@ -228,6 +228,7 @@ mod tests {
         })
     }
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn blocks_are_zeroed_apart_and_go_back() {
         let keeps = KEPT_BYTES_MAX / SMALL_BYTES;

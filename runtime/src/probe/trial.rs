@@ -360,6 +360,7 @@ impl Drop for Trial {
 mod tests {
     use super::*;
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn a_trial_that_ends_with_operations_in_flight_takes_them_back() {
         let mut trial = Trial::new().expect("this machine has io_uring");

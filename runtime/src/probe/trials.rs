@@ -299,6 +299,7 @@ fn close_at_end(fd: RawFd) -> OwnedFd {
 mod tests {
     use super::*;
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn an_operation_that_the_kernel_refuses_is_never_found() {
         let operations = Feature::ALL

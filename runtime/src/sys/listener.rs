@@ -227,6 +227,7 @@ mod tests {
 
     use super::*;
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn of_two_that_bound_at_the_same_moment_one_gets_the_port() {
         let one = BoundSocket::bind("127.0.0.1:0".parse().unwrap(), ReusePort::First).unwrap();
@@ -242,6 +243,7 @@ mod tests {
         assert!(text.starts_with(&format!("listen {address}: ")), "{text}");
     }
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn a_connection_that_somebody_else_took_is_not_waited_for() {
         let (mut listeners, address) =

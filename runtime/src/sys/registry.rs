@@ -67,6 +67,7 @@ mod tests {
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn a_socket_that_has_left_is_not_shut_down() {
         let registry = SocketRegistry::default();

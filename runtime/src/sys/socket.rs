@@ -321,7 +321,7 @@ pub fn unsent(socket: BorrowedFd<'_>) -> io::Result<u32> {
 pub fn poll_now(socket: BorrowedFd<'_>) -> io::Result<u32> {
     let mut one = [PollFd::from_borrowed_fd(socket, PollFlags::RDHUP)];
     called(poll(&mut one, Some(&NO_TIME)), "poll", "")?;
-    Ok(one[0].revents().bits().into())
+    Ok(told(&one[0]))
 }
 
 /// [`poll_now`] for many sockets in one system call, in their order.
@@ -338,7 +338,13 @@ pub fn poll_now_each<'fd>(
     if !all.is_empty() {
         called(poll(&mut all, Some(&NO_TIME)), "poll", "")?;
     }
-    Ok(all.iter().map(|one| one.revents().bits().into()).collect())
+    Ok(all.iter().map(told).collect())
+}
+
+/// The bits of `revents`, as a completion of io_uring has them. The crate keeps them in a `u16`, and in
+/// an `i16` where it calls the C library, as it does under Miri.
+fn told(one: &PollFd<'_>) -> u32 {
+    (i32::from(one.revents().bits()) & 0xffff) as u32
 }
 
 const NO_TIME: Timespec = Timespec {

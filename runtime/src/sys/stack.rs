@@ -209,6 +209,7 @@ mod tests {
         std::hint::black_box(until);
     }
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn a_thread_sees_its_own_stack_while_others_name_theirs() {
         #[inline(never)]
@@ -230,6 +231,7 @@ mod tests {
         }
     }
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn a_blocked_thread_shows_where_it_is() {
         let (free, freed) = channel();

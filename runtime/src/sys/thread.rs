@@ -120,6 +120,7 @@ mod tests {
     use super::*;
     use std::time::Instant;
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn who_runs_wants_a_cpu_and_who_sleeps_does_not() {
         assert!(wants_cpu(thread_id()).expect("this thread"));
@@ -147,6 +148,7 @@ mod tests {
         assert!(wants_cpu(u32::MAX).is_err());
     }
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn a_thread_finds_its_own_time_under_its_number() {
         let thread = thread_id();

@@ -200,6 +200,7 @@ fn storm(seed: u64, faults: Faults) -> World {
     world
 }
 
+#[cfg_attr(miri, ignore = "is about the log, and no memory")]
 #[test]
 fn the_same_seed_gives_the_same_log() {
     let first = storm(7, Faults::some());
@@ -232,6 +233,7 @@ fn the_log_shows_what_was_asked_and_what_came_of_it() {
     end(&world, &core, echo);
 }
 
+#[cfg_attr(miri, ignore = "is about the log, and no memory")]
 #[test]
 fn another_seed_gives_another_log() {
     let hashes: std::collections::BTreeSet<u64> = (0..20)

@@ -8,8 +8,15 @@ fn number(variable: &str) -> Option<u64> {
     Some(number.unwrap_or_else(|_| panic!("{variable}={text}: a number is wanted")))
 }
 
+/// Under Miri, which is some thousand times slower, of so many seeds one is run.
+const MIRI_TAKES_ONE_OF: u64 = 500;
+
 /// Runs `test` with `count` seeds, times `RINGGATE_TEST_SIZE`, or with `RINGGATE_TEST_SEED` alone.
 pub(crate) fn each_seed(name: &'static str, count: u64, mut test: impl FnMut(u64)) {
+    let count = match cfg!(miri) {
+        true => count.div_ceil(MIRI_TAKES_ONE_OF),
+        false => count,
+    };
     let seeds: Range<u64> = match number("RINGGATE_TEST_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..count * number("RINGGATE_TEST_SIZE").unwrap_or(1),

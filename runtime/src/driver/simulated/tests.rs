@@ -350,6 +350,7 @@ fn what_is_not_simulated_says_so() {
     assert_eq!(bench.world.misuses(), 0);
 }
 
+#[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
 #[test]
 fn files_are_the_kernels() {
     let mut bench = without_faults();
