@@ -103,6 +103,7 @@ pub mod testing;
 pub mod tls;
 #[cfg(feature = "tower")]
 pub mod tower;
+mod visited;
 // Not for use: WebSocket as pure rooms, for this repository's own tests and fuzzers.
 #[doc(hidden)]
 pub mod websocket;

@@ -25,7 +25,7 @@
 use crate::admission::gate::Gate;
 use crate::admission::ledger::{Connections, CoreStats, Ledgers, Requests};
 use crate::certificates::Kept;
-use crate::config::{AdmissionLimits, Config, Opening};
+use crate::config::{AdmissionLimits, Config, ListenAddr, Opening};
 use crate::connection::{
     Engine, EngineParts, Headroom, ListenerId, ListenerSeat, Message, Settings,
 };
@@ -36,6 +36,7 @@ use crate::handler::{Router, application};
 use crate::http1::exchange::State;
 use crate::observe::access::AccessLog;
 use crate::observe::metrics::HistogramSnapshot;
+pub use crate::visited::visited;
 use crate::{Server, ServerHandle};
 use ringgate_runtime::driver::Driver;
 use ringgate_runtime::driver::simulated::{Client, Faults, World};
@@ -56,7 +57,8 @@ pub struct Simulation {
     world: World,
     post: Arc<PostOffice>,
     gate: Arc<Gate>,
-    listeners: Vec<Descriptor>,
+    /// One of each opening for each core, those of the first opening first. A shared one is the same for all.
+    listeners: Vec<Rc<Descriptor>>,
     /// The owner of each listener, and its next owner.
     batons: Vec<(u32, Option<u32>)>,
     cores: Vec<SimulatedCore>,
@@ -65,8 +67,8 @@ pub struct Simulation {
     told: Vec<(u32, u64, Ledgers)>,
     /// Work that each lane had been given when it was last waited for.
     lanes_seen: Vec<u64>,
-    /// The opening of all listeners: that of the first which is configured.
-    opening: Opening,
+    /// The beginning of connections at each address that is configured, and whether all cores accept there.
+    openings: Vec<(Opening, bool)>,
     /// The access log, if the configuration wants one: a file is written in real time, by a thread.
     access_log: Option<AccessLog>,
 }
@@ -208,8 +210,12 @@ impl Simulation {
             .and_then(|kept| crate::certificates::load(config, kept, 0))
             .unwrap_or_else(|why| panic!("this server cannot be simulated: {why}"))
             .map(|loaded| loaded.acceptor);
-        let first = config.openings().next();
-        let opening = first.map(|(_, opening)| opening).unwrap_or_default();
+        let openings = config.openings();
+        let openings = openings.map(|(address, opening)| (opening, is_shared(address)));
+        let mut openings: Vec<_> = openings.collect();
+        if openings.is_empty() {
+            openings.push((Opening::default(), false));
+        }
         let world = World::new(seed, faults);
         let post = PostOffice::new(cores);
         let gate = Gate::of(config, Box::new(Postman(post.clone())));
@@ -224,7 +230,7 @@ impl Simulation {
             handle,
             told: Vec::new(),
             lanes_seen: Vec::new(),
-            opening,
+            openings: openings.clone(),
             access_log: access_log.unwrap_or_else(|error| panic!("{error}")),
         };
         let headroom = Arc::<Headroom>::default();
@@ -251,16 +257,21 @@ impl Simulation {
                 headroom: headroom.clone(),
                 access_log: simulation.access_log.as_ref().map(AccessLog::outlet),
             });
-            let listener = world.listen();
-            let seat = ListenerSeat::simulated(ListenerId(index), &listener, opening);
-            post.to_core(index, Message::Arm(seat));
-            simulation.listeners.push(listener);
-            simulation.batons.push((index, None));
             simulation.cores.push(SimulatedCore {
                 core,
                 engine,
                 stats,
             });
+        }
+        for (_, shared) in openings {
+            let of_all = shared.then(|| Rc::new(world.listen()));
+            for core in 0..cores {
+                let listener = of_all.clone().unwrap_or_else(|| Rc::new(world.listen()));
+                simulation.listeners.push(listener);
+                simulation.batons.push((core, None));
+                let seat = simulation.seat(simulation.listeners.len() - 1);
+                post.to_core(core, Message::Arm(seat));
+            }
         }
         simulation.turn();
         simulation
@@ -278,7 +289,33 @@ impl Simulation {
 
     /// A client that connects to a core.
     pub fn connect_to(&self, core: usize) -> Client {
-        self.world.connect(&self.listeners[core])
+        self.connect_by(0, core)
+    }
+
+    /// A client that connects to a core by the address at this place of the configuration's `listen`. Where that is
+    /// one that all cores accept at, a Unix socket, any core may serve it.
+    ///
+    /// ```
+    /// use ringgate::{Router, config::Config, simulation::Simulation};
+    ///
+    /// let mut config = Config::default();
+    /// config.listen = ["127.0.0.1:8080", "unix:/run/app.sock"].map(|one| one.parse().unwrap()).into();
+    /// let router = Router::new().get("/", |_| async { "hello" });
+    /// let mut simulation = Simulation::new(&config, router, 7);
+    /// let clients = [simulation.connect_by(0, 0), simulation.connect_by(1, 0)];
+    /// clients.iter().for_each(|client| client.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"));
+    /// simulation.run_until(|_| clients.iter().all(|client| client.received().ends_with(b"hello")));
+    /// ```
+    pub fn connect_by(&self, listen: usize, core: usize) -> Client {
+        let listener = &self.listeners[listen * self.cores.len() + core];
+        self.world.connect(&**listener)
+    }
+
+    /// The facts that the owner of a listener needs.
+    fn seat(&self, listener: usize) -> ListenerSeat {
+        let (opening, shared) = self.openings[listener / self.cores.len()];
+        let id = ListenerId(listener as u32);
+        ListenerSeat::simulated(id, &self.listeners[listener], shared, opening)
     }
 
     /// One turn of every core.
@@ -340,8 +377,7 @@ impl Simulation {
         let index = id.0 as usize;
         if let Some(to) = self.batons[index].1.take() {
             self.batons[index].0 = to;
-            let seat = ListenerSeat::simulated(id, &self.listeners[index], self.opening);
-            self.post.to_core(to, Message::Arm(seat));
+            self.post.to_core(to, Message::Arm(self.seat(index)));
         }
     }
 
@@ -454,6 +490,11 @@ impl Simulation {
         let stats = &self.cores[core].stats;
         (stats.connections(), stats.requests())
     }
+}
+
+/// Whether all cores accept at this address.
+fn is_shared(address: &ListenAddr) -> bool {
+    matches!(address, ListenAddr::Unix(_) | ListenAddr::Fd(_))
 }
 
 fn tail(world: &World) -> Vec<String> {

@@ -7,6 +7,7 @@ use ringgate::Router;
 use ringgate::config::Config;
 use ringgate::simulation::Simulation;
 use ringgate_runtime::driver::simulated::{Client, Faults};
+use seeds::Dice;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
 
@@ -46,14 +47,6 @@ fn a_listener_is_armed_by_its_next_owner_once_nothing_of_it_is_in_flight_at_the_
     assert_eq!(simulation.world().misuses(), 0);
 }
 
-/// A number below `below`, and the next state of its source.
-fn roll(state: &mut u64, below: u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state % below
-}
-
 #[test]
 fn listeners_that_move_at_random_have_one_armed_accept_and_lose_nobody() {
     seeds::play_each(200, |seed| {
@@ -62,13 +55,13 @@ fn listeners_that_move_at_random_have_one_armed_accept_and_lose_nobody() {
             ..Faults::drawn(seed)
         };
         let mut simulation = two_cores(seed, faults);
-        let mut dice = seed;
+        let mut dice = Dice::new(seed);
         let mut clients = Vec::new();
         for _ in 0..60 {
-            match roll(&mut dice, 4) {
-                0 => clients.push(ask(&simulation, roll(&mut dice, 2) as usize)),
-                1 => simulation.turn_without(roll(&mut dice, 2) as usize),
-                2 => simulation.move_listener(roll(&mut dice, 2) as u32, roll(&mut dice, 2) as u32),
+            match dice.roll(4) {
+                0 => clients.push(ask(&simulation, dice.roll(2) as usize)),
+                1 => simulation.turn_without(dice.roll(2) as usize),
+                2 => simulation.move_listener(dice.roll(2), dice.roll(2)),
                 _ => simulation.turn(),
             }
         }

@@ -171,6 +171,34 @@ fn h9_a_client_that_ends_its_side_behind_many_requests_gives_its_slot_back_too()
 }
 
 #[test]
+fn h9_a_client_that_goes_behind_many_requests_is_noticed_though_its_receive_has_ended_by_itself() {
+    for half_close in [HalfClose::Gone, HalfClose::Serve] {
+        for ends_its_side in [false, true] {
+            let faults = Faults {
+                ended_multishot: 1.0,
+                ..Faults::none()
+            };
+            let config = slots(1, half_close);
+            let mut simulation = Simulation::with_cores(&config, router(), 1, 1, faults);
+            let client = simulation.connect();
+            client.send(&get("/never"));
+            client.send(&get("/hello").repeat(10_000));
+            simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 1);
+            pass(&mut simulation, SECOND);
+            assert_eq!(simulation.gate(), (1, 0), "its client is there");
+            if ends_its_side {
+                client.shutdown_write();
+                pass(&mut simulation, SECOND / 10);
+            }
+            client.reset();
+            pass(&mut simulation, SECOND);
+            let left = (simulation.gate(), simulation.ledgers(0).0.open);
+            assert_eq!(left, ((0, 0), 0), "{half_close:?} {ends_its_side}");
+        }
+    }
+}
+
+#[test]
 fn who_ends_its_side_behind_a_request_is_answered_if_that_is_done_soon() {
     for gone in [HalfClose::Gone, HalfClose::Serve] {
         assert!(answered(gone, &get("/hello")).ends_with("\r\n\r\nhello"));

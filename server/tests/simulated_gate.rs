@@ -7,23 +7,11 @@ use ringgate::config::{AdmissionLimits, Config, HalfClose, MaxAccepts, RequestRa
 use ringgate::runtime::driver::simulated::{Action, Faults};
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Router};
+use seeds::Dice;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-
-/// What one seed decides, number by number (a linear congruential generator of Knuth's).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u32) -> u32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % u64::from(below)) as u32
-    }
-}
 
 /// Handlers that run, and the most that ever did.
 #[derive(Default)]
@@ -78,7 +66,7 @@ fn slots(limits: AdmissionLimits) -> u32 {
 }
 
 fn play(seed: u64) {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let stage = Arc::<Stage>::default();
     let mut in_force = limits(&mut dice);
     let mut most = slots(in_force);

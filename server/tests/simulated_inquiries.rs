@@ -8,6 +8,7 @@ use ringgate::admission::ledger::Connections;
 use ringgate::config::Config;
 use ringgate::simulation::Simulation;
 use ringgate_runtime::driver::simulated::Faults;
+use seeds::Dice;
 
 const CORES: u32 = 3;
 
@@ -55,20 +56,12 @@ fn a_connection_that_left_before_its_core_told_is_in_transit_or_has_arrived() {
     assert_eq!((second.open, second.handed_in), (1, 1));
 }
 
-/// A number below `below`, and the next state of its source.
-fn roll(state: &mut u64, below: u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state % below
-}
-
 #[test]
 fn no_connection_that_moves_at_random_arrives_in_a_sum_that_it_has_not_left() {
     let mut arrived = 0;
     seeds::play_each(100, |seed| {
         let mut simulation = cores(seed);
-        let mut dice = seed;
+        let mut dice = Dice::new(seed);
         let clients: Vec<_> = (0..CORES)
             .map(|core| simulation.connect_to(core as usize))
             .collect();
@@ -76,8 +69,8 @@ fn no_connection_that_moves_at_random_arrives_in_a_sum_that_it_has_not_left() {
         // The cores that have yet to be asked for it, as if the coordinator were slow.
         let mut unasked: Vec<u32> = Vec::new();
         for _ in 0..300 {
-            let core = roll(&mut dice, CORES.into()) as u32;
-            match roll(&mut dice, 4) {
+            let core = dice.roll(CORES);
+            match dice.roll(4) {
                 0 => simulation.turn_without(core as usize),
                 1 => simulation.spread(core, (core + 1) % CORES, 1),
                 2 => simulation.turn(),
@@ -86,7 +79,7 @@ fn no_connection_that_moves_at_random_arrives_in_a_sum_that_it_has_not_left() {
                         inquiry += 1;
                         unasked = (0..CORES).collect();
                     }
-                    let next = roll(&mut dice, unasked.len() as u64);
+                    let next = dice.roll(unasked.len() as u32);
                     simulation.ask(unasked.swap_remove(next as usize), inquiry);
                 }
             }

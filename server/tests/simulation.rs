@@ -381,6 +381,26 @@ fn an_accept_that_is_to_be_tried_again_is_no_shortage_and_pauses_nothing() {
 }
 
 #[test]
+fn a_unix_socket_is_accepted_from_by_all_cores_and_each_client_is_served_once() {
+    let mut config = Config::default();
+    let listen = ["127.0.0.1:80", "unix:/all"].map(|address| address.parse());
+    config.listen = Vec::from_iter(listen.into_iter().map(|address| address.expect("one")));
+    let mut simulation = Simulation::with_cores(&config, router(), 2, 1, Faults::none());
+    let clients: Vec<_> = (0..20).map(|at| simulation.connect_by(1, at % 2)).collect();
+    clients.iter().for_each(|client| client.send(BYE));
+    simulation.run_until(|_| clients.iter().all(Client::is_closed));
+    assert!(
+        clients
+            .iter()
+            .all(|client| answers(&client.received(), b"hello") == 1)
+    );
+    let accepted = [0, 1].map(|core| simulation.ledgers(core).0.accepted);
+    assert!(accepted[0] > 0 && accepted[1] > 0, "{accepted:?}");
+    assert_eq!(accepted.iter().sum::<u64>(), 20);
+    assert_eq!(simulation.world().misuses(), 0);
+}
+
+#[test]
 fn m9_a_turn_takes_in_as_many_connections_as_it_may_and_none_is_lost() {
     const MOST: u64 = 3;
     let mut config = Config::default();

@@ -44,6 +44,7 @@
 //! kernel at once.
 
 mod attempt;
+mod choices;
 mod client;
 mod describe;
 mod faults;
@@ -53,6 +54,7 @@ mod ring;
 mod socket;
 mod world;
 
+pub use choices::{Tape, choose};
 pub use client::{Action, Client};
 pub use faults::Faults;
 pub use ring::SimulatedDriver;

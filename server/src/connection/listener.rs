@@ -69,12 +69,13 @@ impl ListenerSeat {
     pub(crate) fn simulated(
         id: ListenerId,
         listener: &Descriptor,
+        shared: bool,
         opening: Opening,
     ) -> ListenerSeat {
         ListenerSeat {
             id,
             socket: Socket::Simulated(listener.as_raw_fd()),
-            shared: false,
+            shared,
             opening,
         }
     }

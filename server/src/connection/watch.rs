@@ -66,7 +66,7 @@ impl Engine {
         let is_upgraded = matches!(connection.wire.state(), State::Upgraded(_));
         let waits = arrives || is_upgraded || connection.exchange.is_some();
         if connection.watch == Receive::Off && waits {
-            let events = match connection.eof {
+            let events = match connection.eof || connection.ends {
                 true => 0,
                 false => POLLRDHUP,
             };
@@ -112,6 +112,8 @@ impl Engine {
                 connection.ends = true;
                 if waits && self.settings.half_close == HalfClose::Gone {
                     self.on(core, key, Event::Gone);
+                } else {
+                    self.watch_peer(core, key);
                 }
             }
             // Bytes come before the end that a receive will tell; or the poll was taken back.
@@ -127,10 +129,12 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        match connection.wire.state() {
-            State::Closed => self.close_when_quiet(core, key),
-            // It may have had to stay because of the poll.
-            _ => self.follow_course(core, key),
+        if connection.wire.state() == State::Closed {
+            return self.close_when_quiet(core, key);
         }
+        // Receiving may be paused anew, since before the end of this poll no other could begin.
+        self.regulate(core, key);
+        // The connection may have had to stay because of the poll.
+        self.follow_course(core, key);
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::http1::exchange::{Effect, Event, State};
 use crate::http1::upgraded::Phase;
+use crate::visited::{self, Cell};
 
 /// The conversation of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,7 @@ impl Wire {
     /// Tells the conversation what happened; the effect is what its caller has to have performed.
     #[inline(always)]
     pub(crate) fn on(&mut self, event: Event) -> Effect {
+        visited::note(Cell::Exchange(self.state, event));
         let (state, effect) = self.state.on(event);
         debug_assert!(
             effect != Effect::Impossible,

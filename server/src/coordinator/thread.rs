@@ -268,7 +268,7 @@ mod tests {
         let thread = thread(&post);
         let stats = thread.stats.clone();
         let listener = world.listen();
-        let seat = ListenerSeat::simulated(ListenerId(0), &listener, Opening::default());
+        let seat = ListenerSeat::simulated(ListenerId(0), &listener, false, Opening::default());
         post.to_core(0, connection::Message::Arm(seat));
         let _client = world.connect(&listener);
         // EBADR: completions were dropped (io_uring_enter(2)).

@@ -10,6 +10,7 @@ use super::limits::{CONTROL_WINDOW_SECONDS, Limits};
 use super::mask;
 use super::message::{self, HalfMessage, Kind, Part};
 use super::writer::{self, Broadcast, Message};
+use crate::visited::{self, Cell};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::fmt;
@@ -164,6 +165,7 @@ impl Conversation {
         inflater: &'a mut Inflater,
         desk: &mut Desk<'_>,
     ) -> Result<Received<'a>, Fault> {
+        visited::note(Cell::Conversation(self.state, Event::BytesArrived));
         let (_, effect) = self.state.on(Event::BytesArrived);
         if effect != Effect::Read {
             debug_assert!(effect != Effect::Impossible, "{:?}", self.state);
@@ -300,6 +302,7 @@ impl Conversation {
         reason: &str,
         out: &mut Vec<u8>,
     ) -> Effect {
+        visited::note(Cell::Conversation(self.state, event));
         let (state, effect) = self.state.on(event);
         debug_assert!(
             effect != Effect::Impossible,

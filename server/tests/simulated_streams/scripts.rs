@@ -5,6 +5,7 @@
 
 use crate::forge::{data, forged, headers, reset, settings, window_update};
 use crate::peer::{Ended, Peer, get, post};
+use crate::seeds::Dice;
 use crate::{LARGE, a_day_passes, assert_nothing_is_left, limits, router};
 use ringgate::config::{Admit, Config};
 use ringgate::http2::ErrorCode;
@@ -13,23 +14,6 @@ use ringgate::simulation::Simulation;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
-
-/// What one seed decides, number by number (a linear congruential generator of Knuth's).
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    pub(crate) fn roll(&mut self, below: u32) -> u32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % u64::from(below)) as u32
-    }
-
-    pub(crate) fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.roll(of.len() as u32) as usize]
-    }
-}
 
 /// What a stream was sent.
 struct Asked {
@@ -265,7 +249,7 @@ pub(crate) fn balances(simulation: &Simulation, seed: u64) {
 }
 
 fn play(seed: u64) {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let mut config = Config::default();
     if dice.roll(2) == 0 {
         config.admission = limits(1 + dice.roll(6));

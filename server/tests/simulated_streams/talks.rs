@@ -5,7 +5,8 @@
 use crate::forge::{data, forged, reset, settings};
 use crate::frames;
 use crate::peer::{Ended, Peer, get, request};
-use crate::scripts::{Dice, balances};
+use crate::scripts::balances;
+use crate::seeds::Dice;
 use crate::{a_day_passes, assert_nothing_is_left, limits};
 use ringgate::config::{Admit, Config};
 use ringgate::handler::websocket::{Message, Received, Socket};
@@ -179,7 +180,7 @@ fn heard(mut bytes: &[u8]) -> (Vec<String>, bool) {
 }
 
 fn play(seed: u64) {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let mut config = Config::default();
     if dice.roll(3) == 0 {
         config.admission = limits(1 + dice.roll(4));

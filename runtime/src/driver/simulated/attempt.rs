@@ -56,7 +56,9 @@ impl SimulatedDriver {
             ) => {
                 let reads = events & (libc::POLLIN | libc::POLLRDHUP) as u32 != 0;
                 let writes = events & libc::POLLOUT as u32 != 0;
-                if (reads && reading) || (writes && writing) {
+                // Whatever a poll asks for, it is told of these (poll(2)).
+                let broken = state.events(handle) & (libc::POLLERR | libc::POLLHUP) as u32 != 0;
+                if (reads || broken) && reading || (writes || broken) && writing {
                     self.poll(state, token, handle, events, multishot)
                 } else {
                     Tried::Waits

@@ -3,6 +3,8 @@
 //! Every fault is something a kernel may do; none breaks a rule of io_uring. Drawn by
 //! [`super::ring`] at the point where the kernel would decide.
 
+use super::choices::choose;
+
 /// The probability of each fault, from 0.0 (never) to 1.0 (always).
 ///
 /// ```
@@ -121,11 +123,13 @@ impl Random {
     /// True with the given probability. Draws nothing at 0.0, so that a fault that is switched off
     /// does not move the others.
     pub(super) fn chance(&mut self, probability: f64) -> bool {
-        probability > 0.0 && ((self.next() >> 11) as f64) < probability * (1u64 << 53) as f64
+        let mut happens = || ((self.next() >> 11) as f64) < probability * (1u64 << 53) as f64;
+        probability > 0.0 && choose(2, || u64::from(happens())) == 1
     }
 
     /// A number in `1..=most`; 1 if `most` is 0.
     pub(super) fn up_to(&mut self, most: u64) -> u64 {
-        1 + self.next() % most.max(1)
+        let most = most.max(1);
+        1 + choose(most, || self.next() % most)
     }
 }

@@ -8,7 +8,7 @@ use super::super::frame::{self, Flags, HEADER_SIZE_BYTES, Kind, PAYLOAD_SIZE_BYT
 use super::super::hpack::fixed;
 use super::super::stream::{Effect, Event, State};
 use super::streams::Pending;
-use super::{Gone, Session};
+use super::{Gone, Session, told};
 use crate::http1::date::Date;
 use crate::http1::response::Fields;
 use ::http::StatusCode;
@@ -178,7 +178,7 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Result<(), Gone> {
         let found = self.streams.get(stream).ok_or(Gone)?;
-        let (_, effect) = found.state.on(Event::GivenUp);
+        let (_, effect) = told(found.state, Event::GivenUp);
         debug_assert_eq!(effect, Effect::Reset);
         self.reset_with(stream, code, seconds, out);
         Ok(())
@@ -259,7 +259,7 @@ impl Session {
         let Some(found) = self.streams.get_mut(stream) else {
             return;
         };
-        let (next, effect) = found.state.on(Event::Answered);
+        let (next, effect) = told(found.state, Event::Answered);
         match effect {
             Effect::Forget => self.forget(stream, seconds, out),
             _ => {

@@ -6,7 +6,7 @@ use super::super::budgets::{Budget, SMALL_DATA_BYTES};
 use super::super::code::{Breach, ErrorCode, Fault};
 use super::super::frame::{self, Flags, HEADER_SIZE_BYTES, Header, StreamId};
 use super::super::stream::{Effect, Event};
-use super::{Arrival, Desk, Received, Session};
+use super::{Arrival, Desk, Received, Session, told};
 
 /// Small DATA frames that a large one makes good.
 const SMALL_A_LARGE: u16 = 4;
@@ -48,7 +48,7 @@ impl Session {
         self.count_data(&half, desk)?;
         self.receive.receive(header.length)?;
         let state = self.state_of(half.stream);
-        let (_, effect) = state.on(Event::Data { end: half.end });
+        let (_, effect) = told(state, Event::Data { end: half.end });
         let fault = match effect {
             Effect::Break(Breach::Connection(fault)) => return Err(fault),
             Effect::Break(Breach::Stream(fault)) => Some(fault),
@@ -153,7 +153,7 @@ impl Session {
             return Ok(Arrival::Nothing);
         };
         stream.since = desk.seconds;
-        let (next, effect) = stream.state.on(Event::Data { end });
+        let (next, effect) = told(stream.state, Event::Data { end });
         match effect {
             Effect::Deliver => {
                 stream.state = next;
@@ -176,7 +176,7 @@ impl Session {
                 let is_used_up = is_whole && stream.receive.left() <= 0;
                 self.give_back(count, desk.out);
                 if is_used_up {
-                    let (_, effect) = self.state_of(id).on(Event::WindowUsedUp);
+                    let (_, effect) = told(self.state_of(id), Event::WindowUsedUp);
                     debug_assert_eq!(effect, Effect::ResetQuietly);
                     self.reset_with(id, ErrorCode::NO_ERROR, desk.seconds, desk.out);
                 }

@@ -41,9 +41,10 @@ use super::hpack::{Decoder, Encoder};
 use super::life::{Effect, Event, Phase};
 use super::queue::Queue;
 use super::settings::{Settings, WINDOW_BYTES_INITIAL};
-use super::stream::State;
+use super::stream::{self, State};
 use crate::http1::head::{HEAD_SIZE_BYTES_MAX, Span};
 use crate::http1::refusal::Refusal;
+use crate::visited::{self, Cell};
 use ::http::HeaderMap;
 use bytes::{Bytes, BytesMut};
 use std::fmt;
@@ -56,6 +57,13 @@ const RESETS_KEPT: usize = 64;
 const HEADS_BYTES: usize = 8 << 10;
 
 const _: () = assert!(HEADS_BYTES <= HEAD_SIZE_BYTES_MAX);
+
+/// The next state of a stream, and the effect of `event`.
+#[inline(always)]
+fn told(state: State, event: stream::Event) -> (State, stream::Effect) {
+    visited::note(Cell::Stream(state, event));
+    state.on(event)
+}
 
 /// The state that one connection keeps.
 #[derive(Debug)]
@@ -344,6 +352,7 @@ impl Session {
 
     /// The one place where the phase changes.
     fn step(&mut self, event: Event, out: &mut Vec<u8>) {
+        visited::note(Cell::Session(self.phase, event));
         let (phase, effect) = self.phase.on(event);
         debug_assert!(
             effect != Effect::Impossible,

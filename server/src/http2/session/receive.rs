@@ -12,7 +12,7 @@ use super::super::priority::Priority;
 use super::super::settings;
 use super::super::stream::{self, Effect};
 use super::streams::Stream;
-use super::{Arrival, DRAIN_PING, Desk, End, HalfBlock, Received, Session};
+use super::{Arrival, DRAIN_PING, Desk, End, HalfBlock, Received, Session, told};
 use crate::http1::head::Head;
 
 /// Frames about priorities, and updates of windows, that come with each request.
@@ -264,7 +264,10 @@ impl Session {
 
     #[inline]
     fn begin(&mut self, block: &Block<'_>, beside: &Beside, desk: &Desk<'_>) {
-        let (state, effect) = stream::State::Idle.on(stream::Event::Fields { end: block.end });
+        let (state, effect) = told(
+            stream::State::Idle,
+            stream::Event::Fields { end: block.end },
+        );
         debug_assert_eq!(effect, Effect::Begin);
         self.streams.push(Stream {
             id: block.stream,
@@ -288,7 +291,7 @@ impl Session {
         fault: Fault,
         desk: &mut Desk<'_>,
     ) -> Result<Arrival<'static>, Fault> {
-        let (_, effect) = stream::State::Idle.on(stream::Event::FieldsRefused);
+        let (_, effect) = told(stream::State::Idle, stream::Event::FieldsRefused);
         debug_assert_eq!(effect, Effect::Reset);
         self.break_stream(stream, fault, desk)
     }
@@ -302,7 +305,7 @@ impl Session {
     ) -> Result<Arrival<'static>, Fault> {
         let stream = block.stream;
         let state = self.state_of(stream);
-        let (next, effect) = state.on(stream::Event::Fields { end: block.end });
+        let (next, effect) = told(state, stream::Event::Fields { end: block.end });
         if effect != Effect::Trailers {
             discard(&mut self.decoder, block.bytes, desk)?;
         }
@@ -413,7 +416,7 @@ impl Session {
             self.send.grow(more)?;
             return Ok(Arrival::Nothing);
         }
-        let (_, effect) = self.state_of(stream).on(stream::Event::WindowUpdate);
+        let (_, effect) = told(self.state_of(stream), stream::Event::WindowUpdate);
         match (effect, self.streams.get_mut(stream)) {
             (Effect::Grow, Some(found)) => match found.send.grow(more) {
                 Ok(()) => Ok(Arrival::Nothing),
@@ -431,7 +434,7 @@ impl Session {
         desk: &mut Desk<'_>,
     ) -> Result<Arrival<'static>, Fault> {
         self.spend(Budget::Resets, desk)?;
-        let (_, effect) = self.state_of(stream).on(stream::Event::ResetReceived);
+        let (_, effect) = told(self.state_of(stream), stream::Event::ResetReceived);
         match effect {
             Effect::Break(breach) => return Err(breach.fault()),
             Effect::Cancel | Effect::Forget => self.forget(stream, desk.seconds, desk.out),

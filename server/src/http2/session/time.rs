@@ -8,7 +8,7 @@ use super::super::frame::StreamId;
 use super::super::life::{Event, Phase};
 use super::super::stream::{self, Effect, State};
 use super::streams::Stream;
-use super::{Desk, End, Session};
+use super::{Desk, End, Session, told};
 
 /// A time limit that may be in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,7 +147,7 @@ impl Session {
             Deadline::Stall => Fault::calm(Budget::StallTimeout),
             _ => NO_BODY,
         };
-        let (_, effect) = self.state_of(stream).on(stream::Event::Overdue);
+        let (_, effect) = told(self.state_of(stream), stream::Event::Overdue);
         match effect {
             Effect::ResetQuietly => {
                 self.reset_with(stream, ErrorCode::NO_ERROR, desk.seconds, desk.out);
