@@ -8,6 +8,7 @@
 //! rounded up.
 
 use crate::time::Moment;
+use std::cell::Cell;
 use std::num::NonZeroU32;
 use std::task::Waker;
 
@@ -61,6 +62,9 @@ pub struct Wheel {
     entries: Vec<Entry>,
     free: u32,
     armed: usize,
+    /// The answer of [`Wheel::next_expiry`], until a timer is set, taken back or due: a turn asks twice, and most
+    /// turns change no timer.
+    next: Cell<Option<Option<Moment>>>,
 }
 
 const fn tick_of(now: Moment) -> u64 {
@@ -77,6 +81,7 @@ impl Wheel {
             entries: Vec::new(),
             free: NONE,
             armed: 0,
+            next: Cell::new(None),
         }
     }
 
@@ -117,6 +122,7 @@ impl Wheel {
             }
         };
         self.armed += 1;
+        self.next.set(None);
         self.link(index);
         TimerId {
             index,
@@ -132,6 +138,7 @@ impl Wheel {
         if entry.generation != id.generation || entry.owner.is_none() {
             return false;
         }
+        self.next.set(None);
         self.unlink(id.index);
         self.release(id.index);
         true
@@ -157,7 +164,22 @@ impl Wheel {
 
     /// When [`Wheel::expire`] has to be called next: never later than the nearest deadline's tick,
     /// perhaps earlier (an entry of a higher level has to come down first). None without timers.
+    #[inline]
     pub fn next_expiry(&self) -> Option<Moment> {
+        match self.next.get() {
+            Some(known) => known,
+            None => self.find_next(),
+        }
+    }
+
+    #[inline(never)]
+    fn find_next(&self) -> Option<Moment> {
+        let next = self.nearest();
+        self.next.set(Some(next));
+        next
+    }
+
+    fn nearest(&self) -> Option<Moment> {
         let mut nearest: Option<u64> = None;
         for level in 0..LEVELS {
             if self.occupied[level] == 0 {
@@ -183,13 +205,14 @@ impl Wheel {
     /// the rest follow at the next call.
     pub fn expire(&mut self, now: Moment, most: usize, mut fired: impl FnMut(Owner)) -> usize {
         let target = tick_of(now);
+        self.next.set(None);
         let mut count = 0;
         while self.tick < target {
             if self.armed == 0 {
                 self.tick = target;
                 break;
             }
-            let next = match self.next_expiry() {
+            let next = match self.nearest() {
                 Some(next) => tick_of(next),
                 None => target,
             };
@@ -337,6 +360,24 @@ mod tests {
         assert!(!wheel.cancel(id), "the slot has another tenant");
         assert_eq!(fired(&mut wheel, 10, 9), [2]);
         assert!(!wheel.cancel(other));
+    }
+
+    #[test]
+    fn the_next_expiry_is_that_of_the_timers_set_now_whenever_it_is_asked() {
+        let mut wheel = Wheel::new(at(0));
+        assert_eq!(wheel.next_expiry(), None);
+        let late = wheel.set(at(50), Owner::Event(1));
+        assert_eq!(wheel.next_expiry(), Some(at(50)));
+        let soon = wheel.set(at(3), Owner::Event(2));
+        assert_eq!(wheel.next_expiry(), Some(at(3)));
+        assert!(wheel.cancel(soon));
+        assert_eq!(wheel.next_expiry(), Some(at(50)));
+        wheel.set(at(7), Owner::Event(3));
+        assert_eq!(wheel.next_expiry(), Some(at(7)));
+        assert_eq!(fired(&mut wheel, 7, 9), [3]);
+        assert_eq!(wheel.next_expiry(), Some(at(50)));
+        assert!(wheel.cancel(late));
+        assert_eq!(wheel.next_expiry(), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 mod seeds;
 
 use ringgate::config::{AdmissionLimits, Config, HalfClose, MaxAccepts};
-use ringgate::runtime::driver::simulated::Faults;
+use ringgate::runtime::driver::simulated::{Ending, Faults};
 use ringgate::runtime::sleep;
 use ringgate::simulation::Simulation;
 use ringgate::{Body, Request, Response, Router};
@@ -221,4 +221,58 @@ fn what_is_answered_already_reaches_a_client_whose_next_request_is_given_up() {
     assert!(answers.ends_with("\r\n\r\nhello"), "{answers}");
     let answers = answered(HalfClose::Serve, &both);
     assert!(answers.ends_with("\r\n\r\nlater"), "{answers}");
+}
+
+/// The log of a client that asks once, and gets this behind its request.
+fn log_of_one_request(connection: &str) -> Vec<String> {
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    let client = simulation.connect();
+    let request = format!("GET /hello HTTP/1.1\r\nHost: test\r\nConnection: {connection}\r\n\r\n");
+    client.send(request.as_bytes());
+    simulation.run_until(|_| client.received_len() > 0);
+    pass(&mut simulation, MILLISECOND);
+    assert_eq!(client.is_closed(), connection == "close");
+    simulation.world().log()
+}
+
+#[test]
+fn a_connection_for_one_request_takes_no_receive_back() {
+    let count = |log: &[String], name: &str| log.iter().filter(|line| line.contains(name)).count();
+    for (connection, receives) in [("close", 1), ("keep-alive", 2)] {
+        let log = log_of_one_request(connection);
+        let text = log.join("\n");
+        assert_eq!(count(&log, "ReceiveLeased {"), receives, "{text}");
+        assert_eq!(count(&log, "Cancel {"), 0, "{text}");
+    }
+}
+
+#[test]
+fn a_client_that_sends_on_behind_its_last_request_is_not_reset_while_it_reads_the_answer() {
+    seeds::play_each(50, |seed| {
+        let large = |_: Request| async { vec![b'x'; 300_000] };
+        let router = router().get("/large", large);
+        let faults = Faults {
+            accept_error: 0.0,
+            ..Faults::drawn(seed)
+        };
+        let mut simulation = Simulation::with_cores(&Config::default(), router, 1, seed, faults);
+        for path in ["/hello", "/large", "/soon", "/pieces"] {
+            let client = simulation.connect();
+            client.window(10);
+            let last = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+            client.send(last.as_bytes());
+            simulation.run_until(|_| client.received_len() == 10);
+            client.send(&get("/hello"));
+            pass(&mut simulation, MILLISECOND);
+            client.read(1_000_000);
+            let ended = |simulation: &Simulation| simulation.ledgers(0).0.open == 0;
+            simulation.run_until(|_| client.is_closed());
+            assert_eq!(client.ending(), Ending::Eof, "seed {seed}: {path}");
+            client.shutdown_write();
+            simulation.run_until(ended);
+            assert_eq!(client.ending(), Ending::Eof, "seed {seed}: {path}");
+            let answer = String::from_utf8(client.received()).expect("ASCII");
+            assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 1, "{path}");
+        }
+    });
 }

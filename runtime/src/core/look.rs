@@ -8,7 +8,7 @@
 use super::Core;
 use crate::descriptor::Descriptor;
 use crate::driver::Driver;
-use crate::sys::socket::{is_unix, poll_now, poll_now_each, unsent};
+use crate::sys::socket::{is_unix, poll_now, poll_now_each, unread, unsent};
 use crate::sys::tcp_info::bytes_acked;
 use std::os::fd::AsRawFd;
 
@@ -82,6 +82,18 @@ impl Core {
         match is_unix(real) {
             true => unsent(real).ok().map(|unsent| u64::MAX - u64::from(unsent)),
             false => bytes_acked(real).ok()?,
+        }
+    }
+
+    /// Whether bytes of a socket have come that no receive has taken. To close it then would reset the connection (RFC
+    /// 9112 section 9.6): who closes one on which no receive is armed asks first. A kernel that does not say it has none.
+    pub fn has_unread(&self, socket: &Descriptor) -> bool {
+        match socket.real() {
+            Some(real) => unread(real).is_ok_and(|bytes| bytes > 0),
+            None => match &*self.driver.borrow() {
+                Driver::Simulated(driver) => driver.has_unread(socket.as_raw_fd()),
+                Driver::Kernel(_) => false,
+            },
         }
     }
 

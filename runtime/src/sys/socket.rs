@@ -313,6 +313,14 @@ pub fn unsent(socket: BorrowedFd<'_>) -> io::Result<u32> {
     Ok(count.unsigned_abs())
 }
 
+/// Bytes that have come and nobody has received (FIONREAD, tcp(7) and unix(7)).
+///
+/// # Errors
+/// Whatever ioctl(2) answers.
+pub fn unread(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    called(rustix::io::ioctl_fionread(socket), "ioctl", "FIONREAD")
+}
+
 /// Asks at once which of POLLRDHUP, POLLHUP and POLLERR hold for a socket (poll(2) without a wait),
 /// and takes nothing away: neither bytes nor the socket's error, which a peek would take.
 ///

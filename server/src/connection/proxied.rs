@@ -79,7 +79,9 @@ impl Engine {
             sockets.announce(key, Arc::new(announced));
         }
         match scheme {
-            Scheme::Http => self.advance(core, key),
+            Scheme::Http => {
+                self.advance(core, key);
+            }
             Scheme::Https => {
                 let rest = std::mem::replace(&mut connection.unread, Unread::None);
                 if !rest.is_empty() {

@@ -43,14 +43,17 @@ impl Piece {
 }
 
 impl Engine {
-    /// Arms the receive of a connection unless it is armed or there is nothing to come.
+    /// Arms the receive of a connection unless it is armed or there is nothing to come. The first one is made once:
+    /// a client that asks for one answer is served without a receive that waits for more and has to be taken back.
     pub(super) fn listen_to(&mut self, core: &Core, key: ConnectionKey) {
         let Some(connection) = self.table.get(key) else {
             return;
         };
         if connection.receive == Receive::Off && !connection.eof {
             let subject = Subject::Receive(key).to_key();
-            let receive = match connection.is_slowed {
+            let is_first =
+                std::mem::take(&mut connection.is_new) && connection.transport.is_plain();
+            let receive = match connection.is_slowed || is_first {
                 false => core.receive(&connection.socket, subject),
                 true => core.receive_once(&connection.socket, subject),
             };
@@ -89,8 +92,7 @@ impl Engine {
                 self.stats.bytes_received.add(lease.len() as u64);
                 if connection.transport.is_plain() {
                     connection.unread.add(lease);
-                    self.advance(core, key);
-                    if more && self.settle_answered(core, key) {
+                    if self.advance(core, key) == Reading::Sent {
                         return;
                     }
                 } else {
@@ -155,28 +157,34 @@ impl Engine {
     }
 
     /// Reads what is there until more is needed or the connection's turn is over. If the client has
-    /// ended its side, nothing more will come: what is unread then is never going to be whole.
+    /// ended its side, nothing more will come: what is unread then is never going to be whole. [`Reading::Sent`]: nothing
+    /// is left to be settled.
     #[inline]
-    pub(super) fn advance(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+    pub(super) fn advance(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
         let connection = loop {
             let Some(connection) = self.table.get(key) else {
-                return;
+                return Reading::Done;
             };
             if connection.unread.is_empty() {
                 break connection;
             }
             let effect = connection.wire.on(Event::BytesArrived);
-            if self.perform(core, key, effect) == Reading::Done {
-                let Some(connection) = self.table.get(key) else {
-                    return;
-                };
-                break connection;
+            match self.perform(core, key, effect) {
+                Reading::Again => {}
+                Reading::Sent => return Reading::Sent,
+                Reading::Done => {
+                    let Some(connection) = self.table.get(key) else {
+                        return Reading::Done;
+                    };
+                    break connection;
+                }
             }
         };
         connection.unread.copy_rest();
         if connection.eof && !connection.has_rest {
             self.on_peer_ended(core, key);
         }
+        Reading::Done
     }
 
     /// After a request was taken up: the next one of a pipelined batch may be read at once, if this one
@@ -286,6 +294,10 @@ impl Engine {
             return;
         };
         if connection.wire.state() == State::Closed || connection.moving_to.is_some() {
+            return;
+        }
+        if connection.ends_unheard() {
+            // Whether anything came meanwhile is asked before the close.
             return;
         }
         let exchange = connection

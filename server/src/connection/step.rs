@@ -23,6 +23,8 @@ pub(super) enum Reading {
     Again,
     /// More has to come or to happen first.
     Done,
+    /// The same, and all answers are on their way: until one of both happens, the connection is settled.
+    Sent,
 }
 
 /// How a request ended.
@@ -187,7 +189,8 @@ impl Engine {
             return;
         };
         connection.idle_since = core.now();
-        let unread = !connection.unread.is_empty();
+        let unread = !connection.unread.is_empty()
+            || (connection.ends_plainly() && core.has_unread(&connection.socket));
         self.on(core, key, Event::Flushed { unread });
         if self.is_behind(key) {
             self.advance(core, key);

@@ -33,7 +33,9 @@ use std::rc::Rc;
 enum Left {
     /// All that may be read is answered.
     Answered(Effect),
-    /// The same, and the handler was timed from then on.
+    /// All that is there is answered, and the answers are on their way.
+    Sent,
+    /// All that may be read is answered, and the handler was timed from then on.
     Timed(Effect, Moment),
     /// The front of a head is there.
     Partial,
@@ -66,10 +68,10 @@ impl Engine {
         self.keep_date(core);
         loop {
             let left = self.go_straight(core, key);
-            if let Left::Answered(effect) = left {
+            if let Left::Sent = left {
                 // Spares the look at what else it might hold.
                 std::mem::forget(left);
-                return self.perform(core, key, effect);
+                return Reading::Sent;
             }
             match left {
                 Left::Timed(effect, began) => {
@@ -206,6 +208,10 @@ impl Engine {
                 return Left::Timed(effect, began);
             }
             if effect != Effect::ReadHead {
+                if settings.goes_straight && connection.has_answered() {
+                    connection.send_answers(core, key, settings);
+                    return Left::Sent;
+                }
                 return Left::Answered(effect);
             }
         }
@@ -218,6 +224,7 @@ impl Engine {
             Left::Answered(effect) | Left::Timed(effect, _) => {
                 return self.perform(core, key, effect);
             }
+            Left::Sent => return Reading::Sent,
             Left::Partial => return Reading::Done,
             Left::Preface => self.begin_http2(core, key),
             Left::Refused(refusal) => self.refuse(core, key, refusal),

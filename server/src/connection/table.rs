@@ -194,6 +194,8 @@ pub(crate) struct Connection {
     pub(crate) is_due: bool,
     /// Whether its unread bytes wait for a later turn ([`super::share`]).
     pub(crate) has_rest: bool,
+    /// Whether nothing has been received yet, nor asked for.
+    pub(crate) is_new: bool,
     /// Whether no more than one buffer is received at a time: the last one had a rest.
     pub(crate) is_slowed: bool,
     /// Whether the unsent bytes are dropped; a send in flight is not followed by another.
@@ -237,6 +239,7 @@ impl Connection {
             aborted: false,
             is_due: false,
             has_rest: false,
+            is_new: true,
             is_slowed: false,
             dropped: false,
             deadline_of: None,

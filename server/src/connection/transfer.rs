@@ -220,7 +220,9 @@ impl Engine {
         }
         match self.awaits_header(key) {
             true => self.read_header_moved(core, key),
-            false => self.advance(core, key),
+            false => {
+                self.advance(core, key);
+            }
         }
         self.begin_to_listen(core, key);
         self.settle(core, key);

@@ -5,6 +5,7 @@ use super::SEND_MAX_BYTES;
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, Subject};
 use super::output::{Sending, SparePieces};
+use super::settings::Settings;
 use super::step::Outcome;
 use super::table::{Connection, Receive};
 use super::tls::Sealing;
@@ -124,23 +125,6 @@ impl Engine {
             return;
         }
         self.sent_all(core, key, sent);
-    }
-
-    /// Settles a connection that has nothing to do but to send the answers that are queued: in one look at it, what
-    /// [`Engine::settle`] comes to then. False: it is otherwise, and nothing was done.
-    #[inline]
-    pub(super) fn settle_answered(&mut self, core: &Core, key: ConnectionKey) -> bool {
-        let Some(connection) = self.table.get(key) else {
-            return false;
-        };
-        let is_answered = self.settings.goes_straight && connection.has_answered();
-        if is_answered {
-            let buffer = Chunk::Vec(std::mem::take(&mut connection.output.tail));
-            connection.output.queued = 0;
-            send(core, connection, key, buffer, 0);
-            connection.begin_deadline(core, key, Deadline::Write, &self.settings);
-        }
-        is_answered
     }
 
     /// All that was handed to the kernel is sent: more follows, or the answers are out.
@@ -265,6 +249,21 @@ impl Connection {
         )
     }
 
+    /// Whether the connection closes once the answer that is queued is out, and its client is told so by nothing else.
+    #[inline]
+    pub(super) fn ends_plainly(&self) -> bool {
+        self.wire.state() == State::Writing(After::Close)
+            && self.transport.is_plain()
+            && self.unread.is_empty()
+            && !self.eof
+    }
+
+    /// The same, while nobody listens: the request is there as a whole, and nothing that still comes matters.
+    #[inline]
+    pub(super) fn ends_unheard(&self) -> bool {
+        self.receive == Receive::Off && self.exchange.is_none() && self.ends_plainly()
+    }
+
     /// Whether everything is with the kernel that is to be sent in this state.
     #[inline]
     pub(super) fn is_flushed(&self) -> bool {
@@ -284,10 +283,20 @@ impl Connection {
             && self.receive != Receive::Off
     }
 
+    /// Sends the answers of a connection that [has nothing else to do](Connection::has_answered): in one look at it, what
+    /// [`Engine::settle`] comes to then.
+    #[inline]
+    pub(super) fn send_answers(&mut self, core: &Core, key: ConnectionKey, settings: &Settings) {
+        let buffer = Chunk::Vec(std::mem::take(&mut self.output.tail));
+        self.output.queued = 0;
+        send(core, self, key, buffer, 0);
+        self.begin_deadline(core, key, Deadline::Write, settings);
+    }
+
     /// Whether the connection has nothing to do but to send the answers that are gathered. Not if somebody else
     /// changes what is sent, or nobody listens for more.
     #[inline]
-    fn has_answered(&self) -> bool {
+    pub(super) fn has_answered(&self) -> bool {
         self.wire.state() == State::Writing(After::KeepAlive)
             && self.exchange.is_none()
             && self.output.in_flight.is_none()
@@ -302,7 +311,8 @@ impl Connection {
 #[inline]
 fn send(core: &Core, connection: &mut Connection, key: ConnectionKey, buffer: Chunk, from: usize) {
     let to = buffer.len().min(from + SEND_MAX_BYTES);
-    let more = to < buffer.len() || connection.output.queued > 0;
+    // The close comes next, and its FIN goes with the end of the answer: a segment less, and one event for the client.
+    let more = to < buffer.len() || connection.output.queued > 0 || connection.ends_unheard();
     connection.output.in_flight = Some(Sending::after(from));
     core.send(
         &connection.socket,

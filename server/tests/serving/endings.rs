@@ -1,8 +1,8 @@
 //! How a server ends under its clients: at once, or after everything that was begun.
 
-use super::common::{Client, start_app, wait_for};
+use super::common::{Client, config, start_app, start_with, wait_for};
 use super::pool::cores;
-use ringgate::{CoreInfo, Ended, Router, Server, ServerHandle};
+use ringgate::{CoreInfo, Ended, Request, Router, Server, ServerHandle};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -180,4 +180,38 @@ fn a_server_that_is_told_to_end_while_its_cores_start_ends_as_asked() {
         (drained.failed, drained.drained, drained.cut),
         (None, true, 0)
     );
+}
+
+#[test]
+fn a_client_that_sends_on_behind_its_last_request_reads_all_of_a_large_answer() {
+    const BODY: usize = 24 << 20;
+    let router = Router::new()
+        .get("/large", |_: Request| async { vec![b'x'; BODY] })
+        .get("/small", |_: Request| async { "small" });
+    let server = start_with(config(), router, |_| ());
+    for (path, body) in [("/large", BODY), ("/small", 5)] {
+        let mut client = server.connect_with_buffer(4 << 10);
+        client.send(format!(
+            "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        ));
+        let mut read = 0;
+        if body == BODY {
+            // The server cannot get rid of the rest before it is read, and these bytes are there by then.
+            read = client.take_some(1000);
+            client.send("GET /small HTTP/1.1\r\nHost: a\r\n\r\n");
+        }
+        let mut all = Vec::new();
+        let mut stream = client.stream();
+        let ended = stream.read_to_end(&mut all);
+        ended.unwrap_or_else(|error| panic!("{path}: {error} after {} bytes", all.len()));
+        read += all.len();
+        assert!(read > body, "{path}: {read} bytes");
+    }
+    let counts = || {
+        (
+            server.total("connections/finished"),
+            server.total("connections/aborted"),
+        )
+    };
+    wait_for("both are over", || counts() == (2, 0));
 }

@@ -217,6 +217,20 @@ impl SimulatedDriver {
         }
     }
 
+    /// Whether a receive would bring bytes of a connection, without taking them. A number that is not open is a
+    /// misuse.
+    pub(crate) fn has_unread(&self, fd: RawFd) -> bool {
+        let mut state = self.world.state();
+        match state.handle(fd) {
+            Some(Handle::Stream(index)) => !state.streams[index].inbound.is_empty(),
+            Some(Handle::Listener(_)) => false,
+            None => {
+                state.misuses += 1;
+                false
+            }
+        }
+    }
+
     pub(crate) fn register_buffers(&mut self, buffers: &BufferRing) {
         self.buffers = Some(Buffers {
             base: buffers.address(),
