@@ -193,7 +193,8 @@ impl Hub {
                 match timeout(SILENCE_MAX, events.next()).await {
                     Ok(Some(event)) => out.write(server_sent(&event)).await,
                     Ok(None) => return Ok(()),
-                    Err(_) => out.write(":\n\n").await,
+                    // The line alone: several clients take an empty one behind it for an event without data.
+                    Err(_) => out.write(":\n").await,
                 }
             }
         });
@@ -451,6 +452,25 @@ mod tests {
         let mut last = hub.subscribe(None);
         hub.close();
         assert_eq!(last.poll(&mut cx), Poll::Ready(None));
+    }
+
+    #[test]
+    fn what_keeps_a_silent_stream_ends_no_event() {
+        let router = crate::Router::new().get("/news", async |request: Request<Hub>| {
+            request.state().answer(&request)
+        });
+        let hub = Hub::new(2);
+        let client = crate::testing::client(router, hub.clone());
+        let mut answer = client.get("/news").open();
+        hub.publish("one");
+        answer.wait_for("data: one\n\n");
+        client.advance(2 * SILENCE_MAX + Duration::from_secs(1));
+        hub.publish("two");
+        answer.wait_for("data: two\n\n");
+        assert_eq!(
+            answer.text(),
+            "id: 1\ndata: one\n\n:\n:\nid: 2\ndata: two\n\n"
+        );
     }
 
     #[test]
