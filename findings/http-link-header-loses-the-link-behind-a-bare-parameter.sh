@@ -7,7 +7,7 @@
 #   Parameters of the address are mixed with those of the field, so a link to `/a?title=x` is said to have that title.
 #
 # Expected: `link-param = token BWS [ "=" BWS ( token / quoted-string ) ]`, links are divided by commas, and names of parameters
-# are compared without regard to case (RFC 8288 section 3; appendix B.2 takes empty parameters and makes names lowercase).
+# are compared without regard to case (RFC 8288 section 3; appendix B.3 takes empty parameters and makes names lowercase).
 # Seen: as above, without an error. Each of the two reads what the other does not.
 #
 # Fields that preload fonts have `crossorigin` in them, and lists of what to preload have more than one link.
