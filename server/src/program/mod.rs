@@ -11,6 +11,7 @@ mod words;
 use crate::config::{
     self, CommandLine, Config, Endpoint, Invocation, ListenAddr, OwnValues, Provenance, Source,
 };
+use crate::observe::log::journal;
 use crate::{PassedSocket, Server, control, doctor, passed_sockets, refuse_inheritance};
 use std::error::Error;
 use std::fmt::Display;
@@ -193,8 +194,15 @@ fn with_source(error: Box<dyn Error>, provenance: &Provenance) -> Box<dyn Error>
 }
 
 fn complain(line: &CommandLine, about: &dyn Display) {
-    // To whom, if standard error is closed?
-    let _ = writeln!(io::stderr(), "{}: {about}", line.name());
+    let text = format!("{}: {about}", line.name());
+    let priority = match journal::is_stderr() {
+        true => journal::priority(tracing::Level::ERROR),
+        false => "",
+    };
+    for line in text.lines() {
+        // To whom, if standard error is closed?
+        let _ = writeln!(io::stderr(), "{priority}{line}");
+    }
 }
 
 fn failed(line: &CommandLine, code: u8, error: &dyn Display) -> ExitCode {

@@ -184,6 +184,59 @@ fn a_reload_changes_how_lines_look_for_the_requests_that_follow() {
     assert!(lines(&log, 2)[1].starts_with(r#"{"time":""#));
 }
 
+/// Runs a program whose standard error is the journal, and says so as systemd does for its services.
+const INTO_THE_JOURNAL: &str = r#"
+JOURNAL_STREAM=$(stat --dereference --format=%d:%i /proc/self/fd/2) exec "$0" "$@"
+"#;
+
+#[test]
+#[ignore = "needs root and systemd-journald: apt-get install systemd"]
+fn a_real_journal_has_the_lines_of_the_server_with_their_priority() {
+    let run = |args: &[&str], code: i32| {
+        let directory = Directory::new();
+        let journal = directory.path("journal");
+        let into = [
+            "systemd-cat",
+            "--identifier=ringgate",
+            "sh",
+            "-c",
+            INTO_THE_JOURNAL,
+        ];
+        let namespace = ["unshare", "--mount", "sh", "-c", WITH_A_JOURNAL, "sh"];
+        let mut command = under(&[&namespace[..], &into].concat());
+        command.env("JOURNAL", &journal);
+        let mut program = Program::spawn(command, directory, args, true);
+        if code == 0 {
+            eventually("it serves", || {
+                program.ctl(&["status"]).status.success().then_some(())
+            });
+            program.ctl(&["drain"]);
+        }
+        assert_eq!(program.exit_code(), Some(code));
+        let kept = fs::read_to_string(&journal).expect("what the journal has");
+        let entry = |line: &str| -> (String, String) {
+            let entry: serde_json::Value = serde_json::from_str(line).expect("an entry");
+            let text = |name: &str| entry[name].as_str().expect("text").to_owned();
+            (text("PRIORITY"), text("MESSAGE"))
+        };
+        kept.lines().map(entry).collect::<Vec<_>>()
+    };
+    let served = run(&[], 0);
+    assert!(served.len() > 3, "{served:?}");
+    for (priority, message) in &served {
+        // "2026-11-21T18:30:00.123Z INFO  message"
+        assert!(message.starts_with('2'), "{message}");
+        let expected = if message.contains(" WARN ") { "4" } else { "6" };
+        assert_eq!(priority, expected, "{message}");
+    }
+    let refused = run(&["--body-size", "much"], 2);
+    assert!(!refused.is_empty());
+    for (priority, message) in &refused {
+        assert_eq!(priority, "3", "{message}");
+        assert!(!message.starts_with('<'), "{message}");
+    }
+}
+
 /// Runs a journald of systemd of its own in a mount namespace, then the program, and writes down what the journal has.
 const WITH_A_JOURNAL: &str = r#"
 mount -t tmpfs none /run && mount -t tmpfs none /var/log && mkdir -p /run/systemd/journal /run/log/journal || exit 9

@@ -10,12 +10,12 @@ use std::time::SystemTime;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::line::{self, Format};
+use super::line::{self, Form};
 use super::writer::Front;
 
 pub(super) struct LineLayer {
     pub(super) front: Arc<Front>,
-    pub(super) format: Format,
+    pub(super) form: Form,
 }
 
 impl<S: Subscriber> Layer<S> for LineLayer {
@@ -23,7 +23,7 @@ impl<S: Subscriber> Layer<S> for LineLayer {
         let mut line = self.front.buffer();
         let thread = thread::current();
         let name = thread.name().unwrap_or("unnamed");
-        line::event(&mut line, self.format, SystemTime::now(), name, event);
+        line::event(&mut line, self.form, SystemTime::now(), name, event);
         self.front.offer(line);
     }
 }

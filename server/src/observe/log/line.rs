@@ -13,6 +13,7 @@ use tracing::field::{Field, FieldSet, Visit};
 use tracing::{Event, Level};
 
 use super::escape::{Escape, Style};
+use super::journal::priority;
 use super::names::{is_message, key};
 
 /// How a line is written.
@@ -27,16 +28,25 @@ pub enum Format {
     Json,
 }
 
+/// The form of all lines of a log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    pub(super) format: Format,
+    /// Whether lines begin with their priority, as the journal takes it.
+    pub(super) has_priority: bool,
+}
+
 /// Appends the line of `event`, with its `\n`, to `line`.
 pub(super) fn event(
     line: &mut String,
-    format: Format,
+    form: Form,
     now: SystemTime,
     thread: &str,
     event: &Event<'_>,
 ) {
     let metadata = event.metadata();
-    head(line, format, now, *metadata.level(), metadata.target());
+    let format = form.format;
+    head(line, form, now, *metadata.level(), metadata.target());
     let message_at = line.len();
     let fields = metadata.fields();
     event.record(&mut MessageVisitor {
@@ -59,7 +69,7 @@ pub(super) fn event(
 
 /// A line of the log thread itself, which has no `tracing` event.
 pub(super) struct Report<'a> {
-    pub(super) format: Format,
+    pub(super) form: Form,
     pub(super) now: SystemTime,
     pub(super) level: Level,
     /// The thread that it is about.
@@ -74,8 +84,8 @@ impl Report<'_> {
         message: fmt::Arguments<'_>,
         fields: &[(&str, &str)],
     ) {
-        let format = self.format;
-        head(line, format, self.now, self.level, module_path!());
+        let format = self.form.format;
+        head(line, self.form, self.now, self.level, module_path!());
         message_text(line, format, message);
         message_end(line, format);
         for (name, value) in fields {
@@ -88,7 +98,11 @@ impl Report<'_> {
 
 // Writing to a String cannot fail; a `Display` that returns an error leaves what it wrote.
 
-fn head(line: &mut String, format: Format, now: SystemTime, level: Level, target: &str) {
+fn head(line: &mut String, form: Form, now: SystemTime, level: Level, target: &str) {
+    let format = form.format;
+    if form.has_priority {
+        line.push_str(priority(level));
+    }
     let ts = humantime::format_rfc3339_millis(now);
     let _ = match format {
         Format::Text => write!(line, "{ts} {:<5} ", level.as_str()),

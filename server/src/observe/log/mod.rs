@@ -6,11 +6,12 @@
 //! outside tool renames the file, then [`LogHandle::reopen`]), remote collectors.
 //!
 //! Rooms in reading order: `limit` (once a second and reason), `secret`, `layer` (on the core),
-//! `line`, `names` and `escape` (what a line looks like), `file` (opening it), `writer` (queue and thread),
+//! `line`, `names` and `escape` (what a line looks like), `journal` (how severe it is there), `file` (opening it), `writer` (queue and thread),
 //! `panics`.
 
 mod escape;
 mod file;
+pub(crate) mod journal;
 mod layer;
 mod limit;
 mod line;
@@ -45,6 +46,7 @@ pub use panics::panics_to_log;
 pub use secret::Secret;
 
 use layer::LineLayer;
+use line::Form;
 use writer::{Front, QUEUE_LINES_MAX, Sink};
 
 /// The option that names the log file.
@@ -112,7 +114,8 @@ impl From<&config::Log> for LogOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Target {
     /// Standard error, through a duplicate of its descriptor: whoever prints to stderr directly
-    /// (a panic, a C library) does not wait for a stalled log.
+    /// (a panic, a C library) does not wait for a stalled log. If it is the journal of systemd, each line
+    /// begins with its priority.
     #[default]
     Stderr,
     /// A file, appended to; made with mode 0640 if it is missing. A symbolic link is refused.
@@ -238,7 +241,9 @@ fn start(options: &LogOptions, identity: Option<&Identity>) -> io::Result<LogHan
             Some(path.clone()),
         ),
     };
-    let (subscriber, handle) = assemble(options, QUEUE_LINES_MAX, Sink::new(out, file))?;
+    let mut sink = Sink::new(out, file);
+    sink.is_journal = options.target == Target::Stderr && journal::is_stderr();
+    let (subscriber, handle) = assemble(options, QUEUE_LINES_MAX, sink)?;
     tracing::dispatcher::set_global_default(Dispatch::new(subscriber)).map_err(|_| {
         let cure = "a tracing subscriber is set already: call log::init once, and set no other";
         io::Error::new(ErrorKind::AlreadyExists, cure)
@@ -263,11 +268,14 @@ fn assemble(
     lines_max: usize,
     sink: Sink,
 ) -> io::Result<(impl Subscriber + Send + Sync + use<>, LogHandle)> {
-    let format = options.format;
-    let front = Arc::new(Front::start(format, lines_max, sink)?);
+    let form = Form {
+        format: options.format,
+        has_priority: sink.is_journal,
+    };
+    let front = Arc::new(Front::start(form, lines_max, sink)?);
     let layer = LineLayer {
         front: Arc::clone(&front),
-        format,
+        form,
     };
     let (level, level_handle) = reload::Layer::new(passing(options.level));
     let subscriber = tracing_subscriber::registry().with(layer).with(level);

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_queue::ArrayQueue;
 
-use super::line::{Format, Report};
+use super::line::{Form, Report};
 use super::panics::{self, Panicked};
 
 /// Name of the thread; at most 15 bytes (pthread_setname_np(3)).
@@ -69,7 +69,7 @@ impl Front {
     ///
     /// # Errors
     /// The system refuses a thread (pthread_create(3)).
-    pub(super) fn start(format: Format, lines_max: usize, sink: Sink) -> io::Result<Self> {
+    pub(super) fn start(form: Form, lines_max: usize, sink: Sink) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: ArrayQueue::new(lines_max),
             queue_bytes: AtomicUsize::new(0),
@@ -83,7 +83,7 @@ impl Front {
         let writer = Writer {
             shared: Arc::clone(&shared),
             sink,
-            format,
+            form,
             reported: 0,
             since: 0,
         };
@@ -168,6 +168,8 @@ pub(super) struct Sink {
     file: Option<PathBuf>,
     /// A write failed in the middle of a line: the next one must not continue it.
     torn: bool,
+    /// Whether it is the journal, which takes the priority of a line from its beginning.
+    pub(super) is_journal: bool,
 }
 
 impl Sink {
@@ -177,6 +179,7 @@ impl Sink {
             out,
             file,
             torn: false,
+            is_journal: false,
         }
     }
 
@@ -216,7 +219,7 @@ impl Sink {
 struct Writer {
     shared: Arc<Shared>,
     sink: Sink,
-    format: Format,
+    form: Form,
     /// How many of the dropped lines a line has told of.
     reported: u64,
     /// Lines written since drops were last reported.
@@ -262,7 +265,7 @@ impl Writer {
         let frames = panics::frames(&panicked.stack);
         let mut line = String::new();
         Report {
-            format: self.format,
+            form: self.form,
             now: panicked.at,
             level: tracing::Level::ERROR,
             thread: &panicked.thread,
@@ -328,7 +331,7 @@ impl Writer {
     fn own_line(&mut self, message: std::fmt::Arguments<'_>) -> io::Result<()> {
         let mut line = String::new();
         Report {
-            format: self.format,
+            form: self.form,
             now: SystemTime::now(),
             level: tracing::Level::WARN,
             thread: THREAD_NAME,

@@ -56,6 +56,36 @@ fn assert_is_timestamp(ts: &str) {
 }
 
 #[test]
+fn lines_for_the_journal_begin_with_their_priority_and_are_as_ever_behind_it() {
+    for (format, begin) in [(Format::Text, "2"), (Format::Json, "{\"ts\":\"2")] {
+        let buffer = Buffer::default();
+        let mut sink = Sink::new(Box::new(buffer.clone()), None);
+        sink.is_journal = true;
+        let options = LogOptions {
+            level: LevelFilter::TRACE,
+            format,
+            ..LogOptions::default()
+        };
+        let (subscriber, handle) = assemble(&options, QUEUE_LINES_MAX, sink).unwrap();
+        with_default(subscriber, || {
+            error!("first");
+            warn!("second");
+            info!("third");
+            debug!("fourth");
+            tracing::trace!("fifth");
+        });
+        assert!(handle.flush(LONG));
+        let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+        let priorities: Vec<&str> = text.lines().map(|line| &line[..3]).collect();
+        assert_eq!(priorities, ["<3>", "<4>", "<6>", "<7>", "<7>"], "{text}");
+        assert!(
+            text.lines().all(|line| line[3..].starts_with(begin)),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn a_text_line_is_time_level_message_and_fields() {
     let line = text_line(|| warn!(core = 3, open = 10_u64, ratio = 0.5, up = true, "pool grew"));
     assert_eq!(line, "WARN  pool grew core=3 open=10 ratio=0.5 up=true");
