@@ -174,7 +174,9 @@ pub fn current() -> Rc<Core> {
 /// assert!(ringgate_runtime::try_current().is_none(), "no core runs on this thread");
 /// ```
 pub fn try_current() -> Option<Rc<Core>> {
-    CURRENT.with(|current| current.borrow().clone())
+    // A thread that ends has none any more.
+    let current = CURRENT.try_with(|current| current.borrow().clone());
+    current.ok().flatten()
 }
 
 /// The mailbox of the running thread's core.

@@ -1,16 +1,20 @@
 //! Memory for what is read from files, in pages of its own: blocks that come and go in number, one for each
 //! client that reads slowly. An allocator keeps such memory as soon as anything small lies
-//! behind it; a mapping goes back to the kernel when it is dropped. Each thread keeps some blocks, so
-//! that clients that read quickly cost neither system calls nor page faults.
+//! behind it; a mapping goes back to the kernel when it is dropped. The thread of a core keeps some blocks, so
+//! that clients that read quickly cost neither system calls nor page faults, and gives back those that no read has needed
+//! for a while: after a burst nothing stays.
 //!
 //! A large block costs less for each byte: fewer turns, and fewer times that the client is woken. Slow clients must not hold many
 //! of them, so a thread lends a bounded number and small ones beyond that.
 
+use crate::core::try_current;
 use std::cell::RefCell;
 use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Wake, Waker};
+use std::time::Duration;
 
 /// Bytes of a small block: sixteen pages of 4 KiB.
 const SMALL_BYTES: usize = 64 << 10;
@@ -20,6 +24,12 @@ const LARGE_BYTES: usize = 512 << 10;
 const LARGE_LENT_MAX: usize = 16;
 /// Bytes of the blocks that a thread keeps, at most.
 const KEPT_BYTES_MAX: usize = 8 << 20;
+/// Time in which a kept block has to be needed, or it is given back: at the latest after twice this time.
+const IDLE_TIME: Duration = Duration::from_secs(10);
+/// Bytes that are given back at once, at most, and the time until the next ones are: the kernel takes a quarter of a
+/// microsecond for each page.
+const GIVEN_BACK_AT_ONCE: usize = 512 << 10;
+const NEXT_PAUSE: Duration = Duration::from_millis(10);
 
 /// A mapping, readable and writable.
 struct Block {
@@ -63,19 +73,37 @@ impl Drop for Block {
 // Guarded by `blocks_may_be_dropped_on_another_thread`.
 unsafe impl Send for Block {}
 
+/// Blocks of one size, to be used again.
+#[derive(Default)]
+struct Shelf {
+    blocks: Vec<Block>,
+    /// How many of them were there all the time since the last look, so that nobody has needed them.
+    unneeded: usize,
+}
+
+impl Shelf {
+    fn take(&mut self) -> Option<Block> {
+        let block = self.blocks.pop();
+        self.unneeded = self.unneeded.min(self.blocks.len());
+        block
+    }
+}
+
 /// Blocks of a thread, to be used again.
 #[derive(Default)]
 struct Kept {
-    small: Vec<Block>,
-    large: Vec<Block>,
+    small: Shelf,
+    large: Shelf,
+    /// Whether a look is to come. It is for as long as there are blocks.
+    is_watched: bool,
 }
 
 impl Kept {
     fn bytes(&self) -> usize {
-        self.small.len() * SMALL_BYTES + self.large.len() * LARGE_BYTES
+        self.small.blocks.len() * SMALL_BYTES + self.large.blocks.len() * LARGE_BYTES
     }
 
-    fn of(&mut self, len: usize) -> &mut Vec<Block> {
+    fn of(&mut self, len: usize) -> &mut Shelf {
         match len > SMALL_BYTES {
             true => &mut self.large,
             false => &mut self.small,
@@ -83,10 +111,51 @@ impl Kept {
     }
 
     fn keep(&mut self, block: Block) {
-        if self.bytes() + block.len <= KEPT_BYTES_MAX {
-            self.of(block.len).push(block);
+        if self.bytes() + block.len <= KEPT_BYTES_MAX && (self.is_watched || look_in(IDLE_TIME)) {
+            self.is_watched = true;
+            self.of(block.len).blocks.push(block);
         }
     }
+
+    /// Gives back what nobody has needed since the last look, or a part of it.
+    fn look(&mut self) {
+        let mut left = GIVEN_BACK_AT_ONCE;
+        let mut is_done = true;
+        for shelf in [&mut self.large, &mut self.small] {
+            while left > 0 && shelf.unneeded > 0 {
+                let block = shelf.blocks.pop();
+                left = left.saturating_sub(block.map_or(left, |block| block.len));
+                shelf.unneeded -= 1;
+            }
+            is_done &= shelf.unneeded == 0;
+        }
+        if is_done {
+            self.small.unneeded = self.small.blocks.len();
+            self.large.unneeded = self.large.blocks.len();
+        }
+        let next = match is_done {
+            true => IDLE_TIME,
+            false => NEXT_PAUSE,
+        };
+        self.is_watched = self.bytes() > 0 && look_in(next);
+    }
+}
+
+/// Has the core of this thread look at its blocks after this time. False if it is no core's.
+fn look_in(time: Duration) -> bool {
+    /// Woken by the timer, on the thread of the core that has set it.
+    struct Look;
+    impl Wake for Look {
+        fn wake(self: Arc<Self>) {
+            // A thread that ends keeps none.
+            let _ = KEPT.try_with(|kept| kept.borrow_mut().look());
+        }
+    }
+    let Some(core) = try_current() else {
+        return false;
+    };
+    core.set_waker_timer(core.now() + time, Waker::from(Arc::new(Look)));
+    true
 }
 
 thread_local! {
@@ -159,7 +228,7 @@ impl Pages {
             Some(_) => LARGE_BYTES,
             None => SMALL_BYTES,
         };
-        let kept = KEPT.with_borrow_mut(|kept| kept.of(size).pop());
+        let kept = KEPT.with_borrow_mut(|kept| kept.of(size).take());
         Ok(Pages {
             block: Some(kept.map_or_else(|| Block::map(size), Ok)?),
             len: len.min(size),
@@ -207,7 +276,7 @@ impl AsRef<[u8]> for Pages {
 impl Drop for Pages {
     fn drop(&mut self) {
         if let Some(block) = self.block.take() {
-            // A thread that ends keeps none.
+            // A thread that ends keeps none, nor does one that is no core's: nobody would look there.
             let _ = KEPT.try_with(|kept| kept.borrow_mut().keep(block));
         }
     }
@@ -216,6 +285,20 @@ impl Drop for Pages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::driver::Driver;
+    use crate::driver::simulated::{Faults, World};
+    use crate::{Core, CoreOptions, sleep};
+    use std::rc::Rc;
+
+    /// A core whose time passes at once.
+    fn core() -> Rc<Core> {
+        let driver = Driver::Simulated(Box::new(World::new(1, Faults::none()).driver()));
+        Core::with_driver(driver, CoreOptions::default()).expect("a core")
+    }
+
+    fn kept() -> usize {
+        KEPT.with_borrow(Kept::bytes)
+    }
 
     /// Mappings of this process at an address (proc_pid_maps(5)).
     fn is_mapped(at: usize) -> bool {
@@ -231,6 +314,8 @@ mod tests {
     #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn blocks_are_zeroed_apart_and_go_back() {
+        let core = core();
+        let _entered = core.enter();
         let keeps = KEPT_BYTES_MAX / SMALL_BYTES;
         let mut all: Vec<_> = (0..keeps + 3)
             .map(|_| Pages::new(SMALL_BYTES).expect("memory"))
@@ -248,7 +333,7 @@ mod tests {
         drop(all);
         // The first to be dropped are kept; others may have got the places of the rest since.
         assert!(places[..keeps].iter().all(|at| is_mapped(*at)));
-        assert_eq!(KEPT.with_borrow(Kept::bytes), KEPT_BYTES_MAX);
+        assert_eq!(kept(), KEPT_BYTES_MAX);
         let again = Pages::new(10).expect("memory");
         assert!(places.contains(&place(&again)));
         assert_eq!(again.as_ref().len(), 10);
@@ -256,6 +341,8 @@ mod tests {
 
     #[test]
     fn a_bounded_number_of_large_blocks_is_lent_and_small_ones_beyond() {
+        let core = core();
+        let _entered = core.enter();
         let size = |pages: &Pages| pages.as_ref().len();
         let many =
             || Vec::from_iter((0..LARGE_LENT_MAX).map(|_| Pages::new(usize::MAX).expect("memory")));
@@ -273,7 +360,46 @@ mod tests {
                 LARGE_LENT_MAX
             );
         }
-        assert!(KEPT.with_borrow(Kept::bytes) <= KEPT_BYTES_MAX);
+        assert!(kept() <= KEPT_BYTES_MAX);
+    }
+
+    #[test]
+    fn blocks_that_no_read_needs_go_back_in_twice_the_idle_time_and_the_others_stay() {
+        let burst = || {
+            let pages = |len| (0..20).map(move |_| Pages::new(len).expect("memory"));
+            let all: Vec<_> = pages(SMALL_BYTES).chain(pages(LARGE_BYTES)).collect();
+            drop(all);
+            kept()
+        };
+        core().block_on(async move {
+            let most = burst();
+            assert!(most > KEPT_BYTES_MAX - LARGE_BYTES, "{most}");
+            sleep(IDLE_TIME - Duration::from_secs(1)).await;
+            assert_eq!(kept(), most, "not yet");
+            sleep(IDLE_TIME + Duration::from_secs(2)).await;
+            assert_eq!(kept(), 0);
+            assert!(
+                !KEPT.with_borrow(|kept| kept.is_watched),
+                "nothing wakes an idle core"
+            );
+            // The next burst is given back as well, but for what is used again and again.
+            assert_eq!(burst(), most);
+            for _ in 0..40 {
+                let used = [0; 3].map(|_| Pages::new(SMALL_BYTES).expect("memory"));
+                sleep(Duration::from_millis(1)).await;
+                drop(used);
+                sleep(Duration::from_secs(1)).await;
+            }
+            assert_eq!(kept(), 3 * SMALL_BYTES);
+            sleep(2 * IDLE_TIME + Duration::from_secs(1)).await;
+            assert_eq!(kept(), 0);
+        });
+    }
+
+    #[test]
+    fn a_thread_that_is_no_cores_keeps_no_blocks() {
+        drop(Pages::new(SMALL_BYTES).expect("memory"));
+        assert_eq!(kept(), 0);
     }
 
     #[test]
