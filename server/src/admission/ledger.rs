@@ -12,6 +12,7 @@
 //! exchange was a refusal by the gate, *aborted* on reset, error, timeout or force, else
 //! *finished*. Connections of the control socket and of the metrics address are in neither.
 
+use crate::client::belief::{REFUSED, Source};
 use crate::client::proxy_header::HeaderFault;
 use crate::http2::code::FAULT_REASONS;
 use crate::observe::Counter;
@@ -286,6 +287,10 @@ pub struct CoreStats {
     pub proxy_headers: Counter,
     /// Connections without one, as in `HeaderFault`.
     pub proxy_headers_failed: [Counter; HeaderFault::ALL.len()],
+    /// Requests whose client was asked for, as in `Source`.
+    pub clients: [Counter; Source::NAMES.len()],
+    /// Fields that name clients and were not taken, as in `REFUSED`.
+    pub forwarded_refused: [Counter; REFUSED.len()],
     pub websockets: Gauge,
     pub websocket_messages_received: Counter,
     pub websocket_messages_sent: Counter,

@@ -32,6 +32,57 @@ impl Peer {
     }
 }
 
+/// What the fields of a request say of its client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// Nothing that is to be heard: the client is the peer.
+    None,
+    /// The client is another one.
+    Client(SocketAddr),
+    /// The peer that sent the field is no trusted proxy, and is the client.
+    Untrusted,
+    /// The field of a trusted proxy has no address where its peer has to stand; the proxy counts as the client.
+    NoAddress,
+}
+
+impl Word {
+    /// The client, if it is not the peer.
+    pub(crate) fn client(self) -> Option<SocketAddr> {
+        match self {
+            Word::Client(client) => Some(client),
+            Word::None | Word::Untrusted | Word::NoAddress => None,
+        }
+    }
+
+    /// Why a field that is there was not taken: its place in [`REFUSED`].
+    pub(crate) fn refused(self) -> Option<usize> {
+        match self {
+            Word::Untrusted => Some(0),
+            Word::NoAddress => Some(1),
+            Word::None | Word::Client(_) => None,
+        }
+    }
+}
+
+/// Reasons why the field of a request is not taken.
+pub(crate) const REFUSED: [&str; 2] = ["untrusted", "no-address"];
+
+/// Where the address of a client is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// The peer of the connection.
+    Socket,
+    /// A header of the PROXY protocol.
+    ProxyHeader,
+    /// A field of the request.
+    Field,
+}
+
+impl Source {
+    /// Names, in the order of the sources.
+    pub(crate) const NAMES: [&str; 3] = ["socket", "proxy-header", "field"];
+}
+
 /// Whom the server believes, and what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Belief {
@@ -59,36 +110,42 @@ impl Belief {
         }
     }
 
-    /// The client of a request that came from this peer with these fields: the nearest node on its way that is
-    /// no trusted proxy. If all of them are, the first; if one does not tell the next, that one. The port is
-    /// 0 where no proxy tells it. None where even the peer has no address.
-    pub(crate) fn client<'a>(
+    /// What the fields of a request say of its client, if it came from this peer. The client is the nearest node on its
+    /// way that is no trusted proxy. If all of them are, the first; if one does not tell the next, that one. The port is
+    /// 0 where no proxy tells it.
+    pub(crate) fn word<'a>(
         &self,
         peer: Peer,
         fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
-    ) -> Option<SocketAddr> {
-        self.named(peer, fields).or_else(|| peer.address())
-    }
-
-    /// The client as the fields of a request name it; None if it is the peer.
-    pub(crate) fn named<'a>(
-        &self,
-        peer: Peer,
-        fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
-    ) -> Option<SocketAddr> {
+    ) -> Word {
         let name = match self.forwarded {
-            Forwarded::Off => return None,
+            Forwarded::Off => return Word::None,
             Forwarded::XForwardedFor => &b"x-forwarded-for"[..],
             Forwarded::Forwarded => b"forwarded",
         };
-        if self.trusted.is_empty() || !self.trusts(peer) {
-            return None;
+        if self.trusted.is_empty() {
+            return Word::None;
         }
-        let mut client = None;
-        let lines: SmallVec<[&[u8]; 4]> = fields
+        let mut lines = fields
             .filter(|(found, _)| found.len() == name.len() && found.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-            .collect();
+            .map(|(_, value)| value);
+        if !self.trusts(peer) {
+            return match lines.next() {
+                Some(_) => Word::Untrusted,
+                None => Word::None,
+            };
+        }
+        let lines: SmallVec<[&[u8]; 4]> = lines.collect();
+        match self.nearest(&lines) {
+            Some(client) => Word::Client(client),
+            None if lines.is_empty() => Word::None,
+            None => Word::NoAddress,
+        }
+    }
+
+    /// The nearest node in these lines that is no trusted proxy, or the last before one that is not told.
+    fn nearest(&self, lines: &[&[u8]]) -> Option<SocketAddr> {
+        let mut client = None;
         // Several lines are one list (RFC 9110 section 5.3).
         for line in lines.iter().rev() {
             let Some(nodes) = self.nodes(line) else {
@@ -131,12 +188,22 @@ mod tests {
         Peer::Inet(text.parse().unwrap())
     }
 
+    /// The client of a request.
+    fn client_of<'a>(
+        belief: &Belief,
+        peer: Peer,
+        fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Option<SocketAddr> {
+        let word = belief.word(peer, fields);
+        word.client().or_else(|| peer.address())
+    }
+
     #[track_caller]
     fn check(belief: &Belief, peer: Peer, fields: &[(&str, &str)], expected: Option<&str>) {
         let fields = fields
             .iter()
             .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let client = belief.client(peer, fields);
+        let client = client_of(belief, peer, fields);
         assert_eq!(client, expected.map(|text| text.parse().unwrap()));
     }
 
@@ -183,11 +250,9 @@ mod tests {
             ("Forwarded", "for=203.0.113.2"),
         ];
         let client = |forwarded| {
-            belief(&["unix"], forwarded).client(
-                Peer::Unix,
-                list.iter()
-                    .map(|(name, value)| (name.as_bytes(), value.as_bytes())),
-            )
+            let fields = list.iter();
+            let fields = fields.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+            client_of(&belief(&["unix"], forwarded), Peer::Unix, fields)
         };
         let ip = |text: &str| Some(SocketAddr::new(text.parse().unwrap(), 0));
         assert_eq!(client(Forwarded::XForwardedFor), ip("203.0.113.1"));
@@ -215,6 +280,41 @@ mod tests {
         check(&b, inet("10.0.0.1:5"), &broken, Some("10.0.0.1:5"));
     }
 
+    #[test]
+    fn a_field_that_is_not_taken_says_why() {
+        let b = belief(&["10.0.0.0/8"], Forwarded::Forwarded);
+        let word = |b: &Belief, peer, name: &str, value: &str| {
+            b.word(peer, [(name.as_bytes(), value.as_bytes())].into_iter())
+        };
+        let of_proxy = |value| word(&b, inet("10.0.0.1:5"), "Forwarded", value);
+        let client = "203.0.113.7:0".parse().unwrap();
+        assert_eq!(of_proxy("for=203.0.113.7"), Word::Client(client));
+        for value in [
+            "for=unknown",
+            "for=_hidden",
+            "for=203.0.113.7, for=",
+            "",
+            "by=_edge",
+        ] {
+            assert_eq!(of_proxy(value), Word::NoAddress, "{value}");
+        }
+        let stranger = inet("192.0.2.1:5");
+        for peer in [stranger, Peer::Unix, Peer::Unknown] {
+            let named = word(&b, peer, "forwarded", "for=203.0.113.7");
+            assert_eq!(named, Word::Untrusted);
+            let other = word(&b, peer, "x-forwarded-for", "203.0.113.7");
+            assert_eq!(other, Word::None, "another field than the one that is read");
+        }
+        let nobody = belief(&[], Forwarded::Forwarded);
+        let off = belief(&["10.0.0.0/8"], Forwarded::Off);
+        for b in [nobody, off] {
+            assert_eq!(
+                word(&b, stranger, "forwarded", "for=203.0.113.7"),
+                Word::None
+            );
+        }
+    }
+
     proptest! {
         /// Whatever a client writes in front, the proxy's own word decides.
         #[test]
@@ -226,11 +326,11 @@ mod tests {
             ] {
                 let b = belief(&["10.0.0.0/8"], forwarded);
                 let one = format!("{front}, {added}");
-                let client = b.client(peer, [(name.as_bytes(), one.as_bytes())].into_iter());
+                let client = client_of(&b, peer, [(name.as_bytes(), one.as_bytes())].into_iter());
                 let real = "203.0.113.7:0".parse().unwrap();
                 prop_assert!(client == Some(real) || client == peer.address(), "{:?}", client);
                 let two = [&front[..], added].map(|value| (name.as_bytes(), value.as_bytes()));
-                prop_assert_eq!(b.client(peer, two.into_iter()), Some(real));
+                prop_assert_eq!(client_of(&b, peer, two.into_iter()), Some(real));
             }
         }
     }

@@ -35,6 +35,6 @@ fn client(rates: &Rates, parts: &RequestParts, sockets: &Sockets) -> Option<Clie
         return Some(rates.of_value(value));
     }
     let fields = parts.head.named_values(&parts.bytes);
-    let address = sockets.client(parts.connection, fields)?;
+    let address = sockets.client(parts.connection, fields, &parts.is_client_counted)?;
     Some(Rates::of_address(address.ip()))
 }

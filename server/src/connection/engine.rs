@@ -250,6 +250,7 @@ impl Engine {
         let count_routes = || Arc::new(RouteCounts::new(parts.app.route_names()));
         let routes = parts.stats.routes.get_or_init(count_routes).clone();
         table.sockets().believe(parts.settings.belief.clone());
+        table.sockets().count_in(parts.stats.clone());
         Engine {
             index: parts.index,
             settings: parts.settings,

@@ -3,13 +3,14 @@
 //! the core's requests; nothing is sent, received or closed through it.
 
 use super::key::ConnectionKey;
-use crate::client::belief::{Belief, Peer};
+use crate::admission::ledger::CoreStats;
+use crate::client::belief::{Belief, Peer, Source, Word};
 use crate::client::proxy_header::SharedAnnounced;
 use crate::tls::handshake::Facts;
 use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::address::Address;
 use ringgate_runtime::sys::socket::{local_addr_of, peer_addr_of};
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub(crate) struct Sockets {
     peers: RefCell<Vec<Option<Peer>>>,
     /// Which proxies are believed, and what.
     belief: RefCell<Arc<Belief>>,
+    /// The counts of the core, once they are known.
+    stats: OnceCell<Arc<CoreStats>>,
 }
 
 impl Sockets {
@@ -106,6 +109,11 @@ impl Sockets {
         self.belief.replace(belief);
     }
 
+    /// Counts here.
+    pub(super) fn count_in(&self, stats: Arc<CoreStats>) {
+        let _ = self.stats.set(stats);
+    }
+
     /// Whether this peer is a proxy that is trusted.
     pub(crate) fn trusts(&self, peer: Peer) -> bool {
         self.belief.borrow().trusts(peer)
@@ -113,21 +121,53 @@ impl Sockets {
 
     /// The address of the client of a request: that of the connection's peer, or the one that trusted proxies
     /// say. None of a Unix socket, in a simulation, and once the connection is reset or gone, unless they say one.
+    /// `is_counted`: whether the request was counted by where its client has its address from; it is now.
     pub(crate) fn client<'a>(
         &self,
         key: ConnectionKey,
         fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        is_counted: &Cell<bool>,
     ) -> Option<SocketAddr> {
-        self.belief.borrow().client(self.peer(key), fields)
+        let peer = self.peer(key);
+        let named = self.named((key, peer), fields, is_counted);
+        named.or_else(|| peer.address())
     }
 
-    /// The client of a request as its fields name it; None if it is the peer of its connection.
+    /// The client of a request as its fields name it; None if it is the peer of its connection. `is_counted` as above.
     pub(super) fn named<'a>(
         &self,
-        peer: Peer,
+        (key, peer): (ConnectionKey, Peer),
         fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        is_counted: &Cell<bool>,
     ) -> Option<SocketAddr> {
-        self.belief.borrow().named(peer, fields)
+        let word = self.belief.borrow().word(peer, fields);
+        if !is_counted.replace(true) {
+            self.count(key, word);
+        }
+        word.client()
+    }
+
+    fn count(&self, key: ConnectionKey, word: Word) {
+        let Some(stats) = self.stats.get() else {
+            return;
+        };
+        let source = match word {
+            Word::Client(_) => Source::Field,
+            _ if self.is_announced(key) => Source::ProxyHeader,
+            _ => Source::Socket,
+        };
+        stats.clients[source as usize].add(1);
+        if let Some(reason) = word.refused() {
+            stats.forwarded_refused[reason].add(1);
+        }
+    }
+
+    fn is_announced(&self, key: ConnectionKey) -> bool {
+        let announced = self.announced.borrow();
+        let has_one = announced
+            .get(key.slot() as usize)
+            .is_some_and(Option::is_some);
+        has_one && self.number_of(key).is_some()
     }
 
     /// The peer of a connection: the client that a PROXY header names, or the other end of the socket.

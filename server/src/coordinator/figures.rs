@@ -8,6 +8,7 @@ use super::plan::Pool;
 use super::status::{self, ByteFigures, LatencyStatus, PoolStatus, ProxiesStatus, WebSocketStatus};
 use crate::admission::ledger::{ByReason, CoreStats, Ledgers, REFUSAL_STATUSES, Reason, class_of};
 use crate::certificates::Loaded;
+use crate::client::belief::{REFUSED, Source};
 use crate::client::proxy_header::HeaderFault;
 use crate::config::{AdmissionLimits, MaxAccepts};
 use crate::http2::code::FAULT_REASONS;
@@ -77,6 +78,8 @@ pub(super) fn core_sample(stats: &CoreStats, ledgers: &Ledgers) -> CoreSample {
         tls: tls_counts(stats),
         proxy_headers: stats.proxy_headers.get(),
         proxy_headers_failed: failed_headers(stats),
+        clients: counts(&Source::NAMES, &stats.clients),
+        forwarded_refused: counts(&REFUSED, &stats.forwarded_refused),
         http2: http2_counts(stats),
         websockets: websocket_counts(stats),
         handler_panics: stats.handler_panics.get(),
@@ -162,6 +165,12 @@ pub(super) fn latency<'a>(cores: impl Iterator<Item = &'a CoreStats> + Clone) ->
 pub(super) fn websockets<'a>(cores: impl Iterator<Item = &'a CoreStats>) -> WebSocketStatus {
     let open = cores.map(|stats| stats.websockets.get()).sum();
     WebSocketStatus { open }
+}
+
+/// Counts under their names.
+fn counts(names: &[&'static str], counts: &[Counter]) -> CountsBy {
+    let counts = counts.iter().map(Counter::get);
+    names.iter().copied().zip(counts).collect()
 }
 
 fn failed_headers(stats: &CoreStats) -> CountsBy {

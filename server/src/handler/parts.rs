@@ -59,6 +59,8 @@ pub(crate) struct RequestParts {
     pub(super) id: Option<HeaderValue>,
     /// Values that the application gave the request on its way.
     pub(super) extensions: Option<Box<Extensions>>,
+    /// Whether the request was counted by where its client has its address from.
+    pub(crate) is_client_counted: Cell<bool>,
     /// Whether there are parameters, a body, a protocol, an id or extensions, or were.
     pub(crate) has_more: bool,
 }
@@ -79,6 +81,7 @@ impl RequestParts {
             of_core: None,
             id: None,
             extensions: None,
+            is_client_counted: Cell::new(false),
             has_more: false,
         }
     }
@@ -103,7 +106,8 @@ impl RequestParts {
     /// time.
     pub(crate) fn client(&self) -> Option<SocketAddr> {
         let sockets = self.sockets.as_ref()?;
-        sockets.client(self.connection, self.head.named_values(&self.bytes))
+        let fields = self.head.named_values(&self.bytes);
+        sockets.client(self.connection, fields, &self.is_client_counted)
     }
 
     /// Puts the bytes of the head into a place that was opened for it.
@@ -120,6 +124,7 @@ impl RequestParts {
     fn clear(&mut self) {
         self.bytes = HeadBytes::None;
         self.of_core = None;
+        self.is_client_counted.set(false);
         if std::mem::take(&mut self.has_more) {
             self.params.clear();
             self.names = None;

@@ -1,8 +1,12 @@
 //! Proxies in front of the server over real sockets: whom it takes for the client of a request, and what a header
 //! of the PROXY protocol needs to be believed.
 
+use crate::access_log::Log;
 use crate::common::{Client, TestServer, block_on, config, curl, start_app, start_with, wait_for};
-use ringgate::config::{CertificateSource, Config, Endpoint, Forwarded, ListenAddr, ProxyProtocol};
+use ringgate::config::{
+    AccessTarget, CertificateSource, Config, Endpoint, Forwarded, ListenAddr, ProxyProtocol,
+};
+use ringgate::observe::metrics::CoreSample;
 use ringgate::{Request, Response, Router};
 use std::fs;
 use std::io::{Read, Write};
@@ -143,6 +147,55 @@ fn each_address_that_a_proxy_names_has_its_own_share_of_the_gate() {
     for client in running {
         client.reset_when_dropped();
     }
+}
+
+/// Requests by where the addresses of their clients are from, and fields that were not taken by the reason.
+fn clients(server: &TestServer) -> ([u64; 3], [u64; 2]) {
+    let figures = block_on(server.running().handle().metrics()).expect("it runs");
+    let sum = |of: &dyn Fn(&CoreSample) -> u64| figures.cores.iter().map(of).sum();
+    (
+        ["socket", "proxy-header", "field"].map(|source| sum(&|core| core.clients[source])),
+        ["untrusted", "no-address"].map(|reason| sum(&|core| core.forwarded_refused[reason])),
+    )
+}
+
+#[test]
+fn each_request_counts_once_by_where_its_client_is_from_and_a_field_that_is_not_taken_by_the_reason()
+ {
+    // Limit, log and handler all ask for the client.
+    let log = Log::new();
+    let busy = |mut config: Config| {
+        config.queue.per_address = NonZeroU32::new(1000);
+        config.access_log.target = AccessTarget::File(log.0.clone());
+        start_app(config, true)
+    };
+    let server = busy(behind(&["127.0.0.1"]));
+    let mut client = server.connect();
+    client_of(&mut client, "X-Forwarded-For: 203.0.113.7\r\n");
+    client_of(&mut client, "X-Forwarded-For: 203.0.113.8\r\n");
+    client_of(&mut client, "Forwarded: for=203.0.113.7\r\n");
+    client_of(&mut client, "X-Forwarded-For: 203.0.113.7, unknown\r\n");
+    assert_eq!(clients(&server), ([2, 0, 2], [0, 1]));
+    let server = busy(behind(&["10.0.0.8"]));
+    let mut client = server.connect();
+    client_of(&mut client, "X-Forwarded-For: 203.0.113.7\r\n");
+    client_of(&mut client, "");
+    assert_eq!(clients(&server), ([2, 0, 0], [1, 0]));
+    let server = busy(proxied(&["127.0.0.1"]));
+    let mut client = server.connect();
+    client.send(LINE);
+    client_of(&mut client, "");
+    client_of(&mut client, "X-Forwarded-For: 6.6.6.6\r\n");
+    assert_eq!(clients(&server), ([0, 2, 0], [1, 0]));
+    // Nobody asks.
+    client.send("GET /plaintext HTTP/1.1\r\nHost: t\r\n\r\n");
+    client.answer();
+    assert_eq!(clients(&server).0[1], 3, "but the log");
+    let server = start_app(behind(&["127.0.0.1"]), true);
+    let mut client = server.connect();
+    client.send("GET /plaintext HTTP/1.1\r\nHost: t\r\n\r\n");
+    client.answer();
+    assert_eq!(clients(&server), ([0; 3], [0; 2]));
 }
 
 #[test]

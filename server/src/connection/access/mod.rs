@@ -166,7 +166,9 @@ impl Access {
             noted.is_named(parts.id());
         }
         if let Some(remote) = &place.remote {
-            noted.client = sockets.named(remote.peer, parts.head.named_values(&parts.bytes));
+            let fields = parts.head.named_values(&parts.bytes);
+            let of = (key, remote.peer);
+            noted.client = sockets.named(of, fields, &parts.is_client_counted);
         }
         self.current = Some(noted);
     }

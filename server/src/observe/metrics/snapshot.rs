@@ -120,6 +120,10 @@ pub struct CoreSample {
     pub proxy_headers: u64,
     /// Connections that were closed for want of one, by reason.
     pub proxy_headers_failed: CountsBy,
+    /// Requests whose client somebody asked for, by where its address is from: `socket`, `proxy-header` or `field`.
+    pub clients: CountsBy,
+    /// Fields that name clients and were not taken: `untrusted` or `no-address`.
+    pub forwarded_refused: CountsBy,
     /// The counts of WebSockets.
     pub websockets: WebSocketCounts,
     /// Handlers that panicked.

@@ -343,6 +343,12 @@ pub static METRICS: &[Definition] = &[
     per_core_by("ringgate_proxy_header_failures_total", CORE_REASON,
         "Connections closed since they began with no header of the PROXY protocol from a trusted proxy, by reason",
         |s, out| core_by(s, out, |c| &c.proxy_headers_failed)),
+    per_core_by("ringgate_request_clients_total", &["core", "source"],
+        "Requests whose client a handler, a limit or the access log asked for, by where its address is from: the peer of the connection (`socket`), a header of the PROXY protocol (`proxy-header`), X-Forwarded-For or Forwarded (`field`)",
+        |s, out| core_by(s, out, |c| &c.clients)),
+    per_core_by("ringgate_forwarded_fields_refused_total", CORE_REASON,
+        "Such requests whose X-Forwarded-For or Forwarded was not taken: the peer is no trusted proxy (`untrusted`; not looked at without `trusted_proxies`), or a trusted one wrote no address (`no-address`)",
+        |s, out| core_by(s, out, |c| &c.forwarded_refused)),
 
     // HTTP/2.
     per_core("ringgate_http2_connections", Gauge,

@@ -60,6 +60,8 @@ fn snapshot() -> Snapshot {
                 },
                 proxy_headers: n(),
                 proxy_headers_failed: [("missing", n())].into(),
+                clients: [("field", n()), ("socket", n())].into(),
+                forwarded_refused: [("untrusted", n())].into(),
                 http2: Http2Counts {
                     connections: n(),
                     begun: n(),
