@@ -18,19 +18,37 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// Opens a page and waits until all of `shown` stand in it.
 #[track_caller]
 pub(crate) fn in_a_browser(url: &str, shown: &[&str]) {
+    Browser::open(url).page().shows(shown);
+}
+
+/// Opens a page, waits until all of `shown` stand in it, and answers the faults of its looks (`looks.js`) for each
+/// width of the window and each scheme of colours.
+#[track_caller]
+pub(crate) fn faults_of_looks(url: &str, shown: &[&str]) -> Vec<String> {
     let browser = Browser::open(url);
     let mut page = browser.page();
-    let mut text = String::new();
-    let until = Instant::now() + PATIENCE;
-    while Instant::now() < until {
-        text = page.outer_html();
-        if shown.iter().all(|part| text.contains(part)) {
-            return;
-        }
-        std::thread::sleep(GLANCE);
+    page.shows(shown);
+    let mut faults = Vec::new();
+    for (width, scheme) in [
+        (1280, "light"),
+        (1280, "dark"),
+        (390, "light"),
+        (390, "dark"),
+    ] {
+        let feature = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        page.ask("Emulation.setEmulatedMedia", json!({"features": feature}));
+        let window =
+            json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+        page.ask("Emulation.setDeviceMetricsOverride", window);
+        let found = page.evaluate(include_str!("looks.js"));
+        let found = found.as_array().expect("a list");
+        faults.extend(
+            found
+                .iter()
+                .map(|fault| format!("{width} {scheme}: {fault}")),
+        );
     }
-    let missing = shown.iter().find(|part| !text.contains(**part));
-    panic!("no {missing:?} in {text}")
+    faults
 }
 
 /// A browser without a window, ended with this.
@@ -146,14 +164,35 @@ impl Page {
         }
     }
 
+    /// Waits until all of these stand in the page.
+    #[track_caller]
+    fn shows(&mut self, shown: &[&str]) {
+        let mut text = String::new();
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            text = self.outer_html();
+            if shown.iter().all(|part| text.contains(part)) {
+                return;
+            }
+            std::thread::sleep(GLANCE);
+        }
+        let missing = shown.iter().find(|part| !text.contains(**part));
+        panic!("no {missing:?} in {text}")
+    }
+
+    /// The value of a JavaScript expression.
+    #[track_caller]
+    fn evaluate(&mut self, expression: &str) -> Value {
+        let params = json!({"expression": expression, "returnByValue": true});
+        let mut result = self.ask("Runtime.evaluate", params);
+        result["result"]["value"].take()
+    }
+
     /// The page as it is now.
     #[track_caller]
     fn outer_html(&mut self) -> String {
-        let expression = "document.documentElement.outerHTML";
-        let params = json!({"expression": expression, "returnByValue": true});
-        let result = self.ask("Runtime.evaluate", params);
-        let text = result["result"]["value"].as_str();
-        text.unwrap_or_default().to_owned()
+        let text = self.evaluate("document.documentElement.outerHTML");
+        text.as_str().unwrap_or_default().to_owned()
     }
 }
 

@@ -4,6 +4,7 @@
 //! exit codes under a name of its own.
 
 #[path = "../browser/mod.rs"]
+#[expect(dead_code, reason = "the tests of the live page need more of it")]
 mod browser;
 #[path = "../program/common.rs"]
 #[expect(dead_code, reason = "the tests of the program need more of it")]

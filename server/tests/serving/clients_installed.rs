@@ -1,7 +1,7 @@
 //! Clients that a machine may not have. Each says how to get it; run them with
 //! `cargo test -- --include-ignored`.
 
-use crate::browser::in_a_browser;
+use crate::browser::{faults_of_looks, in_a_browser};
 use crate::common::{config, output, start, start_app, start_with};
 use crate::frames::{handshake, text};
 use ringgate::app::live_page;
@@ -52,6 +52,14 @@ fn a_browser_shows_the_live_table() {
         server.total("requests/answered") >= 2,
         "the page and its numbers"
     );
+}
+
+#[test]
+#[ignore = "needs a browser: apt-get install chromium"]
+fn the_live_page_is_legible_light_and_dark_wide_and_narrow_and_no_colour_is_the_only_sign() {
+    let server = start();
+    let faults = faults_of_looks(&server.url("/"), &[">live<", ">balanced<", "%</span>"]);
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 /// The page has its own requests to tell of: each look at the figures is one.
