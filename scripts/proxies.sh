@@ -4,8 +4,9 @@
 # and a killed server. One line a case, an end at the first surprise. docs/proxies.md has the configurations.
 #
 # Usage: scripts/proxies.sh [small|full] [PROXY...]
-#        small (the default): nginx and HAProxy. full: also Apache, Varnish, squid, lighttpd, Traffic Server, h2o and
-#        Caddy, as far as they are installed.
+#        small (the default): nginx and HAProxy, whose clients are asked what they see over HTTP/1.1 between proxy and
+#        server. full: also Apache, Varnish, squid, lighttpd, Traffic Server, h2o, Caddy, Envoy and Traefik, as far as they
+#        are installed, over TLS, HTTP/2 and PROXY headers too: ten minutes. docs/proxies.md says where they are to be had.
 #
 # Needs openssl, curl, jq and python3, and of nginx the module stream (libnginx-mod-stream). Builds with --release,
 # or takes the binaries from RINGGATE_BIN.

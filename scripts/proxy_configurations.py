@@ -11,11 +11,15 @@ import subprocess
 
 
 class Described:
-    """A proxy: the kinds of connections it makes, its files and its commands."""
+    """A proxy: the kinds of connections it makes, its files and its commands. `tunnels` are the kinds that it passes on
+    unread, `posts_to` is where the bodies of a load go, and `idle_close` has for a kind what clients may see beside 200
+    when the server closes an idle connection."""
 
-    def __init__(self, program, kinds, files, commands, is_small=False, version=("-v",)):
+    def __init__(self, program, kinds, files, commands, is_small=False, version=("-v",), tunnels=(), posts_to="/echo",
+                 idle_close={}):
         self.program, self.kinds, self.files, self.make = program, kinds, files, commands
-        self.is_small, self.ask_version = is_small, version
+        self.is_small, self.ask_version, self.tunnels = is_small, version, tunnels
+        self.posts_to, self.idle_close = posts_to, idle_close
 
     def version(self):
         if not shutil.which(self.program):
@@ -249,14 +253,22 @@ http://:@IN[tls]@ {
 }
 http://:@IN[h2c]@ {
     bind 127.0.0.1
-    reverse_proxy h2c://127.0.0.1:@PLAIN@
+    reverse_proxy h2c://127.0.0.1:@PLAIN@ {
+        transport http {
+            versions h2c
+            keepalive 400ms
+        }
+    }
 }
 """
 
 TRAFFIC_SERVER = {
     "records.config": """
 CONFIG proxy.config.admin.user_id STRING trafficserver
-CONFIG proxy.config.http.server_ports STRING @IN[http]@:ip-in=127.0.0.1
+CONFIG proxy.config.http.server_ports STRING @IN[http]@:ip-in=127.0.0.1 @IN[tls]@:ip-in=127.0.0.1
+CONFIG proxy.config.ssl.client.verify.server.policy STRING ENFORCED
+CONFIG proxy.config.ssl.client.CA.cert.filename STRING @CERTIFICATE@
+CONFIG proxy.config.ssl.client.verify.server.properties STRING SIGNATURE
 CONFIG proxy.config.http.insert_squid_x_forwarded_for INT 1
 CONFIG proxy.config.http.cache.http INT 0
 CONFIG proxy.config.url_remap.pristine_host_hdr INT 1
@@ -271,19 +283,154 @@ CONFIG proxy.config.exec_thread.limit INT 1
 CONFIG proxy.config.diags.output.error STRING E
 """,
     "ip_allow.yaml": "ip_allow:\n- {apply: in, ip_addrs: 127.0.0.0/8, action: allow, methods: ALL}\n",
-    "remap.config": "map / http://127.0.0.1:@PLAIN@/\n",
+    "remap.config": "map http://127.0.0.1:@IN[tls]@/ https://127.0.0.1:@TLS@/\nmap / http://127.0.0.1:@PLAIN@/\n",
     "storage.config": "@FOLDER@ 32M\n",
     "runroot.yaml": "prefix: @FOLDER@\nbindir: /usr/bin\nsysconfdir: @FOLDER@\nlogdir: @FOLDER@\nruntimedir: @FOLDER@\n"
                     "localstatedir: @FOLDER@\ncachedir: @FOLDER@\n",
 }
 
+HTTP_MANAGER = (
+    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager")
+
+
+def envoy_listener(kind, filters):
+    return """  - name: NAME
+    address: {socket_address: {address: 127.0.0.1, port_value: @IN[KIND]@}}
+    filter_chains: [{filters: [FILTERS]}]
+""".replace("NAME", kind.replace(" ", "-")).replace("KIND", kind).replace("FILTERS", filters)
+
+
+def envoy_http(kind):
+    return envoy_listener(kind, """{
+        name: envoy.filters.network.http_connection_manager,
+        typed_config: {
+          "@type": @HTTP_MANAGER@,
+          stat_prefix: NAME,
+          use_remote_address: true,
+          route_config: {virtual_hosts: [{name: all, domains: ["*"], routes: [{
+            match: {prefix: "/"},
+            route: {
+              cluster: NAME, timeout: 0s,
+              retry_policy: {
+                retry_on: connect-failure, num_retries: 5, retry_back_off: {base_interval: 0.2s, max_interval: 1s}}}}]}]},
+          http_filters: [{
+            name: envoy.filters.http.router,
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]}}
+    """.replace("NAME", kind).replace("@HTTP_MANAGER@", HTTP_MANAGER))
+
+
+def envoy_tcp(kind):
+    return envoy_listener(kind, """{
+        name: envoy.filters.network.tcp_proxy,
+        typed_config: {
+          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy,
+          stat_prefix: NAME, cluster: NAME}}
+    """.replace("NAME", kind.replace(" ", "-")))
+
+
+def envoy_cluster(kind, port, more):
+    return """  - name: NAME
+    connect_timeout: 2s
+    load_assignment: {cluster_name: NAME, endpoints: [{lb_endpoints: [{endpoint: {
+      address: {socket_address: {address: 127.0.0.1, port_value: PORT}}}}]}]}
+MORE""".replace("NAME", kind.replace(" ", "-")).replace("PORT", port).replace("MORE", more)
+
+
+def envoy_protocol(version):
+    return """    typed_extension_protocol_options:
+      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+        "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+        common_http_protocol_options: {idle_timeout: 0.5s}
+        explicit_http_config: {VERSION: {}}
+""".replace("VERSION", version)
+
+
+ENVOY_TLS = """    transport_socket:
+      name: envoy.transport_sockets.tls
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+        sni: localhost
+        common_tls_context:
+          validation_context:
+            trusted_ca: {filename: @CERTIFICATE@}
+            match_typed_subject_alt_names: [{san_type: DNS, matcher: {exact: localhost}}]
+"""
+
+
+UPSTREAM_TRANSPORT = (
+    "type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport")
+
+
+def envoy_proxy_header(version):
+    return """    transport_socket:
+      name: envoy.transport_sockets.upstream_proxy_protocol
+      typed_config:
+        "@type": @UPSTREAM_TRANSPORT@
+        config: {version: VERSION}
+        transport_socket:
+          name: envoy.transport_sockets.raw_buffer
+          typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}
+""".replace("VERSION", version).replace("@UPSTREAM_TRANSPORT@", UPSTREAM_TRANSPORT)
+
+
+ENVOY = "".join([
+    "static_resources:\n  listeners:\n",
+    envoy_http("http"), envoy_http("tls"), envoy_http("h2c"), envoy_tcp("proxy v1"), envoy_tcp("proxy v2"),
+    "  clusters:\n",
+    envoy_cluster("http", "@PLAIN@", envoy_protocol("http_protocol_options")),
+    envoy_cluster("tls", "@TLS@", envoy_protocol("http_protocol_options") + ENVOY_TLS),
+    envoy_cluster("h2c", "@PLAIN@", envoy_protocol("http2_protocol_options")),
+    envoy_cluster("proxy v1", "@PROXIED@", envoy_proxy_header("V1")),
+    envoy_cluster("proxy v2", "@PROXIED@", envoy_proxy_header("V2")),
+])
+
+TRAEFIK = {
+    "traefik.yaml": """
+global: {checkNewVersion: false, sendAnonymousUsage: false}
+log: {level: ERROR}
+entryPoints:
+  http: {address: "127.0.0.1:@IN[http]@"}
+  tls: {address: "127.0.0.1:@IN[tls]@"}
+  h2c: {address: "127.0.0.1:@IN[h2c]@"}
+  v1: {address: "127.0.0.1:@IN[proxy v1]@"}
+  v2: {address: "127.0.0.1:@IN[proxy v2]@"}
+providers: {file: {filename: @FOLDER@/routes.yaml}}
+""",
+    "routes.yaml": """
+http:
+  routers:
+    http: {entryPoints: [http], rule: "PathPrefix(`/`)", service: http, middlewares: [again]}
+    tls: {entryPoints: [tls], rule: "PathPrefix(`/`)", service: tls}
+    h2c: {entryPoints: [h2c], rule: "PathPrefix(`/`)", service: h2c}
+  middlewares:
+    again: {retry: {attempts: 6, initialInterval: 100ms}}
+  serversTransports:
+    short: {maxIdleConnsPerHost: 200, forwardingTimeouts: {idleConnTimeout: 500ms}}
+    verified: {serverName: localhost, rootCAs: ["@CERTIFICATE@"], forwardingTimeouts: {idleConnTimeout: 500ms}}
+  services:
+    http: {loadBalancer: {serversTransport: short, servers: [{url: "http://127.0.0.1:@PLAIN@"}]}}
+    tls: {loadBalancer: {serversTransport: verified, servers: [{url: "https://localhost:@TLS@"}]}}
+    h2c: {loadBalancer: {serversTransport: short, servers: [{url: "h2c://127.0.0.1:@PLAIN@"}]}}
+tcp:
+  routers:
+    v1: {entryPoints: [v1], rule: "HostSNI(`*`)", service: v1}
+    v2: {entryPoints: [v2], rule: "HostSNI(`*`)", service: v2}
+  serversTransports:
+    v1: {proxyProtocol: {version: 1}}
+    v2: {proxyProtocol: {version: 2}}
+  services:
+    v1: {loadBalancer: {serversTransport: v1, servers: [{address: "127.0.0.1:@PROXIED@"}]}}
+    v2: {loadBalancer: {serversTransport: v2, servers: [{address: "127.0.0.1:@PROXIED@"}]}}
+""",
+}
+
 ALL = {
     "nginx": Described(
         "nginx", ["http", "proxy v1", "tls", "h2c"], {"nginx.conf": NGINX},
-        [["nginx", "-e", "@FOLDER@/nginx.log", "-c", "@FOLDER@/nginx.conf"]], is_small=True),
+        [["nginx", "-e", "@FOLDER@/nginx.log", "-c", "@FOLDER@/nginx.conf"]], is_small=True, tunnels=("proxy v1",)),
     "haproxy": Described(
         "haproxy", ["http", "proxy v1", "proxy v2", "tls", "h2c"], {"haproxy.cfg": HAPROXY},
-        [["haproxy", "-db", "-f", "@FOLDER@/haproxy.cfg"]], is_small=True),
+        [["haproxy", "-db", "-f", "@FOLDER@/haproxy.cfg"]], is_small=True, tunnels=("proxy v1", "proxy v2")),
     "apache": Described(
         "apache2", ["http", "tls", "h2c"], {"apache.conf": APACHE},
         [["apache2", "-D", "FOREGROUND", "-f", "@FOLDER@/apache.conf"]]),
@@ -297,10 +444,20 @@ ALL = {
     "lighttpd": Described(
         "lighttpd", ["http"], {"lighttpd.conf": LIGHTTPD}, [["lighttpd", "-D", "-f", "@FOLDER@/lighttpd.conf"]]),
     "traffic-server": Described(
-        "traffic_server", ["http"], TRAFFIC_SERVER,
-        [["traffic_server", "--run-root=@FOLDER@/runroot.yaml"]], version=("--version",)),
+        "traffic_server", ["http", "tls"], TRAFFIC_SERVER,
+        # It stops passing a body on when the answer begins, now and then.
+        [["traffic_server", "--run-root=@FOLDER@/runroot.yaml"]], version=("--version",), posts_to="/upload"),
     "h2o": Described("h2o", ["http", "proxy v1", "tls"], {"h2o.conf": H2O}, [["h2o", "-c", "@FOLDER@/h2o.conf"]]),
     "caddy": Described(
         "caddy", ["http", "tls", "h2c"], {"Caddyfile": CADDY},
-        [["caddy", "run", "--adapter", "caddyfile", "--config", "@FOLDER@/Caddyfile"]], version=("version",)),
+        [["caddy", "run", "--adapter", "caddyfile", "--config", "@FOLDER@/Caddyfile"]], version=("version",),
+        # It sends a body whose stream the server has refused by GOAWAY not again.
+        idle_close={"h2c": (502,)}),
+    "envoy": Described(
+        "envoy", ["http", "proxy v1", "proxy v2", "tls", "h2c"], {"envoy.yaml": ENVOY},
+        [["envoy", "--disable-hot-restart", "--concurrency", "1", "--log-level", "warn", "-c", "@FOLDER@/envoy.yaml"]],
+        version=("--version",), tunnels=("proxy v1", "proxy v2")),
+    "traefik": Described(
+        "traefik", ["http", "proxy v1", "proxy v2", "tls", "h2c"], TRAEFIK,
+        [["traefik", "--configFile=@FOLDER@/traefik.yaml"]], version=("version",), tunnels=("proxy v1", "proxy v2")),
 }
