@@ -104,7 +104,10 @@ pub fn markdown() -> String {
          - connections: `accepted + handed_in = finished + rejected + aborted + open + handed_out`\n\
          - requests: `begun = answered + rejected + aborted + running + pending`\n\n\
          The `le` bounds of the histograms are the powers of two of nanoseconds from 1.024 us to \
-         34.4 s. The counts at these bounds are exact.\n\n\
+         34.4 s. The counts at these bounds are exact. Prometheus keeps each as one native histogram with these buckets \
+         where its `scrape_configs` say `convert_classic_histograms_to_nhcb: true` (tried with 3.5.3). The text format has \
+         neither native histograms nor exemplars; the requests behind a slow quantile are in the access log, with \
+         `access_log_slow` and `request_id`.\n\n\
          `scripts/alerts.yml` has alerts on these metrics for Prometheus (`rule_files` in its configuration), and \
          `scripts/grafana-dashboard.json` a dashboard for Grafana (Dashboards, New, Import), which asks for the \
          data source and shows one server or several.\n\n\
