@@ -5,7 +5,7 @@
 
 use clap::{Args, ValueEnum};
 use ringgate::config::{
-    AccessFormat, AccessTarget, AdmissionLimits, Config, MaxAccepts, TrustedProxy,
+    AccessFormat, AccessTarget, AdmissionLimits, Config, MaxAccepts, ProxyProtocol, TrustedProxy,
 };
 use ringgate::http2::frame::PREFACE;
 use ringgate::simulation::Simulation;
@@ -37,6 +37,9 @@ pub struct Options {
     /// Be a proxy that is trusted, and say whom each request was forwarded for
     #[arg(long)]
     pub forwarded: bool,
+    /// Be a proxy that is trusted, and announce its client in a PROXY header
+    #[arg(long)]
+    pub proxy_header: bool,
     /// Keep the requests of each client to a rate that is never reached
     #[arg(long)]
     pub request_rate: bool,
@@ -67,8 +70,11 @@ pub fn run(options: &Options) -> Result<usize, String> {
         config.access_log.format = format;
     }
     config.proxies.request_id = options.request_id.then(|| "X-Request-Id".to_owned());
-    if options.forwarded {
+    if options.forwarded || options.proxy_header {
         config.proxies.trusted = vec![TrustedProxy::Unix];
+    }
+    if options.proxy_header {
+        config.proxies.protocol = ProxyProtocol::On;
     }
     if options.request_rate {
         let rate = "1000000/s".parse();
@@ -89,6 +95,7 @@ pub fn run(options: &Options) -> Result<usize, String> {
     Ok(answered)
 }
 
+const PROXY_HEADER: &[u8] = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 80\r\n";
 const TEXT: &str = "Hello, World!";
 
 async fn plaintext(_: Request) -> Response {
@@ -105,6 +112,9 @@ fn http1(simulation: &mut Simulation, options: &Options) -> usize {
     let request = format!("GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n{forwarded}\r\n");
     let batch = request.repeat(options.at_once);
     let client = simulation.connect();
+    if options.proxy_header {
+        client.send(PROXY_HEADER);
+    }
     let mut answered = 0;
     while answered < options.requests {
         client.send(batch.as_bytes());
@@ -149,6 +159,9 @@ fn answers(bytes: &[u8]) -> (usize, usize) {
 
 fn http2(simulation: &mut Simulation, options: &Options) -> usize {
     let client = simulation.connect();
+    if options.proxy_header {
+        client.send(PROXY_HEADER);
+    }
     client.send(&[PREFACE, SETTINGS, &on_stream(1, FIRST)].concat());
     let (mut answered, mut next, mut received) = (0, 3, 0);
     let mut awaited = 1;
@@ -199,8 +212,10 @@ mod tests {
                 "replay http1 10 1 --access-log json --request-id --forwarded --request-rate",
                 10,
             ),
+            ("replay http1 10 1 --proxy-header --request-rate", 10),
             // The first stream makes the table.
             ("replay http2 33 32", 33),
+            ("replay http2 33 32 --proxy-header", 33),
         ] {
             let options = Line::parse_from(line.split(' ')).options;
             assert_eq!(run(&options), Ok(answered), "{line}");
