@@ -32,7 +32,7 @@ impl Peer {
     }
 }
 
-/// What the fields of a request say of its client.
+/// The word of the fields of a request on its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Word {
     /// Nothing that is to be heard: the client is the peer.
@@ -110,7 +110,7 @@ impl Belief {
         }
     }
 
-    /// What the fields of a request say of its client, if it came from this peer. The client is the nearest node on its
+    /// The word of these fields on the client of their request, which came from this peer. The client is the nearest node on its
     /// way that is no trusted proxy. If all of them are, the first; if one does not tell the next, that one. The port is
     /// 0 where no proxy tells it.
     pub(crate) fn word<'a>(
