@@ -112,7 +112,10 @@ pub fn markdown() -> String {
          `scripts/grafana-dashboard.json` a dashboard for Grafana (Dashboards, New, Import), which asks for the \
          data source and shows one server or several.\n\n\
          Patterns of routes come as they are written (`route=\"/users/{id}\"`), which is valid in a label. Prometheus, promtool \
-         2.42.0 and openmetrics-parser 0.5.1 read them; prometheus-parse 0.2.5 drops such samples without an error.\n",
+         2.42.0 and openmetrics-parser 0.5.1 read them; prometheus-parse 0.2.5 drops such samples without an error.\n\
+         parse-prometheus-text-format 1.1.1 (Node.js) makes one series of a histogram whatever its labels are, without sum and count: of several\n\
+         cores it shows the last one ([its issue 13](https://github.com/yunyu/parse-prometheus-text-format/issues/13)). \
+         prom2javascript 0.2.0 reads them apart.\n",
     );
     text
 }
