@@ -5,11 +5,14 @@
 //! are deliberately not listed and nothing is renamed or removed: the standard library does that at
 //! start, where blocking is no harm.
 
+mod frozen;
 mod metadata;
 mod options;
 mod pages;
 mod splice;
 
+pub(crate) use frozen::FrozenPart;
+pub use frozen::{Freezing, Frozen};
 pub use metadata::{Metadata, metadata};
 pub use options::OpenOptions;
 pub use pages::Pages;

@@ -11,6 +11,7 @@ use ringgate::config::{
 };
 use ringgate::http1::exchange::State;
 use ringgate::runtime::driver::simulated::{Client, Faults};
+use ringgate::runtime::fs::Freezing;
 use ringgate::simulation::Simulation;
 use ringgate::{Body, Request, Response, Router};
 use std::num::NonZeroU32;
@@ -24,6 +25,7 @@ fn router() -> Router<()> {
     Router::new()
         .get("/hello", |_: Request| async { "hello" })
         .get("/large", |_: Request| async { "x".repeat(40_000) })
+        .get("/kept", |_: Request| async { frozen(40_000) })
         .get("/later", |_: Request| async {
             ringgate::runtime::sleep(Duration::from_secs(5)).await;
             "later"
@@ -38,6 +40,13 @@ fn router() -> Router<()> {
             Response::text(request.into_body().bytes().await.unwrap_or_default())
         })
         .post("/unread", |_: Request| async { "unread" })
+}
+
+/// A body whose pages a socket is given.
+fn frozen(count: usize) -> Body {
+    let mut bytes = Freezing::with_capacity(count).expect("memory");
+    bytes.put(&b"k".repeat(count));
+    bytes.freeze(()).into()
 }
 
 /// What a client sends, one thing after the other.
@@ -97,6 +106,7 @@ fn path() -> impl Strategy<Value = &'static str> {
     prop_oneof![
         6 => Just("/hello"),
         2 => Just("/large"),
+        2 => Just("/kept"),
         2 => Just("/later"),
         1 => Just("/panic"),
         1 => Just("/none"),

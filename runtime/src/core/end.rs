@@ -1,7 +1,7 @@
 //! The end of a core, orderly or not: the kernel must owe nothing before its memory is freed.
 
 use super::{COMPLETIONS_PER_TURN_MAX, Core, Sink};
-use crate::driver::{Driver, Token};
+use crate::driver::{Completion, Driver, Token};
 use crate::op::{Finished, OpTable, dispose};
 use std::rc::Rc;
 use std::time::Duration;
@@ -60,6 +60,11 @@ impl Core {
                     finished
                 {
                     dispose(kind, &memory, completion.result);
+                } else if let Finished::Room = finished {
+                    // Nothing of it is with the kernel now.
+                    let cancelled =
+                        Completion::new(completion.token, -libc::ECANCELED, false, None);
+                    self.own.borrow_mut().push_back(cancelled);
                 }
             }
             let all = self.ops.borrow().all();

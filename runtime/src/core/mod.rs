@@ -10,6 +10,7 @@
 mod end;
 mod event;
 mod failure;
+mod in_place;
 mod look;
 mod operations;
 mod turn;
@@ -24,6 +25,7 @@ use crate::driver::{Completion, Driver, KernelDriver, RingFlags};
 use crate::mailbox::{Remote, Shared};
 use crate::op::{OpId, OpTable};
 use crate::probe::{Unavailable, explain_setup_error};
+use crate::sys::conduit::Conduit;
 use crate::task::{
     Ended, JoinHandle, LongPoll, Nested, Panic, Ready, TaskId, TaskOptions, Tasks, Urgency,
     WakeCell, first, joinable,
@@ -131,6 +133,8 @@ pub struct Core {
     resumed: Cell<Moment>,
     /// Completions that no driver makes: of operations it refused, or never had.
     own: RefCell<VecDeque<Completion>>,
+    /// The way of pages into sockets.
+    conduit: RefCell<Conduit>,
     /// Receives that wait for a buffer, longest first.
     starved: RefCell<VecDeque<OpId>>,
     taken: RefCell<Vec<Completion>>,
@@ -264,6 +268,7 @@ impl Core {
             polled: Cell::new(None),
             resumed: Cell::new(now),
             own: RefCell::default(),
+            conduit: RefCell::default(),
             starved: RefCell::default(),
             taken: RefCell::new(Vec::with_capacity(256)),
             taken_next: Cell::new(0),

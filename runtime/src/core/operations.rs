@@ -110,7 +110,8 @@ impl Core {
         )
     }
 
-    /// Sends the next of the bytes in `pieces` under `key`: `most` at most, from as many places as one send takes.
+    /// Sends the next of the bytes in `pieces` under `key`: `most` at most, from as many places as one send takes. Of
+    /// frozen bytes a TCP socket is given the pages, at once and without a copy.
     /// Otherwise as [`Core::send`]. What was sent is to be told to them ([`SendPieces::advance`]) before the next
     /// send, which begins at the byte behind.
     pub fn send_pieces(
@@ -121,6 +122,10 @@ impl Core {
         more: bool,
         key: u64,
     ) -> OpId {
+        // (On a Unix socket sends are counted, and go through the ring.)
+        if pieces.has_frozen() && !socket.real().is_some_and(is_unix) {
+            return self.send_in_place(socket, pieces, most, more, key);
+        }
         let most = match most {
             most @ 0..=UNIX_SEND_MAX_BYTES => most,
             most => long(socket, most) as usize,

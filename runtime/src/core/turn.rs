@@ -249,6 +249,7 @@ impl Core {
                 self.starved.borrow_mut().push_back(OpId(completion.token));
                 self.count(|counts| counts.starved_receives += 1);
             }
+            Finished::Room => self.go_on_in_place(OpId(completion.token)),
             Finished::Stale => {
                 if let Some(id) = completion.buffer() {
                     drop(self.pool.lend(id, 0));
@@ -295,10 +296,14 @@ impl Core {
                     buffer,
                 }
             }
-            Kind::SendPieces => {
+            Kind::SendPieces | Kind::SendInPlace => {
                 let pieces = match memory {
                     Memory::SendPieces(pieces) => pieces,
                     _ => SendPieces::new(),
+                };
+                let result = match kind {
+                    Kind::SendInPlace => cut_off(result, &pieces),
+                    _ => result,
                 };
                 Event::SentPieces {
                     key,
@@ -369,6 +374,16 @@ impl Core {
                 buffers -= 1;
             }
         }
+    }
+}
+
+/// The result of a send in place whose wait for room ended with `result`: the bytes that went before, if any did.
+#[cold]
+fn cut_off(result: Result<u32, Errno>, pieces: &SendPieces) -> Result<u32, Errno> {
+    match (pieces.in_place().done, result) {
+        (0, Err(errno)) => Err(errno),
+        (0, Ok(_)) => Err(Errno::CANCELLED),
+        (done, _) => Ok(done as u32),
     }
 }
 

@@ -32,13 +32,14 @@ const GIVEN_BACK_AT_ONCE: usize = 512 << 10;
 const NEXT_PAUSE: Duration = Duration::from_millis(10);
 
 /// A mapping, readable and writable.
-struct Block {
+pub(super) struct Block {
     at: NonNull<u8>,
     len: usize,
 }
 
 impl Block {
-    fn map(len: usize) -> io::Result<Block> {
+    /// A mapping of so many zeros.
+    pub(super) fn map(len: usize) -> io::Result<Block> {
         // SAFETY: mmap(2) of anonymous memory at an address of the kernel's choice replaces no mapping
         // and reads no pointer. Guarded by `blocks_are_zeroed_apart_and_go_back`.
         let at = unsafe {
@@ -57,6 +58,19 @@ impl Block {
         let block = NonNull::new(at.cast()).map(|at| Block { at, len });
         block.ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))
     }
+
+    pub(super) fn as_slice(&self) -> &[u8] {
+        // SAFETY: the block is mapped readable as long as it lives, anonymous memory begins as zeros
+        // (mmap(2)), and `self` is borrowed, so nobody writes. Guarded by
+        // `blocks_are_zeroed_apart_and_go_back`.
+        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.len) }
+    }
+
+    pub(super) fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: as in `as_slice`, the block is writable, and `self` is borrowed alone. Guarded by
+        // `blocks_are_zeroed_apart_and_go_back`.
+        unsafe { std::slice::from_raw_parts_mut(self.at.as_ptr(), self.len) }
+    }
 }
 
 impl Drop for Block {
@@ -72,6 +86,10 @@ impl Drop for Block {
 // SAFETY: a block is plain memory that nobody else refers to; nothing about it belongs to a thread.
 // Guarded by `blocks_may_be_dropped_on_another_thread`.
 unsafe impl Send for Block {}
+
+// SAFETY: whoever shares a block can only read it. Guarded by
+// `parts_keep_the_memory_and_its_companion_on_any_thread`.
+unsafe impl Sync for Block {}
 
 /// Blocks of one size, to be used again.
 #[derive(Default)]
@@ -253,10 +271,7 @@ impl Pages {
     /// The bytes, to be written to.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         match &mut self.block {
-            // SAFETY: the block is mapped readable and writable as long as it lives, `len` is at most its
-            // length, anonymous memory begins as zeros (mmap(2)), and `self` is borrowed alone. Guarded
-            // by `blocks_are_zeroed_apart_and_go_back`.
-            Some(block) => unsafe { std::slice::from_raw_parts_mut(block.at.as_ptr(), self.len) },
+            Some(block) => &mut block.as_mut_slice()[..self.len],
             None => &mut [],
         }
     }
@@ -265,9 +280,7 @@ impl Pages {
 impl AsRef<[u8]> for Pages {
     fn as_ref(&self) -> &[u8] {
         match &self.block {
-            // SAFETY: as in `as_mut_slice`, and `self` is borrowed, so nobody writes. Guarded by
-            // `blocks_are_zeroed_apart_and_go_back`.
-            Some(block) => unsafe { std::slice::from_raw_parts(block.at.as_ptr(), self.len) },
+            Some(block) => &block.as_slice()[..self.len],
             None => &[],
         }
     }

@@ -4,6 +4,7 @@ use super::SendPieces;
 use crate::buffer::Lease;
 use crate::core::Core;
 use crate::descriptor::Descriptor;
+use crate::fs::Frozen;
 use crate::sys::address::SocketAddrStorage;
 use bytes::{Buf, Bytes};
 use std::cell::RefCell;
@@ -33,6 +34,8 @@ pub enum SendBuffer {
     Static(&'static [u8]),
     /// Received bytes, sent back from where the kernel put them.
     Lease(Lease),
+    /// Bytes that nobody changes any more. Where a send of pieces has them, a TCP socket gets their pages and no copy.
+    Frozen(Frozen),
 }
 
 impl SendBuffer {
@@ -44,6 +47,7 @@ impl SendBuffer {
             SendBuffer::Bytes(bytes) => bytes,
             SendBuffer::Static(bytes) => bytes,
             SendBuffer::Lease(lease) => lease,
+            SendBuffer::Frozen(frozen) => frozen.as_ref(),
         }
     }
 
@@ -72,6 +76,7 @@ impl SendBuffer {
             SendBuffer::Bytes(bytes) => bytes.advance(count),
             SendBuffer::Static(bytes) => *bytes = &bytes[count..],
             SendBuffer::Lease(lease) => lease.advance(count),
+            SendBuffer::Frozen(frozen) => frozen.advance(count),
         }
     }
 
@@ -83,6 +88,7 @@ impl SendBuffer {
             SendBuffer::Bytes(bytes) => bytes,
             SendBuffer::Static(bytes) => Bytes::from_static(bytes),
             SendBuffer::Lease(lease) => lease.to_bytes(),
+            SendBuffer::Frozen(frozen) => Bytes::from_owner(frozen),
         }
     }
 }
@@ -129,6 +135,12 @@ impl From<&'static str> for SendBuffer {
 impl From<Lease> for SendBuffer {
     fn from(lease: Lease) -> SendBuffer {
         SendBuffer::Lease(lease)
+    }
+}
+
+impl From<Frozen> for SendBuffer {
+    fn from(frozen: Frozen) -> SendBuffer {
+        SendBuffer::Frozen(frozen)
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) use future::OpFuture;
 pub use memory::SendBuffer;
 pub(crate) use memory::{Handle, Memory, Message, PathBeneath, Stash, Stat};
 pub use pieces::{Between, SendPieces};
+pub(crate) use pieces::{InPlace, Place};
 // Not for use by applications.
 #[doc(hidden)]
 pub use single::{kernel_timeout, nop, poll_once};

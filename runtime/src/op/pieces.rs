@@ -5,8 +5,10 @@
 //! gone. Deliberately not here: which bytes are worth a place of their own.
 
 use super::SendBuffer;
+use crate::fs::FrozenPart;
 use std::collections::VecDeque;
 use std::fmt;
+use std::os::fd::RawFd;
 
 /// Places that one send takes bytes from. The rest goes with the next.
 const PLACES_MAX: usize = 16;
@@ -50,6 +52,43 @@ pub struct SendPieces {
     /// The places that the send in flight takes bytes from, at which the header points.
     places: [libc::iovec; PLACES_MAX],
     header: libc::msghdr,
+    in_place: InPlace,
+}
+
+/// A send that is made in place, and how far it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InPlace {
+    pub(crate) socket: RawFd,
+    /// Bytes to send.
+    pub(crate) most: usize,
+    /// Whether others follow at once.
+    pub(crate) more: bool,
+    /// Bytes that the socket has.
+    pub(crate) done: usize,
+}
+
+/// Bytes in one place.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    Plain(&'a [u8]),
+    Frozen(FrozenPart<'a>),
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn bytes(self) -> &'a [u8] {
+        match self {
+            Place::Plain(bytes) => bytes,
+            Place::Frozen(part) => part.as_slice(),
+        }
+    }
+
+    /// The bytes from `from` on, `most` at most.
+    fn part(self, from: usize, most: usize) -> Place<'a> {
+        match self {
+            Place::Plain(bytes) => Place::Plain(&bytes[from..bytes.len().min(from + most)]),
+            Place::Frozen(part) => Place::Frozen(part.part(from, most)),
+        }
+    }
 }
 
 impl SendPieces {
@@ -64,6 +103,12 @@ impl SendPieces {
             done: 0,
             places,
             header,
+            in_place: InPlace {
+                socket: -1,
+                most: 0,
+                more: false,
+                done: 0,
+            },
         })
     }
 
@@ -89,6 +134,65 @@ impl SendPieces {
         let large = large.chain([&b""[..]]);
         runs.zip(large)
             .flat_map(|((begin, end), large)| [&self.gathered[begin..end], large])
+    }
+
+    /// The same, and which of them are frozen.
+    fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        let large = self.between.iter().map(|one| match &one.bytes {
+            SendBuffer::Frozen(frozen) => Place::Frozen(frozen.lent()),
+            bytes => Place::Plain(bytes.as_slice()),
+        });
+        let large = large.map(Some).chain([None]);
+        let ends = self.between.iter().map(|one| one.at);
+        let begins = std::iter::once(self.done).chain(ends.clone());
+        let runs = begins.zip(ends.chain([self.gathered.len()]));
+        let runs = runs.map(|(begin, end)| Place::Plain(&self.gathered[begin..end]));
+        runs.zip(large)
+            .flat_map(|(run, large)| [Some(run), large])
+            .flatten()
+    }
+
+    /// Whether there are frozen bytes among them.
+    pub(crate) fn has_frozen(&self) -> bool {
+        let mut large = self.between.iter();
+        large.any(|one| matches!(one.bytes, SendBuffer::Frozen(_)))
+    }
+
+    /// A send in place begins.
+    pub(crate) fn begin_in_place(&mut self, send: InPlace) {
+        let most = send.most.min(self.len());
+        let more = send.more || most < self.len();
+        self.in_place = InPlace { most, more, ..send };
+    }
+
+    pub(crate) fn in_place(&self) -> InPlace {
+        self.in_place
+    }
+
+    /// The bytes in the next place, and whether others follow them at once; None at the end of what is to be sent.
+    pub(crate) fn next_in_place(&self) -> Option<(Place<'_>, bool)> {
+        let InPlace {
+            most, more, done, ..
+        } = self.in_place;
+        let left = most - done;
+        if left == 0 {
+            return None;
+        }
+        let mut skipped = done;
+        for place in self.places() {
+            let len = place.bytes().len();
+            if skipped < len {
+                let next = place.part(skipped, left);
+                return Some((next, more || next.bytes().len() < left));
+            }
+            skipped -= len;
+        }
+        None
+    }
+
+    /// Counts bytes that the socket has taken.
+    pub(crate) fn went_in_place(&mut self, count: usize) {
+        self.in_place.done += count;
     }
 
     /// Number of bytes that are left.

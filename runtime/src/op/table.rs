@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Send,
     /// Bytes of several places sent.
     SendPieces,
+    /// Readiness of a socket that is given such bytes in place.
+    SendInPlace,
     /// A descriptor on success: a file.
     Open,
     /// Readiness, with events.
@@ -67,6 +69,8 @@ pub(crate) enum Finished {
     Orphaned { kind: Kind, memory: Memory },
     /// No buffer was there for it; it is armed again when some are.
     Starved,
+    /// A socket that is given bytes in place has room, or has ended: the send goes on.
+    Room,
     /// The operation is not known any more.
     Stale,
 }
@@ -179,6 +183,9 @@ impl OpTable {
             entry.starved = true;
             return Finished::Starved;
         }
+        if kind == Kind::SendInPlace && completion.result >= 0 && !entry.cancelled {
+            return Finished::Room;
+        }
         if more {
             return match &entry.stage {
                 Stage::Event(key) => Finished::Event {
@@ -260,6 +267,13 @@ impl OpTable {
             return Cancel::Complete;
         }
         Cancel::Submit
+    }
+
+    /// A send in place is over, but for its completion.
+    pub(crate) fn is_all_in_place(&mut self, id: OpId) {
+        if let Some(entry) = self.get(id) {
+            entry.kind = Kind::SendPieces;
+        }
     }
 
     /// Takes a starved receive back into flight; None if it was cancelled meanwhile.

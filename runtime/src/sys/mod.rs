@@ -12,6 +12,7 @@ mod error;
 pub mod address;
 pub mod cgroup;
 pub mod child;
+pub(crate) mod conduit;
 pub mod cpu;
 pub mod event;
 pub mod fork;

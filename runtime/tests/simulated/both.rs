@@ -7,6 +7,8 @@ use crate::stage::{Seen, on_both};
 use bytes::Bytes;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::driver::simulated::Ending;
+use ringgate_runtime::fs::{Freezing, Frozen};
+use ringgate_runtime::sys::socket::Direction;
 use ringgate_runtime::{CoreOptions, Look};
 use std::sync::LazyLock;
 
@@ -223,7 +225,7 @@ fn a_big_send_to_a_slow_reader_ends_when_all_is_taken() {
 fn pieces_arrive_in_their_order() {
     on_both(options(), |stage| {
         let (mut peer, socket) = stage.pair();
-        let between = [(2, "12345".into()), (2, "6".into()), (8, "789".into())];
+        let between = [(2, "12345"), (2, "6"), (8, "789")];
         stage.send_pieces(&socket, b"abcdefgh", &between, FIRST);
         stage.until_ended(FIRST);
         assert_eq!(stage.observer.of(FIRST), [Seen::Sent, Seen::Ended]);
@@ -238,7 +240,7 @@ fn pieces_arrive_in_their_order() {
 fn one_send_takes_the_bytes_of_sixteen_places_and_leaves_the_rest() {
     on_both(options(), |stage| {
         let (mut peer, socket) = stage.pair();
-        let between: Vec<_> = (1..20).map(|at| (at, "x".into())).collect();
+        let between: Vec<_> = (1..20).map(|at| (at, "x")).collect();
         stage.send_pieces(&socket, &[b'-'; 20], &between, FIRST);
         stage.until_ended(FIRST);
         assert_eq!(stage.observer.of(FIRST), [Seen::SentPart, Seen::Ended]);
@@ -278,6 +280,72 @@ fn a_cancelled_send_of_pieces_answers_what_it_sent() {
         stage.core.cancel(send);
         stage.until_ended(FIRST);
         assert_eq!(stage.observer.of(FIRST), [Seen::SentPart, Seen::Ended]);
+        stage.core.close(socket);
+    });
+}
+
+/// The same bytes as [`MUCH`], whose pages a socket is given.
+static FROZEN: LazyLock<Frozen> = LazyLock::new(|| {
+    let mut bytes = Freezing::with_capacity(BIG).expect("memory");
+    bytes.put(&MUCH);
+    bytes.freeze(())
+});
+
+#[test]
+fn pages_arrive_in_their_order_however_slowly_they_are_taken() {
+    on_both(options(), |stage| {
+        let (mut peer, socket) = stage.pair();
+        peer.stall();
+        let between = [(1, FROZEN.clone()), (2, FROZEN.part(10..70_000))];
+        stage.send_pieces(&socket, b"abc", &between, FIRST);
+        stage.settle();
+        assert_eq!(stage.observer.of(FIRST), [], "the peer does not read");
+        stage.until("all bytes", |_| peer.look() == BIG + 69_990 + 3);
+        stage.until_ended(FIRST);
+        assert_eq!(stage.observer.of(FIRST), [Seen::Sent, Seen::Ended]);
+        let expected = [b"a", &MUCH[..], b"b", &MUCH[10..70_000], b"c"].concat();
+        assert!(peer.received() == expected);
+        // The ring waits for the socket as ever.
+        peer.stall();
+        stage.send(&socket, MUCH.clone(), SECOND);
+        stage.settle();
+        assert_eq!(stage.observer.of(SECOND), [], "the peer does not read");
+        stage.until("all bytes", |_| peer.look() == 2 * BIG + 69_990 + 3);
+        stage.until_ended(SECOND);
+        stage.core.close(socket);
+        stage.note_ending(&mut peer);
+    });
+}
+
+#[test]
+fn a_cancelled_send_of_pages_answers_what_it_sent() {
+    on_both(options(), |stage| {
+        let (mut peer, socket) = stage.pair();
+        peer.stall();
+        let send = stage.send_pieces(&socket, b"ab", &[(1, FROZEN.clone())], FIRST);
+        stage.settle();
+        stage.core.cancel(send);
+        stage.until_ended(FIRST);
+        assert_eq!(stage.observer.of(FIRST), [Seen::SentPart, Seen::Ended]);
+        stage.core.close(socket);
+    });
+}
+
+#[test]
+fn pages_that_wait_for_room_end_with_their_connection() {
+    on_both(options(), |stage| {
+        let (mut peer, socket) = stage.pair();
+        peer.stall();
+        stage.send_pieces(&socket, b"ab", &[(1, FROZEN.clone())], FIRST);
+        stage.settle();
+        assert_eq!(stage.observer.of(FIRST), [], "the peer does not read");
+        stage.core.shutdown(&socket, Direction::Both);
+        stage.until_ended(FIRST);
+        assert_eq!(stage.observer.of(FIRST), [Seen::SentPart, Seen::Ended]);
+        stage.send_pieces(&socket, b"ab", &[(1, FROZEN.clone())], SECOND);
+        stage.until_ended(SECOND);
+        let gone = [Seen::Failed(libc::EPIPE), Seen::Ended];
+        assert_eq!(stage.observer.of(SECOND), gone);
         stage.core.close(socket);
     });
 }

@@ -2,6 +2,7 @@
 //! received, and closes when the client ended its side. What every owner of events has to handle is
 //! here in its shortest form: operations that end early, short sends, full accepts.
 
+use ringgate_runtime::fs::{Freezing, Frozen};
 use ringgate_runtime::op::Between;
 use ringgate_runtime::{
     Core, Descriptor, Errno, Event, OpId, Received, SendBuffer, SendPieces, Sink,
@@ -22,6 +23,8 @@ pub(crate) struct Echo {
     stopping: bool,
     /// Everything that waits leaves in one send, from where it lies but for the first half of each buffer.
     in_pieces: bool,
+    /// Of these pieces the sockets are given pages, not copies.
+    in_place: bool,
 }
 
 struct Connection {
@@ -33,8 +36,14 @@ struct Connection {
     broken: bool,
 }
 
+fn frozen(bytes: &[u8]) -> Frozen {
+    let mut copy = Freezing::with_capacity(bytes.len()).expect("memory");
+    copy.put(bytes);
+    copy.freeze(())
+}
+
 impl Connection {
-    fn send_pieces(&mut self, core: &Core, id: u64) {
+    fn send_pieces(&mut self, core: &Core, id: u64, in_place: bool) {
         if self.sending.is_some() || self.broken || self.unsent.is_empty() {
             return;
         }
@@ -44,6 +53,10 @@ impl Connection {
             gathered.extend_from_slice(&bytes[..half]);
             bytes.advance(half);
             let at = gathered.len();
+            match in_place {
+                true => bytes = frozen(&bytes).into(),
+                false => {}
+            }
             Between { at, bytes }
         });
         let between = between.collect();
@@ -80,6 +93,7 @@ impl Echo {
             accepted: 0,
             stopping: false,
             in_pieces: false,
+            in_place: false,
         }
     }
 
@@ -87,6 +101,13 @@ impl Echo {
     pub(crate) fn in_pieces(core: &Core, listener: Descriptor) -> Echo {
         let mut echo = Echo::new(core, listener);
         echo.in_pieces = true;
+        echo
+    }
+
+    /// The same, which gives sockets the pages of most bytes.
+    pub(crate) fn in_place(core: &Core, listener: Descriptor) -> Echo {
+        let mut echo = Echo::in_pieces(core, listener);
+        echo.in_place = true;
         echo
     }
 
@@ -209,7 +230,7 @@ impl Echo {
         let connection = self.connections.get_mut(&id).expect("it had an event");
         connection.broken |= self.stopping;
         match self.in_pieces {
-            true => connection.send_pieces(core, id),
+            true => connection.send_pieces(core, id, self.in_place),
             false => connection.send_next(core, id),
         }
         if connection.is_over()

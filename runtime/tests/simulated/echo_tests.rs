@@ -138,9 +138,10 @@ fn storm(seed: u64, faults: Faults) -> World {
     options.multishot_receive = !seed.is_multiple_of(7);
     options.buffers.leases_kept = (seed % 3) as u32;
     let core = core_of(&world, options);
-    let mut echo = match (seed / 4).is_multiple_of(2) {
-        true => Echo::new(&core, world.listen()),
-        false => Echo::in_pieces(&core, world.listen()),
+    let mut echo = match seed / 4 % 3 {
+        0 => Echo::new(&core, world.listen()),
+        1 => Echo::in_pieces(&core, world.listen()),
+        _ => Echo::in_place(&core, world.listen()),
     };
     let mut clients = Vec::new();
     let mut expected = Vec::new();

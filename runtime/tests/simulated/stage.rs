@@ -323,7 +323,7 @@ impl Stage {
         &self,
         socket: &Descriptor,
         gathered: &[u8],
-        between: &[(usize, Bytes)],
+        between: &[(usize, impl Clone + Into<SendBuffer>)],
         key: u64,
     ) -> OpId {
         let between = between.iter().map(|(at, bytes)| Between {

@@ -14,6 +14,7 @@ use crate::handler::Chunk;
 use crate::http1::exchange::{After, Deadline, Event, State};
 use crate::http1::upgraded::Phase;
 use crate::tls::record::sizes::Tick;
+use ringgate_runtime::op::Between;
 use ringgate_runtime::sys::socket::Direction;
 use ringgate_runtime::{Core, Errno, SendPieces};
 use std::rc::Rc;
@@ -207,8 +208,10 @@ impl Connection {
         let output = &mut self.output;
         let mut between = std::mem::take(&mut output.between);
         output.queued = 0;
+        // (Of frozen bytes a send of pieces makes no copy.)
         if output.tail.is_empty()
-            && between.len() == 1
+            && let [Between { bytes, .. }] = between.make_contiguous()
+            && !matches!(bytes, Chunk::Frozen(_))
             && let Some(whole) = between.pop_front()
         {
             return send(core, self, key, whole.bytes, 0);

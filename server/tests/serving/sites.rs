@@ -556,3 +556,38 @@ fn a_large_file_is_kept_once_it_is_asked_for_again() {
     assert!(!is_old(&mut client, "once"), "one request keeps nothing");
     assert!(is_old(&mut client, "twice"), "it was read in the second");
 }
+
+#[test]
+fn a_slow_client_gets_a_kept_file_as_it_was_though_others_are_in_its_place() {
+    const SIZE: usize = 100_000;
+    let tree = Tree::new("slow");
+    tree.write("file", &[b'a'; SIZE]);
+    let server = tree.serve_as(Site {
+        cache_valid: Duration::ZERO,
+        ..Site::default()
+    });
+    settle(&tree, "file");
+    let body = |client: &mut Client| {
+        let body = client.answer().body;
+        assert_eq!(body.len(), SIZE);
+        assert!(body.iter().all(|byte| *byte == body[0]), "of one version");
+        body[0]
+    };
+    let ask = "GET /files/file HTTP/1.1\r\nHost: test\r\n\r\n";
+    let mut others = server.connect();
+    others.send(ask);
+    assert_eq!(body(&mut others), b'a', "it is kept now");
+    let mut slow = server.connect_with_buffer(8 << 10);
+    slow.send(ask.repeat(40));
+    // (Its first answers are with the kernel when its own first bytes are there.)
+    slow.stream().peek(&mut [0; 1]).expect("a byte");
+    replace(&tree, "file", &[b'b'; SIZE]);
+    settle(&tree, "file");
+    for _ in 0..3 {
+        others.send(ask);
+        assert_eq!(body(&mut others), b'b');
+    }
+    let versions: Vec<u8> = (0..40).map(|_| body(&mut slow)).collect();
+    assert_eq!(versions[0], b'a');
+    assert!(versions.is_sorted(), "none comes back");
+}

@@ -8,6 +8,8 @@ use super::socket::{Readable, Wakes};
 use super::world::{Handle, State, fingerprint};
 use crate::driver::operation::Operation;
 use crate::driver::token::Token;
+use crate::errno::Errno;
+use std::os::fd::RawFd;
 
 /// Errors of an accept when the process or the machine is out of something (accept(2)).
 const EXHAUSTED: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
@@ -197,20 +199,35 @@ impl SimulatedDriver {
         } else {
             room
         };
-        let bytes = message.bytes(done, count);
-        if count > 0 {
-            let hash = fingerprint(&bytes);
-            state.note(format_args!(
-                "client {stream}: receives {count} bytes {hash:016x}"
-            ));
-        }
-        state.streams[stream].write(&bytes);
-        state.received(stream);
+        take(state, stream, &message.bytes(done, count));
         pending.done += count as u32;
         if short || pending.done as usize == len {
             return self.finish(state, token, pending.done as i32, None);
         }
         Tried::Waits
+    }
+
+    /// Sends at once what the client takes, and waits for nothing: the counterpart of a send(2) with MSG_DONTWAIT.
+    ///
+    /// # Errors
+    /// EAGAIN if it takes none now, and the errors of a send.
+    pub(crate) fn send_now(&mut self, socket: RawFd, bytes: &[u8]) -> Result<usize, Errno> {
+        let world = self.world();
+        let state = &mut *world.state();
+        let Some(Handle::Stream(stream)) = state.handle(socket) else {
+            state.misuses += 1;
+            return Err(Errno(libc::EBADF));
+        };
+        let room = state.streams[stream].room(bytes.len()).map_err(Errno)?;
+        if room == 0 || state.random.chance(state.faults.send_again) {
+            return Err(Errno(libc::EAGAIN));
+        }
+        let count = match room > 1 && state.random.chance(state.faults.short_send) {
+            true => state.random.up_to(room as u64 - 1) as usize,
+            false => room,
+        };
+        take(state, stream, &bytes[..count]);
+        Ok(count)
     }
 
     fn poll(
@@ -233,6 +250,18 @@ impl SimulatedDriver {
         self.post(state, token, there as i32, true, None);
         Tried::Waits
     }
+}
+
+/// A client receives bytes that it has room for.
+fn take(state: &mut State, stream: usize, bytes: &[u8]) {
+    if !bytes.is_empty() {
+        let (count, hash) = (bytes.len(), fingerprint(bytes));
+        state.note(format_args!(
+            "client {stream}: receives {count} bytes {hash:016x}"
+        ));
+    }
+    state.streams[stream].write(bytes);
+    state.received(stream);
 }
 
 /// The wakes of a socket, one more than happened: 0 means never looked.

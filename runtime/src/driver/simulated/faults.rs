@@ -41,6 +41,8 @@ pub struct Faults {
     /// it. The receive stays armed, and the socket keeps its error. Not among [`Faults::some`]: Linux
     /// has this fault, but whoever only listens to a receive waits for ever, and is right to.
     pub untold_resets: f64,
+    /// A send that does not wait finds no room though there is some.
+    pub send_again: f64,
 }
 
 impl Faults {
@@ -57,6 +59,7 @@ impl Faults {
             accept_again: 0.0,
             reorder: 0.0,
             untold_resets: 0.0,
+            send_again: 0.0,
         }
     }
 
@@ -73,6 +76,7 @@ impl Faults {
             accept_again: 0.05,
             reorder: 0.2,
             untold_resets: 0.0,
+            send_again: 0.2,
         }
     }
 
@@ -99,6 +103,7 @@ impl Faults {
             accept_again: draw(some.accept_again),
             reorder: draw(some.reorder),
             untold_resets: draw(some.untold_resets),
+            send_again: draw(some.send_again),
         }
     }
 }

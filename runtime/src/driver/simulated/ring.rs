@@ -96,6 +96,10 @@ impl SimulatedDriver {
         }
     }
 
+    pub(super) fn world(&self) -> World {
+        self.world.clone()
+    }
+
     /// Queues one operation; nothing of it happens before the next [`SimulatedDriver::enter`].
     ///
     /// # Safety

@@ -8,7 +8,10 @@
 //! is kept only once its last change is past for longer than the clocks of file systems are coarse.
 
 use super::version::{Traits, Validators};
+use crate::connection::BODY_COPIED_MAX_BYTES;
+use crate::handler::Chunk;
 use crate::runtime::Moment;
+use crate::runtime::fs::{Freezing, Frozen};
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -28,6 +31,8 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 const PART_OF_CACHE: u64 = 8;
 /// Bytes that an entry costs beside its path and its content, its validators among them.
 const ENTRY_BYTES: usize = 512;
+/// Bytes of a page of memory, as good as always.
+const PAGE_BYTES: usize = 4 << 10;
 /// Time after the last change of a file before which it is not kept: within one tick of its file system's clock a file
 /// may change again and look the same. The coarsest in use count in two seconds.
 const SETTLE_TIME: Duration = Duration::from_secs(3);
@@ -37,7 +42,44 @@ const SETTLE_TIME: Duration = Duration::from_secs(3);
 pub(super) struct Kept {
     pub(super) traits: Traits,
     pub(super) validators: Rc<Validators>,
-    pub(super) bytes: Bytes,
+    pub(super) contents: Contents,
+}
+
+/// Bytes in memory. A socket is given the pages of larger ones and no copy; small ones are copied behind the head of their
+/// answer, and need no pages of their own.
+#[derive(Debug, Clone)]
+pub(super) enum Contents {
+    Small(Bytes),
+    Frozen(Frozen),
+}
+
+impl Contents {
+    /// All that was gathered, and the claim that ends with it.
+    pub(super) fn new(bytes: Freezing, claim: Option<Claim>) -> Contents {
+        let frozen = bytes.freeze(claim);
+        match frozen.as_ref().len() <= BODY_COPIED_MAX_BYTES {
+            true => Contents::Small(Bytes::copy_from_slice(frozen.as_ref())),
+            false => Contents::Frozen(frozen),
+        }
+    }
+
+    /// The bytes from `from` up to `to`.
+    pub(super) fn part(&self, from: u64, to: u64) -> Chunk {
+        // They are no larger than memory.
+        let range = from as usize..to as usize;
+        match self {
+            Contents::Small(bytes) => bytes.slice(range).into(),
+            Contents::Frozen(frozen) => frozen.part(range).into(),
+        }
+    }
+
+    /// The memory that they take.
+    fn cost(&self) -> usize {
+        match self {
+            Contents::Small(bytes) => bytes.len(),
+            Contents::Frozen(frozen) => frozen.as_ref().len().next_multiple_of(PAGE_BYTES),
+        }
+    }
 }
 
 /// The thing that was seen at a path.
@@ -68,18 +110,6 @@ pub(super) struct Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.claimed.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// The contents of a large file, and the claim that ends with them.
-pub(super) struct Large {
-    pub(super) bytes: Vec<u8>,
-    pub(super) _claim: Claim,
-}
-
-impl AsRef<[u8]> for Large {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
     }
 }
 
@@ -211,7 +241,7 @@ impl Shelf {
     fn keep(&mut self, path: &[u8], seen: Seen, at: Moment, bytes_max: usize) {
         self.forget(path);
         let content = match &seen {
-            Seen::File(kept) => kept.bytes.len(),
+            Seen::File(kept) => kept.contents.cost(),
             Seen::Nothing | Seen::Large => 0,
         };
         let cost = ENTRY_BYTES + path.len() + content;
@@ -288,11 +318,11 @@ mod tests {
     }
 
     fn file(size: usize) -> Seen {
-        let bytes = Bytes::from(vec![b'x'; size]);
+        let contents = Contents::Small(vec![b'x'; size].into());
         Seen::File(Kept {
             traits: TRAITS,
             validators: Rc::default(),
-            bytes,
+            contents,
         })
     }
 

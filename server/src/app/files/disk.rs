@@ -8,11 +8,11 @@
 //! Which paths are looked for is decided by the callers in `mod.rs`; which files are kept in memory, and for how long they
 //! are taken as they were, in [`cache`](super::cache).
 
-use super::cache::{Cache, Claim, Kept, Known, Large, Seen, Verdict};
+use super::cache::{Cache, Claim, Contents, Kept, Known, Seen, Verdict};
 use super::tally;
 use super::version::{Traits, Validators};
 use crate::handler::{Body, Response, Writer};
-use crate::runtime::fs::{File, Metadata, OpenOptions, Pages};
+use crate::runtime::fs::{File, Freezing, Metadata, OpenOptions, Pages};
 use bytes::Bytes;
 use http::StatusCode;
 use rustix::fs::OFlags;
@@ -42,7 +42,7 @@ pub(super) struct Found {
 /// Where the bytes of a file are.
 enum Content {
     OnDisk(File),
-    InMemory(Bytes),
+    InMemory(Contents),
 }
 
 /// The thing at a path.
@@ -194,7 +194,7 @@ impl From<Seen> for Looked {
     fn from(seen: Seen) -> Looked {
         match seen {
             Seen::File(kept) => Looked::File(Found {
-                content: Content::InMemory(kept.bytes),
+                content: Content::InMemory(kept.contents),
                 traits: kept.traits,
                 validators: kept.validators,
             }),
@@ -237,30 +237,28 @@ impl Found {
             return None;
         };
         let size = usize::try_from(self.traits.size).ok()?;
-        let mut bytes = Vec::with_capacity(size);
-        while bytes.len() < size {
-            let pages = Pages::new(size - bytes.len()).ok()?;
-            let (count, mut pages) = file.read_pages_at(pages, bytes.len() as u64).await;
+        let mut bytes = Freezing::with_capacity(size).ok()?;
+        let mut at = 0;
+        while at < size {
+            let pages = Pages::new(size - at).ok()?;
+            let (count, mut pages) = file.read_pages_at(pages, at as u64).await;
             pages.truncate(count.ok().filter(|count| *count > 0)?);
-            bytes.extend_from_slice(pages.as_ref());
+            bytes.put(pages.as_ref());
+            at += pages.as_ref().len();
         }
         let after = file.metadata().await.ok()?;
         let traits = traits(&after);
-        let bytes = match claim {
-            Some(_claim) => Bytes::from_owner(Large { bytes, _claim }),
-            None => bytes.into(),
-        };
         (traits == self.traits).then_some(Kept {
             traits,
             validators: self.validators.clone(),
-            bytes,
+            contents: Contents::new(bytes, claim),
         })
     }
 
     /// The bytes from `from` up to `to` as a body.
     pub(super) fn into_body(self, from: u64, to: u64) -> Body {
         match &self.content {
-            Content::InMemory(bytes) => Body::from(part(bytes, from, to)),
+            Content::InMemory(contents) => Body::Chunk(contents.part(from, to)),
             Content::OnDisk(_) => Body::sized_writer(to - from, move |mut out| async move {
                 self.copy(from, to, &mut out).await
             }),
@@ -277,8 +275,8 @@ impl Found {
         out: &mut Writer,
     ) -> Result<(), Box<dyn Error>> {
         let file = match &self.content {
-            Content::InMemory(bytes) => {
-                out.write(part(bytes, from, to)).await;
+            Content::InMemory(contents) => {
+                out.write(contents.part(from, to)).await;
                 return Ok(());
             }
             Content::OnDisk(file) => file,
@@ -298,11 +296,6 @@ impl Found {
         }
         Ok(())
     }
-}
-
-/// The bytes from `from` up to `to` of a file that is kept, which is no larger than memory.
-fn part(bytes: &Bytes, from: u64, to: u64) -> Bytes {
-    bytes.slice(from as usize..to as usize)
 }
 
 #[cfg(test)]
