@@ -435,6 +435,11 @@ impl Simulation {
         self.post.to_core(from, Message::Leave(vec![to]));
     }
 
+    /// A core that was to leave serves on.
+    pub fn stay(&mut self, core: u32) {
+        self.post.to_core(core, Message::Stay);
+    }
+
     /// Moves every connection of `from` that can be moved to another process, as in an upgrade. There is none: what
     /// goes is gone.
     pub fn hand_over(&mut self, from: u32) {
@@ -446,6 +451,11 @@ impl Simulation {
     pub fn drain(&mut self, core: u32) {
         self.handle.simulate_drain();
         self.post.to_core(core, Message::Drain);
+    }
+
+    /// Ends a core at once: what it has is cut off.
+    pub fn force(&mut self, core: u32) {
+        self.post.to_core(core, Message::Force);
     }
 
     /// How long requests of a core took.
