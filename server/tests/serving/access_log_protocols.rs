@@ -10,7 +10,7 @@ use ringgate::app::{self, AppOptions, AppState};
 use ringgate::config::{
     AccessFormat, AdmissionLimits, Admit, CertificateSource, Config, Endpoint, ListenAddr,
 };
-use ringgate::{Request, Router, tower};
+use ringgate::{Body, Request, Response, Router, tower};
 use serde_json::Value;
 use std::future::Future;
 use std::io::{Read, Write};
@@ -177,6 +177,46 @@ fn streams_that_are_refused_have_their_reason() {
             .as_str()
             .is_some_and(|reason| !reason.is_empty())
     );
+}
+
+#[test]
+fn an_answer_that_began_is_told_of_as_aborted_when_its_body_turns_out_too_large() {
+    let log = Log::new();
+    let mut config = log.config(AccessFormat::Json);
+    config.limits.body_size = Some(10);
+    let flowing = |mut request: Request<()>| async move {
+        let mut body = request.take_body();
+        Response::text("").with_body(Body::writer(|mut out| async move {
+            while let Some(piece) = body.chunk().await {
+                out.write(piece?).await;
+            }
+            Ok(())
+        }))
+    };
+    let server = start_with(config, router().post("/flow", flowing), |_| ());
+    as_client(server.address(), async |client| {
+        let mut client = client.clone().ready().await.expect("room");
+        let (answer, mut sending) = client
+            .send_request(asked("POST", "/flow"), false)
+            .expect("sent");
+        sending
+            .send_data(Bytes::from_static(b"four"), false)
+            .expect("sent");
+        let mut body = answer.await.expect("an answer").into_body();
+        assert_eq!(body.data().await.expect("payload").expect("whole"), "four");
+        sending
+            .send_data(Bytes::from_static(b"many more"), true)
+            .expect("sent");
+        let end = body.data().await.expect("an end").expect_err("a reset");
+        assert_eq!(end.reason(), Some(h2::Reason::CANCEL));
+    });
+    let lines = log.objects(1);
+    assert_eq!(
+        (&lines[0]["status"], &lines[0]["aborted"]),
+        (&200.into(), &true.into())
+    );
+    assert_eq!(lines[0]["bytes"], 4);
+    assert!(lines[0]["reason"].is_string(), "{lines:?}");
 }
 
 #[test]

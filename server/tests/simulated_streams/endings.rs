@@ -407,6 +407,32 @@ fn a_body_that_is_too_large_is_refused_once_though_more_of_it_comes_before_there
 }
 
 #[test]
+fn an_answer_that_has_begun_is_cut_when_the_body_it_is_made_of_turns_out_too_large() {
+    for room in [0, 3, 1000] {
+        let mut simulation = simulate(|config| config.limits.body_size = Some(10));
+        let mut peer = Peer::with(simulation.connect(), &[(4, room)]);
+        peer.send(&[post(1, "/flow"), data(1, false, b"first")]);
+        peer.until(&mut simulation, |peer| peer.answers.contains_key(&1));
+        pass(&mut simulation, SECOND / 10);
+        peer.send(&[data(1, false, &[7; 100]), data(1, true, &[7; 100])]);
+        let answer = peer.answer(&mut simulation, 1);
+        let part = &b"first"[..(room as usize).min(5)];
+        assert_eq!((answer.status, &answer.body[..]), (200, part));
+        assert_eq!(answer.ended, Some(Ended::Reset(ErrorCode::CANCEL)));
+        // Nobody else is told of it, and all the room is there again.
+        peer.send(&[get(3, "/hello"), window_update(3, 100)]);
+        assert_eq!(peer.answer(&mut simulation, 3).body, b"hello");
+        assert!(peer.farewells.is_empty());
+        simulation.run_until(|simulation| simulation.ledgers(0).1.running == 0);
+        let requests = simulation.ledgers(0).1;
+        assert_eq!((requests.answered, requests.aborted), (1, 1));
+        peer.client.close();
+        a_day_passes(&mut simulation);
+        assert_nothing_is_left(&simulation, 1, &room);
+    }
+}
+
+#[test]
 fn an_answer_stands_though_the_body_that_nobody_reads_turns_out_too_large() {
     let mut simulation = simulate(|config| config.limits.body_size = Some(10));
     let mut peer = Peer::connect(&simulation);

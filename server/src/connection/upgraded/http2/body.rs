@@ -7,6 +7,7 @@ use crate::handler::{BodyCell, BodyError, BodyState, Chunk, PlacedParts, Request
 use crate::http1::body::{BodyDecoder, too_large};
 use crate::http1::refusal::Refusal;
 use crate::http1::response::Fields;
+use crate::http2::ErrorCode;
 use http::{HeaderMap, StatusCode};
 use ringgate_runtime::Core;
 use std::rc::Rc;
@@ -129,14 +130,19 @@ impl Engine {
             return;
         };
         let (key, seen) = (exchange.of, exchange.seen.take());
+        let has_begun = exchange.stream.is_some();
         if let Some(on) = &exchange.on
             && let Some(inflow) = &on.inflow
         {
             let error = BodyError::Refused(refusal.status, refusal.reason);
             inflow.cell.finish(BodyState::Failed(error), None);
         }
-        self.drop_handler_of(core, request);
         self.note_reason(request, refusal.reason);
+        if has_begun {
+            // A head is out, and an answer made of this body will not be whole.
+            return self.reset_kept(core, key, request, ErrorCode::CANCEL);
+        }
+        self.drop_handler_of(core, request);
         self.stats.refused(refusal.status.as_u16());
         let parts = seen.unwrap_or_else(PlacedParts::blank);
         let response = self.seen_refusal(core, key, parts, &refusal);
