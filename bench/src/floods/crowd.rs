@@ -32,6 +32,8 @@ const DEAF_PAUSE: Duration = Duration::from_millis(300);
 pub(super) struct Fates {
     /// Were told why.
     pub(super) told: u64,
+    /// Saw the connection reset, and no reason.
+    pub(super) reset: u64,
     /// Saw the end of the connection, and no reason.
     pub(super) cut: u64,
     /// Were told something else.
@@ -45,6 +47,7 @@ pub(super) struct Fates {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Told,
+    Reset,
     Cut,
     Otherwise,
 }
@@ -122,6 +125,7 @@ impl Fates {
     fn count(&mut self, fate: Fate) {
         *match fate {
             Fate::Told => &mut self.told,
+            Fate::Reset => &mut self.reset,
             Fate::Cut => &mut self.cut,
             Fate::Otherwise => &mut self.otherwise,
         } += 1;
@@ -228,7 +232,7 @@ impl Offender {
             Ok(count) => self.hear(&buffer[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.may_read = false,
-            Err(_) => self.fate = Some(Fate::Cut),
+            Err(_) => self.fate = Some(Fate::Reset),
         }
     }
 
@@ -255,6 +259,7 @@ impl Offender {
                         self.fate = Some(Fate::Told);
                     }
                 }
+                (Ok(Frame::Settings(_)), Ending::Itself) => self.fate = Some(Fate::Told),
                 _ => {}
             }
             at = to;

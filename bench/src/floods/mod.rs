@@ -78,7 +78,9 @@ pub struct Row {
     pub offenders: u64,
     /// Of these: were told ENHANCE_YOUR_CALM.
     pub told: u64,
-    /// Saw their connection end without a reason.
+    /// Saw their connection reset before they came to that.
+    pub reset: u64,
+    /// Saw the end of the connection, and no reason.
     pub cut: u64,
     /// Were told something else.
     pub otherwise: u64,
@@ -90,14 +92,25 @@ pub struct Row {
     pub counted_elsewhere: u64,
     /// Most resident memory of the server beyond what it had before the first offender, in bytes.
     pub memory: u64,
-    /// 99th percentile of the latency of those that behave, alone, in microseconds from the timetable.
-    pub calm_p99_us: Median,
+    /// The latency of those that behave, alone, in microseconds from the timetable.
+    pub calm_us: Quantiles,
     /// The same beside the offenders.
-    pub beside_p99_us: Median,
+    pub beside_us: Quantiles,
     /// The second by the first, round by round.
-    pub ratio: Median,
+    pub ratio: Quantiles,
     /// Median from the first offender's beginning to the last one's end, in seconds.
     pub took_seconds: Median,
+}
+
+/// Three quantiles, each as the median over the rounds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Quantiles {
+    /// Half are below.
+    pub p50: Median,
+    /// Nine of ten are below.
+    pub p90: Median,
+    /// 99 of 100 are below.
+    pub p99: Median,
 }
 
 /// The outcome.
@@ -124,11 +137,12 @@ pub fn run(options: &Options) -> io::Result<FloodReport> {
         [] => Offence::value_variants(),
         some => some,
     };
+    let is_asked = |offence: &&Offence| !options.offences.is_empty() || offence.is_one();
     let mut report = FloodReport {
         rows: Vec::new(),
         faults: Vec::new(),
     };
-    for offence in offences {
+    for offence in offences.iter().filter(is_asked) {
         let row = flood(options, &binaries, *offence, &mut report.faults)?;
         report.rows.push(row);
     }
@@ -164,36 +178,69 @@ fn flood(
                 faults.push(format!("{}: those that behave: {failed}", offence.name()));
             }
         }
-        calm.push(alone.latency_us.p99);
-        beside.push(others.latency_us.p99);
-        ratios.push(others.latency_us.p99 / alone.latency_us.p99.max(1.0));
+        let (alone, others) = (three(&alone), three(&others));
+        calm.push(alone);
+        beside.push(others);
+        ratios.push([0, 1, 2].map(|at| others[at] / alone[at].max(1.0)));
         took.push(ended.took.as_secs_f64());
         fates.add(ended);
     }
-    let median = |values: &[f64]| Median::of(values).ok_or_else(|| io::Error::other("no round"));
     let counts = control.ask("status")?;
     let counts = counts["http2"]["faults"].as_object();
     let counts = counts.ok_or_else(|| io::Error::other("the status has no http2.faults"))?;
     let all: u64 = counts.values().filter_map(serde_json::Value::as_u64).sum();
-    let counted = counts[offence.option()].as_u64().unwrap_or(0);
+    let counted = counts.get(offence.option());
+    let counted = counted.and_then(serde_json::Value::as_u64).unwrap_or(0);
     let row = Row {
         offence,
         option: offence.option(),
         offenders: u64::from(options.offenders) * u64::from(options.rounds),
         told: fates.told,
+        reset: fates.reset,
         cut: fates.cut,
         otherwise: fates.otherwise,
         left: fates.left,
         counted,
         counted_elsewhere: all - counted,
         memory: peak(server.pid())?.saturating_sub(before),
-        calm_p99_us: median(&calm)?,
-        beside_p99_us: median(&beside)?,
-        ratio: median(&ratios)?,
+        calm_us: Quantiles::of(&calm)?,
+        beside_us: Quantiles::of(&beside)?,
+        ratio: Quantiles::of(&ratios)?,
         took_seconds: median(&took)?,
     };
     faults.extend(row.faults());
     Ok(row)
+}
+
+/// The quantiles of a run that are compared.
+fn three(report: &Report) -> [f64; 3] {
+    let latency = &report.latency_us;
+    [latency.p50, latency.p90, latency.p99]
+}
+
+fn median(values: &[f64]) -> io::Result<Median> {
+    Median::of(values).ok_or_else(|| io::Error::other("no round"))
+}
+
+impl Quantiles {
+    fn of(rounds: &[[f64; 3]]) -> io::Result<Quantiles> {
+        let one = |at: usize| {
+            let values: Vec<f64> = rounds.iter().map(|round| round[at]).collect();
+            median(&values)
+        };
+        Ok(Quantiles {
+            p50: one(0)?,
+            p90: one(1)?,
+            p99: one(2)?,
+        })
+    }
+}
+
+impl fmt::Display for Quantiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (p50, p90, p99) = (self.p50.median, self.p90.median, self.p99.median);
+        f.pad(&format!("{p50:.0} / {p90:.0} / {p99:.0}"))
+    }
 }
 
 /// Those that behave, as the timetable says.
@@ -251,6 +298,7 @@ impl Offence {
 impl Fates {
     fn add(&mut self, more: Fates) {
         self.told += more.told;
+        self.reset += more.reset;
         self.cut += more.cut;
         self.otherwise += more.otherwise;
         self.left += more.left;
@@ -264,12 +312,13 @@ impl Row {
         let due = match self.offence.ending() {
             Ending::Connection => self.offenders,
             Ending::Streams(count) => self.offenders * u64::from(count),
+            Ending::Itself => 0,
         };
-        let unended = self.otherwise + self.left;
+        let unended = self.otherwise + self.left + self.cut;
         let unended = (unended > 0).then(|| {
             format!(
-                "{name}: {} were not ended, {} were told something else",
-                self.left, self.otherwise
+                "{name}: {} were not ended, {} were told something else, {} were told nothing",
+                self.left, self.otherwise, self.cut
             )
         });
         let uncounted = (self.counted < due)
@@ -282,35 +331,45 @@ impl fmt::Display for FloodReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<16} {:>9} {:>7} {:>5} {:>8} {:>9} {:>10} {:>12} {:>14} {:>6}  option",
+            "{:<16} {:>9} {:>6} {:>6} {:>8} {:>7} {:>20} {:>22} {:>6} {:>6}  option",
             "offence",
             "offenders",
             "told",
-            "cut",
+            "reset",
             "counted",
-            "memory MiB",
-            "calm p99 us",
-            "beside p99 us",
-            "ratio",
+            "MiB",
+            "calm p50/90/99 us",
+            "beside",
+            "p99 x",
             "took s"
         )?;
         for row in &self.rows {
             writeln!(
                 f,
-                "{:<16} {:>9} {:>7} {:>5} {:>8} {:>10.1} {:>11.0} {:>13.0} {:>9.2} {:>6.1}  {}",
+                "{:<16} {:>9} {:>6} {:>6} {:>8} {:>7.1} {:>20} {:>22} {:>6.2} {:>6.1}  {}",
                 row.offence.name(),
                 row.offenders,
                 row.told,
-                row.cut,
+                row.reset,
                 row.counted,
                 row.memory as f64 / (1024.0 * 1024.0),
-                row.calm_p99_us.median,
-                row.beside_p99_us.median,
-                row.ratio.median,
+                row.calm_us,
+                row.beside_us,
+                row.ratio.p99.median,
                 row.took_seconds.median,
                 row.option
             )?;
         }
+        let sum = |of: fn(&Row) -> u64| self.rows.iter().map(of).sum::<u64>();
+        let ended = self.rows.iter().filter(|row| row.faults().next().is_none());
+        writeln!(
+            f,
+            "{} of {} ways ended and counted: {} clients were told, {} only reset",
+            ended.count(),
+            self.rows.len(),
+            sum(|row| row.told),
+            sum(|row| row.reset)
+        )?;
         match self.faults.as_slice() {
             [] => write!(f, "no fault"),
             faults => write!(f, "FAULTS: {}", faults.join("; ")),

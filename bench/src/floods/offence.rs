@@ -60,6 +60,10 @@ pub enum Offence {
     Stall,
     /// PING frames of a client that takes nothing.
     QueuedControls,
+    /// None: a client that hears the server's settings and leaves, to compare with. Only if it is asked for.
+    #[value(name = "none")]
+    #[serde(rename = "none")]
+    NoOffence,
 }
 
 /// How a client that misuses a budget is ended.
@@ -69,6 +73,8 @@ pub(super) enum Ending {
     Connection,
     /// So many streams, each with RST_STREAM.
     Streams(u32),
+    /// It leaves by itself.
+    Itself,
 }
 
 impl Offence {
@@ -87,7 +93,13 @@ impl Offence {
             Offence::HeaderList => "http2_header_list_size",
             Offence::Stall => "http2_stall_timeout",
             Offence::QueuedControls => "http2_queued_controls",
+            Offence::NoOffence => "none",
         }
+    }
+
+    /// Whether it misuses anything.
+    pub(super) fn is_one(self) -> bool {
+        self.ending() != Ending::Itself
     }
 
     /// The code with which it is answered.
@@ -96,6 +108,7 @@ impl Offence {
     pub(super) const fn ending(self) -> Ending {
         match self {
             Offence::Stall => Ending::Streams(STALLED),
+            Offence::NoOffence => Ending::Itself,
             _ => Ending::Connection,
         }
     }
@@ -159,6 +172,7 @@ impl Offence {
                 frame::write_ping([0; 8], Flags::NONE, out);
             }
             Offence::Streams | Offence::QueuedControls | Offence::Stall => return false,
+            Offence::NoOffence => return false,
             Offence::Pings => frame::write_ping([0; 8], Flags::NONE, out),
             Offence::Settings => settings(WINDOW_BYTES_INITIAL, out),
             Offence::Priorities => {
@@ -272,6 +286,7 @@ mod tests {
             let (heads, met) = meet(*offence);
             match offence.ending() {
                 Ending::Streams(count) => assert_eq!((heads, met), (count, Ok(())), "{offence:?}"),
+                Ending::Itself => assert_eq!((heads, met), (0, Ok(()))),
                 Ending::Connection => {
                     let fault = met.expect_err("it is ended");
                     let option = fault.budget.map(|budget| budget.option());
