@@ -374,6 +374,32 @@ impl ringgate_runtime::Sink for Sends {
 }
 
 #[test]
+fn a_peer_is_seen_to_have_taken_all_when_it_has_acknowledged_all_and_what_the_kernel_holds_is_not_taken()
+ {
+    let core = core();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    let address = listener.local_addr().expect("bound");
+    let mut theirs = std::net::TcpStream::connect(address).expect("connect");
+    let (mut ours, _) = listener.accept().expect("accept");
+    ours.set_nonblocking(true).expect("fcntl");
+    let mut sent = 0;
+    while let Ok(count) = std::io::Write::write(&mut ours, &[b'x'; 64 << 10]) {
+        sent += count;
+    }
+    let ours = ringgate_runtime::Descriptor::from(std::os::fd::OwnedFd::from(ours));
+    assert!(!core.has_taken_all(&ours), "its buffer is full");
+    theirs.read_exact(&mut vec![0; sent]).expect("read");
+    // The last acknowledgement is on its way.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !core.has_taken_all(&ours) {
+        assert!(std::time::Instant::now() < deadline, "never acknowledged");
+        std::thread::yield_now();
+    }
+    core.shutdown(&ours, ringgate_runtime::sys::socket::Direction::Write);
+    assert!(core.has_taken_all(&ours), "the end of this side is no byte");
+}
+
+#[test]
 fn a_send_on_a_unix_socket_is_seen_to_be_taken() {
     let core = core();
     let (ours, mut theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");

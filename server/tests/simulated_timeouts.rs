@@ -40,6 +40,7 @@ fn router() -> Router<()> {
             "later"
         })
         .get("/large", |_: Request| async { "x".repeat(LARGE_LEN) })
+        .get("/some", |_: Request| async { "x".repeat(30_000) })
         .get("/pieces", pieces)
         .post("/echo", |request: Request| async move {
             Response::text(request.into_body().bytes().await.unwrap_or_default())
@@ -273,5 +274,36 @@ fn a_client_that_sends_on_is_lingered_for_no_longer_than_in_all() {
             simulation.ledgers(0).0.open == 0
         });
         assert_in_time(took, 3 * LIMIT);
+    }
+}
+
+#[test]
+fn a_refused_client_has_five_seconds_in_all_for_what_is_in_front_of_its_refusal() {
+    let some = b"GET /some HTTP/1.1\r\nHost: t\r\n\r\n";
+    let no_head = b"GET /some HTTP/1.1\r\nHost\r\n\r\n";
+    for (refused, status) in [
+        (&no_head[..], "400"),
+        (&[b'G'; 20_000], "414"),
+        (TOO_LARGE, "413"),
+    ] {
+        for step in [0, 1, 500] {
+            let mut simulation = simulate(|_| {});
+            let client = simulation.connect();
+            client.window(1);
+            client.send(&[&some[..], refused].concat());
+            for n in 1..100 {
+                client.after(LIMIT / 10 * n, Action::Read(step));
+            }
+            let took = until(&mut simulation, |simulation| {
+                let connections = simulation.ledgers(0).0;
+                connections.accepted == 1 && connections.open == 0
+            });
+            let limit = Duration::from_secs(5);
+            let latest = limit + Duration::from_millis(100);
+            assert!(took >= limit && took <= latest, "{status}: {took:?}");
+            simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+            assert_eq!(client.ending(), Ending::Reset, "{status}");
+            assert_eq!(simulation.ledgers(0).0.aborted, 1);
+        }
     }
 }

@@ -257,6 +257,37 @@ fn a_client_that_does_not_answer_close_is_waited_for_as_long_as_it_may_take() {
 }
 
 #[test]
+fn a_client_that_is_told_close_has_one_time_for_it_however_much_it_takes_now_and_then() {
+    // The application closes; the client breaks a rule; the client closes.
+    let unmasked = b"\x81\x05hello";
+    let limit = Duration::from_secs(5);
+    for last in [&text("close")[..], unmasked, &close_frame(1000)] {
+        for step in [0, 1, 500] {
+            let mut world = simulate(|config| config.websocket.close_timeout = LIMIT);
+            let client = world.open();
+            client.window(1);
+            client.send(&[&text(&"x".repeat(30_000))[..], last].concat());
+            for n in 1..100 {
+                client.after(LIMIT / 10 * n, Action::Read(step));
+            }
+            let began = world.simulation.world().now();
+            world
+                .simulation
+                .run_until(|simulation| simulation.ledgers(0).0.open == 0);
+            let took = world.simulation.world().now() - began;
+            let is_closing = last == &text("close")[..];
+            let due = if is_closing { LIMIT + limit } else { limit };
+            assert!(
+                took >= due && took <= due + LIMIT / 10,
+                "{step}: {took:?} and not {due:?}"
+            );
+            world.assert_all_gone();
+            assert_eq!(client.ending(), Ending::Reset);
+        }
+    }
+}
+
+#[test]
 fn a_close_is_answered_and_the_application_is_told_its_code() {
     let mut world = simulate(|_| {});
     let client = world.open();

@@ -97,6 +97,15 @@ impl Core {
         }
     }
 
+    /// Whether the other end of a TCP connection has taken all that was sent: acknowledged it (SIOCOUTQ, tcp(7)). One byte may
+    /// be missing, which is the place of the end of this side in the sequence. True where nobody knows otherwise.
+    pub fn has_taken_all(&self, socket: &Descriptor) -> bool {
+        let Some(real) = socket.real() else {
+            return true;
+        };
+        is_unix(real) || unsent(real).is_ok_and(|count| count <= 1)
+    }
+
     fn look_simulated(&self, socket: &Descriptor) -> Look {
         match &*self.driver.borrow() {
             Driver::Simulated(driver) => Look::from_events(driver.events(socket.as_raw_fd())),

@@ -3,9 +3,9 @@
 
 use super::Core;
 use crate::descriptor::Descriptor;
-use crate::driver::{Completion, Operation, Token, Untracked};
+use crate::driver::{Completion, Driver, Operation, Token, Untracked};
 use crate::op::{Cancel, Kind, Memory, OpFuture, OpId, SendBuffer, SendPieces, Stage};
-use crate::sys::socket::{Direction, is_unix, shutdown};
+use crate::sys::socket::{Direction, is_unix, set_linger0, shutdown};
 use crate::time::Moment;
 use crate::timer::{Owner, TimerId};
 use std::ops::Range;
@@ -203,6 +203,20 @@ impl Core {
             how: direction.number(),
         };
         self.push_untracked(operation, Untracked::Cancel);
+    }
+
+    /// Makes the coming close of a TCP socket a reset that throws away what its other end has not taken (socket(7),
+    /// SO_LINGER 0). The kernel would go on sending that for as long as a byte is taken now and then.
+    pub fn reset_at_close(&self, socket: &Descriptor) {
+        match socket.real() {
+            // What is no TCP is closed as ever.
+            Some(real) => drop(set_linger0(real)),
+            None => {
+                if let Driver::Simulated(driver) = &*self.driver.borrow() {
+                    driver.reset_at_close(socket.as_raw_fd());
+                }
+            }
+        }
     }
 
     /// Tells [`Sink::on_event`](super::Sink::on_event) of `key` at `deadline`.

@@ -299,8 +299,9 @@ pub fn is_unix(socket: BorrowedFd<'_>) -> bool {
     sockopt::socket_domain(socket) == Ok(AddressFamily::UNIX)
 }
 
-/// Memory of the kernel that holds sends of which the other end has not taken the last byte, on a Unix
-/// socket (SIOCOUTQ, unix(7)); more than their bytes.
+/// On a Unix socket the memory of the kernel that holds sends of which the other end has not taken the last byte (SIOCOUTQ,
+/// unix(7)); more than their bytes. On TCP the bytes that the other end has not acknowledged, of which the end of this side is
+/// one (tcp(7); the kernel's `tcp_ioctl`).
 ///
 /// # Errors
 /// Whatever ioctl(2) answers.

@@ -222,6 +222,24 @@ fn a_big_send_to_a_slow_reader_ends_when_all_is_taken() {
 }
 
 #[test]
+fn a_close_that_was_to_be_a_reset_is_one_and_what_was_not_taken_is_gone() {
+    on_both(options(), |stage| {
+        let (mut peer, socket) = stage.pair();
+        peer.stall();
+        stage.send(&socket, MUCH.clone(), FIRST);
+        stage.settle();
+        stage.core.reset_at_close(&socket);
+        stage.core.shutdown(&socket, Direction::Both);
+        stage.until_ended(FIRST);
+        stage.core.close(socket);
+        stage.settle();
+        stage.until("the reset", |_| peer.ending() == Ending::Reset);
+        assert!(peer.look() < BIG);
+        stage.note_ending(&mut peer);
+    });
+}
+
+#[test]
 fn pieces_arrive_in_their_order() {
     on_both(options(), |stage| {
         let (mut peer, socket) = stage.pair();

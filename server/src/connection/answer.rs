@@ -7,6 +7,7 @@
 
 use super::BODY_COPIED_MAX_BYTES;
 use super::core_field::{core_field, tell_core};
+use super::deadlines::Patience;
 use super::engine::{Course, Engine};
 use super::exchanges::{Terms, Upload};
 use super::key::{ConnectionKey, ExchangeKey};
@@ -199,6 +200,7 @@ impl Engine {
             };
             self.note_own_answer(core, key, refusal.status, bytes, refusal.reason);
         }
+        self.dismiss(key, Patience::UntilSent);
         if let Some(connection) = self.table.get(key) {
             connection.discarded = 0;
         }
@@ -217,6 +219,9 @@ impl Engine {
     /// Queues an error answer in place of the handler's.
     pub(super) fn write_error(&mut self, core: &Rc<Core>, key: ConnectionKey, status: StatusCode) {
         self.keep_date(core);
+        if status.is_client_error() {
+            self.dismiss(key, Patience::UntilSent);
+        }
         let asked = self
             .exchange_of(key)
             .is_some_and(|exchange| exchange.asks_core);

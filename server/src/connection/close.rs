@@ -4,6 +4,7 @@
 //! Called by [`super::step`], which performs what the conversation demands, and for all connections
 //! at once when the course of the core changes.
 
+use super::deadlines::Patience;
 use super::engine::Engine;
 use super::key::ConnectionKey;
 use super::step::Outcome;
@@ -60,7 +61,6 @@ impl Engine {
             return;
         };
         connection.aborted = true;
-        connection.dropped = true;
         connection.output.clear();
         if connection.output.in_flight.is_some() {
             // Ends the send in flight at once.
@@ -77,6 +77,7 @@ impl Engine {
         self.leave_arrivals(core, key);
         self.settle_answers(core, key, Outcome::Aborted);
         self.finish_exchange(core, key, Outcome::Aborted);
+        self.dismiss(key, Patience::UntilSent);
         if let Some(connection) = self.table.get(key) {
             connection.aborted = true;
             connection.unread = Unread::None;
@@ -97,9 +98,18 @@ impl Engine {
         self.leave_access(core, key);
         self.leave_transport(core, key);
         self.sockets.leave(key.slot());
-        let Some(connection) = self.table.remove(key) else {
+        let Some(mut connection) = self.table.remove(key) else {
             return;
         };
+        let resets = match connection.patience {
+            Patience::AsItTakes | Patience::UntilSent => false,
+            Patience::InAll => !core.has_taken_all(&connection.socket),
+            Patience::Over => true,
+        };
+        if resets {
+            connection.aborted = true;
+            core.reset_at_close(&connection.socket);
+        }
         if let Some((timer, _)) = connection.timer {
             core.cancel_timer(timer);
         }

@@ -14,7 +14,29 @@ use crate::http1::exchange::{Deadline, Event};
 use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
 
+/// How long a client may take for what is sent to it: it only becomes less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Patience {
+    /// As long as it takes some of it now and then.
+    #[default]
+    AsItTakes,
+    /// The client was refused, or is told the end: [`Deadline::Dismissal`] in all until everything is with the kernel.
+    /// Then it is lingered as ever.
+    UntilSent,
+    /// The client misused what it may do: the same until the connection is closed.
+    InAll,
+    /// It had time enough for what was sent, and has not taken all: the close is a reset.
+    Over,
+}
+
 impl Engine {
+    /// The client of a connection is ended, and has so much time for what is queued.
+    pub(super) fn dismiss(&mut self, key: ConnectionKey, patience: Patience) {
+        if let Some(connection) = self.table.get(key) {
+            connection.patience = connection.patience.max(patience);
+        }
+    }
+
     /// Sets the deadline of a connection that is in force now.
     pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey) {
         if let Some(connection) = self.table.get(key) {
@@ -57,6 +79,13 @@ impl Engine {
             return;
         };
         connection.deadline_of = None;
+        if kind == Deadline::CloseFrame {
+            connection.patience = connection.patience.max(Patience::UntilSent);
+        }
+        if matches!(kind, Deadline::Write | Deadline::Dismissal) && !connection.is_flushed() {
+            connection.aborted = true;
+            connection.patience = Patience::Over;
+        }
         connection.aborted |= matches!(
             kind,
             Deadline::Write
@@ -71,7 +100,7 @@ impl Engine {
                 self.handshake_timed_out();
                 Event::Gone
             }
-            Deadline::Gone => Event::Gone,
+            Deadline::Gone | Deadline::Dismissal => Event::Gone,
             Deadline::ProxyHeader => {
                 self.header_timed_out(core, key);
                 return self.settle(core, key);
@@ -94,7 +123,7 @@ fn cause(deadline: Deadline) -> Option<&'static str> {
     match deadline {
         Deadline::Head => Some("head-timeout"),
         Deadline::Body => Some("body-timeout"),
-        Deadline::Write => Some("write-timeout"),
+        Deadline::Write | Deadline::Dismissal => Some("write-timeout"),
         Deadline::Quiet | Deadline::Pong | Deadline::Message | Deadline::CloseFrame => {
             Some("websocket-timeout")
         }
@@ -118,6 +147,9 @@ impl Connection {
         if let Some(limit) = self.transport.limit() {
             // The handshake has one limit, whatever it waits for, and so has the header of a proxy.
             kind = kind.map(|_| limit);
+        }
+        if self.is_dismissed(sending) {
+            kind = kind.map(|_| Deadline::Dismissal);
         }
         let renews = matches!(
             kind,
@@ -164,7 +196,17 @@ impl Connection {
             Deadline::Head | Deadline::Body | Deadline::Write | Deadline::Idle => deadline,
             Deadline::Gone | Deadline::Handshake | Deadline::Quiet | Deadline::Pong => deadline,
             Deadline::Message | Deadline::CloseFrame | Deadline::Tunnel => deadline,
-            Deadline::Streams | Deadline::ProxyHeader => deadline,
+            Deadline::Streams | Deadline::ProxyHeader | Deadline::Dismissal => deadline,
+        }
+    }
+
+    /// Whether the client has one time for all that is left.
+    #[inline]
+    fn is_dismissed(&self, sending: bool) -> bool {
+        match self.patience {
+            Patience::AsItTakes => false,
+            Patience::UntilSent => sending,
+            Patience::InAll | Patience::Over => true,
         }
     }
 

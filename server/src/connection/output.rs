@@ -284,6 +284,14 @@ impl Output {
         Some(piece)
     }
 
+    /// Drops all that waits but the last `count` bytes, which are gathered in one place.
+    pub(super) fn keep_last(&mut self, count: usize) {
+        let last = self.tail.split_off(self.tail.len().saturating_sub(count));
+        self.clear();
+        self.queued = last.len();
+        self.tail = last;
+    }
+
     /// Drops all that waits; a send in flight goes on.
     pub(super) fn clear(&mut self) {
         self.tail = Vec::new();
@@ -346,6 +354,15 @@ mod tests {
         }
         assert_eq!(popped, ["11", "aaa", "22222", "33", "bbbb", "444", "c"]);
         assert_eq!(output.queued, 0);
+    }
+
+    #[test]
+    fn all_but_the_last_bytes_is_dropped() {
+        let mut output = mixed(LONG);
+        output.write(&mut Vec::new(), b"last");
+        output.keep_last(4);
+        assert_eq!((bytes(&output), output.queued), (b"last".to_vec(), 4));
+        assert!(output.between.is_empty());
     }
 
     fn gathered(bytes: &[u8]) -> Output {

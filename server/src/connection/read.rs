@@ -1,12 +1,14 @@
 //! Step two: bytes come in and become heads and bodies. The bytes of a head that arrives whole are
 //! parsed where the kernel put them; a head in pieces is gathered once.
 
+use super::deadlines::Patience;
 use super::engine::Engine;
 use super::exchanges::Upload;
 use super::key::{ConnectionKey, Subject};
 use super::rate::Rate;
+use super::settings::Settings;
 use super::step::Reading;
-use super::table::{Piece, Receive, Unread};
+use super::table::{Connection, Piece, Receive, Unread};
 use super::{
     BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, DISCARDED_TO_KEEP_MAX_BYTES, UNREAD_HIGH_BYTES,
 };
@@ -15,6 +17,22 @@ use crate::http1::exchange::{After, Event, State};
 use bytes::Bytes;
 use ringgate_runtime::{Core, Moment, Received};
 use std::rc::Rc;
+
+impl Connection {
+    /// Whether as many bytes were thrown away as may be. A client that misuses HTTP/2 may have a whole window under way.
+    pub(super) fn has_discarded_enough(&self, settings: &Settings) -> bool {
+        let most = match self.patience {
+            Patience::AsItTakes | Patience::UntilSent | Patience::Over => settings.linger_size,
+            Patience::InAll => {
+                let window = u64::from(settings.http2.connection_window);
+                settings
+                    .linger_size
+                    .min(window + DISCARDED_TO_KEEP_MAX_BYTES)
+            }
+        };
+        self.discarded > most
+    }
+}
 
 impl Upload {
     /// Whether the body comes more slowly than it has to.
@@ -280,12 +298,23 @@ impl Engine {
         connection.discarded += connection.unread.as_slice().len() as u64;
         connection.unread = Unread::None;
         let is_slowed = connection.is_slowed;
-        if connection.discarded > self.settings.linger_size {
-            self.on(core, key, Event::DiscardedEnough);
+        if connection.has_discarded_enough(&self.settings) {
+            self.discarded_enough(core, key);
         } else if is_slowed {
             self.leave_rest(key);
         }
         Reading::Done
+    }
+
+    /// No more is thrown away than was: the connection closes. One that has only so much time in all is left alone until
+    /// that has passed, since bytes that nobody reads turn a close into a reset (RFC 9112 section 9.6).
+    pub(super) fn discarded_enough(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        match self.table.get(key).map(|connection| connection.patience) {
+            Some(Patience::InAll) => self.stop_listening(core, key),
+            _ => {
+                self.on(core, key, Event::DiscardedEnough);
+            }
+        }
     }
 
     /// Pauses or resumes receiving as its readers keep up or not.
@@ -314,8 +343,8 @@ impl Engine {
                 queued > BODY_QUEUE_HIGH_BYTES,
                 queued <= BODY_QUEUE_LOW_BYTES,
             ),
-            State::WritingUnread(After::Close) => {
-                let enough = connection.discarded > self.settings.linger_size;
+            State::WritingUnread(After::Close) | State::Lingering => {
+                let enough = connection.has_discarded_enough(&self.settings);
                 (enough, !enough)
             }
             _ => (unread > UNREAD_HIGH_BYTES, unread <= UNREAD_HIGH_BYTES),

@@ -16,6 +16,10 @@ use std::time::Duration;
 /// reads a file or the last bytes of a body, or asks a lane, answers within that, and a slot is free soon.
 const GONE_AFTER: Duration = Duration::from_millis(250);
 
+/// The time in all of a client that is ended, for what was sent to it before: one byte now and then is no reason to wait
+/// for it any longer.
+const DISMISSED_WITHIN: Duration = Duration::from_secs(5);
+
 /// The limits of streams are kept in whole seconds.
 const STREAMS_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 
@@ -74,8 +78,8 @@ pub(crate) struct Settings {
     pub(crate) http2: crate::http2::Limits,
     /// Which proxies are believed, and what.
     pub(crate) belief: Arc<Belief>,
-    timeouts: [Duration; 14],
-    first_looks: [Duration; 14],
+    timeouts: [Duration; 15],
+    first_looks: [Duration; 15],
 }
 
 impl Settings {
@@ -96,6 +100,7 @@ impl Settings {
             config.websocket.tunnel_timeout,
             STREAMS_LOOKED_AT_EVERY,
             config.proxies.header_timeout,
+            timeouts.write.min(DISMISSED_WITHIN),
         ];
         let mut first_looks = spans;
         first_looks[Deadline::Write as usize] /= LOOKS;

@@ -1,5 +1,6 @@
 //! A connection as plain data, and the table of a core's connections.
 
+use super::deadlines::Patience;
 use super::key::{ConnectionKey, ExchangeKey, GENERATION_MASK};
 use super::listener::{Fresh, ListenerId};
 use super::output::Output;
@@ -198,8 +199,8 @@ pub(crate) struct Connection {
     pub(crate) is_new: bool,
     /// Whether no more than one buffer is received at a time: the last one had a rest.
     pub(crate) is_slowed: bool,
-    /// Whether the unsent bytes are dropped; a send in flight is not followed by another.
-    pub(crate) dropped: bool,
+    /// How long its client may take for what is sent.
+    pub(crate) patience: Patience,
     /// Which deadline is in force.
     pub(crate) deadline_of: Option<Deadline>,
     pub(crate) served: u32,
@@ -241,7 +242,7 @@ impl Connection {
             has_rest: false,
             is_new: true,
             is_slowed: false,
-            dropped: false,
+            patience: Patience::default(),
             deadline_of: None,
             served: 0,
             unflushed: 0,
@@ -270,6 +271,12 @@ impl Connection {
     #[inline]
     pub(crate) fn may_move(&self) -> bool {
         self.transport.may_move()
+    }
+
+    /// Whether the unsent bytes are dropped; a send in flight is not followed by another. Who closes in order has none.
+    #[inline]
+    pub(crate) fn is_dropped(&self) -> bool {
+        self.wire.state() == State::Closed
     }
 
     /// Whether the peer has ended its side, as far as is known.

@@ -44,7 +44,7 @@ impl Engine {
             }
         };
         self.stats.bytes_sent.add(sent as u64);
-        if connection.dropped {
+        if connection.is_dropped() {
             self.note_sent(key, sent);
             return self.settle(core, key);
         }
@@ -85,7 +85,7 @@ impl Engine {
             }
         };
         self.stats.bytes_sent.add(sent as u64);
-        if connection.dropped {
+        if connection.is_dropped() {
             self.note_sent(key, sent);
             return self.settle(core, key);
         }

@@ -295,6 +295,8 @@ pub enum Deadline {
     Streams,
     /// From the accept to the end of the header of a proxy; in the place of all others.
     ProxyHeader,
+    /// From the decision to end a client to the last byte that it takes; in the place of others.
+    Dismissal,
 }
 
 const TIMED_OUT: Effect = Effect::AnswerError(StatusCode::REQUEST_TIMEOUT);

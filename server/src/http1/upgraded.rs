@@ -41,11 +41,12 @@ impl Phase {
     #[inline]
     pub(crate) const fn deadline(self, sending: bool) -> Deadline {
         match self {
+            // It has said its last word, and each byte of that would be a reason to wait on.
+            Phase::Closing => Deadline::CloseFrame,
             _ if sending => Deadline::Write,
             Phase::Open | Phase::Owing => Deadline::Quiet,
             Phase::Asked => Deadline::Pong,
             Phase::InMessage => Deadline::Message,
-            Phase::Closing => Deadline::CloseFrame,
             Phase::Bytes => Deadline::Tunnel,
             Phase::Rest => Deadline::Idle,
             Phase::Streams => Deadline::Streams,

@@ -399,6 +399,11 @@ pub fn write_ping(payload: [u8; 8], flags: Flags, out: &mut Vec<u8>) {
     out.extend_from_slice(&payload);
 }
 
+/// Bytes of a GOAWAY with this text.
+pub const fn go_away_size(debug: &str) -> usize {
+    HEADER_SIZE_BYTES + 8 + debug.len()
+}
+
 /// Appends GOAWAY. `last`: the greatest stream that was or may be begun; `debug` is for people.
 pub fn write_go_away(last: StreamId, code: ErrorCode, debug: &str, out: &mut Vec<u8>) {
     let length = 8 + debug.len();

@@ -139,7 +139,7 @@ impl State {
     /// The time limit in force.
     pub const fn deadline(self, waiting: Waiting) -> Option<Deadline> {
         match self {
-            State::Open | State::Closing if waiting.sending => Some(Deadline::Write),
+            State::Open if waiting.sending => Some(Deadline::Write),
             State::Open if waiting.asked => Some(Deadline::Pong),
             State::Open if waiting.in_message => Some(Deadline::Message),
             State::Open => Some(Deadline::Quiet),

@@ -90,6 +90,7 @@ fn passed(deadline: Deadline) -> Event {
         Deadline::Quiet | Deadline::Pong | Deadline::Message => Event::DeadlinePassed,
         Deadline::CloseFrame | Deadline::Tunnel | Deadline::Streams => Event::DeadlinePassed,
         Deadline::Gone | Deadline::Handshake | Deadline::ProxyHeader => Event::Gone,
+        Deadline::Dismissal => Event::Gone,
     }
 }
 

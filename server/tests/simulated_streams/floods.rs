@@ -6,6 +6,7 @@ use crate::{SECOND, a_day_passes, assert_nothing_is_left, limits, pass, router, 
 use ringgate::config::Config;
 use ringgate::http2::ErrorCode;
 use ringgate::lane::Lane;
+use ringgate::runtime::driver::simulated::{Action, Ending};
 use ringgate::simulation::Simulation;
 use ringgate::{CoreInfo, Request, Response, Router, Server};
 use std::time::Duration;
@@ -232,5 +233,93 @@ fn pings_during_a_long_answer_that_is_taken_slowly_are_answers_that_are_taken() 
         peer.client.send(&forged(6, 0, 0, &[0; 8]));
         peer.hear();
         assert!(peer.farewells.is_empty(), "behind {pings} PINGs");
+    }
+}
+
+/// More than `http2_pings` of them.
+fn too_many_pings() -> Vec<u8> {
+    forged(6, 0, 0, &[0; 8]).repeat(1100)
+}
+
+/// Bytes of an answer that are under way to a client that takes none, when it breaks a budget.
+const UNDER_WAY: u32 = 30_000;
+
+/// A client of which one send is under way that it does not take, and that has sent too many PINGs behind it.
+fn deaf_offender(simulation: &mut Simulation) -> Peer {
+    let peer = Peer::with(simulation.connect(), &[(4, UNDER_WAY)]);
+    simulation.run_until(|_| peer.client.received_len() > 0);
+    peer.client.window(1);
+    peer.client.send(&get(1, "/large"));
+    simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 1);
+    pass(simulation, SECOND / 10);
+    peer.client.send(&too_many_pings());
+    peer
+}
+
+#[test]
+fn a_client_that_broke_a_budget_has_five_seconds_in_all_however_much_it_takes_now_and_then() {
+    // Bytes in each fifth of a second.
+    for step in [0, 1, 500] {
+        let mut simulation = simulate(|_| {});
+        let peer = deaf_offender(&mut simulation);
+        for n in 1..100 {
+            peer.client.after(SECOND / 5 * n, Action::Read(step));
+        }
+        let began = simulation.world().now();
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+        let took = simulation.world().now() - began;
+        assert!(
+            took >= 5 * SECOND - SECOND / 100 && took <= 5 * SECOND + SECOND / 10,
+            "{step}: {took:?}"
+        );
+        simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+        assert_eq!(peer.client.ending(), Ending::Reset, "{step}");
+        assert_eq!(simulation.ledgers(0).0.aborted, 1);
+        assert_nothing_is_left(&simulation, 1, &step);
+    }
+}
+
+#[test]
+fn a_client_that_broke_a_budget_hears_so_before_answers_to_its_pings_that_wait() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = deaf_offender(&mut simulation);
+    pass(&mut simulation, 3 * SECOND);
+    peer.client.window(u64::MAX);
+    peer.until_closed(&mut simulation);
+    assert_eq!(peer.client.ending(), Ending::Eof);
+    assert_eq!(peer.farewells, [(1, ErrorCode::ENHANCE_YOUR_CALM)]);
+    assert_eq!(peer.answers[&1].body.len(), UNDER_WAY as usize);
+    assert!(peer.pongs == 0, "{} answers to PINGs", peer.pongs);
+    peer.client.close();
+    simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+    let requests = simulation.ledgers(0).1;
+    assert_eq!((requests.answered, requests.aborted), (0, 1));
+    assert_nothing_is_left(&simulation, 1, &"told");
+}
+
+#[test]
+fn a_client_that_broke_a_budget_and_sends_on_is_read_no_further_than_a_window_and_closed_in_time() {
+    for piece in [100, 100_000] {
+        let mut simulation = simulate(|_| {});
+        let mut peer = Peer::connect(&simulation);
+        peer.client.send(&too_many_pings());
+        for n in 1..200 {
+            let more = Action::Send(vec![0; piece]);
+            peer.client.after(SECOND / 10 * n, more);
+        }
+        peer.until_closed(&mut simulation);
+        assert_eq!(peer.farewells, [(0, ErrorCode::ENHANCE_YOUR_CALM)]);
+        let began = simulation.world().now();
+        let mut unread = 0;
+        simulation.run_until(|simulation| {
+            unread = unread.max(peer.client.unreceived());
+            simulation.ledgers(0).0.open == 0
+        });
+        let took = simulation.world().now() - began;
+        assert!(took <= 5 * SECOND + SECOND / 10, "{piece}: {took:?}");
+        // 5 MB were sent by then, and two are read.
+        assert_eq!(unread > 2_000_000, piece == 100_000, "{unread}");
+        simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+        assert_nothing_is_left(&simulation, 1, &piece);
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Peer {
     pub(crate) farewells: Vec<(u32, ErrorCode)>,
     /// PINGs that are not answered.
     pub(crate) pings: Vec<[u8; 8]>,
+    /// Answers to the client's own PINGs.
+    pub(crate) pongs: u32,
     /// Room that was given, by stream.
     pub(crate) room: BTreeMap<u32, u64>,
     /// Whether payload that came is given back at once.
@@ -75,6 +77,7 @@ impl Peer {
             answers: BTreeMap::new(),
             farewells: Vec::new(),
             pings: Vec::new(),
+            pongs: 0,
             room: BTreeMap::new(),
             gives_room: false,
             wire: Wire::silent(Limits::default()),
@@ -179,7 +182,8 @@ impl Peer {
             Sent::WindowUpdate(stream, more) => {
                 *self.room.entry(stream).or_default() += u64::from(more);
             }
-            Sent::Settings | Sent::SettingsAck | Sent::Ping(_, true) => {}
+            Sent::Ping(_, true) => self.pongs += 1,
+            Sent::Settings | Sent::SettingsAck => {}
         }
     }
 

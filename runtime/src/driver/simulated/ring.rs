@@ -235,6 +235,14 @@ impl SimulatedDriver {
         }
     }
 
+    /// The last close of a connection resets it.
+    pub(crate) fn reset_at_close(&self, fd: RawFd) {
+        let mut state = self.world.state();
+        if let Some(Handle::Stream(index)) = state.handle(fd) {
+            state.streams[index].resets = true;
+        }
+    }
+
     pub(crate) fn register_buffers(&mut self, buffers: &BufferRing) {
         self.buffers = Some(Buffers {
             base: buffers.address(),

@@ -75,6 +75,8 @@ pub(super) struct Stream {
     shut_read: bool,
     shut_write: bool,
     released: bool,
+    /// Its close is a reset (SO_LINGER 0).
+    pub(super) resets: bool,
     client_closed: bool,
     /// Bytes that the client received and the test has not taken.
     pub(super) received: Vec<u8>,
@@ -111,6 +113,7 @@ impl Stream {
             shut_read: false,
             shut_write: false,
             released: false,
+            resets: false,
             client_closed: false,
             received: Vec::new(),
             received_ever: 0,
@@ -252,7 +255,7 @@ impl Stream {
         if self.broken || self.client_closed {
             return;
         }
-        if !self.inbound.is_empty() {
+        if self.resets || !self.inbound.is_empty() {
             self.ending = Ending::Reset;
         } else if self.ending == Ending::Open {
             self.ending = Ending::Eof;

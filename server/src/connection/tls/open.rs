@@ -244,8 +244,8 @@ impl Engine {
             connection.wire.state(),
             State::Lingering | State::Closing | State::WritingUnread(After::Close)
         );
-        if is_bounded && connection.discarded > self.settings.linger_size {
-            self.on(core, key, Event::DiscardedEnough);
+        if is_bounded && connection.has_discarded_enough(&self.settings) {
+            self.discarded_enough(core, key);
         }
     }
 

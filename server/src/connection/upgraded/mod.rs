@@ -31,6 +31,7 @@ use self::lines::Lines;
 use self::socket::{Lent, Talking};
 pub(crate) use self::tunnel::Calls;
 use self::tunnel::Tunnel;
+use super::deadlines::Patience;
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, ExchangeKey, Speaker};
 use super::step::{Outcome, Reading};
@@ -203,6 +204,7 @@ impl Engine {
         let event = life::Event::DeadlinePassed(life::Deadline::Message);
         self.tell_talking(core, Speaker::Connection(key), event);
         self.count_fault(core, Speaker::Connection(key), Fault::MessageStalled);
+        self.dismiss(key, Patience::UntilSent);
         self.end_upgraded(core, key);
     }
 
@@ -378,6 +380,8 @@ impl Engine {
                 self.on(core, key, Event::Upgraded(stands));
             }
             (None, Some(State::Upgraded(_))) => {
+                // Close was said.
+                self.dismiss(key, Patience::UntilSent);
                 self.on(core, key, Event::UpgradeOver);
             }
             // Its end is under way.

@@ -25,11 +25,13 @@ mod time;
 pub(in crate::connection) use self::body::Inflow;
 pub(in crate::connection) use self::spoken::Spoken;
 use super::{Upgrade, Upgrades};
+use crate::connection::deadlines::Patience;
 use crate::connection::engine::{Course, Engine};
 use crate::connection::key::{ConnectionKey, ExchangeKey};
 use crate::connection::step::Outcome;
 use crate::http1::exchange::{Event, State};
 use crate::http1::upgraded::Phase;
+use crate::http2::frame::go_away_size;
 use crate::http2::life::Phase as Stands;
 use crate::http2::{Desk, Fault, Room, Session, StreamId};
 use ringgate_runtime::Core;
@@ -50,6 +52,8 @@ pub(in crate::connection) struct Multiplexed {
     stays: u32,
     /// Whether those who speak another protocol on its streams are to end.
     parts: bool,
+    /// Whether its client broke a rule or a budget, so that no answer that waits is sent.
+    has_failed: bool,
 }
 
 impl Multiplexed {
@@ -62,6 +66,7 @@ impl Multiplexed {
             looked: 0,
             stays: 0,
             parts: false,
+            has_failed: false,
         }
     }
 
@@ -222,9 +227,22 @@ impl Engine {
         }
     }
 
-    /// The client broke a rule or a budget, and was told so by GOAWAY.
+    /// The client broke a rule or a budget, and GOAWAY is queued for it: it has a bounded time for that in all. If it
+    /// does not take what was sent before, nothing of what waits behind that comes before the GOAWAY.
     #[cold]
-    fn count_http2_fault(&mut self, core: &Core, key: ConnectionKey, fault: Fault) {
+    fn end_faulty(&mut self, core: &Core, key: ConnectionKey, fault: Fault) {
+        self.dismiss(key, Patience::InAll);
+        if let Some(http2) = self.upgrades.http2(key) {
+            http2.has_failed = true;
+        }
+        if let Some(connection) = self.table.get(key)
+            && connection.output.in_flight.is_some()
+            // A send has all that was queued when it began: whole frames. Records may end in the middle of one.
+            && connection.transport.is_plain()
+        {
+            connection.output.keep_last(go_away_size(fault.why));
+            self.settle_answers(core, key, Outcome::Aborted);
+        }
         self.stats.http2_faults[fault.reason()].add(1);
         let peer = self.peer_of(key);
         crate::observe::log::limited!(

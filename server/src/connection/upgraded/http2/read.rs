@@ -147,7 +147,7 @@ impl Engine {
                         self.end_kept(core, key, request, Outcome::Aborted);
                     }
                 }
-                Left::Failed(fault) => self.count_http2_fault(core, key, fault),
+                Left::Failed(fault) => self.end_faulty(core, key, fault),
             }
         }
         self.spend_units(units - left);

@@ -230,7 +230,7 @@ impl Engine {
         let Some(http2) = self.upgrades.http2(key) else {
             return;
         };
-        if http2.answered == 0 {
+        if http2.answered == 0 || http2.has_failed {
             return;
         }
         let kept = http2.kept.iter();

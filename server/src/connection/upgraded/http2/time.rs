@@ -57,7 +57,7 @@ impl Engine {
                 session.overdue(deadline, since, desk, &mut ended)
             });
             if let Some(Err(fault)) = done {
-                self.count_http2_fault(core, key, fault);
+                self.end_faulty(core, key, fault);
             }
         }
         for (stream, why) in ended {
