@@ -144,6 +144,8 @@ struct Offender {
     rests_until: Option<Instant>,
     may_read: bool,
     may_write: bool,
+    /// Whether a write was answered with a reset.
+    was_reset: bool,
     inbox: Vec<u8>,
     /// Streams that were reset as they were to be.
     resets: u32,
@@ -168,6 +170,7 @@ impl Offender {
             rests_until: offence.is_deaf().then_some(now + DEAF_PAUSE),
             may_read: false,
             may_write: false,
+            was_reset: false,
             inbox: Vec::new(),
             resets: 0,
             fate: None,
@@ -217,7 +220,12 @@ impl Offender {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.may_write = false,
             // The server has closed: what it said before that may be there to read.
-            Err(_) => {
+            Err(error) => {
+                // The error of a reset is told once.
+                self.was_reset |= matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+                );
                 self.has_acts = false;
                 self.out.clear();
                 self.sent = 0;
@@ -228,6 +236,7 @@ impl Offender {
 
     fn read(&mut self, buffer: &mut [u8]) {
         match self.socket.read(buffer) {
+            Ok(0) if self.was_reset => self.fate = Some(Fate::Reset),
             Ok(0) => self.fate = Some(Fate::Cut),
             Ok(count) => self.hear(&buffer[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -234,8 +234,8 @@ fn a_close_that_was_to_be_a_reset_is_one_and_what_was_not_taken_is_gone() {
         stage.core.close(socket);
         stage.settle();
         stage.until("the reset", |_| peer.ending() == Ending::Reset);
+        // How much of it the kernel's buffers held is another matter.
         assert!(peer.look() < BIG);
-        stage.note_ending(&mut peer);
     });
 }
 

@@ -25,7 +25,7 @@ pub(crate) enum Patience {
     UntilSent,
     /// The client misused what it may do: the same until the connection is closed.
     InAll,
-    /// It had time enough for what was sent, and has not taken all: the close is a reset.
+    /// The client had time enough for what was sent, and has not taken all: the close is a reset.
     Over,
 }
 

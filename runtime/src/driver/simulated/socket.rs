@@ -75,7 +75,7 @@ pub(super) struct Stream {
     shut_read: bool,
     shut_write: bool,
     released: bool,
-    /// Its close is a reset (SO_LINGER 0).
+    /// The close is a reset (SO_LINGER 0).
     pub(super) resets: bool,
     client_closed: bool,
     /// Bytes that the client received and the test has not taken.
