@@ -364,8 +364,10 @@ impl Engine {
                 self.stop_watching(core, key);
                 self.listen_to(core, key);
             }
-            // The receive has ended by itself, as it does when no buffer is left.
-            Receive::Off if too_much && !connection.has_rest => self.watch_peer(core, key),
+            // The receive has ended by itself, as it does when no buffer is left or at the end of the client's side.
+            Receive::Off if (too_much || connection.eof) && !connection.has_rest => {
+                self.watch_peer(core, key);
+            }
             Receive::On(_) | Receive::Off | Receive::Ending(_) => {}
         }
     }
