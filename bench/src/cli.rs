@@ -14,8 +14,8 @@ use crate::floor::{self, After};
 use crate::load::{self, LoadError};
 use crate::target::require_loopback;
 use crate::{
-    floods, handshake_storm, idle_memory, kernel, lanes, overload, race, replay, server, storm,
-    syscalls,
+    floods, footprint, handshake_storm, idle_memory, kernel, lanes, overload, race, replay,
+    results, server, storm, syscalls, tails,
 };
 
 /// Load generator, raw kernel floors and races against peers.
@@ -34,6 +34,12 @@ enum Command {
     Floor(FloorArgs),
     /// Compare CPU time per request of servers, interleaved, against the raw io_uring floor
     Race(With<race::Options>),
+    /// Find how long the slowest requests wait at parts of what each server can do
+    Tails(With<tails::Options>),
+    /// Measure the start, the size and the memory of servers
+    Footprint(With<footprint::Options>),
+    /// Make the page of results and its charts from the records of measurements
+    Results(With<results::Options>),
     /// Play requests through a server in memory, whose instructions scripts/instructions.sh counts
     Replay(replay::Options),
     /// Count system calls per request with strace
@@ -109,6 +115,15 @@ pub fn main() -> ExitCode {
         Command::Race(args) => race::run(&args.options, |line| eprintln!("{line}"))
             .map_err(Failure::from)
             .and_then(|report| args.print(&report)),
+        Command::Tails(args) => tails::run(&args.options, |line| eprintln!("{line}"))
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report)),
+        Command::Footprint(args) => footprint::run(&args.options, |line| eprintln!("{line}"))
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report)),
+        Command::Results(args) => results::run(&args.options)
+            .map_err(Failure::from)
+            .and_then(|written| args.print(&written)),
         Command::Replay(options) => run_replay(&options),
         Command::Syscalls(args) => syscalls::run(&args.options)
             .map_err(Failure::from)

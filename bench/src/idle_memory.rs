@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::load::http2::{self, once};
 use crate::load::websocket::frame::{self, Opcode};
@@ -54,7 +54,7 @@ pub struct Options {
 }
 
 /// Memory at one number of connections.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Step {
     /// Open, idle connections.
     pub connections: usize,

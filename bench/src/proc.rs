@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::time::ClockId;
 use nix::unistd::Pid;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The least nice of all.
 const NICE_LAST: i32 = 19;
@@ -75,7 +75,7 @@ impl Sub for CpuTime {
 }
 
 /// Memory of a process, in bytes (`/proc/PID/smaps_rollup`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// Resident pages, shared ones included.
     pub rss: u64,

@@ -216,6 +216,62 @@ fn a_cell_with_a_bad_answer_takes_part_in_no_figure_and_is_named() {
 }
 
 #[test]
+fn a_race_goes_on_with_the_cells_that_are_left_and_measures_none_twice() {
+    if core_affinity::get_core_ids().is_none_or(|cpus| cpus.len() < 2) {
+        eprintln!("a race needs two CPUs; nothing was tested");
+        return;
+    }
+    let name = format!("ringgate-bench-kept-{}.json", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    let race = |peers: &str, time: &str| {
+        let file = file.to_str().unwrap();
+        let fixed = [
+            "race",
+            "--json",
+            "--rounds",
+            "1",
+            "--seconds",
+            "1",
+            "--keep",
+            file,
+        ];
+        let asked = ["--scenarios", "plain-c4", "--peers", peers, "--for", time];
+        let output = bench(&[&fixed[..], &asked].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let none = race("uring", "1us");
+    assert_eq!(
+        (&none["left"], &none["cells"]),
+        (&1.into(), &serde_json::json!([]))
+    );
+    let first = race("uring", "1m");
+    let again = race("uring", "1m");
+    assert_eq!(first["cells"], again["cells"], "kept, not measured again");
+    // Ratios want both measured one after the other.
+    let both = race("uring,epoll", "1m");
+    std::fs::remove_file(&file).unwrap();
+    assert_ne!(first["cells"][0], both["cells"][0]);
+    let cells = both["cells"].as_array().unwrap();
+    let peers: Vec<_> = cells.iter().map(|cell| &cell["peer"]).collect();
+    assert_eq!(peers, ["uring", "epoll"]);
+    assert_eq!(both["left"], 0);
+}
+
+#[test]
+fn the_page_of_results_is_what_the_records_say() {
+    let bench = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = ringgate_bench::results::page(&bench.join("results")).unwrap();
+    let cure = "run `ringgate-bench results` again";
+    let written = std::fs::read_to_string(bench.join("RESULTS.md")).unwrap();
+    assert!(page.text == written, "bench/RESULTS.md: {cure}");
+    for (name, svg) in page.charts {
+        let written = std::fs::read_to_string(bench.join("results").join(name)).unwrap();
+        assert!(svg == written, "bench/results/{name}: {cure}");
+    }
+}
+
+#[test]
 fn a_race_that_is_killed_leaves_no_server_behind() {
     let pid_file = std::env::temp_dir().join(format!("ringgate-bench-pid-{}", std::process::id()));
     let line = format!(
@@ -403,6 +459,9 @@ fn every_flag_is_documented() {
         "load",
         "floor",
         "race",
+        "results",
+        "tails",
+        "footprint",
         "syscalls",
         "idle-memory",
         "storm",

@@ -1,23 +1,31 @@
-//! `ringgate-peers`: one server a runtime, each written as its users would, all with the same job.
+//! `ringgate-peers`: one server a library, each written as its users would, all with the same job.
 //!
-//! Built and started by `ringgate-bench race`. Each is single-threaded, sets TCP_NODELAY, parses
-//! the request with httparse (hyper does so inside), answers `GET /plaintext` with Date,
-//! Content-Type and Content-Length, anything else with 404, and answers a pipelined batch in one
-//! write, but for axum, which is as axum::serve has it: its batch goes out answer by answer, and it has the paths
-//! `/json`, `/hello/NAME` and POST `/echo` too. The same axum application is also served on Ringgate, with the
-//! product's limits, timeouts and metrics. hyper speaks HTTP/2 instead if asked. hyper and actix-web also speak TLS and serve a body of 64 KiB from memory and a file of
-//! 1 MiB. fastwebsockets, tungstenite and actix-web send each message of a WebSocket back. Else there are no limits, no timeouts, no metrics: the peers have less to do than the product.
+//! Built and started by `ringgate-bench race`. Each is single-threaded, sets TCP_NODELAY where it can, answers
+//! `GET /plaintext` with Date, Content-Type and Content-Length, and anything that it does not know with 404. The
+//! runtimes that bring no HTTP (monoio, compio, glommio, tokio-uring, ringline) parse with httparse and answer a pipelined
+//! batch in one write (`plaintext.rs`); the others do it in their own way. hyper speaks HTTP/2 instead if asked;
+//! hyper and actix-web also speak TLS and serve a file of 1 MiB; these two, ntex and xitca serve a body of 64 KiB from
+//! memory and send a body back. axum has the paths `/json`, `/hello/NAME` and POST `/echo` too; the same axum application is
+//! also served on Ringgate, with the product's limits, timeouts and metrics. fastwebsockets, tungstenite and
+//! actix-web send each message of a WebSocket back. Else there are no limits, no timeouts, no metrics: the peers
+//! have less to do than the product.
 
 mod on_tokio;
 mod plaintext;
 mod tls;
 mod with_actix;
 mod with_axum;
+mod with_compio;
 mod with_fastwebsockets;
+mod with_glommio;
 mod with_hyper;
+mod with_may;
 mod with_monoio;
+mod with_ntex;
+mod with_ringline;
 mod with_tokio_uring;
 mod with_tungstenite;
+mod with_xitca;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,7 +61,13 @@ enum Peer {
     Axum,
     RinggateAxum,
     Actix,
+    Ntex,
+    Xitca,
+    MayMinihttp,
+    Ringline,
     Monoio,
+    Compio,
+    Glommio,
     TokioUring,
     Fastwebsockets,
     Tungstenite,
@@ -100,7 +114,13 @@ fn main() -> std::io::Result<()> {
         Peer::Axum => with_axum::serve(cli.listen),
         Peer::RinggateAxum => with_axum::serve_on_ringgate(cli.listen),
         Peer::Actix => with_actix::serve(cli.listen, service),
+        Peer::Ntex => with_ntex::serve(cli.listen, service),
+        Peer::Xitca => with_xitca::serve(cli.listen, service),
+        Peer::MayMinihttp => with_may::serve(cli.listen),
+        Peer::Ringline => with_ringline::serve(cli.listen),
         Peer::Monoio => with_monoio::serve(cli.listen),
+        Peer::Compio => with_compio::serve(cli.listen),
+        Peer::Glommio => with_glommio::serve(cli.listen),
         Peer::TokioUring => with_tokio_uring::serve(cli.listen),
         Peer::Fastwebsockets => with_fastwebsockets::serve(cli.listen, service),
         Peer::Tungstenite => with_tungstenite::serve(cli.listen, service),

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use actix_files::NamedFile;
-use actix_web::web::Data;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, Responder, get, web};
+use actix_web::web::{Bytes, Data};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, Responder, get, post, web};
 use actix_ws::Message;
 
 use crate::Service;
@@ -22,6 +22,11 @@ async fn large(service: Data<Service>) -> impl Responder {
     HttpResponse::Ok().body(service.large.clone())
 }
 
+#[post("/echo")]
+async fn echo(body: Bytes) -> impl Responder {
+    HttpResponse::Ok().body(body)
+}
+
 #[get("/1m")]
 async fn file(service: Data<Service>) -> io::Result<NamedFile> {
     let folder = service.folder.as_ref().ok_or(io::ErrorKind::NotFound)?;
@@ -29,7 +34,7 @@ async fn file(service: Data<Service>) -> io::Result<NamedFile> {
 }
 
 #[get("/ws")]
-async fn echo(request: HttpRequest, body: web::Payload) -> actix_web::Result<impl Responder> {
+async fn messages(request: HttpRequest, body: web::Payload) -> actix_web::Result<impl Responder> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
     actix_web::rt::spawn(async move {
         while let Some(Ok(message)) = messages.recv().await {
@@ -61,6 +66,7 @@ pub fn serve(address: SocketAddr, service: Service) -> io::Result<()> {
                 .service(large)
                 .service(file)
                 .service(echo)
+                .service(messages)
         })
         .workers(1)
         .keep_alive(std::time::Duration::from_secs(600))

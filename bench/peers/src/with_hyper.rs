@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body_util::{Either, Full};
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::{http1, http2};
@@ -61,6 +61,10 @@ async fn handle(request: Request<Incoming>, service: Arc<Service>) -> io::Result
     }
     if request.method() == Method::GET && path == "/64k" {
         return Ok(whole(service.large.clone()));
+    }
+    if request.method() == Method::POST && path == "/echo" {
+        let body = request.collect().await.map_err(io::Error::other)?;
+        return Ok(whole(body.to_bytes()));
     }
     if request.method() == Method::GET
         && path == "/1m"

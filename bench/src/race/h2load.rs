@@ -57,6 +57,7 @@ fn parse(text: &str) -> Option<Measured> {
     Some(Measured {
         answered,
         requests_per_second: rate,
+        bytes_per_answer: None,
         failures: failures.join(", "),
     })
 }

@@ -7,6 +7,7 @@
 //! tracing disturbs (see [`crate::syscalls`]).
 
 mod body;
+mod contestant;
 mod h2load;
 mod report;
 mod scenario;
@@ -16,14 +17,19 @@ mod wrk;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-pub use report::{Cell, Invalid, RaceReport, Row};
+pub use contestant::Variant;
+pub use report::{Cell, RaceReport, Row};
 pub use scenario::Scenario;
 pub use statistics::Median;
 
+use contestant::Contestant;
+pub(crate) use contestant::order;
+
+use crate::kept::{self, Keeper};
 use crate::load::{self, LoadError, Report};
 use crate::proc::CpuTime;
 use crate::server::{Answer, Binaries, Job, Peer, Server, pin_this_thread};
@@ -57,8 +63,14 @@ pub struct Options {
     )]
     pub scenarios: Vec<Scenario>,
     /// To whom everybody is compared, round by round
-    #[arg(long, default_value_t = Peer::Uring, value_name = "NAME")]
-    pub reference: Peer,
+    #[arg(long, default_value = "uring", value_name = "NAME")]
+    pub reference: String,
+    /// Ringgate with further arguments, as one more who runs: 'one=--cores 1'; may be repeated
+    #[arg(long = "variant", value_name = "NAME=ARGUMENTS")]
+    pub variants: Vec<Variant>,
+    /// Where cells are kept
+    #[command(flatten)]
+    pub pieces: kept::Options,
     /// The ringgate program [default: `ringgate` beside this program]
     #[arg(long, value_name = "PATH")]
     pub ringgate_binary: Option<PathBuf>,
@@ -94,6 +106,8 @@ pub(crate) struct Measured {
     /// Requests that were answered well.
     pub(crate) answered: u64,
     pub(crate) requests_per_second: f64,
+    /// Bytes received for each answer, where the generator tells.
+    pub(crate) bytes_per_answer: Option<f64>,
     /// The failures of the cell as text; empty if there were none.
     pub(crate) failures: String,
 }
@@ -104,6 +118,7 @@ impl Measured {
         Measured {
             answered: 0,
             requests_per_second: 0.0,
+            bytes_per_answer: None,
             failures,
         }
     }
@@ -134,60 +149,73 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<Race
     }
     // Programs of this machine want as many descriptors as connections that they may have.
     load::raise_nofile(1024)?;
+    let contestants = Contestant::all(&options.peers, &options.variants, &options.reference)?;
+    let peers: Vec<_> = contestants.iter().map(|one| one.peer).collect();
     let binaries = Binaries::prepare(
-        &options.peers,
+        &peers,
         &jobs,
         options.ringgate_binary.as_deref(),
         options.peers_binary.as_deref(),
     )?;
-    let (mut cells, mut invalid) = (Vec::new(), Vec::new());
+    let mut keeper = Keeper::begin(&options.pieces, options.seconds)?;
     for round in 0..options.rounds {
         for scenario in &options.scenarios {
-            let mut peers = order(&options.peers, round);
-            peers.retain(|peer| peer.can(scenario.job()));
-            for peer in peers {
-                let (used, measured) = cell(options, &binaries, peer, *scenario)?;
+            let name = scenario.to_string();
+            let mut group = order(&contestants, round);
+            group.retain(|one| one.can(scenario.job()));
+            let is_there = |one: &Contestant| keeper.has(round, &name, &one.name);
+            if group.iter().all(is_there) || !keeper.has_time(group.len()) {
+                continue;
+            }
+            // Ratios compare what was measured one after the other.
+            keeper.forget(round, &name);
+            let began = Instant::now();
+            for one in &group {
+                let (used, measured) = cell(options, &binaries, one, *scenario)?;
                 progress(&format!(
-                    "round {}/{} {scenario:<16} {peer:<12} {:>9.0} requests/s {}",
+                    "round {}/{} {name:<16} {:<12} {:>9.0} requests/s {}",
                     round + 1,
                     options.rounds,
+                    one.name,
                     measured.requests_per_second,
                     measured.failures
                 ));
-                let at = (round, scenario.to_string(), peer);
+                let at = (round, name.clone(), one.name.clone());
                 match Cell::new(at.clone(), used, &measured) {
-                    Some(cell) => cells.push(cell),
-                    None => invalid.push(Invalid::new(at, measured.failures)),
+                    Some(cell) => keeper.kept.cells.push(cell.by(options.load)),
+                    None => {
+                        (keeper.kept.invalid).push(report::no_measurement(at, measured.failures))
+                    }
                 }
             }
+            keeper.keep(began)?;
         }
     }
-    Ok(RaceReport::new(options, cells, invalid))
-}
-
-/// The order of a round: rotated by one every second round, and backwards in between, so that
-/// nobody always follows the same neighbour.
-fn order(peers: &[Peer], round: u32) -> Vec<Peer> {
-    let mut order = peers.to_vec();
-    if !order.is_empty() {
-        order.rotate_left(round as usize / 2 % peers.len());
+    if keeper.left > 0 {
+        progress(&format!(
+            "{} cells are left; run the same command again",
+            keeper.left
+        ));
     }
-    if round % 2 == 1 {
-        order.reverse();
-    }
-    order
+    Ok(RaceReport::new(
+        options,
+        &contestants,
+        keeper.kept,
+        keeper.left,
+    ))
 }
 
 fn cell(
     options: &Options,
     binaries: &Binaries,
-    peer: Peer,
+    one: &Contestant,
     scenario: Scenario,
 ) -> io::Result<(CpuTime, Measured)> {
-    let server = Server::start(binaries, peer, options.server_cpu, scenario.job())?;
+    let (peer, cpu, job) = (one.peer, options.server_cpu, scenario.job());
+    let server = Server::start_with(binaries, peer, cpu, job, &one.arguments)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", one.name)))?;
     pin_this_thread(options.load_cpu)?;
     let time = Duration::from_secs(options.seconds);
-    let job = scenario.job();
     if job.answer.is_file() && !job.tls && !job.http2 {
         let (path, size) = (peer.path(job.answer), job.answer.bytes());
         let failures = body::proof(server.address, path, size)?;
@@ -232,18 +260,19 @@ fn own_load(
             .expect("nobody panics with it")
             .push(CpuTime::of(pid));
     })));
-    let (answered, mut failures) = match scenario.job().answer {
+    let (answered, bytes, mut failures) = match scenario.job().answer {
         Answer::Message => {
             let failures = proof(&load)?;
             if !failures.is_empty() {
                 return Ok((CpuTime::default(), Measured::failed(failures)));
             }
             let report = load::websocket::run(&load).map_err(io::Error::other)?;
-            (report.received_measured, report.failures())
+            (report.received_measured, None, report.failures())
         }
         _ => {
             let report = load::run(&load).map_err(io::Error::other)?;
-            (report.ok_measured, failures(scenario, &report))
+            let bytes = report.bytes_received as f64 / report.ok.max(1) as f64;
+            (report.ok_measured, Some(bytes), failures(scenario, &report))
         }
     };
     let looks = std::mem::take(&mut *looks.lock().expect("nobody panics with it"));
@@ -258,6 +287,7 @@ fn own_load(
     let measured = Measured {
         answered,
         requests_per_second: answered as f64 / time.as_secs_f64(),
+        bytes_per_answer: bytes,
         failures,
     };
     Ok((used, measured))
@@ -308,24 +338,4 @@ fn failures(scenario: Scenario, report: &Report) -> String {
         }
     }
     failures
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn everybody_runs_once_a_round_and_begins_some_round() {
-        let mut first = Vec::new();
-        for round in 0..2 * Peer::ALL.len() as u32 {
-            let mut order = order(&Peer::ALL, round);
-            first.push(order[0]);
-            order.sort();
-            assert_eq!(order, Peer::ALL);
-        }
-        assert!(
-            Peer::ALL.iter().all(|peer| first.contains(peer)),
-            "{first:?}"
-        );
-    }
 }

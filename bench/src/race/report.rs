@@ -4,22 +4,23 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::kept::{Invalid, Kept, Placed};
 use crate::proc::CpuTime;
+use crate::race::contestant::Contestant;
 use crate::race::statistics::Median;
 use crate::race::{Generator, Measured, Options};
-use crate::server::Peer;
 
 /// The raw measurement of one peer in one scenario of one round.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cell {
     /// Counted from 0.
     pub round: u32,
     /// The scenario's name.
     pub scenario: String,
-    /// The peer that was measured.
-    pub peer: Peer,
+    /// The peer or the variant that was measured.
+    pub peer: String,
     /// Requests answered.
     pub requests: u64,
     /// Microseconds of server CPU per request, user and system.
@@ -28,19 +29,10 @@ pub struct Cell {
     pub user_us_per_request: f64,
     /// As the load generator saw it.
     pub requests_per_second: f64,
-}
-
-/// A cell in which some request did not end well.
-#[derive(Debug, Clone, Serialize)]
-pub struct Invalid {
-    /// Counted from 0.
-    pub round: u32,
-    /// The scenario's name.
-    pub scenario: String,
-    /// The peer that failed.
-    pub peer: Peer,
-    /// The buckets that should have been empty.
-    pub failures: String,
+    /// Bytes received for each answer, its head included; null if the load generator does not tell.
+    pub bytes_per_answer: Option<f64>,
+    /// The load generator.
+    pub load: String,
 }
 
 /// Medians of one peer in one scenario.
@@ -48,8 +40,8 @@ pub struct Invalid {
 pub struct Row {
     /// The scenario's name.
     pub scenario: String,
-    /// The peer that was measured.
-    pub peer: Peer,
+    /// The peer or the variant that was measured.
+    pub peer: String,
     /// Valid cells.
     pub cells: usize,
     /// Microseconds of server CPU per request.
@@ -75,7 +67,9 @@ pub struct RaceReport {
     /// The load generator.
     pub load: Generator,
     /// To whom `ratio` compares.
-    pub reference: Peer,
+    pub reference: String,
+    /// Cells that are still to be measured, with `--for`.
+    pub left: usize,
     /// The medians, scenario by scenario.
     pub rows: Vec<Row>,
     /// The cells that are missing from the medians, and why.
@@ -84,7 +78,7 @@ pub struct RaceReport {
     pub cells: Vec<Cell>,
 }
 
-type At = (u32, String, Peer);
+type At = (u32, String, String);
 
 impl Cell {
     /// `None` if any request ended badly or none was answered.
@@ -105,54 +99,67 @@ impl Cell {
             cpu_us_per_request: per_request(used.total_ns),
             user_us_per_request: per_request(used.user_ns),
             requests_per_second: measured.requests_per_second,
+            bytes_per_answer: measured.bytes_per_answer,
+            load: String::new(),
         })
+    }
+
+    /// Says who made the load.
+    pub(super) fn by(self, load: Generator) -> Self {
+        let name = serde_json::to_value(load).ok();
+        let load = (name.as_ref().and_then(|name| name.as_str())).unwrap_or_default();
+        let load = load.to_owned();
+        Self { load, ..self }
     }
 }
 
-impl Invalid {
-    pub(crate) fn new((round, scenario, peer): At, failures: String) -> Self {
-        let failures = if failures.is_empty() {
-            "no request was answered".to_owned()
-        } else {
-            failures
-        };
-        Self {
-            round,
-            scenario,
-            peer,
-            failures,
-        }
+impl Placed for Cell {
+    fn place(&self) -> (u32, &str, &str) {
+        (self.round, &self.scenario, &self.peer)
+    }
+}
+
+pub(super) fn no_measurement((round, scenario, peer): At, failures: String) -> Invalid {
+    let failures = if failures.is_empty() {
+        "no request was answered".to_owned()
+    } else {
+        failures
+    };
+    Invalid {
+        round,
+        scenario,
+        peer,
+        failures,
     }
 }
 
 impl RaceReport {
-    pub(crate) fn new(options: &Options, cells: Vec<Cell>, invalid: Vec<Invalid>) -> Self {
+    pub(super) fn new(
+        options: &Options,
+        contestants: &[Contestant],
+        kept: Kept<Cell>,
+        left: usize,
+    ) -> Self {
         let mut rows = Vec::new();
         for scenario in &options.scenarios {
-            for peer in &options.peers {
+            for one in contestants {
                 let without_tls = scenario.without_tls().map(|plain| plain.to_string());
                 rows.extend(row(
                     (&scenario.to_string(), without_tls.as_deref()),
-                    (*peer, options.reference),
-                    &cells,
+                    (&one.name, &options.reference),
+                    &kept.cells,
                 ));
             }
         }
-        let Options {
-            rounds,
-            seconds,
-            load,
-            reference,
-            ..
-        } = options;
         Self {
-            rounds: *rounds,
-            seconds: *seconds,
-            load: *load,
-            reference: *reference,
+            rounds: options.rounds,
+            seconds: options.seconds,
+            load: options.load,
+            reference: options.reference.clone(),
+            left,
             rows,
-            invalid,
-            cells,
+            invalid: kept.invalid,
+            cells: kept.cells,
         }
     }
 }
@@ -160,7 +167,7 @@ impl RaceReport {
 /// `None` without a valid cell.
 fn row(
     (scenario, without_tls): (&str, Option<&str>),
-    (peer, reference): (Peer, Peer),
+    (peer, reference): (&str, &str),
     cells: &[Cell],
 ) -> Option<Row> {
     let here = || {
@@ -170,7 +177,7 @@ fn row(
     };
     let median = |value: fn(&Cell) -> f64| Median::of(&here().map(value).collect::<Vec<_>>());
     // Both of a pair are of the same round.
-    let ratio = |to_peer: Peer, to_scenario: &str| {
+    let ratio = |to_peer: &str, to_scenario: &str| {
         let is_other = |other: &&Cell| other.peer == to_peer && other.scenario == to_scenario;
         let ratios = here().filter_map(|cell| {
             let mut others = cells.iter().filter(is_other);
@@ -181,7 +188,7 @@ fn row(
     };
     Some(Row {
         scenario: scenario.to_owned(),
-        peer,
+        peer: peer.to_owned(),
         cells: here().count(),
         cpu_us_per_request: median(|cell| cell.cpu_us_per_request)?,
         user_us_per_request: median(|cell| cell.user_us_per_request)?,
@@ -256,30 +263,32 @@ impl fmt::Display for RaceReport {
 mod tests {
     use super::*;
 
-    fn cell(round: u32, peer: Peer, cpu_us_per_request: f64) -> Cell {
+    fn cell(round: u32, peer: &str, cpu_us_per_request: f64) -> Cell {
         let scenario = "plain-c32".to_owned();
         let (requests, user_us_per_request, requests_per_second) = (1, 0.0, 1.0);
         Cell {
             round,
             scenario,
-            peer,
+            peer: peer.to_owned(),
             requests,
             cpu_us_per_request,
             user_us_per_request,
             requests_per_second,
+            bytes_per_answer: None,
+            load: "own".to_owned(),
         }
     }
 
     #[test]
     fn ratios_are_taken_within_a_round_and_rounds_without_a_reference_have_none() {
         let cells = [
-            cell(0, Peer::Uring, 4.0),
-            cell(0, Peer::Hyper, 8.0),
-            cell(1, Peer::Uring, 10.0),
-            cell(1, Peer::Hyper, 20.0),
-            cell(2, Peer::Hyper, 99.0),
+            cell(0, "uring", 4.0),
+            cell(0, "hyper", 8.0),
+            cell(1, "uring", 10.0),
+            cell(1, "hyper", 20.0),
+            cell(2, "hyper", 99.0),
         ];
-        let row = row(("plain-c32", None), (Peer::Hyper, Peer::Uring), &cells).unwrap();
+        let row = row(("plain-c32", None), ("hyper", "uring"), &cells).unwrap();
         assert_eq!((row.cells, row.ratio.unwrap().median), (3, 2.0));
         assert!(row.ratio_to_plain.is_none());
     }
@@ -291,23 +300,24 @@ mod tests {
             ..cell(round, peer, cpu)
         };
         let cells = [
-            cell(0, Peer::Hyper, 4.0),
-            over_tls(0, Peer::Hyper, 6.0),
-            over_tls(0, Peer::Ringgate, 3.0),
-            over_tls(1, Peer::Hyper, 99.0),
+            cell(0, "hyper", 4.0),
+            over_tls(0, "hyper", 6.0),
+            over_tls(0, "ringgate", 3.0),
+            over_tls(1, "hyper", 99.0),
         ];
         let scenarios = ("tls-c32", Some("plain-c32"));
-        let row = row(scenarios, (Peer::Hyper, Peer::Ringgate), &cells).unwrap();
+        let row = row(scenarios, ("hyper", "ringgate"), &cells).unwrap();
         assert_eq!(row.ratio_to_plain.unwrap().median, 1.5);
         assert_eq!(row.ratio.unwrap().median, 2.0);
     }
 
     #[test]
     fn one_bad_request_makes_a_cell_invalid() {
-        let at = || (0, "plain-c32".to_owned(), Peer::Hyper);
+        let at = || (0, "plain-c32".to_owned(), "hyper".to_owned());
         let mut measured = Measured {
             answered: 10,
             requests_per_second: 1.0,
+            bytes_per_answer: None,
             failures: String::new(),
         };
         assert!(Cell::new(at(), CpuTime::default(), &measured).is_some());

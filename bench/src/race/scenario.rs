@@ -11,7 +11,7 @@ use crate::target::{Endpoint, Target};
 /// Requests in a pipelined batch, as in the scenarios' names.
 const PIPELINE: usize = 16;
 /// Most connections of a scenario.
-const CONNECTIONS_MAX: usize = 10_000;
+const CONNECTIONS_MAX: usize = 16_000;
 /// Most streams on each: the fewest that a server of these races allows.
 const STREAMS_MAX: usize = 100;
 
@@ -71,6 +71,8 @@ enum Kind {
     Path,
     /// A POST, whose body comes back.
     Echo,
+    /// A POST of 16 KiB, which come back.
+    LargeEcho,
     /// One message at a time on a WebSocket, which comes back.
     Message,
     /// Several together.
@@ -82,7 +84,7 @@ enum Kind {
 }
 
 /// What a name without its connections means, and how many there are if they are not named.
-const NAMES: [(&str, Kind, Protocol, Option<usize>); 22] = [
+const NAMES: [(&str, Kind, Protocol, Option<usize>); 23] = [
     ("plain", Kind::Kept, Protocol::Plain, None),
     ("pipeline16", Kind::Pipeline, Protocol::Plain, None),
     ("close", Kind::Close, Protocol::Plain, None),
@@ -92,6 +94,7 @@ const NAMES: [(&str, Kind, Protocol, Option<usize>); 22] = [
     ("json", Kind::Json, Protocol::Plain, None),
     ("path", Kind::Path, Protocol::Plain, None),
     ("echo", Kind::Echo, Protocol::Plain, None),
+    ("echo-16k", Kind::LargeEcho, Protocol::Plain, Some(32)),
     ("tls", Kind::Kept, Protocol::Tls, None),
     ("tls-64k", Kind::Large, Protocol::Tls, Some(32)),
     ("tls-file-1m", Kind::File, Protocol::Tls, Some(8)),
@@ -124,6 +127,7 @@ impl Scenario {
                 Kind::Json => Answer::Json,
                 Kind::Path => Answer::Path,
                 Kind::Echo => Answer::Echo,
+                Kind::LargeEcho => Answer::LargeEcho,
                 Kind::Message | Kind::Messages => Answer::Message,
                 _ => Answer::Plaintext,
             },
@@ -152,7 +156,7 @@ impl Scenario {
         options.pipeline = self.pipeline();
         options.verify = match answer {
             Answer::Plaintext => Verify::Plaintext,
-            Answer::Echo => Verify::Echo,
+            Answer::Echo | Answer::LargeEcho => Verify::Echo,
             Answer::Large
             | Answer::File
             | Answer::SmallFile
@@ -160,7 +164,7 @@ impl Scenario {
             | Answer::Path
             | Answer::Message => Verify::None,
         };
-        if answer == Answer::Echo {
+        if matches!(answer, Answer::Echo | Answer::LargeEcho) {
             options.method = Method::Post;
             options.body = answer.bytes();
         }
@@ -183,6 +187,43 @@ impl Scenario {
         );
         let protocol = self.protocol.without_tls().filter(|_| is_kept)?;
         Some(Self { protocol, ..self })
+    }
+
+    /// The load in a sentence.
+    pub fn told(self) -> String {
+        let does = match self.kind {
+            Kind::Kept => "asks for `Hello, World!`, one request after the other",
+            Kind::Pipeline => "sends 16 requests together, and the next ones when all are answered",
+            Kind::Close => "is a new one for each request",
+            Kind::Large => {
+                "asks for a body of 64 KiB: from memory, but for nginx and h2o from a file"
+            }
+            Kind::File => "asks for a file of 1 MiB",
+            Kind::SmallFile => "asks for a file of 64 KiB",
+            Kind::Json => "asks for JSON that is made for each request",
+            Kind::Path => "asks for a greeting of the name in the path",
+            Kind::Echo => "sends a POST of 27 bytes, which come back",
+            Kind::LargeEcho => "sends a POST of 16 KiB, which come back",
+            Kind::Message => {
+                "is a WebSocket on which texts of 64 bytes come back, one after the other"
+            }
+            Kind::Messages => "is a WebSocket on which texts of 64 bytes come back, 16 together",
+            Kind::Handshake => "is a new one for each request, with a full handshake",
+            Kind::Resume => "is a new one for each request that resumes a session",
+        };
+        let protocol = match self.protocol {
+            Protocol::Plain => "",
+            Protocol::Tls => "Over TLS: ",
+            Protocol::Http2 => "Over HTTP/2: ",
+            Protocol::Http2OverTls => "Over HTTP/2 and TLS: ",
+        };
+        let each = if protocol.is_empty() { "Each" } else { "each" };
+        let streams = match self.streams {
+            1 => String::new(),
+            streams => format!(" ({streams} at a time)"),
+        };
+        let connections = self.connections;
+        format!("{protocol}{each} of {connections} connections {does}{streams}.")
     }
 
     /// Whether each request resumes a session.

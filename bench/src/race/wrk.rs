@@ -61,6 +61,7 @@ fn parse(text: &str) -> Option<Measured> {
     Some(Measured {
         answered,
         requests_per_second: rate.trim().parse().ok()?,
+        bytes_per_answer: None,
         failures,
     })
 }

@@ -15,8 +15,10 @@ use crate::server::ends_with_us;
 use crate::server::material::Material;
 use crate::server::peer::{Answer, Job};
 
-/// Connections that each may have: HAProxy wants two descriptors for each.
-const CONNECTIONS_MAX: u32 = 8_000;
+/// Connections that each may have.
+const CONNECTIONS_MAX: u32 = 17_000;
+/// The same for HAProxy, which wants two descriptors for each.
+const CONNECTIONS_MAX_HAPROXY: u32 = 8_000;
 
 /// The program `name`, found as a shell does, and where Debian keeps servers.
 fn program(name: &str) -> io::Result<PathBuf> {
@@ -93,7 +95,7 @@ pub(super) fn haproxy(material: &Material, listen: SocketAddr, job: Job) -> io::
         );
     }
     let text = format!(
-        "global\nnbthread 1\nmaxconn {CONNECTIONS_MAX}\n{buffers}\
+        "global\nnbthread 1\nmaxconn {CONNECTIONS_MAX_HAPROXY}\n{buffers}\
          ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256\n\
          defaults\nmode http\n\
          timeout client 1h\ntimeout http-keep-alive 1h\ntimeout http-request 1h\n\

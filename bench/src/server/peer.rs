@@ -32,8 +32,20 @@ pub enum Peer {
     RinggateAxum,
     /// actix-web.
     Actix,
+    /// ntex on io_uring.
+    Ntex,
+    /// xitca-web on io_uring.
+    Xitca,
+    /// may_minihttp.
+    MayMinihttp,
+    /// A ringline handler.
+    Ringline,
     /// A monoio loop.
     Monoio,
+    /// A compio loop.
+    Compio,
+    /// A glommio loop.
+    Glommio,
     /// A tokio-uring loop.
     TokioUring,
     /// fastwebsockets on hyper.
@@ -52,14 +64,20 @@ pub enum Peer {
 
 impl Peer {
     /// Everybody, the floor first.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 20] = [
         Self::Uring,
         Self::Epoll,
         Self::Hyper,
         Self::Axum,
         Self::RinggateAxum,
         Self::Actix,
+        Self::Ntex,
+        Self::Xitca,
+        Self::MayMinihttp,
+        Self::Ringline,
         Self::Monoio,
+        Self::Compio,
+        Self::Glommio,
         Self::TokioUring,
         Self::Fastwebsockets,
         Self::Tungstenite,
@@ -88,7 +106,13 @@ impl Peer {
             Self::Axum => "axum",
             Self::RinggateAxum => "ringgate-axum",
             Self::Actix => "actix",
+            Self::Ntex => "ntex",
+            Self::Xitca => "xitca",
+            Self::MayMinihttp => "may-minihttp",
+            Self::Ringline => "ringline",
             Self::Monoio => "monoio",
+            Self::Compio => "compio",
+            Self::Glommio => "glommio",
             Self::TokioUring => "tokio-uring",
             Self::Fastwebsockets => "fastwebsockets",
             Self::Tungstenite => "tungstenite",
@@ -100,10 +124,9 @@ impl Peer {
     }
 
     /// Whether the peer can do what `job` asks: the floors and the bare loops know one answer and no
-    /// TLS, axum speaks no TLS here and has answers of its own, HAProxy serves no file, few send messages
-    /// back, and few speak HTTP/2.
+    /// TLS, axum, ntex and xitca speak no TLS here, may_minihttp never closes, HAProxy serves no file, few send
+    /// anything back, and few speak HTTP/2.
     pub fn can(self, job: Job) -> bool {
-        let for_axum = matches!(job.answer, Answer::Json | Answer::Path | Answer::Echo);
         let echoes = matches!(
             self,
             Self::Actix | Self::Fastwebsockets | Self::Tungstenite | Self::Ringgate
@@ -112,23 +135,38 @@ impl Peer {
             self,
             Self::Hyper | Self::Nginx | Self::Haproxy | Self::H2o | Self::Ringgate
         );
-        match self {
-            _ if job.http2 && !speaks_http2 => false,
-            _ if job.answer == Answer::Message => echoes,
-            _ if job.answer == Answer::SmallFile => {
-                matches!(self, Self::Nginx | Self::H2o | Self::Ringgate)
-            }
-            Self::Fastwebsockets | Self::Tungstenite => false,
-            Self::Axum | Self::RinggateAxum => {
-                !job.tls && (for_axum || job.answer == Answer::Plaintext)
-            }
-            Self::Ringgate if job.answer == Answer::Echo => true,
-            _ if for_axum => false,
-            Self::Uring | Self::Epoll | Self::Monoio | Self::TokioUring => {
-                !job.tls && job.answer == Answer::Plaintext
-            }
-            Self::Haproxy => !job.answer.is_file(),
-            Self::Hyper | Self::Actix | Self::Nginx | Self::H2o | Self::Ringgate => true,
+        let has_paths = matches!(
+            self,
+            Self::Hyper | Self::Actix | Self::Ntex | Self::Xitca | Self::Ringgate
+        );
+        let is_axum = matches!(self, Self::Axum | Self::RinggateAxum);
+        if job.http2 && !speaks_http2 || job.tls && is_axum {
+            return false;
+        }
+        match job.answer {
+            Answer::Message => echoes,
+            Answer::SmallFile => matches!(self, Self::Nginx | Self::H2o | Self::Ringgate),
+            Answer::Json | Answer::Path => is_axum,
+            Answer::Echo => is_axum || self == Self::Ringgate,
+            Answer::LargeEcho => !job.tls && (is_axum || has_paths),
+            Answer::Plaintext | Answer::Large | Answer::File => match self {
+                Self::Fastwebsockets | Self::Tungstenite => false,
+                Self::Uring
+                | Self::Epoll
+                | Self::Ringline
+                | Self::Monoio
+                | Self::Compio
+                | Self::Glommio
+                | Self::TokioUring
+                | Self::Axum
+                | Self::RinggateAxum => !job.tls && job.answer == Answer::Plaintext,
+                Self::MayMinihttp => {
+                    !job.tls && job.answer == Answer::Plaintext && job.after == After::Keep
+                }
+                Self::Ntex | Self::Xitca => !job.tls && !job.answer.is_file(),
+                Self::Haproxy => !job.answer.is_file(),
+                Self::Hyper | Self::Actix | Self::Nginx | Self::H2o | Self::Ringgate => true,
+            },
         }
     }
 
@@ -141,7 +179,7 @@ impl Peer {
             (Self::Ringgate, Answer::SmallFile) => "/files/64k",
             (_, Answer::Json) => "/json",
             (_, Answer::Path) => "/hello/world",
-            (_, Answer::Echo) => "/echo",
+            (_, Answer::Echo | Answer::LargeEcho) => "/echo",
             (_, Answer::Message) => "/ws",
             (_, Answer::Large | Answer::SmallFile) => "/64k",
             (_, Answer::File) => "/1m",
@@ -149,17 +187,7 @@ impl Peer {
     }
 
     fn is_built_here(self) -> bool {
-        matches!(
-            self,
-            Self::Hyper
-                | Self::Axum
-                | Self::RinggateAxum
-                | Self::Actix
-                | Self::Monoio
-                | Self::TokioUring
-                | Self::Fastwebsockets
-                | Self::Tungstenite
-        )
+        !matches!(self, Self::Uring | Self::Epoll | Self::Ringgate) && !self.is_of_this_machine()
     }
 
     fn is_of_this_machine(self) -> bool {
@@ -204,6 +232,8 @@ pub enum Answer {
     Path,
     /// What was sent, by POST.
     Echo,
+    /// 16 KiB that were sent, by POST.
+    LargeEcho,
     /// What was sent, as a message of a WebSocket.
     Message,
 }
@@ -221,6 +251,7 @@ impl Answer {
             Self::Large | Self::SmallFile => 64 << 10,
             Self::File => 1 << 20,
             Self::Json | Self::Echo => 27,
+            Self::LargeEcho => 16 << 10,
             Self::Path => 14,
             Self::Message => 64,
         }
@@ -317,33 +348,6 @@ impl Binaries {
                 }
                 command
             }
-            (
-                Peer::Hyper
-                | Peer::Axum
-                | Peer::RinggateAxum
-                | Peer::Actix
-                | Peer::Monoio
-                | Peer::TokioUring
-                | Peer::Fastwebsockets
-                | Peer::Tungstenite,
-                material,
-            ) => {
-                let path = self.peers.as_ref().ok_or_else(|| {
-                    io::Error::other("the peers' binary was not built; this is a bug")
-                })?;
-                let mut command = ends_with_us(path);
-                command.args([peer.name(), "--listen", &listen.to_string()]);
-                if let Some(material) = material {
-                    command.arg("--folder").arg(material.folder());
-                }
-                if let Some(material) = material.as_ref().filter(|_| job.tls) {
-                    command.args(material.certificate_arguments());
-                }
-                if job.http2 {
-                    command.arg("--http2");
-                }
-                command
-            }
             (Peer::Ringgate, material) => {
                 let mut command = ends_with_us(&self.ringgate);
                 let scheme = if job.tls { "https://" } else { "" };
@@ -364,6 +368,23 @@ impl Binaries {
             (Peer::H2o, Some(material)) => outside::h2o(material, listen, job)?,
             (Peer::Nginx | Peer::Haproxy | Peer::H2o, None) => {
                 return Err(io::Error::other("no folder was made; this is a bug"));
+            }
+            (_, material) => {
+                let path = self.peers.as_ref().ok_or_else(|| {
+                    io::Error::other("the peers' binary was not built; this is a bug")
+                })?;
+                let mut command = ends_with_us(path);
+                command.args([peer.name(), "--listen", &listen.to_string()]);
+                if let Some(material) = material {
+                    command.arg("--folder").arg(material.folder());
+                }
+                if let Some(material) = material.as_ref().filter(|_| job.tls) {
+                    command.args(material.certificate_arguments());
+                }
+                if job.http2 {
+                    command.arg("--http2");
+                }
+                command
             }
         };
         command.stdin(Stdio::null()).stdout(Stdio::null());
