@@ -15,7 +15,7 @@ use crate::load::{self, LoadError};
 use crate::target::require_loopback;
 use crate::{
     floods, footprint, handshake_storm, idle_memory, kernel, lanes, overload, race, replay,
-    results, server, storm, syscalls, tails,
+    results, server, storm, syscalls, tails, upheaval,
 };
 
 /// Load generator, raw kernel floors and races against peers.
@@ -60,6 +60,14 @@ enum Command {
     Kernel(With<kernel::Options>),
     /// Resize, recycle or torment a ringgate server under load, and account for every request
     Storm(With<storm::Options>),
+    /// Load a ringgate server in every way at once, upgrade it, kill its generations, torment its cores, and
+    /// explain every loss
+    Upheaval(With<upheaval::Options>),
+    /// The same for a time, and then see that a server at rest has what it had
+    Soak(With<upheaval::soak::Options>),
+    /// Stand between the two processes of an upgrade and kill one of them at a step
+    #[command(hide = true)]
+    GoBetween(upheaval::between::Options),
 }
 
 /// A room's options, and how its report is printed.
@@ -137,6 +145,16 @@ pub fn main() -> ExitCode {
         Command::Storm(args) => storm::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report).and_then(|()| verdict(&report.faults))),
+        Command::Upheaval(args) => upheaval::run(&args.options)
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report).and_then(|()| verdict(&report.faults))),
+        Command::Soak(args) => upheaval::soak::run(&args.options, |line| eprintln!("{line}"))
+            .map_err(Failure::from)
+            .and_then(|report| args.print(&report).and_then(|()| verdict(&report.faults))),
+        Command::GoBetween(options) => match upheaval::between::run(&options) {
+            Ok(code) => return ExitCode::from(code.clamp(0, 255) as u8),
+            Err(error) => Err(Failure::from(error)),
+        },
         Command::Overload(args) => overload::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report)),

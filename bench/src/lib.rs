@@ -25,3 +25,4 @@ pub mod storm;
 pub mod syscalls;
 pub mod tails;
 pub mod target;
+pub mod upheaval;

@@ -540,7 +540,7 @@ impl Report {
 }
 
 /// Returns the fault if the figures do not add up in a line of the form `accepted=3 finished=2 ...`.
-fn imbalance(line: &str) -> Option<String> {
+pub(crate) fn imbalance(line: &str) -> Option<String> {
     let figures: BTreeMap<&str, u64> = line
         .split_ascii_whitespace()
         .filter_map(|word| word.split_once('='))

@@ -12,7 +12,9 @@ use ringgate_runtime::sys::event::EventFd;
 use ringgate_runtime::sys::limits;
 use ringgate_runtime::sys::pidfd::PidFd;
 use ringgate_runtime::sys::process::{kernel_release, rss_bytes};
-use ringgate_runtime::sys::signals::{Signal, SignalFd, ignore_sigpipe, send_signal};
+use ringgate_runtime::sys::signals::{
+    Signal, SignalFd, ignore_sigpipe, ignore_sigxfsz, send_signal,
+};
 use ringgate_runtime::sys::thread::{
     THREAD_NAME_BYTES_MAX, monotonic_nanos, set_thread_name, thread_cpu_time,
 };
@@ -218,6 +220,19 @@ fn sigpipe_is_ignored_after_asking() {
             libc::sigaction(libc::SIGPIPE, std::ptr::null(), &mut old),
             0
         );
+        old
+    };
+    assert_eq!(old.sa_sigaction, libc::SIG_IGN);
+}
+
+#[test]
+fn a_write_beyond_the_limit_of_file_sizes_is_an_error_after_asking() {
+    ignore_sigxfsz().unwrap();
+    // SAFETY: sigaction(2) with a null new action only writes the old one, which is plain data.
+    let old = unsafe {
+        let mut old: libc::sigaction = std::mem::zeroed();
+        let asked = libc::sigaction(libc::SIGXFSZ, std::ptr::null(), &mut old);
+        assert_eq!(asked, 0);
         old
     };
     assert_eq!(old.sa_sigaction, libc::SIG_IGN);

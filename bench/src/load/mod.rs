@@ -9,6 +9,7 @@
 //! `tally` (the buckets), `tls`, `place` (what the worker asks of a connection), `slot` (one of HTTP/1.1),
 //! `http2` (the other kind), `worker` (the event loop), `report` (what is said).
 
+mod broken;
 pub(crate) mod http2;
 mod options;
 mod place;
@@ -26,6 +27,8 @@ pub mod websocket;
 mod wire;
 mod worker;
 
+pub use broken::Broken;
+pub(crate) use broken::now_ms;
 pub use http2::{Http2Options, Http2Report};
 pub(crate) use options::Window;
 pub use options::{Amount, Arrivals, Method, Mode, Options, UsageError, Verify, parse_duration};

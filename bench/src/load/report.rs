@@ -9,6 +9,7 @@ use std::time::Instant;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::load::broken::Broken;
 use crate::load::http2::Http2Report;
 use crate::load::options::{Method, Mode, Options};
 use crate::load::tally::{Tally, TlsTally};
@@ -83,6 +84,8 @@ pub struct Report {
     pub idle_closed: u64,
     /// Connections the server announced to close and then kept open for the timeout.
     pub unclosed: u64,
+    /// Connections that ended otherwise than they should, the first 10,000 of a thread.
+    pub broken: Vec<Broken>,
     /// Different local addresses and ports used (TCP).
     pub distinct_local_ports: usize,
     /// Values of the header of `--track-header`, with how many answers had each.
@@ -243,6 +246,7 @@ impl Report {
             reconnects: tally.reconnects,
             idle_closed: tally.idle_closed,
             unclosed: tally.unclosed,
+            broken: tally.broken.clone(),
             distinct_local_ports: tally.local_addresses.len(),
             tracked_header: options.track_header.clone().map(|name| TrackedHeader {
                 name,

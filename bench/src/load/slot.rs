@@ -5,10 +5,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use mio::Token;
 
+use crate::load::broken;
 use crate::load::options::Mode;
 use crate::load::place::{Effect, Place, connect_outcome};
 use crate::load::request::Template;
@@ -52,6 +54,8 @@ pub(crate) struct Slot {
     decoder: Decoder,
     /// How the latest complete answer on this connection was counted.
     last: Option<Outcome>,
+    /// The connection's own address.
+    local: Option<SocketAddr>,
     had_connection: bool,
     had_answer: bool,
     /// Requests were added and the worker has not been told since that the slot is free.
@@ -72,6 +76,7 @@ impl Place for Slot {
             unparsed: Vec::new(),
             decoder: Decoder::new(),
             last: None,
+            local: None,
             had_connection: false,
             had_answer: false,
             held: false,
@@ -211,7 +216,8 @@ impl Slot {
             shared.tally.reconnects += 1;
         }
         self.had_connection = true;
-        if let Some(address) = stream.local_address() {
+        self.local = stream.local_address();
+        if let Some(address) = self.local {
             shared.tally.local_addresses.insert(address);
         }
         if let Some(terms) = shared.terms {
@@ -444,6 +450,7 @@ impl Slot {
             self.complete(shared, answer, Instant::now());
         } else if !self.is_busy() && self.phase == Phase::Open {
             shared.tally.idle_closed += 1;
+            broken::note(&mut shared.tally.broken, self.local, "idle_closed", 0);
         }
         self.fail(shared, Outcome::Cut)
     }
@@ -470,6 +477,7 @@ impl Slot {
     /// Closes the connection, if any, and forgets what belonged to it.
     fn vacate(&mut self) {
         self.stream = None;
+        self.local = None;
         self.session = None;
         self.phase = Phase::Vacant;
         self.forget_outgoing();
@@ -480,6 +488,11 @@ impl Slot {
     }
 
     fn end_outstanding(&mut self, shared: &mut Shared<'_>, outcome: Outcome, now: Instant) {
+        let requests = self.outstanding.len() as u64;
+        if requests > 0 {
+            let list = &mut shared.tally.broken;
+            broken::note(list, self.local, outcome.name(), requests);
+        }
         while let Some(pending) = self.outstanding.pop_front() {
             shared.end(pending, outcome, now);
         }

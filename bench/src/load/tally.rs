@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use crate::load::broken::Broken;
 use crate::load::http2::Http2Tally;
 use crate::load::tls::Agreed;
 
@@ -47,6 +48,25 @@ pub(crate) enum Outcome {
     Local,
 }
 
+impl Outcome {
+    /// As the report calls its bucket.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Status(_) => "status",
+            Outcome::Refused => "refused",
+            Outcome::Reset => "reset",
+            Outcome::Cut => "cut",
+            Outcome::Timeout => "timeout",
+            Outcome::StreamReset => "stream_reset",
+            Outcome::TlsFailed => "tls_failed",
+            Outcome::Wrong => "wrong",
+            Outcome::Doubled => "doubled",
+            Outcome::Local => "local",
+        }
+    }
+}
+
 /// The counts of one worker, or of all workers together.
 #[derive(Debug)]
 pub(crate) struct Tally {
@@ -77,6 +97,7 @@ pub(crate) struct Tally {
     pub(crate) reconnects: u64,
     pub(crate) idle_closed: u64,
     pub(crate) unclosed: u64,
+    pub(crate) broken: Vec<Broken>,
     pub(crate) local_addresses: HashSet<SocketAddr>,
     pub(crate) tracked: BTreeMap<String, u64>,
     pub(crate) tls: TlsTally,
@@ -144,6 +165,7 @@ impl Tally {
             reconnects: 0,
             idle_closed: 0,
             unclosed: 0,
+            broken: Vec::new(),
             local_addresses: HashSet::new(),
             tracked: BTreeMap::new(),
             tls: TlsTally::default(),
@@ -248,6 +270,7 @@ impl Tally {
         self.connects += other.connects;
         self.reconnects += other.reconnects;
         self.idle_closed += other.idle_closed;
+        self.broken.extend(other.broken);
         self.unclosed += other.unclosed;
         self.local_addresses.extend(other.local_addresses);
         for (value, count) in other.tracked {

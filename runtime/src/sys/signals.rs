@@ -118,6 +118,27 @@ pub fn ignore_sigpipe() -> io::Result<()> {
     }
 }
 
+/// Makes sure that a write beyond the limit of file sizes (RLIMIT_FSIZE) is an error and not a death: ignores
+/// SIGXFSZ, so that write(2) answers EFBIG. Programs that this process starts ignore it too.
+///
+/// # Errors
+/// Whatever sigaction(2) answers.
+///
+/// ```
+/// ringgate_runtime::sys::signals::ignore_sigxfsz()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn ignore_sigxfsz() -> io::Result<()> {
+    // SAFETY: signal(2) with SIG_IGN runs no code of ours. Guarded by
+    // `a_write_beyond_the_limit_of_file_sizes_is_an_error_after_asking`.
+    let old = unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    if old == libc::SIG_ERR {
+        Err(last("signal", "SIGXFSZ"))
+    } else {
+        Ok(())
+    }
+}
+
 /// Sends `signal` to process `pid`.
 ///
 /// # Errors

@@ -53,6 +53,12 @@ impl SocketFile {
         identity(&self.path).is_ok_and(|found| found == self.identity)
     }
 
+    /// Whether nothing is there any more.
+    pub(crate) fn is_missing(&self) -> bool {
+        let found = fs::symlink_metadata(&self.path);
+        found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Somebody else removes it.
     pub(crate) fn disown(mut self) {
         self.identity = (0, 0);

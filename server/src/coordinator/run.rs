@@ -50,6 +50,7 @@ use crate::process::service_manager::ServiceManager;
 use ending::Phase;
 use inquiry::{Asked, Inquiries};
 use key::Key;
+use outside::Outside;
 use poll::Poll;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::registry::SocketRegistry;
@@ -148,6 +149,8 @@ pub(crate) struct Coordinator {
     processes: Processes,
     manager: Option<ServiceManager>,
     pid_file: Option<PidFile>,
+    /// The timers of what is done for the world outside again and again.
+    outside: Outside,
 }
 
 impl Coordinator {
@@ -268,6 +271,7 @@ impl Coordinator {
             processes: Processes::new(start.program),
             manager: start.manager,
             pid_file: start.pid_file,
+            outside: Outside::default(),
         };
         if let Some(legacy) = start.legacy {
             coordinator.begin_to_inherit(&core, legacy);
@@ -307,7 +311,7 @@ impl Coordinator {
             // Every event is followed by a look at the end.
             Key::Patience => {}
             Key::Watchdog => self.on_watchdog(core),
-            Key::PidFile => self.on_pid_file(core),
+            Key::Files => self.on_files(core),
             Key::StaleRings => self.rings_are_clear(),
             Key::Late => self.newer_is_late(core),
             Key::LastCall => self.succeed(core, succession::Event::LastCall),

@@ -11,6 +11,7 @@ use crate::process::{privileges, reaper};
 use crate::{Ended, Running, Server, ServiceManager, StartError, refuse_inheritance};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::limits::raise_nofile;
+use ringgate_runtime::sys::signals::ignore_sigxfsz;
 use std::error::Error;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
@@ -33,6 +34,11 @@ pub(super) fn serve<S: 'static>(
     // Likewise: it is of one thread, and of those that it starts.
     if let Err(error) = privileges::gain_nothing(&config) {
         refuse_inheritance(&error);
+        return failed(line, FAILED, &error);
+    }
+    // A log that has reached the limit of file sizes costs its lines, not the server.
+    if let Err(error) = ignore_sigxfsz() {
+        refuse_inheritance(&error.to_string());
         return failed(line, FAILED, &error);
     }
     let log = match log::init_for(&config) {

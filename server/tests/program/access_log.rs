@@ -281,3 +281,44 @@ fn a_real_journal_has_each_line_whole_under_the_name_of_the_program() {
         assert_eq!(entry["_COMM"], "ringgate");
     }
 }
+
+/// Asks until lines were dropped, and says how many were written and dropped by then.
+#[track_caller]
+fn until_dropped(program: &Program) -> (u64, u64) {
+    eventually("dropped lines", || {
+        program.get("/plaintext");
+        let log = program.status()["access_log"].clone();
+        let figure = |name: &str| log[name].as_u64().expect("a count");
+        (figure("dropped") > 0).then(|| (figure("written"), figure("dropped")))
+    })
+}
+
+#[test]
+fn logs_at_the_limit_of_file_sizes_lose_lines_and_the_server_goes_on() {
+    let directory = Directory::new();
+    let (path, log) = (directory.path("access.log"), directory.path("log"));
+    // Both have reached it.
+    for full in [&path, &log] {
+        fs::write(full, vec![b'\n'; 4096]).expect("written");
+    }
+    let wrapper = ["prlimit", "--fsize=4096:4096"];
+    let args = ["--access-log", utf8(&path), "--log-file", utf8(&log)];
+    let mut program = Program::spawn(under(&wrapper), directory, &args, true);
+    eventually("a server", || program.control().exists().then_some(()));
+    // Nothing says where it listens but its status.
+    let address = &program.status()["listeners"][0]["address"];
+    program.address = address.as_str().expect("an address").to_owned();
+    let (written, _) = until_dropped(&program);
+    assert_eq!(written, 0);
+    // A file with room takes lines again.
+    fs::rename(&path, program.directory.path("access.log.1")).expect("renamed");
+    program.signal(Signal::Usr1);
+    eventually("a new file", || path.exists().then_some(()));
+    program.get("/plaintext?after");
+    eventually("the line", || {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        text.contains("?after").then_some(())
+    });
+    program.signal(Signal::Term);
+    assert_eq!(program.exit_code(), Some(0));
+}

@@ -401,3 +401,23 @@ fn limits_that_name_none_are_told_which_there_are() {
     );
     assert_eq!(text.lines().count(), 1, "{text}");
 }
+
+#[test]
+fn a_control_socket_whose_file_was_removed_is_made_again_and_what_takes_its_place_is_left_alone() {
+    let mut program = Program::start(&[]);
+    let path = program.control();
+    std::fs::remove_file(&path).unwrap();
+    let line = program.wait_line("the control socket was missing and is made again");
+    assert!(line.contains(path.to_str().unwrap()), "{line}");
+    assert_eq!(program.status()["phase"], "running");
+    // Moved over it, so that it is never missing.
+    let other = program.directory.path("other");
+    std::fs::write(&other, "not ours").unwrap();
+    std::fs::rename(&other, &path).unwrap();
+    program.signal(Signal::Term);
+    assert_eq!(program.exit_code(), Some(0));
+    assert_eq!(std::fs::read(&path).unwrap(), b"not ours");
+    let rest = program.rest();
+    let made_again = rest.iter().filter(|line| line.contains("is made again"));
+    assert_eq!(made_again.count(), 0, "{rest:?}");
+}

@@ -6,11 +6,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use mio::Token;
 use ringgate::http2::{ErrorCode, Fault};
 
+use crate::load::broken;
 use crate::load::http2::PROTOCOL;
 use crate::load::http2::client::{Client, End, Watch};
 use crate::load::options::Mode;
@@ -49,6 +51,8 @@ pub(crate) struct Slot {
     queue: VecDeque<Pending>,
     /// How the latest complete answer on this connection was counted.
     last: Option<Outcome>,
+    /// The connection's own address.
+    local: Option<SocketAddr>,
     had_connection: bool,
     had_answer: bool,
     /// Nothing can be written any more; what the server sent before counts.
@@ -66,6 +70,7 @@ impl Place for Slot {
             client: None,
             queue: VecDeque::new(),
             last: None,
+            local: None,
             had_connection: false,
             had_answer: false,
             is_broken: false,
@@ -165,6 +170,10 @@ impl Place for Slot {
                 client.retire();
             }
         }
+        if !given_up.is_empty() {
+            let (list, how) = (&mut shared.tally.broken, Outcome::Timeout.name());
+            broken::note(list, self.local, how, given_up.len() as u64);
+        }
         for pending in given_up {
             shared.end(pending, Outcome::Timeout, now);
         }
@@ -215,7 +224,8 @@ impl Slot {
             shared.tally.reconnects += 1;
         }
         self.had_connection = true;
-        if let Some(address) = wire.local_address() {
+        self.local = wire.local_address();
+        if let Some(address) = self.local {
             shared.tally.local_addresses.insert(address);
         }
         let track = (options.track_header.as_ref()).map(|name| name.to_ascii_lowercase().into());
@@ -297,6 +307,7 @@ impl Slot {
             queue: &mut self.queue,
             last: &mut self.last,
             had_answer: &mut self.had_answer,
+            local: self.local,
             is_open: self.phase == Phase::Open,
             now: Instant::now(),
         };
@@ -418,16 +429,24 @@ impl Slot {
     /// connection, unless none could be made.
     fn lose(&mut self, shared: &mut Shared<'_>, outcome: Outcome) -> Effect {
         let now = Instant::now();
+        let mut lost = Vec::new();
+        let is_announced = self.client.as_ref().is_none_or(Client::is_leaving);
         if let Some(mut client) = self.client.take() {
-            for pending in client.abandon() {
-                shared.end(pending, outcome, now);
-            }
+            lost.extend(client.abandon());
         }
         if matches!(self.phase, Phase::Vacant | Phase::Connecting) {
-            for pending in self.queue.drain(..) {
-                shared.end(pending, outcome, now);
-            }
+            lost.extend(self.queue.drain(..));
         }
+        if !lost.is_empty() {
+            let list = &mut shared.tally.broken;
+            broken::note(list, self.local, outcome.name(), lost.len() as u64);
+        } else if self.phase == Phase::Open && !is_announced {
+            broken::note(&mut shared.tally.broken, self.local, "idle_closed", 0);
+        }
+        for pending in lost {
+            shared.end(pending, outcome, now);
+        }
+        self.local = None;
         self.wire = None;
         self.phase = Phase::Vacant;
         self.last = None;
@@ -448,6 +467,7 @@ struct Watcher<'a, 'b> {
     queue: &'a mut VecDeque<Pending>,
     last: &'a mut Option<Outcome>,
     had_answer: &'a mut bool,
+    local: Option<SocketAddr>,
     /// This side has not said that it leaves.
     is_open: bool,
     now: Instant,
@@ -470,6 +490,8 @@ impl Watch<Pending> for Watcher<'_, '_> {
             End::Answered(answer) => answer,
             End::Reset(code) => {
                 *tally.resets.entry(code.0).or_default() += 1;
+                let (list, how) = (&mut self.shared.tally.broken, Outcome::StreamReset.name());
+                broken::note(list, self.local, how, 1);
                 return self.shared.end(pending, Outcome::StreamReset, self.now);
             }
             End::Refused => {

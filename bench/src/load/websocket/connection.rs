@@ -4,6 +4,7 @@
 //! worker, which decides when to send; a connection that ended is never made anew.
 
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::{Registry, Token};
@@ -182,6 +183,11 @@ impl Connection {
     /// Whether the handshake is over.
     pub(super) fn is_open(&self) -> bool {
         !matches!(self.talk.phase, Phase::Asking(_))
+    }
+
+    /// Its own address, over TCP.
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        self.wire.local_address()
     }
 
     /// Messages that are due here.

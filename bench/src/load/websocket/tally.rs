@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::load::broken::Broken;
 use crate::load::options::Options;
 use crate::load::report::{LatencyReport, TlsReport};
 use crate::load::tally::{TlsTally, histogram};
@@ -35,6 +36,7 @@ pub(super) struct Tally {
     pub(super) ended: BTreeMap<String, u64>,
     pub(super) first_error: Option<String>,
     pub(super) unclosed: u64,
+    pub(super) broken: Vec<Broken>,
     pub(super) tls: TlsTally,
     /// When the last message came or the last connection ended.
     pub(super) last: Instant,
@@ -57,6 +59,7 @@ impl Tally {
             ended: BTreeMap::new(),
             first_error: None,
             unclosed: 0,
+            broken: Vec::new(),
             tls: TlsTally::default(),
             last: start,
         }
@@ -90,6 +93,7 @@ impl Tally {
         }
         self.first_error = self.first_error.take().or(other.first_error);
         self.unclosed += other.unclosed;
+        self.broken.extend(other.broken);
         self.tls.add(other.tls);
         self.last = self.last.max(other.last);
     }
@@ -146,6 +150,8 @@ pub struct Report {
     pub first_error: Option<String>,
     /// Connections whose Close the server did not answer with its own and the end of the stream.
     pub unclosed: u64,
+    /// Those of `ended` one by one, with the messages that were due on each, the first 10,000 of a thread.
+    pub broken: Vec<Broken>,
     /// What there is to say of TLS; `null` for a target without.
     pub tls: Option<TlsReport>,
 }
@@ -181,6 +187,7 @@ impl Report {
             ended: tally.ended.clone(),
             first_error: tally.first_error.clone(),
             unclosed: tally.unclosed,
+            broken: tally.broken.clone(),
             tls: options.target.tls.then(|| TlsReport::of(&tally.tls)),
         }
     }

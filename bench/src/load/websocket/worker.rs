@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 
+use crate::load::broken;
 use crate::load::options::{Options, Window};
 use crate::load::schedule::{Budget, Timetable};
 use crate::load::tls::Terms;
@@ -288,6 +289,9 @@ impl<'a> Worker<'a> {
         self.run.outstanding -= u64::from(connection.due(&self.run));
         self.run.tally.last = self.run.tally.last.max(now);
         if let Some(end) = end {
+            let due = u64::from(connection.due(&self.run));
+            let list = &mut self.run.tally.broken;
+            broken::note(list, connection.local_address(), end.reason.as_str(), due);
             self.run.tally.end(end);
         }
     }

@@ -32,8 +32,8 @@ pub(super) enum Key {
     Patience,
     /// Timer: the service manager is told that all is well.
     Watchdog,
-    /// Timer: the PID file is looked after.
-    PidFile,
+    /// Timer: the PID file and the control socket are looked after.
+    Files,
     /// Timer: the rings of a dead process are clear by now.
     StaleRings,
     /// Timer: the new process has taken too long.
@@ -58,7 +58,7 @@ const CLOSE_GATES: u64 = 10;
 const GRACE_OVER: u64 = 11;
 const PATIENCE: u64 = 12;
 const WATCHDOG: u64 = 13;
-const PID_FILE: u64 = 14;
+const FILES: u64 = 14;
 const STALE_RINGS: u64 = 15;
 const LATE: u64 = 16;
 const HAND_OVER: u64 = 17;
@@ -81,7 +81,7 @@ impl Key {
             Key::GraceOver => (GRACE_OVER, 0),
             Key::Patience => (PATIENCE, 0),
             Key::Watchdog => (WATCHDOG, 0),
-            Key::PidFile => (PID_FILE, 0),
+            Key::Files => (FILES, 0),
             Key::StaleRings => (STALE_RINGS, 0),
             Key::Late => (LATE, 0),
             Key::LastCall => (LAST_CALL, 0),
@@ -107,7 +107,7 @@ impl Key {
             GRACE_OVER => Key::GraceOver,
             PATIENCE => Key::Patience,
             WATCHDOG => Key::Watchdog,
-            PID_FILE => Key::PidFile,
+            FILES => Key::Files,
             STALE_RINGS => Key::StaleRings,
             LATE => Key::Late,
             LAST_CALL => Key::LastCall,
@@ -137,7 +137,7 @@ mod tests {
             Key::GraceOver,
             Key::Patience,
             Key::Watchdog,
-            Key::PidFile,
+            Key::Files,
             Key::StaleRings,
             Key::Late,
             Key::LastCall,

@@ -12,7 +12,7 @@ use ringgate_runtime::sys::fork::NotInChildren;
 use ringgate_runtime::task::TaskId;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -33,6 +33,9 @@ pub(crate) struct Operators {
     pub(crate) log: Option<LogHandle>,
     pub(crate) access_log: Option<AccessLog>,
     metrics_task: Option<TaskId>,
+    control_task: Option<TaskId>,
+    /// The log says already that there is no control socket.
+    complained: bool,
     /// Where the control socket was before it was given up.
     given_up: Option<PathBuf>,
 }
@@ -48,9 +51,18 @@ impl Operators {
     /// Starts to answer, in tasks on `core`.
     pub(super) fn serve(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
         if let Some(listener) = self.control.take() {
-            core.spawn(server::run(listener, handle.clone()));
+            self.serve_control(core, listener, handle);
         }
         self.serve_metrics(core, handle);
+    }
+
+    /// Answers on this socket, and on no other. What is being answered already is answered to its end.
+    fn serve_control(&mut self, core: &Rc<Core>, listener: OwnedFd, handle: &ServerHandle) {
+        let _entered = core.enter();
+        let task = core.start(server::run(listener, handle.clone()));
+        if let Some(former) = self.control_task.replace(task) {
+            core.cancel_task(former);
+        }
     }
 
     fn serve_metrics(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
@@ -95,30 +107,49 @@ impl Operators {
     /// The process that had taken over is dead: makes a new control socket in its place.
     pub(super) fn reclaim(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
         self.serve_metrics(core, handle);
-        self.open_again(core, handle);
+        if let Some(path) = self.given_up.take() {
+            self.open_again(core, handle, &path);
+        }
     }
 
     /// A process that was to take over is dead. If it got as far as to take the place of the control socket, a new
     /// one is made there.
     pub(super) fn restore(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
         if let Some(file) = self.control_file.take_if(|file| !file.is_in_place()) {
-            self.given_up = Some(file.path().to_owned());
+            let path = file.path().to_owned();
             file.disown();
-            self.open_again(core, handle);
+            self.open_again(core, handle, &path);
         }
     }
 
-    fn open_again(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
-        let Some(path) = self.given_up.take() else {
+    /// Makes the control socket again if its file is missing, and says so: who cleans up a directory for temporary
+    /// files takes an old socket for one. What somebody else has put there is left alone.
+    pub(super) fn look_after(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
+        let missing = self.control_file.as_ref().filter(|file| file.is_missing());
+        let Some(path) = missing.map(|file| file.path().to_owned()) else {
             return;
         };
-        match socket::make_again(&path) {
+        if self.open_again(core, handle, &path) {
+            let path = path.display();
+            tracing::warn!(%path, "the control socket was missing and is made again");
+        }
+    }
+
+    fn open_again(&mut self, core: &Rc<Core>, handle: &ServerHandle, path: &Path) -> bool {
+        match socket::make_again(path) {
             Ok((listener, file)) => {
-                core.spawn(server::run(listener, handle.clone()));
-                self.control_file = Some(file);
+                self.serve_control(core, listener, handle);
+                if let Some(former) = self.control_file.replace(file) {
+                    former.disown();
+                }
+                self.complained = false;
+                true
             }
             Err(error) => {
-                tracing::error!(%error, "no control socket; ctl cannot reach this server")
+                if !std::mem::replace(&mut self.complained, true) {
+                    tracing::error!(%error, "no control socket; ctl cannot reach this server");
+                }
+                false
             }
         }
     }

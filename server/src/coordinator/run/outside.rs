@@ -5,11 +5,28 @@ use super::Coordinator;
 use super::key::Key;
 use crate::process::pid_file::PidFile;
 use ringgate_runtime::Core;
+use ringgate_runtime::timer::TimerId;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How often the PID file is looked after.
-const PID_FILE_EVERY: Duration = Duration::from_secs(1);
+/// How often the PID file and the control socket are looked after.
+const FILES_EVERY: Duration = Duration::from_secs(1);
+
+/// The timers of what is done again and again. There is one of each: a process that serves again may
+/// still have the one from before.
+#[derive(Default)]
+pub(super) struct Outside {
+    watchdog: Option<TimerId>,
+    files: Option<TimerId>,
+}
+
+/// Sets a timer in the place of the one before.
+fn set_again(core: &Rc<Core>, timer: &mut Option<TimerId>, after: Duration, key: Key) {
+    let timer_now = core.set_timer(core.now() + after, key.to_key());
+    if let Some(before) = timer.replace(timer_now) {
+        core.cancel_timer(before);
+    }
+}
 
 impl Coordinator {
     /// The server serves: whoever started it need not wait any longer.
@@ -24,7 +41,7 @@ impl Coordinator {
             }
         }
         self.on_watchdog(core);
-        self.on_pid_file(core);
+        self.on_files(core);
     }
 
     /// The server begins to end. One whose successor serves says nothing: the service goes on.
@@ -43,17 +60,23 @@ impl Coordinator {
             && !self.succession.has_handed_over()
         {
             manager.watchdog();
-            core.set_timer(core.now() + interval, Key::Watchdog.to_key());
+            let timer = &mut self.outside.watchdog;
+            set_again(core, timer, interval, Key::Watchdog);
         }
     }
 
-    pub(super) fn on_pid_file(&mut self, core: &Rc<Core>) {
-        if let Some(file) = &mut self.pid_file
-            && !self.succession.has_handed_over()
-        {
-            file.look_after();
-            core.set_timer(core.now() + PID_FILE_EVERY, Key::PidFile.to_key());
+    /// Looks after the files by which this process is found, until another one takes over.
+    pub(super) fn on_files(&mut self, core: &Rc<Core>) {
+        let has_files = self.pid_file.is_some() || self.operators.control_path().is_some();
+        if self.succession.has_handed_over() || !has_files {
+            return;
         }
+        if let Some(file) = &mut self.pid_file {
+            file.look_after();
+        }
+        let handle = self.handle.clone();
+        self.operators.look_after(core, &handle);
+        set_again(core, &mut self.outside.files, FILES_EVERY, Key::Files);
     }
 
     /// The PID file of process `older` names this one from now on.
@@ -73,6 +96,6 @@ impl Coordinator {
             manager.main_pid(std::process::id());
         }
         self.on_watchdog(core);
-        self.on_pid_file(core);
+        self.on_files(core);
     }
 }
