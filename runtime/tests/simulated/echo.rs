@@ -53,9 +53,8 @@ impl Connection {
             gathered.extend_from_slice(&bytes[..half]);
             bytes.advance(half);
             let at = gathered.len();
-            match in_place {
-                true => bytes = frozen(&bytes).into(),
-                false => {}
+            if in_place {
+                bytes = frozen(&bytes).into();
             }
             Between { at, bytes }
         });
