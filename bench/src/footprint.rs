@@ -5,18 +5,17 @@ use std::fmt;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::idle_memory::{self, Step};
-use crate::kept::{self, Invalid, Keeper, Placed};
+use crate::kept::{self, Invalid, Keeper, Placed, Report};
 use crate::load;
 use crate::proc::Memory;
 use crate::race::order;
-use crate::server::{Answer, Binaries, Job, Peer, Server, pin_this_thread};
+use crate::server::{Answer, Binaries, Cpus, Job, Peer, Programs, Server, pin_this_thread};
 use crate::target::{Endpoint, Target};
 
 /// The name of the only load.
@@ -44,18 +43,12 @@ pub struct Options {
     /// Where cells are kept
     #[command(flatten)]
     pub pieces: kept::Options,
-    /// The ringgate program [default: `ringgate` beside this program]
-    #[arg(long, value_name = "PATH")]
-    pub ringgate_binary: Option<PathBuf>,
-    /// The peers' program [default: built from bench/peers]
-    #[arg(long, value_name = "PATH")]
-    pub peers_binary: Option<PathBuf>,
-    /// The server's CPU
-    #[arg(long, default_value_t = 0, value_name = "CPU")]
-    pub server_cpu: usize,
-    /// The clients' CPU
-    #[arg(long, default_value_t = 1, value_name = "CPU")]
-    pub load_cpu: usize,
+    /// Who is started
+    #[command(flatten)]
+    pub programs: Programs,
+    /// Where it runs
+    #[command(flatten)]
+    pub cpus: Cpus,
 }
 
 /// One peer in one round.
@@ -86,30 +79,14 @@ impl Placed for Cell {
     }
 }
 
-/// All of them.
-#[derive(Debug, Clone, Serialize)]
-pub struct FootprintReport {
-    /// Every valid measurement.
-    pub cells: Vec<Cell>,
-    /// The cells that are no measurement, and why.
-    pub invalid: Vec<Invalid>,
-    /// Cells that are still to be measured, with `--for`.
-    pub left: usize,
-}
-
 /// Starts everybody, in every round.
 ///
 /// # Errors
 /// A missing binary, a CPU that is not allowed, or a server that does not start.
-pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<FootprintReport> {
+pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<Report<Cell>> {
     let most = options.steps.last().copied().unwrap_or(0) as u64;
     load::raise_nofile(most + 1024)?;
-    let binaries = Binaries::prepare(
-        &options.peers,
-        &[Job::PLAIN],
-        options.ringgate_binary.as_deref(),
-        options.peers_binary.as_deref(),
-    )?;
+    let binaries = options.programs.prepare(&options.peers, &[Job::PLAIN])?;
     let mut keeper = Keeper::begin(&options.pieces, 0)?;
     for round in 0..options.rounds {
         for peer in order(&options.peers, round) {
@@ -133,26 +110,17 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<Foot
             keeper.keep(began)?;
         }
     }
-    if keeper.left > 0 {
-        progress(&format!(
-            "{} cells are left; run the same command again",
-            keeper.left
-        ));
-    }
-    Ok(FootprintReport {
-        cells: keeper.kept.cells,
-        invalid: keeper.kept.invalid,
-        left: keeper.left,
-    })
+    keeper.tell_left(&mut progress);
+    Ok(keeper.report())
 }
 
 fn cell(options: &Options, binaries: &Binaries, peer: Peer, round: u32) -> io::Result<Cell> {
     let began = Instant::now();
-    let server = Server::start(binaries, peer, options.server_cpu, Job::PLAIN)?;
+    let server = Server::start(binaries, peer, options.cpus.server, Job::PLAIN)?;
     let path = peer.path(Answer::Plaintext);
     answer_once(&server, path)?;
     let first_answer = began.elapsed();
-    pin_this_thread(options.load_cpu)?;
+    pin_this_thread(options.cpus.load)?;
     let private_bytes = Memory::of(server.pid())?.private;
     let report = idle_memory::run(&idle_memory::Options {
         target: Target {
@@ -227,23 +195,5 @@ impl fmt::Display for Cell {
             self.private_bytes / 1024,
             self.bytes_per_connection
         )
-    }
-}
-
-impl fmt::Display for FootprintReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for cell in &self.cells {
-            writeln!(f, "{cell}")?;
-        }
-        for Invalid {
-            peer,
-            round,
-            failures,
-            ..
-        } in &self.invalid
-        {
-            writeln!(f, "INVALID: {peer}, round {}: {failures}", round + 1)?;
-        }
-        write!(f, "{} cells are left", self.left)
     }
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::load::{self, Arrivals, Report, Verify, parse_duration};
 use crate::proc::give_way;
 use crate::race::Median;
-use crate::server::{Answer, Binaries, Job, Peer, Server, pin_this_thread};
+use crate::server::{Answer, Binaries, Cpus, Job, Peer, Server, pin_this_thread};
 use crate::target::{Endpoint, Target};
 
 /// The wishes for a storm of handshakes.
@@ -49,12 +49,9 @@ pub struct Options {
     /// The ringgate program [default: `ringgate` beside this program]
     #[arg(long, value_name = "PATH")]
     pub ringgate_binary: Option<PathBuf>,
-    /// The server's CPU
-    #[arg(long, default_value_t = 0, value_name = "CPU")]
-    pub server_cpu: usize,
-    /// The load's CPU
-    #[arg(long, default_value_t = 1, value_name = "CPU")]
-    pub load_cpu: usize,
+    /// Where it runs
+    #[command(flatten)]
+    pub cpus: Cpus,
 }
 
 /// Medians over the rounds of one bound, alone or beside the storm.
@@ -97,11 +94,7 @@ struct Part {
 /// A missing binary, a CPU that is not allowed, or a server that does not start. Requests that end
 /// badly are no error: they are in [`StormReport::failures`].
 pub fn run(options: &Options) -> io::Result<StormReport> {
-    if options.server_cpu == options.load_cpu {
-        return Err(io::Error::other(
-            "server and load would share a CPU; give them two with --server-cpu and --load-cpu",
-        ));
-    }
+    options.cpus.require_two()?;
     load::raise_nofile(1024)?;
     let job = Job {
         tls: true,
@@ -118,7 +111,7 @@ pub fn run(options: &Options) -> io::Result<StormReport> {
         for bound in bounds {
             let extra = ["--handshakes-per-turn".to_owned(), bound.to_string()];
             let server =
-                Server::start_with(&binaries, Peer::Ringgate, options.server_cpu, job, &extra)?;
+                Server::start_with(&binaries, Peer::Ringgate, options.cpus.server, job, &extra)?;
             for storm in [false, true] {
                 parts.push(part(options, &server, (bound, storm), &mut failures)?);
             }
@@ -136,7 +129,7 @@ fn part(
     (bound, storm): (u32, bool),
     failures: &mut Vec<String>,
 ) -> io::Result<Part> {
-    pin_this_thread(options.load_cpu)?;
+    pin_this_thread(options.cpus.load)?;
     let target = Target {
         endpoint: Endpoint::Tcp(server.address),
         tls: true,

@@ -4,6 +4,7 @@
 //! Called before a measurement, which leaves out the cells that are there, and after each group of cells. Reports
 //! are made from the file, so pieces add up to the measurement that they are parts of.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,17 @@ pub struct Kept<C> {
     pub cells: Vec<C>,
     /// The cells that are no measurement, and why.
     pub invalid: Vec<Invalid>,
+}
+
+/// What a measurement returns whose cells speak for themselves.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report<C> {
+    /// Every valid measurement.
+    pub cells: Vec<C>,
+    /// The cells that are no measurement, and why.
+    pub invalid: Vec<Invalid>,
+    /// Cells that are still to be measured, with `--for`.
+    pub left: usize,
 }
 
 /// Who or what a cell is of.
@@ -165,6 +177,25 @@ impl<C: Placed + Serialize + DeserializeOwned> Keeper<C> {
         fits
     }
 
+    /// Tells how to measure what there was no time for.
+    pub(crate) fn tell_left(&self, progress: &mut impl FnMut(&str)) {
+        if self.left > 0 {
+            progress(&format!(
+                "{} cells are left; run the same command again",
+                self.left
+            ));
+        }
+    }
+
+    /// All that was kept.
+    pub(crate) fn report(self) -> Report<C> {
+        Report {
+            cells: self.kept.cells,
+            invalid: self.kept.invalid,
+            left: self.left,
+        }
+    }
+
     /// A group is over: its cells are in the file when this returns.
     pub(crate) fn keep(&mut self, began: Instant) -> io::Result<()> {
         self.longest = self.longest.max(began.elapsed());
@@ -178,6 +209,24 @@ impl<C: Placed + Serialize + DeserializeOwned> Keeper<C> {
         fs::write(&new, text + "\n")
             .and_then(|()| fs::rename(&new, path))
             .map_err(|error| named(path, &error))
+    }
+}
+
+impl<C: fmt::Display> fmt::Display for Report<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for cell in &self.cells {
+            writeln!(f, "{cell}")?;
+        }
+        for Invalid {
+            peer,
+            round,
+            failures,
+            ..
+        } in &self.invalid
+        {
+            writeln!(f, "INVALID: {peer}, round {}: {failures}", round + 1)?;
+        }
+        write!(f, "{} cells are left", self.left)
     }
 }
 

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use clap::Args;
@@ -15,7 +14,7 @@ use serde::Serialize;
 
 use crate::load;
 use crate::race::Scenario;
-use crate::server::{Binaries, Peer, Server, pin_this_thread};
+use crate::server::{Binaries, Cpus, Peer, Programs, Server, pin_this_thread};
 use crate::target::Endpoint;
 
 /// The wishes for a count.
@@ -35,18 +34,12 @@ pub struct Options {
     /// Requests under strace
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub requests: u64,
-    /// The ringgate program [default: `ringgate` beside this program]
-    #[arg(long, value_name = "PATH")]
-    pub ringgate_binary: Option<PathBuf>,
-    /// The peers' program [default: built from bench/peers]
-    #[arg(long, value_name = "PATH")]
-    pub peers_binary: Option<PathBuf>,
-    /// The server's CPU
-    #[arg(long, default_value_t = 0, value_name = "CPU")]
-    pub server_cpu: usize,
-    /// The load's CPU
-    #[arg(long, default_value_t = 1, value_name = "CPU")]
-    pub load_cpu: usize,
+    /// Who is started
+    #[command(flatten)]
+    pub programs: Programs,
+    /// Where it runs
+    #[command(flatten)]
+    pub cpus: Cpus,
 }
 
 /// System calls of one peer.
@@ -71,12 +64,9 @@ pub struct Count {
 /// # Errors
 /// strace is missing or may not attach, or a server does not start.
 pub fn run(options: &Options) -> io::Result<Vec<Count>> {
-    let binaries = Binaries::prepare(
-        &options.peers,
-        &[options.scenario.job()],
-        options.ringgate_binary.as_deref(),
-        options.peers_binary.as_deref(),
-    )?;
+    let binaries = options
+        .programs
+        .prepare(&options.peers, &[options.scenario.job()])?;
     options
         .peers
         .iter()
@@ -85,8 +75,8 @@ pub fn run(options: &Options) -> io::Result<Vec<Count>> {
 }
 
 fn count(options: &Options, binaries: &Binaries, peer: Peer) -> io::Result<Count> {
-    let server = Server::start(binaries, peer, options.server_cpu, options.scenario.job())?;
-    pin_this_thread(options.load_cpu)?;
+    let server = Server::start(binaries, peer, options.cpus.server, options.scenario.job())?;
+    pin_this_thread(options.cpus.load)?;
     let mut load = (options.scenario).options(peer, Endpoint::Tcp(server.address));
     load.requests = Some(options.requests);
     let strace = Strace::attach(server.pid())?;

@@ -7,16 +7,15 @@
 use std::fmt;
 use std::io;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::kept::{self, Invalid, Keeper, Placed};
+use crate::kept::{self, Invalid, Keeper, Placed, Report};
 use crate::load::{self, Arrivals, Verify};
 use crate::race::order;
-use crate::server::{Answer, Binaries, Job, Peer, Server, pin_this_thread};
+use crate::server::{Answer, Binaries, Cpus, Job, Peer, Programs, Server, pin_this_thread};
 use crate::target::{Endpoint, Target};
 
 /// How long the closed loop takes.
@@ -52,18 +51,12 @@ pub struct Options {
     /// Where cells are kept
     #[command(flatten)]
     pub pieces: kept::Options,
-    /// The ringgate program [default: `ringgate` beside this program]
-    #[arg(long, value_name = "PATH")]
-    pub ringgate_binary: Option<PathBuf>,
-    /// The peers' program [default: built from bench/peers]
-    #[arg(long, value_name = "PATH")]
-    pub peers_binary: Option<PathBuf>,
-    /// The server's CPU
-    #[arg(long, default_value_t = 0, value_name = "CPU")]
-    pub server_cpu: usize,
-    /// The load's CPU
-    #[arg(long, default_value_t = 1, value_name = "CPU")]
-    pub load_cpu: usize,
+    /// Who is started
+    #[command(flatten)]
+    pub programs: Programs,
+    /// Where it runs
+    #[command(flatten)]
+    pub cpus: Cpus,
 }
 
 /// Latencies at one part of the capacity, in microseconds.
@@ -106,34 +99,14 @@ impl Placed for Cell {
     }
 }
 
-/// All of them.
-#[derive(Debug, Clone, Serialize)]
-pub struct TailsReport {
-    /// Every valid measurement.
-    pub cells: Vec<Cell>,
-    /// The cells that are no measurement, and why.
-    pub invalid: Vec<Invalid>,
-    /// Cells that are still to be measured, with `--for`.
-    pub left: usize,
-}
-
 /// Runs all rounds.
 ///
 /// # Errors
 /// A missing binary, a CPU that is not allowed, or a server that does not start.
-pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<TailsReport> {
-    if options.server_cpu == options.load_cpu {
-        return Err(io::Error::other(
-            "server and load would share a CPU; give them two with --server-cpu and --load-cpu",
-        ));
-    }
+pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<Report<Cell>> {
+    options.cpus.require_two()?;
     load::raise_nofile(options.connections as u64 + 1024)?;
-    let binaries = Binaries::prepare(
-        &options.peers,
-        &[Job::PLAIN],
-        options.ringgate_binary.as_deref(),
-        options.peers_binary.as_deref(),
-    )?;
+    let binaries = options.programs.prepare(&options.peers, &[Job::PLAIN])?;
     let mut keeper = Keeper::begin(&options.pieces, options.seconds)?;
     for round in 0..options.rounds {
         for peer in order(&options.peers, round) {
@@ -157,17 +130,8 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<Tail
             keeper.keep(began)?;
         }
     }
-    if keeper.left > 0 {
-        progress(&format!(
-            "{} cells are left; run the same command again",
-            keeper.left
-        ));
-    }
-    Ok(TailsReport {
-        cells: keeper.kept.cells,
-        invalid: keeper.kept.invalid,
-        left: keeper.left,
-    })
+    keeper.tell_left(&mut progress);
+    Ok(keeper.report())
 }
 
 /// The inner error is a request that ended otherwise than it had to.
@@ -177,14 +141,14 @@ fn cell(
     peer: Peer,
     round: u32,
 ) -> io::Result<Result<Cell, String>> {
-    let server = Server::start(binaries, peer, options.server_cpu, Job::PLAIN)?;
-    pin_this_thread(options.load_cpu)?;
+    let server = Server::start(binaries, peer, options.cpus.server, Job::PLAIN)?;
+    pin_this_thread(options.cpus.load)?;
     let closed = load::Options {
         requests: None,
         duration: Some(CAPACITY),
         connections: options.connections,
         verify: Verify::Plaintext,
-        cpu: Some(options.load_cpu),
+        cpu: Some(options.cpus.load),
         ..load::Options::to(Target {
             endpoint: Endpoint::Tcp(server.address),
             tls: false,
@@ -242,23 +206,5 @@ impl fmt::Display for Cell {
             )?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for TailsReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for cell in &self.cells {
-            writeln!(f, "{cell}")?;
-        }
-        for Invalid {
-            peer,
-            round,
-            failures,
-            ..
-        } in &self.invalid
-        {
-            writeln!(f, "INVALID: {peer}, round {}: {failures}", round + 1)?;
-        }
-        write!(f, "{} cells are left", self.left)
     }
 }

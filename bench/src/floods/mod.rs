@@ -24,7 +24,7 @@ use self::offence::Ending;
 use crate::load::{self, Arrivals, Http2Options, Report, Verify, parse_duration};
 use crate::proc::{Memory, give_way, peak};
 use crate::race::Median;
-use crate::server::{Answer, Binaries, Control, Job, Peer, Server, pin_this_thread};
+use crate::server::{Answer, Binaries, Control, Cpus, Job, Peer, Server, pin_this_thread};
 use crate::target::{Endpoint, Target};
 
 /// How long an offender may be there after the last one began.
@@ -59,12 +59,9 @@ pub struct Options {
     /// The ringgate program [default: `ringgate` beside this program]
     #[arg(long, value_name = "PATH")]
     pub ringgate_binary: Option<PathBuf>,
-    /// The server's CPU
-    #[arg(long, default_value_t = 0, value_name = "CPU")]
-    pub server_cpu: usize,
-    /// The CPU of all clients
-    #[arg(long, default_value_t = 1, value_name = "CPU")]
-    pub load_cpu: usize,
+    /// Where it runs
+    #[command(flatten)]
+    pub cpus: Cpus,
 }
 
 /// The outcome of one way of misuse, over all rounds.
@@ -161,9 +158,9 @@ fn flood(
     extra.extend(control.arguments());
     let own = offence.server_options().iter();
     extra.extend(own.map(|option| (*option).to_owned()));
-    let cpu = options.server_cpu;
+    let cpu = options.cpus.server;
     let server = Server::start_with(binaries, Peer::Ringgate, cpu, Job::PLAIN, &extra)?;
-    pin_this_thread(options.load_cpu)?;
+    pin_this_thread(options.cpus.load)?;
     // The first connections take memory that stays.
     timetable(options, &server)?;
     let before = Memory::of(server.pid())?.rss;

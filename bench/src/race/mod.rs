@@ -15,7 +15,6 @@ pub(crate) mod statistics;
 mod wrk;
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -32,7 +31,7 @@ pub(crate) use contestant::order;
 use crate::kept::{self, Keeper};
 use crate::load::{self, LoadError, Report};
 use crate::proc::CpuTime;
-use crate::server::{Answer, Binaries, Job, Peer, Server, pin_this_thread};
+use crate::server::{Answer, Binaries, Cpus, Job, Peer, Programs, Server, pin_this_thread};
 use crate::target::Endpoint;
 
 /// Load before the measured one: connections and their handshakes, first faults, caches.
@@ -71,21 +70,15 @@ pub struct Options {
     /// Where cells are kept
     #[command(flatten)]
     pub pieces: kept::Options,
-    /// The ringgate program [default: `ringgate` beside this program]
-    #[arg(long, value_name = "PATH")]
-    pub ringgate_binary: Option<PathBuf>,
-    /// The peers' program [default: built from bench/peers]
-    #[arg(long, value_name = "PATH")]
-    pub peers_binary: Option<PathBuf>,
+    /// Who is started
+    #[command(flatten)]
+    pub programs: Programs,
     /// Who makes the load
     #[arg(long, value_enum, default_value_t = Generator::Own)]
     pub load: Generator,
-    /// The server's CPU
-    #[arg(long, default_value_t = 0, value_name = "CPU")]
-    pub server_cpu: usize,
-    /// The load's CPU
-    #[arg(long, default_value_t = 1, value_name = "CPU")]
-    pub load_cpu: usize,
+    /// Where it runs
+    #[command(flatten)]
+    pub cpus: Cpus,
 }
 
 /// The load generator of a race.
@@ -130,11 +123,7 @@ impl Measured {
 /// A missing binary, a CPU that is not allowed, or a server that does not start. A server that
 /// answers badly is no error: its cell is invalid, and reported as such.
 pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<RaceReport> {
-    if options.server_cpu == options.load_cpu {
-        return Err(io::Error::other(
-            "server and load would share a CPU; give them two with --server-cpu and --load-cpu",
-        ));
-    }
+    options.cpus.require_two()?;
     let jobs: Vec<_> = options.scenarios.iter().map(|one| one.job()).collect();
     let is_for_wrk = |job: &Job| !job.tls && !job.http2 && job.answer == Answer::Plaintext;
     if options.load == Generator::Wrk && !jobs.iter().all(is_for_wrk) {
@@ -151,12 +140,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<Race
     load::raise_nofile(1024)?;
     let contestants = Contestant::all(&options.peers, &options.variants, &options.reference)?;
     let peers: Vec<_> = contestants.iter().map(|one| one.peer).collect();
-    let binaries = Binaries::prepare(
-        &peers,
-        &jobs,
-        options.ringgate_binary.as_deref(),
-        options.peers_binary.as_deref(),
-    )?;
+    let binaries = options.programs.prepare(&peers, &jobs)?;
     let mut keeper = Keeper::begin(&options.pieces, options.seconds)?;
     for round in 0..options.rounds {
         for scenario in &options.scenarios {
@@ -191,12 +175,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> io::Result<Race
             keeper.keep(began)?;
         }
     }
-    if keeper.left > 0 {
-        progress(&format!(
-            "{} cells are left; run the same command again",
-            keeper.left
-        ));
-    }
+    keeper.tell_left(&mut progress);
     Ok(RaceReport::new(
         options,
         &contestants,
@@ -211,10 +190,10 @@ fn cell(
     one: &Contestant,
     scenario: Scenario,
 ) -> io::Result<(CpuTime, Measured)> {
-    let (peer, cpu, job) = (one.peer, options.server_cpu, scenario.job());
+    let (peer, cpu, job) = (one.peer, options.cpus.server, scenario.job());
     let server = Server::start_with(binaries, peer, cpu, job, &one.arguments)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", one.name)))?;
-    pin_this_thread(options.load_cpu)?;
+    pin_this_thread(options.cpus.load)?;
     let time = Duration::from_secs(options.seconds);
     if job.answer.is_file() && !job.tls && !job.http2 {
         let (path, size) = (peer.path(job.answer), job.answer.bytes());
@@ -252,7 +231,7 @@ fn own_load(
     let mut load = scenario.options(peer, Endpoint::Tcp(server.address));
     load.warm_up = WARM_UP;
     load.duration = Some(WARM_UP + time);
-    load.cpu = Some(options.load_cpu);
+    load.cpu = Some(options.cpus.load);
     let (pid, looks) = (server.pid(), Arc::new(Mutex::new(Vec::new())));
     let kept = looks.clone();
     load.window = Some(load::Window(Arc::new(move || {

@@ -6,6 +6,7 @@
 mod bootstrap;
 mod curves;
 mod footprint;
+mod matrix;
 mod race;
 mod svg;
 mod tails;
@@ -82,8 +83,8 @@ pub fn run(options: &Options) -> io::Result<Written> {
     Ok(Written { files })
 }
 
-/// Makes the page from the records in a folder: `race.json`, and as far as they are there `tails.json` and
-/// `footprint.json`.
+/// Makes the page from the records in a folder: `race.json`, and as far as they are there `tails.json`,
+/// `footprint.json`, `switches.json` and `connections.json`.
 ///
 /// # Errors
 /// A record that is missing or cannot be read.
@@ -100,6 +101,12 @@ pub fn page(folder: &Path) -> io::Result<Page> {
     let footprint = folder.join("footprint.json");
     if footprint.exists() {
         footprint::write(&mut page, &Kept::read(&footprint)?);
+    }
+    for part in &matrix::PARTS {
+        let file = folder.join(part.file);
+        if file.exists() {
+            matrix::write(&mut page, &Kept::read(&file)?, part);
+        }
     }
     // One line break at the end.
     page.text.truncate(page.text.trim_end().len());

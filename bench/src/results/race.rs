@@ -17,6 +17,8 @@ const FLOOR: &str = "uring";
 const FLOORS: [&str; 2] = [FLOOR, "epoll"];
 /// The scenarios of the chart, as far as they were run.
 const IN_CHART: [&str; 4] = ["plain-c32", "plain-c256", "pipeline16-c32", "close-c32"];
+/// Fewer rounds tell nobody apart: the interval of so few values is too narrow.
+const ROUNDS_MIN: usize = 5;
 /// Longest bar of the chart, as a multiple of the floor.
 const CHART_MOST: f64 = 4.0;
 
@@ -137,7 +139,7 @@ fn table(text: &mut String, kept: &Kept<Cell>, scenario: &str) {
     let _ = writeln!(text, "\n{}\n", verdict(&rows));
 }
 
-fn shown(interval: Option<Interval>) -> String {
+pub(super) fn shown(interval: Option<Interval>) -> String {
     interval.map_or(
         "-".to_owned(),
         |Interval {
@@ -146,8 +148,14 @@ fn shown(interval: Option<Interval>) -> String {
     )
 }
 
-/// Who is ahead of Ringgate, who is behind, and who is not told apart from it.
+/// Who is ahead of Ringgate, who is behind, and who is not told apart from it; nothing of that after too few rounds.
 fn verdict(rows: &[Row<'_>]) -> String {
+    let rounds = (rows.iter().map(|row| row.cpu.values).min()).unwrap_or(0);
+    if rounds < ROUNDS_MIN {
+        return format!(
+            "{rounds} rounds are too few to say who is ahead: the intervals are narrower than they should be."
+        );
+    }
     let (mut ahead, mut behind, mut level) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         if row.name == OWN || FLOORS.contains(&row.name) {
@@ -193,11 +201,11 @@ fn panel(kept: &Kept<Cell>, scenario: &str) -> Panel {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::machine::Machine;
 
-    fn cell(round: u32, peer: &str, cpu: f64) -> Cell {
+    pub(in crate::results) fn cell(round: u32, peer: &str, cpu: f64) -> Cell {
         Cell {
             round,
             scenario: "plain-c32".to_owned(),
@@ -211,9 +219,9 @@ mod tests {
         }
     }
 
-    fn kept(of: &[(&str, [f64; 3])]) -> Kept<Cell> {
+    pub(in crate::results) fn kept(of: &[(&str, [f64; 3])]) -> Kept<Cell> {
         let cells = of.iter().flat_map(|(peer, values)| {
-            let rounds = values.iter().zip(0..);
+            let rounds = values.iter().chain(values).zip(0..);
             rounds.map(|(cpu, round)| cell(round, peer, *cpu))
         });
         Kept {
@@ -241,6 +249,16 @@ mod tests {
         let place = |name: &str| page.text.find(name).unwrap();
         assert!(place("| quick |") < place("| **ringgate** |"));
         assert_eq!(page.charts[0].0, "cpu.svg");
+    }
+
+    #[test]
+    fn few_rounds_tell_nobody_apart() {
+        let mut kept = kept(&[(OWN, [4.5, 4.4, 4.6]), ("slow", [9.0, 9.0, 9.0])]);
+        kept.cells.retain(|cell| cell.round < 3);
+        let mut page = Page::default();
+        write(&mut page, &kept);
+        assert!(page.text.contains("3 rounds are too few"), "{}", page.text);
+        assert!(!page.text.contains("Needs more"), "{}", page.text);
     }
 
     #[test]

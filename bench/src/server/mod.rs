@@ -1,12 +1,14 @@
 //! A server started by this program: found a port, pinned, awaited, and ended without fail.
 //!
 //! Called by the races and the syscall count. It ends only the child it holds. `peer` says who can be
-//! started and how, `outside` configures programs of this machine, `material` is what they share.
+//! started and how, `outside` configures programs of this machine, `material` is what they share, `place` is where it
+//! all runs.
 
 mod control;
 mod material;
 mod outside;
 mod peer;
+mod place;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use control::Control;
 pub use peer::{Answer, Binaries, Job, Peer};
+pub use place::{Cpus, Programs};
 
 /// How long a server may take until it accepts a connection.
 const START_MAX: Duration = Duration::from_secs(10);
