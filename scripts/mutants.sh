@@ -26,14 +26,16 @@ target=$(realpath -m "${CARGO_TARGET_DIR:-target}/mutants")
 status=0
 try_part() {
     local code=0
-    local -a files=() tests=()
+    local test
+    local -a files=() tests=(--cargo-arg=--locked)
     IFS=, read -ra files <<<"$1"
-    read -ra tests <<<"$2"
+    # To the build as well, which would make every test of the package otherwise.
+    for test in $2; do tests+=("--cargo-arg=$test"); done
     shift 2
     CARGO_TARGET_DIR=$target cargo mutants --package ringgate "${files[@]/#/--file=}" \
         --shard "0/$parts" --sharding round-robin --output "$target/of" \
-        --baseline skip --timeout 300 --build-timeout 900 \
-        -- --locked "${tests[@]}" -- "$@" || code=$?
+        --baseline skip --timeout 300 --build-timeout 900 "${tests[@]}" \
+        -- -- "$@" || code=$?
     # 2: a change was not seen. 3: one ran into the time limit, which shows.
     case $code in
     0 | 3) ;;
@@ -45,18 +47,18 @@ mkdir -p "$target/of"
 for part; do
     echo "== $part"
     case $part in
-    admission) try_part 'server/src/admission/**' '--lib --test simulated_gate' admission:: whatever ;;
+    admission) try_part 'server/src/admission/**' '--lib --test=simulated_gate' admission:: whatever ;;
     coordinator) try_part 'server/src/coordinator/plan.rs,server/src/coordinator/rules/**' --lib coordinator:: ;;
     http1)
-        try_part 'server/src/http1/**' '--lib --test http_protocol' \
+        try_part 'server/src/http1/**' '--lib --test=http_protocol' \
             http1:: answers:: bodies:: conversation:: heads:: life_cycle:: properties::
         ;;
     http2)
-        try_part 'server/src/http2/**' '--test http2' budgets:: carrying:: compression:: conversation:: cuts:: \
+        try_part 'server/src/http2/**' '--test=http2' budgets:: carrying:: compression:: conversation:: cuts:: \
             differential:: frames:: life_cycles:: pieces:: requests:: times:: windows:: answers::
         ;;
-    websocket) try_part 'server/src/websocket/**' '--test websocket' ;;
-    tls) try_part 'server/src/tls/record/**,server/src/tls/handshake/**' '--test simulated_tls --test tls' ;;
+    websocket) try_part 'server/src/websocket/**' '--test=websocket' ;;
+    tls) try_part 'server/src/tls/record/**,server/src/tls/handshake/**' '--test=simulated_tls --test=tls' ;;
     *)
         echo "$part is no part: admission, coordinator, http1, http2, websocket, tls" >&2
         exit 2
