@@ -518,6 +518,54 @@ fn a_client_that_agreed_on_http2_and_speaks_http1_is_told_so_and_closed() {
     simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
 }
 
+/// What a client hears that takes nothing, has too many of its PINGs unanswered, and takes everything then: the bytes of
+/// the answers under way, the answers to its PINGs, and the code that it was told. `windows`: for each of its requests for
+/// `/large`, how much it has room for.
+fn heard_by_a_deaf_offender(windows: u32, requests: u32) -> (usize, usize, ErrorCode) {
+    let mut simulation = one_core(&config());
+    let mut client = TlsClient::offering(simulation.connect(), 0, &["h2"]);
+    let room = [settings(&[(4, windows)]), forge::window_update(0, 1 << 20)].concat();
+    client.say(&[&PREFACE[..], &room, &forged(4, 1, 0, &[])].concat());
+    let mut wire = Wire::silent(Limits::default());
+    client.until(&mut simulation, |client| !client.heard.is_empty());
+    client.socket.window(1);
+    let mut fields = forge::GET;
+    fields[2].1 = "/large";
+    let asks = (0..requests).flat_map(|nth| headers(1 + 2 * nth, true, &fields));
+    client.say(&asks.collect::<Vec<_>>());
+    simulation.run_until(|simulation| simulation.ledgers(0).1.begun == u64::from(requests));
+    client.say(&forged(6, 0, 0, &[0; 8]).repeat(1100));
+    let end = simulation.world().now() + SECOND;
+    simulation.run_until(|simulation| simulation.world().now() >= end);
+    client.socket.window(u64::MAX);
+    client.until(&mut simulation, |client| client.told_end);
+    wire.out.append(&mut client.heard);
+    let (mut bytes, mut pongs) = (0, 0);
+    for sent in wire.says() {
+        match sent {
+            Sent::Data(_, data, _) => bytes += data.len(),
+            Sent::Ping(_, true) => pongs += 1,
+            Sent::GoAway(_, code, _) => return (bytes, pongs, code),
+            _ => {}
+        }
+    }
+    panic!("no GOAWAY");
+}
+
+#[test]
+fn over_tls_a_client_that_broke_a_budget_hears_so_before_what_is_not_sealed_yet_where_a_frame_ends()
+{
+    let (bytes, pongs, code) = heard_by_a_deaf_offender(30_000, 1);
+    assert_eq!(
+        (bytes, pongs, code),
+        (30_000, 0, ErrorCode::ENHANCE_YOUR_CALM)
+    );
+    // More than is sealed ahead: what is left of the last frame has to come first, and so does what is behind it.
+    let (bytes, pongs, code) = heard_by_a_deaf_offender(15_000, 5);
+    assert_eq!((bytes, code), (75_000, ErrorCode::ENHANCE_YOUR_CALM));
+    assert!(pongs > 0);
+}
+
 #[test]
 fn a_client_that_agreed_on_http2_and_says_nothing_is_closed_at_the_head_timeout() {
     let mut config = config();

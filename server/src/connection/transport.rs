@@ -118,6 +118,13 @@ impl Transport {
         self.tls().is_some_and(Tls::is_in_handshake)
     }
 
+    /// Whether what is being sent ends where something that was queued as a whole ends: a plain send has all that waited when
+    /// it began, and records may have a part of it.
+    #[inline]
+    pub(super) fn sends_whole(&self) -> bool {
+        !self.tls().is_some_and(Tls::has_cut)
+    }
+
     /// Whether the connection is to be announced an end, since its key may soon seal no more.
     #[inline]
     pub(super) fn is_worn(&self) -> bool {

@@ -5,16 +5,16 @@
 //! ```text
 //!   Preface ----> Open ----> Announced ----> Leaving ----> Over
 //!      |    read    |  drain      |  heard of    ^   the last  ^
-//!      |            |             |              |   stream    |
-//!      |            +---- idle, or the client -->+             |
-//!      |            |     leaves                               |
+//!      |            | or idle     |              |   stream    |
+//!      |            +---- the client leaves ---->+             |
+//!      |            |             |              |             |
 //!      +------------+-------------+--------------+-------------+
 //!                            a fault
 //! ```
 //!
 //! A drain says GOAWAY twice: first for no stream in particular, so that requests on their way are still
 //! served; and with the last stream once the client has heard of it, which the answer to a PING tells, or after
-//! a time.
+//! a time. So does the end of an idle connection, whose client may ask for something just then.
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -98,17 +98,17 @@ const fn preface(event: Event) -> (Phase, Effect) {
     match event {
         E::PrefaceRead => (P::Open, Effect::Nothing),
         // No request was made: there is nothing to wait for.
-        E::Drain | E::Idle => (P::Over, Effect::Leave),
+        E::Drain => (P::Over, Effect::Leave),
         E::Failed => ACCUSED,
-        E::Heard | E::PeerLeaves | E::LastStreamEnded => (P::Preface, Effect::Impossible),
+        E::Idle | E::Heard | E::PeerLeaves | E::LastStreamEnded => (P::Preface, Effect::Impossible),
     }
 }
 
 const fn open(event: Event) -> (Phase, Effect) {
     match event {
-        E::Drain => (P::Announced, Effect::Announce),
+        E::Drain | E::Idle => (P::Announced, Effect::Announce),
         // A client that leaves begins nothing more.
-        E::PeerLeaves | E::Idle => (P::Leaving, Effect::Leave),
+        E::PeerLeaves => (P::Leaving, Effect::Leave),
         E::LastStreamEnded => (P::Open, Effect::Nothing),
         E::Failed => ACCUSED,
         E::PrefaceRead | E::Heard => (P::Open, Effect::Impossible),
@@ -117,18 +117,18 @@ const fn open(event: Event) -> (Phase, Effect) {
 
 const fn announced(event: Event) -> (Phase, Effect) {
     match event {
-        E::Heard | E::PeerLeaves | E::Idle => (P::Leaving, Effect::Leave),
+        E::Heard | E::PeerLeaves => (P::Leaving, Effect::Leave),
         E::Drain | E::LastStreamEnded => (P::Announced, Effect::Nothing),
         E::Failed => ACCUSED,
-        E::PrefaceRead => (P::Announced, Effect::Impossible),
+        E::PrefaceRead | E::Idle => (P::Announced, Effect::Impossible),
     }
 }
 
 const fn leaving(event: Event) -> (Phase, Effect) {
     match event {
         E::LastStreamEnded => (P::Over, Effect::Nothing),
-        E::Drain | E::Heard | E::PeerLeaves | E::Idle => (P::Leaving, Effect::Nothing),
+        E::Drain | E::Heard | E::PeerLeaves => (P::Leaving, Effect::Nothing),
         E::Failed => ACCUSED,
-        E::PrefaceRead => (P::Leaving, Effect::Impossible),
+        E::PrefaceRead | E::Idle => (P::Leaving, Effect::Impossible),
     }
 }

@@ -110,13 +110,26 @@ fn a_preface_or_a_block_that_does_not_end_ends_the_connection() {
 }
 
 #[test]
-fn an_idle_connection_leaves_without_a_fault() {
+fn an_idle_connection_leaves_without_a_fault_once_its_client_has_heard() {
     let mut wire = Wire::open();
+    wire.seconds = 75;
     assert_eq!(wire.overdue(Deadline::Idle, 0), Ok(Vec::new()));
-    assert_eq!(
-        wire.says(),
-        [Sent::GoAway(0, ErrorCode::NO_ERROR, String::new())]
-    );
+    let said = wire.says();
+    let [
+        Sent::GoAway(0x7fff_ffff, ErrorCode::NO_ERROR, _),
+        Sent::Ping(payload, false),
+    ] = said[..]
+    else {
+        panic!("{said:?}");
+    };
+    assert_eq!(waits(&wire), [(Deadline::Drain, 75)]);
+    // What was on its way is served.
+    assert_eq!(wire.hears(&get(1)).len(), 1);
+    wire.hears(&forged(6, 1, 0, &payload));
+    let told = Sent::GoAway(1, ErrorCode::NO_ERROR, String::new());
+    assert_eq!(wire.says(), [told]);
+    assert_eq!(wire.session.phase(), Phase::Leaving);
+    wire.answers(1, Payload::None).expect("an answer");
     assert_eq!(wire.session.phase(), Phase::Over);
     let mut busy = Wire::open();
     busy.hears(&get(1));

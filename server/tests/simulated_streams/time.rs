@@ -70,7 +70,8 @@ fn half_a_frame_ends_the_connection_when_nothing_else_happens_for_too_long() {
         simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
         let took = closes_after(&mut simulation, &mut peer);
         assert!(took <= 80 * SECOND, "{took:?}");
-        assert_eq!(peer.farewells, [(0, ErrorCode::NO_ERROR)]);
+        let told = [0x7fff_ffff, 0].map(|last| (last, ErrorCode::NO_ERROR));
+        assert_eq!(peer.farewells, told);
     }
 }
 
@@ -137,9 +138,39 @@ fn an_idle_connection_is_told_goodbye_and_closed() {
         let took = closes_after(&mut simulation, &mut peer);
         assert!(is_about(took, 75 * SECOND), "{took:?}");
         let last = if used { 3 } else { 0 };
-        assert_eq!(peer.farewells, [(last, ErrorCode::NO_ERROR)]);
+        let told = [0x7fff_ffff, last].map(|last| (last, ErrorCode::NO_ERROR));
+        assert_eq!(peer.farewells, told);
         let connections = simulation.ledgers(0).0;
         assert_eq!((connections.finished, connections.aborted), (1, 0));
+    }
+}
+
+#[test]
+fn a_request_that_meets_the_goodbye_of_an_idle_connection_is_served() {
+    for hears_at_once in [false, true] {
+        let mut simulation = simulate(|_| {});
+        let mut peer = Peer::connect(&simulation);
+        peer.client.send(&get(1, "/hello"));
+        peer.answer(&mut simulation, 1);
+        peer.until(&mut simulation, |peer| !peer.farewells.is_empty());
+        // A client that sends while the goodbye is on its way.
+        peer.client.send(&post(3, "/echo"));
+        if hears_at_once {
+            peer.pong();
+        }
+        pass(&mut simulation, 2 * SECOND);
+        peer.client.send(&data(3, true, b"late"));
+        let answer = peer.answer(&mut simulation, 3);
+        assert_eq!((answer.status, &answer.body[..]), (200, &b"late"[..]));
+        peer.until_closed(&mut simulation);
+        let told = [0x7fff_ffff, 3].map(|last| (last, ErrorCode::NO_ERROR));
+        assert_eq!(peer.farewells, told);
+        peer.client.close();
+        simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+        assert_nothing_is_left(&simulation, 1, &hears_at_once);
+        let (connections, requests) = simulation.ledgers(0);
+        assert_eq!((connections.finished, connections.aborted), (1, 0));
+        assert_eq!((requests.answered, requests.aborted), (2, 0));
     }
 }
 

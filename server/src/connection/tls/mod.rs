@@ -32,6 +32,8 @@ pub(crate) struct Tls {
     /// The bytes that are neither the session's nor the wire's. None where there are none: a connection
     /// that idles.
     rest: Option<Box<Rest>>,
+    /// Whether the bytes that were sealed last were not all that waited.
+    has_cut: bool,
 }
 
 #[derive(Default)]
@@ -102,6 +104,11 @@ impl Tls {
 
     pub(super) fn is_worn(&self) -> bool {
         matches!(&self.phase, Phase::Open(session) if session.is_worn())
+    }
+
+    /// Whether the bytes that were sealed last were not all that waited: what waits now may begin anywhere in an answer.
+    pub(super) fn has_cut(&self) -> bool {
+        self.has_cut
     }
 
     pub(super) fn owes(&self, ends: bool) -> bool {

@@ -43,7 +43,7 @@ pub(in crate::connection) fn unpack_tls(bytes: &mut &[u8]) -> Option<(Tls, Optio
             [] => Phase::Expected,
             session => Phase::Open(Session::decode(session).ok()?),
         },
-        rest: None,
+        ..Tls::default()
     };
     tls.keep_received(BytesMut::from(received));
     let facts = match facts {
@@ -74,7 +74,7 @@ mod tests {
     fn a_session_and_what_it_has_not_opened_are_the_same_on_the_other_side() {
         let mut tls = Tls {
             phase: Phase::Open(session()),
-            rest: None,
+            ..Tls::default()
         };
         tls.keep_received(BytesMut::from(&b"front of a record"[..]));
         let mut bytes = Vec::new();
@@ -113,7 +113,11 @@ mod tests {
             };
             let session = Session::new(Version::Tls12, Aead::Aes128Gcm, &way, &way);
             let phase = Phase::Open(session.expect("sound"));
-            Tls { phase, rest: None }.is_worn()
+            let tls = Tls {
+                phase,
+                ..Tls::default()
+            };
+            tls.is_worn()
         };
         assert!(!worn_after(1) && worn_after(1 << 24));
     }

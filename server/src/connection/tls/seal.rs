@@ -93,6 +93,7 @@ impl Tls {
                 session.seal(keys, &pieces, &mut made)?;
                 output.consume(taken, buffers);
             }
+            self.has_cut = output.queued > 0;
             if ends && output.queued == 0 {
                 session.seal_alert(keys, Alert::CLOSE_NOTIFY, &mut made);
                 keys.forget(session);
@@ -117,7 +118,7 @@ mod tests {
         };
         let tls = Tls {
             phase: Phase::Open(session(1, 2)),
-            rest: None,
+            ..Tls::default()
         };
         (tls, session(2, 1))
     }

@@ -346,8 +346,13 @@ impl Session {
 
     /// The server drains: the client is told, and what it has begun is served.
     pub fn drain(&mut self, seconds: u32, out: &mut Vec<u8>) {
+        self.announce(Event::Drain, seconds, out);
+    }
+
+    /// The connection ends as soon as the client has heard of it: the server drains, or there was no stream for too long.
+    fn announce(&mut self, event: Event, seconds: u32, out: &mut Vec<u8>) {
         self.announced = seconds;
-        self.step(Event::Drain, out);
+        self.step(event, out);
     }
 
     /// The one place where the phase changes.

@@ -23,7 +23,7 @@ pub enum Deadline {
     Stall,
     /// From the first GOAWAY to the answer of the PING that goes with it.
     Drain,
-    /// Without a stream.
+    /// Without a stream, to the first GOAWAY.
     Idle,
 }
 
@@ -59,7 +59,7 @@ impl Session {
                 .reduce(earlier),
             Deadline::Drain => (self.phase == Phase::Announced).then_some(self.announced),
             Deadline::Idle => {
-                let is_open = matches!(self.phase, Phase::Open | Phase::Announced);
+                let is_open = self.phase == Phase::Open;
                 (is_open && self.streams.is_empty()).then_some(self.since)
             }
         }
@@ -117,7 +117,7 @@ impl Session {
                 return Ok(());
             }
             Deadline::Idle => {
-                self.step(Event::Idle, desk.out);
+                self.announce(Event::Idle, desk.seconds, desk.out);
                 return Ok(());
             }
             Deadline::Body | Deadline::Stall => {

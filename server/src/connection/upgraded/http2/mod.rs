@@ -237,8 +237,8 @@ impl Engine {
         }
         if let Some(connection) = self.table.get(key)
             && connection.output.in_flight.is_some()
-            // A send has all that was queued when it began: whole frames. Records may end in the middle of one.
-            && connection.transport.is_plain()
+            // What waits begins with a frame.
+            && connection.transport.sends_whole()
         {
             connection.output.keep_last(go_away_size(fault.why));
             self.settle_answers(core, key, Outcome::Aborted);
