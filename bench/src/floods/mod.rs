@@ -6,6 +6,7 @@
 //! server. Called by the command line.
 
 mod crowd;
+mod observer;
 mod offence;
 
 use std::fmt;
@@ -20,8 +21,9 @@ use serde::Serialize;
 pub use self::offence::Offence;
 
 use self::crowd::Fates;
+use self::observer::Seen;
 use self::offence::Ending;
-use crate::load::{self, Arrivals, Http2Options, Report, Verify, parse_duration};
+use crate::load::{self, Arrivals, parse_duration};
 use crate::proc::{Memory, give_way, peak};
 use crate::race::Median;
 use crate::server::{Answer, Binaries, Control, Cpus, Job, Peer, Server, pin_this_thread};
@@ -29,8 +31,6 @@ use crate::target::{Endpoint, Target};
 
 /// How long an offender may be there after the last one began.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Streams at a time on each connection that behaves.
-const STREAMS: usize = 4;
 
 /// The wishes for floods.
 #[derive(Debug, Clone, Args)]
@@ -50,7 +50,7 @@ pub struct Options {
     /// The time in which the offenders begin, one after the other; 0s is all at once
     #[arg(long, value_parser = parse_duration, default_value = "2s", value_name = "TIME")]
     pub over: Duration,
-    /// Connections that behave
+    /// Connections that behave, with one request at a time on each
     #[arg(long, default_value_t = 32, value_name = "N")]
     pub established: usize,
     /// Requests a second on these, at random instants
@@ -95,6 +95,13 @@ pub struct Row {
     pub beside_us: Quantiles,
     /// The second by the first, round by round.
     pub ratio: Quantiles,
+    /// The part of their latency that is the server's and the kernel's on its CPU, alone: from the call that sends a request to
+    /// the answer at the client's socket.
+    pub served_calm_us: Quantiles,
+    /// The same beside the offenders.
+    pub served_beside_us: Quantiles,
+    /// The second by the first, round by round.
+    pub served_ratio: Quantiles,
     /// Median from the first offender's beginning to the last one's end, in seconds.
     pub took_seconds: Median,
 }
@@ -164,21 +171,17 @@ fn flood(
     // The first connections take memory that stays.
     timetable(options, &server)?;
     let before = Memory::of(server.pid())?.rss;
-    let (mut calm, mut beside, mut ratios, mut took) = (vec![], vec![], vec![], vec![]);
+    let (mut late, mut served) = (Compared::default(), Compared::default());
+    let mut took = vec![];
     let mut fates = Fates::default();
     for _ in 0..options.rounds {
         let alone = timetable(options, &server)?;
         let (others, ended) = beside_offenders(options, &server, offence)?;
-        for report in [&alone, &others] {
-            let failed = report.failures();
-            if !failed.is_empty() {
-                faults.push(format!("{}: those that behave: {failed}", offence.name()));
-            }
+        for failure in [&alone, &others].into_iter().filter_map(Seen::failure) {
+            faults.push(format!("{}: those that behave: {failure}", offence.name()));
         }
-        let (alone, others) = (three(&alone), three(&others));
-        calm.push(alone);
-        beside.push(others);
-        ratios.push([0, 1, 2].map(|at| others[at] / alone[at].max(1.0)));
+        late.add(&alone.late_us, &others.late_us);
+        served.add(&alone.served_us, &others.served_us);
         took.push(ended.took.as_secs_f64());
         fates.add(ended);
     }
@@ -200,19 +203,42 @@ fn flood(
         counted,
         counted_elsewhere: all - counted,
         memory: peak(server.pid())?.saturating_sub(before),
-        calm_us: Quantiles::of(&calm)?,
-        beside_us: Quantiles::of(&beside)?,
-        ratio: Quantiles::of(&ratios)?,
+        calm_us: Quantiles::of(&late.calm)?,
+        beside_us: Quantiles::of(&late.beside)?,
+        ratio: Quantiles::of(&late.ratio)?,
+        served_calm_us: Quantiles::of(&served.calm)?,
+        served_beside_us: Quantiles::of(&served.beside)?,
+        served_ratio: Quantiles::of(&served.ratio)?,
         took_seconds: median(&took)?,
     };
     faults.extend(row.faults());
     Ok(row)
 }
 
-/// The quantiles of a run that are compared.
-fn three(report: &Report) -> [f64; 3] {
-    let latency = &report.latency_us;
-    [latency.p50, latency.p90, latency.p99]
+/// The quantiles of all rounds.
+#[derive(Default)]
+struct Compared {
+    calm: Vec<[f64; 3]>,
+    beside: Vec<[f64; 3]>,
+    ratio: Vec<[f64; 3]>,
+}
+
+impl Compared {
+    fn add(&mut self, alone: &[f64], others: &[f64]) {
+        let (alone, others) = (three(alone), three(others));
+        self.calm.push(alone);
+        self.beside.push(others);
+        let ratio = |at: usize| others[at] / alone[at].max(1.0);
+        self.ratio.push([0, 1, 2].map(ratio));
+    }
+}
+
+/// The quantiles of a run that are compared, of sorted values; NaN without any.
+fn three(sorted: &[f64]) -> [f64; 3] {
+    [0.5, 0.9, 0.99].map(|part: f64| {
+        let rank = (part * sorted.len() as f64).ceil() as usize;
+        sorted.get(rank.max(1) - 1).copied().unwrap_or(f64::NAN)
+    })
 }
 
 fn median(values: &[f64]) -> io::Result<Median> {
@@ -241,12 +267,13 @@ impl fmt::Display for Quantiles {
 }
 
 /// Those that behave, as the timetable says.
-fn timetable(options: &Options, server: &Server) -> io::Result<Report> {
+fn timetable(options: &Options, server: &Server) -> io::Result<Seen> {
+    let path = Peer::Ringgate.path(Answer::Plaintext);
     let target = Target {
         endpoint: Endpoint::Tcp(server.address),
         tls: false,
         websocket: false,
-        path: Peer::Ringgate.path(Answer::Plaintext).to_owned(),
+        path: path.to_owned(),
     };
     let load = load::Options {
         requests: None,
@@ -255,15 +282,9 @@ fn timetable(options: &Options, server: &Server) -> io::Result<Report> {
         rate: Some(options.rate),
         arrivals: Arrivals::Random,
         warm_up: options.duration / 10,
-        verify: Verify::Plaintext,
-        http2: Http2Options {
-            wanted: true,
-            streams: STREAMS,
-            ..Http2Options::default()
-        },
         ..load::Options::to(target)
     };
-    load::run(&load).map_err(io::Error::other)
+    observer::run(server.address, path, &load)
 }
 
 /// The same beside those that do not.
@@ -271,7 +292,7 @@ fn beside_offenders(
     options: &Options,
     server: &Server,
     offence: Offence,
-) -> io::Result<(Report, Fates)> {
+) -> io::Result<(Seen, Fates)> {
     std::thread::scope(|scope| {
         let crowd = scope.spawn(|| {
             give_way()?;
@@ -328,7 +349,7 @@ impl fmt::Display for FloodReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<16} {:>9} {:>6} {:>6} {:>8} {:>7} {:>20} {:>22} {:>6} {:>6}  option",
+            "{:<16} {:>9} {:>6} {:>6} {:>8} {:>7} {:>20} {:>22} {:>6} {:>20} {:>22} {:>6} {:>6}  option",
             "offence",
             "offenders",
             "told",
@@ -338,12 +359,15 @@ impl fmt::Display for FloodReport {
             "calm p50/90/99 us",
             "beside",
             "p99 x",
+            "served, calm",
+            "beside",
+            "p99 x",
             "took s"
         )?;
         for row in &self.rows {
             writeln!(
                 f,
-                "{:<16} {:>9} {:>6} {:>6} {:>8} {:>7.1} {:>20} {:>22} {:>6.2} {:>6.1}  {}",
+                "{:<16} {:>9} {:>6} {:>6} {:>8} {:>7.1} {:>20} {:>22} {:>6.2} {:>20} {:>22} {:>6.2} {:>6.1}  {}",
                 row.offence.name(),
                 row.offenders,
                 row.told,
@@ -353,6 +377,9 @@ impl fmt::Display for FloodReport {
                 row.calm_us,
                 row.beside_us,
                 row.ratio.p99.median,
+                row.served_calm_us,
+                row.served_beside_us,
+                row.served_ratio.p99.median,
                 row.took_seconds.median,
                 row.option
             )?;

@@ -17,13 +17,13 @@ const UNTAKEN_PINGS: u32 = 900;
 /// The largest frame (RFC 9113 section 6.5.2, SETTINGS_MAX_FRAME_SIZE).
 const FRAME_BYTES: usize = 16 << 10;
 /// The largest window.
-const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;
+pub(super) const WINDOW_BYTES_MAX: u32 = (1 << 31) - 1;
 const WINDOW_BYTES_INITIAL: u32 = 65_535;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 
 /// `:method` GET and `:scheme` http by reference, `:authority` t and the name of `:path` as literals that nobody keeps
 /// (RFC 7541 appendix A, section 6).
-const GET: [u8; 6] = [0x82, 0x86, 0x01, 1, b't', 0x04];
+pub(super) const GET: [u8; 6] = [0x82, 0x86, 0x01, 1, b't', 0x04];
 const POST: [u8; 6] = [0x83, 0x86, 0x01, 1, b't', 0x04];
 /// `accept-encoding: gzip, deflate` by reference: one byte, 15 and 13 characters.
 const REFERENCE: u8 = 0x90;
@@ -209,7 +209,7 @@ impl Offence {
     }
 }
 
-fn settings(window: u32, out: &mut Vec<u8>) {
+pub(super) fn settings(window: u32, out: &mut Vec<u8>) {
     frame::write_header(6, Kind::Settings, Flags::NONE, StreamId::CONNECTION, out);
     out.extend_from_slice(&INITIAL_WINDOW_SIZE.to_be_bytes());
     out.extend_from_slice(&window.to_be_bytes());
@@ -220,7 +220,7 @@ fn head(stream: u32, flags: Flags, block: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(block);
 }
 
-fn ask(steering: &[u8; 6], stream: u32, end: bool, path: &str, out: &mut Vec<u8>) {
+pub(super) fn ask(steering: &[u8; 6], stream: u32, end: bool, path: &str, out: &mut Vec<u8>) {
     let mut block = steering.to_vec();
     block.push(path.len() as u8);
     block.extend_from_slice(path.as_bytes());
