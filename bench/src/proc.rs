@@ -107,6 +107,22 @@ impl Memory {
     }
 }
 
+/// How long the cores of a server of ours were ready and had no CPU since they began (`/proc/PID/task/TID/schedstat`, proc(5)).
+///
+/// # Errors
+/// `NotFound` when the process is gone.
+pub(crate) fn cores_waited(pid: u32) -> io::Result<Duration> {
+    let mut waited = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let task = task?.path();
+        let name = fs::read_to_string(task.join("comm"))?;
+        if name.starts_with("rg-core") {
+            waited += field(&fs::read_to_string(task.join("schedstat"))?, 1, "schedstat")?;
+        }
+    }
+    Ok(Duration::from_nanos(waited))
+}
+
 /// The most resident memory that a process has had, in bytes (`VmHWM` of `/proc/PID/status`).
 ///
 /// # Errors

@@ -24,7 +24,7 @@ use self::crowd::Fates;
 use self::observer::Seen;
 use self::offence::Ending;
 use crate::load::{self, Arrivals, parse_duration};
-use crate::proc::{Memory, give_way, peak};
+use crate::proc::{Memory, cores_waited, give_way, peak};
 use crate::race::Median;
 use crate::server::{Answer, Binaries, Control, Cpus, Job, Peer, Server, pin_this_thread};
 use crate::target::{Endpoint, Target};
@@ -102,6 +102,9 @@ pub struct Row {
     pub served_beside_us: Quantiles,
     /// The second by the first, round by round.
     pub served_ratio: Quantiles,
+    /// Median time in which the server's core was ready beside the offenders and had no CPU, in milliseconds: the kernel's own threads
+    /// had it, or others.
+    pub waited_ms: Median,
     /// Median from the first offender's beginning to the last one's end, in seconds.
     pub took_seconds: Median,
 }
@@ -172,11 +175,14 @@ fn flood(
     timetable(options, &server)?;
     let before = Memory::of(server.pid())?.rss;
     let (mut late, mut served) = (Compared::default(), Compared::default());
-    let mut took = vec![];
+    let (mut took, mut waited) = (vec![], vec![]);
     let mut fates = Fates::default();
     for _ in 0..options.rounds {
         let alone = timetable(options, &server)?;
+        let had_waited = cores_waited(server.pid())?;
         let (others, ended) = beside_offenders(options, &server, offence)?;
+        let more = cores_waited(server.pid())?.saturating_sub(had_waited);
+        waited.push(more.as_secs_f64() * 1000.0);
         for failure in [&alone, &others].into_iter().filter_map(Seen::failure) {
             faults.push(format!("{}: those that behave: {failure}", offence.name()));
         }
@@ -209,6 +215,7 @@ fn flood(
         served_calm_us: Quantiles::of(&served.calm)?,
         served_beside_us: Quantiles::of(&served.beside)?,
         served_ratio: Quantiles::of(&served.ratio)?,
+        waited_ms: median(&waited)?,
         took_seconds: median(&took)?,
     };
     faults.extend(row.faults());
@@ -349,7 +356,7 @@ impl fmt::Display for FloodReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<16} {:>9} {:>6} {:>6} {:>8} {:>7} {:>20} {:>22} {:>6} {:>20} {:>22} {:>6} {:>6}  option",
+            "{:<16} {:>9} {:>6} {:>6} {:>8} {:>7} {:>20} {:>22} {:>6} {:>20} {:>22} {:>6} {:>9} {:>6}  option",
             "offence",
             "offenders",
             "told",
@@ -362,12 +369,13 @@ impl fmt::Display for FloodReport {
             "served, calm",
             "beside",
             "p99 x",
+            "waited ms",
             "took s"
         )?;
         for row in &self.rows {
             writeln!(
                 f,
-                "{:<16} {:>9} {:>6} {:>6} {:>8} {:>7.1} {:>20} {:>22} {:>6.2} {:>20} {:>22} {:>6.2} {:>6.1}  {}",
+                "{:<16} {:>9} {:>6} {:>6} {:>8} {:>7.1} {:>20} {:>22} {:>6.2} {:>20} {:>22} {:>6.2} {:>9.0} {:>6.1}  {}",
                 row.offence.name(),
                 row.offenders,
                 row.told,
@@ -380,6 +388,7 @@ impl fmt::Display for FloodReport {
                 row.served_calm_us,
                 row.served_beside_us,
                 row.served_ratio.p99.median,
+                row.waited_ms.median,
                 row.took_seconds.median,
                 row.option
             )?;
