@@ -18,8 +18,8 @@ use ringgate::http2::StreamId;
 use ringgate::http2::frame::{self, Flags, Frame, HEADER_SIZE_BYTES, PREFACE};
 use ringgate::http2::settings::{WINDOW_BYTES_INITIAL, write_ack};
 use rustix::buffer::spare_capacity;
-use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::offence::{GET, WINDOW_BYTES_MAX, ask, settings};
@@ -31,6 +31,10 @@ use crate::load::schedule::{Budget, Timetable};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest wait for an event.
 const GLANCE: Duration = Duration::from_millis(100);
+const AT_ONCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
 /// Bytes that are read at a time.
 const READ_BYTES: usize = 4 << 10;
 
@@ -108,8 +112,14 @@ pub(super) fn run(address: SocketAddr, path: &str, options: &Options) -> io::Res
             tv_sec: 0,
             tv_nsec: wait.as_nanos() as _,
         };
+        let mut ready = [PollFd::new(&epoll, PollFlags::IN)];
+        // The timeout of epoll_wait(2) is in milliseconds, that of ppoll(2) is not.
+        match poll(&mut ready, Some(&wait)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
         events.clear();
-        match epoll::wait(&epoll, spare_capacity(&mut events), Some(&wait)) {
+        match epoll::wait(&epoll, spare_capacity(&mut events), Some(&AT_ONCE)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
