@@ -126,7 +126,7 @@ impl Core {
         if pieces.has_frozen() && !socket.real().is_some_and(is_unix) {
             return self.send_in_place(socket, pieces, most, more, key);
         }
-        let most = match most {
+        let most = match most.min(pieces.len()) {
             most @ 0..=UNIX_SEND_MAX_BYTES => most,
             most => long(socket, most) as usize,
         };

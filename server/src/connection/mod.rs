@@ -86,8 +86,9 @@ pub(crate) const OUTPUT_HIGH_BYTES: usize = 64 << 10;
 /// Bytes of a stream's pieces that may be unsent before its next piece is asked for: what a client costs
 /// that takes its answer slowly, and one piece at least.
 pub(crate) const STREAM_AHEAD_BYTES: usize = 32 << 10;
-/// Bodies up to this size are copied behind their head, so that one send carries both.
-pub(crate) const BODY_COPIED_MAX_BYTES: usize = 16 << 10;
+/// Bodies up to this size are copied behind their head, which costs less than a place of their own in the send that
+/// carries both.
+pub(crate) const BODY_COPIED_MAX_BYTES: usize = 4 << 10;
 /// Bytes of payload in one place from which on a frame refers to them: fewer are copied, which costs less than a place
 /// of their own in a send.
 pub(crate) const BODY_SHARED_MIN_BYTES: usize = 4 << 10;

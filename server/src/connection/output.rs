@@ -13,7 +13,7 @@ use std::num::NonZeroUsize;
 /// Empty buffers kept a core for heads and small bodies, and the largest one worth keeping: pieces of
 /// streams are larger, and their memory goes back.
 const BUFFERS_KEPT: usize = 256;
-pub(super) const BUFFER_KEPT_MAX_BYTES: usize = BODY_COPIED_MAX_BYTES + (4 << 10);
+pub(super) const BUFFER_KEPT_MAX_BYTES: usize = 20 << 10;
 
 /// Keeps the memory of bytes that are done with, if it can serve again.
 #[inline]

@@ -31,7 +31,6 @@ pub(super) struct Start {
 }
 
 /// The place between the stream of an answer and its connection.
-#[derive(Default)]
 pub(super) struct Outlet {
     inner: RefCell<OutletInner>,
 }
@@ -43,6 +42,8 @@ struct OutletInner {
     queued: usize,
     /// Bytes that the connection has taken and that were not all with the kernel when it last looked.
     unsent: usize,
+    /// Bytes that the stream has not given of a body with Content-Length.
+    left: Option<u64>,
     end: Option<Result<(), String>>,
     /// The trailers that follow the last piece.
     trailers: Option<Box<HeaderMap>>,
@@ -50,12 +51,33 @@ struct OutletInner {
 }
 
 impl OutletInner {
+    /// Whether the next piece is asked for. Behind the last byte of a body with Content-Length none follows, so the end
+    /// is asked for at once, and a body that is all there costs no second look.
     fn has_room(&self) -> bool {
-        self.queued + self.unsent < STREAM_AHEAD_BYTES
+        self.left == Some(0) || self.queued + self.unsent < STREAM_AHEAD_BYTES
+    }
+
+    fn push(&mut self, piece: Chunk) {
+        self.queued += piece.len();
+        // A body that is too long is told by who takes it; until then its pieces have no more room than others.
+        self.left = self
+            .left
+            .and_then(|left| left.checked_sub(piece.len() as u64));
+        self.pieces.push_back(piece);
     }
 }
 
 impl Outlet {
+    fn new(left: Option<u64>) -> Outlet {
+        let inner = OutletInner {
+            left,
+            ..OutletInner::default()
+        };
+        Outlet {
+            inner: RefCell::new(inner),
+        }
+    }
+
     pub(super) fn pop(&self) -> Option<Chunk> {
         let mut inner = self.inner.borrow_mut();
         let piece = inner.pieces.pop_front()?;
@@ -109,10 +131,7 @@ async fn pump(
         let mut inner = outlet.inner.borrow_mut();
         match next {
             Ok(Some(Ok(BodyFrame::Data(piece)))) if piece.is_empty() => continue,
-            Ok(Some(Ok(BodyFrame::Data(piece)))) => {
-                inner.queued += piece.len();
-                inner.pieces.push_back(piece);
-            }
+            Ok(Some(Ok(BodyFrame::Data(piece)))) => inner.push(piece),
             Ok(Some(Ok(BodyFrame::Trailers(trailers)))) => {
                 inner.trailers = Some(trailers);
                 inner.end = Some(Ok(()));
@@ -137,7 +156,7 @@ impl Engine {
             return;
         };
         self.on(core, key, Event::AnswerStarted);
-        let (outlet, task) = self.begin_pump(core, request, start.stream);
+        let (outlet, task) = self.begin_pump(core, request, start.stream, start.left);
         if let Some(exchange) = self.exchanges.get(request) {
             exchange.stream = Some(Streaming {
                 outlet,
@@ -152,14 +171,15 @@ impl Engine {
         self.take_stream(core, key);
     }
 
-    /// Begins to take the pieces of a stream.
+    /// Begins to take the pieces of a stream, which has so many bytes if that is known.
     pub(super) fn begin_pump(
         &mut self,
         core: &Rc<Core>,
         request: ExchangeKey,
         stream: BodyStream,
+        len: Option<u64>,
     ) -> (Rc<Outlet>, TaskId) {
-        let outlet = Rc::<Outlet>::default();
+        let outlet = Rc::new(Outlet::new(len));
         let attention = self.attention.clone();
         let task = core.start(pump(stream, outlet.clone(), attention, request));
         if let Some(route) = self.exchanges.get(request).map(|exchange| exchange.route) {
@@ -189,10 +209,8 @@ impl Engine {
                 return;
             };
             let output = &connection.output;
-            let waits = match output.in_flight {
-                Some(_) => !streaming.outlet.is_empty(),
-                None => output.queued >= STREAM_AHEAD_BYTES,
-            };
+            let has_no_room = output.in_flight.is_some() || output.queued >= STREAM_AHEAD_BYTES;
+            let waits = has_no_room && !streaming.outlet.is_empty();
             let piece = match waits {
                 true => None,
                 false => streaming.outlet.pop(),
@@ -265,5 +283,28 @@ impl Engine {
             }
             Err(reason) => self.stream_failed(core, key, &streaming, &reason),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_the_last_byte_of_a_known_length_the_end_is_asked_for_whether_there_is_room_or_not() {
+        let has_room_behind = |len: Option<u64>| {
+            let outlet = Outlet::new(len);
+            let mut inner = outlet.inner.borrow_mut();
+            inner.push(vec![b'x'; STREAM_AHEAD_BYTES].into());
+            inner.has_room()
+        };
+        let all = STREAM_AHEAD_BYTES as u64;
+        assert!(has_room_behind(Some(all)));
+        assert!(!has_room_behind(Some(all + 1)), "another byte is to come");
+        assert!(
+            !has_room_behind(Some(all - 1)),
+            "it never ends as it should"
+        );
+        assert!(!has_room_behind(None));
     }
 }

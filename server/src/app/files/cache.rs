@@ -8,7 +8,6 @@
 //! is kept only once its last change is past for longer than the clocks of file systems are coarse.
 
 use super::version::{Traits, Validators};
-use crate::connection::BODY_COPIED_MAX_BYTES;
 use crate::handler::Chunk;
 use crate::runtime::Moment;
 use crate::runtime::fs::{Freezing, Frozen};
@@ -45,8 +44,11 @@ pub(super) struct Kept {
     pub(super) contents: Contents,
 }
 
-/// Bytes in memory. A socket is given the pages of larger ones and no copy; small ones are copied behind the head of their
-/// answer, and need no pages of their own.
+/// The largest contents that are copied when they are sent; of larger ones the pages are given away.
+const COPIED_BYTES_MAX: usize = 16 << 10;
+
+/// Bytes in memory. A socket is given the pages of larger ones and no copy; small ones are answered as any
+/// bytes are, and need no pages of their own.
 #[derive(Debug, Clone)]
 pub(super) enum Contents {
     Small(Bytes),
@@ -57,7 +59,7 @@ impl Contents {
     /// All that was gathered, and the claim that ends with it.
     pub(super) fn new(bytes: Freezing, claim: Option<Claim>) -> Contents {
         let frozen = bytes.freeze(claim);
-        match frozen.as_ref().len() <= BODY_COPIED_MAX_BYTES {
+        match frozen.as_ref().len() <= COPIED_BYTES_MAX {
             true => Contents::Small(Bytes::copy_from_slice(frozen.as_ref())),
             false => Contents::Frozen(frozen),
         }

@@ -2,13 +2,13 @@
 //! session; one that comes piece by piece is asked for more as room comes.
 
 use super::seconds;
+use crate::connection::BODY_SHARED_MIN_BYTES;
 use crate::connection::core_field::tell_core;
 use crate::connection::engine::Engine;
 use crate::connection::exchanges::Streaming;
 use crate::connection::key::{ConnectionKey, ExchangeKey};
 use crate::connection::output::{LongMemory, Output};
 use crate::connection::step::Outcome;
-use crate::connection::{BODY_COPIED_MAX_BYTES, BODY_SHARED_MIN_BYTES};
 use crate::handler::{Body, BodyStream, Response};
 use crate::http1::date::Date;
 use crate::http1::exchange::After;
@@ -19,6 +19,9 @@ use bytes::Bytes;
 use http::{StatusCode, Version};
 use ringgate_runtime::Core;
 use std::rc::Rc;
+
+/// Bodies up to this size are written into frames from where they lie, if their client has room for all of it.
+const BODY_FRAMED_AT_ONCE_MAX_BYTES: usize = 16 << 10;
 
 /// How much of an answer is with the session.
 pub(super) enum Begun {
@@ -61,7 +64,7 @@ pub(super) fn write_answer(
     let small;
     let (payload, later) = match body {
         Body::Empty | Body::Switch(_) => (Payload::None, None),
-        Body::Chunk(chunk) if chunk.len() <= BODY_COPIED_MAX_BYTES => {
+        Body::Chunk(chunk) if chunk.len() <= BODY_FRAMED_AT_ONCE_MAX_BYTES => {
             small = chunk;
             (Payload::Slice(&small), None)
         }
@@ -187,7 +190,7 @@ impl Engine {
             }
             Some(Ok(Begun::Head(body, left))) => {
                 self.end_spoken(core, key, request);
-                let (outlet, task) = self.begin_pump(core, request, body);
+                let (outlet, task) = self.begin_pump(core, request, body, left);
                 if let Some(exchange) = self.exchanges.get(request) {
                     exchange.stream = Some(Streaming {
                         outlet,
