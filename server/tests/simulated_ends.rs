@@ -41,7 +41,19 @@ fn router() -> Router<()> {
         });
         Response::text("").with_body(body)
     };
+    let copy = |request: Request| async move {
+        let mut body = request.into_body();
+        let len = body.announced_len().expect("a length");
+        let body = Body::sized_writer(len, move |mut out| async move {
+            while let Some(piece) = body.chunk().await {
+                out.write(piece?).await;
+            }
+            Ok(())
+        });
+        Response::text("").with_body(body)
+    };
     Router::new()
+        .post("/copy", copy)
         .get("/slowly", slowly)
         .get("/hello", |_: Request| async { "hello" })
         .get("/soon", |_: Request| async {
@@ -223,6 +235,30 @@ fn what_is_answered_already_reaches_a_client_whose_next_request_is_given_up() {
     assert!(answers.ends_with("\r\n\r\nlater"), "{answers}");
 }
 
+fn count(log: &[String], name: &str) -> usize {
+    log.iter().filter(|line| line.contains(name)).count()
+}
+
+#[test]
+fn a_body_of_many_bytes_comes_in_one_piece_and_goes_back_in_one_send() {
+    const BODY_BYTES: usize = 16 << 10;
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    let client = simulation.connect();
+    let head = format!("POST /copy HTTP/1.1\r\nHost: test\r\nContent-Length: {BODY_BYTES}\r\n\r\n");
+    client.send(&[head.as_bytes(), &[b'x'; BODY_BYTES]].concat());
+    simulation.run_until(|_| client.received_len() > BODY_BYTES);
+    assert!(client.received().ends_with(&[b'x'; BODY_BYTES]));
+    let log = simulation.world().log();
+    let text = log.join("\n");
+    // The first of a connection is armed for one buffer.
+    assert_eq!(count(&log, "ReceiveLeased {"), 2, "{text}");
+    assert_eq!(
+        count(&log, "Send {") + count(&log, "SendPieces {"),
+        1,
+        "{text}"
+    );
+}
+
 /// The log of a client that asks once, and gets this behind its request.
 fn log_of_one_request(connection: &str) -> Vec<String> {
     let mut simulation = Simulation::new(&Config::default(), router(), 1);
@@ -237,7 +273,6 @@ fn log_of_one_request(connection: &str) -> Vec<String> {
 
 #[test]
 fn a_connection_for_one_request_takes_no_receive_back() {
-    let count = |log: &[String], name: &str| log.iter().filter(|line| line.contains(name)).count();
     for (connection, receives) in [("close", 1), ("keep-alive", 2)] {
         let log = log_of_one_request(connection);
         let text = log.join("\n");

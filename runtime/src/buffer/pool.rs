@@ -32,11 +32,12 @@ pub struct PoolOptions {
 }
 
 impl Default for PoolOptions {
-    /// At most 1024 buffers of 4 KiB and 1024 kept leases: from 256 KiB to 8 MiB a core.
+    /// At most 1024 buffers of 32 KiB and 1024 kept leases. The kernel gives memory to what is filled: 256 KiB a core where
+    /// messages are short, up to 2 MiB where they are long, and more only as more of them wait.
     fn default() -> PoolOptions {
         PoolOptions {
             buffers: 1024,
-            buffer_size: 4096,
+            buffer_size: 32 << 10,
             leases_kept: 1024,
         }
     }

@@ -404,7 +404,7 @@ impl Default for Rings {
         Rings {
             entries: 1024,
             buffers: 1024,
-            buffer_size: 4 << 10,
+            buffer_size: 32 << 10,
             leases_kept: 1024,
             max_connections: None,
             accepts_per_turn: NonZeroU32::new(64),

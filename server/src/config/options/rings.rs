@@ -49,9 +49,10 @@ pub(super) const RINGS: &[OptionDef] = &[
             min: 512,
             max: 65_536,
         },
-        default: "4KiB",
+        default: "32KiB",
         unit: "bytes",
-        help: "Makes each of these buffers this large.",
+        help: "Makes each of these buffers this large: a request that fits into one arrives in one piece. \
+               What was never filled takes no memory.",
         group: Group::Rings,
         change: Change::Restart,
     },
