@@ -72,6 +72,10 @@
 //! change in any version.
 #![forbid(unsafe_code)]
 
+// What tests of this crate share with those beside it names the crate.
+#[cfg(test)]
+extern crate self as ringgate;
+
 pub mod admission;
 pub mod app;
 pub mod around;

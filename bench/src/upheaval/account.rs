@@ -69,7 +69,7 @@ impl Account {
             cause.connections += panic.aborted;
         }
         let mut missed: BTreeSet<(String, SocketAddr)> = BTreeSet::new();
-        let mut panicked: BTreeMap<u64, BTreeSet<SocketAddr>> = BTreeMap::new();
+        let mut panicked: BTreeMap<u64, BTreeMap<SocketAddr, String>> = BTreeMap::new();
         for sum in sums {
             for broken in &sum.broken {
                 let Some(local) = broken.local.filter(|_| ENDS.contains(&broken.how.as_str()))
@@ -89,7 +89,12 @@ impl Account {
                 let cause = match (found, panics.iter().find(of_core)) {
                     (Some(death), _) => name(death),
                     (None, Some(panic)) => {
-                        panicked.entry(panic.from_ms).or_default().insert(local);
+                        let after = broken.at_ms - panic.from_ms;
+                        let text = format!("{} {} after {after} ms", sum.name, broken.how);
+                        panicked
+                            .entry(panic.from_ms)
+                            .or_default()
+                            .insert(local, text);
                         "panic".to_owned()
                     }
                     (None, None) => {
@@ -107,11 +112,14 @@ impl Account {
             account.check(sum);
         }
         for panic in panics {
-            let found = panicked.get(&panic.from_ms).map_or(0, BTreeSet::len) as u64;
-            if found > panic.aborted {
+            let found = panicked.remove(&panic.from_ms).unwrap_or_default();
+            if found.len() as u64 > panic.aborted {
+                let each: Vec<String> = found.into_values().collect();
                 let text = format!(
-                    "{found} connections broke in a panic; the server counts {}",
-                    panic.aborted
+                    "{} connections broke in a panic; the server counts {}: {}",
+                    each.len(),
+                    panic.aborted,
+                    each.join(", ")
                 );
                 account.faults.push(text);
             }

@@ -63,6 +63,9 @@ pub struct Common {
     /// Seed of the numbers of cores
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
+    /// Troubles of a turn: one in so many, others in the next turn and with the next seed
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub one_in: u32,
     /// The server [default: ringgate beside this program]
     #[arg(long, value_name = "FILE")]
     pub ringgate_binary: Option<PathBuf>,
@@ -175,7 +178,8 @@ fn spell(subject: &Subject, options: &Common, upgrades: bool, until: Until) -> S
             .collect();
         let resizes = scope.spawn(|| scene.resize(options.seed, &quiet));
         while seen.faults.is_empty() && !runs.iter().any(|run| run.is_finished()) {
-            scene.trouble(&mut seen, upgrades);
+            let part = (options.seed.wrapping_add(turns), options.one_in);
+            scene.trouble(&mut seen, upgrades, part);
             turns += 1;
             let is_over = match until {
                 Until::Requests(_) => end.done() == all.len(),

@@ -93,6 +93,15 @@ impl Trouble {
         }
         all
     }
+
+    /// One in so many of them, from the `nth` on.
+    fn part(upgrades: bool, (nth, one_in): (u64, u32)) -> impl Iterator<Item = Trouble> {
+        let from = nth % u64::from(one_in);
+        Trouble::all(upgrades)
+            .into_iter()
+            .skip(from as usize)
+            .step_by(one_in as usize)
+    }
 }
 
 /// The server in trouble, and what became of it so far.
@@ -119,9 +128,9 @@ pub(super) struct Seen {
 }
 
 impl Scene<'_> {
-    /// Has every trouble once.
-    pub(super) fn trouble(&self, seen: &mut Seen, upgrades: bool) {
-        for trouble in Trouble::all(upgrades) {
+    /// Has every trouble once, or one in so many.
+    pub(super) fn trouble(&self, seen: &mut Seen, upgrades: bool, part: (u64, u32)) {
+        for trouble in Trouble::part(upgrades, part) {
             if let Err(error) = self.have(trouble, seen) {
                 seen.faults.push(format!("{trouble:?}: {error}"));
                 return;
@@ -155,13 +164,17 @@ impl Scene<'_> {
         self.asked(&format!("{path}?ms={STUCK_MS}"))
     }
 
-    /// A connection of its own, on which this was asked.
+    /// A connection of its own, on which this was asked. It ends with the answer.
     fn asked(&self, path: &str) -> io::Result<TcpStream> {
+        self.asked_with(path, "Connection: close\r\n")
+    }
+
+    fn asked_with(&self, path: &str, fields: &str) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: upheaval\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: upheaval\r\n{fields}\r\n"
         )?;
         Ok(stream)
     }
@@ -276,23 +289,33 @@ impl Scene<'_> {
                 .unwrap_or_default()
         };
         let before = self.wait_status("cores", |status| status["pool"]["running"] == CORES)?;
+        self.calm.begin_trouble();
         let from_ms = now_ms();
-        let mut stream = self.asked("/panic?core=1")?;
-        // Its own answer may be lost with the core.
-        let _ = stream.read_to_end(&mut Vec::new());
-        let after = self.wait_status("another core", |status| {
-            status["pool"]["running"] == CORES && aborted(status) > aborted(&before)
-        })?;
-        // The last of them may be counted a moment later.
-        std::thread::sleep(SETTLED);
-        let after = self.status().unwrap_or(after);
+        let after = self.panic_and_wait(aborted(&before), aborted);
+        self.calm.end_trouble();
+        let after = after?;
         seen.panics.push(Panic {
             from_ms,
             to_ms: now_ms(),
-            aborted: aborted(&after) - aborted(&before),
+            // One of them is the connection on which the panic was asked for.
+            aborted: aborted(&after) - aborted(&before) - 1,
         });
         drop(held);
         Ok(())
+    }
+
+    /// Has a core panic, and waits until another has taken its place and the losses are counted.
+    fn panic_and_wait(&self, before: u64, aborted: impl Fn(&Value) -> u64) -> io::Result<Value> {
+        // Kept: a core that had no connection but this one would otherwise have nothing to lose, and nobody would
+        // see that it had panicked.
+        let stream = self.asked_with("/panic?core=1", "")?;
+        let after = self.wait_status("another core", |status| {
+            status["pool"]["running"] == CORES && aborted(status) > before
+        })?;
+        drop(stream);
+        // The last of them may be counted a moment later.
+        std::thread::sleep(SETTLED);
+        Ok(self.status().unwrap_or(after))
     }
 
     /// Changes the number of cores at random until `over` is set.
@@ -327,5 +350,23 @@ fn answered(mut stream: TcpStream) -> io::Result<()> {
         false => Err(io::Error::other(format!(
             "a stuck core answered {answer:?}"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_turn_are_all_troubles_together_and_none_is_in_two() {
+        let mut together: Vec<Trouble> = (7..12)
+            .flat_map(|nth| Trouble::part(true, (nth, 5)))
+            .collect();
+        for trouble in Trouble::all(true) {
+            let at = together.iter().position(|other| *other == trouble);
+            together.swap_remove(at.unwrap_or_else(|| panic!("{trouble:?} is in no part")));
+        }
+        assert!(together.is_empty(), "{together:?}");
+        assert!(Trouble::part(false, (3, 1)).eq(Trouble::all(false)));
     }
 }

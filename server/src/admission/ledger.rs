@@ -381,6 +381,44 @@ impl CoreStats {
         self.http2_connections.rise();
     }
 
+    /// The core has ended badly, and what it had is gone: both ledgers say so, and no gauge counts any of it. Returns how
+    /// many connections were open.
+    pub(crate) fn lose_all(&self) -> u64 {
+        let open = self.open.get();
+        // A panic may come in the middle of an event, between two counts of one connection.
+        let Connections {
+            accepted,
+            handed_in,
+            finished,
+            rejected,
+            aborted,
+            handed_out,
+            ..
+        } = self.connections();
+        let (came, ended) = (
+            accepted + handed_in,
+            finished + rejected.sum() + aborted + handed_out,
+        );
+        self.accepted.add((ended + open).saturating_sub(came));
+        self.aborted.add(open.max(came.saturating_sub(ended)));
+        let requests = self.requests();
+        let ended = requests.answered + requests.rejected.sum() + requests.aborted;
+        self.requests_aborted
+            .add(requests.begun.saturating_sub(ended));
+        for gauge in [
+            &self.open,
+            &self.running,
+            &self.pending,
+            &self.detached,
+            &self.handshakes,
+            &self.websockets,
+            &self.http2_connections,
+        ] {
+            gauge.set(0);
+        }
+        open
+    }
+
     /// Both ledgers now.
     pub(crate) fn ledgers(&self) -> Ledgers {
         Ledgers {
@@ -413,6 +451,33 @@ impl CoreStats {
             aborted: self.requests_aborted.get(),
             running: self.running.get(),
             pending: self.pending.get(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_that_ends_in_the_middle_of_an_event_loses_no_connection_from_its_ledger() {
+        // Connections that have a seat and are not counted as accepted, or have left and are not counted as handed out.
+        for (accepted, open) in [(3, 3), (2, 3), (3, 2)] {
+            let stats = CoreStats::default();
+            stats.accepted.add(accepted + 5);
+            stats.finished.add(4);
+            stats.handed_out.add(1);
+            stats.open.set(open);
+            stats.begun.add(2);
+            stats.running.set(1);
+            stats.websockets.set(1);
+            assert_eq!(stats.lose_all(), open);
+            let ledgers = stats.ledgers();
+            assert!(ledgers.balance(), "{ledgers:?}");
+            assert_eq!(ledgers.connections.aborted, 3);
+            assert_eq!(ledgers.requests.aborted, 2);
+            let gauges = [&stats.open, &stats.running, &stats.websockets];
+            assert!(gauges.iter().all(|gauge| gauge.get() == 0));
         }
     }
 }

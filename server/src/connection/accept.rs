@@ -260,6 +260,11 @@ impl Engine {
         }
     }
 
+    /// Returns the connections that were accepted and not taken in, when this core is over: others can serve them.
+    pub(crate) fn leave_untaken(&mut self) -> Vec<Fresh> {
+        self.intake.waiting.drain(..).collect()
+    }
+
     /// Serves a connection that another thread accepted.
     pub(super) fn adopt(&mut self, core: &Rc<Core>, fresh: Fresh) {
         let key = self.begin(core, fresh);

@@ -5,7 +5,7 @@ use super::accept::{Intake, Listeners};
 use super::access::Access;
 use super::arrival::Arrival;
 use super::exchanges::Exchanges;
-use super::headroom::Headroom;
+use super::headroom::{Headroom, Places};
 use super::help::Helping;
 use super::key::{ConnectionKey, ExchangeKey, Subject};
 use super::listener::{Fresh, ListenerId, ListenerSeat};
@@ -206,6 +206,7 @@ pub(crate) struct Engine {
     pub(super) accepts: Option<u32>,
     pub(super) sockets: Arc<SocketRegistry>,
     pub(super) headroom: Arc<Headroom>,
+    pub(super) places: Places,
     pub(super) finished: Rc<Finished>,
     pub(super) attention: Rc<Attention>,
     pub(super) buffers: Vec<Vec<u8>>,
@@ -269,6 +270,7 @@ impl Engine {
             helping: Helping::default(),
             accepts: parts.accepts,
             sockets: parts.sockets,
+            places: Places::new(parts.headroom.clone()),
             headroom: parts.headroom,
             finished: Rc::default(),
             attention: Rc::default(),

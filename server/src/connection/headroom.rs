@@ -7,6 +7,7 @@
 //! a sum of the cores' own would have to be read at every accept. Requests never touch them. How much room there
 //! is, the coordinator decides.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The number of connections open over all cores, and the number that may be. On cache lines of its own.
@@ -32,7 +33,7 @@ impl Headroom {
     }
 
     /// Whether there is room for one more with another protocol, of which `most` may be; it is counted then.
-    pub(crate) fn enter_upgraded(&self, most: Option<u64>) -> bool {
+    fn enter_upgraded(&self, most: Option<u64>) -> bool {
         let most = most.unwrap_or(u64::MAX);
         let one_more = |count: u64| (count < most).then_some(count + 1);
         let relaxed = Ordering::Relaxed;
@@ -41,9 +42,9 @@ impl Headroom {
             .is_ok()
     }
 
-    /// One connection with another protocol less.
-    pub(crate) fn leave_upgraded(&self) {
-        self.upgraded.fetch_sub(1, Ordering::Relaxed);
+    /// So many connections with another protocol less.
+    fn leave_upgraded(&self, count: u64) {
+        self.upgraded.fetch_sub(count, Ordering::Relaxed);
     }
 
     /// Another bound. Connections beyond it stay.
@@ -86,6 +87,49 @@ impl Default for Headroom {
     }
 }
 
+/// The places of one core among those that `max_websockets` bounds. The places that it still has when it is dropped
+/// are given back: a core that panics takes none of them with it.
+pub(super) struct Places {
+    headroom: Arc<Headroom>,
+    taken: u64,
+}
+
+impl Places {
+    pub(super) fn new(headroom: Arc<Headroom>) -> Places {
+        Places { headroom, taken: 0 }
+    }
+
+    /// Takes a place, if there are fewer than `most` over all cores.
+    pub(super) fn enter(&mut self, most: Option<u64>) -> bool {
+        let enters = self.headroom.enter_upgraded(most);
+        self.taken += u64::from(enters);
+        enters
+    }
+
+    /// Gives a place back.
+    pub(super) fn leave(&mut self) {
+        self.headroom.leave_upgraded(1);
+        self.goes_along();
+    }
+
+    /// A place goes to another core with its connection.
+    pub(super) fn goes_along(&mut self) {
+        debug_assert!(self.taken > 0, "a place that was not taken");
+        self.taken = self.taken.saturating_sub(1);
+    }
+
+    /// A place came from another core with its connection.
+    pub(super) fn came_along(&mut self) {
+        self.taken += 1;
+    }
+}
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        self.headroom.leave_upgraded(self.taken);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +146,26 @@ mod tests {
         assert!(headroom.is_full(0));
         headroom.leave(7);
         assert!(!headroom.is_nearly_full());
+    }
+
+    #[test]
+    fn the_places_of_a_core_that_is_gone_are_given_back_and_no_others() {
+        let headroom = Arc::new(Headroom::default());
+        let mut cores = [0, 1].map(|_| Places::new(headroom.clone()));
+        let most = Some(3);
+        assert!(cores[0].enter(most) && cores[0].enter(most) && cores[1].enter(most));
+        assert!(!cores[1].enter(most), "over all cores");
+        cores[0].goes_along();
+        cores[1].came_along();
+        let [first, mut second] = cores;
+        drop(first);
+        assert!(second.enter(most) && !second.enter(most));
+        second.leave();
+        drop(second);
+        assert!(
+            headroom.enter_upgraded(Some(1)),
+            "nothing is left of either"
+        );
     }
 
     #[test]

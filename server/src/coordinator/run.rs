@@ -1,12 +1,15 @@
 //! The coordinator's loop: hears events, changes the pool, performs the plan.
 
 mod allotment;
+mod ancestors;
 mod asking;
 mod balance;
 mod certificates;
 mod elastic;
 mod ending;
 mod finishing;
+#[cfg(test)]
+mod generations;
 mod heart;
 mod inheriting;
 mod inquiry;

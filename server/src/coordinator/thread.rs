@@ -161,7 +161,8 @@ impl CoreThread {
         let cut = engine.cut();
         let mut salvage = Salvage::default();
         if bad.is_some() {
-            self.account_for_lost();
+            salvage.accepted = engine.leave_untaken();
+            self.headroom.leave(self.stats.lose_all());
         }
         // Also after a panic, on this thread: the kernel must owe nothing before sockets are closed
         // and memory is freed.
@@ -185,25 +186,10 @@ impl CoreThread {
             accepted: salvage.accepted,
         }
     }
-
-    /// The connections and requests of a core that panicked are gone: both ledgers say so.
-    fn account_for_lost(&self) {
-        let stats = &self.stats;
-        let open = stats.open.get();
-        stats.aborted.add(open);
-        stats.open.set(0);
-        self.headroom.leave(open);
-        let requests = stats.requests();
-        let lost = requests
-            .begun
-            .saturating_sub(requests.answered + requests.rejected.sum() + requests.aborted);
-        stats.requests_aborted.add(lost);
-        stats.running.set(0);
-        stats.pending.set(0);
-    }
 }
 
-/// Takes the connections that were accepted while a core was ending.
+/// Takes the connections that were accepted and not taken in: before the end of a core that ended badly, and by any core
+/// while it was ending.
 #[derive(Default)]
 struct Salvage {
     accepted: Vec<Fresh>,
@@ -237,10 +223,10 @@ mod tests {
     use ringgate_runtime::driver::Driver;
     use ringgate_runtime::driver::simulated::{Faults, World};
     use ringgate_runtime::{Errno, RingFailed};
+    use std::num::NonZeroU32;
 
     /// The thread of core 0 of a server without routes.
-    fn thread(post: &Arc<PostOffice>) -> CoreThread {
-        let config = Config::default();
+    fn thread(post: &Arc<PostOffice>, config: Config) -> CoreThread {
         CoreThread {
             info: CoreInfo::simulated(0, &ServerHandle::alone()),
             epoch: 1,
@@ -265,7 +251,7 @@ mod tests {
         let driver = Driver::Simulated(Box::new(world.driver()));
         let core = Core::with_driver(driver, CoreOptions::default()).expect("a simulated ring");
         let post = PostOffice::new(1);
-        let thread = thread(&post);
+        let thread = thread(&post, Config::default());
         let stats = thread.stats.clone();
         let listener = world.listen();
         let seat = ListenerSeat::simulated(ListenerId(0), &listener, false, Opening::default());
@@ -282,5 +268,30 @@ mod tests {
             (ledgers.connections.open, ledgers.connections.aborted),
             (0, 1)
         );
+    }
+
+    #[test]
+    fn a_core_that_ends_badly_leaves_to_others_what_it_has_accepted_and_not_taken_in() {
+        let world = World::new(1, Faults::none());
+        let driver = Driver::Simulated(Box::new(world.driver()));
+        let core = Core::with_driver(driver, CoreOptions::default()).expect("a simulated ring");
+        let post = PostOffice::new(1);
+        let mut config = Config::default();
+        config.rings.accepts_per_turn = NonZeroU32::new(1);
+        let thread = thread(&post, config);
+        let stats = thread.stats.clone();
+        let listener = world.listen();
+        let seat = ListenerSeat::simulated(ListenerId(0), &listener, false, Opening::default());
+        post.to_core(0, connection::Message::Arm(seat));
+        let _clients: Vec<_> = (0..5).map(|_| world.connect(&listener)).collect();
+        world.fail_enters(Errno(53), 2..u64::MAX);
+        let end = thread.serve_on(&core);
+        assert!(end.bad.is_some());
+        let ledgers = stats.ledgers();
+        assert!(ledgers.balance(), "{ledgers:?}");
+        let taken = ledgers.connections.accepted;
+        assert_eq!(ledgers.connections.aborted, taken);
+        assert!(!end.accepted.is_empty());
+        assert_eq!(taken as usize + end.accepted.len(), 5, "each is somewhere");
     }
 }

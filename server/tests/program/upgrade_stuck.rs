@@ -113,6 +113,41 @@ fn when_the_old_process_dies_with_its_stuck_core_the_new_one_owns_its_listener()
     assert_eq!(rest(blocked), "", "its request died with it");
 }
 
+#[test]
+fn when_the_process_between_dies_the_stuck_core_of_the_first_has_its_listener_until_it_ends() {
+    let mut server = Lineage::start(&ARGUMENTS);
+    let blocked = block(&server, 600_000);
+    let between = server.upgrade(&[]);
+    server.upgrade(&[]);
+    assert_eq!((owned(&server), helped(&server)), (1, 1));
+    let kill = |pid: u64| {
+        let killed = std::process::Command::new("kill")
+            .args(["-KILL", &pid.to_string()])
+            .status();
+        assert!(killed.expect("kill(1)").success());
+    };
+    kill(between);
+    let pids = || {
+        let status = server.status();
+        let list = status["generations"].as_array().expect("a list").clone();
+        let pids = list.iter().filter_map(|of| of["pid"].as_u64());
+        pids.collect::<Vec<_>>()
+    };
+    eventually("the end of the one between", || {
+        (!pids().contains(&between)).then_some(())
+    });
+    let first = u64::from(server.pid());
+    assert!(pids().contains(&first), "{:?}", pids());
+    assert_eq!((owned(&server), helped(&server)), (1, 1), "one owner");
+    let worst = slowest(&server);
+    assert!(worst < Duration::from_millis(1000), "{worst:?}");
+    kill(first);
+    assert_eq!(server.exit_code(), None, "killed");
+    eventually("both listeners", || (owned(&server) == 2).then_some(()));
+    slowest(&server);
+    assert_eq!(rest(blocked), "", "its request died with it");
+}
+
 #[cfg(debug_assertions)]
 #[test]
 fn a_failed_upgrade_leaves_a_stuck_core_helped_as_before() {

@@ -4,6 +4,7 @@ use super::common::{Client, TestServer, block_on, start_app, wait_for};
 use super::pool::{at, cores};
 use ringgate::config::{Config, CoreOrder};
 use std::io::{Read, Write};
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 fn quick(count: u32) -> Config {
@@ -160,6 +161,28 @@ fn m3_a_core_that_panics_is_replaced_and_the_ledgers_balance() {
     wait_for("both cores run", || {
         at(&server.status(), "/pool/running") == 2
     });
+}
+
+#[test]
+fn m3_the_websockets_of_a_core_that_panics_leave_their_places_to_others() {
+    const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let mut config = quick(1);
+    config.websocket.max = NonZeroU32::new(2);
+    let server = start_app(config, true);
+    let begun = |client: &mut Client| {
+        client.send(HANDSHAKE);
+        client.answer().status
+    };
+    for round in 0..2 {
+        let mut clients = [server.connect(), server.connect(), server.connect()];
+        assert_eq!(clients.each_mut().map(begun), [101, 101, 503], "{round}");
+        let mut last = server.connect();
+        last.send("GET /panic?core=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+        wait_for("no WebSocket is open", || {
+            at(&server.status(), "/websockets/open") == 0
+        });
+    }
 }
 
 #[test]

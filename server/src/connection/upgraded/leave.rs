@@ -75,8 +75,9 @@ impl Engine {
         Some(Box::new(match self.upgrades.take(key)? {
             Upgrade::WebSocket(talking) => {
                 self.stats.websockets.fall();
-                if !is_counted {
-                    self.headroom.leave_upgraded();
+                match is_counted {
+                    true => self.places.goes_along(),
+                    false => self.places.leave(),
                 }
                 Carried::WebSocket(talking.into_carried())
             }
@@ -90,6 +91,14 @@ impl Engine {
             }
             Upgrade::Tunnel(_) => return None,
         }))
+    }
+
+    /// The place of a connection that moved in: it came along, or there was one where the connection comes from.
+    pub(in crate::connection::upgraded) fn take_place(&mut self, is_counted: bool) {
+        match is_counted {
+            true => self.places.came_along(),
+            false => _ = self.places.enter(None),
+        }
     }
 
     /// Puts down what a connection that moved in has of another protocol.
@@ -116,10 +125,7 @@ impl Engine {
         self.upgrades
             .enter(key, Upgrade::WebSocket(Box::new(talking)));
         self.stats.websockets.rise();
-        if !is_counted {
-            // There was a place for it where it comes from.
-            let _ = self.headroom.enter_upgraded(None);
-        }
+        self.take_place(is_counted);
         self.arrive_as(core, Speaker::Connection(key), is_known);
     }
 

@@ -256,13 +256,13 @@ impl Engine {
     }
 
     fn end_tunnel(&mut self, core: &Core, tunnel: Tunnel) {
-        self.headroom.leave_upgraded();
+        self.places.leave();
         tunnel.cancel(core);
     }
 
     fn end_talking(&mut self, core: &Core, mut talking: Talking) {
         self.stats.websockets.fall();
-        self.headroom.leave_upgraded();
+        self.places.leave();
         if let Err(panic) = talking.closed(&Ended::ABNORMAL) {
             self.count_socket_panic(core, &panic);
         }
@@ -462,7 +462,7 @@ impl Engine {
             .settings
             .websockets_max
             .map(|most| u64::from(most.get()));
-        if !self.headroom.enter_upgraded(most) {
+        if !self.places.enter(most) {
             self.count_refusal(core, key, Reason::WebSockets);
             let refusal = turned_away(Reason::WebSockets, self.settings.reason_header);
             return self.on_answer(core, request, Ok(refusal));

@@ -97,6 +97,7 @@ impl Coordinator {
         }
         self.hurry_leaving(now);
         self.look_after_certificates();
+        self.look_at_ancestors(core);
         if self.phase() == Phase::Running {
             self.recycle_by_age(now);
             self.measure(core);

@@ -63,10 +63,13 @@ impl Coordinator {
             Act::StaleRings { all } => {
                 self.rings_are_stale(core, |seat| seat.stuck_elsewhere || all)
             }
-            Act::FreeStuck => {
-                let seats = self.pool.seats.iter_mut();
-                seats.for_each(|seat| seat.stuck_elsewhere = false);
+            Act::Suspect => {
+                let seats = self.pool.seats.iter_mut().zip(&self.listeners.all);
+                for (seat, listener) in seats {
+                    seat.stuck_elsewhere |= seat.away && listener.inherited.is_some();
+                }
             }
+            Act::FreeStuck { after } => self.free_stuck_after(core, after),
             Act::Close => {
                 if let Some(link) = self.processes.older.take() {
                     link.close(core);

@@ -3,6 +3,7 @@
 //!
 //! Called by the loop of [`super`]. Decides nothing about who may say what when.
 
+use super::ancestors::Ancestors;
 use super::ending;
 use super::key::Key;
 use super::link::Link;
@@ -54,6 +55,7 @@ pub(super) struct Processes {
     program: Option<Program>,
     newer: Option<Newer>,
     pub(super) older: Option<Link>,
+    pub(super) ancestors: Ancestors,
     /// Connections of the older process that it has not been told of yet: the kernel was short.
     pub(super) taken: Vec<Luggage>,
     ticking: bool,
@@ -69,6 +71,7 @@ impl Processes {
             program,
             newer: None,
             older: None,
+            ancestors: Ancestors::default(),
             taken: Vec::new(),
             ticking: false,
             emptied: false,
@@ -173,6 +176,9 @@ impl Coordinator {
             };
             channel.say_with(&word, Some(unit.socket.clone()));
         }
+        // Behind them, and before anything else can happen to this process: a core of one before it may have one of these.
+        let list = self.generations();
+        channel.say(&Word::Generations { list });
     }
 
     /// Lets the succession hear what happened, and does what it says.
@@ -278,8 +284,11 @@ impl Coordinator {
         }
     }
 
-    /// The new process has had its time.
+    /// The new process has had its time. It may have said just now that it serves.
     pub(super) fn newer_is_late(&mut self, core: &Rc<Core>) {
+        if let Some(newer) = &self.processes.newer {
+            self.hear_newer(core, newer.link.pid());
+        }
         let most = self.config.drain.upgrade_timeout;
         self.succeed(core, Event::Late(most));
     }
@@ -388,8 +397,10 @@ impl Coordinator {
         self.handover_tick(core);
         let mut cores = (0..).zip(&self.pool.cores);
         let gone = cores.all(|(index, state)| !state.has_thread() || self.is_given_up(index));
-        // As long as an older one has connections to hand on, this one passes them on.
-        self.succession.has_delivered() && gone && self.inheritance.is_over()
+        // As long as an older one has connections to hand on, this one passes them on; and it tells the newer one
+        // when the last one is gone that may have a listener.
+        let before = self.inheritance.is_over() && self.processes.ancestors.are_gone();
+        self.succession.has_delivered() && gone && before
     }
 
     /// Whether a connection is here, or on its way to a core.
@@ -537,7 +548,8 @@ impl Coordinator {
                 0
             },
         };
-        let older = self.inheritance.generations().cloned();
+        let older = self.inheritance.generations();
+        let older = older.chain(self.processes.ancestors.generations()).cloned();
         [own].into_iter().chain(older).collect()
     }
 
@@ -595,4 +607,37 @@ fn ended_with(process: &PidFd) -> Option<ExitStatus> {
         (None, signal) => signal?,
     };
     Some(ExitStatus::from_raw(raw))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::alone;
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_new_process_that_says_with_its_last_second_that_it_serves_is_heard_before_it_is_late() {
+        let (core, mut coordinator) = alone(None);
+        let child = Command::new("sleep").arg("600").spawn().expect("sleep(1)");
+        let pid = child.id();
+        let (ours, theirs) = message_pair().expect("a pair");
+        let ours = Channel::new(ours);
+        coordinator.processes.newer = Some(Newer {
+            link: Link::new(&core, pid, ours, Key::Newer(pid), Key::NewerEnd(pid)),
+            child,
+            late: core.set_timer(core.now() + Duration::from_secs(60), Key::Late.to_key()),
+        });
+        let waiter = None;
+        coordinator.succeed(&core, Event::Started { pid, waiter });
+        coordinator.succeed(&core, Event::Said(Word::Ready { wanted: Vec::new() }));
+        coordinator.succeed(&core, Event::Looked);
+        let mut theirs = Channel::new(theirs);
+        theirs.say(&Word::Owner { room: None });
+        coordinator.newer_is_late(&core);
+        assert!(coordinator.succession.has_handed_over());
+        let mut newer = coordinator.processes.newer.take().expect("it serves");
+        assert!(matches!(newer.child.try_wait(), Ok(None)), "it lives");
+        newer.child.kill().expect("ours");
+        let _ = newer.child.wait();
+    }
 }

@@ -91,8 +91,9 @@ impl Engine {
             return None;
         };
         self.stats.websockets.fall();
-        if !is_counted {
-            self.headroom.leave_upgraded();
+        match is_counted {
+            true => self.places.goes_along(),
+            false => self.places.leave(),
         }
         Some(CarriedStream {
             id: on.id,
@@ -128,10 +129,7 @@ impl Engine {
         }
         self.keep_on_stream(request, exchange);
         self.stats.websockets.rise();
-        if !is_counted {
-            // There was a place for it where it comes from.
-            let _ = self.headroom.enter_upgraded(None);
-        }
+        self.take_place(is_counted);
         self.arrive_as(core, Speaker::Stream(request), is_known);
     }
 }

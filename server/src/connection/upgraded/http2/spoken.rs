@@ -172,7 +172,7 @@ impl Engine {
             .map(|most| u64::from(most.get()));
         let reason = match self.is_draining() {
             true => Reason::Draining,
-            false if self.headroom.enter_upgraded(most) => return None,
+            false if self.places.enter(most) => return None,
             false => Reason::WebSockets,
         };
         if let Some(exchange) = self.exchanges.get(request) {
@@ -206,7 +206,7 @@ impl Engine {
             session.answer(stream, &answer, Payload::Later, desk.seconds, desk.out)
         });
         if begun != Some(Ok(())) {
-            self.headroom.leave_upgraded();
+            self.places.leave();
             return self.reset_kept(core, key, request, ErrorCode::CANCEL);
         }
         self.settle_switched(core, request);
