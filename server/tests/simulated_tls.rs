@@ -8,7 +8,10 @@ mod forge;
 
 use any_server::AnyServer;
 use forge::{Sent, Wire, forged, headers, settings};
-use ringgate::config::{CertificateSource, Config, Endpoint, ListenAddr, Scheme, Switch};
+use ringgate::config::{
+    AdmissionLimits, Admit, CertificateSource, Config, Endpoint, ListenAddr, MaxAccepts, Scheme,
+    Switch,
+};
 use ringgate::http2::frame::PREFACE;
 use ringgate::http2::{ErrorCode, Limits};
 use ringgate::runtime::driver::simulated::{Client, Faults};
@@ -18,6 +21,7 @@ use ringgate::{Request, Response, Router};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 use std::io::{Read, Write};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -486,6 +490,22 @@ fn http2_is_preferred_and_a_handler_can_see_it_and_http1_clients_go_on() {
         assert_ne!(old.tls.alpn_protocol(), Some(&b"h2"[..]));
     }
     assert_eq!(simulation.ledgers(0).0.open, 3, "all are kept alive");
+}
+
+#[test]
+fn a_client_of_http2_that_the_gate_turns_away_with_its_connection_hears_a_503_and_the_end() {
+    let mut config = config();
+    config.queue.admit = Admit::Connection;
+    config.admission =
+        AdmissionLimits::new(NonZeroU32::new(1), MaxAccepts::None).expect("limits that fit");
+    let mut simulation = one_core(&config);
+    let mut first = http2_client(simulation.connect(), 0);
+    answer_of(&mut simulation, &mut first, 1, "/hello");
+    let mut second = TlsClient::offering(simulation.connect(), 0, &["h2", "http/1.1"]);
+    second.until(&mut simulation, |client| client.told_end);
+    assert_eq!(second.tls.alpn_protocol(), Some(&b"h2"[..]));
+    assert!(second.heard.starts_with(b"HTTP/1.1 503 "));
+    answer_of(&mut simulation, &mut first, 3, "/hello");
 }
 
 #[test]

@@ -31,10 +31,14 @@ impl Guest {
         if dice.roll(4) == 0 {
             socket.window(u64::from(dice.roll(100_000)));
         }
+        let speech = match dice.roll(6) {
+            0 => Speech::Http2,
+            _ => Speech::Http1,
+        };
         let mut guest = Guest {
             socket,
-            tls: (listen == TLS).then(tls),
-            speech: Speech::Http1,
+            tls: (listen == TLS).then(|| tls(speech)),
+            speech,
             waiting: Vec::new(),
             heard: Vec::new(),
             next: 1,
@@ -47,8 +51,7 @@ impl Guest {
             };
             guest.waiting.extend(header);
         }
-        if dice.roll(6) == 0 {
-            guest.speech = Speech::Http2;
+        if speech == Speech::Http2 {
             guest.waiting.extend(preface());
         }
         guest
@@ -145,9 +148,9 @@ impl Guest {
     }
 }
 
-fn tls() -> Box<ClientConnection> {
-    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    let config = CONFIG.get_or_init(|| {
+fn tls(speech: Speech) -> Box<ClientConnection> {
+    static CONFIGS: OnceLock<[Arc<ClientConfig>; 2]> = OnceLock::new();
+    let made = |protocols: &[&[u8]]| {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(rustls::ALL_VERSIONS)
@@ -157,8 +160,14 @@ fn tls() -> Box<ClientConnection> {
             .with_no_client_auth();
         // A run must not hang on those before it.
         config.resumption = Resumption::disabled();
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Arc::new(config)
-    });
+    };
+    let [plain, http2] = CONFIGS.get_or_init(|| [made(&[]), made(&[b"h2"])]);
+    let config = match speech {
+        Speech::Http2 => http2,
+        Speech::Http1 | Speech::WebSocket | Speech::Bytes => plain,
+    };
     let name = ServerName::try_from("localhost").expect("a name");
     let mut tls = ClientConnection::new(config.clone(), name).expect("a client");
     tls.set_buffer_limit(None);

@@ -81,6 +81,9 @@ fn config(dice: &mut Dice) -> Config {
     if dice.roll(6) == 0 {
         config.timeouts.requests_per_connection = 1 + dice.roll(4);
     }
+    if dice.roll(4) == 0 {
+        config.timeouts.linger_size = Some(5_000);
+    }
     let limit = |dice: &mut Dice| SECOND * (1 + dice.roll(4));
     config.timeouts.head = limit(dice);
     config.timeouts.body = limit(dice);
@@ -145,7 +148,11 @@ fn disturb(simulation: &mut Simulation, dice: &mut Dice, cores: u32, most: &mut 
             *most = (*most).max(limits.max_threads().map_or(u32::MAX, NonZeroU32::get));
             simulation.set_limits(limits);
         }
-        5 if dice.roll(6) == 0 => simulation.drain(core),
+        5 => match dice.roll(12) {
+            0 | 1 => simulation.drain(core),
+            2 => simulation.force(core),
+            _ => {}
+        },
         6..8 => simulation
             .world()
             .advance(MILLISECOND * (1 + dice.roll(1000))),

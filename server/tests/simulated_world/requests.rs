@@ -46,8 +46,19 @@ fn body(dice: &mut Dice) -> (String, Vec<u8>) {
     }
 }
 
+/// Where bodies go.
+const BODIES: [&str; 7] = [
+    "echo",
+    "flow",
+    "unread",
+    "unread/300",
+    "early",
+    "early-large",
+    "early-failing",
+];
+
 /// What no server takes.
-const BROKEN: [&str; 8] = [
+const BROKEN: [&str; 9] = [
     "GET\r\n\r\n",
     "GET / HTTP/1.1\r\n\r\n",
     "GET / HTTP/3.1\r\nHost: test\r\n\r\n",
@@ -55,6 +66,7 @@ const BROKEN: [&str; 8] = [
     "POST /echo/0 HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     "POST /flow/0 HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc!!\r\n",
     "POST /unread/0 HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc!!\r\n",
+    "POST /early/0 HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc!!\r\n",
     "GET /hello/0 HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
 ];
 
@@ -70,7 +82,7 @@ pub(crate) fn request(dice: &mut Dice, number: u32) -> (Vec<u8>, Speech) {
             )
             .into(),
         ),
-        2 => (handshake("/ws"), Speech::WebSocket),
+        2 => (handshake(dice.one(&["/ws", "/feed"])), Speech::WebSocket),
         3 => (handshake("/ws-task"), Speech::WebSocket),
         4 => {
             let head =
@@ -100,8 +112,11 @@ pub(crate) fn request(dice: &mut Dice, number: u32) -> (Vec<u8>, Speech) {
             plain(post(&format!("/{path}/{number}"), fields, body))
         }
         20..28 => {
-            let path = dice.one(&["echo", "flow", "unread", "unread/300"]);
-            let (fields, body) = body(dice);
+            let path = dice.one(&BODIES);
+            let (mut fields, body) = body(dice);
+            if dice.roll(8) == 0 {
+                fields += "Connection: close\r\n";
+            }
             plain(post(&format!("/{path}/{number}"), &fields, &body))
         }
         28..30 => plain(get(&format!("/large/{number}"))),

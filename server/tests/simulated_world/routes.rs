@@ -2,7 +2,8 @@
 //! angle brackets, so that an answer that comes twice or out of order is seen.
 
 use http::{Method, StatusCode};
-use ringgate::handler::websocket::{CloseCode, Message, Received, Socket};
+use ringgate::events::Hub;
+use ringgate::handler::websocket::{CloseCode, Message, OnMessage, Received, Socket};
 use ringgate::runtime::sleep;
 use ringgate::{Body, Request, Response, RouteOptions, Router, WebSocket};
 use std::time::Duration;
@@ -27,6 +28,19 @@ fn pieces(mark: String, fails: bool) -> Response {
             sleep(Duration::from_millis(100)).await;
             out.write("piece ").await;
         }
+        match fails {
+            true => Err("it broke".into()),
+            false => Ok(()),
+        }
+    }))
+}
+
+/// An answer that is over before the request's body is, and how it ends.
+fn early(mark: String, size: usize, fails: bool) -> Response {
+    Response::text("").with_body(Body::writer(move |mut out| async move {
+        out.write(mark).await;
+        sleep(Duration::from_millis(20)).await;
+        out.write("x".repeat(size)).await;
         match fails {
             true => Err("it broke".into()),
             false => Ok(()),
@@ -68,9 +82,22 @@ fn talk(socket: &mut Socket<'_>, message: Message<'_>) {
     };
 }
 
+/// Follows a hub, and publishes there what its client says.
+struct Follower(Hub);
+
+impl OnMessage for Follower {
+    fn arrived(&mut self, socket: &mut Socket<'_>) {
+        socket.follow(&self.0, None);
+    }
+
+    fn message(&mut self, _: &mut Socket<'_>, message: Message<'_>) {
+        drop(self.0.publish(message.bytes().to_vec()));
+    }
+}
+
 pub(crate) fn router() -> Router<()> {
     let sockets = WebSocket::new().compressed().named("talk");
-    let tasks = sockets.clone();
+    let (tasks, followers, hub) = (sockets.clone(), WebSocket::new(), Hub::new(8));
     let router = Router::new()
         .get("/hello/{number}", |request: Request| async move {
             mark(&request)
@@ -122,6 +149,15 @@ pub(crate) fn router() -> Router<()> {
         .post("/flow/{number}", |request: Request| async move {
             flowing(mark(&request), request)
         })
+        .post("/early/{number}", |request: Request| async move {
+            early(mark(&request), 5, false)
+        })
+        .post("/early-large/{number}", |request: Request| async move {
+            early(mark(&request), LARGE, false)
+        })
+        .post("/early-failing/{number}", |request: Request| async move {
+            early(mark(&request), 5, true)
+        })
         .post("/unread/{number}", |request: Request| async move {
             mark(&request)
         })
@@ -148,6 +184,10 @@ pub(crate) fn router() -> Router<()> {
         )
         .get("/ws", move |request: Request| {
             let answer = sockets.accept(&request, talk);
+            async { answer }
+        })
+        .get("/feed", move |request: Request| {
+            let answer = followers.accept(&request, Follower(hub.clone()));
             async { answer }
         })
         .get("/ws-task", move |request: Request| {

@@ -9,7 +9,7 @@ use super::{Phase, Rest, Tls};
 use crate::certificates::HTTP_2;
 use crate::connection::engine::Engine;
 use crate::connection::key::ConnectionKey;
-use crate::http1::exchange::Event;
+use crate::http1::exchange::{Event, State};
 use crate::http1::refusal::Refusal;
 use crate::http1::response;
 use crate::tls::handshake::failure::{FailReason, Failure};
@@ -175,7 +175,8 @@ impl Engine {
         // The connection is idle from now on, not from its accept.
         connection.idle_since = core.now();
         connection.deadline_of = None;
-        if speaks_http2 {
+        // One that the gate has turned away is told so as anybody whose protocol nobody knows yet, and then it is closed.
+        if speaks_http2 && self.state_of(key) == Some(State::Idle) {
             self.begin_http2(core, key);
         }
         self.open_gathered(core, key, received);
