@@ -28,6 +28,7 @@ simulations=(
     'simulated_sender what_was_taken_comes_before 6'
     'simulated_streams whatever_clients_do 4'
     'simulated_streams whatever_happens_to_connections 4'
+    'simulated_world whatever_happens_to_everybody 3'
 )
 
 scratch=$(mktemp -d)
