@@ -105,8 +105,10 @@ impl World {
             Act::Say(word) => self.say_older(at, word),
             Act::Rehearse(_) | Act::Serve(_) => {}
             Act::Take { unit, stuck } => {
-                let seat = &mut process.pool.seats[unit as usize];
-                if !std::mem::replace(&mut seat.stuck_elsewhere, stuck) {
+                // One whose listeners are another's by now has none.
+                if let Some(seat) = process.pool.seats.get_mut(unit as usize)
+                    && !std::mem::replace(&mut seat.stuck_elsewhere, stuck)
+                {
                     seat.away = false;
                 }
                 self.replan(at);
