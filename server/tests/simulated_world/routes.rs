@@ -91,7 +91,7 @@ impl OnMessage for Follower {
     }
 
     fn message(&mut self, _: &mut Socket<'_>, message: Message<'_>) {
-        drop(self.0.publish(message.bytes().to_vec()));
+        let _ = self.0.publish(message.bytes().to_vec());
     }
 }
 
