@@ -3,7 +3,8 @@
 #   scripts/seeds.sh [ci | full | COUNT | build] [FIRST]
 # ci: 10^5 in all; full: 10^7; build: none yet. FIRST: the first seed (1). JOBS: processes at a time (one a CPU).
 # Says how many were played in how long, and in which states which events have never come.
-# Exit code 1: a seed failed, and the output says how to play it again.
+# Exit code 1: a seed failed, and the output says how to play it again; 2: in 10^5 seeds or more an event has never come in a
+# state, though server/tests/unvisited.txt does not excuse it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +12,7 @@ case ${1:-ci} in
 ci) count=100000 ;;
 full) count=10000000 ;;
 build) count=0 ;;
-*[!0-9]*) sed -n '3,6s/^# *//p' "$0" >&2 && exit 64 ;;
+*[!0-9]*) sed -n '3,7s/^# *//p' "$0" >&2 && exit 64 ;;
 *) count=$1 ;;
 esac
 first=${2:-1}
@@ -89,4 +90,7 @@ fi
 awk -v took="$took" '{ seeds[$2] += $4 - $3 + 1; all += $4 - $3 + 1 }
     END { for (test in seeds) printf "%10d  %s\n", seeds[test], test; printf "%10d  seeds in %d s\n", all, took }' \
     "$batches" | sort -k2
-RINGGATE_TEST_VISITED="$scratch/visited" "${program[visited]}" --nocapture
+RINGGATE_TEST_VISITED="$scratch/visited" "${program[visited]}" --nocapture || {
+    # Fewer seeds come to fewer states.
+    ((count < 100000)) || exit 2
+}

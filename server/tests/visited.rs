@@ -1,5 +1,6 @@
 //! Which states the simulations have come to, in which events, held against the tables of the state machines.
-//! `RINGGATE_TEST_VISITED` names the folder with what they noted (`scripts/seeds.sh`).
+//! `RINGGATE_TEST_VISITED` names the folder with what they noted (`scripts/seeds.sh`); every cell of a table must be
+//! there, or in `unvisited.txt` with the reason.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -72,22 +73,38 @@ fn cells() -> BTreeSet<String> {
     cells
 }
 
+/// The cells that need not be come to.
+fn excused() -> BTreeSet<String> {
+    let text = read("unvisited.txt");
+    let mut excused = BTreeSet::new();
+    let mut has_reason = false;
+    for line in text.lines() {
+        match line {
+            "" => has_reason = false,
+            line if line.starts_with('#') => has_reason = true,
+            line => {
+                assert!(
+                    has_reason,
+                    "{line}: a line above it that begins with # says why"
+                );
+                assert!(excused.insert(line.to_owned()), "{line}: twice");
+            }
+        }
+    }
+    excused
+}
+
 #[test]
-fn the_tables_are_read_to_their_ends() {
+fn the_cells_that_are_excused_are_in_the_tables() {
     let cells = cells();
-    for cell in [
-        "exchange | Idle | BytesArrived",
-        "exchange | Upgraded(Streams) | Force { sent: true }",
-        "stream | Reset | WindowUpdate",
-        "session | Over | Failed",
-        "conversation | Open | DeadlinePassed(Quiet)",
-    ] {
-        assert!(cells.contains(cell), "{cell}");
+    assert!(cells.len() > 300, "{} cells", cells.len());
+    for cell in excused() {
+        assert!(cells.contains(&cell), "{cell}: no such cell");
     }
 }
 
 #[test]
-fn cells_that_were_never_come_to_are_shown() {
+fn each_cell_was_come_to_or_is_excused() {
     let Some(folder) = std::env::var_os("RINGGATE_TEST_VISITED") else {
         return;
     };
@@ -101,13 +118,15 @@ fn cells_that_were_never_come_to_are_shown() {
         }
     }
     let cells = cells();
-    let missing: Vec<_> = cells.difference(&visited).collect();
-    for cell in &missing {
-        println!("never: {cell}");
+    let excused = excused();
+    let seen = cells.intersection(&visited).count();
+    println!("{seen} of {} states and events were come to", cells.len());
+    for cell in excused.intersection(&visited) {
+        println!("excused, and come to: {cell}");
     }
-    println!(
-        "{} of {} events in states have come",
-        cells.len() - missing.len(),
-        cells.len()
-    );
+    let missing = cells
+        .iter()
+        .filter(|cell| !visited.contains(*cell) && !excused.contains(*cell));
+    let missing: Vec<_> = missing.collect();
+    assert!(missing.is_empty(), "never come to: {missing:#?}");
 }
