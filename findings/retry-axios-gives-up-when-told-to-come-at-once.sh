@@ -16,7 +16,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 echo '{ "private": true }' >package.json
-npm install --silent --no-audit --no-fund axios@1 retry-axios@4.0.3 axios-retry@4.5.0
+npm install --silent --no-audit --no-fund axios@1.21.1 retry-axios@4.0.3 axios-retry@4.5.0
 
 cat >retry.mjs <<'JAVASCRIPT'
 import assert from 'assert';
