@@ -1,9 +1,7 @@
 //! The hands of a made-up coordinator: what the two sides of an upgrade, the plan and the end demand is done to made-up
 //! cores and to the processes beside this one.
 
-use super::{
-    CONNECTIONS_MAX, Core, FIRST_CONNECTION, PLACES, Report, ToCore, UNITS, World, luggage,
-};
+use super::{CONNECTIONS_MAX, FIRST_CONNECTION, PLACES, Report, ToCore, UNITS, World, luggage};
 use crate::config::Config;
 use crate::coordinator::plan::{Action, CoreState};
 use crate::coordinator::run::ending::{self, Phase};
