@@ -184,10 +184,11 @@ impl Inheritance {
         match word {
             Word::Baton { unit } => {
                 let mut seats = view.pool.seats.iter().zip(view.inherited);
-                // The older process was told of one that was stuck when this one began to help.
-                let told = seats.any(|(seat, of)| *of == Some(unit) && seat.stuck_elsewhere);
+                // The older process was told of one that was stuck when this one began to help; and one that is another
+                // process's by now nobody awaits.
+                let awaited = seats.any(|(seat, of)| *of == Some(unit) && !seat.stuck_elsewhere);
                 let mut acts = vec![Act::Rehearse("baton"), Act::Take { unit, stuck: false }];
-                if !told {
+                if awaited {
                     acts.push(Act::Say(Word::Armed { unit }));
                 }
                 acts.push(Act::Rehearse("armed"));

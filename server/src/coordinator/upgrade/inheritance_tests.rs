@@ -259,6 +259,10 @@ fn a_stuck_listener_is_armed_when_it_is_free_and_told_of_once() {
     let acts = server.said(Word::Baton { unit }, Attached::Nothing);
     let armed = |act: &Act| matches!(act, Act::Say(Word::Armed { .. }));
     assert!(!acts.iter().any(armed), "{acts:?}");
+    // Nor of one that has gone on to the process after this one.
+    server.pool.seats.clear();
+    let acts = server.said(Word::Baton { unit }, Attached::Nothing);
+    assert!(!acts.iter().any(armed), "{acts:?}");
 }
 
 #[test]
