@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The gate's word and lock under loom: three threads in every interleaving (server/src/admission/loom.rs).
+# What threads meet by under loom, in every interleaving: the gate's word and lock (server/src/admission/loom.rs), and how
+# a core is reached that may be asleep, or has ended (runtime/src/models.rs).
 # In a target directory of its own, since everything is built with another cfg.
 #
 # Usage: scripts/loom.sh [TEST]
@@ -12,4 +13,5 @@ cd "$(dirname "$0")/.."
 export RUSTFLAGS="${RUSTFLAGS:-} --cfg model_checked"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
 export LOOM_MAX_PREEMPTIONS="${LOOM_MAX_PREEMPTIONS:-3}"
+cargo test --locked --package ringgate-runtime --lib -- "models::${1:-}" --test-threads 2
 cargo test --locked --package ringgate --lib -- "admission::loom::${1:-}" --test-threads 2

@@ -12,6 +12,7 @@
 //! - [`net`], [`fs`]: sockets and files as ordinary asynchronous types.
 //! - [`probe`], `sys`: what this kernel can do; safe faces for system calls.
 
+mod bell;
 pub mod buffer;
 pub mod class;
 pub mod core;
@@ -21,9 +22,12 @@ pub mod errno;
 pub mod fs;
 pub mod lane;
 pub mod mailbox;
+#[cfg(all(test, model_checked))]
+mod models;
 pub mod net;
 pub mod op;
 pub mod probe;
+mod sync;
 // Not for use by applications: what the server is built on.
 #[doc(hidden)]
 pub mod sys;

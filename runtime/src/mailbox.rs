@@ -3,13 +3,14 @@
 //! A lock-free queue and an eventfd that is written only while the core sleeps. Messages
 //! themselves belong to whoever sends them; after queueing one it rings ([`Remote::notify`]).
 
+use crate::bell::{Bell, End};
 use crate::sys::event::EventFd;
 use crate::task::{Stray, thread_number};
 use crossbeam_queue::SegQueue;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A message of another thread to a core.
 pub(crate) enum Note {
@@ -25,11 +26,10 @@ pub(crate) struct Shared {
     /// The thread of the core: its number ([`thread_number`]) and its name.
     thread: u64,
     thread_name: Box<str>,
-    notified: AtomicBool,
-    sleeping: AtomicBool,
+    bell: Bell,
     turns: AtomicU64,
     /// The core has ended, and takes no notes.
-    ended: AtomicBool,
+    end: End,
     event: EventFd,
 }
 
@@ -40,10 +40,9 @@ impl Shared {
             notes: SegQueue::new(),
             thread: thread_number(),
             thread_name: std::thread::current().name().unwrap_or("of a core").into(),
-            notified: AtomicBool::new(false),
-            sleeping: AtomicBool::new(false),
+            bell: Bell::new(),
             turns: AtomicU64::new(0),
-            ended: AtomicBool::new(false),
+            end: End::new(),
             event: EventFd::new()?,
         }))
     }
@@ -61,17 +60,14 @@ impl Shared {
     pub(crate) fn send_home(&self, stray: Stray) {
         self.notes.push(Note::Home(stray));
         self.rouse();
-        // Pairs with the one in `end`: either the core sees the note as it ends, or this sees that it has ended.
-        fence(Ordering::SeqCst);
-        if self.ended.load(Ordering::Relaxed) {
+        if self.end.has_come() {
             while self.notes.pop().is_some() {}
         }
     }
 
     /// The core ends: what is queued from now on reaches nobody, and what is queued now is its own to take.
     pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        self.end.come();
     }
 
     #[inline]
@@ -84,30 +80,25 @@ impl Shared {
     }
 
     fn rouse(&self) {
-        // Pairs with the fence in `may_sleep`: either the sleeper sees what was queued, or this
-        // sees the sleeper.
-        fence(Ordering::SeqCst);
-        if self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::AcqRel) {
-            // A failed write could only be EBADF or the like: the core is gone.
-            let _ = self.event.notify();
+        if self.bell.must_wake() {
+            self.wake();
         }
+    }
+
+    fn wake(&self) {
+        // A failed write could only be EBADF or the like: the core is gone.
+        let _ = self.event.notify();
     }
 
     /// Says that the core is about to sleep; answers false if something is there for it already.
     #[inline]
     pub(crate) fn may_sleep(&self) -> bool {
-        self.sleeping.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        if self.notes.is_empty() && !self.notified.load(Ordering::Relaxed) {
-            return true;
-        }
-        self.sleeping.store(false, Ordering::Relaxed);
-        false
+        self.bell.may_sleep(|| self.notes.is_empty())
     }
 
     #[inline]
     pub(crate) fn woke(&self) {
-        self.sleeping.store(false, Ordering::Relaxed);
+        self.bell.woke();
     }
 
     #[inline]
@@ -122,7 +113,7 @@ impl Shared {
     /// Whether the bell was rung since the last call.
     #[inline]
     pub(crate) fn take_notified(&self) -> bool {
-        self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::AcqRel)
+        self.bell.take_rung()
     }
 
     #[inline]
@@ -148,8 +139,9 @@ impl Remote {
     /// Rings: the core calls [`Sink::on_notified`](crate::Sink::on_notified) in its next turn,
     /// which begins at once if it sleeps.
     pub fn notify(&self) {
-        self.0.notified.store(true, Ordering::Release);
-        self.0.rouse();
+        if self.0.bell.ring() {
+            self.0.wake();
+        }
     }
 
     /// The core's heartbeat: turns of its loop so far, and whether it sleeps in the kernel. A core
@@ -157,7 +149,7 @@ impl Remote {
     pub fn heartbeat(&self) -> Heartbeat {
         Heartbeat {
             turns: self.0.turns.load(Ordering::Relaxed),
-            parked: self.0.sleeping.load(Ordering::Relaxed),
+            parked: self.0.bell.is_asleep(),
         }
     }
 }

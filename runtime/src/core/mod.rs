@@ -195,13 +195,15 @@ pub(crate) fn home_of_running() -> Arc<Shared> {
     })
 }
 
-/// Queues a task if its core is the one of this thread.
+/// Queues a task, unless it is queued, if its core is the one of this thread.
 #[inline]
 pub(crate) fn wake_locally(shared: &Arc<Shared>, slot: u32, cell: &WakeCell) -> bool {
     CURRENT.with(
         |current| match current.try_borrow().ok().as_ref().and_then(|c| c.as_ref()) {
             Some(core) if Arc::ptr_eq(&core.shared, shared) => {
-                core.ready.borrow_mut().push(slot, cell.urgency());
+                if cell.standing().queue() {
+                    core.ready.borrow_mut().push(slot, cell.urgency());
+                }
                 true
             }
             _ => false,

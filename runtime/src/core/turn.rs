@@ -344,8 +344,10 @@ impl Core {
             match self.shared.next_note() {
                 None => break,
                 Some(Note::Wake(slot)) => {
-                    let urgency = self.tasks.borrow().urgency(slot);
-                    self.ready.borrow_mut().push(slot, urgency);
+                    let woken = self.tasks.borrow().arrive(slot);
+                    if let Some(urgency) = woken {
+                        self.ready.borrow_mut().push(slot, urgency);
+                    }
                 }
                 Some(Note::Home(stray)) => drop_at_home(stray),
             }

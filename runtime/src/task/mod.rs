@@ -31,6 +31,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind as catch};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
+#[cfg(all(test, model_checked))]
+pub(crate) use wake::Standing;
 pub(crate) use wake::WakeCell;
 
 /// Names a task until it ends; afterwards it names nothing.
@@ -213,7 +215,7 @@ impl Tasks {
     fn free_seat(&mut self) -> (u32, Waker) {
         let slot = self.free_slot();
         let seat = &mut self.seats[slot as usize];
-        seat.cell.polled();
+        seat.cell.standing().polled();
         // Only while a task is polled its seat is without the waker, and this seat is free.
         let waker = seat.waker.take();
         (
@@ -287,7 +289,7 @@ impl Tasks {
     #[inline]
     pub(crate) fn begin(&mut self, slot: u32) -> Option<Turn> {
         let seat = self.seats.get_mut(slot as usize)?;
-        seat.cell.polled();
+        seat.cell.standing().polled();
         if !matches!(seat.tenant, Tenant::Task(_)) {
             return None;
         }
@@ -382,12 +384,10 @@ impl Tasks {
         id.slot
     }
 
-    /// How urgent the task in this seat is.
-    #[inline]
-    pub(crate) fn urgency(&self, slot: u32) -> Urgency {
-        self.seats
-            .get(slot as usize)
-            .map_or_else(Urgency::default, |seat| seat.cell.urgency())
+    /// A note says that the task in this seat was woken: how urgent it is, or None if it is queued already.
+    pub(crate) fn arrive(&self, slot: u32) -> Option<Urgency> {
+        let cell = &self.seats.get(slot as usize)?.cell;
+        cell.standing().arrive().then(|| cell.urgency())
     }
 
     pub(crate) fn set_urgency(&self, slot: u32, urgency: Urgency) {

@@ -1,8 +1,8 @@
 //! Which ready task is polled next: by class, within a class by deadline, and with a bound on how
 //! long anybody waits for others (docs/seeds.md, T12).
 //!
-//! Called by the core. It holds numbers of task slots and no tasks; a slot is in it once at most
-//! unless two threads woke it at once.
+//! Called by the core. It holds numbers of task slots and no tasks; a slot is in it once at most,
+//! but for one that got another tenant meanwhile.
 
 use crate::class::{Chooser, PASSED_OVER_MAX, Priority};
 use crate::time::Moment;

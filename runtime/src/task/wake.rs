@@ -9,17 +9,17 @@ use super::Urgency;
 use crate::class::Priority;
 use crate::core::wake_locally;
 use crate::mailbox::Shared;
+use crate::sync::{AtomicBool, Ordering};
 use crate::time::Moment;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::task::Wake;
 
 const NO_DEADLINE: u64 = u64::MAX;
 
 pub(crate) struct WakeCell {
     slot: u32,
-    /// Whether the slot is in the ready queue, or on its way there.
-    queued: AtomicBool,
+    standing: Standing,
     /// How urgent the task is. Written and read on its core alone; atomic because the cell is
     /// shared with wakers elsewhere.
     priority: AtomicU8,
@@ -32,7 +32,7 @@ impl WakeCell {
     pub(crate) fn new(slot: u32, core: Arc<Shared>) -> Arc<WakeCell> {
         Arc::new(WakeCell {
             slot,
-            queued: AtomicBool::new(false),
+            standing: Standing::new(),
             priority: AtomicU8::new(Priority::Normal as u8),
             deadline: AtomicU64::new(NO_DEADLINE),
             core,
@@ -57,10 +57,9 @@ impl WakeCell {
         self.deadline.store(deadline, Ordering::Relaxed);
     }
 
-    /// Called before a poll: wakes from now on queue the task again.
     #[inline]
-    pub(crate) fn polled(&self) {
-        self.queued.store(false, Ordering::Release);
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.standing
     }
 }
 
@@ -70,15 +69,56 @@ impl Wake for WakeCell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // A load first: on the core itself no locked instruction is needed, since only the core
-        // clears the flag. A race with another thread queues twice at worst.
-        if self.queued.load(Ordering::Acquire) {
-            return;
-        }
-        if wake_locally(&self.core, self.slot, self) {
-            self.queued.store(true, Ordering::Relaxed);
-        } else if !self.queued.swap(true, Ordering::AcqRel) {
+        if !wake_locally(&self.core, self.slot, self) && self.standing.leave() {
             self.core.wake_task(self.slot);
         }
+    }
+}
+
+/// Where a task stands on its way to the next poll.
+///
+/// Whoever wakes a task has written something before, which the poll that follows has to see, also where the task had
+/// been woken already. So threads other than the core's always write the flag that the core takes before the poll: a mere
+/// look at a flag that the core is about to clear could be served before what was written is seen, and the wake be lost.
+pub(crate) struct Standing {
+    /// The slot is in the ready queue. The core's thread alone looks at it; atomic because the cell is shared.
+    queued: AtomicBool,
+    /// A note of another thread is on its way to the core.
+    underway: AtomicBool,
+}
+
+impl Standing {
+    pub(crate) fn new() -> Standing {
+        Standing {
+            queued: AtomicBool::new(false),
+            underway: AtomicBool::new(false),
+        }
+    }
+
+    /// On the core: whether the slot is to be queued now.
+    #[inline]
+    pub(crate) fn queue(&self) -> bool {
+        let first = !self.queued.load(Ordering::Relaxed);
+        if first {
+            self.queued.store(true, Ordering::Relaxed);
+        }
+        first
+    }
+
+    /// On the core, before a poll: wakes from now on queue the task again.
+    #[inline]
+    pub(crate) fn polled(&self) {
+        self.queued.store(false, Ordering::Relaxed);
+    }
+
+    /// On another thread: whether a note is to be sent to the core.
+    pub(crate) fn leave(&self) -> bool {
+        !self.underway.swap(true, Ordering::AcqRel)
+    }
+
+    /// On the core, as it takes the note: whether the slot is to be queued now.
+    pub(crate) fn arrive(&self) -> bool {
+        self.underway.swap(false, Ordering::AcqRel);
+        self.queue()
     }
 }

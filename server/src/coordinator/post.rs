@@ -6,7 +6,7 @@ use crate::admission::gate::{self, Verdict};
 use crate::connection::{self, Message, Report};
 use crossbeam_queue::SegQueue;
 use ringgate_runtime::Remote;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// In place of a core: the process that has taken over from this one.
@@ -88,8 +88,9 @@ impl PostOffice {
 
     pub(crate) fn tell(&self, event: Event) {
         self.coordinator.send(event);
-        // Pairs with `close`: either that sees the event, or this sees that it is closed.
-        if self.closed.load(Ordering::SeqCst) {
+        // Pairs with the fence in `close`: either that sees the event, or this sees that it is closed.
+        fence(Ordering::SeqCst);
+        if self.closed.load(Ordering::Relaxed) {
             while self.next_event().is_some() {}
         }
     }
@@ -97,7 +98,8 @@ impl PostOffice {
     /// The coordinator ends. Whoever asks now or later is answered by the dropped reply.
     pub(crate) fn close(&self) {
         self.attach_coordinator(None);
-        self.closed.store(true, Ordering::SeqCst);
+        self.closed.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
         while self.next_event().is_some() {}
     }
 
