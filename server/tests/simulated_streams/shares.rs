@@ -17,6 +17,9 @@ const PING_BYTES: usize = 17;
 /// More PINGs than are answered in any turn, of `CROWD` clients that begin.
 const ANSWERED_MOST: usize = 4_000;
 
+/// Bytes that one receive brings at most.
+const BUFFER_BYTES: usize = 32 << 10;
+
 fn pings(count: usize) -> Vec<u8> {
     forged(6, 0, 0, &[0; 8]).repeat(count)
 }
@@ -115,6 +118,40 @@ fn no_more_is_received_from_a_client_than_is_read_in_its_parts() {
         }
     }
     assert!(answered(&peers).iter().all(|answered| *answered > PINGS));
+}
+
+#[test]
+fn what_is_thrown_away_behind_a_fault_is_received_part_by_part() {
+    let mut simulation = simulate(|_| {});
+    let mut peers = crowd(&mut simulation);
+    // DATA on stream 0, which nobody may send.
+    for peer in &peers {
+        peer.client.send(&data(0, false, b"x"));
+    }
+    (0..5).for_each(|_| simulation.turn());
+    for peer in &peers {
+        peer.client.send(&[0; 200_000]);
+    }
+    let unreceived = |peers: &[Peer]| peers.iter().map(|peer| peer.client.unreceived()).sum();
+    let mut before: usize = unreceived(&peers);
+    assert!(before > 10_000_000, "{before} are left");
+    let mut turns = 0;
+    while before > 0 {
+        simulation.turn();
+        let now = unreceived(&peers);
+        let came = before - now;
+        assert!(came <= CROWD * BUFFER_BYTES, "{came} in turn {turns}");
+        before = now;
+        turns += 1;
+        assert!(turns < 10_000, "{now} are left");
+    }
+    for peer in &mut peers {
+        peer.hear();
+        assert_eq!(peer.farewells, [(0, ErrorCode::PROTOCOL_ERROR)]);
+        peer.client.close();
+    }
+    a_day_passes(&mut simulation);
+    assert_nothing_is_left(&simulation, 1, &"thrown away");
 }
 
 #[test]

@@ -232,6 +232,8 @@ impl Engine {
     #[cold]
     fn end_faulty(&mut self, core: &Core, key: ConnectionKey, fault: Fault) {
         self.dismiss(key, Patience::InAll);
+        // What it sends on is thrown away in its part of each turn.
+        self.leave_rest(key);
         if let Some(http2) = self.upgrades.http2(key) {
             http2.has_failed = true;
         }
