@@ -43,6 +43,11 @@ fn json_goes_in_and_out_and_what_is_none_is_told_apart() {
         with("application/vnd.api+json; charset=utf-8", "{\"id\": 1}"),
         201
     );
+    // Blanks may stand before the semicolon, and a parameter's value in quotes may be empty (RFC 9110 section 8.3.1).
+    for parameters in [" ; charset=utf-8", ";", "; note=\"\"", ";\tcharset=utf-8"] {
+        let content_type = format!("application/json{parameters}");
+        assert_eq!(with(&content_type, "{\"id\": 1}"), 201, "{content_type:?}");
+    }
     assert_eq!(with("text/plain", "{\"id\": 1}"), 415);
     assert_eq!(client.post("/").body("{\"id\": 1}").send().status(), 415);
     assert_eq!(with("application/json", "{\"id\": "), 400);
@@ -78,6 +83,14 @@ fn queries_and_forms_fill_values_and_names_that_come_twice_fill_a_vec() {
     assert_eq!(client.get("/?id=x").send().status(), 400);
     assert_eq!(client.get("/").send().status(), 400);
     assert_eq!(client.post("/").form(&note).send().json::<Note>(), note);
+    let spaced = client
+        .post("/")
+        .header(
+            "content-type",
+            "application/x-www-form-urlencoded ; charset=utf-8",
+        )
+        .body("id=7");
+    assert_eq!(spaced.send().status(), 200);
     assert_eq!(client.post("/").form(&[("id", "x")]).send().status(), 422);
     assert_eq!(client.post("/").json(&note).send().status(), 415);
 }

@@ -191,11 +191,18 @@ pub struct Json<T>(pub T);
 
 /// Whether a Content-Type is that of JSON: `application/json`, or `application/NAME+json` (RFC 6839).
 fn is_json(content_type: &str) -> bool {
-    let Ok(mime) = content_type.parse::<mime::Mime>() else {
+    let Some(mime) = media_type(content_type) else {
         return false;
     };
     let is_json = mime.subtype() == mime::JSON || mime.suffix() == Some(mime::JSON);
     mime.type_() == mime::APPLICATION && is_json
+}
+
+/// The type of a Content-Type without its parameters, which change nothing here. Before their semicolon there may be
+/// blanks (RFC 9110 section 8.3.1), which `mime` 0.3.18 does not take.
+fn media_type(content_type: &str) -> Option<mime::Mime> {
+    let end = content_type.find(';').unwrap_or(content_type.len());
+    content_type[..end].trim_matches([' ', '\t']).parse().ok()
 }
 
 /// The whole body, if it is announced to be of this type.
@@ -263,10 +270,8 @@ pub struct Form<T>(pub T);
 impl<S, T: DeserializeOwned> FromRequest<S> for Form<T> {
     async fn from_request(request: &mut Request<S>) -> Result<Form<T>, Error> {
         let name = mime::APPLICATION_WWW_FORM_URLENCODED;
-        let is_form = |content_type: &str| {
-            let mime = content_type.parse::<mime::Mime>();
-            mime.is_ok_and(|mime| mime.essence_str() == name)
-        };
+        let is_form =
+            |content_type: &str| media_type(content_type).is_some_and(|mime| mime == name);
         let body = body_of(request, name.as_ref(), is_form).await?;
         serde_html_form::from_bytes(&body)
             .map(Form)
