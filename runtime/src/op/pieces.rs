@@ -275,6 +275,7 @@ impl fmt::Debug for SendPieces {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::slice::from_raw_parts;
 
     /// Gathered `abcdefgh` with large bytes at three places, two of them the same.
     fn pieces() -> Box<SendPieces> {
@@ -319,13 +320,10 @@ mod tests {
                 assert_eq!(count, most.min(ALL.len() - from));
                 // SAFETY: the pieces are unchanged since, so what the header points at is there (the contract of
                 // `point`). The test itself would find other bytes.
-                let places =
-                    unsafe { std::slice::from_raw_parts((*header).msg_iov, (*header).msg_iovlen) };
+                let places = unsafe { from_raw_parts((*header).msg_iov, (*header).msg_iovlen) };
                 let bytes = places.iter().map(|place| {
                     // SAFETY: as above: each place is a slice of the pieces.
-                    unsafe {
-                        std::slice::from_raw_parts(place.iov_base.cast::<u8>(), place.iov_len)
-                    }
+                    unsafe { from_raw_parts(place.iov_base.cast::<u8>(), place.iov_len) }
                 });
                 let bytes: Vec<_> = bytes.collect();
                 assert_eq!(bytes.concat(), ALL[from..from + count]);

@@ -24,7 +24,7 @@ pub(crate) const SSL_CIPHER: u8 = 0x23;
 pub(crate) const CLIENT_SSL: u8 = 1;
 /// In the flags of [`SSL`]: the client showed a certificate on this connection.
 pub(crate) const CLIENT_CERT_CONN: u8 = 2;
-/// In the flags of [`SSL`]: the client showed a certificate in this session.
+/// In the flags of [`SSL`]: the client showed a certificate on this connection.
 pub(crate) const CLIENT_CERT_SESS: u8 = 4;
 
 /// A walk over values. Ends at the first one that does not fit.
