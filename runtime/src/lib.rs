@@ -22,6 +22,7 @@ pub mod errno;
 pub mod fs;
 pub mod lane;
 pub mod mailbox;
+mod mapping;
 #[cfg(all(test, model_checked))]
 mod models;
 pub mod net;

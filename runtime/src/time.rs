@@ -71,7 +71,8 @@ impl Sub<Moment> for Moment {
 }
 
 /// Waits for `duration` on the current core; at least that long, and late by the wheel's
-/// granularity ([`crate::timer::GRANULARITY_NANOS`]) at most if the core is not held up.
+/// granularity ([`crate::timer::GRANULARITY_NANOS`]) at most if the core is not held up. Of sleeps that end
+/// within the same granule any may wake first.
 ///
 /// ```
 /// use ringgate_runtime::{Core, CoreOptions, sleep};
@@ -149,7 +150,8 @@ impl Future for Sleep {
         };
         let deadline = match self.wait {
             Wait::Until(deadline) => deadline,
-            Wait::For(duration) => core.now() + duration,
+            // Not from the beginning of the turn, of which other tasks may have taken any part.
+            Wait::For(duration) => core.clock() + duration,
         };
         self.wait = Wait::Until(deadline);
         if deadline <= core.now() {

@@ -30,6 +30,8 @@ pub enum Owner {
     Waker(Waker),
     /// The owner of events: told this key.
     Event(u64),
+    /// The pool of receive buffers, which looks at its spare memory.
+    Pool,
 }
 
 /// Names a timer. A timer that fired or was cancelled is named by nobody any more: an old id is
@@ -158,7 +160,7 @@ impl Wheel {
                 old.clone_from(waker);
                 true
             }
-            Some(Owner::Event(_)) | None => false,
+            Some(Owner::Event(_) | Owner::Pool) | None => false,
         }
     }
 
@@ -333,7 +335,7 @@ mod tests {
         let mut keys = Vec::new();
         wheel.expire(at(now), most, |owner| match owner {
             Owner::Event(key) => keys.push(key),
-            Owner::Waker(_) => unreachable!("only events are set here"),
+            Owner::Waker(_) | Owner::Pool => unreachable!("only events are set here"),
         });
         keys
     }

@@ -92,7 +92,7 @@ fn storm(address: SocketAddr, stop: &AtomicBool) -> (usize, usize) {
         made += 1;
         let served = TcpStream::connect(address).is_ok_and(|mut stream| {
             bounded(&stream);
-            matches!(stream.read(&mut [0; 1]), Ok(1))
+            stream.read_exact(&mut [0; 1]).is_ok()
         });
         lost += usize::from(!served);
     }

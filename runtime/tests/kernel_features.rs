@@ -11,10 +11,10 @@ use common::{PATIENCE, Recorder, client, core, finish, options, pair, run, size,
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::driver::RingFlag;
 use ringgate_runtime::op::{kernel_timeout, nop, poll_once};
-use ringgate_runtime::{Core, CoreOptions, Errno, SendBuffer};
+use ringgate_runtime::{Core, CoreOptions, Descriptor, Errno, Event, Received, SendBuffer, Sink};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -307,7 +307,7 @@ fn a_timer_of_the_core_wakes_it() {
     let core = core();
     let mut recorder = Recorder::default();
     let before = Instant::now();
-    core.set_timer(core.now() + Duration::from_millis(20), 9);
+    core.set_timer(core.clock() + Duration::from_millis(20), 9);
     let taken_back = core.set_timer(core.now() + Duration::from_millis(1), 8);
     assert!(core.cancel_timer(taken_back));
     turn_until(&core, &mut recorder, "it fires", |r| !r.timers.is_empty());
@@ -488,4 +488,78 @@ fn ten_thousand_suspended_tasks_do_not_keep_a_core_from_receiving() {
         core.counts().tasks == 0
     });
     core.teardown(&mut recorder, PATIENCE).expect("all taken");
+}
+
+/// Waits until a byte can be received. A busy kernel delivers later than the write of the peer ends, even on loopback.
+fn has_come(ours: &Descriptor) {
+    let mut asked = libc::pollfd {
+        fd: ours.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: poll(2) reads and writes this one entry.
+    let ready = unsafe { libc::poll(&raw mut asked, 1, PATIENCE.as_millis() as i32) };
+    assert_eq!(ready, 1, "it came");
+}
+
+/// A few clients that always have more to give take all buffers in every turn; those with little get theirs all the same.
+#[test]
+fn small_receives_beside_greedy_ones_are_served_within_a_few_turns() {
+    const GREEDY: u64 = 4;
+    const SMALL: u64 = 20;
+    const MOST_TURNS: u64 = 16;
+    /// Drops what it gets, and notes which of the small ones were served, and when.
+    struct Mixed {
+        served: Vec<(u64, u64)>,
+    }
+    impl Sink for Mixed {
+        fn on_event(&mut self, core: &Rc<Core>, event: Event) {
+            if let Event::Received {
+                key,
+                received: Received::Bytes(_),
+                ..
+            } = event
+                && key >= GREEDY
+            {
+                self.served.push((key, core.counts().turns));
+            }
+        }
+    }
+    let core = Core::new(CoreOptions {
+        buffers: PoolOptions {
+            buffers: 1024,
+            buffer_size: 64,
+            leases_kept: 0,
+        },
+        ..options()
+    })
+    .expect("a core");
+    let mut mixed = Mixed { served: Vec::new() };
+    let mut pairs: Vec<_> = (0..GREEDY + SMALL).map(|_| pair()).collect();
+    for (key, (ours, _)) in (0..).zip(&pairs) {
+        core.receive(ours, key);
+    }
+    for (_, greedy) in &mut pairs[..GREEDY as usize] {
+        greedy.set_nonblocking(true).expect("non-blocking");
+    }
+    let _entered = core.enter();
+    for _ in 0..size(50) {
+        mixed.served.clear();
+        for (ours, small) in &mut pairs[GREEDY as usize..] {
+            small.write_all(b"x").expect("write");
+            has_come(ours);
+        }
+        let began = core.counts().turns;
+        while mixed.served.len() < SMALL as usize {
+            for (_, greedy) in &mut pairs[..GREEDY as usize] {
+                // More than there are buffers for; what does not fit is not needed.
+                let _ = greedy.write(&[7; 64 << 10]);
+            }
+            core.turn(&mut mixed, Some(Duration::from_millis(5)));
+            let turns = core.counts().turns - began;
+            assert!(turns <= MOST_TURNS, "{:?} of {SMALL}", mixed.served.len());
+        }
+    }
+    assert!(core.counts().starved_receives > 0, "the ring was empty");
+    core.teardown(&mut (), PATIENCE).expect("all taken");
 }

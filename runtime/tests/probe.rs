@@ -1,10 +1,13 @@
 //! The probe against the real kernel, and against seccomp filters that forbid it io_uring.
 
+mod common;
+
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use common::PATIENCE;
 use ringgate_runtime::probe::{Cause, Feature, Need, Report, probe, probe_for_start};
 
 /// Runs the probe on a thread under a seccomp filter that answers `errno` to system call `forbidden`
@@ -196,4 +199,43 @@ fn a_probe_interrupts_no_system_call_of_its_caller() {
         let waited = here.read(&mut [0]).expect_err("nobody writes");
         assert_eq!(waited.kind(), ErrorKind::WouldBlock, "{waited}");
     }
+}
+
+/// Tells this program that it is the child of the test below.
+const STOPPED: &str = "RINGGATE_TEST_STOPPED";
+
+#[test]
+fn a_process_that_is_stopped_and_continued_finds_what_others_find() {
+    if std::env::var_os(STOPPED).is_some() {
+        for _ in 0..50 {
+            let report = probe_for_start(&[]);
+            assert_eq!(report.unavailable, None, "{report:?}");
+        }
+        return;
+    }
+    let name = "a_process_that_is_stopped_and_continued_finds_what_others_find";
+    let mut child = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", name])
+        .env(STOPPED, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a process");
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("ours") {
+            break status;
+        }
+        for signal in [libc::SIGSTOP, libc::SIGCONT] {
+            // SAFETY: kill(2) takes no pointer; nobody has waited for the child, so that its number is its own.
+            unsafe { libc::kill(child.id() as i32, signal) };
+            std::thread::sleep(Duration::from_micros(300)); // for the child to be stopped, and to run
+        }
+        if Instant::now() > deadline {
+            child.kill().expect("ours");
+        }
+    };
+    let mut told = String::new();
+    let mut pipe = child.stdout.take().expect("a pipe");
+    pipe.read_to_string(&mut told).expect("text");
+    assert!(status.success(), "{status}: {told}");
 }

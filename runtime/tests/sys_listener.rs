@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::Command;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use ringgate_runtime::sys::address::{Address, SocketAddrStorage};
@@ -164,7 +164,9 @@ fn connections_are_spread_over_the_siblings() {
 
 #[test]
 fn a_port_with_connections_in_time_wait_is_taken_again() {
-    let (listeners, address) = tcp_listeners(ANY_PORT, 1, 16).unwrap();
+    // An address that nobody else uses: no client of another test gets the port meanwhile.
+    let alone = "127.83.0.1:0".parse().unwrap();
+    let (listeners, address) = tcp_listeners(alone, 1, 16).unwrap();
     let mut client = TcpStream::connect(address).unwrap();
     drop(accept(&listeners[0]));
     // The server closed first, so its side waits in TIME_WAIT once the client has closed too.
@@ -223,39 +225,80 @@ fn accepted_sockets_inherit_nodelay() {
 }
 
 #[test]
+fn the_kernel_keeps_no_more_for_a_peer_that_takes_nothing_than_its_listener_allows() {
+    const UNSENT: u32 = 64 << 10;
+    let (listeners, address) = tcp_listeners(ANY_PORT, 1, 16).unwrap();
+    let taken = |listener: &OwnedFd| {
+        let client = TcpStream::connect(address).unwrap();
+        let mut server = accept(listener);
+        server.set_nonblocking(false).unwrap();
+        // Time enough for the peer's kernel to acknowledge what its window lets through.
+        server
+            .set_write_timeout(Some(Duration::from_millis(100)))
+            .unwrap();
+        let mut taken = 0;
+        loop {
+            match server.write(&[0; 64 << 10]) {
+                Ok(count) => taken += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        drop(client);
+        taken
+    };
+    let without = taken(&listeners[0]);
+    socket::set_unsent_max(listeners[0].as_fd(), UNSENT).unwrap();
+    let with = taken(&listeners[0]);
+    assert!(with < without / 2, "{with} of {without} bytes");
+}
+
+#[test]
 fn helpers_of_one_listener_never_block_each_other() {
     const CONNECTIONS: usize = 200;
+    const HELPERS: usize = 3;
     let (listeners, address) = tcp_listeners(ANY_PORT, 1, 64).unwrap();
     let taken = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        let help = || {
-            while taken.load(Ordering::SeqCst) < CONNECTIONS {
+    let left = AtomicUsize::new(0);
+    let over = AtomicBool::new(false);
+    // All of them look for each connection at once; one finds it.
+    let together = Barrier::new(HELPERS + 1);
+    let help = || {
+        for number in 1.. {
+            together.wait();
+            if over.load(Ordering::SeqCst) {
+                return;
+            }
+            while taken.load(Ordering::SeqCst) < number {
                 if accept_nonblocking(listeners[0].as_fd()).unwrap().is_some() {
                     taken.fetch_add(1, Ordering::SeqCst);
                 }
             }
-        };
-        let helpers: Vec<_> = (0..3).map(|_| scope.spawn(help)).collect();
-        let deadline = Instant::now() + PATIENCE;
-        for before in 0..CONNECTIONS {
+            left.fetch_add(1, Ordering::SeqCst);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..HELPERS {
+            scope.spawn(help);
+        }
+        for number in 1..=CONNECTIONS {
             let _client = TcpStream::connect(address).unwrap();
-            while taken.load(Ordering::SeqCst) == before && Instant::now() < deadline {
+            together.wait();
+            let deadline = Instant::now() + PATIENCE;
+            while left.load(Ordering::SeqCst) < number * HELPERS && Instant::now() < deadline {
                 std::thread::yield_now();
             }
+            let stuck = number * HELPERS - left.load(Ordering::SeqCst);
+            if stuck > 0 {
+                // What would wait for ever in accept is let go, so that the failure can be told.
+                let _release: Vec<_> = (0..stuck).map(|_| TcpStream::connect(address)).collect();
+                over.store(true, Ordering::SeqCst);
+                together.wait();
+                panic!("{stuck} wait in accept for a connection that another one took");
+            }
         }
-        while !helpers.iter().all(|helper| helper.is_finished()) && Instant::now() < deadline {
-            std::thread::yield_now();
-        }
-        let stuck = helpers
-            .iter()
-            .filter(|helper| !helper.is_finished())
-            .count();
-        // What would wait for ever in accept is let go, so that the failure can be told.
-        let _release: Vec<_> = (0..stuck).map(|_| TcpStream::connect(address)).collect();
-        assert_eq!(
-            stuck, 0,
-            "helpers wait in accept for a connection that another one took"
-        );
+        over.store(true, Ordering::SeqCst);
+        together.wait();
     });
     assert_eq!(taken.load(Ordering::SeqCst), CONNECTIONS);
 }

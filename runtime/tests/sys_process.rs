@@ -113,14 +113,14 @@ fn cpu_time_grows_with_work_and_not_with_sleep() {
         assert!(Instant::now() < deadline, "work costs no CPU time");
     }
     let (before, slept) = (thread_cpu_time(), Duration::from_millis(100));
-    std::thread::sleep(slept);
+    std::thread::sleep(slept); // costs no CPU time, which is under test
     assert!(thread_cpu_time() - before < slept / 2);
 }
 
 #[test]
 fn the_monotonic_clock_keeps_step_with_instant() {
     let (begun, nanos) = (Instant::now(), monotonic_nanos());
-    std::thread::sleep(Duration::from_millis(20));
+    std::thread::sleep(Duration::from_millis(20)); // the time that both clocks measure
     let passed = Duration::from_nanos(monotonic_nanos() - nanos);
     assert!(passed >= Duration::from_millis(20));
     assert!(passed <= begun.elapsed());
@@ -258,10 +258,10 @@ fn the_end_of_a_child_is_polled() {
     let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
     let process = PidFd::open(child.id()).unwrap();
     assert!(!process.wait_exit(Some(Duration::ZERO)).unwrap());
-    process.send_signal(Signal::Int).unwrap();
+    process.send_signal(Signal::Term).unwrap();
     assert!(process.wait_exit(Some(PATIENCE)).unwrap());
-    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGINT));
-    let error = process.send_signal(Signal::Int).unwrap_err();
+    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
+    let error = process.send_signal(Signal::Term).unwrap_err();
     assert_eq!(ringgate_runtime::sys::errno(&error), Some(libc::ESRCH));
 }
 

@@ -185,16 +185,16 @@ fn a_step_that_holds_the_core_for_too_long_is_told_of_by_name() {
     };
     let quick = core.spawn(async { yield_now().await });
     let greedy = core.spawn_with(options, async {
-        std::thread::sleep(Duration::from_millis(25));
+        std::thread::sleep(Duration::from_millis(25)); // holds the core beyond its limit
     });
     let mut told = Told::default();
     turn_until(&core, &mut told, "both end", |_| {
         quick.is_finished() && greedy.is_finished()
     });
-    let [poll] = told.0[..] else {
-        panic!("{:?}", told.0)
-    };
-    assert_eq!(poll.name, Some("greedy"));
+    // Of the other one a busy machine may have told as well.
+    let of_greedy = |poll: &&LongPoll| poll.name == Some("greedy");
+    let told: Vec<_> = told.0.iter().filter(of_greedy).collect();
+    let [poll] = told[..] else { panic!("{told:?}") };
     assert!(poll.took >= Duration::from_millis(25), "{poll:?}");
 }
 

@@ -1,9 +1,9 @@
 //! Events for many who wait: published on any core or thread, heard on all of them.
 //!
-//! A [`Hub`] keeps the newest events under growing ids, so that one who comes back with the last id
-//! it saw misses nothing that is still kept. Waiting costs a place for a waker and nothing else. What
-//! an event means, and in which form it is sent, is the application's; [`Hub::answer`] sends them as
-//! server-sent events (HTML standard, section 9.2), whose form [`server_sent`] writes. A WebSocket follows a hub
+//! A [`Hub`] keeps the newest events under growing ids, so that one who comes back with the last id it saw misses
+//! nothing that is still kept. Waiting costs a place for a waker and nothing else. The application decides what an
+//! event means and in which form it is sent; [`Hub::answer`] sends them as server-sent events (HTML standard,
+//! section 9.2), whose form [`server_sent`] writes. A WebSocket follows a hub
 //! ([`Socket::follow`](crate::handler::websocket::Socket::follow)) without a task of its own: each core hears of an
 //! event once, for all that follow there, and each event is encoded once for all of them.
 

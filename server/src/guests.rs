@@ -34,8 +34,8 @@ thread_local! {
     static ENTERED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Starts the thread `rg-tokio` if there is none yet, and answers a handle on its runtime. Who wants a
-/// failure at the start, and not at the first guest, calls this first.
+/// Starts the thread `rg-tokio` if there is none yet, and answers a handle on its runtime. Call this
+/// first for a failure at the start instead of at the first guest.
 ///
 /// ```
 /// let handle = ringgate::guests::start()?;

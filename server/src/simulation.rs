@@ -40,7 +40,7 @@ pub use crate::visited::visited;
 use crate::{Server, ServerHandle};
 use ringgate_runtime::driver::Driver;
 use ringgate_runtime::driver::simulated::{Client, Faults, World};
-use ringgate_runtime::{Core, Descriptor};
+use ringgate_runtime::{Core, Descriptor, Moment};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,7 +80,7 @@ struct SimulatedCore {
 }
 
 impl Simulation {
-    /// This server on one core without faults. `seed` decides what is left to chance.
+    /// The server on one core without faults. `seed` decides what is left to chance.
     ///
     /// Lanes in the core are as ever. A lane with workers has one, a thread; before each turn of the cores the
     /// simulation waits for it, in real time, so that its work takes no virtual time and is done in order.
@@ -167,7 +167,7 @@ impl Simulation {
         Simulation::of_cores(Server::new(config.clone(), router), cores, seed, faults)
     }
 
-    /// This server on several cores, and what may go wrong. Each core has a listener of its own, and its
+    /// The server on several cores, and what may go wrong. Each core has a listener of its own, and its
     /// state is made before it takes work.
     ///
     /// # Panics
@@ -394,8 +394,8 @@ impl Simulation {
     }
 
     /// Puts the settings of another configuration in force on every core, as a reload does
-    /// ([`ServerHandle::reload`]): for connections that are open as well. What a reload cannot change,
-    /// and the limits, stay.
+    /// ([`ServerHandle::reload`]): for connections that are open as well. Settings that a reload
+    /// cannot change, and the limits, stay.
     pub fn reload(&self, config: &Config) {
         for core in 0..self.cores.len() as u32 {
             let settings = Box::new(Settings::new(config));
@@ -409,6 +409,30 @@ impl Simulation {
     /// If that never happens; the message names the seed, which replays the run.
     pub fn run_until(&mut self, done: impl FnMut(&Simulation) -> bool) {
         self.run_in_steps(WAIT_MAX, done);
+    }
+
+    /// Lets so much time pass, in which the cores sleep until something happens, and none is held up by the sleep of another.
+    ///
+    /// # Panics
+    /// If the cores are busy for most of it, and it is longer than a quarter of an hour.
+    pub fn pass(&mut self, span: Duration) {
+        let end = self.world.now() + span;
+        for _ in 0..TURNS_MAX {
+            let now = self.world.now();
+            if now >= end {
+                return;
+            }
+            let timers = self.cores.iter().filter_map(|each| each.core.next_timer());
+            let next = timers.chain(self.world.next_event()).fold(end, Moment::min);
+            // One sleeps for all of them.
+            self.turn_those(next - now, |index| index == 0);
+            self.turn_those(Duration::ZERO, |index| index > 0);
+            // One that is busy does not sleep.
+            let passed = self.world.now() - now;
+            self.world
+                .advance(WAIT_MAX.saturating_sub(passed).min(end - self.world.now()));
+        }
+        panic!("seed {}: the cores have too much to do", self.world.seed());
     }
 
     /// As [`Simulation::run_until`], with other steps in which time passes while nothing happens.

@@ -2,9 +2,9 @@
 //! of a head to the last of an answer, over a simulated ring without sockets.
 //!
 //! [`client`] takes a router and the state of its handlers; [`Client::of`] a whole [`Server`], with its lanes and
-//! hubs. Time is virtual: a handler that sleeps for an hour is answered at once, and every run is the same.
-//! What a connection does beside requests and answers (pieces, resets, several cores) is tested in a
-//! [`Simulation`], which is below.
+//! hubs. Time is virtual: a handler that sleeps for an hour is answered at once, and every run is the same. A
+//! [`Simulation`], which is below, tests what a connection does beside requests and answers (pieces, resets,
+//! several cores).
 //!
 //! ```
 //! use ringgate::{Json, Request, Result, Router, http::StatusCode, testing};

@@ -2,6 +2,7 @@
 //! what becomes of it when it waits, panics or is left.
 
 use http::{Method, StatusCode};
+use ringgate::around::ErrorPages;
 use ringgate::config::{AdmissionLimits, Config, MaxAccepts};
 use ringgate::simulation::Simulation;
 use ringgate::{Body, Next, Request, Response, RouteOptions, Router};
@@ -137,6 +138,26 @@ fn a_body_that_is_too_large_is_seen_with_its_request() {
         chunk.repeat(3)
     );
     assert_seen(&stage.send(&chunked), 413, "POST \"/read\"");
+}
+
+#[test]
+fn the_servers_own_errors_are_lines_of_text_that_error_pages_replace() {
+    let stalls =
+        "POST /read HTTP/1.1\r\nHost: t\r\nAccept: text/html\r\nContent-Length: 9\r\n\r\nhalf";
+    let line = Stage::new(guarded()).send(stalls);
+    assert_seen(&line, 408, "POST \"/read\"");
+    assert!(
+        line.to_lowercase()
+            .contains("\r\ncontent-type: text/plain; charset=utf-8\r\n")
+    );
+    assert!(line.ends_with("\r\n\r\n408 Request Timeout\n"), "{line}");
+    let pages = ErrorPages::new().any_page("<h1>{status}</h1>");
+    let page = Stage::new(guarded().with(pages)).send(stalls);
+    assert_seen(&page, 408, "POST \"/read\"");
+    assert!(
+        page.ends_with("\r\n\r\n<h1>408 Request Timeout</h1>"),
+        "{page}"
+    );
 }
 
 #[test]

@@ -194,10 +194,8 @@ fn limits(max_threads: u32) -> AdmissionLimits {
 
 /// Lets so much time pass as ends every wait, in steps: a timer that was put off looks again.
 fn a_day_passes(simulation: &mut Simulation) {
-    for _ in 0..12 {
-        simulation.world().advance(2 * HOUR);
-        (0..8).for_each(|_| simulation.turn());
-    }
+    simulation.pass(24 * HOUR);
+    (0..8).for_each(|_| simulation.turn());
 }
 
 fn assert_nothing_is_left(simulation: &Simulation, what: &dyn std::fmt::Debug) {
@@ -603,10 +601,7 @@ fn what_a_refused_client_sends_is_thrown_away_until_it_pauses_or_for_a_time_what
         let began = simulation.world().now();
         while simulation.ledgers(0).0.open == 1 {
             client.send(&[b'x'; 300_000]);
-            for _ in 0..pause {
-                simulation.world().advance(Duration::from_secs(1));
-                (0..30).for_each(|_| simulation.turn());
-            }
+            simulation.pass(Duration::from_secs(pause));
         }
         let took = (simulation.world().now() - began).as_secs();
         assert!((at_least..=at_most + pause).contains(&took), "{took} s");

@@ -1,6 +1,7 @@
 //! The rules of the house, held to the files themselves: what every source opens with, that
-//! documentation names its nouns, where `unsafe` may stand and what stands above it, how long a file may
-//! be, that links of the documents lead somewhere, and that docs/seeds.md names the tests behind each row.
+//! documentation names its nouns, where `unsafe` may stand and what stands above it, how long a file
+//! may be, why a test sleeps and an answer is dropped, that links of the documents lead somewhere, and that docs/seeds.md names
+//! the tests behind each row.
 //!
 //! It reads text and decides nothing about meaning; clippy and the compiler do the rest.
 
@@ -104,8 +105,10 @@ fn names_no_noun(text: &str) -> bool {
     let mut words = text.split_whitespace();
     let two = (words.next().unwrap_or(""), words.next().unwrap_or(""));
     match two {
-        ("It" | "Its" | "They" | "Their" | "He" | "She" | "Who" | "What", _) => true,
-        ("This" | "That", "one" | "of") | ("These" | "Those", _) => true,
+        ("It" | "Its" | "They" | "Their" | "He" | "She", _) => true,
+        ("Who" | "Whoever" | "Whose" | "What", _) => true,
+        ("This", "one" | "of" | "is" | "was" | "has" | "cannot" | "many") => true,
+        ("That" | "These" | "Those", _) => true,
         ("One", "that" | "which" | "with" | "whose") => true,
         ("As", "there" | "there." | "there," | "there:") => true,
         ("Answers", "whether") => true,
@@ -113,18 +116,31 @@ fn names_no_noun(text: &str) -> bool {
     }
 }
 
+/// Whether a later sentence of a paragraph has a question word in place of a noun. `goes_on`: whether the line
+/// before this one ends with a full stop, so that this line begins with a sentence.
+fn asks(text: &str, goes_on: bool) -> bool {
+    let first = goes_on.then_some(text);
+    let sentences = first.into_iter().chain(text.split(". ").skip(1));
+    let mut words = sentences.filter_map(|sentence| sentence.split_whitespace().next());
+    words.any(|word| matches!(word, "Who" | "Whoever" | "Whose" | "What"))
+}
+
 #[test]
 fn documentation_names_its_noun() {
+    assert!(names_no_noun("That of the core.") && names_no_noun("Whoever closed the other end."));
+    assert!(!names_no_noun("This process ends.") && !asks("The queue. A task of it.", true));
+    assert!(asks("What runs goes on.", true) && asks("Closed. Who asks hears so.", false));
     let mut broken = Vec::new();
     for File { path, text } in sources() {
-        if !path.starts_with("runtime/src/") && !path.starts_with("server/src/") {
+        if !path.contains("/src/") {
             continue;
         }
         let mut before = "";
         for (at, line) in text.lines().enumerate() {
             let found = documented(line).unwrap_or("");
             let begins = before.is_empty() || before.starts_with("# ");
-            if begins && names_no_noun(found) {
+            let goes_on = !begins && before.ends_with('.');
+            if begins && names_no_noun(found) || asks(found, goes_on) {
                 broken.push(format!("{path}:{}: {found}", at + 1));
             }
             before = found;
@@ -132,7 +148,8 @@ fn documentation_names_its_noun() {
     }
     complain(
         &broken,
-        "a paragraph of documentation begins with the noun it is about, not with a pronoun",
+        "a paragraph of documentation begins with the noun it is about, not with a pronoun, \
+         and no sentence begins with a question word instead of one",
     );
 }
 
@@ -259,6 +276,70 @@ fn nothing_is_left_for_later_in_the_code() {
         &broken,
         "finish these, or write down in the docs that it is absent",
     );
+}
+
+/// Whether a thread that sleeps at this line says why: beside it, above it, or by the name of a constant.
+fn says_why_it_sleeps(lines: &[&str], at: usize) -> bool {
+    let asleep = lines[at].split("thread::sleep(").nth(1).unwrap_or("");
+    let is_named = asleep.starts_with(|character: char| character.is_ascii_uppercase())
+        && !asleep.starts_with("Duration");
+    let is_above = at > 0 && lines[at - 1].trim_start().starts_with("//");
+    is_named || is_above || asleep.contains("// ")
+}
+
+#[test]
+fn a_test_that_sleeps_says_why() {
+    assert!(says_why_it_sleeps(&["thread::sleep(STALL);"], 0));
+    assert!(says_why_it_sleeps(&["// Not yet.", "thread::sleep(a);"], 1));
+    assert!(!says_why_it_sleeps(
+        &["go();", "thread::sleep(Duration::ZERO);"],
+        1
+    ));
+    let mut broken = Vec::new();
+    for File { path, text } in sources() {
+        if !path.contains("/tests/") && !path.ends_with("tests.rs") {
+            continue;
+        }
+        let lines: Vec<_> = text.lines().collect();
+        let sleeps = |at: &usize| code(lines[*at]).contains("thread::sleep(");
+        let silent = (0..lines.len()).filter(sleeps);
+        let silent = silent.filter(|at| !says_why_it_sleeps(&lines, *at));
+        broken.extend(silent.map(|at| format!("{path}:{}", at + 1)));
+    }
+    complain(
+        &broken,
+        "wait for a condition, or let the time pass in the simulation, or say why a time must pass",
+    );
+}
+
+/// Whether what a call answers is dropped here. What `write!` answers of a String is nothing.
+fn drops_an_answer(code: &str) -> bool {
+    let Some((_, dropped)) = code.split_once("let _ = ") else {
+        return false;
+    };
+    let mut calls = dropped.match_indices('(');
+    let calls = calls.any(|(at, _)| dropped[..at].ends_with(|c: char| c.is_alphanumeric()));
+    calls && !dropped.contains("write!(") && !dropped.contains("writeln!(")
+}
+
+#[test]
+fn an_answer_that_is_dropped_is_dropped_for_a_reason() {
+    assert!(drops_an_answer("let _ = self.flush();"));
+    assert!(!drops_an_answer("let _ = (a, b);") && !drops_an_answer("let _ = write!(text, \"\");"));
+    let mut broken = Vec::new();
+    for File { path, text } in files("server/src", "rs") {
+        let own = text.split("#[cfg(test)]\nmod ").next().unwrap_or("");
+        let lines: Vec<_> = own.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let mut above = lines[..at].iter().rev();
+            let first = above.find(|line| !drops_an_answer(&code(line)));
+            let is_told = line.contains("// ") || first.is_some_and(|line| line.contains("// "));
+            if drops_an_answer(&code(line)) && !is_told && !path.contains("tests") {
+                broken.push(format!("{path}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    complain(&broken, "say above why nobody needs what these answer");
 }
 
 /// Where the links of a Markdown text lead: `[text](here)`.

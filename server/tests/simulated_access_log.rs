@@ -1,10 +1,16 @@
 //! Lines of the access log for requests that take their time, in virtual time over the simulated ring.
 
+#[path = "http2/forge.rs"]
+#[allow(dead_code, reason = "no test uses all of it")]
+mod forge;
+
 use ringgate::config::{AccessFormat, AccessTarget, Config, Timeouts};
-use ringgate::runtime::driver::simulated::Client;
+use ringgate::http::StatusCode;
+use ringgate::http2::frame::PREFACE;
+use ringgate::runtime::driver::simulated::{Action, Client};
 use ringgate::runtime::sleep;
 use ringgate::simulation::Simulation;
-use ringgate::{Body, Request, Router};
+use ringgate::{Body, Next, Request, Response, Router};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -39,6 +45,15 @@ fn lines_of(
     shorten: impl FnOnce(&mut Timeouts),
     speak: impl FnOnce(&mut Simulation, &Client),
 ) -> Vec<Value> {
+    lines_with(router(), name, shorten, speak)
+}
+
+fn lines_with(
+    router: Router<()>,
+    name: &str,
+    shorten: impl FnOnce(&mut Timeouts),
+    speak: impl FnOnce(&mut Simulation, &Client),
+) -> Vec<Value> {
     let file = format!("ringgate-simulated-access-{}-{name}", std::process::id());
     let path: PathBuf = std::env::temp_dir().join(file);
     let _ = fs::remove_file(&path);
@@ -55,7 +70,7 @@ fn lines_of(
     shorten(&mut config.timeouts);
     config.access_log.target = AccessTarget::File(path.clone());
     config.access_log.format = AccessFormat::Json;
-    let mut simulation = Simulation::new(&config, router(), 1);
+    let mut simulation = Simulation::new(&config, router, 1);
     let client = simulation.connect();
     speak(&mut simulation, &client);
     drop((client, simulation));
@@ -141,6 +156,99 @@ fn a_head_and_a_body_that_are_not_whole_in_time_are_told_of_as_answered_408() {
         assert_eq!(
             (&line["request"], &line["aborted"]),
             (&request.into(), &false.into())
+        );
+    }
+}
+
+#[test]
+fn a_body_that_comes_too_slowly_is_told_of_as_one_that_stalls() {
+    let demand = |timeouts: &mut Timeouts| timeouts.body_rate_min = Some(100);
+    let lines = lines_of("slow-body", demand, |simulation, client| {
+        client.send(b"POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 99\r\n\r\n");
+        for second in 1..20 {
+            client.after(Duration::from_secs(second), Action::Send(b"x".to_vec()));
+        }
+        simulation.run_until(|_| client.received_len() > 0);
+        client.close();
+        until_closed(simulation, client);
+    });
+    assert_eq!(
+        (&lines[0]["status"], &lines[0]["reason"]),
+        (&408.into(), &"body-timeout".into())
+    );
+}
+
+#[test]
+fn a_body_on_a_stream_that_stalls_or_comes_too_slowly_is_told_of_by_the_same_reason() {
+    let stalls = |timeouts: &mut Timeouts| timeouts.body = LIMIT;
+    let demand = |timeouts: &mut Timeouts| timeouts.body_rate_min = Some(1000);
+    let cases: [(_, fn(&mut Timeouts)); 2] = [("stalled-stream", stalls), ("slow-stream", demand)];
+    for (name, shorten) in cases {
+        let lines = lines_of(name, shorten, |simulation, client| {
+            let fields = [
+                (":method", "POST"),
+                (":scheme", "http"),
+                (":path", "/echo"),
+                (":authority", "t"),
+            ];
+            let begins = [
+                forge::settings(&[]),
+                forge::headers(1, false, &fields),
+                forge::data(1, false, &[7; 500]),
+            ];
+            client.send(&[PREFACE, &begins.concat()[..]].concat());
+            if name == "slow-stream" {
+                for second in 1..20 {
+                    let piece = forge::data(1, false, &[7; 500]);
+                    client.after(Duration::from_secs(second), Action::Send(piece));
+                }
+            }
+            simulation.run_until(|simulation| simulation.ledgers(0).1.aborted == 1);
+            client.close();
+            until_closed(simulation, client);
+        });
+        assert_eq!(
+            (&lines[0]["reason"], &lines[0]["aborted"]),
+            (&"body-timeout".into(), &true.into()),
+            "{name}: {}",
+            lines[0]
+        );
+    }
+}
+
+#[test]
+fn an_error_that_the_application_dresses_is_told_of_as_it_is_sent() {
+    let dresses = async |request: Request, next: Next| {
+        let answer = next.run(request).await;
+        let status = answer.status();
+        Response::text(format!("a page for {status}")).with_status(StatusCode::GONE)
+    };
+    for (sent, page) in [
+        ("GET /lar", "a page for 408 Request Timeout"),
+        ("GET nonsense\r\n\r\n", "a page for 400 Bad Request"),
+        (
+            "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nhalf",
+            "a page for 408 Request Timeout",
+        ),
+    ] {
+        let shorten = |timeouts: &mut Timeouts| {
+            timeouts.head = LIMIT;
+            timeouts.body = LIMIT;
+        };
+        let router = router().around(dresses);
+        let lines = lines_with(router, "dressed", shorten, |simulation, client| {
+            client.send(sent.as_bytes());
+            simulation.run_until(|_| client.received_len() > 0);
+            let received = String::from_utf8(client.received()).expect("text");
+            assert!(received.ends_with(page), "{received}");
+            client.close();
+            until_closed(simulation, client);
+        });
+        let line = &lines[0];
+        assert_eq!(
+            (&line["status"], &line["bytes"]),
+            (&410.into(), &page.len().into()),
+            "{line}"
         );
     }
 }

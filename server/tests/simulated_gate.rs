@@ -4,7 +4,7 @@
 mod seeds;
 
 use ringgate::config::{AdmissionLimits, Config, HalfClose, MaxAccepts, RequestRates, Shed};
-use ringgate::runtime::driver::simulated::{Action, Faults};
+use ringgate::runtime::driver::simulated::{Action, Client, Faults};
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Router};
 use seeds::Dice;
@@ -190,4 +190,41 @@ fn play(seed: u64) {
 #[test]
 fn whatever_happens_the_limit_holds_and_every_slot_comes_back() {
     seeds::play_each(200, play);
+}
+
+#[test]
+fn a_standing_queue_is_shed_and_says_codel() {
+    let mut config = Config {
+        admission: AdmissionLimits::new(NonZeroU32::new(1), MaxAccepts::Unbounded)
+            .expect("consistent"),
+        ..Config::default()
+    };
+    config.queue.target = Duration::from_millis(1);
+    config.queue.interval = Duration::from_millis(20);
+    let router = router(&Arc::default());
+    let mut simulation = Simulation::with_cores(&config, router, 1, 7, Faults::none());
+    // Each handler takes longer than the target, and two of them longer than the interval.
+    let clients: Vec<_> = (0..10)
+        .map(|_| {
+            let client = simulation.connect_to(0);
+            client.send(b"GET /sleep/15 HTTP/1.1\r\nHost: a\r\n\r\n");
+            client
+        })
+        .collect();
+    let answer = |client: &Client| String::from_utf8(client.received()).expect("text");
+    simulation.run_until(|_| clients.iter().all(|client| !client.received().is_empty()));
+    let (served, refused): (Vec<_>, Vec<_>) = clients
+        .iter()
+        .map(answer)
+        .partition(|answer| answer.starts_with("HTTP/1.1 200 "));
+    assert!(served.len() > 1 && !refused.is_empty(), "{}", served.len());
+    for answer in &refused {
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(answer.contains("x-ringgate-reason: codel\r\n"), "{answer}");
+    }
+    let last = answer(&clients[9]);
+    assert!(
+        last.starts_with("HTTP/1.1 200 "),
+        "the last in line is not refused: {last}"
+    );
 }

@@ -9,12 +9,13 @@ use forge::{GET, Sent, Wire, data, forged, get, headers, post, settings};
 use ringgate::config::{Config, Switch};
 use ringgate::http2::frame::PREFACE;
 use ringgate::http2::{ErrorCode, Limits};
-use ringgate::runtime::driver::simulated::Client;
+use ringgate::runtime::driver::simulated::{Action, Client};
 use ringgate::runtime::sleep;
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Router};
 use std::time::Duration;
 
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn simulate(change: impl FnOnce(&mut Config)) -> Simulation {
@@ -29,6 +30,10 @@ fn simulate(change: impl FnOnce(&mut Config)) -> Simulation {
             "later"
         })
         .post("/", |request: Request| async move {
+            request.into_body().bytes().await
+        })
+        .post("/late", |request: Request| async move {
+            sleep(MINUTE).await;
             request.into_body().bytes().await
         });
     Simulation::new(&config, router, 1)
@@ -222,6 +227,111 @@ fn a_body_that_is_too_large_is_answered_413_on_its_stream_and_the_connection_goe
     assert_eq!(short, [(1, "413"), (3, "413"), (5, "200")]);
     simulation.run_until(|simulation| simulation.ledgers(0).1.running == 0);
     assert_eq!(simulation.ledgers(0).0.open, 1);
+}
+
+fn a_second_passes(simulation: &mut Simulation) {
+    simulation.world().advance(Duration::from_secs(1));
+    (0..5).for_each(|_| simulation.turn());
+}
+
+#[test]
+fn a_body_that_comes_more_slowly_than_it_has_to_is_reset_and_the_connection_goes_on() {
+    const PIECE: usize = 5000;
+    let mut simulation = simulate(|config| {
+        config.timeouts.body_rate_min = Some(2 * PIECE as u64);
+        config.http2.connection_window = 65_536;
+    });
+    let mut peer = Peer::connect(&mut simulation);
+    // Pieces that were thrown away would use up the connection's window if they stayed in its books.
+    for stream in (1..40).step_by(2) {
+        peer.client.send(&post(stream));
+        let mut pieces = 0;
+        let code = loop {
+            peer.client.send(&data(stream, false, &[7; PIECE]));
+            pieces += 1;
+            assert!(pieces < 30, "the body on stream {stream} is never ended");
+            a_second_passes(&mut simulation);
+            let ended = peer.heard().into_iter().find_map(|sent| match sent {
+                Sent::Reset(of, code) if of == stream => Some(code),
+                _ => None,
+            });
+            if let Some(code) = ended {
+                break code;
+            }
+        };
+        assert_eq!((pieces, code), (11, ErrorCode::CANCEL));
+    }
+    peer.client.send(&get(41));
+    assert_eq!(peer.answers(&mut simulation, 1)[0].2, b"at once");
+    let requests = simulation.ledgers(0).1;
+    assert_eq!((requests.aborted, requests.running), (20, 0));
+}
+
+#[test]
+fn a_client_has_no_less_time_for_its_body_because_the_handler_reads_late() {
+    let mut simulation = simulate(|config| {
+        config.timeouts.body_rate_min = Some(10_000);
+        config.http2.stream_window = 65_536;
+    });
+    let mut peer = Peer::connect(&mut simulation);
+    let mut fields = forge::POST.to_vec();
+    fields.retain(|(name, _)| *name != ":path");
+    fields.insert(1, (":path", "/late"));
+    peer.client.send(&headers(1, false, &fields));
+    for size in [16_384, 16_384, 16_384, 16_384] {
+        peer.client.send(&data(1, false, &vec![7; size]));
+    }
+    let mut room = 0;
+    while room == 0 {
+        a_second_passes(&mut simulation);
+        for sent in peer.heard() {
+            match sent {
+                Sent::WindowUpdate(1, more) => room += more,
+                Sent::Reset(..) => panic!("{sent:?}"),
+                _ => {}
+            }
+        }
+    }
+    for end in [false, false, true] {
+        peer.client.send(&data(1, end, &[7; 12_000]));
+        a_second_passes(&mut simulation);
+    }
+    peer.client.send(&forge::window_update(0, 1 << 20));
+    peer.client.send(&forge::window_update(1, 1 << 20));
+    assert_eq!(peer.answers(&mut simulation, 1)[0].1, "200");
+}
+
+#[test]
+fn a_body_is_not_late_because_the_core_was_held_up() {
+    let limit = Duration::from_secs(2);
+    let mut simulation = simulate(|config| config.timeouts.body = limit);
+    let mut peer = Peer::connect(&mut simulation);
+    peer.client
+        .send(&[post(1), data(1, false, b"in "), post(3)].concat());
+    a_second_passes(&mut simulation);
+    // The rest comes in time, behind more than one receive takes.
+    let other: Vec<_> = (0..12).map(|_| data(3, false, &[7; 16_000])).collect();
+    let rest = [data(3, true, b""), data(1, true, b"time")];
+    let sent = [other.concat(), rest.concat()].concat();
+    peer.client.after(limit / 4, Action::Send(sent));
+    simulation.world().advance(5 * limit);
+    peer.client.send(&forge::window_update(0, 1 << 20));
+    peer.client.send(&forge::window_update(3, 1 << 20));
+    let answers = peer.answers(&mut simulation, 2);
+    let first = answers.iter().find(|(stream, ..)| *stream == 1);
+    let (_, status, body) = first.expect("an answer");
+    assert_eq!((&status[..], &body[..]), ("200", &b"in time"[..]));
+    // Whoever says nothing more is late all the same.
+    peer.client.send(&post(5));
+    a_second_passes(&mut simulation);
+    simulation.world().advance(5 * limit);
+    let held = simulation.world().now();
+    simulation.run_until(|_| peer.client.received_len() > 0);
+    assert!(simulation.world().now() - held < limit + limit);
+    assert!(matches!(
+        peer.heard()[..],
+        [Sent::Reset(5, ErrorCode::CANCEL), ..]
+    ));
 }
 
 #[test]

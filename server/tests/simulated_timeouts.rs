@@ -2,11 +2,12 @@
 //! limit and hardly more. One limit is in reach in each test, and the others are far away.
 
 use ringgate::config::{Config, Timeouts};
-use ringgate::runtime::driver::simulated::{Action, Client, Ending};
+use ringgate::runtime::driver::simulated::{Action, Client, Ending, World};
 use ringgate::runtime::sleep;
 use ringgate::runtime::timer::GRANULARITY_NANOS;
 use ringgate::simulation::Simulation;
 use ringgate::{Body, Request, Response, Router};
+use std::cell::RefCell;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(2);
@@ -22,6 +23,11 @@ const TOO_LARGE: &[u8] = b"POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 100
 /// Bytes of the large answer, many sends.
 const LARGE_LEN: usize = 4 << 20;
 
+thread_local! {
+    /// The world of a handler that holds its core.
+    static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
+}
+
 fn router() -> Router<()> {
     let pieces = |_: Request| async {
         let body = Body::writer(|mut out| async move {
@@ -35,6 +41,10 @@ fn router() -> Router<()> {
     };
     Router::new()
         .get("/hello", |_: Request| async { "hello" })
+        .get("/holds", |_: Request| async {
+            WORLD.with_borrow(|world| world.as_ref().expect("a world").advance(3 * LIMIT));
+            "held"
+        })
         .get("/later", |_: Request| async {
             sleep(3 * LIMIT).await;
             "later"
@@ -305,5 +315,50 @@ fn a_refused_client_has_five_seconds_in_all_for_what_is_in_front_of_its_refusal(
             assert_eq!(client.ending(), Ending::Reset, "{status}");
             assert_eq!(simulation.ledgers(0).0.aborted, 1);
         }
+    }
+}
+
+#[test]
+fn a_client_is_not_late_because_the_core_was_held_up() {
+    const BODY: &[u8] = b"POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhe";
+    for (first, then, whole) in [
+        (HELLO, HELLO, 2),
+        (&HELLO[..9], &HELLO[9..], 1),
+        (BODY, b"llo", 1),
+    ] {
+        let mut simulation = simulate(|timeouts| {
+            timeouts.head = LIMIT;
+            timeouts.body = LIMIT;
+            timeouts.idle = LIMIT;
+        });
+        let client = simulation.connect();
+        client.send(first);
+        pass(&mut simulation, LIMIT / 4);
+        client.after(LIMIT / 4, Action::Send(then.to_vec()));
+        simulation.world().advance(3 * LIMIT);
+        let held = simulation.world().now();
+        simulation.run_until(|_| client.is_closed());
+        assert_in_time(simulation.world().now() - held, LIMIT);
+        let answers = text(&client);
+        assert_eq!(answers.matches("200 OK").count(), whole, "{answers}");
+        assert_eq!(answers.matches("hello").count(), whole, "{answers}");
+        assert_eq!(simulation.ledgers(0).0.aborted, 0);
+    }
+}
+
+#[test]
+fn the_time_of_a_client_begins_behind_an_answer_that_held_its_core() {
+    let mut simulation = simulate(|timeouts| timeouts.idle = LIMIT);
+    WORLD.set(Some(simulation.world().clone()));
+    let (client, other) = (simulation.connect(), simulation.connect());
+    other.send(HELLO);
+    simulation.run_until(|_| other.received().ends_with(b"hello"));
+    client.send(b"GET /holds HTTP/1.1\r\nHost: t\r\n\r\n");
+    simulation.run_until(|_| client.received().ends_with(b"held"));
+    pass(&mut simulation, LIMIT / 2);
+    for client in [&client, &other] {
+        client.take_received();
+        client.send(HELLO);
+        simulation.run_until(|_| client.received().ends_with(b"hello"));
     }
 }

@@ -21,6 +21,27 @@ struct Note {
 }
 
 #[test]
+fn codes_in_a_query_and_in_a_path_are_read_and_a_plus_is_a_space_in_the_query_alone() {
+    async fn told(request: Request) -> String {
+        let (part, value) = (request.param_decoded("part"), request.query_value("a b"));
+        format!("{part:?} {value:?}")
+    }
+    let client = client(Router::new().get("/{part}", told), ());
+    for (target, expected) in [
+        ("/x?a+b=c", r#"Some("x") Some("c")"#),
+        ("/x+y?a%20b=c+d", r#"Some("x+y") Some("c d")"#),
+        ("/x%20y?a%20b=%2B", r#"Some("x y") Some("+")"#),
+        ("/x?a=b&a+b=%C3%A9+1", r#"Some("x") Some("é 1")"#),
+        // What is no UTF-8 is no value: the next one of the name counts.
+        ("/%FF?a+b=%FF&a+b=2", r#"None Some("2")"#),
+        ("/x?%FF=1&a+b", r#"Some("x") Some("")"#),
+        ("/x?a-b=1", r#"Some("x") None"#),
+    ] {
+        assert_eq!(client.get(target).send().text(), expected, "{target}");
+    }
+}
+
+#[test]
 fn json_goes_in_and_out_and_what_is_none_is_told_apart() {
     async fn echo(mut request: Request) -> Result<(StatusCode, Json<Note>)> {
         let Json(note): Json<Note> = request.extract().await?;

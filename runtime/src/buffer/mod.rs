@@ -10,6 +10,7 @@
 mod lease;
 mod pool;
 pub(crate) mod ring;
+mod spare;
 
 pub use lease::Lease;
 pub use pool::{Pool, PoolOptions};

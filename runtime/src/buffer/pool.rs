@@ -3,11 +3,14 @@
 
 use super::lease::Lease;
 use super::ring::BufferRing;
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use super::spare::Spare;
+use crate::core::Core;
+use crate::mapping::Mapping;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::ptr::NonNull;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Sizes of a pool.
 ///
@@ -22,8 +25,9 @@ use std::rc::Rc;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolOptions {
-    /// Most buffers in the ring: a power of two, at most 32768. It begins with 64, and doubles when
-    /// a receive finds none.
+    /// Most buffers in the ring: a power of two, at most 32768. It begins with 64, and doubles after a turn in which more than
+    /// a quarter as many receives found none, or one while leases hold all of them. Buffers that are not needed for ten
+    /// seconds or more leave it when they are next used.
     pub buffers: u16,
     /// Bytes of one buffer.
     pub buffer_size: u32,
@@ -32,13 +36,13 @@ pub struct PoolOptions {
 }
 
 impl Default for PoolOptions {
-    /// At most 1024 buffers of 32 KiB and 1024 kept leases. The kernel gives memory to what is filled: 256 KiB a core where
-    /// messages are short, up to 2 MiB where they are long, and more only as more of them wait.
+    /// At most 1024 buffers of 32 KiB and 256 kept leases. The kernel gives memory to what is filled: 256 KiB a core where
+    /// messages are short, up to 2 MiB where they are long, and more only as more of them wait, until they do not any more.
     fn default() -> PoolOptions {
         PoolOptions {
             buffers: 1024,
             buffer_size: 32 << 10,
-            leases_kept: 1024,
+            leases_kept: 256,
         }
     }
 }
@@ -47,8 +51,22 @@ impl Default for PoolOptions {
 /// each one more is memory that has left the cache when its turn comes.
 const BUFFERS_AT_FIRST: u16 = 64;
 
+/// Blocks that are mapped at once.
+const BLOCKS_OF_A_SLAB: usize = 64;
+/// Blocks of this size and above have whole pages of the smallest size to themselves.
+const PAGE_BYTES: usize = 4 << 10;
+
+/// Time in which spare memory has to be needed, or it is given back: at the latest after twice this time.
+const IDLE_TIME: Duration = Duration::from_secs(10);
+/// Bytes that are given back at once, at most, and the time until the next ones are: the kernel takes a quarter of a
+/// microsecond for each page.
+const GIVEN_BACK_AT_ONCE: usize = 512 << 10;
+const NEXT_PAUSE: Duration = Duration::from_millis(10);
+
 /// The number of a buffer whose memory is not in the ring's hands at all.
 const NO_ID: u32 = u32::MAX;
+/// The block of a number whose buffer has left the ring.
+const NO_BLOCK: u32 = u32::MAX;
 
 /// A piece of memory of the size of a buffer. It stays where it is as long as the pool lives.
 pub(super) struct Block {
@@ -98,63 +116,115 @@ impl Block {
     }
 }
 
+/// Whether a look at spare memory is to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Watch {
+    /// There is nothing to look at.
+    Off,
+    /// The next turn is to set the timer.
+    Wanted,
+    /// The timer is set.
+    On,
+}
+
 /// The buffers of one core. Shared by the core and its leases, never by threads.
 pub struct Pool {
     ring: BufferRing,
     options: PoolOptions,
-    layout: Layout,
+    /// Bytes from the beginning of a block to that of the next.
+    stride: usize,
     blocks: RefCell<Vec<NonNull<Block>>>,
-    /// Which block a buffer number names.
+    /// Which block a buffer number names, if any.
     by_id: RefCell<Vec<u32>>,
-    spare: RefCell<Vec<u32>>,
+    /// Numbers from here on leave the ring when their buffers come back.
+    limit: Cell<u32>,
+    spare: RefCell<Spare>,
     /// Buffers that became leases in this turn.
     lent_this_turn: RefCell<Vec<u16>>,
     provided: Cell<u32>,
+    /// Buffers with a number: in the ring, or lent out and to come back to it.
+    numbered: Cell<u32>,
     kept: Cell<u32>,
+    watch: Cell<Watch>,
+    /// The most buffers that a turn has used since the last look.
+    used_most: Cell<u32>,
+    /// The memory of the blocks: unmapped last.
+    slabs: RefCell<Vec<Mapping>>,
 }
 
 impl Pool {
-    /// Allocates the buffers and provides all of them.
+    /// Maps the first buffers and provides all of them.
     ///
     /// # Errors
-    /// The answer of mmap(2) for the ring.
+    /// The answer of mmap(2).
     pub(crate) fn new(options: PoolOptions) -> io::Result<Rc<Pool>> {
-        let layout = Layout::from_size_align(options.buffer_size as usize, 64)
-            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        assert!(layout.size() > 0, "buffer_size: at least one byte");
+        let size = options.buffer_size as usize;
+        assert!(size > 0, "buffer_size: at least one byte");
+        let stride = match size < PAGE_BYTES {
+            true => size.next_multiple_of(64),
+            false => size.next_multiple_of(PAGE_BYTES),
+        };
         let pool = Pool {
             ring: BufferRing::new(options.buffers)?,
             options,
-            layout,
+            stride,
             blocks: RefCell::new(Vec::with_capacity(options.buffers as usize)),
             by_id: RefCell::new(Vec::with_capacity(options.buffers as usize)),
-            spare: RefCell::new(Vec::new()),
+            limit: Cell::new(0),
+            spare: RefCell::default(),
             lent_this_turn: RefCell::new(Vec::new()),
             provided: Cell::new(0),
+            numbered: Cell::new(0),
             kept: Cell::new(0),
+            watch: Cell::new(Watch::Off),
+            used_most: Cell::new(0),
+            slabs: RefCell::default(),
         };
-        pool.grow_to(options.buffers.min(BUFFERS_AT_FIRST));
+        pool.grow_to(pool.least())?;
         Ok(Rc::new(pool))
     }
 
-    fn grow_to(&self, buffers: u16) {
-        for id in self.size()..buffers {
-            let block = self.new_block();
-            self.by_id.borrow_mut().push(block);
-            self.provide(id, block);
+    /// Buffers that there are always.
+    fn least(&self) -> u32 {
+        u32::from(self.options.buffers.min(BUFFERS_AT_FIRST))
+    }
+
+    /// Has so many buffers in the ring, or as many as there is memory for.
+    ///
+    /// # Errors
+    /// The answer of mmap(2), after which there are more than before, or not.
+    fn grow_to(&self, buffers: u32) -> io::Result<()> {
+        for id in self.limit.get()..buffers {
+            let known = self.by_id.borrow().get(id as usize).copied();
+            if matches!(known, None | Some(NO_BLOCK)) {
+                let block = self.take_block()?;
+                let mut by_id = self.by_id.borrow_mut();
+                match known {
+                    Some(_) => by_id[id as usize] = block,
+                    None => by_id.push(block),
+                }
+                drop(by_id);
+                self.numbered.set(self.numbered.get() + 1);
+                self.provide(id as u16, block);
+            }
+            self.limit.set(id + 1);
         }
+        Ok(())
     }
 
-    /// Buffers there are, whoever has them.
-    #[inline]
-    fn size(&self) -> u16 {
-        self.by_id.borrow().len() as u16
-    }
-
-    /// A receive found no buffer: from now on there are twice as many, up to what the options say.
-    pub(crate) fn grow(&self) {
-        let twice = self.size().saturating_mul(2);
-        self.grow_to(twice.min(self.options.buffers));
+    /// So many receives have found no buffer in a turn. From now on there are twice as many buffers, up to what the options
+    /// say; but not for a few receives, which others have left without by taking many buffers each: more buffers would be
+    /// more for those. If the ring is empty now, at the end of a turn, its buffers are held by leases beyond those that are
+    /// replaced, and may not come back for long: then it grows for a single receive. (Without memory for more it stays as
+    /// it is.)
+    pub(crate) fn grow_for(&self, starved: usize) {
+        let limit = self.limit.get();
+        let most = u32::from(self.options.buffers);
+        let are_many = starved > limit as usize / 4;
+        if limit < most && (are_many || self.available() == 0) {
+            let _ = self.grow_to((limit * 2).min(most));
+            self.want_watch();
+        }
     }
 
     pub(crate) fn ring(&self) -> &BufferRing {
@@ -174,7 +244,7 @@ impl Pool {
 
     /// Buffers that are lent out, kept ones included.
     pub fn lent(&self) -> u32 {
-        u32::from(self.size()) - self.provided.get() + self.kept.get()
+        self.numbered.get() - self.provided.get() + self.kept.get()
     }
 
     /// Whether a lease kept past this turn could shrink the ring: time to copy instead. Leases of
@@ -191,24 +261,32 @@ impl Pool {
         self.lent() > self.options.leases_kept / 2
     }
 
-    fn new_block(&self) -> u32 {
-        // SAFETY: the layout has a size above zero (checked in `new`). Guarded by
-        // `leases_come_from_the_ring_and_go_back`.
-        let memory = unsafe { alloc(self.layout) };
-        let Some(memory) = NonNull::new(memory) else {
-            handle_alloc_error(self.layout)
-        };
+    /// A block that nobody has.
+    ///
+    /// # Errors
+    /// The answer of mmap(2).
+    fn take_block(&self) -> io::Result<u32> {
+        if let Some(block) = self.spare.borrow_mut().take() {
+            return Ok(block);
+        }
+        let slab = Mapping::new(self.stride * BLOCKS_OF_A_SLAB)?.in_small_pages();
         let mut blocks = self.blocks.borrow_mut();
-        let index = blocks.len() as u32;
-        let block = Box::new(Block {
-            memory,
-            index,
-            shares: Cell::new(0),
-            id: Cell::new(NO_ID),
-            pool: Cell::new(None),
-        });
-        blocks.push(NonNull::from(Box::leak(block)));
-        index
+        let first = blocks.len() as u32;
+        let all = first..first + BLOCKS_OF_A_SLAB as u32;
+        for (place, index) in all.clone().enumerate() {
+            let block = Box::new(Block {
+                memory: slab.at(place * self.stride),
+                index,
+                shares: Cell::new(0),
+                id: Cell::new(NO_ID),
+                pool: Cell::new(None),
+            });
+            blocks.push(NonNull::from(Box::leak(block)));
+        }
+        self.slabs.borrow_mut().push(slab);
+        let mut spare = self.spare.borrow_mut();
+        spare.put_fresh(all);
+        Ok(spare.take().expect("a slab has blocks"))
     }
 
     fn block(&self, index: u32) -> &Block {
@@ -251,240 +329,134 @@ impl Pool {
 
     /// The last share of a block is gone.
     fn take_back(&self, index: u32, id: u32) {
-        match u16::try_from(id) {
-            Ok(id) => self.provide(id, index),
-            Err(_) => {
-                self.kept.set(self.kept.get() - 1);
-                self.spare.borrow_mut().push(index);
-            }
+        match id < self.limit.get() {
+            true => self.provide(id as u16, index),
+            false => self.set_aside(index, id),
         }
     }
 
-    /// Replaces the memory of every lease of this turn that still lives, up to the cap.
+    /// A block comes back that the ring has no place for: it was kept, or there are fewer buffers now.
+    fn set_aside(&self, index: u32, id: u32) {
+        if id == NO_ID {
+            self.kept.set(self.kept.get() - 1);
+        } else {
+            self.by_id.borrow_mut()[id as usize] = NO_BLOCK;
+            self.block(index).id.set(NO_ID);
+            self.numbered.set(self.numbered.get() - 1);
+        }
+        self.spare.borrow_mut().put(index);
+        self.want_watch();
+    }
+
+    /// Replaces the memory of every lease of this turn of `core` that still lives, up to the cap.
     #[inline]
-    pub(crate) fn end_of_turn(&self) {
+    pub(crate) fn end_of_turn(&self, core: &Core) {
         if !self.lent_this_turn.borrow().is_empty() {
-            self.replace_kept();
+            self.replace_kept(core);
         }
     }
 
-    fn replace_kept(&self) {
+    fn replace_kept(&self, core: &Core) {
         let mut lent = self.lent_this_turn.take();
+        let used = lent.len() as u32;
         for id in lent.drain(..) {
             let index = self.by_id.borrow()[id as usize];
-            let kept = self.block(index).shares.get() > 0;
+            // A number that has left the ring meanwhile has no lease.
+            let kept = index != NO_BLOCK && self.block(index).shares.get() > 0;
             if !kept || self.kept.get() >= self.options.leases_kept {
                 continue;
             }
+            // Without memory for another the lease comes back by itself.
+            let Ok(fresh) = self.take_block() else {
+                continue;
+            };
             self.block(index).id.set(NO_ID);
             self.kept.set(self.kept.get() + 1);
-            let spare = self.spare.borrow_mut().pop();
-            let fresh = spare.unwrap_or_else(|| self.new_block());
             self.by_id.borrow_mut()[id as usize] = fresh;
             self.provide(id, fresh);
+            self.want_watch();
         }
         // The list's memory is used again.
         self.lent_this_turn.replace(lent);
+        if self.watch.get() != Watch::Off {
+            self.keep_watch(core, used);
+        }
+    }
+}
+
+/// Memory that was needed once and is not any more goes back to the kernel.
+impl Pool {
+    /// There is something to look at, or will be.
+    fn want_watch(&self) {
+        if self.watch.get() == Watch::Off {
+            self.watch.set(Watch::Wanted);
+        }
+    }
+
+    /// Notes how many buffers a turn has used, and sets the timer if it is not set.
+    #[cold]
+    fn keep_watch(&self, core: &Core, used: u32) {
+        let used = used.max(self.numbered.get() - self.provided.get());
+        self.used_most.set(self.used_most.get().max(used));
+        if self.watch.get() == Watch::Wanted {
+            self.look_in(core, IDLE_TIME);
+        }
+    }
+
+    /// Has `core`, which this pool belongs to, call [`Pool::look`] after this time.
+    fn look_in(&self, core: &Core, time: Duration) {
+        core.look_at_pool_in(time);
+        self.watch.set(Watch::On);
+    }
+
+    /// Gives back what nobody has needed since the last look, or a part of it, and has fewer buffers if a quarter would do.
+    pub(crate) fn look(&self, core: &Core) {
+        let mut spare = self.spare.borrow_mut();
+        for block in spare.cool(GIVEN_BACK_AT_ONCE.div_ceil(self.stride)) {
+            self.give_back(*block);
+        }
+        if !spare.is_cool() {
+            return self.look_in(core, NEXT_PAUSE);
+        }
+        spare.looked();
+        let enough = self.used_most.take().next_power_of_two() * 2;
+        if enough * 2 <= self.limit.get() {
+            self.limit.set(enough.max(self.least()));
+        }
+        let may_come = self.lent() > 0 || self.limit.get() > self.least();
+        match spare.has_warm() || may_come {
+            true => self.look_in(core, IDLE_TIME),
+            false => self.watch.set(Watch::Off),
+        }
+    }
+
+    /// Gives the memory of a spare block back to the kernel.
+    fn give_back(&self, index: u32) {
+        debug_assert_eq!(self.block(index).shares.get(), 0);
+        let slabs = self.slabs.borrow();
+        let (slab, place) = (
+            index as usize / BLOCKS_OF_A_SLAB,
+            index as usize % BLOCKS_OF_A_SLAB,
+        );
+        let from = place * self.stride;
+        // SAFETY: the block is spare: no share of it lives, and it is not in the ring, so neither a lease nor the
+        // kernel uses its bytes; who takes it next expects none. Guarded by
+        // `what_a_burst_has_used_goes_back_and_what_is_needed_stays`.
+        unsafe { slabs[slab].give_back(from..from + self.stride) };
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
         for block in self.blocks.get_mut() {
-            // SAFETY: leaked in `new_block` and taken back once, here; no lease points to it (a
+            // SAFETY: leaked in `take_block` and taken back once, here; no lease points to it (a
             // lent block holds the pool). Guarded by `a_core_gives_everything_back`.
-            let block = unsafe { Box::from_raw(block.as_ptr()) };
-            // SAFETY: allocated with this layout in `new_block`; no lease lives and the ring that
-            // could write is closed (see `Core`). Guarded by `a_core_gives_everything_back`.
-            unsafe { dealloc(block.memory.as_ptr(), self.layout) };
+            drop(unsafe { Box::from_raw(block.as_ptr()) });
         }
+        // The slabs follow: no lease lives, and the ring that could write is closed (see `Core`).
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    fn pool(buffers: u16, leases_kept: u32) -> Rc<Pool> {
-        Pool::new(PoolOptions {
-            buffers,
-            buffer_size: 64,
-            leases_kept,
-        })
-        .expect("a pool")
-    }
-
-    fn consume(pool: &Pool, head: &mut u16) -> Option<u16> {
-        let ring = pool.ring();
-        BufferRing::consume(ring.address(), ring.entries(), head).map(|(id, ..)| id)
-    }
-
-    #[test]
-    fn a_lease_goes_back_with_its_last_share() {
-        let pool = pool(2, 0);
-        let mut head = 0;
-        let id = consume(&pool, &mut head).expect("provided");
-        let lease = pool.lend(id, 10);
-        let share = lease.slice(2..4);
-        drop(lease);
-        assert_eq!(pool.available(), 1);
-        assert_eq!(share.len(), 2);
-        drop(share);
-        assert_eq!(pool.available(), 2);
-        assert_eq!(consume(&pool, &mut head), Some(1));
-        assert_eq!(consume(&pool, &mut head), Some(id));
-        assert_eq!(consume(&pool, &mut head), None);
-    }
-
-    /// A lease on these bytes, which keeps its pool alive.
-    fn lease_of(bytes: &[u8]) -> Lease {
-        let pool = pool(2, 0);
-        let id = consume(&pool, &mut 0).expect("provided");
-        let mut lease = pool.lend(id, bytes.len() as u32);
-        let place = lease.get_mut().expect("the only share");
-        // Tests call no kernel that would have written them.
-        place.copy_from_slice(bytes);
-        lease
-    }
-
-    #[test]
-    fn bytes_with_two_shares_are_not_changed() {
-        let mut lease = lease_of(b"abcd");
-        let mut share = lease.slice(0..1);
-        lease.advance(2);
-        assert!(lease.get_mut().is_none(), "another share may be read");
-        assert!(share.get_mut().is_none(), "nor is that one alone");
-        drop(share);
-        lease.get_mut().expect("the last share")[0] = b'C';
-        assert_eq!(&lease[..], b"Cd");
-        let clone = lease.clone();
-        assert!(lease.get_mut().is_none() && &clone[..] == b"Cd");
-    }
-
-    #[test]
-    fn each_part_of_a_lease_is_changed_while_the_other_is_kept() {
-        let mut back = lease_of(b"onetwothree");
-        let mut front = back.split_to(3);
-        let mut middle = back.split_to(3);
-        for part in [&mut front, &mut middle, &mut back] {
-            let first = &mut part.get_mut().expect("nobody else has these bytes")[0];
-            *first = first.to_ascii_uppercase();
-        }
-        assert_eq!(
-            [&front[..], &middle, &back],
-            [&b"One"[..], b"Two", b"Three"]
-        );
-        // What has two shares stays as it is, and its neighbours do not mind.
-        let clone = middle.clone();
-        assert!(middle.get_mut().is_none());
-        assert!(front.get_mut().is_some() && back.get_mut().is_some());
-        drop((clone, front, back));
-        assert!(middle.get_mut().is_some(), "the last share of all");
-    }
-
-    #[test]
-    fn parts_of_bytes_that_have_two_shares_are_not_changed() {
-        let mut lease = lease_of(b"onetwo");
-        let share = lease.slice(2..4);
-        let mut front = lease.split_to(3);
-        assert!(front.get_mut().is_none() && lease.get_mut().is_none());
-        assert_eq!(&share[..], b"et");
-        drop((share, lease));
-        front.get_mut().expect("the last share")[0] = b'O';
-        assert_eq!(&front[..], b"One");
-    }
-
-    #[test]
-    fn a_buffer_goes_back_with_the_last_of_its_parts() {
-        let pool = pool(2, 0);
-        let mut lease = pool.lend(consume(&pool, &mut 0).expect("provided"), 10);
-        let parts: Vec<Lease> = (0..10).map(|_| lease.split_to(1)).collect();
-        assert!(lease.is_empty());
-        drop(lease);
-        assert_eq!((pool.available(), parts.len()), (1, 10));
-        drop(parts);
-        assert_eq!(pool.available(), 2);
-    }
-
-    #[test]
-    fn a_pool_grows_when_it_is_found_empty_up_to_its_size() {
-        let pool = pool(BUFFERS_AT_FIRST * 4, 0);
-        let mut head = 0;
-        assert_eq!(pool.available(), u32::from(BUFFERS_AT_FIRST));
-        let mut leases = Vec::new();
-        while let Some(id) = consume(&pool, &mut head) {
-            leases.push(pool.lend(id, 1));
-        }
-        assert_eq!((pool.available(), pool.lent()), (0, 64));
-        pool.grow();
-        assert_eq!((pool.available(), pool.lent()), (64, 64));
-        pool.grow();
-        pool.grow();
-        assert_eq!((pool.available(), pool.lent()), (192, 64));
-        leases.clear();
-        assert_eq!((pool.available(), pool.lent()), (256, 0));
-    }
-
-    #[test]
-    fn a_lease_kept_past_the_turn_is_replaced_up_to_the_cap() {
-        let pool = pool(2, 1);
-        let mut head = 0;
-        let first = pool.lend(consume(&pool, &mut head).expect("provided"), 1);
-        assert!(!pool.is_at_cap(), "this one may be kept");
-        let second = pool.lend(consume(&pool, &mut head).expect("provided"), 1);
-        assert!(pool.is_at_cap(), "not both, whichever is");
-        pool.end_of_turn();
-        assert!(pool.is_at_cap());
-        assert_eq!((pool.available(), pool.kept(), pool.lent()), (1, 1, 2));
-        drop(first);
-        assert_eq!(
-            (pool.available(), pool.kept()),
-            (1, 0),
-            "its memory is spare now"
-        );
-        drop(second);
-        assert_eq!((pool.available(), pool.lent()), (2, 0));
-    }
-
-    proptest! {
-        /// Nobody's bytes change while he has them, whatever is shared, parted and dropped, and whoever may
-        /// change his own does.
-        #[test]
-        fn no_share_sees_what_another_changes(script in vec((0..6u8, any::<usize>(), any::<usize>()), 0..60)) {
-            let mut shares = Vec::from([lease_of(&[1; 24])]);
-            for (step, which, count) in script {
-                if shares.is_empty() {
-                    break;
-                }
-                let at = which % shares.len();
-                let length = shares[at].len();
-                let count = count % (length + 1);
-                match step {
-                    0 => {
-                        let front = shares[at].split_to(count);
-                        shares.push(front);
-                    }
-                    1 => {
-                        let part = shares[at].slice(count..length);
-                        shares.push(part);
-                    }
-                    2 => drop(shares.swap_remove(at)),
-                    3 => shares[at].advance(count),
-                    4 => shares[at].truncate(count),
-                    _ => {
-                        let mut one = shares.swap_remove(at);
-                        let before: Vec<Vec<u8>> = shares.iter().map(|share| share.to_vec()).collect();
-                        if let Some(bytes) = one.get_mut() {
-                            bytes.iter_mut().for_each(|byte| *byte = byte.wrapping_add(1));
-                        }
-                        let after: Vec<&[u8]> = shares.iter().map(|share| &share[..]).collect();
-                        prop_assert_eq!(after, before);
-                        shares.push(one);
-                    }
-                }
-            }
-        }
-    }
-}
+#[path = "pool_tests.rs"]
+mod tests;

@@ -15,9 +15,9 @@ impl Core {
     /// memory any more. Connections accepted meanwhile are told to `sink`.
     ///
     /// # Errors
-    /// The number of operations that did not end within `patience`. Their memory must outlive
-    /// them: the caller leaks the core. One whose ring has failed is not waited for, and is to be
-    /// dropped, which closes the ring and leaks only the memory.
+    /// The number of operations that did not end within `patience`. Their memory must outlive them:
+    /// the caller leaks the core. A core whose ring has failed is not waited for: drop it, which
+    /// closes the ring and leaks only the memory.
     pub fn teardown<S: Sink>(
         self: &Rc<Self>,
         sink: &mut S,
@@ -73,6 +73,7 @@ impl Core {
             }
             let mut driver = self.driver.borrow_mut();
             let waits = !all.is_empty() && self.own.borrow().is_empty();
+            // A ring that fails completes nothing more, and patience ends this.
             let _ = driver.enter(waits, Some(Duration::from_millis(10)));
             if all.is_empty() {
                 return true;

@@ -1,9 +1,9 @@
 //! A look at a socket, asked of the kernel at once and without taking anything away, neither bytes nor
 //! the socket's error: whether its other end has gone, and whether it takes what is sent.
 //!
-//! Called by owners of events whose send is in flight for long, or whose armed receive may never tell: when data and a reset reach a socket
-//! nearly at once, Linux can deliver the data to a multishot receive and then complete nothing more
-//! (met on 6.12 to 7.3). What follows from an end is decided by the caller.
+//! Called by owners of events whose send is in flight for long, or whose armed receive may never tell: when data and a
+//! reset reach a socket nearly at once, Linux can deliver the data to a multishot receive and then complete nothing
+//! more (met on 6.12 to 7.3). The caller decides what follows from an end.
 
 use super::Core;
 use crate::descriptor::Descriptor;

@@ -11,6 +11,7 @@ mod end;
 mod event;
 mod failure;
 mod in_place;
+mod line;
 mod look;
 mod operations;
 mod turn;
@@ -32,6 +33,7 @@ use crate::task::{
 };
 use crate::time::Moment;
 use crate::timer::Wheel;
+use line::Line;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -46,6 +48,8 @@ pub const TASKS_PER_TURN: u32 = 1024;
 pub const TIMERS_PER_TURN_MAX: usize = 4096;
 /// Completions taken in one turn at most.
 pub const COMPLETIONS_PER_TURN_MAX: usize = 4096;
+/// A core that looks at a timer so much later than it was due, or at its ring so long after the last time, was held up.
+const HELD_UP: Duration = Duration::from_millis(50);
 /// Messages of other threads heard in one turn at most.
 const NOTES_PER_TURN_MAX: usize = 4096;
 
@@ -121,7 +125,7 @@ pub struct Core {
     // The driver is dropped first: after that the kernel touches none of the memory below.
     driver: RefCell<Driver>,
     ops: RefCell<OpTable>,
-    pool: Rc<Pool>,
+    pub(crate) pool: Rc<Pool>,
     wheel: RefCell<Wheel>,
     tasks: RefCell<Tasks>,
     ready: RefCell<Ready>,
@@ -131,12 +135,17 @@ pub struct Core {
     polled: Cell<Option<u32>>,
     /// When this turn's completions began to be handled.
     resumed: Cell<Moment>,
+    /// When timers were looked at last, and the time before.
+    looked: Cell<Moment>,
+    looked_before: Cell<Moment>,
+    /// Whether the look was left out in the turn before.
+    put_off: Cell<bool>,
     /// Completions that no driver makes: of operations it refused, or never had.
     own: RefCell<VecDeque<Completion>>,
     /// The way of pages into sockets.
     conduit: RefCell<Conduit>,
-    /// Receives that wait for a buffer, longest first.
-    starved: RefCell<VecDeque<OpId>>,
+    /// Receives that wait for a buffer.
+    starved: RefCell<Line>,
     taken: RefCell<Vec<Completion>>,
     /// Which of them is the next to be told.
     taken_next: Cell<usize>,
@@ -269,6 +278,9 @@ impl Core {
             yielded: RefCell::default(),
             polled: Cell::new(None),
             resumed: Cell::new(now),
+            looked: Cell::new(now),
+            looked_before: Cell::new(now),
+            put_off: Cell::new(false),
             own: RefCell::default(),
             conduit: RefCell::default(),
             starved: RefCell::default(),
@@ -426,6 +438,18 @@ impl Core {
         }
     }
 
+    /// Whether the core, between two looks at its timers, was held up past `deadline`, whose timer fires now: by a
+    /// step that took long, or because the machine gave its thread no time. Completions of before the deadline
+    /// may not be told yet.
+    pub fn was_held_past(&self, deadline: Moment) -> bool {
+        deadline > self.looked_before.get() && self.looked.get() - deadline >= HELD_UP
+    }
+
+    /// When the core has to look at its timers next: when the nearest is due, or before. None without timers.
+    pub fn next_timer(&self) -> Option<Moment> {
+        self.wheel.borrow().next_expiry()
+    }
+
     /// The time now, read anew: what [`Core::now`] says is as old as the turn.
     pub fn clock(&self) -> Moment {
         self.driver.borrow().now()
@@ -493,10 +517,10 @@ impl Core {
         Some(told)
     }
 
-    /// Polls ready tasks, the most urgent first, up to a bound. Those that yield are not among them
-    /// again before the kernel was heard. The bound on starvation is that of [`crate::class`].
+    /// Polls ready tasks, the most urgent first, up to a bound. A task that yields is polled again
+    /// only after the kernel was heard. The bound on starvation is that of [`crate::class`].
     ///
-    /// Answers when the last of them had ended, if any was polled and long polls are told of.
+    /// Answers when the last of them had ended, if any was polled; the time of the turn if long polls are not told of.
     fn run_ready<S: Sink>(self: &Rc<Self>, sink: &mut S) -> Option<Moment> {
         let limit = self.options.long_poll;
         let mut began = self.now();
@@ -507,6 +531,7 @@ impl Core {
             };
             let polled = self.poll_task(slot);
             if limit.is_zero() {
+                last = Some(began);
                 continue;
             }
             let ended = self.clock();

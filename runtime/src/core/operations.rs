@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
 use std::task::Waker;
+use std::time::Duration;
 
 /// Returns the length that one send takes of more than [`UNIX_SEND_MAX_BYTES`].
 #[cold]
@@ -111,9 +112,8 @@ impl Core {
     }
 
     /// Sends the next of the bytes in `pieces` under `key`: `most` at most, from as many places as one send takes. Of
-    /// frozen bytes a TCP socket is given the pages, at once and without a copy.
-    /// Otherwise as [`Core::send`]. What was sent is to be told to them ([`SendPieces::advance`]) before the next
-    /// send, which begins at the byte behind.
+    /// frozen bytes a TCP socket is given the pages, at once and without a copy. Otherwise as [`Core::send`]. Before
+    /// the next send the caller tells the pieces how many bytes were sent ([`SendPieces::advance`]).
     pub fn send_pieces(
         &self,
         socket: &Descriptor,
@@ -192,9 +192,10 @@ impl Core {
     pub fn shutdown(&self, socket: &Descriptor, direction: Direction) {
         if let Some(socket) = socket.real() {
             if direction == Direction::Both {
-                // Sends that are only queued come before the end.
+                // Sends that are only queued come before the end. The next turn meets a failure of the ring again.
                 let _ = self.driver.borrow_mut().enter(false, None);
             }
+            // A connection that has ended by itself is shut down (ENOTCONN).
             let _ = shutdown(socket, direction);
             return;
         }
@@ -231,6 +232,12 @@ impl Core {
 
     pub(crate) fn set_waker_timer(&self, deadline: Moment, waker: Waker) -> TimerId {
         self.wheel.borrow_mut().set(deadline, Owner::Waker(waker))
+    }
+
+    /// Has the pool of receive buffers look at its spare memory after this time.
+    pub(crate) fn look_at_pool_in(&self, time: Duration) {
+        let deadline = self.now() + time;
+        self.wheel.borrow_mut().set(deadline, Owner::Pool);
     }
 
     pub(crate) fn rearm_waker(&self, timer: TimerId, waker: &Waker) -> bool {

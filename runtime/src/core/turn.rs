@@ -2,7 +2,7 @@
 
 use super::failure::{SHORTAGE_PAUSE, failure};
 use super::{
-    COMPLETIONS_PER_TURN_MAX, Core, Event, NOTES_PER_TURN_MAX, Received, RingFailed, Sink,
+    COMPLETIONS_PER_TURN_MAX, Core, Event, HELD_UP, NOTES_PER_TURN_MAX, Received, RingFailed, Sink,
     TIMERS_PER_TURN_MAX,
 };
 use crate::descriptor::Descriptor;
@@ -79,21 +79,24 @@ impl Core {
         self.now.set(self.driver.borrow().now());
         self.tell_long_turn(sink);
         let polled = self.run_ready(sink);
-        self.expire_timers(sink);
-        sink.before_wait(self);
-        if let Some(polled) = polled {
-            self.tell_long_sequel(sink, polled);
+        if !self.is_told_first() {
+            self.expire_timers(sink);
         }
+        sink.before_wait(self);
+        let now = match polled {
+            Some(polled) => self.after_tasks(sink, polled),
+            None => self.now(),
+        };
         // Before the wait: a task of this turn may have given back what a receive waits for.
         self.feed_starved();
         self.wake_yielded();
-        self.enter_driver(sink, most);
+        self.enter_driver(sink, most, now);
         self.now.set(self.driver.borrow().now());
         self.resumed.set(self.now());
         self.take_completions(sink);
         self.hear_other_threads(sink);
         sink.before_wait(self);
-        self.pool.end_of_turn();
+        self.pool.end_of_turn(self);
         self.turns.set(self.turns.get() + 1);
         self.shared.beat(self.turns.get());
     }
@@ -109,16 +112,30 @@ impl Core {
     }
 
     /// Tells of a long turn also for the owner's work with the outcome of tasks, such as the requests that
-    /// had waited behind their answers. Costs a look at the clock in turns that polled a task.
+    /// had waited behind their answers. Answers the time, which costs turns that polled a task a look at the clock.
     #[inline]
-    fn tell_long_sequel<S: Sink>(self: &Rc<Self>, sink: &mut S, polled: Moment) {
-        let took = self.clock() - polled;
-        if took >= self.options.long_poll {
+    fn after_tasks<S: Sink>(self: &Rc<Self>, sink: &mut S, polled: Moment) -> Moment {
+        let now = self.clock();
+        let took = now - polled;
+        let limit = self.options.long_poll;
+        if took >= limit && !limit.is_zero() {
             sink.on_long_turn(self, self.now(), took);
         }
+        now
+    }
+
+    /// Whether completions are told before timers, once, since the core was held up after it heard of the last: they
+    /// may have come before a time limit that has passed by now.
+    #[inline]
+    fn is_told_first(&self) -> bool {
+        let held_up = self.now() - self.resumed.get() >= HELD_UP;
+        let puts_off = held_up && !self.put_off.get();
+        self.put_off.set(puts_off);
+        puts_off
     }
 
     pub(super) fn expire_timers<S: Sink>(self: &Rc<Self>, sink: &mut S) {
+        self.looked_before.set(self.looked.replace(self.now()));
         let due = match self.wheel.borrow().next_expiry() {
             Some(next) => next <= self.now(),
             None => false,
@@ -133,16 +150,19 @@ impl Core {
         for owner in fired {
             match owner {
                 Owner::Waker(waker) => waker.wake(),
+                Owner::Pool => self.pool.look(self),
                 Owner::Event(key) => sink.on_event(self, Event::Timer { key }),
             }
         }
     }
 
-    pub(super) fn enter_driver<S: Sink>(&self, sink: &mut S, most: Option<Duration>) {
+    /// Submits, and sleeps until something happens, at most `most` from `now` on: [`Core::now`] is older than that by
+    /// what the tasks of this turn took, and what is due by then would be late by as much.
+    pub(super) fn enter_driver<S: Sink>(&self, sink: &mut S, most: Option<Duration>, now: Moment) {
         let idle =
             self.ready.borrow().is_empty() && self.own.borrow().is_empty() && !sink.is_busy();
         let next = self.wheel.borrow().next_expiry();
-        let until = next.map(|next| next.since(self.now()));
+        let until = next.map(|next| next.since(now));
         let timeout = match (until, most) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -244,9 +264,9 @@ impl Core {
                 waker.wake();
             }
             Finished::Orphaned { kind, memory } => self.dispose(kind, memory, completion),
-            Finished::Starved => {
-                self.pool.grow();
-                self.starved.borrow_mut().push_back(OpId(completion.token));
+            Finished::Starved { served } => {
+                let id = OpId(completion.token);
+                self.starved.borrow_mut().join(id, served);
                 self.count(|counts| counts.starved_receives += 1);
             }
             Finished::Room => self.go_on_in_place(OpId(completion.token)),
@@ -361,12 +381,14 @@ impl Core {
     /// ring a receive fails at once even if no byte is there. Called as the last thing before the
     /// core may sleep, so that a buffer given back anywhere in a turn reaches the next in line.
     pub(super) fn feed_starved(&self) {
-        if self.starved.borrow().is_empty() {
+        let starved = self.starved.borrow().len();
+        if starved == 0 {
             return;
         }
+        self.pool.grow_for(starved);
         let mut buffers = self.pool.available();
         while buffers > 0 {
-            let Some(id) = self.starved.borrow_mut().pop_front() else {
+            let Some(id) = self.starved.borrow_mut().next() else {
                 break;
             };
             // One that was cancelled in line uses no buffer up.

@@ -2,9 +2,10 @@
 //! decides all that is left to chance. The same seed replays the same run.
 //!
 //! A test makes a [`World`], gives its [`World::driver`] to a [`Core`](crate::Core), and moves
-//! [`Client`]s. It follows the rules of io_uring and of Linux's TCP as far as an owner of sockets
-//! can see them, and where the kernel has a choice, [`Faults`] chooses badly on purpose. A script
-//! that runs on this driver and on the kernel's (`tests/simulated.rs`) keeps it honest.
+//! [`Client`]s. The simulated ring follows the rules of io_uring and of Linux's TCP as far as an
+//! owner of sockets can see them, and where the kernel has a choice, [`Faults`] chooses badly on
+//! purpose. A script that runs on this driver and on the kernel's (`tests/simulated.rs`) keeps the
+//! simulation honest.
 //!
 //! ```
 //! use ringgate_runtime::driver::Driver;

@@ -5,7 +5,7 @@
 //! are frozen and never after, and their memory is not used again: the mapping goes back to the kernel, which frees each page
 //! when the last socket is done with it. Deliberately not here: how pages get into a socket.
 
-use super::pages::Block;
+use crate::mapping::Mapping;
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -30,7 +30,7 @@ pub struct Frozen {
 }
 
 struct Memory {
-    block: Block,
+    block: Mapping,
     /// Dropped with the last part.
     _companion: Box<dyn Any + Send + Sync>,
 }
@@ -102,7 +102,7 @@ impl fmt::Debug for Frozen {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Freezing {
-    block: Block,
+    block: Mapping,
     len: usize,
 }
 
@@ -112,7 +112,7 @@ impl Freezing {
     /// # Errors
     /// ENOMEM: there is no memory, or the process has as many mappings as it may have (mmap(2)).
     pub fn with_capacity(bytes: usize) -> io::Result<Freezing> {
-        let block = Block::map(bytes.max(1))?;
+        let block = Mapping::new(bytes.max(1))?;
         Ok(Freezing { block, len: 0 })
     }
 

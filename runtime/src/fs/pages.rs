@@ -8,9 +8,9 @@
 //! of them, so a thread lends a bounded number and small ones beyond that.
 
 use crate::core::try_current;
+use crate::mapping::Mapping;
 use std::cell::RefCell;
 use std::io;
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
@@ -31,76 +31,16 @@ const IDLE_TIME: Duration = Duration::from_secs(10);
 const GIVEN_BACK_AT_ONCE: usize = 512 << 10;
 const NEXT_PAUSE: Duration = Duration::from_millis(10);
 
-/// A mapping, readable and writable.
-pub(super) struct Block {
-    at: NonNull<u8>,
-    len: usize,
-}
-
-impl Block {
-    /// A mapping of so many zeros.
-    pub(super) fn map(len: usize) -> io::Result<Block> {
-        // SAFETY: mmap(2) of anonymous memory at an address of the kernel's choice replaces no mapping
-        // and reads no pointer. Guarded by `blocks_are_zeroed_apart_and_go_back`.
-        let at = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                len,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if at == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let block = NonNull::new(at.cast()).map(|at| Block { at, len });
-        block.ok_or_else(|| io::Error::from(io::ErrorKind::OutOfMemory))
-    }
-
-    pub(super) fn as_slice(&self) -> &[u8] {
-        // SAFETY: the block is mapped readable as long as it lives, anonymous memory begins as zeros
-        // (mmap(2)), and `self` is borrowed, so nobody writes. Guarded by
-        // `blocks_are_zeroed_apart_and_go_back`.
-        unsafe { std::slice::from_raw_parts(self.at.as_ptr(), self.len) }
-    }
-
-    pub(super) fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: as in `as_slice`, the block is writable, and `self` is borrowed alone. Guarded by
-        // `blocks_are_zeroed_apart_and_go_back`.
-        unsafe { std::slice::from_raw_parts_mut(self.at.as_ptr(), self.len) }
-    }
-}
-
-impl Drop for Block {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made by `map` with this address and length, `self` is its only owner
-        // and is being dropped, and no operation reads into it: those own their `Pages` (munmap(2)).
-        // Should the kernel refuse (ENOMEM: too many mappings) the memory stays mapped and unused.
-        // Guarded by `blocks_are_zeroed_apart_and_go_back`.
-        unsafe { libc::munmap(self.at.as_ptr().cast(), self.len) };
-    }
-}
-
-// SAFETY: a block is plain memory that nobody else refers to; nothing about it belongs to a thread.
-// Guarded by `blocks_may_be_dropped_on_another_thread`.
-unsafe impl Send for Block {}
-
-// SAFETY: whoever shares a block can only read it. Guarded by
-// `parts_keep_the_memory_and_its_companion_on_any_thread`.
-unsafe impl Sync for Block {}
-
 /// Blocks of one size, to be used again.
 #[derive(Default)]
 struct Shelf {
-    blocks: Vec<Block>,
+    blocks: Vec<Mapping>,
     /// How many of them were there all the time since the last look, so that nobody has needed them.
     unneeded: usize,
 }
 
 impl Shelf {
-    fn take(&mut self) -> Option<Block> {
+    fn take(&mut self) -> Option<Mapping> {
         let block = self.blocks.pop();
         self.unneeded = self.unneeded.min(self.blocks.len());
         block
@@ -112,7 +52,7 @@ impl Shelf {
 struct Kept {
     small: Shelf,
     large: Shelf,
-    /// Whether a look is to come. It is for as long as there are blocks.
+    /// Whether a look is scheduled: as long as there are blocks.
     is_watched: bool,
 }
 
@@ -128,10 +68,10 @@ impl Kept {
         }
     }
 
-    fn keep(&mut self, block: Block) {
-        if self.bytes() + block.len <= KEPT_BYTES_MAX && (self.is_watched || look_in(IDLE_TIME)) {
+    fn keep(&mut self, block: Mapping) {
+        if self.bytes() + block.len() <= KEPT_BYTES_MAX && (self.is_watched || look_in(IDLE_TIME)) {
             self.is_watched = true;
-            self.of(block.len).blocks.push(block);
+            self.of(block.len()).blocks.push(block);
         }
     }
 
@@ -142,7 +82,7 @@ impl Kept {
         for shelf in [&mut self.large, &mut self.small] {
             while left > 0 && shelf.unneeded > 0 {
                 let block = shelf.blocks.pop();
-                left = left.saturating_sub(block.map_or(left, |block| block.len));
+                left = left.saturating_sub(block.map_or(left, |block| block.len()));
                 shelf.unneeded -= 1;
             }
             is_done &= shelf.unneeded == 0;
@@ -222,7 +162,7 @@ impl Drop for Lent {
 /// ```
 pub struct Pages {
     /// None only while it is dropped, and where an operation lost it.
-    block: Option<Block>,
+    block: Option<Mapping>,
     len: usize,
     /// Of a large block.
     _lent: Option<Lent>,
@@ -248,7 +188,7 @@ impl Pages {
         };
         let kept = KEPT.with_borrow_mut(|kept| kept.of(size).take());
         Ok(Pages {
-            block: Some(kept.map_or_else(|| Block::map(size), Ok)?),
+            block: Some(kept.map_or_else(|| Mapping::new(size), Ok)?),
             len: len.min(size),
             _lent: lent,
         })

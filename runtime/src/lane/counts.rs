@@ -31,7 +31,7 @@ impl LaneKind {
 /// State of a lane at one moment.
 ///
 /// `submitted = finished + panicked + cancelled + timed_out + turned_away + queued + running`, where
-/// `running` is `busy`. What was refused at the door is not among the submitted.
+/// `running` is `busy`. Work that was refused at the door is not among the submitted.
 ///
 /// ```
 /// use ringgate_runtime::lane::Lane;

@@ -1,8 +1,8 @@
 //! A lane without threads (docs/seeds.md, T14): its operations are futures that run as tasks on the core that
 //! asks, with the same limits and counters as a lane of workers.
 //!
-//! The limit holds over all cores together. What is decided here is who may begin; the core runs the
-//! operation, and dropping what waits for it drops the operation too.
+//! The limit holds over all cores together. This file decides which operation may begin; the core
+//! runs it, and dropping the future that waits for it drops the operation too.
 
 use super::counts::{LaneKind, LaneStatus, LaneTotals};
 use super::options::check_name;
@@ -232,7 +232,7 @@ impl InCoreLane {
         }
     }
 
-    /// Takes no more operations. What runs goes on.
+    /// Takes no more operations. Operations that run go on.
     pub fn close(&self, ending: Ending) {
         let mut inner = self.0.lock();
         inner.closed = true;

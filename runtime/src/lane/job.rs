@@ -1,8 +1,8 @@
 //! One piece of work, from its submission to its value: a single allocation that the waiting future
 //! and the worker share.
 //!
-//! The lane puts it into the queue, a worker runs it, the future takes the value. Whoever comes last
-//! drops what is left. Bookkeeping of pool and queue is not done here.
+//! The lane puts it into the queue, a worker runs it, the future takes the value. The last of the
+//! three drops what is left. Bookkeeping of pool and queue is not done here.
 
 use super::LaneError;
 use crate::task::Panic;

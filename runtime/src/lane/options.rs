@@ -205,8 +205,8 @@ impl<C: 'static> WorkerLane<C> {
         self
     }
 
-    /// Opens the lane: its fewest workers start, as threads `rg-NAME-0`, `rg-NAME-1` and so on. It
-    /// does not wait for them ([`Lane::wait_ready`]).
+    /// Opens the lane: its fewest workers start, as threads `rg-NAME-0`, `rg-NAME-1` and so on. The
+    /// call does not wait for the workers ([`Lane::wait_ready`]).
     ///
     /// # Errors
     /// [`LaneSetupError`]: a mistake of the program.

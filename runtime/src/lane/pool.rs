@@ -239,8 +239,8 @@ impl Pool {
         Replacement::Starting
     }
 
-    /// A worker could not make its state. It stays and tries again, unless there are enough others
-    /// or the lane is closed.
+    /// A worker could not make its state. The worker stays and tries again, unless there are enough
+    /// others or the lane is closed.
     pub(crate) fn failed_to_start(&mut self) -> Replacement {
         let enough = self.spawned > self.bounds.min.max(1);
         if enough || self.closed {

@@ -156,13 +156,16 @@ fn happening() -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// Miri takes its time for each.
+const HAPPENINGS_MOST: usize = if cfg!(miri) { 50 } else { 200 };
+
 proptest! {
     /// Against the workers themselves, kept one by one.
     #[test]
     fn whatever_happens_the_counts_are_those_of_the_workers(
         min in 0u32..4,
         more in 0u32..4,
-        happenings in proptest::collection::vec(happening(), 0..200),
+        happenings in proptest::collection::vec(happening(), 0..HAPPENINGS_MOST),
     ) {
         let max = (min + more).max(1);
         let mut pool = pool(min, max);

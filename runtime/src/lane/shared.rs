@@ -263,8 +263,9 @@ impl<C: 'static> Shared<C> {
         Ok(ticket)
     }
 
-    /// Takes somebody who sleeps, to be unparked by the caller, if those that look are too few to be
-    /// asked for each of `things` to do. They come by themselves: before one of them sleeps, it asks.
+    /// Takes a sleeping worker, to be unparked by the caller, if the workers that look for work are
+    /// fewer than the `things` to do. Workers that look need no call: before one of them sleeps, it
+    /// asks.
     #[inline]
     fn rouse_for(&self, inner: &mut Inner<C>, things: u32) -> Option<Thread> {
         if inner.looking > 0 {
@@ -293,7 +294,7 @@ impl<C: 'static> Shared<C> {
         drop(work);
     }
 
-    /// This work has waited too long. Answers false if it has begun.
+    /// The work has waited too long. Answers false if it has begun.
     pub(super) fn give_up(&self, ticket: Ticket) -> bool {
         let mut inner = self.lock();
         let Some(work) = inner.queue.remove(ticket) else {
@@ -500,6 +501,7 @@ impl<C: 'static> Shared<C> {
         for thread in left {
             // A worker may hold the last handle of its lane, and does not wait for itself.
             if thread.thread().id() != std::thread::current().id() {
+                // A panic of it was told by the panic hook.
                 let _ = thread.join();
             }
         }

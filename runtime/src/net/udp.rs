@@ -104,8 +104,8 @@ impl UdpSocket {
         self.sender.send_to(datagram, to).await
     }
 
-    /// The next datagram: its length and its sender. What does not fit into `into` is cut off, as
-    /// recvfrom(2) does. Dropped early, the next call gets the datagram.
+    /// The next datagram: its length and its sender. Bytes that do not fit into `into` are cut off,
+    /// as recvfrom(2) does. Dropped early, the next call gets the datagram.
     ///
     /// # Errors
     /// ECONNREFUSED for an earlier datagram that nobody took, and whatever else recvmsg(2) answers.

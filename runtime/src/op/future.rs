@@ -1,4 +1,4 @@
-//! A future over one operation. It only waits: dropped, it leaves the operation an orphan.
+//! A future over one operation. The future only waits: dropped, it leaves the operation an orphan.
 
 use super::{Memory, OpId};
 use crate::core::Core;

@@ -150,9 +150,9 @@ impl fmt::Debug for SendBuffer {
     }
 }
 
-/// A descriptor shared by its owner and by the operations on it. It is closed, through the ring,
-/// when the last of them is done with it: closing cancels nothing, and a number that an operation
-/// still waits with must not name another file (close(2)).
+/// A descriptor shared by its owner and by the operations on it. The descriptor is closed, through
+/// the ring, when the last of them is done with it: closing cancels nothing, and a number that an
+/// operation still waits with must not name another file (close(2)).
 pub(crate) struct Handle {
     descriptor: Option<Descriptor>,
     core: Weak<Core>,

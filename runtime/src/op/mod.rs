@@ -2,8 +2,8 @@
 //! for it only waits. Dropping the one who waits turns the entry into an orphan and cancels the
 //! operation; the entry and its memory are freed at the last completion.
 //!
-//! Called by [`Core`](crate::Core), which submits what is entered here and tells the owners. What a
-//! result means is decided by the owner, or by [`crate::net`] and [`crate::fs`].
+//! Called by [`Core`](crate::Core), which submits what is entered here and tells the owners. The
+//! owner, or [`crate::net`] and [`crate::fs`], decide what a result means.
 
 mod future;
 mod memory;

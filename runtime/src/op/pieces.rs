@@ -241,8 +241,8 @@ impl SendPieces {
         std::mem::take(&mut self.gathered)
     }
 
-    /// Points the header at the next bytes, `most` at most. Answers it and their number. It is valid until the pieces
-    /// are changed or dropped.
+    /// Points the header at the next bytes, `most` at most. Answers the header, which is valid until the pieces are
+    /// changed or dropped, and the number of bytes.
     pub(crate) fn point(&mut self, most: usize) -> (*const libc::msghdr, usize) {
         let mut places = [const { &[] as &[u8] }; PLACES_MAX];
         let (mut count, mut left) = (0, most);

@@ -51,6 +51,8 @@ struct Entry {
     kind: Kind,
     cancelled: bool,
     starved: bool,
+    /// Whether a completion with more to follow came since it was armed, if it is a receive.
+    served: bool,
     stage: Stage,
     memory: Memory,
 }
@@ -67,8 +69,11 @@ pub(crate) enum Finished {
     Woken(Waker),
     /// Nobody waits; what the operation brought or owned is to be disposed of.
     Orphaned { kind: Kind, memory: Memory },
-    /// No buffer was there for it; it is armed again when some are.
-    Starved,
+    /// No buffer was there for a receive; it is armed again when some are.
+    Starved {
+        /// Whether it has had any since it was armed.
+        served: bool,
+    },
     /// A socket that is given bytes in place has room, or has ended: the send goes on.
     Room,
     /// The operation is not known any more.
@@ -115,6 +120,7 @@ impl OpTable {
                 kind,
                 cancelled: false,
                 starved: false,
+                served: false,
                 stage,
                 memory,
             };
@@ -131,6 +137,7 @@ impl OpTable {
         entry.kind = kind;
         entry.cancelled = false;
         entry.starved = false;
+        entry.served = false;
         let free = std::mem::replace(&mut entry.stage, stage);
         let owned = std::mem::replace(&mut entry.memory, memory);
         debug_assert!(matches!((&free, &owned), (Stage::Free(_), Memory::None)));
@@ -181,12 +188,14 @@ impl OpTable {
             && matches!(kind, Kind::ReceiveLeased { .. })
         {
             entry.starved = true;
-            return Finished::Starved;
+            let served = std::mem::take(&mut entry.served);
+            return Finished::Starved { served };
         }
         if kind == Kind::SendInPlace && completion.result >= 0 && !entry.cancelled {
             return Finished::Room;
         }
         if more {
+            entry.served = true;
             return match &entry.stage {
                 Stage::Event(key) => Finished::Event {
                     key: *key,

@@ -8,7 +8,7 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -27,6 +27,9 @@ const ENTRIES: u32 = 8;
 pub(super) const GROUP: u16 = 1;
 const BUFFERS: u16 = 4;
 const BUFFER_BYTES: usize = 256;
+/// Times that an operation is tried again that the kernel has cancelled: Linux 6.1 does so with those of worker threads
+/// (statx, shutdown, read) when the process is stopped just then.
+const CANCELLED_MAX: u32 = 100;
 /// The `user_data` of cancels, which nobody waits for.
 const CANCEL: u64 = u64::MAX;
 
@@ -70,7 +73,12 @@ pub(super) fn works_at_all() -> Outcome {
     // SAFETY: a nop points to nothing (io_uring_enter(2)). Guarded by
     // `a_seccomp_profile_is_named_with_its_cure`.
     unsafe { ring.submission().push(&nop) }.map_err(|_| no_effect("submission queue"))?;
-    ring.submit_and_wait(1).map_err(failed("io_uring_enter"))?;
+    // EINTR is no answer: the process was stopped and continued meanwhile (signal(7)).
+    while let Err(error) = ring.submit_and_wait(1) {
+        if error.kind() != ErrorKind::Interrupted {
+            return Err(failed("io_uring_enter")(error));
+        }
+    }
     match ring.completion().next() {
         Some(completion) if completion.result() == 0 => Ok(()),
         _ => Err(no_effect("io_uring_enter")),
@@ -247,6 +255,14 @@ impl Trial {
 
     /// One operation, its one completion.
     pub(super) fn one(&mut self, entry: squeue::Entry) -> Result<Completion, Failure> {
+        for _ in 0..CANCELLED_MAX {
+            self.push(entry.clone(), 1);
+            let completion = self.next()?;
+            let is_interrupted = [-libc::ECANCELED, -libc::EINTR].contains(&completion.result);
+            if !is_interrupted {
+                return Ok(completion);
+            }
+        }
         self.push(entry, 1);
         self.next()
     }

@@ -3,7 +3,7 @@
 //! Called by the probe, once for each feature. Sockets are Unix ones where possible, since a sandbox
 //! may lack loopback. Deliberately trusts no feature bit where an effect can be seen.
 
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
@@ -147,6 +147,17 @@ fn async_cancel(trial: &mut Trial) -> Outcome {
     Ok(())
 }
 
+/// read(2) with a time limit ends with EINTR when the process is stopped and continued, whatever its handlers say
+/// (signal(7)): job control, a debugger or `docker pause` at this moment is no word on the kernel.
+fn read_some(client: &mut UnixStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match client.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 fn send_waitall(trial: &mut Trial) -> Outcome {
     // More than a socket buffers, so that a send that does not wait falls short.
     const BYTES: usize = 4 << 20;
@@ -161,9 +172,10 @@ fn send_waitall(trial: &mut Trial) -> Outcome {
         // Ends when everything came, at its timeout, or when `server` is shut down.
         scope.spawn(|| {
             let mut buffer = vec![0; 64 << 10];
-            while client.read(&mut buffer).is_ok_and(|n| n > 0) {}
+            while read_some(&mut client, &mut buffer).is_ok_and(|n| n > 0) {}
         });
         let sent = trial.one(send.build()).and_then(|sent| sent.value("send"));
+        // The peer may have gone first.
         let _ = server.shutdown(std::net::Shutdown::Both);
         expect(sent? as usize == BYTES, "send with MSG_WAITALL")
     })
@@ -243,7 +255,7 @@ fn shutdown(trial: &mut Trial) -> Outcome {
     let shutdown = opcode::Shutdown::new(Fd(server.as_raw_fd()), libc::SHUT_WR);
     trial.one(shutdown.build())?.value("shutdown")?;
     expect(
-        client.read(&mut [0]).map_err(failed("read"))? == 0,
+        read_some(&mut client, &mut [0]).map_err(failed("read"))? == 0,
         "shutdown",
     )
 }

@@ -34,7 +34,7 @@ pub enum Cause {
     Unknown,
 }
 
-/// io_uring cannot be used: why, and what to do. Its text is one line.
+/// io_uring cannot be used: why, and what to do, as one line of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable {
     /// The cause of the refusal.

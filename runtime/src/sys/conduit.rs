@@ -126,6 +126,7 @@ mod tests {
         bytes.freeze(())
     }
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn pages_in_a_socket_outlive_their_memory() {
         let (ours, mut theirs) = pair();
@@ -145,6 +146,7 @@ mod tests {
         assert!(received == expected, "each as it was given");
     }
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn a_system_without_a_way_for_pages_gets_a_copy() {
         let (ours, mut theirs) = pair();
@@ -160,6 +162,7 @@ mod tests {
         assert_eq!(received, [b'x'; 5000]);
     }
 
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
     fn a_socket_that_is_full_is_not_waited_for_and_what_it_left_is_not_sent() {
         let (ours, mut theirs) = pair();

@@ -171,8 +171,8 @@ pub fn groups(user: &User, gid: u32) -> io::Result<Vec<u32>> {
 }
 
 /// Does `work` on a thread of its own, which has exactly the rights of this user, this group and the
-/// user's further groups; no other thread changes. What `work` makes belongs to that user, and a link
-/// that the user has laid leads no further than the user could go.
+/// user's further groups; no other thread changes. Files that `work` makes belong to that user, and a
+/// link that the user has laid leads no further than the user could go.
 ///
 /// # Errors
 /// EPERM unless this process is root; EAGAIN if there is no thread; whatever else setgroups(2),

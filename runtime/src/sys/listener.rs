@@ -175,8 +175,8 @@ pub fn accept_nonblocking(listener: BorrowedFd<'_>) -> io::Result<Option<OwnedFd
 }
 
 /// Lets a TCP listener hear no more: the kernel drops what it receives from now on, so that nothing is
-/// added to its queue. What is queued can be accepted still. Before the listener is closed: a
-/// connection that arrived between the last accept and the close would be reset, while one that is
+/// added to its queue. Connections in the queue can be accepted still. Before the listener is closed:
+/// a connection that arrived between the last accept and the close would be reset, while one that is
 /// not heard tries again and is refused.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! Safe faces for the process, descriptor, credential and signal calls that the layers above need.
 //!
 //! Decides how a Linux call is spelled and what its failure is called; decides no policy. Called by
-//! the ring layer of this crate, and by `server`, which forbids `unsafe`. What the standard library
-//! offers safely (files, sleeping, process ids) is deliberately not repeated here.
+//! the ring layer of this crate, and by `server`, which forbids `unsafe`. Calls that the standard
+//! library offers safely (files, sleeping, process ids) are deliberately not repeated here.
 //!
 //! Every failure is an [`std::io::Error`] whose text names the call and the thing it was made on;
 //! [`errno`] reads the number back.

@@ -45,7 +45,8 @@ impl SocketRegistry {
     }
 
     /// Ends both directions of every socket that is in (shutdown(2)), and answers how many there
-    /// were. What a peer has not received yet is lost to it; its operations complete.
+    /// were. Bytes that a peer has not received yet are lost to it; the operations on the sockets
+    /// complete.
     pub fn shut_down_all(&self) -> usize {
         let sockets = self.lock();
         let mut open = 0;

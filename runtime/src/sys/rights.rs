@@ -14,8 +14,8 @@ use std::io;
 const CAPABILITIES_MAX: u32 = u64::BITS;
 
 /// Sees to it that no program which the calling thread, or one that it starts later, executes brings
-/// rights back: sets no_new_privs, and empties the bounding and the ambient set. What the thread may
-/// do itself stays. Without CAP_SETPCAP the bounding set stays as it is.
+/// rights back: sets no_new_privs, and empties the bounding and the ambient set. The rights of the
+/// thread itself stay. Without CAP_SETPCAP the bounding set stays as it is.
 ///
 /// # Errors
 /// Whatever prctl(2) answers to PR_SET_NO_NEW_PRIVS.

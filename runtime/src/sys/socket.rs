@@ -159,6 +159,23 @@ pub fn nodelay(fd: BorrowedFd<'_>) -> io::Result<bool> {
     called(sockopt::tcp_nodelay(fd), "getsockopt", "TCP_NODELAY")
 }
 
+/// Lets the kernel keep about so many bytes that are not under way to the peer yet: then a send waits, and the socket
+/// is writable again with half of them (tcp(7), TCP_NOTSENT_LOWAT). The peer's window bounds the bytes that are under
+/// way. Without this limit a peer that takes nothing has up to net.ipv4.tcp_wmem of kernel memory, 4 MiB, to itself.
+/// Sockets that a listener accepts inherit its number.
+///
+/// # Errors
+/// Whatever setsockopt(2) answers; EOPNOTSUPP or ENOPROTOOPT for what is not TCP.
+pub fn set_unsent_max(fd: BorrowedFd<'_>, bytes: u32) -> io::Result<()> {
+    set_option(
+        fd,
+        libc::IPPROTO_TCP,
+        libc::TCP_NOTSENT_LOWAT,
+        &bytes,
+        "TCP_NOTSENT_LOWAT",
+    )
+}
+
 /// Has the kernel probe an idle TCP peer: first after `idle`, then every `interval`, and give it up
 /// after `probes` without answer (tcp(7)). Both times are rounded up to whole seconds.
 ///

@@ -136,8 +136,8 @@ pub fn stack_of(thread: u32, patience: Duration) -> io::Result<Stack> {
 }
 
 impl Stack {
-    /// The stack of the calling thread, the frames of the walk itself first. It costs the walk alone, some microseconds: who names the
-    /// frames, and when, is the owner's to say.
+    /// The stack of the calling thread, the frames of the walk itself first. The call costs the walk alone, some
+    /// microseconds: the owner decides when the frames are named.
     #[inline(never)]
     pub fn here() -> Stack {
         let mut frames = Vec::with_capacity(FRAMES_MAX);

@@ -82,8 +82,8 @@ pub(crate) enum TaskBox<T: 'static = ()> {
 
 impl<F> Place<F> {
     /// Makes a future in `room` if it fits there, else in a block of `arena`, or a box if it is larger
-    /// than the largest class. It is made where it stays: a copy of so fresh a structure stalls the
-    /// processor.
+    /// than the largest class. The future is made where it stays: a copy of so fresh a structure
+    /// stalls the processor.
     #[inline]
     pub(crate) fn new(arena: Rc<Arena>, room: Option<Room>, make: impl FnOnce() -> F) -> Place<F> {
         let Some(class) = class_of(Layout::new::<F>()) else {

@@ -29,8 +29,8 @@ pub(crate) fn thread_number() -> u64 {
     THREAD.with(|number| *number)
 }
 
-/// Values whose core had ended when they were let go on another thread, since the process began. They
-/// are never dropped: their own core's thread was the only one that could.
+/// Values whose core had ended when they were let go on another thread, since the process began. Such
+/// values are never dropped: their own core's thread was the only one that could.
 ///
 /// ```
 /// let lost = ringgate_runtime::task::values_lost();

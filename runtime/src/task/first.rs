@@ -1,6 +1,6 @@
-//! The first step of a task. One that ends in it is never seated: no seat changes, nothing is
-//! queued, its value goes straight to whoever started it. That is the way of nearly every handler
-//! (docs/seeds.md, T6). Called by [`Core::start_with`](crate::Core::start_with).
+//! The first step of a task. A task that ends in its first step is never seated: no seat changes,
+//! nothing is queued, its value goes straight to the caller that started it. Nearly every handler
+//! ends so (docs/seeds.md, T6). Called by [`Core::start_with`](crate::Core::start_with).
 
 use super::arena::Place;
 use super::join::Panic;

@@ -83,7 +83,7 @@ pub struct TaskOptions {
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct LongPoll {
-    /// The task. It may have ended with this step.
+    /// The task, which may have ended with this step.
     pub task: TaskId,
     /// Name of the task, if it has one.
     pub name: Option<&'static str>,

@@ -1,7 +1,7 @@
 //! A future of whatever type inside another, in a place of the core's arena: what a box would be, without
 //! an allocation once a future of its size class has ended there.
 //!
-//! Made by [`Core::nest`](crate::Core::nest). It is polled and dropped by the future that holds it.
+//! Made by [`Core::nest`](crate::Core::nest). A nested task is polled and dropped by the future that holds it.
 
 use super::arena::{Arena, Place, TaskBox};
 use std::fmt;
@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// A future whose type is forgotten. It stays on the core that it was made on.
+/// A future whose type is forgotten, and which stays on the core that it was made on.
 ///
 /// ```
 /// use ringgate_runtime::task::Nested;

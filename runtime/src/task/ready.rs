@@ -1,15 +1,15 @@
 //! Which ready task is polled next: by class, within a class by deadline, and with a bound on how
 //! long anybody waits for others (docs/seeds.md, T12).
 //!
-//! Called by the core. It holds numbers of task slots and no tasks; a slot is in it once at most,
-//! but for one that got another tenant meanwhile.
+//! Called by the core. The queue holds numbers of task slots and no tasks; a slot is in the queue
+//! once at most, but for one that got another tenant meanwhile.
 
 use crate::class::{Chooser, PASSED_OVER_MAX, Priority};
 use crate::time::Moment;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// How urgent a task is. Whoever is late is not stopped: a deadline orders and does nothing else.
+/// How urgent a task is. A late task is not stopped: a deadline orders and does nothing else.
 ///
 /// ```
 /// use ringgate_runtime::task::Urgency;

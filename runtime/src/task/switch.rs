@@ -38,8 +38,8 @@ pub async fn yield_now() {
 }
 
 /// Goes on as urgently as told, when that turn comes: a handler that has become long and unimportant
-/// says `set_urgency(Priority::Background.into()).await`. It holds until the task ends. The first
-/// step of a task runs when it is started, before it can say anything.
+/// says `set_urgency(Priority::Background.into()).await`. The urgency holds until the task ends. The
+/// first step of a task runs when it is started, before it can say anything.
 ///
 /// ```
 /// use ringgate_runtime::{Core, CoreOptions, Priority};

@@ -77,9 +77,10 @@ impl Wake for WakeCell {
 
 /// Where a task stands on its way to the next poll.
 ///
-/// Whoever wakes a task has written something before, which the poll that follows has to see, also where the task had
-/// been woken already. So threads other than the core's always write the flag that the core takes before the poll: a mere
-/// look at a flag that the core is about to clear could be served before what was written is seen, and the wake be lost.
+/// A thread that wakes a task has written something before, which the poll that follows has to see, also where the task
+/// had been woken already. So threads other than the core's always write the flag that the core takes before the poll:
+/// a mere look at a flag that the core is about to clear could be served before what was written is seen, and the wake
+/// be lost.
 pub(crate) struct Standing {
     /// The slot is in the ready queue. The core's thread alone looks at it; atomic because the cell is shared.
     queued: AtomicBool,

@@ -1,10 +1,12 @@
 //! Lanes of both kinds: with threads and in the core, side by side, and with futures dropped at random.
 
 use crate::common::{PATIENCE, core, run, size};
-use crate::support::{block_on, occupy, stateless, wait_status};
+use crate::support::{block_on, occupy, poll, stateless, wait_status};
 use ringgate_runtime::lane::{Ending, Lane, LaneError, LaneStatus};
+use ringgate_runtime::task::yield_now;
 use ringgate_runtime::{sleep, timeout};
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,36 +30,38 @@ fn t14_a_lane_in_the_core_has_the_same_limits_and_counters_and_no_thread() {
         let here = std::thread::current().id();
         let running = Rc::new(Cell::new(0));
         let most = Rc::new(Cell::new(0));
-        let operation = |time: u64| {
-            let (running, most) = (running.clone(), most.clone());
+        let (open, door) = flume::bounded::<()>(0);
+        let operation = |value: u64| {
+            let (running, most, door) = (running.clone(), most.clone(), door.clone());
             async move {
                 running.set(running.get() + 1);
                 most.set(most.get().max(running.get()));
                 assert_eq!(std::thread::current().id(), here);
-                sleep(Duration::from_millis(time)).await;
+                let _ = door.recv_async().await; // ends with the other side of it
                 running.set(running.get() - 1);
-                time
+                value
             }
         };
         let core = ringgate_runtime::current();
-        let start = |time| {
-            let lane = inside.clone();
-            let operation = operation(time);
+        let two = [1, 2].map(|value| {
+            let (lane, operation) = (inside.clone(), operation(value));
             core.spawn(async move { lane.run(operation).await })
-        };
-        let two = [start(40), start(60)];
-        sleep(Duration::from_millis(1)).await;
-        assert_eq!(inside.status().busy, 2);
-        let late = start(1);
-        sleep(Duration::from_millis(1)).await;
+        });
+        while inside.status().busy < 2 {
+            yield_now().await;
+        }
+        // The core takes no turn before `late` is awaited, so that its time cannot be up.
+        let mut late = pin!(inside.run(operation(3)));
+        assert!(poll(&mut late).is_pending());
         assert_eq!(inside.status().queued, 1);
         assert!(matches!(
-            inside.run(operation(1)).await,
+            inside.run(operation(4)).await,
             Err(LaneError::Full)
         ));
-        assert!(matches!(late.await, Ok(Err(LaneError::TimedOut))));
-        for (task, time) in two.into_iter().zip([40, 60]) {
-            assert!(matches!(task.await, Ok(Ok(found)) if found == time));
+        assert!(matches!(late.await, Err(LaneError::TimedOut)));
+        drop(open);
+        for (task, value) in two.into_iter().zip([1, 2]) {
+            assert!(matches!(task.await, Ok(Ok(found)) if found == value));
         }
         assert_eq!(most.get(), 2);
         let panicked = inside.run(async { panic!("inside") }).await;
@@ -153,6 +157,7 @@ fn futures_dropped_at_random_leak_nothing_and_count_nothing_twice() {
                         let _ = workers
                             .run(move |()| {
                                 let _held = held;
+                                // Holds the worker, as a call that blocks does.
                                 std::thread::sleep(Duration::from_micros(work));
                                 assert!(work % 50 != 0, "a panic now and then");
                             })

@@ -7,6 +7,7 @@ mod both;
 mod echo;
 mod echo_tests;
 mod failing;
+mod held;
 mod replay;
 mod stage;
 mod starved;

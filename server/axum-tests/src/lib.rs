@@ -1,5 +1,5 @@
-//! What the tests of axum programs share: one application served by `axum::serve` and by Ringgate, and a
-//! client that reads answers to the last byte.
+//! Common parts of the tests of axum programs: one application served by `axum::serve` and by Ringgate,
+//! and a client that reads answers to the last byte.
 
 mod client;
 mod servers;

@@ -140,6 +140,44 @@ mod tests {
     }
 
     #[test]
+    fn section_5_a_queue_that_stands_again_soon_is_refused_at_the_rate_that_had_worked() {
+        // It stands for a second, is short for a moment, and stands again.
+        let pause = |pause: u64| {
+            let again = 1000 + pause;
+            let wait = move |now| if (1000..again).contains(&now) { 0 } else { 50 };
+            let mut times = refusals(0, again + 300, wait).into_iter();
+            let first = times.find(|now| *now > again).expect("it stands again");
+            assert_eq!(first, again + 100, "after one interval");
+            times.next().expect("and goes on to stand") - first
+        };
+        assert!(pause(10) < 30);
+        assert_eq!(pause(5000), 100, "as if it had never stood");
+        // To the millisecond, and from the difference to the time before.
+        let count = |ago: u64, count: u32, last_count: u32| {
+            let mut codel = CoDel {
+                first_above: Some(at(0)),
+                dropping: false,
+                drop_next: at(1000),
+                count,
+                last_count,
+            };
+            assert!(codel.refuses(DELAY, at(1000 + ago), ms(50), 10));
+            assert_eq!(codel.last_count, codel.count);
+            codel.count
+        };
+        assert_eq!([count(0, 20, 1), count(1599, 20, 1)], [19, 19]);
+        assert_eq!(count(1600, 20, 1), 1, "that is 16 intervals");
+        assert_eq!([count(0, 5, 3), count(0, 4, 3), count(0, 2, 3)], [2, 1, 1]);
+    }
+
+    #[test]
+    fn a_wait_as_long_as_the_target_is_too_long_and_the_time_counts_anew_after_a_short_one() {
+        assert_eq!(refusals(0, 102, |_| 5), [100]);
+        let short_once = |now| if now == 99 { 4 } else { 5 };
+        assert_eq!(refusals(0, 202, short_once), [200]);
+    }
+
+    #[test]
     fn without_a_target_nobody_is_refused() {
         let mut codel = CoDel::default();
         let off = Delay::default();

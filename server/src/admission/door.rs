@@ -1,7 +1,7 @@
 //! A core's way to the gate, and the slots that its requests hold.
 //!
 //! One door a core, on the core's thread: tickets share it without counting across threads. Called
-//! by `crate::connection`. What is decided is decided by the gate; here is only what a core knows.
+//! by `crate::connection`. The gate decides; the door holds only what a core knows.
 
 use super::gate::{Gate, Left, OFFER_PATIENCE, OfferId, Said};
 use super::ledger::Reason;

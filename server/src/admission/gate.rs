@@ -3,8 +3,8 @@
 //!
 //! A request that finds a free slot while nobody waits takes it with one compare-and-swap
 //! (`word.rs`), and gives it back likewise. Everything else happens under one short lock: waiting,
-//! refusing, granting, new limits. Whoever is chosen there hears it through the mailbox of its core,
-//! after the lock is released.
+//! refusing, granting, new limits. A request that is chosen there hears it through the mailbox of
+//! its core, after the lock is released.
 //!
 //! A slot that is granted is *offered*: a core that is held up by a handler and does not take it up
 //! within [`OFFER_PATIENCE`] loses it to the next, is *deaf* from then on, and gets no offers; what
@@ -24,6 +24,7 @@ use super::word::{Reading, Word};
 use crate::config::{AdmissionLimits, Config, DrainPending, Shed};
 use crate::connection::Candidate;
 use ringgate_runtime::Moment;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -529,7 +530,7 @@ impl Inner {
 
     fn oldest(&self) -> Option<Place> {
         let places = [self.queue.oldest(), self.deaf.oldest()];
-        let order = |place: &Place| (u8::MAX - place.class, place.number);
+        let order = |place: &Place| (Reverse(place.class), place.number);
         places.into_iter().flatten().min_by_key(order)
     }
 

@@ -2,7 +2,7 @@
 //! those are in `loom.rs` and `live.rs`.
 
 use super::super::door::{Door, Entry, TakenUp, Ticket};
-use super::super::queue::NORMAL;
+use super::super::queue::{HIGH, LOW, NORMAL};
 use super::*;
 use crate::config::MaxAccepts;
 use crate::connection::ExchangeKey;
@@ -144,6 +144,44 @@ fn p10_what_a_blocked_core_does_not_take_up_goes_to_the_next() {
 }
 
 #[test]
+fn a_slot_says_whether_anybody_counts_it() {
+    let (gate, _verdicts) = gate(limits(1, 2));
+    let ticket = run(&Door::new(gate, 0), 1);
+    assert_eq!(format!("{ticket:?}"), "a slot");
+    let free = Ticket::free();
+    assert_eq!(format!("{free:?}"), "a slot without a limit");
+}
+
+#[test]
+fn a_core_watches_the_offers_that_it_has_caused_and_no_others() {
+    let (gate, verdicts) = gate(limits(1, 9));
+    let doors = [0, 1].map(|core| Door::new(gate.clone(), core));
+    let ticket = run(&doors[0], 1);
+    let place = wait(&doors[1], 2);
+    let watched = || doors.each_ref().map(|door| door.watch());
+    assert_eq!(watched(), [None, None], "nothing is on offer");
+    drop(ticket);
+    let (.., offer) = granted(&verdicts);
+    assert_eq!(watched(), [Some(LATE), None]);
+    // It is on its way to be swept; another one is not watched beside it.
+    let other = wait(&doors[0], 3);
+    assert_eq!(watched(), [None, None]);
+    assert_eq!(doors[0].sweep(), Some(LATE), "it lies there still");
+    assert!(matches!(doors[1].take_up(offer, place), TakenUp::Run(_)));
+    let (core, _, place, offer) = granted(&verdicts);
+    assert_eq!((core, place), (0, other));
+    // That is the sweeper's own, which needs no other core to be watched.
+    assert_eq!(doors[0].sweep(), None);
+    let TakenUp::Run(ticket) = doors[0].take_up(offer, place) else {
+        panic!("in time")
+    };
+    wait(&doors[1], 4);
+    watched();
+    drop(ticket);
+    assert_eq!(watched(), [Some(LATE), None], "it watches again");
+}
+
+#[test]
 fn p10_a_slot_that_only_a_blocked_core_waits_for_is_the_newcomers() {
     let (gate, verdicts) = gate(limits(1, 9));
     let doors = [0, 1].map(|core| Door::new(gate.clone(), core));
@@ -231,6 +269,40 @@ fn h16_pending_ones_are_refused_in_order_and_so_is_who_comes_then() {
         Entry::Refused(Reason::Draining)
     ));
     assert_eq!(gate.occupancy(), occupied(0, 0));
+}
+
+#[test]
+fn the_lowest_class_is_refused_first_also_where_a_core_is_blocked() {
+    let (gate, verdicts) = gate(limits(1, 9));
+    let doors = [0, 1, 2].map(|core| Door::new(gate.clone(), core));
+    let ticket = run(&doors[0], 0);
+    let waits = |core: usize, slot, class| {
+        let entry = doors[core].enter(key(slot), || class);
+        assert!(matches!(entry, Entry::Wait(_)), "{entry:?}");
+    };
+    waits(1, 1, HIGH);
+    waits(1, 2, LOW);
+    waits(2, 3, NORMAL);
+    waits(2, 4, LOW);
+    waits(2, 5, HIGH);
+    drop(ticket);
+    assert_eq!(granted(&verdicts).0, 1);
+    gate.sweep(Some(0), LATE);
+    let (core, _, place, offer) = granted(&verdicts);
+    assert_eq!(core, 2, "the other one is blocked");
+    let TakenUp::Run(_ticket) = doors[2].take_up(offer, place) else {
+        panic!("in time")
+    };
+    let refuse = Rules {
+        drain_pending: DrainPending::Refuse,
+        ..RULES
+    };
+    gate.set_phase(Phase::Draining, Moment::default());
+    gate.set_rules(refuse, Moment::default());
+    let refused: Vec<_> = verdicts.try_iter().collect();
+    let expected = [(1, 2), (2, 4), (2, 3), (1, 1)]
+        .map(|(core, slot)| (core, Verdict::Refused(key(slot), Reason::Draining)));
+    assert_eq!(refused, expected);
 }
 
 #[test]

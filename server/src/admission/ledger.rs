@@ -461,11 +461,15 @@ mod tests {
 
     #[test]
     fn a_core_that_ends_in_the_middle_of_an_event_loses_no_connection_from_its_ledger() {
-        // Connections that have a seat and are not counted as accepted, or have left and are not counted as handed out.
-        for (accepted, open) in [(3, 3), (2, 3), (3, 2)] {
+        // Connections that have a seat and are not counted as accepted, have left and are not counted as handed out, or
+        // came from another core and have no seat yet.
+        for (accepted, handed_in, open) in [(3, 0, 3), (2, 0, 3), (3, 0, 2), (2, 1, 2)] {
             let stats = CoreStats::default();
             stats.accepted.add(accepted + 5);
-            stats.finished.add(4);
+            stats.handed_in.add(handed_in);
+            stats.finished.add(1);
+            stats.rejected[0].add(2);
+            stats.aborted.add(1);
             stats.handed_out.add(1);
             stats.open.set(open);
             stats.begun.add(2);
@@ -474,10 +478,103 @@ mod tests {
             assert_eq!(stats.lose_all(), open);
             let ledgers = stats.ledgers();
             assert!(ledgers.balance(), "{ledgers:?}");
-            assert_eq!(ledgers.connections.aborted, 3);
+            assert_eq!(ledgers.connections.aborted, 4);
             assert_eq!(ledgers.requests.aborted, 2);
             let gauges = [&stats.open, &stats.running, &stats.websockets];
             assert!(gauges.iter().all(|gauge| gauge.get() == 0));
         }
+    }
+
+    #[test]
+    fn a_status_is_counted_in_the_class_of_its_first_digit() {
+        for status in 0..=u16::MAX {
+            let class = match status {
+                0..=99 => 0,
+                100..=199 => 1,
+                200..=299 => 2,
+                300..=399 => 3,
+                400..=499 => 4,
+                500.. => 5,
+            };
+            assert_eq!(class_of(status), class, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_session_of_http_2_is_counted_for_good_and_while_it_is_there() {
+        let stats = CoreStats::default();
+        stats.http2_began();
+        stats.http2_began();
+        stats.http2_connections.fall();
+        let counts = [stats.http2_begun.get(), stats.http2_connections.get()];
+        assert_eq!(counts, [2, 1]);
+        stats.lose_all();
+        let counts = [stats.http2_begun.get(), stats.http2_connections.get()];
+        assert_eq!(counts, [2, 0]);
+    }
+
+    #[test]
+    fn a_refusal_is_counted_by_its_status_and_one_without_a_row_as_a_400() {
+        let stats = CoreStats::default();
+        for (status, text) in REFUSAL_STATUSES {
+            assert_eq!(status.to_string(), text);
+            stats.refused(status);
+        }
+        stats.refused(418);
+        let counts = stats.refusals.each_ref().map(|count| count.get());
+        assert_eq!(counts, [2, 1, 1, 1, 1, 1, 1, 1]);
+    }
+
+    #[test]
+    fn requests_of_two_cores_add_up_term_by_term() {
+        let one = Requests {
+            begun: 1,
+            answered: 2,
+            rejected: ByReason(std::array::from_fn(|reason| 3 + reason as u64)),
+            aborted: 11,
+            running: 12,
+            pending: 13,
+        };
+        let mut sum = one;
+        sum.add(&one);
+        let twice = Requests {
+            begun: 2,
+            answered: 4,
+            rejected: ByReason(std::array::from_fn(|reason| 6 + 2 * reason as u64)),
+            aborted: 22,
+            running: 24,
+            pending: 26,
+        };
+        assert_eq!(sum, twice);
+    }
+
+    #[test]
+    fn connections_of_two_cores_add_up_term_by_term() {
+        let one = Connections {
+            accepted: 1,
+            handed_in: 2,
+            finished: 3,
+            rejected: ByReason([4; Reason::ALL.len()]),
+            aborted: 5,
+            open: 6,
+            handed_out: 7,
+            inherited: 8,
+            passed_on: 9,
+        };
+        let mut sum = one;
+        sum.add(&one);
+        let twice = Connections {
+            accepted: 2,
+            handed_in: 4,
+            finished: 6,
+            rejected: ByReason([8; Reason::ALL.len()]),
+            aborted: 10,
+            open: 12,
+            handed_out: 14,
+            inherited: 16,
+            passed_on: 18,
+        };
+        assert_eq!(sum, twice);
+        assert_eq!(sum.in_transit(), 14 + 16 - 4 - 18);
     }
 }

@@ -107,8 +107,8 @@ impl Rates {
         Client(self.values.hash_one(value))
     }
 
-    /// Counts a request of this client, or says how long until one may come. Whoever comes too soon is not put back
-    /// for having tried.
+    /// Counts a request of this client, or says how long until one may come. A request that comes too soon does not
+    /// lengthen the wait.
     pub(crate) fn take(&self, client: Client, now: Moment) -> Result<(), Duration> {
         let now = now.as_nanos();
         let Client(client) = client;

@@ -1,6 +1,6 @@
 //! The application that `ringgate serve` runs when it is given no other: small routes to measure,
-//! to try and to torment a server with. It is written against the library's public interface alone,
-//! so copy it to begin your own.
+//! to try and to torment a server with. The application is written against the library's public
+//! interface alone, so copy it to begin your own.
 //!
 //! Called by the program. Listening, limits, admission and time-outs are not decided here.
 
@@ -50,9 +50,9 @@ pub struct AppOptions {
     /// Whether `/status.json` exists, from which the page at `/` has its figures: counts, addresses and
     /// the process id, for whoever can connect.
     pub status: bool,
-    /// Whether the routes exist that make trouble on purpose: `/spin`, `/block`, `/panic`, `/sleep`,
-    /// `/stream`, `/bytes`, `/upload`, `/core`, `/peer`, and `/chat`. Whoever can connect can block the server by them, and
-    /// write to everybody in the chat.
+    /// Whether the routes exist that make trouble on purpose: `/spin`, `/block`, `/panic`, `/sleep`, `/stream`,
+    /// `/bytes`, `/upload`, `/core`, `/peer`, and `/chat`. Every client can block the server by them, and write to
+    /// everybody in the chat.
     pub trouble: bool,
 }
 

@@ -1,5 +1,5 @@
-//! `/`: a page that shows the server live. It is one file, asks for nothing but the `status.json` beside it, and
-//! the policy sent with it lets the browser ask for nothing else. It gives no orders: those are for the control socket.
+//! `/`: a page that shows the server live. The page is one file, asks for nothing but the `status.json` beside it, and
+//! the policy sent with it lets the browser ask for nothing else. Orders are for the control socket.
 
 use super::health::status;
 use crate::handler::{Request, Response, Router};
@@ -20,8 +20,8 @@ const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; \
 
 /// A page at `/` that shows the server live, and `/status.json`, from which it has its figures; for any state, and for
 /// any place of a router ([`Router::nest`]). Rates, p50 and p99 with their history, cores, refusals, lanes, protocols,
-/// certificates; no orders, which are for the control socket (`ctl`). Whoever can connect learns addresses, counts and the process id: keep it from strangers, below a guarded
-/// [`Router::around`] or on a server of its own.
+/// certificates; no orders, which are for the control socket (`ctl`). Every client learns addresses, counts and the
+/// process id: keep the page from strangers, below a guarded [`Router::around`] or on a server of its own.
 ///
 /// ```
 /// use ringgate::{Router, app, testing};

@@ -1,5 +1,6 @@
-//! `/sleep`, `/stream`, `/spin`, `/block` and `/panic`: what good and bad handlers do to a server,
-//! on request; and `/core` and `/peer`, which tell who answers and who asks. They exist where the program trusts everyone who can connect, and nowhere else.
+//! `/sleep`, `/stream`, `/spin`, `/block` and `/panic`: what good and bad handlers do to a server, on request; and
+//! `/core` and `/peer`, which tell who answers and who asks. The routes exist only where the program trusts every
+//! client.
 
 use super::{AppState, parameter};
 use crate::handler::{Body, Request, Response, Router};

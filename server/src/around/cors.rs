@@ -1,7 +1,7 @@
 //! Pages of other origins as clients (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>): who may ask, how, and
 //! who may read the answer.
 //!
-//! Browsers keep to it; other clients need not. What may be done at all is decided by who guards the routes.
+//! Browsers keep to it; other clients need not. The guard of the routes decides what a client may do at all.
 
 use super::{Ready, vary_by};
 use crate::handler::{Next, Request, Response, Router};
@@ -89,8 +89,8 @@ impl Cors {
         Cors::with(Origins::Of(origins.collect()))
     }
 
-    /// Pages of the origins for which `fits` says so: of all hosts below a domain, for one. It is given whatever a client
-    /// sends as its origin.
+    /// Pages of the origins for which `fits` says so: of all hosts below a domain, for one. `fits` gets whatever a
+    /// client sends as its origin.
     ///
     /// ```
     /// use ringgate::around::Cors;

@@ -21,9 +21,9 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 /// Pages, or JSON, in place of the short lines of text that answers of 4xx and 5xx have.
 ///
 /// Replaced is a body of the type `text/plain; charset=utf-8`, or none at all: those of the server's own answers and of
-/// [`Response::error`]. What a handler says in HTML or JSON stays, and so do status and fields. A client gets a page if it
-/// names `text/html` in Accept, and JSON if it names `application/json` or `application/problem+json`, whichever it likes better; any other
-/// client gets the line of text.
+/// [`Response::error`]. A handler's body in HTML or JSON stays, and so do status and fields. A client gets a page if it
+/// names `text/html` in Accept, and JSON if it names `application/json` or `application/problem+json`, whichever it
+/// likes better; any other client gets the line of text.
 ///
 /// ```
 /// use ringgate::around::ErrorPages;

@@ -1,5 +1,6 @@
 //! Where the secret of session tickets comes from: a file that several hosts share, the process before this
-//! one, or the system's random bytes. Used by [`super::load`]. What is made of it is decided in `tls::tickets`.
+//! one, or the system's random bytes. Used by [`super::load`]. `tls::tickets` decides what is made of the
+//! secret.
 
 use super::error::TlsError;
 use super::files;

@@ -1,8 +1,8 @@
 //! Where a listener listens: an address of TCP, a Unix socket, or a descriptor handed in.
 //!
-//! Decides how such a place is written and read back. Called by the option table and by whoever
-//! builds a [`Config`](super::Config) in code. It does not resolve names, bind, or look at the
-//! descriptor: `localhost:8080` is refused, because a name may mean two addresses or none.
+//! Decides how such a place is written and read back. Called by the option table and by programs
+//! that build a [`Config`](super::Config) in code. This file does not resolve names, bind, or look
+//! at the descriptor: `localhost:8080` is refused, because a name may mean two addresses or none.
 
 use std::ffi::OsString;
 use std::fmt;

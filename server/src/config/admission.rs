@@ -1,8 +1,8 @@
 //! The two limits of admission, and which pairs of them are refused.
 //!
 //! [`AdmissionLimits::new`] is the only door: at start, at a reload and at a live change alike, so
-//! a pair that exists is a pair that makes sense and nobody checks it twice. What the limits then
-//! do to a request is decided by the gate, not here.
+//! a pair that exists is a pair that makes sense and nobody checks it twice. The gate decides what
+//! the limits do to a request.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -55,7 +55,7 @@ impl FromStr for MaxAccepts {
     }
 }
 
-/// A pair of limits that makes sense together. Its default limits nothing.
+/// A pair of limits that makes sense together. The default limits nothing.
 ///
 /// ```
 /// use ringgate::config::{AdmissionLimits, MaxAccepts};

@@ -1,6 +1,6 @@
 //! Values of options about the fields of every answer: who serves, and pages of which origins may read.
 //!
-//! Plain data with its notation. What is done with it is in `around/` and `app/`.
+//! Plain data with its notation. `around/` and `app/` act on it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -59,7 +59,7 @@ impl FromStr for ServerHeader {
 pub enum CorsOrigin {
     /// Every origin. Written `*`.
     Any,
-    /// This origin, as a browser sends it.
+    /// The one origin, as a browser sends it.
     Of(String),
 }
 

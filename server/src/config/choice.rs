@@ -1,7 +1,7 @@
 //! The options whose value is one of a few words, and those words.
 //!
 //! Each enum and its words are written once; reading, writing and the list of what is allowed
-//! follow from that. What a choice does is up to the code that asks for it.
+//! follow from that. The code that asks for a choice acts on it.
 
 use std::fmt;
 use std::str::FromStr;

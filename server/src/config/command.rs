@@ -28,7 +28,7 @@ pub const VERSION: &str = concat!(
     ")"
 );
 
-/// Whose command line it is.
+/// The command line of a program: its name, its purpose, its version and options of its own.
 ///
 /// ```
 /// use ringgate::config::{CommandLine, Invocation};

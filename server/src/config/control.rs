@@ -1,7 +1,7 @@
 //! Where the control socket is: at its default place, at a named path, or nowhere.
 //!
-//! `ringgate serve` and `ringgate ctl` both come here, which is how the one finds the other. It
-//! makes no directory and opens nothing.
+//! `ringgate serve` and `ringgate ctl` both come here, which is how the one finds the other. This
+//! file makes no directory and opens nothing.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub enum ControlPath {
     AutoOf(String),
     /// `none`: no control socket.
     Off,
-    /// This path.
+    /// The given path.
     At(PathBuf),
 }
 

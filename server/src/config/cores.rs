@@ -1,7 +1,7 @@
 //! How many cores serve: one number, a range, or as many as the machine has CPU time for.
 //!
-//! Decides how the wish is written and what it comes to on a machine. It does not look at the
-//! machine: its CPUs and the quota of the control group are an argument.
+//! Decides how the wish is written and what it comes to on a machine, whose CPUs and quota of the
+//! control group are an argument.
 
 use ringgate_runtime::sys::cgroup::CpuQuota;
 use std::fmt;
@@ -203,7 +203,7 @@ impl FromStr for CoreSpec {
 pub enum PoolSize {
     /// Within the bounds of [`CoreSpec`], by load.
     Auto,
-    /// This many, from 0 to the number of slots; the automatic rules rest.
+    /// The given number of cores, from 0 to the number of slots; the automatic rules rest.
     Cores(u32),
 }
 

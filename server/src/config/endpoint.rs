@@ -85,7 +85,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// This place with TLS.
+    /// The same place with TLS.
     pub fn https(address: impl Into<ListenAddr>) -> Endpoint {
         Endpoint {
             scheme: Scheme::Https,

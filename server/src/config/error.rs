@@ -96,7 +96,7 @@ impl fmt::Display for WrongValue {
     }
 }
 
-/// Why a configuration is refused. Its [`fmt::Display`] is one line.
+/// Why a configuration is refused. The [`fmt::Display`] of the error is one line.
 ///
 /// ```
 /// use ringgate::config::{CommandLine, Error};

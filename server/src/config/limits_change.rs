@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use super::admission::{AdmissionError, AdmissionLimits, MaxAccepts};
 
-/// See the module. Its default changes nothing.
+/// A change of the limits; the default changes nothing.
 ///
 /// ```
 /// use ringgate::config::{AdmissionLimits, LimitsChange, MaxAccepts};

@@ -1,6 +1,6 @@
 //! Rules that put requests into classes of priority: `high:/api/`, `low:x-batch=yes`.
 //!
-//! A request that no rule fits is of the class between. What a class means is the gate's business.
+//! A request that no rule fits is of the class between. The gate decides what a class means.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,7 +1,7 @@
 //! The options of proxies in front of the server: which are trusted, what they say of their clients, and how.
 //!
-//! Plain data, part of [`Config`](super::Config). Called by the option table and by whoever builds a
-//! configuration in code. What is believed is decided in `crate::client`.
+//! Plain data, part of [`Config`](super::Config). Called by the option table and by programs that
+//! build a configuration in code. `crate::client` decides what is believed.
 
 use std::ffi::OsString;
 use std::time::Duration;

@@ -31,7 +31,7 @@ use super::source::Source;
 use super::tls::Tls;
 use super::websocket::WebSockets;
 
-/// Everything one server is told. Its default serves on `127.0.0.1:8080` and refuses nobody.
+/// Everything one server is told. The default serves on `127.0.0.1:8080` and refuses nobody.
 ///
 /// ```
 /// use ringgate::config::Config;
@@ -257,6 +257,8 @@ pub struct Timeouts {
     pub write_rate_min: Option<u64>,
     /// Bytes a second of a body that a client has to send; None for any rate.
     pub body_rate_min: Option<u64>,
+    /// Bytes of an answer that the kernel keeps beyond what is under way to the client.
+    pub unsent_size: u32,
     /// Requests after which a connection closes; 0 is no limit.
     pub requests_per_connection: u32,
 }
@@ -273,6 +275,7 @@ impl Default for Timeouts {
             linger_time: Duration::from_secs(30),
             write_rate_min: None,
             body_rate_min: None,
+            unsent_size: 256 << 10,
             requests_per_connection: 0,
         }
     }
@@ -405,7 +408,7 @@ impl Default for Rings {
             entries: 1024,
             buffers: 1024,
             buffer_size: 32 << 10,
-            leases_kept: 1024,
+            leases_kept: 256,
             max_connections: None,
             accepts_per_turn: NonZeroU32::new(64),
             spin: Duration::ZERO,

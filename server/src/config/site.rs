@@ -1,8 +1,8 @@
 //! The options of the site that the built-in application is: where its files are, in which forms they go out, and what
 //! goes with them and with every other answer.
 //!
-//! Plain data, part of [`Config`](super::Config). Called by the option table and by whoever builds a configuration in
-//! code. What each does is in `app/files/` and `around/`.
+//! Plain data, part of [`Config`](super::Config). Called by the option table and by programs that build a
+//! configuration in code. `app/files/` and `around/` act on it.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -96,7 +96,7 @@ impl Provenance {
         &self.sources[option]
     }
 
-    /// Whose values they are.
+    /// The command line whose values these are.
     pub(super) fn line(&self) -> &CommandLine {
         &self.line
     }

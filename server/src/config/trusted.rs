@@ -1,7 +1,7 @@
 //! A proxy that is trusted: an address, all addresses with a prefix, or whoever comes by a Unix socket.
 //!
-//! Decides how it is written and read back, and which addresses it stands for. What is believed of such a proxy
-//! is decided in `crate::client`.
+//! Decides how it is written and read back, and which addresses it stands for. `crate::client` decides what is
+//! believed of such a proxy.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -25,7 +25,7 @@ use super::error::Malformed;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrustedProxy {
-    /// Whoever comes by a Unix socket. Written `unix`.
+    /// Every peer on a Unix socket. Written `unix`.
     Unix,
     /// Every address whose first bits are these. Written with a slash, or as one address.
     Prefix(Prefix),

@@ -8,6 +8,7 @@
 use super::engine::Engine;
 use super::exchanges::{Asked, Exchange, Terms, Upload};
 use super::key::{Candidate, ConnectionKey, ExchangeKey};
+use super::rate::Pace;
 use super::wait::RETRY_SECONDS;
 use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
@@ -193,8 +194,7 @@ impl Engine {
             decoder,
             cell,
             awaits_continue: parts.head.expect_continue,
-            counted: 0,
-            counted_since: None,
+            pace: Pace::default(),
         })
     }
 

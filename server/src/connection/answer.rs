@@ -6,7 +6,7 @@
 //! in `write.rs`.
 
 use super::BODY_COPIED_MAX_BYTES;
-use super::core_field::{core_field, tell_core};
+use super::core_field::tell_core;
 use super::deadlines::Patience;
 use super::engine::{Course, Engine};
 use super::exchanges::{Terms, Upload};
@@ -14,15 +14,14 @@ use super::key::{ConnectionKey, ExchangeKey};
 use super::output::Output;
 use super::stream::Start;
 use super::table::Connection;
-use super::wait::{BUSY, REASON_FIELD, RETRY_AFTER_SECONDS, turned_away};
+use super::wait::turned_away;
 use crate::handler::{Body, BodyStream, Response};
 use crate::http1::date::Date;
 use crate::http1::exchange::{After, Circumstances, Event, State, UnreadBody, after_answer};
 use crate::http1::head;
-use crate::http1::response::{self, BodyLength, ConnectionHeader, Fields, Framing, ResponseHead};
+use crate::http1::response::{self, BodyLength, Fields, Framing, ResponseHead};
 use crate::observe::metrics::{NO_ROUTE, Tally};
-use http::header::RETRY_AFTER;
-use http::{HeaderValue, StatusCode, Version};
+use http::{StatusCode, Version};
 use ringgate_runtime::Core;
 use ringgate_runtime::task::Panic;
 use std::num::NonZeroU32;
@@ -188,70 +187,38 @@ impl Engine {
             debug_assert!(false, "a refusal has a reason");
             return;
         };
-        self.keep_date(core);
         let exchange = self.exchange_of(key);
         let to_head = refusal.to_head || exchange.is_some_and(|exchange| exchange.terms.to_head);
         self.drop_handler(core, key);
         self.stats.refused(refusal.status.as_u16());
-        if self.settings.logs {
-            let bytes = match to_head {
-                true => 0,
-                false => response::refusal_body(&refusal).len() as u64,
-            };
-            self.note_own_answer(core, key, refusal.status, bytes, refusal.reason);
-        }
         self.dismiss(key, Patience::UntilSent);
         if let Some(connection) = self.table.get(key) {
             connection.discarded = 0;
         }
-        if self.app.sees_refusals() {
-            return self.write_seen(core, key, to_head, &|| Response::refused(&refusal));
-        }
-        self.count_own_answer(key, refusal.status);
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        connection.output.write_with(&mut self.buffers, |tail| {
-            response::encode_refusal(&refusal, to_head, self.date.current(), tail)
-        });
+        let make = || Response::error(refusal.status, refusal.reason);
+        self.write_own(core, key, to_head, refusal.reason, &make);
     }
 
     /// Queues an error answer in place of the handler's.
     pub(super) fn write_error(&mut self, core: &Rc<Core>, key: ConnectionKey, status: StatusCode) {
-        self.keep_date(core);
         if status.is_client_error() {
             self.dismiss(key, Patience::UntilSent);
         }
-        let asked = self
+        let asks_core = self
             .exchange_of(key)
             .is_some_and(|exchange| exchange.asks_core);
-        let fields = asked.then(|| core_field(self.index));
         let to_head = self.is_asked_by_head(key);
         self.drop_handler(core, key);
-        let body = format!("{}\n", response::status_text(status));
-        let bytes = if to_head { 0 } else { body.len() as u64 };
-        self.note_own_answer(core, key, status, bytes, reason_of(status));
-        if self.app.sees_refusals() {
-            let make = || Response::of_status(status, &fields);
-            return self.write_seen(core, key, to_head, &make);
-        }
-        self.count_own_answer(key, status);
-        let Some(connection) = self.table.get(key) else {
-            return;
+        let index = self.index;
+        let make = || {
+            let text = format!("{}\n", response::status_text(status));
+            let mut answer = Response::text(text).with_status(status);
+            if asks_core {
+                tell_core(&mut answer, index);
+            }
+            answer
         };
-        let head = ResponseHead {
-            status,
-            content_type: Some("text/plain"),
-            fields: Fields::List(fields.as_slice()),
-            body: BodyLength::Known(body.len() as u64),
-            connection: ConnectionHeader::Close,
-        };
-        connection.output.write_with(&mut self.buffers, |tail| {
-            head.encode(self.date.current(), tail)
-        });
-        if !to_head {
-            connection.output.write(&mut self.buffers, body.as_bytes());
-        }
+        self.write_own(core, key, to_head, reason_of(status), &make);
     }
 
     /// Counts an answer that the server gives by itself, for the route of the request that is kept.
@@ -266,39 +233,13 @@ impl Engine {
 
     /// Queues the 503 of a connection that was read no word of.
     pub(super) fn write_turned_away(&mut self, core: &Core, key: ConnectionKey) {
-        self.keep_date(core);
         let Some(reason) = self.table.get(key).and_then(|c| c.rejected) else {
             return;
         };
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        self.note_own_answer(core, key, status, BUSY.len() as u64, reason.name());
-        if self.app.sees_refusals() {
-            let named = self.settings.reason_header;
-            return self.write_seen(core, key, false, &|| turned_away(reason, named));
-        }
-        self.count_own_answer(key, status);
-        let Some(connection) = self.table.get(key) else {
-            return;
-        };
-        let named = [
-            (RETRY_AFTER, RETRY_AFTER_SECONDS),
-            (REASON_FIELD, HeaderValue::from_static(reason.name())),
-        ];
-        let fields = match self.settings.reason_header {
-            true => &named[..],
-            false => &named[..1],
-        };
-        let head = ResponseHead {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            content_type: Some("text/plain; charset=utf-8"),
-            fields: Fields::List(fields),
-            body: BodyLength::Known(BUSY.len() as u64),
-            connection: ConnectionHeader::Close,
-        };
-        connection.output.write_with(&mut self.buffers, |tail| {
-            head.encode(self.date.current(), tail)
+        let named = self.settings.reason_header;
+        self.write_own(core, key, false, reason.name(), &|| {
+            turned_away(reason, named)
         });
-        connection.output.write(&mut self.buffers, BUSY.as_bytes());
     }
 }
 
@@ -345,8 +286,8 @@ pub(super) enum Queued {
     },
 }
 
-/// Queues an answer: its head, and its body unless that is a stream. What is queued of the body is
-/// taken out of `response`.
+/// Queues an answer: its head, and its body unless that is a stream. The part of the body that is
+/// queued is taken out of `response`.
 #[inline(always)]
 pub(super) fn queue(
     connection: &mut Connection,
@@ -382,7 +323,7 @@ pub(super) fn queue(
 
 /// As [`queue`], for whatever is not the most common kind of answer.
 #[inline(never)]
-fn queue_unusual(
+pub(super) fn queue_unusual(
     connection: &mut Connection,
     terms: &Terms,
     response: &mut Response,
@@ -446,10 +387,9 @@ fn queue_body(
     Queued::All(framing.after)
 }
 
-/// The reason for an error that the server answers by itself, for the access log.
+/// The reason for an error that the server answers by itself, for the access log, where no time limit is the cause.
 fn reason_of(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::REQUEST_TIMEOUT => "timeout",
         StatusCode::BAD_REQUEST => "cut-body",
         _ => "failed-answer",
     }

@@ -1,8 +1,8 @@
 //! Whether a request comes too soon after others of its client: who the client is, asked cheaply, for the rates of the
 //! gate.
 //!
-//! Called where a head has found its route, and only where `request_rate` is set. What becomes of a request that comes
-//! too soon is decided in `admit.rs` as for any other refusal of the gate.
+//! Called where a head has found its route, and only where `request_rate` is set. `admit.rs` refuses a request that
+//! comes too soon like any other.
 
 use super::sockets::Sockets;
 use crate::admission::rates::{Client, Rates};

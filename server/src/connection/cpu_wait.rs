@@ -3,9 +3,9 @@
 //! Asked by `long_poll.rs` once a step was found to be long by the clock. The kernel tells only how
 //! long a thread has waited in all (`schedstat`, proc(5)), as it does for heartbeats, and asking costs
 //! a file. So a look is taken beforehand, at most every [`LOOK`] and along with the renewal of the
-//! date, and a second look at whoever is suspected. What was waited since the first look is taken off
-//! all of it, so a step is blamed for no more than it is sure to have held. A simulated core, whose
-//! time is not that of its thread, waits for nothing.
+//! date, and a second look once a step is suspected. The wait since the first look is taken off the
+//! step's whole time, so a step is blamed for no more than it is sure to have held. A simulated core,
+//! whose time is not that of its thread, waits for nothing.
 
 use ringgate_runtime::sys::thread::{thread_id, work_time};
 use ringgate_runtime::{Core, Moment};

@@ -44,8 +44,8 @@ impl Engine {
         }
     }
 
-    /// The timer of a connection fired. It may be early: a deadline that was put off leaves its timer
-    /// where it is.
+    /// The timer of a connection fired. The timer may be early: a deadline that was put off leaves
+    /// its timer where it is.
     pub(super) fn on_deadline(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         let Some(connection) = self.table.get(key) else {
             return;
@@ -61,6 +61,14 @@ impl Engine {
         }
         if connection.deadline > core.now() {
             return connection.set_timer(core, key);
+        }
+        if core.was_held_past(connection.deadline) && kind.is_heard() {
+            // Bytes that came in time may wait unheard behind this: the client's time begins anew.
+            let anew = core.now() + self.settings.first_look(kind);
+            let anew = connection.bounded(kind, anew, &self.settings);
+            if anew > core.now() {
+                return connection.put_deadline(core, key, anew);
+            }
         }
         if kind == Deadline::Write && !self.is_stalled(core, key) {
             return;
@@ -119,7 +127,7 @@ impl Engine {
 }
 
 /// The reason that the access log gives for a request that ends by this limit.
-fn cause(deadline: Deadline) -> Option<&'static str> {
+pub(super) fn cause(deadline: Deadline) -> Option<&'static str> {
     match deadline {
         Deadline::Head => Some("head-timeout"),
         Deadline::Body => Some("body-timeout"),

@@ -135,7 +135,7 @@ pub(crate) enum Report {
     Disarmed(u32, ListenerId),
     /// The counts of this core, for the inquiry of this number; its gauges are up to date.
     Published(u32, u64, Box<Ledgers>),
-    /// This connection waits with the coordinator until there is a core for it.
+    /// The connection waits with the coordinator until there is a core for it.
     Parked(Box<Parcel>),
     /// The core has accepted as many connections as it was to.
     Worn(u32),
@@ -424,6 +424,17 @@ impl Engine {
         matches!(&self.course, Course::Leaving(heirs) if heirs.first() == Some(&SUCCESSOR))
     }
 
+    /// Puts a connection into the table; the caller counts where it came from.
+    pub(super) fn seat(&mut self, connection: Connection) -> ConnectionKey {
+        self.stats.open.rise();
+        self.headroom.enter();
+        let key = self.table.insert(connection);
+        if let Some(connection) = self.table.get(key) {
+            self.sockets.enter(key.slot(), &connection.socket);
+        }
+        key
+    }
+
     /// Tells the coordinator what is counted here, unless it has been told for this inquiry: a
     /// connection that left its core after that one had told makes this one tell before it is
     /// counted here (Lai and Yang, "On distributed snapshots", 1987). So none arrives in a sum that it
@@ -599,18 +610,5 @@ impl Drop for Engine {
         self.door.close();
         // Another core of this thread is not to mistake them for its own (simulations).
         drop(take_notes(self.index));
-    }
-}
-
-/// Puts a connection into the table; the caller counts where it came from.
-impl Engine {
-    pub(super) fn seat(&mut self, connection: Connection) -> ConnectionKey {
-        self.stats.open.rise();
-        self.headroom.enter();
-        let key = self.table.insert(connection);
-        if let Some(connection) = self.table.get(key) {
-            self.sockets.enter(key.slot(), &connection.socket);
-        }
-        key
     }
 }

@@ -6,6 +6,7 @@
 
 use super::access::Noted;
 use super::key::{ConnectionKey, ExchangeKey};
+use super::rate::Pace;
 use super::upgraded::{Inflow, Spoken};
 use crate::admission::door::{AddressPlace, Ticket};
 use crate::admission::ledger::Reason;
@@ -41,9 +42,7 @@ impl Terms {
             began,
         }
     }
-}
 
-impl Terms {
     /// The terms of a request that was answered elsewhere, with another protocol behind the answer.
     pub(crate) fn switched(began: Moment) -> Terms {
         Terms {
@@ -62,9 +61,7 @@ pub(crate) struct Upload {
     pub(crate) cell: Rc<BodyCell>,
     /// The client waits for `100 Continue`, which nobody has sent.
     pub(crate) awaits_continue: bool,
-    /// Bytes of the body, and since when they are counted: anew after each pause of the server's own.
-    pub(crate) counted: u64,
-    pub(crate) counted_since: Option<Moment>,
+    pub(crate) pace: Pace,
 }
 
 /// The place of a request on a connection of HTTP/2.
@@ -151,9 +148,7 @@ impl Exchange {
         });
         exchange
     }
-}
 
-impl Exchange {
     /// The count that an answer of this status belongs to.
     pub(crate) fn tally(&self, status: StatusCode) -> Tally {
         Tally {

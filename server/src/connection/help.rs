@@ -3,8 +3,9 @@
 //! connections in the queue. A poll that is not exclusive hears of every one; on each event and on a
 //! tick, whatever is queued is accepted without blocking.
 //!
-//! Called by the engine for [`Message::Help`](super::Message::Help). It does not know who is stuck,
-//! and takes no baton: the listener still has its one owner, which may wake up at any time.
+//! Called by the engine for [`Message::Help`](super::Message::Help). The helper does not know which
+//! core is stuck, and takes no baton: the listener still has its one owner, which may wake up at
+//! any time.
 
 use super::engine::Engine;
 use super::key::Subject;

@@ -1,9 +1,10 @@
 //! Handlers that hold the core for too long: their route is named in the log and in the metrics.
 //!
 //! Called around the first step of each handler, which must cost next to nothing: the clock is read
-//! only after a turn was found to be long, and then for a while around each first step. Later steps
-//! are timed by the core, which tells of long ones. Time in which the core's thread waited for a CPU is
-//! taken off (`cpu_wait.rs`): a busy machine is no handler's fault. It warns; it stops nobody.
+//! only after a turn was found to be long, and then for a while around each first step. Later steps are
+//! timed by the core, which tells of long ones. Time in which the core's thread waited for a CPU is
+//! taken off (`cpu_wait.rs`): a busy machine is no handler's fault. A long step is warned of, not
+//! stopped.
 
 use super::cpu_wait::CpuWait;
 use super::engine::Engine;

@@ -1,7 +1,7 @@
 //! Looks behind received bytes. When bytes and a reset come to a socket nearly at once, the kernel may
 //! give the bytes to an armed multishot receive and never tell it of the reset; so do closed Unix
-//! sockets (Linux 6.12 to 7.3 at least). Whoever waits on such a connection, for the rest of a head or
-//! of a body, for the gate or for a handler, would wait until a time limit passes.
+//! sockets (Linux 6.12 to 7.3 at least). A connection that waits for the rest of a head or of a body,
+//! for the gate or for a handler, would then wait until a time limit passes.
 //!
 //! So a connection that waits after bytes came is looked at once more, a moment later; all that are
 //! due share one system call. A connection whose socket is found broken twice, a moment apart and

@@ -13,9 +13,8 @@
 //! A connection of HTTP/2, or one that a request made a WebSocket or a tunnel of, is the same plain data with one state
 //! more, and [`upgraded`] has what it needs besides.
 //!
-//! The [`Engine`] of a core owns its connections and is the owner of events of its ring. What is
-//! decided here is what to submit; what it means is decided in [`crate::http1`] and
-//! [`crate::admission`].
+//! The [`Engine`] of a core owns its connections and is the owner of events of its ring. This
+//! folder decides what to submit; [`crate::http1`] and [`crate::admission`] decide what it means.
 
 mod accept;
 mod accept_error;

@@ -2,10 +2,10 @@
 //! takes in from others: the rest waits for the next turns, so that nobody's request waits behind
 //! thousands of them.
 //!
-//! Called by the engine before each wait and when there is mail. What a move is, `transfer.rs` says;
-//! which connections are to move, the course of the core or [`Message::Spread`]. A core that is given
-//! connections leaves what it may not take yet in its mailbox, where the coordinator finds it if the
-//! core gets stuck.
+//! Called by the engine before each wait and when there is mail. `transfer.rs` says what a move is;
+//! the course of the core or [`Message::Spread`] says which connections are to move. A core that is
+//! given connections leaves what it may not take yet in its mailbox, where the coordinator finds it
+//! if the core gets stuck.
 
 use super::engine::{Engine, Message};
 use super::key::ConnectionKey;

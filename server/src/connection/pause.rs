@@ -113,8 +113,8 @@ impl Engine {
         }
     }
 
-    /// Waits for descriptors or memory (row H8, docs/seeds.md), and says why with the cure, if one is known. What
-    /// arrives waits in the kernel's queue.
+    /// Waits for descriptors or memory (row H8, docs/seeds.md), and says why with the cure, if one is known.
+    /// Connections that arrive wait in the kernel's queue.
     fn pause_for_want(&mut self, core: &Core, errno: Errno, why: &str) {
         let pauses = &mut self.listeners.pauses;
         if !pauses.is_paused() {

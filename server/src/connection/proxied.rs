@@ -2,9 +2,9 @@
 //! `trusted_proxies`, and the connection goes on with the client that it names. A connection without one is
 //! closed, and whoever wrote it is told in the log what to do about that.
 //!
-//! Called for received bytes as long as the transport is [`Layer::Header`](super::transport::Layer), and when the time for them is
-//! over. What a header says is decided in [`crate::client::proxy_header`]; no byte behind it is lost, and none of it
-//! is answered.
+//! Called for received bytes as long as the transport is [`Layer::Header`](super::transport::Layer), and when the time
+//! for them is over. [`crate::client::proxy_header`] decides what a header says; no byte behind it is lost, and none of
+//! it is answered.
 
 use super::engine::Engine;
 use super::key::ConnectionKey;

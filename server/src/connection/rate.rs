@@ -1,7 +1,9 @@
 //! The least rate at which a client has to send a body or to take an answer, if there is one.
 //!
-//! Pure. Asked by `read.rs` when bytes of a body come, and by `stall.rs` when it looks at a send.
+//! Pure. Asked by `read.rs` and by `upgraded/http2/read.rs` when bytes of a body come, and by `stall.rs` when it looks at
+//! a send.
 
+use ringgate_runtime::Moment;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -28,9 +30,55 @@ impl Rate {
     }
 }
 
+/// How much of a body has come since when: counted anew after each pause of the server's own.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    bytes: u64,
+    since: Option<Moment>,
+}
+
+impl Pace {
+    /// Bytes are there: whether those before them came more slowly than they have to.
+    pub(in crate::connection) fn is_slower_than(&mut self, least: Rate, now: Moment) -> bool {
+        let Some(since) = self.since else {
+            (self.bytes, self.since) = (0, Some(now));
+            return false;
+        };
+        least.is_missed(self.bytes, now - since)
+    }
+
+    /// Bytes came.
+    pub(in crate::connection) fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    /// The server itself reads no more for now.
+    pub(in crate::connection) fn pause(&mut self) {
+        self.since = None;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pace_is_counted_from_the_first_bytes_behind_each_pause() {
+        let least = Rate::new(10).expect("a rate");
+        let at = |seconds| Moment::default() + Duration::from_secs(seconds);
+        let mut pace = Pace::default();
+        assert!(!pace.is_slower_than(least, at(100)));
+        pace.add(99);
+        assert!(!pace.is_slower_than(least, at(109)));
+        assert!(pace.is_slower_than(least, at(110)));
+        pace.add(1);
+        assert!(!pace.is_slower_than(least, at(110)));
+        pace.pause();
+        assert!(!pace.is_slower_than(least, at(500)));
+        pace.add(99);
+        assert!(!pace.is_slower_than(least, at(509)));
+        assert!(pace.is_slower_than(least, at(510)));
+    }
 
     #[test]
     fn a_rate_is_missed_only_after_the_grace() {

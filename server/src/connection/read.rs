@@ -1,11 +1,10 @@
 //! Step two: bytes come in and become heads and bodies. The bytes of a head that arrives whole are
 //! parsed where the kernel put them; a head in pieces is gathered once.
 
-use super::deadlines::Patience;
+use super::deadlines::{Patience, cause};
 use super::engine::Engine;
 use super::exchanges::Upload;
 use super::key::{ConnectionKey, Subject};
-use super::rate::Rate;
 use super::settings::Settings;
 use super::step::Reading;
 use super::table::{Connection, Piece, Receive, Unread};
@@ -13,9 +12,9 @@ use super::{
     BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, DISCARDED_TO_KEEP_MAX_BYTES, UNREAD_HIGH_BYTES,
 };
 use crate::handler::{BodyError, BodyState, Chunk};
-use crate::http1::exchange::{After, Event, State};
+use crate::http1::exchange::{After, Deadline, Event, State};
 use bytes::Bytes;
-use ringgate_runtime::{Core, Moment, Received};
+use ringgate_runtime::{Core, Received};
 use std::rc::Rc;
 
 impl Connection {
@@ -31,18 +30,6 @@ impl Connection {
             }
         };
         self.discarded > most
-    }
-}
-
-impl Upload {
-    /// Whether the body comes more slowly than it has to.
-    fn is_slower_than(&mut self, least: Rate, now: Moment) -> bool {
-        let Some(since) = self.counted_since else {
-            self.counted = 0;
-            self.counted_since = Some(now);
-            return false;
-        };
-        least.is_missed(self.counted, now - since)
     }
 }
 
@@ -225,21 +212,23 @@ impl Engine {
             return Reading::Done;
         };
         if let Some(least) = self.settings.body_rate_min
-            && upload.is_slower_than(least, core.now())
+            && upload.pace.is_slower_than(least, core.now())
         {
             connection.aborted = true;
+            self.because(cause(Deadline::Body));
             self.on(core, key, Event::DeadlinePassed);
+            self.because(None);
             return Reading::Again;
         }
         let Upload {
             decoder,
             cell,
-            counted,
+            pace,
             ..
         } = upload;
         match decoder.next(connection.unread.as_slice()) {
             Ok(decoded) => {
-                *counted += decoded.consumed as u64;
+                pace.add(decoded.consumed as u64);
                 if decoded.payload.is_empty() {
                     connection.unread.skip(decoded.consumed);
                 } else {
@@ -359,7 +348,7 @@ impl Engine {
             }
             Receive::Off if little && !connection.eof => {
                 if let Some(upload) = exchange.and_then(|exchange| exchange.upload.as_mut()) {
-                    upload.counted_since = None;
+                    upload.pace.pause();
                 }
                 self.stop_watching(core, key);
                 self.listen_to(core, key);

@@ -1,79 +1,83 @@
-//! Answers that the server gives by itself where the application has something [around](crate::handler::Router::around)
-//! its answers: they are shown to it before they are sent, with as much of the request as is known.
+//! Answers that the server gives by itself, and with which the connection ends: refusals, errors, and the 503 of a
+//! connection that was read no word of. Where the application has something
+//! [around](crate::handler::Router::around) its answers, it is shown them before they are sent, with as much of the
+//! request as is known.
 //!
-//! Called by `answer.rs` in place of its own short way. Such an answer is whole when it is written, and the
-//! connection ends with it.
+//! Called by `answer.rs`.
 
+use super::access::told;
+use super::answer::{Queued, queue_unusual};
 use super::engine::Engine;
+use super::exchanges::Terms;
 use super::key::ConnectionKey;
 use crate::handler::{Body, PlacedParts, Response};
-use crate::http1::refusal::Refusal;
-use crate::http1::response::{self, BodyLength, ConnectionHeader, Fields, ResponseHead};
-use http::{HeaderName, HeaderValue, StatusCode};
+use crate::http1::exchange::After;
+use http::Version;
 use ringgate_runtime::Core;
 
 impl Engine {
-    /// Queues the answer that the application makes of one that the server gives by itself. The request is the
-    /// one that is kept, or the one that could not be, or blank.
+    /// Queues an answer that the server gives by itself: the one that `make` makes, or what the application makes of
+    /// that. `reason` goes to the access log.
     #[cold]
-    pub(super) fn write_seen(
+    pub(super) fn write_own(
         &mut self,
         core: &Core,
         key: ConnectionKey,
         to_head: bool,
+        reason: &'static str,
         make: &dyn Fn() -> Response,
     ) {
-        let kept = self
-            .exchange_of(key)
-            .and_then(|exchange| exchange.seen.take());
-        let mut parts = self.seen.take().or(kept).unwrap_or_else(PlacedParts::blank);
-        let Some((_, sockets)) = self.table.get_with_sockets(key) else {
-            return;
+        self.keep_date(core);
+        let (mut response, id) = match self.app.sees_refusals() {
+            true => self.shown(core, key, make),
+            false => (make(), None),
         };
-        parts.come_from(self.index, key, sockets);
-        if self.settings.logs {
-            self.note_id(key, &mut parts);
-        }
-        let mut response = self.app.refuse(core, parts, make);
-        if matches!(response.body, Body::Stream { .. } | Body::Switch(_)) {
-            response.body = make().body;
-        }
         self.count_own_answer(key, response.status);
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let head = ResponseHead {
-            status: response.status,
-            content_type: response.content_type,
-            fields: Fields::List(&response.fields),
-            body: BodyLength::Known(response.body.len().unwrap_or(0)),
-            connection: ConnectionHeader::Close,
+        let terms = Terms {
+            to_head,
+            version: Version::HTTP_11,
+            keep_alive: false,
+            began: core.now(),
         };
-        connection.output.write_with(&mut self.buffers, |tail| {
-            head.encode(self.date.current(), tail)
-        });
-        match response.body {
-            Body::Chunk(chunk) if !to_head => connection.output.add_large(chunk),
-            Body::Empty | Body::Chunk(_) | Body::Stream { .. } | Body::Switch(_) => {}
+        let told = told(&terms, &response);
+        let queued = queue_unusual(
+            connection,
+            &terms,
+            &mut response,
+            After::Close,
+            self.date.current(),
+            &mut self.buffers,
+        );
+        debug_assert!(matches!(queued, Queued::All(_)), "it is no stream");
+        self.note_own_answer(core, key, told, reason, id);
+    }
+
+    /// The answer that the application makes of one that the server gives by itself, and the id of the request if
+    /// the access log is to have it. The request is the one that is kept, or the one that could not be, or blank.
+    fn shown(
+        &mut self,
+        core: &Core,
+        key: ConnectionKey,
+        make: &dyn Fn() -> Response,
+    ) -> (Response, Option<Vec<u8>>) {
+        let kept = self
+            .exchange_of(key)
+            .and_then(|exchange| exchange.seen.take());
+        let mut parts = self.seen.take().or(kept).unwrap_or_else(PlacedParts::blank);
+        if let Some((_, sockets)) = self.table.get_with_sockets(key) {
+            parts.come_from(self.index, key, sockets);
         }
-    }
-}
-
-impl Response {
-    /// The answer to a message that is refused.
-    pub(super) fn refused(refusal: &Refusal) -> Response {
-        Response::text(response::refusal_body(refusal)).with_status(refusal.status)
-    }
-
-    /// The answer that says a status and nothing else.
-    pub(super) fn of_status(
-        status: StatusCode,
-        fields: &Option<(HeaderName, HeaderValue)>,
-    ) -> Response {
-        let mut response = Response::new(status)
-            .with_content_type("text/plain")
-            .with_body(format!("{}\n", response::status_text(status)));
-        response.fields.extend(fields.clone());
-        response
+        if self.settings.logs {
+            self.app.name(&mut parts);
+        }
+        let id = parts.id().map(<[u8]>::to_vec);
+        let mut response = self.app.refuse(core, parts, make);
+        if matches!(response.body, Body::Stream { .. } | Body::Switch(_)) {
+            response.body = make().body;
+        }
+        (response, id)
     }
 }

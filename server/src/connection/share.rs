@@ -1,8 +1,9 @@
 //! The part of a turn that a connection may use for what costs the server more than it costs the client: control
-//! frames, small pieces of bodies, streams that come to nothing. What is received beyond it stays unread, and is read in a
-//! later turn, by and by with the others that have such a rest. Meanwhile nothing more is received, and from then on one
-//! buffer at a time, until one is read without a rest. So however many connections do that, a turn stays short and
-//! their bytes stay with the kernel, and a request of another connection is answered in the turn in which it comes.
+//! frames, small pieces of bodies, streams that come to nothing. Bytes that are received beyond that part stay unread,
+//! and are read in a later turn, in turns with the other connections that have such a rest. Meanwhile nothing more is
+//! received, and from then on one buffer at a time, until one is read without a rest. So however many connections do
+//! that, a turn stays short and their bytes stay with the kernel, and a request of another connection is answered in
+//! the turn in which it comes.
 //!
 //! Counted in units of work by who reads the bytes of a protocol (HTTP/2: `upgraded/http2/read.rs`). A request that is
 //! answered at once costs no unit. Called by that, by `read.rs`, and by the engine before each wait.

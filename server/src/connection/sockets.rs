@@ -109,8 +109,9 @@ impl Sockets {
         self.belief.replace(belief);
     }
 
-    /// Counts here.
+    /// Counts here. Called once, when the engine is made.
     pub(super) fn count_in(&self, stats: Arc<CoreStats>) {
+        // A second call would find the same counts.
         let _ = self.stats.set(stats);
     }
 

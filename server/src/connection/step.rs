@@ -2,9 +2,9 @@
 //! that demands is performed here and nowhere else ([`Engine::perform`]). Every event ends in
 //! [`Engine::settle`], which sends what is queued and sets the deadline in force.
 //!
-//! Called by all files of this folder, and by the engine before each wait ([`Engine::take_up`]): an answer
-//! of a handler that waited enters here. A request also ends here, once its answer is out or its connection breaks.
-//! What another effect takes is done by the file of its step.
+//! Called by all files of this folder, and by the engine before each wait ([`Engine::take_up`]): an answer of a
+//! handler that waited enters here. A request also ends here, once its answer is out or its connection breaks.
+//! `perform` calls the file of the step that an effect belongs to.
 
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, ExchangeKey};

@@ -13,8 +13,7 @@ use super::engine::Engine;
 use super::exchanges::{Exchange, Terms};
 use super::key::{ConnectionKey, ExchangeKey};
 use super::settings::Settings;
-use super::step::Outcome;
-use super::step::Reading;
+use super::step::{Outcome, Reading};
 use super::table::Connection;
 use crate::admission::door::Ticket;
 use crate::admission::ledger::CoreStats;
@@ -312,8 +311,8 @@ impl Connection {
         self.wire.state() == State::Writing(After::KeepAlive) && self.may_read_on()
     }
 
-    /// The answers given at once are with the kernel, or will never be. Their slot is the caller's to
-    /// give back.
+    /// The answers given at once are with the kernel, or will never be. The caller gives back their
+    /// slot.
     #[inline]
     pub(super) fn settle_answers(&mut self, stats: &CoreStats, now: Moment, outcome: Outcome) {
         let count = std::mem::take(&mut self.unflushed);

@@ -273,7 +273,8 @@ impl Connection {
         self.transport.may_move()
     }
 
-    /// Whether the unsent bytes are dropped; a send in flight is not followed by another. Who closes in order has none.
+    /// Whether the unsent bytes are dropped; a send in flight is not followed by another. A connection that closes in
+    /// order has no such bytes.
     #[inline]
     pub(crate) fn is_dropped(&self) -> bool {
         self.wire.state() == State::Closed

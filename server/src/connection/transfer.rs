@@ -161,9 +161,6 @@ impl Engine {
             Unread::Gathered(bytes) => bytes,
             Unread::None | Unread::Leased(_) => BytesMut::new(),
         };
-        self.stats.open.fall();
-        self.headroom.leave(1);
-        self.stats.handed_out.add(1);
         let parcel = Parcel {
             socket: connection.socket,
             listener: connection.listener,
@@ -183,6 +180,10 @@ impl Engine {
             is_counted: is_core(to),
             place: place.map(Box::new),
         };
+        // Counted where nothing can come between: a core that panicked has it, or it is on its way.
+        self.stats.open.fall();
+        self.headroom.leave(1);
+        self.stats.handed_out.add(1);
         match to {
             COORDINATOR => self.post.to_coordinator(Report::Parked(Box::new(parcel))),
             core => self.post.to_core(core, Message::Parcel(Box::new(parcel))),
@@ -192,6 +193,8 @@ impl Engine {
     /// Step 6.
     pub(super) fn move_in(&mut self, core: &Rc<Core>, parcel: Parcel) {
         self.publish_for(core, parcel.inquiry);
+        // Before anything that could panic: from here on the connection is one of this core, whatever becomes of it.
+        self.stats.handed_in.add(1);
         let fresh = Fresh {
             socket: parcel.socket,
             listener: parcel.listener,
@@ -211,7 +214,6 @@ impl Engine {
         }
         let key = self.seat(connection);
         self.hold_for(key, ticket);
-        self.stats.handed_in.add(1);
         self.table.agree(key, parcel.facts);
         self.arrive_in_access(key, parcel.place);
         self.table.announce(key, parcel.announced);

@@ -1,5 +1,6 @@
-//! The body of an answer failed. What of the answer is still queued can be taken back: if that is all
-//! of it, the client gets a 500 in its place; else only a cut tells it that the rest is missing.
+//! The body of an answer failed. The part of the answer that is still queued can be taken back: if
+//! that is all of it, the client gets a 500 in its place; else only a cut tells it that the rest is
+//! missing.
 //!
 //! Called by [`super::write`] when a stream ends in an error. Deliberately not here: a wait for the
 //! first piece before the head goes out; a stream may think for long, and its client wants to know.
@@ -15,7 +16,8 @@ use std::rc::Rc;
 
 impl Output {
     /// Takes the last `count` bytes back; false, and nothing done, if some of them are not here any
-    /// more. What is sent in between is nobody else's: bytes leave in the order in which they came.
+    /// more. Bytes leave in the order in which they came, so the last ones are those of this
+    /// answer.
     pub(super) fn take_back(&mut self, count: usize) -> bool {
         if count > self.queued {
             return false;

@@ -1,8 +1,8 @@
 //! Between admit and handle: a request that waits at the gate, what the gate says of it, and how one
 //! that is refused is told so.
 //!
-//! A request that waits is plain data in the core's exchanges. Its end is a verdict of the gate, the
-//! queue timeout, or that its client goes away (`watch.rs`).
+//! A request that waits is plain data in the core's exchanges. The wait ends with a verdict of the
+//! gate, the queue timeout, or the loss of the client (`watch.rs`).
 
 use super::engine::Engine;
 use super::exchanges::Waiting;
@@ -19,11 +19,11 @@ use std::rc::Rc;
 
 /// Seconds after which a client may try again that is refused for want of a slot; and the same as the value of a field.
 pub(super) const RETRY_SECONDS: u32 = 1;
-pub(super) const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 /// Says why the gate refused.
-pub(super) const REASON_FIELD: HeaderName = HeaderName::from_static("x-ringgate-reason");
+const REASON_FIELD: HeaderName = HeaderName::from_static("x-ringgate-reason");
 /// The whole body of a refusal.
-pub(super) const BUSY: &str = "503 Service Unavailable: the server is busy; try again soon\n";
+const BUSY: &str = "503 Service Unavailable: the server is busy; try again soon\n";
 /// The same of one whose client asks too often.
 const TOO_SOON: &str = "429 Too Many Requests: this client asks too often; try again later\n";
 

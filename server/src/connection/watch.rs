@@ -1,9 +1,8 @@
-//! Clients that go away. A client that has ended its side is held to be gone (`half_close = "gone"`), since
-//! proxies and browsers that give up say no more than that. While its request waits at the gate, the
-//! request ends at once; while it runs, a moment later ([`Deadline::Gone`]), so that a handler that is nearly done,
-//! which nobody can tell from another, still answers. What is answered is sent, and so is an answer of
-//! known length that has begun. With `half_close = "serve"` only a reset, or the close of both sides of a
-//! Unix socket, is a reason.
+//! Clients that go away. A client that has ended its side is held to be gone (`half_close = "gone"`), since proxies
+//! and browsers that give up say no more than that. While its request waits at the gate, the request ends at once;
+//! while it runs, a moment later ([`Deadline::Gone`]), so that a handler that is nearly done, which nobody can tell
+//! from another, still answers. An answer that is ready is sent, and so is an answer of known length that has
+//! begun. With `half_close = "serve"` only a reset, or the close of both sides of a Unix socket, is a reason.
 //!
 //! [`Deadline::Gone`]: crate::http1::exchange::Deadline::Gone
 //!

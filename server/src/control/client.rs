@@ -21,7 +21,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(15);
 const ROOT: u32 = 0;
 
-/// Why a command was not carried out. Its [`fmt::Display`] is one line that names the cure.
+/// Why a command was not carried out. The [`fmt::Display`] of the error is one line that names the cure.
 ///
 /// ```
 /// use ringgate::config::{ControlPath, Ctl, CtlCommand};

@@ -21,7 +21,7 @@ enum Next {
     PeerGone,
 }
 
-/// Sends events until the peer is gone. What it still says means nothing.
+/// Sends events until the peer is gone. Bytes that the peer still sends are ignored.
 pub(super) async fn stream<F>(stream: &mut Stream<F>, mut subscription: Subscription) {
     let (reader, writer) = stream.split_mut();
     loop {

@@ -10,8 +10,8 @@
 //! - `client` and `text`: `ringgate ctl`; `live`: its views that go on, `top` and `status --watch`.
 //!
 //! The answering runs as tasks on the coordinator's own core, so that it works while every serving
-//! core is busy or blocked. What is asked goes through [`ServerHandle`](crate::ServerHandle) like
-//! any other question: nothing here touches the coordinator's state.
+//! core is busy or blocked. Commands go through [`ServerHandle`](crate::ServerHandle) like any
+//! other question: nothing here touches the coordinator's state.
 
 pub mod client;
 mod events;

@@ -27,7 +27,7 @@ pub(super) enum Request {
     },
     Limits(LimitsChange),
     Reload,
-    /// With the program to run, if it is to be another one. Its path has no line feed.
+    /// With the program to run, if it is to be another one. The path has no line feed.
     Upgrade(Option<PathBuf>),
     Drain,
     Stop,

@@ -71,6 +71,7 @@ async fn talk(mut peer: Peer<Tcp>, server: ServerHandle, log: Option<LogHandle>)
         Err(refusal) => refuse(&refusal, &date),
     };
     if peer.send(answer).await {
+        // The time limit below ends a peer that hears no end.
         let _ = peer.stream.shutdown(Direction::Write).await;
         // Until the peer has it all: closing on unread bytes would reset what is under way.
         let until = deadline();

@@ -1,7 +1,7 @@
 //! The server's end of the control socket.
 //!
-//! A task on the coordinator's core, started by it. Who may speak: the user of this process and
-//! root, by the kernel's word (SO_PEERCRED, unix(7)), whatever the permissions of the file say.
+//! A task on the coordinator's core, started by it. The user of this process and root may speak, by
+//! the kernel's word (SO_PEERCRED, unix(7)), whatever the permissions of the file say.
 
 use super::events;
 use super::protocol::{COMMAND_BYTES_MAX, Outcome, Request};

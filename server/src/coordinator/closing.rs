@@ -1,9 +1,10 @@
 //! The word that the server is about to end, and those who hear it: handlers that wait for it, and the
 //! hubs of events that were given to it, whose streams end by themselves then.
 //!
-//! The coordinator says it once, when it has told the cores: when a drain takes no new connections any
-//! more (`drain_grace` is over), when the server hands over to a newer process, or when it stops. What
-//! those who hear it do is theirs; nobody is waited for longer than without it.
+//! The coordinator announces the closing once, when it has told the cores: when a drain takes no new
+//! connections any more (`drain_grace` is over), when the server hands over to a newer process, or
+//! when it stops. Handlers that hear it do as they like; the server waits for them no longer than
+//! without it.
 
 use super::handle::ServerHandle;
 use crate::events::Hub;

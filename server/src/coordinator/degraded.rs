@@ -1,4 +1,4 @@
-//! That fewer cores serve than are wanted, since the others cannot be started.
+//! The degraded state: fewer cores serve than are wanted, since the others cannot be started.
 //!
 //! Set by the coordinator, read from any thread: readiness, the service manager and `ctl resize` say it.
 //! Why, and the cure, stand in the status and in the log.

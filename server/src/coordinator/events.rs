@@ -1,10 +1,10 @@
 //! Events that the coordinator tells of while it works (row M12): to callbacks of the program that
 //! embeds it, and to whoever reads `ringgate ctl events`.
 //!
-//! Called by the coordinator wherever something happens. It never waits: a callback runs on the
+//! Called by the coordinator wherever something happens. Telling never waits: a callback runs on the
 //! coordinator's thread and is told so in its contract; a reader has a bounded inbox, and what does
-//! not fit is counted and told to it later. Deliberately keeps no history: who subscribes hears what
-//! comes from then on.
+//! not fit is counted and told to it later. Deliberately keeps no history: a subscriber hears the
+//! events from then on.
 
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -125,8 +125,8 @@ pub enum UpgradeStep {
     Failed,
 }
 
-/// A callback of the program. It runs on the coordinator's thread and must not block:
-/// as long as it runs nothing is resized, drained or answered on the control socket.
+/// A callback of the program. The callback runs on the coordinator's thread and must not block: as
+/// long as it runs nothing is resized, drained or answered on the control socket.
 pub(crate) type OnEvent = Box<dyn Fn(&ServerEvent) + Send>;
 
 /// One event as a line of JSON.

@@ -166,8 +166,8 @@ impl<S: 'static> Server<S> {
     }
 
     /// Calls `callback` for every event from the start on (row M12); may be used more than once.
-    /// It runs on the coordinator's thread and must not block: nothing is resized, drained or
-    /// answered meanwhile. A panic in it is logged and goes no further.
+    /// The callback runs on the coordinator's thread and must not block: nothing is resized,
+    /// drained or answered meanwhile. A panic in it is logged and goes no further.
     #[must_use]
     pub fn on_event(mut self, callback: impl Fn(&ServerEvent) + Send + 'static) -> Server<S> {
         self.on_event.push(Box::new(callback));
@@ -175,7 +175,8 @@ impl<S: 'static> Server<S> {
     }
 
     /// Reads the configuration again with `read` when asked to (HUP, `ctl reload`,
-    /// [`ServerHandle::reload`]). What it answers comes into force as a whole or not at all.
+    /// [`ServerHandle::reload`]). The configuration that `read` returns comes into force as a whole
+    /// or not at all.
     #[must_use]
     pub fn with_reload(
         mut self,
@@ -350,10 +351,12 @@ impl<S: 'static> Server<S> {
         match wait.recv() {
             Ok(Ok(())) => Ok(Running::new(handle, thread)),
             Ok(Err(error)) => {
+                // It has told its error, and has nothing else to tell.
                 let _ = thread.join();
                 Err(StartError::Setup(error))
             }
             Err(_) => {
+                // The panic hook has told of its panic.
                 let _ = thread.join();
                 Err(StartError::Setup(
                     "the coordinator ended while starting".to_owned(),
@@ -596,7 +599,7 @@ impl ServerHandle {
     /// finishes what it has.
     ///
     /// # Errors
-    /// [`UpgradeError`]: why the new process does not serve. This one goes on as before.
+    /// [`UpgradeError`]: why the new process does not serve. The process that was to be replaced goes on as before.
     pub async fn upgrade(&self, binary: Option<PathBuf>) -> Result<Upgraded, UpgradeError> {
         let answer = self.ask(|reply| Command::Upgrade { binary, reply });
         answer
@@ -621,8 +624,9 @@ impl ServerHandle {
         self.0.owed.load(Ordering::Acquire) > 0
     }
 
-    /// Puts other limits of admission in force (row H14). What waits starts in order as far as there
-    /// are slots now, nothing that runs is touched, and what waits beyond the new bound is refused.
+    /// Puts other limits of admission in force (row H14). Waiting requests start in order as far as
+    /// there are slots now, running ones are not touched, and requests that wait beyond the new
+    /// bound are refused.
     ///
     /// # Errors
     /// A line that says why not; the old limits stay.

@@ -14,7 +14,7 @@ use ringgate_runtime::sys::address::Address;
 use ringgate_runtime::sys::fork::NotInChildren;
 use ringgate_runtime::sys::identity;
 use ringgate_runtime::sys::listener::{ReusePort, accept_nonblocking, tcp_listener, tcp_listeners};
-use ringgate_runtime::sys::socket::local_addr;
+use ringgate_runtime::sys::socket::{local_addr, set_unsent_max};
 use ringgate_runtime::sys::unix_listener::inherited_listener;
 use std::fmt;
 use std::io;
@@ -124,6 +124,16 @@ const ADDRESS_IN_USE: i32 = 98;
 const ACCESS_DENIED: i32 = 13;
 const NO_SUCH_FILE: i32 = 2;
 
+/// Bounds what the kernel keeps unsent for those who are accepted, on TCP. Without the bound all is served as well, with
+/// more memory for those who take nothing.
+fn bound_unsent(bound: &str, socket: &OwnedFd, bytes: u32) {
+    if bound.parse::<SocketAddr>().is_ok()
+        && let Err(error) = set_unsent_max(socket.as_fd(), bytes)
+    {
+        tracing::warn!(%error, "unsent_size has no effect on {bound}");
+    }
+}
+
 /// All listeners of the process.
 pub(crate) struct Listeners {
     /// Socket files; dropped before the sockets.
@@ -139,6 +149,8 @@ pub(crate) struct Listeners {
     opening: Opening,
     /// Whether every address is loopback or a Unix socket.
     pub(crate) local: bool,
+    /// Bytes of an answer that the kernel keeps unsent for a connection that is accepted.
+    unsent_size: u32,
 }
 
 impl Listeners {
@@ -160,6 +172,7 @@ impl Listeners {
             endpoint: 0,
             opening: Opening::default(),
             local: true,
+            unsent_size: config.timeouts.unsent_size,
         };
         for (index, (address, opening)) in config.openings().enumerate() {
             (listeners.endpoint, listeners.opening) = (index, opening);
@@ -286,6 +299,7 @@ impl Listeners {
         inherited: Option<u32>,
     ) {
         let unit = self.units.len() as u32;
+        bound_unsent(bound, &socket, self.unsent_size);
         self.units.push(Unit {
             _own: NotInChildren::new(socket.as_fd()),
             configured: configured.to_owned(),
@@ -344,8 +358,10 @@ impl Listeners {
             .collect())
     }
 
-    /// The files of Unix sockets are removed by this process from now on.
+    /// The files of Unix sockets are removed by this process from now on, and what it says of its sockets holds, which it may
+    /// share with a process that said something else.
     pub(crate) fn own_files(&mut self) {
+        self.set_unsent_size(self.unsent_size);
         let found = self.paths.iter().map(|path| SocketFile::at(path));
         self.files = found.filter_map(Result::ok).collect();
     }
@@ -404,6 +420,14 @@ impl Listeners {
             socket: Socket::Real(listener.socket.clone()),
             shared: listener.seat.shared,
             opening: listener.opening,
+        }
+    }
+
+    /// From now on the kernel keeps so many bytes unsent for a connection that is accepted.
+    pub(crate) fn set_unsent_size(&mut self, bytes: u32) {
+        self.unsent_size = bytes;
+        for unit in &self.units {
+            bound_unsent(&unit.bound, &unit.socket, bytes);
         }
     }
 

@@ -65,9 +65,9 @@ impl CoreState {
 pub(crate) enum Baton {
     /// Nobody; connections wait in the kernel's queue.
     Free,
-    /// This core accepts.
+    /// The core accepts.
     Held(u32),
-    /// This core was asked for it.
+    /// The core holds the baton and was asked to give it back.
     Recalled(u32),
 }
 

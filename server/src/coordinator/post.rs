@@ -95,7 +95,7 @@ impl PostOffice {
         }
     }
 
-    /// The coordinator ends. Whoever asks now or later is answered by the dropped reply.
+    /// The coordinator ends. A question that is asked now or later is answered by the dropped reply.
     pub(crate) fn close(&self) {
         self.attach_coordinator(None);
         self.closed.store(true, Ordering::Relaxed);

@@ -117,7 +117,7 @@ struct Slot {
     kill: bool,
 }
 
-/// The state of the loop. What can be decided without a system call is in the machines that it holds.
+/// The state of the loop. Decisions that need no system call are made by the machines that it holds.
 pub(crate) struct Coordinator {
     config: Arc<Config>,
     cpus: Vec<u32>,

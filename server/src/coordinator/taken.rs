@@ -1,8 +1,8 @@
 //! Waits for an address that is still taken, for some seconds: what a process that has just died listened
 //! on stays open until the kernel has cleared its rings, and whoever starts it again comes sooner.
 //!
-//! Called by whoever listens at the start, before there is a coordinator. It blocks its thread. After
-//! that time the address belongs to somebody, and the error is the caller's to tell.
+//! Called where listeners are made at the start, before there is a coordinator. The wait blocks its
+//! thread. After that time the address belongs to another process, and the caller tells the error.
 
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
@@ -80,8 +80,8 @@ fn pauses() -> impl Iterator<Item = Duration> {
     })
 }
 
-/// Whether a Unix socket answers at `path` and was made by a process that lives. What a dead process made
-/// answers by its rings, or by a process that it handed over to.
+/// Whether a Unix socket answers at `path` and was made by a process that lives. A socket that a dead
+/// process made answers by its rings, or by a process that it handed over to.
 fn is_of_the_living(path: &Path) -> bool {
     let maker = || -> io::Result<i32> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

@@ -1,8 +1,8 @@
 //! Which forms of an answer a client accepts, and how gladly: content codings (RFC 9110 section 12.5.3) and media
 //! types (section 12.5.1).
 //!
-//! Pure but for [`Request`]'s own methods. Asked by whoever has an answer in several forms: the files of the built-in
-//! application, and what is ready to be put around answers. What is then sent is decided there.
+//! Pure but for [`Request`]'s own methods. Called by code that has an answer in several forms, and sends the one that
+//! it chooses: the files of the built-in application, and what is put around answers.
 
 use super::request::Request;
 use smallvec::SmallVec;
@@ -51,7 +51,7 @@ fn weight_of(text: &str) -> Option<u16> {
 }
 
 /// The codings among `offered` that a client accepts, the one that it likes best first; of those that it likes as well,
-/// the one that is offered first. What it likes less than the content as it is is left out.
+/// the one that is offered first. Codings that it likes less than the content as it is are left out.
 pub(crate) fn ranked<'a>(
     accept_encoding: impl Iterator<Item = &'a [u8]>,
     offered: &[&'static str],
@@ -105,8 +105,8 @@ impl<S> Request<S> {
     }
 
     /// The content codings among `offered` that the client accepts (Accept-Encoding, RFC 9110 section 12.5.3), the one
-    /// that it likes best first; of those that it likes as well, the one that is offered first. Whoever sends one says
-    /// so in Content-Encoding, and in any case `Vary: accept-encoding`.
+    /// that it likes best first; of those that it likes as well, the one that is offered first. An answer in one of
+    /// them says so in Content-Encoding, and any answer says `Vary: accept-encoding`.
     ///
     /// ```
     /// use ringgate::{Request, Router, testing};

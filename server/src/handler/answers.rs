@@ -170,7 +170,7 @@ impl IntoResponse for Redirect {
 }
 
 impl<S> Request<S> {
-    /// The cookies of the request, as the client sent them. Those that are malformed are left out.
+    /// The cookies of the request, as the client sent them. Malformed cookies are left out.
     pub fn cookies(&self) -> impl Iterator<Item = Cookie<'_>> {
         let fields = self.headers();
         let fields = fields.filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));

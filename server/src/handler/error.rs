@@ -1,7 +1,7 @@
 //! The error of a handler: whatever went wrong, as the answer that a client gets for it.
 //!
-//! Made by `?` in handlers that return [`Result`]. What a client may know is in the answer; what it
-//! may not is one line in the log.
+//! Made by `?` in handlers that return [`Result`]. The answer holds what a client may know; one
+//! line in the log holds the rest.
 
 use super::body::BodyError;
 use super::response::{IntoResponse, Response};

@@ -1,11 +1,11 @@
 //! The parts that a program built on Ringgate writes: `async fn(Request) -> Response`, a [`Router`], and
 //! state made once per core.
 //!
-//! Called by `crate::connection` with a parsed head. The future of a handler runs on the core
-//! that owns the connection and may hold whatever is not `Send`. Connections meet applications at
-//! `Application`, which takes a request and a `Reply` and knows nothing of sockets; it is this crate's own. What
-//! begins behind a request, a WebSocket or a protocol of the handler's own, goes the other way, in the body of the
-//! answer ([`Switch`]). Services of other crates join above, as handlers (`crate::tower`).
+//! Called by `crate::connection` with a parsed head. The future of a handler runs on the core that owns the
+//! connection and may hold whatever is not `Send`. Connections meet applications at `Application`, which takes a
+//! request and a `Reply` and knows nothing of sockets; it is this crate's own. A protocol that begins behind a
+//! request, WebSocket or one of the handler's own, goes the other way, in the body of the answer ([`Switch`]).
+//! Services of other crates join above, as handlers (`crate::tower`).
 
 mod accept;
 mod answers;

@@ -192,7 +192,7 @@ pub(crate) struct PlacedParts {
 const PLACED: &str = "the parts are in their place until the request is dropped";
 
 impl PlacedParts {
-    /// A place for the next request. Its head is to be parsed first.
+    /// A place for the next request, whose head is to be parsed first.
     #[inline]
     pub(crate) fn open() -> PlacedParts {
         PlacedParts {

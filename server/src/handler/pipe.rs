@@ -153,7 +153,8 @@ impl Pipe {
 }
 
 /// A connection on which a handler speaks a protocol of its own ([`Response::upgrade`](crate::Response::upgrade),
-/// [`Response::tunnel`](crate::Response::tunnel)). It stays on its core, and ends with the drop of this value.
+/// [`Response::tunnel`](crate::Response::tunnel)). The connection stays on its core, and ends with the drop of
+/// this value.
 ///
 /// ```
 /// use ringgate::handler::Upgraded;
@@ -294,8 +295,8 @@ impl Upgraded {
         Poll::Pending
     }
 
-    /// Whether the server is about to end, or the core leaves: a protocol that can say so says so now. Who reads is
-    /// woken once when this becomes true.
+    /// Whether the server is about to end, or the core leaves: a protocol that can say so says so now. A waiting
+    /// read is woken once when this becomes true.
     pub fn is_draining(&self) -> bool {
         self.pipe.inner.borrow().draining
     }

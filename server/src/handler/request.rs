@@ -253,7 +253,7 @@ impl<S> Request<S> {
         self.parts.head.version
     }
 
-    /// The first field of a name, without regard to case. Its bytes may be above 0x7F.
+    /// The first field of a name, without regard to case. The value may hold bytes above 0x7F.
     ///
     /// ```
     /// use ringgate::{Request, Router, testing};
@@ -428,8 +428,8 @@ impl<S> Request<S> {
     /// [`forwarded`](crate::config::Proxies::forwarded) names. The port is 0 where a proxy does not tell it.
     ///
     /// The peer is the other end of the socket (getpeername(2), one system call each time it is asked, and none for a
-    /// request that is not), or the client that a [header of the PROXY protocol](Request::proxy_header) names. What
-    /// others than trusted proxies say is never believed. An IPv4 address is one, also where IPv6 carries it.
+    /// request that is not), or the client that a [header of the PROXY protocol](Request::proxy_header) names. Only
+    /// trusted proxies are believed. An IPv4 address is one, also where IPv6 carries it.
     ///
     /// None on a Unix socket, in a simulation, and once the connection is reset or gone, unless a proxy says it.
     ///
@@ -592,7 +592,7 @@ impl<S> Request<S> {
     }
 }
 
-/// Bytes of the room that copies of heads and ids are made in. Who keeps a value of a field keeps as many.
+/// Bytes of the room that copies of heads and ids are made in. A handler that keeps a value of a field keeps as many.
 const HEADS_ROOM_BYTES: usize = 4096;
 
 thread_local! {
@@ -621,6 +621,11 @@ fn copied(bytes: &[u8]) -> Bytes {
 
 /// Decodes percent escapes; `plus`: a plus sign stands for a space. None if it is not UTF-8 then.
 fn decode(text: &str, plus: bool) -> Option<Cow<'_, str>> {
+    let is_code = |byte| byte == b'%' || plus && byte == b'+';
+    // Nearly all of them stand there as they are meant.
+    if !text.bytes().any(is_code) {
+        return Some(Cow::Borrowed(text));
+    }
     if plus && text.contains('+') {
         let spaced = text.replace('+', " ");
         let decoded = percent_encoding::percent_decode_str(&spaced)

@@ -1,5 +1,5 @@
-//! Answers that end HTTP on their connection, or on their stream: what begins behind them, and how a handler makes one for a protocol of
-//! its own. Those of WebSockets are made in [`super::websocket`].
+//! Answers that end HTTP on their connection, or on their stream: what begins behind them, and how a handler makes one
+//! for a protocol of its own. [`super::websocket`] makes the answers of WebSockets.
 
 use super::pipe::{Pipe, Upgraded};
 use super::request::Request;

@@ -179,13 +179,14 @@ impl Socket<'_> {
     }
 
     /// Sends what is published on `hub` to this client, in order, each event once: text if it is UTF-8, else binary.
-    /// `after`: the id behind which it begins, as far as events are kept; None is what comes from now on. It goes on
-    /// when the WebSocket moves to another core, and where it follows the same hub already this changes nothing; so
+    /// `after`: the id behind which it begins, as far as events are kept; None is what comes from now on. The sending
+    /// goes on when the WebSocket moves to another core, and a second call for the same hub changes nothing; so
     /// [`OnMessage::arrived`] is the place to call it from. To another process the place in the hub does not go: that
     /// has a hub of its own. One hub at a time: another takes the place of the first.
     ///
-    /// A client that takes too little has at most 64 KiB queued. What it has not had stays in the hub, for as long as
-    /// it is kept there; once the next event for it is kept no more, it is told Close with 1013 (try again later).
+    /// A client that takes too little has at most 64 KiB queued. Events that it has not had stay in the hub as long
+    /// as they are kept there; once the next event for the client is kept no more, the client is told Close with 1013
+    /// (try again later).
     ///
     /// ```
     /// use ringgate::events::Hub;

@@ -225,7 +225,7 @@ impl Hearing {
         inner.is_rung = false;
     }
 
-    /// The WebSocket leaves its core. What is sent meanwhile waits in the line.
+    /// The WebSocket leaves its core. Messages that are sent meanwhile wait in the line.
     pub(crate) fn leave(&self) {
         let mut inner = self.0.lock();
         if let Place::Core(..) = inner.place {

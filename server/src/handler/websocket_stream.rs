@@ -374,6 +374,7 @@ impl Drop for Conversing {
             };
             self.tell(Event::CloseWanted(code), "");
         }
+        // A connection that is gone hears no Close.
         let _ = self.bytes.put(take(&mut self.out).into());
     }
 }
@@ -381,7 +382,8 @@ impl Drop for Conversing {
 impl WebSocket {
     /// As [`WebSocket::accept`], for an application that waits between two messages: `converse` is run as a task of
     /// its own behind the 101. The WebSocket ends with that future, and the future is dropped when the client is
-    /// gone. It stays on its core: if that leaves, or at an upgrade or a drain, it is told Close.
+    /// gone. The WebSocket stays on its core: if that leaves, or at an upgrade or a drain, the client is told
+    /// Close.
     ///
     /// ```
     /// use ringgate::handler::websocket::{Message, Received};

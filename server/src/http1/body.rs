@@ -19,8 +19,8 @@ const CHUNK_SIZE_DIGITS_MAX: u8 = 16;
 /// The outcome of decoding the front of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
-    /// Bytes of the input that are dealt with, framing and payload alike. What follows them is to
-    /// be given again. Less than the whole input only after a piece of payload or at the end.
+    /// Bytes of the input that are dealt with, framing and payload alike. The bytes behind them are
+    /// to be given again. Less than the whole input only after a piece of payload or at the end.
     pub consumed: usize,
     /// The part of the consumed bytes that is payload; may be empty. Ends at `consumed`.
     pub payload: Range<usize>,

@@ -260,7 +260,7 @@ pub enum Effect {
     Release,
     /// Drop the handler and the unsent bytes, and release the connection.
     Abort,
-    /// This cannot happen in this state: a mistake of the caller, worth a debug assertion.
+    /// The event cannot happen in this state: a mistake of the caller, worth a debug assertion.
     Impossible,
 }
 
@@ -297,6 +297,19 @@ pub enum Deadline {
     ProxyHeader,
     /// From the decision to end a client to the last byte that it takes; in the place of others.
     Dismissal,
+}
+
+impl Deadline {
+    /// Whether the client is given up because nothing was heard of it. The others ask the kernel, or have ended.
+    pub const fn is_heard(self) -> bool {
+        match self {
+            Deadline::Head | Deadline::Body | Deadline::Idle | Deadline::Linger => true,
+            Deadline::Handshake | Deadline::ProxyHeader | Deadline::Streams => true,
+            Deadline::Quiet | Deadline::Pong | Deadline::Message | Deadline::CloseFrame => true,
+            Deadline::Tunnel | Deadline::Dismissal => true,
+            Deadline::Write | Deadline::Gone => false,
+        }
+    }
 }
 
 const TIMED_OUT: Effect = Effect::AnswerError(StatusCode::REQUEST_TIMEOUT);

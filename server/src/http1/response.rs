@@ -202,7 +202,7 @@ impl ResponseHead<'_> {
 }
 
 /// Appends a whole answer of the most common kind, as [`ResponseHead::encode`] would and the body
-/// behind it: a 200 that says nothing of the connection, with a body of known length. What stands
+/// behind it: a 200 that says nothing of the connection, with a body of known length. The text
 /// between the parts that differ is copied in pieces of fixed size.
 #[inline]
 pub(crate) fn encode_usual(
@@ -384,7 +384,7 @@ pub fn encode_trailers(trailers: &HeaderMap, out: &mut Vec<u8>) {
 /// Appends the whole answer to a message that is refused: a head that announces the close, and one
 /// line of text unless the request was a HEAD.
 pub fn encode_refusal(refusal: &Refusal, to_head: bool, date: &Date, out: &mut Vec<u8>) {
-    let body = refusal_body(refusal);
+    let body = format!("{}: {}\n", status_text(refusal.status), refusal.reason);
     let head = ResponseHead {
         status: refusal.status,
         content_type: Some("text/plain; charset=utf-8"),
@@ -396,11 +396,6 @@ pub fn encode_refusal(refusal: &Refusal, to_head: bool, date: &Date, out: &mut V
     if !to_head {
         out.extend_from_slice(body.as_bytes());
     }
-}
-
-/// The line of text that goes with a refusal.
-pub fn refusal_body(refusal: &Refusal) -> String {
-    format!("{}: {}\n", status_text(refusal.status), refusal.reason)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 
 const WIDTH: usize = 16;
 
-/// Length of the longest prefix of `bytes` in which every byte is `good`. That is asked of up to
-/// fifteen bytes behind the prefix too, and of zeros, and must be plain arithmetic: no table, no short cut.
+/// Length of the longest prefix of `bytes` in which every byte is `good`. `good` is asked of up to fifteen
+/// bytes behind the prefix too, and of zeros, and must be plain arithmetic: no table, no short cut.
 #[inline(always)]
 pub(crate) fn prefix_where(bytes: &[u8], good: impl Fn(u8) -> bool) -> usize {
     let (chunks, rest) = bytes.as_chunks::<WIDTH>();

@@ -76,7 +76,7 @@ const fn in_reg_name(byte: u8) -> bool {
 }
 
 /// Bytes of a name or IPv4 address with an optional port, as nearly every Host has it, at the front
-/// of `bytes`. What follows decides whether that was all of it.
+/// of `bytes`. The bytes behind them decide whether that was all of it.
 #[inline(always)]
 pub(super) fn usual_authority_length(bytes: &[u8]) -> usize {
     let name = usual_name_length(bytes);

@@ -1,6 +1,6 @@
 //! The life of a connection on which another protocol than HTTP/1.1 is spoken, as the connection sees it: whether
-//! bytes are read, what is waited for, and how the end comes. Called by [`super::exchange`], of whose table
-//! this is a part. What the protocol's own bytes mean is decided elsewhere, for a WebSocket in
+//! bytes are read, what is waited for, and how the end comes. Called by [`super::exchange`], of whose table this
+//! is a part. The meaning of the protocol's own bytes is decided elsewhere, for a WebSocket in
 //! [`crate::websocket`], which says where it stands by [`Event::Upgraded`] and [`Event::UpgradeOver`].
 //!
 //! ```text

@@ -110,8 +110,8 @@ impl Budget {
     }
 }
 
-/// Bounds on one connection. Each is inclusive. Those that say "in ten seconds" are counted in windows of
-/// [`WINDOW_SECONDS`].
+/// Bounds on one connection. Each is inclusive. Bounds that say "in ten seconds" are counted in windows
+/// of [`WINDOW_SECONDS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Streams at a time, told to the client; beyond it REFUSED_STREAM.

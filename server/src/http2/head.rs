@@ -8,15 +8,15 @@
 //! hands over: a `Head`, which is spans, and one piece of bytes that they lie in. In HTTP/1.1 those are the
 //! bytes that were received. Here there are none to point into: names and values come out of tables that the
 //! next block changes, or out of a Huffman code. So each field is copied once, when it is decoded, to where it
-//! stays; fields of the dynamic table in one copy, name and value being neighbours there. What steers the
-//! request (`:method`, `:scheme`, the names of pseudo-fields) is read and not copied at all. The pieces of many
-//! requests are cut from one buffer of the core, so a request costs no allocation, and an idle connection keeps
-//! nothing of it.
+//! stays; fields of the dynamic table in one copy, name and value being neighbours there. Values that steer the
+//! request (`:method`, `:scheme`, the names of pseudo-fields) are read and not copied at all. The pieces of
+//! many requests are cut from one buffer of the core, so a request costs no allocation, and an idle connection
+//! keeps nothing of it.
 //!
 //! The head reads as one of HTTP/1.1 would, so that no handler has to know the difference: `:authority` is a
 //! field Host (section 8.3.1 lets a gateway write it so), pieces of a Cookie are one again (section 8.2.3), and
-//! a path is a target in origin form. What differs is the version, and a framing of `Chunked` where the client
-//! gave no length: it says no more than that the end of the body shows when it comes.
+//! a path is a target in origin form. The version differs, and so does a framing of `Chunked` where the client
+//! gave no length, which says no more than that the end of the body shows when it comes.
 
 use super::budgets::{Budget, Limits};
 use super::code::Fault;
@@ -472,6 +472,7 @@ impl Sink for Builder<'_> {
         self.seen.regular = true;
         match line.token {
             Token::Other => {
+                // Nobody asks for the place of any other field.
                 let _ = self.keep_line(&line);
             }
             _ => self.special(&line),

@@ -28,7 +28,7 @@ pub enum Phase {
     Announced,
     /// No request is begun any more; those that were are answered.
     Leaving,
-    /// Nothing is read any more. What is queued goes out.
+    /// Nothing is read any more. Queued bytes go out.
     Over,
 }
 
@@ -63,7 +63,7 @@ pub enum Effect {
     Leave,
     /// GOAWAY with the fault.
     Accuse,
-    /// This cannot happen in this phase: a mistake of the caller, worth a debug assertion.
+    /// The event cannot happen in this phase: a mistake of the caller, worth a debug assertion.
     Impossible,
 }
 

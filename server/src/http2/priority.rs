@@ -24,8 +24,8 @@ impl Default for Priority {
 }
 
 impl Priority {
-    /// Reads a value: a dictionary of structured fields, of which `u` and `i` matter. What is malformed or out
-    /// of range counts as absent (section 4), and so does the whole value then.
+    /// Reads a value: a dictionary of structured fields, of which `u` and `i` matter. A malformed or
+    /// out-of-range member counts as absent (section 4), and so does the whole value then.
     pub fn parse(value: &[u8]) -> Priority {
         let mut priority = Priority {
             urgency: 3,

@@ -98,7 +98,7 @@ pub enum Effect {
     Reset,
     /// The client broke the protocol: RST_STREAM or GOAWAY. The application is told.
     Break(Breach),
-    /// This cannot happen in this state: a mistake of the caller, worth a debug assertion.
+    /// The event cannot happen in this state: a mistake of the caller, worth a debug assertion.
     Impossible,
 }
 

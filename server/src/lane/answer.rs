@@ -11,8 +11,8 @@ const REASON: HeaderName = HeaderName::from_static("x-ringgate-reason");
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// So that a handler can write `lane.run(...).await?`: 500 after a panic, else 503 with a reason and
-/// `Retry-After`. The connection stays: the server is well, only this lane is not. What exactly is
-/// wrong with it is told in the log, not to the client.
+/// `Retry-After`. The connection stays: the server is well, only this lane is not. The log says what
+/// exactly is wrong with it; the client is not told.
 impl IntoResponse for LaneError {
     fn into_response(self) -> Response {
         if let LaneError::Panicked(panic) = &self {

@@ -1,8 +1,8 @@
 //! A counter with one writer and any number of readers.
 //!
-//! Cores count with it; the coordinator reads. It decides only how a count is stored. It does not
-//! pad itself to a cache line: its counters lie side by side in one structure per core, and that
-//! structure is aligned to cache lines of its own.
+//! Cores count with it; the coordinator reads. This file decides only how a count is stored. A
+//! counter does not pad itself to a cache line: its counters lie side by side in one structure per
+//! core, and that structure is aligned to cache lines of its own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -57,11 +57,17 @@ impl PidFile {
         match made {
             Ok(Ok(file)) => Ok(PidFile { path, file }),
             Ok(Err(refusal)) => Err(refusal),
-            Err(error) => Err(format!(
-                "cannot write pid_file {}: {error}; let this user write there or choose another \
-                 with --pid-file",
-                path.display()
-            )),
+            Err(error) => {
+                let cure = match error.kind() {
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room",
+                    _ => "let this user write",
+                };
+                Err(format!(
+                    "cannot write pid_file {}: {error}; {cure} there or choose another with \
+                     --pid-file",
+                    path.display()
+                ))
+            }
         }
     }
 
@@ -183,8 +189,8 @@ fn number(file: &File) -> io::Result<Option<u32>> {
     Ok(text.trim().parse().ok())
 }
 
-/// Makes the file, locked and given to `owner`, in place of whatever is at `path`. Whoever reads it sees
-/// the old number or the new one, never half of one.
+/// Makes the file, locked and given to `owner`, in place of whatever is at `path`. A reader sees the old
+/// number or the new one, never half of one.
 fn write(path: &Path, owner: Option<Owner>) -> io::Result<File> {
     let pid = std::process::id();
     let aside = path.with_file_name(format!(".ringgate-{pid}.pid"));

@@ -56,9 +56,9 @@ pub(crate) fn wait_for_own(mut child: Child) {
     }
 }
 
-/// Collects orphans that have ended, on a thread of its own, until this process ends or [`stay`]s. They
-/// are all children but the one that an upgrade starts: a program that starts others and waits for them
-/// itself would find them collected.
+/// Collects orphans that have ended, on a thread of its own, until this process ends or [`stay`]s.
+/// Orphans are all children but the one that an upgrade starts: a program that starts others and waits
+/// for them itself would find them collected.
 ///
 /// ```
 /// use ringgate::process::reaper;

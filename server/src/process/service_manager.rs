@@ -120,8 +120,8 @@ impl ServiceManager {
         self.say("STOPPING=1\nSTATUS=Finishing what was begun");
     }
 
-    /// Another process serves from now on: the manager is to watch that one. It hears this only from
-    /// the one it watches.
+    /// Another process serves from now on: the manager is to watch that one. The manager hears this
+    /// only from the process it watches.
     pub(crate) fn main_pid(&self, pid: u32) {
         self.say(&format!("MAINPID={pid}"));
     }
@@ -150,7 +150,7 @@ pub struct PassedSocket {
 }
 
 /// The sockets that a manager has passed to this process (socket activation): `LISTEN_FDS`,
-/// `LISTEN_PID`, `LISTEN_FDNAMES`. They are left as they are until somebody listens on `fd:N`.
+/// `LISTEN_PID`, `LISTEN_FDNAMES`. The sockets stay as they are until a listener `fd:N` uses them.
 ///
 /// ```
 /// for socket in ringgate::passed_sockets() {

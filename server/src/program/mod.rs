@@ -2,8 +2,8 @@
 //! code (docs/signals-and-exit-codes.md).
 //!
 //! [`Server::run_main`] is called by the `main` of `ringgate` and of every program built on the library.
-//! Results go to standard output, everything else to the log. What the options mean is `config`'s, and what
-//! is served the program's.
+//! Results go to standard output, everything else to the log. `config` decides what the options mean, and
+//! the program what is served.
 
 mod serve;
 mod words;
@@ -45,11 +45,11 @@ impl<S: 'static> Server<S> {
     ///   orphans.
     /// - `check-config FILE`, `doctor`, `ctl COMMAND`, `--help` and `--version`, under the program's name.
     ///
-    /// `line` is the program's name, or a [`CommandLine`] with a description, a version and options of the
-    /// program's own ([`CommandLine::option`]). `make` gets the configuration and the values of those options.
-    /// The closure runs once, before any thread but the log's and with the signals blocked that the server obeys, so
-    /// it may start threads. What it changes in the configuration is not changed again by a reload, which
-    /// reads file and environment anew.
+    /// `line` is the program's name, or a [`CommandLine`] with a description, a version and options of the program's
+    /// own ([`CommandLine::option`]). `make` gets the configuration and the values of those options. The closure
+    /// runs once, before any thread but the log's and with the signals blocked that the server obeys, so it may
+    /// start threads. Its changes to the configuration are not made again by a reload, which reads file and
+    /// environment anew.
     ///
     /// The exit code is 0 if nothing was cut, 1 for a failure, 2 for a wrong command line or configuration, 3
     /// if a drain had to cut connections. An error of `make` is told on standard error: 2 if it is a
@@ -218,7 +218,7 @@ fn result(line: &CommandLine, text: &str) -> ExitCode {
     }
 }
 
-/// Whoever closed the other end, as `| head` does, has what he wanted.
+/// The end of a command whose output could not be written: a pipe whose reader has gone, as `head` does, is a success.
 fn unwritten(line: &CommandLine, error: &io::Error) -> ExitCode {
     match error.kind() {
         io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! Which sessions may be resumed: tickets are sealed with keys that come from one secret and the time.
-//! Whoever has the secret, on another core, in another process, on another host, takes the tickets.
-//! Made by the coordinator, used by the handshakes of all cores; immutable, so nothing is locked: when an
-//! epoch ends, the next [`TicketKeys`] replace these. Left to others: where the secret comes from.
+//! Every core, process and host with the secret takes the tickets. Made by the coordinator, used by the
+//! handshakes of all cores; immutable, so nothing is locked: when an epoch ends, the next [`TicketKeys`]
+//! replace these. Left to others: where the secret comes from.
 //!
 //! A ticket resumes what was agreed on before, the client's certificate among it. So the keys also depend
 //! on a context: what one listener demands of its clients. A ticket from a listener that asks for nothing

@@ -1,8 +1,8 @@
 //! The bytes of a connection on their way to who speaks on it from another thread, and back: the far end is what hyper
 //! takes for a socket ([`super::upgrade`]), and the near end is a task of the core that has the connection.
 //!
-//! Both ways are bounded. Who reads late is a socket that is not read from, and a client that takes nothing is a
-//! write that waits.
+//! Both ways are bounded. A service that reads late leaves the socket unread, and a client that takes nothing
+//! makes a write wait.
 
 use crate::handler::{Chunk, Upgraded};
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -76,7 +76,7 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-/// The end of the core. Its drop says that the connection is gone, unless the far end was shut before.
+/// The core's end. The drop of this value says that the connection is gone, unless the far end was shut before.
 pub(super) struct Near(Arc<Crossing>);
 
 impl Near {
@@ -127,7 +127,8 @@ impl Drop for Near {
     }
 }
 
-/// The end of who speaks, on whatever thread. Its drop ends the connection, behind what was written.
+/// The end of the service that speaks, on any thread. The drop of this value ends the connection, behind what was
+/// written.
 pub(super) struct Far(Arc<Crossing>);
 
 impl Far {

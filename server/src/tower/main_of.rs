@@ -14,8 +14,8 @@ use std::process::ExitCode;
 /// and is upgraded in place as `ringgate` does ([`Server::run_main`]), under the name of its own. So where it
 /// listens is an option (`--listen`), and not in its code.
 ///
-/// Within a tokio runtime, as under `#[tokio::main]`, it refuses ([`Server::run_main`]). What is asynchronous is for
-/// [`serve_from`].
+/// Within a tokio runtime, as under `#[tokio::main]`, it refuses ([`Server::run_main`]). [`serve_from`] is for
+/// asynchronous code.
 ///
 /// ```no_run
 /// use axum::{Router, routing::get};
@@ -32,8 +32,8 @@ pub fn serve<Kind: 'static>(app: impl App<Kind>) -> ExitCode {
 
 /// As [`serve`], for an application that is made by asynchronous code: one that opens a pool of database
 /// connections, say. The future runs within the runtime of [`guests`](crate::guests), as handlers do
-/// afterwards, once the command line is read and the log is there. Its error is told on standard error, and the
-/// exit code is 1 then.
+/// afterwards, once the command line is read and the log is there. An error of the future is told on standard
+/// error, and the exit code is 1 then.
 ///
 /// ```no_run
 /// use axum::{Router, routing::get};

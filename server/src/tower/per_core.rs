@@ -68,7 +68,7 @@ impl<V: Clone + Send + 'static> Original<V> {
 }
 
 impl<V: Clone + Send + 'static, K> OfCore<V, K> {
-    /// A service to be called. It comes back by [`OfCore::put_back`] if it is good for more.
+    /// A service to be called, and given back by [`OfCore::put_back`] if it is good for more.
     pub(super) fn take(&self) -> Option<V> {
         let idle = self.idle.take();
         idle.or_else(|| self.original.upgrade().map(|original| original.make()))

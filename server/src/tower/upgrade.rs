@@ -3,10 +3,10 @@
 //! is 101.
 //!
 //! hyper makes that value for requests of its own connections alone, and has no constructor for it. So a request that
-//! asks for another protocol has such a connection made beside it: hyper reads one fixed request from memory, and
-//! its `OnUpgrade` is put where the service looks for it. When the service answers 101, hyper is told the same and
-//! lets go of the connection; its head of an answer goes nowhere. From then on what hyper took for a socket is
-//! the far end of a [`super::crossing`]. What the client asked for and what it is answered never pass through hyper.
+//! asks for another protocol has such a connection made beside it: hyper reads one fixed request from memory, and its
+//! `OnUpgrade` is put where the service looks for it. When the service answers 101, hyper is told the same and lets
+//! go of the connection; its head of an answer goes nowhere. From then on what hyper took for a socket is the far end
+//! of a [`super::crossing`]. The request of the client and its answer never pass through hyper.
 //!
 //! On a stream of HTTP/2 the protocol is asked for by CONNECT (RFC 8441). The service is shown what asks for the same in
 //! HTTP/1.1, as a proxy would show it, so that it need not know of two ways; its 101 becomes a 200.

@@ -30,12 +30,12 @@ pub enum State {
     /// This side has said Close and sends nothing more; the other's Close is awaited.
     Closing,
     /// This side has said Close, and nothing that arrives matters any more: the other side has said it too,
-    /// or has broken the protocol. What is queued goes out.
+    /// or has broken the protocol. Queued bytes go out.
     Leaving,
     /// The other side has ended the connection; what is queued goes out.
     Ended,
-    /// Nothing is sent any more. What arrives is thrown away, so that the kernel does not reset the
-    /// connection before the client has read the Close (RFC 6455 section 7.1.1).
+    /// Nothing is sent any more. Bytes that arrive are thrown away, so that the kernel does not
+    /// reset the connection before the client has read the Close (RFC 6455 section 7.1.1).
     Lingering,
     /// Over: nothing is queued, and nothing is read any more.
     Closed,
@@ -77,7 +77,7 @@ pub enum Effect {
     Read,
     /// Throw the unread bytes away.
     Discard,
-    /// A Close frame with this code is queued. Whoever deals with messages is told that none of its own is
+    /// A Close frame with this code is queued. The handler of messages is told that none of its own is
     /// sent any more.
     Close(CloseCode),
     /// The other side's Close is answered with the same code.
@@ -90,7 +90,7 @@ pub enum Effect {
     Release,
     /// Drop the unsent bytes, and release the connection.
     Abort,
-    /// This cannot happen in this state: a mistake of the caller, worth a debug assertion.
+    /// The event cannot happen in this state: a mistake of the caller, worth a debug assertion.
     Impossible,
 }
 

@@ -334,6 +334,35 @@ fn section_6_9_the_connections_window_is_bounded_and_gets_back_what_nobody_reads
 }
 
 #[test]
+fn section_6_9_payload_that_is_passed_over_comes_back_to_the_connection_and_not_to_its_stream() {
+    let limits = Limits {
+        stream_window: 1000,
+        connection_window: 0,
+        ..Limits::default()
+    };
+    let mut wire = Wire::open_with(limits, &[]);
+    let (mut given, mut passed) = (0, 0);
+    for stream in (1..400).step_by(2) {
+        wire.hears(&post(stream));
+        wire.hears(&data(stream, false, &[0; 1000]));
+        for part in [0, 300, 700] {
+            wire.session.passed_over(part, &mut wire.out);
+            passed += part;
+        }
+        wire.answers(stream, Payload::None).expect("an answer");
+        wire.hears(&data(stream, true, b""));
+        for sent in wire.says() {
+            match sent {
+                Sent::WindowUpdate(0, more) => given += more,
+                Sent::WindowUpdate(..) => panic!("the stream got {sent:?}"),
+                _ => {}
+            }
+        }
+    }
+    assert!(passed - given < 40_000, "{given} of {passed}");
+}
+
+#[test]
 fn section_6_1_padding_counts_against_both_windows_and_comes_back_at_once() {
     let limits = Limits {
         stream_window: 1000,
@@ -472,6 +501,28 @@ fn section_8_1_an_answer_before_the_end_of_its_request_lets_the_client_send_on_f
         [],
         "that was on its way"
     );
+}
+
+#[test]
+fn section_8_1_a_stream_that_was_answered_is_over_when_its_client_ends_it_in_whatever_way() {
+    let ends = [
+        data(1, true, b"x"),
+        data(1, true, b""),
+        headers(1, true, &[("x-sum", "1")]),
+        super::forge::reset(1),
+    ];
+    for end in ends {
+        let mut wire = Wire::open();
+        wire.hears(&[post(1), data(1, false, b"ab")].concat());
+        wire.answers(1, Payload::None).expect("an answer");
+        wire.says();
+        assert_eq!(wire.session.streams(), 1);
+        assert_eq!(wire.hears(&end), [], "nobody reads it: {end:?}");
+        assert_eq!(wire.says(), [], "and it is no fault: {end:?}");
+        assert_eq!(wire.session.streams(), 0, "{end:?}");
+        // The fields of the trailers count for the table of the connection all the same.
+        assert!(matches!(wire.hears(&get(3))[..], [Seen::Head { .. }]));
+    }
 }
 
 #[test]

@@ -155,6 +155,61 @@ fn bytes_that_are_no_session_are_refused() {
     assert!(error.to_string().contains("drain"));
 }
 
+#[test]
+fn a_client_that_has_opened_no_stream_yet_has_a_session_and_one_of_a_servers_number_has_none() {
+    const HIGHEST: usize = 1 + 11 * 4;
+    let mut bytes = Wire::open().session.encode().expect("an idle session");
+    assert_eq!(bytes[HIGHEST..HIGHEST + 4], [0; 4]);
+    Session::decode(&bytes, 0).expect("no stream yet");
+    for (number, expected) in [(1, None), (2, Some(CarryError::Field("stream")))] {
+        bytes[HIGHEST + 3] = number;
+        assert_eq!(Session::decode(&bytes, 0).err(), expected, "{number}");
+    }
+}
+
+#[test]
+fn the_most_that_a_session_takes_grows_with_its_table_and_by_as_much_for_each_tunnel() {
+    let connect = [(":method", "CONNECT"), (":authority", "example.org:443")];
+    let mut wire = Wire::open();
+    let mut encoded = Vec::new();
+    for stream in [1, 3, 5] {
+        wire.hears(&headers(stream, false, &connect));
+        wire.answers(stream, Payload::Later).expect("an answer");
+        encoded.push(wire.session.encode().expect("tunnels at rest").len());
+    }
+    let each = encoded[2] - encoded[1];
+    for tunnels in 0..4 {
+        let most = carried_size_max(4096, tunnels);
+        assert_eq!(most, carried_size_max(4096, 0) + tunnels * each);
+        assert_eq!(most, carried_size_max(0, tunnels) + 4096);
+    }
+}
+
+#[test]
+fn what_a_session_holds_counts_as_its_memory() {
+    let connect = [(":method", "CONNECT"), (":authority", "example.org:443")];
+    let mut wire = Wire::open();
+    assert_eq!(wire.session.memory(), 0);
+    wire.hears(&headers(1, false, &connect));
+    let with_stream = wire.session.memory();
+    assert!(with_stream > 0);
+    wire.answers(1, Payload::Later).expect("an answer");
+    let before = wire.session.memory();
+    assert!(before > with_stream, "the fields of the answer");
+    // More than the window has room for: the stream waits.
+    let bytes = vec![7; 70_000].into();
+    wire.session
+        .body(StreamId(1), bytes, 0)
+        .expect("it is open");
+    let more = wire.session.memory() - before;
+    assert!((1..256).contains(&more), "{more}");
+    wire.says();
+    let before = wire.session.memory();
+    wire.hears(&forged(1, END_STREAM, 3, &block(&GET[..2])));
+    let more = wire.session.memory() - before;
+    assert!((1..4096).contains(&more), "{more}");
+}
+
 /// An idle connection of h2load: its two fields in the table, ours in the other.
 #[test]
 fn an_idle_session_takes_little_memory() {

@@ -62,6 +62,20 @@ fn appendix_c_1_numbers() {
 }
 
 #[test]
+fn section_5_1_numbers_of_every_length_are_read_as_they_were_written_behind_other_bits() {
+    for bits in 4..=7 {
+        let first = 1 << bits;
+        for number in (0..40_000).chain([1 << 20, 1 << 27, u32::MAX as usize]) {
+            let mut out = Vec::new();
+            integer::write(number, bits, first, &mut out);
+            assert_eq!(out[0] >> bits, 1, "the bit before it");
+            let read = integer::read(&out, 0, bits).expect("a number");
+            assert_eq!(read, (number as u32, out.len()), "{number} in {bits} bits");
+        }
+    }
+}
+
+#[test]
 fn section_5_1_a_number_that_does_not_fit_or_does_not_end_is_a_fault() {
     assert!(integer::read(&bytes("1f9a"), 0, 5).is_err());
     assert!(integer::read(&bytes("1fffffffffff7f"), 0, 5).is_err());
@@ -174,6 +188,37 @@ fn the_static_table_is_that_of_appendix_a_in_its_corners() {
 }
 
 #[test]
+fn answers_are_written_with_the_indices_of_the_table() {
+    let of = |name: &str, value: &str| {
+        let both = [name, value].concat();
+        let is = |(known, len): &(&str, u8)| *known == both && usize::from(*len) == name.len();
+        let place = fixed::FIELDS.iter().position(is);
+        place.map(|place| place as u8 + 1)
+    };
+    for code in 0..1000 {
+        assert_eq!(
+            fixed::status(code),
+            of(":status", &code.to_string()),
+            "{code}"
+        );
+    }
+    assert_eq!(of(":status", "200"), Some(fixed::STATUS));
+    let mut known = 0;
+    for (name, len) in fixed::FIELDS {
+        let Ok(header) = HeaderName::from_bytes(name.split_at(len.into()).0.as_bytes()) else {
+            continue;
+        };
+        let Some(index) = fixed::index_of(&header) else {
+            continue;
+        };
+        assert_eq!(of(header.as_str(), ""), Some(index));
+        known += 1;
+    }
+    assert_eq!(known, 27, "names that an answer has");
+    assert_eq!(fixed::index_of(&HeaderName::from_static("x-own")), None);
+}
+
+#[test]
 fn section_2_3_3_an_index_beyond_the_tables_or_of_zero_is_a_fault() {
     is_lost(&bytes("80"));
     is_lost(&bytes("be"));
@@ -237,6 +282,25 @@ fn section_5_2_padding_of_more_than_seven_bits_or_of_zeros_and_the_end_symbol_ar
     is_lost(&string("85 1f"));
 }
 
+/// Closing up moves all fields: it has to be seldom, or a full table would cost its size for each field.
+#[test]
+fn a_full_table_moves_its_fields_only_when_an_eighth_of_them_has_gone() {
+    const FIELDS: usize = 2000;
+    for length in 1..64 {
+        let (mut table, value) = (Table::new(4096), vec![b'v'; length]);
+        let (mut moves, mut expected) = (0, std::ptr::null());
+        for _ in 0..FIELDS {
+            table.insert(b"n", &value, 0u16);
+            let both = table.get(0).expect("the newest").both;
+            moves += usize::from(both.as_ptr() != expected);
+            expected = both.as_ptr_range().end;
+        }
+        let live = table.len() * (length + 1);
+        let seldom = FIELDS * (length + 1) / (live / 8);
+        assert!(moves <= seldom + 40, "{moves} of {length} bytes, {seldom}");
+    }
+}
+
 #[test]
 fn a_table_never_has_much_more_memory_than_its_fields() {
     let mut table = Table::new(4096);
@@ -285,6 +349,21 @@ fn fields_that_last_cost_a_byte_from_the_second_answer_on() {
         "{}",
         encoder.table().memory()
     );
+}
+
+#[test]
+fn a_field_that_lasts_is_kept_up_to_a_length_that_leaves_room_for_others() {
+    for (length, kept) in [(96, 1), (97, 0), (400, 0)] {
+        let mut encoder = Encoder::default();
+        encoder.offer(4096);
+        let value = HeaderValue::from_str(&"v".repeat(length)).expect("a value");
+        let mut out = Vec::new();
+        encoder.begin(&mut out);
+        encoder.field(&HeaderName::from_static("vary"), &value, &mut out);
+        assert_eq!(encoder.table().len(), kept, "{length}");
+        let fields = decode(&mut Decoder::new(4096), &out).expect("a block");
+        assert_eq!(fields[0].1.len(), length);
+    }
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What a session makes of a client's frames: RFC 9113 sections 3.4, 4.3, 5 and 6, by section.
 
 use super::forge::{
-    END_HEADERS, END_STREAM, GET, Seen, Sent, Wire, block, data, forged, get, headers, post, reset,
-    settings, window_update,
+    END_HEADERS, END_STREAM, GET, PADDED, Seen, Sent, Wire, block, data, forged, get, headers,
+    post, reset, settings, window_update,
 };
 use ringgate::http2::frame::PREFACE;
 use ringgate::http2::life::Phase;
+use ringgate::http2::priority::Priority;
+use ringgate::http2::queue::Queue;
 use ringgate::http2::{End, ErrorCode, Limits, Payload, StreamId};
 
 const PROTOCOL: ErrorCode = ErrorCode::PROTOCOL_ERROR;
@@ -144,6 +146,14 @@ fn section_5_1_of_a_stream_that_is_over_only_what_was_on_its_way_is_taken() {
     let mut wire = posting();
     wire.hears(&reset(1));
     assert_eq!(wire.breaks(&data(1, false, b"x")), CLOSED);
+}
+
+#[test]
+fn section_6_1_the_padding_of_data_that_came_too_late_is_no_frame() {
+    let mut wire = asked();
+    assert_eq!(wire.breaks(&forged(0, PADDED, 1, b"\x02\0\0")), CLOSED);
+    wire.hears(&forged(6, 0, 0, b"12345678"));
+    assert_eq!(wire.says(), [Sent::Ping(*b"12345678", true)]);
 }
 
 #[test]
@@ -357,4 +367,20 @@ fn section_6_10_continuation_continues_headers() {
         posting().fails(&forged(9, END_HEADERS, 1, &block(&GET))),
         PROTOCOL
     );
+}
+
+#[test]
+fn a_queue_keeps_its_memory_while_somebody_waits_and_lets_go_of_it_behind_the_last() {
+    let mut queue = Queue::default();
+    for number in 1..100 {
+        queue.push(StreamId(number), Priority::default());
+    }
+    for number in 2..100 {
+        queue.remove(StreamId(number));
+    }
+    queue.give_up_excess();
+    assert!(queue.memory() > 0 && queue.next(|_| true) == Some(StreamId(1)));
+    queue.remove(StreamId(1));
+    queue.give_up_excess();
+    assert_eq!(queue.memory(), 0);
 }

@@ -308,6 +308,88 @@ fn what_is_well_formed_and_not_served_is_refused_with_its_status() {
 }
 
 #[test]
+fn what_is_exactly_as_large_as_a_limit_is_taken_and_one_more_is_refused() {
+    // RFC 9113 section 6.5.2: a field counts with its name, its value and 32 bytes.
+    let size: usize = GET
+        .map(|(name, value)| name.len() + value.len() + 32)
+        .iter()
+        .sum();
+    let path = GET[2].1.len() as u32;
+    let as_usual = Limits::default();
+    let limits = |change: &dyn Fn(&mut Limits, u32)| {
+        [0, 1].map(|less| {
+            let mut limits = as_usual;
+            change(&mut limits, less);
+            limits
+        })
+    };
+    for ([exact, tight], status) in [
+        (limits(&|limits, less| limits.uri_size = path - less), 414),
+        (limits(&|limits, less| limits.header_count = 4 - less), 431),
+        (
+            limits(&|limits, less| limits.header_list_size = size as u32 - less),
+            431,
+        ),
+    ] {
+        let head = Wire::open_with(exact, &[]).hears(&super::forge::get(1));
+        assert!(
+            matches!(head[..], [Seen::Head { .. }]),
+            "{status}: {head:?}"
+        );
+        let refused = Wire::open_with(tight, &[]).hears(&super::forge::get(1));
+        assert_eq!(refused, [Seen::Refused(1, status)]);
+    }
+}
+
+#[test]
+fn a_method_is_as_long_as_in_http_1_1() {
+    let longest = "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF";
+    is(
+        &format!("{longest} /a?b example.org"),
+        &but(":method", Some(longest)),
+    );
+    let mut line = Wire::open();
+    let longer = but(":method", Some("ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG"));
+    let seen = line.hears(&headers(1, true, &longer));
+    assert_eq!(seen, [Seen::Refused(1, 501)]);
+}
+
+/// What is kept of a head is counted in 16 bits.
+#[test]
+fn a_head_may_fill_its_room_to_the_last_byte_whatever_the_limits_are() {
+    const ROOM: usize = u16::MAX as usize;
+    const EACH: usize = 100;
+    let limits = Limits {
+        header_list_size: 1 << 20,
+        header_count: 10_000,
+        ..Limits::default()
+    };
+    let hears = |bytes: usize| {
+        let long = "x".repeat(EACH - 1);
+        let mut fields = vec![("a", &long[..]); bytes / EACH];
+        if !bytes.is_multiple_of(EACH) {
+            fields.push(("a", &long[..bytes % EACH - 1]));
+        }
+        let all = [block(&GET), block(&fields)].concat();
+        let pieces: Vec<_> = all.chunks(16 << 10).collect();
+        let mut line = Wire::open_with(limits, &[]);
+        let mut seen = Vec::new();
+        for (nth, piece) in pieces.iter().enumerate() {
+            let (kind, begin) = if nth == 0 { (1, END_STREAM) } else { (9, 0) };
+            let is_last = nth + 1 == pieces.len();
+            let end = if is_last { END_HEADERS } else { 0 };
+            seen = line.hears(&forged(kind, begin | end, 1, piece));
+        }
+        (seen, line.text.len())
+    };
+    let (_, without) = hears(0);
+    let (seen, all) = hears(ROOM - without);
+    assert!(matches!(seen[..], [Seen::Head { .. }]), "{seen:?}");
+    assert_eq!(all, ROOM);
+    assert_eq!(hears(ROOM - without + 1).0, [Seen::Refused(1, 431)]);
+}
+
+#[test]
 fn a_section_that_is_too_large_in_several_frames_costs_its_stream_and_no_other() {
     let mut line = Wire::open();
     let long = "x".repeat(100);

@@ -62,17 +62,35 @@ fn a_window_is_opened_again_when_half_of_it_was_taken() {
 }
 
 #[test]
-fn section_6_5_2_values_that_no_setting_has_are_faults_of_their_code() {
-    let protocol = Some(ErrorCode::PROTOCOL_ERROR);
-    assert_eq!(refused(2, 2), protocol);
-    assert_eq!(refused(4, 0x8000_0000), Some(ErrorCode::FLOW_CONTROL_ERROR));
-    assert_eq!(refused(4, 0x7FFF_FFFF), None);
-    assert_eq!(refused(5, 16_383), protocol);
-    assert_eq!(refused(5, 16_777_216), protocol);
-    assert_eq!(refused(5, 16_777_215), None);
-    assert_eq!(refused(8, 2), protocol);
-    assert_eq!(refused(9, 2), protocol);
-    assert_eq!(refused(0xABCD, u32::MAX), None);
+fn section_6_5_2_each_setting_takes_the_values_of_its_range_and_no_others() {
+    let protocol = ErrorCode::PROTOCOL_ERROR;
+    let flow = ErrorCode::FLOW_CONTROL_ERROR;
+    // The least and the greatest value, and the fault of those beside them.
+    for (id, least, greatest, fault) in [
+        (0, 0, u32::MAX, protocol),
+        (1, 0, u32::MAX, protocol),
+        (2, 0, 1, protocol),
+        (3, 0, u32::MAX, protocol),
+        (4, 0, 0x7FFF_FFFF, flow),
+        (5, 16_384, 16_777_215, protocol),
+        (6, 0, u32::MAX, protocol),
+        (7, 0, u32::MAX, protocol),
+        (8, 0, 1, protocol),
+        (9, 0, 1, protocol),
+        (10, 0, u32::MAX, protocol),
+        (0xABCD, 0, u32::MAX, protocol),
+    ] {
+        for value in [least, greatest] {
+            assert_eq!(refused(id, value), None, "{id} is {value}");
+        }
+        for value in [least.checked_sub(1), greatest.checked_add(1)] {
+            let Some(value) = value else { continue };
+            assert_eq!(refused(id, value), Some(fault), "{id} is {value}");
+        }
+        if greatest < u32::MAX {
+            assert_eq!(refused(id, u32::MAX), Some(fault), "{id}");
+        }
+    }
 }
 
 #[test]

@@ -450,6 +450,7 @@ fn section_9_3_persistence_follows_version_and_connection_options() {
         ("1.1", "Connection: closed\r\n", true),
         ("1.0", "", false),
         ("1.0", "Connection: Keep-Alive\r\n", true),
+        ("1.0", "Connection: keep-alone\r\n", false),
         ("1.0", "Connection: keep-alive, close\r\n", false),
     ] {
         let bytes = format!("GET / HTTP/{version}\r\nHost: a\r\n{fields}\r\n");

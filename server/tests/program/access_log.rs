@@ -278,7 +278,9 @@ fn a_real_journal_has_each_line_whole_under_the_name_of_the_program() {
         assert!(message.starts_with("127.0.0.1 - - ["), "{message}");
         assert!(message.contains(said), "{message}");
         assert_eq!(entry["PRIORITY"], "6");
-        assert_eq!(entry["_COMM"], "ringgate");
+        // Journald looks it up, and on a busy machine the process has ended by then.
+        let comm = &entry["_COMM"];
+        assert!(comm.is_null() || comm == "ringgate", "{comm}");
     }
 }
 

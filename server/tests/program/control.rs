@@ -268,21 +268,25 @@ fn status_is_answered_while_a_core_is_blocked() {
     });
 }
 
-/// Ten statuses one after another wait 100 ms each for the blocked core; whoever speaks meanwhile
+/// A hundred statuses one after another wait 100 ms each for the blocked core; whoever speaks meanwhile
 /// does not.
 #[test]
 fn a_blocked_core_holds_up_its_status_and_nothing_else() {
-    const STATUSES: usize = 10;
+    const STATUSES: usize = 100;
     let program = Program::start(&[]);
     let mut stream = program.connect();
-    write!(stream, "GET /block?ms=20000 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET /block?ms=600000 HTTP/1.1\r\nHost: test\r\n\r\n"
+    )
+    .unwrap();
     eventually("a blocked core", || {
         (program.status()["cores"][0]["state"] == "blocked").then_some(())
     });
     let mut patient = UnixStream::connect(program.control()).unwrap();
     patient.write_all(&b"status\n".repeat(STATUSES)).unwrap();
     let mut busy = BufReader::new(UnixStream::connect(program.control()).unwrap());
-    for _ in 0..3 * STATUSES {
+    for _ in 0..30 {
         busy.get_mut().write_all(b"resize 1\n").unwrap();
         let mut line = String::new();
         busy.read_line(&mut line).unwrap();

@@ -16,6 +16,24 @@ fn ask(program: &Program, path: &str) -> TcpStream {
     stream
 }
 
+/// A request that runs until the rest of its body comes.
+fn begin(program: &Program) -> TcpStream {
+    let mut stream = program.connect();
+    let head =
+        "POST /echo HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 4\r\n\r\n";
+    write!(stream, "{head}ha").unwrap();
+    stream
+}
+
+fn end(stream: &mut TcpStream) {
+    write!(stream, "lf").unwrap();
+    let answer = read(stream);
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("half"),
+        "{answer}"
+    );
+}
+
 fn read(stream: &mut TcpStream) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("no reset");
@@ -57,7 +75,7 @@ fn h8_out_of_descriptors_an_unbounded_gate_refuses_nobody_and_all_are_served() {
 #[test]
 fn h10_a_denial_is_logged_as_a_warning_with_its_reason() {
     let mut program = Program::start(&["--max-threads", "1"]);
-    let mut slow = ask(&program, "/sleep?ms=1000");
+    let mut runs = begin(&program);
     eventually("it runs", || {
         (requests(&program, "running") == 1).then_some(())
     });
@@ -69,7 +87,7 @@ fn h10_a_denial_is_logged_as_a_warning_with_its_reason() {
         line.contains("WARN") && line.contains("reason=full"),
         "{line}"
     );
-    assert!(read(&mut slow).starts_with("HTTP/1.1 200"));
+    end(&mut runs);
 }
 
 /// `ss -ltn` of this port: the length and the limit of each queue.
@@ -106,8 +124,8 @@ fn h12_the_kernels_queue_is_shown_as_ss_shows_it_and_so_are_its_overflows() {
             .parse()
             .expect("a number")
     };
-    // The core is blocked: nobody accepts. One connection at least is the blocker's own.
-    let _blocked = ask(&program, "/block?ms=3000");
+    // The core is blocked until the end: nobody accepts. One connection at least is the blocker's own.
+    let _blocked = ask(&program, "/block?ms=600000");
     eventually("a blocked core", || {
         (program.status()["cores"][0]["state"] == "blocked").then_some(())
     });
@@ -169,7 +187,7 @@ fn h17_threads_are_named_by_role_and_index_and_the_process_keeps_its_name() {
 #[test]
 fn h14_ctl_limits_changes_what_is_named_and_refuses_what_start_would() {
     let program = Program::start(&["--max-threads", "1", "--max-accepts", "9"]);
-    let mut streams: Vec<_> = (0..3).map(|_| ask(&program, "/sleep?ms=1500")).collect();
+    let mut streams: Vec<_> = (0..3).map(|_| begin(&program)).collect();
     eventually("one runs", || {
         (requests(&program, "pending") == 2).then_some(())
     });
@@ -202,7 +220,5 @@ fn h14_ctl_limits_changes_what_is_named_and_refuses_what_start_would() {
     let none = ["limits", "--max-threads", "none", "--max-accepts", "none"];
     assert!(program.ctl(&none).status.success());
     assert!(program.status()["limits"]["max_threads"].is_null());
-    for stream in &mut streams {
-        assert!(read(stream).starts_with("HTTP/1.1 200"));
-    }
+    streams.iter_mut().for_each(end);
 }

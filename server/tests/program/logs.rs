@@ -86,8 +86,12 @@ fn no_key_stands_twice_in_what_a_troubled_server_logs() {
     assert_eq!(said("a request was refused by the gate")["reason"], "full");
     let panicked = said("a handler panicked; its request is answered with 500");
     assert_eq!(panicked["panic"], "asked to panic by GET /panic");
-    let held = said("a step held the core for too long; work that blocks belongs into a lane");
-    assert_eq!(held["route"], "GET /block");
+    // On a busy machine other steps may be long too.
+    let held = "a step held the core for too long; work that blocks belongs into a lane";
+    let is_block = |line: &serde_json::Map<String, Value>| {
+        line["message"] == *held && line["route"] == "GET /block"
+    };
+    assert!(lines.iter().any(is_block), "{lines:#?}");
 }
 
 #[test]

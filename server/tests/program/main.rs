@@ -14,6 +14,7 @@ mod degraded;
 mod documents;
 mod endings;
 mod events;
+mod faults;
 mod h_rows;
 mod handshakes;
 mod heart;

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 
 #[test]
 fn an_upgrade_that_cannot_be_says_why_and_changes_nothing() {
-    let server = Lineage::start(&["--upgrade-timeout", "2s"]);
+    let server = Lineage::start(&[]);
     fails(
         &server,
         "/nonexistent/ringgate",
@@ -30,10 +30,16 @@ fn an_upgrade_that_cannot_be_says_why_and_changes_nothing() {
         wrong.to_str().unwrap(),
         &["refuses", "192.0.2.1:1"],
     );
+    assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
+    server.upgrade(&[]);
+}
+
+#[test]
+fn an_upgrade_that_takes_too_long_is_given_up_and_changes_nothing() {
+    let server = Lineage::start(&["--upgrade-timeout", "2s"]);
     let late = script(&server, "exec sleep 600");
     fails(&server, late.to_str().unwrap(), &["upgrade_timeout"]);
     assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
-    server.upgrade(&[]);
 }
 
 /// A program that dies at this step.

@@ -49,7 +49,7 @@ impl Log {
                 return text.lines().map(str::to_owned).collect();
             }
             assert!(Instant::now() < until, "not {count} lines: {text}");
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::sleep(Duration::from_millis(2)); // between two looks
         }
     }
 
@@ -77,7 +77,7 @@ pub(crate) fn router() -> Router<()> {
             "later\n"
         })
         .get("/much-later", async |_: Request| {
-            ringgate::runtime::sleep(Duration::from_millis(1100)).await;
+            ringgate::runtime::sleep(Duration::from_millis(2600)).await;
             "much later\n"
         })
         .get("/never", async |_: Request| {
@@ -350,7 +350,7 @@ fn a_route_that_wants_no_line_has_none_and_samples_leave_out_what_ends_well() {
 fn requests_that_are_soon_over_are_left_out_where_only_slow_ones_are_wanted() {
     let log = Log::new();
     let mut config = log.config(AccessFormat::Json);
-    config.access_log.slow = Duration::from_secs(1);
+    config.access_log.slow = Duration::from_millis(2500);
     let server = start_with(config, router(), |_| ());
     let mut client = server.connect();
     client.get("/");

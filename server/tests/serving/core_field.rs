@@ -47,13 +47,14 @@ fn a_request_that_the_gate_refuses_is_told_the_core_too() {
     config.admission = limits(1, 0);
     let server = start_app(config, true);
     let mut slow = server.connect();
-    slow.send("GET /sleep?ms=400 HTTP/1.1\r\nHost: a\r\n\r\n");
+    slow.send("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
     wait_for("it runs", || server.total("requests/running") == 1);
     let mut client = server.connect();
     ask(&mut client, "GET /sleep?ms=1");
     let answer = client.answer();
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("x-ringgate-core"), Some("0"));
+    slow.send("x");
     assert_eq!(slow.answer().status, 200);
 }
 

@@ -81,6 +81,7 @@ fn what_a_lane_has_begun_comes_to_its_end_before_a_drained_server_is_over() {
             ringgate::runtime::current().spawn(async move {
                 let work = move |_: &mut ()| {
                     begins.store(true, Ordering::Release);
+                    // The drain begins meanwhile; a server that does not wait for the lane is over first.
                     std::thread::sleep(Duration::from_millis(300));
                     does.store(true, Ordering::Release);
                 };

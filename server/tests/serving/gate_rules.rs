@@ -2,11 +2,13 @@
 //! client may have in, how many may be refused at once.
 
 use super::common::stage::{Stage, begin, hold, limits, number};
-use super::common::{Client, TestServer, block_on, config, start_with, wait_for};
+use super::common::{Client, PATIENCE, TestServer, block_on, config, start_with, wait_for};
 use ringgate::config::{Admit, CoreSpec, DrainPending};
 use ringgate::{Request, RouteOptions, Router};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 fn statuses(clients: &mut [Client]) -> Vec<u16> {
@@ -137,10 +139,10 @@ fn a_connection_that_waits_too_long_for_its_slot_is_told_so() {
     let mut config = config();
     config.admission = limits(1, 9);
     config.queue.admit = Admit::Connection;
-    config.queue.timeout = Duration::from_millis(80);
+    config.queue.timeout = Duration::from_millis(2500);
     // The time of an idle connection begins when it is let in.
-    config.timeouts.idle = Duration::from_millis(20);
-    config.timeouts.head = Duration::from_millis(20);
+    config.timeouts.idle = Duration::from_secs(2);
+    config.timeouts.head = Duration::from_secs(2);
     let server = stage.start(config);
     let held = hold(&server, 1);
     let mut late = server.connect();
@@ -190,30 +192,39 @@ fn a_route_that_is_detached_gives_its_slot_back_when_it_waits() {
         detached: true,
         ..RouteOptions::default()
     };
-    let wait = async |request: Request| {
-        let ms = request.param("ms").and_then(|ms| ms.parse().ok());
-        ringgate::runtime::sleep(Duration::from_millis(ms.unwrap_or(0))).await;
-        "waited"
-    };
+    let over = Arc::<AtomicBool>::default();
+    let is_over = over.clone();
     let router = Router::new()
-        .route_with(detached, http::Method::GET, "/poll/{ms}", wait)
-        .get("/short/{ms}", wait);
+        .route_with(detached, http::Method::GET, "/poll", move |_: Request| {
+            let is_over = is_over.clone();
+            async move {
+                while !is_over.load(Ordering::Relaxed) {
+                    ringgate::runtime::sleep(Duration::from_millis(1)).await;
+                }
+                "waited"
+            }
+        })
+        .get("/short", async |_: Request| {
+            ringgate::runtime::sleep(Duration::ZERO).await;
+            "short"
+        });
     let mut config = config();
     config.admission = limits(1, 0);
     let server = start_with(config, router, |_| ());
     let mut polls: Vec<_> = (0..5).map(|_| server.connect()).collect();
     for (index, poll) in polls.iter_mut().enumerate() {
-        poll.send(b"GET /poll/700 HTTP/1.1\r\nHost: a\r\n\r\n");
+        poll.send(b"GET /poll HTTP/1.1\r\nHost: a\r\n\r\n");
         wait_for("it runs", || {
             server.total("requests/running") > index as u64
                 && server.status()["gate"]["slots_taken"] == 0
         });
     }
     assert_eq!(
-        server.get("/short/0").status,
+        server.get("/short").status,
         200,
         "five wait, and none holds a slot"
     );
+    over.store(true, Ordering::Relaxed);
     assert!(polls.iter_mut().all(|poll| poll.answer().status == 200));
     assert_eq!(server.total("requests/running"), 0);
 }
@@ -362,7 +373,8 @@ fn while_too_many_are_being_refused_accepting_pauses_and_nobody_is_reset() {
     config.core_slots = Some(number(1));
     config.admission = limits(1, 0);
     config.queue.rejections = Some(number(4));
-    config.timeouts.linger = Duration::from_secs(1);
+    // Their clients end it, when they have seen enough.
+    config.timeouts.linger = PATIENCE;
     let server = stage.start(config);
     let mut first = hold(&server, 1);
     let refused = || {
@@ -379,8 +391,13 @@ fn while_too_many_are_being_refused_accepting_pauses_and_nobody_is_reset() {
         server.total("connections/accepted") <= 6,
         "but one on its way"
     );
-    assert_eq!(statuses(&mut later), [503; 8]);
-    for client in clients.iter_mut().chain(&mut later) {
+    for client in &mut clients {
+        client.finish_sending();
+        client.expect_closed();
+    }
+    for client in &mut later {
+        assert_eq!(client.answer().status, 503);
+        client.finish_sending();
         client.expect_closed();
     }
     let metrics = block_on(server.running().handle().metrics()).expect("runs");

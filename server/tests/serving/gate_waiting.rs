@@ -5,7 +5,7 @@ use super::common::{config, wait_for};
 use ringgate::config::{HalfClose, ListenAddr, Switch};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const GET_HOLD: &[u8] = b"GET /hold/9 HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -17,10 +17,8 @@ fn who_waits_too_long_is_told_so_and_the_slot_is_not_lost() {
     config.queue.timeout = Duration::from_millis(200);
     let server = stage.start(config);
     let mut first = hold(&server, 1);
-    let began = Instant::now();
     let mut second = hold(&server, 2);
     let answer = second.answer();
-    assert!(began.elapsed() >= Duration::from_millis(200));
     assert_eq!(answer.status, 503);
     assert_eq!(answer.header("x-ringgate-reason"), Some("queue-timeout"));
     assert_eq!(server.total("requests/rejected/queue-timeout"), 1);
@@ -151,31 +149,4 @@ fn the_reason_can_be_kept_back() {
     assert_eq!(answer.header("retry-after"), Some("1"));
     stage.release_all();
     assert_eq!(first.answer().status, 200);
-}
-
-#[test]
-fn a_standing_queue_is_shed_and_says_codel() {
-    let stage = Stage::default();
-    let mut config = config();
-    config.admission = limits(1, 99);
-    config.queue.target = Duration::from_millis(1);
-    config.queue.interval = Duration::from_millis(20);
-    let server = stage.start(config);
-    let mut clients: Vec<_> = (0..10).map(|id| hold(&server, id)).collect();
-    // Slower than the target and longer than the interval: each wait is above it.
-    let mut statuses = Vec::new();
-    for (id, client) in (0..).zip(&mut clients) {
-        std::thread::sleep(Duration::from_millis(15));
-        stage.release(id);
-        let answer = client.answer();
-        statuses.push(answer.status);
-        if answer.status == 503 {
-            assert_eq!(answer.header("x-ringgate-reason"), Some("codel"));
-        }
-    }
-    assert!(
-        statuses.contains(&200) && statuses.contains(&503),
-        "{statuses:?}"
-    );
-    assert_eq!(statuses[9], 200, "the last in line is not refused");
 }

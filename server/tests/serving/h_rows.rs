@@ -193,6 +193,7 @@ fn h13_state_is_made_on_each_core_before_it_takes_work_and_dropped_when_it_goes(
     config.cores = CoreSpec::Exactly(number(2));
     config.core_slots = Some(number(3));
     let server = start_with(config, router, |core| {
+        // A server that serves before its cores have their state is seen without it.
         std::thread::sleep(Duration::from_millis(50));
         MADE.fetch_add(1, Ordering::SeqCst);
         Expensive(core.index())

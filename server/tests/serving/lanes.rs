@@ -293,6 +293,7 @@ fn h13_no_core_serves_before_the_workers_have_their_state() {
     let made = Arc::new(AtomicBool::new(false));
     let makes = made.clone();
     let slow = Lane::workers(1).init(move || {
+        // A core that does not wait for the workers makes its state first.
         std::thread::sleep(Duration::from_millis(100));
         makes.store(true, Ordering::Release);
         Ok::<_, String>(())

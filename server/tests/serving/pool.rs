@@ -80,14 +80,14 @@ fn m2_without_cores_connections_wait_parked_and_the_next_core_takes_them() {
 #[test]
 fn m2_deadlines_of_parked_connections_stand_still() {
     let mut config = cores(1);
-    config.timeouts.idle = Duration::from_secs(1);
+    config.timeouts.idle = Duration::from_secs(2);
     let server = start_app(config, true);
     let mut client = server.connect();
     assert_eq!(client.get("/plaintext").status, 200);
     resize(&server, 0);
     let parked = Instant::now();
     wait_for("the time that would have closed it", || {
-        parked.elapsed() > Duration::from_millis(1200)
+        parked.elapsed() > Duration::from_millis(2200)
     });
     resize(&server, 1);
     let back = Instant::now();
@@ -220,6 +220,10 @@ fn p3_a_busy_pool_grows_by_one_and_p7_an_idle_one_is_trimmed() {
     // The gate lets one run at a time: the others are queued while the core is busy.
     let mut clients: Vec<Client> = (0..20).map(|_| burn(&server, 150)).collect();
     wait_for("it has grown", || {
+        // A machine that stalls may have spent their time before anybody looked.
+        if server.total("requests/pending") < 10 {
+            clients.extend((0..10).map(|_| burn(&server, 150)));
+        }
         at(&server.status(), "/pool/running") == 2
     });
     for client in &mut clients {
@@ -305,7 +309,7 @@ fn m6_a_leaving_core_accepts_nothing_finishes_what_runs_and_hands_the_rest_over(
     // Until core 1 runs one: the kernel chooses.
     wait_for("a request on core 1", || {
         let mut client = server.connect();
-        client.send("GET /sleep?ms=1200 HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nha");
         running.push(client);
         let status = server.status();
         at(&status, "/cores/1/requests/running") > 0
@@ -333,7 +337,8 @@ fn m6_a_leaving_core_accepts_nothing_finishes_what_runs_and_hands_the_rest_over(
         assert_eq!(client.get("/plaintext").status, 200);
     }
     for client in &mut running {
-        assert_eq!(client.answer().text(), "slept 1200 ms\n");
+        client.send("lf");
+        assert_eq!(client.answer().text(), "half");
     }
     wait_for("one core", || at(&server.status(), "/pool/spawned") == 1);
     for client in &mut running {
@@ -360,11 +365,11 @@ fn m6_what_has_not_left_within_the_graceful_timeout_is_closed() {
     });
     resize(&server, 1);
     wait_for("they are aborted", || server.total("requests/aborted") > 0);
-    let status = server.status();
-    assert_eq!(
-        at(&status, "/cores/0/requests/running") + server.total("requests/aborted"),
-        running.len() as u64
-    );
+    wait_for("the others run", || {
+        let status = server.status();
+        at(&status, "/cores/0/requests/running") + at(&status, "/totals/requests/aborted")
+            == running.len() as u64
+    });
     drop(running);
 }
 
@@ -485,7 +490,7 @@ fn m10_accepting_pauses_at_the_bound_of_connections_and_resumes_below() {
 #[test]
 fn m16_idle_connections_and_worn_ones_are_closed() {
     let mut config = cores(1);
-    config.timeouts.idle = Duration::from_millis(200);
+    config.timeouts.idle = Duration::from_secs(2);
     config.timeouts.requests_per_connection = 3;
     let server = start_app(config, true);
     let mut worn = server.connect();
@@ -495,10 +500,9 @@ fn m16_idle_connections_and_worn_ones_are_closed() {
     }
     assert_eq!(worn.rest(), b"");
     let mut idle = server.connect();
-    let began = Instant::now();
     assert_eq!(idle.get("/plaintext").status, 200);
+    assert_eq!(idle.get("/plaintext").status, 200, "not yet");
     assert_eq!(idle.rest(), b"", "closed without a word");
-    assert!(began.elapsed() >= Duration::from_millis(200));
 }
 
 /// Open connections of each core.

@@ -439,6 +439,7 @@ fn settle(tree: &Tree, name: &str) {
     let changed = Duration::new(about.ctime().unsigned_abs(), about.ctime_nsec() as u32);
     let settled = SystemTime::UNIX_EPOCH + changed + Duration::from_millis(3100);
     while let Ok(left) = settled.duration_since(SystemTime::now()) {
+        // The clock of the file system has to move on.
         std::thread::sleep(left.max(Duration::from_millis(1)));
     }
 }

@@ -68,7 +68,7 @@ fn a_long_turn_of_several_requests_is_told_of_every_time() {
     let mut config = config();
     config.rings.long_poll = Duration::from_millis(100);
     let half = async |_: Request| {
-        std::thread::sleep(Duration::from_millis(60));
+        std::thread::sleep(Duration::from_millis(60)); // holds the core
         "half"
     };
     let server = start_with(config, Router::new().get("/half", half), |_| ());
@@ -175,12 +175,12 @@ fn a_first_step_that_holds_the_core_is_named_among_several_whether_it_waits_then
     let mut config = config();
     config.rings.long_poll = Duration::from_millis(50);
     let waits = async |_: Request| {
-        std::thread::sleep(Duration::from_millis(60));
+        std::thread::sleep(Duration::from_millis(60)); // holds the core
         ringgate::runtime::sleep(Duration::from_millis(1)).await;
         "later"
     };
     let answers = async |_: Request| {
-        std::thread::sleep(Duration::from_millis(60));
+        std::thread::sleep(Duration::from_millis(60)); // holds the core
         "at once"
     };
     let router = Router::new()

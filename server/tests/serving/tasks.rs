@@ -140,13 +140,14 @@ fn t4_a_request_is_over_when_its_answer_is_out_and_not_before() {
     let server = start_with(config(), Router::new().get("/large", large), |_| ());
     let mut client = ask(&server, "/large");
     // The handler has ended, and the socket takes no more: the client does not read.
-    wait_for("bytes were sent", || {
+    client.head();
+    wait_for("the handler has ended", || {
         let metrics = block_on(server.running().handle().metrics()).expect("it runs");
-        metrics.cores[0].bytes_sent > 0 && metrics.cores[0].tasks == 0
+        metrics.cores[0].tasks == 0
     });
     assert_eq!(server.total("requests/running"), 1);
     assert_eq!(server.total("requests/answered"), 0);
-    assert_eq!(client.answer().body.len(), SIZE);
+    assert_eq!(client.take(SIZE).len(), SIZE);
     wait_for("it is over", || server.total("requests/answered") == 1);
     assert_eq!(server.total("requests/running"), 0);
 }
@@ -202,6 +203,7 @@ fn t8_a_request_that_waits_is_not_ready_and_costs_nothing() {
         metrics.cores[0].turns
     };
     let before = turns();
+    // Nothing is to happen; a core that looks at tasks that wait takes turns.
     std::thread::sleep(Duration::from_millis(300));
     let turned = turns() - before;
     // Asking for the figures is a turn or two by itself.
@@ -267,6 +269,7 @@ fn t11_an_idle_server_does_not_turn() {
         metrics.cores[0].turns
     };
     let before = turns();
+    // Nothing is to happen; a core that looks for work takes turns.
     std::thread::sleep(Duration::from_millis(200));
     assert!(turns() - before <= 6, "it looks for work all the time");
 }
@@ -292,12 +295,12 @@ fn a_route_that_holds_its_core_is_named_in_the_metrics() {
     let mut config = config();
     config.rings.long_poll = Duration::from_millis(20);
     let greedy = async |_: Request| {
-        std::thread::sleep(Duration::from_millis(30));
+        std::thread::sleep(Duration::from_millis(30)); // holds the core
         "at once"
     };
     let later = async |_: Request| {
         ringgate::runtime::sleep(Duration::from_millis(1)).await;
-        std::thread::sleep(Duration::from_millis(30));
+        std::thread::sleep(Duration::from_millis(30)); // holds the core
         "later"
     };
     let router = Router::new()
@@ -319,9 +322,11 @@ fn a_route_that_holds_its_core_is_named_in_the_metrics() {
         for path in ["/quick", "/greedy/bones", "/later", "/quick"] {
             assert_eq!(server.get(path).status, 200);
         }
-        named().len() >= 2
+        let named = named();
+        ["GET /greedy/{name}", "GET /later"]
+            .iter()
+            .all(|route| named.iter().any(|name| name == route))
     });
-    assert_eq!(named(), ["GET /greedy/{name}", "GET /later"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-const SHORT: Duration = Duration::from_millis(250);
+const SHORT: Duration = Duration::from_secs(1);
 /// Beyond any test's patience.
 const NEVER: Duration = Duration::from_secs(600);
 
@@ -34,10 +34,32 @@ fn a_client_that_takes_nothing_is_cut_off() {
     assert_eq!(server.total("connections/aborted"), 1);
 }
 
+/// Else each of them would have up to 4 MiB of kernel memory (net.ipv4.tcp_wmem), and a thousand of them all there is for TCP.
+#[test]
+fn the_kernel_keeps_little_of_an_answer_for_a_client_that_takes_nothing() {
+    let sent = |unsent_size| {
+        let server = serve(|timeouts| {
+            timeouts.write = SHORT;
+            timeouts.unsent_size = unsent_size;
+        });
+        let mut client = server.connect_with_buffer(16 << 10);
+        client.send("GET /bytes/1000000000 HTTP/1.1\r\nHost: t\r\n\r\n");
+        client.head();
+        crate::common::wait_for("cut off", || server.total("requests/aborted") == 1);
+        server.total("bytes/sent")
+    };
+    let (little, much) = (sent(64 << 10), sent(1 << 30));
+    assert!(little < 256 << 10, "{little} bytes");
+    assert!(
+        much > 2 * little,
+        "{much} bytes without the bound, {little} with it"
+    );
+}
+
 /// Slower than a whole send per limit, but never at rest.
 #[test]
 fn a_client_that_takes_a_few_bytes_at_a_time_is_not_cut_off() {
-    const LIMIT: Duration = Duration::from_secs(1);
+    const LIMIT: Duration = Duration::from_secs(2);
     const LEN: usize = 16 << 20;
     let server = serve(|timeouts| timeouts.write = LIMIT);
     // What a small buffer has taken is soon acknowledged.
@@ -62,7 +84,7 @@ fn a_client_that_takes_a_few_bytes_at_a_time_is_not_cut_off() {
 /// Slower than one send per limit, but never at rest.
 #[test]
 fn a_client_of_a_unix_socket_that_takes_slowly_is_not_cut_off_and_one_that_takes_nothing_is() {
-    const LIMIT: Duration = Duration::from_secs(1);
+    const LIMIT: Duration = Duration::from_secs(2);
     const LEN: usize = 1 << 20;
     let path = std::env::temp_dir().join(format!("ringgate-slow-{}", std::process::id()));
     let mut config = config();

@@ -187,17 +187,15 @@ fn simulate(change: impl FnOnce(&mut Config)) -> Simulation {
 
 /// Lets so much time pass as ends every wait, in steps: a timer that was put off looks again.
 fn a_day_passes(simulation: &mut Simulation) {
-    for _ in 0..12 {
-        simulation.world().advance(2 * HOUR);
-        (0..12).for_each(|_| simulation.turn());
-    }
+    simulation.pass(24 * HOUR);
+    (0..8).for_each(|_| simulation.turn());
 }
 
 /// Lets so much time pass in tenths of a second.
 fn pass_quickly(simulation: &mut Simulation, time: Duration) {
     let until = simulation.world().now() + time;
     while simulation.world().now() < until {
-        simulation.world().advance(SECOND / 10);
+        simulation.pass(SECOND / 10);
         (0..3).for_each(|_| simulation.turn());
     }
 }

@@ -293,7 +293,7 @@ fn play(seed: u64) {
             0 => simulation.leave(0, 1),
             1 => simulation.leave(1, 0),
             2 => simulation.spread(0, 1, 1 + u64::from(dice.roll(3))),
-            3 => simulation.world().advance(Duration::from_millis(700)),
+            3 => simulation.pass(Duration::from_millis(700)),
             4 if dice.roll(4) == 0 => simulation.drain(dice.roll(2)),
             _ => {}
         }
@@ -311,7 +311,7 @@ fn play(seed: u64) {
         player.peer.client.window(u64::MAX);
     }
     for _ in 0..40 {
-        simulation.world().advance(Duration::from_millis(100));
+        simulation.pass(Duration::from_millis(100));
         (0..4).for_each(|_| simulation.turn());
         balances(&simulation, seed);
         for player in &mut players {

@@ -215,7 +215,7 @@ fn play(seed: u64) {
         match dice.roll(50) {
             0 => simulation.leave(0, 1),
             1 => simulation.spread(dice.roll(2), dice.roll(2), 1 + u64::from(dice.roll(3))),
-            2 => simulation.world().advance(Duration::from_millis(700)),
+            2 => simulation.pass(Duration::from_millis(700)),
             3 if dice.roll(10) == 0 => {
                 drains = true;
                 simulation.drain(dice.roll(2));

@@ -204,7 +204,7 @@ fn play(seed: u64) {
     }
     // Whoever is in the middle of something goes on for a while, or says nothing more.
     for _ in 0..40 {
-        simulation.world().advance(SECOND / 4);
+        simulation.pass(SECOND / 4);
         for _ in 0..4 {
             simulation.turn();
             check(&simulation, cores, most);

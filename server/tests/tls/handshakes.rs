@@ -121,6 +121,24 @@ fn bytes_that_are_no_handshake_get_an_alert() {
     }
 }
 
+#[test]
+fn half_a_message_that_is_shown_again_without_more_is_no_fault() {
+    // A record with the first eight bytes of a ClientHello of 64.
+    let mut input = vec![22, 3, 1, 0, 8, 1, 0, 0, 64, 3, 3, 7, 7];
+    let mut handshake = Handshake::new(&acceptor(SUITES[0])).expect("a handshake");
+    let mut output = Vec::new();
+    for _ in 0..3 {
+        handshake = match feed(handshake, &mut input, &mut output) {
+            Side::Going(same) => same,
+            Side::Over(_) => panic!("a session without keys"),
+            Side::Failed(failure) => panic!("{failure}"),
+        };
+        let shown = format!("{handshake:?}");
+        assert_eq!(shown, "Handshake { is_begun: true, shown: 13, .. }");
+    }
+    assert!(output.is_empty());
+}
+
 /// The reason for which bytes are refused that come in such pieces; None if more is awaited.
 fn refused(bytes: &[u8], piece: usize) -> Option<FailReason> {
     let mut handshake = Handshake::new(&acceptor(SUITES[0])).expect("a handshake");
@@ -134,6 +152,33 @@ fn refused(bytes: &[u8], piece: usize) -> Option<FailReason> {
         };
     }
     None
+}
+
+/// The library knows some of these versions by name, and would wait for the rest of such a record.
+#[test]
+fn a_first_record_of_another_protocol_is_refused_alike_wherever_it_is_cut() {
+    // Those of TLS, and their neighbours.
+    const KINDS: [u8; 7] = [19, 20, 21, 22, 23, 24, 25];
+    let others = [
+        [0, 1],
+        [0, 2],
+        [2, 0],
+        [4, 0],
+        [0xfe, 0xff],
+        [0xfe, 0xfd],
+        [0xfe, 0xfc],
+    ];
+    for (version, kind) in others
+        .iter()
+        .flat_map(|version| KINDS.map(|kind| (version, kind)))
+    {
+        let record = [&[kind][..], version, &[0, 9, 1], &[7; 8]].concat();
+        for piece in 1..=record.len() {
+            let refused = refused(&record, piece);
+            let at = format!("{version:?} of kind {kind} in pieces of {piece}");
+            assert_eq!(refused, Some(FailReason::NotTls), "{at}");
+        }
+    }
 }
 
 #[test]

@@ -294,6 +294,14 @@ fn nothing_of_a_session_that_is_shown_is_secret() {
         open_all(&mut session, &mut keys, peer.record(DATA, b"question"));
         let carried = session.encode();
         let shown = format!("{session:?} {carried:?} {keys:?}");
+        let names = [
+            format!("Session {{ version: {version:?}, aead: {aead:?}, received: 1, sent: 0, "),
+            format!("Carried({} bytes)", carried.as_ref().len()),
+            "KeyCache { len: 1, capacity: ".to_owned(),
+        ];
+        for name in names {
+            assert!(shown.contains(&name), "no {name} in {shown}");
+        }
         // The secrets, keys and IVs of the forge are made of these bytes, or of the hash of them.
         for needle in ["161", "178", "a1a1", "b2b2", "iv:", "key:", "secret"] {
             assert!(!shown.contains(needle), "{needle} in {shown}");
@@ -364,6 +372,8 @@ fn a_session_is_not_made_of_secrets_that_do_not_give_its_keys() {
         iv: &[2; 12],
         secret,
     };
+    let shown = format!("{:?}", traffic(b"hush"));
+    assert_eq!(shown, "Traffic { seq: 0, secret_len: 4, .. }");
     let made =
         |version, secret| Session::new(version, aead, &traffic(secret), &traffic(secret)).is_some();
     assert!(!made(Version::Tls13, &[3; 32]), "a key of another secret");

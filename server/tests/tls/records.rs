@@ -396,3 +396,69 @@ fn the_last_sequence_number_is_not_used() {
     opened(&mut session, last.clone());
     assert_eq!(refused(&mut session, last).0, Alert::BAD_RECORD_MAC);
 }
+
+#[test]
+fn each_alert_is_logged_by_its_name_in_the_rfc_and_others_by_their_number() {
+    let alerts = [
+        (Alert::CLOSE_NOTIFY, 0, "close_notify"),
+        (Alert::UNEXPECTED_MESSAGE, 10, "unexpected_message"),
+        (Alert::BAD_RECORD_MAC, 20, "bad_record_mac"),
+        (Alert::RECORD_OVERFLOW, 22, "record_overflow"),
+        (Alert::HANDSHAKE_FAILURE, 40, "handshake_failure"),
+        (Alert::ILLEGAL_PARAMETER, 47, "illegal_parameter"),
+        (Alert::DECODE_ERROR, 50, "decode_error"),
+        (Alert::PROTOCOL_VERSION, 70, "protocol_version"),
+        (Alert::INTERNAL_ERROR, 80, "internal_error"),
+        (Alert::USER_CANCELED, 90, "user_canceled"),
+        (Alert::NO_RENEGOTIATION, 100, "no_renegotiation"),
+    ];
+    for number in 0..=u8::MAX {
+        let alert = Alert(number);
+        let known = alerts.iter().find(|(known, ..)| *known == alert);
+        let name = known.map(|(_, number_in_rfc, name)| {
+            assert_eq!(*number_in_rfc, number, "{name}");
+            *name
+        });
+        assert_eq!(alert.name(), name);
+        let text = name.map_or(format!("alert {number}"), str::to_owned);
+        assert_eq!(
+            (alert.to_string(), format!("{alert:?}")),
+            (text.clone(), text.clone())
+        );
+        assert_eq!(
+            Ended::ByPeer(alert).to_string(),
+            format!("the client sent {text}")
+        );
+    }
+}
+
+#[test]
+fn each_reason_has_its_alert_and_a_name_of_its_own() {
+    let reasons = [
+        (Reason::NotARecord, "decode_error", "not-a-record"),
+        (Reason::TooLong, "record_overflow", "too-long"),
+        (Reason::InTheClear, "unexpected_message", "in-the-clear"),
+        (Reason::DoesNotOpen, "bad_record_mac", "does-not-open"),
+        (Reason::UnknownKind, "unexpected_message", "unknown-kind"),
+        (Reason::MalformedAlert, "decode_error", "malformed-alert"),
+        (
+            Reason::MalformedMessage,
+            "decode_error",
+            "malformed-message",
+        ),
+        (
+            Reason::UnexpectedMessage,
+            "unexpected_message",
+            "unexpected-message",
+        ),
+        (Reason::Renegotiation, "no_renegotiation", "renegotiation"),
+        (Reason::Fruitless, "unexpected_message", "fruitless"),
+        (Reason::KeyWornOut, "close_notify", "key-worn-out"),
+        (Reason::SealFailed, "internal_error", "seal-failed"),
+    ];
+    assert_eq!(reasons.map(|(reason, ..)| reason), Reason::ALL);
+    for (reason, alert, name) in reasons {
+        assert_eq!(reason.name(), name);
+        assert_eq!(Ended::from(reason).to_string(), format!("{alert} ({name})"));
+    }
+}

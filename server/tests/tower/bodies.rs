@@ -187,7 +187,7 @@ impl<B: Body<Data = Bytes, Error = BoxError> + Unpin> Body for Slow<B> {
         }
         let waker = cx.waker().clone();
         thread::spawn(move || {
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20)); // a frame that comes late
             waker.wake();
         });
         Poll::Pending

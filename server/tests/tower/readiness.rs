@@ -11,6 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
+use tokio::sync::Semaphore;
 
 type BoxError = crate::support::BoxError;
 
@@ -26,6 +27,8 @@ struct Turns {
 /// that is fair does.
 struct OneAtATime {
     turns: Arc<Mutex<Turns>>,
+    /// Slow calls that may end.
+    go: Arc<Semaphore>,
     /// The name under which this clone has asked.
     me: Option<u64>,
 }
@@ -57,6 +60,7 @@ impl Clone for OneAtATime {
     fn clone(&self) -> OneAtATime {
         OneAtATime {
             turns: self.turns.clone(),
+            go: self.go.clone(),
             me: None,
         }
     }
@@ -106,46 +110,24 @@ impl tower_service::Service<http::Request<BodyHandle>> for OneAtATime {
     fn call(&mut self, request: http::Request<BodyHandle>) -> Self::Future {
         let me = self.me.take().expect("called when it is ready");
         assert_eq!(of(&self.turns).taken_by, Some(me));
-        let turn = Turn(self.turns.clone());
+        let (turn, go) = (Turn(self.turns.clone()), self.go.clone());
         Box::pin(async move {
             let _turn = turn;
             if request.uri().path() == "/slow" {
-                sleep_once().await;
+                go.acquire().await.expect("open").forget();
             }
             text("done")
         })
     }
 }
 
-/// Waits on the core without holding anything that is not `Send`.
-async fn sleep_once() {
-    let (sender, receiver) = (
-        Arc::new(Mutex::new(false)),
-        Arc::new(Mutex::new(None::<Waker>)),
-    );
-    let (over, waker) = (sender.clone(), receiver.clone());
-    std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        *sender.lock().expect("no panic") = true;
-        if let Some(waker) = receiver.lock().expect("no panic").take() {
-            waker.wake();
-        }
-    });
-    std::future::poll_fn(|cx| {
-        *waker.lock().expect("no panic") = Some(cx.waker().clone());
-        match *over.lock().expect("no panic") {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
-    })
-    .await;
-}
-
 #[test]
 fn a_service_that_has_asked_for_its_turn_takes_it_with_its_own_request() {
     let turns = Arc::<Mutex<Turns>>::default();
+    let go = Arc::new(Semaphore::new(0));
     let service = OneAtATime {
         turns: turns.clone(),
+        go: go.clone(),
         me: None,
     };
     let router = Router::new().fallback(RouteOptions::default(), tower::handler(service));
@@ -156,9 +138,11 @@ fn a_service_that_has_asked_for_its_turn_takes_it_with_its_own_request() {
     }
     // One that gives up while it waits holds nobody up.
     let last = clients.pop().expect("six");
-    wait_for("it waits", || of(&turns).asked == 6);
+    wait_for("it waits", || of(&turns).waiting.len() == 5);
     last.reset_when_dropped();
     drop(last);
+    wait_for("it is gone", || of(&turns).waiting.len() == 4);
+    go.add_permits(5);
     for client in &mut clients {
         assert_eq!(client.answer().text(), "done");
     }

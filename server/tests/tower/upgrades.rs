@@ -20,6 +20,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 type Io = TokioIo<Upgraded>;
 
+/// Longest time without progress that cannot be chance: a peer that reads takes microseconds.
+const STALL: Duration = Duration::from_secs(1);
+
 const ASKS: &str =
     "GET / HTTP/1.1\r\nHost: t\r\nConnection: keep-alive, Upgrade\r\nUpgrade: lines\r\n\r\n";
 
@@ -218,7 +221,7 @@ fn a_client_that_takes_nothing_is_a_write_that_waits() {
     let mut client = upgraded(&server);
     let mut before = usize::MAX;
     wait_for("the writes to wait", || {
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::sleep(STALL);
         let now = written.load(SeqCst);
         now > 0 && std::mem::replace(&mut before, now) == now
     });

@@ -228,6 +228,11 @@ fn pages_of_the_same_host_and_port_may_connect() {
         ("http://server.example", "server.example:80"),
         ("http://[::1]:8080", "[::1]:8080"),
         ("http://[::1]", "[::1]"),
+        ("http://[::1]:80", "[::1]"),
+        ("http://[2001:db8::]", "[2001:db8::]:80"),
+        ("https://[2001:db8::]:", "[2001:db8::]:443"),
+        ("https://server.example:", "server.example"),
+        ("http://server.example:80", "server.example:"),
     ] {
         assert!(admit(origin, host), "{origin} at {host}");
     }
@@ -246,6 +251,12 @@ fn pages_of_the_same_host_and_port_may_connect() {
         ("server.example", "server.example"),
         ("chrome-extension://server.example", "server.example"),
         ("http://server.example:x", "server.example:x"),
+        ("http://server.example:65616", "server.example:80"),
+        ("http://server.example:", "server.example:443"),
+        ("http://server:", "server.example"),
+        ("http://[::1]:", "[::1]:8080"),
+        ("http://[::2]", "[::1]"),
+        ("http://:80", ":80"),
     ] {
         assert!(!admit(origin, host), "{origin} at {host}");
     }

@@ -1,5 +1,5 @@
 //! The other end of a simulated connection, moved by the test: at once, or at a moment of virtual
-//! time. It decides nothing by itself.
+//! time. A client decides nothing by itself.
 
 use super::socket::Ending;
 use super::world::World;

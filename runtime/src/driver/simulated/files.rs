@@ -1,5 +1,5 @@
 //! Files under a simulated ring are the kernel's: opened, read and written by plain system calls
-//! while the operation is issued. What could block (anything but a regular file, at its own
+//! while the operation is issued. A file that could block (anything but a regular file, at its own
 //! position) is refused, so that no test hangs.
 
 use crate::driver::operation::Operation;

@@ -2,8 +2,8 @@
 //! their completions. The counterpart of a DEFER_TASKRUN ring (io_uring_setup(2)).
 //!
 //! An operation is tried when it is issued and again whenever its socket was woken since, like a
-//! request that the kernel armed a poll for ([`super::attempt`]). What a socket answers is decided
-//! in [`super::socket`]; files are passed on in [`super::files`].
+//! request that the kernel armed a poll for ([`super::attempt`]). [`super::socket`] decides what a
+//! socket answers; [`super::files`] passes files on.
 
 use super::describe::{Brief, Name};
 use super::faults::Random;

@@ -1,8 +1,8 @@
 //! The made-up world: virtual time, sockets, the clients' schedule, and a log of all that happened.
 //!
 //! Shared by the test, its clients and any number of simulated rings, all on one thread. Time moves
-//! only when a ring waits, when the test says so, and by [`ENTER_COST`] at each enter. What a ring
-//! does with the sockets is in [`super::ring`].
+//! only when a ring waits, when the test says so, and by [`ENTER_COST`] at each enter.
+//! [`super::ring`] decides what a ring does with the sockets.
 
 use super::SimulatedDriver;
 use super::client::{Action, Client};
@@ -160,8 +160,8 @@ impl World {
         }
     }
 
-    /// A client that connects after a time span from now. What it is told to do before is done
-    /// once it is accepted.
+    /// A client that connects after a time span from now. Orders that it gets before are carried
+    /// out once it is accepted.
     ///
     /// # Panics
     /// As [`World::connect`].
@@ -182,11 +182,16 @@ impl World {
         self.state().now
     }
 
-    /// Moves time on. What was scheduled meanwhile happens, each at its moment.
+    /// Moves time on. Events that were scheduled meanwhile happen, each at its moment.
     pub fn advance(&self, span: Duration) {
         let mut state = self.state();
         let end = state.now + span;
         state.advance_to(end);
+    }
+
+    /// When the next thing happens that a client is to do; None if there is none.
+    pub fn next_event(&self) -> Option<Moment> {
+        self.state().next_scheduled()
     }
 
     /// Returns the seed that the world was made with.

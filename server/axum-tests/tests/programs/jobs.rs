@@ -53,7 +53,7 @@ fn tasks_threads_and_cores_talk_to_each_other() {
             "/blocking",
             get(async || {
                 let work = tokio::task::spawn_blocking(|| {
-                    std::thread::sleep(Duration::from_millis(5));
+                    std::thread::sleep(Duration::from_millis(5)); // blocks, as the name says
                     "worked"
                 });
                 work.await.expect("no panic")

@@ -47,7 +47,7 @@ fn app(at_once: usize) -> Router {
         .route("/{key}", get(read).post(write))
         .route(
             "/slow",
-            get(async || tokio::time::sleep(Duration::from_millis(200)).await),
+            get(async || tokio::time::sleep(Duration::from_secs(1)).await),
         )
         .nest(
             "/admin",

@@ -121,7 +121,7 @@ impl Database {
         }
     }
 
-    /// What the puppy of this name likes; None if there is none. For one there is, the query takes
+    /// Likes of the puppy of this name; None if there is none. For one there is, the query takes
     /// `took`.
     ///
     /// # Errors

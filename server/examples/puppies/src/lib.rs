@@ -20,7 +20,7 @@ use ringgate::{CoreInfo, Request, Router, Server};
 /// Events that are kept for those who come back.
 const EVENTS_KEPT: usize = 1024;
 
-/// What each core keeps for the handlers that run on it.
+/// State that each core keeps for the handlers that run on it.
 pub struct State {
     database: Lane<Database>,
     hub: Hub,

@@ -1,7 +1,7 @@
 //! News of the puppies: `POST /events` publishes, `GET /events` streams (server-sent events), `GET
 //! /poll` waits for the next. Published on one core, heard on all.
 //!
-//! Those who wait give their slot back first: a thousand of them hold up nobody.
+//! Handlers that wait give their slot back first: a thousand of them hold up nobody.
 
 use crate::State;
 use http::header::CACHE_CONTROL;

@@ -1,7 +1,7 @@
 //! A file as an answer: whole, in part or in several parts, or the word that it is unchanged.
 //!
-//! Called with a file that was found, in the form in which it goes out. What the version of that form is, what the
-//! request makes of it, and which parts are sent, is decided by [`version`](super::version),
+//! Called with a file that was found, in the form in which it goes out. The version of that form, the conditions
+//! of the request and the parts to send are decided by [`version`](super::version),
 //! [`conditions`](super::conditions) and [`range`](super::range).
 
 use super::conditions::{Condition, Conditions};

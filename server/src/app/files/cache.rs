@@ -3,9 +3,9 @@
 //! Decides which files are kept, for how long one is taken as it was seen, and which one leaves when there is no more
 //! room. [`disk`](super::disk) asks it before it asks the kernel, and tells it what the kernel said.
 //!
-//! A core keeps its own, so nothing is locked. What holds: an answer is made of a version that was on the disk when the
-//! request came, or not longer before than the time that a look holds for. Times of the file tell versions apart, so a file
-//! is kept only once its last change is past for longer than the clocks of file systems are coarse.
+//! A core keeps its own, so nothing is locked. The invariant: an answer is made of a version that was on the disk when
+//! the request came, or not longer before than the time that a look holds for. Times of the file tell versions apart,
+//! so a file is kept only once its last change is past for longer than the clocks of file systems are coarse.
 
 use super::version::{Traits, Validators};
 use crate::handler::Chunk;

@@ -54,7 +54,7 @@ impl<'r> Conditions<'r> {
     ///
     /// Only the very date of this version is taken for "not modified since", as in nginx: a file that was
     /// put back to an older version has an older date and is another one all the same. Section 13.1.3
-    /// would let a later date pass. What is no date is ignored.
+    /// would let a later date pass. A value that is no date is ignored.
     pub(super) fn judge(&self, version: &Version<'_>) -> Condition {
         let failed = match (&self.matching[..], single_date(&self.unmodified_since)) {
             ([], Some(date)) => version.modified() > date,

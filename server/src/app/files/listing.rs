@@ -194,7 +194,7 @@ fn date(seconds: i64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + since)
 }
 
-/// A name as text of HTML. What is not UTF-8 becomes U+FFFD.
+/// A name as text of HTML. Bytes that are not UTF-8 become U+FFFD.
 fn escaped(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len());
     for letter in String::from_utf8_lossy(name).chars() {

@@ -112,7 +112,7 @@ impl Files {
         self
     }
 
-    /// With a page for each directory that has no index: the names in it, as links. Whoever can connect learns them.
+    /// With a page for each directory that has no index: the names in it, as links. Every client learns these names.
     #[must_use]
     pub fn listing(mut self) -> Files {
         self.listing = true;

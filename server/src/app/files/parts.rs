@@ -1,6 +1,7 @@
 //! Several ranges of a file as one body, `multipart/byteranges` (RFC 9110 section 14.6).
 //!
-//! Called by [`answer`](super::answer) with ranges that were judged. Its length is known before its first byte.
+//! Called by [`answer`](super::answer) with ranges that were judged. The length of the body is known before its first
+//! byte.
 
 use super::disk::Found;
 use super::range::Range;

@@ -1,5 +1,5 @@
-//! How often files were there in memory, of all sites of the process: each thread counts for itself, and whoever asks
-//! adds up. What was counted by threads that have ended stays in the sum.
+//! How often files were there in memory, of all sites of the process: each thread counts for itself, and the reader
+//! adds up. Counts of threads that have ended stay in the sum.
 
 use crate::observe::counter::Counter;
 use std::sync::{Arc, Mutex, PoisonError};

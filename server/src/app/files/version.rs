@@ -1,6 +1,6 @@
 //! Which version of a file is at hand, in the two ways in which HTTP names one (RFC 9110 section 8.8):
-//! an entity tag and a date. Pure: what the kernel tells of a file in, validators out. What a request
-//! wants of a version is decided in [`conditions`](super::conditions).
+//! an entity tag and a date. Pure: what the kernel tells of a file in, validators out.
+//! [`conditions`](super::conditions) decides what a request wants of a version.
 
 use http::HeaderValue;
 use std::cell::OnceCell;

@@ -106,6 +106,7 @@ impl Drop for Encoder {
         // A thread that ends keeps none.
         let _ = IN_USE.try_with(|count| count.set(count.get() - 1));
         let level = self.level;
+        // The same: it keeps no encoder either.
         let _ = IDLE.try_with(|idle| {
             let mut idle = idle.borrow_mut();
             if idle.len() < KEPT {

@@ -2,8 +2,8 @@
 //! PROXY protocol, versions 1 and 2 (`doc/proxy-protocol.txt` of HAProxy).
 //!
 //! Pure, over the bytes received so far. Called by `connection/proxied.rs`, and again for a header that another
-//! process has read. What may send one, how long it may take and what happens to a connection without one is
-//! decided there.
+//! process has read. Which peers may send a header, how long it may take and what happens to a connection
+//! without one is decided there.
 //!
 //! | file | does |
 //! |---|---|

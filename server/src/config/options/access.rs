@@ -1,6 +1,6 @@
 //! The access log: where its lines go, how they look, and which requests get one.
 //!
-//! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
+//! Part of the table in `mod.rs`, which alone reads it.
 
 use super::{DAY, U32_MAX, count};
 use crate::config::definition::{Change, Group, OptionDef};

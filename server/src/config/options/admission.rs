@@ -1,6 +1,6 @@
 //! Requests that wait at the gate.
 //!
-//! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
+//! Part of the table in `mod.rs`, which alone reads it.
 
 use std::time::Duration;
 

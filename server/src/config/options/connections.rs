@@ -1,6 +1,6 @@
 //! Options of connections: what a client may send, and how long it may take.
 //!
-//! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
+//! Part of the table in `mod.rs`, which alone reads it.
 
 use std::time::Duration;
 
@@ -155,6 +155,20 @@ pub(super) const CONNECTIONS: &[OptionDef] = &[
         default: "none",
         unit: "bytes",
         help: "Before a close, at most this much of what the client still sends is discarded.",
+        group: Group::Timeouts,
+        change: Change::Live,
+    },
+    OptionDef {
+        key: "unsent_size",
+        kind: Kind::Size {
+            at: |d| &mut d.config.timeouts.unsent_size,
+            min: 4 << 10,
+            max: 1 << 30,
+        },
+        default: "256KiB",
+        unit: "bytes",
+        help: "Lets the kernel keep this much of an answer beyond what is under way to the client: a client that takes \
+               nothing has no more memory than that. For TCP connections that are accepted from then on.",
         group: Group::Timeouts,
         change: Change::Live,
     },

@@ -1,6 +1,6 @@
 //! How a server ends, and how a new process takes over.
 //!
-//! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
+//! Part of the table in `mod.rs`, which alone reads it.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Options of HTTP/2: whether it is served, and a bound for everything that a client may ask for.
 //!
-//! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
+//! Part of the table in `mod.rs`, which alone reads it.
 
 use std::time::Duration;
 

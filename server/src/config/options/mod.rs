@@ -2,7 +2,7 @@
 //!
 //! Flags, keys of the file, environment names, help, `docs/configuration.md` and the example file
 //! are made from this table. Its order is the order of the help: one file after the other, each with
-//! the options of its groups. What a value does when it is set is not decided here.
+//! the options of its groups. The code that reads a value decides what it does.
 
 mod access;
 mod admission;

@@ -1,6 +1,6 @@
 //! How the pool of cores grows, shrinks and heals.
 //!
-//! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
+//! Part of the table in `mod.rs`, which alone reads it.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Proxies in front of the server: who is trusted, and what they say of their clients.
 //!
-//! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
+//! Part of the table in `mod.rs`, which alone reads it.
 
 use std::time::Duration;
 

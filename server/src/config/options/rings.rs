@@ -1,6 +1,6 @@
 //! Options of each core: rings, buffers, turns.
 //!
-//! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
+//! Part of the table in `mod.rs`, which alone reads it.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ pub(super) const RINGS: &[OptionDef] = &[
     OptionDef {
         key: "leases_kept",
         kind: count(|d| &mut d.config.rings.leases_kept, 0, 1 << 20),
-        default: "1024",
+        default: "256",
         unit: "buffers per core",
         help: "Lets handlers keep this many buffers past a turn; beyond it heads are copied.",
         group: Group::Rings,

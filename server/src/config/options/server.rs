@@ -1,6 +1,6 @@
 //! The server as a whole: where it listens, who it is, what it says.
 //!
-//! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
+//! Part of the table in `mod.rs`, which alone reads it.
 
 use crate::config::definition::{Change, Group, OptionDef};
 use crate::config::kind::Kind;

@@ -1,6 +1,6 @@
 //! TLS: certificates, what is asked of clients, handshakes and tickets.
 //!
-//! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
+//! Part of the table in `mod.rs`, which alone reads it.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Options of WebSockets and tunnels: how many there are, what a client may send, and how long it may be silent.
 //!
-//! Part of the table in `mod.rs`, which alone reads it. What a value does is not decided here.
+//! Part of the table in `mod.rs`, which alone reads it.
 
 use std::time::Duration;
 

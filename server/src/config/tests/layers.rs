@@ -77,7 +77,7 @@ fn sample(option: &OptionDef) -> (&'static [&'static str], &'static [&'static st
         "head_count" => &["64"],
         "uri_size" => &["2KiB"],
         "body_size" => &["none"],
-        "linger_size" | "write_rate_min" | "body_rate_min" => &["64KiB"],
+        "linger_size" | "write_rate_min" | "body_rate_min" | "unsent_size" => &["64KiB"],
         "requests_per_connection" => &["1000"],
         "drain_pending" => &["refuse"],
         "on_term" => &["drain"],
@@ -324,6 +324,7 @@ fn each_key_sets_the_field_of_its_name() {
         linger_size = 1818
         write_rate_min = 1900
         body_rate_min = 1901
+        unsent_size = 19020
         requests_per_connection = 19
         http2 = "off"
         http2_extended_connect = "off"
@@ -442,6 +443,7 @@ fn each_key_sets_the_field_of_its_name() {
             linger_time: Duration::from_secs(19),
             write_rate_min: Some(1900),
             body_rate_min: Some(1901),
+            unsent_size: 19_020,
             requests_per_connection: 19,
         },
         http2: Http2 {

@@ -2,8 +2,8 @@
 //! answer is with the kernel, or when it is clear that it never will be.
 //!
 //! Called by the files of the steps, and by [`super::upgraded`] for streams of HTTP/2, each under `settings.logs`: with
-//! the access log off nothing of this is touched. What is noted lies aside, by the seat of the connection, so that a
-//! connection is no larger for it. How lines look and where they go is decided in [`crate::observe::access`].
+//! the access log off nothing of this is touched. Notes lie aside, by the seat of the connection, so that a connection
+//! is no larger for them. [`crate::observe::access`] decides how lines look and where they go.
 //!
 //! | a request that | is told of |
 //! |---|---|
@@ -328,7 +328,7 @@ struct Lent<'e> {
 }
 
 /// Status and bytes of the body, as an answer to a request on these terms has them.
-fn told(terms: &Terms, response: &Response) -> (u16, u64) {
+pub(super) fn told(terms: &Terms, response: &Response) -> (u16, u64) {
     let status = match response.status.is_informational() {
         // Nobody would give the other answer: a 500 is sent in its stead.
         true => StatusCode::INTERNAL_SERVER_ERROR,
@@ -387,18 +387,6 @@ impl Engine {
         });
     }
 
-    /// Notes the id of what is no request, which it gets with the answer of the server: that is set aside just now.
-    #[cold]
-    pub(super) fn note_id(&mut self, key: ConnectionKey, parts: &mut RequestParts) {
-        self.app.name(parts);
-        self.with_access(|access| {
-            let last = access.place(key).waiting.last_mut();
-            if let Some(noted) = last.filter(|noted| !noted.has_id()) {
-                noted.is_named(parts.id());
-            }
-        });
-    }
-
     /// The note on the request that was not answered at once, if it had one.
     pub(super) fn take_noted(&mut self) -> Option<Box<Noted>> {
         self.access.as_mut()?.take_current()
@@ -423,16 +411,17 @@ impl Engine {
         self.with_access(|access| access.place(key).sent += sent as u64);
     }
 
-    /// A request is answered or refused by the server itself, with so many bytes of body. Kept or not, its line is
-    /// written when the answer is out.
+    /// A request is answered or refused by the server itself, with a status and so many bytes of body, which are
+    /// queued. Kept or not, its line is written when the answer is out. `id` is that of what is no request, which it
+    /// got with the answer.
     #[cold]
     pub(super) fn note_own_answer(
         &mut self,
         core: &Core,
         key: ConnectionKey,
-        status: StatusCode,
-        bytes: u64,
+        (status, bytes): (u16, u64),
         reason: &'static str,
+        id: Option<Vec<u8>>,
     ) {
         if !self.settings.logs {
             return;
@@ -441,7 +430,7 @@ impl Engine {
         let reason = cause.unwrap_or(reason);
         if let Some(exchange) = self.exchange_of(key) {
             if let Some(noted) = &mut exchange.noted {
-                noted.answer(status.as_u16(), bytes, core.now());
+                noted.answer(status, bytes, core.now());
                 noted.reason = Some(reason);
             }
             return;
@@ -462,8 +451,11 @@ impl Engine {
                 access.raw(connection.served + 1, bytes, sockets, key, core.now())
             }
         };
-        noted.answer(status.as_u16(), bytes, core.now());
+        noted.answer(status, bytes, core.now());
         noted.reason = Some(reason);
+        if !noted.has_id() {
+            noted.is_named(id.as_deref());
+        }
         access.set_aside(key, connection.output.queued, noted);
     }
 

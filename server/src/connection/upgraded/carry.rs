@@ -1,10 +1,10 @@
 //! Another protocol's state on its way to another core, or as bytes to another process. A session of HTTP/2 is plain
 //! data, and goes as it is, with the WebSockets on its streams.
 //!
-//! Of a WebSocket, the application's value goes along as it is within the process; it is `Send`. To another process go the
-//! conversation, the name of its kind and the bytes that the application makes of its state
-//! ([`OnMessage::hand_over`]); the router there makes a value of them. What cannot be made there is closed with 1012,
-//! so that its client connects again.
+//! Of a WebSocket, the application's value goes along as it is within the process; it is `Send`. To another process go
+//! the conversation, the name of its kind and the bytes that the application makes of its state
+//! ([`OnMessage::hand_over`]); the router there makes a value of them. A WebSocket that cannot be made there is closed
+//! with 1012, so that its client connects again.
 
 use super::feeds::Feed;
 use crate::connection::access::Noted;

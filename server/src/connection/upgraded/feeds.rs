@@ -232,7 +232,7 @@ impl Engine {
         self.feed_further(core, of);
     }
 
-    /// A WebSocket has room: there may be more for it. What is queued is sent by whoever calls.
+    /// A WebSocket has room: there may be more for it. The caller sends what is queued.
     #[inline]
     pub(super) fn feed_further(&mut self, core: &Rc<Core>, of: Speaker) {
         let Some(feed) = self.follows(of) else {

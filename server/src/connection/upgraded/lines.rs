@@ -1,8 +1,8 @@
 //! Messages for one WebSocket from outside of its calls: what waits in its line is sent when its core is rung up, and
 //! further when the client has room.
 //!
-//! One task a core listens for the bell of all its WebSockets, once one of them has a line. What a line is, says
-//! `handler/websocket_sender.rs`.
+//! One task a core listens for the bell of all its WebSockets, once one of them has a line.
+//! `handler/websocket_sender.rs` says what a line is.
 
 use super::Lent;
 use super::socket::Talking;
@@ -100,7 +100,7 @@ impl Engine {
         })
     }
 
-    /// A WebSocket of this core has a line that does not lead here yet. What waits there is sent.
+    /// A WebSocket of this core has a line that does not lead here yet. Messages that wait in the line are sent.
     #[cold]
     pub(super) fn lead_line_here(&mut self, core: &Rc<Core>, of: Speaker) {
         let upgrades = &mut self.upgrades;
@@ -112,7 +112,7 @@ impl Engine {
         self.speak_further(core, of);
     }
 
-    /// A WebSocket has room: more may wait in its line. What is queued is sent by whoever calls.
+    /// A WebSocket has room: more may wait in its line. The caller sends what is queued.
     #[inline]
     pub(super) fn speak_further(&mut self, core: &Rc<Core>, of: Speaker) {
         let talking = self.talking(of);

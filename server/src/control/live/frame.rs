@@ -1,9 +1,9 @@
 //! One frame of `ringgate ctl top`: what happened between two statuses as lines of text, for 80 columns, fewer or
 //! more.
 //!
-//! Pure: a change and a view in, lines out. No line is longer than the area is wide. What does not fit on a line
-//! goes on below its name; of the cores, columns that matter less go first; of the rows, cores. Plain letters
-//! without colours, so that nothing is said by a colour alone.
+//! Pure: a change and a view in, lines out. No line is longer than the area is wide. Text that does not fit on a
+//! line goes on below its name; of the cores, columns that matter less go first; of the rows, cores. Plain
+//! letters without colours, so that nothing is said by a colour alone.
 
 use super::change::Change;
 use super::keys::{Sort, View};

@@ -1,6 +1,6 @@
 //! The meaning of keys in `ringgate ctl top`, and all that a view remembers from one key to the next.
 //!
-//! Pure: a key in, an act out. What an act asks of the server is done by `mod.rs`.
+//! Pure: a key in, an act out. `mod.rs` performs the act.
 
 use crate::config::PoolSize;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! The terminal of a live view: keys one by one and without echo, a screen of its own, and all of it as before when
 //! the view ends, by a signal too.
 //!
-//! Called by `mod.rs` where standard input and output are a terminal. What is painted is decided elsewhere.
+//! Called by `mod.rs` where standard input and output are a terminal. `frame.rs` decides what is painted.
 
 use super::super::client::CtlError;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
@@ -120,8 +120,8 @@ impl Drop for Screen {
     }
 }
 
-/// The keys with a letter. What an arrow or the like sends is left out: ESC, `[` or `O`, digits and the like, and a
-/// letter (ECMA-48 section 5.4).
+/// The keys with a letter. The bytes of arrows and the like are left out: ESC, `[` or `O`, digits and the like, and
+/// a letter (ECMA-48 section 5.4).
 fn plain(bytes: &[u8]) -> Vec<u8> {
     let mut keys = Vec::new();
     let mut rest = bytes.iter().copied().peekable();

@@ -157,8 +157,8 @@ pub(super) fn operators(
     Ok((operators, control_path, metrics_address))
 }
 
-/// Tells the server that started this process to take over from it, if one did, that it cannot:
-/// for what goes wrong before [`Server::start`](crate::Server::start). That one goes on then, and says why.
+/// Tells the server that started this process to take over from it, if one did, that it cannot: for what
+/// goes wrong before [`Server::start`](crate::Server::start). The older server goes on then, and says why.
 ///
 /// ```
 /// fn read_secrets() -> Result<String, String> {

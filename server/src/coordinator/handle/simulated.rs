@@ -24,8 +24,8 @@ pub(crate) struct Simulated<S> {
 }
 
 impl<S: 'static> Server<S> {
-    /// Takes the server apart. What only a coordinator does (signals, control socket, metrics, upgrades)
-    /// is left out.
+    /// Takes the server apart. Tasks of a coordinator alone (signals, control socket, metrics, upgrades)
+    /// are left out.
     ///
     /// # Errors
     /// A line that says why the configuration or a lane is refused.

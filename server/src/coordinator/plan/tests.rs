@@ -3,6 +3,26 @@
 use super::*;
 use proptest::prelude::*;
 
+#[test]
+fn each_state_of_a_core_with_a_thread_has_the_name_that_status_documents() {
+    let states = [
+        CoreState::Starting,
+        CoreState::Running,
+        CoreState::Expiring,
+        CoreState::Retiring,
+        CoreState::Leaving,
+        CoreState::Quarantined,
+    ];
+    let documented = include_str!("../../../../docs/status.md");
+    for state in states {
+        let name = format!("`{}`", state.name());
+        assert!(
+            name.len() > 2 && documented.contains(&name),
+            "{state:?}: {name}"
+        );
+    }
+}
+
 fn pool(slots: u32, target: u32) -> Pool {
     Pool {
         target,
@@ -116,6 +136,45 @@ fn lent_listeners_spread_evenly() {
     perform_all(&mut pool);
     assert_eq!(pool.running(), [0, 1, 2, 4, 5, 6, 7, 8]);
     assert_eq!(pool.seats[3].baton, Baton::Held(8));
+}
+
+#[test]
+fn a_lent_listener_stays_where_it_is_as_long_as_nobody_has_fewer() {
+    let mut pool = pool(4, 2);
+    perform_all(&mut pool);
+    assert_eq!(pool.seats[2].baton, Baton::Held(0));
+    assert_eq!(pool.seats[3].baton, Baton::Held(1));
+    // The other way round is as good.
+    pool.seats[2].baton = Baton::Held(1);
+    pool.seats[3].baton = Baton::Held(0);
+    assert_eq!(pool.plan(), []);
+    // Three and one is not.
+    pool.seats[3].baton = Baton::Held(1);
+    assert_eq!(pool.plan(), [Action::Recall { seat: 3, place: 1 }]);
+}
+
+#[test]
+fn a_pool_is_complete_when_as_many_run_as_are_wanted_and_none_is_to_come() {
+    let mut pool = pool(2, 2);
+    assert!(!pool.is_complete(), "nobody runs");
+    pool.cores[0] = CoreState::Running;
+    assert!(!pool.is_complete(), "one is missing, and none comes");
+    pool.cores[1] = CoreState::Running;
+    assert!(pool.is_complete());
+    for coming in [CoreState::Starting, CoreState::Resting] {
+        pool.cores[2] = coming;
+        assert!(!pool.is_complete(), "{coming:?}");
+    }
+    for leaving in [
+        CoreState::Retiring,
+        CoreState::Leaving,
+        CoreState::Quarantined,
+    ] {
+        pool.cores[2] = leaving;
+        assert!(pool.is_complete(), "{leaving:?}");
+    }
+    pool.target = 1;
+    assert!(pool.is_complete(), "more than are wanted");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //! another, until all are within a quarter of each other.
 //!
 //! Between the two limits nothing begins, but what has begun goes on, so that a pool at the edge
-//! does not move connections to and fro. It does not say which connections move; only idle ones
-//! can, and a core with too few of them gives what it has.
+//! does not move connections to and fro. The rule does not say which connections move; only idle
+//! ones can, and a core with too few of them gives what it has.
 
 /// Below so many connections on the fullest core nothing moves: a difference of a few is chance.
 const OPEN_MIN: u64 = 16;
@@ -13,8 +13,8 @@ const OPEN_MIN: u64 = 16;
 pub(crate) struct Holder {
     pub(crate) core: u32,
     pub(crate) open: u64,
-    /// Given to it, and not taken in yet. They count as its own: a slow core would be given the same
-    /// again, more than its share in the end, and then give it back.
+    /// Connections given to the core, and not taken in yet. They count as its own: a slow core would
+    /// be given the same again, more than its share in the end, and then give it back.
     pub(crate) coming: u64,
 }
 
@@ -127,6 +127,8 @@ mod tests {
             }
             prop_assert_eq!(after.iter().sum::<u64>(), open.iter().sum::<u64>());
             if !transfers.is_empty() {
+                let (fewest, most) = (after.iter().min(), after.iter().max());
+                prop_assert!(most.zip(fewest).is_some_and(|(most, fewest)| most - fewest <= 1));
                 prop_assert_eq!(balance(&cores(&after), true), vec![]);
             }
         }

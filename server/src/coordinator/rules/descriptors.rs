@@ -2,8 +2,8 @@
 //! own needs are always met: rings of further cores, operators at the control socket and the metrics
 //! address, the log file, an upgrade, and a few for the application.
 //!
-//! Asked by the coordinator at the start and at a reload. What is in use before the first connection
-//! (listeners, rings, what the application opened) is counted, not guessed.
+//! Asked by the coordinator at the start and at a reload. Descriptors in use before the first
+//! connection (listeners, rings, what the application opened) are counted, not guessed.
 
 use std::fmt;
 

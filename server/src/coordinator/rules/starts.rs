@@ -37,8 +37,8 @@ pub(crate) struct Failed {
 }
 
 impl Starts {
-    /// A start failed. Those that fail until the next attempt belong to one round; each round without a
-    /// start that succeeded waits twice as long as the one before.
+    /// A start failed. Starts that fail until the next attempt belong to one round; each round without
+    /// a start that succeeded waits twice as long as the one before.
     pub(crate) fn failed(&mut self, now: Moment, why: &str) -> Failed {
         if self.rounds == 0 || now >= self.again {
             let pause = FIRST_PAUSE * (1 << self.rounds.min(5));

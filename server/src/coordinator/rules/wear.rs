@@ -1,7 +1,7 @@
 //! When a core has served long enough and another takes its place (row M7).
 //!
 //! The bound on connections is cut by a random part of up to a half, for each core anew, so that
-//! cores that started together do not end together. Who counts is the core; this draws its bound.
+//! cores that started together do not end together. The core counts; this rule draws the bound.
 
 use std::time::Duration;
 

@@ -54,7 +54,7 @@ impl Coordinator {
         }
     }
 
-    /// No core of another process has a listener any more. Its rings may swallow wake-ups for a while.
+    /// No core of another process has a listener any more. The rings of that process may swallow wake-ups for a while.
     fn free_stuck(&mut self, core: &Rc<Core>) {
         self.rings_are_stale(core, |seat| seat.stuck_elsewhere);
         for seat in &mut self.pool.seats {

@@ -1,8 +1,8 @@
 //! The certificates in force and the keys of session tickets: read again by a reload, looked after at every
 //! tick, and handed to the cores.
 //!
-//! Called by the loop of [`super`] and by `reload.rs`. What files say is decided in `crate::certificates`, and so is
-//! when somebody is told that a certificate expires.
+//! Called by the loop of [`super`] and by `reload.rs`. `crate::certificates` decides what the files say, and when a
+//! certificate that expires is warned of.
 
 use super::Coordinator;
 use crate::certificates::{self, Expiry, Loaded, date, title, unix_secs};

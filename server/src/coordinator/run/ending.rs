@@ -1,6 +1,6 @@
 //! Where a server is in its life and how it ends, as a state machine: readiness goes, batons come back,
 //! what the kernel has queued is taken, the cores are told to finish or to stop, and when the last of
-//! them is gone. What is to be told of the end is kept here, too: whether it was asked for, whether it
+//! them is gone. The machine also keeps what the end report says: whether it was asked for, whether it
 //! was a failure, and how many connections it cut off.
 //!
 //! Pure: [`Ending::on`] takes what happened and returns what is to be done; `finishing.rs` performs it.

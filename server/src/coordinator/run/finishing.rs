@@ -182,8 +182,8 @@ impl Coordinator {
         if let Some(error) = ended.failed.clone() {
             self.inherit(core, inheritance::Event::Failed(error));
         }
-        // Whoever started the server still waits if it was told to end first: that is no failure.
         if let Some(started) = self.started.take() {
+            // Whoever started the server still waits if it was told to end first: that is no failure.
             let _ = started.send(ended.failed.clone().map_or(Ok(()), Err));
         }
         let successor = self.succession.successor();

@@ -8,8 +8,8 @@
 //!
 //! Pure: [`Inquiries::on`] takes what happened and returns what is to be done; `asking.rs` performs it,
 //! and it alone. Inquiries have numbers that rise, and inquiry N is posted to every core that it is for
-//! before inquiry N + 1 is posted to any. That holds since one event makes all the [`Act::Ask`] of one
-//! inquiry, and all acts of an event are performed, in order, before the next event is heard. Cores
+//! before inquiry N + 1 is posted to any. The order holds since one event makes all the [`Act::Ask`] of
+//! one inquiry, and all acts of an event are performed, in order, before the next event is heard. Cores
 //! depend on it: a core that has told for N and passes a connection on says so with it, and who gets the
 //! connection tells for N before it counts it.
 
@@ -90,8 +90,8 @@ pub(super) struct View<'a> {
 /// An event that bears on inquiries.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// Somebody asks. These cores are alive; any other counts nothing, or what it counts from now on
-    /// belongs to the next inquiry.
+    /// An inquiry begins. The named cores are alive; any other counts nothing, or what it counts
+    /// from now on belongs to the next inquiry.
     Asked {
         asked: Asked,
         cores: Vec<u32>,

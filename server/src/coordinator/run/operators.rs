@@ -56,7 +56,7 @@ impl Operators {
         self.serve_metrics(core, handle);
     }
 
-    /// Answers on this socket, and on no other. What is being answered already is answered to its end.
+    /// Answers on the given socket, and on no other. Commands that are being answered are answered to their end.
     fn serve_control(&mut self, core: &Rc<Core>, listener: OwnedFd, handle: &ServerHandle) {
         let _entered = core.enter();
         let task = core.start(server::run(listener, handle.clone()));
@@ -123,7 +123,7 @@ impl Operators {
     }
 
     /// Makes the control socket again if its file is missing, and says so: who cleans up a directory for temporary
-    /// files takes an old socket for one. What somebody else has put there is left alone.
+    /// files takes an old socket for one. A file that another process has put there is left alone.
     pub(super) fn look_after(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
         let missing = self.control_file.as_ref().filter(|file| file.is_missing());
         let Some(path) = missing.map(|file| file.path().to_owned()) else {

@@ -32,6 +32,7 @@ impl Coordinator {
     /// The server serves: whoever started it need not wait any longer.
     pub(super) fn say_started(&mut self, core: &Rc<Core>) {
         if let Some(started) = self.started.take() {
+            // Nobody waits any more: nothing is lost.
             let _ = started.send(Ok(()));
         }
         if let Some(manager) = &self.manager {

@@ -95,7 +95,7 @@ impl Coordinator {
         }
     }
 
-    /// The end: no core will come any more. What lies anywhere is closed and counted.
+    /// The end: no core will come any more. Connections that lie anywhere are closed and counted.
     pub(super) fn close_parked(&mut self) {
         for index in 0..self.slots.len() as u32 {
             while let Some(message) = self.post.next_message(index) {
@@ -129,7 +129,7 @@ impl Coordinator {
         ledgers
     }
 
-    /// Both ledgers at the end. What a stuck core holds dies with the process.
+    /// Both ledgers at the end. Connections of a stuck core die with the process.
     pub(super) fn final_totals(&mut self, core: &Rc<Core>) -> (Connections, Requests) {
         let cores = self.slots.iter().map(|slot| slot.stats.ledgers());
         let (mut connections, mut requests) = status::totals(cores.chain([self.own_ledgers()]));

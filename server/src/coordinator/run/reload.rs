@@ -1,8 +1,8 @@
 //! Reading the configuration again under a running server: all of it comes into force, or nothing.
 //!
-//! Called for HUP and `ctl reload`. Who can be changed live stands in the table of options; one that
-//! cannot is refused by name. What was set by hand meanwhile (a resize, limits) stays, unless the
-//! configuration itself says something new about it.
+//! Called for HUP and `ctl reload`. The table of options says which can be changed live; one that
+//! cannot is refused by name. Values that were set by hand meanwhile (a resize, limits) stay, unless
+//! the configuration itself says something new about it.
 
 use super::Operators;
 use super::key::Key;
@@ -101,6 +101,7 @@ impl Coordinator {
         {
             log.set_level(new.log.level.into());
         }
+        self.listeners.set_unsent_size(new.timeouts.unsent_size);
         self.change_openings(&new);
         for (index, state) in (0..).zip(&self.pool.cores) {
             if state.has_thread() {

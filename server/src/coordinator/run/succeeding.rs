@@ -40,6 +40,9 @@ use std::time::Duration;
 
 /// How often a process that finishes what it has says how it stands.
 const TICK: Duration = Duration::from_millis(100);
+/// How long a process may take to die by itself once it has closed its end of the socket. A busy machine may hold it
+/// up, and one that is killed does not tell why it ended.
+const LAST_BREATH: Duration = Duration::from_millis(500);
 /// How long a process may take to die once it is killed.
 const DEATH_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -284,7 +287,7 @@ impl Coordinator {
         }
     }
 
-    /// The new process has had its time. It may have said just now that it serves.
+    /// The time of the new process is over. It may have said just now that it serves.
     pub(super) fn newer_is_late(&mut self, core: &Rc<Core>) {
         if let Some(newer) = &self.processes.newer {
             self.hear_newer(core, newer.link.pid());
@@ -480,7 +483,7 @@ impl Coordinator {
         self.end_by(core, ending::Event::Resumed);
     }
 
-    /// This process is again the one that serves.
+    /// Makes this process again the one that serves.
     pub(super) fn serve_again(&mut self, core: &Rc<Core>) {
         self.call_cores_back();
         self.listeners.own_files();
@@ -535,7 +538,7 @@ impl Coordinator {
         self.end_by(core, ending::Event::LeftAlone);
     }
 
-    /// This process and those before it that still have connections.
+    /// The processes that still have connections: this one and those before it.
     pub(super) fn generations(&self) -> Vec<Generation> {
         let open: u64 = self.slots.iter().map(|slot| slot.stats.open.get()).sum();
         let own = Generation {
@@ -564,11 +567,13 @@ impl Coordinator {
     pub(super) fn on_handover_tick(&mut self, core: &Rc<Core>) {
         self.processes.ticking = false;
         if let Some(older) = &mut self.processes.older {
+            // The end of the older process is heard below.
             let _ = older.channel.flush();
             self.deliver_taken(core);
             self.hear_older(core);
         }
         if let Some(newer) = &mut self.processes.newer {
+            // The end of the newer process is heard below.
             let _ = newer.link.channel.flush();
             let pid = newer.link.pid();
             self.hear_newer(core, pid);
@@ -581,13 +586,13 @@ impl Coordinator {
     }
 }
 
-/// Makes sure that a process is dead, and answers how it ended. It is reaped aside: the kernel drops
-/// what /proc knows of a process in the thread that reaps it, and on a busy machine that was seen to
-/// take seconds.
+/// Makes sure that a process is dead, and answers how it ended. The process is reaped on a thread
+/// aside: the kernel drops what /proc knows of a process in the thread that reaps it, and on a busy
+/// machine that was seen to take seconds.
 fn end(mut child: Child) -> Option<ExitStatus> {
     let process = PidFd::open(child.id()).ok()?;
     // Its end of the socket is closed: it is dying, unless it has lost its mind.
-    if !process.wait_exit(Some(Duration::from_millis(50))).ok()? {
+    if !process.wait_exit(Some(LAST_BREATH)).ok()? {
         child.kill().ok()?;
         process.wait_exit(Some(DEATH_PATIENCE)).ok()?;
     }
@@ -614,6 +619,18 @@ mod tests {
     use super::super::tests::alone;
     use super::*;
     use std::process::Command;
+
+    #[test]
+    fn a_process_that_takes_its_time_to_end_tells_how_it_ended() {
+        // One that a busy machine holds up for longer is killed, so that not each has to tell.
+        let tells = |_| {
+            let mut command = Command::new("sh");
+            command.args(["-c", "sleep 0.1; exit 3"]);
+            let status = end(command.spawn().expect("sh(1)"));
+            status.expect("it ended").code() == Some(3)
+        };
+        assert!((0..20).any(tells));
+    }
 
     #[test]
     fn a_new_process_that_says_with_its_last_second_that_it_serves_is_heard_before_it_is_late() {

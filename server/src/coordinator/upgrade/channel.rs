@@ -1,8 +1,9 @@
 //! The socket between two generations: messages out, messages in, never waiting.
 //!
-//! Called by both sides of an upgrade. What the kernel does not take at once waits here in order, with
-//! its descriptor, and is tried again at every [`Channel::flush`]. Tells the end of the other process
-//! from everything else that may go wrong with a message; decides nothing about the words.
+//! Called by both sides of an upgrade. A message that the kernel does not take at once waits here in
+//! order, with its descriptor, and is tried again at every [`Channel::flush`]. Tells the end of the
+//! other process from everything else that may go wrong with a message; decides nothing about the
+//! words.
 
 use super::word::{WORD_BYTES_MAX, Word};
 use ringgate_runtime::sys::errno;
@@ -94,7 +95,7 @@ impl Channel {
         }
     }
 
-    /// Says a word. That the other one is gone is heard when reading.
+    /// Says a word. The end of the other process is heard when reading.
     pub(crate) fn say(&mut self, word: &Word) {
         self.say_with(word, None);
     }

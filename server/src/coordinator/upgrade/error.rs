@@ -97,7 +97,7 @@ impl fmt::Display for UpgradeError {
 
 impl std::error::Error for UpgradeError {}
 
-/// Why what an older process left cannot be taken over. That one goes on.
+/// Why what an older process left cannot be taken over. The older process goes on.
 #[derive(Debug)]
 pub(crate) enum LegacyError {
     /// The number that the older process left leads to no socket of ours.

@@ -61,7 +61,7 @@ impl View<'_> {
 /// An event that bears on an inheritance.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// This process was started by that one.
+    /// The older process started this one.
     Began { pid: u32 },
     /// The cores are up, and want these units.
     CoresUp { wanted: Vec<u32> },
@@ -97,7 +97,7 @@ pub(crate) enum Act {
     Own { older: u32 },
     /// Serve this connection, once what was said has left this process.
     Deliver(Luggage),
-    /// Everything is here but connections: say so to the world. What was set by hand holds on.
+    /// Everything is here but connections: say so to the world. Values that were set by hand stay in force.
     Serve(ByHand),
     /// This process cannot serve: end.
     Fail(String),

@@ -2,9 +2,9 @@
 //! caller: which fields an answer has, in which order, and the frames around them.
 //!
 //! Answers of one server resemble each other: status, Date, Content-Type and a few fields that never change.
-//! Those go into a dynamic table that is small, whatever the client offers; after the first answer each costs a
-//! byte. The date changes once a second and pushes out the oldest. Whatever is of one answer alone is written
-//! as it is, and secrets are marked so that nobody keeps them (section 7.1).
+//! These fields go into a dynamic table that is small, whatever the client offers; after the first answer each
+//! costs a byte. The date changes once a second and pushes out the oldest. Whatever is of one answer alone is
+//! written as it is, and secrets are marked so that nobody keeps them (section 7.1).
 
 use super::super::settings::TABLE_BYTES_INITIAL;
 use super::fixed;
@@ -236,5 +236,26 @@ fn is_lasting(name: &HeaderName, index: Option<u8>) -> bool {
             "x-frame-options",
         ]
         .contains(&name.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_coded_where_that_is_shorter_and_only_there() {
+        let written = |text: &[u8]| {
+            let mut out = Vec::new();
+            string(text, &mut out);
+            out
+        };
+        // RFC 7541 appendix C.4.1: fifteen letters in twelve bytes.
+        let coded = written(b"www.example.com");
+        assert_eq!((coded[0], coded.len()), (0x80 | 12, 13));
+        // Codes of 8 bits are as long, and those of 28 longer.
+        for text in [&b"&"[..], b"*", b"\x02\x03"] {
+            assert_eq!(written(text), [&[text.len() as u8][..], text].concat());
+        }
     }
 }

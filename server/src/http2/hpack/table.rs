@@ -2,7 +2,7 @@
 //! Held by the decoder and by the encoder, each with a mark of its own for a field.
 //!
 //! Names and values lie in one buffer in the order in which they came, a field's name right before its value.
-//! What was evicted is dead space in front, and closed up when there is no room behind. An empty table has no
+//! Evicted fields are dead space in front, closed up when there is no room behind. An empty table has no
 //! memory, and a full one at most a quarter more than its fields.
 
 use std::collections::VecDeque;

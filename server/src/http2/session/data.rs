@@ -203,9 +203,7 @@ impl Session {
 
     /// As [`Session::took`], of payload that nobody reads: its stream is given no room for more.
     pub fn passed_over(&mut self, bytes: u32, out: &mut Vec<u8>) {
-        if bytes > 0 {
-            self.give_back(bytes, out);
-        }
+        self.give_back(bytes, out);
     }
 
     #[inline]

@@ -249,7 +249,7 @@ impl fmt::Display for Gone {
 impl std::error::Error for Gone {}
 
 impl Session {
-    /// A session whose client has sent nothing yet. Its first frames are written when the preface was read.
+    /// A session whose client has sent nothing yet. The session writes its first frames when the preface was read.
     pub fn new(limits: &Limits, seconds: u32) -> Session {
         let own = Own {
             stream_window: limits.stream_window.min(NUMBER_MAX),
@@ -409,7 +409,7 @@ impl Session {
         }
     }
 
-    /// A stream is over. Whoever has payload of it gives that back as before.
+    /// A stream is over. A holder of its payload gives that back as before.
     fn forget(&mut self, stream: StreamId, seconds: u32, out: &mut Vec<u8>) {
         let Some(over) = self.streams.remove(stream) else {
             return;

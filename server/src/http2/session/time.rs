@@ -65,6 +65,16 @@ impl Session {
         }
     }
 
+    /// Whether the windows allow the client to send more on this stream, if that is open.
+    pub(crate) fn may_be_sent(&self, stream: StreamId) -> bool {
+        let found = self.streams.get(stream);
+        found.is_some_and(|stream| self.has_room_for(stream))
+    }
+
+    fn has_room_for(&self, stream: &Stream) -> bool {
+        stream.receive.left() > 0 && self.receive.left() > 0
+    }
+
     /// The second since which a stream waits for the client.
     fn waits_since(&self, stream: &Stream, deadline: Deadline) -> Option<u32> {
         match deadline {
@@ -76,8 +86,7 @@ impl Session {
                     State::HalfClosedLocal => true,
                     State::Idle | State::HalfClosedRemote | State::Ended | State::Reset => false,
                 };
-                let may_send = stream.receive.left() > 0 && self.receive.left() > 0;
-                (owes && may_send).then_some(stream.since)
+                (owes && self.has_room_for(stream)).then_some(stream.since)
             }
             Deadline::Stall => {
                 let pending = stream.pending.as_deref()?;

@@ -1,8 +1,8 @@
 //! A core's end of the access log: lines are gathered in a batch, and batches go to the writer through a bounded queue.
 //!
 //! Nothing here waits. While the queue is full, because the disk or the reader of the output stalls, the batch of the
-//! core fills up, and then lines are dropped and counted. Who calls [`Outlet::hand_over`] in time, and the thread
-//! that writes, are elsewhere.
+//! core fills up, and then lines are dropped and counted. The callers of [`Outlet::hand_over`], and the thread that
+//! writes, are elsewhere.
 
 use super::writer::Shared;
 use std::sync::Arc;

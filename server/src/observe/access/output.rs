@@ -5,7 +5,7 @@
 //! processes, as in an upgrade, do not mix.
 
 use crate::config::AccessTarget;
-use crate::observe::log::open_file;
+use crate::observe::log::{is_torn, open_file};
 use crate::process::privileges::Identity;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -144,7 +144,7 @@ pub(super) struct Stream {
     /// The path that is opened again.
     path: Option<PathBuf>,
     is_regular: bool,
-    /// A write failed in the middle of a line: the next one must not continue it.
+    /// A write failed in the middle of a line, in this process or before it: the next one must not continue it.
     is_torn: bool,
 }
 
@@ -153,9 +153,9 @@ impl Stream {
         let is_regular = out.metadata()?.is_file();
         Ok(Stream {
             out,
+            is_torn: is_regular && path.as_deref().is_some_and(is_torn),
             path,
             is_regular,
-            is_torn: false,
         })
     }
 

@@ -161,6 +161,7 @@ impl Writer {
         self.shared.dropped.fetch_add(dropped, Ordering::Relaxed);
         batch.bytes.clear();
         if batch.bytes.capacity() <= 2 * BATCH_SIZE_BYTES {
+            // There are spare ones enough: this one is freed.
             let _ = self.shared.spare.push(batch.bytes);
         }
     }

@@ -1,9 +1,9 @@
 //! Makes text that came from anywhere safe to stand in one log line.
 //!
-//! The formatter (`line.rs`) writes every message, name and value through [`Escape`]. It decides
-//! which characters are spelled out and where a long value is cut: a value can neither end the
-//! line, nor steer a terminal, nor (in JSON) end its string. It does not decide what is secret
-//! ([`super::Secret`] does).
+//! The formatter (`line.rs`) writes every message, name and value through [`Escape`]. `Escape`
+//! decides which characters are spelled out and where a long value is cut: a value can neither end
+//! the line, nor steer a terminal, nor (in JSON) end its string. [`super::Secret`] decides what is
+//! secret.
 
 use std::fmt::{self, Write};
 

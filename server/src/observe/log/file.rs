@@ -10,7 +10,7 @@ use rustix::fs::{AtFlags, Gid, OFlags, Uid, chownat};
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 const MODE: u32 = 0o640;
@@ -49,6 +49,24 @@ pub(crate) fn open(path: &Path, identity: Option<&Identity>, option: &str) -> io
     })
 }
 
+/// Whether a file ends in the middle of a line, as it does after a write that found no room: the next line must not
+/// continue that one, whichever process wrote it. A file that cannot be read says nothing of it.
+pub(crate) fn is_torn(path: &Path) -> bool {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let last = || -> io::Result<u8> {
+        let mut options = OpenOptions::new();
+        let file = options
+            .read(true)
+            .custom_flags(flags.bits().cast_signed())
+            .open(path)?;
+        let end = file.metadata()?.len();
+        let mut last = [0];
+        file.read_exact_at(&mut last, end.saturating_sub(1))?;
+        Ok(last[0])
+    };
+    last().is_ok_and(|last| last != b'\n')
+}
+
 fn open_or_make(path: &Path, option: &str) -> io::Result<File> {
     // A FIFO without a reader would hold up the start: NONBLOCK does nothing for a regular file.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
@@ -83,4 +101,20 @@ fn make_for(path: &Path, Owner { uid, gid }: Owner) -> io::Result<File> {
     let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
     chownat(&file, "", uid, gid, AtFlags::EMPTY_PATH)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_ends_in_a_line_is_torn_and_one_that_is_empty_or_missing_is_not() {
+        let path = std::env::temp_dir().join(format!("ringgate-torn-{}", std::process::id()));
+        for (text, torn) in [("", false), ("whole\n", false), ("whole\nfront of", true)] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(is_torn(&path), torn, "{text:?}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_torn(&path));
+    }
 }

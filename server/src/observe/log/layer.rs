@@ -1,7 +1,7 @@
 //! The `tracing` layer: formats an event on the thread that made it and offers the line.
 //!
-//! The layer runs on the cores, so it never waits and takes no lock. It decides nothing but the name of
-//! the thread in the line; level filtering stands before it.
+//! The layer runs on the cores, so it never waits and takes no lock. The layer decides nothing but the
+//! name of the thread in the line; level filtering stands before it.
 
 use std::sync::Arc;
 use std::thread;

@@ -1,9 +1,8 @@
 //! At most one line a second for each reason, with the count of those not written.
 //!
-//! Pure: time is an argument. Each core owns one [`RateLimit`] and asks it before it logs
-//! something that a client can make happen as often as it likes. No locks and no atomics, so it
-//! is not `Sync`; two cores each write their own line. It does not write the line: [`limited!`]
-//! or the caller does.
+//! Pure: time is an argument. Each core owns one [`RateLimit`] and asks it before it logs something
+//! that a client can make happen as often as it likes. No locks and no atomics, so it is not
+//! `Sync`; two cores each write their own line. [`limited!`] or the caller writes the line.
 //!
 //! [`limited!`]: limited
 

@@ -1,9 +1,9 @@
 //! One event becomes one line: text for people, JSON for machines.
 //!
 //! Pure: time and thread name are arguments. Called by the layer for each event and by the log
-//! thread for its own reports. It visits an event twice (message first, then the fields) instead
-//! of collecting the fields, so that a line costs one buffer. Spans are not printed: a request is
-//! described by the fields of its event.
+//! thread for its own reports. The formatter visits an event twice (message first, then the fields)
+//! instead of collecting the fields, so that a line costs one buffer. Spans are not printed: a
+//! request is described by the fields of its event.
 
 use std::error::Error;
 use std::fmt::{self, Write};
@@ -143,6 +143,7 @@ fn tail(line: &mut String, format: Format, thread: &str) {
 
 fn text(line: &mut String, style: Style, content: fmt::Arguments<'_>) -> bool {
     let mut escape = Escape::new(line, style);
+    // A String takes everything.
     let _ = escape.write_fmt(content);
     escape.finish()
 }

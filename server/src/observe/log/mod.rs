@@ -39,7 +39,7 @@ use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 
-pub(crate) use file::open as open_file;
+pub(crate) use file::{is_torn, open as open_file};
 pub(crate) use limit::{Decision, RateLimit, limited};
 pub use line::Format;
 pub use panics::panics_to_log;

@@ -2,8 +2,8 @@
 //!
 //! Pure; asked by the formatter (`line.rs`) for each field. A `tracing` event may have two fields of
 //! one name, and fields named like the parts that every JSON line has. A reader of JSON keeps one of
-//! two equal keys and loses the other (RFC 8259, section 4), so the later field gets another key. What
-//! a field is called well is up to the code that logs it.
+//! two equal keys and loses the other (RFC 8259, section 4), so the later field gets another key. The
+//! code that logs a field chooses its name.
 
 use std::borrow::Cow;
 

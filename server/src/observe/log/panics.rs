@@ -3,7 +3,7 @@
 //! [`panics_to_log`] is called once by the program. The thread that panics writes one line and, if
 //! `RUST_BACKTRACE` asks for it, walks its stack. The names of the frames stand in the program's debug
 //! information; reading it takes half a second and more, so the thread of the log does it
-//! (`writer.rs`). What becomes of a panic is up to whoever catches it.
+//! (`writer.rs`). The catcher of a panic decides what becomes of it.
 
 use std::fmt::Write;
 use std::panic;
@@ -28,8 +28,8 @@ pub(super) struct Panicked {
 /// With `RUST_BACKTRACE` set to anything but `0` a second line follows, with the frames in its field
 /// `backtrace`. The thread of the log finds their names; the one that panicked goes on.
 ///
-/// Call it after [`init`](super::init): with no subscriber a panic would go unseen. Who ends the process
-/// after a panic calls [`LogHandle::flush`] first.
+/// Call it after [`init`](super::init): with no subscriber a panic would go unseen. Code that ends the
+/// process after a panic calls [`LogHandle::flush`] first.
 ///
 /// ```
 /// use ringgate::observe::log::{self, LogOptions};
@@ -60,8 +60,8 @@ pub fn panics_to_log(log: &LogHandle) {
     }));
 }
 
-/// The frames from the one that panicked outwards, in one line. Those of the machinery that panics and
-/// catches are left out.
+/// The frames from the one that panicked outwards, in one line. Frames of the machinery that panics
+/// and catches are left out.
 pub(super) fn frames(stack: &Stack) -> String {
     let named = stack.to_string();
     let frames: Vec<&str> = named.lines().map(name_of).collect();

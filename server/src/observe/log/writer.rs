@@ -2,8 +2,7 @@
 //!
 //! The layer offers lines from any thread and never waits: when the queue is full, because the
 //! reader of the pipe stalls or the disk does, the line is dropped and counted. Only `rg-log`
-//! touches the output. It does not format events (`line.rs`) and does not decide where the output
-//! is (`mod.rs`).
+//! touches the output. `line.rs` formats events, and `mod.rs` decides where the output is.
 //!
 //! One line is one write, so that two processes that append to one file (an upgrade) do not mix
 //! their lines (open(2), O_APPEND).
@@ -18,6 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_queue::ArrayQueue;
 
+use super::file::is_torn;
 use super::line::{Form, Report};
 use super::panics::{self, Panicked};
 
@@ -166,7 +166,7 @@ impl Drop for Front {
 pub(super) struct Sink {
     out: Box<dyn Write + Send>,
     file: Option<PathBuf>,
-    /// A write failed in the middle of a line: the next one must not continue it.
+    /// A write failed in the middle of a line, in this process or before it: the next one must not continue it.
     torn: bool,
     /// Whether it is the journal, which takes the priority of a line from its beginning.
     pub(super) is_journal: bool,
@@ -177,8 +177,8 @@ impl Sink {
     pub(super) fn new(out: Box<dyn Write + Send>, file: Option<PathBuf>) -> Self {
         Self {
             out,
+            torn: file.as_deref().is_some_and(is_torn),
             file,
-            torn: false,
             is_journal: false,
         }
     }
@@ -244,12 +244,13 @@ impl Writer {
                 Some(Entry::Panic(panicked)) => self.backtrace(&panicked),
                 Some(Entry::Flush(done)) => {
                     self.report_drops();
+                    // A log that cannot be written has nowhere to say so, and the one who waits may have given up.
                     let _ = self.sink.out.flush();
-                    // The one who waits may have given up.
                     let _ = done.try_send(());
                 }
                 None => {
                     self.report_drops();
+                    // A log that cannot be written has nowhere to say so.
                     let _ = self.sink.out.flush();
                     if closed {
                         return;
@@ -292,6 +293,7 @@ impl Writer {
         count.fetch_add(1, Ordering::Relaxed);
         if line.capacity() <= SPARE_BUFFER_BYTES_MAX {
             line.clear();
+            // There are spare ones enough: this one is freed.
             let _ = self.shared.spare.push(line);
         }
         // Under lasting overload the queue never runs empty: report once a queueful, too.
@@ -319,10 +321,10 @@ impl Writer {
         match super::file::open(path, None, super::OPTION) {
             Ok(file) => {
                 self.sink.out = Box::new(file);
-                self.sink.torn = false;
+                self.sink.torn = is_torn(path);
             }
-            // The old file stays; a line in it says why.
             Err(error) => {
+                // The old file stays; a line in it says why, if it can be written.
                 let _ = self.own_line(format_args!("{error}; the log stays in the old file"));
             }
         }

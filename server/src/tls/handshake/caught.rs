@@ -5,7 +5,7 @@
 
 use rustls::KeyLog;
 use std::cell::RefCell;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 const CLIENT: &str = "CLIENT_TRAFFIC_SECRET_0";
 const SERVER: &str = "SERVER_TRAFFIC_SECRET_0";
@@ -14,24 +14,17 @@ thread_local! {
     static SLOT: RefCell<Caught> = RefCell::default();
 }
 
-/// The things caught of one connection. Zeroed when it is dropped.
+/// The things caught of one connection.
 #[derive(Default)]
 pub(super) struct Caught {
     /// The first traffic secret of what the client sends; empty until it is known, and in TLS 1.2.
-    pub(super) client: Vec<u8>,
+    pub(super) client: Zeroizing<Vec<u8>>,
     /// The same of what the server sends.
-    pub(super) server: Vec<u8>,
+    pub(super) server: Zeroizing<Vec<u8>>,
     /// The name that the client asked for.
     pub(super) server_name: Option<Box<str>>,
     /// No certificate was found that the client can use.
     pub(super) is_without_certificate: bool,
-}
-
-impl Drop for Caught {
-    fn drop(&mut self) {
-        self.client.zeroize();
-        self.server.zeroize();
-    }
 }
 
 impl Caught {
@@ -43,13 +36,12 @@ impl Caught {
     /// Adds what the last call of the library left in the slot of this thread. The name comes with the
     /// first message, the secrets one flight before the handshake is over.
     pub(super) fn take(&mut self) {
-        let mut caught = SLOT.take();
+        let caught = SLOT.take();
         if !caught.client.is_empty() && !caught.server.is_empty() {
-            std::mem::swap(&mut self.client, &mut caught.client);
-            std::mem::swap(&mut self.server, &mut caught.server);
+            (self.client, self.server) = (caught.client, caught.server);
         }
         if caught.server_name.is_some() {
-            self.server_name = caught.server_name.take();
+            self.server_name = caught.server_name;
         }
         self.is_without_certificate |= caught.is_without_certificate;
     }
@@ -70,13 +62,62 @@ pub(super) struct Catcher;
 impl KeyLog for Catcher {
     fn log(&self, label: &str, _client_random: &[u8], secret: &[u8]) {
         SLOT.with_borrow_mut(|slot| match label {
-            CLIENT => slot.client = secret.to_vec(),
-            SERVER => slot.server = secret.to_vec(),
+            CLIENT => slot.client = Zeroizing::new(secret.to_vec()),
+            SERVER => slot.server = Zeroizing::new(secret.to_vec()),
             _ => {}
         });
     }
 
     fn will_log(&self, label: &str) -> bool {
         matches!(label, CLIENT | SERVER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The labels that the library has for the secrets of both versions of TLS.
+    const LABELS: [&str; 8] = [
+        "CLIENT_RANDOM",
+        "CLIENT_EARLY_TRAFFIC_SECRET",
+        "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+        "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+        CLIENT,
+        SERVER,
+        "EXPORTER_SECRET",
+        "EARLY_EXPORTER_SECRET",
+    ];
+
+    #[test]
+    fn the_library_shows_no_secrets_but_the_two_that_a_key_update_needs() {
+        let shown = LABELS.map(|label| Catcher.will_log(label));
+        assert_eq!(
+            shown,
+            [false, false, false, false, true, true, false, false]
+        );
+        // Nor is any other kept, for what is told in TLS 1.2 is told without a question.
+        Caught::clear();
+        for label in LABELS {
+            Catcher.log(label, &[], label.as_bytes());
+        }
+        let mut caught = Caught::default();
+        caught.take();
+        assert_eq!(caught.client.as_slice(), CLIENT.as_bytes());
+        assert_eq!(caught.server.as_slice(), SERVER.as_bytes());
+    }
+
+    #[test]
+    fn one_secret_without_the_other_is_not_taken() {
+        for label in [CLIENT, SERVER] {
+            Caught::clear();
+            Catcher.log(label, &[], b"secret");
+            let mut caught = Caught::default();
+            caught.take();
+            assert!(
+                caught.client.is_empty() && caught.server.is_empty(),
+                "{label}"
+            );
+        }
     }
 }

@@ -146,8 +146,13 @@ impl Handshake {
                 return Ok(());
             }
             match next_record(&input[*used..][self.shown..]) {
-                Some(record) => self.shown += record,
-                None => return Ok(()),
+                Next::Record(length) => self.shown += length,
+                Next::Partial => return Ok(()),
+                Next::Foreign => {
+                    let failure = Failure::new(FailReason::NotTls, "a record of SSL 2 or DTLS");
+                    self.tell(failure.reason, output);
+                    return Err(failure);
+                }
             }
         }
     }
@@ -211,8 +216,9 @@ impl Handshake {
         turn
     }
 
-    /// Appends what the library has left to say after an error: the alert. It is asked only while there
-    /// is something, for then it looks at no bytes: those that it saw, it would judge a second time.
+    /// Appends what the library has left to say after an error: the alert. The library is asked only
+    /// while it has something to say, for then it looks at no bytes: bytes that it has seen, it would
+    /// judge a second time.
     fn take_alert(&mut self, output: &mut Vec<u8>) {
         while self.connection.wants_write() {
             let asked = self.connection.process_tls_records(&mut []);
@@ -284,20 +290,36 @@ impl Handshake {
     }
 }
 
-/// Length of the next record to be shown; None when it is not whole. What is no record is shown as it is:
-/// the library refuses it.
-fn next_record(rest: &[u8]) -> Option<usize> {
-    let &[outer, major, _, high, low] = rest.first_chunk::<HEADER_SIZE_BYTES>()?;
+/// The bytes behind those that were shown.
+enum Next {
+    /// So many bytes are a record, or nothing that the library would wait for: it refuses what is no record by its header.
+    Record(usize),
+    /// A record that is not whole.
+    Partial,
+    /// A header of another protocol that the library knows by name. The library would wait until such a record is
+    /// whole.
+    Foreign,
+}
+
+fn next_record(rest: &[u8]) -> Next {
+    let Some(&[outer, major, minor, high, low]) = rest.first_chunk::<HEADER_SIZE_BYTES>() else {
+        return Next::Partial;
+    };
     // Heartbeats (24) are refused as well, but only when they are whole.
-    if !(20..=24).contains(&outer) || major != 3 {
-        return Some(rest.len());
+    let is_known = (20..=24).contains(&outer);
+    match (major, minor) {
+        (3, _) if is_known => {}
+        // SSL 2, and DTLS 1.0, 1.2 and 1.3 (RFC 9147 section 5.3).
+        (0, 2) | (0xfe, 0xff | 0xfd | 0xfc) => return Next::Foreign,
+        _ => return Next::Record(rest.len()),
     }
     let length = HEADER_SIZE_BYTES + usize::from(u16::from_be_bytes([high, low]));
     // A record that is too long is refused by its header, before it is whole.
     let is_refused = length > super::record::RECORD_SIZE_BYTES_MAX;
     match is_refused {
-        true => Some(rest.len()),
-        false => (rest.len() >= length).then_some(length),
+        true => Next::Record(rest.len()),
+        false if rest.len() >= length => Next::Record(length),
+        false => Next::Partial,
     }
 }
 

@@ -54,7 +54,7 @@ pub fn describe(der: &[u8]) -> Result<Described, String> {
     })
 }
 
-/// Whose certificate it is, and who signed it: distinguished names as RFC 4514 writes them.
+/// Subject and issuer of a certificate: distinguished names as RFC 4514 writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parties {
     /// The owner of the key.

@@ -203,3 +203,20 @@ impl fmt::Display for Ended {
 }
 
 impl std::error::Error for Ended {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc_8446_section_6_closing_alerts_are_warnings_and_errors_are_fatal() {
+        for number in 0..=u8::MAX {
+            let level = match number {
+                0 | 90 | 100 => 1,
+                _ => 2,
+            };
+            let record = Alert(number).in_the_clear();
+            assert_eq!(record, [21, 3, 3, 0, 2, level, number]);
+        }
+    }
+}

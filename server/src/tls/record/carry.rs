@@ -93,8 +93,7 @@ const fn carried_len(version: Version, aead: Aead) -> usize {
 }
 
 impl Session {
-    /// The session as bytes. Whoever sends them away drops the session: two owners would use a nonce
-    /// twice.
+    /// The session as bytes. The sender drops the session: two owners would use a nonce twice.
     pub fn encode(&self) -> Carried {
         let mut carried = Carried {
             bytes: [0; CARRIED_SIZE_BYTES_MAX],

@@ -32,7 +32,7 @@ pub enum Opened {
         /// Length of the record.
         used: usize,
     },
-    /// The peer sends nothing more (close_notify). What follows is to be ignored.
+    /// The peer sends nothing more (close_notify). Later bytes are to be ignored.
     Closed {
         /// Length of the record.
         used: usize,

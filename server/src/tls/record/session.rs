@@ -14,7 +14,7 @@ pub(super) const FRUITLESS_RECORDS_MAX: u8 = 32;
 
 /// An established connection of TLS, without socket and without buffers.
 ///
-/// Dropping it zeroes its keys. It cannot be cloned: whoever hands it on must not use it any more.
+/// Dropping it zeroes its keys. A session cannot be cloned: its owner must not use it any more once it is handed on.
 pub struct Session {
     pub(super) receiving: Way,
     pub(super) sending: Way,
@@ -25,8 +25,8 @@ pub struct Session {
     pub(super) update_due: bool,
     /// Records in a row that held no data.
     pub(super) fruitless: u8,
-    /// Bytes seen of a KeyUpdate that comes in several records. What they were is known: there is only
-    /// one way for it to begin.
+    /// Bytes seen of a KeyUpdate that comes in several records. The bytes need not be kept: there is
+    /// only one way for a KeyUpdate to begin.
     pub(super) partial: u8,
     pub(super) sizes: RecordSizes,
     /// When data was sealed last, as the caller counts.

@@ -93,3 +93,29 @@ impl Aead {
         aead::LessSafeKey::new(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row: an AEAD, the lengths of its key and secret, of the explicit part of its nonces in either version, and how many
+    /// records a key may seal.
+    type Row = (Aead, usize, usize, [usize; 2], u64);
+
+    #[test]
+    fn each_aead_has_the_lengths_and_the_limit_of_its_rfc() {
+        let rows: [Row; 3] = [
+            (Aead::Aes128Gcm, 16, 32, [8, 0], (1 << 24) - 64),
+            (Aead::Aes256Gcm, 32, 48, [8, 0], (1 << 24) - 64),
+            (Aead::ChaCha20Poly1305, 32, 32, [0, 0], u64::MAX - 64),
+        ];
+        for (aead, key, secret, explicit, records) in rows {
+            assert_eq!((aead.key_len(), aead.secret_len()), (key, secret));
+            let versions = [Version::Tls12, Version::Tls13];
+            let lengths = versions.map(|version| aead.explicit_nonce_len(version));
+            assert_eq!(lengths, explicit, "{aead:?}");
+            assert_eq!(aead.records_max(), records, "{aead:?}");
+            assert_eq!(aead.worn_at(), records - 65_536, "{aead:?}");
+        }
+    }
+}

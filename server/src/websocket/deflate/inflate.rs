@@ -99,8 +99,8 @@ impl Message<'_> {
         }
     }
 
-    /// RFC 7692 section 7.2.3.4: a block may say that it is the last one, and others follow. What they may
-    /// refer to stays known.
+    /// RFC 7692 section 7.2.3.4: a block may say that it is the last one, and others follow. The window
+    /// that they may refer to is kept.
     fn begin_again(&mut self, state: &mut Inflate) -> Result<(), Fault> {
         self.last_blocks += 1;
         if self.last_blocks > LAST_BLOCKS_MAX {

@@ -5,8 +5,8 @@
 //! Neither side keeps its context from one message to the next, unless the server is told to
 //! ([`Compression::keeps_context`]). So an idle connection holds no compressor and no window (together up to
 //! 300 KiB), all connections of a core share one [`Deflater`] and one [`Inflater`], a broadcast is
-//! compressed once for all that hear it, and a connection can move to another core or process. What that
-//! costs is the likeness of successive messages, of which a long message loses little.
+//! compressed once for all that hear it, and a connection can move to another core or process. The price is
+//! the likeness of successive messages, of which a long message loses little.
 //!
 //! | module | decides |
 //! |---|---|

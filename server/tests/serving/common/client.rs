@@ -1,7 +1,7 @@
 //! A client that sends exactly the bytes it is told and reads answers strictly.
 
 use super::PATIENCE;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 /// One answer, its body decoded.
@@ -170,7 +170,7 @@ impl Client {
             return self.take(count).len();
         }
         let mut buffer = vec![0; most];
-        let count = self.stream.read(&mut buffer).expect("bytes");
+        let count = read_some(&mut self.stream, &mut buffer).expect("bytes");
         assert!(count > 0, "cut off");
         count
     }
@@ -230,7 +230,7 @@ impl Client {
     #[track_caller]
     fn fill(&mut self, wanted: &str) {
         let mut buffer = [0; 64 << 10];
-        let count = match self.stream.read(&mut buffer) {
+        let count = match read_some(&mut self.stream, &mut buffer) {
             Ok(count) => count,
             Err(error) => panic!("no {wanted} ({error}) after {:?}", shown(&self.unread)),
         };
@@ -240,6 +240,16 @@ impl Client {
             "the connection ended before {wanted}, after {so_far:?}"
         );
         self.unread.extend_from_slice(&buffer[..count]);
+    }
+}
+
+/// A read with a time limit ends with EINTR when the process was stopped and continued (signal(7)).
+fn read_some(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 

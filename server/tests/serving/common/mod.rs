@@ -2,10 +2,12 @@
 //! connection when a test is done with it.
 
 mod client;
+mod door;
 mod run;
 pub(crate) mod stage;
 
 pub(crate) use client::{Answer, Client};
+pub(crate) use door::Door;
 pub(crate) use run::{block_on, curl, curl_path, output, wait_for};
 
 use ringgate::app::{self, AppOptions, AppState};
@@ -156,7 +158,7 @@ impl Drop for TestServer {
         if !std::thread::panicking() && self.running.is_some() {
             status = self.status();
             while !is_settled(&status) && Instant::now() < until {
-                std::thread::sleep(Duration::from_millis(5));
+                std::thread::sleep(Duration::from_millis(5)); // between two looks
                 status = self.status();
             }
         }

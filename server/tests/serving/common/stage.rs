@@ -1,6 +1,6 @@
 //! An application whose handlers begin when the gate lets them and end when the test says so.
 
-use super::{Client, TestServer, start_with, wait_for};
+use super::{Client, Door, TestServer, start_with, wait_for};
 use http::Method;
 use ringgate::config::{AdmissionLimits, Config, MaxAccepts};
 use ringgate::handler::{Request, Response, RouteOptions, Router};
@@ -20,7 +20,7 @@ struct Book {
 
 /// What the handlers and the test share.
 #[derive(Clone, Default)]
-pub(crate) struct Stage(Arc<Mutex<Book>>);
+pub(crate) struct Stage(Arc<Mutex<Book>>, Door);
 
 fn parameter(request: &Request, name: &str) -> u64 {
     let text = request.param(name).expect("the route has it");
@@ -91,16 +91,13 @@ impl Stage {
                 }
                 Response::text("")
             })
-            .route_with(
-                ungated,
-                Method::GET,
-                "/block/{ms}",
-                |request: Request| async move {
-                    let ms = parameter(&request, "ms");
-                    std::thread::sleep(Duration::from_millis(ms));
-                    Response::text("blocked")
-                },
-            )
+            .route_with(ungated, Method::GET, "/door", {
+                let door = self.1.clone();
+                move |_: Request| {
+                    door.pass();
+                    async { Response::text("passed") }
+                }
+            })
             .post("/echo", |request: Request| async move {
                 Response::text(request.into_body().bytes().await.unwrap_or_default())
             })
@@ -123,6 +120,11 @@ impl Stage {
     /// Lets every handler end, those to come included.
     pub(crate) fn release_all(&self) {
         self.book().all = true;
+    }
+
+    /// The door at which `/door` holds its core.
+    pub(crate) fn door(&self) -> &Door {
+        &self.1
     }
 
     /// The requests whose handlers have begun, in that order.

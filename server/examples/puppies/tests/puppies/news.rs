@@ -100,6 +100,7 @@ fn t8_a_thousand_that_wait_cost_no_cpu_while_nothing_happens() {
         stats.sum()
     };
     let before = ticks();
+    // Nothing is to happen; a thousand that look now and then use CPU time.
     std::thread::sleep(Duration::from_millis(500));
     let used = ticks() - before;
     assert!(used <= 2, "{used} ticks of 50 for nothing");

@@ -166,6 +166,7 @@ impl Engine {
         let begun = self.with_session(core, key, |session, desk| {
             let out = &mut *desk.out;
             if wants_more {
+                // If the stream is over, the answer below says so.
                 let _ = session.interim(stream, StatusCode::CONTINUE, Fields::List(&[]), out);
             }
             let to_head = terms.to_head;

@@ -1,10 +1,13 @@
 //! The body of a request on a stream: payload goes to the handler where the kernel put it, and as the handler takes
 //! it the client is given room for more, so that a body that nobody reads fills its window and no more memory.
 
+use crate::connection::deadlines::cause;
 use crate::connection::engine::Engine;
 use crate::connection::key::ExchangeKey;
+use crate::connection::rate::Pace;
 use crate::handler::{BodyCell, BodyError, BodyState, Chunk, PlacedParts, RequestBody, Routed};
 use crate::http1::body::{BodyDecoder, too_large};
+use crate::http1::exchange::Deadline;
 use crate::http1::refusal::Refusal;
 use crate::http1::response::Fields;
 use crate::http2::ErrorCode;
@@ -22,12 +25,14 @@ pub(in crate::connection) struct Inflow {
     given_back: u64,
     /// The client waits for `100 Continue`, which nobody has sent.
     awaits_continue: bool,
+    pub(super) pace: Pace,
 }
 
 impl Inflow {
     /// Adds a piece; false if the body is larger than it may be.
     pub(super) fn deliver(&mut self, piece: Chunk) -> bool {
         self.delivered += piece.len() as u64;
+        self.pace.add(piece.len() as u64);
         let fits = self.delivered <= self.limit;
         self.awaits_continue = false;
         if fits {
@@ -89,6 +94,7 @@ impl Engine {
             delivered: 0,
             given_back: 0,
             awaits_continue: parts.head.expect_continue,
+            pace: Pace::default(),
         })
     }
 
@@ -113,6 +119,7 @@ impl Engine {
         self.with_session(core, key, |session, desk| {
             if asks {
                 let fields = Fields::List(&[]);
+                // A stream that is over wants no more.
                 let _ = session.interim(stream, StatusCode::CONTINUE, fields, desk.out);
             }
             match wanted {
@@ -122,7 +129,20 @@ impl Engine {
         });
     }
 
-    /// The body of a request is larger than it may be. Its client need not send the rest.
+    /// The body of a request comes more slowly than it has to.
+    #[cold]
+    pub(super) fn end_slow_body(&mut self, core: &Rc<Core>, request: ExchangeKey) {
+        let Some(exchange) = self.exchanges.get(request) else {
+            return;
+        };
+        let key = exchange.of;
+        if let Some(reason) = cause(Deadline::Body) {
+            self.note_reason(request, reason);
+        }
+        self.reset_kept(core, key, request, ErrorCode::CANCEL);
+    }
+
+    /// The body of a request is larger than it may be. The client need not send the rest.
     #[cold]
     pub(super) fn refuse_body(&mut self, core: &Rc<Core>, request: ExchangeKey) {
         let refusal = too_large();

@@ -10,6 +10,7 @@ use crate::connection::callers;
 use crate::connection::engine::Engine;
 use crate::connection::exchanges::{Exchange, Exchanges, Terms};
 use crate::connection::key::{ConnectionKey, ExchangeKey};
+use crate::connection::rate::Rate;
 use crate::connection::step::{Outcome, Reading};
 use crate::connection::table::{Connection, Unread};
 use crate::handler::{
@@ -36,6 +37,9 @@ const UNITS_OF_REFUSAL: u32 = 16;
 /// The end of a request that was begun for nothing, with its handler.
 const UNITS_OF_END: u32 = 16;
 
+/// A request that is kept, since its body is still to come, its handler waits, or its answer has no room.
+const UNITS_OF_KEPT: u32 = 4;
+
 /// Where the loop was left.
 enum Left {
     /// Nothing more can be read now.
@@ -60,6 +64,8 @@ enum Left {
     Refused(StreamId, Refusal, Option<Budget>),
     /// The body is larger than it may be.
     TooLarge(ExchangeKey),
+    /// The body comes more slowly than it has to.
+    TooSlow(ExchangeKey),
     /// Bytes of another protocol came.
     Heard(ExchangeKey),
     /// The client gave the request up that is kept, or its stream was ended or refused; that may be for a budget.
@@ -109,7 +115,10 @@ impl Engine {
                     end,
                     parts,
                     routed,
-                } => self.keep_head(core, key, stream, end, parts, routed),
+                } => {
+                    left = left.saturating_sub(UNITS_OF_KEPT);
+                    self.keep_head(core, key, stream, end, parts, routed);
+                }
                 Left::Unanswered(begun) => {
                     let Unanswered {
                         unsent,
@@ -121,6 +130,7 @@ impl Engine {
                         self.first_step_ended(core, began);
                     }
                     let request = unsent.request;
+                    left = left.saturating_sub(UNITS_OF_KEPT);
                     self.keep_begun(key, unsent, false);
                     self.go_on(core, request, called, answer);
                 }
@@ -128,6 +138,7 @@ impl Engine {
                     if let Some(began) = timed {
                         self.first_step_ended(core, began);
                     }
+                    left = left.saturating_sub(UNITS_OF_KEPT);
                     self.keep_begun(key, unsent, true);
                 }
                 Left::Refused(stream, refusal, exceeded) => {
@@ -138,6 +149,7 @@ impl Engine {
                     self.refuse_stream(core, key, stream, &refusal, PlacedParts::blank());
                 }
                 Left::TooLarge(request) => self.refuse_body(core, request),
+                Left::TooSlow(request) => self.end_slow_body(core, request),
                 Left::Heard(request) => self.hear_stream(core, request),
                 Left::Ended(request, exceeded) => {
                     if let Some(fault) = exceeded {
@@ -225,6 +237,7 @@ impl Engine {
             http2,
             exchanges: &mut self.exchanges,
             limits: &settings.http2,
+            least: settings.body_rate_min,
             room,
             seconds: seconds(core),
             units,
@@ -345,6 +358,8 @@ struct Reader<'r> {
     http2: &'r mut Multiplexed,
     exchanges: &'r mut Exchanges,
     limits: &'r Limits,
+    /// The least rate of a body.
+    least: Option<Rate>,
     room: &'r mut Room,
     seconds: u32,
     /// Units of the connection's part of this turn that are left.
@@ -359,7 +374,7 @@ impl Reader<'_> {
         self.before + self.connection.output.tail.len()
     }
 
-    /// Reads up to the end of the next head. What comes before it is given to those whom it is for.
+    /// Reads up to the end of the next head. Frames before it go to the streams that they belong to.
     #[inline]
     fn next_head(&mut self, parts: &mut PlacedParts) -> Result<(StreamId, bool), Left> {
         loop {
@@ -467,14 +482,25 @@ impl Reader<'_> {
         }
         let piece = self.cut(place, used);
         let len = piece.len() as u32;
+        let judged = self.least.map(|least| {
+            let may_go_on = self.http2.session.may_be_sent(stream);
+            (least, self.core.now(), may_go_on)
+        });
         let Some((inflow, request)) = self.inflow_of(stream) else {
             // Nobody reads it: its client is given no room for more on that stream.
             let out = &mut self.connection.output.tail;
             self.http2.session.passed_over(len, out);
             return Ok(());
         };
+        let is_slow = judged.is_some_and(|(least, now, _)| inflow.pace.is_slower_than(least, now));
         if len > 0 && !inflow.deliver(piece) {
             return Err(Left::TooLarge(request));
+        }
+        if is_slow {
+            return Err(Left::TooSlow(request));
+        }
+        if let Some((_, _, false)) = judged {
+            inflow.pace.pause();
         }
         if end {
             inflow.complete(None);
@@ -554,7 +580,7 @@ impl Reader<'_> {
 }
 
 /// The units of work ([`share`](crate::connection::share)) that a frame takes, by and large: what it means, and its bytes
-/// where they are looked at. A request is served for nothing.
+/// where they are looked at. A request that is answered at once is served for nothing.
 #[inline]
 fn units_of(received: &Received<'_>) -> u32 {
     let bytes = (received.used / BYTES_A_UNIT) as u32;

@@ -94,6 +94,7 @@ impl Engine {
             self.tell_of_refusal(core, key, noted, &response, refusal.reason);
         }
         let date = *self.date.current();
+        // A stream that is over needs no answer.
         let _ = self.with_session(core, key, |session, desk| {
             write_answer(
                 session,
@@ -116,7 +117,7 @@ impl Engine {
         mut parts: PlacedParts,
         refusal: &Refusal,
     ) -> Response {
-        let make = || Response::refused(refusal);
+        let make = || Response::error(refusal.status, refusal.reason);
         let Some((_, sockets)) = self.table.get_with_sockets(key) else {
             return make();
         };
@@ -219,6 +220,7 @@ impl Engine {
         let exchange = self.exchanges.get(request);
         if let Some(stream) = exchange.and_then(|exchange| Some(exchange.on.as_ref()?.id)) {
             self.with_session(core, key, |session, desk| {
+                // A stream that is over needs no reset.
                 let _ = session.reset(stream, code, desk.seconds, desk.out);
             });
         }

@@ -2,15 +2,16 @@
 //! connections that are to go. The limits of streams are kept in whole seconds, looked at once a second.
 
 use super::seconds;
+use crate::connection::deadlines::cause;
 use crate::connection::engine::{Course, Engine};
 use crate::connection::key::ConnectionKey;
 use crate::connection::settings::Settings;
 use crate::connection::step::Outcome;
 use crate::connection::table::Connection;
 use crate::http1::exchange;
-use crate::http2::End;
 use crate::http2::life::Phase;
 use crate::http2::session::Deadline;
+use crate::http2::{End, StreamId};
 use ringgate_runtime::Core;
 use std::rc::Rc;
 use std::time::Duration;
@@ -47,28 +48,20 @@ impl Engine {
         self.settle_http2(core, key);
     }
 
-    /// Ends what has taken too long. Whoever calls settles the connection.
+    /// Ends streams and connections that have taken too long. The caller settles the connection.
     pub(super) fn end_overdue(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let mut ended = Vec::new();
         for deadline in Deadline::ALL {
             let limit = limit(deadline, &self.settings).as_millis().div_ceil(1000) as u32;
             let since = seconds(core).wrapping_sub(limit);
+            let mut ended = Vec::new();
             let done = self.with_session(core, key, |session, desk| {
                 session.overdue(deadline, since, desk, &mut ended)
             });
             if let Some(Err(fault)) = done {
                 self.end_faulty(core, key, fault);
             }
-        }
-        for (stream, why) in ended {
-            if let End::Broken(fault) = why
-                && fault.budget.is_some()
-            {
-                self.stats.http2_faults[fault.reason()].add(1);
-            }
-            let http2 = self.upgrades.http2(key);
-            if let Some(request) = http2.and_then(|http2| http2.request_of(stream)) {
-                self.end_kept(core, key, request, Outcome::Aborted);
+            for (stream, why) in ended {
+                self.end_overdue_stream(core, key, stream, deadline, why);
             }
         }
         self.end_overdue_speech(core, key);
@@ -80,6 +73,34 @@ impl Engine {
                 self.part_from_streams(core, key);
             }
         }
+    }
+
+    /// The session has ended a stream that took too long: its request ends with it.
+    fn end_overdue_stream(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        stream: StreamId,
+        deadline: Deadline,
+        why: End,
+    ) {
+        if let End::Broken(fault) = why
+            && fault.budget.is_some()
+        {
+            self.stats.http2_faults[fault.reason()].add(1);
+        }
+        let http2 = self.upgrades.http2(key);
+        let Some(request) = http2.and_then(|http2| http2.request_of(stream)) else {
+            return;
+        };
+        let waited_for = match deadline {
+            Deadline::Body => exchange::Deadline::Body,
+            _ => exchange::Deadline::Write,
+        };
+        if let Some(reason) = cause(waited_for) {
+            self.note_reason(request, reason);
+        }
+        self.end_kept(core, key, request, Outcome::Aborted);
     }
 
     /// The connection is to end: the client is told, and what it has begun is served.
