@@ -4,7 +4,7 @@
 # mailboxes. Miri plays no io_uring: tests that ask the kernel say so, and are left out.
 #
 # Usage: scripts/miri.sh [small|full]
-#        small (the default): operations; two minutes. full: every test of the library too; some ten minutes.
+#        small (the default): operations; seven minutes of one CPU. full: every test of the library too; four more.
 #
 # Needs a nightly toolchain with Miri, which is installed where it is missing. Ends with 3 where none can be had.
 set -euo pipefail

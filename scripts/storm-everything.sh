@@ -6,7 +6,7 @@
 #
 # Usage: scripts/storm-everything.sh [ci|small|full] [SEED]
 #        ci: some of the troubles. small: every trouble once, under 2,000 requests or more in each way.
-#        full: 1,000,000 in each.
+#        full: 1,000,000 in each, in some ten minutes on two CPUs.
 #
 # Builds with --release, or takes the binaries from RINGGATE_BIN (a folder).
 set -euo pipefail

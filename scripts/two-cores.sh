@@ -4,8 +4,9 @@
 #
 # Usage: scripts/two-cores.sh [ROUNDS [SECONDS]]
 #
-# Each has 64 connections, one GET /plaintext after the other on each, from two load generators. Servers and load have
-# the same two CPUs, so requests a second say what both together can do; the ratios compare like with like. Rows:
+# Each has 64 connections, one GET /plaintext after the other on each. Servers and load have the same two CPUs, so requests
+# a second say what both together can do. For a request it matters whether its client has the CPU of its core, so each
+# server, and each of two, is asked from either CPU alike; the ratios compare like with like. Rows:
 #   two-servers   two servers, each on a CPU of its own
 #   two-cores     one server of two cores
 #   max-threads   one of two cores with a limit on requests in force, whose count all cores share
@@ -54,18 +55,21 @@ used() {
     awk '{ sum += $1 } END { printf "%.0f\n", sum }' "${files[@]}"
 }
 
-# measure NAME LOAD...: the rest are arguments of each load generator, of which there is one for each of urls.
+# measure NAME CPU...: a load generator on each of these CPUs for each of urls.
 measure() {
-    local name=$1 loads=() i url before
+    local name=$1 loads=() url cpu before each
     shift
+    each=$((64 / (${#urls[@]} * $#)))
     for url in "${urls[@]}"; do
-        "$bin/ringgate-bench" load --url "$url/plaintext" -c 8 -d 300ms "$@" >/dev/null
+        "$bin/ringgate-bench" load --url "$url/plaintext" -c 8 -d 300ms --cpu "$1" >/dev/null
     done
     before=$(used)
-    for ((i = 0; i < ${#urls[@]}; i++)); do
-        "$bin/ringgate-bench" load --url "${urls[i]}/plaintext" -c $((64 / ${#urls[@]})) -d "${seconds}s" \
-            --verify plaintext --json "$@" >"$scratch/load$i" &
-        loads+=("$!")
+    for url in "${urls[@]}"; do
+        for cpu in "$@"; do
+            "$bin/ringgate-bench" load --url "$url/plaintext" -c "$each" -d "${seconds}s" \
+                --verify plaintext --json --cpu "$cpu" >"$scratch/load${#loads[@]}" &
+            loads+=("$!")
+        done
     done
     if [[ $name == two-cores ]]; then
         sleep 0.5
@@ -91,19 +95,18 @@ for ((round = 0; round < rounds; round++)); do
         case $name in
         one-core)
             serve a 0 --cores 1
-            urls+=("${urls[0]}")
-            measure "$name" --cpu 1
+            measure "$name" 1
             ;;
         two-servers)
             serve a 0 --cores 1
             serve b 1 --cores 1
-            measure "$name"
+            measure "$name" 0 1
             ;;
         *)
             if [[ $name == max-threads ]]; then limit=(--max-threads 1000); else limit=(); fi
             serve a 0,1 --cores 2 "${limit[@]}"
             urls+=("${urls[0]}")
-            measure "$name"
+            measure "$name" 0 1
             ;;
         esac
     done
@@ -121,5 +124,13 @@ jq -rs '
     "\([$of[].rate] | median | round) requests/s\tby that of two-servers " +
     "\(map(.rate_ratio) | median | shown) [\(map(.rate_ratio) | min | shown), \(map(.rate_ratio) | max | shown)]\t" +
     "\([$of[].failed] | add) failed"' "$scratch/rows"
+jq -rs '
+  def median: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2;
+  def shown: . * 1000 | round / 1000;
+  [.[] | select(.name == "max-threads") | .used / .ok] as $with
+  | [.[] | select(.name == "two-cores") | .used / .ok] as $without
+  | [range($with | length) | $with[.] / $without[.]]
+  | "the limit alone: CPU a request with it by that without it, of the same round: " +
+    "\(median | shown) [\(min | shown), \(max | shown)]"' "$scratch/rows"
 echo 'connections of the two cores, of 64, a round a line:'
 cat "$scratch/balance"

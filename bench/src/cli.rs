@@ -145,7 +145,7 @@ pub fn main() -> ExitCode {
         Command::Storm(args) => storm::run(&args.options)
             .map_err(Failure::from)
             .and_then(|report| args.print(&report).and_then(|()| verdict(&report.faults))),
-        Command::Upheaval(args) => upheaval::run(&args.options)
+        Command::Upheaval(args) => upheaval::run(&args.options, |line| eprintln!("{line}"))
             .map_err(Failure::from)
             .and_then(|report| args.print(&report).and_then(|()| verdict(&report.faults))),
         Command::Soak(args) => upheaval::soak::run(&args.options, |line| eprintln!("{line}"))

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The wishes for footprints.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Who is measured, by name
+    /// Servers to measure, by name
     #[arg(long, value_delimiter = ',', default_values_t = Peer::USUAL, value_name = "NAMES")]
     pub peers: Vec<Peer>,
     /// Rounds; each starts every peer anew
@@ -43,7 +43,7 @@ pub struct Options {
     /// Where cells are kept
     #[command(flatten)]
     pub pieces: kept::Options,
-    /// Who is started
+    /// Programs of the servers
     #[command(flatten)]
     pub programs: Programs,
     /// Where it runs
@@ -58,7 +58,7 @@ pub struct Cell {
     pub round: u32,
     /// Always the same.
     pub scenario: String,
-    /// Who was measured.
+    /// Name of the server.
     pub peer: String,
     /// Milliseconds from the start of the process to the end of its first answer, which is asked for as soon as it
     /// accepts.
@@ -165,7 +165,7 @@ fn answer_once(server: &Server, path: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// What strip(1) leaves of the program of a process.
+/// Size in bytes of the program of a process after strip(1).
 fn program_bytes(pid: u32) -> Option<u64> {
     let name = format!("ringgate-bench-stripped-{}", std::process::id());
     let copy = std::env::temp_dir().join(name);

@@ -1,4 +1,4 @@
-//! What clients that do nothing but full handshakes take from those whose connections stand, with the
+//! How much clients that do nothing but full handshakes take from those whose connections stand, with the
 //! server's bound on handshakes a turn and without it.
 //!
 //! Each round starts a server of its own for each bound, on one CPU; a timetable of requests runs on

@@ -44,7 +44,7 @@ pub struct Invalid {
 pub struct Kept<C> {
     /// Where the cells were measured.
     pub machine: Machine,
-    /// Who measured them; one after the other, each only once.
+    /// Runs that measured them; one after the other, each only once.
     pub runs: Vec<Run>,
     /// Seconds of load in each cell.
     pub seconds: u64,
@@ -54,7 +54,7 @@ pub struct Kept<C> {
     pub invalid: Vec<Invalid>,
 }
 
-/// What a measurement returns whose cells speak for themselves.
+/// The result of a measurement whose cells speak for themselves.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report<C> {
     /// Every valid measurement.
@@ -65,7 +65,7 @@ pub struct Report<C> {
     pub left: usize,
 }
 
-/// Who or what a cell is of.
+/// A cell that has a place in the table.
 pub trait Placed {
     /// Round, scenario and peer.
     fn place(&self) -> (u32, &str, &str);
@@ -87,7 +87,7 @@ impl<C: DeserializeOwned> Kept<C> {
     /// Reads such a file.
     ///
     /// # Errors
-    /// What the file system answers, and a file that is no such record.
+    /// Errors of the file system, and `InvalidData` for a file that is no such record.
     pub fn read(path: &Path) -> io::Result<Self> {
         let text = fs::read_to_string(path).map_err(|error| named(path, &error))?;
         serde_json::from_str(&text).map_err(|error| named(path, &error.into()))
@@ -110,7 +110,7 @@ impl<C: Placed + Serialize + DeserializeOwned> Keeper<C> {
     /// Begins with what the file of `--keep` holds, or with nothing.
     ///
     /// # Errors
-    /// A file of another machine, or of cells of another length.
+    /// A file of another machine, of cells of another length, or in a folder that takes no file.
     pub(crate) fn begin(options: &Options, seconds: u64) -> io::Result<Self> {
         let machine = Machine::here()?;
         let found = match &options.keep {
@@ -142,6 +142,9 @@ impl<C: Placed + Serialize + DeserializeOwned> Keeper<C> {
         };
         if !kept.runs.contains(&run) {
             kept.runs.push(run);
+        }
+        if let Some(path) = &options.keep {
+            takes_cells(path)?;
         }
         Ok(Self {
             path: options.keep.clone(),
@@ -202,7 +205,7 @@ impl<C: Placed + Serialize + DeserializeOwned> Keeper<C> {
         let Some(path) = &self.path else {
             return Ok(());
         };
-        let new = path.with_extension("new");
+        let new = beside(path);
         let text = serde_json::to_string(&self.kept)?;
         // A cell a line, so that changes can be read.
         let text = text.replace("{\"round\"", "\n{\"round\"");
@@ -228,6 +231,19 @@ impl<C: fmt::Display> fmt::Display for Report<C> {
         }
         write!(f, "{} cells are left", self.left)
     }
+}
+
+/// Where the cells are written, until all of them are there.
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension("new")
+}
+
+/// Finds before a measurement whether its cells can be kept.
+fn takes_cells(path: &Path) -> io::Result<()> {
+    let new = beside(path);
+    fs::write(&new, "")
+        .and_then(|()| fs::remove_file(&new))
+        .map_err(|error| named(path, &error))
 }
 
 fn named(path: &Path, error: &io::Error) -> io::Error {

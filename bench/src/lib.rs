@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 pub mod cli;
+pub mod contest;
 pub mod floods;
 pub mod floor;
 pub mod footprint;

@@ -4,13 +4,17 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
-/// Flags whose value names a file of one machine, or a part of a longer run.
-const LEFT_OUT: [&str; 4] = ["--keep", "--for", "--ringgate-binary", "--peers-binary"];
+/// Flags whose value names a file or a process of one machine, or a part of a longer run.
+const LEFT_OUT: [&str; 5] = [
+    "--keep",
+    "--for",
+    "--pid",
+    "--ringgate-binary",
+    "--peers-binary",
+];
 
 /// The machine that measures and is measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,20 +54,17 @@ impl Machine {
     }
 }
 
-/// The commit of the sources that this program was built from; `unknown` without git.
+/// The commit of the sources that this program was built from, with the server that it is raced with; `unknown` without
+/// git. The folder of the sources may be at another commit by now.
 pub(crate) fn commit() -> String {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")))
-        .args(["rev-parse", "--short=10", "HEAD"])
-        .stderr(Stdio::null())
-        .output();
-    match output {
-        Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).trim().to_owned()
-        }
-        _ => "unknown".to_owned(),
-    }
+    commit_in(ringgate::config::VERSION).to_owned()
+}
+
+/// The commit in what a server of this project says of its version.
+fn commit_in(version: &str) -> &str {
+    let found = version.split_once("(commit ");
+    let commit = found.and_then(|(_, rest)| rest.split_once(','));
+    commit.map_or("unknown", |(commit, _)| commit)
 }
 
 /// The command line as another machine could repeat it.
@@ -101,6 +102,18 @@ mod tests {
         ];
         let line = command_line(words.into_iter().map(str::to_owned));
         assert_eq!(line, "ringgate-bench race --rounds 2 --variant 'a=--b c'");
+    }
+
+    #[test]
+    fn the_commit_is_the_one_that_the_program_was_built_from() {
+        let told = "0.1.0 (commit 0123456789ab, x86_64-unknown-linux-gnu)";
+        assert_eq!(commit_in(told), "0123456789ab");
+        assert_eq!(commit_in("0.1.0"), "unknown");
+        let of_server = format!("(commit {},", commit());
+        assert!(
+            ringgate::config::VERSION.contains(&of_server),
+            "{of_server}"
+        );
     }
 
     #[test]

@@ -2,24 +2,28 @@
 //! still gets done, how long those wait whom it serves, whether anybody is reset, and how soon it is
 //! itself again.
 //!
-//! Closed loop first, with one connection (over HTTP/2 one stream) a slot: the peak. Then open loop at multiples of the peak,
-//! then closed loop again, a second later. The server is somebody else's: it is named by its address
-//! and process id. It judges nothing; the bounds stand in docs/benchmarking.md.
+//! Closed loop first, with one connection (over HTTP/2 one stream) a slot: the peak. Then open loop at multiples of the
+//! peak, then closed loop again, a second later. The server is somebody else's: it is named by its address and process
+//! id. The run judges nothing; the bounds stand in docs/benchmarking.md.
 
 use std::fmt;
 use std::io;
 use std::num::NonZeroU64;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::kept::{self, Keeper, Placed};
 use crate::load::{self, Http2Options, LoadError, Mode, Report, parse_duration};
 use crate::proc::Memory;
 use crate::target::Target;
 
 /// How long the server gets to be itself again.
 const RECOVERY: Duration = Duration::from_secs(1);
+/// The name of the only load.
+const SCENARIO: &str = "overload";
 
 /// The wishes for an overload.
 #[derive(Debug, Clone, Args)]
@@ -59,10 +63,13 @@ pub struct Options {
     /// Pin client thread k to CPU N + k
     #[arg(long, value_name = "N")]
     pub cpu: Option<usize>,
+    /// Add the run to those that this file keeps
+    #[arg(long, value_name = "FILE")]
+    pub keep: Option<PathBuf>,
 }
 
 /// One part: what was offered, and what became of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Part {
     /// Multiple of the peak that was to be offered; `null` in closed loop.
     pub factor: Option<u32>,
@@ -86,7 +93,7 @@ pub struct Part {
 }
 
 /// All parts.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OverloadReport {
     /// Closed loop.
     pub peak: Part,
@@ -96,11 +103,69 @@ pub struct OverloadReport {
     pub recovered: Part,
 }
 
-/// Finds the peak, overloads, and looks whether the server recovers.
+/// A run as it is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Cell {
+    /// Counted from 0.
+    pub round: u32,
+    /// Always the same.
+    pub scenario: String,
+    /// The command line of the server, its program without the folder.
+    pub peer: String,
+    /// The findings of the run.
+    pub report: OverloadReport,
+}
+
+impl Placed for Cell {
+    fn place(&self) -> (u32, &str, &str) {
+        (self.round, &self.scenario, &self.peer)
+    }
+}
+
+/// Finds the peak, overloads, looks whether the server recovers, and keeps the run if it is to be kept.
 ///
 /// # Errors
-/// [`LoadError`] as for any load, and if the server's memory cannot be read.
+/// [`LoadError`] as for any load, if there is no such process or its memory cannot be read, and if the file of runs cannot
+/// be read or written.
 pub fn run(options: &Options) -> Result<OverloadReport, LoadError> {
+    let local = |source: io::Error| LoadError::Local {
+        doing: "keeping the run",
+        source,
+    };
+    let pieces = kept::Options {
+        keep: options.keep.clone(),
+        r#for: None,
+    };
+    // A file that takes no run is found before the server is troubled.
+    let mut keeper = Keeper::begin(&pieces, options.duration.as_secs()).map_err(local)?;
+    let began = Instant::now();
+    let peer = command_of(options.pid).map_err(|source| LoadError::Local {
+        doing: "reading the command line of the process that --pid names",
+        source,
+    })?;
+    let report = measure(options)?;
+    let runs = &mut keeper.kept.cells;
+    runs.push(Cell {
+        round: runs.len() as u32,
+        scenario: SCENARIO.to_owned(),
+        peer,
+        report: report.clone(),
+    });
+    keeper.keep(began).map_err(local)?;
+    Ok(report)
+}
+
+/// The command line of a process, its program without the folder.
+fn command_of(pid: u32) -> io::Result<String> {
+    let text = std::fs::read(format!("/proc/{pid}/cmdline"))?;
+    let text = String::from_utf8_lossy(&text);
+    let mut words = text.split_terminator('\0');
+    let program = Path::new(words.next().unwrap_or_default()).file_name();
+    let program = program.unwrap_or_default().to_string_lossy().into_owned();
+    Ok(words.fold(program, |line, word| line + " " + word))
+}
+
+fn measure(options: &Options) -> Result<OverloadReport, LoadError> {
     let closed = || -> Result<Part, LoadError> {
         let report = load::run(&load::Options {
             connections: options.slots.div_ceil(options.http2.streams),
@@ -198,5 +263,21 @@ impl fmt::Display for OverloadReport {
             writeln!(f, "{overload}")?;
         }
         write!(f, "{}", self.recovered)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_told_by_its_command_line_without_the_folder_of_its_program() {
+        let told = command_of(std::process::id()).expect("this process has one");
+        let words: Vec<_> = std::env::args().collect();
+        let program = words[0].rsplit('/').next().expect("it has a name");
+        let line: Vec<_> = std::iter::once(program)
+            .chain(words[1..].iter().map(String::as_str))
+            .collect();
+        assert_eq!(told, line.join(" "));
     }
 }

@@ -45,7 +45,7 @@ pub struct Options {
     pub request_rate: bool,
 }
 
-/// What the client speaks.
+/// The protocol of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Protocol {
     /// HTTP/1.1, as wrk sends it

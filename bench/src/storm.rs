@@ -29,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(5);
 /// Pause between two fresh connections that are timed.
 const PROBE_PAUSE: Duration = Duration::from_millis(10);
-/// Until a request that blocks a core is sure to do so. What the core has accepted by then is its own,
-/// and waits with it; it is not what is timed.
+/// Until a request that blocks a core is sure to do so. Connections that the core has accepted by then
+/// wait with it, and are not timed.
 const TAKES_HOLD: Duration = Duration::from_millis(50);
 /// The longest that a fresh connection may wait for its answer while a core is in trouble.
 const PROBE_MAX: Duration = Duration::from_millis(500);
@@ -60,7 +60,7 @@ pub struct Options {
     /// Most cores of a resize
     #[arg(long, default_value_t = 8, value_name = "N")]
     pub most: u32,
-    /// What happens to the pool meanwhile
+    /// Changes of the pool meanwhile
     #[arg(long, value_enum, default_value_t = Weather::Resize)]
     pub weather: Weather,
     /// Each core is replaced after this many connections; 0 is never
@@ -430,7 +430,7 @@ fn loads(address: SocketAddr, options: &Options) -> Vec<load::Options> {
 /// Runs the storm.
 ///
 /// # Errors
-/// What kept it from being run. What the server did wrong is in [`Report::faults`].
+/// The storm could not run. Faults of the server are in [`Report::faults`].
 pub fn run(options: &Options) -> io::Result<Report> {
     if options.tls && !matches!(options.weather, Weather::Resize | Weather::Calm) {
         return Err(io::Error::other(

@@ -20,7 +20,7 @@ use crate::target::Endpoint;
 /// The wishes for a count.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Who is counted, by name
+    /// Servers to count, by name
     #[arg(
         long,
         value_delimiter = ',',
@@ -34,7 +34,7 @@ pub struct Options {
     /// Requests under strace
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub requests: u64,
-    /// Who is started
+    /// Programs of the servers
     #[command(flatten)]
     pub programs: Programs,
     /// Where it runs

@@ -28,7 +28,7 @@ const SCENARIO: &str = "open-loop";
 /// The wishes for tails.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Who runs, by name
+    /// Servers to measure, by name
     #[arg(long, value_delimiter = ',', default_values_t = Peer::USUAL, value_name = "NAMES")]
     pub peers: Vec<Peer>,
     /// Rounds; each visits every peer
@@ -51,7 +51,7 @@ pub struct Options {
     /// Where cells are kept
     #[command(flatten)]
     pub pieces: kept::Options,
-    /// Who is started
+    /// Programs of the servers
     #[command(flatten)]
     pub programs: Programs,
     /// Where it runs
@@ -85,7 +85,7 @@ pub struct Cell {
     pub round: u32,
     /// Always the same.
     pub scenario: String,
-    /// Who was measured.
+    /// Name of the server.
     pub peer: String,
     /// Requests a second in closed loop.
     pub capacity: f64,

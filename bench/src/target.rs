@@ -1,7 +1,7 @@
 //! Where load may go: loopback addresses and Unix sockets, nothing else.
 //!
-//! Called by the command line for `--url` and by the floors for `--listen`. It does not resolve
-//! names: a name could point anywhere, and a load generator must not.
+//! Called by the command line for `--url` and by the floors for `--listen`. Names are not resolved:
+//! a name could point anywhere, and a load generator must not.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

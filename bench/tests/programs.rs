@@ -94,6 +94,30 @@ fn a_race_of_the_floors_measures_both() {
 }
 
 #[test]
+fn a_race_on_the_cpu_of_the_server_says_so_in_its_cells() {
+    let cpu = core_affinity::get_core_ids().unwrap()[0].id.to_string();
+    let race = |scenario: &str| {
+        let at = ["--server-cpu", &cpu, "--load-cpu", &cpu];
+        let what = ["--peers", "uring", "--rounds", "1", "--seconds", "1"];
+        let asked = ["race", "--json", "--scenarios", scenario];
+        bench(&[&asked[..], &at, &what].concat())
+    };
+    let output = race("plain-c8@1");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cell = &report["cells"][0];
+    assert_eq!(cell["scenario"], "plain-c8@1");
+    assert_eq!(cell["shares_cpus"], true);
+    let output = race("plain-c8");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("--load-cpu"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
 fn an_idle_connection_of_a_floor_costs_next_to_nothing() {
     let listener = floor::listen(([127, 0, 0, 1], 0).into()).unwrap();
     let address: SocketAddr = listener.local_addr().unwrap();
@@ -258,6 +282,76 @@ fn a_race_goes_on_with_the_cells_that_are_left_and_measures_none_twice() {
     assert_eq!(both["left"], 0);
 }
 
+/// Overloads a floor in this process for a moment.
+fn overload(url: &str, pid: u32, file: &Path) -> Output {
+    let (pid, file) = (pid.to_string(), file.to_str().unwrap());
+    bench(&[
+        "overload",
+        "--url",
+        url,
+        "--pid",
+        &pid,
+        "--slots",
+        "2",
+        "--connections",
+        "8",
+        "--factors",
+        "2",
+        "--duration",
+        "100ms",
+        "--keep",
+        file,
+    ])
+}
+
+#[test]
+fn runs_of_an_overload_are_kept_one_after_the_other() {
+    let listener = floor::listen(([127, 0, 0, 1], 0).into()).unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || floor::epoll::serve(&listener, After::Keep));
+    let name = format!("ringgate-bench-overload-{}.json", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    for _ in 0..2 {
+        let output = overload(&url, std::process::id(), &file);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let kept = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
+    let cells = kept["cells"].as_array().unwrap();
+    let rounds: Vec<_> = cells.iter().map(|cell| &cell["round"]).collect();
+    assert_eq!(rounds, [0, 1]);
+    let runs = kept["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 1, "the same command stands there once");
+    for cell in cells {
+        let server = cell["peer"].as_str().unwrap();
+        assert!(server.starts_with("programs-"), "{server}");
+        assert_eq!(cell["report"]["overloads"][0]["factor"], 2);
+        assert_eq!(cell["report"]["overloads"][0]["broken"], 0);
+    }
+}
+
+#[test]
+fn an_overload_that_cannot_be_kept_or_has_no_server_is_told_before_anything_is_asked() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/", server.local_addr().unwrap());
+    let nowhere = Path::new("/nonexistent/runs.json");
+    let somewhere = std::env::temp_dir().join("ringgate-bench-overload-of-nobody.json");
+    for (pid, file, word) in [
+        (std::process::id(), nowhere, "/nonexistent/runs.json"),
+        // Beyond the highest number of a process (PID_MAX_LIMIT, 2^22).
+        (u32::MAX, &somewhere, "--pid"),
+    ] {
+        let output = overload(&url, pid, file);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(word), "{}", stderr(&output));
+    }
+    let asked = server.accept().map(|_| ()).map_err(|error| error.kind());
+    assert_eq!(asked, Err(std::io::ErrorKind::WouldBlock));
+    assert!(!somewhere.exists());
+}
+
 #[test]
 fn the_page_of_results_is_what_the_records_say() {
     let bench = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -269,6 +363,44 @@ fn the_page_of_results_is_what_the_records_say() {
         let written = std::fs::read_to_string(bench.join("results").join(name)).unwrap();
         assert!(svg == written, "bench/results/{name}: {cure}");
     }
+}
+
+/// The median of a ratio on the page of results: of a server in a scenario, to the floor or to Ringgate.
+fn on_the_page<'a>(page: &'a str, scenario: &str, server: &str, column: usize) -> &'a str {
+    let part = page.split_once(&format!("### {scenario}\n")).unwrap().1;
+    let row = part.lines().find(|line| {
+        let name = line.split('|').nth(1).unwrap_or_default();
+        name.trim().trim_matches('*') == server
+    });
+    let cell = row.unwrap().split('|').nth(column).unwrap();
+    cell.split_whitespace().next().unwrap()
+}
+
+#[test]
+fn the_figures_of_the_readme_are_those_of_the_page() {
+    let page = include_str!("../RESULTS.md");
+    let floor = |server, scenario| on_the_page(page, scenario, server, 4);
+    let own = |server, scenario| on_the_page(page, scenario, server, 5);
+    let three = |scenario| ["ringgate", "hyper", "nginx"].map(|server| floor(server, scenario));
+    let [[few, hyper_few, nginx_few], [many, hyper_many, nginx_many]] =
+        ["plain-c32", "plain-c256"].map(three);
+    let [
+        [piped, hyper_piped, nginx_piped],
+        [close, hyper_close, nginx_close],
+    ] = ["pipeline16-c32", "close-c32"].map(three);
+    let [hyper_tls, nginx_tls] = ["hyper", "nginx"].map(|server| own(server, "tls-c32"));
+    let [h2o_http2, hyper_http2] = ["h2o", "hyper"].map(|server| own(server, "h2-c32s32"));
+    let told = format!(
+        "a plain keep-alive request costs {few} times the CPU of a raw io_uring loop that parses nothing at 32 connections \
+         and {many} times at 256 (hyper: {hyper_few} and {hyper_many}, nginx: {nginx_few} and {nginx_many}), {piped} times \
+         in a pipeline of 16 (hyper: {hyper_piped}, nginx: {nginx_piped}), and {close} times with a connection for each \
+         request (hyper: {hyper_close}, nginx: {nginx_close}). Over TLS hyper takes {hyper_tls} times and nginx {nginx_tls} \
+         times the CPU of Ringgate, over HTTP/2 with 32 streams on each connection h2o {h2o_http2} times and hyper \
+         {hyper_http2} times."
+    );
+    let readme = include_str!("../../README.md");
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains(&told), "README.md: {told}");
 }
 
 #[test]
@@ -311,7 +443,8 @@ fn the_servers_of_this_machine_answer_what_a_race_asks_for() {
             .chain(["/usr/sbin".into()])
             .any(|folder| folder.join(peer.name()).is_file())
     };
-    let cpu = core_affinity::get_core_ids().unwrap()[0].id;
+    let cpus = core_affinity::get_core_ids().unwrap();
+    let cpu = cpus[0].id;
     for peer in [Peer::Nginx, Peer::Haproxy, Peer::H2o] {
         if !is_installed(peer) {
             eprintln!("{peer} is not installed; it was not tested");
@@ -319,6 +452,7 @@ fn the_servers_of_this_machine_answer_what_a_race_asks_for() {
         }
         for name in [
             "plain-c2",
+            "plain-c2@2",
             "64k-c2",
             "file-1m-c2",
             "tls-c2",
@@ -330,7 +464,8 @@ fn the_servers_of_this_machine_answer_what_a_race_asks_for() {
             "h2s-64k-c2s2",
         ] {
             let scenario: Scenario = name.parse().unwrap();
-            if !peer.can(scenario.job()) {
+            let has_cpus = cpus.len() >= scenario.job().cores;
+            if !has_cpus || !peer.can(scenario.job()) {
                 continue;
             }
             let binaries = Binaries::prepare(&[peer], &[scenario.job()], None, None).unwrap();
@@ -414,7 +549,7 @@ fn eventually<T>(ask: impl Fn() -> Option<T>) -> T {
             return answer;
         }
         assert!(start.elapsed().as_secs() < 10, "it did not happen");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(std::time::Duration::from_millis(5)); // between two looks
     }
 }
 
@@ -460,6 +595,7 @@ fn every_flag_is_documented() {
         "floor",
         "race",
         "results",
+        "overload",
         "tails",
         "footprint",
         "syscalls",

@@ -1,6 +1,6 @@
 //! The application that Ringgate enters HttpArena with: sums, JSON made for each request, delays, echoes, files.
 //!
-//! It uses the public interface alone. Listeners, certificate and every limit are the options of `ringgate serve`;
+//! The program uses the public interface alone. Listeners, certificate and every limit are the options of `ringgate serve`;
 //! the Dockerfile beside it names those of the contest. Nothing is answered from a cache that this program keeps.
 
 mod grpc;

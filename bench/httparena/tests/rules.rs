@@ -16,7 +16,7 @@ use ringgate_bench::load;
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Its files; those beside `page.css` stand for its compressed forms.
+/// The static files; those beside `page.css` stand for its compressed forms.
 const FILES: [(&str, &str); 4] = [
     ("app.js", "let answer = 42;\n"),
     ("page.css", "plain"),
@@ -30,7 +30,7 @@ struct Entry {
     folder: PathBuf,
     plain: SocketAddr,
     tls: SocketAddr,
-    /// What it says of its cores.
+    /// The log line with the number of cores.
     cores: String,
 }
 
@@ -41,7 +41,11 @@ impl Entry {
         let name = format!("ringgate-httparena-{}-{nth}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(folder.join("static")).unwrap();
-        fs::write(folder.join("data.json"), data_set()).unwrap();
+        fs::write(
+            folder.join("data.json"),
+            ringgate_bench::contest::data_set(),
+        )
+        .unwrap();
         for (name, content) in FILES {
             fs::write(folder.join("static").join(name), content).unwrap();
         }
@@ -122,20 +126,6 @@ fn body(answer: &str) -> &str {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or(("", answer));
     assert!(head.starts_with("HTTP/1.1 200 "), "{answer}");
     body
-}
-
-/// Fifty items, in the form of the contest's.
-fn data_set() -> String {
-    let item = |id: u32| {
-        let (price, quantity) = (id * 7 % 400 + 1, id * 13 % 90 + 1);
-        format!(
-            r#"{{"id":{id},"name":"Item {id}","category":"tools","price":{price},"quantity":{quantity},"active":true,
-            "tags":["new","small"],"rating":{{"score":{},"count":{id}}}}}"#,
-            id % 50
-        )
-    };
-    let items: Vec<_> = (1..=50).map(item).collect();
-    format!("[{}]", items.join(","))
 }
 
 /// Numbers that differ from run to run of the test, and are printed by an assertion that fails.
@@ -517,7 +507,7 @@ fn threads(pid: u32) -> usize {
     names.filter(|name| name.starts_with("rg-core-")).count()
 }
 
-/// What the contest has of what Ringgate can serve.
+/// The profiles of the contest that Ringgate can serve.
 const PROFILES: [&str; 19] = [
     "baseline",
     "pipelined",

@@ -1,14 +1,15 @@
-//! actix-web 4 with one worker, and actix-ws; over TLS with rustls.
+//! actix-web 4 with a worker a core, and actix-ws; over TLS with rustls.
 
 use std::io;
 use std::net::SocketAddr;
 
 use actix_files::NamedFile;
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, Responder, get, post, web};
 use actix_ws::Message;
 
-use crate::Service;
+use crate::{Service, contest};
 
 #[get("/plaintext")]
 async fn plaintext() -> impl Responder {
@@ -31,6 +32,48 @@ async fn echo(body: Bytes) -> impl Responder {
 async fn file(service: Data<Service>) -> io::Result<NamedFile> {
     let folder = service.folder.as_ref().ok_or(io::ErrorKind::NotFound)?;
     NamedFile::open_async(folder.join("1m")).await
+}
+
+#[derive(serde::Deserialize)]
+struct Operands {
+    a: i64,
+    b: i64,
+}
+
+#[get("/baseline11")]
+async fn sum(operands: web::Query<Operands>) -> impl Responder {
+    operands.a.wrapping_add(operands.b).to_string()
+}
+
+#[get("/delay/{ms}")]
+async fn delay(ms: web::Path<u64>) -> impl Responder {
+    actix_web::rt::time::sleep(std::time::Duration::from_millis(*ms)).await;
+    ms.to_string()
+}
+
+#[derive(serde::Deserialize)]
+struct Factor {
+    m: Option<i64>,
+}
+
+#[get("/json/{count}")]
+async fn items(
+    request: HttpRequest,
+    service: Data<Service>,
+    count: web::Path<usize>,
+    factor: web::Query<Factor>,
+) -> io::Result<HttpResponse> {
+    let json = service.items.priced(*count, factor.m.unwrap_or(1))?;
+    let accepted = request.headers().get(ACCEPT_ENCODING);
+    let mut response = HttpResponse::Ok();
+    response.content_type("application/json");
+    match contest::takes_gzip(accepted.map(|value| value.as_bytes())) {
+        false => Ok(response.body(json)),
+        true => {
+            response.insert_header((CONTENT_ENCODING, "gzip"));
+            Ok(response.body(contest::gzip(&json)?))
+        }
+    }
 }
 
 #[get("/ws")]
@@ -57,6 +100,7 @@ pub fn serve(address: SocketAddr, service: Service) -> io::Result<()> {
         None => None,
         Some(tls) => Some(tls.config()?),
     };
+    let cores = usize::from(service.cores);
     let service = Data::new(service);
     actix_web::rt::System::new().block_on(async move {
         let server = HttpServer::new(move || {
@@ -67,8 +111,11 @@ pub fn serve(address: SocketAddr, service: Service) -> io::Result<()> {
                 .service(file)
                 .service(echo)
                 .service(messages)
+                .service(sum)
+                .service(delay)
+                .service(items)
         })
-        .workers(1)
+        .workers(cores)
         .keep_alive(std::time::Duration::from_secs(600))
         .client_request_timeout(std::time::Duration::from_secs(600));
         let listener = crate::listen(address)?;

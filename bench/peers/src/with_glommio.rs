@@ -29,7 +29,7 @@ async fn connection(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// Its errors may hold what cannot be shared between threads.
+/// Errors of glommio may hold values that cannot be shared between threads.
 fn plain(error: GlommioError<()>) -> io::Error {
     io::Error::other(error.to_string())
 }

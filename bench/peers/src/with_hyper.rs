@@ -1,15 +1,17 @@
-//! hyper 1 on tokio's current-thread runtime, HTTP/1.1 with `pipeline_flush` or HTTP/2; over TLS with tokio-rustls.
+//! hyper 1 on tokio's current-thread runtime, one a core; HTTP/1.1 with `pipeline_flush` or HTTP/2; over TLS with
+//! tokio-rustls.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -18,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::io::ReaderStream;
 
-use crate::Service;
+use crate::{Service, contest};
 
 /// Bytes read from a file at once.
 const FILE_PIECE_BYTES: usize = 64 * 1024;
@@ -75,9 +77,53 @@ async fn handle(request: Request<Incoming>, service: Arc<Service>) -> io::Result
         let pieces = ReaderStream::with_capacity(file, FILE_PIECE_BYTES);
         return Ok(Response::new(Either::Right(FileBody { pieces, length })));
     }
+    if request.method() == Method::GET
+        && let Some(answer) = of_contest(&request, &service).await?
+    {
+        return Ok(answer.map(Either::Left));
+    }
     let mut response = whole(Bytes::new());
     *response.status_mut() = StatusCode::NOT_FOUND;
     Ok(response)
+}
+
+/// The answer to a profile of the contest, if the path is one of them.
+async fn of_contest(
+    request: &Request<Incoming>,
+    service: &Service,
+) -> io::Result<Option<Response<Full<Bytes>>>> {
+    let uri = request.uri();
+    let (path, query) = (uri.path(), uri.query().unwrap_or(""));
+    let text = |text: String| Response::new(Full::new(Bytes::from(text)));
+    if path == "/baseline11" {
+        let sum = contest::operand(query, "a").zip(contest::operand(query, "b"));
+        return Ok(sum.map(|(a, b)| text(a.wrapping_add(b).to_string())));
+    }
+    if let Some(ms) = path.strip_prefix("/delay/") {
+        let Ok(ms) = ms.parse() else { return Ok(None) };
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        return Ok(Some(text(ms.to_string())));
+    }
+    let Some(count) = path
+        .strip_prefix("/json/")
+        .and_then(|text| text.parse().ok())
+    else {
+        return Ok(None);
+    };
+    let json = (service.items).priced(count, contest::operand(query, "m").unwrap_or(1))?;
+    let accepted = request.headers().get(ACCEPT_ENCODING);
+    let is_compressed = contest::takes_gzip(accepted.map(HeaderValue::as_bytes));
+    let bytes = match is_compressed {
+        true => contest::gzip(&json)?,
+        false => json,
+    };
+    let mut response = Response::new(Full::new(Bytes::from(bytes)));
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if is_compressed {
+        fields.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(Some(response))
 }
 
 async fn connection(
@@ -109,11 +155,26 @@ pub fn serve(address: SocketAddr, service: Service) -> io::Result<()> {
         }
     };
     let service = Arc::new(service);
+    // Each thread has a runtime, a listener and connections of its own, so that threads share nothing.
+    std::thread::scope(|scope| {
+        for _ in 1..service.cores {
+            let (acceptor, service) = (acceptor.clone(), service.clone());
+            scope.spawn(move || serve_on_this_thread(address, acceptor, service));
+        }
+        serve_on_this_thread(address, acceptor, service.clone())
+    })
+}
+
+fn serve_on_this_thread(
+    address: SocketAddr,
+    acceptor: Option<TlsAcceptor>,
+    service: Arc<Service>,
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build()?;
     runtime.block_on(async {
-        let listener = crate::listen(address)?;
+        let listener = crate::listen_beside_others(address, service.cores > 1)?;
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         loop {

@@ -1,5 +1,5 @@
 //! The clients that misuse a server: so many sockets, each of which sends what its offence says until it is ended, and
-//! hears how. One thread, one event loop. What an end is, is said by `offence`; what it means, by `super`.
+//! hears how. One thread, one event loop. `offence` says what an end is; `super` what it means.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -22,12 +22,12 @@ const EVENTS_MAX: usize = 1024;
 const GLANCE: Duration = Duration::from_millis(5);
 /// The receive buffer of a client that takes nothing: it is to be full soon.
 const DEAF_BUFFER_BYTES: usize = 4 << 10;
-/// Its receive buffer when it takes what there is after all.
+/// The receive buffer of such a client when it takes what there is after all.
 const HEARING_BUFFER_BYTES: usize = 1 << 20;
 /// How long a client that takes nothing leaves the server to fill that, before it goes on.
 const DEAF_PAUSE: Duration = Duration::from_millis(300);
 
-/// What became of the clients.
+/// Counts of the clients by how they ended.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Fates {
     /// Were told why.
@@ -140,7 +140,7 @@ struct Offender {
     sent: usize,
     acts: u32,
     has_acts: bool,
-    /// It does nothing before.
+    /// The client does nothing before.
     rests_until: Option<Instant>,
     may_read: bool,
     may_write: bool,

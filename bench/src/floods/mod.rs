@@ -133,7 +133,7 @@ pub struct FloodReport {
 /// Runs all rounds.
 ///
 /// # Errors
-/// A missing binary, a CPU that is not allowed, or a server that does not start. What the server does wrong is no
+/// A missing binary, a CPU that is not allowed, or a server that does not start. A fault of the server is no
 /// error: it is in [`FloodReport::faults`].
 pub fn run(options: &Options) -> io::Result<FloodReport> {
     load::raise_nofile(u64::from(options.offenders) + 1024)?;
@@ -273,7 +273,7 @@ impl fmt::Display for Quantiles {
     }
 }
 
-/// Those that behave, as the timetable says.
+/// Runs the clients that behave, by the timetable.
 fn timetable(options: &Options, server: &Server) -> io::Result<Seen> {
     let path = Peer::Ringgate.path(Answer::Plaintext);
     let target = Target {
@@ -331,7 +331,7 @@ impl Fates {
 }
 
 impl Row {
-    /// What the server did wrong.
+    /// Faults of the server, one sentence each.
     fn faults(&self) -> impl Iterator<Item = String> {
         let name = self.offence.name();
         let due = match self.offence.ending() {

@@ -38,7 +38,7 @@ const AT_ONCE: Timespec = Timespec {
 /// Bytes that are read at a time.
 const READ_BYTES: usize = 4 << 10;
 
-/// What the clients saw.
+/// Latencies and the first failure, as the clients saw them.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// From the timetable to the answer in hand, in microseconds; sorted.

@@ -73,7 +73,7 @@ pub(super) enum Ending {
     Connection,
     /// So many streams, each with RST_STREAM.
     Streams(u32),
-    /// It leaves by itself.
+    /// The client leaves by itself.
     Itself,
 }
 
@@ -113,7 +113,7 @@ impl Offence {
         }
     }
 
-    /// What the server is told beside its defaults: a shorter time, or a number that is reached before another budget.
+    /// Options of the server beside its defaults: a shorter time, or a number that is reached before another budget.
     pub(super) const fn server_options(self) -> &'static [&'static str] {
         match self {
             Offence::Stall => &["--http2-stall-timeout", "2s"],
@@ -237,7 +237,7 @@ mod tests {
     use ringgate::http1::head::Head;
     use ringgate::http2::{Arrival, Desk, Fault, Limits, Room, Session};
 
-    /// What a session says to a client, and how many requests it has seen by then.
+    /// The requests that a session has seen of a client, and how the session judges it.
     fn meet(offence: Offence) -> (u32, Result<(), Fault>) {
         let limits = Limits {
             queued_controls: 200,

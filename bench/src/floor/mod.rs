@@ -55,7 +55,7 @@ pub enum After {
 /// A listener with TCP_NODELAY, which accepted sockets inherit (tcp(7)).
 ///
 /// # Errors
-/// What socket(2), bind(2) and listen(2) answer, with the address and the cure for a taken port.
+/// Errors of socket(2), bind(2) and listen(2), with the address and the cure for a taken port.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;

@@ -1,4 +1,4 @@
-//! What the kernel that runs makes of Ringgate: the doctor, the tests of features, a server that is loaded,
+//! Ringgate on the kernel that runs: the doctor, the tests of features, a server that is loaded,
 //! resized, upgraded and drained, and the same without any feature that can be given up.
 //!
 //! Called by the command line, on any machine, and by `scripts/kernel-matrix` as the first process of a
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::load::parse_duration;
 
-/// What the line with the report begins with on the serial line of a virtual machine.
+/// Prefix of the line with the report, on the serial line of a virtual machine.
 const MARK: &str = "@@kernel-report ";
 
 /// The wishes for an examination of the kernel.
@@ -90,7 +90,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// What a check found, or why it did not hold.
+/// Findings of a check, or why it did not hold.
 type Found = Result<Value, String>;
 
 impl Report {
@@ -118,7 +118,7 @@ impl Report {
 /// Examines the kernel. As the first process of a virtual machine this does not return.
 ///
 /// # Errors
-/// What kept the examination from being begun; what did not hold is in [`Report::faults`].
+/// The examination could not begin; checks that did not hold are in [`Report::faults`].
 pub fn run(options: &Options) -> io::Result<Report> {
     let Some(device) = &options.machine else {
         return examine(options);

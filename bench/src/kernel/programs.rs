@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Lines of a failed test program that are told.
 const LAST_LINES: usize = 40;
 
-/// What tests say of the kernel although they pass either way (runtime/tests/kernel_meetings.rs).
+/// Prefixes of the lines in which tests tell of the kernel although they pass either way (runtime/tests/kernel_meetings.rs).
 const ANSWERS: [&str; 3] = ["bundles: ", "resets: ", "kTLS: "];
 
 /// Runs `command` to its end, or for `longest` and kills it.

@@ -13,7 +13,7 @@ const KEPT_MAX: usize = 10_000;
 /// A connection that broke, or a request that was lost on one that lives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Broken {
-    /// Its own address; `null` for a Unix socket, and where there was no connection.
+    /// Local address of the connection; `null` for a Unix socket, and where there was no connection.
     pub local: Option<SocketAddr>,
     /// The bucket of its requests; `idle_closed` for a kept connection without any.
     pub how: String,

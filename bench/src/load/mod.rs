@@ -1,9 +1,9 @@
 //! Load with exact bookkeeping, over HTTP/1.1 or HTTP/2: every request that was issued ends in one bucket.
 //!
 //! [`run`] is the one door: the command line, the races and other tests call it; [`websocket::run`] is the other
-//! one, for messages instead of requests. Threads share
-//! nothing while they run; each has its own event loop and its own tally, added up at the end.
-//! It deliberately does not retry anything silently and does not speak to other machines.
+//! one, for messages instead of requests. Threads share nothing while they run; each has its own event loop and
+//! its own tally, added up at the end. The generator deliberately retries nothing silently and does not speak to
+//! other machines.
 //!
 //! Reading order: `options` (what is asked), `request` (bytes out), `response` (bytes in),
 //! `tally` (the buckets), `tls`, `place` (what the worker asks of a connection), `slot` (one of HTTP/1.1),
@@ -56,7 +56,7 @@ pub enum LoadError {
     Usage(UsageError),
     /// The server does not become a WebSocket; the text says why.
     Handshake(String),
-    /// This machine did not let the load generator work; the text says what was tried.
+    /// The machine did not let the load generator work; the text says what was tried.
     Local {
         /// The action that failed.
         doing: &'static str,
@@ -157,7 +157,7 @@ pub fn run(options: &Options) -> Result<Report, LoadError> {
 /// Raises the soft limit of open files to the hard one and says so if that is still too little.
 ///
 /// # Errors
-/// What setrlimit(2) answers, or `Other` naming both numbers and the cure when `needed` descriptors cannot be had.
+/// Errors of setrlimit(2), or `Other` naming both numbers and the cure when `needed` descriptors cannot be had.
 pub fn raise_nofile(needed: u64) -> io::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -47,7 +47,7 @@ pub struct Options {
     /// Bytes of request body (POST); every request has its own, reproducible bytes
     #[arg(long, default_value_t = 0, value_name = "BYTES")]
     pub body: usize,
-    /// What each 2xx body must be
+    /// Demand on each 2xx body
     #[arg(long, value_enum, default_value_t = Verify::None)]
     pub verify: Verify,
     /// Requests sent together on one connection
@@ -94,7 +94,7 @@ pub struct Options {
     pub(crate) window: Option<Window>,
 }
 
-/// What the first thread calls at both ends of what is measured.
+/// The function that the first thread calls at the beginning and at the end of the measured time.
 #[derive(Clone)]
 pub(crate) struct Window(pub(crate) Arc<dyn Fn() + Send + Sync>);
 
@@ -223,7 +223,7 @@ impl Options {
         }
     }
 
-    /// Who hears a message, if WebSocket is spoken.
+    /// The receivers of a message, if WebSocket is spoken.
     pub fn websocket_pattern(&self) -> Option<Pattern> {
         let usual = self.target.websocket.then_some(Pattern::Echo);
         self.websocket.pattern.or(usual)

@@ -92,9 +92,9 @@ pub struct Report {
     pub tracked_header: Option<TrackedHeader>,
     /// The fate of the `--idle` connections.
     pub idle: Option<IdleReport>,
-    /// What there is to say of TLS; `null` for a target without.
+    /// The part of TLS; `null` for a target without.
     pub tls: Option<TlsReport>,
-    /// What there is to say of HTTP/2; `null` over HTTP/1.1.
+    /// The part of HTTP/2; `null` over HTTP/1.1.
     pub http2: Option<Http2Report>,
 }
 

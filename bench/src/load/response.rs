@@ -3,7 +3,7 @@
 //! Pure: the worker hands in what it received and is told how much was used. The framing rules are
 //! RFC 9112 section 6; anything doubtful (two lengths, a length beside chunks, a bad chunk) is
 //! [`Malformed`], because a load generator must not be more forgiving than the strictest client.
-//! It does not keep bodies: it shows each piece to the caller's [`Inspect`] and forgets it.
+//! Bodies are not kept: each piece is shown to the caller's [`Inspect`].
 
 use httparse::Status;
 

@@ -25,7 +25,7 @@ struct Kept {
 }
 
 impl Sessions {
-    /// What was kept is whole whatever happened to a thread: each change is one assignment.
+    /// The kept sessions, whole whatever happened to a thread: each change is one assignment.
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

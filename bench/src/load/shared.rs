@@ -32,7 +32,7 @@ pub(crate) struct Shared<'a> {
     pub(crate) in_flight: u64,
     pub(crate) registry: Registry,
     pub(crate) scratch: Vec<u8>,
-    /// What TLS wants to be said, on its way to a slot.
+    /// Bytes that TLS wants to send, on their way to a slot.
     pub(crate) said: Vec<u8>,
     /// State of the generator (xorshift64) that says when keys are replaced.
     random: u64,

@@ -1,7 +1,8 @@
 //! One place for a connection of HTTP/1.1, and the requests that are outstanding on it.
 //!
-//! Decides in which bucket a request ends; called by the worker with what the socket did. It does
-//! not decide when to issue requests: each method returns an [`Effect`] that the worker performs.
+//! Decides in which bucket a request ends; called by the worker with what the socket did. The
+//! worker decides when to issue requests: each method returns an [`Effect`] that the worker
+//! performs.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};

@@ -44,7 +44,7 @@ pub(crate) enum Outcome {
     Wrong,
     /// The answer was followed by bytes that nobody asked for.
     Doubled,
-    /// This machine could not make the connection (no port, no descriptor): not the server's doing.
+    /// The machine of the client could not make the connection (no port, no descriptor): not the server's doing.
     Local,
 }
 
@@ -84,7 +84,7 @@ pub(crate) struct Tally {
     pub(crate) local: u64,
     /// Latency of complete answers (ok and status), in nanoseconds.
     pub(crate) latency: Histogram<u64>,
-    /// That of the 2xx answers alone.
+    /// Latency of the 2xx answers alone.
     pub(crate) ok_latency: Histogram<u64>,
     /// As `ok_latency`, from when a connection took the request up.
     pub(crate) ok_taken: Histogram<u64>,
@@ -110,7 +110,7 @@ pub(crate) struct Tally {
     pub(crate) measured_from: Instant,
 }
 
-/// What there is to count of TLS beside the requests.
+/// Counts of TLS beside the requests.
 #[derive(Debug, Default)]
 pub(crate) struct TlsTally {
     /// Handshakes by what they ended in.

@@ -150,7 +150,7 @@ impl Group {
     }
 }
 
-/// What all connections of a run are made with.
+/// The configuration of TLS that all connections of a run share.
 #[derive(Debug)]
 pub(crate) struct Terms {
     config: Arc<ClientConfig>,
@@ -263,7 +263,7 @@ impl ServerCertVerifier for TrustAll {
     }
 }
 
-/// What a handshake ended in.
+/// The result of a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Agreed {
     /// Version, suite and key exchange as rustls names them.
@@ -426,7 +426,7 @@ impl Session {
         }
     }
 
-    /// What was agreed on, once the session is open.
+    /// The result of the handshake, once the session is open.
     pub(crate) fn agreed(&self) -> Option<Agreed> {
         let version = self.connection.protocol_version()?.as_str().unwrap_or("?");
         let suite = self.connection.negotiated_cipher_suite()?.suite();

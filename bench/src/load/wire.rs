@@ -93,7 +93,7 @@ impl Wire {
         (self.session.as_ref()).is_some_and(|session| session.protocol() == Some(protocol))
     }
 
-    /// What TLS agreed on, once its handshake is over.
+    /// The result of the TLS handshake, once it is over.
     pub(crate) fn agreed(&self) -> Option<Agreed> {
         let session = self.session.as_ref()?;
         session.agreed().filter(|_| session.is_open())

@@ -1,8 +1,7 @@
 //! The event loop of one load thread: when requests are issued, and to which slot.
 //!
 //! Closed loop: a slot that is free takes the next batch at once. Open loop: batches come from the
-//! timetable and wait, with their scheduled instant, until a slot is free. It does not judge
-//! answers; that is the slot's.
+//! timetable and wait, with their scheduled instant, until a slot is free. The slot judges answers.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -363,7 +362,7 @@ mod tests {
     #[test]
     fn a_window_opens_when_every_connection_had_an_answer_and_stays_open_as_long_as_planned() {
         const LATE: Duration = Duration::from_millis(400);
-        const WINDOW: Duration = Duration::from_millis(200);
+        const WINDOW: Duration = Duration::from_secs(1);
         let mut options = Options::to(late_server(LATE).parse().expect("loopback"));
         (options.requests, options.connections) = (None, 2);
         options.warm_up = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Those who run in a race: peers, and variants of Ringgate, which have a name and further arguments.
+//! Contestants of a race: peers, and variants of Ringgate, which have a name and further arguments.
 
 use std::io;
 use std::str::FromStr;

@@ -33,6 +33,9 @@ pub struct Cell {
     pub bytes_per_answer: Option<f64>,
     /// The load generator.
     pub load: String,
+    /// Whether it ran on the CPUs of the server.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shares_cpus: bool,
 }
 
 /// Medians of one peer in one scenario.
@@ -101,15 +104,20 @@ impl Cell {
             requests_per_second: measured.requests_per_second,
             bytes_per_answer: measured.bytes_per_answer,
             load: String::new(),
+            shares_cpus: false,
         })
     }
 
-    /// Says who made the load.
-    pub(super) fn by(self, load: Generator) -> Self {
+    /// Says who made the load, and whether on the CPUs of the server.
+    pub(super) fn by(self, load: Generator, shares_cpus: bool) -> Self {
         let name = serde_json::to_value(load).ok();
         let load = (name.as_ref().and_then(|name| name.as_str())).unwrap_or_default();
         let load = load.to_owned();
-        Self { load, ..self }
+        Self {
+            load,
+            shares_cpus,
+            ..self
+        }
     }
 }
 
@@ -276,6 +284,7 @@ mod tests {
             requests_per_second,
             bytes_per_answer: None,
             load: "own".to_owned(),
+            shares_cpus: false,
         }
     }
 

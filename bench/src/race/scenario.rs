@@ -14,9 +14,12 @@ const PIPELINE: usize = 16;
 const CONNECTIONS_MAX: usize = 16_000;
 /// Most streams on each: the fewest that a server of these races allows.
 const STREAMS_MAX: usize = 100;
+/// Most cores of a server: as many CPUs as a mask of sched_setaffinity(2) has here.
+const CORES_MAX: usize = 1_024;
 
 /// One load, by name: `plain-c32`, `tls-64k-c8`, `close-c256` and so on with any number of
-/// connections; over HTTP/2 `h2-c32s32` and so on, with any number of streams.
+/// connections; over HTTP/2 `h2-c32s32` and so on, with any number of streams; with `@2` behind it, and so on,
+/// for servers of so many cores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Scenario {
     kind: Kind,
@@ -25,9 +28,11 @@ pub struct Scenario {
     pub connections: usize,
     /// Requests under way at a time on each connection of HTTP/2; 1 elsewhere.
     pub streams: usize,
+    /// Cores of each server, where the name says how many; 1 elsewhere.
+    pub cores: Option<usize>,
 }
 
-/// What is spoken below the requests.
+/// The protocol below the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Protocol {
     Plain,
@@ -81,10 +86,18 @@ enum Kind {
     Handshake,
     /// A resumed handshake for each request.
     Resume,
+    /// A sum of two numbers in the query.
+    Sum,
+    /// JSON of 25 items made for each request.
+    Items,
+    /// The same, compressed.
+    GzipItems,
+    /// An answer that is held back by a timer.
+    Delay,
 }
 
-/// What a name without its connections means, and how many there are if they are not named.
-const NAMES: [(&str, Kind, Protocol, Option<usize>); 23] = [
+/// Names of scenarios without their connections, their meaning, and the usual number of connections.
+const NAMES: [(&str, Kind, Protocol, Option<usize>); 31] = [
     ("plain", Kind::Kept, Protocol::Plain, None),
     ("pipeline16", Kind::Pipeline, Protocol::Plain, None),
     ("close", Kind::Close, Protocol::Plain, None),
@@ -108,6 +121,14 @@ const NAMES: [(&str, Kind, Protocol, Option<usize>); 23] = [
     ("ws-p16", Kind::Messages, Protocol::Plain, Some(32)),
     ("wss", Kind::Message, Protocol::Tls, None),
     ("wss-p16", Kind::Messages, Protocol::Tls, Some(32)),
+    ("sum", Kind::Sum, Protocol::Plain, None),
+    ("items", Kind::Items, Protocol::Plain, None),
+    ("items-gzip", Kind::GzipItems, Protocol::Plain, None),
+    ("delay", Kind::Delay, Protocol::Plain, Some(2_000)),
+    ("tls-items", Kind::Items, Protocol::Tls, None),
+    ("h2-sum", Kind::Sum, Protocol::Http2, None),
+    ("h2s-sum", Kind::Sum, Protocol::Http2OverTls, None),
+    ("h2-items", Kind::Items, Protocol::Http2, None),
 ];
 
 impl Scenario {
@@ -120,6 +141,7 @@ impl Scenario {
             },
             tls: self.protocol.is_tls(),
             http2: self.protocol.is_http2(),
+            cores: self.cores.unwrap_or(1),
             answer: match self.kind {
                 Kind::Large => Answer::Large,
                 Kind::File => Answer::File,
@@ -129,6 +151,10 @@ impl Scenario {
                 Kind::Echo => Answer::Echo,
                 Kind::LargeEcho => Answer::LargeEcho,
                 Kind::Message | Kind::Messages => Answer::Message,
+                Kind::Sum => Answer::Sum,
+                Kind::Items => Answer::Items,
+                Kind::GzipItems => Answer::GzipItems,
+                Kind::Delay => Answer::Delay,
                 _ => Answer::Plaintext,
             },
         }
@@ -162,11 +188,18 @@ impl Scenario {
             | Answer::SmallFile
             | Answer::Json
             | Answer::Path
-            | Answer::Message => Verify::None,
+            | Answer::Message
+            | Answer::Sum
+            | Answer::Items
+            | Answer::GzipItems
+            | Answer::Delay => Verify::None,
         };
         if matches!(answer, Answer::Echo | Answer::LargeEcho) {
             options.method = Method::Post;
             options.body = answer.bytes();
+        }
+        if answer == Answer::GzipItems {
+            (options.headers).push(("Accept-Encoding".to_owned(), "gzip".to_owned()));
         }
         options.mode = match self.kind {
             Kind::Close => Mode::Close,
@@ -183,10 +216,24 @@ impl Scenario {
     pub fn without_tls(self) -> Option<Self> {
         let is_kept = matches!(
             self.kind,
-            Kind::Kept | Kind::Large | Kind::File | Kind::Message | Kind::Messages
+            Kind::Kept
+                | Kind::Large
+                | Kind::File
+                | Kind::Message
+                | Kind::Messages
+                | Kind::Sum
+                | Kind::Items
         );
         let protocol = self.protocol.without_tls().filter(|_| is_kept)?;
         Some(Self { protocol, ..self })
+    }
+
+    /// The same load on servers of whatever cores.
+    pub(crate) fn without_cores(self) -> Self {
+        Self {
+            cores: None,
+            ..self
+        }
     }
 
     /// The load in a sentence.
@@ -210,6 +257,14 @@ impl Scenario {
             Kind::Messages => "is a WebSocket on which texts of 64 bytes come back, 16 together",
             Kind::Handshake => "is a new one for each request, with a full handshake",
             Kind::Resume => "is a new one for each request that resumes a session",
+            Kind::Sum => "asks for the sum of two numbers in the query",
+            Kind::Items => {
+                "asks for 25 items of a data set with their totals, JSON that is made for each request"
+            }
+            Kind::GzipItems => {
+                "asks for 25 items of a data set with their totals, JSON that is made and compressed for each request"
+            }
+            Kind::Delay => "asks for an answer that a timer holds back for 10 ms",
         };
         let protocol = match self.protocol {
             Protocol::Plain => "",
@@ -223,7 +278,12 @@ impl Scenario {
             streams => format!(" ({streams} at a time)"),
         };
         let connections = self.connections;
-        format!("{protocol}{each} of {connections} connections {does}{streams}.")
+        let cores = match self.cores {
+            None => String::new(),
+            Some(1) => " Servers have one core.".to_owned(),
+            Some(cores) => format!(" Servers have {cores} cores."),
+        };
+        format!("{protocol}{each} of {connections} connections {does}{streams}.{cores}")
     }
 
     /// Whether each request resumes a session.
@@ -241,7 +301,10 @@ impl fmt::Display for Scenario {
             true => format!("s{}", self.streams),
             false => String::new(),
         };
-        f.pad(&format!("{name}-c{}{streams}", self.connections))
+        let cores = self
+            .cores
+            .map_or(String::new(), |cores| format!("@{cores}"));
+        f.pad(&format!("{name}-c{}{streams}{cores}", self.connections))
     }
 }
 
@@ -258,8 +321,17 @@ impl FromStr for Scenario {
                 .collect();
             let names = names.join(", ");
             format!(
-                "`{text}` is no scenario; write one of {names} with N connections and M streams on each"
+                "`{text}` is no scenario; write one of {names} with N connections and M streams on each, and @K behind it for \
+                 servers of K cores"
             )
+        };
+        let number = |text: &str, most: usize| {
+            let number = text.parse().ok().filter(|n| (1..=most).contains(n));
+            number.ok_or_else(wrong)
+        };
+        let (text, cores) = match text.rsplit_once('@') {
+            None => (text, None),
+            Some((text, cores)) => (text, Some(number(cores, CORES_MAX)?)),
         };
         let with_default = NAMES
             .into_iter()
@@ -271,10 +343,6 @@ impl FromStr for Scenario {
                 (found.ok_or_else(wrong)?, Some(numbers))
             }
             (None, None) => return Err(wrong()),
-        };
-        let number = |text: &str, most: usize| {
-            let number = text.parse().ok().filter(|n| (1..=most).contains(n));
-            number.ok_or_else(wrong)
         };
         let (connections, streams) = match numbers {
             None => (usual.ok_or_else(wrong)?, 1),
@@ -292,6 +360,7 @@ impl FromStr for Scenario {
             protocol,
             connections,
             streams,
+            cores,
         })
     }
 }
@@ -304,8 +373,10 @@ mod tests {
     fn names_are_read_back_as_written_and_others_refused() {
         for (name, _, protocol, _) in NAMES {
             let streams = if protocol.is_http2() { "s3" } else { "" };
-            let name = format!("{name}-c7{streams}");
-            assert_eq!(name.parse::<Scenario>().unwrap().to_string(), name);
+            for cores in ["", "@1", "@24"] {
+                let name = format!("{name}-c7{streams}{cores}");
+                assert_eq!(name.parse::<Scenario>().unwrap().to_string(), name);
+            }
         }
         let usual: Scenario = "tls-file-1m".parse().unwrap();
         assert_eq!(usual.to_string(), "tls-file-1m-c8");
@@ -320,6 +391,10 @@ mod tests {
             "plain-c1s1",
             "h2-c32s0",
             "h2-c32s101",
+            "plain-c1@0",
+            "plain-c1@1025",
+            "plain-c1@",
+            "plain@2",
         ] {
             assert!(
                 wrong.parse::<Scenario>().unwrap_err().contains("plain-cN"),

@@ -19,7 +19,7 @@ pub(super) struct Part {
 }
 
 /// All of them, in the order of the page.
-pub(super) const PARTS: [Part; 2] = [
+pub(super) const PARTS: [Part; 3] = [
     Part {
         file: "switches.json",
         heading: "Switches",
@@ -34,6 +34,13 @@ round: above 1 the change costs. What each is and why it is as it is: [docs/perf
         reference: "uring",
         told: "\
 One request after the other on each connection, against the raw io_uring loop with as many of them in the same round.",
+    },
+    Part {
+        file: "floor.json",
+        heading: "Beside the floor alone",
+        reference: "uring",
+        told: "\
+Ringgate and the raw io_uring loop by turns and nobody else, in more rounds than the race has: what Ringgate adds to the kernel's work.",
     },
 ];
 

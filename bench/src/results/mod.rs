@@ -4,9 +4,11 @@
 //! about who is ahead are made from the intervals too, whoever that is.
 
 mod bootstrap;
+mod cores;
 mod curves;
 mod footprint;
 mod matrix;
+mod overload;
 mod race;
 mod svg;
 mod tails;
@@ -22,7 +24,7 @@ use serde::Serialize;
 use crate::kept::{Kept, Run};
 use crate::machine::Machine;
 
-/// What stands at the top of the page.
+/// The top of the page.
 const HEAD: &str = "\
 # Results
 
@@ -45,7 +47,7 @@ pub struct Options {
 /// The files that were written.
 #[derive(Debug, Clone, Serialize)]
 pub struct Written {
-    /// Their paths.
+    /// Paths of the files.
     pub files: Vec<PathBuf>,
 }
 
@@ -84,7 +86,7 @@ pub fn run(options: &Options) -> io::Result<Written> {
 }
 
 /// Makes the page from the records in a folder: `race.json`, and as far as they are there `tails.json`,
-/// `footprint.json`, `switches.json` and `connections.json`.
+/// `footprint.json`, `overload.json`, `switches.json`, `connections.json`, `floor.json` and `cores.json`.
 ///
 /// # Errors
 /// A record that is missing or cannot be read.
@@ -102,11 +104,19 @@ pub fn page(folder: &Path) -> io::Result<Page> {
     if footprint.exists() {
         footprint::write(&mut page, &Kept::read(&footprint)?);
     }
+    let overload = folder.join("overload.json");
+    if overload.exists() {
+        overload::write(&mut page, &Kept::read(&overload)?);
+    }
     for part in &matrix::PARTS {
         let file = folder.join(part.file);
         if file.exists() {
             matrix::write(&mut page, &Kept::read(&file)?, part);
         }
+    }
+    let cores = folder.join("cores.json");
+    if cores.exists() {
+        cores::write(&mut page, &Kept::read(&cores)?);
     }
     // One line break at the end.
     page.text.truncate(page.text.trim_end().len());
@@ -143,7 +153,7 @@ fn circumstances<C>(text: &mut String, heading: &str, kept: &Kept<C>, seconds: &
     *text += "```\n\n";
 }
 
-/// What is listed but was no measurement.
+/// Lists the cells that are no valid measurement.
 fn of_invalid<C>(text: &mut String, kept: &Kept<C>) {
     if kept.invalid.is_empty() {
         return;
@@ -163,7 +173,7 @@ fn of_invalid<C>(text: &mut String, kept: &Kept<C>) {
     text.push('\n');
 }
 
-/// Those of `names` that a chart of curves shows, the product first: more than eight cannot be told apart.
+/// Chooses the `names` that a chart of curves shows, the product first: more than eight cannot be told apart.
 fn of_chart<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     const SHOWN: [&str; 8] = [
         "ringgate", "uring", "hyper", "nginx", "h2o", "actix", "ntex", "axum",

@@ -10,10 +10,10 @@ use crate::results::svg::{self, Bar, Panel, Shade};
 use crate::results::{Page, circumstances, of_invalid};
 
 /// The product's name in the cells.
-const OWN: &str = "ringgate";
+pub(super) const OWN: &str = "ringgate";
 /// The floor's name in the cells.
 const FLOOR: &str = "uring";
-/// Those that parse nothing.
+/// Names of the servers that parse nothing.
 const FLOORS: [&str; 2] = [FLOOR, "epoll"];
 /// The scenarios of the chart, as far as they were run.
 const IN_CHART: [&str; 4] = ["plain-c32", "plain-c256", "pipeline16-c32", "close-c32"];
@@ -32,6 +32,13 @@ is not told apart from Ringgate by this run. The bare loops (ringline, monoio, c
 httparse and know one path; they have no router, no limits, no timeouts and no books, all of which the others have to some
 extent and Ringgate in full. Requests a second are not listed, because they say more about the load's CPU than about
 the server's.
+
+";
+
+const OF_CONTEST: &str = "\
+Sums, items and delays are profiles of the contest HttpArena, which [Ringgate's entry](../docs/benchmarking.md#the-entry-for-httparena)
+answers; hyper and actix make the same JSON with the same crates, and compress it at the same level with a compressor for each answer,
+where Ringgate uses those of its core again. The other servers make no answer from what a request asks for.
 
 ";
 
@@ -56,13 +63,20 @@ pub(super) fn write(page: &mut Page, kept: &Kept<Cell>) {
         page.text += "![CPU time a request of each server](results/cpu.svg)\n\n";
     }
     page.text += HOW_TO_READ;
+    let is_of_contest = |name: &&str| {
+        let scenario = name.parse::<Scenario>();
+        scenario.is_ok_and(|scenario| scenario.job().answer.is_of_contest())
+    };
+    if scenarios.iter().any(is_of_contest) {
+        page.text += OF_CONTEST;
+    }
     for scenario in scenarios {
         table(&mut page.text, kept, scenario);
     }
     of_invalid(&mut page.text, kept);
 }
 
-/// What one server needed in one scenario.
+/// CPU time of one server in one scenario.
 struct Row<'a> {
     name: &'a str,
     cpu: Interval,
@@ -148,7 +162,7 @@ pub(super) fn shown(interval: Option<Interval>) -> String {
     )
 }
 
-/// Who is ahead of Ringgate, who is behind, and who is not told apart from it; nothing of that after too few rounds.
+/// Sentences that name the servers ahead of Ringgate, behind, and not told apart from it; too few rounds name none.
 fn verdict(rows: &[Row<'_>]) -> String {
     let rounds = (rows.iter().map(|row| row.cpu.values).min()).unwrap_or(0);
     if rounds < ROUNDS_MIN {
@@ -216,6 +230,7 @@ pub(super) mod tests {
             requests_per_second: 1.0,
             bytes_per_answer: Some(126.0),
             load: "own".to_owned(),
+            shares_cpus: false,
         }
     }
 

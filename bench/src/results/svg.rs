@@ -35,7 +35,7 @@ text{fill:#e6edf3}.small{fill:#8d96a0}.grid{stroke:#30363d}.bar{fill:#6e7681}.ow
 pub(super) enum Shade {
     /// The product.
     Own,
-    /// What nothing can be below.
+    /// The bound that nothing can be below.
     Floor,
     /// Everybody else.
     Other,

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use crate::kept::Kept;
 use crate::results::bootstrap::Interval;
 use crate::results::curves::{self, Axes, Curve};
+use crate::results::race::{OWN, shown};
 use crate::results::{Page, circumstances, of_chart, of_invalid};
 use crate::tails::{Cell, Part};
 
@@ -13,8 +14,9 @@ const INTRODUCTION: &str = "\
 A closed loop on 64 connections finds what a server answers at most, on this machine mostly what the load's CPU can ask for.
 Then requests come by a timetable at random instants, at parts of that, and their latency counts from the instant at which
 they were due. Both CPUs are then virtual ones that are busy for most of the time, and the hypervisor holds up any thread for
-milliseconds now and then: the last column is as much about the machine as about the servers. Medians over the rounds,
-in microseconds, with the interval of the bootstrap for the 99th percentile.
+milliseconds now and then: the highest percentiles are as much about the machine as about the servers. Medians over the rounds,
+in microseconds, with the interval of the bootstrap for the last two percentiles, and the 99th as a ratio to Ringgate's of the
+same round: where 1 is inside the brackets, the two are not told apart by this run.
 
 ";
 
@@ -33,8 +35,8 @@ pub(super) fn write(page: &mut Page, kept: &Kept<Cell>) {
     for percent in &percents {
         let _ = writeln!(
             text,
-            "### At {percent} % of the capacity\n\n| server | requests a second | p50 | p90 | p99 | p99.9 | rounds |\n\
-             |---|---|---|---|---|---|---|"
+            "### At {percent} % of the capacity\n\n| server | requests a second | p50 | p90 | p99 | p99.9 | p99 to \
+             Ringgate's | rounds |\n|---|---|---|---|---|---|---|---|"
         );
         let mut rows: Vec<_> = (of.iter())
             .filter_map(|(name, cells)| Some((name, row(cells, *percent)?)))
@@ -43,14 +45,13 @@ pub(super) fn write(page: &mut Page, kept: &Kept<Cell>) {
         for (name, [rate, p50, p90, p99, p99_9]) in &rows {
             let _ = writeln!(
                 text,
-                "| {name} | {:.0} | {:.0} | {:.0} | {:.0} [{:.0}, {:.0}] | {:.0} | {} |",
+                "| {name} | {:.0} | {:.0} | {:.0} | {} | {} | {} | {} |",
                 rate.median,
                 p50.median,
                 p90.median,
-                p99.median,
-                p99.low,
-                p99.high,
-                p99_9.median,
+                whole(*p99),
+                whole(*p99_9),
+                shown(to_own(&of, name, *percent)),
                 p99.values
             );
         }
@@ -85,6 +86,25 @@ pub(super) fn write(page: &mut Page, kept: &Kept<Cell>) {
     of_invalid(text, kept);
 }
 
+/// A median and its interval without decimals.
+fn whole(of: Interval) -> String {
+    format!("{:.0} [{:.0}, {:.0}]", of.median, of.low, of.high)
+}
+
+/// The 99th percentile by that of the product in the same round.
+fn to_own(of: &BTreeMap<&str, Vec<&Cell>>, name: &str, percent: u32) -> Option<Interval> {
+    let p99 = |cell: &Cell| {
+        let mut parts = cell.parts.iter();
+        Some(parts.find(|part| part.percent == percent)?.p99)
+    };
+    let own = of.get(OWN)?;
+    let ratios = of.get(name)?.iter().filter_map(|cell| {
+        let own = own.iter().find(|own| own.round == cell.round)?;
+        Some(p99(cell)? / p99(own)?)
+    });
+    Interval::of(&ratios.collect::<Vec<_>>())
+}
+
 /// Rate, p50, p90, p99 and p99.9.
 fn row(cells: &[&Cell], percent: u32) -> Option<[Interval; 5]> {
     let parts: Vec<&Part> = (cells.iter())
@@ -100,4 +120,48 @@ fn row(cells: &[&Cell], percent: u32) -> Option<[Interval; 5]> {
         of(|part| part.p99)?,
         of(|part| part.p99_9)?,
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Machine;
+
+    fn cell(round: u32, peer: &str, p99: f64) -> Cell {
+        Cell {
+            round,
+            scenario: "open-loop".to_owned(),
+            peer: peer.to_owned(),
+            capacity: 2000.0,
+            parts: vec![Part {
+                percent: 50,
+                rate: 1000,
+                p50: 100.0,
+                p90: 200.0,
+                p99,
+                p99_9: 5000.0,
+                max: 6000.0,
+            }],
+        }
+    }
+
+    #[test]
+    fn the_99th_percentile_is_compared_within_a_round() {
+        let kept = Kept {
+            machine: Machine::here().unwrap(),
+            runs: Vec::new(),
+            seconds: 1,
+            cells: vec![
+                cell(0, "ringgate", 400.0),
+                cell(0, "other", 800.0),
+                cell(1, "ringgate", 3000.0),
+                cell(1, "other", 6000.0),
+            ],
+            invalid: Vec::new(),
+        };
+        let mut page = Page::default();
+        write(&mut page, &kept);
+        let line = "| other | 1000 | 100 | 200 | 3400 [800, 6000] | 5000 [5000, 5000] | 2.00 [2.00, 2.00] | 2 |";
+        assert!(page.text.contains(line), "{}", page.text);
+    }
 }

@@ -21,7 +21,7 @@ impl Control {
     /// Makes a folder with `name` in its own.
     ///
     /// # Errors
-    /// What the file system answers.
+    /// Errors of the file system.
     pub(crate) fn new(name: &str) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let nth = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -58,6 +58,23 @@ impl Control {
         let mut answer = String::new();
         BufReader::new(stream).read_line(&mut answer)?;
         serde_json::from_str(&answer).map_err(io::Error::other)
+    }
+
+    /// The events from now on, a line each.
+    ///
+    /// # Errors
+    /// Nobody listens there, or it does not tell of events.
+    pub(crate) fn events(&self) -> io::Result<impl Iterator<Item = io::Result<Value>> + use<>> {
+        let mut stream = UnixStream::connect(self.socket())?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        writeln!(stream, "events")?;
+        let lines = BufReader::new(stream).lines();
+        let mut events =
+            lines.map(|line| serde_json::from_str::<Value>(&line?).map_err(io::Error::other));
+        match events.next() {
+            Some(Ok(first)) if first["ok"] == true => Ok(events),
+            other => Err(io::Error::other(format!("no events: {other:?}"))),
+        }
     }
 }
 

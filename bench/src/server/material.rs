@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
+use crate::contest;
 use crate::server::peer::Answer;
 
 /// The folder; dropping it removes it.
@@ -23,7 +24,7 @@ impl Material {
     /// Makes a self-signed certificate for `localhost` (ECDSA, P-256) and the files.
     ///
     /// # Errors
-    /// What the file system answers.
+    /// Errors of the file system.
     pub(crate) fn new() -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let nth = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -47,6 +48,7 @@ impl Material {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
         }
         fs::write(material.path("plaintext"), "Hello, World!")?;
+        fs::write(material.path("items.json"), contest::data_set())?;
         for (name, answer) in [("64k", Answer::Large), ("1m", Answer::File)] {
             fs::write(material.path(name), vec![b'x'; answer.bytes()])?;
         }

@@ -1,8 +1,8 @@
 //! A server started by this program: found a port, pinned, awaited, and ended without fail.
 //!
-//! Called by the races and the syscall count. It ends only the child it holds. `peer` says who can be
-//! started and how, `outside` configures programs of this machine, `material` is what they share, `place` is where it
-//! all runs.
+//! Called by the races and the syscall count. A server ends only the child it holds. `peer` says who can be started
+//! and how, `outside` configures programs of this machine, `material` is what they share, `place` is where it all
+//! runs.
 
 mod control;
 mod material;
@@ -13,9 +13,12 @@ mod place;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 pub(crate) use control::Control;
 pub use peer::{Answer, Binaries, Job, Peer};
@@ -54,11 +57,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `peer` on CPU `cpu` and waits until it accepts. The calling thread is left on that
-    /// CPU: a child inherits its parent's mask (sched_setaffinity(2)).
+    /// Starts `peer` on CPU `cpu`, or from there on as many as it has cores, and waits until it accepts. The calling
+    /// thread is left on these CPUs: a child inherits its parent's mask (sched_setaffinity(2)).
     ///
     /// # Errors
-    /// What kept it from starting, with the end of what it wrote to stderr.
+    /// The reason why the server did not start, with the end of its stderr.
     pub fn start(binaries: &Binaries, peer: Peer, cpu: usize, job: Job) -> io::Result<Self> {
         Self::start_with(binaries, peer, cpu, job, &[])
     }
@@ -66,7 +69,7 @@ impl Server {
     /// As [`Server::start`], with further arguments.
     ///
     /// # Errors
-    /// As there.
+    /// Errors of [`Server::start`].
     pub fn start_with(
         binaries: &Binaries,
         peer: Peer,
@@ -74,7 +77,7 @@ impl Server {
         job: Job,
         extra: &[String],
     ) -> io::Result<Self> {
-        pin_this_thread(cpu)?;
+        pin_this_thread_to(cpu..cpu + job.cores)?;
         let address = free_port()?;
         let stderr = unnamed_file()?;
         let mut command = binaries.command(peer, address, job)?;
@@ -154,6 +157,33 @@ pub fn pin_this_thread(cpu: usize) -> io::Result<()> {
     Err(io::Error::other(format!(
         "cannot run on CPU {cpu}: it does not exist or is not allowed here; name another with \
          --server-cpu, --load-cpu or --cpu"
+    )))
+}
+
+/// Lets the calling thread run on these CPUs only; threads and children it makes later inherit that.
+///
+/// # Errors
+/// One of them does not exist, or is not in this process's mask.
+pub(crate) fn pin_this_thread_to(cpus: Range<usize>) -> io::Result<()> {
+    if cpus.len() == 1 {
+        return pin_this_thread(cpus.start);
+    }
+    let mut mask = CpuSet::new();
+    for cpu in cpus.clone().take_while(|cpu| *cpu < CpuSet::MAX_CPU) {
+        mask.set(cpu);
+    }
+    // The kernel leaves out those that there are not.
+    let is_so = sched_setaffinity(None, &mask)
+        .and_then(|()| sched_getaffinity(None))
+        .is_ok_and(|mask| mask.count() as usize == cpus.len());
+    if is_so {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "cannot run on CPUs {} to {}: one of them does not exist or is not allowed here; name others with --server-cpu \
+         and --load-cpu, or fewer cores behind the @ of a scenario",
+        cpus.start,
+        cpus.end - 1
     )))
 }
 

@@ -1,6 +1,6 @@
 //! Configurations of the servers that this machine has installed: nginx, HAProxy, h2o.
 //!
-//! One process and one thread each, so that the process id that is started is the one that works.
+//! One process each, with one thread or as many as there are cores, so that the process id that is started is the one that works.
 //! Connections are kept for as long as the client likes, TLS is 1.3 with AES-128-GCM, nothing is logged;
 //! everything else is as the program has it.
 
@@ -69,7 +69,7 @@ pub(super) fn nginx(material: &Material, listen: SocketAddr, job: Job) -> io::Re
     Ok(command)
 }
 
-/// HAProxy, one thread, answering by itself.
+/// HAProxy, one thread a core, answering by itself.
 pub(super) fn haproxy(material: &Material, listen: SocketAddr, job: Job) -> io::Result<Command> {
     let folder = material.folder().display();
     let ssl = match job.tls {
@@ -95,12 +95,13 @@ pub(super) fn haproxy(material: &Material, listen: SocketAddr, job: Job) -> io::
         );
     }
     let text = format!(
-        "global\nnbthread 1\nmaxconn {CONNECTIONS_MAX_HAPROXY}\n{buffers}\
+        "global\nnbthread {}\nmaxconn {CONNECTIONS_MAX_HAPROXY}\n{buffers}\
          ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256\n\
          defaults\nmode http\n\
          timeout client 1h\ntimeout http-keep-alive 1h\ntimeout http-request 1h\n\
          timeout connect 1h\ntimeout server 1h\n\
-         frontend race\nbind {listen}{ssl}{http2} backlog 4096\n{answers}http-request deny\n"
+         frontend race\nbind {listen}{ssl}{http2} backlog 4096\n{answers}http-request deny\n",
+        job.cores
     );
     let file = material.path("haproxy.cfg");
     fs::write(&file, text)?;
@@ -109,7 +110,7 @@ pub(super) fn haproxy(material: &Material, listen: SocketAddr, job: Job) -> io::
     Ok(command)
 }
 
-/// h2o, one thread, serving files; the key stays in the process that is measured.
+/// h2o, one thread a core, serving files; the key stays in the process that is measured.
 pub(super) fn h2o(material: &Material, listen: SocketAddr, job: Job) -> io::Result<Command> {
     let folder = material.folder().display();
     let ssl = match job.tls {
@@ -120,10 +121,11 @@ pub(super) fn h2o(material: &Material, listen: SocketAddr, job: Job) -> io::Resu
         ),
     };
     let text = format!(
-        "num-threads: 1\nmax-connections: {CONNECTIONS_MAX}\nhttp1-request-timeout: 3600\n\
+        "num-threads: {}\nmax-connections: {CONNECTIONS_MAX}\nhttp1-request-timeout: 3600\n\
          http2-idle-timeout: 3600\n\
          user: root\nlisten:\n  host: {}\n  port: {}\n{ssl}\
          hosts:\n  default:\n    paths:\n      /:\n        file.dir: {folder}\n",
+        job.cores,
         listen.ip(),
         listen.port()
     );

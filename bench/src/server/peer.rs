@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::contest;
 use crate::floor::After;
 use crate::server::ends_with_us;
 use crate::server::material::Material;
@@ -87,7 +88,7 @@ impl Peer {
         Self::Ringgate,
     ];
 
-    /// Those that run if nobody is named: no program of this machine is needed.
+    /// The peers that run if none is named: no program of this machine is needed.
     pub const USUAL: [Self; 6] = [
         Self::Uring,
         Self::Epoll,
@@ -125,7 +126,7 @@ impl Peer {
 
     /// Whether the peer can do what `job` asks: the floors and the bare loops know one answer and no
     /// TLS, axum, ntex and xitca speak no TLS here, may_minihttp never closes, HAProxy serves no file, few send
-    /// anything back, and few speak HTTP/2.
+    /// anything back, few speak HTTP/2, and few have several cores in one process.
     pub fn can(self, job: Job) -> bool {
         let echoes = matches!(
             self,
@@ -140,7 +141,12 @@ impl Peer {
             Self::Hyper | Self::Actix | Self::Ntex | Self::Xitca | Self::Ringgate
         );
         let is_axum = matches!(self, Self::Axum | Self::RinggateAxum);
-        if job.http2 && !speaks_http2 || job.tls && is_axum {
+        // The processes of nginx would each have to be measured.
+        let has_cores = matches!(
+            self,
+            Self::Hyper | Self::Actix | Self::Haproxy | Self::H2o | Self::Ringgate
+        );
+        if job.http2 && !speaks_http2 || job.tls && is_axum || job.cores > 1 && !has_cores {
             return false;
         }
         match job.answer {
@@ -149,6 +155,9 @@ impl Peer {
             Answer::Json | Answer::Path => is_axum,
             Answer::Echo => is_axum || self == Self::Ringgate,
             Answer::LargeEcho => !job.tls && (is_axum || has_paths),
+            Answer::Sum | Answer::Items | Answer::GzipItems | Answer::Delay => {
+                matches!(self, Self::Hyper | Self::Actix | Self::Ringgate)
+            }
             Answer::Plaintext | Answer::Large | Answer::File => match self {
                 Self::Fastwebsockets | Self::Tungstenite => false,
                 Self::Uring
@@ -181,6 +190,9 @@ impl Peer {
             (_, Answer::Path) => "/hello/world",
             (_, Answer::Echo | Answer::LargeEcho) => "/echo",
             (_, Answer::Message) => "/ws",
+            (_, Answer::Sum) => "/baseline11?a=13&b=42",
+            (_, Answer::Items | Answer::GzipItems) => "/json/25?m=4",
+            (_, Answer::Delay) => "/delay/10",
             (_, Answer::Large | Answer::SmallFile) => "/64k",
             (_, Answer::File) => "/1m",
         }
@@ -215,7 +227,7 @@ impl fmt::Display for Peer {
     }
 }
 
-/// What is asked for in each request of a run.
+/// The answer that each request of a run asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Answer {
     /// `Hello, World!`.
@@ -230,12 +242,20 @@ pub enum Answer {
     Json,
     /// A greeting of the name in the path.
     Path,
-    /// What was sent, by POST.
+    /// The body of the request, by POST.
     Echo,
     /// 16 KiB that were sent, by POST.
     LargeEcho,
-    /// What was sent, as a message of a WebSocket.
+    /// The message that was sent, over WebSocket.
     Message,
+    /// The sum of two numbers in the query.
+    Sum,
+    /// Items of a data set with their totals, as JSON made for each request.
+    Items,
+    /// The same, compressed for each request.
+    GzipItems,
+    /// The number of milliseconds that the answer was held back for.
+    Delay,
 }
 
 impl Answer {
@@ -244,7 +264,25 @@ impl Answer {
         matches!(self, Self::File | Self::SmallFile)
     }
 
-    /// Bytes of the body.
+    /// Whether it is one of the contest that bench/httparena enters.
+    pub fn is_of_contest(self) -> bool {
+        matches!(
+            self,
+            Self::Sum | Self::Items | Self::GzipItems | Self::Delay
+        )
+    }
+
+    /// The whole body, where it is one of the contest and not compressed.
+    pub fn of_contest(self) -> Option<String> {
+        match self {
+            Self::Sum => Some("55".to_owned()),
+            Self::Items => Some(contest::items(contest::COUNT, contest::FACTOR)),
+            Self::Delay => Some(contest::DELAY_MS.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Bytes of the body, at least.
     pub fn bytes(self) -> usize {
         match self {
             Self::Plaintext => 13,
@@ -254,6 +292,8 @@ impl Answer {
             Self::LargeEcho => 16 << 10,
             Self::Path => 14,
             Self::Message => 64,
+            Self::GzipItems => 100,
+            Self::Sum | Self::Items | Self::Delay => self.of_contest().map_or(0, |body| body.len()),
         }
     }
 }
@@ -261,16 +301,18 @@ impl Answer {
 /// Time after which the files are no longer new.
 const FILES_SETTLE: Duration = Duration::from_secs(4);
 
-/// What a server is started for.
+/// The purpose of a server that is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Job {
-    /// What a floor does after its answers.
+    /// The act of a floor after its answers.
     pub after: After,
     /// Whether TLS is spoken.
     pub tls: bool,
     /// Whether it is HTTP/2 that is spoken: with prior knowledge, or chosen over TLS.
     pub http2: bool,
-    /// What will be asked for.
+    /// Cores, or threads, that it serves with.
+    pub cores: usize,
+    /// The answer that will be asked for.
     pub answer: Answer,
 }
 
@@ -280,6 +322,7 @@ impl Job {
         after: After::Keep,
         tls: false,
         http2: false,
+        cores: 1,
         answer: Answer::Plaintext,
     };
 }
@@ -317,9 +360,21 @@ impl Binaries {
                 ),
             ));
         }
+        let entry = ringgate.with_file_name("ringgate-httparena");
+        let is_entered = jobs.iter().any(|job| job.answer.is_of_contest());
+        if is_entered && peers.contains(&Peer::Ringgate) && !entry.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                format!(
+                    "{} does not exist: build it with `cargo build --release -p ringgate-httparena`",
+                    entry.display()
+                ),
+            ));
+        }
         let is_built = peers.iter().any(|peer| peer.is_built_here());
         let has_material = peers.iter().any(|peer| peer.is_of_this_machine())
-            || (jobs.iter()).any(|job| job.tls || job.answer.is_file());
+            || (jobs.iter())
+                .any(|job| job.tls || job.answer.is_file() || job.answer.is_of_contest());
         let material = has_material.then(Material::new).transpose()?;
         if jobs.iter().any(|job| job.answer == Answer::SmallFile) {
             // Ringgate keeps no file that was changed just now.
@@ -349,10 +404,24 @@ impl Binaries {
                 command
             }
             (Peer::Ringgate, material) => {
-                let mut command = ends_with_us(&self.ringgate);
                 let scheme = if job.tls { "https://" } else { "" };
                 let listen = format!("{scheme}{listen}");
-                command.args(["serve", "--listen", &listen, "--cores", "1"]);
+                let mut command = match material.as_ref().filter(|_| job.answer.is_of_contest()) {
+                    None => {
+                        let mut command = ends_with_us(&self.ringgate);
+                        command.arg("serve");
+                        command
+                    }
+                    Some(material) => {
+                        let entry = self.ringgate.with_file_name("ringgate-httparena");
+                        let mut command = ends_with_us(&entry);
+                        command.args(["--control", "none"]);
+                        command.arg("--data").arg(material.path("items.json"));
+                        command.arg("--static").arg(material.folder());
+                        command
+                    }
+                };
+                command.args(["--listen", &listen, "--cores", &job.cores.to_string()]);
                 if let Some(material) = material.as_ref().filter(|_| job.tls) {
                     command.args(material.certificate_arguments());
                 }
@@ -383,6 +452,9 @@ impl Binaries {
                 }
                 if job.http2 {
                     command.arg("--http2");
+                }
+                if job.cores > 1 {
+                    command.args(["--cores", &job.cores.to_string()]);
                 }
                 command
             }

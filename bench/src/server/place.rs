@@ -33,7 +33,7 @@ impl Cpus {
     /// Requires that they are two: what shares a CPU takes time from what is measured.
     ///
     /// # Errors
-    /// They are one.
+    /// Server and load have the same CPU.
     pub fn require_two(&self) -> io::Result<()> {
         if self.server != self.load {
             return Ok(());
@@ -60,7 +60,7 @@ impl Programs {
     /// As [`Binaries::prepare`].
     ///
     /// # Errors
-    /// As there.
+    /// Errors of [`Binaries::prepare`].
     pub fn prepare(&self, peers: &[Peer], jobs: &[Job]) -> io::Result<Binaries> {
         let Self {
             ringgate_binary,

@@ -1,5 +1,5 @@
 //! Which loss has which cause: every connection that broke is looked up among those that a killed process had, or
-//! counted against what a panicked core had. What is left has no explanation.
+//! counted against the requests that a panicked core had. Losses that are left then have no explanation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -12,6 +12,8 @@ use crate::upheaval::ways::Sum;
 
 /// How long after the death of its process a client may take to notice the end of its connection.
 const NOTICED_WITHIN_MS: u64 = 10_000;
+/// The same after the panic of a core, of which nobody knows which connections it had: what ends later has another cause.
+const PANIC_NOTICED_WITHIN_MS: u64 = 1_000;
 /// The ends that the death of the process at the other end has. That a client waits in vain is none of them.
 const ENDS: [&str; 5] = ["reset", "cut", "tls_failed", "idle_closed", "error"];
 
@@ -20,7 +22,7 @@ const ENDS: [&str; 5] = ["reset", "cut", "tls_failed", "idle_closed", "error"];
 pub struct Panic {
     /// When it was asked to, in milliseconds since 1970.
     pub from_ms: u64,
-    /// When another ran in its stead.
+    /// When its thread was over: all its connections are counted, and closed.
     pub to_ms: u64,
     /// By how much the server's count of aborted connections grew.
     pub aborted: u64,
@@ -84,9 +86,11 @@ impl Account {
                 };
                 let found = died.get(&local).and_then(|list| list.iter().find(of_one));
                 let of_core = |panic: &&Panic| {
-                    (panic.from_ms..=panic.to_ms + NOTICED_WITHIN_MS).contains(&broken.at_ms)
+                    (panic.from_ms..=panic.to_ms + PANIC_NOTICED_WITHIN_MS).contains(&broken.at_ms)
                 };
-                let cause = match (found, panics.iter().find(of_core)) {
+                // Another core may have panicked since: the last one is the nearest.
+                let panic = panics.iter().filter(of_core).max_by_key(|p| p.from_ms);
+                let cause = match (found, panic) {
                     (Some(death), _) => name(death),
                     (None, Some(panic)) => {
                         let after = broken.at_ms - panic.from_ms;
@@ -256,6 +260,33 @@ mod tests {
         let list = vec![broken(1, "cut", 1500), broken(2, "cut", 1501)];
         let account = Account::of(&[sum(list)], &[], &[panic]);
         assert_eq!(account.faults.len(), 1, "{account:?}");
+    }
+
+    #[test]
+    fn a_loss_soon_after_two_panics_belongs_to_the_second() {
+        let panic = |from_ms| Panic {
+            from_ms,
+            to_ms: from_ms + 100,
+            aborted: 1,
+        };
+        let list = vec![broken(1, "cut", 1001), broken(2, "idle_closed", 1501)];
+        let account = Account::of(&[sum(list)], &[], &[panic(1000), panic(1500)]);
+        assert_eq!(account.causes["panic"].missed, 2);
+        assert!(account.faults.is_empty(), "{account:?}");
+    }
+
+    #[test]
+    fn a_panic_explains_no_loss_before_it_and_none_a_second_after_its_core_was_gone() {
+        let panic = Panic {
+            from_ms: 1000,
+            to_ms: 1300,
+            aborted: 9,
+        };
+        for (at_ms, is_explained) in [(999, false), (1000, true), (2300, true), (2301, false)] {
+            let list = vec![broken(1, "reset", at_ms)];
+            let account = Account::of(&[sum(list)], &[], std::slice::from_ref(&panic));
+            assert_eq!(account.unexplained.is_empty(), is_explained, "{at_ms}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A go-between of an upgrade: started by the old process in the place of its new program, it starts that program, passes
 //! every word on, and kills one of the two at a step that it was told.
 //!
-//! The program under it is the one that serves anywhere else, with nothing in it for this. What either side said before its
-//! death reaches the other, as it does over the socket that both have otherwise: the last words of the dead are passed
+//! The program under it is the one that serves anywhere else, with nothing in it for this. The words that either side said
+//! before its death reach the other, as they do over the socket that both have otherwise: the last words of the dead are passed
 //! on first, and its descriptors are closed with it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +27,8 @@ const VARIABLE: &str = "RINGGATE_INHERIT";
 const MESSAGE_BYTES: usize = 256 << 10;
 /// Without a word for so long after it serves, a new process has what it will get for now.
 const QUIET: Duration = Duration::from_millis(200);
+/// The same where connections were to come at which one of the two is killed: the new process has all that there are.
+const NO_MORE: Duration = Duration::from_secs(2);
 /// The connection at which [`Step::MoreTaken`] is reached.
 const MORE_TAKEN: usize = 16;
 /// How long a full socket may stay full.
@@ -49,7 +51,7 @@ pub struct Options {
     /// The new program
     #[arg(long, value_name = "FILE")]
     pub program: PathBuf,
-    /// Its arguments
+    /// The arguments of that program
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
@@ -81,7 +83,7 @@ impl Message {
     }
 }
 
-/// What has been said so far.
+/// The words that both sides have said so far.
 #[derive(Default)]
 struct Said {
     old: u32,
@@ -93,7 +95,7 @@ struct Said {
     is_owner: bool,
     /// Connections that went to the new process, by number: the inode.
     sent: BTreeMap<u64, u64>,
-    /// Those that it has said that it has.
+    /// Connections that the new process has said to have.
     taken: BTreeSet<u64>,
 }
 
@@ -230,9 +232,15 @@ impl Between {
     fn pass_on(&mut self) -> io::Result<Option<i32>> {
         let mut last = Instant::now();
         loop {
-            let is_waiting = self.step == Step::Served && self.said.is_owner;
-            let quiet = QUIET.saturating_sub(last.elapsed());
+            let (is_waiting, quiet) = match self.step {
+                Step::Served => (self.said.is_owner, QUIET),
+                Step::Connection | Step::Taken | Step::MoreTaken => (self.said.is_owner, NO_MORE),
+                _ => (false, QUIET),
+            };
+            let quiet = quiet.saturating_sub(last.elapsed());
             if is_waiting && quiet.is_zero() {
+                // With fewer connections than the step asks for, this is the step that is reached.
+                self.step = Step::Served;
                 return self.end();
             }
             let timeout = Timespec::try_from(quiet).map_err(io::Error::other)?;
@@ -368,7 +376,7 @@ impl Between {
     }
 }
 
-/// What one side says.
+/// A word of one side.
 enum Heard {
     Nothing,
     End,
@@ -378,6 +386,53 @@ enum Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Stdio;
+
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    fn tell(socket: &OwnedFd, word: &str) {
+        send_with_fds(socket.as_fd(), word.as_bytes(), &[]).expect("the go-between hears it");
+    }
+
+    #[test]
+    fn a_process_that_gets_fewer_connections_than_the_step_asks_for_is_killed_when_it_has_them() {
+        let name = format!("ringgate-fewer-taken-{}.json", std::process::id());
+        let report = std::env::temp_dir().join(name);
+        let (old, theirs) = message_pair().expect("two ends");
+        let (new, ours) = message_pair().expect("two ends");
+        let mut command = std::process::Command::new("sleep");
+        command.arg("60").stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("sleep(1)");
+        let pid = child.id();
+        let mut between = Between {
+            old: theirs,
+            new: ours,
+            child,
+            said: Said::default(),
+            victim: Victim::New,
+            step: Step::MoreTaken,
+            report: report.clone(),
+        };
+        let passing = std::thread::spawn(move || between.pass_on().expect("both are there"));
+        tell(&new, r#"{"word":"owner","room":null}"#);
+        tell(&new, r#"{"word":"taken","id":0}"#);
+        let until = Instant::now() + DEADLINE;
+        while !report.exists() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // The go-between ends with the old process, if it has not ended by then.
+        drop(old);
+        assert_eq!(
+            passing.join().expect("it ends"),
+            Some(KILLED),
+            "nobody died"
+        );
+        let death: Death = serde_json::from_slice(&std::fs::read(&report).expect("a report"))
+            .expect("the report is JSON");
+        assert_eq!((death.pid, death.step), (pid, Step::Served));
+        std::fs::remove_file(report).expect("it is ours");
+    }
 
     fn steps(said: &mut Said, word: &str) -> Vec<Step> {
         said.note(&Message {

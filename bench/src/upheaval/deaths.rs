@@ -1,17 +1,20 @@
 //! The death of a generation at a step of the hand-over, and what it had at that instant.
 //!
-//! A process is stopped before it is killed: nothing of it moves while its sockets are read from /proc, so that
+//! A process is stopped before it is killed: nothing of it moves while its sockets are looked at, so that
 //! every connection that dies with it is known by its client's address.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use ringgate_runtime::sys::pidfd::PidFd;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::net::getpeername;
+use rustix::process::{Pid, PidfdGetfdFlags, Signal, kill_process, pidfd_getfd};
 use serde::{Deserialize, Serialize};
 
 use crate::load::now_ms;
@@ -33,34 +36,34 @@ pub enum Victim {
     Old,
 }
 
-/// A step of the hand-over, by the word at which it is reached. What the new process is told does not reach it when it is
-/// killed there; what it says has reached the old one.
+/// A step of the hand-over, by the word at which it is reached. A word to the new process does not reach one that is killed
+/// there; a word of the new process has reached the old one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// The new process was started and has heard nothing.
     Start,
-    /// It has the listeners.
+    /// The new process has the listeners.
     Listeners,
-    /// Its cores are up, and it says so.
+    /// The cores of the new process are up, and it says so.
     Ready,
     /// The first baton is on its way.
     Baton,
-    /// It accepts on the first listener.
+    /// The new process accepts on the first listener.
     Armed,
-    /// It accepts on every listener.
+    /// The new process accepts on every listener.
     LastArmed,
-    /// It is told that these were all.
+    /// The new process is told that these were all.
     AllBatons,
-    /// It has the control socket, and serves.
+    /// The new process has the control socket, and serves.
     Owner,
     /// The first connection of the old process is on its way.
     Connection,
-    /// It has the first connection of the old process.
+    /// The new process has the first connection of the old one.
     Taken,
-    /// It has some connections of the old process.
+    /// The new process has some connections of the old one.
     MoreTaken,
-    /// It serves, and no connection has come for a while.
+    /// The new process serves, and no connection has come for a while.
     Served,
 }
 
@@ -71,7 +74,7 @@ pub struct Death {
     pub victim: Victim,
     /// Where in the hand-over.
     pub step: Step,
-    /// Its process id.
+    /// The id of the process.
     pub pid: u32,
     /// When it was stopped, in milliseconds since 1970.
     pub at_ms: u64,
@@ -90,7 +93,7 @@ impl Step {
 /// Stops all threads of a process. Returns when that was asked for.
 ///
 /// # Errors
-/// It is gone, another user's, or does not stop.
+/// The process is gone, another user's, or does not stop.
 pub(super) fn stop(pid: u32) -> io::Result<u64> {
     let at_ms = now_ms();
     signal(pid, Signal::STOP)?;
@@ -121,7 +124,7 @@ fn is_stopped(pid: u32) -> io::Result<bool> {
 /// Kills a process and waits for its end.
 ///
 /// # Errors
-/// It is another user's, or does not end.
+/// The process is another user's, or does not end.
 pub(super) fn kill(pid: u32) -> io::Result<()> {
     let process = PidFd::open(pid)?;
     signal(pid, Signal::KILL)?;
@@ -137,14 +140,17 @@ fn signal(pid: u32, signal: Signal) -> io::Result<()> {
     Ok(kill_process(target, signal)?)
 }
 
-/// The sockets that a process has, by inode.
+/// The sockets that a process has: the inode, and the number of the descriptor.
 ///
 /// # Errors
-/// What /proc answers.
-pub(super) fn sockets(pid: u32) -> io::Result<BTreeSet<u64>> {
-    let mut found = BTreeSet::new();
+/// Whatever /proc answers.
+pub(super) fn sockets(pid: u32) -> io::Result<BTreeMap<u64, RawFd>> {
+    let mut found = BTreeMap::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
-        found.extend(inode(&entry?.path()));
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let number = name.and_then(|name| name.parse().ok());
+        found.extend(inode(&path).zip(number));
     }
     Ok(found)
 }
@@ -160,13 +166,39 @@ pub(super) fn inode(path: &std::path::Path) -> Option<u64> {
 /// The other end's address of each of these sockets that is a connection of TCP over IPv4.
 ///
 /// # Errors
-/// What /proc answers.
-pub(super) fn clients(pid: u32, sockets: &BTreeSet<u64>) -> io::Result<Vec<SocketAddr>> {
+/// Whatever the kernel answers.
+pub(super) fn clients(pid: u32, sockets: &BTreeMap<u64, RawFd>) -> io::Result<Vec<SocketAddr>> {
+    let process = PidFd::open(pid)?;
+    let mut found = Vec::new();
+    for number in sockets.values() {
+        match pidfd_getfd(&process, *number, PidfdGetfdFlags::empty()) {
+            Ok(socket) => found.extend(client(&socket)),
+            // Closed since; a process that is stopped closes none.
+            Err(Errno::BADF) => {}
+            // Whoever is not root may look only into processes below its own (Yama's ptrace_scope).
+            Err(Errno::PERM) => return clients_by_table(pid, sockets),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
+}
+
+fn client(socket: &OwnedFd) -> Option<SocketAddr> {
+    // One that has been reset has no other end any more.
+    let address = SocketAddr::try_from(getpeername(socket).ok()??).ok()?;
+    address.is_ipv4().then_some(address)
+}
+
+/// The same by the table of all connections of the machine, which is long when very many were closed within
+/// a minute.
+fn clients_by_table(pid: u32, sockets: &BTreeMap<u64, RawFd>) -> io::Result<Vec<SocketAddr>> {
     let mut found = BTreeMap::new();
     for _ in 0..TABLE_READS {
         let table = fs::read_to_string(format!("/proc/{pid}/net/tcp"))?;
         let rows = table.lines().skip(1).filter_map(row);
-        found.extend(rows.filter(|(inode, client)| sockets.contains(inode) && client.port() != 0));
+        found.extend(
+            rows.filter(|(inode, client)| sockets.contains_key(inode) && client.port() != 0),
+        );
     }
     Ok(found.into_values().collect())
 }
@@ -194,9 +226,13 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
         let (_accepted, _) = listener.accept().expect("accepted");
         let pid = std::process::id();
-        let found = clients(pid, &sockets(pid).expect("/proc")).expect("/proc");
-        assert!(found.contains(&client.local_addr().expect("connected")));
-        assert!(found.iter().all(|address| address.port() != 0), "{found:?}");
+        let ours = client.local_addr().expect("connected");
+        let sockets = sockets(pid).expect("/proc");
+        for found in [clients(pid, &sockets), clients_by_table(pid, &sockets)] {
+            let found = found.expect("/proc");
+            assert!(found.contains(&ours), "{found:?}");
+            assert!(found.iter().all(|address| address.port() != 0), "{found:?}");
+        }
     }
 
     #[test]

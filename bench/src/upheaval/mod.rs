@@ -46,7 +46,7 @@ pub struct Options {
     /// Requests in each of the twelve ways, at least: the load goes on until all troubles are over
     #[arg(long, short = 'n', default_value_t = 1_000_000, value_name = "N")]
     pub requests: u64,
-    /// What a soak has as well
+    /// Options that a soak has as well
     #[command(flatten)]
     pub common: Common,
 }
@@ -89,7 +89,7 @@ pub struct Report {
     pub resizes: u64,
     /// Cores that were stuck for a while.
     pub stuck: u64,
-    /// What was lost, and by what.
+    /// The losses by their causes.
     pub account: Account,
     /// Ledgers that balance, two of each generation that came to its end.
     pub ledgers: u64,
@@ -149,8 +149,15 @@ enum Until {
     Instant(Instant),
 }
 
-/// Loads the server in all ways, and has the troubles again and again meanwhile.
-fn spell(subject: &Subject, options: &Common, upgrades: bool, until: Until) -> Spell {
+/// Loads the server in all ways, and has the troubles again and again meanwhile. `tell` hears of each turn.
+fn spell(
+    subject: &Subject,
+    options: &Common,
+    upgrades: bool,
+    until: Until,
+    tell: impl Fn(&str),
+) -> Spell {
+    let began = Instant::now();
     let requests = match until {
         Until::Requests(requests) => requests,
         Until::Instant(_) => 0,
@@ -181,6 +188,13 @@ fn spell(subject: &Subject, options: &Common, upgrades: bool, until: Until) -> S
             let part = (options.seed.wrapping_add(turns), options.one_in);
             scene.trouble(&mut seen, upgrades, part);
             turns += 1;
+            tell(&format!(
+                "after {:.0} s and {turns} turns: {} requests, {} of {} ways have theirs",
+                began.elapsed().as_secs_f64(),
+                end.requests(),
+                end.done(),
+                all.len()
+            ));
             let is_over = match until {
                 Until::Requests(_) => end.done() == all.len(),
                 Until::Instant(until) => Instant::now() >= until,
@@ -206,7 +220,7 @@ fn spell(subject: &Subject, options: &Common, upgrades: bool, until: Until) -> S
 }
 
 impl Spell {
-    /// The causes of what was lost. What should not have happened is added to `faults`.
+    /// The causes of the losses. Events that should not have happened are added to `faults`.
     fn account(&mut self, faults: &mut Vec<String>) -> Account {
         let account = Account::of(&self.sums, &self.seen.deaths, &self.seen.panics);
         faults.append(&mut self.seen.faults);
@@ -221,11 +235,11 @@ impl Spell {
     }
 }
 
-/// Runs the storm.
+/// Runs the storm. `tell` hears how far it has come.
 ///
 /// # Errors
-/// What kept it from being run. What the server did wrong is in [`Report::faults`].
-pub fn run(options: &Options) -> io::Result<Report> {
+/// The storm could not be run. Wrongs of the server are in [`Report::faults`].
+pub fn run(options: &Options, tell: impl Fn(&str)) -> io::Result<Report> {
     let began = Instant::now();
     let mut subject = Subject::start(&options.common)?;
     let mut spell = spell(
@@ -233,6 +247,7 @@ pub fn run(options: &Options) -> io::Result<Report> {
         &options.common,
         true,
         Until::Requests(options.requests),
+        tell,
     );
     let mut faults = Vec::new();
     let account = spell.account(&mut faults);
@@ -250,7 +265,7 @@ pub fn run(options: &Options) -> io::Result<Report> {
     })
 }
 
-/// What is to be said of losses that nothing explains.
+/// Sentences on the losses that nothing explains.
 fn unexplained(list: &[(String, Broken)]) -> Vec<String> {
     let named = list.iter().take(NAMED_MAX);
     let mut texts: Vec<String> = named

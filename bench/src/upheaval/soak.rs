@@ -1,7 +1,7 @@
 //! A soak: the storm over everything for so many minutes, and what the server has when it rests afterwards.
 //!
-//! Its first part upgrades the server again and again. Then one process stays, and whatever happens to it (every death of a process
-//! that was to take over among it) may leave nothing behind: what it has at rest is written down when it has been
+//! The first part upgrades the server again and again. Then one process stays, and whatever happens to it (every death of a
+//! process that was to take over among it) may leave nothing behind: what it has at rest is written down when it has been
 //! through everything once, and again and again until the end.
 
 use std::collections::BTreeMap;
@@ -30,6 +30,8 @@ const REST: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Pause between two looks.
 const GLANCE: Duration = Duration::from_millis(20);
+/// How long its descriptors are looked at.
+const LOOKS: Duration = Duration::from_secs(1);
 /// Cores at rest.
 const CORES: u32 = 2;
 /// By how much resident and own memory may have grown: the C library gives back what it likes, so a part of what there
@@ -43,17 +45,17 @@ pub struct Options {
     /// How long it takes, at least
     #[arg(long, short = 'd', value_parser = parse_duration, default_value = "30m", value_name = "TIME")]
     pub duration: Duration,
-    /// What a storm has as well
+    /// Options that a storm has as well
     #[command(flatten)]
     pub common: Common,
 }
 
-/// What a process has at rest.
+/// The memory, descriptors, threads and operations of a process at rest.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Figures {
     /// Seconds since the soak began.
     pub at_seconds: u64,
-    /// Its process id.
+    /// The id of the process.
     pub pid: u32,
     /// Resident memory, in bytes.
     pub resident: u64,
@@ -86,7 +88,7 @@ pub struct Report {
     pub resizes: u64,
     /// The causes of what was lost.
     pub causes: BTreeMap<String, Cause>,
-    /// What the process that stayed had, each time that it rested.
+    /// The figures of the process that stayed, each time that it rested.
     pub rests: Vec<Figures>,
     /// Events that should not have happened.
     pub faults: Vec<String>,
@@ -153,9 +155,10 @@ impl Report {
 /// Runs the soak. `tell` hears of each rest.
 ///
 /// # Errors
-/// What kept it from being run. What the server did wrong is in [`Report::faults`].
+/// The soak could not be run. Wrongs of the server are in [`Report::faults`].
 pub fn run(options: &Options, tell: impl Fn(&str)) -> io::Result<Report> {
     let began = Instant::now();
+    let quiet = |_: &str| {};
     let at = |part: u32| Until::Instant(began + options.duration * part / (UPGRADES_PART * RESTS));
     let mut report = Report {
         seconds: 0.0,
@@ -168,16 +171,16 @@ pub fn run(options: &Options, tell: impl Fn(&str)) -> io::Result<Report> {
         faults: Vec::new(),
     };
     let mut subject = Subject::start(&options.common)?;
-    report.add(spell(&subject, &options.common, true, at(RESTS)));
+    report.add(spell(&subject, &options.common, true, at(RESTS), quiet));
     // Once for what is made when it is first needed and kept: that is no leak.
-    report.add(spell(&subject, &options.common, false, at(RESTS)));
+    report.add(spell(&subject, &options.common, false, at(RESTS), quiet));
     for rest in 0..=RESTS {
         if !report.faults.is_empty() {
             break;
         }
         if rest > 0 {
             let part = RESTS + rest * (UPGRADES_PART - 1);
-            report.add(spell(&subject, &options.common, false, at(part)));
+            report.add(spell(&subject, &options.common, false, at(part), quiet));
         }
         let figures = at_rest(&subject, began)?;
         tell(&figures.to_string());
@@ -196,7 +199,7 @@ pub fn run(options: &Options, tell: impl Fn(&str)) -> io::Result<Report> {
     Ok(report)
 }
 
-/// What the process has that serves, once it has nothing to do.
+/// The figures of the process that serves, once it has nothing to do.
 fn at_rest(subject: &Subject, began: Instant) -> io::Result<Figures> {
     subject.control.ask(&format!("resize {CORES} wait"))?;
     std::thread::sleep(REST);
@@ -215,7 +218,7 @@ fn at_rest(subject: &Subject, began: Instant) -> io::Result<Figures> {
                 .sum();
             let memory = Memory::of(pid)?;
             let folder = format!("/proc/{pid}");
-            let (descriptors, rings) = descriptors(&Path::new(&folder).join("fd"))?;
+            let (descriptors, rings) = fewest(&Path::new(&folder).join("fd"))?;
             return Ok(Figures {
                 at_seconds: began.elapsed().as_secs(),
                 pid,
@@ -232,6 +235,18 @@ fn at_rest(subject: &Subject, began: Instant) -> io::Result<Figures> {
     }
 }
 
+/// The fewest of a second: the server closes the connection to the control socket that asked for its status a moment after
+/// its answer.
+fn fewest(folder: &Path) -> io::Result<(u64, u64)> {
+    let until = Instant::now() + LOOKS;
+    let mut fewest = descriptors(folder)?;
+    while Instant::now() < until {
+        std::thread::sleep(GLANCE);
+        fewest = fewest.min(descriptors(folder)?);
+    }
+    Ok(fewest)
+}
+
 /// How many there are, and how many of them are rings.
 fn descriptors(folder: &Path) -> io::Result<(u64, u64)> {
     let (mut all, mut rings) = (0, 0);
@@ -244,7 +259,7 @@ fn descriptors(folder: &Path) -> io::Result<(u64, u64)> {
     Ok((all, rings))
 }
 
-/// What there is more of than there was.
+/// Sentences on the figures that have grown.
 fn grown(first: &Figures, last: &Figures) -> Vec<String> {
     let most = |bytes: u64| bytes + bytes * GROWTH_PERCENT / 100 + GROWTH_BYTES;
     [

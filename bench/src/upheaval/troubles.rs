@@ -24,8 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(5);
 /// Pause between two resizes.
 const RESIZE_PAUSE: Duration = Duration::from_millis(60);
-/// How long after a panic the last connection of its core is counted.
-const SETTLED: Duration = Duration::from_secs(1);
 /// Pause between two troubles.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How long a core is stuck, in milliseconds: longer than `stall`, so that others help it.
@@ -117,7 +115,7 @@ pub(super) struct Scene<'a> {
     pub(super) resizes: AtomicU64,
 }
 
-/// What was seen of the troubles.
+/// Counts of the troubles, and the deaths and panics among them.
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) upgrades: u64,
@@ -229,6 +227,7 @@ impl Scene<'_> {
         let nth = seen.deaths.len();
         let before = self.alone()?;
         let report = self.control.folder().join(format!("death-{nth}.json"));
+        forget(&report)?;
         let script = self.between(victim, step, &report)?;
         self.calm.begin_trouble();
         // It keeps an old process there that has nothing else to do.
@@ -291,31 +290,38 @@ impl Scene<'_> {
         let before = self.wait_status("cores", |status| status["pool"]["running"] == CORES)?;
         self.calm.begin_trouble();
         let from_ms = now_ms();
-        let after = self.panic_and_wait(aborted(&before), aborted);
+        let over = self.panic_and_wait(aborted(&before), aborted);
         self.calm.end_trouble();
-        let after = after?;
+        let (to_ms, after) = over?;
         seen.panics.push(Panic {
             from_ms,
-            to_ms: now_ms(),
+            to_ms,
             // One of them is the connection on which the panic was asked for.
-            aborted: aborted(&after) - aborted(&before) - 1,
+            aborted: after - aborted(&before) - 1,
         });
         drop(held);
         Ok(())
     }
 
-    /// Has a core panic, and waits until another has taken its place and the losses are counted.
-    fn panic_and_wait(&self, before: u64, aborted: impl Fn(&Value) -> u64) -> io::Result<Value> {
+    /// Has a core panic, and waits until another has taken its place and the losses are counted: when its thread was
+    /// over, which had closed its connections, and the count.
+    fn panic_and_wait(
+        &self,
+        before: u64,
+        aborted: impl Fn(&Value) -> u64,
+    ) -> io::Result<(u64, u64)> {
+        let mut events = self.control.events()?;
         // Kept: a core that had no connection but this one would otherwise have nothing to lose, and nobody would
         // see that it had panicked.
         let stream = self.asked_with("/panic?core=1", "")?;
+        let is_end = |event: &Value| event["event"] == "reap" && event["failed"] == true;
+        while !is_end(&events.next().ok_or(io::ErrorKind::UnexpectedEof)??) {}
+        let to_ms = now_ms();
         let after = self.wait_status("another core", |status| {
             status["pool"]["running"] == CORES && aborted(status) > before
         })?;
         drop(stream);
-        // The last of them may be counted a moment later.
-        std::thread::sleep(SETTLED);
-        Ok(self.status().unwrap_or(after))
+        Ok((to_ms, aborted(&after)))
     }
 
     /// Changes the number of cores at random until `over` is set.
@@ -341,6 +347,14 @@ impl Scene<'_> {
     }
 }
 
+/// Removes what an earlier spell on the same server has left under this name, so that nobody takes it for news.
+fn forget(report: &Path) -> io::Result<()> {
+    match std::fs::remove_file(report) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// The whole answer of a request that kept its core.
 fn answered(mut stream: TcpStream) -> io::Result<()> {
     let mut answer = String::new();
@@ -356,6 +370,19 @@ fn answered(mut stream: TcpStream) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_of_an_earlier_spell_is_forgotten() {
+        let folder = std::env::temp_dir().join(format!("ringgate-reports-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let report = folder.join("death-0.json");
+        forget(&report).expect("there is none");
+        std::fs::write(&report, "{}").expect("written");
+        forget(&report).expect("it is ours");
+        assert!(!report.exists());
+        assert!(forget(&folder).is_err(), "a folder is no report");
+        std::fs::remove_dir_all(&folder).expect("it is ours");
+    }
 
     #[test]
     fn the_parts_of_a_turn_are_all_troubles_together_and_none_is_in_two() {

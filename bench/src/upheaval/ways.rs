@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use serde::Serialize;
@@ -59,7 +59,7 @@ pub struct Sum {
     /// Connections that broke, and requests that were lost on those that live.
     #[serde(skip)]
     pub broken: Vec<Broken>,
-    /// What kept a round from being run, or was wrong in a way that no loss explains.
+    /// Reasons why a round could not be run, and wrongs that no loss explains.
     #[serde(skip)]
     pub faults: Vec<String>,
 }
@@ -157,12 +157,15 @@ impl Way {
     /// Runs rounds until the end. When it has its requests it says so and goes on with few, so that there are
     /// connections of every kind until the last trouble is over.
     pub(super) fn run(&self, requests: u64, calm: &Arc<Calm>, end: &End) -> Sum {
+        let mut told = 0;
         let mut sum = Sum {
             name: self.name,
             ..Sum::default()
         };
         let mut is_done = false;
         while sum.faults.is_empty() && !end.has_come() {
+            end.issued(sum.issued - told);
+            told = sum.issued;
             if !is_done && sum.issued >= requests {
                 is_done = true;
                 end.one_is_done();
@@ -286,12 +289,23 @@ impl Sum {
 pub(super) struct End {
     /// Ways that have their requests.
     done: AtomicUsize,
+    /// Requests of all ways, in rounds that are over.
+    issued: AtomicU64,
     now: AtomicBool,
 }
 
 impl End {
     fn one_is_done(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn issued(&self, more: u64) {
+        self.issued.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// How many requests there were.
+    pub(super) fn requests(&self) -> u64 {
+        self.issued.load(Ordering::Relaxed)
     }
 
     /// How many ways have their requests.

@@ -29,7 +29,7 @@ pub(super) struct Answer {
     pub(super) body_bytes: u64,
     /// Every piece of the content was what it had to be.
     pub(super) body_matches: bool,
-    /// What makes the answer malformed (section 8.1.1).
+    /// Why the answer is malformed (section 8.1.1), if it is.
     pub(super) fault: Option<&'static str>,
 }
 
@@ -45,7 +45,7 @@ pub(super) enum End {
     Unprocessed,
 }
 
-/// Who is told what the server sends.
+/// The observer of what the server sends.
 pub(super) trait Watch<T> {
     /// The value of the tracked field in a final answer.
     fn tracked(&mut self, value: Option<&[u8]>);

@@ -1,4 +1,4 @@
-//! What the field lines of an answer mean together (RFC 9113 section 8.3.2): status, length, and the field that
+//! The head of an answer, from its field lines (RFC 9113 section 8.3.2): status, length, and the field that
 //! is tracked. As strict as the strictest client: what is malformed is wrong, whatever else the answer says.
 
 use ringgate::http2::field::Token;
@@ -11,11 +11,11 @@ pub(super) struct Head<'a> {
     pub(super) status: u16,
     /// The value of Content-Length.
     pub(super) length: Option<u64>,
-    /// What is wrong with the fields; the first thing.
+    /// The first fault in the fields.
     pub(super) fault: Option<&'static str>,
     /// The name of the field that is tracked, in lower case.
     track: Option<&'a [u8]>,
-    /// Its value.
+    /// The value of that field.
     pub(super) tracked: Option<Vec<u8>>,
     has_regular: bool,
 }

@@ -63,7 +63,7 @@ pub(crate) fn is_answered(target: &Target, bytes: &[u8]) -> Result<bool, String>
     }
 }
 
-/// What a client has to say yet: that it has the settings, and a PING, whose answer shows that it was read.
+/// The last frames of a client: the acknowledgement of the settings, and a PING, whose answer shows that both were read.
 pub(crate) fn farewell() -> Vec<u8> {
     let mut out = Vec::new();
     write_ack(&mut out);

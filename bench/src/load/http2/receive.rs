@@ -1,4 +1,4 @@
-//! What received bytes mean to a client of HTTP/2 (RFC 9113): answers, resets, and how the server leaves.
+//! Received bytes, as a client of HTTP/2 takes them (RFC 9113): answers, resets, and how the server leaves.
 //! Called by the slot with whatever came. A server that breaks a rule is a [`Fault`]; nothing on the connection
 //! can be trusted after it.
 
@@ -399,7 +399,7 @@ mod tests {
     use crate::load::http2::request::Blocks;
     use crate::load::options::Options;
 
-    /// What was seen of a connection whose streams are numbered from 0.
+    /// Events seen on a connection whose streams are numbered from 0.
     #[derive(Debug, Default, PartialEq)]
     struct Seen {
         body: Vec<u8>,

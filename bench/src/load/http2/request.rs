@@ -45,7 +45,7 @@ pub(super) enum Table {
     Filled,
     /// The server wants a smaller one and was not told that it is given up.
     Unwanted,
-    /// It was given up.
+    /// The request was given up.
     GivenUp,
 }
 

@@ -1,8 +1,8 @@
 //! One place for a connection of HTTP/2, and the requests that are outstanding on it.
 //!
-//! Decides in which bucket a request ends; called by the worker with what the socket did. What the frames mean
-//! is the client's affair. Requests wait in a queue until a stream is opened for them; those that the server
-//! did nothing for return to it.
+//! Decides in which bucket a request ends; called by the worker with what the socket did. The client decides
+//! what the frames mean. Requests wait in a queue until a stream is opened for them; those that the server did
+//! nothing for return to it.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};

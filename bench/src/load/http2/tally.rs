@@ -1,4 +1,4 @@
-//! What there is to count of HTTP/2 beside the requests, and how it is reported.
+//! Counts of HTTP/2 beside the requests, and their report.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,7 +35,7 @@ impl Http2Tally {
     }
 }
 
-/// What there is to say of HTTP/2.
+/// The part of a report that only HTTP/2 has.
 #[derive(Debug, Clone, Serialize)]
 pub struct Http2Report {
     /// Requests under way at a time on each connection.

@@ -23,7 +23,7 @@ use crate::load::wire::{Look, Wire};
 const READS_PER_TURN_MAX: usize = 64;
 /// The normal end (RFC 6455 section 7.4.1).
 const NORMAL: u16 = 1000;
-/// What stands for a Close without a code (section 7.1.5).
+/// Status code that stands for a Close without one (section 7.1.5).
 const NO_CODE: u16 = 1005;
 /// Number of the connection that sends in a fan-out.
 pub(super) const PUBLISHER: u32 = 0;
@@ -33,7 +33,7 @@ pub(super) const PUBLISHER: u32 = 0;
 pub(super) struct End {
     /// The key under which it is counted.
     pub(super) reason: String,
-    /// What was wrong, if the reason does not say it all.
+    /// The fault, if the reason does not say it all.
     pub(super) detail: String,
 }
 
@@ -130,7 +130,7 @@ enum Phase {
     Leaving,
 }
 
-/// What is said on a connection.
+/// The conversation on a connection.
 struct Talk {
     number: u32,
     phase: Phase,
@@ -185,7 +185,7 @@ impl Connection {
         !matches!(self.talk.phase, Phase::Asking(_))
     }
 
-    /// Its own address, over TCP.
+    /// The local address, over TCP.
     pub(super) fn local_address(&self) -> Option<SocketAddr> {
         self.wire.local_address()
     }

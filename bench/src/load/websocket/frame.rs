@@ -44,14 +44,14 @@ pub(crate) struct Frame<'a> {
     /// Whether it ends its message.
     pub(crate) fin: bool,
     pub(crate) payload: &'a [u8],
-    /// Its bytes, header and payload.
+    /// Length of the frame in bytes, header and payload.
     pub(crate) size: usize,
 }
 
 /// Reads the frame at the front of `bytes`. None if it is not whole yet.
 ///
 /// # Errors
-/// What a server must not send, as text.
+/// A frame that a server must not send, as text.
 pub(crate) fn read(bytes: &[u8]) -> Result<Option<Frame<'_>>, &'static str> {
     let Some(&[first, second]) = bytes.first_chunk::<2>() else {
         return Ok(None);

@@ -97,7 +97,7 @@ impl Handshake {
         Ok(Some(size))
     }
 
-    /// What a server has to answer to the key.
+    /// The Sec-WebSocket-Accept that answers the key.
     fn accept(&self) -> String {
         let mut sha1 = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
         sha1.update(base64(&self.key).as_bytes());

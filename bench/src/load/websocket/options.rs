@@ -36,7 +36,7 @@ impl Default for WebSocketOptions {
     }
 }
 
-/// Who hears a message.
+/// The receivers of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pattern {

@@ -104,7 +104,7 @@ impl Tally {
 pub struct Report {
     /// The target as given.
     pub target: String,
-    /// Who hears a message.
+    /// The receivers of a message.
     pub pattern: Pattern,
     /// Connections.
     pub connections: usize,
@@ -146,13 +146,13 @@ pub struct Report {
     pub bytes_received: u64,
     /// Connections that ended before the run did, by reason. None is made anew.
     pub ended: BTreeMap<String, u64>,
-    /// What was wrong with the first of them that did something wrong; `null` if there was none.
+    /// The fault of the first of them that ended by one; `null` if there was none.
     pub first_error: Option<String>,
     /// Connections whose Close the server did not answer with its own and the end of the stream.
     pub unclosed: u64,
-    /// Those of `ended` one by one, with the messages that were due on each, the first 10,000 of a thread.
+    /// The connections of `ended` one by one, with the messages that were due on each, the first 10,000 of a thread.
     pub broken: Vec<Broken>,
-    /// What there is to say of TLS; `null` for a target without.
+    /// The part of TLS; `null` for a target without.
     pub tls: Option<TlsReport>,
 }
 
