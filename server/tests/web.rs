@@ -36,6 +36,13 @@ fn codes_in_a_query_and_in_a_path_are_read_and_a_plus_is_a_space_in_the_query_al
         ("/%FF?a+b=%FF&a+b=2", r#"None Some("2")"#),
         ("/x?%FF=1&a+b", r#"Some("x") Some("")"#),
         ("/x?a-b=1", r#"Some("x") None"#),
+        // The first of a name counts, and of its signs the first divides.
+        ("/x?a+b=c=d&a+b=e", r#"Some("x") Some("c=d")"#),
+        ("/x?&=&&a+b=1&", r#"Some("x") Some("1")"#),
+        ("/x?a+b=&a+b=1", r#"Some("x") Some("")"#),
+        ("/x?a%20b&", r#"Some("x") Some("")"#),
+        ("/x?", r#"Some("x") None"#),
+        ("/x", r#"Some("x") None"#),
     ] {
         assert_eq!(client.get(target).send().text(), expected, "{target}");
     }

@@ -237,14 +237,18 @@ impl<S> Request<S> {
     /// assert_eq!(client.get("/?word=a+b").send().text(), "a b");
     /// ```
     pub fn query_value(&self, name: &str) -> Option<Cow<'_, str>> {
-        let pairs = self.query()?.split('&');
-        pairs
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .find_map(|(key, value)| {
-                (decode(key, true).as_deref() == Some(name))
-                    .then(|| decode(value, true))
-                    .flatten()
-            })
+        let mut pairs = self.query();
+        while let Some(all) = pairs {
+            let (pair, next) = divide(all, b'&');
+            let (key, value) = divide(pair, b'=');
+            if decode(key, true).as_deref() == Some(name)
+                && let Some(value) = decode(value.unwrap_or_default(), true)
+            {
+                return Some(value);
+            }
+            pairs = next;
+        }
+        None
     }
 
     /// HTTP/1.0, HTTP/1.1 or HTTP/2.
@@ -617,6 +621,16 @@ fn copied(bytes: &[u8]) -> Bytes {
         room.extend_from_slice(bytes);
         room.split().freeze()
     })
+}
+
+/// What is before the first of a sign of ASCII, and what is behind it. A look at each byte: names and values are shorter than
+/// what the search of the standard library prepares for.
+#[inline]
+fn divide(text: &str, sign: u8) -> (&str, Option<&str>) {
+    match text.bytes().position(|byte| byte == sign) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
 }
 
 /// Decodes percent escapes; `plus`: a plus sign stands for a space. None if it is not UTF-8 then.
