@@ -3,6 +3,7 @@
 
 use crate::common::{Directory, Server, start, wait_for, workers};
 use puppies::database::Source;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -74,6 +75,9 @@ impl Postgres {
         server.args(["-c", "listen_addresses=", "-c", "fsync=off"]);
         server.stderr(Stdio::null());
         self.running = Some(server.spawn().expect("postgres runs"));
+        // Before it listens its own ways to end are not in force: a signal that this process ignores would be lost on it.
+        let socket = self.directory.path().join(".s.PGSQL.5432");
+        wait_for("postgres listens", || UnixStream::connect(&socket).is_ok());
     }
 
     /// Immediate shutdown (postgres(1), SIGQUIT): its clients are cut off.
