@@ -4,6 +4,7 @@
 mod answers;
 mod budgets;
 mod carrying;
+mod codes;
 mod compression;
 mod conversation;
 mod cuts;
