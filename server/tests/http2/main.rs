@@ -12,6 +12,7 @@ mod differential;
 mod floods;
 mod forge;
 mod frames;
+mod frames_whole;
 mod life_cycles;
 mod pieces;
 mod places;
