@@ -174,3 +174,24 @@ fn a_stream_whose_end_is_not_told_by_a_reset_was_ended_by_both_sides() {
         }
     }
 }
+
+#[test]
+fn section_5_1_each_state_says_whether_it_counts_and_which_side_has_not_ended() {
+    // Whether the stream counts (section 5.1.2), whether the request goes on, and whether the answer does.
+    for (state, is_active, is_receiving, is_sending) in [
+        (State::Idle, false, false, false),
+        (State::Open, true, true, true),
+        (State::HalfClosedRemote, true, false, true),
+        (State::HalfClosedLocal, true, true, false),
+        (State::Ended, false, false, false),
+        (State::Reset, false, false, false),
+    ] {
+        assert_eq!(state.is_active(), is_active, "{state:?}");
+        assert_eq!(state.is_receiving(), is_receiving, "{state:?}");
+        assert_eq!(state.is_sending(), is_sending, "{state:?}");
+    }
+    for phase in PHASES {
+        let may_begin = matches!(phase, Phase::Open | Phase::Announced);
+        assert_eq!(phase.may_begin(), may_begin, "{phase:?}");
+    }
+}
