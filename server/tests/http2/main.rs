@@ -16,6 +16,7 @@ mod frames_whole;
 mod life_cycles;
 mod pieces;
 mod places;
+mod priorities;
 mod requests;
 mod speed;
 mod times;
