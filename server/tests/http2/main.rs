@@ -6,6 +6,8 @@ mod budgets;
 mod carrying;
 mod codes;
 mod compression;
+mod compression_codes;
+mod compression_whole;
 mod conversation;
 mod cuts;
 mod differential;
