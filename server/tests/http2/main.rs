@@ -4,6 +4,7 @@
 mod answers;
 mod budgets;
 mod carrying;
+mod carrying_whole;
 mod codes;
 mod compression;
 mod compression_codes;
