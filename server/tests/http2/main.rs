@@ -21,6 +21,7 @@ mod pieces;
 mod places;
 mod priorities;
 mod requests;
+mod requests_whole;
 mod speed;
 mod times;
 mod windows;
