@@ -2,6 +2,7 @@
 //! RFC that they are about; streams of an implementation of another's making come in `differential`.
 
 mod answers;
+mod answers_whole;
 mod budgets;
 mod carrying;
 mod carrying_whole;
