@@ -11,6 +11,7 @@ mod compression;
 mod compression_codes;
 mod compression_whole;
 mod conversation;
+mod conversation_whole;
 mod cuts;
 mod differential;
 mod floods;

@@ -450,7 +450,8 @@ impl Session {
         fault: Fault,
         desk: &mut Desk<'_>,
     ) -> Result<Arrival<'static>, Fault> {
-        if stream > self.highest {
+        // Section 6.4: a stream that was never opened, by an even number as well, cannot be reset.
+        if self.state_of(stream) == State::Idle {
             return Err(fault);
         }
         self.spend(Budget::ResetsMade, desk)?;
