@@ -152,3 +152,295 @@ fn a_drain_goes_on_without_the_answer_to_its_ping() {
     );
     assert_eq!(wire.hears(&get(3)), []);
 }
+
+/// Half of what a count of seconds can say: more than that before is behind, since the count may have begun anew.
+const HALF: u32 = u32::MAX / 2;
+
+#[test]
+fn a_limit_has_passed_from_its_second_on_also_where_the_count_of_seconds_begins_anew() {
+    for begin in [0, 1, 1000, HALF, u32::MAX - 1, u32::MAX] {
+        for (later, is_due) in [
+            (0, true),
+            (1, true),
+            (2, true),
+            (100, true),
+            (HALF - 1, true),
+            (HALF, false),
+            (HALF + 1, false),
+            (u32::MAX - 1, false),
+            (u32::MAX, false),
+        ] {
+            let mut wire = Wire::open();
+            wire.seconds = begin;
+            wire.hears(&post(1));
+            let ended = wire.overdue(Deadline::Body, begin.wrapping_add(later));
+            let ended = ended.expect("the connection goes on").len();
+            assert_eq!(ended, usize::from(is_due), "{later} after {begin}");
+            assert_eq!(wire.session.streams(), usize::from(!is_due));
+        }
+    }
+}
+
+#[test]
+fn of_several_streams_the_one_that_waits_longest_counts_in_whatever_order_they_are() {
+    for begin in [0, 1000, HALF - 5, u32::MAX - 5, u32::MAX] {
+        for after in [
+            [0, 10, 20],
+            [20, 10, 0],
+            [10, 0, 20],
+            [5, 5, 5],
+            [0, 0, HALF - 1],
+        ] {
+            let mut wire = Wire::open();
+            wire.hears(&[post(1), post(3), post(5)].concat());
+            for (stream, after) in [1, 3, 5].into_iter().zip(after) {
+                wire.seconds = begin.wrapping_add(after);
+                wire.hears(&data(stream, false, b"x"));
+            }
+            let first = begin.wrapping_add(after.into_iter().min().expect("three"));
+            assert_eq!(
+                waits(&wire),
+                [(Deadline::Body, first)],
+                "{after:?} from {begin}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_stream_waits_for_its_own_window_since_its_last_progress_and_for_the_connections_since_the_last_of_all()
+ {
+    // The connection's window is used up by the first stream; the other waits behind it.
+    let stalled = |begin: u32, asked: u32, moved: u32| {
+        let mut wire = Wire::open_with(Limits::default(), &[(4, 1 << 20)]);
+        wire.hears(&[get(1), get(3)].concat());
+        let answer = |wire: &mut Wire, stream: u32, size: usize, seconds: u32| {
+            wire.seconds = begin.wrapping_add(seconds);
+            wire.answers(stream, Payload::Later).expect("an answer");
+            let id = ringgate::http2::StreamId(stream);
+            let bytes = vec![0; size].into();
+            wire.session
+                .body(id, bytes, wire.seconds)
+                .expect("a stream");
+        };
+        let send = |wire: &mut Wire| {
+            wire.seconds = begin.wrapping_add(moved);
+            while wire.session.has_output() {
+                wire.flushes();
+            }
+        };
+        if asked < moved {
+            answer(&mut wire, 3, 100_000, asked);
+            // Those that do not share go one after the other, the first one first.
+            wire.hears(&forged(0x10, 0, 0, b"\0\0\0\x01u=0"));
+            answer(&mut wire, 1, 65_535, asked);
+            send(&mut wire);
+        } else {
+            answer(&mut wire, 1, 65_535, 0);
+            send(&mut wire);
+            answer(&mut wire, 3, 100_000, asked);
+        }
+        wire.session.since(Deadline::Stall)
+    };
+    for begin in [0, 1000, u32::MAX - 15, u32::MAX - 25] {
+        for (asked, moved) in [(10, 20), (20, 10), (10, 10), (0, 30), (30, 0)] {
+            let since = begin.wrapping_add(asked.max(moved));
+            assert_eq!(
+                stalled(begin, asked, moved),
+                Some(since),
+                "{asked} {moved} {begin}"
+            );
+        }
+    }
+    // Without room of its own a stream waits for that, whatever else was sent.
+    let mut wire = Wire::open_with(Limits::default(), &[(4, 0)]);
+    wire.hears(&[get(1), get(3)].concat());
+    for (stream, seconds) in [(1, 10), (3, 20)] {
+        wire.seconds = seconds;
+        wire.answers(stream, Payload::Slice(b"payload"))
+            .expect("an answer");
+    }
+    wire.seconds = 30;
+    wire.hears(&super::forge::window_update(3, 1));
+    wire.flushes();
+    assert_eq!(waits(&wire), [(Deadline::Stall, 10)]);
+    wire.hears(&super::forge::window_update(1, 7));
+    assert_eq!(
+        waits(&wire),
+        [(Deadline::Stall, 30)],
+        "the first has room now"
+    );
+    wire.flushes();
+    assert_eq!(waits(&wire), [(Deadline::Stall, 30)]);
+    wire.hears(&super::forge::window_update(3, 6));
+    wire.flushes();
+    assert_eq!(waits(&wire), [(Deadline::Idle, 30)]);
+}
+
+#[test]
+fn a_stream_owes_a_body_until_its_end_unless_its_answer_has_begun_or_it_is_a_tunnel() {
+    let connect = [(":method", "CONNECT"), (":authority", "example.org:443")];
+    let begin = |what: &str| {
+        let mut wire = Wire::open();
+        match what.contains("tunnel") {
+            true => wire.hears(&super::forge::headers(1, false, &connect)),
+            false => wire.hears(&post(1)),
+        };
+        let id = ringgate::http2::StreamId(1);
+        for step in what.split(' ') {
+            match step {
+                "tunnel" | "request" => {}
+                "ended" => assert_eq!(wire.hears(&data(1, true, b"x")).len(), 1),
+                "answered" => wire.answers(1, Payload::Later).expect("an answer"),
+                "complete" => wire.answers(1, Payload::None).expect("an answer"),
+                "finished" => {
+                    wire.session.finish(id, None, 0).expect("a stream");
+                    wire.flushes();
+                }
+                _ => panic!("{step}"),
+            }
+        }
+        wire
+    };
+    for (what, owes) in [
+        ("request", true),
+        ("request answered", false),
+        ("request ended", false),
+        ("request ended answered", false),
+        // An answer that is complete: the rest of the request is awaited, and thrown away.
+        ("request complete", true),
+        ("request answered finished", true),
+        ("tunnel", false),
+        ("tunnel answered", false),
+        ("tunnel ended", false),
+        ("tunnel answered finished", true),
+    ] {
+        let waits = begin(what).session.since(Deadline::Body);
+        assert_eq!(waits, owes.then_some(0), "{what}");
+    }
+}
+
+#[test]
+fn a_client_owes_a_body_as_long_as_both_windows_have_room_for_a_byte_of_it() {
+    // Bytes of the stream's window, and what the client has sent of them.
+    for (window, sent, owes) in [
+        (100, 0, true),
+        (100, 99, true),
+        (100, 100, false),
+        (1, 0, true),
+        (1, 1, false),
+    ] {
+        let limits = Limits {
+            stream_window: window,
+            ..Limits::default()
+        };
+        let mut wire = Wire::open_with(limits, &[]);
+        wire.hears(&post(1));
+        wire.hears(&data(1, false, &vec![0; sent]));
+        let waits = wire.session.since(Deadline::Body);
+        assert_eq!(waits, owes.then_some(0), "{sent} of {window}");
+        wire.took(1, sent as u32);
+        assert_eq!(wire.session.since(Deadline::Body), Some(0));
+    }
+    // The same of the connection's window, which is never less than 65,535 bytes.
+    for (last, owes) in [(16_382, true), (16_383, false)] {
+        let limits = Limits {
+            connection_window: 0,
+            ..Limits::default()
+        };
+        let mut wire = Wire::open_with(limits, &[]);
+        wire.hears(&post(1));
+        for size in [16_384, 16_384, 16_384, last] {
+            wire.hears(&data(1, false, &vec![0; size]));
+        }
+        assert_eq!(
+            wire.session.since(Deadline::Body),
+            owes.then_some(0),
+            "{last}"
+        );
+    }
+}
+
+/// What a limit does that has passed, in each phase of a connection.
+#[test]
+fn a_limit_that_is_not_in_force_does_nothing_and_one_that_is_ends_what_it_is_about() {
+    for (phase, in_force) in [
+        ("silent", &[Deadline::Preface][..]),
+        ("idle", &[Deadline::Idle]),
+        ("half a block", &[Deadline::Block, Deadline::Idle]),
+        ("posting", &[Deadline::Body]),
+        ("stalled", &[Deadline::Stall]),
+        ("served", &[]),
+        ("announced", &[Deadline::Drain]),
+        ("leaving", &[]),
+        ("over", &[]),
+    ] {
+        let prepare = || {
+            if phase == "silent" {
+                return Wire::silent(Limits::default());
+            }
+            let mut wire = Wire::open_with(Limits::default(), &[(4, 0)]);
+            match phase {
+                "half a block" => drop(wire.hears(&forged(1, END_STREAM, 1, &block(&GET[..2])))),
+                "posting" => drop(wire.hears(&post(1))),
+                "stalled" => {
+                    wire.hears(&get(1));
+                    wire.answers(1, Payload::Slice(b"x")).expect("an answer");
+                }
+                "served" | "leaving" => drop(wire.hears(&get(1))),
+                "announced" => wire.session.drain(0, &mut wire.out),
+                "over" => {
+                    wire.fails(&forged(6, 0, 0, b"short"));
+                }
+                _ => {}
+            }
+            if phase == "leaving" {
+                wire.hears(&forged(7, 0, 0, &[0; 8]));
+            }
+            wire.says();
+            wire
+        };
+        for deadline in Deadline::ALL {
+            let mut wire = prepare();
+            let is_in_force = in_force.contains(&deadline);
+            assert_eq!(
+                wire.session.since(deadline).is_some(),
+                is_in_force,
+                "{phase} {deadline:?}"
+            );
+            let before = (wire.session.phase(), wire.session.streams());
+            let ended = wire.overdue(deadline, 1000);
+            let said = wire.says();
+            if !is_in_force {
+                assert_eq!(
+                    (ended, said),
+                    (Ok(Vec::new()), Vec::new()),
+                    "{phase} {deadline:?}"
+                );
+                assert_eq!((wire.session.phase(), wire.session.streams()), before);
+                continue;
+            }
+            assert!(!said.is_empty());
+            assert_eq!(wire.session.since(deadline), None, "{phase} {deadline:?}");
+            match deadline {
+                Deadline::Preface | Deadline::Block => {
+                    let fault = ended.expect_err("a fault");
+                    assert_eq!(fault.code, ErrorCode::PROTOCOL_ERROR);
+                    assert_eq!(wire.session.phase(), Phase::Over);
+                }
+                Deadline::Body | Deadline::Stall => {
+                    let code = match deadline {
+                        Deadline::Body => ErrorCode::CANCEL,
+                        _ => ErrorCode::ENHANCE_YOUR_CALM,
+                    };
+                    let ended = ended.expect("the connection goes on");
+                    assert!(matches!(ended[..], [(_, End::Broken(fault))] if fault.code == code));
+                    assert_eq!(said, [Sent::Reset(1, code)]);
+                    assert_eq!(wire.session.phase(), Phase::Open);
+                }
+                Deadline::Idle => assert_eq!(wire.session.phase(), Phase::Announced),
+                Deadline::Drain => assert_eq!(wire.session.phase(), Phase::Over),
+            }
+        }
+    }
+}
