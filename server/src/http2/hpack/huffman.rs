@@ -207,9 +207,7 @@ fn decode_end(mut bits: u64, mut have: u32, out: &mut Vec<u8>) -> Result<(), Und
                 false => Err(Undecodable),
             };
         }
-        if symbol == END {
-            return Err(Undecodable);
-        }
+        // Not the end of a string, whose code is longer than what is left.
         out.push(symbol as u8);
         bits <<= length;
         have -= length;
