@@ -507,6 +507,39 @@ fn a_field_that_lasts_is_kept_up_to_the_size_of_the_table_and_else_written_each_
 }
 
 #[test]
+fn section_5_2_what_is_kept_is_coded_where_that_is_shorter_and_what_is_not_kept_is_written_as_it_is()
+ {
+    for (value, size) in [
+        // Letters of five bits and more, in bytes.
+        ("www.example.com", 0x80 | 12),
+        ("0", 1),
+        ("00", 2),
+        ("000", 0x80 | 2),
+        // Codes of eight bits are as long as the bytes, and those of 28 longer.
+        ("&", 1),
+        ("&&&&&&&&", 8),
+        ("~~~~", 4),
+    ] {
+        let value_of = HeaderValue::from_static(value);
+        let kept = written(&mut Encoder::default(), "alt-svc", &value_of);
+        // Seven letters in five bytes.
+        assert_eq!(kept[..2], [0x40, 0x80 | 5]);
+        let length = usize::from(size & 0x7f);
+        assert_eq!((kept[7], kept.len()), (size, 8 + length), "{value}");
+        let plain = written(&mut Encoder::default(), "x-own", &value_of);
+        assert_eq!(
+            plain,
+            [
+                &b"\x00\x05x-own"[..],
+                &[value.len() as u8],
+                value.as_bytes()
+            ]
+            .concat()
+        );
+    }
+}
+
+#[test]
 fn each_status_and_each_length_is_decoded_as_it_was_written() {
     for code in 100..=999 {
         let mut out = Vec::new();
