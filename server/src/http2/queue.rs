@@ -32,7 +32,7 @@ impl Queue {
 
     /// Lets go of memory, if nobody waits.
     pub fn give_up_excess(&mut self) {
-        if self.waiting.is_empty() && self.waiting.capacity() > 0 {
+        if self.waiting.is_empty() {
             self.waiting = VecDeque::new();
         }
     }
