@@ -6,7 +6,9 @@ use super::forge::{
 };
 use super::pieces::course;
 use proptest::prelude::*;
+use ringgate::http1::head::Head;
 use ringgate::http2::frame::PREFACE;
+use ringgate::http2::{Arrival, Desk, Limits, Room, Session};
 
 fn begin() -> Vec<u8> {
     [&PREFACE[..], &settings(&[(4, 100_000)])].concat()
@@ -102,6 +104,67 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
         1 => bytes.clone().prop_map(|bytes| forged(6, 0, 0, &[&bytes[..], &[0; 8]].concat()[..8])),
         1 => (0u8..20, 0u8..64, 0u32..4, bytes).prop_map(|(kind, flags, stream, bytes)| forged(kind, flags, stream, &bytes)),
     ]
+}
+
+#[test]
+fn each_front_says_how_long_it_has_to_be_and_changes_nothing_before() {
+    let limits = Limits::default();
+    let (mut session, mut room, mut head) =
+        (Session::new(&limits, 0), Room::default(), Head::blank());
+    let mut out = Vec::new();
+    let mut hear = |bytes: &[u8]| {
+        let mut desk = Desk {
+            limits: &limits,
+            seconds: 0,
+            room: &mut room,
+            out: &mut out,
+        };
+        let received = session
+            .receive(bytes, &mut head, &mut desk)
+            .expect("no fault");
+        match received.arrival {
+            Arrival::Needs(bytes) => (received.used, Some(bytes)),
+            _ => (received.used, None),
+        }
+    };
+    // The preface comes with the header of the settings behind it.
+    let preface = [&PREFACE[..], &settings(&[(4, 100_000)])].concat();
+    for have in 0..24 + 9 {
+        assert_eq!(hear(&preface[..have]), (0, Some(24 + 9)), "{have}");
+    }
+    assert_eq!(hear(&preface[..24 + 9]), (24, None));
+    // Frames that are read as a whole.
+    for frame in [
+        settings(&[(4, 100_000)]),
+        forged(6, 0, 0, b"12345678"),
+        get(1),
+        post(3),
+        window_update(3, 5),
+        forged(1, END_STREAM, 5, &block(&GET[..2])),
+        forged(9, END_HEADERS, 5, &block(&GET[2..])),
+        forged(0xee, 0, 0, &[0; 300]),
+    ] {
+        for have in 0..frame.len() {
+            let needs = if have < 9 { 9 } else { frame.len() };
+            assert_eq!(
+                hear(&frame[..have]),
+                (0, Some(needs)),
+                "{have} of {frame:?}"
+            );
+        }
+        assert_eq!(hear(&frame), (frame.len(), None), "{frame:?}");
+    }
+    // Payload is taken as it comes, and padding once its length is there.
+    for (flags, header, payload) in [(0, 9, &b"abc"[..]), (PADDED, 10, b"\x02abc\0\0")] {
+        let frame = forged(0, flags, 3, payload);
+        for have in 0..header {
+            let needs = if have < 9 { 9 } else { header };
+            assert_eq!(hear(&frame[..have]), (0, Some(needs)), "{have}");
+        }
+        assert_eq!(hear(&frame[..header]), (header, None));
+        assert_eq!(hear(b""), (0, Some(1)));
+        assert_eq!(hear(&frame[header..]), (frame.len() - header, None));
+    }
 }
 
 proptest! {
