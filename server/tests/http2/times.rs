@@ -4,7 +4,7 @@ use super::forge::{END_STREAM, GET, Sent, Wire, block, data, forged, get, post, 
 use ringgate::http2::frame::PREFACE;
 use ringgate::http2::life::Phase;
 use ringgate::http2::session::Deadline;
-use ringgate::http2::{End, ErrorCode, Limits, Payload};
+use ringgate::http2::{End, ErrorCode, Limits, Payload, StreamId};
 
 /// The limits in force, with since when.
 fn waits(wire: &Wire) -> Vec<(Deadline, u32)> {
@@ -217,7 +217,7 @@ fn a_stream_waits_for_its_own_window_since_its_last_progress_and_for_the_connect
         let answer = |wire: &mut Wire, stream: u32, size: usize, seconds: u32| {
             wire.seconds = begin.wrapping_add(seconds);
             wire.answers(stream, Payload::Later).expect("an answer");
-            let id = ringgate::http2::StreamId(stream);
+            let id = StreamId(stream);
             let bytes = vec![0; size].into();
             wire.session
                 .body(id, bytes, wire.seconds)
@@ -286,7 +286,7 @@ fn a_stream_owes_a_body_until_its_end_unless_its_answer_has_begun_or_it_is_a_tun
             true => wire.hears(&super::forge::headers(1, false, &connect)),
             false => wire.hears(&post(1)),
         };
-        let id = ringgate::http2::StreamId(1);
+        let id = StreamId(1);
         for step in what.split(' ') {
             match step {
                 "tunnel" | "request" => {}
@@ -339,6 +339,8 @@ fn a_client_owes_a_body_as_long_as_both_windows_have_room_for_a_byte_of_it() {
         wire.hears(&data(1, false, &vec![0; sent]));
         let waits = wire.session.since(Deadline::Body);
         assert_eq!(waits, owes.then_some(0), "{sent} of {window}");
+        assert_eq!(wire.session.may_be_sent(StreamId(1)), owes);
+        assert!(!wire.session.may_be_sent(StreamId(3)), "it is not open");
         wire.took(1, sent as u32);
         assert_eq!(wire.session.since(Deadline::Body), Some(0));
     }
@@ -358,6 +360,7 @@ fn a_client_owes_a_body_as_long_as_both_windows_have_room_for_a_byte_of_it() {
             owes.then_some(0),
             "{last}"
         );
+        assert_eq!(wire.session.may_be_sent(StreamId(1)), owes);
     }
 }
 
@@ -374,6 +377,7 @@ fn a_limit_that_is_not_in_force_does_nothing_and_one_that_is_ends_what_it_is_abo
         ("announced", &[Deadline::Drain]),
         ("leaving", &[]),
         ("over", &[]),
+        ("over in half a block", &[]),
     ] {
         let prepare = || {
             if phase == "silent" {
@@ -387,7 +391,7 @@ fn a_limit_that_is_not_in_force_does_nothing_and_one_that_is_ends_what_it_is_abo
                     wire.hears(&get(1));
                     wire.answers(1, Payload::Slice(b"x")).expect("an answer");
                 }
-                "served" | "leaving" => drop(wire.hears(&get(1))),
+                "served" | "leaving" | "over in half a block" => drop(wire.hears(&get(1))),
                 "announced" => wire.session.drain(0, &mut wire.out),
                 "over" => {
                     wire.fails(&forged(6, 0, 0, b"short"));
@@ -396,6 +400,11 @@ fn a_limit_that_is_not_in_force_does_nothing_and_one_that_is_ends_what_it_is_abo
             }
             if phase == "leaving" {
                 wire.hears(&forged(7, 0, 0, &[0; 8]));
+            }
+            if phase == "over in half a block" {
+                wire.hears(&forged(7, 0, 0, &[0; 8]));
+                wire.hears(&forged(1, END_STREAM, 3, &block(&GET[..2])));
+                wire.answers(1, Payload::None).expect("an answer");
             }
             wire.says();
             wire

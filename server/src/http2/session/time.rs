@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// Whether the windows allow the client to send more on this stream, if that is open.
-    pub(crate) fn may_be_sent(&self, stream: StreamId) -> bool {
+    pub fn may_be_sent(&self, stream: StreamId) -> bool {
         let found = self.streams.get(stream);
         found.is_some_and(|stream| self.has_room_for(stream))
     }
