@@ -76,6 +76,57 @@ fn section_4_3_a_block_that_cannot_be_decoded_ends_the_connection() {
 }
 
 #[test]
+fn section_4_3_a_block_that_nobody_reads_is_decoded_all_the_same() {
+    let begin = |what: &str| {
+        let limits = Limits {
+            streams: 1,
+            ..Limits::default()
+        };
+        let mut wire = Wire::open_with(limits, &[]);
+        match what {
+            "one too many" | "ended" | "leaving" => wire.hears(&get(1)),
+            _ => wire.hears(&post(1)),
+        };
+        match what {
+            "given up" => {
+                let given_up = wire.session.reset(StreamId(1), PROTOCOL, 0, &mut wire.out);
+                given_up.expect("a stream");
+            }
+            "answered" => wire.answers(1, Payload::None).expect("an answer"),
+            "leaving" => assert_eq!(wire.hears(&forged(7, 0, 0, &[0; 8])), []),
+            _ => {}
+        }
+        wire
+    };
+    for (what, stream) in [
+        ("one too many", 3),
+        ("given up", 1),
+        ("answered", 1),
+        ("ended", 1),
+        ("leaving", 3),
+    ] {
+        let fields = |block: &[u8]| forged(1, END_HEADERS | END_STREAM, stream, block);
+        let lost = begin(what).fails(&fields(b"\xFF\xFF\xFF\xFF\xFF\xFF"));
+        assert_eq!(lost, ErrorCode::COMPRESSION_ERROR, "{what}");
+        let mut wire = begin(what);
+        let front = if stream == 1 { Vec::new() } else { block(&GET) };
+        wire.hears(&fields(&[&front[..], b"\x40\x05x-own\x011"].concat()));
+        if what == "one too many" {
+            wire.answers(1, Payload::None).expect("an answer");
+        }
+        // The field is in the table, unless no request is begun any more.
+        let by_index = [&block(&GET)[..], &[0xBE]].concat();
+        let seen = wire.hears(&forged(1, END_HEADERS | END_STREAM, 5, &by_index));
+        if what == "leaving" {
+            assert_eq!(seen, []);
+            continue;
+        }
+        assert!(matches!(seen[..], [Seen::Head { stream: 5, .. }]), "{what}");
+        assert_eq!(wire.head.header(&wire.text, "x-own"), Some(&b"1"[..]));
+    }
+}
+
+#[test]
 fn section_4_3_a_block_is_interrupted_by_nothing() {
     let begun = || {
         let mut wire = Wire::open();
