@@ -57,10 +57,13 @@ fn section_6_10_a_head_is_cut_where_the_clients_frames_end_and_only_its_last_fra
     // The frames of a head with a field of this length.
     let head = |most: u32, length: u32| {
         let mut wire = Wire::open_with(Limits::default(), &[(5, most)]);
-        wire.hears(&get(1));
+        wire.hears(&[get(1), get(3)].concat());
+        // Behind another answer in the same output.
+        answer_with(&mut wire, 3, &[]);
+        let before = wire.out.len();
         let value = HeaderValue::from_str(&"v".repeat(length as usize)).expect("a value");
         answer_with(&mut wire, 1, &[(HeaderName::from_static("x-large"), value)]);
-        frames(&wire.out)
+        frames(&wire.out[before..])
     };
     for most in [16_384, 16_385, 20_000] {
         let without = head(most, 1000)[0].1 - 1000;
@@ -294,6 +297,7 @@ impl Output for Heard {
     }
 
     fn piece(&mut self, bytes: Bytes) {
+        assert!(!bytes.is_empty(), "a piece of nothing");
         self.bytes.extend_from_slice(&bytes);
     }
 
@@ -326,8 +330,10 @@ fn a_maker_of_payload_hears_of_room_when_half_of_what_may_wait_is_left_and_when_
         let mut wire = Wire::open_with(limits, &[(4, 0)]);
         wire.hears(&get(1));
         wire.answers(1, Payload::Later).expect("an answer");
-        let bytes = Bytes::from(vec![0; waiting]);
-        wire.session.body(StreamId(1), bytes, 0).expect("a stream");
+        for part in [waiting / 2, waiting - waiting / 2] {
+            let bytes = Bytes::from(vec![0; part]);
+            wire.session.body(StreamId(1), bytes, 0).expect("a stream");
+        }
         assert_eq!(
             wire.session.room(StreamId(1), 100),
             100usize.saturating_sub(waiting)
@@ -341,6 +347,10 @@ fn a_maker_of_payload_hears_of_room_when_half_of_what_may_wait_is_left_and_when_
         let left = waiting - room as usize;
         assert_eq!(wire.session.is_sending(StreamId(1)), left > 0);
         assert_eq!(wire.session.room(StreamId(1), 100), 100 - left.min(100));
+        wire.hears(&window_update(1, 1000));
+        wire.session.poll_output(&limits, 0, &mut out);
+        let frames = 1 + usize::from(left > 0);
+        assert_eq!(out.bytes.len(), waiting + 9 * frames);
     }
     // Nobody hears of an answer that has ended.
     let mut wire = asked(limits, &[1]);

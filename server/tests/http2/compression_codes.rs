@@ -91,4 +91,13 @@ fn section_5_2_a_string_is_padded_with_less_than_a_byte_of_ones_and_holds_no_end
             assert!(!decodes(&end), "{count} {behind}");
         }
     }
+    // However many bits are left when the last byte is read.
+    for fives in 0..8 {
+        for eights in 0..12 {
+            let bits = ["00000".repeat(fives), "11111000".repeat(eights)].concat();
+            assert!(decodes(&packed(bits.clone(), '1')), "{fives} {eights}");
+            let end = packed(format!("{bits}{}", "1".repeat(30)), '1');
+            assert!(!decodes(&end), "{fives} {eights}");
+        }
+    }
 }

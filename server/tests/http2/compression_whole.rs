@@ -379,6 +379,17 @@ fn a_table_says_the_memory_of_its_texts_and_of_its_places() {
         assert!(table.memory() >= last);
         last = table.memory();
     }
+    // Memory is asked for with a quarter to spare, and not before it is used up.
+    let mut table = Table::new(4096);
+    let memory: Vec<_> = (0..6)
+        .map(|_| {
+            assert!(table.insert(b"", &[b'v'; 80], 0u64));
+            table.memory()
+        })
+        .collect();
+    assert_eq!(memory[5], memory[4], "the sixth is the quarter");
+    assert!(table.insert(b"", b"v", 0u64));
+    assert!(table.memory() > memory[5]);
 }
 
 /// The ways in which a field of an answer is written.

@@ -507,6 +507,11 @@ fn section_6_8_what_comes_behind_the_last_stream_is_ignored_and_the_last_is_said
         matches!(said[..], [Sent::GoAway(7, ErrorCode::FRAME_SIZE_ERROR, _)]),
         "{said:?}"
     );
+    // The last stream itself was begun, and what comes behind its end is a fault as ever.
+    let mut wire = Wire::open();
+    wire.hears(&[get(1), get(3), forged(7, 0, 0, &[0; 8])].concat());
+    wire.answers(3, Payload::None).expect("an answer");
+    assert_eq!(wire.breaks(&data(3, false, b"x")), ErrorCode::STREAM_CLOSED);
 }
 
 #[test]
