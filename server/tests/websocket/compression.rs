@@ -88,6 +88,35 @@ fn a_block_behind_one_that_says_it_is_the_last_may_refer_to_it() {
 }
 
 #[test]
+fn a_message_whose_last_block_says_so_belongs_to_the_context_that_is_kept() {
+    // Section 7.2.3.4 lets a client end each message with such a block, and its window goes on nevertheless.
+    let texts =
+        ["said in the first message, ", "or in the second one, "].map(|text| text.repeat(2));
+    let mut inflater = Inflater::default();
+    let mut known = Vec::new();
+    let mut sizes = Vec::new();
+    for text in [&texts[0], &texts[1], &texts[0], &texts[1]] {
+        let mut room = vec![0; 1000];
+        let mut deflate = zlib_rs::Deflate::new(6, false, 15);
+        if !known.is_empty() {
+            deflate.set_dictionary(&known).expect("a dictionary");
+        }
+        let done = deflate.compress(text.as_bytes(), &mut room, zlib_rs::DeflateFlush::Finish);
+        done.expect("room for all of it");
+        room.truncate(deflate.total_out() as usize);
+        sizes.push(room.len());
+        room.push(0);
+        let inflated = inflater.inflate(keeping(), &room, 1000);
+        assert_eq!(inflated, Ok(text.as_bytes()));
+        known.extend_from_slice(text.as_bytes());
+    }
+    assert!(
+        2 * sizes[2] < sizes[0] && 2 * sizes[3] < sizes[1],
+        "they refer to what was said before: {sizes:?}"
+    );
+}
+
+#[test]
 fn a_message_that_is_not_compressed_may_stand_between_others() {
     let mut listener = Listener::new(Some(forgetful("")));
     listener.receive(&frame(TEXT | COMPRESSED, HELLO));
@@ -181,15 +210,20 @@ fn compressed_text_that_is_not_utf8_is_a_fault() {
 }
 
 #[test]
-fn a_message_may_say_only_so_often_that_it_is_at_its_end() {
+fn a_message_may_say_sixteen_times_that_it_is_at_its_end() {
     let end = b"\x03\x00";
-    let mut inflater = Inflater::default();
-    assert_eq!(
-        inflater.inflate(forgetful(""), &end.repeat(10), 10),
-        Ok(&b""[..])
-    );
-    let found = inflater.inflate(forgetful(""), &end.repeat(100), 10);
-    assert_eq!(found, Err(Fault::NotDeflate));
+    for keeps in [forgetful(""), keeping()] {
+        for (times, expected) in [
+            (1, Ok(&b""[..])),
+            (16, Ok(b"")),
+            (17, Err(Fault::NotDeflate)),
+            (1000, Err(Fault::NotDeflate)),
+        ] {
+            let mut inflater = Inflater::default();
+            let found = inflater.inflate(keeps, &end.repeat(times), 10);
+            assert_eq!(found, expected, "{times}");
+        }
+    }
 }
 
 #[test]
@@ -288,6 +322,124 @@ fn a_message_is_sent_compressed_only_if_that_makes_it_shorter() {
     assert_eq!(first(Message::Text(&long), None), TEXT);
     assert_eq!(first(Message::Text("short"), Some(&mut deflater)), TEXT);
     assert_eq!(first(Message::Binary(noise), Some(&mut deflater)), BINARY);
+}
+
+#[test]
+fn messages_of_512_bytes_and_more_are_compressed() {
+    for (length, expected) in [
+        (0, TEXT),
+        (1, TEXT),
+        (511, TEXT),
+        (512, TEXT | COMPRESSED),
+        (513, TEXT | COMPRESSED),
+    ] {
+        for terms in [forgetful(""), keeping()] {
+            let mut out = Vec::new();
+            let (text, mut deflater) = ("a".repeat(length), Deflater::default());
+            let sent = Conversation::new(Some(terms)).send(
+                Message::Text(&text),
+                Some(&mut deflater),
+                &mut out,
+            );
+            assert_eq!((sent, frames(&out)[0].0), (Ok(()), expected), "{length}");
+            assert!(out.capacity() <= length + 14, "{}", out.capacity());
+        }
+    }
+}
+
+#[test]
+fn a_message_that_compression_leaves_as_long_as_it_is_is_sent_plain() {
+    // With each byte that was there before, a message grows by one and its payload does not: at some time they are as
+    // long.
+    let noise = &messages()[3];
+    let terms = forgetful("");
+    let mut deflater = Deflater::default();
+    let mut seen = [0; 3];
+    for length in [512, 600, 700] {
+        for repeated in 0..100 {
+            let message = [&noise[..length], &noise[..repeated]].concat();
+            let payload = deflater.deflate(terms, &message).to_vec();
+            let order = payload.len().cmp(&message.len());
+            seen[(order as i8 + 1) as usize] += 1;
+            let mut out = Vec::new();
+            let mut conversation = Conversation::new(Some(terms));
+            let sent = conversation.send(Message::Binary(&message), Some(&mut deflater), &mut out);
+            let expected = match order.is_lt() {
+                true => (BINARY | COMPRESSED, payload),
+                false => (BINARY, message),
+            };
+            assert_eq!((sent, frames(&out).remove(0)), (Ok(()), expected));
+        }
+    }
+    assert!(!seen.contains(&0), "{seen:?}");
+}
+
+#[test]
+fn a_message_in_a_context_that_is_kept_is_sent_as_it_went_through_it() {
+    let mut conversation = Conversation::new(Some(keeping()));
+    let (mut deflater, mut inflater) = (Deflater::default(), Inflater::default());
+    let noise = &messages()[3][..1000];
+    for message in [noise, noise, &[7; 600]] {
+        let mut out = Vec::new();
+        let sent = conversation.send(Message::Binary(message), Some(&mut deflater), &mut out);
+        assert_eq!(sent, Ok(()));
+        let (first, payload) = frames(&out).remove(0);
+        assert_eq!(first, BINARY | COMPRESSED);
+        let inflated = inflater.inflate(keeping(), &payload, 1000);
+        assert_eq!(inflated, Ok(message));
+    }
+}
+
+#[test]
+fn a_compressed_broadcast_is_for_windows_as_large_as_its_message_and_for_the_largest() {
+    for (bits, length, expected) in [
+        (9, 512, BINARY | COMPRESSED),
+        (9, 513, BINARY),
+        (10, 1024, BINARY | COMPRESSED),
+        (10, 1025, BINARY),
+        (14, 16_384, BINARY | COMPRESSED),
+        (14, 16_385, BINARY),
+        (15, 32_768, BINARY | COMPRESSED),
+        (15, 32_769, BINARY | COMPRESSED),
+        (15, 1 << 20, BINARY | COMPRESSED),
+    ] {
+        let message = vec![0; length];
+        let mut deflater = Deflater::default();
+        let broadcast = Broadcast::new(Message::Binary(&message), Some(&mut deflater));
+        let terms = forgetful(&format!("; server_max_window_bits={bits}"));
+        let conversation = Conversation::new(Some(terms));
+        let frame = conversation.send_broadcast(&broadcast).expect("open");
+        assert_eq!(frame[0], expected, "{length} at {bits}");
+    }
+}
+
+#[test]
+fn a_broadcast_that_compression_does_not_make_shorter_is_one_for_all() {
+    let noise = &messages()[3];
+    let mut deflater = Deflater::default();
+    let broadcast = Broadcast::new(Message::Binary(noise), Some(&mut deflater));
+    let (one, other) = (
+        Conversation::new(None),
+        Conversation::new(Some(forgetful(""))),
+    );
+    let one = one.send_broadcast(&broadcast).expect("open");
+    let other = other.send_broadcast(&broadcast).expect("open");
+    assert_eq!(frames(one), [(BINARY, noise.clone())]);
+    assert_eq!(one.as_ptr(), other.as_ptr());
+}
+
+#[test]
+fn a_compressed_message_half_received_takes_no_more_memory_than_twice_what_came() {
+    let mut listener = Listener::new(Some(forgetful("")));
+    let stream = frame(BINARY | COMPRESSED, &vec![7; 1 << 20]);
+    let mut came = 14;
+    listener.receive(&stream[..came]);
+    for piece in stream[came..].chunks(1000).take(50) {
+        listener.receive(piece);
+        came += piece.len();
+        let held = listener.conversation.held();
+        assert!((came - 14..=2 * came).contains(&held), "{held} for {came}");
+    }
 }
 
 #[test]

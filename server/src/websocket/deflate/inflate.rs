@@ -3,6 +3,7 @@
 
 use super::super::code::Fault;
 use super::{TAIL, Terms};
+use std::collections::VecDeque;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 /// Room for a message at first; doubled while it is not enough.
@@ -14,6 +15,7 @@ const KEPT_SIZE_BYTES: usize = 64 << 10;
 const LAST_BLOCKS_MAX: u32 = 16;
 /// The largest window: what was compressed with a smaller one is inflated as well.
 const WINDOW_BITS: u8 = 15;
+const WINDOW_SIZE_BYTES: usize = 1 << WINDOW_BITS;
 
 /// A decompressor and the message that it inflated last. One a core serves all connections that keep no
 /// context; one that keeps its context has its own. Holds no memory before it is used.
@@ -22,6 +24,8 @@ pub struct Inflater {
     state: Option<Box<Inflate>>,
     /// The message, and room behind it that is used again.
     room: Vec<u8>,
+    /// The end of the messages before, as much as a window holds, if their client keeps its context.
+    past: VecDeque<u8>,
 }
 
 impl Inflater {
@@ -39,12 +43,14 @@ impl Inflater {
         let state = self.state.get_or_insert_with(|| Box::new(fresh()));
         if !terms.client_keeps {
             state.reset(false);
+            self.past.clear();
         }
         if self.room.len() > KEPT_SIZE_BYTES {
             self.room = Vec::new();
         }
         let mut message = Message {
             room: &mut self.room,
+            past: &self.past,
             len: 0,
             size_max,
             last_blocks: 0,
@@ -52,6 +58,12 @@ impl Inflater {
         message.take_in(state, payload)?;
         message.take_in(state, &TAIL)?;
         let len = message.len;
+        if terms.client_keeps {
+            let end = end_of(&self.room[..len]);
+            let excess = (self.past.len() + end.len()).saturating_sub(WINDOW_SIZE_BYTES);
+            self.past.drain(..excess);
+            self.past.extend(end);
+        }
         Ok(&self.room[..len])
     }
 }
@@ -59,9 +71,15 @@ impl Inflater {
 /// A message while it is inflated.
 struct Message<'a> {
     room: &'a mut Vec<u8>,
+    past: &'a VecDeque<u8>,
     len: usize,
     size_max: usize,
     last_blocks: u32,
+}
+
+/// As much of the end of a message as a window holds.
+fn end_of(message: &[u8]) -> &[u8] {
+    &message[message.len().saturating_sub(WINDOW_SIZE_BYTES)..]
 }
 
 fn fresh() -> Inflate {
@@ -107,12 +125,71 @@ impl Message<'_> {
             return Err(Fault::NotDeflate);
         }
         state.reset(false);
-        let message = &self.room[..self.len];
-        let known = &message[message.len().saturating_sub(1 << WINDOW_BITS)..];
+        let end = end_of(&self.room[..self.len]);
+        let known: Vec<u8> = self.past.iter().chain(end).copied().collect();
         if known.is_empty() {
             return Ok(());
         }
-        let told = state.set_dictionary(known);
+        let told = state.set_dictionary(end_of(&known));
         told.map(drop).map_err(|_| Fault::NotDeflate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Deflater, WINDOW_BITS_MAX};
+    use super::*;
+
+    #[test]
+    fn memory_is_doubled_while_a_message_needs_it_and_kept_up_to_a_bound() {
+        let terms = Terms::forgetful(WINDOW_BITS_MAX);
+        // Room of just the size of the message is not known to be enough before the next byte is asked for.
+        for (length, room, kept) in [
+            (0, 4 << 10, 4 << 10),
+            (4095, 4 << 10, 4 << 10),
+            (4096, 8 << 10, 8 << 10),
+            (9000, 16 << 10, 16 << 10),
+            (40_000, 64 << 10, 64 << 10),
+            (65_535, 64 << 10, 64 << 10),
+            (65_536, 128 << 10, 4 << 10),
+            (1_000_000, 1 << 20, 4 << 10),
+        ] {
+            let mut inflater = Inflater::default();
+            let mut deflater = Deflater::default();
+            let payload = deflater.deflate(terms, &vec![7; length]);
+            let inflated = inflater.inflate(terms, payload, 1 << 20);
+            assert_eq!(inflated.map(<[u8]>::len), Ok(length));
+            assert_eq!(inflater.room.len(), room, "{length}");
+            let payload = deflater.deflate(terms, b"short");
+            assert_eq!(inflater.inflate(terms, payload, 5), Ok(&b"short"[..]));
+            assert_eq!(inflater.room.len(), kept, "after {length}");
+            assert!(inflater.past.is_empty());
+        }
+    }
+
+    #[test]
+    fn no_more_of_the_past_is_kept_than_a_window_holds() {
+        let terms = Terms {
+            client_keeps: true,
+            ..Terms::forgetful(WINDOW_BITS_MAX)
+        };
+        let mut inflater = Inflater::default();
+        let mut deflater = Deflater::default();
+        let mut said: Vec<u8> = Vec::new();
+        for (number, length) in [1, 1000, 40_000, 0, 32_768, 7, 20_000, 20_000]
+            .into_iter()
+            .enumerate()
+        {
+            let message = vec![number as u8; length];
+            let payload = deflater.deflate(terms, &message);
+            assert_eq!(inflater.inflate(terms, payload, 1 << 20), Ok(&message[..]));
+            said.extend(message);
+            assert!(inflater.past.iter().eq(end_of(&said)), "{number}");
+        }
+        // One whose client keeps none leaves nothing of it.
+        let forgetful = Terms::forgetful(WINDOW_BITS_MAX);
+        let payload = deflater.deflate(forgetful, b"short");
+        assert_eq!(inflater.inflate(forgetful, payload, 5), Ok(&b"short"[..]));
+        assert!(inflater.past.is_empty());
     }
 }
