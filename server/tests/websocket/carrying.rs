@@ -72,6 +72,41 @@ fn bytes_that_are_no_conversation_are_told_from_others() {
     ] {
         assert_eq!(Conversation::decode(bytes).err(), Some(error), "{bytes:?}");
     }
-    let told = CarryError::Format(9).to_string();
-    assert!(told.contains("or drain"), "{told}");
+    for (error, text) in [
+        (
+            CarryError::Format(9),
+            "a WebSocket in layout 9, of which this program knows 1; hand over between versions that share a layout, \
+             or drain",
+        ),
+        (CarryError::Length(4), "a WebSocket of 4 bytes instead of 3"),
+        (
+            CarryError::Field("window"),
+            "a WebSocket with a senseless window",
+        ),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn each_byte_of_a_carried_conversation_has_its_values_and_no_others() {
+    for byte in 0..=u8::MAX {
+        let of =
+            |bytes: [u8; 3]| Conversation::decode(&bytes).map(|conversation| conversation.encode());
+        let format = [byte, 1, 12];
+        match byte {
+            1 => assert_eq!(of(format), Ok(Some(format))),
+            _ => assert_eq!(of(format), Err(CarryError::Format(byte))),
+        }
+        let asked = [1, byte, 12];
+        match byte {
+            0 | 1 => assert_eq!(of(asked), Ok(Some(asked))),
+            _ => assert_eq!(of(asked), Err(CarryError::Field("Ping"))),
+        }
+        let window = [1, 0, byte];
+        match byte {
+            0 | 9..=15 => assert_eq!(of(window), Ok(Some(window))),
+            _ => assert_eq!(of(window), Err(CarryError::Field("window"))),
+        }
+    }
 }

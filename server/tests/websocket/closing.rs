@@ -117,16 +117,158 @@ fn a_reason_that_is_too_long_is_cut_between_two_characters() {
     assert_eq!(frames(&listener.out), [(CLOSE, body)]);
 }
 
+/// Each fault with its code (RFC 6455 section 7.4.1) and the name that logs and metrics know it by.
+const FAULTS: [(Fault, u16, &str); 19] = [
+    (Fault::ReservedBit, 1002, "reserved-bit"),
+    (Fault::ReservedOpcode, 1002, "reserved-opcode"),
+    (Fault::Unmasked, 1002, "unmasked"),
+    (Fault::Masked, 1002, "masked"),
+    (Fault::LengthNotMinimal, 1002, "length-not-minimal"),
+    (Fault::LengthOverflow, 1002, "length-overflow"),
+    (Fault::ControlTooLong, 1002, "control-too-long"),
+    (Fault::ControlFragmented, 1002, "control-fragmented"),
+    (Fault::NothingToContinue, 1002, "nothing-to-continue"),
+    (Fault::MessageInMessage, 1002, "message-in-message"),
+    (Fault::CloseMalformed, 1002, "close-malformed"),
+    (Fault::CloseCodeInvalid, 1002, "close-code-invalid"),
+    (Fault::NotUtf8, 1007, "not-utf8"),
+    (Fault::NotDeflate, 1007, "not-deflate"),
+    (Fault::FrameTooLarge, 1009, "frame-too-large"),
+    (Fault::MessageTooLarge, 1009, "message-too-large"),
+    (Fault::TooManyFragments, 1008, "too-many-fragments"),
+    (Fault::ControlFlood, 1008, "control-flood"),
+    (Fault::MessageStalled, 1008, "message-stalled"),
+];
+
 #[test]
-fn each_fault_has_the_code_of_its_kind() {
-    let of = |fault: Fault| fault.code().number();
-    assert_eq!(of(Fault::NotUtf8), 1007);
-    assert_eq!(of(Fault::NotDeflate), 1007);
-    assert_eq!(of(Fault::MessageTooLarge), 1009);
-    assert_eq!(of(Fault::FrameTooLarge), 1009);
-    assert_eq!(of(Fault::TooManyFragments), 1008);
-    assert_eq!(of(Fault::ControlFlood), 1008);
-    assert_eq!(of(Fault::Unmasked), 1002);
+fn each_fault_has_the_code_of_its_kind_and_a_name_of_its_own() {
+    assert_eq!(FAULTS.map(|(fault, ..)| fault), Fault::ALL);
+    for (fault, code, name) in FAULTS {
+        assert_eq!((fault.code().number(), fault.name()), (code, name));
+        assert_eq!(fault.to_string(), format!("{code} ({name})"));
+    }
+}
+
+#[test]
+fn a_close_code_is_one_that_may_stand_in_a_frame_and_says_its_number() {
+    for number in 0..=u16::MAX {
+        // RFC 6455 section 7.4; IANA's registry has 1012 to 1014 beside.
+        let may_be_sent = matches!(number, 1000..=1003 | 1007..=1014 | 3000..=4999);
+        let code = CloseCode::new(number);
+        assert_eq!(code.map(CloseCode::number), may_be_sent.then_some(number));
+        if let Some(code) = code {
+            let said = (code.to_string(), format!("{code:?}"));
+            assert_eq!(said, (number.to_string(), number.to_string()));
+        }
+    }
+    for (code, number) in [
+        (CloseCode::NORMAL, 1000),
+        (CloseCode::GOING_AWAY, 1001),
+        (CloseCode::PROTOCOL_ERROR, 1002),
+        (CloseCode::UNSUPPORTED, 1003),
+        (CloseCode::INVALID_PAYLOAD, 1007),
+        (CloseCode::POLICY, 1008),
+        (CloseCode::TOO_BIG, 1009),
+        (CloseCode::INTERNAL, 1011),
+        (CloseCode::RESTART, 1012),
+    ] {
+        assert_eq!(Some(code), CloseCode::new(number));
+    }
+}
+
+#[test]
+fn a_message_that_is_not_sent_says_why() {
+    for (error, text) in [
+        (SendError::Closed, "the WebSocket is closed"),
+        (
+            SendError::HalfSent,
+            "another message is half sent; end it first",
+        ),
+        (
+            SendError::Full,
+            "too much waits for the client already; send again later",
+        ),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn a_reason_has_what_a_control_frame_holds_behind_the_code() {
+    for (length, sent) in [
+        (0, 0),
+        (1, 1),
+        (122, 122),
+        (123, 123),
+        (124, 123),
+        (500, 123),
+    ] {
+        let mut listener = Listener::new(None);
+        let Listener {
+            conversation, out, ..
+        } = &mut listener;
+        let closing = Event::CloseWanted(CloseCode::NORMAL);
+        let _: Effect = conversation.on(closing, &"r".repeat(length), out);
+        let body = close_body(1000, &"r".repeat(sent));
+        assert_eq!(frames(&listener.out), [(CLOSE, body)], "{length}");
+    }
+}
+
+#[test]
+fn a_limit_on_what_the_client_takes_goes_before_one_on_what_it_says() {
+    for (sending, asked, in_message, deadline) in [
+        (false, false, false, Deadline::Quiet),
+        (false, false, true, Deadline::Message),
+        (false, true, false, Deadline::Pong),
+        (false, true, true, Deadline::Pong),
+        (true, false, false, Deadline::Write),
+        (true, false, true, Deadline::Write),
+        (true, true, false, Deadline::Write),
+        (true, true, true, Deadline::Write),
+    ] {
+        let waiting = Waiting {
+            sending,
+            asked,
+            in_message,
+        };
+        assert_eq!(State::Open.deadline(waiting), Some(deadline), "{waiting:?}");
+        let expected = |state: State| match state {
+            State::Open => Some(deadline),
+            State::Closing => Some(Deadline::Close),
+            State::Leaving | State::Ended => Some(Deadline::Write),
+            State::Lingering => Some(Deadline::Linger),
+            State::Closed => None,
+        };
+        for state in STATES {
+            assert_eq!(state.deadline(waiting), expected(state), "{state:?}");
+        }
+    }
+}
+
+#[test]
+fn half_a_message_is_kept_only_while_its_rest_is_awaited() {
+    for (event, is_awaited) in [
+        (Event::Flushed, true),
+        (Event::DeadlinePassed(Deadline::Quiet), true),
+        (Event::CloseWanted(CloseCode::NORMAL), true),
+        (Event::Drain(CloseCode::RESTART), true),
+        (Event::CloseReceived, false),
+        (Event::Failed(Fault::ControlFlood), false),
+        (Event::DeadlinePassed(Deadline::Message), false),
+        (Event::DeadlinePassed(Deadline::Pong), false),
+        (Event::PeerEof, false),
+        (Event::Gone, false),
+        (Event::Force, false),
+    ] {
+        let mut listener = hear(&frame(TEXT & !FIN, &[b'a'; 100]));
+        let Listener {
+            conversation, out, ..
+        } = &mut listener;
+        assert!(conversation.held() >= 100);
+        let effect = conversation.on(event, "", out);
+        assert_ne!(effect, Effect::Impossible);
+        assert_eq!(conversation.held() >= 100, is_awaited, "{event:?}");
+    }
 }
 
 const STATES: [State; 6] = [

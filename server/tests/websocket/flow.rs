@@ -128,6 +128,140 @@ fn more_control_frames_than_the_budget_are_refused() {
 }
 
 #[test]
+fn the_time_over_which_control_frames_are_counted_passes_over_the_end_of_the_clock() {
+    assert_eq!(CONTROL_WINDOW_SECONDS, 10);
+    for begin in [0, 5, 10, u32::MAX - 3, u32::MAX] {
+        for (passed, is_new) in [(0, false), (1, false), (9, false), (10, true), (500, true)] {
+            let mut listener = limited(Limits {
+                controls: 2,
+                ..Limits::default()
+            });
+            // A window of its own begins here, since the one of a new conversation began at 0.
+            listener.seconds = begin.wrapping_sub(20);
+            listener.receive(&frame(PING, b""));
+            listener.seconds = begin;
+            listener.receive(&[frame(PING, b""), frame(PONG, b"")].concat());
+            listener.seconds = begin.wrapping_add(passed);
+            listener.receive(&frame(PING, b""));
+            let expected = (!is_new).then_some(Fault::ControlFlood);
+            assert_eq!(listener.fault, expected, "{passed} after {begin}");
+        }
+    }
+}
+
+#[test]
+fn the_usual_limits_are_those_that_are_documented() {
+    let usual = Limits {
+        frame_size: 1_048_576,
+        message_size: 1_048_576,
+        fragments: 4096,
+        controls: 1000,
+        delivery: Delivery::Whole,
+    };
+    assert_eq!(Limits::default(), usual);
+}
+
+#[test]
+fn larger_messages_may_come_in_as_many_frames_of_64_bytes_and_4096_at_least() {
+    let other = Limits {
+        controls: 7,
+        delivery: Delivery::Parts,
+        ..Limits::default()
+    };
+    for (size, fragments) in [
+        (0, 4096),
+        (1, 4096),
+        (262_143, 4096),
+        (262_144, 4096),
+        (262_207, 4096),
+        (262_208, 4097),
+        (1 << 20, 16_384),
+        (1 << 30, 16_777_216),
+    ] {
+        let expected = Limits {
+            frame_size: size,
+            message_size: size,
+            fragments,
+            ..other
+        };
+        assert_eq!(other.with_messages_of(size), expected);
+    }
+}
+
+#[test]
+fn what_a_slice_needs_is_told_before_anything_is_changed() {
+    use ringgate::websocket::deflate::Inflater;
+    use ringgate::websocket::{Arrival, Desk};
+    let needs = |stream: &[u8], cut: usize| {
+        let mut desk = Desk {
+            limits: &Limits::default(),
+            seconds: 0,
+            out: &mut Vec::new(),
+        };
+        let (mut bytes, mut inflater) = (stream[..cut].to_vec(), Inflater::default());
+        let mut conversation = Conversation::new(None);
+        let received = conversation.receive(&mut bytes, &mut inflater, &mut desk);
+        let received = received.expect("a sound frame");
+        let needs = match received.arrival {
+            Arrival::Needs(needs) => (received.used, needs),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(bytes, stream[..cut], "unmasked before it is whole");
+        needs
+    };
+    // A header in at least one byte more; a control frame, whose length is known, as a whole.
+    for (length, header) in [(10, 6), (300, 8), (70_000, 14)] {
+        let stream = frame(BINARY, &vec![1; length]);
+        for cut in 0..header {
+            assert_eq!(needs(&stream, cut), (0, cut + 1), "{cut} of {length}");
+        }
+    }
+    for length in [0, 1, 125] {
+        let stream = frame(PING, &vec![1; length]);
+        for cut in 0..stream.len() {
+            let expected = if cut < 6 { cut + 1 } else { stream.len() };
+            assert_eq!(needs(&stream, cut), (0, expected), "{cut} of {length}");
+        }
+    }
+}
+
+#[test]
+fn no_bytes_are_no_sign_of_life() {
+    use ringgate::websocket::Desk;
+    use ringgate::websocket::deflate::Inflater;
+    for (bytes, deadline) in [(&[][..], Deadline::Pong), (&[BINARY], Deadline::Quiet)] {
+        let mut conversation = Conversation::new(None);
+        let mut out = Vec::new();
+        let quiet = Event::DeadlinePassed(Deadline::Quiet);
+        assert_eq!(conversation.on(quiet, "", &mut out), Effect::Ping);
+        let mut desk = Desk {
+            limits: &Limits::default(),
+            seconds: 0,
+            out: &mut out,
+        };
+        let (mut bytes, mut inflater) = (bytes.to_vec(), Inflater::default());
+        let received = conversation.receive(&mut bytes, &mut inflater, &mut desk);
+        assert!(received.is_ok());
+        assert_eq!(conversation.deadline(false), Some(deadline));
+    }
+}
+
+#[test]
+fn a_message_takes_no_more_of_an_output_than_its_frame() {
+    for length in [0, 1, 125, 126, 1000, 65_535, 65_536, 1 << 20] {
+        let mut out = Vec::new();
+        let message = vec![b'a'; length];
+        let sent = Conversation::new(None).send(Message::Binary(&message), None, &mut out);
+        assert_eq!((sent, out.is_empty()), (Ok(()), false));
+        assert!(
+            out.capacity() <= length + 14,
+            "{} for {length}",
+            out.capacity()
+        );
+    }
+}
+
+#[test]
 fn a_quiet_client_is_asked_and_one_that_does_not_answer_is_given_up() {
     let mut listener = Listener::new(None);
     let Listener {
@@ -236,6 +370,67 @@ fn a_broadcast_is_the_same_bytes_for_all_who_hear_it() {
     let other = other.send_broadcast(&broadcast).expect("open");
     assert_eq!(frames(one), [(TEXT, b"to all".to_vec())]);
     assert_eq!(one.as_ptr(), other.as_ptr());
+}
+
+#[test]
+fn a_message_that_is_half_sent_holds_up_whole_ones_and_the_end_all() {
+    let broadcast = Broadcast::new(Message::Text("to all"), None);
+    let mut conversation = Conversation::new(None);
+    let mut out = Vec::new();
+    let sent = conversation.send_part(Kind::Text, b"half", false, &mut out);
+    assert_eq!((sent, conversation.may_send()), (Ok(()), true));
+    let mut refused = |conversation: &mut Conversation, error| {
+        let length = out.len();
+        let whole = conversation.send(Message::Text("whole"), None, &mut out);
+        assert_eq!((whole, out.len()), (Err(error), length));
+        assert_eq!(conversation.send_broadcast(&broadcast), Err(error));
+    };
+    refused(&mut conversation, SendError::HalfSent);
+    let effect = conversation.on(Event::PeerEof, "", &mut Vec::new());
+    assert_eq!((effect, conversation.may_send()), (Effect::Nothing, false));
+    refused(&mut conversation, SendError::Closed);
+}
+
+#[test]
+fn the_first_part_of_a_message_is_the_first_that_has_bytes_or_is_the_last() {
+    use ringgate::websocket::deflate::Inflater;
+    use ringgate::websocket::{Arrival, Desk};
+    let limits = in_parts().limits;
+    let stream = [
+        frame(TEXT & !FIN, b""),
+        frame(CONTINUATION & !FIN, b"one"),
+        frame(CONTINUATION & !FIN, b""),
+        frame(CONTINUATION & !FIN, b"two"),
+        frame(CONTINUATION, b""),
+        frame(BINARY & !FIN, b""),
+        frame(CONTINUATION, b""),
+    ];
+    let mut conversation = Conversation::new(None);
+    let mut desk = Desk {
+        limits: &limits,
+        seconds: 0,
+        out: &mut Vec::new(),
+    };
+    let mut parts = Vec::new();
+    for mut frame in stream {
+        let mut inflater = Inflater::default();
+        let received = conversation.receive(&mut frame, &mut inflater, &mut desk);
+        match received.expect("a sound frame").arrival {
+            Arrival::Nothing => {}
+            Arrival::Part(part) => {
+                parts.push((part.kind, part.first, part.last, part.bytes.to_vec()));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(conversation.held(), 0);
+    }
+    let expected = [
+        (Kind::Text, true, false, b"one".to_vec()),
+        (Kind::Text, false, false, b"two".to_vec()),
+        (Kind::Text, false, true, Vec::new()),
+        (Kind::Binary, true, true, Vec::new()),
+    ];
+    assert_eq!(parts, expected);
 }
 
 #[test]

@@ -100,6 +100,25 @@ fn each_reserved_opcode_is_a_fault() {
 }
 
 #[test]
+fn close_ping_and_pong_control_a_conversation_and_the_others_carry_it() {
+    for (opcode, number, is_control) in [
+        (Opcode::Continuation, 0, false),
+        (Opcode::Text, 1, false),
+        (Opcode::Binary, 2, false),
+        (Opcode::Close, 8, true),
+        (Opcode::Ping, 9, true),
+        (Opcode::Pong, 10, true),
+    ] {
+        assert_eq!(opcode.is_control(), is_control, "{opcode:?}");
+        let header = Header::of_server(opcode, 5);
+        let mut bytes = Vec::new();
+        header.write(&mut bytes);
+        assert_eq!(bytes, [FIN | number, 5]);
+        assert_eq!(read(&bytes, Side::Server, false), Ok(Some((header, 2))));
+    }
+}
+
+#[test]
 fn a_length_in_more_bytes_than_it_needs_is_a_fault() {
     let found = (Fault::LengthNotMinimal, 1002);
     for length in [0u16, 125] {
@@ -288,6 +307,30 @@ fn text_that_is_not_utf8_is_a_fault_at_its_first_wrong_byte() {
             listener.receive(&[*byte]);
         }
         assert_eq!(listener.fault, Some(Fault::NotUtf8), "{bytes:x?}");
+    }
+}
+
+#[test]
+fn each_character_is_joined_wherever_it_is_cut() {
+    use ringgate::websocket::utf8::HalfCharacter;
+    // All of one and two bytes, and of the longer ones each first and last and many between.
+    let edges = [0xfff, 0x1000, 0xd7ff, 0xe000, 0xffff, 0x1_0000, 0x10_ffff];
+    let numbers = (0..0x900)
+        .chain((0x900..0x11_0000).step_by(61))
+        .chain(edges);
+    for character in numbers.filter_map(char::from_u32) {
+        let text = format!("a{character}z");
+        for cut in 0..=text.len() {
+            let (front, back) = text.as_bytes().split_at(cut);
+            let (mut half, mut joined) = (HalfCharacter::default(), String::new());
+            for piece in [front, b"", back] {
+                let taken = half.join(piece, |characters| joined.push_str(characters));
+                assert_eq!(taken, Ok(()), "{character:?} cut at {cut}");
+                let is_half = joined.len() < cut && joined.len() < text.len();
+                assert_eq!(half.is_none(), !is_half, "{character:?} cut at {cut}");
+            }
+            assert_eq!(joined, text, "cut at {cut}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use ringgate::websocket::handshake::origin::Origins;
 use ringgate::websocket::handshake::{Accept, Asked, Declined, Policy, judge};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-const USUAL: &[(&str, &str)] = &[
+pub(crate) const USUAL: &[(&str, &str)] = &[
     ("Upgrade", "websocket"),
     ("Connection", "Upgrade"),
     ("Sec-WebSocket-Key", KEY),
@@ -15,11 +15,14 @@ const USUAL: &[(&str, &str)] = &[
 ];
 
 /// Judges a GET with these fields, as the server parses it.
-fn judge_get<'p>(fields: &[(&str, &str)], policy: &'p Policy) -> Result<Accept<'p>, Declined> {
+pub(crate) fn judge_get<'p>(
+    fields: &[(&str, &str)],
+    policy: &'p Policy,
+) -> Result<Accept<'p>, Declined> {
     judge_line("GET /chat HTTP/1.1", fields, policy)
 }
 
-fn judge_line<'p>(
+pub(crate) fn judge_line<'p>(
     line: &str,
     fields: &[(&str, &str)],
     policy: &'p Policy,
@@ -44,7 +47,7 @@ fn judge_line<'p>(
 }
 
 /// The usual fields, with others instead of those of the same name, and behind them.
-fn with(others: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
+pub(crate) fn with(others: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
     let is_other = |name: &str| others.iter().any(|(other, _)| *other == name);
     let usual = USUAL.iter().filter(|(name, _)| !is_other(name));
     usual.chain(others).copied().collect()
@@ -64,6 +67,23 @@ fn the_accept_field_is_that_of_the_rfc() {
     let expected = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                     sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
     assert_eq!(String::from_utf8(head).expect("text"), expected);
+}
+
+#[test]
+fn the_accept_field_is_base64_of_the_sha_1_of_key_and_suffix() {
+    for (key, accept) in [
+        ("AAAAAAAAAAAAAAAAAAAAAA==", "ICX+Yqv66kxgM0FcWaLWlFLwTAI="),
+        ("/////////////////////w==", "XXpj4jYzLM2yUE0C7TIgMwTQh2g="),
+        ("AAECAwQFBgcICQoLDA0ODw==", "Bz3qJYTGdOe8gUSpLosEdiLKDrk="),
+        ("EB8uPUxbanmIl6a1xNPi8Q==", "0oYSEU/Ok5GrqwyRlXpuuOQIg78="),
+        ("yMnKy8zNzs/Q0dLT1NXW1w==", "8rwIqNeeAghZ7do+LjI3JtXjL/E="),
+    ] {
+        let policy = Policy::default();
+        let fields = with(&[("Sec-WebSocket-Key", key)]);
+        let fields = judge_get(&fields, &policy).expect("accepted").fields();
+        assert_eq!(fields[0].1, accept);
+        assert_eq!(fields.len(), 1);
+    }
 }
 
 #[test]
@@ -281,7 +301,7 @@ fn listed_origins_may_connect_and_no_others() {
     assert!(Origins::Any.admit(b"null", "server.example"));
 }
 
-fn compressing(keeps_context: bool, window_bits: u8) -> Policy {
+pub(crate) fn compressing(keeps_context: bool, window_bits: u8) -> Policy {
     Policy {
         compression: Some(Compression {
             keeps_context,
@@ -302,7 +322,7 @@ fn extensions(offers: &'static str, policy: &Policy) -> Option<String> {
     field.map(|(_, value)| value.to_str().expect("text").to_owned())
 }
 
-const FORGETFUL: &str =
+pub(crate) const FORGETFUL: &str =
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
 #[test]

@@ -55,4 +55,5 @@ mod differential;
 mod flow;
 mod forge;
 mod frames;
+mod grammar;
 mod handshakes;

@@ -39,22 +39,29 @@ impl Deflater {
         if room.len() < bound || room.len() > KEPT_SIZE_BYTES.max(bound) {
             *room = vec![0; bound];
         }
-        let (mut rest, mut len) = (message, 0);
-        loop {
-            let (read, written) = (state.total_in(), state.total_out());
-            let status = state.compress(rest, &mut room[len..], DeflateFlush::SyncFlush);
-            status.expect("a compressor that was set up takes every input");
-            rest = &rest[(state.total_in() - read) as usize..];
-            len += (state.total_out() - written) as usize;
-            if len < room.len() {
-                break;
-            }
-            room.resize(2 * len, 0);
-        }
-        debug_assert!(rest.is_empty() && room[..len].ends_with(&TAIL));
+        let len = compress(state, message, room);
+        debug_assert!(room[..len].ends_with(&TAIL));
         // Section 7.2.1: the flush ends with an empty block, of which the last four bytes are left out.
         &room[..len - TAIL.len()]
     }
+}
+
+/// Compresses all of a message into `room`, which is doubled while it is not enough; says how long that is.
+fn compress(state: &mut Deflate, message: &[u8], room: &mut Vec<u8>) -> usize {
+    let (mut rest, mut len) = (message, 0);
+    loop {
+        let (read, written) = (state.total_in(), state.total_out());
+        let status = state.compress(rest, &mut room[len..], DeflateFlush::SyncFlush);
+        status.expect("a compressor that was set up takes every input");
+        rest = &rest[(state.total_in() - read) as usize..];
+        len += (state.total_out() - written) as usize;
+        if len < room.len() {
+            break;
+        }
+        room.resize(2 * len, 0);
+    }
+    debug_assert!(rest.is_empty());
+    len
 }
 
 fn fresh(bits: u8) -> Deflate {
@@ -65,4 +72,69 @@ fn fresh(bits: u8) -> Deflate {
         mem_level: MEMORY_LEVEL,
         ..DeflateConfig::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Inflater;
+    use super::*;
+
+    /// Bytes that no compressor makes shorter, each of which takes nine bits in the table of the fast one.
+    fn noise(length: usize) -> Vec<u8> {
+        let mut seed = 1u32;
+        let byte = |_| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            144 + ((seed >> 16) % 112) as u8
+        };
+        (0..length).map(byte).collect()
+    }
+
+    #[test]
+    fn memory_is_kept_for_the_next_message_up_to_a_bound() {
+        let terms = Terms::forgetful(WINDOW_BITS_MAX);
+        let room_for = |length: usize| length + length / 8 + 64;
+        for (length, is_kept) in [
+            (0, true),
+            (1000, true),
+            (58_198, true),
+            (58_199, false),
+            (1_000_000, false),
+        ] {
+            let mut deflater = Deflater::default();
+            assert!(!deflater.deflate(terms, &noise(length)).is_empty());
+            let place = deflater.room.as_ptr();
+            assert_eq!(deflater.room.len(), room_for(length));
+            assert_eq!(room_for(length) <= 64 << 10, is_kept, "{length}");
+            // As large a one finds it where it was.
+            assert!(!deflater.deflate(terms, &noise(length)).is_empty());
+            assert_eq!(deflater.room.as_ptr(), place);
+            assert!(!deflater.deflate(terms, b"").is_empty());
+            let kept = if is_kept { length } else { 0 };
+            assert_eq!(deflater.room.len(), room_for(kept), "after {length}");
+            // A larger one than ever before takes what it needs.
+            assert!(!deflater.deflate(terms, &noise(length + 8)).is_empty());
+            assert_eq!(deflater.room.len(), room_for(length + 8));
+        }
+    }
+
+    #[test]
+    fn room_that_is_not_enough_is_doubled() {
+        for size in [1, 7, 16, 500, 1100] {
+            let message = noise(1000);
+            let mut room = vec![0; size];
+            let len = compress(&mut fresh(15), &message, &mut room);
+            assert!(room[..len].ends_with(&TAIL));
+            let doublings = (room.len() / size).ilog2();
+            assert_eq!(room.len(), size << doublings);
+            assert!(len < room.len() && (doublings == 0 || len >= room.len() / 2));
+            let payload = &room[..len - TAIL.len()];
+            let terms = Terms::forgetful(WINDOW_BITS_MAX);
+            let mut inflater = Inflater::default();
+            assert_eq!(
+                inflater.inflate(terms, payload, 1000),
+                Ok(&message[..]),
+                "{size}"
+            );
+        }
+    }
 }
