@@ -243,7 +243,10 @@ fn authority_ends_with_port(authority: &[u8]) -> bool {
     let Some(colon) = authority.iter().rposition(|&b| b == b':') else {
         return false;
     };
-    colon > 0 && colon + 1 < authority.len() && authority_is_valid(authority)
+    let (host, port) = (&authority[..colon], &authority[colon + 1..]);
+    // The last colon of an IPv6 address without a port stands before its bracket.
+    let has_port = !port.is_empty() && !port.ends_with(b"]");
+    !host.is_empty() && has_port && authority_is_valid(authority)
 }
 
 /// Whether `value` is `uri-host [ ":" port ]` (RFC 9110 section 7.2). An empty value is valid: it
@@ -323,6 +326,73 @@ mod tests {
                     assert!(byte.is_ascii() && byte > b' ' && byte != b'#' && byte != 0x7F);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn digits_are_counted_up_to_the_first_byte_that_is_none() {
+        for byte in 0..=255u8 {
+            for at in 0..8 {
+                let mut bytes = *b"90817263";
+                bytes[at] = byte;
+                let expected = if byte.is_ascii_digit() { 8 } else { at };
+                assert_eq!(digits_in_front(bytes), expected, "{byte:#x} at {at}");
+                // Whatever stands behind it.
+                bytes[at..].fill(byte);
+                assert_eq!(digits_in_front(bytes), expected, "from {byte:#x} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_usual_port_ends_where_it_would_be_too_large() {
+        for number in (0..100_000u32).step_by(7).chain(65_530..65_540) {
+            let digits = number.to_string();
+            let expected = match number {
+                0..=65_535 => digits.len(),
+                _ => 4,
+            };
+            for behind in ["", "\r\n", "\r\n\r\n", "/", "\r\nX: yyyyyyyy", "x", "0x"] {
+                let text = format!("{digits}{behind}");
+                let length = usual_port_length(text.as_bytes());
+                // With a digit more the first five are looked at, as far as the port can go.
+                let expected = match behind {
+                    "0x" if digits.len() < 5 => {
+                        let longer = number * 10;
+                        if longer > 65_535 { 4 } else { digits.len() + 1 }
+                    }
+                    "0x" if number <= 65_535 => 5,
+                    _ => expected,
+                };
+                assert_eq!(length, expected, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_usual_authority_is_a_name_and_a_port() {
+        for (text, length) in [
+            ("", 0),
+            ("\r\n", 0),
+            ("a", 1),
+            ("a.b-c\r\n", 5),
+            ("127.0.0.1:8080\r\nX", 14),
+            ("a:\r\n", 2),
+            ("a:80:90", 4),
+            ("a_b", 1),
+            (":80", 3),
+            ("[::1]:80", 0),
+        ] {
+            assert_eq!(usual_authority_length(text.as_bytes()), length, "{text:?}");
+            assert_eq!(usual_name_length(text.as_bytes()), {
+                let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-');
+                end.unwrap_or(text.len())
+            });
+        }
+        for byte in 0..=255u8 {
+            let expected = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+            assert_eq!(usual_name_length(&[byte]) == 1, expected, "{byte:#x}");
+            assert_eq!(is_alphanumeric(byte), byte.is_ascii_alphanumeric());
         }
     }
 
