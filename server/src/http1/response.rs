@@ -324,9 +324,10 @@ fn status_line(status: StatusCode, out: &mut Vec<u8>) {
 }
 
 /// The phrase of a status as RFC 9110 has it, or nothing. Two have another name in `http`, that of
-/// older documents.
+/// older documents, and one lacks its hyphen there.
 fn reason_phrase(status: StatusCode) -> &'static str {
     match status {
+        StatusCode::NON_AUTHORITATIVE_INFORMATION => "Non-Authoritative Information",
         StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",
         StatusCode::UNPROCESSABLE_ENTITY => "Unprocessable Content",
         _ => status.canonical_reason().unwrap_or(""),
@@ -411,6 +412,18 @@ mod tests {
             let end = format!("\r\nContent-Length: {length}\r\n\r\n");
             assert!(
                 out[..out.len() - length].ends_with(end.as_bytes()),
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_takes_room_for_its_body_and_a_usual_head() {
+        for length in [0, 1, 255, 256, 257, 10_000, 1 << 20] {
+            let mut out = Vec::new();
+            encode_usual(None, &[], &vec![b'x'; length], &Date::new(0), &mut out);
+            assert!(
+                (length..=256 + length).contains(&out.capacity()),
                 "{length}"
             );
         }
