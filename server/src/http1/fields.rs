@@ -284,3 +284,61 @@ pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .map(<[u8]>::trim_ascii)
         .filter(|element| !element.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_one_that_was_given_be_it_zero() {
+        for (name, value, expected) in [
+            ("content-length", "0", true),
+            ("Content-Length", "7", true),
+            ("content-length", "00", true),
+            ("content-lengti", "7", false),
+            ("transfer-encoding", "chunked", false),
+            ("expect", "100-continue", false),
+        ] {
+            let mut steering = Steering::default();
+            assert!(!steering.has_length());
+            let seen = steering.see(name.as_bytes(), value.as_bytes(), Span::default());
+            assert_eq!((seen, steering.has_length()), (Ok(()), expected), "{name}");
+            assert_eq!(steering.expects_continue(), name == "expect");
+        }
+    }
+
+    #[test]
+    fn a_name_of_four_bytes_is_host_in_any_case_and_no_other_token() {
+        let tokens: Vec<u8> = (b'!'..=b'~')
+            .filter(|byte| ::http::HeaderName::from_bytes(&[*byte]).is_ok())
+            .collect();
+        for at in 0..4 {
+            for byte in &tokens {
+                for text in [*b"host", *b"HOST", *b"hOsT"] {
+                    let mut name = text;
+                    name[at] = *byte;
+                    assert_eq!(is_host(&name), name.eq_ignore_ascii_case(b"host"));
+                }
+            }
+        }
+        for name in [&b""[..], b"hos", b"hosts", b"hosthost"] {
+            assert!(!is_host(name));
+        }
+    }
+
+    #[test]
+    fn what_browsers_send_does_not_ask_for_the_core() {
+        for (name, expected) in [
+            ("x-ringgate-core", true),
+            ("X-Ringgate-Core", true),
+            ("x-RINGGATE-CORE", true),
+            ("accept-encoding", false),
+            ("Accept-Language", false),
+            ("x-forwarded-for", false),
+            ("xaringgate-core", false),
+            ("y-ringgate-core", false),
+        ] {
+            assert_eq!(may_ask_core(name.as_bytes()), expected, "{name}");
+        }
+    }
+}

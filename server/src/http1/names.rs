@@ -130,4 +130,33 @@ mod tests {
             assert_eq!(known(none.as_bytes()), None);
         }
     }
+
+    #[test]
+    fn a_name_that_differs_in_one_byte_is_another() {
+        let tokens = (b'!'..=b'~').filter(|byte| HeaderName::from_bytes(&[*byte]).is_ok());
+        let tokens: Vec<u8> = tokens.collect();
+        for text in TEXTS {
+            for at in 0..text.len() {
+                let mut other = text.as_bytes().to_vec();
+                for byte in &tokens {
+                    other[at] = *byte;
+                    let expected = TEXTS
+                        .iter()
+                        .position(|text| text.as_bytes().eq_ignore_ascii_case(&other));
+                    let name = String::from_utf8_lossy(&other);
+                    assert_eq!(known(&other), expected.map(|place| &NAMES[place]), "{name}");
+                    assert_eq!(
+                        name_of(&other).map(|found| found.to_string()),
+                        Ok(name.to_ascii_lowercase())
+                    );
+                }
+                // Nor is one with a byte more or less.
+                let mut longer = text.as_bytes().to_vec();
+                longer.insert(at, b'q');
+                assert_eq!(known(&longer), None);
+                let shorter = [&text.as_bytes()[..at], &text.as_bytes()[at + 1..]].concat();
+                assert_eq!(known(&shorter), None);
+            }
+        }
+    }
 }

@@ -287,6 +287,102 @@ mod tests {
     }
 
     #[test]
+    fn the_short_way_is_taken_up_to_each_limit() {
+        let text = b"GET /abc?de HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\nrest";
+        let fits = HeadLimits {
+            head_size: text.len() - b"rest".len(),
+            head_count: 2,
+            uri_size: b"/abc?de".len(),
+        };
+        let is_short = |limits| read(text, &limits, &mut Head::blank());
+        assert!(is_short(fits));
+        for limits in [
+            HeadLimits {
+                head_size: fits.head_size - 1,
+                ..fits
+            },
+            HeadLimits {
+                head_count: 1,
+                ..fits
+            },
+            HeadLimits {
+                uri_size: fits.uri_size - 1,
+                ..fits
+            },
+        ] {
+            assert!(!is_short(limits), "{limits:?}");
+        }
+        let most = HeadLimits {
+            head_size: usize::MAX,
+            head_count: usize::MAX,
+            uri_size: usize::MAX,
+        };
+        for (count, expected) in [(1, true), (255, true), (256, true), (257, false)] {
+            let lines = "X: y\r\n".repeat(count - 1);
+            let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+            let is_short = read(text.as_bytes(), &most, &mut Head::blank());
+            assert_eq!(is_short, expected, "{count} fields");
+        }
+        for (size, expected) in [(65_535, true), (65_536, false)] {
+            let front = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
+            let value = "y".repeat(size - front.len() - 4);
+            let text = format!("{front}{value}\r\n\r\n");
+            let is_short = read(text.as_bytes(), &most, &mut Head::blank());
+            assert_eq!(is_short, expected, "{size} bytes");
+        }
+    }
+
+    #[test]
+    fn the_short_way_is_taken_by_fields_of_every_usual_shape() {
+        for lines in [
+            "Host: a\r\n",
+            "Host:\r\n",
+            "Host: \r\n",
+            "Host:a\r\n",
+            "host: a\r\n",
+            "HOST:a:80\r\n",
+            "X: y\r\nHost: a\r\n",
+            "Host: a\r\nX:\r\n",
+            "Host: a\r\nX: \r\n",
+            "Host: a\r\nX:y\r\n",
+            "Host: a\r\nX: y z\r\n",
+            "Host: a\r\nX: \u{e9}\r\n",
+            "Host: a\r\nDate: y\r\n",
+            "Host: a\r\nx_y-1: z\r\n",
+            "Host: a\r\n!#$%&'*+-.^_`|~09azAZ: b\r\n",
+            "Host: a\r\nExpect: 100-continue\r\n",
+            "Host: a\r\nUpgrade: x\r\nConnection: upgrade\r\n",
+            "Host: a\r\nContent-Length: 3\r\n",
+            "Host: a\r\nTransfer-Encoding: chunked\r\n",
+            "Host: a\r\nX-Ringgate-Core: 1\r\n",
+            "Host: a\r\nAccept-Encoding: br\r\nX-Request-Start: 1\r\n",
+        ] {
+            for front in ["GET /", "POST /a", "HEAD /?", "GET /a?b"] {
+                let text = format!("{front} HTTP/1.1\r\n{lines}\r\n");
+                let limits = HeadLimits::default();
+                let mut short = Head::blank();
+                assert!(read(text.as_bytes(), &limits, &mut short), "{text:?}");
+                let mut long = Head::blank();
+                let progress = read_the_long_way(text.as_bytes(), 0, &limits, &mut long);
+                assert_eq!(progress, Ok(Progress::Complete));
+                assert_eq!(short, long, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_keeps_room_for_as_many_lines_as_most_heads_have() {
+        for (capacity, is_kept) in [(0, true), (31, true), (32, true), (33, false), (256, false)] {
+            let mut head = Head::blank();
+            head.fields = Vec::with_capacity(capacity);
+            assert_eq!(head.fields.capacity(), capacity);
+            head.give_up_excess();
+            let expected = if is_kept { capacity } else { 0 };
+            assert_eq!(head.fields.capacity(), expected);
+        }
+    }
+
+    #[test]
     fn a_head_of_many_lines_leaves_no_room_for_them_to_the_next() {
         let lines = 90;
         let text = "GET / HTTP/1.1\r\nHost: a\r\n".to_owned() + &"a: b\r\n".repeat(lines) + "\r\n";

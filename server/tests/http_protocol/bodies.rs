@@ -3,7 +3,8 @@
 use super::decode;
 use ringgate::http1::body::{BodyDecoder, CHUNK_EXTENSION_BYTES_MAX, EXTENSIONS_BYTES_FREE};
 use ringgate::http1::fields::BodyFraming;
-use ringgate::http1::trailers::{TRAILERS_COUNT_MAX, TRAILERS_SIZE_BYTES_MAX};
+use ringgate::http1::refusal::Peer;
+use ringgate::http1::trailers::{TRAILERS_COUNT_MAX, TRAILERS_SIZE_BYTES_MAX, is_permitted};
 
 fn decoder(framing: BodyFraming) -> BodyDecoder {
     BodyDecoder::new(framing, None).expect("no limit")
@@ -205,4 +206,329 @@ fn the_rest_of_a_body_is_worth_discarding_only_if_it_is_known_to_be_small() {
     assert!(body.remaining() == 7 && body.rest_is_within(7));
     assert!(!decoder(BodyFraming::Chunked).rest_is_within(u64::MAX));
     assert!(decoder(BodyFraming::None).rest_is_within(0));
+}
+
+/// A decoder that has read this front of a chunked body.
+#[track_caller]
+fn after(front: &[u8]) -> BodyDecoder {
+    let mut decoder = decoder(BodyFraming::Chunked);
+    let (_, rest) = decode(&mut decoder, &[front]).expect("a front of a body");
+    assert!(rest.is_empty());
+    decoder
+}
+
+#[test]
+fn section_7_1_a_chunk_size_has_hexadecimal_digits() {
+    for byte in 0..=u8::MAX {
+        let value = char::from(byte).to_digit(16);
+        for (front, before) in [
+            ("", 0),
+            ("0", 0),
+            ("1", 1),
+            ("fF", 255),
+            ("00000000000000A", 10),
+        ] {
+            let front = front.as_bytes();
+            let found = after(front).next(&[byte]);
+            match (value, byte) {
+                (Some(digit), _) => {
+                    let bytes = [front, &[byte], b"\r\n"].concat();
+                    let decoder = after(&bytes);
+                    let size = before * 16 + u64::from(digit);
+                    assert_eq!(decoder.remaining(), size, "{}", bytes.escape_ascii());
+                }
+                (None, b'\r' | b';') if !front.is_empty() => assert!(found.is_ok()),
+                (None, _) => assert_eq!(found.expect_err("refused").status, 400, "{byte:#x}"),
+            }
+        }
+    }
+    for (digits, expected) in [
+        (1, None),
+        (2, None),
+        (15, None),
+        (16, None),
+        (17, Some(400)),
+    ] {
+        let size = "3".repeat(digits);
+        let found = decode(&mut decoder(BodyFraming::Chunked), &[size.as_bytes()]);
+        let status = found.err().map(|refusal| refusal.status.as_u16());
+        assert_eq!(status, expected, "{digits}");
+        let zeros = format!("{}\r\n", "0".repeat(digits));
+        let found = decode(&mut decoder(BodyFraming::Chunked), &[zeros.as_bytes()]);
+        let status = found.err().map(|refusal| refusal.status.as_u16());
+        assert_eq!(status, expected, "{digits}");
+    }
+    assert_eq!(
+        after(b"fedcba9876543210\r\n").remaining(),
+        0xfedc_ba98_7654_3210
+    );
+}
+
+#[test]
+fn section_7_1_each_byte_of_framing_is_the_one_that_the_grammar_has() {
+    for byte in 0..=u8::MAX {
+        let is_taken = |front: &[u8]| after(front).next(&[byte]).is_ok();
+        // In an extension there is no control but the tab; a CR ends it.
+        let in_extension = matches!(byte, b'\t' | b'\r' | 0x20..=0x7e | 0x80..);
+        assert_eq!(is_taken(b"1;"), in_extension, "{byte:#x}");
+        assert_eq!(is_taken(b"1;x"), in_extension, "{byte:#x}");
+        for front in [
+            &b"1\r"[..],
+            b"1;\r",
+            b"1\r\na\r",
+            b"0\r\nX: y\r",
+            b"0\r\n\r",
+        ] {
+            let expected = byte == b'\n';
+            assert_eq!(
+                is_taken(front),
+                expected,
+                "{byte:#x} after {}",
+                front.escape_ascii()
+            );
+        }
+        assert_eq!(is_taken(b"1\r\na"), byte == b'\r', "{byte:#x}");
+        // What stands in a line of trailers is judged when all of them are there.
+        for front in [&b"0\r\n"[..], b"0\r\nX", b"0\r\nX: y\r\n"] {
+            assert_eq!(is_taken(front), byte != b'\n', "{byte:#x}");
+        }
+    }
+}
+
+#[test]
+fn what_is_still_to_come_is_known_of_a_sized_body_and_of_a_chunk() {
+    for (front, remaining, is_finished) in [
+        (&b""[..], 0, false),
+        (b"5", 5, false),
+        (b"5;x", 5, false),
+        (b"5\r", 5, false),
+        (b"5\r\n", 5, false),
+        (b"5\r\nab", 3, false),
+        (b"5\r\nabcde", 0, false),
+        (b"5\r\nabcde\r", 0, false),
+        (b"5\r\nabcde\r\n", 0, false),
+        (b"0\r\n", 0, false),
+        (b"0\r\nX", 0, false),
+        (b"0\r\nX: y\r", 0, false),
+        (b"0\r\n\r", 0, false),
+        (b"0\r\n\r\n", 0, true),
+    ] {
+        let decoder = after(front);
+        let found = (decoder.remaining(), decoder.is_finished());
+        assert_eq!(found, (remaining, is_finished), "{}", front.escape_ascii());
+        // Nobody knows the length of a chunked body before its end.
+        assert_eq!(decoder.rest_is_within(u64::MAX), is_finished);
+        assert_eq!(decoder.rest_is_within(0), is_finished);
+        assert_eq!(decoder.on_eof().is_ok(), is_finished);
+        assert!(decoder.trailers().is_none());
+    }
+    let mut sized = decoder(BodyFraming::Length(7));
+    for (piece, remaining) in [(&b"ab"[..], 5), (b"c", 4), (b"defg", 0)] {
+        assert!(!sized.is_finished() && sized.on_eof().is_err());
+        assert!(decode(&mut sized, &[piece]).is_ok());
+        assert_eq!(sized.remaining(), remaining);
+        for cap in 0..9 {
+            assert_eq!(
+                sized.rest_is_within(cap),
+                remaining <= cap,
+                "{remaining} {cap}"
+            );
+        }
+    }
+    assert!(sized.is_finished() && sized.on_eof().is_ok());
+    let empty = decoder(BodyFraming::Length(0));
+    assert!(empty.is_finished() && empty.on_eof().is_ok());
+}
+
+#[test]
+fn payload_is_told_where_it_lies() {
+    let mut decoder = decoder(BodyFraming::Chunked);
+    let stream = b"3;x\r\nabc\r\n2\r\nde\r\n0\r\n\r\nrest";
+    let mut at = 0;
+    for (consumed, payload, finished) in [
+        (8, 5..8, false),
+        (7, 5..7, false),
+        (7, 7..7, true),
+        (0, 0..0, true),
+    ] {
+        let decoded = decoder.next(&stream[at..]).expect("a sound body");
+        let found = (decoded.consumed, decoded.payload, decoded.finished);
+        assert_eq!(found, (consumed, payload, finished), "at {at}");
+        at += consumed;
+    }
+    assert_eq!(&stream[at..], b"rest");
+}
+
+#[test]
+fn section_7_1_1_extensions_may_be_as_long_as_the_payload_before_and_4096_bytes() {
+    assert_eq!(
+        (CHUNK_EXTENSION_BYTES_MAX, EXTENSIONS_BYTES_FREE),
+        (256, 4096)
+    );
+    let extension = "x".repeat(256);
+    for (payload, chunks) in [(1, 16), (10, 16)] {
+        // The payload of the chunk at hand is still to come.
+        let data = "a".repeat(payload);
+        let front = format!("{payload:x};{extension}\r\n{data}\r\n").repeat(chunks);
+        let left = payload * chunks;
+        for (length, expected) in [
+            (0, None),
+            (left - 1, None),
+            (left, None),
+            (left + 1, Some(400)),
+        ] {
+            let bytes = format!("{front}1;{}\r\n", "y".repeat(length));
+            let found = decode(&mut decoder(BodyFraming::Chunked), &[bytes.as_bytes()]);
+            let status = found.err().map(|refusal| refusal.status.as_u16());
+            assert_eq!(status, expected, "{length} after {left}");
+        }
+    }
+    for (length, expected) in [(0, None), (255, None), (256, None), (257, Some(400))] {
+        // Each chunk has as many.
+        let bytes = format!("1;{extension}\r\na\r\n1;{}\r\n", "y".repeat(length));
+        let found = decode(&mut decoder(BodyFraming::Chunked), &[bytes.as_bytes()]);
+        let status = found.err().map(|refusal| refusal.status.as_u16());
+        assert_eq!(status, expected, "{length}");
+    }
+}
+
+#[test]
+fn section_7_1_2_a_trailer_section_has_up_to_8192_bytes_and_32_lines() {
+    assert_eq!((TRAILERS_SIZE_BYTES_MAX, TRAILERS_COUNT_MAX), (8192, 32));
+    for (size, expected) in [
+        (8191, None),
+        (8192, None),
+        (8193, Some(431)),
+        (20_000, Some(431)),
+    ] {
+        let value = "y".repeat(size - "X: \r\n".len());
+        let bytes = format!("0\r\nX: {value}\r\n\r\n");
+        let mut body = decoder(BodyFraming::Chunked);
+        let found = decode(&mut body, &[bytes.as_bytes()]);
+        let status = found.err().map(|refusal| refusal.status.as_u16());
+        assert_eq!(status, expected, "{size}");
+        let length = body.trailers().map(|trailers| trailers["x"].len());
+        assert_eq!(length, expected.is_none().then_some(value.len()));
+    }
+    for (count, expected) in [(1, None), (31, None), (32, None), (33, Some(431))] {
+        let bytes = format!("0\r\n{}\r\n", "X: y\r\n".repeat(count));
+        let mut body = decoder(BodyFraming::Chunked);
+        let found = decode(&mut body, &[bytes.as_bytes()]);
+        let status = found.err().map(|refusal| refusal.status.as_u16());
+        assert_eq!(status, expected, "{count}");
+        let length = body.trailers().map(|trailers| trailers.len());
+        assert_eq!(length, expected.is_none().then_some(count));
+    }
+}
+
+#[test]
+fn rfc_9110_section_6_5_1_fields_that_steer_are_no_trailers() {
+    let forbidden = [
+        "authorization",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "cookie",
+        "date",
+        "expect",
+        "expires",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "location",
+        "max-forwards",
+        "pragma",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "range",
+        "retry-after",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "vary",
+        "www-authenticate",
+    ];
+    let permitted = [
+        "accept-ranges",
+        "age",
+        "content-digest",
+        "content-language",
+        "etag",
+        "grpc-message",
+        "grpc-status",
+        "last-modified",
+        "link",
+        "repr-digest",
+        "server",
+        "server-timing",
+        "signature",
+        "x",
+        "x-sum",
+    ];
+    for (names, expected) in [(&forbidden[..], false), (&permitted[..], true)] {
+        for name in names {
+            let parsed = name.parse().expect("a name");
+            assert_eq!(is_permitted(&parsed), expected, "{name}");
+            let mut body = decoder(BodyFraming::Chunked);
+            let bytes = format!("0\r\n{}: 1\r\nx-other: 2\r\n\r\n", name.to_uppercase());
+            assert!(decode(&mut body, &[bytes.as_bytes()]).is_ok());
+            let mut trailers = body.take_trailers().expect("another one");
+            assert_eq!(trailers.remove("x-other").expect("the other"), "2");
+            assert_eq!(trailers.contains_key(*name), expected, "{name}");
+            assert!(body.take_trailers().is_none(), "they were taken");
+        }
+    }
+}
+
+#[test]
+fn each_refusal_of_a_body_says_what_is_wrong() {
+    let size = "400: A chunk size is not a hexadecimal number.";
+    let line = "400: A line or a chunk of the body does not end with CRLF.";
+    let extensions = "400: The chunk extensions are too large.";
+    let trailers = "431: The trailer section is too large or has too many fields.";
+    let malformed = "400: A trailer field is malformed.";
+    let long = "x".repeat(10_000);
+    for (bytes, expected) in [
+        ("x", size),
+        ("\r", size),
+        ("1x", size),
+        (
+            "33333333333333333",
+            "400: A chunk size has more than 16 digits.",
+        ),
+        ("1;\0", "400: A chunk extension holds a control byte."),
+        (&format!("1;{long}"), extensions),
+        ("1\rx", line),
+        ("1\r\nax", line),
+        ("1\r\na\rx", line),
+        ("0\r\n\n", line),
+        ("0\r\n\rx", line),
+        ("0\r\nX: y\n", line),
+        ("0\r\nX: y\rz", line),
+        (&format!("0\r\nX: {long}"), trailers),
+        ("0\r\nX\r\n\r\n", malformed),
+        ("0\r\nX: \0\r\n\r\n", malformed),
+        ("5\r\n", "413: The request body is too large."),
+    ] {
+        let mut body =
+            BodyDecoder::new(BodyFraming::Chunked, Some(4)).expect("nothing is said yet");
+        let refusal = decode(&mut body, &[bytes.as_bytes()]).expect_err(bytes);
+        assert_eq!(refusal.to_string(), expected, "{bytes:?}");
+        assert_eq!(refusal.guilty, Peer::Client);
+    }
+    let sized = BodyDecoder::new(BodyFraming::Length(5), Some(4)).expect_err("too large");
+    assert_eq!(sized.to_string(), "413: The request body is too large.");
+    let cut = decoder(BodyFraming::Length(5)).on_eof().expect_err("cut");
+    assert_eq!(
+        cut.to_string(),
+        "400: The request body ends before its announced end."
+    );
 }

@@ -201,6 +201,7 @@ fn rfc_9110_section_9_3_2_a_refusal_knows_a_head_by_its_method_whatever_follows(
         "HEAD \u{1}",
         "HEAD / HTTP/9.9",
         "\r\n\r\nHEAD / HTTP/1.1\r\n\r\n",
+        "\r\n\r\n\r\n\r\nHEAD / HTTP/1.1\r\n\r\n",
         "HEAD / HTTP/1.1\r\nHost: a\r\nX y\r\n\r\n",
         "HEAD / HTTP/1.3\r\nHost: a\r\nHost: b\r\n\r\n",
     ] {
@@ -211,6 +212,8 @@ fn rfc_9110_section_9_3_2_a_refusal_knows_a_head_by_its_method_whatever_follows(
         "head / HTTP/1.1\r\n\r\n",
         "GET /HEAD HTTP/1.1\r\n\r\n",
         "HEAD\u{1}",
+        // Refused for its empty lines, before its method is seen.
+        "\r\n\r\n\r\n\r\n\r\nHEAD / HTTP/1.1\r\n\r\n",
     ] {
         assert!(!refused(other), "{other:?}");
     }
@@ -254,6 +257,7 @@ fn section_3_2_each_target_form_has_its_methods() {
         match head {
             Ok(Parse::Complete(head)) => {
                 let query = head.query(&bytes).unwrap_or("-");
+                assert_eq!(head.path_bytes(&bytes), head.path(&bytes).as_bytes());
                 format!(
                     "{:?} {} {query} {}",
                     head.form,

@@ -244,6 +244,81 @@ fn section_9_6_an_error_answer_is_never_followed_by_another_request() {
 }
 
 #[test]
+fn a_client_is_given_up_for_its_silence_but_not_for_what_it_does_not_take() {
+    for (deadline, is_heard) in [
+        (Deadline::Head, true),
+        (Deadline::Body, true),
+        (Deadline::Write, false),
+        (Deadline::Idle, true),
+        (Deadline::Linger, true),
+        (Deadline::Gone, false),
+        (Deadline::Handshake, true),
+        (Deadline::Quiet, true),
+        (Deadline::Pong, true),
+        (Deadline::Message, true),
+        (Deadline::CloseFrame, true),
+        (Deadline::Tunnel, true),
+        (Deadline::Streams, true),
+        (Deadline::ProxyHeader, true),
+        (Deadline::Dismissal, true),
+    ] {
+        assert_eq!(deadline.is_heard(), is_heard, "{deadline:?}");
+    }
+}
+
+#[test]
+fn what_the_client_takes_is_waited_for_before_what_it_sends_and_whether_it_is_there() {
+    for state in STATES {
+        let (sending, both) = (state.deadline(true, false), state.deadline(true, true));
+        assert_eq!(sending, both, "{state:?}");
+    }
+}
+
+#[test]
+fn section_9_3_each_of_the_circumstances_counts_whatever_the_others_are() {
+    let bools = [false, true];
+    for (request_keep_alive, handler_closes, is_ending) in bools
+        .iter()
+        .flat_map(|a| bools.iter().map(move |b| (*a, *b)))
+        .flat_map(|(a, b)| bools.iter().map(move |c| (a, b, *c)))
+    {
+        for served in [1, 2, 3, u32::MAX] {
+            for served_max in [None, Some(1), Some(2), Some(3), Some(u32::MAX)] {
+                for (unread, is_readable) in [
+                    (UnreadBody::None, true),
+                    (UnreadBody::Discardable, true),
+                    (UnreadBody::TooMuch, false),
+                    (UnreadBody::ContinueUnsent, false),
+                ] {
+                    let circumstances = Circumstances {
+                        request_keep_alive,
+                        handler_closes,
+                        is_ending,
+                        served,
+                        served_max: served_max.and_then(NonZeroU32::new),
+                        unread,
+                    };
+                    // Whatever forbids it, alone or beside others.
+                    let forbidding = [
+                        !request_keep_alive,
+                        handler_closes,
+                        is_ending,
+                        served_max.is_some_and(|most| served >= most),
+                        !is_readable,
+                    ];
+                    let expected = match forbidding.contains(&true) {
+                        true => After::Close,
+                        false => After::KeepAlive,
+                    };
+                    let found = after_answer(&circumstances);
+                    assert_eq!(found, expected, "{circumstances:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn section_9_3_a_connection_persists_only_if_everything_allows_it() {
     let yes = Circumstances {
         request_keep_alive: true,

@@ -7,6 +7,7 @@ mod conversation;
 mod heads;
 mod life_cycle;
 mod properties;
+mod values;
 
 use ringgate::http1::body::BodyDecoder;
 use ringgate::http1::head::{Head, HeadLimits, Parse, parse_head};
