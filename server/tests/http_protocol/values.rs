@@ -91,6 +91,9 @@ fn rfc_9110_section_7_2_a_host_has_the_bytes_of_a_registered_name() {
         "b:80\r\n\r\n",
         in_name_of_host,
     );
+    each_byte("POST / HTTP/1.1\r\nhost: a", "b\r\n\r\n", in_name_of_host);
+    each_byte("POST / HTTP/1.1\r\nHOST:a", "b\r\n\r\n", in_name_of_host);
+    each_byte("POST / HTTP/1.1\r\nHost:  a", "b\r\n\r\n", in_name_of_host);
     // A slash or a question mark ends the authority of a target.
     let in_authority = |byte| in_name_of_host(byte) || matches!(byte, b'/' | b'?');
     each_byte("POST http://a", &format!("b{END}"), in_authority);
@@ -441,6 +444,10 @@ fn each_refusal_of_a_head_says_what_is_wrong_and_who_is_at_fault() {
         (of("\rGET").to_string(), lone),
         (of("\r\n\rGET").to_string(), lone),
         (of("M\u{1}").to_string(), "400: The method is not a token."),
+        (
+            of("GET /\u{1}").to_string(),
+            "400: The request line is malformed.",
+        ),
         (of(&format!("{} /", y(200))).to_string(), too_large),
         (
             of(&format!("{} /{END}", y(33))).to_string(),

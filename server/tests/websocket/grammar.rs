@@ -376,3 +376,141 @@ fn a_refusal_of_an_extended_connect_names_no_field_of_http_1_1() {
         }
     }
 }
+
+#[test]
+fn a_field_of_a_handshake_is_known_by_its_whole_name_in_any_case() {
+    let policy = Policy {
+        protocols: ["chat", "other"].map(str::to_owned).to_vec(),
+        ..compressing(false, 15)
+    };
+    let asked = Asked {
+        method: &Method::GET,
+        version: Version::HTTP_11,
+        host: "server.example",
+        protocol: None,
+        has_body: false,
+    };
+    let of = |fields: &[(&str, &str)]| {
+        let fields = fields.iter();
+        let fields = fields.map(|(name, value)| (*name, value.as_bytes()));
+        format!("{:?}", judge(&asked, fields, &policy))
+    };
+    let mut all = USUAL.to_vec();
+    all.extend([
+        ("Origin", "http://server.example"),
+        ("Sec-WebSocket-Protocol", "chat"),
+        ("Sec-WebSocket-Extensions", "permessage-deflate"),
+    ]);
+    let sound = of(&all);
+    assert!(sound.starts_with("Ok"), "{sound}");
+    for (place, (name, value)) in all.iter().enumerate() {
+        let mut rest = all.clone();
+        rest.remove(place);
+        let without = of(&rest);
+        let beside = |name: &str, value: &str, fields: &[(&str, &str)]| {
+            let front = of(&[&[(name, value)], fields].concat());
+            let back = of(&[fields, &[(name, value)]].concat());
+            assert_eq!(front, back, "{name}: {value}");
+            front
+        };
+        for written in [name.to_lowercase(), name.to_uppercase()] {
+            assert_eq!(beside(&written, value, &rest), sound, "{written}");
+        }
+        for at in 0..name.len() {
+            let mut changed = (*name).to_owned();
+            changed.replace_range(at..=at, "q");
+            // It neither stands for the field nor counts beside it, with whatever value.
+            assert_eq!(beside(&changed, value, &rest), without, "{changed}");
+            for value in [*value, "other", "a b", "http://other.example"] {
+                assert_eq!(beside(&changed, value, &all), sound, "{changed}: {value}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_of_tokens_is_looked_through_in_whole_elements() {
+    let policy = Policy::default();
+    for (name, token, status) in [
+        ("Upgrade", "websocket", 426),
+        ("Connection", "Upgrade", 400),
+    ] {
+        for (value, is_found) in [
+            ("@", true),
+            (",@", true),
+            ("@,", true),
+            (" , ,@,\t, ", true),
+            ("a,@,b", true),
+            ("a\t,\t@\t", true),
+            ("a @", false),
+            ("@ b", false),
+            ("x@", false),
+            ("@x", false),
+            ("\"@\"", false),
+            ("@/13", false),
+            (",", false),
+        ] {
+            let value = value.replace('@', token);
+            let mut fields = USUAL.to_vec();
+            for field in &mut fields {
+                if field.0 == name {
+                    field.1 = &value;
+                }
+            }
+            let found = judge_line("GET /chat HTTP/1.1", &fields, &policy);
+            let found = found.err().map(|declined| declined.status.as_u16());
+            assert_eq!(found, (!is_found).then_some(status), "{name}: {value}");
+        }
+    }
+}
+
+#[test]
+fn the_first_subprotocol_and_the_first_offer_that_are_known_are_taken_from_all_lines() {
+    let policy = Policy {
+        protocols: ["one", "two", "three"].map(str::to_owned).to_vec(),
+        ..compressing(false, 15)
+    };
+    let protocol = "Sec-WebSocket-Protocol";
+    let extensions = "Sec-WebSocket-Extensions";
+    for (fields, chosen, window) in [
+        (&[][..], None, None),
+        (&[(protocol, "four")], None, None),
+        (&[(protocol, "three, one")], Some("three"), None),
+        (&[(protocol, "two"), (protocol, "one")], Some("two"), None),
+        (&[(protocol, "four"), (protocol, "one")], Some("one"), None),
+        (&[(extensions, "x")], None, None),
+        (
+            &[
+                (
+                    extensions,
+                    "x, permessage-deflate; server_max_window_bits=8",
+                ),
+                (extensions, "permessage-deflate; server_max_window_bits=11"),
+                (extensions, "permessage-deflate"),
+            ],
+            None,
+            Some(11),
+        ),
+        (
+            &[
+                (
+                    extensions,
+                    "permessage-deflate, permessage-deflate; server_max_window_bits=9",
+                ),
+                (protocol, "two, three"),
+            ],
+            Some("two"),
+            Some(15),
+        ),
+    ] {
+        let accept = judge_get(&[USUAL, fields].concat(), &policy).expect("accepted");
+        assert_eq!(accept.protocol, chosen, "{fields:?}");
+        let bits = accept.compression.map(|terms| terms.server_bits);
+        assert_eq!(bits, window, "{fields:?}");
+        let names: Vec<_> = accept.fields().into_iter().map(|(name, _)| name).collect();
+        let mut expected = vec![http::header::SEC_WEBSOCKET_ACCEPT];
+        expected.extend(chosen.map(|_| http::header::SEC_WEBSOCKET_PROTOCOL));
+        expected.extend(window.map(|_| http::header::SEC_WEBSOCKET_EXTENSIONS));
+        assert_eq!(names, expected);
+    }
+}

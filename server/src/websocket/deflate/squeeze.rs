@@ -118,6 +118,30 @@ mod tests {
     }
 
     #[test]
+    fn the_compressor_is_the_fast_one() {
+        let words = noise(20_000);
+        let words = words
+            .iter()
+            .flat_map(|byte| format!("word {} ", byte % 17).into_bytes());
+        let message: Vec<u8> = words.collect();
+        let of = |level| {
+            let config = DeflateConfig {
+                level,
+                window_bits: -15,
+                ..DeflateConfig::default()
+            };
+            let mut room = vec![0; 2 * message.len()];
+            let len = compress(&mut Deflate::new_with_config(config), &message, &mut room);
+            room[..len - TAIL.len()].to_vec()
+        };
+        let terms = Terms::forgetful(WINDOW_BITS_MAX);
+        let mut deflater = Deflater::default();
+        let payload = deflater.deflate(terms, &message);
+        assert!(payload == of(1));
+        assert!(payload != of(DeflateConfig::default().level));
+    }
+
+    #[test]
     fn room_that_is_not_enough_is_doubled() {
         for size in [1, 7, 16, 500, 1100] {
             let message = noise(1000);

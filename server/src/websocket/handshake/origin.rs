@@ -58,7 +58,7 @@ fn is_same(origin: &[u8], host: &str) -> bool {
 /// Host and port of an authority. None if the port is no number.
 fn split(authority: &str, default: u16) -> Option<(&str, u16)> {
     // The colons of an IPv6 address stand in brackets.
-    let behind = authority.rfind(']').map_or(0, |at| at + 1);
+    let behind = authority.rfind(']').unwrap_or(0);
     match authority[behind..].find(':') {
         None => Some((authority, default)),
         Some(at) => match &authority[behind + at + 1..] {
