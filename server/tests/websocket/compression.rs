@@ -385,6 +385,7 @@ fn a_message_in_a_context_that_is_kept_is_sent_as_it_went_through_it() {
         assert_eq!(sent, Ok(()));
         let (first, payload) = frames(&out).remove(0);
         assert_eq!(first, BINARY | COMPRESSED);
+        assert!(out.capacity() <= payload.len() + 14, "{}", out.capacity());
         let inflated = inflater.inflate(keeping(), &payload, 1000);
         assert_eq!(inflated, Ok(message));
     }
