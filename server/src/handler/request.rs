@@ -623,7 +623,7 @@ fn copied(bytes: &[u8]) -> Bytes {
     })
 }
 
-/// What is before the first of a sign of ASCII, and what is behind it. A look at each byte: names and values are shorter than
+/// Text before the first of a sign of ASCII, and text behind it. A look at each byte: names and values are shorter than
 /// what the search of the standard library prepares for.
 #[inline]
 fn divide(text: &str, sign: u8) -> (&str, Option<&str>) {
