@@ -3,24 +3,88 @@
 use super::*;
 use proptest::prelude::*;
 
-#[test]
-fn each_state_of_a_core_with_a_thread_has_the_name_that_status_documents() {
-    let states = [
-        CoreState::Starting,
-        CoreState::Running,
-        CoreState::Expiring,
-        CoreState::Retiring,
-        CoreState::Leaving,
+/// Each state, its name, whether there is a thread, whether it takes connections, and whether a pool with one of it
+/// beside as many that run as are wanted is settled, and complete.
+const STATES: [(CoreState, &str, bool, bool, bool, bool); 8] = [
+    (CoreState::Absent, "absent", false, false, true, true),
+    (CoreState::Resting, "resting", false, false, true, false),
+    (CoreState::Starting, "starting", true, false, false, false),
+    (CoreState::Running, "running", true, true, false, true),
+    (CoreState::Expiring, "expiring", true, true, true, true),
+    (CoreState::Retiring, "retiring", true, false, false, true),
+    (CoreState::Leaving, "leaving", true, false, false, true),
+    (
         CoreState::Quarantined,
-    ];
+        "quarantined",
+        true,
+        false,
+        true,
+        true,
+    ),
+];
+
+#[test]
+fn each_state_of_a_core_says_whether_there_is_a_thread_and_whether_it_takes_connections() {
     let documented = include_str!("../../../../docs/status.md");
-    for state in states {
-        let name = format!("`{}`", state.name());
-        assert!(
-            name.len() > 2 && documented.contains(&name),
-            "{state:?}: {name}"
-        );
+    for (state, name, has_thread, serves, ..) in STATES {
+        assert_eq!(state.name(), name);
+        assert_eq!(state.has_thread(), has_thread, "{name}");
+        assert_eq!(state.serves(), serves, "{name}");
+        // Of a place without a thread, status says nothing.
+        let is_documented = documented.contains(&format!("`{name}`"));
+        assert!(is_documented || !has_thread, "{name}");
     }
+}
+
+#[test]
+fn a_pool_is_settled_when_as_many_run_as_are_wanted_and_none_is_on_its_way() {
+    for (state, name, _, _, is_settled, is_complete) in STATES {
+        let mut pool = pool(2, 2);
+        pool.cores[..3].copy_from_slice(&[CoreState::Running, CoreState::Running, state]);
+        assert_eq!(pool.is_settled(), is_settled, "{name}");
+        assert_eq!(pool.is_complete(), is_complete, "{name}");
+    }
+    for running in 0..4 {
+        let mut pool = pool(4, 2);
+        pool.cores[..running].fill(CoreState::Running);
+        assert_eq!(pool.is_settled(), running == 2, "{running}");
+        assert_eq!(pool.is_complete(), running >= 2, "{running}");
+    }
+}
+
+#[test]
+fn the_heirs_are_those_that_run_and_stay_and_are_not_stuck() {
+    let mut pool = pool(7, 4);
+    pool.cores = STATES.map(|(state, ..)| state).to_vec();
+    pool.cores.push(CoreState::Running);
+    pool.stuck = vec![false; pool.cores.len()];
+    assert_eq!(pool.running(), [3, 8]);
+    assert_eq!(pool.serving(), [3, 4, 8]);
+    assert_eq!(pool.heirs(), [3, 8]);
+    pool.stuck[8] = true;
+    assert_eq!(pool.heirs(), [3]);
+    // Stuck for good is stuck, whatever it does now, and a place that there is not is not stuck.
+    assert!(pool.is_stuck(7) && pool.is_stuck(8) && !pool.is_stuck(3) && !pool.is_stuck(99));
+}
+
+#[test]
+fn who_leaves_gives_its_connections_to_all_that_stay_and_are_well() {
+    let mut pool = pool(5, 5);
+    perform_all(&mut pool);
+    pool.target = 4;
+    pool.stuck[1] = true;
+    let retiring = pool.plan();
+    assert!(retiring.contains(&Action::Retire(1)), "{retiring:?}");
+    // It is well again after it was chosen, and another is stuck.
+    retiring.iter().for_each(|action| pool.perform(action));
+    pool.stuck = vec![false; pool.cores.len()];
+    pool.stuck[3] = true;
+    pool.seats[1].baton = Baton::Free;
+    let leaving = pool.plan();
+    assert!(
+        leaving.contains(&Action::Leave(1, vec![0, 2, 4])),
+        "{leaving:?}"
+    );
 }
 
 fn pool(slots: u32, target: u32) -> Pool {
@@ -151,30 +215,6 @@ fn a_lent_listener_stays_where_it_is_as_long_as_nobody_has_fewer() {
     // Three and one is not.
     pool.seats[3].baton = Baton::Held(1);
     assert_eq!(pool.plan(), [Action::Recall { seat: 3, place: 1 }]);
-}
-
-#[test]
-fn a_pool_is_complete_when_as_many_run_as_are_wanted_and_none_is_to_come() {
-    let mut pool = pool(2, 2);
-    assert!(!pool.is_complete(), "nobody runs");
-    pool.cores[0] = CoreState::Running;
-    assert!(!pool.is_complete(), "one is missing, and none comes");
-    pool.cores[1] = CoreState::Running;
-    assert!(pool.is_complete());
-    for coming in [CoreState::Starting, CoreState::Resting] {
-        pool.cores[2] = coming;
-        assert!(!pool.is_complete(), "{coming:?}");
-    }
-    for leaving in [
-        CoreState::Retiring,
-        CoreState::Leaving,
-        CoreState::Quarantined,
-    ] {
-        pool.cores[2] = leaving;
-        assert!(pool.is_complete(), "{leaving:?}");
-    }
-    pool.target = 1;
-    assert!(pool.is_complete(), "more than are wanted");
 }
 
 #[test]
