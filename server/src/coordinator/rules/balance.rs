@@ -5,7 +5,8 @@
 //! does not move connections to and fro. The rule does not say which connections move; only idle
 //! ones can, and a core with too few of them gives what it has.
 
-/// Below so many connections on the fullest core nothing moves: a difference of a few is chance.
+/// Below so many connections on the fullest core nothing moves: a difference of a few is chance. A quarter of so many
+/// is more than one, which could not be halved.
 const OPEN_MIN: u64 = 16;
 
 /// A core and its connections.
@@ -33,11 +34,11 @@ pub(crate) fn balance(holders: &[Holder], begun: bool) -> Vec<Transfer> {
     let most = open.iter().map(|(_, count)| *count).max().unwrap_or(0);
     let fewest = open.iter().map(|(_, count)| *count).min().unwrap_or(0);
     let apart = match begun {
-        // More than 1.25 times, in whole numbers; a difference of one cannot be halved.
-        true => most * 4 > fewest * 5 && most > fewest + 1,
+        // More than 1.25 times, in whole numbers.
+        true => most * 4 > fewest * 5,
         false => most > fewest * 2,
     };
-    if open.len() < 2 || most < OPEN_MIN || !apart {
+    if most < OPEN_MIN || !apart {
         return Vec::new();
     }
     let sum: u64 = open.iter().map(|(_, count)| count).sum();
@@ -103,14 +104,46 @@ mod tests {
     }
 
     #[test]
+    fn those_that_have_most_give_what_is_above_their_share_to_those_that_have_fewest() {
+        // A row: whether it has begun, how many each core has open, and what moves, from and to whom.
+        type Row = (bool, &'static [u64], &'static [(u32, u32, u64)]);
+        let rows: [Row; 15] = [
+            (false, &[15, 0], &[]),
+            (false, &[16, 0], &[(0, 1, 8)]),
+            (false, &[0, 17], &[(1, 0, 8)]),
+            (false, &[16, 8], &[]),
+            (false, &[17, 8], &[(0, 1, 4)]),
+            (true, &[16, 13], &[]),
+            (true, &[16, 12], &[(0, 1, 2)]),
+            (true, &[15, 0], &[]),
+            (true, &[101, 80], &[(0, 1, 10)]),
+            // One that has its share neither gives nor is given.
+            (false, &[40, 20, 0], &[(0, 2, 20)]),
+            (false, &[50, 0, 0], &[(0, 1, 17), (0, 2, 16)]),
+            (false, &[0, 0, 50], &[(2, 0, 17), (2, 1, 16)]),
+            (false, &[40, 40, 0, 0], &[(1, 2, 20), (0, 3, 20)]),
+            (false, &[90, 30, 0, 0], &[(0, 2, 30), (0, 3, 30)]),
+            (false, &[30, 50, 4], &[(0, 2, 2), (1, 2, 22)]),
+        ];
+        for (begun, open, expected) in rows {
+            let moves = balance(&cores(open), begun);
+            let moves: Vec<_> = moves
+                .iter()
+                .map(|transfer| (transfer.from, transfer.to, transfer.count))
+                .collect();
+            assert_eq!(moves, expected, "{open:?}, begun: {begun}");
+        }
+    }
+
+    #[test]
     fn what_is_on_its_way_to_a_slow_core_is_not_sent_again() {
         let mut cores = cores(&[50, 0, 0]);
         cores[1].coming = 40;
         cores[2].coming = 45;
         assert_eq!(balance(&cores, true), []);
         cores[2].coming = 0;
-        let more = balance(&cores, true);
-        assert!(more.iter().all(|transfer| transfer.to == 2), "{more:?}");
+        let transfer = |from, count| Transfer { from, to: 2, count };
+        assert_eq!(balance(&cores, true), [transfer(1, 10), transfer(0, 20)]);
     }
 
     proptest! {
