@@ -131,6 +131,25 @@ mod tests {
     }
 
     #[test]
+    fn p5_those_that_are_left_by_a_trim_are_seven_tenths_busy_at_most() {
+        let rows: [&[u32]; 3] = [&[350, 350], &[400, 500, 500], &[499, 500, 500, 601]];
+        for busy in rows {
+            let cores = busy.len() as u32;
+            assert!(load(cores, busy).trims(false), "{busy:?}");
+            let mut busier = busy.to_vec();
+            busier[1] += 1;
+            let load = load(cores, &busier);
+            assert!(!load.trims(false) && load.trims(true), "{busier:?}");
+        }
+    }
+
+    #[test]
+    fn a_core_waits_for_work_below_a_half_of_its_time() {
+        assert_eq!(load(4, &[499, 0, 500, 1000]).waiting(), 2);
+        assert_eq!(load(2, &[500, 501]).waiting(), 0);
+    }
+
+    #[test]
     fn p6_a_forced_trim_keeps_the_minimum_stops_no_busy_core_and_yields_to_queued_work() {
         assert!(load(2, &[450, 450]).trims(true), "forced");
         assert!(!load(1, &[0]).trims(true), "the fewest stay");
