@@ -4,8 +4,9 @@
 use super::super::door::{Door, Entry, TakenUp, Ticket};
 use super::super::queue::{HIGH, LOW, NORMAL};
 use super::*;
-use crate::config::MaxAccepts;
+use crate::config::{MaxAccepts, RequestRates};
 use crate::connection::ExchangeKey;
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -35,9 +36,17 @@ fn limits(slots: u32, accepts: u32) -> AdmissionLimits {
 }
 
 fn gate(limits: AdmissionLimits) -> (Arc<Gate>, Receiver<(u32, Verdict)>) {
+    gate_by(limits, RULES, None)
+}
+
+fn gate_by(
+    limits: AdmissionLimits,
+    rules: Rules,
+    rates: Option<Rates>,
+) -> (Arc<Gate>, Receiver<(u32, Verdict)>) {
     let (sender, receiver) = channel();
     let post = Box::new(Wire(std::sync::Mutex::new(sender)));
-    (Gate::new(limits, RULES, post), receiver)
+    (Gate::with(limits, rules, rates, post), receiver)
 }
 
 fn key(slot: u32) -> Candidate {
@@ -344,4 +353,152 @@ fn a_limit_beyond_what_the_word_counts_is_as_good_as_the_most_it_counts() {
     assert!(matches!(door.enter(key(1), || NORMAL), Entry::Refused(_)));
     drop(ticket);
     assert_eq!(gate.occupancy(), occupied(0, 0));
+}
+
+#[test]
+fn the_limits_in_force_are_those_that_were_set_last() {
+    let (gate, _verdicts) = gate(limits(1, 2));
+    assert_eq!(gate.limits(), limits(1, 2));
+    gate.set_limits(limits(3, 4), Moment::default());
+    assert_eq!(gate.limits(), limits(3, 4));
+}
+
+#[test]
+fn a_connection_that_held_a_slot_in_another_process_holds_one_here_also_beyond_the_limit() {
+    let (gate, verdicts) = gate(limits(1, 9));
+    let door = Door::new(gate.clone(), 0);
+    let ticket = run(&door, 0);
+    let retaken = door.retake();
+    assert!(!retaken.is_free());
+    assert_eq!(gate.occupancy(), occupied(2, 0));
+    wait(&door, 1);
+    drop(ticket);
+    assert!(verdicts.try_recv().is_err(), "one runs, as many as may");
+    assert_eq!(gate.occupancy(), occupied(1, 1));
+    drop(retaken);
+    assert_eq!(granted(&verdicts).1, key(1));
+    gate.set_limits(AdmissionLimits::default(), Moment::default());
+    assert!(door.retake().is_free(), "nobody counts now");
+}
+
+#[test]
+fn a_slot_travels_with_its_connection_and_comes_back_if_it_does_not_arrive() {
+    let (gate, verdicts) = gate(limits(1, 9));
+    let doors = [0, 1].map(|core| Door::new(gate.clone(), core));
+    let credit = run(&doors[0], 0).into_credit();
+    assert!(credit.is_some());
+    assert_eq!(gate.occupancy(), occupied(1, 0), "on its way");
+    let ticket = doors[1].adopt(credit);
+    assert!(!ticket.is_free());
+    assert_eq!(gate.occupancy(), occupied(1, 0), "arrived");
+    // Lost on its way, it goes to the one that waits.
+    wait(&doors[0], 1);
+    drop(ticket.into_credit());
+    let (core, whom, place, offer) = granted(&verdicts);
+    assert_eq!((core, whom), (0, key(1)));
+    let TakenUp::Run(ticket) = doors[0].take_up(offer, place) else {
+        panic!("in time")
+    };
+    drop(ticket.into_credit());
+    assert_eq!(gate.occupancy(), occupied(0, 0));
+    assert!(Ticket::free().into_credit().is_none());
+    assert!(doors[0].adopt(None).is_free());
+}
+
+#[test]
+fn an_address_has_as_many_requests_in_as_it_may_and_a_place_comes_back_when_its_request_ends() {
+    let addresses: [IpAddr; 2] = [[127, 0, 0, 1].into(), [127, 0, 0, 2].into()];
+    let rules = Rules {
+        per_address: NonZeroU32::new(2),
+        ..RULES
+    };
+    let (counting, _verdicts) = gate_by(limits(1, 9), rules, None);
+    let doors = [0, 1].map(|core| Door::new(counting.clone(), core));
+    let first = doors[0].enter_address(addresses[0]);
+    let second = doors[1].enter_address(addresses[0]);
+    assert!(first.is_some() && second.is_some());
+    assert!(doors[0].enter_address(addresses[0]).is_none());
+    assert!(doors[0].enter_address(addresses[1]).is_some());
+    drop(first);
+    let third = doors[1].enter_address(addresses[0]);
+    assert!(third.is_some());
+    assert!(doors[1].enter_address(addresses[0]).is_none());
+    // Without the option an address has as many in as it likes.
+    let (any, _verdicts) = gate(limits(1, 9));
+    let door = Door::new(any, 0);
+    let places = [(); 9].map(|()| door.enter_address(addresses[0]));
+    assert!(places.iter().all(Option::is_some));
+}
+
+#[test]
+fn rates_are_asked_at_the_door_and_clients_that_were_forgotten_are_counted() {
+    let (without, _verdicts) = gate(limits(1, 9));
+    assert!(Door::new(without.clone(), 0).rates().is_none());
+    assert_eq!(without.forgotten(), 0);
+    let rates = Rates::new(&RequestRates {
+        rate: Some("1/h".parse().expect("a rate")),
+        burst: None,
+        field: None,
+    });
+    let (gate, _verdicts) = gate_by(limits(1, 9), RULES, rates);
+    let door = Door::new(gate.clone(), 0);
+    let rates = door.rates().expect("there is a rate");
+    // More than the table has room for.
+    for client in 0..120_000 {
+        let client = Rates::of_address(Ipv4Addr::from_bits(client).into());
+        assert_eq!(rates.take(client, Moment::default()), Ok(()));
+    }
+    assert!(gate.forgotten() > 1);
+    assert_eq!(gate.forgotten(), rates.forgotten());
+}
+
+#[test]
+fn the_offers_of_other_cores_stay_when_a_thread_ends() {
+    let (gate, verdicts) = gate(limits(2, 9));
+    let doors = [0, 1, 2].map(|core| Door::new(gate.clone(), core));
+    let tickets = [run(&doors[0], 0), run(&doors[0], 1)];
+    wait(&doors[1], 2);
+    wait(&doors[2], 3);
+    wait(&doors[0], 4);
+    drop(tickets);
+    assert_eq!(granted(&verdicts).0, 1);
+    let (core, _, place, offer) = granted(&verdicts);
+    assert_eq!(core, 2);
+    doors[1].close();
+    assert_eq!(granted(&verdicts).1, key(4));
+    assert_eq!(gate.occupancy(), occupied(2, 0));
+    assert!(matches!(doors[2].take_up(offer, place), TakenUp::Run(_)));
+    assert_eq!(gate.occupancy(), occupied(1, 0));
+}
+
+#[test]
+fn the_newest_of_the_last_class_is_refused_where_it_is_configured_so() {
+    let rules = Rules {
+        shed: Shed::Newest,
+        ..RULES
+    };
+    let (gate, verdicts) = gate_by(limits(1, 9), rules, None);
+    let doors = [0, 1, 2].map(|core| Door::new(gate.clone(), core));
+    let ticket = run(&doors[0], 0);
+    wait(&doors[1], 1);
+    wait(&doors[1], 2);
+    wait(&doors[2], 3);
+    drop(ticket);
+    assert_eq!(granted(&verdicts).0, 1);
+    // The first core is blocked, and the newest waits there.
+    gate.sweep(Some(0), LATE);
+    let (core, _, place, offer) = granted(&verdicts);
+    assert_eq!(core, 2);
+    let TakenUp::Run(_ticket) = doors[2].take_up(offer, place) else {
+        panic!("in time")
+    };
+    let high = doors[2].enter(key(4), || HIGH);
+    assert!(matches!(high, Entry::Wait(_)), "{high:?}");
+    gate.set_limits(limits(1, 3), Moment::default());
+    let refused = Verdict::Refused(key(2), Reason::Full);
+    assert_eq!(verdicts.try_recv(), Ok((1, refused)));
+    assert!(verdicts.try_recv().is_err());
+    let newest = doors[2].enter(key(5), || NORMAL);
+    assert!(matches!(newest, Entry::Refused(Reason::Full)), "{newest:?}");
+    assert_eq!(gate.occupancy(), occupied(1, 2));
 }
