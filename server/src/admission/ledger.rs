@@ -472,16 +472,27 @@ mod tests {
             stats.aborted.add(1);
             stats.handed_out.add(1);
             stats.open.set(open);
-            stats.begun.add(2);
-            stats.running.set(1);
-            stats.websockets.set(1);
+            // Two are running, of fourteen requests.
+            stats.begun.add(14);
+            stats.answered.add(3);
+            stats.requests_rejected[1].add(4);
+            stats.requests_aborted.add(5);
+            let gauges = [
+                &stats.running,
+                &stats.pending,
+                &stats.detached,
+                &stats.handshakes,
+                &stats.websockets,
+                &stats.http2_connections,
+            ];
+            gauges.iter().for_each(|gauge| gauge.set(2));
             assert_eq!(stats.lose_all(), open);
             let ledgers = stats.ledgers();
             assert!(ledgers.balance(), "{ledgers:?}");
             assert_eq!(ledgers.connections.aborted, 4);
-            assert_eq!(ledgers.requests.aborted, 2);
-            let gauges = [&stats.open, &stats.running, &stats.websockets];
+            assert_eq!(ledgers.requests.aborted, 5 + 2);
             assert!(gauges.iter().all(|gauge| gauge.get() == 0));
+            assert_eq!(stats.open.get(), 0);
         }
     }
 
@@ -526,55 +537,142 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_two_cores_add_up_term_by_term() {
-        let one = Requests {
-            begun: 1,
-            answered: 2,
-            rejected: ByReason(std::array::from_fn(|reason| 3 + reason as u64)),
-            aborted: 11,
-            running: 12,
-            pending: 13,
-        };
-        let mut sum = one;
-        sum.add(&one);
-        let twice = Requests {
-            begun: 2,
-            answered: 4,
-            rejected: ByReason(std::array::from_fn(|reason| 6 + 2 * reason as u64)),
-            aborted: 22,
-            running: 24,
-            pending: 26,
-        };
-        assert_eq!(sum, twice);
+    fn each_reason_has_the_name_that_the_documents_give_and_a_count_of_its_own() {
+        let documented = include_str!("../../../docs/admission.md");
+        let names = [
+            "full",
+            "draining",
+            "queue-timeout",
+            "codel",
+            "per-address",
+            "websockets",
+            "rate",
+        ];
+        assert_eq!(Reason::ALL.map(Reason::name), names);
+        for name in names {
+            assert!(documented.contains(&format!("| `{name}` |")), "{name}");
+        }
+        assert_eq!(Reason::ALL.map(|reason| REJECTED.get(reason)), REJECTED.0);
+        assert_eq!(REJECTED.sum(), 58);
     }
 
     #[test]
-    fn connections_of_two_cores_add_up_term_by_term() {
-        let one = Connections {
-            accepted: 1,
-            handed_in: 2,
-            finished: 3,
-            rejected: ByReason([4; Reason::ALL.len()]),
-            aborted: 5,
-            open: 6,
-            handed_out: 7,
-            inherited: 8,
-            passed_on: 9,
+    fn steps_that_took_too_long_are_counted_by_route() {
+        let stats = CoreStats::default();
+        for route in ["GET /", "GET /a", "GET /", "GET /"] {
+            stats.long_poll(route);
+        }
+        let counts = stats.long_polls.lock().expect("unpoisoned").clone();
+        let expected = [("GET /".to_owned(), 3), ("GET /a".to_owned(), 1)];
+        assert_eq!(counts, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn an_answer_is_counted_by_its_route_and_one_of_none_by_the_class_of_its_status() {
+        let stats = CoreStats::default();
+        let routes = RouteCounts::new(vec!["GET /".to_owned()]);
+        for (route, status) in [(0, 200), (0, 200), (7, 204), (7, 404), (7, 404), (7, 99)] {
+            stats.answer(&routes, Tally { route, status });
+        }
+        let by_route: Vec<_> = routes.read().collect();
+        assert_eq!(by_route, [("GET /", Some(200), 2)]);
+        let by_class = stats.responses.each_ref().map(Counter::get);
+        assert_eq!(by_class, [1, 0, 1, 0, 2, 0]);
+    }
+
+    const REJECTED: ByReason = ByReason([2, 3, 5, 7, 11, 13, 17]);
+    /// Ledgers that balance.
+    const BALANCED: Ledgers = Ledgers {
+        connections: Connections {
+            accepted: 211,
+            handed_in: 97,
+            finished: 101,
+            rejected: REJECTED,
+            aborted: 31,
+            open: 71,
+            handed_out: 47,
+            inherited: 83,
+            passed_on: 13,
+        },
+        requests: Requests {
+            begun: 280,
+            answered: 113,
+            rejected: REJECTED,
+            aborted: 29,
+            running: 37,
+            pending: 43,
+        },
+    };
+
+    #[test]
+    fn a_ledger_balances_if_whatever_came_has_one_end_and_not_if_any_term_is_one_more_or_less() {
+        let terms: [fn(&mut Ledgers) -> &mut u64; 13] = [
+            |ledgers| &mut ledgers.connections.accepted,
+            |ledgers| &mut ledgers.connections.handed_in,
+            |ledgers| &mut ledgers.connections.finished,
+            |ledgers| &mut ledgers.connections.rejected.0[6],
+            |ledgers| &mut ledgers.connections.aborted,
+            |ledgers| &mut ledgers.connections.open,
+            |ledgers| &mut ledgers.connections.handed_out,
+            |ledgers| &mut ledgers.requests.begun,
+            |ledgers| &mut ledgers.requests.answered,
+            |ledgers| &mut ledgers.requests.rejected.0[0],
+            |ledgers| &mut ledgers.requests.aborted,
+            |ledgers| &mut ledgers.requests.running,
+            |ledgers| &mut ledgers.requests.pending,
+        ];
+        assert!(BALANCED.balance() && Ledgers::default().balance());
+        for (at, term) in terms.into_iter().enumerate() {
+            for value in [-1, 1] {
+                let mut ledgers = BALANCED;
+                let term = term(&mut ledgers);
+                *term = term.wrapping_add_signed(value);
+                assert!(!ledgers.balance(), "{at} {value}");
+                assert_eq!(ledgers.connections.balances(), at >= 7, "{at} {value}");
+                assert_eq!(ledgers.requests.balances(), at < 7, "{at} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn ledgers_of_two_cores_add_up_term_by_term() {
+        let Ledgers {
+            mut connections,
+            mut requests,
+        } = BALANCED;
+        assert_eq!(connections.in_transit(), 20);
+        connections.add(&BALANCED.connections);
+        requests.add(&BALANCED.requests);
+        let rejected = ByReason([4, 6, 10, 14, 22, 26, 34]);
+        let twice = Ledgers {
+            connections: Connections {
+                accepted: 422,
+                handed_in: 194,
+                finished: 202,
+                rejected,
+                aborted: 62,
+                open: 142,
+                handed_out: 94,
+                inherited: 166,
+                passed_on: 26,
+            },
+            requests: Requests {
+                begun: 560,
+                answered: 226,
+                rejected,
+                aborted: 58,
+                running: 74,
+                pending: 86,
+            },
         };
-        let mut sum = one;
-        sum.add(&one);
-        let twice = Connections {
-            accepted: 2,
-            handed_in: 4,
-            finished: 6,
-            rejected: ByReason([8; Reason::ALL.len()]),
-            aborted: 10,
-            open: 12,
-            handed_out: 14,
-            inherited: 16,
-            passed_on: 18,
+        let sum = Ledgers {
+            connections,
+            requests,
         };
         assert_eq!(sum, twice);
-        assert_eq!(sum.in_transit(), 14 + 16 - 4 - 18);
+        assert_eq!(sum.connections.in_transit(), 40);
+        // Caught in the middle of a hand-over, they never say that less than none is on its way.
+        connections.handed_in += 41;
+        assert_eq!(connections.in_transit(), 0);
     }
 }
