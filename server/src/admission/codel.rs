@@ -62,7 +62,7 @@ impl CoDel {
         // Shortly after the last time it starts from the rate that had worked.
         let recent = now.since(self.drop_next) < delay.interval * 16;
         let delta = self.count.saturating_sub(self.last_count);
-        self.count = if recent && delta > 1 { delta } else { 1 };
+        self.count = if recent { delta.max(1) } else { 1 };
         self.drop_next = control_law(now, delay.interval, self.count);
         self.last_count = self.count;
         true

@@ -49,8 +49,8 @@ struct Pace {
 
 impl Pace {
     /// Whether a request may come now, and the next schedule; else how long its client has to wait.
-    const fn take(self, due: u64, now: u64) -> Result<u64, u64> {
-        let due = if due > now { due } else { now };
+    fn take(self, due: u64, now: u64) -> Result<u64, u64> {
+        let due = due.max(now);
         match due - now > self.ahead {
             true => Err(due - now - self.ahead),
             false => Ok(due + self.interval),
@@ -188,6 +188,24 @@ mod tests {
         let rates = rates("60/m", 0);
         let taken = (0..100).filter(|_| rates.take(Client(1), at(0)).is_ok());
         assert_eq!(taken.count(), 60);
+    }
+
+    #[test]
+    fn the_field_that_names_clients_is_the_one_that_was_configured_and_there_is_none_without_a_rate()
+     {
+        for field in [None, Some("X-Api-Key"), Some("X-Customer")] {
+            let mut config = RequestRates {
+                rate: Some("10/s".parse().expect("a rate")),
+                burst: None,
+                field: field.map(str::to_owned),
+            };
+            let rates = Rates::new(&config).expect("there is a rate");
+            assert_eq!(rates.field(), field);
+            let clients = ["one", "one", "another"].map(|value| rates.of_value(value.as_bytes()));
+            assert!(clients[0] == clients[1] && clients[1] != clients[2]);
+            config.rate = None;
+            assert!(Rates::new(&config).is_none());
+        }
     }
 
     #[test]
