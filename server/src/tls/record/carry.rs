@@ -7,7 +7,7 @@ use super::session::{FRUITLESS_RECORDS_MAX, Session};
 use super::suite::{Aead, Version};
 use super::way::{IV_SIZE_BYTES, SECRET_SIZE_BYTES_MAX, Way};
 use std::fmt;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// The layout below. A process that does not know it refuses the session.
 const FORMAT: u8 = 1;
@@ -19,7 +19,7 @@ pub const CARRIED_SIZE_BYTES_MAX: usize =
 
 /// The bytes of a session, zeroed when they are dropped.
 pub struct Carried {
-    bytes: [u8; CARRIED_SIZE_BYTES_MAX],
+    bytes: Zeroizing<[u8; CARRIED_SIZE_BYTES_MAX]>,
     len: usize,
 }
 
@@ -33,12 +33,6 @@ impl Carried {
 impl AsRef<[u8]> for Carried {
     fn as_ref(&self) -> &[u8] {
         &self.bytes[..self.len]
-    }
-}
-
-impl Drop for Carried {
-    fn drop(&mut self) {
-        self.bytes.zeroize();
     }
 }
 
@@ -96,7 +90,7 @@ impl Session {
     /// The session as bytes. The sender drops the session: two owners would use a nonce twice.
     pub fn encode(&self) -> Carried {
         let mut carried = Carried {
-            bytes: [0; CARRIED_SIZE_BYTES_MAX],
+            bytes: Zeroizing::new([0; CARRIED_SIZE_BYTES_MAX]),
             len: 0,
         };
         carried.push(&[
@@ -109,7 +103,7 @@ impl Session {
         ]);
         for way in [&self.receiving, &self.sending] {
             carried.push(&way.seq.to_be_bytes());
-            carried.push(&way.iv);
+            carried.push(&way.iv[..]);
             carried.push(way.key(self.aead));
             if self.version == Version::Tls13 {
                 carried.push(way.secret(self.aead));

@@ -4,7 +4,7 @@
 
 use super::suite::Aead;
 use aws_lc_rs::{aead, hkdf};
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// Longest key of any AEAD here, in bytes.
 const KEY_SIZE_BYTES_MAX: usize = 32;
@@ -18,28 +18,20 @@ pub(super) const IV_SIZE_BYTES: usize = 12;
 pub(super) struct Way {
     /// Number of records so far, and so the number of the next.
     pub(super) seq: u64,
-    pub(super) iv: [u8; IV_SIZE_BYTES],
+    pub(super) iv: Zeroizing<[u8; IV_SIZE_BYTES]>,
     /// Behind the key's length: zeros.
-    key: [u8; KEY_SIZE_BYTES_MAX],
+    key: Zeroizing<[u8; KEY_SIZE_BYTES_MAX]>,
     /// Behind the secret's length, and in TLS 1.2: zeros.
-    secret: [u8; SECRET_SIZE_BYTES_MAX],
-}
-
-impl Drop for Way {
-    fn drop(&mut self) {
-        self.iv.zeroize();
-        self.key.zeroize();
-        self.secret.zeroize();
-    }
+    secret: Zeroizing<[u8; SECRET_SIZE_BYTES_MAX]>,
 }
 
 impl Way {
-    const fn zeroed(seq: u64) -> Way {
+    fn zeroed(seq: u64) -> Way {
         Way {
             seq,
-            iv: [0; IV_SIZE_BYTES],
-            key: [0; KEY_SIZE_BYTES_MAX],
-            secret: [0; SECRET_SIZE_BYTES_MAX],
+            iv: Zeroizing::new([0; IV_SIZE_BYTES]),
+            key: Zeroizing::new([0; KEY_SIZE_BYTES_MAX]),
+            secret: Zeroizing::new([0; SECRET_SIZE_BYTES_MAX]),
         }
     }
 
@@ -86,7 +78,7 @@ impl Way {
     /// The IV, xored with the sequence number (RFC 8446 section 5.3; RFC 7905 section 2 has the same,
     /// and for AES-GCM in TLS 1.2 the explicit part may be anything that does not repeat).
     pub(super) fn nonce(&self) -> [u8; IV_SIZE_BYTES] {
-        let mut nonce = self.iv;
+        let mut nonce = *self.iv;
         for (byte, of_seq) in nonce[4..].iter_mut().zip(self.seq.to_be_bytes()) {
             *byte ^= of_seq;
         }
@@ -105,7 +97,7 @@ impl Way {
     fn derive_key(&mut self, aead: Aead) {
         let prk = hkdf::Prk::new_less_safe(aead.hash(), self.secret(aead));
         expand_label(&prk, b"key", &mut self.key[..aead.key_len()]);
-        expand_label(&prk, b"iv", &mut self.iv);
+        expand_label(&prk, b"iv", &mut self.iv[..]);
     }
 }
 
