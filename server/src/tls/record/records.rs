@@ -90,6 +90,26 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_taken_over_and_grows_once_by_what_is_asked_for() {
+        let memory = Vec::with_capacity(100);
+        let place = memory.as_ptr();
+        let mut records = Records::over(memory);
+        records.room(100).fill(7);
+        records.keep(60);
+        assert_eq!(records.bytes.as_ptr(), place, "there was room");
+        records.reserve(70);
+        assert_eq!(records.bytes.capacity(), 130, "behind those that are kept");
+        records.reserve(30);
+        records.reserve(0);
+        assert_eq!(records.bytes.capacity(), 130, "there is room already");
+        let place = records.bytes.as_ptr();
+        records.room(70).fill(8);
+        records.keep(70);
+        assert_eq!(records.bytes.as_ptr(), place);
+        assert_eq!(records.into_vec().len(), 130);
+    }
+
+    #[test]
     fn records_that_were_there_stay_in_front() {
         let mut records = Records::behind(b"one".to_vec());
         records.room(3).copy_from_slice(b"two");

@@ -24,7 +24,8 @@ impl Tick {
     /// The tick of this many nanoseconds.
     pub fn of_nanos(nanos: u64) -> Tick {
         const TENTH: u64 = 100_000_000;
-        Tick((nanos / TENTH % (1 << u16::BITS)) as u16)
+        // The upper bits are those of the time before the count began anew.
+        Tick((nanos / TENTH) as u16)
     }
 
     /// Whether so much time has passed that TCP may send no more than a first flight again: it forgets
