@@ -108,6 +108,35 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_one_connection_is_caught_for_the_next() {
+        Caught::clear();
+        for label in [CLIENT, SERVER] {
+            Catcher.log(label, &[], b"secret");
+        }
+        note_choice(Some("one.example"), false);
+        Caught::clear();
+        let mut next = Caught::default();
+        next.take();
+        assert!(next.client.is_empty() && next.server.is_empty());
+        assert_eq!(next.server_name, None);
+        assert!(!next.is_without_certificate);
+    }
+
+    #[test]
+    fn the_choice_of_a_certificate_is_kept_until_the_handshake_is_over() {
+        for is_found in [false, true] {
+            let mut caught = Caught::default();
+            note_choice(Some("one.example"), is_found);
+            // The later calls of the library choose no certificate.
+            for _ in 0..2 {
+                caught.take();
+                assert_eq!(caught.server_name.as_deref(), Some("one.example"));
+                assert_eq!(caught.is_without_certificate, !is_found);
+            }
+        }
+    }
+
+    #[test]
     fn one_secret_without_the_other_is_not_taken() {
         for label in [CLIENT, SERVER] {
             Caught::clear();

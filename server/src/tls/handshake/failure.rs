@@ -145,3 +145,154 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::{CertificateError, ContentType, HandshakeType, InconsistentKeys, PeerMisbehaved};
+
+    #[test]
+    fn each_cause_has_the_name_that_the_documents_give() {
+        let names = [
+            "plain-http",
+            "not-tls",
+            "malformed",
+            "version",
+            "cipher",
+            "protocol",
+            "client-certificate-missing",
+            "client-certificate-refused",
+            "does-not-open",
+            "client-alert",
+            "client-closed",
+            "misbehaved",
+            "timed-out",
+            "internal",
+        ];
+        assert_eq!(FailReason::ALL.map(FailReason::name), names);
+        let documents = [
+            include_str!("../../../../docs/status.md"),
+            include_str!("../../../../docs/tls.md"),
+        ];
+        for (reason, name) in FailReason::ALL.into_iter().zip(names) {
+            for document in documents {
+                assert!(document.contains(&format!("`{name}`")), "{name}");
+            }
+            let failure = Failure::new(reason, "more about it");
+            assert_eq!(failure.to_string(), format!("{name}: more about it"));
+        }
+    }
+
+    #[test]
+    fn each_error_of_the_library_is_counted_by_its_cause() {
+        use PeerIncompatible as Peer;
+        let alert = |alert| Error::AlertReceived(alert);
+        let of_another_kind = Error::InappropriateMessage {
+            expect_types: vec![ContentType::Handshake],
+            got_type: ContentType::ApplicationData,
+        };
+        let another_message = Error::InappropriateHandshakeMessage {
+            expect_types: vec![HandshakeType::ClientHello],
+            got_type: HandshakeType::Finished,
+        };
+        let missing = InvalidMessage::MissingData("SessionID");
+        let not_tls = [
+            InvalidMessage::InvalidContentType,
+            InvalidMessage::UnknownProtocolVersion,
+        ];
+        let malformed = [
+            InvalidMessage::MessageTooLarge,
+            InvalidMessage::HandshakePayloadTooLarge,
+            missing,
+        ];
+        let version = [
+            Peer::Tls12NotOffered,
+            Peer::Tls12NotOfferedOrEnabled,
+            Peer::ServerDoesNotSupportTls12Or13,
+            Peer::ServerTlsVersionIsDisabledByOurConfig,
+            Peer::SupportedVersionsExtensionRequired,
+        ];
+        let cipher = [
+            Peer::NoCipherSuitesInCommon,
+            Peer::NoKxGroupsInCommon,
+            Peer::NoSignatureSchemesInCommon,
+            Peer::SignatureAlgorithmsExtensionRequired,
+        ];
+        let rows: [(FailReason, Vec<Error>); 12] = [
+            (
+                FailReason::NotTls,
+                not_tls.map(Error::InvalidMessage).to_vec(),
+            ),
+            (
+                FailReason::Malformed,
+                malformed.map(Error::InvalidMessage).to_vec(),
+            ),
+            (FailReason::Malformed, vec![Error::PeerSentOversizedRecord]),
+            (
+                FailReason::Version,
+                version.map(Error::PeerIncompatible).to_vec(),
+            ),
+            (
+                FailReason::Cipher,
+                cipher.map(Error::PeerIncompatible).to_vec(),
+            ),
+            (FailReason::Protocol, vec![Error::NoApplicationProtocol]),
+            (
+                FailReason::ClientCertificateMissing,
+                vec![Error::NoCertificatesPresented],
+            ),
+            (
+                FailReason::ClientCertificateRefused,
+                vec![
+                    Error::InvalidCertificate(CertificateError::UnknownIssuer),
+                    Error::InvalidCertificate(CertificateError::Expired),
+                ],
+            ),
+            (FailReason::DoesNotOpen, vec![Error::DecryptError]),
+            (
+                FailReason::ClientClosed,
+                vec![
+                    alert(AlertDescription::CloseNotify),
+                    alert(AlertDescription::UserCanceled),
+                ],
+            ),
+            (
+                FailReason::ClientAlert,
+                vec![
+                    alert(AlertDescription::UnknownCA),
+                    alert(AlertDescription::HandshakeFailure),
+                ],
+            ),
+            (
+                FailReason::Misbehaved,
+                vec![
+                    Error::PeerMisbehaved(PeerMisbehaved::MessageInterleavedWithHandshakeMessage),
+                    of_another_kind,
+                    another_message,
+                ],
+            ),
+        ];
+        for (expected, errors) in rows {
+            for error in errors {
+                let Failure { reason, detail } = Failure::of(&error);
+                assert_eq!((reason, detail), (expected, error.to_string()));
+            }
+        }
+        // What is not the client's doing.
+        for error in [
+            Error::EncryptError,
+            Error::FailedToGetRandomBytes,
+            Error::General("trouble".to_owned()),
+            Error::InconsistentKeys(InconsistentKeys::KeyMismatch),
+        ] {
+            assert_eq!(Failure::of(&error).reason, FailReason::Internal, "{error}");
+        }
+    }
+
+    #[test]
+    fn failures_that_the_library_does_not_know_have_a_cause_too() {
+        let reasons = [Failure::too_long(), Failure::without_acceptor()];
+        let reasons = reasons.map(|failure| failure.reason);
+        assert_eq!(reasons, [FailReason::Malformed, FailReason::Internal]);
+    }
+}
