@@ -72,6 +72,14 @@ impl Forge {
         forge
     }
 
+    /// The sender of TLS 1.3 that has this traffic secret.
+    pub(crate) fn of_secret(aead: Aead, secret: Vec<u8>) -> Forge {
+        let mut forge = Forge::new(Version::Tls13, aead, 0);
+        forge.secret = secret;
+        forge.derive();
+        forge
+    }
+
     fn derive(&mut self) {
         self.key = expand(self.aead, &self.secret, "key", self.aead.key_len());
         let iv = expand(self.aead, &self.secret, "iv", 12);

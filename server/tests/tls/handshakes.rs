@@ -187,12 +187,28 @@ fn a_first_record_of_another_kind_is_refused_alike_wherever_it_is_cut() {
         let record = [&[kind, 3, 3, 0, 9][..], &[7; 9]].concat();
         let whole = refused(&record, usize::MAX);
         assert!(whole.is_some(), "{kind}");
+        // Of a kind that TLS does not have, the header is enough.
+        let by_header = refused(&record[..5], usize::MAX);
+        assert_eq!(by_header.is_none(), (20..=24).contains(&kind), "{kind}");
         for piece in 1..record.len() {
             assert_eq!(
                 refused(&record, piece),
                 whole,
                 "{kind} in pieces of {piece}"
             );
+        }
+    }
+}
+
+/// RFC 5246 section 6.2.3 allows 2^14 + 2048 bytes behind the header.
+#[test]
+fn a_first_record_that_is_longer_than_any_may_be_is_refused_by_its_header() {
+    let malformed = Some(FailReason::Malformed);
+    for (length, expected) in [(18_432, None), (18_433, malformed), (u16::MAX, malformed)] {
+        let [high, low] = length.to_be_bytes();
+        for piece in [1, usize::MAX] {
+            let told = refused(&[22, 3, 1, high, low, 1], piece);
+            assert_eq!(told, expected, "{length} in pieces of {piece}");
         }
     }
 }

@@ -116,6 +116,11 @@ fn keys_of_each_kind_are_loaded() {
         assert_eq!(made(&["a.example"], algorithm).identity().kind(), kind);
     }
     assert_eq!(localhost().rsa.identity().kind(), KeyKind::Rsa);
+    let shown = format!("{:?}", localhost().rsa.identity().credential());
+    assert_eq!(shown, "Credential { kind: Rsa, certificates: 1, .. }");
+    let kinds = [KeyKind::Ecdsa, KeyKind::Ed25519, KeyKind::Rsa];
+    assert!(kinds.is_sorted(), "the cheapest signature first");
+    assert_eq!(kinds.map(KeyKind::name), ["ecdsa", "ed25519", "rsa"]);
 }
 
 #[test]

@@ -269,6 +269,35 @@ fn an_answer_begins_in_records_of_a_segment_and_goes_on_in_long_ones() {
 }
 
 #[test]
+fn memory_for_an_answer_is_taken_once_and_no_more_than_it_needs() {
+    for (version, aead) in KINDS {
+        for length in [1, 1399, 1400, 13_990, 13_991, 40_000, 200_000] {
+            let Ends { mut session, .. } = ends(version, aead);
+            let out = answer(&mut session, &[&vec![7; length]]);
+            assert_eq!(out.capacity(), out.len(), "{version:?} {aead:?} {length}");
+        }
+    }
+}
+
+/// RFC 8446 section 5.3: sequence numbers do not wrap.
+#[test]
+fn nothing_is_sealed_with_the_last_sequence_number() {
+    let aead = Aead::ChaCha20Poly1305;
+    for version in [Version::Tls12, Version::Tls13] {
+        let Ends { mut session, .. } = ends_at(version, aead, 0, u64::MAX - 1);
+        let (mut keys, mut out) = (KeyCache::default(), Records::default());
+        session.seal_alert(&mut keys, Alert::CLOSE_NOTIFY, &mut out);
+        let length = out.len();
+        assert_eq!(length, session.overhead() + 2);
+        assert_eq!(session.records().1, u64::MAX);
+        session.seal_alert(&mut keys, Alert::CLOSE_NOTIFY, &mut out);
+        let sealed = session.seal(&mut keys, &[b"answer"], &mut out);
+        assert_eq!(sealed, Err(Ended::from(Reason::KeyWornOut)));
+        assert_eq!((out.len(), session.records().1), (length, u64::MAX));
+    }
+}
+
+#[test]
 fn empty_answers_and_empty_pieces_make_no_records() {
     let Ends {
         mut session,
@@ -355,10 +384,59 @@ fn decode_takes_nothing_but_what_encode_gives() {
             Session::decode(&zeros).expect_err("no key"),
             CarryError::Field("key")
         );
+        if version == Version::Tls13 {
+            let mut zeros = bytes.clone();
+            zeros[26 + aead.key_len()..][..aead.secret_len()].fill(0);
+            let told = Session::decode(&zeros).expect_err("no secret");
+            assert_eq!(told, CarryError::Field("key"));
+        }
         let mut spent = bytes.clone();
         spent[6..14].fill(0xff);
         let spent = Session::decode(&spent).expect_err("spent");
         assert_eq!(spent, CarryError::Field("sequence number"));
+    }
+}
+
+#[test]
+fn an_operator_hears_why_a_session_was_not_taken() {
+    let cases = [
+        (
+            CarryError::Format(2),
+            "a TLS session in layout 2, of which this program knows 1; \
+             hand over between versions that share a layout, or drain",
+        ),
+        (
+            CarryError::Length {
+                expected: 78,
+                found: 77,
+            },
+            "a TLS session of 77 bytes instead of 78",
+        ),
+        (
+            CarryError::Field("key"),
+            "a TLS session with a senseless key",
+        ),
+    ];
+    for (error, text) in cases {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn a_session_of_tls_1_3_is_made_of_its_two_secrets_if_they_have_the_length_of_the_suite() {
+    for (version, aead) in KINDS {
+        let secrets = [vec![0xa1; aead.secret_len()], vec![0xb2; aead.secret_len()]];
+        let made = Session::from_secrets(aead, &secrets[0], &secrets[1]).expect("secrets");
+        let Ends { session, .. } = ends(Version::Tls13, aead);
+        assert_eq!(made.encode().as_ref(), session.encode().as_ref());
+        assert_eq!((made.version(), made.aead()), (Version::Tls13, aead));
+        for length in [0, aead.secret_len() - 1, aead.secret_len() + 1] {
+            let other = vec![1; length];
+            assert!(Session::from_secrets(aead, &other, &secrets[1]).is_none());
+            assert!(Session::from_secrets(aead, &secrets[0], &other).is_none());
+        }
+        let Ends { session, .. } = ends(version, aead);
+        assert_eq!((session.version(), session.aead()), (version, aead));
     }
 }
 

@@ -1,7 +1,8 @@
 //! Tickets: whoever has the secret takes them, and a ticket never opens a door that asks for more.
 
-use crate::world::{ClientTerms, NOW, client, established, made, request, terms};
-use crate::world::{moved, open_all, read};
+use crate::world::{ClientTerms, NOW, Side, client, drain, established, feed, give, made};
+use crate::world::{moved, open_all, read, request, terms};
+use ringgate::tls::handshake::Handshake;
 use ringgate::tls::handshake::terms::{Acceptor, ClientCertificates, Terms};
 use ringgate::tls::record::{KeyCache, Records};
 use ringgate::tls::tickets::{EPOCH_SECS, TicketSecret};
@@ -25,7 +26,7 @@ fn visit(acceptor: &Acceptor, config: &Arc<ClientConfig>) -> bool {
     session
         .seal(&mut keys, &[b"answer"], &mut out)
         .expect("sealed");
-    crate::world::give(&mut client, &out).expect("sound");
+    give(&mut client, &out).expect("sound");
     assert_eq!(read(&mut client), b"answer");
     over.facts.is_resumed
 }
@@ -64,6 +65,33 @@ fn a_ticket_is_taken_for_three_epochs_and_then_no_more() {
     let acceptor = with_secret(&terms(), 7, NOW);
     let due = acceptor.tickets_due_at().expect("tickets");
     assert!(due > NOW && due <= NOW + EPOCH_SECS && due.is_multiple_of(EPOCH_SECS));
+}
+
+/// RFC 5077 section 3.3: a ticket says for how many seconds it is worth being kept.
+#[test]
+fn a_ticket_says_for_how_long_it_is_surely_taken() {
+    let acceptor = with_secret(&terms(), 7, NOW);
+    let due_at = acceptor.tickets_due_at();
+    let shown = format!("Acceptor {{ tickets_due_at: {due_at:?}, .. }}");
+    assert_eq!(format!("{acceptor:?}"), shown);
+    let [_, config] = clients();
+    let mut client = client(&config, "localhost");
+    let mut server = Handshake::new(&acceptor).expect("a handshake");
+    let last = loop {
+        let (mut input, mut output) = (drain(&mut client), Vec::new());
+        match feed(server, &mut input, &mut output) {
+            Side::Going(same) => server = same,
+            Side::Over(_) => break output,
+            Side::Failed(failure) => panic!("{failure}"),
+        }
+        give(&mut client, &output).expect("sound");
+    };
+    // A record in the clear: NewSessionTicket, its length, and the seconds.
+    let [22, 3, 3, _, _, 4, _, _, _, a, b, c, d, ..] = last[..] else {
+        panic!("no ticket in {last:?}");
+    };
+    assert_eq!(u32::from_be_bytes([a, b, c, d]), 12 * 60 * 60);
+    assert_eq!(2 * EPOCH_SECS, 12 * 60 * 60);
 }
 
 #[test]
