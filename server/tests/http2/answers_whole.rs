@@ -362,6 +362,9 @@ fn a_maker_of_payload_hears_of_room_when_half_of_what_may_wait_is_left_and_when_
     assert_eq!(wire.session.streams(), 0);
 }
 
+/// What a handler may do with a stream.
+type Act = fn(&mut Wire) -> Result<(), Gone>;
+
 #[test]
 fn each_act_on_a_stream_is_taken_in_the_states_in_which_it_makes_sense() {
     const ID: StreamId = StreamId(1);
@@ -389,7 +392,7 @@ fn each_act_on_a_stream_is_taken_in_the_states_in_which_it_makes_sense() {
         }
         wire
     };
-    let acts: [(&str, fn(&mut Wire) -> Result<(), Gone>); 6] = [
+    let acts: [(&str, Act); 6] = [
         ("interim", |wire| {
             let hints = http::StatusCode::EARLY_HINTS;
             wire.session
