@@ -160,7 +160,26 @@ mod tests {
     fn whoever_is_passed_over_seven_times_is_next() {
         let classes: Vec<u8> = [2].into_iter().chain([0; 30]).collect();
         let order = run_all(&mut queue(&classes));
-        assert_eq!(order[PASSED_OVER_MAX as usize], 0, "{order:?}");
+        assert_eq!(order[..8], [1, 2, 3, 4, 5, 6, 7, 0], "{order:?}");
+    }
+
+    #[test]
+    fn each_request_is_in_one_class_and_in_the_count() {
+        let mut queue = queue(&[HIGH, NORMAL, LOW, NORMAL]);
+        assert_eq!(queue.len(), 4);
+        for (number, class) in (0..).zip([HIGH, NORMAL, LOW, NORMAL]) {
+            for other in [HIGH, NORMAL, LOW] {
+                let place = Place {
+                    class: other,
+                    number,
+                };
+                assert_eq!(queue.contains(place), other == class, "{place:?}");
+            }
+            let place = Place { class, number };
+            let taken = queue.remove(place);
+            assert!(taken.is_some() && !queue.contains(place), "{place:?}");
+            assert_eq!(u64::from(queue.len()), 3 - number);
+        }
     }
 
     #[test]

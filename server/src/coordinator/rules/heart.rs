@@ -281,5 +281,22 @@ mod tests {
             ..LIMITS
         };
         assert_eq!(tick(slow), Duration::from_millis(100));
+        // Of both limits the shorter one counts, and 5 ms are the shortest.
+        for (stall, late, expected) in [(250, 80, 20), (40, 80, 10), (20, 80, 5), (1, 1, 5)] {
+            let limits = Thresholds {
+                stall: Duration::from_millis(stall),
+                late: Duration::from_millis(late),
+                grace: Duration::ZERO,
+            };
+            assert_eq!(tick(limits), Duration::from_millis(expected), "{limits:?}");
+        }
+    }
+
+    #[test]
+    fn a_core_is_blocked_from_half_of_the_time_on_in_which_it_did_not_answer() {
+        let patience = Duration::from_millis(100);
+        let half = Duration::from_millis(50);
+        assert!(is_blocked(half, patience));
+        assert!(!is_blocked(half - NANO, patience));
     }
 }

@@ -53,12 +53,27 @@ mod tests {
     #[test]
     fn m3_the_first_restart_is_at_once_and_the_others_wait_twice_as_long_each() {
         let mut restarts = Restarts::default();
-        let pauses: Vec<Next> = (0..5).map(|_| restarts.ended(Moment::default())).collect();
-        let millis = [0, 25, 50, 100, 200];
-        assert_eq!(
-            pauses,
-            millis.map(|ms| Next::After(Duration::from_millis(ms)))
-        );
+        let pauses: Vec<Next> = (1..16).map(|_| restarts.ended(Moment::default())).collect();
+        let doubled = [0, 25, 50, 100, 200, 400, 800, 1600];
+        let longest = [2000; 7];
+        let millis = doubled.into_iter().chain(longest);
+        let expected = millis.map(|ms| Next::After(Duration::from_millis(ms)));
+        assert_eq!(pauses, Vec::from_iter(expected));
+        assert_eq!(restarts.ended(Moment::default()), Next::GiveUp);
+    }
+
+    #[test]
+    fn m3_an_end_counts_for_a_minute() {
+        let minute = Duration::from_secs(60);
+        let next = |later| {
+            let mut restarts = Restarts::default();
+            let first = restarts.ended(Moment::default());
+            assert_eq!(first, Next::After(Duration::ZERO));
+            restarts.ended(Moment::default() + later)
+        };
+        let second = Next::After(Duration::from_millis(25));
+        assert_eq!(next(minute - Duration::from_nanos(1)), second);
+        assert_eq!(next(minute), Next::After(Duration::ZERO));
     }
 
     #[test]

@@ -142,6 +142,7 @@ mod tests {
         let asked = at(0);
         assert_eq!(starts.verdict(asked + WAIT_MAX, asked), None, "they start");
         let _ = starts.failed(at(10), "no memory");
+        assert_eq!(WAIT_MAX, Duration::from_secs(5));
         let nano = Duration::from_nanos(1);
         assert_eq!(starts.verdict(asked + (WAIT_MAX - nano), asked), None);
         assert_eq!(starts.verdict(asked + WAIT_MAX, asked), Some("no memory"));
