@@ -56,7 +56,7 @@ fn expand(aead: Aead, secret: &[u8], label: &str, size: usize) -> Vec<u8> {
 }
 
 impl Forge {
-    fn new(version: Version, aead: Aead, fill: u8) -> Forge {
+    pub(crate) fn new(version: Version, aead: Aead, fill: u8) -> Forge {
         let mut forge = Forge {
             version,
             aead,
@@ -70,6 +70,12 @@ impl Forge {
             forge.derive();
         }
         forge
+    }
+
+    /// This direction in the layout of a carried session.
+    pub(crate) fn carried(&self) -> Vec<u8> {
+        let seq = self.seq.to_be_bytes();
+        [&seq[..], &self.iv, &self.key, &self.secret].concat()
     }
 
     /// The sender of TLS 1.3 that has this traffic secret.

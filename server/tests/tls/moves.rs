@@ -1,6 +1,6 @@
 //! A connection that moves house after every record, and what a client of rustls sees of it: nothing.
 
-use crate::forge::{DATA, Ends, HANDSHAKE, KINDS, ends, ends_at};
+use crate::forge::{DATA, Ends, Forge, HANDSHAKE, KINDS, ends, ends_at};
 use crate::world::{
     SUITES, acceptor, client_for, drain, established, give, hear, moved, open_all, read, request,
 };
@@ -338,6 +338,50 @@ fn nothing_of_a_session_that_is_shown_is_secret() {
         let bytes = carried.as_ref();
         for window in bytes[6..].windows(8) {
             assert!(!shown.contains(&format!("{window:?}")), "{shown}");
+        }
+    }
+}
+
+/// In an upgrade another version of the program reads these bytes.
+#[test]
+fn a_session_is_carried_in_the_one_layout_that_other_versions_of_the_program_know() {
+    for (version, aead) in KINDS {
+        let Ends {
+            mut session,
+            mut peer,
+            ..
+        } = ends_at(version, aead, 0x0102_0304, 0x0a0b);
+        let mut own = Forge::new(version, aead, 0xb2);
+        own.seq = 0x0a0b;
+        let numbers = [
+            if version == Version::Tls12 { 2 } else { 3 },
+            match aead {
+                Aead::Aes128Gcm => 1,
+                Aead::Aes256Gcm => 2,
+                Aead::ChaCha20Poly1305 => 3,
+            },
+        ];
+        let layout = |state: [u8; 3], peer: &Forge| {
+            let head = [&[1], &numbers[..], &state].concat();
+            [head, peer.carried(), own.carried()].concat()
+        };
+        let is_laid_out = |session: &Session, state, peer: &Forge| {
+            let expected = layout(state, peer);
+            assert_eq!(session.encode().as_ref(), expected, "{version:?} {aead:?}");
+            let decoded = Session::decode(&expected).expect("a session");
+            assert_eq!(decoded.encode().as_ref(), expected);
+        };
+        is_laid_out(&session, [0, 0, 0], &peer);
+        let mut keys = KeyCache::default();
+        open_all(&mut session, &mut keys, peer.record(DATA, b""));
+        is_laid_out(&session, [0, 1, 0], &peer);
+        if version == Version::Tls13 {
+            // Asked for a KeyUpdate, and half of another.
+            let update = peer.record(HANDSHAKE, &[24, 0, 0, 1, 1]);
+            open_all(&mut session, &mut keys, update);
+            peer.advance();
+            open_all(&mut session, &mut keys, peer.record(HANDSHAKE, &[24, 0]));
+            is_laid_out(&session, [1, 3, 2], &peer);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Tickets: whoever has the secret takes them, and a ticket never opens a door that asks for more.
 
 use crate::world::{ClientTerms, NOW, Side, client, drain, established, feed, give, made};
-use crate::world::{moved, open_all, read, request, terms};
+use crate::world::{moved, open_all, read, request, shake, terms};
 use ringgate::tls::handshake::Handshake;
+use ringgate::tls::handshake::failure::FailReason;
 use ringgate::tls::handshake::terms::{Acceptor, ClientCertificates, Terms};
 use ringgate::tls::record::{KeyCache, Records};
 use ringgate::tls::tickets::{EPOCH_SECS, TicketSecret};
@@ -105,28 +106,61 @@ fn without_tickets_nothing_is_resumed() {
 }
 
 #[test]
-fn a_ticket_of_a_listener_that_asks_for_nothing_is_worth_nothing_at_one_that_requires_a_certificate()
- {
+fn a_ticket_is_taken_only_where_the_same_is_demanded_of_clients() {
     let known = made(&["client"], &rcgen::PKCS_ECDSA_P256_SHA256);
     let other = made(&["client"], &rcgen::PKCS_ECDSA_P256_SHA256);
-    let mut requires = terms();
-    requires.client_certificates = ClientCertificates::Required(vec![known.root.clone()]);
-    for tls12_only in [false, true] {
-        let config = ClientTerms {
-            tls12_only,
-            certificate: Some((vec![known.root.clone()], known.private.clone_key())),
-            ..ClientTerms::default()
+    let one = vec![known.root.clone()];
+    let two = vec![known.root.clone(), other.root.clone()];
+    let demands = [
+        ClientCertificates::NotAsked,
+        ClientCertificates::Asked(one.clone()),
+        ClientCertificates::Asked(two.clone()),
+        ClientCertificates::Required(one),
+        ClientCertificates::Required(two),
+    ];
+    let acceptors = demands.map(|client_certificates| {
+        let terms = Terms {
+            client_certificates,
+            ..terms()
         };
-        let config = config.config();
-        assert!(!visit(&with_secret(&terms(), 7, NOW), &config));
-        let strict = with_secret(&requires, 7, NOW);
-        assert!(!visit(&strict, &config), "the open door's ticket");
-        assert!(visit(&strict, &config), "its own");
-        // Other roots: who was let in before has to show a certificate again.
-        let mut others = requires.clone();
-        let roots = vec![known.root.clone(), other.root.clone()];
-        others.client_certificates = ClientCertificates::Required(roots);
-        assert!(!visit(&with_secret(&others, 7, NOW), &config));
+        with_secret(&terms, 7, NOW)
+    });
+    for tls12_only in [false, true] {
+        for (from, first) in acceptors.iter().enumerate() {
+            for (to, second) in acceptors.iter().enumerate() {
+                let config = ClientTerms {
+                    tls12_only,
+                    certificate: Some((vec![known.root.clone()], known.private.clone_key())),
+                    ..ClientTerms::default()
+                };
+                let config = config.config();
+                assert!(!visit(first, &config), "the first is full");
+                assert_eq!(visit(second, &config), from == to, "{from} {to}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_without_a_certificate_is_not_let_in_by_a_ticket_where_one_is_required() {
+    let known = made(&["client"], &rcgen::PKCS_ECDSA_P256_SHA256);
+    let roots = vec![known.root];
+    let asks = Terms {
+        client_certificates: ClientCertificates::Asked(roots.clone()),
+        ..terms()
+    };
+    let requires = Terms {
+        client_certificates: ClientCertificates::Required(roots),
+        ..terms()
+    };
+    for config in clients() {
+        for open in [&asks, &terms()] {
+            assert!(!visit(&with_secret(open, 7, NOW), &config));
+            let strict = with_secret(&requires, 7, NOW);
+            let refused = shake(&strict, &mut client(&config, "localhost"), usize::MAX);
+            let reason = refused.expect_err("no certificate").reason;
+            assert_eq!(reason, FailReason::ClientCertificateMissing);
+        }
     }
 }
 
