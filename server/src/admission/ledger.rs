@@ -497,6 +497,17 @@ mod tests {
     }
 
     #[test]
+    fn a_gauge_goes_up_and_down() {
+        let gauge = Gauge::default();
+        gauge.set(7);
+        gauge.rise();
+        assert_eq!(gauge.get(), 8);
+        gauge.fall();
+        gauge.fall_by(5);
+        assert_eq!(gauge.get(), 2);
+    }
+
+    #[test]
     fn a_status_is_counted_in_the_class_of_its_first_digit() {
         for status in 0..=u16::MAX {
             let class = match status {

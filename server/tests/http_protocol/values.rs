@@ -297,6 +297,7 @@ fn what_steers_is_read_beside_whatever_else_steers() {
             ("", true, false),
             ("Connection: close\r\n", false, false),
             ("Connection: upgrade\r\n", true, true),
+            ("Connection: updates\r\n", true, false),
             ("Connection: keep-alive, Upgrade\r\n", true, true),
             ("Connection: upgrade\r\nConnection: close\r\n", false, true),
         ] {
@@ -340,6 +341,7 @@ fn a_list_has_its_elements_between_commas_and_may_have_empty_ones() {
             ("clos", true),
             ("closed", true),
             ("xclose", true),
+            ("clove", true),
             ("\"close\"", true),
         ] {
             let bytes = format!("{method} / HTTP/1.1\r\nHost: h\r\nConnection: {value}\r\n\r\n");

@@ -235,5 +235,6 @@ mod tests {
             cache.pair(place);
         }
         assert_eq!(cache.len(), KEY_PAIRS_MAX);
+        assert!(!cache.is_empty());
     }
 }
