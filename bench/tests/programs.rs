@@ -2,10 +2,10 @@
 
 mod common;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 use ringgate_bench::floor::{self, After};
 use ringgate_bench::race::Scenario;
@@ -117,15 +117,41 @@ fn a_race_on_the_cpu_of_the_server_says_so_in_its_cells() {
     );
 }
 
+/// A floor in a process of its own, since other tests decide what the memory of this one does. Ended when dropped.
+struct Floor {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Floor {
+    fn start() -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringgate-bench"));
+        command.args(["floor", "epoll", "--listen", &address.to_string()]);
+        let process = command.spawn().unwrap();
+        let floor = Self { process, address };
+        eventually(|| TcpStream::connect(address).ok());
+        floor
+    }
+}
+
+impl Drop for Floor {
+    fn drop(&mut self) {
+        self.process.kill().expect("it runs until now");
+        self.process.wait().expect("it ended");
+    }
+}
+
 #[test]
 fn an_idle_connection_of_a_floor_costs_next_to_nothing() {
-    let listener = floor::listen(([127, 0, 0, 1], 0).into()).unwrap();
-    let address: SocketAddr = listener.local_addr().unwrap();
-    std::thread::spawn(move || floor::epoll::serve(&listener, After::Keep));
+    let floor = Floor::start();
+    let address = floor.address;
     let options = idle_memory::Options {
         target: format!("http://{address}/").parse().unwrap(),
         http2: false,
-        pid: std::process::id(),
+        pid: floor.process.id(),
         steps: vec![100, 600],
         source_addresses: 2,
     };
@@ -138,7 +164,7 @@ fn an_idle_connection_of_a_floor_costs_next_to_nothing() {
             .collect::<Vec<_>>(),
         [100, 600]
     );
-    // Client and floor share this process; a read buffer a connection would be 4 KiB and more.
+    // A read buffer a connection would be 4 KiB and more.
     assert!(report.private_bytes_per_connection < 4096.0, "{report}");
     let falling = idle_memory::Options {
         steps: vec![600, 100],
@@ -577,7 +603,9 @@ fn an_idle_websocket_has_had_its_message_back() {
         steps: vec![5, 25],
         source_addresses: 2,
     });
-    assert!(report.unwrap().private_bytes_per_connection > 0.0);
+    // The process is that of all tests here, as above.
+    let report = report.expect("each connection has its message back");
+    assert!(report.private_bytes_per_connection.is_finite());
     let refuses = common::answering(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     let error = idle_memory::run(&idle_memory::Options {
         target: format!("ws://{refuses}/ws").parse().unwrap(),
