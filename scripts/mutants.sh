@@ -29,11 +29,11 @@ declare -A files=(
     [admission]='admission/**' [coordinator]='coordinator/plan.rs coordinator/rules/**' [http1]='http1/**'
     [http2]='http2/**' [websocket]='websocket/**' [tls]='tls/record/** tls/handshake/**'
 )
-export tests_admission='lib:admission:: simulated_gate:whatever'
+export tests_admission='lib:admission:: simulated_gate:'
 export tests_coordinator='lib:coordinator::'
 export tests_http1='lib:http1:: http_protocol:'
 export tests_http2='http2:budgets,carrying,codes,compression,conversation,cuts,differential,frames,life_cycles,pieces,places,priorities,requests,times,windows,answers'
-export tests_websocket='websocket:'
+export tests_websocket='lib:websocket:: websocket:'
 export tests_tls='lib:tls:: simulated_tls: tls:'
 every=(http_protocol http2 websocket tls simulated_gate simulated_tls simulation)
 

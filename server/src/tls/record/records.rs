@@ -94,6 +94,7 @@ mod tests {
         let memory = Vec::with_capacity(100);
         let place = memory.as_ptr();
         let mut records = Records::over(memory);
+        assert_eq!(records.bytes.capacity(), 100);
         records.room(100).fill(7);
         records.keep(60);
         assert_eq!(records.bytes.as_ptr(), place, "there was room");
