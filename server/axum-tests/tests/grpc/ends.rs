@@ -42,9 +42,7 @@ fn a_call_that_its_client_gives_up_is_dropped_at_the_service() {
             let asked = Request::new(Words::default());
             other.call("Wait", asked).await.map(|_| ())
         });
-        while running(&server).await == 0 {
-            tokio::time::sleep(MOMENT).await;
-        }
+        talk.waits.notified().await;
         waiting.abort();
         talk.dropped.notified().await;
         until_none_runs(&server).await;

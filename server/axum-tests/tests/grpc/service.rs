@@ -55,6 +55,8 @@ type Answers = Result<Response<Said>, Status>;
 pub struct Talk {
     /// Told when an answer is dropped that would never have come to an end.
     pub dropped: Arc<Notify>,
+    /// Told when a call has come as far as the service, and waits there.
+    pub waits: Arc<Notify>,
 }
 
 struct TellEnd(Arc<Notify>);
@@ -107,6 +109,7 @@ impl Talk {
     /// Never answers.
     async fn wait(self, _: Request<Words>) -> Answer {
         let _told = TellEnd(self.dropped);
+        self.waits.notify_one();
         std::future::pending().await
     }
 
