@@ -8,6 +8,7 @@
 //! rounded up.
 
 use crate::time::Moment;
+use slab::Slab;
 use std::cell::Cell;
 use std::num::NonZeroU32;
 use std::task::Waker;
@@ -45,15 +46,34 @@ pub struct TimerId {
 
 const _: () = assert!(size_of::<Option<TimerId>>() == size_of::<TimerId>());
 
+/// An [`Owner`] without its words, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tells {
+    Nobody,
+    /// The waker at this place among those of the wheel.
+    Waker,
+    Event,
+    Pool,
+}
+
+/// A timer. Every idle connection has one.
 #[derive(Debug)]
 struct Entry {
-    generation: NonZeroU32,
     tick: u64,
-    place: u16,
+    /// The word of whom it tells.
+    word: u64,
+    generation: NonZeroU32,
     previous: u32,
     next: u32,
-    owner: Option<Owner>,
+    place: u16,
+    tells: Tells,
 }
+
+const _: () = assert!(size_of::<Entry>() <= 32);
+
+/// So many that the C library maps the table by itself (mallopt(3), M_MMAP_THRESHOLD): such a table grows where it lies,
+/// with its pages, and leaves no holes behind. Pages that nobody has written to cost no memory.
+const FIRST_ENTRIES: usize = (256 << 10) / size_of::<Entry>();
 
 /// The wheel.
 #[derive(Debug)]
@@ -62,6 +82,8 @@ pub struct Wheel {
     heads: [u32; LEVELS * SLOTS],
     occupied: [u64; LEVELS],
     entries: Vec<Entry>,
+    /// Those of the timers that futures have set.
+    wakers: Slab<Waker>,
     free: u32,
     armed: usize,
     /// The answer of [`Wheel::next_expiry`], until a timer is set, taken back or due: a turn asks twice, and most
@@ -80,7 +102,8 @@ impl Wheel {
             tick: tick_of(now),
             heads: [NONE; LEVELS * SLOTS],
             occupied: [0; LEVELS],
-            entries: Vec::new(),
+            entries: Vec::with_capacity(FIRST_ENTRIES),
+            wakers: Slab::new(),
             free: NONE,
             armed: 0,
             next: Cell::new(None),
@@ -103,15 +126,21 @@ impl Wheel {
             .as_nanos()
             .div_ceil(GRANULARITY_NANOS)
             .max(self.tick + 1);
+        let (tells, word) = match owner {
+            Owner::Waker(waker) => (Tells::Waker, self.wakers.insert(waker) as u64),
+            Owner::Event(key) => (Tells::Event, key),
+            Owner::Pool => (Tells::Pool, 0),
+        };
         let index = match self.free {
             NONE => {
                 self.entries.push(Entry {
-                    generation: NonZeroU32::MIN,
                     tick,
-                    place: 0,
+                    word,
+                    generation: NonZeroU32::MIN,
                     previous: NONE,
                     next: NONE,
-                    owner: Some(owner),
+                    place: 0,
+                    tells,
                 });
                 (self.entries.len() - 1) as u32
             }
@@ -119,7 +148,8 @@ impl Wheel {
                 let entry = &mut self.entries[free as usize];
                 self.free = entry.next;
                 entry.tick = tick;
-                entry.owner = Some(owner);
+                entry.word = word;
+                entry.tells = tells;
                 free
             }
         };
@@ -137,31 +167,26 @@ impl Wheel {
         let Some(entry) = self.entries.get(id.index as usize) else {
             return false;
         };
-        if entry.generation != id.generation || entry.owner.is_none() {
+        if entry.generation != id.generation || entry.tells == Tells::Nobody {
             return false;
         }
         self.next.set(None);
         self.unlink(id.index);
-        self.release(id.index);
+        drop(self.release(id.index));
         true
     }
 
     /// Exchanges the waker of a set timer if it would wake another task; answers whether the
     /// timer was still set.
     pub fn rearm(&mut self, id: TimerId, waker: &Waker) -> bool {
-        let Some(entry) = self.entries.get_mut(id.index as usize) else {
+        let Some(entry) = self.entries.get(id.index as usize) else {
             return false;
         };
-        if entry.generation != id.generation {
+        if entry.generation != id.generation || entry.tells != Tells::Waker {
             return false;
         }
-        match &mut entry.owner {
-            Some(Owner::Waker(old)) => {
-                old.clone_from(waker);
-                true
-            }
-            Some(Owner::Event(_) | Owner::Pool) | None => false,
-        }
+        self.wakers[entry.word as usize].clone_from(waker);
+        true
     }
 
     /// When [`Wheel::expire`] has to be called next: never later than the nearest deadline's tick,
@@ -318,7 +343,12 @@ impl Wheel {
         entry.next = self.free;
         self.free = index;
         self.armed -= 1;
-        entry.owner.take()
+        match std::mem::replace(&mut entry.tells, Tells::Nobody) {
+            Tells::Nobody => None,
+            Tells::Waker => Some(Owner::Waker(self.wakers.remove(entry.word as usize))),
+            Tells::Event => Some(Owner::Event(entry.word)),
+            Tells::Pool => Some(Owner::Pool),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::Core;
 use crate::descriptor::Descriptor;
 use crate::driver::{Completion, Driver, Operation};
 use crate::errno::Errno;
-use crate::op::{InPlace, Kind, Memory, OpId, Place, SendPieces, Stage};
+use crate::op::{InPlace, Kind, Memory, OpId, Place, SendPieces, Whom};
 use crate::sys::conduit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -28,7 +28,7 @@ impl Core {
             done: 0,
         });
         let memory = Memory::SendPieces(pieces);
-        let id = (self.ops.borrow_mut()).insert(Kind::SendInPlace, Stage::Event(key), memory);
+        let id = (self.ops.borrow_mut()).insert(Kind::SendInPlace, Whom::Owner(key), memory);
         self.go_on_in_place(id);
         id
     }
@@ -36,7 +36,7 @@ impl Core {
     /// Gives the socket what it takes now. The send is over, or waits for room.
     pub(super) fn go_on_in_place(&self, id: OpId) {
         let mut ops = self.ops.borrow_mut();
-        let Memory::SendPieces(pieces) = ops.memory(id) else {
+        let Some(Memory::SendPieces(pieces)) = ops.memory(id) else {
             return;
         };
         let result = match self.put_in_place(pieces) {

@@ -4,7 +4,7 @@
 use super::Core;
 use crate::descriptor::Descriptor;
 use crate::driver::{Completion, Driver, Operation, Token, Untracked};
-use crate::op::{Cancel, Kind, Memory, OpFuture, OpId, SendBuffer, SendPieces, Stage};
+use crate::op::{Cancel, Kind, Memory, OpFuture, OpId, SendBuffer, SendPieces, Whom};
 use crate::sys::socket::{Direction, is_unix, set_linger0, shutdown};
 use crate::time::Moment;
 use crate::timer::{Owner, TimerId};
@@ -36,7 +36,7 @@ impl Core {
             listener: listener.as_raw_fd(),
             multishot: self.options.multishot_accept,
         };
-        self.submit(Kind::Accept, Stage::Event(key), Memory::None, |_| operation)
+        self.submit_bare(Kind::Accept, key, operation)
     }
 
     /// Accepts one connection under `key`.
@@ -45,7 +45,7 @@ impl Core {
             listener: listener.as_raw_fd(),
             multishot: false,
         };
-        self.submit(Kind::Accept, Stage::Event(key), Memory::None, |_| operation)
+        self.submit_bare(Kind::Accept, key, operation)
     }
 
     /// Receives under `key` into buffers of the core, until EOF, an error or a cancel; or one by
@@ -65,9 +65,7 @@ impl Core {
     fn receive_leased(&self, socket: &Descriptor, multishot: bool, key: u64) -> OpId {
         let socket = socket.as_raw_fd();
         let kind = Kind::ReceiveLeased { socket, multishot };
-        self.submit(kind, Stage::Event(key), Memory::None, |_| {
-            Operation::ReceiveLeased { socket, multishot }
-        })
+        self.submit_bare(kind, key, Operation::ReceiveLeased { socket, multishot })
     }
 
     /// Sends the bytes in `range` of `buffer` under `key`. One send a socket at a time keeps the
@@ -90,7 +88,7 @@ impl Core {
         let socket = socket.as_raw_fd();
         self.submit(
             Kind::Send,
-            Stage::Event(key),
+            Whom::Owner(key),
             Memory::Send(buffer),
             |memory| {
                 let bytes = match memory {
@@ -132,7 +130,7 @@ impl Core {
         };
         let socket = socket.as_raw_fd();
         let memory = Memory::SendPieces(pieces);
-        self.submit(Kind::SendPieces, Stage::Event(key), memory, |memory| {
+        self.submit(Kind::SendPieces, Whom::Owner(key), memory, |memory| {
             let Memory::SendPieces(pieces) = memory else {
                 return Operation::Nop;
             };
@@ -148,14 +146,12 @@ impl Core {
 
     /// Polls a descriptor for poll(2) `events` under `key` until cancelled.
     pub fn poll(&self, fd: &impl AsRawFd, events: u32, key: u64) -> OpId {
-        let fd = fd.as_raw_fd();
-        self.submit(Kind::Poll, Stage::Event(key), Memory::None, |_| {
-            Operation::Poll {
-                fd,
-                events,
-                multishot: true,
-            }
-        })
+        let poll = Operation::Poll {
+            fd: fd.as_raw_fd(),
+            events,
+            multishot: true,
+        };
+        self.submit_bare(Kind::Poll, key, poll)
     }
 
     /// Asks for the end of an operation. Its last completion comes all the same, and may still
@@ -253,7 +249,7 @@ impl Core {
         memory: Memory,
         build: impl FnOnce(&mut Memory) -> Operation,
     ) -> OpFuture {
-        let id = self.submit(kind, Stage::Waiting(Waker::noop().clone()), memory, build);
+        let id = self.submit(kind, Whom::Future(Waker::noop().clone()), memory, build);
         OpFuture::new(self.clone(), id)
     }
 
@@ -276,15 +272,24 @@ impl Core {
     pub(super) fn submit(
         &self,
         kind: Kind,
-        stage: Stage,
+        whom: Whom,
         memory: Memory,
         build: impl FnOnce(&mut Memory) -> Operation,
     ) -> OpId {
         let (id, operation) = {
             let mut ops = self.ops.borrow_mut();
-            let id = ops.insert(kind, stage, memory);
-            (id, build(ops.memory(id)))
+            let id = ops.insert(kind, whom, memory);
+            let operation = ops.memory(id).map_or(Operation::Nop, build);
+            (id, operation)
         };
+        self.push(id, operation);
+        id
+    }
+
+    /// Submits an operation that owns no memory, for the owner of events.
+    #[inline]
+    fn submit_bare(&self, kind: Kind, key: u64, operation: Operation) -> OpId {
+        let id = self.ops.borrow_mut().insert_bare(kind, key);
         self.push(id, operation);
         id
     }
@@ -323,7 +328,7 @@ impl Core {
             events: libc::POLLIN as u32,
             multishot: true,
         };
-        let id = self.submit(Kind::Wake, Stage::Event(0), Memory::None, |_| poll);
+        let id = self.submit_bare(Kind::Wake, 0, poll);
         self.waking.set(Some(id));
     }
 }

@@ -19,7 +19,7 @@ pub(crate) use pieces::{InPlace, Place};
 // Not for use by applications.
 #[doc(hidden)]
 pub use single::{kernel_timeout, nop, poll_once};
-pub(crate) use table::{Cancel, Finished, Kind, OpTable, Stage, dispose};
+pub(crate) use table::{Cancel, Finished, Kind, OpTable, Whom, dispose};
 
 use crate::driver::Token;
 

@@ -4,6 +4,7 @@ use super::OpId;
 use super::memory::Memory;
 use crate::descriptor::Descriptor;
 use crate::driver::{Completion, Token};
+use slab::Slab;
 use std::os::fd::RawFd;
 use std::task::Waker;
 
@@ -33,28 +34,60 @@ pub(crate) enum Kind {
 }
 
 /// The one whom an operation's completions are for.
-pub(crate) enum Stage {
+pub(crate) enum Whom {
     /// The owner of events, told with this key.
-    Event(u64),
-    /// A future, woken.
-    Waiting(Waker),
-    /// A future that has not looked yet; the result is the last completion.
-    Done(Completion),
-    /// Nobody.
-    Orphan,
-    /// No operation; the next free entry.
-    Free(u32),
+    Owner(u64),
+    /// A future.
+    Future(Waker),
 }
 
+/// What an entry stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// An operation whose completions go to the owner of events.
+    Owner,
+    /// An operation that a future waits for, or has yet to look at.
+    Future,
+    /// An operation for which nobody waits any more.
+    Orphan,
+    /// No operation.
+    Free,
+}
+
+/// An operation. Every idle connection has one, its receive: what most operations do without lies [aside](Aside).
 struct Entry {
-    generation: u32,
+    /// The key for the owner of events; of a free entry the next one.
+    key: u64,
     kind: Kind,
+    generation: u32,
+    /// Where its memory and its future lie, if it has either.
+    aside: u32,
+    stands: Stands,
     cancelled: bool,
     starved: bool,
     /// Whether a completion with more to follow came since it was armed, if it is a receive.
     served: bool,
-    stage: Stage,
+}
+
+const _: () = assert!(size_of::<Entry>() <= 32);
+
+/// So many that the C library maps the table by itself (mallopt(3), M_MMAP_THRESHOLD): such a table grows where it lies,
+/// with its pages, and leaves no holes behind. Pages that nobody has written to cost no memory.
+const FIRST_ENTRIES: usize = (256 << 10) / size_of::<Entry>();
+
+/// What an operation owns, and the future that waits for it.
+struct Aside {
     memory: Memory,
+    future: Future,
+}
+
+enum Future {
+    /// None: the completion is told to the owner of events.
+    None,
+    /// Woken.
+    Waiting(Waker),
+    /// It has not looked yet; the result is the last completion.
+    Done(Completion),
 }
 
 /// The meaning of a completion.
@@ -83,6 +116,7 @@ pub(crate) enum Finished {
 /// Operations in flight of one core.
 pub(crate) struct OpTable {
     entries: Vec<Entry>,
+    aside: Slab<Aside>,
     free: u32,
     in_flight: usize,
     stale: u64,
@@ -91,7 +125,8 @@ pub(crate) struct OpTable {
 impl OpTable {
     pub(crate) fn new() -> OpTable {
         OpTable {
-            entries: Vec::new(),
+            entries: Vec::with_capacity(FIRST_ENTRIES),
+            aside: Slab::new(),
             free: NONE,
             in_flight: 0,
             stale: 0,
@@ -108,68 +143,91 @@ impl OpTable {
         self.stale
     }
 
-    /// Enters an operation.
+    /// Enters an operation that owns no memory, for the owner of events.
     #[inline]
-    pub(crate) fn insert(&mut self, kind: Kind, stage: Stage, memory: Memory) -> OpId {
-        self.in_flight += 1;
-        let slot = self.free;
-        if slot == NONE {
-            let slot = self.entries.len() as u32;
-            let entry = Entry {
-                generation: 0,
-                kind,
-                cancelled: false,
-                starved: false,
-                served: false,
-                stage,
-                memory,
-            };
-            self.entries.push(entry);
-            return OpId(Token {
-                slot,
-                generation: 0,
-            });
-        }
-        let entry = &mut self.entries[slot as usize];
-        if let Stage::Free(next) = entry.stage {
-            self.free = next;
-        }
-        entry.kind = kind;
-        entry.cancelled = false;
-        entry.starved = false;
-        entry.served = false;
-        let free = std::mem::replace(&mut entry.stage, stage);
-        let owned = std::mem::replace(&mut entry.memory, memory);
-        debug_assert!(matches!((&free, &owned), (Stage::Free(_), Memory::None)));
-        // A free entry owns nothing; dropping that would be a look at every kind of thing it might own.
-        std::mem::forget((free, owned));
-        OpId(Token {
-            slot,
-            generation: entry.generation,
+    pub(crate) fn insert_bare(&mut self, kind: Kind, key: u64) -> OpId {
+        self.enter(Entry {
+            key,
+            kind,
+            generation: 0,
+            aside: NONE,
+            stands: Stands::Owner,
+            cancelled: false,
+            starved: false,
+            served: false,
         })
     }
 
-    /// The memory of an operation, at the place where it stays.
+    /// Enters an operation with the memory that it owns.
     #[inline]
-    pub(crate) fn memory(&mut self, id: OpId) -> &mut Memory {
-        &mut self.entries[id.0.slot as usize].memory
+    pub(crate) fn insert(&mut self, kind: Kind, whom: Whom, memory: Memory) -> OpId {
+        let (key, stands, future) = match whom {
+            Whom::Owner(key) => (key, Stands::Owner, Future::None),
+            Whom::Future(waker) => (0, Stands::Future, Future::Waiting(waker)),
+        };
+        let aside = self.aside.insert(Aside { memory, future }) as u32;
+        self.enter(Entry {
+            key,
+            kind,
+            generation: 0,
+            aside,
+            stands,
+            cancelled: false,
+            starved: false,
+            served: false,
+        })
+    }
+
+    /// Enters it where an entry is free, under the generation of that.
+    #[inline(always)]
+    fn enter(&mut self, new: Entry) -> OpId {
+        self.in_flight += 1;
+        let slot = self.free;
+        let Some(entry) = self.entries.get_mut(slot as usize) else {
+            let slot = self.entries.len() as u32;
+            let generation = new.generation;
+            self.entries.push(new);
+            return OpId(Token { slot, generation });
+        };
+        debug_assert_eq!((entry.stands, entry.aside), (Stands::Free, NONE));
+        self.free = entry.key as u32;
+        let generation = entry.generation;
+        *entry = Entry { generation, ..new };
+        OpId(Token { slot, generation })
+    }
+
+    /// The memory of an operation, at the place where it stays; None if it owns none.
+    #[inline]
+    pub(crate) fn memory(&mut self, id: OpId) -> Option<&mut Memory> {
+        let entry = self.entries.get(id.0.slot as usize)?;
+        let aside = self.aside.get_mut(entry.aside as usize)?;
+        Some(&mut aside.memory)
     }
 
     #[inline]
     fn get(&mut self, id: OpId) -> Option<&mut Entry> {
         let entry = self.entries.get_mut(id.0.slot as usize)?;
-        let known = entry.generation == id.0.generation && !matches!(entry.stage, Stage::Free(_));
+        let known = entry.generation == id.0.generation && entry.stands != Stands::Free;
         known.then_some(entry)
     }
 
-    /// Frees an entry whose last completion came.
-    fn release(&mut self, slot: u32) -> (Stage, Memory) {
+    #[inline]
+    fn future(&mut self, aside: u32) -> Option<&mut Future> {
+        self.aside.get_mut(aside as usize).map(|it| &mut it.future)
+    }
+
+    /// Frees an entry whose last completion came; answers what it owned.
+    #[inline]
+    fn release(&mut self, slot: u32) -> Memory {
         let entry = &mut self.entries[slot as usize];
         entry.generation = (entry.generation + 1) & (u32::MAX >> 1);
-        let stage = std::mem::replace(&mut entry.stage, Stage::Free(self.free));
-        let memory = std::mem::replace(&mut entry.memory, Memory::None);
+        entry.stands = Stands::Free;
+        entry.key = u64::from(self.free);
         self.free = slot;
-        (stage, memory)
+        match std::mem::replace(&mut entry.aside, NONE) {
+            NONE => Memory::None,
+            aside => self.aside.remove(aside as usize).memory,
+        }
     }
 
     /// Takes one completion.
@@ -194,58 +252,68 @@ impl OpTable {
         if kind == Kind::SendInPlace && completion.result >= 0 && !entry.cancelled {
             return Finished::Room;
         }
-        if more {
-            entry.served = true;
-            return match &entry.stage {
-                Stage::Event(key) => Finished::Event {
-                    key: *key,
-                    kind,
-                    memory: Memory::None,
-                },
-                Stage::Waiting(waker) => Finished::Woken(waker.clone()),
-                Stage::Orphan | Stage::Done(_) => Finished::Orphaned {
-                    kind,
-                    memory: Memory::None,
-                },
-                Stage::Free(_) => Finished::Stale,
-            };
+        entry.served |= more;
+        let (key, stands, aside) = (entry.key, entry.stands, entry.aside);
+        if stands == Stands::Future {
+            return self.complete_future(aside, completion);
         }
-        if matches!(entry.stage, Stage::Waiting(_)) {
-            let stage = std::mem::replace(&mut entry.stage, Stage::Done(*completion));
-            self.in_flight -= 1;
-            return match stage {
-                Stage::Waiting(waker) => Finished::Woken(waker),
-                _ => Finished::Stale,
-            };
+        let memory = match more {
+            true => Memory::None,
+            false => {
+                self.in_flight -= 1;
+                self.release(id.0.slot)
+            }
+        };
+        match stands {
+            Stands::Owner => Finished::Event { key, kind, memory },
+            Stands::Orphan | Stands::Future | Stands::Free => Finished::Orphaned { kind, memory },
         }
-        self.in_flight -= 1;
-        match self.release(id.0.slot) {
-            (Stage::Event(key), memory) => Finished::Event { key, kind, memory },
-            (_, memory) => Finished::Orphaned { kind, memory },
+    }
+
+    #[inline(never)]
+    fn complete_future(&mut self, aside: u32, completion: &Completion) -> Finished {
+        let Some(future) = self.future(aside) else {
+            return Finished::Stale;
+        };
+        match future {
+            Future::Waiting(waker) if completion.more() => Finished::Woken(waker.clone()),
+            Future::Waiting(_) => {
+                let waiting = std::mem::replace(future, Future::Done(*completion));
+                self.in_flight -= 1;
+                match waiting {
+                    Future::Waiting(waker) => Finished::Woken(waker),
+                    Future::Done(_) | Future::None => Finished::Stale,
+                }
+            }
+            Future::Done(_) | Future::None => {
+                debug_assert!(false, "a completion behind the last one");
+                self.stale += 1;
+                Finished::Stale
+            }
         }
     }
 
     /// Returns the result if the operation is done; else its future waits with `waker`.
     pub(crate) fn take(&mut self, id: OpId, waker: &Waker) -> Option<(Completion, Memory)> {
-        let entry = self.get(id)?;
-        match &mut entry.stage {
-            Stage::Done(completion) => {
+        let aside = self.get(id)?.aside;
+        match self.future(aside)? {
+            Future::Done(completion) => {
                 let completion = *completion;
-                let (_, memory) = self.release(id.0.slot);
-                Some((completion, memory))
+                Some((completion, self.release(id.0.slot)))
             }
-            Stage::Waiting(old) => {
+            Future::Waiting(old) => {
                 old.clone_from(waker);
                 None
             }
-            Stage::Event(_) | Stage::Orphan | Stage::Free(_) => None,
+            Future::None => None,
         }
     }
 
     /// Puts what a done operation received in place of the memory it owned, which is answered.
     pub(crate) fn deliver(&mut self, id: OpId, received: Memory) -> Memory {
-        match self.get(id) {
-            Some(entry) => std::mem::replace(&mut entry.memory, received),
+        let known = self.get(id).is_some();
+        match self.memory(id).filter(|_| known) {
+            Some(memory) => std::mem::replace(memory, received),
             None => received,
         }
     }
@@ -253,23 +321,33 @@ impl OpTable {
     /// The one who waited is gone. Answers the completion that came unseen, if it did.
     pub(crate) fn orphan(&mut self, id: OpId) -> Option<(Completion, Kind, Memory)> {
         let entry = self.get(id)?;
-        if let Stage::Done(completion) = &entry.stage {
-            let (completion, kind) = (*completion, entry.kind);
-            let (_, memory) = self.release(id.0.slot);
-            return Some((completion, kind, memory));
+        let (kind, aside) = (entry.kind, entry.aside);
+        if let Some(Future::Done(completion)) = self.future(aside) {
+            let completion = *completion;
+            return Some((completion, kind, self.release(id.0.slot)));
         }
-        entry.stage = Stage::Orphan;
+        if let Some(future) = self.future(aside) {
+            *future = Future::None;
+        }
+        self.get(id)?.stands = Stands::Orphan;
         None
+    }
+
+    /// Whether the last completion of an operation came, and its future has not looked.
+    fn is_done(&self, entry: &Entry) -> bool {
+        let aside = self.aside.get(entry.aside as usize);
+        aside.is_some_and(|aside| matches!(aside.future, Future::Done(_)))
     }
 
     /// Marks the operation as being cancelled; answers what is left to do.
     pub(crate) fn cancel(&mut self, id: OpId) -> Cancel {
-        let Some(entry) = self.get(id) else {
-            return Cancel::Nothing;
-        };
-        if entry.cancelled || matches!(entry.stage, Stage::Done(_)) {
+        let here = self.entries.get(id.0.slot as usize);
+        if here.is_some_and(|entry| self.is_done(entry)) {
             return Cancel::Nothing;
         }
+        let Some(entry) = self.get(id).filter(|entry| !entry.cancelled) else {
+            return Cancel::Nothing;
+        };
         entry.cancelled = true;
         if entry.starved {
             entry.starved = false;
@@ -301,7 +379,7 @@ impl OpTable {
     pub(crate) fn all(&self) -> Vec<OpId> {
         let entries = self.entries.iter().enumerate();
         entries
-            .filter(|(_, entry)| !matches!(entry.stage, Stage::Free(_) | Stage::Done(_)))
+            .filter(|(_, entry)| entry.stands != Stands::Free && !self.is_done(entry))
             .map(|(slot, entry)| {
                 OpId(Token {
                     slot: slot as u32,

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use io_uring::types::{BufRingEntry, Fd, SubmitArgs, Timespec};
 use io_uring::{Builder, IoUring, Parameters, cqueue, opcode, squeue};
 
+use crate::mapping::Mapping;
 use crate::sys;
 
 /// The longest that a trial waits for a completion. Trials take microseconds; an emulated machine has
@@ -123,6 +124,7 @@ pub(super) struct Trial {
     in_flight: BTreeMap<u64, u32>,
     /// Memory that the kernel may write to; freed when nothing is in flight.
     memory: Vec<(*mut u8, Layout)>,
+    mapped: Vec<Mapping>,
     has_buffers: bool,
 }
 
@@ -164,8 +166,10 @@ impl Trial {
         if !self.in_flight.is_empty() {
             // The kernel may still write there: a few kilobytes lost are better.
             self.memory.clear();
+            std::mem::take(&mut self.mapped).into_iter().for_each(std::mem::forget);
             return false;
         }
+        self.mapped.clear();
         for (memory, layout) in self.memory.drain(..) {
             // SAFETY: allocated with this layout in `room`, and no operation in flight knows it.
             unsafe { dealloc(memory, layout) };
@@ -183,6 +187,7 @@ impl Trial {
             ring,
             in_flight: BTreeMap::new(),
             memory: Vec::new(),
+            mapped: Vec::new(),
             has_buffers: false,
         }
     }
@@ -213,6 +218,15 @@ impl Trial {
         }
         self.memory.push((memory, layout));
         memory
+    }
+
+    /// As [`Trial::room`], for much. An allocator that gets so much back would keep as much of its own from then on, and
+    /// grow the tables of the cores there, which leaves holes (mallopt(3), M_MMAP_THRESHOLD).
+    pub(super) fn large_room(&mut self, bytes: usize) -> Result<*mut u8, Failure> {
+        let mapping = Mapping::new(bytes).map_err(failed("mmap"))?;
+        let at = mapping.at(0).as_ptr();
+        self.mapped.push(mapping);
+        Ok(at)
     }
 
     /// `value`, where the kernel can read and write it for the length of this trial.

@@ -165,7 +165,7 @@ fn send_waitall(trial: &mut Trial) -> Outcome {
     client
         .set_read_timeout(Some(PATIENCE))
         .map_err(failed("setsockopt"))?;
-    let data = trial.room(BYTES, 1);
+    let data = trial.large_room(BYTES)?;
     let send = opcode::Send::new(Fd(server.as_raw_fd()), data, BYTES as u32)
         .flags(libc::MSG_WAITALL | libc::MSG_NOSIGNAL);
     std::thread::scope(|scope| {

@@ -83,13 +83,77 @@ impl SparePieces {
     }
 }
 
+/// Large bytes between those that are gathered, in order, where they lie. Most connections never have any, so that these
+/// take no more room in a seat than a pointer.
+#[derive(Default)]
+pub(super) struct Larges(Option<Box<VecDeque<Between>>>);
+
+impl Larges {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Between> {
+        self.0.iter().flat_map(|all| all.iter())
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Between> {
+        self.0.iter_mut().flat_map(|all| all.iter_mut())
+    }
+
+    fn front(&self) -> Option<&Between> {
+        self.0.as_ref()?.front()
+    }
+
+    fn front_mut(&mut self) -> Option<&mut Between> {
+        self.0.as_mut()?.front_mut()
+    }
+
+    pub(super) fn back(&self) -> Option<&Between> {
+        self.0.as_ref()?.back()
+    }
+
+    pub(super) fn back_mut(&mut self) -> Option<&mut Between> {
+        self.0.as_mut()?.back_mut()
+    }
+
+    fn push_back(&mut self, next: Between) {
+        self.0.get_or_insert_default().push_back(next);
+    }
+
+    fn pop_front(&mut self) -> Option<Between> {
+        let first = self.0.as_mut()?.pop_front();
+        self.forget_none();
+        first
+    }
+
+    pub(super) fn pop_back(&mut self) -> Option<Between> {
+        let last = self.0.as_mut()?.pop_back();
+        self.forget_none();
+        last
+    }
+
+    /// Where there are none, there is no memory for them.
+    fn forget_none(&mut self) {
+        if self.0.as_ref().is_some_and(|all| all.is_empty()) {
+            self.0 = None;
+        }
+    }
+
+    /// All of them.
+    pub(super) fn take(&mut self) -> VecDeque<Between> {
+        self.0.take().map_or_else(VecDeque::new, |all| *all)
+    }
+}
+
 /// The sending side: what waits to be sent, in order, and what is being sent.
 #[derive(Default)]
 pub(crate) struct Output {
     /// Heads, small bodies and what frames them, gathered.
     pub(crate) tail: Vec<u8>,
-    /// Large bytes between them, in order, where they lie.
-    pub(crate) between: VecDeque<Between>,
+    /// Large bytes between them.
+    pub(super) between: Larges,
     /// Bytes of both.
     pub(crate) queued: usize,
     /// The send in flight.
@@ -247,7 +311,7 @@ impl Output {
             0 => keep_buffer(Chunk::Vec(std::mem::take(&mut self.tail)), buffers),
             _ => drop(self.tail.drain(..count)),
         }
-        for one in &mut self.between {
+        for one in self.between.iter_mut() {
             one.at -= count;
         }
     }
@@ -258,13 +322,20 @@ impl Output {
         let mut gathered = Bytes::from(std::mem::take(&mut self.tail));
         gathered.advance(count);
         let mut from = count;
-        for next in std::mem::take(&mut self.between) {
+        for next in self.between.take() {
             let run = gathered.split_to(next.at - from);
             from = next.at;
-            self.between.extend(piece(run.into()));
-            self.between.extend(piece(next.bytes));
+            self.add_piece(run.into());
+            self.add_piece(next.bytes);
         }
-        self.between.extend(piece(gathered.into()));
+        self.add_piece(gathered.into());
+    }
+
+    /// Adds bytes that have nothing gathered before them, if there are any.
+    fn add_piece(&mut self, bytes: Chunk) {
+        if !bytes.is_empty() {
+            self.between.push_back(Between { at: 0, bytes });
+        }
     }
 
     /// Takes the first piece out.
@@ -274,7 +345,7 @@ impl Output {
             0 => self.between.pop_front()?.bytes,
             _ => {
                 let rest = self.tail.split_off(at);
-                for one in &mut self.between {
+                for one in self.between.iter_mut() {
                     one.at -= at;
                 }
                 Chunk::Vec(std::mem::replace(&mut self.tail, rest))
@@ -295,14 +366,9 @@ impl Output {
     /// Drops all that waits; a send in flight goes on.
     pub(super) fn clear(&mut self) {
         self.tail = Vec::new();
-        self.between = VecDeque::new();
+        self.between = Larges::default();
         self.queued = 0;
     }
-}
-
-/// Bytes that have nothing gathered before them, if there are any.
-fn piece(bytes: Chunk) -> Option<Between> {
-    (!bytes.is_empty()).then_some(Between { at: 0, bytes })
 }
 
 #[cfg(test)]

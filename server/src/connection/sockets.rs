@@ -3,6 +3,7 @@
 //! the core's requests; nothing is sent, received or closed through it.
 
 use super::key::ConnectionKey;
+use super::table::MAPPED_BYTES;
 use crate::admission::ledger::CoreStats;
 use crate::client::belief::{Belief, Peer, Source, Word};
 use crate::client::proxy_header::SharedAnnounced;
@@ -21,7 +22,6 @@ const NONE: (u32, RawFd) = (0, -1);
 const SIMULATED: RawFd = -2;
 
 /// Of each seat of the table: the generation of its tenant and the number of its socket.
-#[derive(Default)]
 pub(crate) struct Sockets {
     seats: RefCell<Vec<(u32, RawFd)>>,
     /// Of each seat: the agreement of its tenant's handshake. As long as the last seat that has one.
@@ -36,6 +36,19 @@ pub(crate) struct Sockets {
     belief: RefCell<Arc<Belief>>,
     /// The counts of the core, once they are known.
     stats: OnceCell<Arc<CoreStats>>,
+}
+
+impl Default for Sockets {
+    fn default() -> Sockets {
+        Sockets {
+            seats: RefCell::new(Vec::with_capacity(MAPPED_BYTES / size_of::<(u32, RawFd)>())),
+            facts: RefCell::default(),
+            announced: RefCell::default(),
+            peers: RefCell::default(),
+            belief: RefCell::default(),
+            stats: OnceCell::new(),
+        }
+    }
 }
 
 impl Sockets {

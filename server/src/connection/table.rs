@@ -17,6 +17,7 @@ use crate::tls::handshake::Facts;
 use bytes::{Bytes, BytesMut};
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Descriptor, Lease, Moment, OpId};
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -171,8 +172,24 @@ pub(crate) enum Receive {
     Ending(OpId),
 }
 
+/// The core for which a connection leaves. One more than its number is kept, so that the option of it is no larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Heir(NonZeroU32);
+
+impl Heir {
+    pub(crate) const fn core(index: u32) -> Heir {
+        Heir(NonZeroU32::MIN.saturating_add(index))
+    }
+
+    pub(crate) const fn index(self) -> u32 {
+        self.0.get() - 1
+    }
+}
+
 /// One connection.
 pub(crate) struct Connection {
+    /// That of its key. It is here and not beside each seat because here it costs no room.
+    generation: u32,
     pub(crate) socket: Descriptor,
     /// The listener that it came in by.
     pub(crate) listener: ListenerId,
@@ -186,7 +203,7 @@ pub(crate) struct Connection {
     /// The peer ended its side behind bytes that are not received yet.
     pub(crate) ends: bool,
     /// The core for which the connection leaves once its receive has ended.
-    pub(crate) moving_to: Option<u32>,
+    pub(crate) moving_to: Option<Heir>,
     /// Why the gate refused the last request of the connection, if it did.
     pub(crate) rejected: Option<Reason>,
     /// Whether the connection ends by reset, error, timeout or force.
@@ -227,6 +244,7 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(fresh: Fresh, now: Moment) -> Connection {
         Connection {
+            generation: 0,
             socket: fresh.socket,
             listener: fresh.listener,
             transport: Transport::new(fresh.opening),
@@ -310,17 +328,21 @@ impl Connection {
 )]
 enum Seat {
     Taken(Connection),
-    Free(u32),
+    /// The generation of the next tenant, and the next free seat.
+    Free {
+        generation: u32,
+        next: u32,
+    },
 }
 
 /// An idle connection costs this seat, an entry among the sockets, and a timer: a field more is paid for by
 /// every connection.
 #[cfg(not(test))] // Tests have one transport more.
-const _: () = assert!(size_of::<(u32, Seat)>() <= 256);
+const _: () = assert!(size_of::<Seat>() <= 224);
 
 /// The connections of one core.
 pub(crate) struct Table {
-    seats: Vec<(u32, Seat)>,
+    seats: Vec<Seat>,
     free: u32,
     len: usize,
     first: u32,
@@ -329,12 +351,16 @@ pub(crate) struct Table {
 
 const NONE: u32 = u32::MAX;
 
+/// How large a table is made. The C library maps it by itself then (mallopt(3), M_MMAP_THRESHOLD), so that it grows by
+/// its pages and without a copy, and leaves no holes behind. Pages that nobody has written to cost no memory.
+pub(super) const MAPPED_BYTES: usize = 256 << 10;
+
 impl Table {
     /// An empty table. `epoch` differs for each thread that takes a core's place, so that a word
     /// meant for a connection of the one before reaches nobody.
     pub(crate) fn new(epoch: u32) -> Table {
         Table {
-            seats: Vec::new(),
+            seats: Vec::with_capacity(MAPPED_BYTES / size_of::<Seat>() + 1),
             free: NONE,
             len: 0,
             first: (epoch << 12) & GENERATION_MASK,
@@ -355,30 +381,30 @@ impl Table {
 
     fn next_key(&self) -> ConnectionKey {
         match self.seats.get(self.free as usize) {
-            Some((generation, _)) => ConnectionKey::new(self.free, *generation),
-            None => ConnectionKey::new(self.seats.len() as u32, self.first),
+            Some(Seat::Free { generation, .. }) => ConnectionKey::new(self.free, *generation),
+            Some(Seat::Taken(_)) | None => ConnectionKey::new(self.seats.len() as u32, self.first),
         }
     }
 
-    fn seat(&mut self, key: ConnectionKey, connection: Connection) {
+    fn seat(&mut self, key: ConnectionKey, mut connection: Connection) {
         self.len += 1;
-        if self.free == NONE {
-            self.seats.push((self.first, Seat::Taken(connection)));
-            return;
+        connection.generation = key.generation();
+        let taken = Seat::Taken(connection);
+        match self.seats.get_mut(key.slot() as usize) {
+            None => self.seats.push(taken),
+            Some(seat) => {
+                if let Seat::Free { next, .. } = seat {
+                    self.free = *next;
+                }
+                *seat = taken;
+            }
         }
-        let (_, seat) = &mut self.seats[key.slot() as usize];
-        if let Seat::Free(next) = seat {
-            self.free = *next;
-        }
-        *seat = Seat::Taken(connection);
     }
 
     #[inline]
     pub(crate) fn get(&mut self, key: ConnectionKey) -> Option<&mut Connection> {
         match self.seats.get_mut(key.slot() as usize) {
-            Some((generation, Seat::Taken(connection))) if *generation == key.generation() => {
-                Some(connection)
-            }
+            Some(Seat::Taken(it)) if it.generation == key.generation() => Some(it),
             _ => None,
         }
     }
@@ -386,9 +412,7 @@ impl Table {
     /// The socket of a connection.
     pub(crate) fn socket(&self, key: ConnectionKey) -> Option<&Descriptor> {
         match self.seats.get(key.slot() as usize) {
-            Some((generation, Seat::Taken(connection))) if *generation == key.generation() => {
-                Some(&connection.socket)
-            }
+            Some(Seat::Taken(it)) if it.generation == key.generation() => Some(&it.socket),
             _ => None,
         }
     }
@@ -400,9 +424,7 @@ impl Table {
         key: ConnectionKey,
     ) -> Option<(&mut Connection, &Rc<Sockets>)> {
         match self.seats.get_mut(key.slot() as usize) {
-            Some((generation, Seat::Taken(connection))) if *generation == key.generation() => {
-                Some((connection, &self.sockets))
-            }
+            Some(Seat::Taken(it)) if it.generation == key.generation() => Some((it, &self.sockets)),
             _ => None,
         }
     }
@@ -441,23 +463,27 @@ impl Table {
     pub(crate) fn remove(&mut self, key: ConnectionKey) -> Option<Connection> {
         self.get(key)?;
         self.sockets.leave(key);
-        let (generation, seat) = &mut self.seats[key.slot() as usize];
-        *generation = (*generation + 1) & GENERATION_MASK;
         self.len -= 1;
-        match std::mem::replace(seat, Seat::Free(self.free)) {
+        let free = Seat::Free {
+            generation: (key.generation() + 1) & GENERATION_MASK,
+            next: self.free,
+        };
+        match std::mem::replace(&mut self.seats[key.slot() as usize], free) {
             Seat::Taken(connection) => {
                 self.free = key.slot();
                 Some(connection)
             }
-            Seat::Free(_) => None,
+            Seat::Free { .. } => None,
         }
     }
 
     pub(crate) fn keys(&self) -> Vec<ConnectionKey> {
         let taken = self.seats.iter().enumerate();
         taken
-            .filter(|(_, (_, seat))| matches!(seat, Seat::Taken(_)))
-            .map(|(slot, (generation, _))| ConnectionKey::new(slot as u32, *generation))
+            .filter_map(|(slot, seat)| match seat {
+                Seat::Taken(it) => Some(ConnectionKey::new(slot as u32, it.generation)),
+                Seat::Free { .. } => None,
+            })
             .collect()
     }
 }

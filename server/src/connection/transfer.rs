@@ -8,7 +8,7 @@ use super::engine::{Engine, Message, Report};
 use super::key::ConnectionKey;
 use super::listener::{Fresh, ListenerId};
 use super::packing::PACKED_BYTES_MAX;
-use super::table::{Connection, Receive, Unread};
+use super::table::{Connection, Heir, Receive, Unread};
 use super::transport::Transport;
 use super::upgraded::Carried;
 use super::wire::Wire;
@@ -96,7 +96,7 @@ impl Engine {
         if !connection.is_movable() || connection.moving_to.is_some() {
             return;
         }
-        connection.moving_to = Some(to);
+        connection.moving_to = Some(Heir::core(to));
         match connection.receive {
             Receive::Off => self.move_out_when_quiet(core, key),
             Receive::On(_) => self.stop_listening(core, key),
@@ -128,7 +128,7 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        let Some(to) = connection.moving_to.take() else {
+        let Some(to) = connection.moving_to.take().map(Heir::index) else {
             return;
         };
         let is_movable = connection.is_movable();

@@ -206,7 +206,7 @@ impl Connection {
     #[inline(never)]
     fn flush_pieces(&mut self, core: &Core, key: ConnectionKey, spare: &mut SparePieces) {
         let output = &mut self.output;
-        let mut between = std::mem::take(&mut output.between);
+        let mut between = output.between.take();
         output.queued = 0;
         // (Of frozen bytes a send of pieces makes no copy.)
         if output.tail.is_empty()
