@@ -82,7 +82,7 @@ pub struct Wheel {
     heads: [u32; LEVELS * SLOTS],
     occupied: [u64; LEVELS],
     entries: Vec<Entry>,
-    /// Those of the timers that futures have set.
+    /// The wakers of timers that futures have set.
     wakers: Slab<Waker>,
     free: u32,
     armed: usize,

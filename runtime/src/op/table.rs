@@ -41,7 +41,7 @@ pub(crate) enum Whom {
     Future(Waker),
 }
 
-/// What an entry stands for.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stands {
     /// An operation whose completions go to the owner of events.
@@ -75,7 +75,7 @@ const _: () = assert!(size_of::<Entry>() <= 32);
 /// with its pages, and leaves no holes behind. Pages that nobody has written to cost no memory.
 const FIRST_ENTRIES: usize = (256 << 10) / size_of::<Entry>();
 
-/// What an operation owns, and the future that waits for it.
+/// The memory of an operation, and the future that waits for it.
 struct Aside {
     memory: Memory,
     future: Future,
@@ -86,7 +86,7 @@ enum Future {
     None,
     /// Woken.
     Waiting(Waker),
-    /// It has not looked yet; the result is the last completion.
+    /// A future that has not looked yet; the result is the last completion.
     Done(Completion),
 }
 

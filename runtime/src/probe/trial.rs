@@ -166,7 +166,9 @@ impl Trial {
         if !self.in_flight.is_empty() {
             // The kernel may still write there: a few kilobytes lost are better.
             self.memory.clear();
-            std::mem::take(&mut self.mapped).into_iter().for_each(std::mem::forget);
+            std::mem::take(&mut self.mapped)
+                .into_iter()
+                .for_each(std::mem::forget);
             return false;
         }
         self.mapped.clear();

@@ -188,7 +188,7 @@ impl Heir {
 
 /// One connection.
 pub(crate) struct Connection {
-    /// That of its key. It is here and not beside each seat because here it costs no room.
+    /// The generation of its key. The number is here and not beside each seat because here it costs no room.
     generation: u32,
     pub(crate) socket: Descriptor,
     /// The listener that it came in by.

@@ -214,7 +214,7 @@ fn split_other(method: &Method, target: &[u8]) -> Result<Target, Refusal> {
         .unwrap_or(rest.len());
     // RFC 9110 section 4.2.1: an http URI with an empty host is invalid; section 4.2.4: user
     // information in an authority is an error (the `@` is in no host).
-    if authority == 0 || rest[0] == b':' || !authority_is_valid(&rest[..authority]) {
+    if authority == 0 || rest[0] == b':' || !is_plain_authority(&rest[..authority]) {
         return Err(Refusal::bad_request(
             "The authority of the request target is malformed.",
         ));
@@ -246,7 +246,13 @@ fn authority_ends_with_port(authority: &[u8]) -> bool {
     let (host, port) = (&authority[..colon], &authority[colon + 1..]);
     // The last colon of an IPv6 address without a port stands before its bracket.
     let has_port = !port.is_empty() && !port.ends_with(b"]");
-    !host.is_empty() && has_port && authority_is_valid(authority)
+    !host.is_empty() && has_port && is_plain_authority(authority)
+}
+
+/// Whether the authority of a target is valid and without escapes. RFC 3986 section 3.2.2 allows escapes in a name;
+/// no name of the DNS has any, and `http::Uri`, as which a handler sees the target, takes none.
+fn is_plain_authority(value: &[u8]) -> bool {
+    authority_is_valid(value) && !value.contains(&b'%')
 }
 
 /// Whether `value` is `uri-host [ ":" port ]` (RFC 9110 section 7.2). An empty value is valid: it
@@ -310,6 +316,31 @@ fn escapes_are_whole(host: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_authority_that_a_target_may_have_is_one_that_http_uri_takes_too() {
+        let taken = |method: &Method, target: &[u8]| {
+            let ours = split(method, target).is_ok();
+            let theirs = ::http::Uri::try_from(target).is_ok();
+            assert!(!ours || theirs, "{}", target.escape_ascii());
+            ours
+        };
+        for byte in 0..=255u8 {
+            for around in ["a", "a.b", "1"] {
+                let name = [around.as_bytes(), &[byte], around.as_bytes()].concat();
+                taken(&Method::GET, &[b"http://", &name[..]].concat());
+                taken(&Method::GET, &[b"http://", &name[..], b":80/a"].concat());
+                taken(&Method::CONNECT, &[&name[..], b":80"].concat());
+            }
+        }
+        for name in ["a%41b", "%f1", "a%2e"] {
+            assert!(!taken(&Method::GET, format!("http://{name}/").as_bytes()));
+            assert!(!taken(&Method::CONNECT, format!("{name}:80").as_bytes()));
+        }
+        for name in ["a!$&'()*+,;=-._~", "[::1]", "127.0.0.1", "a:"] {
+            assert!(taken(&Method::GET, format!("http://{name}/").as_bytes()));
+        }
+    }
 
     #[test]
     fn every_byte_a_target_may_hold_is_one_that_http_uri_takes_too() {
