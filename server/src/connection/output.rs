@@ -86,7 +86,10 @@ impl SparePieces {
 /// Large bytes between those that are gathered, in order, where they lie. Most connections never have any, so that these
 /// take no more room in a seat than a pointer.
 #[derive(Default)]
-pub(super) struct Larges(Option<Box<VecDeque<Between>>>);
+pub(super) struct Larges(
+    #[expect(clippy::box_collection, reason = "every seat has room for it")]
+    Option<Box<VecDeque<Between>>>,
+);
 
 impl Larges {
     #[inline]
