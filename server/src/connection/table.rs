@@ -172,12 +172,14 @@ pub(crate) enum Receive {
     Ending(OpId),
 }
 
-/// The core for which a connection leaves. One more than its number is kept, so that the option of it is no larger.
+/// The core for which a connection leaves, or who stands in place of one. One more than the number is kept, so that the
+/// option of it is no larger; nobody has the largest number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Heir(NonZeroU32);
 
 impl Heir {
     pub(crate) const fn core(index: u32) -> Heir {
+        debug_assert!(index < u32::MAX, "nobody has this number");
         Heir(NonZeroU32::MIN.saturating_add(index))
     }
 
@@ -501,6 +503,16 @@ mod tests {
             opening: crate::config::Opening::default(),
         };
         Connection::new(fresh, Moment::default())
+    }
+
+    #[test]
+    fn an_heir_is_the_one_that_it_was_made_of() {
+        use super::super::transfer::COORDINATOR;
+        use crate::coordinator::SUCCESSOR;
+
+        let all = [0, 1, 4095, COORDINATOR, SUCCESSOR];
+        assert_eq!(all.map(|index| Heir::core(index).index()), all);
+        assert_ne!(COORDINATOR, SUCCESSOR);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Where connections go that have no core to go to: the coordinator keeps them.
-pub(super) const COORDINATOR: u32 = u32::MAX;
+pub(super) const COORDINATOR: u32 = SUCCESSOR - 1;
 
 /// A connection between two cores: plain data.
 pub(crate) struct Parcel {
