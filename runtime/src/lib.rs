@@ -21,6 +21,7 @@ pub mod driver;
 pub mod errno;
 pub mod fs;
 pub mod lane;
+mod large_table;
 pub mod mailbox;
 mod mapping;
 #[cfg(all(test, model_checked))]
@@ -46,6 +47,9 @@ pub use class::Priority;
 pub use descriptor::Descriptor;
 pub use errno::Errno;
 pub use lane::{Lane, LaneError};
+// Not for use by applications.
+#[doc(hidden)]
+pub use large_table::large_table;
 pub use mailbox::Remote;
 pub use op::{OpId, SendBuffer, SendPieces};
 pub use task::{JoinHandle, Panic};

@@ -7,6 +7,7 @@
 //! early; an entry fires at the first [`Wheel::expire`] at or after its tick, which is its deadline
 //! rounded up.
 
+use crate::large_table::large_table;
 use crate::time::Moment;
 use slab::Slab;
 use std::cell::Cell;
@@ -71,10 +72,6 @@ struct Entry {
 
 const _: () = assert!(size_of::<Entry>() <= 32);
 
-/// So many that the C library maps the table by itself (mallopt(3), M_MMAP_THRESHOLD): such a table grows where it lies,
-/// with its pages, and leaves no holes behind. Pages that nobody has written to cost no memory.
-const FIRST_ENTRIES: usize = (256 << 10) / size_of::<Entry>();
-
 /// The wheel.
 #[derive(Debug)]
 pub struct Wheel {
@@ -102,7 +99,7 @@ impl Wheel {
             tick: tick_of(now),
             heads: [NONE; LEVELS * SLOTS],
             occupied: [0; LEVELS],
-            entries: Vec::with_capacity(FIRST_ENTRIES),
+            entries: large_table(),
             wakers: Slab::new(),
             free: NONE,
             armed: 0,

@@ -4,6 +4,7 @@ use super::OpId;
 use super::memory::Memory;
 use crate::descriptor::Descriptor;
 use crate::driver::{Completion, Token};
+use crate::large_table::large_table;
 use slab::Slab;
 use std::os::fd::RawFd;
 use std::task::Waker;
@@ -41,7 +42,7 @@ pub(crate) enum Whom {
     Future(Waker),
 }
 
-/// The kind of an entry.
+/// The one for whom an entry stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stands {
     /// An operation whose completions go to the owner of events.
@@ -70,10 +71,6 @@ struct Entry {
 }
 
 const _: () = assert!(size_of::<Entry>() <= 32);
-
-/// So many that the C library maps the table by itself (mallopt(3), M_MMAP_THRESHOLD): such a table grows where it lies,
-/// with its pages, and leaves no holes behind. Pages that nobody has written to cost no memory.
-const FIRST_ENTRIES: usize = (256 << 10) / size_of::<Entry>();
 
 /// The memory of an operation, and the future that waits for it.
 struct Aside {
@@ -125,7 +122,7 @@ pub(crate) struct OpTable {
 impl OpTable {
     pub(crate) fn new() -> OpTable {
         OpTable {
-            entries: Vec::with_capacity(FIRST_ENTRIES),
+            entries: large_table(),
             aside: Slab::new(),
             free: NONE,
             in_flight: 0,

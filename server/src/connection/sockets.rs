@@ -3,14 +3,13 @@
 //! the core's requests; nothing is sent, received or closed through it.
 
 use super::key::ConnectionKey;
-use super::table::MAPPED_BYTES;
 use crate::admission::ledger::CoreStats;
 use crate::client::belief::{Belief, Peer, Source, Word};
 use crate::client::proxy_header::SharedAnnounced;
 use crate::tls::handshake::Facts;
-use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::address::Address;
 use ringgate_runtime::sys::socket::{local_addr_of, peer_addr_of};
+use ringgate_runtime::{Descriptor, large_table};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
@@ -41,7 +40,7 @@ pub(crate) struct Sockets {
 impl Default for Sockets {
     fn default() -> Sockets {
         Sockets {
-            seats: RefCell::new(Vec::with_capacity(MAPPED_BYTES / size_of::<(u32, RawFd)>())),
+            seats: RefCell::new(large_table()),
             facts: RefCell::default(),
             announced: RefCell::default(),
             peers: RefCell::default(),

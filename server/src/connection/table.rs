@@ -16,7 +16,7 @@ use crate::http1::upgraded::Phase;
 use crate::tls::handshake::Facts;
 use bytes::{Bytes, BytesMut};
 use ringgate_runtime::timer::TimerId;
-use ringgate_runtime::{Descriptor, Lease, Moment, OpId};
+use ringgate_runtime::{Descriptor, Lease, Moment, OpId, large_table};
 use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -337,7 +337,7 @@ enum Seat {
     },
 }
 
-/// An idle connection costs this seat, an entry among the sockets, and a timer: a field more is paid for by
+/// An idle connection costs this seat, an entry among the sockets, an operation, and a timer: a field more is paid for by
 /// every connection.
 #[cfg(not(test))] // Tests have one transport more.
 const _: () = assert!(size_of::<Seat>() <= 224);
@@ -353,16 +353,12 @@ pub(crate) struct Table {
 
 const NONE: u32 = u32::MAX;
 
-/// How large a table is made. The C library maps it by itself then (mallopt(3), M_MMAP_THRESHOLD), so that it grows by
-/// its pages and without a copy, and leaves no holes behind. Pages that nobody has written to cost no memory.
-pub(super) const MAPPED_BYTES: usize = 256 << 10;
-
 impl Table {
     /// An empty table. `epoch` differs for each thread that takes a core's place, so that a word
     /// meant for a connection of the one before reaches nobody.
     pub(crate) fn new(epoch: u32) -> Table {
         Table {
-            seats: Vec::with_capacity(MAPPED_BYTES / size_of::<Seat>() + 1),
+            seats: large_table(),
             free: NONE,
             len: 0,
             first: (epoch << 12) & GENERATION_MASK,
