@@ -158,6 +158,10 @@ impl<P: Place> Turn<'_, P> {
         if self.shared.unproven == 0 || self.window.is_none() {
             self.shared.tally.ok_before = self.shared.tally.ok;
             self.open_or_close_window();
+            if self.window.is_some() {
+                // The window is open from here, and not from the beginning of this turn.
+                self.budget.extend(now.elapsed());
+            }
         }
     }
 
@@ -363,6 +367,7 @@ mod tests {
     fn a_window_opens_when_every_connection_had_an_answer_and_stays_open_as_long_as_planned() {
         const LATE: Duration = Duration::from_millis(400);
         const WINDOW: Duration = Duration::from_secs(1);
+        const LOOK: Duration = Duration::from_millis(50);
         let mut options = Options::to(late_server(LATE).parse().expect("loopback"));
         (options.requests, options.connections) = (None, 2);
         options.warm_up = Duration::from_millis(50);
@@ -372,13 +377,17 @@ mod tests {
         let start = Instant::now();
         options.window = Some(Window(Arc::new(move || {
             kept.lock().expect("a lock").push(start.elapsed());
+            std::thread::sleep(LOOK); // as long as a look at a process may take
         })));
         let report = run(&options).expect("the load generator works here");
         let looks = looks.lock().expect("a lock").clone();
         let [opened, closed] = looks[..] else {
             panic!("{looks:?}: {report}");
         };
-        assert!(opened >= LATE && closed - opened >= WINDOW, "{looks:?}");
+        assert!(
+            opened >= LATE && closed - opened >= LOOK + WINDOW,
+            "{looks:?}"
+        );
         assert!(report.ok_measured > 0 && report.ok_measured < report.ok);
         assert_eq!(report.not_ok(), 0, "{report}");
     }
