@@ -56,6 +56,10 @@ load() {
     before=$(cpu_ms "$side")
     "$BENCH" load --url "http://127.0.0.1:${port[$side]}/json" -c 64 -d 2s --warm-up 300ms --cpu 1 --json "$@" >"$scratch/cell"
     after=$(cpu_ms "$side")
+    jq -e '.issued == .ok and .issued > 0' "$scratch/cell" >/dev/null || {
+        echo "requests failed: $(jq -c '{issued, ok, status, refused, reset, cut, timeout}' "$scratch/cell")" >&2
+        exit 1
+    }
     jq -c --arg side "$side" --argjson ms "$(awk "BEGIN { print $after - $before }")" \
         '{side: $side, busy: ($ms / 10 / .elapsed_seconds), rps: .requests_per_second} + .latency_us' "$scratch/cell"
 }
@@ -72,6 +76,6 @@ for ((round = 0; round < rounds; round++)); do
         load "$side" --rate "$rate" --arrivals random >>"$scratch/cells"
     done
 done
-jq -s -r 'def median: sort | .[length / 2 | floor] * 10 | round / 10;
+jq -s -r 'def median: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2 | . * 10 | round / 10;
     group_by(.side)[] | "\(.[0].side): p50 \(map(.p50) | median) us, p99 \(map(.p99) | median), p99.9 \(map(.p99_9) | median)"
     + " [\(map(.p99_9) | min), \(map(.p99_9) | max)], busy \(map(.busy) | median) %"' "$scratch/cells"

@@ -34,7 +34,7 @@ export tests_coordinator='lib:coordinator::'
 export tests_http1='lib:http1:: http_protocol:'
 export tests_http2='http2:budgets,carrying,codes,compression,conversation,cuts,differential,frames,life_cycles,pieces,places,priorities,requests,times,windows,answers'
 export tests_websocket='lib:websocket:: websocket:'
-export tests_tls='lib:tls:: simulated_tls: tls:'
+export tests_tls='lib:tls:: simulated_tls: simulated_tls_limits: tls:'
 every=(http_protocol http2 websocket tls simulated_gate simulated_tls simulation)
 
 build() {

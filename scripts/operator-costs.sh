@@ -113,6 +113,10 @@ for ((round = 0; round < rounds; round++)); do
         before=$(cpu_ms "$side")
         "$bin/ringgate-bench" load --url "http://127.0.0.1:${port[$side]}/plaintext" -c 32 -d "${seconds}s" --cpu 1 \
             -H "X-Forwarded-For: 192.0.2.7" --json >"$scratch/cell"
+        jq -e '.issued == .ok and .issued > 0' "$scratch/cell" >/dev/null || {
+            echo "requests failed: $(jq -c '{issued, ok, status, refused, reset, cut, timeout}' "$scratch/cell")" >&2
+            exit 1
+        }
         settle "$side"
         jq -c --arg side "$side" --arg against "${against[$side]}" --argjson round "$round" \
             --argjson ms "$(awk "BEGIN { print $(cpu_ms "$side") - $before }")" --argjson lines "$(lines "$side")" \
@@ -120,7 +124,7 @@ for ((round = 0; round < rounds; round++)); do
             "$scratch/cell" >>"$scratch/cells"
     done
 done
-jq -s -r 'def median: sort | .[length / 2 | floor];
+jq -s -r 'def median: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2;
     def places(n): . * pow(10; n) | round / pow(10; n);
     . as $cells
     | (map({key: "\(.side) \(.round)", value: .us}) | from_entries) as $us

@@ -75,7 +75,13 @@ measure() {
         sleep 0.5
         ctl status --json | jq -r '[.cores[].connections.open] | @tsv' >>"$scratch/balance"
     fi
-    wait "${loads[@]}"
+    local load
+    for load in "${loads[@]}"; do
+        wait "$load" || {
+            echo "$name: a load failed" >&2
+            exit 1
+        }
+    done
     local after
     after=$(used)
     cat "$scratch"/load[0-9] | jq -s --arg name "$name" --argjson used "$((after - before))" \

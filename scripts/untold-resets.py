@@ -6,7 +6,7 @@ starts a release server of its own for each kind, sends COUNT such clients, wait
 server what is still there. Exit code 0: nothing.
 
 Usage: scripts/untold-resets.py [COUNT [KIND...]]     (default 3000, all)
-Kinds: running, waiting, half-head, half-body; each also as unix-KIND, where clients close instead.
+Kinds: running, waiting, half-head, half-body, and h2-running, h2-waiting for streams of HTTP/2; each also as unix-KIND, where clients close instead.
 """
 import json
 import os
@@ -22,11 +22,28 @@ PROGRAM = os.environ.get("RINGGATE", "target/release/ringgate")
 THREADS = 8
 HEAD = b"Host: localhost\r\n\r\n"
 SLOW = b"GET /sleep?ms=60000 HTTP/1.1\r\n" + HEAD
+WAITING = ["--max-threads", "1", "--max-accepts", "unbounded", "--half-close", "serve"]
+
+
+def frame(kind, flags, stream, payload):
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+def literal(name, value):
+    return b"\0" + b"".join(struct.pack("B", len(text)) + text for text in (name, value))
+
+
+# Answered before the request is sent, so that the receive that gets that is armed for more.
+H2_BEGIN = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(4, 1, 0, b"")
+H2_SLOW = frame(1, 5, 1, literal(b":method", b"GET") + literal(b":scheme", b"http")
+                + literal(b":path", b"/sleep?ms=60000") + literal(b":authority", b"localhost"))
 KINDS = {
-    "running": ([], SLOW),
-    "waiting": (["--max-threads", "1", "--max-accepts", "unbounded", "--half-close", "serve"], SLOW),
-    "half-head": (["--head-timeout", "10m"], b"GET /plaintext HTTP/1.1\r\nHost: loc"),
-    "half-body": (["--body-timeout", "10m"], b"POST /echo HTTP/1.1\r\nContent-Length: 9\r\n" + HEAD + b"four"),
+    "running": ([], b"", SLOW),
+    "waiting": (WAITING, b"", SLOW),
+    "half-head": (["--head-timeout", "10m"], b"", b"GET /plaintext HTTP/1.1\r\nHost: loc"),
+    "half-body": (["--body-timeout", "10m"], b"", b"POST /echo HTTP/1.1\r\nContent-Length: 9\r\n" + HEAD + b"four"),
+    "h2-running": ([], H2_BEGIN, H2_SLOW),
+    "h2-waiting": (WAITING, H2_BEGIN, H2_SLOW),
 }
 
 
@@ -52,11 +69,14 @@ def status(folder):
     return json.loads(text)
 
 
-def send_and_reset(address, sent, count):
+def send_and_reset(address, first, sent, count):
     reset = struct.pack("ii", 1, 0)
     for _ in range(count):
         client = connect(address)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        if first:
+            client.send(first)
+            client.recv(4096)
         client.send(sent)
         client.close()
 
@@ -68,7 +88,7 @@ def connect(address):
 
 
 def run(kind, count):
-    flags, sent = KINDS[kind.removeprefix("unix-")]
+    flags, first, sent = KINDS[kind.removeprefix("unix-")]
     with tempfile.TemporaryDirectory() as folder:
         server, port = start(flags, folder)
         address = f"{folder}/socket" if kind.startswith("unix-") else ("127.0.0.1", port)
@@ -79,7 +99,7 @@ def run(kind, count):
                 holder.send(SLOW.replace(b"60000", b"3600000"))
             began = time.monotonic()
             with ThreadPoolExecutor(THREADS) as pool:
-                sending = [pool.submit(send_and_reset, address, sent, count // THREADS)
+                sending = [pool.submit(send_and_reset, address, first, sent, count // THREADS)
                            for _ in range(THREADS)]
             for each in sending:
                 each.result()

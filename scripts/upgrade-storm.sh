@@ -77,12 +77,13 @@ done
 address=$(grep -oE 'https?://[0-9.:]+' "$scratch/log" | head -1)
 pid() { ctl status --json | jq .pid; }
 
+# Every load has to outlast the last upgrade. With many WebSockets one takes longer.
+seconds=$(awk -v n="$upgrades" -v s="$between" -v w="$websockets" 'BEGIN { print int(n * (s + 1 + (w > 0))) + (w > 0 ? 10 : 5) }')
 if [[ -n $requests ]]; then
     amount=(--requests "$requests")
     fresh=("${amount[@]}")
     [[ -z $tls ]] || fresh=(--requests $((requests / 10 + 1)))
 else
-    seconds=$(awk -v n="$upgrades" -v s="$between" 'BEGIN { print int(n * (s + 0.5)) + 2 }')
     amount=(--duration "${seconds}s")
     fresh=("${amount[@]}")
 fi
@@ -103,9 +104,6 @@ if [[ -n $tls ]]; then
 fi
 if ((websockets)); then
     names=(websockets)
-    # The messages have to outlast the last upgrade.
-    seconds=$(awk -v n="$upgrades" -v s="$between" 'BEGIN { print int(n * (s + 2)) + 10 }')
-    [[ -n $requests ]] || amount=(--duration "${seconds}s")
     load websockets "${amount[@]}" --url "ws${address#http}/ws" --connections "$websockets" \
         --rate "${RATE:-2000}" --timeout 30s ${tls:+--tls-key-updates 100}
 else
@@ -114,8 +112,6 @@ else
         kept+=(--streams 8)
         quiet=${QUIET:-200}
         names+=(keepalive-quiet)
-        # It has to outlast the last upgrade.
-        seconds=$(awk -v n="$upgrades" -v s="$between" 'BEGIN { print int(n * (s + 1)) + 5 }')
         load keepalive-quiet --duration "${seconds}s" --url "$address/plaintext" --verify plaintext \
             --connections "$quiet" --rate "$quiet" ${tls:+--tls-key-updates 100}
     fi
@@ -133,6 +129,12 @@ is_loaded() {
         kill -0 "$load" 2>/dev/null && return 0
     done
     return 1
+}
+all_loaded() {
+    local load
+    for load in "${loads[@]}"; do
+        kill -0 "$load" 2>/dev/null || return 1
+    done
 }
 # Random numbers of cores, one after the other, so that all of them take the time between two upgrades.
 resize_at_random() {
@@ -170,8 +172,8 @@ while ((done < upgrades)) || { [[ -n $requests ]] && is_loaded; }; do
     pids+=$'\n'$(pid)
 done
 failed=0
-if ((websockets)) && ! is_loaded; then
-    echo "the messages ended before the last upgrade" >&2
+if [[ -z $requests ]] && ! all_loaded; then
+    echo "a load ended before the last upgrade" >&2
     failed=1
 fi
 for load in "${loads[@]}"; do

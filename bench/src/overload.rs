@@ -81,7 +81,8 @@ pub struct Part {
     pub goodput: f64,
     /// Requests answered 503.
     pub refused: u64,
-    /// Requests that ended in a reset (of the connection, or of a stream of HTTP/2), a cut, a refused connection or without an answer in time.
+    /// Requests that ended in a reset (of the connection, or of a stream of HTTP/2), a cut, a refused connection, without an
+    /// answer in time, or with one that is neither 2xx nor 503.
     pub broken: u64,
     /// Requests that were due and for which no connection was free in time: the client's own limit.
     pub unsent: u64,
@@ -227,7 +228,7 @@ fn part(
         served_per_second: report.requests_per_second,
         goodput: best.map_or(0.0, |best| report.requests_per_second / best),
         refused,
-        broken: report.issued - report.ok - report.status.values().sum::<u64>() - report.unsent,
+        broken: report.issued - report.ok - refused - report.unsent,
         unsent: report.unsent,
         served_p99_us: report.ok_taken_us.p99,
         rss: memory.rss,

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::load::{self, Http2Options, Method, Mode, TlsOptions, Verify, parse_duration};
 use crate::server::{Control, ends_with_us, free_port};
@@ -100,6 +101,20 @@ pub enum Weather {
     Panic,
     /// One core spins; fresh connections are timed.
     Spin,
+}
+
+impl Weather {
+    /// Whether this status shows a core in the trouble that was asked for; in weather without trouble none does.
+    fn is_told_by(self, status: &Value) -> bool {
+        let count = |value: &Value| value.as_u64().unwrap_or_default();
+        let pool = &status["pool"];
+        match self {
+            Self::Resize | Self::Calm => false,
+            Self::Block | Self::Spin => count(&pool["stuck"]) + count(&pool["quarantined"]) > 0,
+            // The connection on which the panic was asked for ends with its core.
+            Self::Panic => count(&status["totals"]["connections"]["aborted"]) > 0,
+        }
+    }
 }
 
 /// The outcome of a storm.
@@ -288,11 +303,13 @@ struct Seen {
     highest_core: u64,
     probes: u64,
     slowest: Duration,
+    /// Whether the status has told of the trouble that was asked for.
+    is_troubled: bool,
     faults: Vec<String>,
 }
 
 impl Seen {
-    fn look(&mut self, subject: &Subject) {
+    fn look(&mut self, subject: &Subject, weather: Weather) {
         let status = match subject.control.ask("status") {
             Ok(status) => status,
             Err(error) => return self.faults.push(format!("no status: {error}")),
@@ -302,6 +319,7 @@ impl Seen {
         let cores = status["cores"].as_array().into_iter().flatten();
         let highest = cores.filter_map(|core| core["index"].as_u64()).max();
         self.highest_core = self.highest_core.max(highest.unwrap_or_default());
+        self.is_troubled |= weather.is_told_by(&status);
     }
 
     fn resize(&mut self, subject: &Subject, random: &mut u64, options: &Options) {
@@ -342,15 +360,20 @@ impl Seen {
             Weather::Spin => Some("/spin?ms=600000"),
         };
         let mut held = Vec::new();
-        while !over.load(Ordering::Relaxed) {
+        let until = Instant::now() + PATIENCE;
+        // A short load may be over before a core is in trouble, and would then prove nothing.
+        let has_failed_to_come = |seen: &Self| trouble.is_some() && !seen.is_troubled;
+        while !over.load(Ordering::Relaxed)
+            || (has_failed_to_come(self) && self.faults.is_empty() && Instant::now() < until)
+        {
             let began = Instant::now();
             match (options.weather, trouble) {
                 (Weather::Resize, _) => self.resize(subject, &mut random, options),
                 (Weather::Panic, Some(path)) if self.probes.is_multiple_of(200) => {
-                    held.push(subject.get(path, false));
+                    self.ask_for(subject, path, &mut held);
                 }
                 (_, Some(path)) if held.is_empty() => {
-                    held.push(subject.get(path, false));
+                    self.ask_for(subject, path, &mut held);
                     std::thread::sleep(TAKES_HOLD);
                 }
                 _ => {}
@@ -362,10 +385,21 @@ impl Seen {
                     continue;
                 }
             }
-            self.look(subject);
+            self.look(subject, options.weather);
             if trouble.is_none() {
                 std::thread::sleep(options.every.saturating_sub(began.elapsed()));
             }
+        }
+        if has_failed_to_come(self) {
+            (self.faults).push("no core was seen in trouble: the storm proves nothing".to_owned());
+        }
+    }
+
+    /// Asks for trouble on a connection of its own, which is kept.
+    fn ask_for(&mut self, subject: &Subject, path: &str, held: &mut Vec<Option<TcpStream>>) {
+        match subject.get(path, false) {
+            Ok(stream) => held.push(stream),
+            Err(error) => self.faults.push(format!("{path}: {error}")),
         }
     }
 }
@@ -452,7 +486,9 @@ pub fn run(options: &Options) -> io::Result<Report> {
         let weather = scope.spawn(|| seen.weather(&subject, options, &over));
         let reports: Vec<_> = runs.into_iter().map(|run| run.join()).collect();
         over.store(true, Ordering::Relaxed);
-        let _ = weather.join();
+        if let Err(panic) = weather.join() {
+            std::panic::resume_unwind(panic);
+        }
         reports
     });
     let mut report = Report {
@@ -489,7 +525,9 @@ impl Report {
         let bad = load.refused + load.wrong + load.doubled + load.tls_failed;
         let lost = load.reset + load.cut + load.timeout + load.stream_reset + load.local;
         let other: u64 = load.status.values().sum();
-        if bad + other > 0 || (lost > 0 && !is_troubled) || load.ok + lost != load.issued {
+        let is_vain = load.ok == 0;
+        if is_vain || bad + other > 0 || (lost > 0 && !is_troubled) || load.ok + lost != load.issued
+        {
             let text = format!(
                 "{:?} {:?}: not every request was answered",
                 load.mode, load.method
@@ -560,6 +598,28 @@ pub(crate) fn imbalance(line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn weather_is_told_by_a_core_that_is_stuck_or_by_what_was_lost_with_it() {
+        let status = |stuck: u32, quarantined: u32, aborted: u32| {
+            serde_json::json!({
+                "pool": { "stuck": stuck, "quarantined": quarantined },
+                "totals": { "connections": { "aborted": aborted } },
+            })
+        };
+        for (weather, told) in [
+            (Weather::Resize, [false; 4]),
+            (Weather::Calm, [false; 4]),
+            (Weather::Block, [false, true, true, false]),
+            (Weather::Spin, [false, true, true, false]),
+            (Weather::Panic, [false, false, false, true]),
+        ] {
+            let seen = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
+                .map(|(stuck, quarantined, aborted)| status(stuck, quarantined, aborted))
+                .map(|status| weather.is_told_by(&status));
+            assert_eq!(seen, told, "{weather:?}");
+        }
+    }
 
     #[test]
     fn a_ledger_that_does_not_add_up_is_found() {

@@ -13,7 +13,7 @@ use common::http2::{
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use ringgate::http::{Request, Response};
-use ringgate_bench::load::{Http2Report, Method, Mode, Options, Report, Verify};
+use ringgate_bench::load::{Expected, Http2Report, Method, Mode, Options, Report, Verify};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -202,6 +202,34 @@ fn malformed_answers_are_wrong() {
         });
         let report = load(address, 3, |o| o.http2.streams = 3);
         assert_eq!(report.wrong, 3, "{fields:?}: {report}");
+    }
+}
+
+#[test]
+fn a_body_is_wrong_that_is_not_the_one_expected() {
+    let greeting = Expected::Whole((*b"Hello, World!").into());
+    let other = Expected::Whole((*b"Hello, world!").into());
+    let shorter = Expected::Whole((*b"Hello").into());
+    let longer = Expected::Whole((*b"Hello, World! And all others.").into());
+    for (expected, is_right) in [
+        (Expected::Any, true),
+        (Expected::Length(13), true),
+        (greeting, true),
+        (Expected::Length(12), false),
+        (Expected::Length(14), false),
+        (other, false),
+        (shorter, false),
+        (longer, false),
+    ] {
+        let report = load(server(|peer, _| greets(peer)), 3, |options| {
+            (options.verify, options.expected) = (Verify::None, expected.clone());
+        });
+        let (right, wrong) = if is_right { (3, 0) } else { (0, 3) };
+        assert_eq!(
+            (report.ok, report.wrong),
+            (right, wrong),
+            "{expected:?}: {report}"
+        );
     }
 }
 

@@ -31,7 +31,9 @@ pub use broken::Broken;
 pub(crate) use broken::now_ms;
 pub use http2::{Http2Options, Http2Report};
 pub(crate) use options::Window;
-pub use options::{Amount, Arrivals, Method, Mode, Options, UsageError, Verify, parse_duration};
+pub use options::{
+    Amount, Arrivals, Expected, Method, Mode, Options, UsageError, Verify, parse_duration,
+};
 
 pub use report::{IdleReport, LatencyReport, Report, TlsReport, TrackedHeader};
 pub use tls::{Group, Suite, TlsOptions};

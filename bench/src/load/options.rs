@@ -50,6 +50,9 @@ pub struct Options {
     /// Demand on each 2xx body
     #[arg(long, value_enum, default_value_t = Verify::None)]
     pub verify: Verify,
+    /// The body of each 2xx answer where `verify` demands nothing: for loads whose answer is known.
+    #[arg(skip)]
+    pub expected: Expected,
     /// Requests sent together on one connection
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub pipeline: usize,
@@ -147,6 +150,18 @@ pub enum Verify {
     Plaintext,
 }
 
+/// The body that a 2xx answer must have, where the load knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// Anything that is framed correctly.
+    #[default]
+    Any,
+    /// So many bytes, whatever they are.
+    Length(u64),
+    /// Exactly such bytes.
+    Whole(Arc<[u8]>),
+}
+
 /// When a run stops issuing requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
@@ -188,6 +203,7 @@ impl Options {
             method: Method::Get,
             body: 0,
             verify: Verify::None,
+            expected: Expected::Any,
             pipeline: 1,
             rate: None,
             arrivals: Arrivals::Even,

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::load::options::{Method, Mode, Options, Verify};
+use crate::load::options::{Expected, Method, Mode, Options, Verify};
 
 /// Hexadecimal digits of the request's number at the front of a body that has room for them.
 const NUMBER_BYTES: usize = 16;
@@ -18,7 +18,15 @@ pub(crate) const PLAINTEXT: &[u8] = b"Hello, World!";
 pub(crate) struct Template {
     head: Vec<u8>,
     body: Vec<u8>,
-    verify: Verify,
+    answer: Answer,
+}
+
+/// The body of each 2xx answer.
+#[derive(Debug)]
+enum Answer {
+    /// The request's own.
+    Echo,
+    Known(Expected),
 }
 
 impl Template {
@@ -49,7 +57,11 @@ impl Template {
         Self {
             head: head.into_bytes(),
             body,
-            verify: options.verify,
+            answer: match options.verify {
+                Verify::None => Answer::Known(options.expected.clone()),
+                Verify::Plaintext => Answer::Known(Expected::Whole(PLAINTEXT.into())),
+                Verify::Echo => Answer::Echo,
+            },
         }
     }
 
@@ -86,10 +98,12 @@ impl Template {
                 self.body.get(at).copied()
             }
         };
-        match self.verify {
-            Verify::None => true,
-            Verify::Plaintext => PLAINTEXT.get(offset..offset + bytes.len()) == Some(bytes),
-            Verify::Echo => {
+        match &self.answer {
+            Answer::Known(Expected::Any | Expected::Length(_)) => true,
+            Answer::Known(Expected::Whole(body)) => {
+                body.get(offset..offset + bytes.len()) == Some(bytes)
+            }
+            Answer::Echo => {
                 let numbered = bytes.len().min(NUMBER_BYTES.saturating_sub(offset));
                 let (front, rest) = bytes.split_at(numbered);
                 front
@@ -103,10 +117,11 @@ impl Template {
 
     /// The length the answer's body must have, if that is checked.
     pub(crate) fn expected_length(&self) -> Option<u64> {
-        match self.verify {
-            Verify::None => None,
-            Verify::Plaintext => Some(PLAINTEXT.len() as u64),
-            Verify::Echo => Some(self.body.len() as u64),
+        match &self.answer {
+            Answer::Known(Expected::Any) => None,
+            Answer::Known(Expected::Length(length)) => Some(*length),
+            Answer::Known(Expected::Whole(body)) => Some(body.len() as u64),
+            Answer::Echo => Some(self.body.len() as u64),
         }
     }
 }

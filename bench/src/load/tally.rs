@@ -194,9 +194,9 @@ impl Tally {
         self.last = self.last.max(now);
     }
 
-    /// The outcome of a request that a connection took up at `taken`.
+    /// The outcome of a request that a connection took up at `taken`. Within the warm-up it has no part in the times.
     pub(crate) fn end_of_taken(&mut self, outcome: Outcome, taken: Instant, now: Instant) {
-        if outcome == Outcome::Ok {
+        if outcome == Outcome::Ok && taken >= self.measured_from {
             let nanoseconds = now.saturating_duration_since(taken).as_nanos() as u64;
             self.ok_taken.saturating_record(nanoseconds.max(1));
         }
@@ -339,6 +339,10 @@ mod tests {
         tally.end(Outcome::Ok, start + Duration::from_secs(1), answered);
         assert_eq!((tally.ok, tally.latency.len()), (2, 1));
         assert_eq!(tally.ok_latency.len(), 1);
+        tally.end_of_taken(Outcome::Ok, start + Duration::from_millis(999), answered);
+        assert_eq!(tally.ok_taken.len(), 0);
+        tally.end_of_taken(Outcome::Ok, start + Duration::from_secs(1), answered);
+        assert_eq!(tally.ok_taken.len(), 1);
     }
 
     #[test]

@@ -183,17 +183,9 @@ impl Scenario {
         options.verify = match answer {
             Answer::Plaintext => Verify::Plaintext,
             Answer::Echo | Answer::LargeEcho => Verify::Echo,
-            Answer::Large
-            | Answer::File
-            | Answer::SmallFile
-            | Answer::Json
-            | Answer::Path
-            | Answer::Message
-            | Answer::Sum
-            | Answer::Items
-            | Answer::GzipItems
-            | Answer::Delay => Verify::None,
+            _ => Verify::None,
         };
+        options.expected = answer.expected();
         if matches!(answer, Answer::Echo | Answer::LargeEcho) {
             options.method = Method::Post;
             options.body = answer.bytes();
@@ -368,6 +360,7 @@ impl FromStr for Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Expected;
 
     #[test]
     fn names_are_read_back_as_written_and_others_refused() {
@@ -400,6 +393,18 @@ mod tests {
                 wrong.parse::<Scenario>().unwrap_err().contains("plain-cN"),
                 "{wrong}"
             );
+        }
+    }
+
+    #[test]
+    fn every_body_is_looked_at_but_a_compressed_one() {
+        for (name, ..) in NAMES {
+            let scenario: Scenario = format!("{name}-c1").parse().unwrap();
+            let endpoint = Endpoint::Tcp("127.0.0.1:1".parse().unwrap());
+            let options = scenario.options(Peer::Ringgate, endpoint);
+            let is_seen = options.verify != Verify::None || options.expected != Expected::Any;
+            let is_free = name == "items-gzip" || options.target.websocket;
+            assert_eq!(is_seen, !is_free, "{name}");
         }
     }
 

@@ -11,8 +11,10 @@ use crate::results::{Page, circumstances, of_invalid};
 const INTRODUCTION: &str = "\
 A server on one CPU with a limit on requests in force. A closed loop with a connection for each slot finds its peak; then
 multiples of that are offered by a timetable from the other CPU; then the closed loop comes again, a second later. Medians over
-the runs; the share of the peak that was served, with the lowest and the highest of the runs. *Broken* are requests that were reset, cut or refused a
-connection, or had no answer in time; *unsent* those for which the client had no connection free.
+the runs; the share of the peak that was served, with the lowest and the highest of the runs. The p99 counts from when a
+connection took a request up: what a request waits for a free connection is the client's own limit. *Broken* are requests that
+were reset, cut or refused a connection, had no answer in time, or one that is neither 2xx nor 503; *unsent* those for which the
+client had no connection free.
 
 ";
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::contest;
 use crate::floor::After;
+use crate::load::Expected;
 use crate::server::ends_with_us;
 use crate::server::material::Material;
 use crate::server::outside;
@@ -282,7 +283,18 @@ impl Answer {
         }
     }
 
-    /// Bytes of the body, at least.
+    /// The demand on every body of a load: the whole of a short one, the length of others. Each compresses in its own way.
+    pub fn expected(self) -> Expected {
+        match self {
+            Self::GzipItems | Self::Message => Expected::Any,
+            _ => match self.of_contest() {
+                Some(body) => Expected::Whole(body.into_bytes().into()),
+                None => Expected::Length(self.bytes() as u64),
+            },
+        }
+    }
+
+    /// Bytes of the body; of a compressed one at least so many.
     pub fn bytes(self) -> usize {
         match self {
             Self::Plaintext => 13,

@@ -208,7 +208,9 @@ fn spell(
         let sums = sums.map(|sum| sum.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         let sums = sums.collect();
         quiet.store(true, Ordering::Relaxed);
-        let _ = resizes.join();
+        if let Err(panic) = resizes.join() {
+            std::panic::resume_unwind(panic);
+        }
         sums
     });
     Spell {
@@ -231,6 +233,9 @@ impl Spell {
                 .flat_map(|sum| std::mem::take(&mut sum.faults)),
         );
         faults.extend(unexplained(&account.unexplained));
+        if self.resizes == 0 && self.turns > 0 {
+            faults.push("the number of cores never changed".to_owned());
+        }
         account
     }
 }
@@ -251,7 +256,7 @@ pub fn run(options: &Options, tell: impl Fn(&str)) -> io::Result<Report> {
     );
     let mut faults = Vec::new();
     let account = spell.account(&mut faults);
-    let ledgers = subject.end(&mut faults);
+    let ledgers = subject.end(spell.seen.upgrades, &mut faults);
     Ok(Report {
         seconds: began.elapsed().as_secs_f64(),
         ways: spell.sums,

@@ -194,7 +194,7 @@ pub fn run(options: &Options, tell: impl Fn(&str)) -> io::Result<Report> {
                 .push("another process serves at the end than at the start".to_owned());
         }
     }
-    subject.end(&mut report.faults);
+    subject.end(report.upgrades, &mut report.faults);
     report.seconds = began.elapsed().as_secs_f64();
     Ok(report)
 }

@@ -89,29 +89,29 @@ impl Subject {
         log.lines().map(str::to_owned).collect()
     }
 
-    /// Drains it, and holds the ledgers of all generations that came to their end to account. Returns how many
-    /// these are.
-    pub(super) fn end(&mut self, faults: &mut Vec<String>) -> u64 {
+    /// Drains it, and holds the ledgers of all generations that came to their end to account: of the first, and of one
+    /// for each upgrade. A process that was killed leaves none, but one that serves in the stead of an old one that was
+    /// killed does. Returns how many ledgers there are.
+    pub(super) fn end(&mut self, upgrades: u64, faults: &mut Vec<String>) -> u64 {
         if let Err(error) = self.drain() {
             faults.push(format!("no end in order: {error}"));
         }
         let log = self.log();
-        let is_ledger = |line: &&String| {
-            line.contains("connections accepted=") || line.contains("requests begun=")
-        };
-        let ledgers: Vec<&String> = log.iter().filter(is_ledger).collect();
-        faults.extend(ledgers.iter().filter_map(|line| imbalance(line)));
-        if ledgers.is_empty() {
-            faults.push("no ledgers at the end".to_owned());
-        }
+        let (ledgers, mut wrongs) = judge(&log, 1 + upgrades);
+        faults.append(&mut wrongs);
         if !faults.is_empty() {
             let from = log.len().saturating_sub(LINES_SHOWN);
             eprintln!("the server's log ends:\n{}", log[from..].join("\n"));
         }
-        ledgers.len() as u64
+        ledgers
     }
 
+    /// Waits until one process is left, has it drain, and waits for its end.
     fn drain(&self) -> io::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while !self.is_alone() && Instant::now() < until {
+            std::thread::sleep(GLANCE);
+        }
         let last = PidFd::open(self.pid()?)?;
         self.control.ask("drain")?;
         match last.wait_exit(Some(PATIENCE))? {
@@ -119,6 +119,33 @@ impl Subject {
             false => Err(io::Error::other("it does not end when it is drained")),
         }
     }
+
+    /// Whether the process that serves is the only one. Nobody may answer for a moment.
+    fn is_alone(&self) -> bool {
+        let status = self.control.ask("status").unwrap_or_default();
+        let generations = status["generations"].as_array();
+        generations.is_some_and(|list| list.len() == 1)
+    }
+}
+
+/// The number of ledgers in the log of so many generations that ended in order, and what is wrong with them.
+fn judge(log: &[String], generations: u64) -> (u64, Vec<String>) {
+    let of = |name: &'static str| log.iter().filter(move |line| line.contains(name));
+    let all = || of("connections accepted=").chain(of("requests begun="));
+    let mut wrongs: Vec<String> = all().filter_map(|line| imbalance(line)).collect();
+    for name in ["connections accepted=", "requests begun="] {
+        let count = of(name).count() as u64;
+        if count != generations {
+            wrongs.push(format!(
+                "{count} ledgers of \"{name}\" from {generations} generations"
+            ));
+        }
+    }
+    let words = log.iter().rev().find_map(|line| line.split_once(' '));
+    if !words.is_some_and(|(_, words)| words.contains("stopped")) {
+        wrongs.push("the last process did not say that it stopped".to_owned());
+    }
+    (all().count() as u64, wrongs)
 }
 
 impl Drop for Subject {
@@ -127,5 +154,29 @@ impl Drop for Subject {
         let _ = self.control.ask("stop");
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_without_a_ledger_or_a_last_one_without_an_end_in_order_is_a_fault() {
+        let connections = "INFO connections accepted=2 finished=2";
+        let requests = "INFO requests begun=3 answered=3";
+        let stopped = "INFO stopped";
+        let wrongs = |lines: &[&str]| {
+            let log: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            judge(&log, 2).1.len()
+        };
+        let both = [connections, requests, connections, requests];
+        assert_eq!(wrongs(&[&both[..], &[stopped]].concat()), 0);
+        assert_eq!(wrongs(&both), 1);
+        assert_eq!(wrongs(&[&both[1..], &[stopped]].concat()), 1);
+        assert_eq!(wrongs(&[connections, requests, stopped]), 2);
+        let untrue = "INFO requests begun=3 answered=2";
+        assert_eq!(wrongs(&[&both[..3], &[untrue, stopped]].concat()), 1);
+        assert_eq!(wrongs(&[]), 3);
     }
 }

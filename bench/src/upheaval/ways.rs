@@ -30,6 +30,8 @@ const KEY_UPDATES: u32 = 100;
 const SOURCE_ADDRESSES: u16 = 50;
 /// Requests a second of a way that has its share.
 const TRICKLE: NonZeroU64 = NonZeroU64::new(100).expect("above zero");
+/// Of the rounds of such a way, one in so many is whole.
+const FULL_ROUND: u64 = 10;
 
 /// A way to load the server.
 pub(super) struct Way {
@@ -155,7 +157,8 @@ pub(super) fn all((clear, tls): (SocketAddr, SocketAddr), common: &Common, round
 
 impl Way {
     /// Runs rounds until the end. When it has its requests it says so and goes on with few, so that there are
-    /// connections of every kind until the last trouble is over.
+    /// connections of every kind until the last trouble is over; one round in [`FULL_ROUND`] is whole all the same, as
+    /// requests that come one by one are never pipelined.
     pub(super) fn run(&self, requests: u64, calm: &Arc<Calm>, end: &End) -> Sum {
         let mut told = 0;
         let mut sum = Sum {
@@ -170,7 +173,7 @@ impl Way {
                 is_done = true;
                 end.one_is_done();
             }
-            let options = match is_done {
+            let options = match is_done && !sum.rounds.is_multiple_of(FULL_ROUND) {
                 true => self.trickle(),
                 false => self.options.clone(),
             };
@@ -186,7 +189,7 @@ impl Way {
         sum
     }
 
-    /// The same with few requests.
+    /// The same with few requests, which come by a timetable and so one by one.
     fn trickle(&self) -> load::Options {
         load::Options {
             rate: Some(TRICKLE),
