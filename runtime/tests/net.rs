@@ -388,6 +388,7 @@ fn a_peer_is_seen_to_have_taken_all_when_it_has_acknowledged_all_and_what_the_ke
     }
     let ours = ringgate_runtime::Descriptor::from(std::os::fd::OwnedFd::from(ours));
     assert!(!core.has_taken_all(&ours), "its buffer is full");
+    assert!(core.is_taking(&ours));
     theirs.read_exact(&mut vec![0; sent]).expect("read");
     // The last acknowledgement is on its way.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
@@ -395,8 +396,29 @@ fn a_peer_is_seen_to_have_taken_all_when_it_has_acknowledged_all_and_what_the_ke
         assert!(std::time::Instant::now() < deadline, "never acknowledged");
         std::thread::yield_now();
     }
+    assert!(!core.is_taking(&ours));
     core.shutdown(&ours, ringgate_runtime::sys::socket::Direction::Write);
     assert!(core.has_taken_all(&ours), "the end of this side is no byte");
+}
+
+#[test]
+fn a_peer_that_has_reset_the_connection_takes_nothing_more_although_it_has_not_acknowledged_all() {
+    let core = core();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    let address = listener.local_addr().expect("bound");
+    let theirs = std::net::TcpStream::connect(address).expect("connect");
+    let (mut ours, _) = listener.accept().expect("accept");
+    ours.set_nonblocking(true).expect("fcntl");
+    while std::io::Write::write(&mut ours, &[b'x'; 64 << 10]).is_ok() {}
+    let ours = ringgate_runtime::Descriptor::from(std::os::fd::OwnedFd::from(ours));
+    assert!(core.is_taking(&ours));
+    // It has bytes that it has not read.
+    drop(theirs);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while core.is_taking(&ours) {
+        assert!(std::time::Instant::now() < deadline, "never reset");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

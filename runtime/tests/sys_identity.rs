@@ -21,6 +21,23 @@ fn users_and_groups_are_found_by_name_and_number() {
     assert_eq!(group("4243").unwrap(), 4243);
 }
 
+/// Numbers and groups that the database has for its names (passwd(5)); of two names of one number it finds the first.
+#[test]
+fn a_number_that_the_database_knows_is_its_user_with_that_users_own_group() {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut differ = 0;
+    for line in std::fs::read_to_string("/etc/passwd").unwrap().lines() {
+        let fields: Vec<&str> = line.split(':').collect();
+        let (name, uid, gid) = (fields[0], fields[2], fields[3]);
+        if seen.insert(uid) {
+            let (by_number, by_name) = (user(uid).unwrap(), user(name).unwrap());
+            assert_eq!(by_number, by_name, "{line}");
+            differ += u32::from(uid != gid);
+        }
+    }
+    assert!(differ > 0, "nobody here has a group of another number");
+}
+
 #[test]
 fn a_process_is_there_until_it_ends_also_if_it_was_not_collected() {
     let own = started(std::process::id()).unwrap();

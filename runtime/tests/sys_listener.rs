@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ringgate_runtime::sys::address::{Address, SocketAddrStorage};
 use ringgate_runtime::sys::listener::{
-    ReusePort, accept_nonblocking, deafen, tcp_listener, tcp_listeners,
+    ReusePort, accept_nonblocking, deafen, tcp_listener, tcp_listeners, undeafen,
 };
 use ringgate_runtime::sys::socket::{self, Direction, Family};
 use ringgate_runtime::sys::tcp_info::{bytes_acked, listen_overflows, listen_queue};
@@ -430,7 +430,7 @@ fn udp_sockets_talk() {
 }
 
 #[test]
-fn a_deaf_listener_queues_nobody_and_gives_what_is_queued() {
+fn a_deaf_listener_queues_nobody_and_gives_what_is_queued_until_it_hears_again() {
     let listener = tcp_listener(ANY_PORT, ReusePort::First, 16).expect("a listener");
     let address = match socket::local_addr(listener.as_fd()).expect("bound") {
         Address::Inet(address) => address,
@@ -457,4 +457,7 @@ fn a_deaf_listener_queues_nobody_and_gives_what_is_queued() {
             .expect("accept")
             .is_none()
     );
+    undeafen(listener.as_fd()).expect("it hears again");
+    TcpStream::connect(address).expect("somebody answers");
+    undeafen(listener.as_fd()).expect("it hears already");
 }

@@ -7,11 +7,15 @@ use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::net::{TcpListener, TcpStream};
 use ringgate_runtime::op::{Between, kernel_timeout, poll_once};
 use ringgate_runtime::sys::listener::accept_nonblocking;
-use ringgate_runtime::{Core, CoreOptions, Event, SendBuffer, SendPieces, Sink};
+use ringgate_runtime::task::catch_panic;
+use ringgate_runtime::{Core, CoreOptions, Event, Panic, SendBuffer, SendPieces, Sink};
+use std::cell::Cell;
 use std::io::Read;
-use std::os::fd::AsFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::os::fd::{AsFd, AsRawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 #[test]
@@ -297,4 +301,179 @@ fn a_panic_is_a_value_and_ends_one_task_only() {
     assert_eq!(core.counts().tasks, 0);
     assert_eq!(core.counts().task_panics, 1, "the one without a handle");
     settle(&core);
+}
+
+#[test]
+fn a_core_whose_ring_has_failed_closes_what_its_tasks_had_open() {
+    // The one ring of a process is made useless.
+    let child = std::env::current_exe().expect("this program");
+    let output = std::process::Command::new(child)
+        .args(["--exact", "a_ring_that_is_gone_keeps_no_socket_open"])
+        .env(ALONE, "1")
+        .output()
+        .expect("run");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+#[test]
+fn a_ring_that_is_gone_keeps_no_socket_open() {
+    if std::env::var_os(ALONE).is_none() {
+        // `a_core_whose_ring_has_failed_closes_what_its_tasks_had_open` runs it alone.
+        return;
+    }
+    let core = core();
+    let (receiving, mut one) = pair();
+    let (resting, mut other) = pair();
+    let inside = core.clone();
+    core.spawn(async move {
+        let mut stream = TcpStream::from_descriptor(&inside, receiving);
+        stream.receive().await.map(drop)
+    });
+    let inside = core.clone();
+    core.spawn(async move {
+        let _stream = TcpStream::from_descriptor(&inside, resting);
+        std::future::pending::<()>().await
+    });
+    turn_until(&core, &mut (), "it receives", |()| {
+        core.counts().operations_in_flight == 1
+    });
+    let is_ring = |fd: &std::fs::DirEntry| {
+        std::fs::read_link(fd.path()).is_ok_and(|link| link.ends_with("anon_inode:[io_uring]"))
+    };
+    let open = std::fs::read_dir("/proc/self/fd").expect("/proc");
+    let rings: Vec<_> = open.flatten().filter(is_ring).collect();
+    let [ring] = &rings[..] else {
+        panic!("not one ring: {rings:?}");
+    };
+    let ring: i32 = ring
+        .file_name()
+        .to_str()
+        .expect("digits")
+        .parse()
+        .expect("a number");
+    let nothing = std::fs::File::open("/dev/null").expect("open");
+    // SAFETY: dup2(2) takes no pointer; the number stays the core's, which closes it.
+    assert!(unsafe { libc::dup2(nothing.as_raw_fd(), ring) } == ring);
+    core.run(&mut (), |()| false).expect_err("no ring");
+    core.teardown(&mut (), PATIENCE)
+        .expect_err("one is in flight");
+    drop(core);
+    assert!(is_closed(&mut one) && is_closed(&mut other));
+}
+
+/// Panics as it is dropped, as a value of an application may.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("provoked by a drop");
+    }
+}
+
+/// A future with a `Bomb` that is ready when it is polled the second time, and keeps the bomb beyond that.
+struct Armed(Bomb, bool);
+
+impl Future for Armed {
+    type Output = u32;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
+        if std::mem::replace(&mut self.1, true) {
+            return Poll::Ready(7);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+async fn holds_a_bomb() {
+    let _bomb = Bomb;
+    std::future::pending().await
+}
+
+#[test]
+fn a_drop_that_panics_is_of_the_cancelled_task_alone() {
+    let core = core();
+    let held = core.spawn(holds_a_bomb());
+    core.turn(&mut (), Some(Duration::ZERO));
+    // By another task, whose own poll this must not end.
+    let innocent = core.spawn(async move {
+        held.abort();
+        ringgate_runtime::sleep(Duration::from_millis(1)).await;
+        7
+    });
+    assert_eq!(common::run(&core, innocent).expect("a value"), 7);
+    let started = core.start(holds_a_bomb());
+    core.cancel_task(started);
+    let counts = core.counts();
+    assert_eq!((counts.tasks, counts.task_panics), (0, 2));
+    settle(&core);
+}
+
+#[test]
+fn a_drop_that_panics_behind_a_value_is_of_its_task_alone() {
+    let core = core();
+    let armed = || Armed(Bomb, false);
+    let joined = common::run(&core, core.spawn(armed()));
+    assert_eq!(joined.unwrap_err().message(), "provoked by a drop");
+    let told = Rc::new(Cell::new(None));
+    let then = told.clone();
+    let started = core.start_with(
+        armed,
+        |_| unreachable!("it waits"),
+        || move |value: Result<u32, Panic>| then.set(value.ok()),
+    );
+    assert!(started.expect("no panic").is_some());
+    turn_until(&core, &mut (), "it ends", |()| core.counts().tasks == 0);
+    assert_eq!(told.get(), Some(7), "its value was there before");
+    assert_eq!(core.counts().task_panics, 1, "the one without a handle");
+    settle(&core);
+}
+
+/// Panics as it is dropped with a value that does so as well.
+struct Chain;
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        panic_any(Bomb);
+    }
+}
+
+#[test]
+fn a_panic_whose_value_panics_as_it_is_dropped_is_of_its_task_alone() {
+    let core = core();
+    let waits = || ringgate_runtime::sleep(Duration::from_millis(1));
+    core.start(async { panic_any(Chain) });
+    let heard = core.spawn(async move {
+        waits().await;
+        panic_any(Bomb)
+    });
+    let unheard = core.spawn(async move {
+        waits().await;
+        panic_any(Bomb)
+    });
+    drop(unheard);
+    let held = common::run(&core, heard).map(|()| 0);
+    let panic = held.expect_err("a panic");
+    assert_eq!(panic.message(), "no message");
+    drop(panic);
+    turn_until(&core, &mut (), "all end", |()| core.counts().tasks == 0);
+    let kept = catch_panic(|| panic_any(Chain)).map(|()| 0);
+    let payload = kept.expect_err("a panic").into_inner();
+    assert!(payload.downcast_ref::<Chain>().is_some());
+    std::mem::forget(payload);
+    settle(&core);
+}
+
+#[test]
+fn a_core_with_drops_that_panic_gives_everything_back() {
+    let core = core();
+    for _ in 0..3 {
+        core.spawn(holds_a_bomb());
+    }
+    core.turn(&mut (), Some(Duration::ZERO));
+    core.teardown(&mut (), PATIENCE).expect("all taken");
+    let counts = core.counts();
+    assert_eq!((counts.tasks, counts.task_panics), (0, 3));
 }

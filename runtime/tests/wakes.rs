@@ -1,10 +1,11 @@
-//! Wakes of a task from other threads while its core is about to poll it.
+//! Wakes of a task from other threads: while its core is about to poll it, and at the end of the thread.
 
 mod common;
 
-use common::{PATIENCE, core, run, size};
+use common::{PATIENCE, core, finish, run, size};
 use ringgate_runtime::current;
 use ringgate_runtime::task::yield_now;
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -98,4 +99,26 @@ fn a_wake_beside_a_poll_is_not_lost() {
         // The last wake came from a thread that has ended since, and the task may not have heard of it yet.
         task.await.expect("no panic");
     });
+}
+
+#[test]
+fn a_value_that_a_thread_keeps_wakes_a_core_as_it_is_dropped_at_the_end_of_the_thread() {
+    thread_local!(static KEPT: RefCell<Option<flume::Sender<()>>> = const { RefCell::new(None) });
+    let core = core();
+    let (keep, dropped) = flume::bounded(0);
+    // One waits for what the thread keeps, one for what it sends. The thread touches what it keeps first, so
+    // that this is dropped last, behind all that waking the other has made for the thread.
+    let waits = core.spawn(async move { dropped.recv_async().await });
+    let (send, sent) = flume::bounded(1);
+    let hears = core.spawn(async move { sent.recv_async().await });
+    core.turn(&mut (), Some(Duration::ZERO));
+    let other = thread::spawn(move || {
+        KEPT.set(Some(keep));
+        send.send(()).expect("heard");
+    });
+    assert_eq!(run(&core, hears).expect("no panic"), Ok(()));
+    let disconnected = Err(flume::RecvError::Disconnected);
+    assert_eq!(run(&core, waits).expect("no panic"), disconnected);
+    other.join().expect("no panic");
+    finish(core);
 }

@@ -57,16 +57,25 @@ fn started() -> io::Result<&'static Handle> {
     if let Some(handle) = HANDLE.get() {
         return Ok(handle);
     }
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        // Threads for blocking work are started by whichever core asks for them, as this one is.
+        .on_thread_start(have_all_cpus)
+        .build()?;
     let handle = runtime.handle().clone();
     std::thread::Builder::new()
         .name("rg-tokio".to_owned())
         .spawn(move || {
-            // It is started by a core and would inherit its CPU.
-            let _ = unpin_current_thread();
+            have_all_cpus();
             runtime.block_on(pending::<()>())
         })?;
     Ok(HANDLE.get_or_init(|| handle))
+}
+
+/// Takes the CPUs of the process for a thread that a core starts: it would inherit the core's own.
+fn have_all_cpus() {
+    // Where the kernel does not allow it, the thread works all the same.
+    let _ = unpin_current_thread();
 }
 
 fn running() -> &'static Handle {

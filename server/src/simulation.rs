@@ -252,7 +252,6 @@ impl Simulation {
                 gate: gate.clone(),
                 stats: stats.clone(),
                 post: Arc::new(Postman(post.clone())),
-                accepts: None,
                 sockets: Arc::default(),
                 headroom: headroom.clone(),
                 access_log: simulation.access_log.as_ref().map(AccessLog::outlet),
@@ -551,37 +550,4 @@ impl Drop for Simulation {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Request;
-
-    const GET: &[u8] = b"GET /hello HTTP/1.1\r\nHost: t\r\n\r\n";
-
-    #[test]
-    fn a_connection_that_cannot_move_is_announced_an_end_when_its_core_leaves() {
-        let mut config = Config::default();
-        config.drain.keepalive_grace = Duration::from_secs(5);
-        let router = Router::new().get("/hello", |_: Request| async { "hello" });
-        let mut simulation = Simulation::with_cores(&config, router, 2, 1, Faults::none());
-        let clients: Vec<Client> = (0..2).map(|_| simulation.connect_to(0)).collect();
-        for client in &clients {
-            client.send(GET);
-        }
-        simulation.run_until(|_| clients.iter().all(|c| c.received().ends_with(b"hello")));
-        simulation.cores[0].engine.tie_connections();
-        simulation.leave(0, 1);
-        (0..10).for_each(|_| simulation.turn());
-        clients[0].take_received();
-        clients[0].send(GET);
-        simulation.run_until(|_| clients[0].is_closed());
-        let answer = String::from_utf8(clients[0].received()).expect("text");
-        assert!(answer.contains("Connection: close") && answer.ends_with("hello"));
-        // The other one has said nothing for as long as it may.
-        let began = simulation.world().now();
-        simulation.run_until(|_| clients[1].is_closed());
-        assert!(simulation.world().now() - began <= config.drain.keepalive_grace);
-        let (connections, requests) = simulation.ledgers(0);
-        assert_eq!((connections.finished, connections.handed_out), (2, 0));
-        assert_eq!(requests.answered, 3);
-    }
-}
+mod tests;

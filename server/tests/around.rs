@@ -2,7 +2,7 @@
 //! what becomes of it when it waits, panics or is left.
 
 use http::{Method, StatusCode};
-use ringgate::around::ErrorPages;
+use ringgate::around::{Compression, ErrorPages};
 use ringgate::config::{AdmissionLimits, Config, MaxAccepts};
 use ringgate::simulation::Simulation;
 use ringgate::{Body, Next, Request, Response, RouteOptions, Router};
@@ -23,10 +23,14 @@ impl Stage {
 
     /// Sends these bytes on a connection of their own, and waits until the server ends it.
     fn send(&mut self, bytes: &str) -> String {
+        String::from_utf8(self.bytes(bytes)).expect("text")
+    }
+
+    fn bytes(&mut self, bytes: &str) -> Vec<u8> {
         let client = self.0.connect();
         client.send(bytes.as_bytes());
         self.0.run_until(|_| client.is_closed());
-        String::from_utf8(client.received()).expect("text")
+        client.received()
     }
 
     fn ask(&mut self, method: &str, path: &str) -> String {
@@ -158,6 +162,90 @@ fn the_servers_own_errors_are_lines_of_text_that_error_pages_replace() {
         page.ends_with("\r\n\r\n<h1>408 Request Timeout</h1>"),
         "{page}"
     );
+}
+
+#[test]
+fn a_long_page_in_place_of_an_own_error_reaches_a_browser_that_accepts_gzip() {
+    let page = format!("<h1>{{status}}</h1>{}", "long ".repeat(4096));
+    let pages = ErrorPages::new().any_page(page.clone());
+    let mut stage = Stage::new(guarded().with(Compression::new()).with(pages));
+    let front = "POST /read HTTP/1.1\r\nHost: t\r\nAccept: text/html\r\nAccept-Encoding: gzip\r\n";
+    for (length, status, named) in [
+        (9_999_999, 413, "413 Content Too Large"),
+        (9, 408, "408 Request Timeout"),
+    ] {
+        let answer = stage.send(&format!("{front}Content-Length: {length}\r\n\r\nhalf"));
+        assert_seen(&answer, status, "POST \"/read\"");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let head = head.to_lowercase();
+        assert!(head.contains("\r\ncontent-type: text/html; charset=utf-8"));
+        assert!(!head.contains("content-encoding"), "{head}");
+        assert_eq!(body, page.replace("{status}", named));
+    }
+}
+
+#[test]
+fn an_own_error_for_head_has_the_fields_that_it_has_for_get() {
+    let pages = ErrorPages::new().any_page("like ".repeat(1000));
+    let mut stage = Stage::new(guarded().with(Compression::new()).with(pages));
+    let mut answer = |method| {
+        let answer = stage.bytes(&format!(
+            "{method} / HTTP/1.1\r\nHost: t\r\nAccept: text/html\r\nAccept-Encoding: gzip\r\n\
+             Content-Length: 9999999\r\n\r\n"
+        ));
+        let answer = String::from_utf8_lossy(&answer).to_lowercase();
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert_eq!(body.is_empty(), method == "HEAD", "{body}");
+        let fields = head.lines().map(str::to_owned);
+        fields
+            .filter(|line| !line.starts_with("date: ") && !line.starts_with("x-seen: "))
+            .collect::<Vec<_>>()
+    };
+    let head = answer("HEAD");
+    let coded = "content-encoding: gzip".to_owned();
+    assert!(head.contains(&coded), "{head:?}");
+    assert_eq!(head, answer("GET"));
+}
+
+#[test]
+fn a_stream_in_place_of_an_own_error_gives_way_with_what_its_fields_say_of_it() {
+    let router = Router::new().around(async |request: Request, next: Next| {
+        let answer = next.run(request).await;
+        match answer.status().is_success() {
+            true => answer,
+            false => answer
+                .with_status(StatusCode::GONE)
+                .with_content_type("text/html; charset=utf-8")
+                .with_header("content-encoding", "br")
+                .with_header("content-language", "de")
+                .with_header("etag", "\"of the page\"")
+                .with_header("last-modified", "Sun, 09 Sep 2001 01:46:40 GMT")
+                .with_header("repr-digest", "sha-256=:of the page:")
+                .with_header("x-more", "stays")
+                .with_body(Body::writer(async |mut out| {
+                    out.write("in pieces").await;
+                    Ok(())
+                })),
+        }
+    });
+    let answer = Stage::new(router).send("GET nonsense\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(body.starts_with("400 Bad Request: "), "{body}");
+    let head = head.to_lowercase();
+    for kept in ["content-type: text/plain; charset=utf-8", "x-more: stays"] {
+        assert!(head.contains(kept), "{kept} in {head}");
+    }
+    for gone in [
+        "text/html",
+        "encoding",
+        "language",
+        "etag",
+        "modified",
+        "digest",
+    ] {
+        assert!(!head.contains(gone), "{gone} in {head}");
+    }
 }
 
 #[test]

@@ -309,6 +309,18 @@ fn outcome(script: &Script, seed: u64, long: bool) -> impl PartialEq + std::fmt:
 }
 
 #[test]
+fn who_has_pipelined_is_waited_for_behind_the_last_answer_over_either_way() {
+    let script = Script {
+        pieces: vec![Piece::Get("/hello"), Piece::Last("/hello")],
+        segment: 1 << 20,
+        window: None,
+        leaving: Leaving::Never,
+        after: Duration::ZERO,
+    };
+    assert_eq!(outcome(&script, 0, false), outcome(&script, 0, true));
+}
+
+#[test]
 fn an_answer_behind_one_whose_body_came_with_its_head_goes_the_same_way() {
     let small = Piece::Post {
         path: "/echo",
@@ -641,4 +653,32 @@ fn requests_sent_at_once_share_the_slot_that_their_client_holds() {
             );
         }
     }
+}
+
+/// Panics as it is dropped, as a value of an application may.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("provoked by a drop");
+    }
+}
+
+#[test]
+fn what_panics_as_it_is_dropped_behind_a_client_that_went_ends_no_other_connection() {
+    let router = router().get("/bomb", |_: Request| async {
+        let _bomb = Bomb;
+        std::future::pending::<&str>().await
+    });
+    let mut simulation = Simulation::new(&Config::default(), router, 1);
+    let other = simulation.connect();
+    let client = simulation.connect();
+    client.send(&Piece::Get("/bomb").bytes());
+    (0..10).for_each(|_| simulation.turn());
+    client.reset();
+    simulation.run_until(|simulation| simulation.ledgers(0).1.aborted == 1);
+    other.send(&Piece::Last("/hello").bytes());
+    simulation.run_until(|_| other.received().ends_with(b"hello"));
+    a_day_passes(&mut simulation);
+    assert_nothing_is_left(&simulation, &"a bomb");
 }

@@ -99,8 +99,27 @@ fn a_handler_sleeps_by_tokio_and_stays_on_its_core_which_serves_others() {
     end(running);
 }
 
+#[test]
+fn blocking_work_of_a_guest_has_all_the_cpus_of_the_process() {
+    let router = Router::new().get(
+        "/blocking",
+        guests::handler(|_: Request| async {
+            let blocking = tokio::task::spawn_blocking(|| cpus_at("/proc/thread-self/status"));
+            Response::text(blocking.await.expect("it ends"))
+        }),
+    );
+    let (running, address) = start(1, router);
+    let text = get(address, "/blocking");
+    assert!(text.ends_with(&cpus_of_process()), "{text}");
+    end(running);
+}
+
 fn cpus_of_process() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
+    cpus_at("/proc/self/status")
+}
+
+fn cpus_at(path: &str) -> String {
+    let status = std::fs::read_to_string(path).expect("/proc");
     let line = status
         .lines()
         .find(|line| line.starts_with("Cpus_allowed_list"));

@@ -450,6 +450,7 @@ fn what_is_compressed_already_or_may_not_be_changed_or_is_a_part_is_left_alone()
         .get("/encoded", with("content-encoding", "br"))
         .get("/fixed", with("cache-control", "public, No-Transform"))
         .get("/digest", with("content-digest", "sha-256=:x:"))
+        .get("/repr-digest", with("repr-digest", "sha-256=:x:"))
         .get("/image", with("content-type", "image/png"))
         .get(
             "/events",
@@ -465,11 +466,75 @@ fn what_is_compressed_already_or_may_not_be_changed_or_is_a_part_is_left_alone()
         answer.header("content-encoding").map(str::to_owned)
     };
     assert_eq!(coding("/encoded").as_deref(), Some("br"));
-    for path in ["/fixed", "/digest", "/image", "/events", "/part"] {
+    for path in [
+        "/fixed",
+        "/digest",
+        "/repr-digest",
+        "/image",
+        "/events",
+        "/part",
+    ] {
         assert_eq!(coding(path), None, "{path}");
     }
     for path in ["/svg", "/json"] {
         assert_eq!(coding(path).as_deref(), Some("gzip"), "{path}");
+    }
+}
+
+#[test]
+fn a_part_depends_on_the_same_fields_of_its_request_as_the_whole() {
+    let part = |media_type: &'static str| {
+        move |_: Request| async move {
+            let answer = Response::text(text_of(3)).with_status(StatusCode::PARTIAL_CONTENT);
+            answer.with_header("content-type", media_type)
+        }
+    };
+    let router = Router::new()
+        .get("/text", part("text/plain"))
+        .get("/several", part("multipart/byteranges; boundary=x"))
+        .get("/image", part("image/png"))
+        .with(Compression::new());
+    let client = client(router, ());
+    let vary = |path| client.get(path).send().header("vary").map(str::to_owned);
+    for path in ["/text", "/several"] {
+        assert_eq!(vary(path).as_deref(), Some("accept-encoding"), "{path}");
+    }
+    assert_eq!(vary("/image"), None);
+}
+
+#[test]
+fn a_body_of_another_length_than_it_was_said_to_have_is_cut_though_it_is_compressed() {
+    let of = |announced: u64, sent: usize| {
+        move |_: Request| async move {
+            let body = Body::sized_writer(announced, move |mut out| async move {
+                out.write(text_of(sent / 2)).await;
+                // The head goes out meanwhile.
+                ringgate::runtime::sleep(Duration::from_secs(1)).await;
+                out.write(text_of(sent / 2)).await;
+                Ok(())
+            });
+            Response::text("").with_body(body)
+        }
+    };
+    let router = Router::new()
+        .get("/short", of(5000, 2000))
+        .get("/long", of(3000, 5000))
+        .get("/right", of(5000, 5000))
+        .with(Compression::new());
+    let mut simulation = Simulation::new(&Config::default(), router, 3);
+    for (path, is_whole) in [("/short", false), ("/long", false), ("/right", true)] {
+        let client = simulation.connect();
+        client.send(
+            format!(
+                "GET {path} HTTP/1.1\r\nHost: t\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+        simulation.run_until(|_| client.is_closed());
+        let all = client.received();
+        let text = String::from_utf8_lossy(&all);
+        assert!(text.contains("content-encoding: gzip\r\n"), "{text}");
+        assert_eq!(all.ends_with(b"\r\n0\r\n\r\n"), is_whole, "{path}: {text}");
     }
 }
 

@@ -70,6 +70,22 @@ async fn hasty(mut socket: Conversing) {
     }
 }
 
+/// Loses patience with a message, does something else, and comes back for it.
+async fn absent(mut socket: Conversing) {
+    if timeout(LIMIT / 4, socket.next()).await.is_ok() {
+        return;
+    }
+    sleep(LIMIT * 2).await;
+    while let Some(message) = socket.next().await {
+        let count = message.as_message().bytes().len();
+        let _ = socket.send(Message::Text(&count.to_string())).await;
+    }
+    if let Some(ended) = socket.ended() {
+        let end = (ended.code, ended.fault.is_some());
+        ENDS.with(|ends| ends.borrow_mut().push(end));
+    }
+}
+
 fn route<T: Future<Output = ()> + 'static>(
     converse: fn(Conversing) -> T,
 ) -> impl Fn(Request) -> std::future::Ready<Response> + Send + Sync + 'static {
@@ -91,6 +107,7 @@ fn simulate(change: impl FnOnce(&mut Config)) -> Simulation {
         .get("/echo", route(echo))
         .get("/talkative", route(talkative))
         .get("/hasty", route(hasty))
+        .get("/absent", route(absent))
         .get(
             "/brief",
             route(|mut socket: Conversing| async move {
@@ -210,6 +227,8 @@ fn a_client_that_says_nothing_is_asked_and_then_given_up() {
         config.websocket.pong_timeout = LIMIT * 2;
     });
     let client = open(&mut simulation, "/echo");
+    // A part of a header is no answer, however often it is looked at.
+    client.send(&text("message")[..1]);
     let asked = until(&mut simulation, || client.received() == PING);
     assert_in_time(asked, LIMIT);
     let given_up = until(&mut simulation, || client.is_closed());
@@ -297,4 +316,44 @@ fn a_reader_that_is_late_holds_its_client_back_and_misses_nothing() {
     until(&mut simulation, || {
         client.received().ends_with(b"\x81\x073000000")
     });
+}
+
+#[test]
+fn messages_of_which_each_begins_in_the_bytes_that_end_the_last_have_each_its_own_time() {
+    let mut simulation = simulate(|config| config.websocket.message_timeout = LIMIT);
+    let client = open(&mut simulation, "/echo");
+    let message = text("message");
+    let (front, rest) = message.split_at(9);
+    client.send(front);
+    for nth in 1..=12 {
+        client.after(LIMIT / 4 * nth, Action::Send([rest, front].concat()));
+    }
+    client.after(LIMIT / 4 * 13, Action::Send(rest.to_vec()));
+    let echo = b"\x81\x07message";
+    until(&mut simulation, || {
+        client.received_len() >= 13 * echo.len() || !ends().is_empty()
+    });
+    assert_eq!(client.received(), echo.repeat(13));
+    assert_eq!(ends(), []);
+}
+
+#[test]
+fn time_in_which_the_application_reads_nothing_is_not_the_clients() {
+    let mut simulation = simulate(|config| {
+        config.rings.buffer_size = 4 << 10;
+        config.websocket.message_timeout = LIMIT;
+    });
+    let client = open(&mut simulation, "/absent");
+    let message = frame(0x82, &[1; 200_000]);
+    let (front, rest) = message.split_at(10_000);
+    client.send(front);
+    client.after(LIMIT / 2, Action::Send(rest.to_vec()));
+    until(&mut simulation, || client.received_len() > 0);
+    assert_eq!(client.received(), b"\x81\x06200000");
+    // One that is not whole in time is late, also for those who were away.
+    let late = open(&mut simulation, "/absent");
+    late.send(front);
+    let took = until(&mut simulation, || late.received_len() > 0);
+    assert_eq!(late.received(), b"\x88\x02\x03\xf0");
+    assert_in_time(took, LIMIT * 9 / 4);
 }

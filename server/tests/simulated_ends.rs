@@ -1,13 +1,15 @@
 //! How connections end on which a client is slow, sends on, or says no more: in virtual time, over the
 //! simulated ring.
 
+mod bombs;
 mod seeds;
 
+use bombs::{Bomb, bombed};
 use ringgate::config::{AdmissionLimits, Config, HalfClose, MaxAccepts};
 use ringgate::runtime::driver::simulated::{Ending, Faults};
 use ringgate::runtime::sleep;
 use ringgate::simulation::Simulation;
-use ringgate::{Body, Request, Response, Router};
+use ringgate::{Body, Request, Response, RouteOptions, Router, WebSocket};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -310,4 +312,75 @@ fn a_client_that_sends_on_behind_its_last_request_is_not_reset_while_it_reads_th
             assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 1, "{path}");
         }
     });
+}
+
+#[test]
+fn a_body_that_is_not_sent_and_panics_as_it_is_dropped_ends_no_other_connection() {
+    let detached = RouteOptions::new().detached();
+    let router = router()
+        .get("/bomb", |_: Request| async { bombed(200) })
+        .get("/none", |_: Request| async { bombed(204) })
+        .get("/hints", |_: Request| async { bombed(103) })
+        .get("/ws", |request: Request| {
+            let answer = WebSocket::new().accept(&request, Bomb);
+            let status = 403.try_into().expect("a status");
+            async move { answer.with_status(status) }
+        })
+        .route_with(
+            detached,
+            ringgate::http::Method::GET,
+            "/detached",
+            |_: Request| async {
+                sleep(SECOND).await;
+                bombed(200)
+            },
+        );
+    let mut simulation = Simulation::new(&Config::default(), router, 1);
+    let other = simulation.connect();
+    let handshake = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for (line, fields, status) in [
+        ("HEAD /bomb", "", "200"),
+        ("GET /none", "", "204"),
+        ("GET /hints", "", "500"),
+        ("GET /ws", handshake, "403"),
+        ("GET /detached", "", ""),
+    ] {
+        let client = simulation.connect();
+        client.send(format!("{line} HTTP/1.1\r\nHost: test\r\n{fields}\r\n").as_bytes());
+        if status.is_empty() {
+            pass(&mut simulation, SECOND / 2);
+            client.reset();
+            pass(&mut simulation, SECOND);
+        } else {
+            simulation.run_until(|_| client.received_len() > 0);
+            let answer = String::from_utf8(client.received()).expect("ASCII");
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}");
+        }
+        other.send(&get("/hello"));
+        simulation.run_until(|_| other.received().ends_with(b"hello"));
+        other.take_received();
+    }
+}
+
+#[test]
+fn a_client_that_has_pipelined_and_sends_on_as_the_last_answer_goes_is_not_reset() {
+    for path in ["/hello", "/soon"] {
+        let mut config = Config::default();
+        config.timeouts.requests_per_connection = 2;
+        let mut simulation = Simulation::new(&config, router(), 1);
+        let client = simulation.connect();
+        client.send(&get(path).repeat(2));
+        simulation.run_until(|_| client.is_closed());
+        // Sent before the answers were read, and on its way since.
+        client.send(&get("/hello").repeat(2));
+        pass(&mut simulation, MILLISECOND);
+        assert_eq!(client.ending(), Ending::Eof, "{path}");
+        let answers = String::from_utf8(client.received()).expect("ASCII");
+        assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{path}");
+        client.shutdown_write();
+        simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+        assert_eq!(client.ending(), Ending::Eof, "{path}");
+        assert_eq!(simulation.ledgers(0).0.finished, 1);
+    }
 }

@@ -3,7 +3,10 @@
 
 mod seeds;
 
-use ringgate::config::{AdmissionLimits, Config, HalfClose, MaxAccepts, RequestRates, Shed};
+use ringgate::config::{
+    AdmissionLimits, Admit, CertificateSource, Config, Endpoint, HalfClose, ListenAddr, MaxAccepts,
+    ProxyProtocol, RequestRates, Scheme, Shed, TrustedProxy,
+};
 use ringgate::runtime::driver::simulated::{Action, Client, Faults};
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Router};
@@ -125,6 +128,7 @@ fn play(seed: u64) {
         })
         .collect();
     let mut held_up: Option<(usize, u32)> = None;
+    let mut idle_turns = 0;
     let over = simulation.world().now() + Duration::from_millis(400);
     for turn in 0.. {
         match &mut held_up {
@@ -156,9 +160,13 @@ fn play(seed: u64) {
             running <= taken,
             "seed {seed}, turn {turn}: {running} run, {taken} are taken"
         );
-        // A slot is idle while somebody waits only if who waits is on a core that is held up.
+        // A slot is idle while somebody waits only if who waits is on a core that is held up, or is told just now.
+        idle_turns = match waiting == 0 || taken >= slots(in_force) || held_up.is_some() {
+            true => 0,
+            false => idle_turns + 1,
+        };
         assert!(
-            waiting == 0 || taken >= slots(in_force) || cores > 1,
+            idle_turns <= if cores > 1 { 4 } else { 0 },
             "seed {seed}, turn {turn}: {waiting} wait, {taken} of {in_force:?} are taken"
         );
         let open: u64 = (0..cores as usize)
@@ -227,4 +235,156 @@ fn a_standing_queue_is_shed_and_says_codel() {
         last.starts_with("HTTP/1.1 200 "),
         "the last in line is not refused: {last}"
     );
+}
+
+/// With `half_close = "serve"` a client that waits may end its side. The poll that tells ends with it where the
+/// completion queue overflows.
+#[test]
+fn a_connection_that_waits_is_not_read_before_it_has_its_slot_though_its_client_ends_its_side() {
+    let mut config = Config {
+        admission: AdmissionLimits::new(NonZeroU32::new(1), MaxAccepts::Unbounded)
+            .expect("consistent"),
+        ..Config::default()
+    };
+    config.queue.admit = Admit::Connection;
+    config.queue.half_close = HalfClose::Serve;
+    config.queue.timeout = Duration::from_secs(3);
+    let faults = Faults {
+        ended_multishot: 1.0,
+        ..Faults::none()
+    };
+    let mut simulation = Simulation::with_cores(&config, router(&Arc::default()), 1, 7, faults);
+    let ask = |simulation: &Simulation| {
+        let client = simulation.connect();
+        client.send(b"GET /sleep/0 HTTP/1.1\r\nHost: a\r\n\r\n");
+        client
+    };
+    let first = ask(&simulation);
+    simulation.run_until(|_| first.received().ends_with(b"slept"));
+    let [second, third] = [(); 2].map(|()| {
+        let waiting = ask(&simulation);
+        waiting.shutdown_write();
+        waiting
+    });
+    simulation.run_until(|simulation| simulation.gate() == (1, 2));
+    simulation.pass(Duration::from_secs(1));
+    assert!(second.received().is_empty(), "the first has the only slot");
+    assert_eq!(simulation.gate(), (1, 2));
+    first.reset();
+    simulation.run_until(|_| second.is_closed() && third.is_closed());
+    for waited in [second, third] {
+        assert!(waited.received().ends_with(b"slept"));
+    }
+    let last = ask(&simulation);
+    simulation.run_until(|_| last.received().ends_with(b"slept"));
+    let refused = ask(&simulation);
+    refused.shutdown_write();
+    simulation.run_until(|_| refused.is_closed());
+    assert!(refused.received().starts_with(b"HTTP/1.1 503 "));
+}
+
+#[test]
+fn a_connection_that_waited_long_and_is_refused_has_its_time_for_a_handshake_or_a_header() {
+    const LIMIT: Duration = Duration::from_secs(2);
+    let address = |text: &str| text.parse::<ListenAddr>().expect("an address");
+    for (scheme, ends) in [
+        (Scheme::Https, false),
+        (Scheme::Https, true),
+        (Scheme::Http, false),
+        (Scheme::Http, true),
+    ] {
+        let mut config = Config {
+            admission: AdmissionLimits::new(NonZeroU32::new(1), MaxAccepts::Unbounded)
+                .expect("consistent"),
+            ..Config::default()
+        };
+        config.queue.admit = Admit::Connection;
+        config.queue.half_close = HalfClose::Serve;
+        config.queue.timeout = 3 * LIMIT;
+        config.tls.handshake_timeout = LIMIT;
+        let open = address("127.0.0.1:8080");
+        let awaiting = address("127.0.0.1:8443");
+        config.listen = vec![
+            open.into(),
+            Endpoint {
+                scheme,
+                address: awaiting.clone(),
+            },
+        ];
+        if scheme == Scheme::Https {
+            config.tls.certificates = vec![CertificateSource::SelfSigned];
+        } else {
+            config.proxies.trusted = vec![TrustedProxy::Unix];
+            config.proxies.protocol = ProxyProtocol::At(vec![awaiting]);
+            config.proxies.header_timeout = LIMIT;
+        }
+        let mut simulation =
+            Simulation::with_cores(&config, router(&Arc::default()), 1, 7, Faults::none());
+        let first = simulation.connect_by(0, 0);
+        first.send(b"GET /sleep/0 HTTP/1.1\r\nHost: a\r\n\r\n");
+        simulation.run_until(|_| first.received().ends_with(b"slept"));
+        let began = simulation.world().now();
+        let second = simulation.connect_by(1, 0);
+        if ends {
+            second.shutdown_write();
+        }
+        simulation.run_until(|_| second.is_closed());
+        let took = simulation.world().now() - began;
+        assert!(
+            took >= 4 * LIMIT && took < 4 * LIMIT + LIMIT / 4,
+            "{took:?}"
+        );
+        assert_eq!(simulation.ledgers(0).0.open, 1, "the one that has the slot");
+    }
+}
+
+#[test]
+fn a_reload_of_queue_timeout_holds_for_those_that_wait_from_the_beginning_of_their_wait() {
+    let seconds = Duration::from_secs;
+    for admit in [Admit::Request, Admit::Connection] {
+        let mut config = Config {
+            admission: AdmissionLimits::new(NonZeroU32::new(1), MaxAccepts::Unbounded)
+                .expect("consistent"),
+            ..Config::default()
+        };
+        config.queue.admit = admit;
+        config.queue.timeout = Duration::ZERO;
+        let mut simulation =
+            Simulation::with_cores(&config, router(&Arc::default()), 1, 7, Faults::none());
+        let ask = |simulation: &Simulation| {
+            let client = simulation.connect();
+            client.send(b"GET /sleep/3600000 HTTP/1.1\r\nHost: a\r\n\r\n");
+            client
+        };
+        let first = ask(&simulation);
+        simulation.run_until(|simulation| simulation.gate() == (1, 0));
+        let second = ask(&simulation);
+        simulation.run_until(|simulation| simulation.gate() == (1, 1));
+        simulation.pass(seconds(3));
+        let third = ask(&simulation);
+        simulation.run_until(|simulation| simulation.gate() == (1, 2));
+        let mut reload = |simulation: &mut Simulation, timeout| {
+            config.queue.timeout = timeout;
+            simulation.reload(&config);
+        };
+        reload(&mut simulation, seconds(2));
+        simulation.pass(seconds(1));
+        let told = String::from_utf8_lossy(&second.received()).into_owned();
+        assert!(
+            told.contains("x-ringgate-reason: queue-timeout\r\n"),
+            "{told}"
+        );
+        assert!(third.received().is_empty(), "it has waited for a second");
+        reload(&mut simulation, Duration::ZERO);
+        simulation.pass(seconds(5));
+        assert!(third.received().is_empty(), "it may wait for ever");
+        reload(&mut simulation, seconds(10));
+        simulation.pass(seconds(3));
+        assert!(third.received().is_empty(), "it has waited for nine");
+        simulation.pass(seconds(2));
+        let told = String::from_utf8_lossy(&third.received()).into_owned();
+        assert!(told.starts_with("HTTP/1.1 503 "), "{told}");
+        assert!(first.received().is_empty(), "it has the slot");
+        assert_eq!(simulation.gate(), (1, 0));
+    }
 }

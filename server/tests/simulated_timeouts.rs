@@ -22,6 +22,8 @@ const LARGE: &[u8] = b"GET /large HTTP/1.1\r\nHost: t\r\n\r\n";
 const TOO_LARGE: &[u8] = b"POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 1000000000\r\n\r\n";
 /// Bytes of the large answer, many sends.
 const LARGE_LEN: usize = 4 << 20;
+/// Bytes of a body, more than wait for a handler that does not read.
+const UPLOAD_LEN: usize = 1 << 20;
 
 thread_local! {
     /// The world of a handler that holds its core.
@@ -55,6 +57,49 @@ fn router() -> Router<()> {
         .post("/echo", |request: Request| async move {
             Response::text(request.into_body().bytes().await.unwrap_or_default())
         })
+        .post("/late", |request: Request| async move {
+            sleep(3 * LIMIT).await;
+            length(request).await
+        })
+        .post("/slowly", |mut request: Request| async move {
+            let mut len = 0;
+            while let Some(Ok(piece)) = request.body().chunk().await {
+                len += piece.len();
+                sleep(LIMIT / 10).await;
+            }
+            Response::text(len.to_string())
+        })
+        .post("/answering", |request: Request| async move {
+            let body = Body::writer(|mut out| async move {
+                out.write("then ").await;
+                sleep(3 * LIMIT).await;
+                out.write(length(request).await).await;
+                Ok(())
+            });
+            Response::text("").with_body(body)
+        })
+        .post("/never", |request: Request| async move {
+            sleep(HOUR).await;
+            length(request).await
+        })
+}
+
+async fn length(request: Request) -> String {
+    let whole = request.into_body().bytes().await;
+    whole.map_or("cut".to_owned(), |whole| whole.len().to_string())
+}
+
+/// The head of an upload whose handler is slow.
+fn upload(path: &str, len: usize, fields: &str) -> Vec<u8> {
+    format!("POST {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {len}\r\n{fields}\r\n").into_bytes()
+}
+
+/// Sends such a body as a network does: what has been sent is received before the next piece comes.
+fn send_in_pieces(client: &Client) {
+    for n in 1..=16 {
+        let piece = vec![b'x'; UPLOAD_LEN / 16];
+        client.after(LIMIT / 100 * n, Action::Send(piece));
+    }
 }
 
 fn simulate(shorten: impl FnOnce(&mut Timeouts)) -> Simulation {
@@ -190,6 +235,91 @@ fn a_slow_handler_is_no_client_that_is_slow() {
         });
         assert!(took >= 3 * LIMIT);
         assert!(text(&client).ends_with(end), "{path}");
+    }
+}
+
+#[test]
+fn a_client_is_not_late_with_a_body_that_the_server_does_not_read() {
+    for (path, end) in [
+        ("/late", "\r\n\r\n1048576"),
+        ("/slowly", "\r\n\r\n1048576"),
+        ("/answering", "1048576\r\n0\r\n\r\n"),
+    ] {
+        let mut simulation = simulate(|timeouts| timeouts.body = LIMIT);
+        let client = simulation.connect();
+        client.send(&upload(path, UPLOAD_LEN, ""));
+        send_in_pieces(&client);
+        let took = until(&mut simulation, |simulation| {
+            client.is_closed() || simulation.ledgers(0).1.answered == 1
+        });
+        assert!(took >= 3 * LIMIT, "{path}: {took:?}");
+        assert!(text(&client).ends_with(end), "{path}: {}", text(&client));
+    }
+}
+
+#[test]
+fn a_client_is_not_late_with_a_body_that_nobody_has_asked_it_for() {
+    const EXPECTS: &str = "Expect: 100-continue\r\n";
+    for sends in [true, false] {
+        let mut simulation = simulate(|timeouts| timeouts.body = LIMIT);
+        let client = simulation.connect();
+        client.send(&upload("/late", 5, EXPECTS));
+        let took = until(&mut simulation, |_| client.received_len() > 0);
+        assert_in_time(took, 3 * LIMIT);
+        assert_eq!(text(&client), "HTTP/1.1 100 Continue\r\n\r\n");
+        client.take_received();
+        if sends {
+            pass(&mut simulation, LIMIT * 9 / 10);
+            client.send(b"hello");
+            simulation.run_until(|_| client.received_len() > 0);
+            assert!(text(&client).ends_with("\r\n\r\n5"));
+        } else {
+            let took = until(&mut simulation, |_| client.received_len() > 0);
+            assert_in_time(took, LIMIT);
+            assert!(text(&client).starts_with("HTTP/1.1 408 "));
+        }
+    }
+}
+
+#[test]
+fn a_client_whose_body_is_read_again_has_the_whole_of_its_time() {
+    for (path, head) in [("/late", "HTTP/1.1 408 "), ("/answering", "HTTP/1.1 200 ")] {
+        let mut simulation = simulate(|timeouts| timeouts.body = LIMIT);
+        let client = simulation.connect();
+        client.send(&upload(path, UPLOAD_LEN, ""));
+        client.send(&[b'x'; UPLOAD_LEN / 2]);
+        let took = until(&mut simulation, |_| {
+            client.unreceived() == 0 && client.is_closed()
+        });
+        assert_in_time(took, 4 * LIMIT);
+        assert!(text(&client).starts_with(head), "{}", text(&client));
+    }
+}
+
+#[test]
+fn a_client_that_goes_while_its_body_is_not_read_is_not_waited_for() {
+    // A reset is heard at once; behind an end the rest of the body may lie, which is waited for as ever.
+    for (goes, limit, answered) in [
+        (Action::Reset, Duration::ZERO, 0),
+        (Action::Close, LIMIT, 1),
+    ] {
+        let mut simulation = simulate(|timeouts| timeouts.body = LIMIT);
+        let client = simulation.connect();
+        client.send(&upload("/never", UPLOAD_LEN, ""));
+        send_in_pieces(&client);
+        pass(&mut simulation, 10 * LIMIT);
+        assert_eq!(simulation.ledgers(0).0.open, 1);
+        assert_eq!(client.received_len(), 0);
+        client.after(Duration::ZERO, goes);
+        let took = until(&mut simulation, |simulation| {
+            simulation.ledgers(0).0.open == 0
+        });
+        assert_in_time(took, limit);
+        let requests = simulation.ledgers(0).1;
+        assert_eq!(
+            (requests.answered, requests.aborted),
+            (answered, 1 - answered)
+        );
     }
 }
 

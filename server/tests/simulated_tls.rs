@@ -5,12 +5,13 @@ mod any_server;
 #[path = "http2/forge.rs"]
 #[allow(dead_code, reason = "no test uses all of it")]
 mod forge;
+#[path = "tls/simulated.rs"]
+mod simulated;
 
-use any_server::AnyServer;
 use forge::{Sent, Wire, forged, headers, settings};
 use ringgate::config::{
-    AdmissionLimits, Admit, CertificateSource, Config, Endpoint, ListenAddr, MaxAccepts, Scheme,
-    Switch,
+    AdmissionLimits, Admit, CertificateSource, Config, Endpoint, HalfClose, ListenAddr, MaxAccepts,
+    Scheme, Switch,
 };
 use ringgate::http2::frame::PREFACE;
 use ringgate::http2::{ErrorCode, Limits};
@@ -18,11 +19,8 @@ use ringgate::runtime::driver::simulated::{Client, Faults};
 use ringgate::runtime::sleep;
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Response, Router};
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
-use std::io::{Read, Write};
+use simulated::TlsClient;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -58,111 +56,6 @@ fn router() -> Router<()> {
             Some(tls) => format!("{} {:?}", tls.version(), tls.server_name()),
             None => "none".to_owned(),
         })
-}
-
-/// A client of TLS at a simulated socket.
-struct TlsClient {
-    socket: Client,
-    tls: ClientConnection,
-    /// Bytes that a send brings at most, and the pause between two.
-    piece: usize,
-    heard: Vec<u8>,
-    /// Whether the server has said that nothing more comes.
-    told_end: bool,
-    failed: Option<rustls::Error>,
-}
-
-impl TlsClient {
-    fn new(socket: Client, piece: usize) -> TlsClient {
-        TlsClient::offering(socket, piece, &[])
-    }
-
-    /// A client that offers these protocols by ALPN.
-    fn offering(socket: Client, piece: usize, protocols: &[&str]) -> TlsClient {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(rustls::ALL_VERSIONS)
-            .expect("versions")
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyServer))
-            .with_no_client_auth();
-        config.alpn_protocols = protocols.iter().map(|name| (*name).into()).collect();
-        let name = ServerName::try_from("localhost").expect("a name");
-        let mut tls = ClientConnection::new(Arc::new(config), name).expect("a client");
-        tls.set_buffer_limit(None);
-        let mut client = TlsClient {
-            socket,
-            tls,
-            piece,
-            heard: Vec::new(),
-            told_end: false,
-            failed: None,
-        };
-        client.flush();
-        client
-    }
-
-    fn flush(&mut self) {
-        let mut bytes = Vec::new();
-        while self.tls.wants_write() {
-            self.tls.write_tls(&mut bytes).expect("into memory");
-        }
-        match self.piece {
-            0 => self.socket.send(&bytes),
-            piece => self
-                .socket
-                .send_in_pieces(&bytes, piece, Duration::from_micros(50)),
-        }
-    }
-
-    /// Queues plaintext, which goes out as soon as it may.
-    fn say(&mut self, text: &[u8]) {
-        self.tls.writer().write_all(text).expect("room");
-        self.flush();
-    }
-
-    fn get(&mut self, path: &str) {
-        self.say(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes());
-    }
-
-    /// Takes in what the socket has received.
-    fn hear(&mut self) {
-        let bytes = self.socket.take_received();
-        for mut bytes in bytes.chunks(4096) {
-            while !bytes.is_empty() {
-                self.tls.read_tls(&mut bytes).expect("from memory");
-                match self.tls.process_new_packets() {
-                    Ok(state) => self.told_end |= state.peer_has_closed(),
-                    Err(error) => return self.failed = Some(error),
-                }
-                let _ = self.tls.reader().read_to_end(&mut self.heard);
-            }
-        }
-        self.flush();
-    }
-
-    /// Runs the simulation until this client has heard so much.
-    fn until(&mut self, simulation: &mut Simulation, done: impl Fn(&TlsClient) -> bool) {
-        let turns = 200_000;
-        for _ in 0..turns {
-            simulation.turn();
-            self.hear();
-            if done(self) {
-                return;
-            }
-        }
-        panic!(
-            "it never comes: {} bytes heard, failed {:?}, told the end {}",
-            self.heard.len(),
-            self.failed,
-            self.told_end
-        );
-    }
-
-    fn until_body(&mut self, simulation: &mut Simulation, body: &str) {
-        self.until(simulation, |client| client.heard.ends_with(body.as_bytes()));
-        self.heard.clear();
-    }
 }
 
 fn one_core(config: &Config) -> Simulation {
@@ -295,17 +188,24 @@ fn a_record_that_does_not_open_is_answered_by_the_alert_and_the_end() {
 }
 
 #[test]
-fn a_client_that_says_its_end_gets_the_answer_it_waits_for() {
-    let mut simulation = one_core(&config());
-    let mut client = TlsClient::new(simulation.connect(), 0);
-    client.get("/hello");
-    client.until_body(&mut simulation, "hello");
-    client.get("/hello");
-    client.tls.send_close_notify();
-    client.flush();
-    client.until(&mut simulation, |client| client.told_end);
-    assert!(client.heard.ends_with(b"hello"));
-    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+fn a_client_that_says_its_end_gets_the_answer_it_waits_for_and_the_end_behind_it() {
+    for (path, takes) in [("/hello", Duration::ZERO), ("/later", SECOND)] {
+        let mut config = config();
+        config.queue.half_close = HalfClose::Serve;
+        let mut simulation = one_core(&config);
+        let mut client = TlsClient::new(simulation.connect(), 0);
+        client.get("/hello");
+        client.until_body(&mut simulation, "hello");
+        let asked = simulation.world().now();
+        client.get(path);
+        client.tls.send_close_notify();
+        client.flush();
+        client.until(&mut simulation, |client| client.told_end);
+        assert!(client.heard.ends_with(&path.as_bytes()[1..]));
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+        let took = simulation.world().now() - asked;
+        assert!(took < takes + SECOND, "{path}: {took:?}");
+    }
 }
 
 #[test]
@@ -433,6 +333,85 @@ fn handshakes_beyond_the_bound_wait_and_all_are_served() {
     }
 }
 
+#[test]
+fn a_lower_bound_of_handshakes_holds_for_those_that_wait_as_soon_as_it_is_in_force() {
+    let mut config = config();
+    config.tls.max_handshakes = NonZeroU32::new(3);
+    let mut simulation = one_core(&config);
+    let silent: Vec<Client> = (0..3).map(|_| simulation.connect()).collect();
+    (0..20).for_each(|_| simulation.turn());
+    let mut clients: Vec<TlsClient> = (0..3)
+        .map(|_| TlsClient::new(simulation.connect(), 0))
+        .collect();
+    (0..20).for_each(|_| simulation.turn());
+    config.tls.max_handshakes = NonZeroU32::new(1);
+    simulation.reload(&config);
+    (0..20).for_each(|_| simulation.turn());
+    silent[..2].iter().for_each(Client::close);
+    (0..200).for_each(|_| simulation.turn());
+    assert!(
+        clients
+            .iter()
+            .all(|client| client.socket.received_len() == 0)
+    );
+    silent[2].close();
+    for client in &mut clients {
+        client.get("/hello");
+        client.until_body(&mut simulation, "hello");
+    }
+}
+
+#[test]
+fn handshakes_of_connections_that_waited_at_the_gate_are_bounded_too() {
+    let mut config = config();
+    let plain: ListenAddr = "127.0.0.1:8080".parse().expect("an address");
+    config.listen.push(plain.into());
+    config.queue.admit = Admit::Connection;
+    config.admission =
+        AdmissionLimits::new(NonZeroU32::new(2), MaxAccepts::Unbounded).expect("limits that fit");
+    config.tls.max_handshakes = NonZeroU32::new(1);
+    let mut simulation = one_core(&config);
+    let holders = [0, 1].map(|_| simulation.connect_by(1, 0));
+    simulation.run_until(|simulation| simulation.gate().0 == 2);
+    let silent = simulation.connect();
+    simulation.run_until(|simulation| simulation.gate().1 == 1);
+    let mut client = TlsClient::new(simulation.connect(), 0);
+    simulation.run_until(|simulation| simulation.gate().1 == 2);
+    holders.iter().for_each(Client::close);
+    simulation.run_until(|simulation| simulation.gate() == (2, 0));
+    (0..200).for_each(|_| simulation.turn());
+    assert_eq!(client.socket.received_len(), 0);
+    silent.close();
+    client.get("/hello");
+    client.until_body(&mut simulation, "hello");
+}
+
+#[test]
+fn a_handshake_that_waits_for_its_turn_takes_no_more_bytes_than_one_that_goes_on() {
+    const CROWD: usize = 300;
+    const PIECE: usize = 16 << 10;
+    let mut config = config();
+    config.tls.handshakes_per_turn = 1;
+    let mut simulation = one_core(&config);
+    let front: &[u8] = b"\x16\x03\x01\x40\x00\x01";
+    let crowd: Vec<Client> = (0..CROWD).map(|_| simulation.connect()).collect();
+    let [short, long] = [5, 6].map(|pieces| {
+        let client = simulation.connect();
+        client.send(front);
+        (client, pieces * PIECE)
+    });
+    crowd.iter().for_each(|client| client.send(front));
+    for (client, all) in [&short, &long] {
+        client.send(&vec![0; *all]);
+    }
+    let turns = (0..CROWD).take_while(|_| {
+        simulation.turn();
+        !long.0.is_closed()
+    });
+    assert!(turns.count() < CROWD / 2, "it is not their turn yet");
+    assert!(!short.0.is_closed());
+}
+
 /// A client that was told to speak HTTP/2, with its preface on the way; and the reader of what it hears.
 fn http2_client(socket: Client, piece: usize) -> (TlsClient, Wire) {
     let mut client = TlsClient::offering(socket, piece, &["h2", "http/1.1"]);
@@ -533,6 +512,26 @@ fn a_client_that_agreed_on_http2_and_speaks_http1_is_told_so_and_closed() {
             Some(Sent::GoAway(0, ErrorCode::PROTOCOL_ERROR, _))
         ),
         "{said:?}"
+    );
+    client.socket.close();
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+}
+
+#[test]
+fn a_client_whose_preface_a_drain_overtakes_hears_settings_and_then_goodbye() {
+    let mut simulation = one_core(&config());
+    let mut client = TlsClient::offering(simulation.connect(), 0, &["h2"]);
+    client.until(&mut simulation, |client| !client.tls.is_handshaking());
+    (0..5).for_each(|_| simulation.turn());
+    simulation.drain(0);
+    client.until(&mut simulation, |client| client.told_end);
+    let mut wire = Wire::silent(Limits::default());
+    wire.out.append(&mut client.heard);
+    let said = wire.says();
+    assert_eq!(said.first(), Some(&Sent::Settings));
+    assert_eq!(
+        said.last(),
+        Some(&Sent::GoAway(0, ErrorCode::NO_ERROR, String::new()))
     );
     client.socket.close();
     simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);

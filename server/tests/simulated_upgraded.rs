@@ -1,11 +1,15 @@
 //! Protocols that a handler speaks itself, and tunnels, over the simulated ring.
 
+mod frames;
+
+use frames::{close_frame, handshake};
 use ringgate::config::Config;
-use ringgate::runtime::driver::simulated::{Action, Client, Ending};
+use ringgate::handler::websocket::{Message, OnMessage, Socket};
+use ringgate::runtime::driver::simulated::{Action, Client, Ending, Faults};
 use ringgate::runtime::sleep;
 use ringgate::runtime::timer::GRANULARITY_NANOS;
 use ringgate::simulation::Simulation;
-use ringgate::{Request, Response, RouteOptions, Router};
+use ringgate::{Request, Response, RouteOptions, Router, WebSocket};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -52,12 +56,52 @@ fn echo(request: &Request) -> Response {
     })
 }
 
+/// Hands over so many bytes.
+struct Keeping(usize);
+
+impl OnMessage for Keeping {
+    fn message(&mut self, _: &mut Socket<'_>, _: Message<'_>) {}
+
+    fn hand_over(&self) -> Option<Vec<u8>> {
+        Some(vec![7; self.0])
+    }
+}
+
 fn simulate(change: impl FnOnce(&mut Config)) -> Simulation {
+    simulate_cores(1, change)
+}
+
+fn simulate_cores(cores: u32, change: impl FnOnce(&mut Config)) -> Simulation {
     let mut config = Config::default();
     // One receive may fill all 64 buffers before it is heard of and taken back; bounds here are for small ones.
     config.rings.buffer_size = 4 << 10;
     change(&mut config);
+    let (keeping, conversing) = (WebSocket::new().named("keeping"), WebSocket::new());
     let router = Router::new()
+        .get("/keeping/{size}", move |request: Request| {
+            let size = request.param("size").and_then(|size| size.parse().ok());
+            let answer = keeping.accept(&request, Keeping(size.expect("a size")));
+            async { answer }
+        })
+        .get("/conversing-later", move |request: Request| {
+            let answer = conversing.stream(&request, |mut socket| async move {
+                while socket.next().await.is_some() {}
+            });
+            async {
+                sleep(LIMIT).await;
+                answer
+            }
+        })
+        .get("/leaving-later", |request: Request| {
+            let answer = Response::upgrade(&request, "echo", |mut bytes| async move {
+                bytes.draining().await;
+                let _ = bytes.write("I have to go").await;
+            });
+            async {
+                sleep(LIMIT).await;
+                answer
+            }
+        })
         .get("/echo", |request: Request| {
             let answer = echo(&request);
             async { answer }
@@ -106,11 +150,11 @@ fn simulate(change: impl FnOnce(&mut Config)) -> Simulation {
             });
             async { answer }
         });
-    Simulation::new(&config, router, 1)
+    Simulation::with_cores(&config, router, cores, 1, Faults::none())
 }
 
 fn begin(simulation: &mut Simulation, head: &[u8]) -> Client {
-    let client = simulation.connect();
+    let client = simulation.connect_to(0);
     client.send(head);
     simulation.run_until(|_| client.received().ends_with(b"\r\n\r\n"));
     client
@@ -278,4 +322,46 @@ fn a_handler_that_panics_ends_its_own_connection_and_no_other() {
     other.take_received();
     other.send(b"still here");
     simulation.run_until(|_| other.received() == b"still here");
+}
+
+#[test]
+fn what_begins_on_a_core_that_leaves_already_is_told_so() {
+    let telling = [
+        (at("/leaving-later"), &b"I have to go"[..]),
+        (handshake("/conversing-later"), b"\x88\x02\x03\xe9"),
+    ];
+    for (head, told) in telling {
+        let mut simulation = simulate_cores(2, |config| config.drain.time = Duration::ZERO);
+        let client = simulation.connect_to(0);
+        client.send(&head);
+        simulation.run_until(|simulation| simulation.ledgers(0).1.running == 1);
+        simulation.leave(0, 1);
+        simulation.run_until(|_| client.received_len() > 0);
+        let began = simulation.world().now();
+        simulation.run_until(|simulation| {
+            let took = simulation.world().now() - began;
+            client.received().ends_with(told) || took > LIMIT
+        });
+        assert!(client.received().ends_with(told), "nothing was told");
+        client.send(&close_frame(1001));
+        client.shutdown_write();
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    }
+}
+
+#[test]
+fn a_websocket_with_more_to_hand_over_than_may_be_stays_and_is_told_1012_at_a_hand_over() {
+    for (size, goes) in [(64 << 10, true), ((64 << 10) + 1, false)] {
+        let mut simulation = simulate(|config| config.drain.time = LIMIT);
+        let client = begin(&mut simulation, &handshake(&format!("/keeping/{size}")));
+        client.take_received();
+        simulation.hand_over(0);
+        simulation.run_until(|simulation| {
+            client.received_len() > 0 || simulation.ledgers(0).0.handed_out > 0
+        });
+        assert_eq!(simulation.ledgers(0).0.handed_out, u64::from(goes));
+        if !goes {
+            assert_eq!(client.received(), b"\x88\x02\x03\xf4");
+        }
+    }
 }

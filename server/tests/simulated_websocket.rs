@@ -25,14 +25,26 @@ const PING: &[u8] = b"\x89\x00";
 /// The ends that the application was told of: code, and whether the client broke a rule.
 type Ends = Arc<Mutex<Vec<(u16, bool)>>>;
 
-/// Sends every message back; `close`, `panic` and `many` do what they say.
-struct Echo(Ends);
+/// Sends every message back; `close`, `panic` and `many` do what they say. After `sour` its end and its drop panic,
+/// as those of a poisoned lock do, and `bitter` panics at once as well.
+struct Echo(Ends, bool);
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        assert!(!self.1, "provoked by a drop");
+    }
+}
 
 impl OnMessage for Echo {
     fn message(&mut self, socket: &mut Socket<'_>, message: Message<'_>) {
         match message {
             Message::Text("close") => socket.close(CloseCode::NORMAL, "as you wish"),
             Message::Text("panic") => panic!("as you wish"),
+            Message::Text("sour") => self.1 = true,
+            Message::Text("bitter") => {
+                self.1 = true;
+                panic!("as you wish");
+            }
             Message::Text("many") => {
                 let large = vec![b'x'; 1 << 20];
                 while socket.backlog() < 8 << 20 {
@@ -46,6 +58,7 @@ impl OnMessage for Echo {
     }
 
     fn closed(&mut self, ended: &Ended<'_>) {
+        assert!(!self.1, "provoked by an end");
         self.0
             .lock()
             .unwrap()
@@ -74,7 +87,7 @@ fn simulate(change: impl FnOnce(&mut Config)) -> World {
     let ends = Ends::default();
     let told = ends.clone();
     let sockets = WebSocket::new().compressed();
-    let at_once = move |request: &Request| sockets.accept(request, Echo(told.clone()));
+    let at_once = move |request: &Request| sockets.accept(request, Echo(told.clone(), false));
     let later = at_once.clone();
     let router = Router::new()
         .get("/ws", move |request: Request| {
@@ -239,7 +252,7 @@ fn a_message_that_is_not_whole_in_time_is_closed_1008_whatever_comes_in_between(
     );
     client.shutdown_write();
     world.assert_all_gone();
-    assert_eq!(world.ends().len(), 1);
+    assert_eq!(world.ends(), [(1008, true)]);
 }
 
 #[test]
@@ -303,6 +316,20 @@ fn a_close_is_answered_and_the_application_is_told_its_code() {
 }
 
 #[test]
+fn what_came_before_the_end_of_a_connection_is_read_to_its_last_message_however_long_its_answers_are()
+ {
+    let mut world = simulate(|_| {});
+    let client = world.open();
+    client.send(&[text("many"), text("last"), close_frame(4321)].concat());
+    client.shutdown_write();
+    world.until(|| client.is_closed());
+    let last = b"\x81\x04last\x88\x02\x10\xe1";
+    assert!(client.received().ends_with(last));
+    assert_eq!(world.ends(), [(4321, false)]);
+    world.assert_all_gone();
+}
+
+#[test]
 fn a_client_that_goes_without_a_word_is_told_of_as_1006() {
     for reset in [false, true] {
         let mut world = simulate(|_| {});
@@ -353,14 +380,41 @@ fn a_message_in_more_fragments_than_may_be_and_a_flood_of_pings_are_closed_1008(
 #[test]
 fn a_panic_is_told_1011_and_its_socket_alone_ends() {
     let mut world = simulate(|_| {});
-    let (one, other) = (world.open(), world.open());
-    one.send(&text("panic"));
-    world.until(|| {
-        one.received()
-            .starts_with(b"\x88\x13\x03\xf3the server failed")
-    });
-    one.send(&close_frame(1011));
-    world.until(|| one.is_closed());
+    let other = world.open();
+    let sour = world.open();
+    sour.send(&text("sour"));
+    sour.reset();
+    for panics in ["panic", "bitter"] {
+        let one = world.open();
+        one.send(&text(panics));
+        world.until(|| {
+            one.received()
+                .starts_with(b"\x88\x13\x03\xf3the server failed")
+        });
+        one.send(&close_frame(1011));
+        world.until(|| one.is_closed());
+    }
+    other.send(&text("still here"));
+    world.until(|| other.received().ends_with(b"still here"));
+}
+
+#[test]
+fn an_end_that_panics_as_it_is_told_and_again_as_it_is_dropped_ends_its_socket_alone() {
+    let mut world = simulate(|config| config.websocket.message_timeout = LIMIT);
+    let other = world.open();
+    let half = frame(0x82, &[0; 1000])[..10].to_vec();
+    for (last, code) in [
+        (close_frame(1000), 1000_u16),
+        (frame(0x83, b""), 1002),
+        (half, 1008),
+    ] {
+        let sour = world.open();
+        sour.send(&[text("sour"), last].concat());
+        world.until(|| sour.received_len() >= 4);
+        assert_eq!(sour.received()[2..4], code.to_be_bytes());
+        sour.shutdown_write();
+        world.until(|| sour.is_closed());
+    }
     other.send(&text("still here"));
     world.until(|| other.received().ends_with(b"still here"));
 }

@@ -555,6 +555,30 @@ fn t1_a_turn_moves_a_bounded_number_of_connections_however_many_are_to_go() {
 }
 
 #[test]
+fn m10_a_connection_that_moves_makes_room_as_one_that_closes() {
+    let mut config = Config::default();
+    config.rings.max_connections = NonZeroU32::new(2);
+    let mut simulation = Simulation::with_cores(&config, router(), 2, 1, Faults::none());
+    let clients: Vec<_> = (0..3).map(|_| simulation.connect_to(0)).collect();
+    clients.iter().for_each(|client| client.send(GET));
+    let answered = |count| {
+        let clients = clients.clone();
+        move |_: &Simulation| {
+            let done = clients.iter().filter(|c| c.received().ends_with(b"hello"));
+            done.count() == count
+        }
+    };
+    simulation.run_until(answered(2));
+    (0..100).for_each(|_| simulation.turn());
+    assert_eq!(simulation.ledgers(0).0.accepted, 2);
+    simulation.spread(0, 1, 1);
+    (0..1000).for_each(|_| simulation.turn());
+    assert_eq!(simulation.ledgers(1).0.open, 1);
+    assert!(answered(3)(&simulation), "nobody accepts");
+    assert_eq!(simulation.ledgers(0).0.open, 2);
+}
+
+#[test]
 fn t1_a_core_that_leaves_moves_its_connections_a_few_a_turn_too() {
     let (mut simulation, clients) = clients_of_core_0(300);
     simulation.leave(0, 1);

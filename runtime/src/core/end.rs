@@ -2,7 +2,7 @@
 
 use super::{COMPLETIONS_PER_TURN_MAX, Core, Sink};
 use crate::driver::{Completion, Driver, Token};
-use crate::op::{Finished, OpTable, dispose};
+use crate::op::{Finished, dispose};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -26,8 +26,7 @@ impl Core {
         let _entered = self.enter();
         let deadline = self.driver.borrow().now() + patience;
         loop {
-            let tasks = self.tasks.borrow_mut().clear();
-            drop(tasks);
+            self.drop_tasks();
             let all = self.ops.borrow().all();
             if all.is_empty() {
                 // What closes are queued still has to be submitted.
@@ -59,7 +58,10 @@ impl Core {
                 if let Finished::Event { kind, memory, .. } | Finished::Orphaned { kind, memory } =
                     finished
                 {
-                    dispose(kind, &memory, completion.result);
+                    let opened = dispose(kind, &memory, completion.result);
+                    opened
+                        .into_iter()
+                        .for_each(|opened| self.driver.get_mut().close(opened));
                 } else if let Finished::Room = finished {
                     // Nothing of it is with the kernel now.
                     let cancelled =
@@ -78,10 +80,12 @@ impl Core {
             if all.is_empty() {
                 return true;
             }
-            if self.failed.get().is_some() || driver.now() >= deadline {
+            // Also what came last: it may have brought a descriptor.
+            driver.completions(COMPLETIONS_PER_TURN_MAX, &mut taken);
+            let is_over = self.failed.get().is_some() || driver.now() >= deadline;
+            if is_over && taken.is_empty() {
                 return false;
             }
-            driver.completions(COMPLETIONS_PER_TURN_MAX, &mut taken);
         }
     }
 }
@@ -95,9 +99,10 @@ impl Drop for Core {
         self.drop_what_came_home();
         // Closing a ring cancels asynchronously, so what is in flight (the wake-up always is, if
         // nobody called `teardown`) ends first. What does not end keeps its memory for ever.
+        // A simulated ring owes nobody anything, but what it opened meanwhile is to be closed where it failed.
         let is_kernels = matches!(&*self.driver.borrow(), Driver::Kernel(_));
-        if is_kernels && !self.reap(DROP_PATIENCE) {
-            std::mem::forget(self.ops.replace(OpTable::new()));
+        if (is_kernels || self.failed().is_some()) && !self.reap(DROP_PATIENCE) {
+            self.ops.get_mut().leak();
             std::mem::forget(self.pool.clone());
         }
     }

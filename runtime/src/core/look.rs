@@ -9,7 +9,7 @@ use super::Core;
 use crate::descriptor::Descriptor;
 use crate::driver::Driver;
 use crate::sys::socket::{is_unix, poll_now, poll_now_each, unread, unsent};
-use crate::sys::tcp_info::bytes_acked;
+use crate::sys::tcp_info::{bytes_acked, is_over};
 use std::os::fd::AsRawFd;
 
 /// The result of a look at a socket.
@@ -101,9 +101,21 @@ impl Core {
     /// be missing, which is the place of the end of this side in the sequence. True where nobody knows otherwise.
     pub fn has_taken_all(&self, socket: &Descriptor) -> bool {
         let Some(real) = socket.real() else {
-            return true;
+            return !self.is_taking(socket);
         };
         is_unix(real) || unsent(real).is_ok_and(|count| count <= 1)
+    }
+
+    /// Whether the other end of a TCP connection may still take some of what was sent: it has not taken all, and is not
+    /// gone. One that is gone (it has reset the connection) never acknowledges what is left.
+    pub fn is_taking(&self, socket: &Descriptor) -> bool {
+        match socket.real() {
+            Some(real) => !self.has_taken_all(socket) && is_over(real).is_ok_and(|over| !over),
+            None => match &*self.driver.borrow() {
+                Driver::Simulated(driver) => driver.is_taking(socket.as_raw_fd()),
+                Driver::Kernel(_) => false,
+            },
+        }
     }
 
     fn look_simulated(&self, socket: &Descriptor) -> Look {

@@ -28,8 +28,8 @@ use crate::op::{OpId, OpTable};
 use crate::probe::{Unavailable, explain_setup_error};
 use crate::sys::conduit::Conduit;
 use crate::task::{
-    Ended, JoinHandle, LongPoll, Nested, Panic, Ready, TaskId, TaskOptions, Tasks, Urgency,
-    WakeCell, first, joinable,
+    Ended, JoinHandle, LongPoll, Nested, Panic, Ready, TaskBox, TaskId, TaskOptions, Tasks,
+    Urgency, WakeCell, catch_panic, first, joinable,
 };
 use crate::time::Moment;
 use crate::timer::Wheel;
@@ -135,6 +135,8 @@ pub struct Core {
     polled: Cell<Option<u32>>,
     /// When this turn's completions began to be handled.
     resumed: Cell<Moment>,
+    /// When the core was found held up last.
+    held: Cell<Moment>,
     /// When timers were looked at last, and the time before.
     looked: Cell<Moment>,
     looked_before: Cell<Moment>,
@@ -207,8 +209,9 @@ pub(crate) fn home_of_running() -> Arc<Shared> {
 /// Queues a task, unless it is queued, if its core is the one of this thread.
 #[inline]
 pub(crate) fn wake_locally(shared: &Arc<Shared>, slot: u32, cell: &WakeCell) -> bool {
-    CURRENT.with(
-        |current| match current.try_borrow().ok().as_ref().and_then(|c| c.as_ref()) {
+    // What a thread kept may wake as it is dropped, when the thread has no core any more.
+    let woken = CURRENT.try_with(|current| {
+        match current.try_borrow().ok().as_ref().and_then(|c| c.as_ref()) {
             Some(core) if Arc::ptr_eq(&core.shared, shared) => {
                 if cell.standing().queue() {
                     core.ready.borrow_mut().push(slot, cell.urgency());
@@ -216,8 +219,9 @@ pub(crate) fn wake_locally(shared: &Arc<Shared>, slot: u32, cell: &WakeCell) -> 
                 true
             }
             _ => false,
-        },
-    )
+        }
+    });
+    woken.unwrap_or(false)
 }
 
 /// Keeps a core current until dropped.
@@ -278,6 +282,7 @@ impl Core {
             yielded: RefCell::default(),
             polled: Cell::new(None),
             resumed: Cell::new(now),
+            held: Cell::new(now),
             looked: Cell::new(now),
             looked_before: Cell::new(now),
             put_off: Cell::new(false),
@@ -445,6 +450,19 @@ impl Core {
         deadline > self.looked_before.get() && self.looked.get() - deadline >= HELD_UP
     }
 
+    /// When the core was held up last, as far as it knows by now: completions of before may not be told yet.
+    pub fn held_up_last(&self) -> Moment {
+        match self.is_held_up() {
+            true => self.now(),
+            false => self.held.get(),
+        }
+    }
+
+    /// Whether more than a moment has passed since the core heard of its completions.
+    fn is_held_up(&self) -> bool {
+        self.now() - self.resumed.get() >= HELD_UP
+    }
+
     /// When the core has to look at its timers next: when the nearest is due, or before. None without timers.
     pub fn next_timer(&self) -> Option<Moment> {
         self.wheel.borrow().next_expiry()
@@ -502,7 +520,25 @@ impl Core {
     /// Drops a task's future, at once or, if it is running, when it returns.
     pub fn cancel_task(&self, task: TaskId) {
         let dropped = self.tasks.borrow_mut().cancel(task);
-        drop(dropped);
+        if let Some(task) = dropped {
+            self.drop_task(task);
+        }
+    }
+
+    /// Drops a future that is no task any more. A panic of that is the task's own, and ends nothing else; the panic
+    /// hook tells of it.
+    fn drop_task(&self, task: TaskBox) {
+        if catch_panic(|| drop(task)).is_err() {
+            self.tasks.borrow_mut().count_panic();
+        }
+    }
+
+    /// Drops the futures of all tasks but the running one, whose own is dropped when it returns.
+    fn drop_tasks(&self) {
+        let tasks = self.tasks.borrow_mut().clear();
+        for task in tasks {
+            self.drop_task(task);
+        }
     }
 
     #[inline]
@@ -513,7 +549,9 @@ impl Core {
         let ended: Ended = turn.poll();
         self.polled.set(outer);
         let dropped = self.tasks.borrow_mut().end(turn, ended);
-        drop(dropped);
+        if let Some(task) = dropped {
+            self.drop_task(task);
+        }
         Some(told)
     }
 

@@ -174,6 +174,10 @@ impl Core {
     /// (io_uring_prep_close(3)).
     #[inline]
     pub fn close(&self, descriptor: Descriptor) {
+        // Such a ring may submit nothing any more.
+        if self.failed().is_some() {
+            return self.driver.borrow_mut().close(descriptor);
+        }
         self.push_untracked(
             Operation::Close {
                 fd: descriptor.release(),

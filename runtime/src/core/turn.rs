@@ -56,8 +56,7 @@ impl Core {
         while !awaited.0.is_finished() {
             if let Some(failed) = self.failed() {
                 // A core has no tasks when it is dropped.
-                let tasks = self.tasks.borrow_mut().clear();
-                drop(tasks);
+                self.drop_tasks();
                 panic!("what is awaited never comes: {failed}");
             }
             self.turn(&mut awaited, None);
@@ -79,14 +78,17 @@ impl Core {
         self.now.set(self.driver.borrow().now());
         self.tell_long_turn(sink);
         let polled = self.run_ready(sink);
-        if !self.is_told_first() {
-            self.expire_timers(sink);
-        }
+        let fired = !self.is_told_first() && self.expire_timers(sink);
         sink.before_wait(self);
         let now = match polled {
             Some(polled) => self.after_tasks(sink, polled),
+            None if fired => self.clock(),
             None => self.now(),
         };
+        if now - self.now() >= HELD_UP {
+            // The completions of this turn may have come before.
+            self.held.set(now);
+        }
         // Before the wait: a task of this turn may have given back what a receive waits for.
         self.feed_starved();
         self.wake_yielded();
@@ -128,20 +130,24 @@ impl Core {
     /// may have come before a time limit that has passed by now.
     #[inline]
     fn is_told_first(&self) -> bool {
-        let held_up = self.now() - self.resumed.get() >= HELD_UP;
+        let held_up = self.is_held_up();
+        if held_up {
+            self.held.set(self.now());
+        }
         let puts_off = held_up && !self.put_off.get();
         self.put_off.set(puts_off);
         puts_off
     }
 
-    pub(super) fn expire_timers<S: Sink>(self: &Rc<Self>, sink: &mut S) {
+    /// Fires the timers that are due; answers whether there were any.
+    pub(super) fn expire_timers<S: Sink>(self: &Rc<Self>, sink: &mut S) -> bool {
         self.looked_before.set(self.looked.replace(self.now()));
         let due = match self.wheel.borrow().next_expiry() {
             Some(next) => next <= self.now(),
             None => false,
         };
         if !due {
-            return;
+            return false;
         }
         let mut fired = Vec::new();
         self.wheel
@@ -154,6 +160,7 @@ impl Core {
                 Owner::Event(key) => sink.on_event(self, Event::Timer { key }),
             }
         }
+        true
     }
 
     /// Submits, and sleeps until something happens, at most `most` from `now` on: [`Core::now`] is older than that by
@@ -356,7 +363,7 @@ impl Core {
             Some(id) if !matches!(memory, Memory::Leased(_)) => drop(self.pool.lend(id, 0)),
             _ => {}
         }
-        dispose(kind, &memory, completion.result);
+        drop(dispose(kind, &memory, completion.result));
     }
 
     pub(super) fn hear_other_threads<S: Sink>(self: &Rc<Self>, sink: &mut S) {

@@ -24,6 +24,7 @@ pub use simulated::SimulatedDriver;
 pub use token::{Token, Untracked};
 
 use crate::buffer::ring::BufferRing;
+use crate::descriptor::Descriptor;
 use crate::errno::Errno;
 use crate::time::Moment;
 use std::time::Duration;
@@ -82,6 +83,15 @@ impl Driver {
         match self {
             Driver::Kernel(driver) => driver.completions(most, into),
             Driver::Simulated(driver) => driver.completions(most, into),
+        }
+    }
+
+    /// Closes a descriptor at once, and not through the ring.
+    #[cold]
+    pub(crate) fn close(&mut self, descriptor: Descriptor) {
+        match self {
+            Driver::Kernel(_) => drop(descriptor),
+            Driver::Simulated(driver) => driver.close(descriptor),
         }
     }
 

@@ -252,6 +252,8 @@ impl InCoreLane {
 
     /// A place among those that run, or in the line.
     fn place(&self, priority: Priority) -> Result<Place, LaneError> {
+        // Before anything is counted: outside of a core this panics.
+        let since = current().now();
         let mut inner = self.0.lock();
         if inner.closed {
             inner.totals.refused_closed += 1;
@@ -281,7 +283,7 @@ impl InCoreLane {
             ticket: Some(ticket),
             // A timeout is what drops a place that waits, if it has one.
             limited: self.0.options.queue_timeout,
-            since: current().now(),
+            since,
         })
     }
 }

@@ -5,8 +5,7 @@
 //! three drops what is left. Bookkeeping of pool and queue is not done here.
 
 use super::LaneError;
-use crate::task::Panic;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::task::catch_panic;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -113,13 +112,9 @@ where
             }
         };
         drop(inner);
-        let result = catch_unwind(AssertUnwindSafe(|| work(state)));
-        let (ran, result) = match result {
+        let (ran, result) = match catch_panic(|| work(state)) {
             Ok(value) => (Ran::Finished, Ok(value)),
-            Err(payload) => {
-                let panic = Panic::new(payload);
-                (Ran::Panicked, Err(LaneError::Panicked(panic)))
-            }
+            Err(panic) => (Ran::Panicked, Err(LaneError::Panicked(panic))),
         };
         let mut inner = self.lock();
         match inner.stage {
@@ -164,5 +159,5 @@ where
 /// Drops what belongs to an application on a thread that must not end by it.
 pub(super) fn drop_quietly<V>(value: V) {
     // The panic has been told of by the panic hook.
-    let _ = catch_unwind(AssertUnwindSafe(move || drop(value)));
+    let _ = catch_panic(move || drop(value));
 }

@@ -172,7 +172,8 @@ impl<C: 'static> Lane<C> {
     /// Waits in this thread until every worker is gone, after [`Lane::close`]; for `most` at most.
     ///
     /// # Errors
-    /// The number of workers that have not left: their threads go on until their work ends.
+    /// The number of workers that have not left: their threads go on until their work ends and
+    /// their states are dropped.
     pub fn join(&self, most: Duration) -> Result<(), u32> {
         self.shared().join(most)
     }

@@ -50,7 +50,8 @@ impl WorkerOptions {
     }
 
     /// Sets how much work may wait for a worker; one more is refused with
-    /// [`LaneError::Full`](super::LaneError::Full). Default: any amount.
+    /// [`LaneError::Full`](super::LaneError::Full). Work for which a worker is free, or is started,
+    /// does not wait. Default: any amount.
     #[must_use]
     pub fn queue_limit(mut self, most: u32) -> WorkerOptions {
         self.limits.queue = Some(most);
@@ -58,8 +59,9 @@ impl WorkerOptions {
     }
 
     /// Sets how long work may wait for a worker; then it is given up with
-    /// [`LaneError::TimedOut`](super::LaneError::TimedOut). Default: any time. A future that is not
-    /// polled by a core learns it only when a worker comes to its work.
+    /// [`LaneError::TimedOut`](super::LaneError::TimedOut). Default: any time. With zero only work for
+    /// which a worker is free is done. A future that is not polled by a core learns of it only when a
+    /// worker comes to its work.
     #[must_use]
     pub fn queue_timeout(mut self, most: Duration) -> WorkerOptions {
         self.limits.queue_timeout = Some(most);

@@ -165,6 +165,12 @@ impl Pool {
         self.closed
     }
 
+    /// Whether a piece of work for which no worker is free starts one.
+    #[inline]
+    pub(crate) fn may_grow(&self) -> bool {
+        self.spawned < self.bounds.max()
+    }
+
     /// A piece of work is put into the queue (docs/seeds.md, P3 and P9).
     #[inline]
     pub(crate) fn submit(&mut self) -> Result<Submitted, Closed> {
@@ -172,7 +178,7 @@ impl Pool {
             return Err(Closed);
         }
         self.queued += 1;
-        let spawn = self.waiting < self.queued && self.spawned < self.bounds.max();
+        let spawn = self.waiting < self.queued && self.may_grow();
         self.spawned += u32::from(spawn);
         Ok(Submitted { spawn })
     }

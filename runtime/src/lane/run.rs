@@ -12,6 +12,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// Time that a worker has to come which waited when work that may not wait was taken in.
+const ROUSING_MOST: Duration = Duration::from_secs(1);
 
 /// The future of [`Lane::run`].
 ///
@@ -66,13 +70,18 @@ where
     fn submit(&mut self, work: F, cx: &mut Context<'_>) -> Result<(), LaneError> {
         let shared = self.lane.shared();
         let most = shared.limits().queue_timeout;
-        let deadline = most.map(|most| std::time::Instant::now() + most);
+        // One that no clock reaches is none.
+        let deadline = most.and_then(|most| Instant::now().checked_add(most));
         let job = Job::new(work, deadline, cx.waker().clone());
         let queued: Arc<dyn Work<C>> = job.clone();
-        let ticket = shared.submit(self.priority, queued)?;
+        let (ticket, expected) = shared.submit(self.priority, queued)?;
         // The timer of the core, if it is one that polls.
         let limit = most
             .filter(|_| try_current().is_some())
+            .map(|most| match expected {
+                true if most.is_zero() => ROUSING_MOST,
+                _ => most,
+            })
             .map(|most| Box::pin(sleep(most)));
         self.stage = Stage::Submitted { job, ticket, limit };
         Ok(())

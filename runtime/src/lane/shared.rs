@@ -11,7 +11,8 @@ use super::pool::{Bounds, Pool, Replacement, Standing, Step};
 use super::queue::{Queue, Ticket};
 use super::{Ending, LaneError, worker};
 use crate::class::Priority;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::sys::thread::{JOIN_PAUSE, try_join};
+use crate::task::catch_panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, Thread};
@@ -79,7 +80,8 @@ struct Inner<C: 'static> {
     totals: LaneTotals,
     /// By index of worker. A worker that left has an empty seat, which the next one takes.
     seats: Vec<Option<Seat>>,
-    /// Threads that have left and were not joined yet.
+    /// Threads that have left and were not joined yet: they may still drop their states, and what
+    /// the application keeps by thread.
     left: Vec<JoinHandle<()>>,
     /// Attempts that are over, of whatever outcome.
     attempts: u32,
@@ -177,7 +179,7 @@ impl<C: 'static> Shared<C> {
     fn tell(&self, event: LaneEvent<'_>) {
         if let Some(observe) = &self.observe {
             // An observer that panics must not end a worker.
-            let _ = catch_unwind(AssertUnwindSafe(|| observe(event)));
+            let _ = catch_panic(|| observe(event));
         }
     }
 
@@ -203,15 +205,13 @@ impl<C: 'static> Shared<C> {
             }
             Err(error) => {
                 inner.pool.not_spawned();
+                inner.attempts += 1;
                 inner.totals.failed_starts += 1;
                 let why = format!(
                     "cannot start a thread: {error}; raise the limit of tasks (TasksMax= in the \
                      unit)"
                 );
-                let refused = inner.note_trouble(why.into());
-                drop(inner);
-                self.changed.notify_all();
-                refuse_all(refused);
+                self.note_trouble(inner, &why);
             }
         }
     }
@@ -221,16 +221,20 @@ impl<C: 'static> Shared<C> {
         self.come.0.load(Ordering::Relaxed)
     }
 
-    /// Takes work in, or refuses it (docs/seeds.md, P3 and P9).
+    /// Takes work in, or refuses it (docs/seeds.md, P3 and P9). Returns whether a worker waits for it, too.
     #[inline]
     pub(super) fn submit(
         self: &Arc<Self>,
         priority: Priority,
         work: Arc<dyn Work<C>>,
-    ) -> Result<Ticket, LaneError> {
+    ) -> Result<(Ticket, bool), LaneError> {
         let mut inner = self.lock();
         let closed = inner.pool.is_closed();
-        if inner.pool.queued >= self.limits.queue.unwrap_or(u32::MAX) && !closed {
+        let expected = inner.pool.waiting > inner.pool.queued;
+        let most = self.limits.queue.unwrap_or(u32::MAX);
+        // Unless a worker is free for it, or is started for it.
+        let waits = !expected && !inner.pool.may_grow();
+        if inner.pool.queued >= most && waits && !closed {
             inner.totals.refused_full += 1;
             return Err(LaneError::Full);
         }
@@ -260,7 +264,7 @@ impl<C: 'static> Shared<C> {
         if let Some(thread) = sleeper {
             thread.unpark();
         }
-        Ok(ticket)
+        Ok((ticket, expected))
     }
 
     /// Takes a sleeping worker, to be unparked by the caller, if the workers that look for work are
@@ -330,11 +334,15 @@ impl<C: 'static> Shared<C> {
         }
         let patience = self.auto_trim(&mut inner);
         let mut step = inner.pool.step(from.standing());
+        // What a worker finds that had nothing to do has not waited for it, but for its thread to wake; and so has what
+        // another one finds that is quicker.
+        let waited = from.standing() != Standing::Waiting && inner.pool.waiting == 0;
         let mut late = Vec::new();
         while step == Step::Work {
             let work = inner.queue.pop().expect("the pool counts what is queued");
             // Without a limit the work is not touched under the lock: it lies with the core's CPU.
-            let deadline = self.limits.queue_timeout.and_then(|_| work.deadline());
+            let limit = self.limits.queue_timeout.filter(|_| waited);
+            let deadline = limit.and_then(|_| work.deadline());
             if deadline.is_none_or(|deadline| Instant::now() < deadline) {
                 drop(inner);
                 refuse_late(late);
@@ -427,19 +435,25 @@ impl<C: 'static> Shared<C> {
         let mut inner = self.lock();
         inner.attempts += 1;
         inner.totals.failed_starts += 1;
-        let is_news = inner.ready == 0 && inner.trouble.is_none();
-        let refused = inner.note_trouble(why.as_str().into());
         let replacement = inner.pool.failed_to_start();
         if replacement == Replacement::None {
             inner.leave(index);
         }
+        self.note_trouble(inner, &why);
+        replacement
+    }
+
+    /// An attempt to start a worker is over, in vain. If no worker has its state, what waits cannot be done, and the
+    /// first such attempt is told of.
+    fn note_trouble(&self, mut inner: MutexGuard<'_, Inner<C>>, why: &str) {
+        let is_news = inner.ready == 0 && inner.trouble.is_none();
+        let refused = inner.note_trouble(why.into());
         drop(inner);
         self.changed.notify_all();
         refuse_all(refused);
         if is_news {
-            self.tell(LaneEvent::Unavailable(&why));
+            self.tell(LaneEvent::Unavailable(why));
         }
-        replacement
     }
 
     /// A worker lost its state (docs/seeds.md, P9): by a panic, or because it was found to be bad.
@@ -490,22 +504,22 @@ impl<C: 'static> Shared<C> {
     }
 
     pub(super) fn join(&self, most: Duration) -> Result<(), u32> {
-        let inner = self.lock();
-        let (mut inner, _) = self
-            .changed
-            .wait_timeout_while(inner, most, |inner| inner.pool.spawned > 0)
-            .unwrap_or_else(PoisonError::into_inner);
-        let left = std::mem::take(&mut inner.left);
-        let stay = inner.pool.spawned;
-        drop(inner);
-        for thread in left {
-            // A worker may hold the last handle of its lane, and does not wait for itself.
-            if thread.thread().id() != std::thread::current().id() {
-                // A panic of it was told by the panic hook.
-                let _ = thread.join();
+        let began = Instant::now();
+        loop {
+            let left = most.saturating_sub(began.elapsed());
+            let (mut inner, _) = self
+                .changed
+                .wait_timeout_while(self.lock(), left, |inner| inner.pool.spawned > 0)
+                .unwrap_or_else(PoisonError::into_inner);
+            let stay = inner.pool.spawned + inner.leaving();
+            drop(inner);
+            match stay {
+                0 => return Ok(()),
+                _ if left.is_zero() => return Err(stay),
+                // A thread at its very end, where the application's values are dropped, tells nobody that it is gone.
+                _ => std::thread::sleep(left.min(JOIN_PAUSE)),
             }
         }
-        if stay == 0 { Ok(()) } else { Err(stay) }
     }
 
     pub(super) fn wait_ready(&self, most: Duration) -> bool {
@@ -555,7 +569,21 @@ impl<C: 'static> Inner<C> {
         }
         self.seats[index as usize] = None;
         // Those that have ended by now need not wait for the end of the lane.
-        self.left.retain(|thread| !thread.is_finished());
+        self.join_ended();
+    }
+
+    fn join_ended(&mut self) {
+        let left = std::mem::take(&mut self.left);
+        self.left = left.into_iter().filter_map(try_join).collect();
+    }
+
+    /// Threads that no longer count as workers and have not ended.
+    fn leaving(&mut self) -> u32 {
+        self.join_ended();
+        // A worker may hold the last handle of its lane, and does not wait for itself.
+        let this = std::thread::current().id();
+        let others = self.left.iter().filter(|left| left.thread().id() != this);
+        others.count() as u32
     }
 
     /// No worker has its state: what waits cannot be done.
@@ -596,5 +624,68 @@ fn refuse_all<C>(refused: Vec<(Arc<dyn Work<C>>, Arc<str>)>) {
 fn refuse_late<C>(late: Vec<Arc<dyn Work<C>>>) {
     for work in late {
         work.refuse(LaneError::TimedOut);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::job::Job;
+    use super::*;
+    use std::task::Waker;
+
+    /// A lane of two workers that have no threads: the test takes their steps. No work may wait.
+    fn without_threads() -> Arc<Shared<()>> {
+        let limits = Limits {
+            queue: None,
+            queue_timeout: Some(Duration::ZERO),
+            auto_trim: None,
+            retry_first: Duration::ZERO,
+            retry_most: Duration::ZERO,
+            spin: Duration::ZERO,
+        };
+        let bounds = Bounds::new(0, 2).expect("good numbers");
+        let shared = Shared::start("test", bounds, limits, Box::new(|| Ok(())), None, None);
+        let mut inner = shared.lock();
+        inner.pool.spawned = 2;
+        inner.ready = 2;
+        inner.seats.extend((0..2).map(|_| {
+            let (thread, handle) = (None, None);
+            Some(Seat { thread, handle })
+        }));
+        drop(inner);
+        shared
+    }
+
+    /// Returns whether a worker waits for the work.
+    fn submit(shared: &Arc<Shared<()>>) -> bool {
+        let now = Instant::now();
+        let job = Job::new(|(): &mut ()| (), Some(now), Waker::noop().clone());
+        let submitted = shared.submit(Priority::Normal, job);
+        submitted.map(|(_, expected)| expected).expect("it is open")
+    }
+
+    fn works(shared: &Shared<()>, index: u32, from: Place) -> bool {
+        let ran = (from == Place::Busy).then_some(Ran::Finished);
+        matches!(shared.next(index, from, ran, None), Next::Work(_))
+    }
+
+    #[test]
+    fn work_that_a_free_worker_was_to_take_is_not_late_if_a_busy_one_is_quicker() {
+        let shared = without_threads();
+        assert!(!works(&shared, 0, Place::Starting), "it sleeps");
+        assert!(submit(&shared));
+        assert!(works(&shared, 1, Place::Starting));
+        // The other still sleeps, and is roused for this.
+        assert!(submit(&shared));
+        assert!(works(&shared, 1, Place::Busy), "it is done all the same");
+        // One for which it is roused, and one too many: it takes the first.
+        assert!(submit(&shared));
+        assert!(!submit(&shared));
+        assert!(works(&shared, 0, Place::Asleep));
+        assert!(!works(&shared, 1, Place::Busy), "nobody was free for it");
+        let status = shared.status();
+        assert_eq!((status.busy, status.waiting, status.queued), (1, 1, 0));
+        assert_eq!(status.totals.timed_out, 1);
+        assert!(status.balances(), "{status:?}");
     }
 }

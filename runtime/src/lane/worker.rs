@@ -6,7 +6,7 @@ use super::job::{Ran, Work, drop_quietly};
 use super::look::Looks;
 use super::pool::{Replacement, Standing};
 use super::shared::{Next, Place, Shared};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::task::catch_panic;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -51,12 +51,9 @@ enum Life {
 }
 
 fn make<C: 'static>(shared: &Shared<C>) -> Result<C, String> {
-    match catch_unwind(AssertUnwindSafe(|| shared.init())) {
+    match catch_panic(|| shared.init()) {
         Ok(made) => made,
-        Err(payload) => {
-            let panic = crate::task::Panic::new(payload);
-            Err(format!("init panicked: {}", panic.message()))
-        }
+        Err(panic) => Err(format!("init panicked: {}", panic.message())),
     }
 }
 
@@ -121,12 +118,12 @@ fn serve<C: 'static>(shared: &Arc<Shared<C>>, index: u32, mut state: C) -> Life 
 }
 
 fn is_good<C: 'static>(shared: &Shared<C>, state: &mut C) -> bool {
-    catch_unwind(AssertUnwindSafe(|| shared.is_good(state))).unwrap_or(false)
+    catch_panic(|| shared.is_good(state)).unwrap_or(false)
 }
 
 /// Looks for work for a bounded time; answers whether some was taken in meanwhile.
 fn look<C: 'static>(shared: &Shared<C>, most: Duration) -> bool {
-    let until = Instant::now() + most;
+    let began = Instant::now();
     loop {
         // Not all the time: each look takes the line away from who writes it.
         for _ in 0..PAUSES_PER_LOOK {
@@ -135,7 +132,7 @@ fn look<C: 'static>(shared: &Shared<C>, most: Duration) -> bool {
         if shared.has_come() {
             return true;
         }
-        if Instant::now() >= until {
+        if began.elapsed() >= most {
             return false;
         }
     }
@@ -149,9 +146,9 @@ fn back_off<C: 'static>(shared: &Shared<C>, failures: u32) {
     let limits = shared.limits();
     let factor = 1u32.checked_shl(failures - 1).unwrap_or(u32::MAX);
     let pause = limits.retry_first.saturating_mul(factor);
-    let until = Instant::now() + pause.min(limits.retry_most);
+    let (began, pause) = (Instant::now(), pause.min(limits.retry_most));
     while !shared.is_closed() {
-        let left = until.saturating_duration_since(Instant::now());
+        let left = pause.saturating_sub(began.elapsed());
         if left.is_zero() {
             return;
         }

@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ffi::CString;
 use std::fmt;
+use std::mem::forget;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::{Rc, Weak};
 use std::task::Waker;
@@ -271,6 +272,26 @@ pub(crate) enum Memory {
     ),
     /// After the completion of a receive: the bytes.
     Leased(Lease),
+}
+
+impl Memory {
+    /// Leaves to the kernel for ever what it may still read and write. Descriptors are not of that kind: the kernel
+    /// holds the files of its operations itself, and to keep the numbers open would keep peers waiting.
+    pub(crate) fn leak(self) {
+        match self {
+            Memory::None | Memory::Accept(..) | Memory::Handles(..) | Memory::Leased(_) => {}
+            Memory::Send(kept) | Memory::StreamSend(kept, _) => forget(kept),
+            Memory::SendPieces(kept) => forget(kept),
+            Memory::FileBytes(kept, _) => forget(kept),
+            Memory::FilePages(kept, _) => forget(kept),
+            Memory::Address(kept, _) => forget(kept),
+            Memory::Message(kept, _) => forget(kept),
+            Memory::Path(kept) => forget(kept),
+            Memory::PathBeneath(kept, _) => forget(kept),
+            Memory::Stat(kept, _) => forget(kept),
+            Memory::Span(kept) => forget(kept),
+        }
+    }
 }
 
 /// The arguments that openat2(2) reads.

@@ -372,6 +372,13 @@ impl OpTable {
         }
     }
 
+    /// Leaves to the kernel for ever what operations own that may not have ended; see [`Memory::leak`].
+    pub(crate) fn leak(&mut self) {
+        for aside in self.aside.drain() {
+            aside.memory.leak();
+        }
+    }
+
     /// Every operation that owes a completion.
     pub(crate) fn all(&self) -> Vec<OpId> {
         let entries = self.entries.iter().enumerate();
@@ -398,17 +405,20 @@ pub(crate) enum Cancel {
     Complete,
 }
 
-/// Disposes of what an orphaned completion brought: closes the descriptor it opened, or keeps the
-/// connection for the next accept.
-pub(crate) fn dispose(kind: Kind, memory: &Memory, result: i32) {
+/// Disposes of what an orphaned completion brought: answers the descriptor that it opened, which is to be closed, or
+/// keeps the connection for the next accept.
+#[must_use]
+pub(crate) fn dispose(kind: Kind, memory: &Memory, result: i32) -> Option<Descriptor> {
     if result < 0 || !matches!(kind, Kind::Accept | Kind::Open) {
-        return;
+        return None;
     }
     // SAFETY: the completion of an accept or open brings a descriptor that nobody else owns
     // (io_uring_enter(2)). Guarded by `a_dropped_accept_loses_no_connection` and
     // `a_dropped_open_leaks_no_descriptor`.
     let descriptor = unsafe { Descriptor::from_completion(result) };
-    if let Memory::Accept(stash, _) = memory {
-        stash.put(descriptor);
+    match memory {
+        Memory::Accept(stash, _) => stash.put(descriptor),
+        _ => return Some(descriptor),
     }
+    None
 }

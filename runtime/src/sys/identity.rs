@@ -4,7 +4,7 @@
 //! `process` tells who this process is; this file changes it. Deliberately knows no capabilities:
 //! leaving user 0 drops all of them (capabilities(7)), and `rights` has a look at what is left.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::MaybeUninit;
 
@@ -28,23 +28,54 @@ pub struct User {
     pub gid: u32,
 }
 
-/// The user of this name or number. A number that the database does not know is taken as it is,
-/// with the group of the same number.
+/// The user of this name or number, with that user's own group. A number that the database does not know is
+/// taken as it is, with the group of the same number.
 ///
 /// # Errors
-/// `NotFound` if the name is unknown; whatever getpwnam_r(3) answers.
+/// `NotFound` if the name is unknown; whatever getpwnam_r(3) and getpwuid_r(3) answer.
 pub fn user(name: &str) -> io::Result<User> {
-    let own = |uid, gid| User {
-        name: name.to_owned(),
-        uid,
-        gid,
+    let text = c_string(name)?;
+    let read = |entry: &libc::passwd| (entry.pw_uid, entry.pw_gid);
+    // SAFETY: getpwnam_r(3) reads the text up to its end, which is alive here. Guarded by
+    // `users_and_groups_are_found_by_name_and_number`.
+    let found = unsafe { look_up(text.as_ptr(), libc::getpwnam_r, read) };
+    match (found, name.parse()) {
+        (Ok((uid, gid)), _) => Ok(User {
+            name: name.to_owned(),
+            uid,
+            gid,
+        }),
+        (Err(_), Ok(number)) => user_of_number(number),
+        (Err(errno), Err(_)) => Err(unknown("user", name, errno)),
+    }
+}
+
+fn user_of_number(uid: libc::uid_t) -> io::Result<User> {
+    let read = |entry: &libc::passwd| {
+        // SAFETY: an entry that was found has a name, which ends with a zero byte, in the memory that was lent
+        // to the call (getpwuid_r(3)); it is alive while the entry is read. Guarded by
+        // `a_number_that_the_database_knows_is_its_user_with_that_users_own_group`.
+        let name = unsafe { CStr::from_ptr(entry.pw_name) };
+        (name.to_owned(), entry.pw_gid)
     };
-    match look_up(name, libc::getpwnam_r, |entry| (entry.pw_uid, entry.pw_gid))? {
-        Ok((uid, gid)) => Ok(own(uid, gid)),
-        Err(errno) => match name.parse() {
-            Ok(number) => Ok(own(number, number)),
-            Err(_) => Err(unknown("user", name, errno)),
-        },
+    // SAFETY: getpwuid_r(3) takes the number itself. Guarded by the same test.
+    let found = unsafe { look_up(uid, libc::getpwuid_r, read) };
+    match found {
+        Ok((name, gid)) => {
+            let unreadable = |_| {
+                let text = format!("the name of user {uid} is not in UTF-8");
+                io::Error::new(io::ErrorKind::InvalidData, text)
+            };
+            let name = name.into_string().map_err(unreadable)?;
+            Ok(User { name, uid, gid })
+        }
+        Err(errno) if is_unknown(errno) => Ok(User {
+            name: uid.to_string(),
+            uid,
+            gid: uid,
+        }),
+        // The user may be known, with another group.
+        Err(errno) => Err(io::Error::from_raw_os_error(errno)),
     }
 }
 
@@ -53,38 +84,38 @@ pub fn user(name: &str) -> io::Result<User> {
 /// # Errors
 /// `NotFound` if the name is unknown; whatever getgrnam_r(3) answers.
 pub fn group(name: &str) -> io::Result<u32> {
-    match look_up(name, libc::getgrnam_r, |entry| entry.gr_gid)? {
-        Ok(number) => Ok(number),
-        Err(errno) => name.parse().map_err(|_| unknown("group", name, errno)),
-    }
+    let text = c_string(name)?;
+    let read = |entry: &libc::group| entry.gr_gid;
+    // SAFETY: getgrnam_r(3) reads the text up to its end, which is alive here. Guarded by
+    // `users_and_groups_are_found_by_name_and_number`.
+    let found = unsafe { look_up(text.as_ptr(), libc::getgrnam_r, read) };
+    found.or_else(|errno| name.parse().map_err(|_| unknown("group", name, errno)))
 }
 
-/// getpwnam_r(3), or getgrnam_r(3), which differ in their entry `E` alone.
-type Lookup<E> = unsafe extern "C" fn(
-    *const libc::c_char,
-    *mut E,
-    *mut libc::c_char,
-    libc::size_t,
-    *mut *mut E,
-) -> libc::c_int;
+/// getpwnam_r(3), getpwuid_r(3) or getgrnam_r(3), which differ in their key `K` and their entry `E` alone.
+type Lookup<K, E> =
+    unsafe extern "C" fn(K, *mut E, *mut libc::c_char, libc::size_t, *mut *mut E) -> libc::c_int;
 
-/// Returns the value that `read` takes from the entry of this name; or the number of an error, 0 if there is no entry.
-fn look_up<E, T>(
-    name: &str,
-    call: Lookup<E>,
+/// Returns the value that `read` takes from the entry of this key; or the number of an error, 0 if there is no entry.
+///
+/// # Safety
+/// A key that is a pointer points to text that ends with a zero byte, and is alive during the call.
+unsafe fn look_up<K: Copy, E, T>(
+    key: K,
+    call: Lookup<K, E>,
     read: impl Fn(&E) -> T,
-) -> io::Result<Result<T, libc::c_int>> {
-    let name = c_string(name)?;
+) -> Result<T, libc::c_int> {
     let mut room = vec![0 as libc::c_char; LOOKUP_BYTES];
     loop {
         let mut entry = MaybeUninit::<E>::zeroed();
         let mut found = std::ptr::null_mut();
-        // SAFETY: getpwnam_r(3) and getgrnam_r(3) read the name, write the entry and at most
-        // `room.len()` bytes of `room`, all alive here. Guarded by
-        // `users_and_groups_are_found_by_name_and_number`.
+        // SAFETY: getpwnam_r(3), getpwuid_r(3) and getgrnam_r(3) read the key, which the caller vouches for, and
+        // write the entry and at most `room.len()` bytes of `room`, all alive here. Guarded by
+        // `users_and_groups_are_found_by_name_and_number` and
+        // `a_number_that_the_database_knows_is_its_user_with_that_users_own_group`.
         let errno = unsafe {
             call(
-                name.as_ptr(),
+                key,
                 entry.as_mut_ptr(),
                 room.as_mut_ptr(),
                 room.len(),
@@ -96,12 +127,12 @@ fn look_up<E, T>(
             continue;
         }
         if found.is_null() {
-            return Ok(Err(errno));
+            return Err(errno);
         }
         // SAFETY: `found` points at the entry, which the call has filled (getpwnam_r(3)); what it
-        // points to itself is in `room`, which is alive. Guarded by the same test.
+        // points to itself is in `room`, which is alive. Guarded by the same tests.
         let entry = unsafe { entry.assume_init_ref() };
-        return Ok(Ok(read(entry)));
+        return Ok(read(entry));
     }
 }
 
@@ -109,13 +140,21 @@ fn c_string(text: &str) -> io::Result<CString> {
     CString::new(text).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a zero byte"))
 }
 
+/// Whether a lookup that ended so found no entry (getpwnam_r(3), under ERRORS).
+fn is_unknown(errno: libc::c_int) -> bool {
+    matches!(
+        errno,
+        0 | libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM
+    )
+}
+
 fn unknown(what: &str, name: &str, errno: libc::c_int) -> io::Error {
-    match errno {
-        0 | libc::ENOENT | libc::ESRCH | libc::EBADF | libc::EPERM => {
+    match is_unknown(errno) {
+        true => {
             let text = format!("there is no {what} {name:?} on this machine");
             io::Error::new(io::ErrorKind::NotFound, text)
         }
-        errno => io::Error::from_raw_os_error(errno),
+        false => io::Error::from_raw_os_error(errno),
     }
 }
 

@@ -193,7 +193,7 @@ pub fn deafen(listener: BorrowedFd<'_>) -> io::Result<()> {
         filter: drop_all.as_mut_ptr(),
     };
     // The kernel copies the program during the call; both live on this stack until then. Guarded by
-    // `a_deaf_listener_queues_nobody_and_gives_what_is_queued`.
+    // `a_deaf_listener_queues_nobody_and_gives_what_is_queued_until_it_hears_again`.
     set_option(
         listener,
         libc::SOL_SOCKET,
@@ -201,6 +201,24 @@ pub fn deafen(listener: BorrowedFd<'_>) -> io::Result<()> {
         &program,
         "SO_ATTACH_FILTER",
     )
+}
+
+/// Lets a listener hear again that was [deafened](deafen), by this process or by another one that has the same socket.
+///
+/// # Errors
+/// Whatever setsockopt(2) answers to SO_DETACH_FILTER (socket(7)); one that hears is no error.
+pub fn undeafen(listener: BorrowedFd<'_>) -> io::Result<()> {
+    let detached = set_option(
+        listener,
+        libc::SOL_SOCKET,
+        libc::SO_DETACH_FILTER,
+        &0,
+        "SO_DETACH_FILTER",
+    );
+    match detached {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        detached => detached,
+    }
 }
 
 /// Accepts; `WouldBlock` if no connection comes within [`ACCEPT_LOST_RACE`].

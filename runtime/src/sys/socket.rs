@@ -197,7 +197,25 @@ pub fn set_keepalive(
         "TCP_KEEPINTVL",
     )?;
     set(sockopt::set_tcp_keepcnt(fd, probes), "TCP_KEEPCNT")?;
-    set(sockopt::set_socket_keepalive(fd, true), "SO_KEEPALIVE")
+    keep_alive(fd)
+}
+
+/// Has the kernel probe an idle TCP peer as often as it does by itself (net.ipv4.tcp_keepalive_time and its like, tcp(7)),
+/// unless [`set_keepalive`] said how often. Sockets that a listener accepts inherit it.
+///
+/// # Errors
+/// Whatever setsockopt(2) answers.
+pub fn keep_alive(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let set = sockopt::set_socket_keepalive(fd, true);
+    called(set, "setsockopt", "SO_KEEPALIVE")
+}
+
+/// Whether the kernel probes an idle TCP peer.
+///
+/// # Errors
+/// Whatever getsockopt(2) answers.
+pub fn is_kept_alive(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    called(sockopt::socket_keepalive(fd), "getsockopt", "SO_KEEPALIVE")
 }
 
 fn whole_seconds(time: Duration) -> Duration {

@@ -7,6 +7,7 @@
 //! threads that are given up anyway. Deliberately not for a thread that runs well.
 
 use super::error::{check, last};
+use super::thread::thread_id;
 use std::ffi::c_void;
 use std::fmt::{self, Write};
 use std::io;
@@ -24,9 +25,15 @@ const SIGNAL: libc::c_int = libc::SIGURG;
 const GLANCE: Duration = Duration::from_micros(200);
 
 const IDLE: u32 = 0;
-const WANTED: u32 = 1;
-const WALKING: u32 = 2;
-const DONE: u32 = 3;
+const WALKING: u32 = 1;
+const DONE: u32 = 2;
+
+/// The stage in which a thread is wanted to walk: a number of its own. A signal of an earlier request, which a thread
+/// takes late, must not make it walk for another.
+fn wanted(thread: u32) -> u32 {
+    // Numbers of threads have 22 bits at most (PID_MAX_LIMIT).
+    thread << 8 | 0xff
+}
 
 static STAGE: AtomicU32 = AtomicU32::new(IDLE);
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -50,8 +57,9 @@ fn walk() -> usize {
 }
 
 extern "C" fn on_signal(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
-    let wanted = STAGE.compare_exchange(WANTED, WALKING, Ordering::Acquire, Ordering::Relaxed);
-    if wanted.is_err() {
+    let of_this = wanted(thread_id());
+    let begun = STAGE.compare_exchange(of_this, WALKING, Ordering::Acquire, Ordering::Relaxed);
+    if begun.is_err() {
         return;
     }
     // SAFETY: __errno_location(3) points to this thread's errno, which the interrupted code may be
@@ -102,7 +110,8 @@ pub fn stack_of(thread: u32, patience: Duration) -> io::Result<Stack> {
     if STAGE.load(Ordering::Acquire) == WALKING {
         return Err(io::Error::other("another thread never ended its walk"));
     }
-    STAGE.store(WANTED, Ordering::Release);
+    let wanted = wanted(thread);
+    STAGE.store(wanted, Ordering::Release);
     // SAFETY: tgkill(2) takes no pointer; the signal is handled since `install`, and the first
     // argument keeps it inside this process. Guarded by `a_blocked_thread_shows_where_it_is`.
     let sent = unsafe {
@@ -121,7 +130,7 @@ pub fn stack_of(thread: u32, patience: Duration) -> io::Result<Stack> {
     while STAGE.load(Ordering::Acquire) != DONE {
         if Instant::now() >= until {
             // If it has begun, it is left to end.
-            let _ = STAGE.compare_exchange(WANTED, IDLE, Ordering::AcqRel, Ordering::Relaxed);
+            let _ = STAGE.compare_exchange(wanted, IDLE, Ordering::AcqRel, Ordering::Relaxed);
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 format!("thread {thread} does not take signals"),
@@ -200,8 +209,8 @@ fn named(frames: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::thread::thread_id;
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::{Sender, channel};
+    use std::thread::JoinHandle;
 
     #[inline(never)]
     fn a_function_that_blocks(until: &std::sync::mpsc::Receiver<()>) {
@@ -255,5 +264,63 @@ mod tests {
         thread.join().expect("it ends as if nothing had been");
         let error = stack_of(number, Duration::from_millis(1));
         assert!(error.is_err(), "the thread is gone");
+    }
+
+    /// Whether the calling thread takes the signal, or leaves it pending, as one does that sleeps in the kernel.
+    fn take_signal(takes: bool) {
+        let how = [libc::SIG_BLOCK, libc::SIG_UNBLOCK][usize::from(takes)];
+        let mut set = MaybeUninit::zeroed();
+        // SAFETY: sigemptyset(3) makes the set that the others change and read during the call.
+        unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigaddset(set.as_mut_ptr(), SIGNAL);
+            libc::pthread_sigmask(how, set.as_ptr(), std::ptr::null_mut());
+        }
+    }
+
+    #[inline(never)]
+    fn the_first_takes_it() {
+        take_signal(true);
+        std::hint::black_box(());
+    }
+
+    #[inline(never)]
+    fn the_second_takes_it() {
+        take_signal(true);
+        std::hint::black_box(());
+    }
+
+    /// A thread that leaves the signal pending until it is told to take it, and its number.
+    fn deaf(then: fn()) -> (u32, Sender<()>, JoinHandle<()>) {
+        let (tell, told) = channel();
+        let (say, said) = channel();
+        let thread = std::thread::spawn(move || {
+            take_signal(false);
+            say.send(thread_id()).expect("somebody listens");
+            told.recv().expect("it is told");
+            then();
+        });
+        (said.recv().expect("a number"), tell, thread)
+    }
+
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
+    #[test]
+    fn a_thread_that_takes_the_signal_late_does_not_walk_for_another() {
+        let (first, tell_first, first_thread) = deaf(the_first_takes_it);
+        let (second, tell_second, second_thread) = deaf(the_second_takes_it);
+        stack_of(first, Duration::from_millis(1)).expect_err("it takes none");
+        let patience = Duration::from_secs(20);
+        let asks = std::thread::spawn(move || stack_of(second, patience));
+        let until = Instant::now() + patience;
+        while STAGE.load(Ordering::Relaxed) != wanted(second) {
+            assert!(Instant::now() < until, "nobody asks");
+            std::thread::yield_now();
+        }
+        tell_first.send(()).expect("it waits");
+        first_thread.join().expect("no panic");
+        tell_second.send(()).expect("it waits");
+        let stack = asks.join().expect("no panic").expect("a stack").to_string();
+        assert!(stack.contains("the_second_takes_it"), "{stack}");
+        second_thread.join().expect("no panic");
     }
 }

@@ -19,7 +19,8 @@ const INFO_BYTES: usize = 128;
 const _: () = assert!(BYTES_ACKED_AT + 8 <= INFO_BYTES);
 const _: () = assert!(std::mem::offset_of!(libc::tcp_info, tcpi_unacked) == UNACKED_AT);
 const _: () = assert!(std::mem::offset_of!(libc::tcp_info, tcpi_sacked) == SACKED_AT);
-/// TCP_LISTEN in the kernel's `tcp_states.h`.
+/// TCP_CLOSE and TCP_LISTEN in the kernel's `tcp_states.h`.
+const STATE_CLOSE: u8 = 7;
 const STATE_LISTEN: u8 = 10;
 
 /// A listener's queue of connections that are complete but not accepted.
@@ -64,6 +65,15 @@ pub fn bytes_acked(fd: BorrowedFd<'_>) -> io::Result<Option<u64>> {
         .try_into()
         .expect("eight bytes");
     Ok((len >= BYTES_ACKED_AT + 8).then(|| u64::from_ne_bytes(field)))
+}
+
+/// Whether a TCP connection is over: it was reset, or both ends have ended it and acknowledged that.
+///
+/// # Errors
+/// Whatever getsockopt(2) answers, EOPNOTSUPP for what is not TCP.
+pub fn is_over(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let (info, _) = tcp_info(fd)?;
+    Ok(info[STATE_AT] == STATE_CLOSE)
 }
 
 /// How often since boot a listener's queue was full and a connection was dropped, summed over every

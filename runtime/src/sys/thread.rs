@@ -5,7 +5,12 @@
 
 use std::ffi::CString;
 use std::io;
-use std::time::Duration;
+use std::os::unix::thread::JoinHandleExt;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Between two looks at threads that are about to end.
+pub(crate) const JOIN_PAUSE: Duration = Duration::from_millis(1);
 
 /// The longest name that the kernel keeps, in bytes (TASK_COMM_LEN less the terminating zero).
 pub const THREAD_NAME_BYTES_MAX: usize = 15;
@@ -102,6 +107,35 @@ pub fn kernel_state(thread: u32) -> String {
     }
 }
 
+/// Joins a thread if it is gone, destructors of its thread-locals included; gives the handle back if it is
+/// not. [`JoinHandle::is_finished`] is true before those have run, and [`JoinHandle::join`] waits for them without end.
+/// A panic of the thread is not told.
+pub fn try_join(thread: JoinHandle<()>) -> Option<JoinHandle<()>> {
+    // SAFETY: the handle has neither been joined nor detached, since it is here, and nothing is written through the null
+    // pointer. Guarded by `a_thread_is_joined_only_when_its_thread_locals_are_gone`.
+    let joined = unsafe { libc::pthread_tryjoin_np(thread.as_pthread_t(), std::ptr::null_mut()) };
+    if joined != 0 {
+        return Some(thread);
+    }
+    // What was joined must not be detached, as a drop of the handle would.
+    thread.into_pthread_t();
+    None
+}
+
+/// Waits in this thread until another is gone, destructors of its thread-locals included, for `most` at most. Gives the
+/// handle back if it is not: it ends by itself one day.
+pub fn join_within(thread: JoinHandle<()>, most: Duration) -> Option<JoinHandle<()>> {
+    let began = Instant::now();
+    let mut left = try_join(thread);
+    while began.elapsed() < most
+        && let Some(thread) = left.take()
+    {
+        std::thread::sleep(JOIN_PAUSE);
+        left = try_join(thread);
+    }
+    left
+}
+
 fn clock(id: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
@@ -118,7 +152,6 @@ fn clock(id: libc::clockid_t) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
     #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
@@ -146,6 +179,31 @@ mod tests {
                 .is_err()
         );
         assert!(wants_cpu(u32::MAX).is_err());
+    }
+
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
+    #[test]
+    fn a_thread_is_joined_only_when_its_thread_locals_are_gone() {
+        struct Late(std::sync::mpsc::Receiver<()>);
+        impl Drop for Late {
+            fn drop(&mut self) {
+                assert!(self.0.recv().is_err(), "nothing is sent");
+            }
+        }
+        thread_local!(static LATE: std::cell::RefCell<Option<Late>> = const { std::cell::RefCell::new(None) });
+        let (keep, late) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || LATE.set(Some(Late(late))));
+        let until = Instant::now() + Duration::from_secs(20);
+        while !thread.is_finished() {
+            assert!(Instant::now() < until, "it never ends");
+            std::thread::yield_now();
+        }
+        let left = try_join(thread).expect("it still drops what it kept");
+        drop(keep);
+        assert!(
+            join_within(left, Duration::from_secs(20)).is_none(),
+            "it is never gone"
+        );
     }
 
     #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]

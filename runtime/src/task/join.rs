@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
-/// The value that a task panicked with.
+/// The value that a task panicked with. A panic of its own drop ends there; the panic hook tells of it.
 ///
 /// ```
 /// use ringgate_runtime::{Core, CoreOptions, current};
@@ -41,8 +41,22 @@ impl Panic {
     }
 
     /// The panic's payload, for `std::panic::resume_unwind`.
-    pub fn into_inner(self) -> Box<dyn Any + Send> {
-        self.0
+    pub fn into_inner(mut self) -> Box<dyn Any + Send> {
+        self.take()
+    }
+
+    fn take(&mut self) -> Box<dyn Any + Send> {
+        std::mem::replace(&mut self.0, Box::new(()))
+    }
+}
+
+impl Drop for Panic {
+    fn drop(&mut self) {
+        let payload = self.take();
+        if let Err(again) = catch(AssertUnwindSafe(|| drop(payload))) {
+            // It may panic as it is dropped as well, and so on without end.
+            std::mem::forget(again);
+        }
     }
 }
 
@@ -60,7 +74,7 @@ impl fmt::Display for Panic {
 
 impl std::error::Error for Panic {}
 
-/// Runs a future and gives its panic as a value.
+/// Runs a future and gives its panic as a value, also that of its drop, which follows its end.
 ///
 /// ```
 /// use ringgate_runtime::{Core, CoreOptions};
@@ -73,7 +87,9 @@ impl std::error::Error for Panic {}
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn catch_unwind<F: Future>(future: F) -> CatchUnwind<F> {
-    CatchUnwind { future }
+    CatchUnwind {
+        future: Some(future),
+    }
 }
 
 /// Runs a function and gives its panic as a value.
@@ -87,6 +103,7 @@ pub fn catch_unwind<F: Future>(future: F) -> CatchUnwind<F> {
 ///
 /// # Errors
 /// The panic of `run`.
+#[inline]
 pub fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
     catch(AssertUnwindSafe(run)).map_err(Panic)
 }
@@ -101,7 +118,8 @@ pub fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
 /// }
 /// ```
 pub struct CatchUnwind<F> {
-    future: F,
+    /// None when it has ended.
+    future: Option<F>,
 }
 
 impl<F: Future> Future for CatchUnwind<F> {
@@ -111,11 +129,18 @@ impl<F: Future> Future for CatchUnwind<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: structural pinning of the only field; it is never moved out, and there is no
         // Drop impl. Guarded by `a_panic_is_a_value_and_ends_one_task_only`.
-        let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
-        match catch(AssertUnwindSafe(|| future.poll(cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(Panic(payload))),
-        }
+        let mut future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
+        let polled = catch(AssertUnwindSafe(|| {
+            let future = future.as_mut().as_pin_mut();
+            future.expect("no poll after the end").poll(cx)
+        }));
+        let result = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(payload) => Err(Panic(payload)),
+        };
+        let dropped = catch_panic(|| future.set(None));
+        Poll::Ready(result.and_then(|value| dropped.map(|()| value)))
     }
 }
 

@@ -92,8 +92,11 @@ impl<T: 'static> TaskLocal<T> {
     /// # Errors
     /// [`NoValue`] outside of [`TaskLocal::scope`].
     pub fn with<R>(&'static self, look: impl FnOnce(&T) -> R) -> Result<R, NoValue> {
-        self.inner
-            .with(|place| place.borrow().as_ref().map(look).ok_or(NoValue))
+        // A thread that ends runs no task any more.
+        let looked = self
+            .inner
+            .try_with(|place| place.borrow().as_ref().map(look).ok_or(NoValue));
+        looked.unwrap_or(Err(NoValue))
     }
 
     fn swap(&'static self, value: &mut Option<T>) {

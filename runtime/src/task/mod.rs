@@ -25,9 +25,9 @@ pub use switch::{set_urgency, yield_now};
 pub use join::{CatchUnwind, JoinHandle, Panic, catch_panic, catch_unwind};
 
 use crate::mailbox::Shared;
-use arena::{Arena, Room, TaskBox};
+pub(crate) use arena::TaskBox;
+use arena::{Arena, Room};
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind as catch};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -182,6 +182,11 @@ impl Tasks {
 
     pub(crate) fn panics(&self) -> u64 {
         self.panics
+    }
+
+    /// The drop of a task's future has panicked.
+    pub(crate) fn count_panic(&mut self) {
+        self.panics += 1;
     }
 
     #[inline]
@@ -432,7 +437,7 @@ impl Turn {
     pub(crate) fn poll(&mut self) -> Ended {
         let mut cx = Context::from_waker(&self.waker);
         let task = self.task.as_mut();
-        match catch(AssertUnwindSafe(|| task.poll(&mut cx))) {
+        match catch_panic(|| task.poll(&mut cx)) {
             Ok(poll) if poll.is_ready() => Ended::Finished,
             Ok(_) => Ended::Not,
             Err(_) => Ended::Panicked,

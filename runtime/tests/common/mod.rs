@@ -113,9 +113,13 @@ pub fn pair() -> (Descriptor, TcpStream) {
 
 /// Whether the peer has closed: EOF or a reset, within [`PATIENCE`].
 pub fn is_closed(stream: &mut TcpStream) -> bool {
-    match stream.read(&mut [0; 1]) {
-        Ok(count) => count == 0,
-        Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+    loop {
+        match stream.read(&mut [0; 1]) {
+            Ok(count) => return count == 0,
+            // The kernel ends what a ring that is gone has in flight, and interrupts this thread for that.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return error.kind() == io::ErrorKind::ConnectionReset,
+        }
     }
 }
 

@@ -86,6 +86,33 @@ fn t14_a_lane_in_the_core_has_the_same_limits_and_counters_and_no_thread() {
 }
 
 #[test]
+fn an_operation_that_is_polled_outside_of_a_core_takes_no_place_from_others() {
+    let lane = Lane::in_core(1).open("inside").expect("a lane");
+    let inside = lane.clone();
+    run(&core(), async move {
+        let core = ringgate_runtime::current();
+        let (open, door) = flume::bounded::<()>(0);
+        let held = inside.clone();
+        let busy = core.spawn(async move {
+            let opened = held.run(async move { door.recv_async().await.is_err() });
+            opened.await.expect("it ran")
+        });
+        while inside.status().busy == 0 {
+            yield_now().await;
+        }
+        let elsewhere = inside.clone();
+        let outside = std::thread::spawn(move || block_on(elsewhere.run(async {})));
+        assert!(outside.join().is_err(), "no core runs there");
+        drop(open);
+        assert!(busy.await.expect("no panic"));
+        let next = timeout(PATIENCE, inside.run(async { 7 })).await;
+        assert_eq!(next.expect("there is room").expect("a value"), 7);
+    });
+    let status = lane.status();
+    assert!(status.is_idle() && status.balances(), "{status:?}");
+}
+
+#[test]
 fn t2_lanes_of_any_name_live_side_by_side_without_harm() {
     let database = stateless(1, "database");
     let mail = stateless(1, "mail");

@@ -3,12 +3,15 @@
 use crate::common::{PATIENCE, size};
 use crate::support::{Door, block_on, occupy, poll, stateless, wait_status};
 use ringgate_runtime::lane::{Ending, Lane, LaneError, LaneSetupError};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::cell::RefCell;
 use std::collections::HashSet;
+use std::fs;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 #[test]
 fn h13_a_state_is_made_and_dropped_once_on_the_thread_of_its_worker() {
@@ -64,6 +67,51 @@ fn h13_a_state_is_made_and_dropped_once_on_the_thread_of_its_worker() {
     for thread in made {
         assert!(dropped.contains(&Said::Dropped(thread)), "{dropped:?}");
     }
+}
+
+/// Waits as it is dropped, until the other end is dropped.
+struct Lingers(Receiver<()>);
+
+impl Drop for Lingers {
+    fn drop(&mut self) {
+        assert!(self.0.recv().is_err(), "nothing is sent");
+    }
+}
+
+/// The lane is closed and joined while `Lingers` of its one worker is dropped, and afterwards.
+fn is_not_joined_before_the_drop_ends<C>(lane: Lane<C>, keep: Sender<()>) {
+    lane.close(Ending::Finish);
+    let (say, joined) = channel();
+    let joiner = std::thread::spawn(move || {
+        for most in [Duration::from_millis(50), Duration::ZERO, PATIENCE] {
+            say.send(lane.join(most)).expect("heard");
+        }
+    });
+    let hear = || joined.recv_timeout(PATIENCE / 2);
+    assert_eq!(hear(), Ok(Err(1)), "the worker is still there");
+    assert_eq!(hear(), Ok(Err(1)), "it was not forgotten");
+    drop(keep);
+    assert_eq!(hear(), Ok(Ok(())));
+    joiner.join().expect("no panic");
+}
+
+#[test]
+fn a_join_waits_no_longer_than_it_may_for_a_state_that_is_dropped() {
+    let (keep, until) = channel();
+    let state = Mutex::new(Some(Lingers(until)));
+    let made = move || state.lock().expect("unpoisoned").take().ok_or("only one");
+    let lane = Lane::workers(1).init(made).open("lingers").expect("a lane");
+    assert!(lane.wait_ready(PATIENCE));
+    is_not_joined_before_the_drop_ends(lane, keep);
+}
+
+#[test]
+fn a_join_waits_no_longer_than_it_may_for_what_a_worker_kept_by_thread() {
+    thread_local!(static KEPT: RefCell<Option<Lingers>> = const { RefCell::new(None) });
+    let (keep, until) = channel();
+    let lane = stateless(1, "keeps-late");
+    block_on(lane.run(move |()| KEPT.set(Some(Lingers(until))))).expect("kept");
+    is_not_joined_before_the_drop_ends(lane, keep);
 }
 
 #[test]
@@ -286,6 +334,60 @@ fn a_lane_whose_init_fails_says_so_at_once_and_recovers_by_itself() {
     block_on(lane.run(|()| ())).expect("it works");
     let status = lane.status();
     assert!(status.totals.failed_starts > 0 && status.balances());
+}
+
+/// Set for the child that runs one test alone.
+const ALONE: &str = "RINGGATE_TEST_ALONE";
+
+#[test]
+fn a_lane_whose_thread_cannot_be_started_says_so_at_once_and_once() {
+    if std::env::var_os(ALONE).is_none() {
+        // The address space of the whole process has no room for a stack meanwhile.
+        let name = "pool::a_lane_whose_thread_cannot_be_started_says_so_at_once_and_once";
+        let child = std::env::current_exe().expect("this program");
+        let output = std::process::Command::new(child)
+            .args(["--exact", name])
+            .env(ALONE, "1")
+            .output()
+            .expect("run");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && text.contains("1 passed"),
+            "{text}"
+        );
+        return;
+    }
+    let told = Arc::new(Mutex::new(Vec::with_capacity(8)));
+    let tell = told.clone();
+    let lane = Lane::workers(0..=1)
+        .stateless()
+        .observe(move |event| tell.lock().expect("unpoisoned").push(format!("{event:?}")))
+        .open("threads")
+        .expect("a lane");
+    let told = || told.lock().expect("unpoisoned").clone();
+    let limit = getrlimit(Resource::As);
+    let used: u64 = fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| text.split(' ').next()?.parse().ok())
+        .expect("pages");
+    let most = Rlimit {
+        current: Some(used * rustix::param::page_size() as u64 + (1 << 20)),
+        ..limit
+    };
+    setrlimit(Resource::As, most).expect("lower");
+    for _ in 0..2 {
+        let refused = block_on(lane.run(|()| ()));
+        assert!(matches!(refused, Err(LaneError::Unavailable(_))));
+        assert!(matches!(&told()[..], [one] if one.contains("start a thread")));
+    }
+    let fewest = stateless(2, "fewest");
+    let began = Instant::now();
+    assert!(!fewest.wait_ready(PATIENCE));
+    assert!(began.elapsed() < PATIENCE / 2, "both have failed");
+    setrlimit(Resource::As, limit).expect("raise");
+    block_on(lane.run(|()| ())).expect("it works");
+    assert_eq!(told().len(), 2, "{:?}", told());
+    assert_eq!(told()[1], "Recovered");
 }
 
 #[test]

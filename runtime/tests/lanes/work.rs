@@ -247,3 +247,71 @@ fn a_worker_that_looks_hears_of_a_trim_and_of_the_end() {
         }
     }
 }
+
+#[test]
+fn work_for_which_a_worker_or_a_place_is_free_runs_where_none_may_wait_and_where_any_may_wait_for_ever()
+ {
+    for most in [Duration::ZERO, Duration::MAX] {
+        let workers = Lane::workers(1)
+            .queue_limit(0)
+            .queue_timeout(most)
+            .retry(most, most)
+            .stateless()
+            .open("strict")
+            .expect("a lane");
+        let places = Lane::in_core(1)
+            .queue_limit(0)
+            .queue_timeout(most)
+            .open("inside")
+            .expect("a lane");
+        wait_status(&workers, "it waits for work", |status| status.waiting == 1);
+        let on_core = workers.clone();
+        run(&core(), async move {
+            for value in 0..20 {
+                while on_core.status().waiting == 0 {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                assert_eq!(on_core.run(move |()| value).await.expect("it runs"), value);
+                let placed = places.run(async move { value }).await;
+                assert_eq!(placed.expect("it runs"), value);
+            }
+        });
+        wait_status(&workers, "it waits again", |status| status.waiting == 1);
+        assert_eq!(block_on(workers.run(|()| 7)).expect("it runs"), 7);
+    }
+}
+
+#[test]
+fn a_lane_in_which_no_work_may_wait_starts_as_many_workers_as_it_may_have() {
+    let lane = Lane::workers(0..=2)
+        .queue_limit(0)
+        .stateless()
+        .open("strict")
+        .expect("a lane");
+    let occupied = [(); 2].map(|()| occupy(&lane));
+    let full = block_on(lane.run(|()| ()));
+    assert!(matches!(full, Err(LaneError::Full)), "{full:?}");
+    assert_eq!(lane.status().spawned, 2);
+    for (door, busy) in occupied {
+        door.open();
+        block_on(busy).expect("what had begun ends");
+    }
+}
+
+#[test]
+fn work_that_may_not_wait_is_given_up_at_once_while_the_workers_work() {
+    let lane = Lane::workers(1)
+        .queue_timeout(Duration::ZERO)
+        .stateless()
+        .open("at-once")
+        .expect("a lane");
+    wait_status(&lane, "it waits for work", |status| status.waiting == 1);
+    let (door, busy) = occupy(&lane);
+    let on_core = lane.clone();
+    run(&core(), async move {
+        let late = on_core.run(|()| ()).await;
+        assert!(matches!(late, Err(LaneError::TimedOut)), "{late:?}");
+    });
+    door.open();
+    block_on(busy).expect("what had begun ends");
+}

@@ -1,6 +1,7 @@
 //! Rings whose io_uring_enter fails after the start: a shortage passes, and any other failure ends the
 //! core in words, without a loop that turns for nothing.
 
+use ringgate_runtime::core::COMPLETIONS_PER_TURN_MAX;
 use ringgate_runtime::driver::Driver;
 use ringgate_runtime::driver::simulated::{Faults, World};
 use ringgate_runtime::{Core, CoreOptions, Errno, Event, RingFailed, Sink};
@@ -76,4 +77,27 @@ fn a_future_that_is_awaited_on_a_broken_ring_panics_instead_of_hanging() {
     let core = core(&world);
     world.fail_enters(Errno(libc::EBADF), FOR_EVER);
     core.block_on(std::future::pending::<()>());
+}
+
+#[test]
+fn a_ring_that_fails_leaves_no_connection_open_that_nobody_was_told_of() {
+    let world = World::new(1, Faults::none());
+    let core = core(&world);
+    let listener = world.listen();
+    core.accept(&listener, 1);
+    // More than are told of in two turns: that of the failure is the last.
+    let accepted = 2 * COMPLETIONS_PER_TURN_MAX + 100;
+    let clients: Vec<_> = (0..accepted).map(|_| world.connect(&listener)).collect();
+    let mut counter = Counter(0);
+    core.turn(&mut counter, Some(Duration::ZERO));
+    assert_eq!(world.open_descriptors(), accepted);
+    // Told once: completions were dropped, and from then on the ring goes on as ever.
+    world.fail_enters(Errno(libc::EBADR), 0..1);
+    assert!(core.run(&mut counter, |_| core.failed().is_some()).is_ok());
+    core.teardown(&mut counter, Duration::from_secs(5))
+        .expect_err("an accept is in flight");
+    drop(core);
+    assert_eq!(world.open_descriptors(), counter.0 as usize);
+    assert_eq!(world.misuses(), 0);
+    drop(clients);
 }

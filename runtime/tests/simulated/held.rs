@@ -121,16 +121,63 @@ fn what_came_meanwhile_is_told_before_the_timers_that_came_due() {
     core.set_timer(due, 3);
     client.after(SHORT / 2, Action::Send(b"in time".to_vec()));
     // Between two turns, and then in each: a core that is always held up has its timers all the same.
+    let mut last = world.now();
     for _ in 0..3 {
         world.advance(HELD);
+        last = world.now();
         core.turn(&mut told, Some(Duration::ZERO));
     }
     assert_eq!(told.events, ["bytes", "timer"]);
     assert!(core.was_held_past(due) && !core.was_held_past(due + 3 * HELD));
     let held = world.now();
+    assert_eq!(core.held_up_last(), last);
     core.set_timer(held + SHORT, 3);
     while told.events.len() < 3 {
         core.turn(&mut told, None);
     }
     assert!(!core.was_held_past(held + SHORT), "it came on time");
+    assert_eq!(core.held_up_last(), last);
+}
+
+/// A core whose timer takes long.
+struct Slow(World);
+
+impl Sink for Slow {
+    fn on_event(&mut self, _: &Rc<Core>, event: Event) {
+        if matches!(event, Event::Timer { .. }) {
+            self.0.advance(HELD);
+        }
+    }
+}
+
+/// Turns a few times, and holds that the core was held up last at the end of so much time, once.
+#[track_caller]
+fn assert_held_in_a_turn(world: &World, core: &Rc<Core>, sink: &mut impl Sink) {
+    let began = world.now();
+    for _ in 0..3 {
+        core.turn(sink, Some(SHORT));
+    }
+    let held = core.held_up_last();
+    let took = held - began;
+    assert!(took >= HELD && took < 2 * HELD, "{took:?}");
+    core.turn(sink, Some(HELD));
+    assert_eq!(core.held_up_last(), held, "who sleeps is not held up");
+}
+
+#[test]
+fn a_core_knows_that_a_task_or_a_timer_held_it_up() {
+    for long_poll in [Duration::ZERO, Duration::from_millis(1)] {
+        let world = World::new(1, Faults::none());
+        let core = core_in(&world, long_poll);
+        let mut sink = Slow(world.clone());
+        core.turn(&mut sink, Some(Duration::ZERO));
+        let holds = world.clone();
+        core.start(async move {
+            yield_now().await;
+            holds.advance(HELD);
+        });
+        assert_held_in_a_turn(&world, &core, &mut sink);
+        core.set_timer(world.now() + Duration::from_millis(1), 1);
+        assert_held_in_a_turn(&world, &core, &mut sink);
+    }
 }

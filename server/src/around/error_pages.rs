@@ -2,6 +2,7 @@
 
 use super::{Ready, vary_by};
 use crate::handler::{Body, Next, Request, Response, Router};
+use crate::http1::response::reason_phrase;
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
@@ -159,7 +160,7 @@ impl ErrorPages {
                 let text = text_of(&answer);
                 let line = text.trim_end();
                 let problem = Problem {
-                    title: status.canonical_reason().unwrap_or_default(),
+                    title: reason_phrase(status),
                     status: status.as_u16(),
                     detail: line.split_once(": ").map_or(line, |(_, detail)| detail),
                 };
@@ -189,7 +190,7 @@ fn statuses_of(name: &str) -> Option<Vec<StatusCode>> {
 }
 
 fn named(status: StatusCode) -> String {
-    let name = status.canonical_reason().unwrap_or_default();
+    let name = reason_phrase(status);
     format!("{} {name}", status.as_u16()).trim_end().to_owned()
 }
 

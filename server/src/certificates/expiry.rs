@@ -2,6 +2,7 @@
 //! end too. Asked by the coordinator now and then; pure, time is an argument.
 
 use crate::tls::identity::Identity;
+use rustls::pki_types::CertificateDer;
 use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,8 +13,9 @@ pub(crate) const WARNED_BEFORE_SECS: u64 = 14 * DAY_SECS;
 /// The warnings that were given, by certificate.
 #[derive(Debug, Default)]
 pub(crate) struct Expiry {
-    /// Days left when it was last told, by serial number.
-    told: HashMap<String, i64>,
+    /// Days left when it was last told. By the whole certificate: serial numbers differ among those of one issuer
+    /// alone (RFC 5280 section 4.1.2.2).
+    told: HashMap<CertificateDer<'static>, i64>,
 }
 
 impl Expiry {
@@ -27,8 +29,12 @@ impl Expiry {
                 return None;
             }
             let days = left.div_euclid(DAY_SECS as i64);
-            let before = self.told.insert(described.serial.clone(), days);
-            (before != Some(days)).then(|| line(identity, days, is_early))
+            let certificate = identity.credential().chain().first()?;
+            if self.told.get(certificate) == Some(&days) {
+                return None;
+            }
+            self.told.insert(certificate.clone(), days);
+            Some(line(identity, days, is_early))
         });
         due.collect()
     }
@@ -130,6 +136,17 @@ mod tests {
         );
         assert!(expiry.look(&all, begin - 1).is_empty());
         assert!(expiry.look(&all, begin).is_empty());
+    }
+
+    #[test]
+    fn certificates_of_different_issuers_are_each_told_of_once_a_day_though_they_have_the_same_serial_number()
+     {
+        let all = [NOW, NOW - 2 * DAY_SECS].map(|at| Identity::simulated(at).expect("made"));
+        assert_eq!(all[0].described().serial, all[1].described().serial);
+        let late = all[1].described().not_after - DAY_SECS;
+        let mut expiry = Expiry::default();
+        assert_eq!(expiry.look(&all, late).len(), 2);
+        assert_eq!(expiry.look(&all, late), Vec::<String>::new());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::command::CommandLine;
-use super::definition::{Group, OptionDef};
+use super::definition::{Change, Group, OptionDef};
 use super::effective::toml_value;
 use super::options::OPTIONS;
 use super::wrap::wrap;
@@ -95,8 +95,8 @@ fn tables() -> String {
         if group == Group::App {
             text.push_str(OF_RINGGATE_ALONE);
         }
-        text.push_str("| Key | Flag | Environment | Value | Default | Unit | Meaning |\n");
-        text.push_str("|---|---|---|---|---|---|---|\n");
+        text.push_str("| Key | Flag | Environment | Value | Default | Unit | Live | Meaning |\n");
+        text.push_str("|---|---|---|---|---|---|---|---|\n");
         for option in options_of(group) {
             text.push_str(&row(option));
         }
@@ -117,6 +117,10 @@ fn row(option: &OptionDef) -> String {
     let key = if option.in_file() { option.key } else { "" };
     // GitHub's tables take a bar for the end of the cell, also between backticks.
     let flag = format!("{} {}", option.flag(), option.kind.placeholder()).replace('|', "\\|");
+    let live = match option.change {
+        Change::Live => "yes",
+        Change::Restart => "no",
+    };
     let cells = [
         code(key, "not in a file"),
         code(&flag, ""),
@@ -124,6 +128,7 @@ fn row(option: &OptionDef) -> String {
         option.kind.allowed(),
         code(option.default, "nothing"),
         option.unit.to_owned(),
+        live.to_owned(),
         option.help.to_owned(),
     ];
     format!("| {} |\n", cells.join(" | "))

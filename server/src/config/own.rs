@@ -213,22 +213,80 @@ fn user_of(text: &str) -> Option<(usize, usize)> {
 
 /// The text without the values behind `password=`, if there is one.
 fn parameters_of(text: &str) -> Option<String> {
-    const PARAMETER: &str = "password=";
+    const PARAMETER: &str = "password";
     let lower = text.to_ascii_lowercase();
     let mut shown = String::new();
-    let mut done = 0;
-    while let Some(at) = lower[done..].find(PARAMETER) {
-        let value = done + at + PARAMETER.len();
-        let rest = &text[value..];
-        let length = match rest.strip_prefix('\'') {
-            Some(quoted) => quoted.find('\'').map_or(rest.len(), |end| end + 2),
-            None => rest.find(['&', ';', ' ']).unwrap_or(rest.len()),
+    let (mut looked, mut done) = (0, 0);
+    while let Some(at) = lower[looked..].find(PARAMETER) {
+        let name = looked + at;
+        looked = name + PARAMETER.len();
+        let rest = text[looked..].trim_start_matches(is_blank);
+        let Some(rest) = rest.strip_prefix('=') else {
+            continue;
         };
+        let rest = rest.trim_start_matches(is_blank);
+        let value = text.len() - rest.len();
         shown.push_str(&text[done..value]);
         shown.push_str(REDACTED);
-        done = value + length;
+        done = value + length_of_value(rest, Ends::behind(&text[..name]));
+        looked = done;
     }
     (done > 0).then(|| shown + &text[done..])
+}
+
+/// The sign that ends the value of a parameter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// A blank, as in the connection strings of PostgreSQL.
+    Blank,
+    /// The one that parts parameters: `&` in a URL, `;` in connection strings of other databases.
+    At(char),
+}
+
+impl Ends {
+    /// As the sign before a parameter has it, whose name ends in what follows `text`. A password may hold every other
+    /// one.
+    fn behind(text: &str) -> Ends {
+        let is_named = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        let before = text.trim_end_matches(is_named).trim_end_matches(is_blank);
+        match before.chars().next_back() {
+            Some('?' | '&') => Ends::At('&'),
+            Some(';') => Ends::At(';'),
+            _ => Ends::Blank,
+        }
+    }
+
+    fn at(self, c: char) -> bool {
+        match self {
+            Ends::Blank => is_blank(c),
+            Ends::At(sign) => c == sign,
+        }
+    }
+}
+
+/// The length (bytes) of the value that `text` begins with. In quotes it may hold what would end it, and behind a
+/// backslash its quotes as well.
+fn length_of_value(text: &str, ends: Ends) -> usize {
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'));
+    let mut is_quoted = false;
+    let mut is_escaped = false;
+    for (at, c) in text.char_indices() {
+        if is_escaped {
+            is_escaped = false;
+        } else if c == '\\' {
+            is_escaped = true;
+        } else if Some(c) == quote {
+            is_quoted = !is_quoted;
+        } else if !is_quoted && ends.at(c) {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// Whether libpq takes it for a blank between parameters (isspace(3)).
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')
 }
 
 impl fmt::Debug for OwnOption {
@@ -456,6 +514,40 @@ mod tests {
             (
                 "password='p w' sslpassword=x",
                 "password=[redacted] sslpassword=[redacted]",
+            ),
+            (
+                "host=db password = pw user=me",
+                "host=db password = [redacted] user=me",
+            ),
+            (
+                "password =\t'p w' user=me",
+                "password =\t[redacted] user=me",
+            ),
+            (
+                r"password='it\'s \\' user=me",
+                "password=[redacted] user=me",
+            ),
+            (r"password=a\ b\'c user=me", "password=[redacted] user=me"),
+            ("password='never ends", "password=[redacted]"),
+            (r"password='never \", "password=[redacted]"),
+            ("password=pw\nuser=me", "password=[redacted]\nuser=me"),
+            (
+                "password= é password=ö",
+                "password= [redacted] password=[redacted]",
+            ),
+            ("password=", "password=[redacted]"),
+            ("my password is", "my password is"),
+            (
+                "host=db password=a&b;c user=me",
+                "host=db password=[redacted] user=me",
+            ),
+            (
+                "Server=db; Password=p w; Database=x",
+                "Server=db; Password=[redacted]; Database=x",
+            ),
+            (
+                "Server=db;Password='a'';b';Database=x",
+                "Server=db;Password=[redacted];Database=x",
             ),
         ] {
             assert_eq!(without_passwords(text), printed);

@@ -225,12 +225,12 @@ impl Engine {
     /// Counts an accepted connection towards the end of this core (row M7, docs/seeds.md).
     #[inline]
     fn wear(&mut self) {
-        let Some(left) = &mut self.accepts else {
+        let Some(wear) = &mut self.wear else {
             return;
         };
-        *left = left.saturating_sub(1);
-        if *left == 0 {
-            self.accepts = None;
+        *wear = wear.saturating_add(1);
+        if self.settings.accepts.is_some_and(|most| *wear >= most) {
+            self.wear = None;
             self.post.to_coordinator(Report::Worn(self.index));
         }
     }

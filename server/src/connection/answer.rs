@@ -44,12 +44,23 @@ impl Engine {
             }
         };
         self.keep_date(core);
+        self.give_answer(core, request, &mut response);
+        response.body.let_go();
+    }
+
+    /// Queues an answer, and takes as much of its body as is sent.
+    pub(super) fn give_answer(
+        &mut self,
+        core: &Rc<Core>,
+        request: ExchangeKey,
+        response: &mut Response,
+    ) {
         let context = self.answering();
         let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
         if exchange.on.is_some() {
-            return self.on_stream_answer(core, request, response);
+            return self.give_stream_answer(core, request, response);
         }
         let key = exchange.of;
         let Some(connection) = self.table.get(key) else {
@@ -61,7 +72,7 @@ impl Engine {
         }
         exchange.task = None;
         if exchange.asks_core {
-            tell_core(&mut response, self.index);
+            tell_core(response, self.index);
         }
         if let Body::Switch(_) = response.body {
             return self.on_switch(core, request, response);
@@ -81,13 +92,13 @@ impl Engine {
         let unread = unread_body(exchange.upload.as_ref());
         let before = connection.output.queued;
         if let Some(noted) = &mut exchange.noted {
-            noted.answered_by(&exchange.terms, &response, core.now());
+            noted.answered_by(&exchange.terms, response, core.now());
         }
         let queued = queue(
             connection,
             &exchange.terms,
             unread,
-            &mut response,
+            response,
             self.date.current(),
             context,
             &mut self.buffers,
@@ -126,9 +137,9 @@ impl Engine {
         Answering {
             ends: match &self.course {
                 Course::Serving => Ends::Nobody,
-                Course::Leaving(_) if self.leaves_process() && !self.settings.tls_handover => {
-                    Ends::WhatCannotMoveOrHasKeys
-                }
+                Course::Leaving(_) if self.leaves_process() => Ends::WhatCannotLeaveProcess {
+                    keys_go: self.settings.tls_handover,
+                },
                 Course::Leaving(_) => Ends::WhatCannotMove,
                 Course::Draining | Course::Forced => Ends::Everybody,
             },
@@ -255,8 +266,11 @@ pub(super) struct Answering {
 enum Ends {
     Nobody,
     WhatCannotMove,
-    /// The same, and connections whose keys have to stay in this process.
-    WhatCannotMoveOrHasKeys,
+    /// The same, where connections go to another process.
+    WhatCannotLeaveProcess {
+        /// Whether keys of TLS go along.
+        keys_go: bool,
+    },
     Everybody,
 }
 
@@ -266,8 +280,8 @@ impl Ends {
         match self {
             Ends::Nobody => false,
             Ends::WhatCannotMove => !connection.may_move(),
-            Ends::WhatCannotMoveOrHasKeys => {
-                !connection.may_move() || connection.transport.tls().is_some()
+            Ends::WhatCannotLeaveProcess { keys_go } => {
+                !connection.may_leave_process(keys_go, true)
             }
             Ends::Everybody => true,
         }
@@ -333,7 +347,8 @@ pub(super) fn queue_unusual(
 ) -> Queued {
     if response.status.is_informational() {
         // The client would wait for another answer, or speak another protocol: nobody here would.
-        *response = Response::failed();
+        let unfit = std::mem::replace(response, Response::failed());
+        unfit.body.let_go();
     }
     let framing = Framing::new(
         terms.to_head,

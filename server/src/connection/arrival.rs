@@ -7,7 +7,7 @@
 //! no request was begun. Where requests hold the slots no connection is ever here.
 
 use super::engine::Engine;
-use super::key::{Candidate, ConnectionKey, Subject};
+use super::key::{Candidate, ConnectionKey};
 use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::{NORMAL, Place};
@@ -20,8 +20,8 @@ use std::rc::Rc;
 pub(super) struct Arrival {
     pub(super) place: Place,
     /// When it stops waiting.
-    timer: Option<TimerId>,
-    since: Moment,
+    pub(super) timer: Option<TimerId>,
+    pub(super) since: Moment,
 }
 
 impl Engine {
@@ -31,14 +31,10 @@ impl Engine {
             Entry::Run(ticket) => self.arrived(core, key, ticket),
             Entry::Refused(reason) => self.refuse_arrival(core, key, reason),
             Entry::Wait(place) => {
-                let timeout = self.settings.queue_timeout;
                 let since = core.now();
-                let subject = Subject::QueueTimeout(Candidate::Connection(key));
-                let timer =
-                    (!timeout.is_zero()).then(|| core.set_timer(since + timeout, subject.to_key()));
                 let arrival = Arrival {
                     place,
-                    timer,
+                    timer: self.limit_wait(core, Candidate::Connection(key), since),
                     since,
                 };
                 self.arrivals.insert(key, arrival);
@@ -64,7 +60,6 @@ impl Engine {
         if let Some(connection) = self.table.get(key) {
             // It is idle from now on, not from its accept.
             connection.idle_since = core.now();
-            connection.deadline_of = None;
         }
         self.begin_to_listen(core, key);
         self.set_deadline(core, key);
@@ -86,11 +81,15 @@ impl Engine {
         }
     }
 
-    /// The wait of a connection is over in one way or another.
+    /// The wait of a connection is over in one way or another. The time limit of its client begins now: while it waited it
+    /// could do nothing, and the timer of a limit that passed meanwhile has fired for nothing.
     pub(super) fn no_longer_arrives(&mut self, core: &Core, key: ConnectionKey) -> Option<Arrival> {
         let arrival = self.arrivals.remove(&key)?;
         if let Some(timer) = arrival.timer {
             core.cancel_timer(timer);
+        }
+        if let Some(connection) = self.table.get(key) {
+            connection.deadline_of = None;
         }
         Some(arrival)
     }

@@ -92,7 +92,7 @@ impl Engine {
             return;
         };
         let armed = connection.receive != Receive::Off || connection.watch != Receive::Off;
-        if armed || connection.output.in_flight.is_some() {
+        if armed || connection.output.in_flight.is_some() || self.awaits_taking(core, key) {
             return;
         }
         self.leave_access(core, key);
@@ -126,6 +126,25 @@ impl Engine {
         }
         core.close(connection.socket);
         self.accept_in_its_place(core, was_full);
+    }
+
+    /// Whether a client that misused what it may do, and ended its side before it has taken what it was told, has time left
+    /// for that. It is asked again then: a reset would drop what is under way.
+    fn awaits_taking(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
+        let Some(connection) = self.table.get(key) else {
+            return false;
+        };
+        let may_wait = connection.patience == Patience::InAll && connection.eof;
+        if !may_wait || connection.aborted || !core.is_taking(&connection.socket) {
+            return false;
+        }
+        if connection.deadline_of != Some(Deadline::Dismissal) {
+            connection.deadline_of = Some(Deadline::Dismissal);
+            let end = core.now() + self.settings.first_look(Deadline::Dismissal);
+            connection.put_deadline(core, key, end);
+        }
+        self.close_later(core, key);
+        true
     }
 
     /// Draining: an idle connection closes, at the end of its grace. One whose answer announced the
@@ -167,6 +186,9 @@ impl Engine {
             return;
         };
         let state = connection.wire.state();
+        if state == State::Closed && connection.patience == Patience::InAll {
+            connection.patience = Patience::Over;
+        }
         let is_last = matches!(
             state,
             State::Writing(After::Close) | State::WritingUnread(After::Close) | State::Closing

@@ -8,9 +8,9 @@
 use super::engine::Engine;
 use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
-use super::table::Connection;
+use super::table::{Connection, Receive};
 use crate::config::HalfClose;
-use crate::http1::exchange::{Deadline, Event};
+use crate::http1::exchange::{Deadline, Event, State};
 use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
 
@@ -64,6 +64,9 @@ impl Engine {
         }
         if core.was_held_past(connection.deadline) && kind.is_heard() {
             // Bytes that came in time may wait unheard behind this: the client's time begins anew.
+            if is_of_websocket(kind) {
+                connection.since = core.now();
+            }
             let anew = core.now() + self.settings.first_look(kind);
             let anew = connection.bounded(kind, anew, &self.settings);
             if anew > core.now() {
@@ -83,6 +86,13 @@ impl Engine {
         if kind == Deadline::Idle && !self.may_close_now(core, key) {
             return;
         }
+        if kind == Deadline::Body && self.holds_body_up(key) {
+            if let Some(connection) = self.table.get(key) {
+                let anew = core.now() + self.settings.first_look(kind);
+                connection.put_deadline(core, key, anew);
+            }
+            return;
+        }
         let Some(connection) = self.table.get(key) else {
             return;
         };
@@ -90,7 +100,12 @@ impl Engine {
         if kind == Deadline::CloseFrame {
             connection.patience = connection.patience.max(Patience::UntilSent);
         }
-        if matches!(kind, Deadline::Write | Deadline::Dismissal) && !connection.is_flushed() {
+        let is_untaken = kind == Deadline::Dismissal
+            && connection.patience == Patience::InAll
+            && connection.wire.state() == State::Closed;
+        let is_unsent =
+            matches!(kind, Deadline::Write | Deadline::Dismissal) && !connection.is_flushed();
+        if is_unsent || is_untaken {
             connection.aborted = true;
             connection.patience = Patience::Over;
         }
@@ -105,7 +120,7 @@ impl Engine {
         let event = match kind {
             Deadline::Write => Event::WriteStalled,
             Deadline::Handshake => {
-                self.handshake_timed_out();
+                self.handshake_timed_out(core, key);
                 Event::Gone
             }
             Deadline::Gone | Deadline::Dismissal => Event::Gone,
@@ -123,6 +138,29 @@ impl Engine {
         self.on(core, key, event);
         self.because(None);
         self.settle(core, key);
+    }
+
+    /// Whether it is the server that the body of a request waits for: its handler is behind, so that nothing is received,
+    /// or the client waits for a `100 Continue` that nobody has asked for. How long that lasts is the business of the
+    /// handler or of the gate. A client that is held to be gone sends no more, and its time goes on.
+    fn holds_body_up(&mut self, key: ConnectionKey) -> bool {
+        let takes_end = self.settings.half_close == HalfClose::Gone;
+        let Some(connection) = self.table.get(key) else {
+            return false;
+        };
+        let arrives = matches!(
+            connection.wire.state(),
+            State::Receiving | State::StreamingReceiving
+        );
+        if !arrives || connection.eof || (takes_end && connection.has_ended()) {
+            return false;
+        }
+        let receives = matches!(connection.receive, Receive::On(_));
+        !receives
+            || self
+                .exchange_of(key)
+                .and_then(|exchange| exchange.upload.as_ref())
+                .is_some_and(|upload| upload.awaits_continue)
     }
 }
 
@@ -142,9 +180,20 @@ pub(super) fn cause(deadline: Deadline) -> Option<&'static str> {
     }
 }
 
+/// Whether this is the time of a WebSocket's client to say something, which counts from [`Connection::since`]: what the
+/// server sends meanwhile changes nothing.
+#[inline]
+const fn is_of_websocket(deadline: Deadline) -> bool {
+    matches!(
+        deadline,
+        Deadline::Quiet | Deadline::Pong | Deadline::Message
+    )
+}
+
 impl Connection {
     /// Sets the deadline that is in force now. A deadline that is in force already goes on, but that
-    /// of a body, of lingering, of silence or of a tunnel begins anew: every event there is progress.
+    /// of a body, of lingering or of a tunnel begins anew: every event there is progress. That of a WebSocket is put where
+    /// it belongs by now.
     #[inline]
     pub(super) fn set_deadline(&mut self, core: &Core, key: ConnectionKey, settings: &Settings) {
         let sending = !self.is_flushed();
@@ -161,7 +210,14 @@ impl Connection {
         }
         let renews = matches!(
             kind,
-            Some(Deadline::Body | Deadline::Linger | Deadline::Quiet | Deadline::Tunnel)
+            Some(
+                Deadline::Body
+                    | Deadline::Linger
+                    | Deadline::Tunnel
+                    | Deadline::Quiet
+                    | Deadline::Pong
+                    | Deadline::Message
+            )
         );
         if kind == self.deadline_of && !renews {
             return;
@@ -195,17 +251,30 @@ impl Connection {
         }
     }
 
-    /// The deadline of lingering is bounded by the time that is lingered in all.
+    /// The deadline of lingering is bounded by the time that is lingered in all, and those of a WebSocket count from what
+    /// its client did last.
     #[inline]
     pub(super) fn bounded(&self, kind: Deadline, deadline: Moment, settings: &Settings) -> Moment {
         match kind {
             // The answer was out when the connection would have been idle.
             Deadline::Linger => deadline.min(self.idle_since + settings.linger_time),
             Deadline::Head | Deadline::Body | Deadline::Write | Deadline::Idle => deadline,
-            Deadline::Gone | Deadline::Handshake | Deadline::Quiet | Deadline::Pong => deadline,
-            Deadline::Message | Deadline::CloseFrame | Deadline::Tunnel => deadline,
+            Deadline::Quiet | Deadline::Pong | Deadline::Message => {
+                self.since + settings.timeout(kind)
+            }
+            Deadline::Gone | Deadline::Handshake => deadline,
+            Deadline::CloseFrame | Deadline::Tunnel => deadline,
             Deadline::Streams | Deadline::ProxyHeader | Deadline::Dismissal => deadline,
         }
+    }
+
+    /// The wait that is in force began elsewhere, and ends at this deadline, which is before the one in force.
+    pub(super) fn wait_on(&mut self, core: &Core, key: ConnectionKey, deadline: Moment) {
+        if self.deadline_of.is_some_and(is_of_websocket) {
+            let passed = (self.deadline - deadline).as_nanos() as u64;
+            self.since = Moment::from_nanos(self.since.as_nanos().saturating_sub(passed));
+        }
+        self.put_deadline(core, key, deadline);
     }
 
     /// Whether the client has one time for all that is left.

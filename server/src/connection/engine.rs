@@ -32,6 +32,8 @@ use crate::observe::access::Outlet;
 use crate::observe::log::RateLimit;
 use crate::observe::metrics::RouteCounts;
 use crate::tls::handshake::terms::Acceptor;
+#[cfg(test)]
+use crate::tls::record::Session;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::LongPoll;
 use ringgate_runtime::task::Panic;
@@ -120,6 +122,8 @@ pub(crate) enum Message {
     /// there are none, and the others when they can be; end when none is left. No listener is owned
     /// any more, or it is about to be given up.
     Leave(Vec<u32>),
+    /// The process that connections go to has no certificate: clients of TLS shake hands here first.
+    KeepHandshakes,
     /// Serve on after all.
     Stay,
     /// Answers announce the end; idle connections close when their grace is over; end when none
@@ -172,8 +176,6 @@ pub(crate) struct EngineParts {
     pub(crate) acceptor: Option<Acceptor>,
     pub(crate) stats: Arc<CoreStats>,
     pub(crate) post: Arc<dyn Post>,
-    /// Connections that it accepts before it says that it is worn; None: it never does.
-    pub(crate) accepts: Option<u32>,
     /// Open sockets of the core, for the coordinator.
     pub(crate) sockets: Arc<SocketRegistry>,
     /// Room for connections in the process.
@@ -203,7 +205,9 @@ pub(crate) struct Engine {
     pub(super) upgrades: Upgrades,
     pub(super) listeners: Listeners,
     pub(super) helping: Helping,
-    pub(super) accepts: Option<u32>,
+    /// Connections that were accepted, as far as they are counted towards the end of the core; None: it has said that it
+    /// is worn.
+    pub(super) wear: Option<u32>,
     pub(super) sockets: Arc<SocketRegistry>,
     pub(super) headroom: Arc<Headroom>,
     pub(super) places: Places,
@@ -217,6 +221,8 @@ pub(crate) struct Engine {
     pub(super) handshakes: Handshakes,
     pub(super) sealing: Sealing,
     pub(super) course: Course,
+    /// Whether clients of TLS shake hands here before they go to the process that connections go to.
+    pub(super) handshakes_stay: bool,
     pub(super) cut: u64,
     /// Connections that were refused by the gate and are not closed yet.
     pub(super) rejecting: u64,
@@ -268,7 +274,7 @@ impl Engine {
             upgrades: Upgrades::default(),
             listeners: Listeners::default(),
             helping: Helping::default(),
-            accepts: parts.accepts,
+            wear: Some(0),
             sockets: parts.sockets,
             places: Places::new(parts.headroom.clone()),
             headroom: parts.headroom,
@@ -281,6 +287,7 @@ impl Engine {
             handshakes: Handshakes::default(),
             sealing: Sealing::default(),
             course: Course::Serving,
+            handshakes_stay: false,
             cut: 0,
             rejecting: 0,
             connection_slots: HashMap::new(),
@@ -369,7 +376,11 @@ impl Engine {
             Message::Panic => panic!("asked to panic"),
             Message::Publish(inquiry) => self.publish_for(core, inquiry),
             Message::Leave(heirs) => self.set_course(core, Course::Leaving(heirs)),
-            Message::Stay => self.set_course(core, Course::Serving),
+            Message::KeepHandshakes => self.handshakes_stay = true,
+            Message::Stay => {
+                self.handshakes_stay = false;
+                self.set_course(core, Course::Serving);
+            }
             Message::Drain => self.set_course(core, Course::Draining),
             Message::Force => self.set_course(core, Course::Forced),
         }
@@ -407,15 +418,18 @@ impl Engine {
     }
 
     /// Whether a connection can leave as the course demands, once it is between two requests. Keys of TLS may
-    /// have to stay in this process.
+    /// have to stay in this process, and what was agreed on may be too long for another.
     fn may_go_where_the_course_leads(&mut self, key: ConnectionKey) -> bool {
         let leaves_process = self.leaves_process();
-        let keys_stay = !self.settings.tls_handover && leaves_process;
+        let keys_go = self.settings.tls_handover;
+        let handshakes_go = !self.handshakes_stay;
         let upgrades = &self.upgrades;
         self.table.get(key).is_none_or(|connection| {
             upgrades.may_move(key, leaves_process)
-                && connection.may_move()
-                && (connection.transport.tls().is_none() || !keys_stay)
+                && match leaves_process {
+                    true => connection.may_leave_process(keys_go, handshakes_go),
+                    false => connection.may_move(),
+                }
         })
     }
 
@@ -483,6 +497,17 @@ impl Engine {
         for key in self.table.keys() {
             if let Some(connection) = self.table.get(key) {
                 connection.transport = super::transport::Transport::Tied;
+            }
+        }
+    }
+
+    /// Gives every connection of TLS such a session, whatever became of its handshake.
+    #[cfg(test)]
+    pub(crate) fn establish(&mut self, session: impl Fn() -> Option<Session>) {
+        for key in self.table.keys() {
+            let tls = self.table.get(key).and_then(|c| c.transport.tls_mut());
+            if let (Some(tls), Some(session)) = (tls, session()) {
+                tls.establish(session);
             }
         }
     }

@@ -271,6 +271,14 @@ impl Exchanges {
             Seat::Free(_) => None,
         })
     }
+
+    /// The requests that wait at the gate.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = ExchangeKey> {
+        self.seats.iter().filter_map(|seat| match seat {
+            Seat::Taken(key, exchange) if exchange.waiting.is_some() => Some(*key),
+            Seat::Taken(..) | Seat::Free(_) => None,
+        })
+    }
 }
 
 #[cfg(test)]

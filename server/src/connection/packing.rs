@@ -6,7 +6,7 @@
 //! `VERSION` of the words around it.
 
 use super::listener::{Fresh, ListenerId};
-use super::tls::{pack_tls, unpack_tls};
+use super::tls::{Tls, pack_tls, unpack_tls};
 use super::transfer::Parcel;
 use super::transport::Transport;
 use super::upgraded::Carried;
@@ -176,11 +176,18 @@ impl Parcel {
         tls.is_some_and(|tls| !tls.is_shaking_hands())
     }
 
+    /// Whether the client speaks TLS, and is still to be shown a certificate.
+    pub(crate) fn awaits_handshake(&self) -> bool {
+        self.transport.tls().is_some_and(Tls::is_shaking_hands)
+    }
+
     /// Whether another process could make a connection of it: one with another protocol may have a state that no
-    /// bytes can be made of.
+    /// bytes can be made of, and what was agreed on over TLS may be too long.
     pub(crate) fn may_be_packed(&self) -> bool {
         let carried = self.upgrade.as_ref();
+        let tls = self.transport.tls();
         carried.is_none_or(|carried| carried.may_be_packed())
+            && tls.is_none_or(|tls| tls.may_be_packed())
     }
 
     /// The descriptor, to send a copy of it.

@@ -2,8 +2,8 @@
 //! `max_connections` (row M10), and while as many connections are being refused as may be. A connection that
 //! arrives meanwhile waits in the kernel's queue.
 //!
-//! Called by `accept.rs` before an accept is armed and when one fails, and by `close.rs`, since each connection
-//! that closes makes room. A pause ends at its time, or as soon as a connection of this core closes. Each pause
+//! Called by `accept.rs` before an accept is armed and when one fails, and by `close.rs` and `transfer.rs`, since each
+//! connection that closes makes room, and each that moves to another core makes it on this one. A pause ends at its time, or as soon as a connection of this core closes. Each pause
 //! is twice as long as the one before: what is short may be the machine's, and each try costs it something.
 
 use super::accept_error::AcceptError;
@@ -178,6 +178,15 @@ impl Engine {
             return;
         }
         self.accept_where_idle(core);
+    }
+
+    /// A connection of this core has moved away: there is room for another below `max_connections`. The process has
+    /// no more descriptors for that, so a pause goes on.
+    #[inline]
+    pub(super) fn accept_for_one_moved(&mut self, core: &Rc<Core>) {
+        if self.settings.max_connections.is_some() {
+            self.accept_where_idle(core);
+        }
     }
 }
 

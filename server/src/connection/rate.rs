@@ -1,7 +1,7 @@
 //! The least rate at which a client has to send a body or to take an answer, if there is one.
 //!
-//! Pure. Asked by `read.rs` and by `upgraded/http2/read.rs` when bytes of a body come, and by `stall.rs` when it looks at
-//! a send.
+//! Pure. Asked by `read.rs` when bytes of a body come, sealed or plain, by `upgraded/http2/read.rs` when plain ones do, and
+//! by `stall.rs` when it looks at a send.
 
 use ringgate_runtime::Moment;
 use std::num::NonZeroU64;

@@ -7,12 +7,13 @@ use super::exchanges::Upload;
 use super::key::{ConnectionKey, Subject};
 use super::settings::Settings;
 use super::step::Reading;
-use super::table::{Connection, Piece, Receive, Unread};
+use super::table::{Connection, Intake, Piece, Receive, Unread};
 use super::{
     BODY_QUEUE_HIGH_BYTES, BODY_QUEUE_LOW_BYTES, DISCARDED_TO_KEEP_MAX_BYTES, UNREAD_HIGH_BYTES,
 };
 use crate::handler::{BodyError, BodyState, Chunk};
 use crate::http1::exchange::{After, Deadline, Event, State};
+use crate::http1::upgraded::Phase;
 use bytes::Bytes;
 use ringgate_runtime::{Core, Received};
 use std::rc::Rc;
@@ -54,11 +55,21 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return;
         };
+        if connection.transport.is_shaking_hands() && !self.handshakes.is_inside(key) {
+            // Who waits for room for its handshake is not read from, whatever else goes on.
+            return;
+        }
         if connection.receive == Receive::Off && !connection.eof {
             let subject = Subject::Receive(key).to_key();
-            let is_first =
-                std::mem::take(&mut connection.is_new) && connection.transport.is_plain();
-            let receive = match connection.is_slowed || is_first {
+            let takes_one = match connection.intake {
+                Intake::New => connection.transport.is_plain(),
+                Intake::Ample => false,
+                Intake::Slowed => true,
+            };
+            if connection.intake == Intake::New {
+                connection.intake = Intake::Ample;
+            }
+            let receive = match takes_one {
                 false => core.receive(&connection.socket, subject),
                 true => core.receive_once(&connection.socket, subject),
             };
@@ -123,8 +134,10 @@ impl Engine {
         self.settle(core, key);
         if !more {
             self.on_receive_ended(core, key);
-        } else if self.is_behind(key) {
-            self.regulate(core, key);
+        } else {
+            if self.is_behind(key) {
+                self.regulate(core, key);
+            }
             self.look_later(core, key);
         }
     }
@@ -196,7 +209,10 @@ impl Engine {
     /// is answered; its body, or the discarding of that, may follow in the same bytes.
     #[inline]
     pub(super) fn batch(&mut self, core: &Rc<Core>, key: ConnectionKey) -> Reading {
-        if self.table.get(key).is_some_and(|c| c.goes_on()) {
+        if let Some(connection) = self.table.get(key)
+            && connection.goes_on()
+        {
+            connection.pipelines = true;
             self.on(core, key, Event::Batched);
         }
         Reading::Again
@@ -207,19 +223,18 @@ impl Engine {
         let Some(connection) = self.table.get(key) else {
             return Reading::Done;
         };
+        // Over TLS it was judged by the sealed bytes.
+        let is_judged = !connection.transport.is_plain();
+        if !is_judged && self.ends_slow_body(core, key) {
+            return Reading::Again;
+        }
+        let Some(connection) = self.table.get(key) else {
+            return Reading::Done;
+        };
         let exchange = connection.exchange.and_then(|key| self.exchanges.get(key));
         let Some(upload) = exchange.and_then(|exchange| exchange.upload.as_mut()) else {
             return Reading::Done;
         };
-        if let Some(least) = self.settings.body_rate_min
-            && upload.pace.is_slower_than(least, core.now())
-        {
-            connection.aborted = true;
-            self.because(cause(Deadline::Body));
-            self.on(core, key, Event::DeadlinePassed);
-            self.because(None);
-            return Reading::Again;
-        }
         let Upload {
             decoder,
             cell,
@@ -228,7 +243,9 @@ impl Engine {
         } = upload;
         match decoder.next(connection.unread.as_slice()) {
             Ok(decoded) => {
-                pace.add(decoded.consumed as u64);
+                if !is_judged {
+                    pace.add(decoded.consumed as u64);
+                }
                 if decoded.payload.is_empty() {
                     connection.unread.skip(decoded.consumed);
                 } else {
@@ -248,6 +265,38 @@ impl Engine {
             }
         }
         Reading::Again
+    }
+
+    /// More of a body came: whether what came before was too slow, so that its request is refused.
+    #[inline]
+    fn ends_slow_body(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
+        let Some(least) = self.settings.body_rate_min else {
+            return false;
+        };
+        let exchange = self.exchange_of(key);
+        let upload = exchange.and_then(|exchange| exchange.upload.as_mut());
+        if !upload.is_some_and(|upload| upload.pace.is_slower_than(least, core.now())) {
+            return false;
+        }
+        if let Some(connection) = self.table.get(key) {
+            connection.aborted = true;
+        }
+        self.because(cause(Deadline::Body));
+        self.on(core, key, Event::DeadlinePassed);
+        self.because(None);
+        true
+    }
+
+    /// So many sealed bytes came while a body arrives. Its pace is that of these: a record that comes in pieces has no
+    /// byte of the body before its last piece, and a whole one at once then.
+    pub(super) fn pace_sealed_body(&mut self, core: &Rc<Core>, key: ConnectionKey, count: usize) {
+        if self.ends_slow_body(core, key) {
+            return;
+        }
+        let exchange = self.exchange_of(key);
+        if let Some(upload) = exchange.and_then(|exchange| exchange.upload.as_mut()) {
+            upload.pace.add(count as u64);
+        }
     }
 
     /// Decodes body bytes that nobody wants.
@@ -286,7 +335,7 @@ impl Engine {
         };
         connection.discarded += connection.unread.as_slice().len() as u64;
         connection.unread = Unread::None;
-        let is_slowed = connection.is_slowed;
+        let is_slowed = connection.intake == Intake::Slowed;
         if connection.has_discarded_enough(&self.settings) {
             self.discarded_enough(core, key);
         } else if is_slowed {
@@ -317,6 +366,10 @@ impl Engine {
         if connection.ends_unheard() {
             // Whether anything came meanwhile is asked before the close.
             return;
+        }
+        if !self.arrivals.is_empty() && self.arrivals.contains_key(&key) {
+            // Nothing of it is read before it has its slot.
+            return self.watch_peer(core, key);
         }
         let exchange = connection
             .exchange
@@ -350,11 +403,16 @@ impl Engine {
                 if let Some(upload) = exchange.and_then(|exchange| exchange.upload.as_mut()) {
                     upload.pace.pause();
                 }
+                let is_in_message = State::Upgraded(Phase::InMessage);
+                if connection.watch != Receive::Off && connection.wire.state() == is_in_message {
+                    // The rest of the message could not come: its time begins anew.
+                    connection.since = core.now();
+                }
                 self.stop_watching(core, key);
                 self.listen_to(core, key);
             }
             // The receive has ended by itself, as it does when no buffer is left or at the end of the client's side.
-            Receive::Off if (too_much || connection.eof) && !connection.has_rest => {
+            Receive::Off if !connection.has_rest => {
                 self.watch_peer(core, key);
             }
             Receive::On(_) | Receive::Off | Receive::Ending(_) => {}

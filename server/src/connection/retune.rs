@@ -43,6 +43,9 @@ impl Engine {
             let deadline = connection.bounded(kind, deadline, &self.settings);
             connection.put_deadline(core, key, deadline);
         }
+        if self.settings.queue_timeout != old.queue_timeout {
+            self.limit_waits_anew(core);
+        }
         self.admit_outside(core);
         // Fewer or more connections may be allowed now.
         self.accept_where_idle(core);

@@ -42,7 +42,7 @@ impl Engine {
             keep_alive: false,
             began: core.now(),
         };
-        let told = told(&terms, &response);
+        let told = told(to_head, &response);
         let queued = queue_unusual(
             connection,
             &terms,
@@ -74,10 +74,45 @@ impl Engine {
             self.app.name(&mut parts);
         }
         let id = parts.id().map(<[u8]>::to_vec);
-        let mut response = self.app.refuse(core, parts, make);
-        if matches!(response.body, Body::Stream { .. } | Body::Switch(_)) {
-            response.body = make().body;
+        (self.app.refuse(core, parts, make).whole(make), id)
+    }
+}
+
+/// Fields that say something of the content that they go with (RFC 9110 section 8, RFC 9530, RFC 6266), and so nothing
+/// of another one.
+const OF_CONTENT: [&str; 14] = [
+    "accept-ranges",
+    "content-digest",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-location",
+    "content-range",
+    "content-type",
+    "digest",
+    "etag",
+    "last-modified",
+    "repr-digest",
+    "trailer",
+];
+
+impl Response {
+    /// The answer that an application made of one of the server's own, with a body that is there. One that streams
+    /// would have to be waited for: the server's own answer goes out in its place, with those fields of the
+    /// application's that do not speak of the body that is gone.
+    pub(super) fn whole(mut self, make: &dyn Fn() -> Response) -> Response {
+        if matches!(self.body, Body::Empty | Body::Chunk(_)) {
+            return self;
         }
-        (response, id)
+        let own = make();
+        self.body.let_go();
+        self.fields
+            .retain(|(name, _)| !OF_CONTENT.contains(&name.as_str()));
+        Response {
+            fields: self.fields,
+            close: self.close,
+            ..own
+        }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) served_max: Option<NonZeroU32>,
     pub(crate) max_connections: Option<NonZeroU32>,
     pub(crate) accepts_per_turn: Option<NonZeroU32>,
+    /// Connections that the core accepts before it says that it is worn; None: it never does.
+    pub(crate) accepts: Option<u32>,
     pub(crate) keepalive_grace: Duration,
     /// Over how long WebSockets are told Close that cannot go along.
     pub(crate) drain_time: Duration,
@@ -120,6 +122,7 @@ impl Settings {
             served_max: NonZeroU32::new(timeouts.requests_per_connection),
             max_connections: config.rings.max_connections,
             accepts_per_turn: config.rings.accepts_per_turn,
+            accepts: None,
             keepalive_grace: config.drain.keepalive_grace,
             drain_time: config.drain.time,
             queue_timeout: config.queue.timeout,
@@ -147,6 +150,11 @@ impl Settings {
             timeouts: spans,
             first_looks,
         }
+    }
+
+    /// The same for a core that is worn after so many accepted connections: the draw of each core is another.
+    pub(crate) fn worn_after(self, accepts: Option<u32>) -> Settings {
+        Settings { accepts, ..self }
     }
 
     /// How long a connection may take for what.

@@ -10,6 +10,7 @@
 
 use super::engine::Engine;
 use super::key::ConnectionKey;
+use super::table::Intake;
 use ringgate_runtime::Core;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -94,7 +95,7 @@ impl Engine {
         if let Some(connection) = self.table.get(key)
             && !std::mem::replace(&mut connection.has_rest, true)
         {
-            connection.is_slowed = true;
+            connection.intake = Intake::Slowed;
             self.shares.rests.push_back(key);
         }
     }
@@ -104,8 +105,9 @@ impl Engine {
     pub(super) fn quicken(&mut self, key: ConnectionKey) {
         if let Some(connection) = self.table.get(key)
             && !connection.has_rest
+            && connection.intake == Intake::Slowed
         {
-            connection.is_slowed = false;
+            connection.intake = Intake::Ample;
         }
     }
 

@@ -76,6 +76,9 @@ impl Engine {
     fn take_up_answers(&mut self, core: &Rc<Core>) {
         while let Some((request, answer)) = self.finished.pop() {
             let Some(of) = self.exchanges.get(request).map(|exchange| exchange.of) else {
+                if let Ok(response) = answer {
+                    response.body.let_go();
+                }
                 continue;
             };
             self.on_answer(core, request, answer);
@@ -173,6 +176,7 @@ impl Engine {
             return;
         };
         if !connection.unread.is_empty() {
+            connection.pipelines = true;
             return;
         }
         if connection.eof {
@@ -189,8 +193,11 @@ impl Engine {
             return;
         };
         connection.idle_since = core.now();
+        // A client that has pipelined may send more before it reads that nobody is there for it.
         let unread = !connection.unread.is_empty()
-            || (connection.ends_plainly() && core.has_unread(&connection.socket));
+            || connection.pipelines
+            || connection.transport.has_received()
+            || (connection.ends_here() && core.has_unread(&connection.socket));
         self.on(core, key, Event::Flushed { unread });
         if self.is_behind(key) {
             self.advance(core, key);
@@ -321,15 +328,19 @@ impl Engine {
             return;
         };
         if connection.exchange.is_none() {
-            connection.flush(
+            let flushed = connection.flush(
                 core,
                 key,
                 &mut self.sealing,
                 &mut self.pieces,
                 &mut self.buffers,
             );
-            if !connection.is_out() {
-                return connection.set_deadline(core, key, &self.settings);
+            match flushed {
+                Ok(()) if !connection.is_out() => {
+                    return connection.set_deadline(core, key, &self.settings);
+                }
+                Ok(()) => {}
+                Err(ended) => self.tls_ended(core, key, ended),
             }
         }
         self.settle_all(core, key);
@@ -364,14 +375,17 @@ impl Engine {
 
     fn flush_all(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         self.take_stream(core, key);
-        if let Some(connection) = self.table.get(key) {
-            connection.flush(
+        while let Some(connection) = self.table.get(key)
+            && let Err(ended) = connection.flush(
                 core,
                 key,
                 &mut self.sealing,
                 &mut self.pieces,
                 &mut self.buffers,
-            );
+            )
+        {
+            // Then nothing is sealed any more, and its last word goes out.
+            self.tls_ended(core, key, ended);
         }
     }
 }

@@ -292,7 +292,7 @@ impl Connection {
     #[inline]
     pub(super) fn answered_at_once(&mut self, began: Moment, ticket: Ticket) {
         if self.unflushed == 0 {
-            self.answering_since = began;
+            self.since = began;
         }
         self.unflushed += 1;
         self.hold(ticket);
@@ -319,12 +319,11 @@ impl Connection {
         if count == 0 {
             return;
         }
+        self.pipelines |= count > 1;
         stats.running.fall_by(u64::from(count));
         match outcome {
             Outcome::Answered => {
-                let took = now
-                    .as_nanos()
-                    .saturating_sub(self.answering_since.as_nanos());
+                let took = now.as_nanos().saturating_sub(self.since.as_nanos());
                 stats.answered.add(u64::from(count));
                 stats.service_time.record_many(took, u64::from(count));
             }

@@ -5,6 +5,7 @@ use super::key::{ConnectionKey, ExchangeKey, GENERATION_MASK};
 use super::listener::{Fresh, ListenerId};
 use super::output::Output;
 use super::sockets::Sockets;
+use super::tls::Tls;
 use super::transport::Transport;
 use super::wire::Wire;
 use crate::admission::door::Ticket;
@@ -188,6 +189,17 @@ impl Heir {
     }
 }
 
+/// How much is received at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Intake {
+    /// Nothing has been received yet, nor asked for: the first buffer alone, where the bytes are plain.
+    New,
+    /// All that comes.
+    Ample,
+    /// One buffer: the last one had a rest.
+    Slowed,
+}
+
 /// One connection.
 pub(crate) struct Connection {
     /// The generation of its key. The number is here and not beside each seat because here it costs no room.
@@ -214,19 +226,20 @@ pub(crate) struct Connection {
     pub(crate) is_due: bool,
     /// Whether its unread bytes wait for a later turn ([`super::share`]).
     pub(crate) has_rest: bool,
-    /// Whether nothing has been received yet, nor asked for.
-    pub(crate) is_new: bool,
-    /// Whether no more than one buffer is received at a time: the last one had a rest.
-    pub(crate) is_slowed: bool,
+    /// Whether its client has sent a request before it had the answer to the last one.
+    pub(crate) pipelines: bool,
+    /// How much is received at a time.
+    pub(crate) intake: Intake,
     /// How long its client may take for what is sent.
     pub(crate) patience: Patience,
     /// Which deadline is in force.
     pub(crate) deadline_of: Option<Deadline>,
     pub(crate) served: u32,
-    /// Requests answered at once whose answers are not all with the kernel yet, and when the first
-    /// of them began.
+    /// Requests answered at once whose answers are not all with the kernel yet.
     pub(crate) unflushed: u32,
-    pub(crate) answering_since: Moment,
+    /// When the first of these requests began. On a WebSocket, where there are none, the moment from which its client's
+    /// time counts: of its last bytes, of the first of half a message, or of the Ping that it was asked with.
+    pub(crate) since: Moment,
     /// Bytes of a partial head that were looked at already.
     pub(crate) seen: u32,
     /// Bytes thrown away in this state.
@@ -259,14 +272,14 @@ impl Connection {
             rejected: None,
             aborted: false,
             is_due: false,
+            pipelines: false,
             has_rest: false,
-            is_new: true,
-            is_slowed: false,
+            intake: Intake::New,
             patience: Patience::default(),
             deadline_of: None,
             served: 0,
             unflushed: 0,
-            answering_since: now,
+            since: now,
             seen: 0,
             discarded: 0,
             deadline: Moment::NEVER,
@@ -291,6 +304,15 @@ impl Connection {
     #[inline]
     pub(crate) fn may_move(&self) -> bool {
         self.transport.may_move()
+    }
+
+    /// Whether the connection can ever go to another process as it stands. `keys_go`: whether keys of TLS may.
+    /// `handshakes_go`: whether it may before its client has been shown a certificate.
+    pub(super) fn may_leave_process(&self, keys_go: bool, handshakes_go: bool) -> bool {
+        let goes = |tls: &Tls| {
+            keys_go && tls.may_be_packed() && (handshakes_go || !tls.is_shaking_hands())
+        };
+        self.may_move() && self.transport.tls().is_none_or(goes)
     }
 
     /// Whether the unsent bytes are dropped; a send in flight is not followed by another. A connection that closes in

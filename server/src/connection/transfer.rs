@@ -106,8 +106,8 @@ impl Engine {
 
     /// Whether a connection can become bytes for another process.
     fn may_be_packed(&mut self, key: ConnectionKey) -> bool {
-        let facts = self.table.facts(key);
-        let handover = self.settings.tls_handover;
+        let keys_go = self.settings.tls_handover;
+        let handshakes_go = !self.handshakes_stay;
         self.table.get(key).is_some_and(|connection| {
             let is_short = connection.unread.as_slice().len() <= PACKED_BYTES_MAX;
             // What the application hands over needs room as well.
@@ -115,11 +115,7 @@ impl Engine {
                 State::Upgraded(_) => connection.unread.as_slice().len() <= PACKED_BYTES_MAX / 2,
                 _ => is_short,
             };
-            is_short
-                && connection
-                    .transport
-                    .tls()
-                    .is_none_or(|tls| handover && tls.may_be_packed(facts.as_deref()))
+            is_short && connection.may_leave_process(keys_go, handshakes_go)
         })
     }
 
@@ -156,6 +152,8 @@ impl Engine {
             core.cancel_timer(timer);
         }
         self.stalls.forget(key);
+        // While it is still counted in the process: what comes in its place is one more there.
+        self.accept_for_one_moved(core);
         connection.unread.copy_rest();
         let unread = match connection.unread {
             Unread::Gathered(bytes) => bytes,
@@ -233,7 +231,7 @@ impl Engine {
             && parcel.deadline < connection.deadline
         {
             // The same wait goes on; it does not start again.
-            connection.put_deadline(core, key, parcel.deadline);
+            connection.wait_on(core, key, parcel.deadline);
         }
         self.follow_course(core, key);
     }

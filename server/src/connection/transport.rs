@@ -118,6 +118,12 @@ impl Transport {
         self.tls().is_some_and(Tls::is_in_handshake)
     }
 
+    /// Whether bytes came that are not opened: the front of a record, which may be one of a further request.
+    #[inline]
+    pub(super) fn has_received(&self) -> bool {
+        self.tls().is_some_and(Tls::has_received)
+    }
+
     /// Whether what is being sent ends where something that was queued as a whole ends: a plain send has all that waited when
     /// it began, and records may have a part of it.
     #[inline]

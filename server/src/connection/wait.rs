@@ -14,7 +14,8 @@ use crate::admission::queue::Place;
 use crate::handler::{PlacedParts, Response};
 use http::header::RETRY_AFTER;
 use http::{HeaderName, HeaderValue, StatusCode};
-use ringgate_runtime::Core;
+use ringgate_runtime::timer::TimerId;
+use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
 
 /// Seconds after which a client may try again that is refused for want of a slot; and the same as the value of a field.
@@ -40,20 +41,61 @@ impl Engine {
     ) {
         self.stats.running.fall();
         self.stats.pending.rise();
-        let timeout = self.settings.queue_timeout;
-        let timer = (!timeout.is_zero()).then(|| {
-            let subject = Subject::QueueTimeout(Candidate::Request(request));
-            core.set_timer(core.now() + timeout, subject.to_key())
-        });
+        let since = core.now();
         let waiting = Box::new(Waiting {
             place,
-            timer,
+            timer: self.limit_wait(core, Candidate::Request(request), since),
             route,
             parts,
-            since: core.now(),
+            since,
         });
         if let Some(exchange) = self.exchanges.get(request) {
             exchange.waiting = Some(waiting);
+        }
+    }
+
+    /// Sets when somebody stops waiting at the gate; None: never.
+    pub(super) fn limit_wait(&self, core: &Core, who: Candidate, since: Moment) -> Option<TimerId> {
+        let timeout = self.settings.queue_timeout;
+        let subject = Subject::QueueTimeout(who);
+        (!timeout.is_zero()).then(|| core.set_timer(since + timeout, subject.to_key()))
+    }
+
+    /// Another `queue_timeout` is in force, for those that wait already as well.
+    pub(super) fn limit_waits_anew(&mut self, core: &Core) {
+        let connections = self.arrivals.keys().copied().map(Candidate::Connection);
+        let requests = self.exchanges.waiting().map(Candidate::Request);
+        let mut who: Vec<Candidate> = connections.chain(requests).collect();
+        // The map has another order each time, and runs of one seed are to be the same.
+        who.sort_by_key(|who| {
+            let since = self.wait_of(*who).map(|(since, _)| since);
+            (since, Subject::QueueTimeout(*who).to_key())
+        });
+        for who in who {
+            let Some((since, timer)) = self.wait_of(who) else {
+                continue;
+            };
+            if let Some(before) = timer.take() {
+                core.cancel_timer(before);
+            }
+            let limit = self.limit_wait(core, who, since);
+            if let Some((_, timer)) = self.wait_of(who) {
+                *timer = limit;
+            }
+        }
+    }
+
+    /// The beginning of a wait, and the timer of its end.
+    fn wait_of(&mut self, who: Candidate) -> Option<(Moment, &mut Option<TimerId>)> {
+        match who {
+            Candidate::Request(request) => {
+                let waiting = self.exchanges.get(request)?.waiting.as_mut()?;
+                Some((waiting.since, &mut waiting.timer))
+            }
+            Candidate::Connection(key) => {
+                let arrival = self.arrivals.get_mut(&key)?;
+                Some((arrival.since, &mut arrival.timer))
+            }
         }
     }
 

@@ -30,7 +30,9 @@ impl Engine {
             self.on(core, key, Event::Gone);
             return;
         }
-        self.on(core, key, Event::PeerEof);
+        if !self.reads_later(core, key) {
+            self.on(core, key, Event::PeerEof);
+        }
         self.watch_peer(core, key);
     }
 

@@ -13,9 +13,9 @@ use crate::admission::door::Ticket;
 use crate::handler::Chunk;
 use crate::http1::exchange::{After, Deadline, Event, State};
 use crate::http1::upgraded::Phase;
+use crate::tls::record::Ended;
 use crate::tls::record::sizes::Tick;
 use ringgate_runtime::op::Between;
-use ringgate_runtime::sys::socket::Direction;
 use ringgate_runtime::{Core, Errno, SendPieces};
 use std::rc::Rc;
 
@@ -176,6 +176,10 @@ impl Engine {
 
 impl Connection {
     /// Sends what is queued unless a send is in flight.
+    ///
+    /// # Errors
+    ///
+    /// TLS can seal no more of it.
     #[inline]
     pub(super) fn flush(
         &mut self,
@@ -184,22 +188,24 @@ impl Connection {
         sealing: &mut Sealing,
         pieces: &mut SparePieces,
         buffers: &mut Vec<Vec<u8>>,
-    ) {
+    ) -> Result<(), Ended> {
         if self.output.in_flight.is_some() {
-            return;
+            return Ok(());
         }
         if !self.transport.is_plain() {
             return self.flush_sealed(core, key, sealing, buffers);
         }
         if self.output.queued == 0 {
-            return;
+            return Ok(());
         }
         if !self.output.between.is_empty() {
-            return self.flush_pieces(core, key, pieces);
+            self.flush_pieces(core, key, pieces);
+            return Ok(());
         }
         let gathered = Chunk::Vec(std::mem::take(&mut self.output.tail));
         self.output.queued = 0;
         send(core, self, key, gathered, 0);
+        Ok(())
     }
 
     /// Sends what is queued from where it lies.
@@ -229,18 +235,16 @@ impl Connection {
         key: ConnectionKey,
         sealing: &mut Sealing,
         buffers: &mut Vec<Vec<u8>>,
-    ) {
+    ) -> Result<(), Ended> {
         let ends = self.ends_with_what_is_queued();
         let Some(tls) = self.transport.tls_mut() else {
-            return;
+            return Ok(());
         };
         let now = Tick::of_nanos(core.now().as_nanos());
-        match tls.seal(&mut self.output, ends, now, sealing, buffers) {
-            Ok(None) => {}
-            Ok(Some(records)) => send(core, self, key, records, 0),
-            // The key is worn out. What is queued cannot be sent: the time limit on writing ends this.
-            Err(_) => core.shutdown(&self.socket, Direction::Both),
+        if let Some(records) = tls.seal(&mut self.output, ends, now, sealing, buffers)? {
+            send(core, self, key, records, 0);
         }
+        Ok(())
     }
 
     /// Whether nothing is sent behind what is queued.
@@ -252,19 +256,20 @@ impl Connection {
         )
     }
 
-    /// Whether the connection closes once the answer that is queued is out, and its client is told so by nothing else.
+    /// Whether the connection closes once the answer that is queued is out, and no byte is known behind its request.
     #[inline]
-    pub(super) fn ends_plainly(&self) -> bool {
-        self.wire.state() == State::Writing(After::Close)
-            && self.transport.is_plain()
-            && self.unread.is_empty()
-            && !self.eof
+    pub(super) fn ends_here(&self) -> bool {
+        self.wire.state() == State::Writing(After::Close) && self.unread.is_empty() && !self.eof
     }
 
-    /// The same, while nobody listens: the request is there as a whole, and nothing that still comes matters.
+    /// The same of a plain connection, while nobody listens: the request is there as a whole, and nothing that still comes
+    /// matters. The client is told the end by nothing but the close.
     #[inline]
     pub(super) fn ends_unheard(&self) -> bool {
-        self.receive == Receive::Off && self.exchange.is_none() && self.ends_plainly()
+        self.receive == Receive::Off
+            && self.exchange.is_none()
+            && self.transport.is_plain()
+            && self.ends_here()
     }
 
     /// Whether everything is with the kernel that is to be sent in this state.
@@ -274,7 +279,8 @@ impl Connection {
     }
 
     /// Whether the connection has nothing to do but to wait for the next request, now that its answers
-    /// are out. Not if nobody listens for that, as at the end of what the client sends.
+    /// are out. Not if nobody listens for that, nor at the end of what the client sends, which over TLS it may say
+    /// while the receive goes on; nor if its key may soon seal no more.
     #[inline]
     fn rests(&self) -> bool {
         matches!(
@@ -284,6 +290,8 @@ impl Connection {
             && self.output.queued == 0
             && self.unread.is_empty()
             && self.receive != Receive::Off
+            && !self.eof
+            && !self.transport.is_worn()
     }
 
     /// Sends the answers of a connection that [has nothing else to do](Connection::has_answered): in one look at it, what

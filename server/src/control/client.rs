@@ -147,13 +147,25 @@ fn carry_out(ctl: &Ctl, out: &mut dyn Write, on_screen: bool) -> Result<(), CtlE
 
 /// A server to be asked again and again, each time anew: after an upgrade another process answers.
 pub(super) struct Query {
-    path: PathBuf,
+    place: [PathBuf; 1],
 }
 
 impl Query {
+    /// Asks at the place where a server is now, and never at another one: a view that goes on does not go over to
+    /// another server.
+    fn new(places: &[PathBuf]) -> Result<Query, CtlError> {
+        let place = match places {
+            [only] => only,
+            several => connect(several)?.1,
+        };
+        Ok(Query {
+            place: [place.to_owned()],
+        })
+    }
+
     /// The line with the status.
     pub(super) fn status_line(&self) -> Result<String, CtlError> {
-        Answers::ask(&self.path, &Request::Status)?.line()
+        Answers::ask(&self.place, &Request::Status)?.line()
     }
 
     pub(super) fn status(&self) -> Result<serde_json::Value, CtlError> {
@@ -161,30 +173,32 @@ impl Query {
     }
 
     pub(super) fn parsed(&self, line: &str) -> Result<serde_json::Value, CtlError> {
-        let outcome: Outcome = parsed(&self.path, line)?;
+        let name = named(&self.place);
+        let outcome: Outcome = parsed(&name, line)?;
         match outcome.error {
             Some(error) => Err(fail(error)),
-            None => parsed(&self.path, line),
+            None => parsed(&name, line),
         }
     }
 
     /// Gives an order that is answered with nothing but whether it was obeyed.
     pub(super) fn order(&self, request: &Request) -> Result<(), CtlError> {
-        let line = Answers::ask(&self.path, request)?.line()?;
-        let outcome: Outcome = parsed(&self.path, &line)?;
+        let mut server = Answers::ask(&self.place, request)?;
+        let line = server.line()?;
+        let outcome: Outcome = parsed(&server.name, &line)?;
         outcome.error.map_or(Ok(()), |error| Err(fail(error)))
     }
 }
 
 fn perform(ctl: &Ctl, out: &mut dyn Write, on_screen: bool) -> Result<(), CtlError> {
-    let path = path(ctl)?;
+    let places = places(ctl)?;
     let (request, json) = match &ctl.command {
         CtlCommand::Status { json } | CtlCommand::Cores { json } => (Request::Status, *json),
         CtlCommand::Watch { json, interval } => {
-            return live::watch(&Query { path }, *json, *interval, on_screen, out);
+            return live::watch(&Query::new(&places)?, *json, *interval, on_screen, out);
         }
         CtlCommand::Top { once, interval } => {
-            return live::top(&Query { path }, *once, *interval, on_screen, out);
+            return live::top(&Query::new(&places)?, *once, *interval, on_screen, out);
         }
         CtlCommand::Events { json } => (Request::Events, *json),
         CtlCommand::Resize { size, wait } => {
@@ -201,20 +215,20 @@ fn perform(ctl: &Ctl, out: &mut dyn Write, on_screen: bool) -> Result<(), CtlErr
         CtlCommand::Drain => (Request::Drain, false),
         CtlCommand::Stop => (Request::Stop, false),
     };
-    tell(ctl, &path, &request, json, out)
+    tell(ctl, &places, &request, json, out)
 }
 
 /// Asks once, and writes what is answered.
 fn tell(
     ctl: &Ctl,
-    path: &Path,
+    places: &[PathBuf],
     request: &Request,
     json: bool,
     out: &mut dyn Write,
 ) -> Result<(), CtlError> {
-    let mut server = Answers::ask(path, request)?;
+    let mut server = Answers::ask(places, request)?;
     let answer = server.line()?;
-    let outcome: Outcome = parsed(path, &answer)?;
+    let outcome: Outcome = parsed(&server.name, &answer)?;
     if let Some(error) = outcome.error {
         return Err(fail(error));
     }
@@ -225,18 +239,18 @@ fn tell(
     };
     match request {
         Request::Status if matches!(ctl.command, CtlCommand::Cores { .. }) => {
-            let status: serde_json::Value = parsed(path, &answer)?;
+            let status: serde_json::Value = parsed(&server.name, &answer)?;
             match json {
                 true => say(&format!("{}\n", status["cores"])),
                 false => say(&text::cores(&status)),
             }
         }
         Request::Status if json => say(&answer),
-        Request::Status => say(&text::status(&parsed(path, &answer)?)),
+        Request::Status => say(&text::status(&parsed(&server.name, &answer)?)),
         Request::Events => loop {
             let line = match server.next()? {
                 Some(line) if json => line,
-                Some(line) => text::event(&parsed(path, &line)?),
+                Some(line) => text::event(&parsed(&server.name, &line)?),
                 None => return Ok(()),
             };
             say(&line)?;
@@ -266,19 +280,72 @@ fn absolute(path: Option<&Path>) -> Result<Option<PathBuf>, CtlError> {
         .map_err(|error| fail(format!("cannot tell what --binary means: {error}")))
 }
 
-fn path(ctl: &Ctl) -> Result<PathBuf, CtlError> {
+/// The places to look for the server at, in turn.
+fn places(ctl: &Ctl) -> Result<Vec<PathBuf>, CtlError> {
     let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR");
-    let path = ctl.control.resolve(runtime_dir.as_deref(), user_id());
-    path.ok_or_else(|| fail("there is no control socket: control is none"))
+    let places = ctl.control.places(runtime_dir.as_deref(), user_id());
+    match places.is_empty() {
+        true => Err(fail("there is no control socket: control is none")),
+        false => Ok(places),
+    }
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(path: &Path, answer: &str) -> Result<T, CtlError> {
+/// The places as text.
+fn named(places: &[PathBuf]) -> String {
+    let names: Vec<_> = places
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    names.join(" or ")
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(name: &str, answer: &str) -> Result<T, CtlError> {
     serde_json::from_str(answer).map_err(|error| {
-        let path = path.display();
         fail(format!(
-            "what answers at {path} is no ringgate of this version: {error}"
+            "what answers at {name} is no ringgate of this version: {error}"
         ))
     })
+}
+
+/// Connects to the first place where a server is that this user may speak to. If there is none, a server that
+/// this user may not speak to is told of rather than that there is none.
+fn connect(places: &[PathBuf]) -> Result<(UnixStream, &Path), CtlError> {
+    let mut refused = None;
+    for path in places {
+        match connect_to(path) {
+            Ok(stream) => return Ok((stream, path)),
+            Err(error) if error.is_gone() => {}
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    Err(refused.unwrap_or_else(|| {
+        let name = named(places);
+        CtlError::gone(format!(
+            "no server at {name}; start one, or name its socket with --control (it prints the path at start)"
+        ))
+    }))
+}
+
+fn connect_to(path: &Path) -> Result<UnixStream, CtlError> {
+    let name = path.display().to_string();
+    let stream = UnixStream::connect(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            CtlError::gone(format!("no server at {name}"))
+        }
+        io::ErrorKind::PermissionDenied => fail(format!(
+            "{name} belongs to another user; become that user or root"
+        )),
+        _ => fail(format!("cannot connect to {name}: {error}")),
+    })?;
+    let peer = peer_credentials(stream.as_fd())
+        .map_err(|error| fail(format!("cannot tell who answers at {name}: {error}")))?;
+    if ![user_id(), ROOT].contains(&peer.uid) && user_id() != ROOT {
+        return Err(fail(format!(
+            "{name} belongs to user {}, who is neither this user nor root",
+            peer.uid
+        )));
+    }
+    Ok(stream)
 }
 
 /// One line of command was sent; lines of answer come.
@@ -288,25 +355,9 @@ struct Answers {
 }
 
 impl Answers {
-    fn ask(path: &Path, request: &Request) -> Result<Answers, CtlError> {
-        let name = path.display().to_string();
-        let stream = UnixStream::connect(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => CtlError::gone(format!(
-                "no server at {name}; start one, or name its socket with --control (it prints the path at start)"
-            )),
-            io::ErrorKind::PermissionDenied => fail(format!(
-                "{name} belongs to another user; become that user or root"
-            )),
-            _ => fail(format!("cannot connect to {name}: {error}")),
-        })?;
-        let peer = peer_credentials(stream.as_fd())
-            .map_err(|error| fail(format!("cannot tell who answers at {name}: {error}")))?;
-        if ![user_id(), ROOT].contains(&peer.uid) && user_id() != ROOT {
-            return Err(fail(format!(
-                "{name} belongs to user {}, who is neither this user nor root",
-                peer.uid
-            )));
-        }
+    fn ask(places: &[PathBuf], request: &Request) -> Result<Answers, CtlError> {
+        let (stream, place) = connect(places)?;
+        let name = place.display().to_string();
         let unbounded = match request {
             Request::Resize { wait, .. } => *wait,
             Request::Events | Request::Upgrade(_) => true,
@@ -356,5 +407,32 @@ fn broken(name: &str, error: io::Error) -> CtlError {
             PATIENCE.as_secs()
         )),
         _ => CtlError::gone(format!("the server at {name} went away: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn the_first_place_where_a_server_is_is_taken_and_all_are_named_if_there_is_none() {
+        let name = format!("ringgate-client-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir(&directory).unwrap();
+        let places = ["missing", "stale", "live", "too"].map(|name| directory.join(name));
+        drop(UnixListener::bind(&places[1]).unwrap());
+        let none = connect(&places).unwrap_err();
+        let mut named = places.iter().map(|path| path.display().to_string());
+        let has_all = named.all(|path| none.text.contains(&path));
+        assert!(none.is_gone() && has_all, "{none}");
+        let _live = [&places[2], &places[3]].map(|path| UnixListener::bind(path).unwrap());
+        assert_eq!(connect(&places).unwrap().1, places[2]);
+        // A path that cannot be is told of, if nobody is elsewhere.
+        let odd = directory.join("x".repeat(200));
+        let places = [odd, places[0].clone()];
+        let refused = connect(&places).unwrap_err();
+        assert!(!refused.is_gone(), "{refused}");
+        std::fs::remove_dir_all(directory).unwrap();
     }
 }

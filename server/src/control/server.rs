@@ -50,7 +50,7 @@ async fn talk(mut peer: Peer<Unix>, server: ServerHandle) {
             let command: Vec<u8> = unread.drain(..=end).collect();
             let command = String::from_utf8_lossy(&command);
             peer.is_heard();
-            if !answer(&mut peer, command.trim_ascii(), &server).await {
+            if !answer(&mut peer, command.trim_ascii(), &mut unread, &server).await {
                 return;
             }
             until = deadline();
@@ -63,8 +63,13 @@ async fn talk(mut peer: Peer<Unix>, server: ServerHandle) {
     }
 }
 
-/// Does what is asked and answers; whether the connection is still good.
-async fn answer(peer: &mut Peer<Unix>, command: &str, server: &ServerHandle) -> bool {
+/// Does what is asked and answers; whether the connection is still good. `unread` is what the peer has said beyond that.
+async fn answer(
+    peer: &mut Peer<Unix>,
+    command: &str,
+    unread: &mut Vec<u8>,
+    server: &ServerHandle,
+) -> bool {
     let request = match command.parse() {
         Ok(request) => request,
         Err(refusal) => return peer.send(line(&Outcome::from(Err(refusal)))).await,
@@ -89,8 +94,11 @@ async fn answer(peer: &mut Peer<Unix>, command: &str, server: &ServerHandle) -> 
             Err(refusal) => peer.send(line(&Outcome::from(Err(refusal)))).await,
         },
         Request::Resize { size, wait } => {
-            let done = server.set_size(size, wait).await;
-            peer.send(line(&Outcome::from(done))).await
+            let done = server.set_size(size, wait);
+            match peer.answered(unread, COMMAND_BYTES_MAX, done).await {
+                Some(done) => peer.send(line(&Outcome::from(done))).await,
+                None => false,
+            }
         }
         Request::Core { core, order } => {
             let done = server.order_core(core, order).await;
@@ -105,8 +113,11 @@ async fn answer(peer: &mut Peer<Unix>, command: &str, server: &ServerHandle) -> 
             peer.send(line(&Outcome::from(done))).await
         }
         Request::Upgrade(binary) => {
-            let done = server.upgrade(binary).await;
-            peer.send(line(&Outcome::of_upgrade(done))).await
+            let done = server.upgrade(binary);
+            match peer.answered(unread, COMMAND_BYTES_MAX, done).await {
+                Some(done) => peer.send(line(&Outcome::of_upgrade(done))).await,
+                None => false,
+            }
         }
         // Answered first: the end of the server is the end of this task as well.
         Request::Drain => {

@@ -7,7 +7,8 @@
 //! A peer that drips a byte now and then gets no more time than one that says nothing: a deadline is set
 //! where the wait for something whole begins, and no byte moves it. When all places are taken a newcomer
 //! gets the place of the peer that has kept the server waiting longest; only peers that are being
-//! answered stay. So nobody who comes with a question is kept out by those who ask none.
+//! answered stay, and of those whose answer takes long only who may still be there. So nobody who comes with a
+//! question is kept out by those who ask none, or have gone.
 
 use crate::connection::AcceptError;
 use crate::observe::log::RateLimit;
@@ -18,6 +19,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -35,8 +37,9 @@ pub(super) const PEER_PATIENCE: Duration = Duration::from_secs(10);
 /// One of the open connections.
 #[derive(Default)]
 struct Place {
-    /// Since when the server waits for this peer to speak; None while it is being answered.
-    listening: Cell<Option<Moment>>,
+    /// Since when a newcomer may have the place: the server waits for this peer to speak, or the peer has ended its
+    /// side while it is being answered, and may be gone. None while it is being answered otherwise.
+    free_from: Cell<Option<Moment>>,
     /// A newcomer has got the place.
     sent_away: Cell<bool>,
     waker: RefCell<Option<Waker>>,
@@ -47,13 +50,12 @@ struct Place {
 struct Room(Rc<RefCell<VecDeque<Rc<Place>>>>);
 
 impl Room {
-    /// A place, if need be that of the peer that has kept the server waiting longest. None while all
-    /// are being answered.
+    /// A place, if need be the one that a newcomer may have for longest. None while all are being answered.
     fn take(&self) -> Option<Rc<Place>> {
         let mut places = self.0.borrow_mut();
         if places.len() >= CONNECTIONS_MAX {
             let waiting = places.iter().enumerate();
-            let waiting = waiting.filter_map(|(at, place)| Some((place.listening.get()?, at)));
+            let waiting = waiting.filter_map(|(at, place)| Some((place.free_from.get()?, at)));
             let (_, longest) = waiting.min()?;
             let place = places.remove(longest)?;
             place.sent_away.set(true);
@@ -100,15 +102,50 @@ impl<F> Peer<F> {
             received.map(|received| received.ok().flatten())
         });
         let now = current().now();
-        if place.listening.get().is_none() {
-            place.listening.set(Some(now));
+        if place.free_from.get().is_none() {
+            place.free_from.set(Some(now));
         }
         timeout(until.since(now), received).await.ok().flatten()
     }
 
     /// Notes that the peer's words are whole: the peer keeps its place until more is asked of it.
     pub(super) fn is_heard(&self) {
-        self.place.listening.set(None);
+        self.place.free_from.set(None);
+    }
+
+    /// The result of `answer`, which may take long. Bytes that the peer sends meanwhile go to the end of `unread`, `most`
+    /// bytes in all. A peer that has ended its side, or says more than that, gives its place to a newcomer who
+    /// needs one: the result is None then. It cannot be told here whether a peer that has ended still reads.
+    pub(super) async fn answered<T>(
+        &mut self,
+        unread: &mut Vec<u8>,
+        most: usize,
+        answer: impl Future<Output = T>,
+    ) -> Option<T> {
+        let (reader, place) = (self.stream.split_mut().0, &self.place);
+        let mut answer = pin!(answer);
+        let answered = poll_fn(|cx| {
+            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+                return Poll::Ready(Some(answer));
+            }
+            if place.sent_away.get() {
+                return Poll::Ready(None);
+            }
+            place.waker.replace(Some(cx.waker().clone()));
+            while place.free_from.get().is_none()
+                && let Poll::Ready(received) = reader.poll_receive(cx)
+            {
+                let said = received.ok().flatten();
+                unread.extend_from_slice(said.as_deref().unwrap_or_default());
+                if said.is_none() || unread.len() >= most {
+                    place.free_from.set(Some(current().now()));
+                }
+            }
+            Poll::Pending
+        });
+        let answered = answered.await;
+        place.free_from.set(None);
+        answered
     }
 
     /// Sends; returns whether all of it went out in time.
@@ -208,15 +245,17 @@ mod tests {
                 continue;
             }
             peer.is_heard();
-            let answer = match &said[..] {
+            let answer = match &std::mem::take(&mut said)[..] {
                 b"wait\n" => {
-                    sleep(Duration::from_secs(60)).await;
+                    let minute = sleep(Duration::from_secs(60));
+                    if peer.answered(&mut said, 100, minute).await.is_none() {
+                        return;
+                    }
                     b"waited\n".to_vec()
                 }
                 b"long\n" => vec![b'x'; 1 << 16],
                 _ => b"ok\n".to_vec(),
             };
-            said.clear();
             if !peer.send(answer).await {
                 return;
             }
@@ -309,6 +348,42 @@ mod tests {
         let next = stage.connect();
         next.send(b"?\n");
         stage.time_until(|| next.received() == b"ok\n");
+    }
+
+    #[test]
+    fn a_newcomer_gets_the_place_of_a_peer_that_has_ended_its_side_while_it_is_answered() {
+        let mut stage = stage();
+        let fill: Vec<Client> = (0..CONNECTIONS_MAX).map(|_| stage.connect()).collect();
+        fill.iter().for_each(|client| client.send(b"wait\n"));
+        stage.pause(Duration::from_secs(1));
+        // One says more than is kept, and may be gone as well.
+        fill[0].send(&[b'x'; 200]);
+        fill[1].send(b"?");
+        fill[2..8].iter().for_each(Client::close);
+        stage.pause(Duration::from_secs(1));
+        fill[8].shutdown_write();
+        let newcomers: Vec<Client> = (0..7)
+            .map(|_| {
+                let newcomer = stage.connect();
+                newcomer.send(b"wait\n");
+                stage.pause(Duration::from_secs(1));
+                newcomer
+            })
+            .collect();
+        // Who has ended its side last has its place still, and its answer.
+        stage.time_until(|| {
+            fill[8..]
+                .iter()
+                .all(|client| client.received() == b"waited\n")
+        });
+        fill[1].send(b"\n");
+        stage.time_until(|| fill[1].received() == b"waited\nok\n");
+        assert!(fill[0].is_closed() && fill[8].is_closed());
+        stage.time_until(|| {
+            newcomers
+                .iter()
+                .all(|client| client.received() == b"waited\n")
+        });
     }
 
     fn send(bytes: &[u8]) -> Action {

@@ -84,6 +84,14 @@ impl Drop for SocketFile {
     }
 }
 
+/// Makes `files` those that are at these paths now.
+pub(crate) fn own_files(files: &mut Vec<SocketFile>, paths: &[PathBuf]) {
+    let found = paths.iter().filter_map(|path| SocketFile::at(path).ok());
+    let former = std::mem::replace(files, found.collect());
+    // They may be the same ones, which would be removed here.
+    former.into_iter().for_each(SocketFile::disown);
+}
+
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let metadata = fs::symlink_metadata(path)?;
     Ok((metadata.dev(), metadata.ino()))
@@ -128,7 +136,10 @@ pub(crate) fn make(wish: &ControlPath, identity: Option<&Identity>) -> io::Resul
 /// default place depends on the user, who may be another one since the start.
 pub(crate) fn is_meant(wish: &ControlPath, path: &Path) -> bool {
     match wish {
-        ControlPath::Auto | ControlPath::AutoOf(_) => true,
+        ControlPath::Auto | ControlPath::AutoOf(_) => {
+            let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR");
+            wish.is_default(path, runtime_dir.as_deref())
+        }
         ControlPath::At(wished) => wished == path,
         ControlPath::Off => false,
     }

@@ -6,9 +6,9 @@
 //! not fit is counted and told to it later. Deliberately keeps no history: a subscriber hears the
 //! events from then on.
 
+use ringgate_runtime::task::catch_panic;
 use serde::Serialize;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::SystemTime;
@@ -163,7 +163,7 @@ impl Events {
     pub(crate) fn emit(&mut self, event: &ServerEvent) {
         tracing::debug!(?event, "event");
         for callback in &self.callbacks {
-            if catch_unwind(AssertUnwindSafe(|| callback(event))).is_err() {
+            if catch_panic(|| callback(event)).is_err() {
                 tracing::error!(?event, "a callback for events panicked");
             }
         }

@@ -308,8 +308,8 @@ pub(super) fn listeners(listeners: &Listeners, pool: &Pool, slots: u32) -> Vec<L
             address: listener.address,
             slot: listener.slot,
             owner_core: listener.owner_core,
-            queue: listener.queue.unwrap_or_default().into(),
-            queue_limit: listener.queue_limit.unwrap_or_default().into(),
+            queue: listener.queue.map(u64::from),
+            queue_limit: listener.queue_limit.map(u64::from),
         })
         .collect()
 }

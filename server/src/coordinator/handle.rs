@@ -176,7 +176,7 @@ impl<S: 'static> Server<S> {
 
     /// Reads the configuration again with `read` when asked to (HUP, `ctl reload`,
     /// [`ServerHandle::reload`]). The configuration that `read` returns comes into force as a whole
-    /// or not at all.
+    /// or not at all. A panic in `read` is logged and refuses the reload.
     #[must_use]
     pub fn with_reload(
         mut self,
@@ -345,7 +345,7 @@ impl<S: 'static> Server<S> {
             started,
         };
         let thread = std::thread::Builder::new()
-            .name("rg-coord".to_owned())
+            .name(COORDINATOR.to_owned())
             .spawn(move || Coordinator::run(start))
             .map_err(|error| StartError::Setup(format!("cannot start a thread: {error}")))?;
         match wait.recv() {
@@ -365,6 +365,9 @@ impl<S: 'static> Server<S> {
         }
     }
 }
+
+/// The name of the coordinator's thread, by which a process is known for a server.
+pub(crate) const COORDINATOR: &str = "rg-coord";
 
 /// Signals that a server obeys.
 pub(crate) const OBEYED: [Signal; 8] = [

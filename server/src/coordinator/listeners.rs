@@ -6,15 +6,17 @@ use super::taken::{when_free, when_left};
 use super::upgrade::legacy::InheritedListener;
 use crate::config::{Config, ListenAddr, Opening, UnixAddr};
 use crate::connection::{Fresh, ListenerId, ListenerSeat, Socket};
-use crate::control::socket::SocketFile;
+use crate::control::socket::{self, SocketFile};
 use crate::process::making::{self, Access};
 use crate::process::privileges::Identity;
 use ringgate_runtime::Descriptor;
 use ringgate_runtime::sys::address::Address;
 use ringgate_runtime::sys::fork::NotInChildren;
 use ringgate_runtime::sys::identity;
-use ringgate_runtime::sys::listener::{ReusePort, accept_nonblocking, tcp_listener, tcp_listeners};
-use ringgate_runtime::sys::socket::{local_addr, set_unsent_max};
+use ringgate_runtime::sys::listener::{
+    ReusePort, accept_nonblocking, deafen, tcp_listener, tcp_listeners, undeafen,
+};
+use ringgate_runtime::sys::socket::{keep_alive, local_addr, set_unsent_max};
 use ringgate_runtime::sys::unix_listener::inherited_listener;
 use std::fmt;
 use std::io;
@@ -131,6 +133,16 @@ fn bound_unsent(bound: &str, socket: &OwnedFd, bytes: u32) {
         && let Err(error) = set_unsent_max(socket.as_fd(), bytes)
     {
         tracing::warn!(%error, "unsent_size has no effect on {bound}");
+    }
+}
+
+/// Lets the kernel probe those who are accepted and silent, on TCP: a client whose machine is gone says no more, and a
+/// request or stream that may wait for it as long as it likes would do so for ever.
+fn keep_clients_alive(bound: &str, socket: &OwnedFd) {
+    if matches!(local_addr(socket.as_fd()), Ok(Address::Inet(_)))
+        && let Err(error) = keep_alive(socket.as_fd())
+    {
+        tracing::warn!(%error, "clients that vanish are not noticed on {bound}");
     }
 }
 
@@ -300,6 +312,7 @@ impl Listeners {
     ) {
         let unit = self.units.len() as u32;
         bound_unsent(bound, &socket, self.unsent_size);
+        keep_clients_alive(bound, &socket);
         self.units.push(Unit {
             _own: NotInChildren::new(socket.as_fd()),
             configured: configured.to_owned(),
@@ -338,47 +351,63 @@ impl Listeners {
         }
     }
 
-    /// Binds what inherited addresses lack for the slots of this process, and answers the seats.
-    pub(crate) fn bind_late(&mut self) -> Result<Vec<Seat>, ListenError> {
+    /// Binds what inherited addresses lack for the slots of this process, as far as that is possible, and answers the
+    /// seats of what is bound. An address of which the rest cannot be bound has an error.
+    pub(crate) fn bind_late(&mut self) -> (Vec<Seat>, Vec<ListenError>) {
         let before = self.all.len();
+        let mut errors = Vec::new();
         for late in std::mem::take(&mut self.late) {
-            let Late {
-                configured, inet, ..
-            } = late;
             (self.endpoint, self.opening) = (late.endpoint, late.opening);
             for slot in late.slots {
-                let socket = tcp_listener(inet, ReusePort::Sibling, BACKLOG)
-                    .map_err(|error| ListenError::new(inet, error))?;
-                self.add(&configured, &inet.to_string(), slot..slot + 1, socket);
+                match tcp_listener(late.inet, ReusePort::Sibling, BACKLOG) {
+                    Ok(socket) => {
+                        let bound = late.inet.to_string();
+                        self.add(&late.configured, &bound, slot..slot + 1, socket);
+                    }
+                    Err(error) => {
+                        errors.push(ListenError::new(late.inet, error));
+                        break;
+                    }
+                }
             }
         }
-        Ok(self.all[before..]
-            .iter()
-            .map(|listener| listener.seat)
-            .collect())
+        let added = self.all[before..].iter();
+        (added.map(|listener| listener.seat).collect(), errors)
     }
 
     /// The files of Unix sockets are removed by this process from now on, and what it says of its sockets holds, which it may
     /// share with a process that said something else.
     pub(crate) fn own_files(&mut self) {
         self.set_unsent_size(self.unsent_size);
-        let found = self.paths.iter().map(|path| SocketFile::at(path));
-        self.files = found.filter_map(Result::ok).collect();
+        socket::own_files(&mut self.files, &self.paths);
     }
 
-    /// The files of Unix sockets belong to another process now.
-    pub(crate) fn disown_files(&mut self) {
-        self.files.drain(..).for_each(SocketFile::disown);
+    /// The files of Unix sockets belong to another process now, but for those of units that it does not serve.
+    pub(crate) fn disown_files(&mut self, served: Option<&[u32]>) {
+        let mut files = std::mem::take(&mut self.files);
+        let goes_over = |file: &mut SocketFile| {
+            let place = ListenAddr::unix(file.path()).to_string();
+            let is_here = |served| {
+                self.units_but(served)
+                    .any(|(_, unit)| unit.configured == place)
+            };
+            !served.is_some_and(is_here)
+        };
+        files.extract_if(.., goes_over).for_each(SocketFile::disown);
+        self.files = files;
+    }
+
+    /// The units but these, which another process serves, with their numbers.
+    fn units_but(&self, served: &[u32]) -> impl Iterator<Item = (u32, &Unit)> {
+        let units = (0..).zip(&self.units);
+        units.filter(|(number, _)| !served.contains(number))
     }
 
     /// The connections that the kernel has queued on all units but these, which another process
     /// serves.
     pub(crate) fn take_queued_but(&self, served: &[u32]) -> Vec<Fresh> {
         let mut taken = Vec::new();
-        for (number, unit) in (0..).zip(&self.units) {
-            if served.contains(&number) {
-                continue;
-            }
+        for (number, unit) in self.units_but(served) {
             let listener = self.of_unit(number);
             while let Ok(Some(socket)) = accept_nonblocking(unit.socket.as_fd()) {
                 taken.push(Fresh {
@@ -389,6 +418,24 @@ impl Listeners {
             }
         }
         taken
+    }
+
+    /// Lets the kernel queue nobody any more on all units but these.
+    pub(crate) fn deafen_but(&self, served: &[u32]) {
+        // Others may hold a shared one, and listen on.
+        for (_, unit) in self.units_but(served).filter(|(_, unit)| !unit.shared) {
+            // Where it is not allowed a few may come too late and be reset.
+            let _ = deafen(unit.socket.as_fd());
+        }
+    }
+
+    /// Takes back what [`Listeners::deafen_but`] has done.
+    pub(crate) fn undeafen_but(&self, served: &[u32]) {
+        for (_, unit) in self.units_but(served).filter(|(_, unit)| !unit.shared) {
+            if let Err(error) = undeafen(unit.socket.as_fd()) {
+                tracing::error!(%error, "nobody is heard any more on {}", unit.bound);
+            }
+        }
     }
 
     /// Whether any of them expects a header of the PROXY protocol.
@@ -510,8 +557,9 @@ pub(crate) fn bind_one(
         ListenAddr::Tcp(inet) => {
             let listen = || tcp_listener(*inet, ReusePort::First, BACKLOG);
             let socket = when_free(address, listen).map_err(fail)?;
-            let bound = local_addr(socket.as_fd()).map_err(fail)?;
-            Ok((socket, bound.to_string(), None))
+            let bound = local_addr(socket.as_fd()).map_err(fail)?.to_string();
+            keep_clients_alive(&bound, &socket);
+            Ok((socket, bound, None))
         }
         ListenAddr::Unix(unix) => {
             let listen = || listen_on_unix(unix, identity);
@@ -520,7 +568,104 @@ pub(crate) fn bind_one(
         }
         ListenAddr::Fd(number) => {
             let socket = inherited_listener(*number).map_err(fail)?;
-            Ok((socket, address.to_string(), None))
+            let bound = address.to_string();
+            keep_clients_alive(&bound, &socket);
+            Ok((socket, bound, None))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringgate_runtime::sys::socket::is_kept_alive;
+    use std::net::TcpStream;
+    use std::os::fd::IntoRawFd;
+
+    /// A listener of an older process for the first slot of `address`.
+    fn inherited(unit: u32, address: &str, socket: OwnedFd) -> InheritedListener {
+        InheritedListener {
+            unit,
+            configured: address.to_owned(),
+            bound: address.to_owned(),
+            slot: 0,
+            shared: false,
+            socket,
+        }
+    }
+
+    #[test]
+    fn the_kernel_probes_idle_clients_of_every_tcp_listener_wherever_that_is_from() {
+        let any = || "127.0.0.1:0".parse().unwrap();
+        let of_older = tcp_listener(any(), ReusePort::First, 16).unwrap();
+        let passed = tcp_listener(any(), ReusePort::First, 16).unwrap();
+        let older = local_addr(of_older.as_fd()).unwrap().to_string();
+        let passed = ListenAddr::Fd(passed.into_raw_fd());
+        let config = Config {
+            listen: vec![
+                ListenAddr::Tcp(any()).into(),
+                ListenAddr::Tcp(older.parse().unwrap()).into(),
+                passed.into(),
+            ],
+            ..Config::default()
+        };
+        let left = vec![inherited(0, &older, of_older)];
+        let mut listeners = Listeners::bind(&config, 2, 2, left, None).unwrap();
+        // The second slot of what an older process left.
+        assert_eq!(listeners.bind_late().0.len(), 1);
+        assert_eq!(listeners.units.len(), 5);
+        for unit in &listeners.units {
+            assert!(
+                is_kept_alive(unit.socket.as_fd()).unwrap(),
+                "{}",
+                unit.bound
+            );
+        }
+        let passed = &listeners.units[3];
+        let _client = TcpStream::connect(&passed.bound).unwrap();
+        let accepted = accept_nonblocking(passed.socket.as_fd()).unwrap();
+        assert!(is_kept_alive(accepted.unwrap().as_fd()).unwrap());
+    }
+
+    #[test]
+    fn the_kernel_probes_idle_scrapers_of_metrics_too() {
+        let passed = tcp_listener("127.0.0.1:0".parse().unwrap(), ReusePort::First, 16);
+        let passed = ListenAddr::Fd(passed.unwrap().into_raw_fd());
+        for address in ["127.0.0.1:0".parse().unwrap(), passed] {
+            let (socket, bound, _) = bind_one(&address, None).unwrap();
+            assert!(is_kept_alive(socket.as_fd()).unwrap(), "{bound}");
+        }
+    }
+
+    #[test]
+    fn each_listener_that_is_bound_late_has_a_seat_also_where_others_cannot_be_bound() {
+        let mut listen = Vec::new();
+        let mut left = Vec::new();
+        // The one between the others is of no machine (RFC 5737).
+        for (unit, elsewhere) in [(0, false), (1, true), (2, false)] {
+            let any = "127.0.0.1:0".parse().unwrap();
+            let (mut sockets, bound) = tcp_listeners(any, 1, 16).unwrap();
+            let bound = match elsewhere {
+                true => "192.0.2.1:9".parse().unwrap(),
+                false => bound,
+            };
+            listen.push(ListenAddr::Tcp(bound).into());
+            left.push(inherited(unit, &bound.to_string(), sockets.remove(0)));
+        }
+        let config = Config {
+            listen,
+            ..Config::default()
+        };
+        let mut listeners = Listeners::bind(&config, 3, 3, left, None).unwrap();
+        assert_eq!(listeners.all.len(), 3);
+        let (seats, errors) = listeners.bind_late();
+        let slots: Vec<u32> = seats.iter().map(|seat| seat.slot).collect();
+        assert_eq!(slots, [1, 2, 1, 2]);
+        let added: Vec<Seat> = listeners.all.iter().skip(3).map(|one| one.seat).collect();
+        assert_eq!(seats, added);
+        let [error] = &errors[..] else {
+            panic!("one for the address: {errors:?}")
+        };
+        assert!(error.to_string().contains("192.0.2.1:9"), "{error}");
     }
 }

@@ -41,10 +41,10 @@ pub(crate) use event::Event;
 pub(crate) use events::Events;
 pub(crate) use events::Subscription;
 pub use events::{ServerEvent, UpgradeStep};
+pub(crate) use handle::{COORDINATOR, OBEYED, Simulated};
 pub use handle::{
     Ended, Running, Server, ServerHandle, StartError, block_obeyed_signals, refuse_inheritance,
 };
-pub(crate) use handle::{OBEYED, Simulated};
 pub(crate) use post::{PostOffice, Postman, SUCCESSOR};
 pub use status::{
     AccessLogStatus, CertificateStatus, CoreStatus, Http2Status, LatencyStatus, ListenerStatus,

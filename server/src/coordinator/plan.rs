@@ -179,11 +179,19 @@ impl Pool {
         self.those(CoreState::serves)
     }
 
-    /// The cores to give connections to: they run, stay, and are not stuck.
+    /// The cores to give connections to: they run, stay, and are not stuck. If there is none, those that serve until they are
+    /// replaced.
     pub(crate) fn heirs(&self) -> Vec<u32> {
-        let mut heirs = self.running();
-        heirs.retain(|core| !self.is_stuck(*core));
-        heirs
+        let well = |which| {
+            let mut cores = self.those(|state| state == which);
+            cores.retain(|core| !self.is_stuck(*core));
+            cores
+        };
+        let stay = well(CoreState::Running);
+        match stay.is_empty() {
+            true => well(CoreState::Expiring),
+            false => stay,
+        }
     }
 
     pub(crate) fn is_stuck(&self, core: u32) -> bool {
@@ -272,10 +280,11 @@ impl Pool {
         let surplus = running.len().saturating_sub(target);
         running.sort_by_key(|core| (self.is_stuck(*core), *core));
         actions.extend(running.into_iter().rev().take(surplus).map(Action::Retire));
-        if self.running().len() >= target {
-            let expiring = self.those(|state| state == CoreState::Expiring);
-            actions.extend(expiring.into_iter().map(Action::Retire));
-        }
+        // As many as others run in their stead: their places are needed for the replacements of the rest.
+        let mut expiring = self.those(|state| state == CoreState::Expiring);
+        expiring.sort_by_key(|core| (!self.is_stuck(*core), *core));
+        let surplus = (self.running().len() + expiring.len()).saturating_sub(target);
+        actions.extend(expiring.into_iter().take(surplus).map(Action::Retire));
     }
 
     /// Helpers: which core is to help at which listener.

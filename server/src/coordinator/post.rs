@@ -95,12 +95,13 @@ impl PostOffice {
         }
     }
 
-    /// The coordinator ends. A question that is asked now or later is answered by the dropped reply.
-    pub(crate) fn close(&self) {
+    /// The coordinator ends. A question that is asked now or later is answered by the dropped reply. Returns what was told
+    /// and not heard: connections may be in it.
+    pub(crate) fn close(&self) -> Vec<Event> {
         self.attach_coordinator(None);
         self.closed.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        while self.next_event().is_some() {}
+        std::iter::from_fn(|| self.next_event()).collect()
     }
 
     pub(crate) fn next_event(&self) -> Option<Event> {

@@ -49,6 +49,11 @@ impl<T> std::fmt::Debug for Reply<T> {
 }
 
 impl<T> Reply<T> {
+    /// Whether nobody waits for the answer any more.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     pub(crate) fn send(self, value: T) {
         self.0.lock().value = Some(value);
     }

@@ -49,6 +49,7 @@ use crate::config::{Config, CorePlan, OnTerm};
 use crate::connection::{ListenerId, Message};
 use crate::process::pid_file::PidFile;
 use crate::process::program::Program;
+use crate::process::reaper;
 use crate::process::service_manager::ServiceManager;
 use ending::Phase;
 use inquiry::{Asked, Inquiries};
@@ -58,12 +59,14 @@ use poll::Poll;
 use ringgate_runtime::buffer::PoolOptions;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::sys::signals::{Signal, SignalFd};
+use ringgate_runtime::sys::thread::{join_within, try_join};
 use ringgate_runtime::timer::TimerId;
 use ringgate_runtime::{Core, CoreOptions, Event as Completion, Moment, Remote, Sink};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use succeeding::Processes;
 
 pub(crate) use operators::Operators;
@@ -72,6 +75,8 @@ pub(crate) use reload::ReadConfig;
 /// Places for threads beyond the listener slots: for the replacements of cores that are stuck, or
 /// that leave only when their replacement runs.
 pub(super) const SPARE_PLACES: u32 = 16;
+/// How long the thread of a core that has told of its end is waited for.
+const THREAD_PATIENCE: Duration = Duration::from_millis(100);
 /// poll(2) POLLIN, on every architecture.
 const POLL_IN: u32 = 1;
 
@@ -111,6 +116,8 @@ struct Slot {
     work: elastic::Work,
     /// When its thread was started.
     since: Moment,
+    /// Drawn then, for how many connections it accepts.
+    draw: u64,
     /// When patience with a core that leaves is over.
     leave_by: Option<Moment>,
     /// Whether it is to end at once instead of leaving.
@@ -135,6 +142,8 @@ pub(crate) struct Coordinator {
     signals: Option<(SignalFd, Poll)>,
     pool: Pool,
     slots: Vec<Slot>,
+    /// Threads of cores that have ended, which still drop what handlers keep by thread.
+    lingering: Vec<JoinHandle<()>>,
     ending: ending::Ending,
     allotment: allotment::Allotment,
     sizing: sizing::Sizing,
@@ -254,10 +263,12 @@ impl Coordinator {
                     heart: heart::Heart::of(began),
                     work: elastic::Work::default(),
                     since: began,
+                    draw: 0,
                     leave_by: None,
                     kill: false,
                 })
                 .collect(),
+            lingering: Vec::new(),
             ending: ending::Ending::default(),
             allotment,
             sizing: sizing::Sizing::new(&start.plan, began),
@@ -447,24 +458,42 @@ impl Coordinator {
         slot.leave_by = None;
         slot.kill = false;
         if let Some(thread) = slot.thread.take() {
-            // It has told of its end as the last thing it did, panics included.
-            let _ = thread.join();
+            // It has told of its end, panics included. What is left is what the application keeps by thread.
+            if let Some(thread) = join_within(thread, THREAD_PATIENCE) {
+                tracing::warn!(
+                    core = index,
+                    "what handlers keep by thread takes long to drop; the thread of a core is left behind"
+                );
+                self.lingering.push(thread);
+            }
         }
+        self.join_lingering();
+    }
+
+    fn join_lingering(&mut self) {
+        let lingering = std::mem::take(&mut self.lingering);
+        self.lingering = lingering.into_iter().filter_map(try_join).collect();
     }
 
     fn obey(&mut self, core: &Rc<Core>, signal: Signal) {
         tracing::info!(?signal, "signal");
+        let passes_on = self.succession.has_handed_over() && reaper::is_needed();
+        if passes_on {
+            reaper::pass_on(signal);
+        }
         match signal {
             Signal::Int => self.stop(core),
             Signal::Term if self.config.drain.on_term == OnTerm::Stop => self.stop(core),
-            // A second word is meant: a drain that is on becomes a stop (row M1).
-            Signal::Term if self.phase() == Phase::Draining => self.stop(core),
+            // A second word is meant: a drain that was asked for becomes a stop (row M1).
+            Signal::Term if self.ending.is_drain_asked() => self.stop(core),
             Signal::Term | Signal::Quit => self.drain(core),
+            Signal::Usr1 => self.reopen_logs(),
+            // The rest is for the one that serves.
+            _ if passes_on => {}
             Signal::Ttin => self.size(core, sizing::Event::By(1)),
             Signal::Ttou => self.size(core, sizing::Event::By(-1)),
             // The log says what came of it.
             Signal::Hup => drop(self.reload(core)),
-            Signal::Usr1 => self.reopen_logs(),
             Signal::Usr2 => self.upgrade(core, None, None),
             Signal::Chld => {}
         }
@@ -507,7 +536,8 @@ impl Coordinator {
         self.replan(core);
         if self.inheritance.is_coming() {
             let wanted = self.listeners.wanted();
-            return self.inherit(core, inheritance::Event::CoresUp { wanted });
+            let tls = self.tls.is_some();
+            return self.inherit(core, inheritance::Event::CoresUp { wanted, tls });
         }
         self.handle.set_ready(true);
         self.say_started(core);
@@ -561,9 +591,10 @@ impl Coordinator {
 
     fn spawn(&mut self, core: &Rc<Core>, index: u32) {
         let cpu = self.cpu_of(index);
-        let accepts = wear::accepts_bound(self.config.pool.accepts, core.random());
         let slot = &mut self.slots[index as usize];
         slot.epoch += 1;
+        slot.draw = core.random();
+        let accepts = wear::accepts_bound(self.config.pool.accepts, slot.draw);
         slot.since = core.now();
         // A new one, so that it is nobody's but the new thread's.
         slot.sockets = Arc::default();

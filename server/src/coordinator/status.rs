@@ -390,23 +390,32 @@ impl Totals {
     }
 }
 
-/// The listeners as `ss -ltn` shows them: the kernel's queue is outside of all counts (row H12).
+/// The listeners as `ss -ltn` shows them: the kernel's queue is outside of all counts (row H12). A socket that
+/// cores share has one queue, which the first of its listeners tells.
 pub(crate) fn listeners(listeners: &Listeners, pool: &Pool, slots: u32) -> Vec<ListenerStatus> {
-    let seats = listeners.all.iter().zip(&pool.seats);
-    // A shared listener has a seat for each place; those that nobody uses say nothing.
-    let of_slot = |seat: &Seat| seat.slot < slots || seat.baton.holder().is_some();
-    seats
-        .filter(|(_, seat)| of_slot(seat))
-        .map(|(listener, seat)| {
-            let queue = listen_queue(listener.socket.as_fd()).ok();
-            ListenerStatus {
+    let all: Vec<_> = listeners.all.iter().zip(&pool.seats).collect();
+    let sockets = all.chunk_by(|(one, _), (next, _)| one.unit == next.unit);
+    let mut shown = Vec::new();
+    for socket in sockets {
+        let used = |seat: &Seat| seat.baton.holder().is_some() || seat.helper.is_some();
+        // A shared one has a seat for each place; those that nobody uses say nothing.
+        let is_shown = |seat: &Seat| used(seat) || !seat.shared && seat.slot < slots;
+        let mut rows: Vec<_> = socket.iter().filter(|(_, seat)| is_shown(seat)).collect();
+        if rows.is_empty() {
+            rows.extend(socket.iter().find(|(_, seat)| seat.shared));
+        }
+        for (index, (listener, seat)) in rows.into_iter().enumerate() {
+            let queue = || listen_queue(listener.socket.as_fd()).ok();
+            let queue = (index == 0).then(queue).flatten();
+            shown.push(ListenerStatus {
                 address: listener.address(),
                 slot: seat.slot,
                 owner_core: seat.baton.holder(),
                 helper_core: seat.helper,
                 queue: queue.map(|queue| queue.queue),
                 queue_limit: queue.map(|queue| queue.limit),
-            }
-        })
-        .collect()
+            });
+        }
+    }
+    shown
 }

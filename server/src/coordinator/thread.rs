@@ -15,8 +15,8 @@ use ringgate_runtime::driver::{RingFlag, RingFlags};
 use ringgate_runtime::sys::cpu::pin_current_thread;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::sys::thread::{thread_cpu_time, thread_id};
+use ringgate_runtime::task::catch_panic;
 use ringgate_runtime::{Core, CoreOptions, Event as Completion, Sink};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl CoreThread {
     pub(crate) fn run(self) {
         let core = self.info.index();
         let post = self.post.clone();
-        let end = match catch_unwind(AssertUnwindSafe(|| self.serve())) {
+        let end = match catch_panic(|| self.serve()) {
             Ok(Ok(end)) => end,
             Ok(Err(error)) => return post.tell(Event::CoreFailed(core, error)),
             Err(_) => CoreEnd {
@@ -131,13 +131,12 @@ impl CoreThread {
         let mut engine = Engine::new(EngineParts {
             index,
             epoch: self.epoch,
-            settings: Settings::new(&self.config),
+            settings: Settings::new(&self.config).worn_after(self.accepts),
             acceptor: self.acceptor.clone(),
             app,
             gate: self.gate.clone(),
             stats: self.stats.clone(),
             post: Arc::new(Postman(self.post.clone())),
-            accepts: self.accepts,
             sockets: self.sockets.clone(),
             headroom: self.headroom.clone(),
             access_log: self.access_log.as_ref().map(AccessLog::outlet),
@@ -149,9 +148,7 @@ impl CoreThread {
             thread: thread_id(),
             ran: thread_cpu_time(),
         }));
-        let served = catch_unwind(AssertUnwindSafe(|| {
-            core.run(&mut engine, |engine| engine.is_over())
-        }));
+        let served = catch_panic(|| core.run(&mut engine, |engine| engine.is_over()));
         let bad = match served {
             Ok(Ok(())) => None,
             Ok(Err(failed)) => Some(BadEnd::RingFailed(failed)),

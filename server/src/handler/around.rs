@@ -99,6 +99,11 @@ enum End {
 }
 
 impl<S: 'static> Next<S> {
+    /// Whether the server has answered by itself. A body that streams cannot take the place of its own.
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self.end, End::Given(_))
+    }
+
     /// Lets the request go on, and returns the answer. A panic of the handler is the 500 that the client gets.
     ///
     /// The future may be dropped, or never be made: the handler then never ends, or never begins.

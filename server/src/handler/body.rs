@@ -93,8 +93,8 @@ pub(crate) struct BodyCell {
     attention: Rc<Attention>,
     request: ExchangeKey,
     framing: BodyFraming,
-    /// Whether the connection wants to hear of every piece that is taken.
-    tells_all: bool,
+    /// Whether it is on a stream of HTTP/2: the connection then wants to hear of every piece that is taken.
+    on_stream: bool,
 }
 
 impl BodyCell {
@@ -119,14 +119,14 @@ impl BodyCell {
         attention: Rc<Attention>,
         request: ExchangeKey,
         framing: BodyFraming,
-        tells_all: bool,
+        on_stream: bool,
     ) -> Rc<BodyCell> {
         Rc::new(BodyCell {
             inner: RefCell::default(),
             attention,
             request,
             framing,
-            tells_all,
+            on_stream,
         })
     }
 
@@ -192,7 +192,7 @@ impl BodyCell {
             let resumes = before > crate::connection::BODY_QUEUE_LOW_BYTES
                 && inner.queued <= crate::connection::BODY_QUEUE_LOW_BYTES;
             drop(inner);
-            if resumes || first || self.tells_all {
+            if resumes || first || self.on_stream {
                 self.attention.call(self.request);
             }
             return Poll::Ready(Some(Ok(piece)));
@@ -319,6 +319,15 @@ impl RequestBody {
                 BodyFraming::Length(len) => Some(len),
                 BodyFraming::Chunked => None,
             },
+        }
+    }
+
+    /// Whether nothing can follow the last byte of an announced length. On a stream of HTTP/2 trailer fields can.
+    #[cfg(feature = "tower")]
+    pub(crate) fn ends_with_its_bytes(&self) -> bool {
+        match &self.0 {
+            Source::None | Source::Whole(..) => true,
+            Source::Arriving(cell) => !cell.on_stream,
         }
     }
 

@@ -219,6 +219,11 @@ impl Upgraded {
         }
     }
 
+    /// Whether as many bytes wait as may, so that the client may be held back by who does not read them.
+    pub(super) fn is_full(&self) -> bool {
+        self.pipe.room() == 0
+    }
+
     /// Gives bytes back that were read too many; they are read next.
     pub fn unread(&mut self, bytes: impl Into<Bytes>) {
         let bytes: Bytes = bytes.into();

@@ -6,6 +6,7 @@ use crate::http1::response::status_text;
 use futures_core::Stream;
 use http::header::{CONTENT_TYPE, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use ringgate_runtime::task::catch_panic;
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
@@ -99,6 +100,10 @@ impl Switch {
         Switch(Box::new(switching))
     }
 
+    pub(crate) fn get(&self) -> &Switching {
+        &self.0
+    }
+
     pub(crate) fn into_inner(self) -> Switching {
         *self.0
     }
@@ -111,6 +116,14 @@ impl fmt::Debug for Switch {
 }
 
 impl Body {
+    /// Drops a body that is not sent, which may be any value of the application's: a panic of that ends nothing else.
+    pub(crate) fn let_go(self) {
+        if matches!(self, Body::Stream { .. } | Body::Switch(_)) {
+            // The panic hook tells of it.
+            let _ = catch_panic(|| drop(self));
+        }
+    }
+
     /// Pieces as they come, of unknown number.
     ///
     /// ```

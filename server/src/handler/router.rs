@@ -300,7 +300,7 @@ impl<S: 'static> Router<S> {
     /// A request that is refused before its head is whole is [blank](Request::is_blank). Around 503s of the
     /// gate and answers to requests that break a rule the closure is run up to where it first waits: if it has
     /// not returned by then, the answer goes out without it. The body of such an answer has to be whole: in
-    /// place of one that streams the server's own text is sent. A request whose body breaks a limit while its
+    /// place of one that streams the server's own answer is sent, with the fields that say nothing of the body. A request whose body breaks a limit while its
     /// handler runs is seen twice: the first future is dropped, and the closure is run again, around the 413.
     ///
     /// A closure costs no allocation. A server without any pays nothing.

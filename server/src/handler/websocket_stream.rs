@@ -254,6 +254,10 @@ impl Conversing {
                 Ok((_, Frame::Needs)) => return None,
                 Ok((used, frame)) => {
                     self.unread.advance(used);
+                    if self.conversation.may_send() && !self.conversation.is_in_message() {
+                        // The next message has its own time.
+                        self.waiting = None;
+                    }
                     match frame {
                         Frame::Message(message) => return Some(message),
                         Frame::Close(code, reason) => self.ended = Some((code, reason, None)),
@@ -282,9 +286,11 @@ impl Conversing {
         let Some(kind) = self.conversation.deadline(false) else {
             return Heard::End;
         };
-        // A limit that is in force goes on, also if this future was dropped and made again.
+        let is_held_back = kind == Deadline::Message && self.bytes.is_full();
+        // A limit that is in force goes on, also if this future was dropped and made again: but not the time in which
+        // nobody was there to read, so that the client could send no more.
         let since = match self.waiting {
-            Some((before, since)) if before == kind => since,
+            Some((before, since)) if before == kind && !is_held_back => since,
             _ => now(),
         };
         self.waiting = Some((kind, since));

@@ -17,6 +17,8 @@
 //!                                        Closing ----------------> Closed
 //! ```
 //!
+//! From Discarding to Lingering the way leads through WritingUnread, where the transport says its last word.
+//!
 //! Streaming and StreamingReceiving are Running and Receiving once the head of the answer is out:
 //! from then on a failure cannot become an error answer, only a cut.
 //!
@@ -623,7 +625,8 @@ const fn discarding(event: Event) -> (State, Effect) {
         E::Broken => BROKEN,
         E::BytesArrived => (S::Discarding, Effect::DiscardBody),
         E::BodyComplete => (S::Idle, Effect::NextRequest),
-        E::Refused | E::DiscardedEnough => (S::Lingering, Effect::Linger),
+        // The transport has its last word before the sending side is shut down.
+        E::Refused | E::DiscardedEnough => (S::WritingUnread(After::Close), Effect::Nothing),
         E::Drain => (S::Discarding, Effect::Nothing),
         E::PeerEof | E::Gone | E::DeadlinePassed | E::Force { .. } => CLOSE,
         E::TurnedAway | E::HeadComplete { .. } | E::Begun | E::AnsweredAtOnce { .. } => {
@@ -658,8 +661,8 @@ const fn lingering(event: Event) -> (State, Effect) {
 #[inline(always)]
 const fn closing(event: Event) -> (State, Effect) {
     match event {
-        // Nothing is opened any more.
-        E::Broken => (S::Closing, Impossible),
+        // What is queued cannot be sealed.
+        E::Broken => (S::Closing, Effect::DropAnswers),
         E::Flushed { .. } => (S::Closed, Effect::Release),
         E::BytesArrived => (S::Closing, Effect::Discard),
         E::DiscardedEnough | E::PeerEof | E::Drain => (S::Closing, Effect::Nothing),

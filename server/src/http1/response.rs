@@ -325,7 +325,7 @@ fn status_line(status: StatusCode, out: &mut Vec<u8>) {
 
 /// The phrase of a status as RFC 9110 has it, or nothing. Two have another name in `http`, that of
 /// older documents, and one lacks its hyphen there.
-fn reason_phrase(status: StatusCode) -> &'static str {
+pub(crate) fn reason_phrase(status: StatusCode) -> &'static str {
     match status {
         StatusCode::NON_AUTHORITATIVE_INFORMATION => "Non-Authoritative Information",
         StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",

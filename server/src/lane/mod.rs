@@ -260,12 +260,22 @@ impl Lanes {
         self.0.values().map(|lane| lane.status())
     }
 
-    /// Ends all of them: what runs is let run, for `most` at most; what waits is done if the
-    /// ending says so.
-    pub(crate) fn end(&self, ending: Ending, most: Duration) {
+    /// Closes all of them: what runs is let run; what waits is done if the ending says so.
+    pub(crate) fn close(&self, ending: Ending) {
         for lane in self.0.values() {
             lane.close(ending);
         }
+    }
+
+    /// Whether any of them, closed, has workers left.
+    pub(crate) fn are_busy(&self) -> bool {
+        let mut lanes = self.0.values();
+        lanes.any(|lane| lane.join(Duration::ZERO).is_err())
+    }
+
+    /// Ends all of them: what runs is let run, for `most` at most.
+    pub(crate) fn end(&self, most: Duration) {
+        self.close(Ending::Cancel);
         let until = Instant::now() + most;
         for (name, lane) in &self.0 {
             let left = until.saturating_duration_since(Instant::now());

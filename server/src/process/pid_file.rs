@@ -31,6 +31,8 @@ pub(crate) struct PidFile {
     path: PathBuf,
     /// Holds the lock.
     file: File,
+    /// The log says already that it is missing.
+    complained: bool,
 }
 
 impl PidFile {
@@ -55,7 +57,11 @@ impl PidFile {
             write(&path, owner).map(Ok)
         });
         match made {
-            Ok(Ok(file)) => Ok(PidFile { path, file }),
+            Ok(Ok(file)) => Ok(PidFile {
+                path,
+                file,
+                complained: false,
+            }),
             Ok(Err(refusal)) => Err(refusal),
             Err(error) => {
                 let cure = match error.kind() {
@@ -71,19 +77,27 @@ impl PidFile {
         }
     }
 
-    /// Makes it again if it is missing, and says so.
+    /// Makes it again if it is missing, and says so; once, if it cannot be made.
     pub(crate) fn look_after(&mut self) {
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            _ => return,
+            _ => {
+                self.complained = false;
+                return;
+            }
         }
         let path = self.path.display();
         match write(&self.path, None) {
             Ok(file) => {
                 tracing::warn!(%path, "the PID file was missing and is made again");
                 self.file = file;
+                self.complained = false;
             }
-            Err(error) => tracing::warn!(%path, %error, "the PID file is missing"),
+            Err(error) if !self.complained => {
+                tracing::warn!(%path, %error, "the PID file is missing");
+                self.complained = true;
+            }
+            Err(_) => {}
         }
     }
 

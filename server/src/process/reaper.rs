@@ -4,7 +4,7 @@
 //!
 //! Called by the program: [`collect_orphans`] when its server starts, [`stay`] when that has ended.
 
-use crate::coordinator::OBEYED;
+use crate::coordinator::{COORDINATOR, OBEYED};
 use ringgate_runtime::sys::child::{Reaped, reap};
 use ringgate_runtime::sys::process::started;
 use ringgate_runtime::sys::signals::{Signal, SignalFd, send_signal};
@@ -15,10 +15,12 @@ use std::io;
 use std::os::fd::AsFd;
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A thread of the program that did not block CHLD may swallow it: so often it is looked anyway.
 const GLANCE: Duration = Duration::from_secs(1);
+/// How long a server may take from its start until it has a coordinator, by which it is known.
+const SHOWS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Whether this process is the first of its container, and others are left.
 ///
@@ -109,8 +111,8 @@ fn collect_once() -> bool {
     true
 }
 
-/// Stays until no child is left, and answers the exit code of the last one that was a server:
-/// `first`, or one that came to us when its parent ended.
+/// Stays until no server is left among the children, and answers the exit code of the last one: of `first`, or of one
+/// that came to us when its parent ended.
 ///
 /// ```
 /// use ringgate::Ended;
@@ -133,28 +135,30 @@ pub fn stay(first: u32) -> io::Result<u8> {
     signals.push(Signal::Chld);
     let signals = SignalFd::new(&signals)?;
     let mut code = 0;
-    let mut serving = first;
+    let mut servers = BTreeSet::from([first]);
+    // Until then a server may show among the children, if none is there.
+    let mut give_up = Instant::now();
     let mut to_pass_on = Vec::new();
     loop {
+        servers.extend(children_with_servers());
         // First, for a signal must not go to a server that has just ended in favour of another.
         loop {
             match reap()? {
-                Reaped::Child { pid, exit_code } if pid == serving => {
+                Reaped::Child { pid, exit_code } if servers.remove(&pid) => {
                     code = exit_code;
-                    // The generation after it is ours now.
-                    serving = newest_child().unwrap_or(0);
+                    give_up = Instant::now() + SHOWS_WITHIN;
                 }
                 Reaped::Child { .. } => {}
                 Reaped::NoneYet => break,
                 Reaped::NoChildren => return Ok(code),
             }
         }
-        for signal in to_pass_on.drain(..) {
-            if serving != 0 {
-                // It may have ended this instant.
-                let _ = send_signal(newest_of(serving), signal);
-            }
+        // The generation after one that has ended is ours now.
+        servers.extend(children_with_servers());
+        if servers.is_empty() && Instant::now() >= give_up {
+            return Ok(code);
         }
+        to_pass_on.drain(..).for_each(pass_on);
         poll_readable(signals.as_fd(), Some(GLANCE))?;
         while let Some(signal) = signals.read()? {
             if signal != Signal::Chld {
@@ -164,20 +168,64 @@ pub fn stay(first: u32) -> io::Result<u8> {
     }
 }
 
-/// The generation that serves: the last of the line from `pid` on.
-fn newest_of(pid: u32) -> u32 {
-    let mut newest = pid;
-    while let Some(child) = children(newest).pop() {
-        newest = child;
+/// Sends a signal to those after this process whom it is for: words to end, and those about files, to every server, others to
+/// the newest. If only the newest heard that it is to end, one before it that still serves would take that for a failed
+/// upgrade and go on.
+pub(crate) fn pass_on(signal: Signal) {
+    let mut servers = BTreeSet::new();
+    // The children of one that ends meanwhile move up, and are found by another walk.
+    loop {
+        let before = servers.len();
+        let found = children(std::process::id()).into_iter();
+        let found = found.flat_map(servers_among);
+        // Each is started by the one before it.
+        servers.extend(found.map(|pid| (started(pid), pid)));
+        if servers.len() == before {
+            break;
+        }
     }
-    newest
+    let heard_by = match signal {
+        Signal::Int | Signal::Term | Signal::Quit | Signal::Usr1 => servers.len(),
+        Signal::Ttin | Signal::Ttou | Signal::Hup | Signal::Usr2 | Signal::Chld => 1,
+    };
+    let others = servers.len().saturating_sub(heard_by);
+    for (_, pid) in servers.into_iter().skip(others) {
+        // It may have ended this instant.
+        let _ = send_signal(pid, signal);
+    }
 }
 
-fn newest_child() -> Option<u32> {
-    children(std::process::id()).pop()
+/// The children of this process that are servers or have one below them: a handler may have started other programs.
+fn children_with_servers() -> impl Iterator<Item = u32> {
+    let children = children(std::process::id()).into_iter();
+    children.filter(|pid| !servers_among(*pid).is_empty())
 }
 
-/// The children of all threads of a process, by number (`/proc/PID/task/TID/children`, proc(5)).
+/// The servers among a process and all below it: what an upgrade starts may be a script that starts the server and waits for
+/// it.
+fn servers_among(pid: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut left = vec![pid];
+    while let Some(pid) = left.pop() {
+        if is_server(pid) {
+            found.push(pid);
+        }
+        left.extend(children(pid));
+    }
+    found
+}
+
+/// Whether a process has a coordinator. A program that a server starts has its environment and another image, so the
+/// names of the threads tell.
+fn is_server(pid: u32) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task"));
+    tasks.into_iter().flatten().flatten().any(|task| {
+        let name = std::fs::read_to_string(task.path().join("comm"));
+        name.is_ok_and(|name| name.trim_end() == COORDINATOR)
+    })
+}
+
+/// The children of all threads of a process (`/proc/PID/task/TID/children`, proc(5)).
 fn children(pid: u32) -> Vec<u32> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task"));
     let mut found: Vec<u32> = Vec::new();
@@ -189,6 +237,5 @@ fn children(pid: u32) -> Vec<u32> {
                 .filter_map(|pid| pid.parse::<u32>().ok()),
         );
     }
-    found.sort_unstable();
     found
 }

@@ -2,7 +2,8 @@
 //! passes (sd_listen_fds(3)).
 //!
 //! Made by the program from its environment; a library's server has none unless it is given one.
-//! Messages are datagrams that are sent and forgotten: a manager that does not listen holds nobody up.
+//! Messages are datagrams, and hold nobody up: a manager that does not listen is forgotten, and one whose
+//! queue is full hears later what it has to know.
 
 use crate::coordinator::Degraded;
 use std::env;
@@ -30,6 +31,20 @@ const FIRST_PASSED: i32 = 3;
 pub struct ServiceManager {
     socket: Option<(UnixDatagram, SocketAddr)>,
     watchdog: Option<Duration>,
+    /// Messages that the manager's queue had no room for, in their order, the newest of each kind.
+    unsaid: Vec<(Kind, String)>,
+}
+
+/// The kinds of messages: of each only the newest holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Ready,
+    Serving,
+    Reloading,
+    Reloaded,
+    Stopping,
+    MainPid,
+    Watchdog,
 }
 
 impl ServiceManager {
@@ -42,6 +57,7 @@ impl ServiceManager {
         let none = ServiceManager {
             socket: None,
             watchdog: None,
+            unsaid: Vec::new(),
         };
         let Some(name) = env::var_os("NOTIFY_SOCKET") else {
             return Ok(none);
@@ -63,6 +79,7 @@ impl ServiceManager {
         Ok(ServiceManager {
             socket: Some((socket, address)),
             watchdog: watchdog.map(Duration::from_micros),
+            ..none
         })
     }
 
@@ -71,64 +88,89 @@ impl ServiceManager {
         self.watchdog.map(|patience| patience / 2)
     }
 
-    fn say(&self, words: &str) {
-        if let Some((socket, address)) = &self.socket
-            && let Err(error) = socket.send_to_addr(words.as_bytes(), address)
-        {
-            tracing::debug!(%error, words, "the service manager does not listen");
-        }
+    /// Says it behind all that is still unsaid.
+    fn say(&mut self, kind: Kind, words: String) {
+        self.unsaid.retain(|(unsaid, _)| *unsaid != kind);
+        self.unsaid.push((kind, words));
+        self.say_again();
+    }
+
+    /// Says what the manager has not taken yet, as far as it takes it now. The newest of each kind are few.
+    pub(crate) fn say_again(&mut self) {
+        let Some((socket, address)) = &self.socket else {
+            return self.unsaid.clear();
+        };
+        let is_full = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        let is_over =
+            |(_, words): &(Kind, String)| match socket.send_to_addr(words.as_bytes(), address) {
+                Err(error) if is_full(&error) => false,
+                Err(error) => {
+                    tracing::debug!(%error, words, "the service manager does not listen");
+                    true
+                }
+                Ok(_) => true,
+            };
+        let left = self.unsaid.iter().position(|unsaid| !is_over(unsaid));
+        self.unsaid.drain(..left.unwrap_or(self.unsaid.len()));
+    }
+
+    /// Whether the manager does not know yet which process it is to watch, and takes the end of this one for that
+    /// of the service.
+    pub(crate) fn owes_main_pid(&self) -> bool {
+        self.unsaid.iter().any(|(kind, _)| *kind == Kind::MainPid)
     }
 
     /// Tells the manager that the server serves, and that this is the process to watch.
-    pub(crate) fn ready(&self) {
-        self.say(&format!(
-            "READY=1\nMAINPID={}\nSTATUS=Serving",
-            std::process::id()
-        ));
+    pub(crate) fn ready(&mut self) {
+        let pid = std::process::id();
+        let words = format!("READY=1\nMAINPID={pid}\nSTATUS=Serving");
+        self.say(Kind::Ready, words);
     }
 
     /// How it serves: with every core, or with fewer than are wanted.
-    pub(crate) fn serving(&self, degraded: Option<Degraded>) {
-        match degraded {
-            Some(degraded) => self.say(&format!("STATUS=Serving, {degraded}")),
-            None => self.say("STATUS=Serving"),
-        }
+    pub(crate) fn serving(&mut self, degraded: Option<Degraded>) {
+        let words = match degraded {
+            Some(degraded) => format!("STATUS=Serving, {degraded}"),
+            None => "STATUS=Serving".to_owned(),
+        };
+        self.say(Kind::Serving, words);
     }
 
     /// The configuration is read again since `now`, in microseconds of CLOCK_MONOTONIC; followed by
     /// [`ServiceManager::reloaded`].
-    pub(crate) fn reloading(&self, now: u64) {
-        self.say(&format!(
-            "RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS=Reading the configuration"
-        ));
+    pub(crate) fn reloading(&mut self, now: u64) {
+        let words = format!("RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS=Reading the configuration");
+        self.say(Kind::Reloading, words);
     }
 
     /// The reload is over.
-    pub(crate) fn reloaded(&self, result: &Result<(), String>) {
-        match result {
-            Ok(()) => self.say("READY=1\nSTATUS=Serving"),
+    pub(crate) fn reloaded(&mut self, result: &Result<(), String>) {
+        let words = match result {
+            Ok(()) => "READY=1\nSTATUS=Serving".to_owned(),
             // One line: a message of this protocol ends there.
             Err(error) => {
                 let error = error.replace('\n', " ");
-                self.say(&format!("READY=1\nSTATUS=Serving; reload refused: {error}"));
+                format!("READY=1\nSTATUS=Serving; reload refused: {error}")
             }
-        }
+        };
+        self.say(Kind::Reloaded, words);
     }
 
     /// The server begins to end.
-    pub(crate) fn stopping(&self) {
-        self.say("STOPPING=1\nSTATUS=Finishing what was begun");
+    pub(crate) fn stopping(&mut self) {
+        let words = "STOPPING=1\nSTATUS=Finishing what was begun";
+        self.say(Kind::Stopping, words.to_owned());
     }
 
     /// Another process serves from now on: the manager is to watch that one. The manager hears this
     /// only from the process it watches.
-    pub(crate) fn main_pid(&self, pid: u32) {
-        self.say(&format!("MAINPID={pid}"));
+    pub(crate) fn main_pid(&mut self, pid: u32) {
+        self.say(Kind::MainPid, format!("MAINPID={pid}"));
     }
 
     /// All is well.
-    pub(crate) fn watchdog(&self) {
-        self.say("WATCHDOG=1");
+    pub(crate) fn watchdog(&mut self) {
+        self.say(Kind::Watchdog, "WATCHDOG=1".to_owned());
     }
 }
 

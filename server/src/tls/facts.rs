@@ -37,7 +37,8 @@ const CIPHERS: [&str; 9] = [
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
 ];
 
-/// Longest agreement that goes to another process; clients with longer chains stay where they are.
+/// Longest agreement that goes to another process; a connection with a longer one stays where it is, and is told
+/// its end.
 pub const FACTS_SIZE_BYTES_MAX: usize = 16 << 10;
 
 impl Facts {

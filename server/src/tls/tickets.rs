@@ -18,7 +18,7 @@ pub const EPOCH_SECS: u64 = 6 * 60 * 60;
 /// Epochs whose tickets are taken: the one in force and those before it.
 pub const EPOCHS_TAKEN: u64 = 3;
 /// How long a ticket is good for at least, which clients are told: it may be sealed at the end of its
-/// epoch.
+/// epoch. Its session may end before that ([`super::handshake`]).
 pub const TICKET_LIFETIME_SECS: u64 = (EPOCHS_TAKEN - 1) * EPOCH_SECS;
 
 /// Epoch, nonce.

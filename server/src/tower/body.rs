@@ -39,6 +39,8 @@ pub struct BodyHandle {
     place: Place,
     /// Bytes that are still to come, if the client said how many.
     left: Option<u64>,
+    /// Whether the body is over with those.
+    ends_with_them: bool,
 }
 
 enum Place {
@@ -71,19 +73,20 @@ impl From<RequestBody> for BodyHandle {
     /// Outside a core's thread, if there is a body: handlers are on one.
     fn from(mut body: RequestBody) -> BodyHandle {
         let left = body.announced_len();
-        if left == Some(0) {
-            let place = Place::Nowhere;
-            return BodyHandle { place, left };
-        }
-        if let Some(whole) = body.take_whole() {
-            let place = Place::Here(whole.into_bytes());
-            return BodyHandle { place, left };
-        }
-        let passage = Arc::<Passage>::default();
-        let lent = Lent::new(body, passage.clone());
+        let ends_with_them = body.ends_with_its_bytes();
+        let place = if left == Some(0) && ends_with_them {
+            Place::Nowhere
+        } else if let Some(whole) = body.take_whole() {
+            Place::Here(whole.into_bytes())
+        } else {
+            let passage = Arc::<Passage>::default();
+            let lent = Lent::new(body, passage.clone());
+            Place::Home(Bound::new(lent), passage)
+        };
         BodyHandle {
-            place: Place::Home(Bound::new(lent), passage),
+            place,
             left,
+            ends_with_them,
         }
     }
 }
@@ -139,7 +142,8 @@ impl Body for BodyHandle {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.place, Place::Nowhere) || self.left == Some(0)
+        let is_read = self.left == Some(0) && self.ends_with_them;
+        matches!(self.place, Place::Nowhere) || is_read
     }
 
     fn size_hint(&self) -> SizeHint {

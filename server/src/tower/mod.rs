@@ -38,7 +38,8 @@
 //!     }
 //! }
 //!
-//! let router = Router::<()>::new().fallback(RouteOptions::default(), tower::handler(Hello));
+//! let any_size = RouteOptions::new().any_body_size();
+//! let router = Router::<()>::new().fallback(any_size, tower::handler(Hello));
 //! ```
 
 mod answer;

@@ -26,6 +26,8 @@ pub struct Conversation {
     pub(super) state: State,
     /// Whether a Ping was sent and nothing came since.
     pub(super) asked: bool,
+    /// Bytes that were looked at and left unread, because more is needed: a frame header, or a control frame.
+    left: u8,
     /// Whether a message of this side is half sent.
     half_sent: bool,
     pub(super) terms: Option<Terms>,
@@ -137,6 +139,16 @@ impl Conversation {
         self.state == State::Open && !is_in_message && !keeps_context
     }
 
+    /// Whether a message is half received.
+    pub(crate) fn is_in_message(&self) -> bool {
+        self.half.is_some()
+    }
+
+    /// Whether some of `bytes`, all that is unread, were not looked at before.
+    pub(crate) fn is_news(&self, bytes: &[u8]) -> bool {
+        bytes.len() > usize::from(self.left)
+    }
+
     /// Memory that a message half received takes, in bytes: at most twice what came of it.
     pub fn held(&self) -> usize {
         self.half.as_ref().map_or(0, |half| half.held())
@@ -171,8 +183,15 @@ impl Conversation {
             debug_assert!(effect != Effect::Impossible, "{:?}", self.state);
             return Ok(Received::of(bytes.len(), Arrival::Nothing));
         }
-        self.asked &= bytes.is_empty();
+        self.asked &= !self.is_news(bytes);
+        let length = bytes.len();
         let received = self.read(bytes, inflater, desk);
+        let needs_more = matches!(&received, Ok(it) if matches!(it.arrival, Arrival::Needs(_)));
+        self.left = if needs_more {
+            u8::try_from(length).unwrap_or(u8::MAX)
+        } else {
+            0
+        };
         if let Err(fault) = received {
             let _: Effect = self.step(Event::Failed(fault), None, "", desk.out);
         }

@@ -151,13 +151,13 @@ fn an_answer_comes_once_and_interim_answers_before_it() {
     let (session, out) = (&mut wire.session, &mut wire.out);
     let hints = http::StatusCode::EARLY_HINTS;
     session
-        .interim(StreamId(1), hints, Fields::List(&[]), out)
+        .interim(StreamId(1), hints, Fields::List(&[]), 0, out)
         .expect("an interim answer");
     wire.answers(1, Payload::Later).expect("an answer");
     assert_eq!(wire.answers(1, Payload::None), Err(Gone));
     let (session, out) = (&mut wire.session, &mut wire.out);
     assert_eq!(
-        session.interim(StreamId(1), hints, Fields::List(&[]), out),
+        session.interim(StreamId(1), hints, Fields::List(&[]), 0, out),
         Err(Gone)
     );
     assert_eq!(wire.answers(3, Payload::None), Err(Gone));
@@ -346,7 +346,7 @@ fn section_6_9_payload_that_is_passed_over_comes_back_to_the_connection_and_not_
         wire.hears(&post(stream));
         wire.hears(&data(stream, false, &[0; 1000]));
         for part in [0, 300, 700] {
-            wire.session.passed_over(part, &mut wire.out);
+            wire.session.passed_over(part, wire.seconds, &mut wire.out);
             passed += part;
         }
         wire.answers(stream, Payload::None).expect("an answer");

@@ -396,7 +396,7 @@ fn each_act_on_a_stream_is_taken_in_the_states_in_which_it_makes_sense() {
         ("interim", |wire| {
             let hints = http::StatusCode::EARLY_HINTS;
             wire.session
-                .interim(ID, hints, Fields::List(&[]), &mut wire.out)
+                .interim(ID, hints, Fields::List(&[]), 0, &mut wire.out)
         }),
         ("answer", |wire| wire.answers(1, Payload::Slice(b"x"))),
         ("body", |wire| {

@@ -98,7 +98,7 @@ fn a_session_that_owes_or_is_owed_something_stays() {
     );
     wire.took(5, 4);
     assert!(wire.session.encode().is_some());
-    wire.session.drain(0, &mut wire.out);
+    wire.drains(0);
     assert!(wire.session.encode().is_none(), "a drain");
 }
 

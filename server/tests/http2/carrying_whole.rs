@@ -60,7 +60,7 @@ fn each_number_of_a_session_is_taken_up_to_its_bound_and_named_where_it_is_beyon
         (13, 0, u32::MAX, ""),
         (14, 0, u32::MAX, ""),
         (15, 0, u32::MAX, ""),
-        (TABLE, 0, 65_535, "table"),
+        (TABLE, 0, 65_536, "table"),
     ] {
         let with = |number| {
             let mut bytes = fresh();
@@ -383,7 +383,7 @@ fn a_session_rests_with_answered_tunnels_and_nothing_else_and_is_idle_without_th
     wire.session.finish(id, None, 0).expect("it is open");
     wire.flushes();
     check(&wire, true, true, "nothing again");
-    wire.session.drain(0, &mut wire.out);
+    wire.drains(0);
     check(&wire, false, false, "a drain");
     let mut wire = Wire::open();
     wire.hears(&connect(1, false));

@@ -237,8 +237,10 @@ fn section_4_2_a_table_is_made_as_large_as_the_setting_and_no_larger_and_has_to_
         block.push(0x82);
         block
     };
-    for setting in [0, 1, 99, 100, 4095, 4096, 65_535] {
-        for size in [0, 1, 98, 99, 100, 101, 4095, 4096, 4097, 65_535, 65_536] {
+    for setting in [0, 1, 99, 100, 4095, 4096, 65_535, 65_536] {
+        for size in [
+            0, 1, 98, 99, 100, 101, 4095, 4096, 4097, 65_535, 65_536, 65_537,
+        ] {
             let mut decoder = Decoder::new(setting);
             decoder.settled(setting);
             let decoded = decode(&mut decoder, &resized(size));
@@ -293,6 +295,17 @@ fn section_4_1_and_4_4_a_field_is_kept_up_to_the_size_of_the_table_and_evicts_as
             assert_eq!((table.max(), table.is_empty()), (max, size > max));
         }
     }
+    // The largest setting: as many fields as there can be, and one as large as can be.
+    let mut table = Table::new(65_536);
+    for mark in 0..2048u32 {
+        assert!(table.insert(b"", b"", mark));
+    }
+    assert_eq!((table.len(), table.size()), (2048, 65_536));
+    assert_eq!(table.get(2047).expect("it is kept").mark, 0);
+    let value = vec![b'x'; 65_504];
+    assert!(table.insert(b"", &value, 2048));
+    assert_eq!((table.len(), table.size()), (1, 65_536));
+    assert_eq!(table.get(0).expect("it is kept").value(), value);
     // Three fields of 40 bytes, and what is left of them behind one more, or within another bound.
     let three = || {
         let mut table = Table::new(120);
@@ -339,10 +352,10 @@ fn section_4_1_and_4_4_a_field_is_kept_up_to_the_size_of_the_table_and_evicts_as
         assert_eq!(table.len(), 1 + left, "{size}");
         assert_eq!(table.size(), (size + 40 * left) as u32);
     }
-    assert_eq!(Table::<u8>::new(u32::MAX).max(), 65_535);
+    assert_eq!(Table::<u8>::new(u32::MAX).max(), 65_536);
     let mut table = Table::<u8>::new(0);
     table.resize(u32::MAX);
-    assert_eq!(table.max(), 65_535);
+    assert_eq!(table.max(), 65_536);
 }
 
 #[test]

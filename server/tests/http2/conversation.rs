@@ -365,7 +365,7 @@ fn section_6_8_after_the_clients_goaway_what_was_begun_is_served() {
 #[test]
 fn section_6_8_a_drain_says_goaway_twice_and_serves_what_was_on_its_way() {
     let mut wire = asked();
-    wire.session.drain(7, &mut wire.out);
+    wire.drains(7);
     let said = wire.says();
     let [
         Sent::GoAway(0x7FFF_FFFF, ErrorCode::NO_ERROR, _),
@@ -395,17 +395,56 @@ fn section_6_8_a_drain_says_goaway_twice_and_serves_what_was_on_its_way() {
 #[test]
 fn a_drain_of_a_connection_without_streams_ends_it_once_the_client_has_heard() {
     let mut wire = Wire::open();
-    wire.session.drain(7, &mut wire.out);
+    wire.drains(7);
     let said = wire.says();
     let Some(Sent::Ping(payload, false)) = said.last() else {
         panic!("{said:?}");
     };
     wire.hears(&forged(6, 1, 0, payload));
     assert_eq!(wire.session.phase(), Phase::Over);
-    // Before a preface there is nobody who would have to hear.
+    // Before a preface nobody has to hear, and the settings come first all the same (section 3.4).
     let mut silent = Wire::silent(Limits::default());
-    silent.session.drain(7, &mut silent.out);
+    silent.drains(7);
     assert_eq!(silent.session.phase(), Phase::Over);
+    let said = silent.says();
+    assert_eq!(said.first(), Some(&Sent::Settings));
+    assert_eq!(
+        said.last(),
+        Some(&Sent::GoAway(0, ErrorCode::NO_ERROR, String::new()))
+    );
+}
+
+#[test]
+fn windows_and_table_are_those_that_the_client_was_told_whatever_the_limits_were_before() {
+    let sizes = [16_384, 65_536, 1 << 20, 1 << 24];
+    for before in sizes {
+        for told in sizes {
+            let limits = |size: u32| Limits {
+                stream_window: size,
+                connection_window: size,
+                header_table_size: size.min(65_536),
+                ..Limits::default()
+            };
+            let mut wire = Wire::silent(limits(before));
+            wire.limits = limits(told);
+            wire.hears(&[&PREFACE[..], &settings(&[])].concat());
+            wire.says();
+            wire.hears(&forged(4, 1, 0, &[]));
+            wire.hears(&post(1));
+            let mut left = told;
+            while left > 0 {
+                let size = left.min(16_384);
+                wire.hears(&data(1, false, &vec![0; size as usize]));
+                left -= size;
+            }
+            wire.took(1, told);
+            let room = wire.says();
+            assert!(
+                room.contains(&Sent::WindowUpdate(1, told)),
+                "{before} {told}: {room:?}"
+            );
+        }
+    }
 }
 
 #[test]

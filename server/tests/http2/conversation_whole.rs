@@ -289,7 +289,7 @@ fn section_6_7_the_answer_to_the_ping_of_a_drain_is_told_from_others_and_counts_
 {
     let answer = |payload: &[u8; 8]| forged(6, 1, 0, payload);
     let drained = |wire: &mut Wire| {
-        wire.session.drain(3, &mut wire.out);
+        wire.drains(3);
         let said = wire.says();
         let Some(Sent::Ping(payload, false)) = said.last() else {
             panic!("{said:?}");

@@ -73,7 +73,7 @@ async fn serve(mut io: DuplexStream, server: Server) -> u32 {
                         .expect("a request")
                         .body
                         .extend(bytes);
-                    session.took(stream, bytes.len() as u32, &mut out);
+                    session.took(stream, bytes.len() as u32, 0, &mut out);
                     (stream, None, end)
                 }
                 Arrival::Trailers { stream, fields } => (stream, Some(*fields), true),

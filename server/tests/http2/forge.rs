@@ -351,7 +351,19 @@ impl Wire {
     }
 
     pub(crate) fn took(&mut self, stream: u32, bytes: u32) {
-        self.session.took(StreamId(stream), bytes, &mut self.out);
+        let stream = StreamId(stream);
+        self.session
+            .took(stream, bytes, self.seconds, &mut self.out);
+    }
+
+    /// The server drains.
+    pub(crate) fn drains(&mut self, seconds: u32) {
+        self.session.drain(&mut Desk {
+            limits: &self.limits,
+            seconds,
+            room: &mut self.room,
+            out: &mut self.out,
+        });
     }
 
     /// What ends because something was waited for since `since`.

@@ -32,7 +32,7 @@ fn every_wait_for_a_client_has_a_limit() {
     wire.seconds = 30;
     wire.hears(&data(3, false, b"x"));
     assert_eq!(waits(&wire), [(Deadline::Body, 30)]);
-    wire.session.drain(40, &mut wire.out);
+    wire.drains(40);
     assert_eq!(waits(&wire), [(Deadline::Body, 30), (Deadline::Drain, 40)]);
 }
 
@@ -52,8 +52,48 @@ fn a_client_that_has_no_window_left_owes_no_body() {
         [],
         "neither of the stream that sent nor of the other"
     );
+    wire.seconds = 7;
     wire.took(1, 40_000);
-    assert_eq!(waits(&wire), [(Deadline::Body, 0)]);
+    assert_eq!(waits(&wire), [(Deadline::Body, 7)]);
+}
+
+#[test]
+fn a_client_that_was_silent_while_its_connection_had_room_is_given_no_more_than_the_time_without() {
+    // The first stream is silent; the others use up the window of the connection, again and again.
+    let limits = Limits {
+        connection_window: 0,
+        ..Limits::default()
+    };
+    for begin in [0, 1000, u32::MAX - 35] {
+        let mut wire = Wire::open_with(limits, &[]);
+        wire.seconds = begin;
+        wire.hears(&post(1));
+        for (nth, stream) in [3, 5, 7].into_iter().enumerate() {
+            wire.seconds = begin.wrapping_add(20 * (nth as u32 + 1));
+            wire.hears(&post(stream));
+            for size in [16_384, 16_384, 16_384, 16_383] {
+                wire.hears(&data(stream, false, &vec![0; size]));
+            }
+            assert_eq!(waits(&wire), []);
+            // What says nothing changes nothing.
+            wire.seconds = wire.seconds.wrapping_add(5);
+            wire.hears(&data(stream, false, b""));
+            wire.took(stream, 65_535);
+            let since = begin.wrapping_add(5 * (nth as u32 + 1));
+            assert_eq!(waits(&wire), [(Deadline::Body, since)], "{begin} {stream}");
+        }
+    }
+    // A stream that began without room has the whole time.
+    let mut wire = Wire::open_with(limits, &[]);
+    wire.hears(&post(1));
+    for size in [16_384, 16_384, 16_384, 16_383] {
+        wire.hears(&data(1, false, &vec![0; size]));
+    }
+    wire.seconds = 10;
+    wire.hears(&[data(1, true, b""), post(3)].concat());
+    wire.seconds = 30;
+    wire.took(1, 65_535);
+    assert_eq!(waits(&wire), [(Deadline::Body, 30)]);
 }
 
 #[test]
@@ -99,9 +139,14 @@ fn a_preface_or_a_block_that_does_not_end_ends_the_connection() {
     let mut wire = Wire::silent(Limits::default());
     wire.hears(&PREFACE[..10]);
     wire.overdue(Deadline::Preface, 0).expect_err("a fault");
+    // This side's settings come first (section 3.4).
     assert!(matches!(
         wire.says()[..],
-        [Sent::GoAway(0, ErrorCode::PROTOCOL_ERROR, _)]
+        [
+            Sent::Settings,
+            Sent::WindowUpdate(0, _),
+            Sent::GoAway(0, ErrorCode::PROTOCOL_ERROR, _)
+        ]
     ));
     let mut wire = Wire::open();
     wire.hears(&forged(1, END_STREAM, 1, &block(&GET[..2])));
@@ -141,7 +186,7 @@ fn an_idle_connection_leaves_without_a_fault_once_its_client_has_heard() {
 fn a_drain_goes_on_without_the_answer_to_its_ping() {
     let mut wire = Wire::open();
     wire.hears(&get(1));
-    wire.session.drain(7, &mut wire.out);
+    wire.drains(7);
     wire.says();
     assert_eq!(wire.overdue(Deadline::Drain, 6), Ok(Vec::new()));
     assert_eq!(wire.session.phase(), Phase::Announced);
@@ -278,6 +323,34 @@ fn a_stream_waits_for_its_own_window_since_its_last_progress_and_for_the_connect
 }
 
 #[test]
+fn an_answer_waits_for_room_no_longer_because_its_client_sends_on() {
+    let mut wire = Wire::open_with(Limits::default(), &[(4, 0)]);
+    wire.hears(&post(1));
+    wire.seconds = 10;
+    wire.answers(1, Payload::Slice(b"payload"))
+        .expect("an answer");
+    for (seconds, size, end) in [
+        (20, 0, false),
+        (30, 1, false),
+        (40, 16_384, false),
+        (50, 0, true),
+    ] {
+        wire.seconds = seconds;
+        wire.hears(&data(1, end, &vec![0; size]));
+        wire.took(1, size as u32);
+        assert_eq!(waits(&wire), [(Deadline::Stall, 10)], "{seconds}");
+    }
+    // Nor has a client that took the last of its answer been late with its body meanwhile.
+    wire.hears(&post(3));
+    wire.answers(3, Payload::Slice(b"payload"))
+        .expect("an answer");
+    wire.seconds = 60;
+    wire.hears(&super::forge::window_update(3, 7));
+    wire.flushes();
+    assert_eq!(waits(&wire), [(Deadline::Body, 60), (Deadline::Stall, 10)]);
+}
+
+#[test]
 fn a_stream_owes_a_body_until_its_end_unless_its_answer_has_begun_or_it_is_a_tunnel() {
     let connect = [(":method", "CONNECT"), (":authority", "example.org:443")];
     let begin = |what: &str| {
@@ -392,7 +465,7 @@ fn a_limit_that_is_not_in_force_does_nothing_and_one_that_is_ends_what_it_is_abo
                     wire.answers(1, Payload::Slice(b"x")).expect("an answer");
                 }
                 "served" | "leaving" | "over in half a block" => drop(wire.hears(&get(1))),
-                "announced" => wire.session.drain(0, &mut wire.out),
+                "announced" => wire.drains(0),
                 "over" => {
                     wire.fails(&forged(6, 0, 0, b"short"));
                 }

@@ -1,5 +1,5 @@
 //! A client's part of TLS for tests that are not about trust: any certificate is taken, whoever signed it.
-//! Used by the clients of `program/tls_client.rs` and of `simulated_tls.rs`.
+//! Used by the clients of `program/tls_client.rs` and of `simulated_tls.rs` and its neighbours.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};

@@ -6,6 +6,7 @@ use crate::common::{
 use ringgate::runtime::sys::signals::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -160,6 +161,32 @@ fn a_resize_that_is_waited_for_is_done_when_it_returns() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("core_slots"), "{text}");
+}
+
+#[test]
+fn resizes_that_are_waited_for_by_clients_that_have_gone_keep_nobody_out() {
+    const PLACES: usize = 64;
+    // The core is not made to go in the time that this takes on a busy machine.
+    let program = Program::start(&["--graceful-timeout", "10m"]);
+    let mut long = program.connect();
+    write!(long, "GET /sleep?ms=600000 HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    eventually("a request that keeps the core", || {
+        (program.status()["totals"]["requests"]["running"] == 1).then_some(())
+    });
+    for _ in 0..2 * PLACES {
+        let mut goes = UnixStream::connect(program.control()).unwrap();
+        goes.write_all(b"resize 0 wait\n").unwrap();
+    }
+    for _ in 0..2 * PLACES {
+        assert_eq!(program.status()["phase"], "running");
+    }
+    let mut stays = UnixStream::connect(program.control()).unwrap();
+    // Who ends its side may wait for the answer all the same, as `nc -q` does.
+    stays.write_all(b"resize 0 wait\n").unwrap();
+    stays.shutdown(Shutdown::Write).unwrap();
+    assert!(program.ctl(&["resize", "1"]).status.success());
+    let line = BufReader::new(stays).lines().next().unwrap().unwrap();
+    assert!(line.contains("now to be 1"), "{line}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn m1_int_and_term_stop_with_exit_code_0() {
 }
 
 /// Whether a process has blocked this signal, which its server then takes when it is ready to.
-fn has_blocked(pid: u32, signal: u32) -> bool {
+pub(crate) fn has_blocked(pid: u32, signal: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

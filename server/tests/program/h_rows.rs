@@ -1,6 +1,7 @@
 //! Rows of the first founding text that need the program: its threads, its log, its limits.
 
 use crate::common::{Program, assert_balanced, eventually};
+use crate::managed::with_passed_socket;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -153,6 +154,33 @@ fn h12_the_kernels_queue_is_shown_as_ss_shows_it_and_so_are_its_overflows() {
         (before..before + 1000).contains(&counted),
         "{counted}, {before}"
     );
+    drop(waiting);
+}
+
+#[test]
+fn h12_the_queue_of_a_socket_that_cores_share_is_told_once() {
+    let program = with_passed_socket("--core-slots 4");
+    let rows = |status: &serde_json::Value| status["listeners"].as_array().unwrap().clone();
+    eventually("both cores accept", || {
+        let owners = rows(&program.status()).into_iter();
+        let owners: Vec<_> = owners.map(|row| row["owner_core"].clone()).collect();
+        (owners == [0, 1]).then_some(())
+    });
+    let told = |row: &serde_json::Value| !row["queue"].is_null();
+    let told_by = rows(&program.status())
+        .iter()
+        .filter(|row| told(row))
+        .count();
+    assert_eq!(told_by, 1, "{:#}", program.status());
+    assert!(program.ctl(&["resize", "0", "--wait"]).status.success());
+    // Nobody is accepted.
+    let waiting: Vec<_> = (0..3).map(|_| program.connect()).collect();
+    eventually("three in the kernel", || {
+        let rows = rows(&program.status());
+        let queued = rows.iter().filter_map(|row| row["queue"].as_u64());
+        (queued.sum::<u64>() == 3).then_some(())
+    });
+    assert_eq!(rows(&program.status()).len(), 1);
     drop(waiting);
 }
 

@@ -1,14 +1,15 @@
 //! Handshakes with the program: which certificate a client is shown, what a reload and an upgrade change for
 //! clients, and who is let in.
 
-use crate::common::{BINARY, Directory, Program, eventually, get, ringgate};
+use crate::common::{BINARY, Directory, Program, connect, eventually, get, ringgate};
 use crate::tls_client::Client;
-use crate::upgrade::Lineage;
+use crate::upgrade::{Lineage, begin};
 use rcgen::{CertificateParams, KeyPair};
 use ringgate::runtime::sys::signals::Signal;
 use rustls::ProtocolVersion;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
@@ -213,6 +214,23 @@ fn without_handover_the_next_process_resumes_nothing() {
 }
 
 #[test]
+fn a_connection_that_waits_for_a_core_and_may_not_leave_is_served_behind_an_upgrade() {
+    let args = ["--certificate", "self", "--tls-handover", "off"];
+    let grace = ["--keepalive-grace", "60s", "--graceful-timeout", "120s"];
+    let args = [&args[..], &grace].concat();
+    let server = Lineage::of(start(Directory::new(), &args));
+    let connected = Client::new().connect(&server.address, "localhost");
+    let mut connection = connected.expect("served");
+    assert!(server.ctl(&["resize", "0", "--wait"]).status.success());
+    eventually("it is parked", || {
+        (server.status()["pool"]["parked"] == 1).then_some(())
+    });
+    connection.send().expect("sent");
+    server.upgrade(&[]);
+    connection.answer().expect("the old process has it");
+}
+
+#[test]
 fn hosts_with_the_same_secret_take_the_sessions_of_each_other() {
     let directory = Directory::new();
     let secret = directory.path("secret");
@@ -356,6 +374,42 @@ fn a_passed_socket_with_the_name_https_speaks_tls_and_so_it_does_behind_an_upgra
             .expect("served")
             .is_resumed()
     );
+}
+
+#[test]
+fn the_old_process_of_an_upgrade_shakes_hands_where_the_new_one_has_no_https_address() {
+    let directory = Directory::new();
+    let file = directory.path("ringgate.toml");
+    let control = directory.path("control.sock");
+    let before = "listen = [\"127.0.0.1:0\", \"https://127.0.0.2:0\"]\ncertificate = \"self\"\n";
+    fs::write(&file, before).expect("a file");
+    let mut command = ringgate();
+    let times = ["--keepalive-grace", "50s", "--graceful-timeout", "60s"];
+    command.arg("--config").arg(&file).args(["--cores", "2"]);
+    command.args(times).arg("--control").arg(&control);
+    let mut program = Program::spawn_as_is(command, directory, true);
+    program.wait_listening();
+    let server = Lineage::of(program);
+    let status = server.status();
+    let listeners = status["listeners"].as_array().expect("a list").iter();
+    let mut addresses = listeners.filter_map(|one| one["address"].as_str());
+    let https = addresses.find_map(|address| address.strip_prefix("https://"));
+    let https = https.expect("an address");
+    let mut busy = server.connect();
+    begin(&mut busy);
+    // Nothing is said on this one before the new process serves.
+    let early = connect(https);
+    eventually("both are accepted", || {
+        (server.status()["totals"]["connections"]["open"] == 2).then_some(())
+    });
+    fs::write(&file, "listen = \"127.0.0.1:0\"\n").expect("a file");
+    server.upgrade(&[]);
+    let client = Client::new();
+    let mut early = client.over(early, "localhost").expect("served");
+    let mut late = client.connect(https, "localhost").expect("served");
+    early.ask().expect("it is kept");
+    late.ask().expect("it is kept");
+    busy.write_all(b"lf").expect("sent");
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod http2;
 mod live;
 mod logs;
 mod m14;
+mod managed;
 mod manual;
 mod metrics;
 mod multiplexing;

@@ -1,6 +1,6 @@
 //! `--metrics`: what a scraper gets.
 
-use crate::common::{Program, connect, get};
+use crate::common::{Directory, Program, connect, get, ringgate};
 use std::io::{Read, Write};
 
 fn address(program: &mut Program) -> String {
@@ -141,4 +141,31 @@ fn a_taken_metrics_address_is_exit_code_1() {
         text.contains("--metrics") && !text.contains("--listen"),
         "{text}"
     );
+}
+
+#[test]
+fn what_the_kernel_does_not_tell_of_a_unix_socket_has_no_metric() {
+    let directory = Directory::new();
+    let listen = format!("unix:{}", directory.path("web.sock").display());
+    let args = [
+        "--listen",
+        &listen,
+        "--listen",
+        "127.0.0.1:0",
+        "--metrics",
+        "127.0.0.1:0",
+    ];
+    let mut program = Program::spawn(ringgate(), directory, &args, true);
+    let address = address(&mut program);
+    let body = get(&address, "/metrics");
+    for (family, unix_has) in [
+        ("ringgate_listener_owner_core", true),
+        ("ringgate_listener_queue", false),
+        ("ringgate_listener_queue_limit", false),
+    ] {
+        let of_unix = format!("{family}{{address=\"unix:");
+        let of_tcp = format!("{family}{{address=\"127.0.0.1:");
+        assert!(body.contains(&of_tcp), "{body}");
+        assert_eq!(body.contains(&of_unix), unix_has, "{family} in {body}");
+    }
 }

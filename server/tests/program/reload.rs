@@ -1,8 +1,11 @@
 //! HUP and `ctl reload`: the configuration is read again, as a whole or not at all; USR1 opens the
 //! log file again.
 
-use crate::common::{Directory, Program, eventually, read_greetings, read_some, ringgate};
+use crate::common::{Directory, Program, ctl, eventually, read_greetings, read_some, ringgate};
+use crate::upgrade::script;
+use ringgate::config::Config;
 use ringgate::runtime::sys::signals::Signal;
+use ringgate::{Request, Router, Server};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -150,4 +153,90 @@ fn the_log_level_changes_with_hup_and_usr1_opens_the_log_file_again() {
     eventually("the file under its name", || log.exists().then_some(()));
     program.signal(Signal::Hup);
     eventually("a line in the new file", || has(&log, "is in force"));
+}
+
+#[test]
+fn cores_that_run_are_replaced_after_as_many_accepts_as_a_reload_says() {
+    let (program, file) = with_file("cores = 1\n", &[]);
+    let visit = || {
+        let mut stream = program.connect();
+        stream
+            .write_all(b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
+        read_greetings(&mut stream, 1);
+    };
+    // The place of the one core that there is: its replacement has another.
+    let place = || {
+        let status = program.status();
+        let cores = status["cores"].as_array().unwrap();
+        match &cores[..] {
+            [only] if only["state"] == "running" => Some(only["index"].clone()),
+            _ => None,
+        }
+    };
+    let first = eventually("it runs", place);
+    (0..10).for_each(|_| visit());
+    fs::write(&file, "cores = 1\naccepts = 4\n").unwrap();
+    assert!(program.ctl(&["reload"]).status.success());
+    eventually("a replacement", || {
+        visit();
+        place().filter(|place| *place != first)
+    });
+    // One that was to be replaced after a few more is not any longer.
+    fs::write(&file, "cores = 1\n").unwrap();
+    assert!(program.ctl(&["reload"]).status.success());
+    let last = eventually("one core is left", place);
+    (0..10).for_each(|_| visit());
+    assert_eq!(place(), Some(last));
+}
+
+#[test]
+fn an_upgrade_that_goes_on_is_given_up_after_the_timeout_that_a_reload_says() {
+    let (program, file) = with_file("upgrade_timeout = \"10m\"\n", &[]);
+    let begun = program.directory.path("begun");
+    let late = script(
+        &program,
+        &format!("touch {}; exec sleep 600", begun.display()),
+    );
+    let control = program.control();
+    let upgrade = std::thread::spawn(move || {
+        let late = late.to_str().unwrap();
+        ctl(&control, &["upgrade", "--binary", late])
+    });
+    eventually("the other program runs", || begun.exists().then_some(()));
+    fs::write(&file, "upgrade_timeout = \"1s\"\n").unwrap();
+    assert!(program.ctl(&["reload"]).status.success());
+    eventually("it is given up", || upgrade.is_finished().then_some(()));
+    let output = upgrade.join().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("within upgrade_timeout (1s)"), "{error}");
+    assert_eq!(program.status()["phase"], "running");
+}
+
+#[test]
+fn a_reload_is_refused_where_the_program_panics_as_it_reads_its_configuration() {
+    let config = Config {
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        cores: "1".parse().unwrap(),
+        ..Config::default()
+    };
+    let reload = |request: Request| async move {
+        let result = request.server().reload().await;
+        result.err().unwrap_or_default()
+    };
+    let router = Router::new().get("/reload", reload);
+    let server = Server::new(config, router).with_reload(|| panic!("half a file"));
+    let running = server.start().unwrap();
+    let address = running.handle().wait_status().unwrap().listeners[0]
+        .address
+        .clone();
+    for _ in 0..2 {
+        let answer = crate::common::get(&address, "/reload");
+        assert!(
+            answer.contains("what reads the configuration panicked: half a file"),
+            "{answer}"
+        );
+    }
+    running.handle().stop();
+    running.join();
 }

@@ -1,13 +1,13 @@
-//! The process as its supervisors see it: PID file (row M11), user and group (row M13), a service
-//! manager with a socket to be told over and sockets to pass, pid 1 of a container.
+//! The process as its supervisors see it: PID file (row M11), user and group (row M13), pid 1 of a
+//! container.
 
 use crate::common::{BINARY, Directory, Program, eventually, get, ringgate, under};
-use crate::upgrade::{Lineage, ask};
+use crate::upgrade::{Lineage, begin, script};
 use ringgate::runtime::sys::signals::{Signal, send_signal};
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -51,6 +51,32 @@ fn m11_a_pid_file_is_made_made_again_and_removed_by_its_owner() {
     program.signal(Signal::Term);
     assert_eq!(program.exit_code(), Some(0));
     assert!(!path.exists());
+}
+
+#[test]
+fn m11_a_pid_file_that_cannot_be_made_again_is_complained_of_once() {
+    let directory = Directory::new();
+    let own = directory.path("own");
+    let path = own.join("r.pid");
+    let name = path.to_str().unwrap().to_owned();
+    fs::create_dir(&own).unwrap();
+    let mut program = Program::spawn(ringgate(), directory, &["--pid-file", &name], true);
+    program.wait_line("listening on");
+    let uptime = |program: &Program| program.status()["uptime_seconds"].as_f64().unwrap();
+    for _ in 0..2 {
+        fs::remove_dir_all(&own).unwrap();
+        program.wait_line("the PID file is missing");
+        // It is looked for every second.
+        let noticed = uptime(&program);
+        eventually("more looks", || {
+            (uptime(&program) > noticed + 2.5).then_some(())
+        });
+        fs::create_dir(&own).unwrap();
+        program.wait_line("the PID file was missing and is made again");
+    }
+    let complaints = program.seen.iter();
+    let complaints = complaints.filter(|line| line.contains("the PID file is missing"));
+    assert_eq!(complaints.count(), 2, "{:#?}", program.seen);
 }
 
 #[test]
@@ -313,117 +339,6 @@ fn m13_somebody_unknown_ends_the_start() {
     assert!(refusal.contains("no-such-user"), "{refusal}");
 }
 
-/// A service manager that only listens.
-struct Manager(UnixDatagram);
-
-impl Manager {
-    fn new(directory: &Directory) -> (Manager, String) {
-        let path = directory.path("notify");
-        let socket = UnixDatagram::bind(&path).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        (Manager(socket), path.to_str().unwrap().to_owned())
-    }
-
-    /// The next message with this in it, as lines.
-    #[track_caller]
-    fn hears(&self, text: &str) -> Vec<String> {
-        loop {
-            let mut message = [0; 4096];
-            let count = self
-                .0
-                .recv(&mut message)
-                .unwrap_or_else(|_| panic!("no {text}"));
-            let message = std::str::from_utf8(&message[..count]).unwrap();
-            let lines: Vec<String> = message.lines().map(str::to_owned).collect();
-            if lines.iter().any(|line| line.starts_with(text)) {
-                return lines;
-            }
-            assert!(
-                text.starts_with("STOPPING") || !message.contains("STOPPING"),
-                "{message}"
-            );
-        }
-    }
-}
-
-fn value<'a>(lines: &'a [String], name: &str) -> &'a str {
-    let found = lines.iter().find_map(|line| line.strip_prefix(name));
-    found.unwrap_or_else(|| panic!("no {name} in {lines:?}"))
-}
-
-#[test]
-fn a_service_manager_is_told_of_start_reload_upgrade_and_end() {
-    let directory = Directory::new();
-    let (manager, name) = Manager::new(&directory);
-    let mut command = ringgate();
-    command
-        .env("NOTIFY_SOCKET", &name)
-        .env("WATCHDOG_USEC", "200000");
-    let mut program = Program::spawn(command, directory, &[], true);
-    program.wait_line("listening on");
-    let mut server = Lineage::of(program);
-    let first = server.pid().to_string();
-    assert_eq!(value(&manager.hears("READY=1"), "MAINPID="), first);
-    manager.hears("WATCHDOG=1");
-    manager.hears("WATCHDOG=1");
-    server.signal(Signal::Hup);
-    let reloading = manager.hears("RELOADING=1");
-    let since: u64 = value(&reloading, "MONOTONIC_USEC=").parse().unwrap();
-    let uptime = read(Path::new("/proc/uptime"));
-    let uptime: f64 = uptime.split('.').next().unwrap().parse().unwrap();
-    assert!(
-        (since as f64 / 1e6 - uptime).abs() < 60.0,
-        "{since} against {uptime} s"
-    );
-    manager.hears("READY=1");
-    let second = server.upgrade(&[]).to_string();
-    // Said by the first, whom alone the manager believes.
-    loop {
-        if value(&manager.hears("MAINPID="), "MAINPID=") == second {
-            break;
-        }
-    }
-    assert_eq!(
-        server.exit_code(),
-        Some(0),
-        "and it does not say that the service stops"
-    );
-    manager.hears("WATCHDOG=1");
-    server.ctl(&["stop"]);
-    manager.hears("STOPPING=1");
-}
-
-#[test]
-fn a_socket_that_is_passed_is_listened_on_and_follows_in_an_upgrade() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let copy = listener.try_clone().unwrap();
-    let directory = Directory::new();
-    let control = directory.path("control.sock");
-    let script = format!(
-        "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec {BINARY} \
-         --cores 2 --control {}",
-        control.display()
-    );
-    let mut command = Command::new("/bin/bash");
-    command.args(["-c", &script]);
-    command.stdin(std::process::Stdio::from(std::os::fd::OwnedFd::from(copy)));
-    drop(listener);
-    let mut program = Program::spawn_as_is(command, directory, true);
-    let line = program.wait_line("listening on http://");
-    assert!(line.contains(&address), "{line}");
-    program.address = address;
-    let mut server = Lineage::of(program);
-    let mut kept = server.connect();
-    ask(&mut kept);
-    server.upgrade(&[]);
-    assert_eq!(server.exit_code(), Some(0));
-    ask(&mut kept);
-    assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
-}
-
 /// Makes the program the first process of a pid namespace (pid_namespaces(7)).
 const CONTAINER: [&str; 5] = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
@@ -532,6 +447,116 @@ fn pid_1_stays_as_the_reaper_and_passes_signals_on() {
         let status = program.status();
         (status["generations"].as_array().unwrap().len() == 1).then_some(())
     });
+    assert!(program.get("/plaintext").ends_with("Hello, World!"));
+    send_signal(first_process(&program), Signal::Quit).unwrap();
+    program.wait_line("draining");
+    assert_eq!(program.exit_code(), Some(0));
+}
+
+#[test]
+#[ignore = "needs root, to make a pid namespace"]
+fn pid_1_passes_signals_on_while_it_still_finishes_what_it_has() {
+    let args = ["--graceful-timeout", "60s"];
+    let mut program = Program::start_under(&CONTAINER, &args);
+    let mut busy = program.connect();
+    begin(&mut busy);
+    eventually("a running request", || {
+        (program.status()["totals"]["requests"]["running"] == 1).then_some(())
+    });
+    let upgraded = program.ctl(&["upgrade"]);
+    assert!(upgraded.status.success(), "{upgraded:?}");
+    send_signal(first_process(&program), Signal::Quit).unwrap();
+    eventually("the end of the one that serves", || {
+        TcpStream::connect(&program.address).is_err().then_some(())
+    });
+    busy.write_all(b"lf").unwrap();
+    let mut answer = String::new();
+    busy.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("half"), "{answer}");
+    assert_eq!(program.exit_code(), Some(0));
+}
+
+#[test]
+#[ignore = "needs root, to make a pid namespace"]
+fn pid_1_takes_no_program_that_a_server_has_started_for_a_server() {
+    let mut program = Program::start_under(&CONTAINER, &[]);
+    // The new process has another child from its beginning.
+    let text = format!("sleep 600 & exec {BINARY} \"$@\"");
+    let with_child = script(&program, &text);
+    let upgraded = program.ctl(&["upgrade", "--binary", with_child.to_str().unwrap()]);
+    assert!(upgraded.status.success(), "{upgraded:?}");
+    program.wait_line("staying as the first process");
+    send_signal(first_process(&program), Signal::Quit).unwrap();
+    program.wait_line("draining");
+    assert_eq!(program.exit_code(), Some(0), "it waits for no such program");
+}
+
+#[test]
+#[ignore = "needs root, to make a pid namespace"]
+fn pid_1_ends_all_by_one_signal_while_a_newer_process_starts() {
+    let mut program = Program::start_under(&CONTAINER, &[]);
+    assert!(program.ctl(&["upgrade"]).status.success());
+    program.wait_line("staying as the first process");
+    // One that is known for a server, and never serves.
+    let (coming, never) = (
+        program.directory.path("coming"),
+        "exec 3<>never; read x <&3",
+    );
+    let text = format!(
+        "trap 'exit 0' TERM; printf rg-coord >/proc/$$/comm; cd {}; mkfifo never; : >coming; {never}",
+        program.directory.path("").display()
+    );
+    let starts = script(&program, &text);
+    let control = program.control();
+    let upgrade = std::thread::spawn(move || {
+        crate::common::ctl(&control, &["upgrade", "--binary", starts.to_str().unwrap()])
+    });
+    eventually("a new process", || coming.exists().then_some(()));
+    send_signal(first_process(&program), Signal::Term).unwrap();
+    assert_eq!(program.exit_code(), Some(0));
+    assert!(!upgrade.join().unwrap().status.success());
+}
+
+#[test]
+#[ignore = "needs root, to make a pid namespace"]
+fn pid_1_has_all_drain_by_one_signal_and_cuts_nobody() {
+    let args = ["--graceful-timeout", "60s", "--on-term", "drain"];
+    let mut program = Program::start_under(&CONTAINER, &args);
+    assert!(program.ctl(&["upgrade"]).status.success());
+    program.wait_line("staying as the first process");
+    // The second generation finishes it while the third serves.
+    let mut busy = program.connect();
+    begin(&mut busy);
+    eventually("a running request", || {
+        (program.status()["totals"]["requests"]["running"] == 1).then_some(())
+    });
+    assert!(program.ctl(&["upgrade"]).status.success());
+    send_signal(first_process(&program), Signal::Term).unwrap();
+    eventually("the end of the one that serves", || {
+        TcpStream::connect(&program.address).is_err().then_some(())
+    });
+    busy.write_all(b"lf").unwrap();
+    let mut answer = String::new();
+    busy.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("half"), "{answer}");
+    assert_eq!(program.exit_code(), Some(0));
+}
+
+#[test]
+#[ignore = "needs root, to make a pid namespace"]
+fn pid_1_stays_for_a_server_under_a_wrapper_and_passes_signals_on_to_it() {
+    let mut program = Program::start_under(&CONTAINER, &[]);
+    assert!(program.ctl(&["upgrade"]).status.success());
+    program.wait_line("staying as the first process");
+    let wrapper = script(&program, &format!("{BINARY} \"$@\"\nexit $?"));
+    let upgraded = program.ctl(&["upgrade", "--binary", wrapper.to_str().unwrap()]);
+    assert!(upgraded.status.success(), "{upgraded:?}");
+    eventually("one generation", || {
+        let status = program.status();
+        (status["generations"].as_array().unwrap().len() == 1).then_some(())
+    });
+    // Longer than pid 1 looks for a server when one has ended, which nothing tells.
+    std::thread::sleep(Duration::from_secs(5));
     assert!(program.get("/plaintext").ends_with("Hello, World!"));
     send_signal(first_process(&program), Signal::Quit).unwrap();
     program.wait_line("draining");

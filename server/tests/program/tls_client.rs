@@ -40,9 +40,14 @@ impl Client {
 
     /// A connection whose handshake is over, and that has had its first answer.
     pub(crate) fn connect(&self, address: &str, name: &str) -> Result<Connection, std::io::Error> {
+        self.over(connect(address), name)
+    }
+
+    /// The same, on a socket that is connected.
+    pub(crate) fn over(&self, stream: TcpStream, name: &str) -> Result<Connection, std::io::Error> {
         let name = ServerName::try_from(name.to_owned()).expect("a name");
         let connection = ClientConnection::new(self.0.clone(), name).expect("a client");
-        let mut connection = Connection(StreamOwned::new(connection, connect(address)));
+        let mut connection = Connection(StreamOwned::new(connection, stream));
         connection.ask()?;
         Ok(connection)
     }
@@ -54,8 +59,18 @@ pub(crate) struct Connection(StreamOwned<ClientConnection, TcpStream>);
 impl Connection {
     /// Asks once more, and reads the whole answer.
     pub(crate) fn ask(&mut self) -> Result<(), std::io::Error> {
+        self.send()?;
+        self.answer()
+    }
+
+    /// Asks, and reads nothing yet.
+    pub(crate) fn send(&mut self) -> Result<(), std::io::Error> {
         self.0
-            .write_all(b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n")?;
+            .write_all(b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n")
+    }
+
+    /// Reads the whole answer.
+    pub(crate) fn answer(&mut self) -> Result<(), std::io::Error> {
         let mut answer = Vec::new();
         let mut buffer = [0; 4096];
         while !answer.ends_with(b"Hello, World!") {

@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -71,7 +71,7 @@ pub(crate) fn ask(stream: &mut TcpStream) {
 }
 
 /// Sends a request that runs until the rest of its body comes, which is `lf`.
-fn begin(stream: &mut TcpStream) {
+pub(crate) fn begin(stream: &mut TcpStream) {
     stream
         .write_all(b"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nha")
         .expect("sent");
@@ -257,6 +257,28 @@ fn more_and_fewer_slots_than_before_all_have_an_owner() {
 }
 
 #[test]
+fn whoever_connects_to_an_address_that_the_new_configuration_lacks_is_answered_meanwhile_and_refused_in_the_end()
+ {
+    let mut server = Lineage::start(&["--cores", "2", "--graceful-timeout", "60s"]);
+    let mut busy = server.connect();
+    begin(&mut busy);
+    eventually("a running request", || {
+        (server.status()["totals"]["requests"]["running"] == 1).then_some(())
+    });
+    let control = server.control().display().to_string();
+    let text = format!("exec {BINARY} --listen 127.0.0.2:0 --control {control} --cores 1");
+    let elsewhere = script(&server, &text);
+    server.upgrade(&["--binary", elsewhere.to_str().unwrap()]);
+    // Each of the two listeners of the old process gets some.
+    for _ in 0..20 {
+        assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
+    }
+    busy.write_all(b"lf").unwrap();
+    assert_eq!(server.exit_code(), Some(0));
+    TcpStream::connect(&server.address).expect_err("nobody listens there any more");
+}
+
+#[test]
 fn a_unix_socket_and_the_metrics_go_over_and_their_files_stay() {
     let directory = crate::common::Directory::new();
     let path = directory.path("http.sock");
@@ -421,4 +443,95 @@ fn limits_and_a_number_of_cores_that_were_set_by_hand_survive_an_upgrade() {
     assert_eq!(status["limits"]["max_threads"], 8);
     assert_eq!(status["limits"]["max_accepts"], 20);
     assert_eq!(status["pool"]["target"], 2);
+}
+
+/// Upgrades to a server with these flags and this variable besides, where no control socket stays where it was.
+fn upgrade_to(server: &Lineage, args: &str, runtime_dir: &Path) {
+    let text = format!(
+        "XDG_RUNTIME_DIR={} exec {BINARY} --listen {} --cores 1 {args}",
+        runtime_dir.display(),
+        server.address
+    );
+    let binary = script(server, &text);
+    let output = server.ctl(&["upgrade", "--binary", binary.to_str().unwrap()]);
+    assert!(output.status.success(), "{output:?} {:#?}", server.seen);
+}
+
+#[test]
+fn a_control_socket_of_another_place_is_made_there_and_its_old_file_goes() {
+    for in_own_directory in [true, false] {
+        let directory = crate::common::Directory::new();
+        let runtime_dir = directory.path("run");
+        std::fs::create_dir(&runtime_dir).unwrap();
+        let mut server = Lineage::start(&[]);
+        let old = server.control();
+        if !in_own_directory {
+            // As /tmp is.
+            let shared = old.parent().unwrap();
+            std::fs::set_permissions(shared, PermissionsExt::from_mode(0o1777)).unwrap();
+        }
+        upgrade_to(&server, "", &runtime_dir);
+        assert_eq!(server.exit_code(), Some(0));
+        assert!(!old.exists(), "nobody is there any more");
+        let default = runtime_dir.join("ringgate/control.sock");
+        let status = crate::common::ctl(&default, &["status"]);
+        assert!(status.stdout.starts_with(b"running, pid "), "{status:?}");
+        // Another name beside it.
+        let beside = default.with_file_name("beside.sock");
+        let text = format!(
+            "exec {BINARY} --listen {} --cores 1 --control {}",
+            server.address,
+            beside.display()
+        );
+        let binary = script(&server, &text);
+        let args = ["upgrade", "--binary", binary.to_str().unwrap()];
+        let upgraded = crate::common::ctl(&default, &args);
+        assert!(upgraded.status.success(), "{upgraded:?}");
+        eventually("the file of the one before is gone", || {
+            (!default.exists()).then_some(())
+        });
+        let stopped = crate::common::ctl(&beside, &["stop"]);
+        assert!(stopped.status.success(), "{stopped:?}");
+        eventually("no file", || (!beside.exists()).then_some(()));
+    }
+}
+
+#[test]
+fn files_of_unix_sockets_are_there_as_long_as_their_sockets_are_listened_on() {
+    let directory = crate::common::Directory::new();
+    let [lacked, kept, added, metrics] =
+        ["lacked", "kept", "added", "metrics"].map(|name| directory.path(name));
+    let unix = |path: &Path| format!("unix:{}", path.display());
+    let (listen, scraped) = ([unix(&lacked), unix(&kept)], unix(&metrics));
+    let args = [
+        "--listen",
+        "127.0.0.1:0",
+        "--listen",
+        &listen[0],
+        "--listen",
+        &listen[1],
+        "--metrics",
+        &scraped,
+    ];
+    let mut program = Program::spawn(crate::common::ringgate(), directory, &args, true);
+    program.wait_listening();
+    let mut server = Lineage(program);
+    let text = format!(
+        "exec {BINARY} --listen {} --listen {} --listen {} --metrics {scraped} --control {} --cores 1",
+        server.address,
+        unix(&kept),
+        unix(&added),
+        server.control().display()
+    );
+    let binary = script(&server, &text);
+    server.upgrade(&["--binary", binary.to_str().unwrap()]);
+    assert_eq!(server.exit_code(), Some(0));
+    for path in [&kept, &added, &metrics] {
+        std::os::unix::net::UnixStream::connect(path).unwrap();
+    }
+    assert!(!lacked.exists(), "nobody is there any more");
+    server.ctl(&["stop"]);
+    for path in [&kept, &added, &metrics] {
+        eventually(path, || (!path.exists()).then_some(()));
+    }
 }

@@ -1,9 +1,13 @@
 //! Upgrades whose new process is wrong, late, or dies: the old one goes on, and no client sees it.
 
-use crate::common::{BINARY, eventually, get};
+use crate::common::{BINARY, Directory, PATIENCE, Program, eventually, get, ringgate};
+use crate::endings::has_blocked;
 use crate::events::{next, subscribe};
 use crate::upgrade::{Lineage, ask, fails, script};
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 
 #[test]
 fn an_upgrade_that_cannot_be_says_why_and_changes_nothing() {
@@ -40,6 +44,92 @@ fn an_upgrade_that_takes_too_long_is_given_up_and_changes_nothing() {
     let late = script(&server, "exec sleep 600");
     fails(&server, late.to_str().unwrap(), &["upgrade_timeout"]);
     assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
+}
+
+fn kill(signal: &str, pid: u64) {
+    let mut kill = std::process::Command::new("kill");
+    let killed = kill.args([signal, &pid.to_string()]).status().unwrap();
+    assert!(killed.success(), "{signal} {pid}");
+}
+
+/// A process that is stopped until this is dropped.
+struct Suspended(u64);
+
+impl Suspended {
+    fn new(pid: u64) -> Suspended {
+        kill("-STOP", pid);
+        Suspended(pid)
+    }
+}
+
+impl Drop for Suspended {
+    fn drop(&mut self) {
+        kill("-CONT", self.0);
+    }
+}
+
+#[test]
+fn listeners_are_heard_on_after_a_new_process_was_told_to_drain_before_it_owned_them() {
+    let server = Lineage::start(&["--cores", "2"]);
+    let old = u64::from(server.pid());
+    let mut events = subscribe(&server);
+    let go = server.directory.path("go");
+    let text = format!(
+        "until [ -e {} ]; do sleep 0.02; done; exec {BINARY} \"$@\"",
+        go.display()
+    );
+    let waits = script(&server, &text);
+    let mut upgrade = ringgate();
+    upgrade.arg("ctl").arg("--control").arg(server.control());
+    upgrade.args(["upgrade", "--binary"]).arg(waits);
+    upgrade.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let upgrade = upgrade.spawn().unwrap();
+    let new = next(&mut events, "upgrade")["pid"].as_u64().unwrap();
+    // The old process has said all that the new one starts from, and now gives it nothing.
+    let suspended = Suspended::new(old);
+    std::fs::write(&go, "").unwrap();
+    // signal(7): QUIT is 3.
+    eventually("a program that takes signals", || {
+        has_blocked(new as u32, 3).then_some(())
+    });
+    kill("-QUIT", new);
+    eventually("the end of the new process", || {
+        let stat = std::fs::read_to_string(format!("/proc/{new}/stat")).unwrap();
+        stat.contains(") Z ").then_some(())
+    });
+    drop(suspended);
+    let output = upgrade.wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("ended before it served"), "{error}");
+    let address = server.address.parse().unwrap();
+    for _ in 0..20 {
+        TcpStream::connect_timeout(&address, PATIENCE).expect("somebody listens");
+        assert!(get(&server.address, "/plaintext").ends_with("Hello, World!"));
+    }
+}
+
+#[test]
+fn the_file_of_a_unix_socket_outlives_a_new_process_that_fails_at_its_last_step() {
+    let directory = Directory::new();
+    let path = directory.path("http.sock");
+    let listen = format!("unix:{}", path.display());
+    let mut program = Program::spawn(ringgate(), directory, &["--listen", &listen], true);
+    program.wait_line("listening on unix:");
+    let server = Lineage::of(program);
+    // No file can be made there.
+    let pid_file = "/proc/ringgate.pid";
+    let text = format!("exec {BINARY} \"$@\" --pid-file {pid_file}");
+    let refused = script(&server, &text);
+    fails(&server, refused.to_str().unwrap(), &["refuses", pid_file]);
+    let mut stream = UnixStream::connect(&path).expect("it listens on");
+    write!(
+        stream,
+        "GET /plaintext HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("Hello, World!"), "{answer}");
 }
 
 /// A program that dies at this step.
@@ -112,7 +202,7 @@ fn the_old_process_takes_back_every_baton_that_the_new_one_had_armed() {
 #[cfg(debug_assertions)]
 #[test]
 fn a_new_process_that_dies_with_the_control_socket_and_the_pid_file_in_its_hands_gives_them_back() {
-    let directory = crate::common::Directory::new();
+    let directory = Directory::new();
     let pid_file = directory.path("ringgate.pid");
     let name = pid_file.display().to_string();
     let server = Lineage::start(&["--pid-file", &name]);
@@ -137,7 +227,7 @@ fn a_connection_that_a_new_process_has_not_acknowledged_when_it_dies_is_served_b
     let mut halves: Vec<TcpStream> = (0..5).map(|_| server.connect()).collect();
     kept.iter_mut().for_each(ask);
     for half in &mut halves {
-        std::io::Write::write_all(half, b"GET /plaintext HTTP/1.1\r\nHo").unwrap();
+        half.write_all(b"GET /plaintext HTTP/1.1\r\nHo").unwrap();
     }
     eventually("all connections", || {
         (server.status()["totals"]["connections"]["open"] == 10).then_some(())
@@ -152,7 +242,7 @@ fn a_connection_that_a_new_process_has_not_acknowledged_when_it_dies_is_served_b
         (status["pid"] == old && status["phase"] == "running").then_some(())
     });
     for half in &mut halves {
-        std::io::Write::write_all(half, b"st: test\r\n\r\n").unwrap();
+        half.write_all(b"st: test\r\n\r\n").unwrap();
         crate::common::read_greetings(half, 1);
     }
     kept.iter_mut().chain(&mut halves).for_each(ask);
@@ -164,11 +254,8 @@ fn one_that_is_killed_while_the_old_one_still_has_work_is_replaced_by_the_old_on
     let mut server = Lineage::start(&["--graceful-timeout", "60s"]);
     let old = server.serving_pid();
     let mut busy = server.connect();
-    std::io::Write::write_all(
-        &mut busy,
-        b"GET /sleep?ms=60000 HTTP/1.1\r\nHost: test\r\n\r\n",
-    )
-    .unwrap();
+    busy.write_all(b"GET /sleep?ms=60000 HTTP/1.1\r\nHost: test\r\n\r\n")
+        .unwrap();
     eventually("a running request", || {
         (server.status()["totals"]["requests"]["running"] == 1).then_some(())
     });
@@ -178,9 +265,7 @@ fn one_that_is_killed_while_the_old_one_still_has_work_is_replaced_by_the_old_on
     eventually("idle connections at the new process", || {
         (server.status()["totals"]["connections"]["inherited"] == 5).then_some(())
     });
-    let mut kill = std::process::Command::new("kill");
-    let killed = kill.args(["-KILL", &new.to_string()]).status().unwrap();
-    assert!(killed.success());
+    kill("-KILL", new);
     // What it accepts while it dies is its own.
     eventually("the death of all its threads", || {
         let stat = std::fs::read_to_string(format!("/proc/{new}/stat"));
@@ -202,10 +287,7 @@ fn one_that_is_killed_while_the_old_one_still_has_work_is_replaced_by_the_old_on
     assert!(has_every_baton_and_helps(&server));
     let lost = held.iter().filter(|stream| {
         let mut byte = [0];
-        matches!(
-            std::io::Read::read(&mut &**stream, &mut byte),
-            Ok(0) | Err(_)
-        )
+        matches!((&mut &**stream).read(&mut byte), Ok(0) | Err(_))
     });
     assert_eq!(lost.count(), 5, "exactly what it held is gone");
     server.upgrade(&[]);

@@ -180,6 +180,28 @@ fn streams_that_are_refused_have_their_reason() {
 }
 
 #[test]
+fn a_head_that_is_refused_on_a_stream_has_sent_no_bytes_of_a_body() {
+    let log = Log::new();
+    let mut config = log.config(AccessFormat::Json);
+    config.limits.body_size = Some(3);
+    let server = start_with(config, router(), |_| ());
+    as_client(server.address(), async |client| {
+        let mut client = client.clone().ready().await.expect("room");
+        let mut long = asked("HEAD", "/");
+        long.headers_mut()
+            .insert("content-length", "9".parse().unwrap());
+        let (refused, _body) = client.send_request(long, false).expect("sent");
+        assert_eq!(refused.await.expect("an answer").status(), 413);
+    });
+    let line = &log.objects(1)[0];
+    assert_eq!(
+        (&line["status"], &line["bytes"]),
+        (&413.into(), &0.into()),
+        "{line}"
+    );
+}
+
+#[test]
 fn an_answer_that_began_is_told_of_as_aborted_when_its_body_turns_out_too_large() {
     let log = Log::new();
     let mut config = log.config(AccessFormat::Json);

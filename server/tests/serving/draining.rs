@@ -1,13 +1,15 @@
 //! What ends by itself when the server is about to end: streams of events, and handlers that ask to be
 //! told. A drain waits for none of them; and it lets what a lane has begun come to its end.
 
-use crate::common::{Client, config, start_server, start_with, wait_for};
+use crate::common::{
+    Client, Door, PATIENCE, TestServer, config, start_server, start_with, wait_for,
+};
 use ringgate::events::{Hub, server_sent};
 use ringgate::lane::Lane;
-use ringgate::{Body, Request, Response, Router, Server, ServerHandle};
+use ringgate::{Body, Request, Response, Router, Server, ServerEvent, ServerHandle};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 async fn news(request: Request<Hub>) -> Response {
     let mut events = request.state().subscribe(None);
@@ -100,4 +102,82 @@ fn what_a_lane_has_begun_comes_to_its_end_before_a_drained_server_is_over() {
     let ended = server.join();
     assert!(ended.drained && ended.cut == 0, "{ended:?}");
     assert!(done.load(Ordering::Acquire), "the lane was let end");
+}
+
+/// A server with a lane whose work waits at a door for a client that has gone, and whether its last core is gone.
+fn with_work_of_nobody(graceful_timeout: Duration, door: &Door) -> (TestServer, Arc<AtomicBool>) {
+    let door = door.clone();
+    let work = move |request: Request<Lane>| {
+        let door = door.clone();
+        async move {
+            let worked = request.state().run(move |_: &mut ()| door.pass()).await;
+            worked.map(|()| "worked")
+        }
+    };
+    let sleep = |_: Request<Lane>| async {
+        ringgate::runtime::sleep(Duration::from_millis(3500)).await;
+        "slept"
+    };
+    let router = Router::new().get("/work", work).get("/sleep", sleep);
+    let mut config = config();
+    config.drain.graceful_timeout = graceful_timeout;
+    let server = Server::with_state(config, router, |core| {
+        core.lane("work").expect("there is one")
+    });
+    let reaped = Arc::<AtomicBool>::default();
+    let reaps = reaped.clone();
+    let server = server.on_event(move |event| {
+        if matches!(event, ServerEvent::Reap { .. }) {
+            reaps.store(true, Ordering::Release);
+        }
+    });
+    let server = start_server(server.lane("work", Lane::workers(1).stateless()));
+    (server, reaped)
+}
+
+#[test]
+fn a_stop_ends_a_drain_that_waits_for_work_of_a_lane_alone() {
+    let door = Door::default();
+    let (server, reaped) = with_work_of_nobody(PATIENCE, &door);
+    let mut client = server.connect();
+    client.send("GET /work HTTP/1.1\r\nHost: t\r\n\r\n");
+    wait_for("the work has begun", || {
+        server.status()["lanes"][0]["busy"] == 1
+    });
+    drop(client);
+    let handle = server.running().handle();
+    handle.drain();
+    wait_for("the core is gone", || reaped.load(Ordering::Acquire));
+    assert!(
+        handle.wait_status().is_some(),
+        "it is told how things stand"
+    );
+    let stopped = Instant::now();
+    handle.stop();
+    server.join();
+    assert!(stopped.elapsed() < PATIENCE / 2, "{:?}", stopped.elapsed());
+    door.open();
+}
+
+#[test]
+fn a_drain_has_its_time_once_for_requests_and_the_work_of_lanes() {
+    let most = Duration::from_secs(4);
+    let door = Door::default();
+    let (server, _) = with_work_of_nobody(most, &door);
+    let mut client = server.connect();
+    client.send("GET /work HTTP/1.1\r\nHost: t\r\n\r\n");
+    wait_for("the work has begun", || {
+        server.status()["lanes"][0]["busy"] == 1
+    });
+    drop(client);
+    let mut sleeps = server.connect();
+    sleeps.send("GET /sleep HTTP/1.1\r\nHost: t\r\n\r\n");
+    wait_for("it sleeps", || server.total("requests/running") == 1);
+    let drained = Instant::now();
+    server.running().handle().drain();
+    assert_eq!(sleeps.answer().text(), "slept");
+    server.join();
+    let took = drained.elapsed();
+    assert!(took < most + Duration::from_secs(2), "{took:?}");
+    door.open();
 }

@@ -3,10 +3,12 @@
 use super::common::{Client, config, start_app, start_with, wait_for};
 use super::pool::cores;
 use ringgate::{CoreInfo, Ended, Request, Router, Server, ServerHandle};
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Everything is accounted for within this time of a stop.
@@ -186,6 +188,143 @@ fn a_server_that_is_told_to_end_while_its_cores_start_ends_as_asked() {
         (drained.failed, drained.drained, drained.cut),
         (None, true, 0)
     );
+}
+
+/// Waits as it is dropped, until the other end is dropped.
+struct Lingers(Receiver<()>);
+
+impl Drop for Lingers {
+    fn drop(&mut self) {
+        assert!(self.0.recv().is_err(), "nothing is sent");
+    }
+}
+
+#[test]
+fn a_server_ends_though_what_a_handler_kept_by_thread_takes_for_ever_to_drop() {
+    thread_local!(static KEPT: RefCell<Option<Lingers>> = const { RefCell::new(None) });
+    let (keep, until) = channel();
+    let until = Mutex::new(Some(Lingers(until)));
+    let router = Router::new().get("/keep", move |_: Request| {
+        KEPT.set(until.lock().expect("unpoisoned").take());
+        async { "kept" }
+    });
+    let server = start_with(cores(1), router, |_| ());
+    assert_eq!(server.connect().get("/keep").status, 200);
+    server.running().handle().stop();
+    let (say, ended) = channel();
+    let waits = std::thread::spawn(move || say.send(server.join()).expect("heard"));
+    let ended = ended.recv_timeout(Duration::from_secs(20));
+    drop(keep);
+    assert_eq!(ended.expect("it ends").failed, None);
+    waits.join().expect("no panic");
+}
+
+/// Takes longer to drop than the end of a core is waited for.
+struct Flushes(Arc<AtomicBool>);
+
+impl Drop for Flushes {
+    fn drop(&mut self) {
+        // The work of a drop takes time, and nothing tells that the core's end was not waited for any more.
+        std::thread::sleep(Duration::from_millis(500));
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+#[test]
+fn a_drain_lets_what_a_handler_kept_by_thread_be_dropped() {
+    thread_local!(static KEPT: RefCell<Option<Flushes>> = const { RefCell::new(None) });
+    let flushed = Arc::new(AtomicBool::new(false));
+    let router = Router::new().get("/keep", {
+        let flushed = flushed.clone();
+        move |_: Request| {
+            KEPT.set(Some(Flushes(flushed.clone())));
+            async { "kept" }
+        }
+    });
+    let server = start_with(cores(1), router, |_| ());
+    assert_eq!(server.connect().get("/keep").status, 200);
+    server.running().handle().drain();
+    let ended = server.join();
+    assert!(flushed.load(Ordering::Acquire), "{ended:?}");
+}
+
+#[test]
+fn a_stop_cuts_a_drain_short_that_waits_for_what_a_handler_kept_by_thread() {
+    thread_local!(static KEPT: RefCell<Option<Lingers>> = const { RefCell::new(None) });
+    let (keep, until) = channel();
+    let until = Mutex::new(Some(Lingers(until)));
+    let router = Router::new().get("/keep", move |_: Request| {
+        KEPT.set(until.lock().expect("unpoisoned").take());
+        async { "kept" }
+    });
+    let mut config = cores(1);
+    config.drain.graceful_timeout = Duration::from_secs(600);
+    let server = start_with(config, router, |_| ());
+    assert_eq!(server.connect().get("/keep").status, 200);
+    let handle = server.running().handle().clone();
+    handle.drain();
+    let (say, ended) = channel();
+    let waits = std::thread::spawn(move || say.send(server.join()).expect("heard"));
+    // Whenever it comes: before the core has ended, or while its thread is waited for.
+    assert!(ended.recv_timeout(Duration::from_millis(500)).is_err());
+    handle.stop();
+    let ended = ended.recv_timeout(Duration::from_secs(20));
+    drop(keep);
+    assert!(ended.expect("it ends").drained);
+    waits.join().expect("no panic");
+}
+
+/// Sets up nothing, for ever, as one does that waits for a database.
+fn hang() {
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn a_stop_waits_for_no_core_that_hangs_while_it_starts() {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let init = |core: &CoreInfo| {
+            core.server().stop();
+            hang();
+        };
+        let running = Server::with_state(cores(1), Router::new(), init).start();
+        let ended = running.expect("to end as asked is no failure").join();
+        tell.send(ended).expect("somebody waits for it");
+    });
+    let ended = told.recv_timeout(Duration::from_secs(20));
+    let ended = ended.expect("it waits for nobody");
+    assert_eq!((ended.failed, ended.drained, ended.cut), (None, false, 0));
+}
+
+#[test]
+fn a_drain_begins_although_a_core_hangs_while_it_starts() {
+    let started = Arc::new(AtomicU32::new(0));
+    let mut config = cores(1);
+    config.core_slots = std::num::NonZeroU32::new(2);
+    config.drain.graceful_timeout = Duration::from_secs(600);
+    config.drain.keepalive_grace = Duration::ZERO;
+    let router = Router::new().get("/plaintext", |_: Request| async { "Hello, World!" });
+    let server = start_with(config, router, {
+        let started = started.clone();
+        move |_| {
+            if started.fetch_add(1, Ordering::Relaxed) > 0 {
+                hang();
+            }
+        }
+    });
+    let mut idle = server.connect();
+    assert_eq!(idle.get("/plaintext").status, 200);
+    let handle = server.running().handle();
+    super::common::block_on(handle.resize(2)).expect("it is begun");
+    wait_for("the other core starts", || {
+        started.load(Ordering::Relaxed) == 2
+    });
+    handle.drain();
+    idle.expect_closed();
+    handle.stop();
+    assert_eq!(server.join().cut, 0);
 }
 
 #[test]

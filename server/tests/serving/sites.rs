@@ -384,12 +384,26 @@ fn files_of_text_are_compressed_on_their_way_out_and_parts_of_them_are_not() {
     let tag = answer.header("etag").expect("a tag").to_owned();
     assert!(tag.starts_with("W/\""), "{tag}");
     let fields = format!("Accept-Encoding: gzip\r\nIf-None-Match: {tag}\r\n");
+    let unchanged = client.request("GET", "/files/text.txt", &fields, b"");
     assert_eq!(
-        client
-            .request("GET", "/files/text.txt", &fields, b"")
-            .status,
-        304
+        (unchanged.status, unchanged.header("etag")),
+        (304, Some(&*tag)),
+        "as the 200 would have it"
     );
+    let strong = tag.strip_prefix("W/").expect("it is weak");
+    for (coding, held) in [
+        // The plain form is held, and was asked for.
+        ("identity", strong.to_owned()),
+        ("gzip", strong.to_owned()),
+    ] {
+        let fields = format!("Accept-Encoding: {coding}\r\nIf-None-Match: {held}\r\n");
+        let unchanged = client.request("GET", "/files/text.txt", &fields, b"");
+        assert_eq!(
+            (unchanged.status, unchanged.header("etag")),
+            (304, Some(strong)),
+            "{coding}, {held}"
+        );
+    }
     let fields = format!("Accept-Encoding: gzip\r\nRange: bytes=0-2\r\nIf-Range: {tag}\r\n");
     let whole = client.request("GET", "/files/text.txt", &fields, b"");
     assert_eq!(whole.status, 200, "a part is never joined to other bytes");
@@ -403,6 +417,7 @@ fn files_of_text_are_compressed_on_their_way_out_and_parts_of_them_are_not() {
         (part.status, part.text(), part.header("content-encoding")),
         (206, "one", None)
     );
+    assert_eq!(part.header("vary"), Some("accept-encoding"), "as the 200");
     // What is compressed already, and what is no text, stays.
     assert_eq!(
         accepting(&mut client, "/files/text.txt", "gzip, br").text(),

@@ -132,6 +132,8 @@ enum Then {
     /// The client resets the stream.
     ResetsStream,
     Resets,
+    /// A reset is right behind one more request, so that the kernel may never tell of it.
+    AsksAndResets,
     Closes,
     EndsItsSide,
     GoesAway,
@@ -142,10 +144,11 @@ enum Then {
     Leaves,
 }
 
-const THEN: [Then; 10] = [
+const THEN: [Then; 11] = [
     Then::Nothing,
     Then::ResetsStream,
     Then::Resets,
+    Then::AsksAndResets,
     Then::Closes,
     Then::EndsItsSide,
     Then::GoesAway,
@@ -160,6 +163,10 @@ fn act(then: Then, peer: &Peer, simulation: &mut Simulation) {
         Then::Nothing => {}
         Then::ResetsStream => peer.client.send(&reset(1)),
         Then::Resets => peer.client.reset(),
+        Then::AsksAndResets => {
+            peer.client.send(&get(3, "/never"));
+            peer.client.reset();
+        }
         Then::Closes => peer.client.close(),
         Then::EndsItsSide => peer.client.shutdown_write(),
         Then::GoesAway => peer.client.send(&go_away()),
@@ -300,13 +307,63 @@ fn nothing_is_left_though_resets_are_never_told() {
         takes: true,
         after: SECOND / 2,
         at_once: false,
-        share: 7,
+        share: 3,
     };
     let faults = Faults {
         untold_resets: 1.0,
         ..Faults::none()
     };
     plays(terms, faults);
+}
+
+#[test]
+fn a_reset_that_is_never_told_ends_all_streams_of_its_client_soon() {
+    let faults = Faults {
+        untold_resets: 1.0,
+        ..Faults::none()
+    };
+    let config = Config {
+        admission: limits(1),
+        ..Config::default()
+    };
+    let body = || vec![post(1, "/flow"), data(1, false, b"four")];
+    for (frames, others) in [
+        (vec![get(1, "/never")], 0),
+        (vec![get(1, "/never"), get(3, "/hello")], 0),
+        (body(), 0),
+        (vec![post(1, "/unread-never"), data(1, false, b"four")], 0),
+        // Behind somebody else who has the only slot.
+        (vec![get(1, "/hello")], 1),
+        (body(), 1),
+    ] {
+        for is_begun in [false, true] {
+            let mut simulation = Simulation::with_cores(&config, crate::router(), 1, 1, faults);
+            let other = Peer::connect(&simulation);
+            if others == 1 {
+                other.client.send(&get(1, "/never"));
+                simulation.run_until(|simulation| simulation.gate() == (1, 0));
+            }
+            let mut peer = Peer::connect(&simulation);
+            let ping = forged(6, 0, 0, &[7; 8]);
+            peer.client.send(&ping);
+            peer.until(&mut simulation, |peer| peer.pongs == 1);
+            peer.send(&frames);
+            if is_begun {
+                // Its streams are looked at once, and the reset is behind other bytes.
+                pass_quickly(&mut simulation, SECOND);
+                peer.client.send(&ping);
+            }
+            peer.client.reset();
+            let began = simulation.world().now();
+            simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
+            let took = simulation.world().now() - began;
+            assert!(took < SECOND, "{took:?}");
+            assert_eq!(simulation.gate(), (others, 0));
+            other.client.reset();
+            a_day_passes(&mut simulation);
+            assert_nothing_is_left(&simulation, 1, &others);
+        }
+    }
 }
 
 #[test]

@@ -323,3 +323,64 @@ fn a_client_that_broke_a_budget_and_sends_on_is_read_no_further_than_a_window_an
         assert_nothing_is_left(&simulation, 1, &piece);
     }
 }
+
+/// A client that breaks a rule and ends its side in the same instant.
+fn offender_at_its_end(simulation: &mut Simulation) -> Peer {
+    let peer = Peer::connect(simulation);
+    simulation.run_until(|_| peer.client.received_len() > 0);
+    // DATA belongs to a stream (RFC 9113 section 6.1).
+    peer.client.send(&forged(0, 0, 0, &[0]));
+    peer.client.shutdown_write();
+    peer
+}
+
+#[test]
+fn a_client_that_breaks_a_rule_with_its_last_bytes_is_not_reset_before_it_has_heard_so() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = offender_at_its_end(&mut simulation);
+    let began = simulation.world().now();
+    simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+    assert!(simulation.world().now() - began < SECOND);
+    peer.hear();
+    assert_eq!(peer.farewells, [(0, ErrorCode::PROTOCOL_ERROR)]);
+    assert_eq!(peer.client.ending(), Ending::Eof);
+    assert_eq!(simulation.ledgers(0).0.aborted, 0);
+    assert_nothing_is_left(&simulation, 1, &"told");
+}
+
+#[test]
+fn a_client_that_breaks_a_rule_with_its_last_bytes_and_acknowledges_nothing_has_five_seconds() {
+    let mut simulation = simulate(|_| {});
+    let peer = offender_at_its_end(&mut simulation);
+    peer.client.acknowledges_after(SECOND * 3600);
+    let began = simulation.world().now();
+    simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+    let took = simulation.world().now() - began;
+    assert!(
+        took >= 5 * SECOND - SECOND / 100 && took <= 5 * SECOND + SECOND / 10,
+        "{took:?}"
+    );
+    assert_eq!(peer.client.ending(), Ending::Reset);
+    assert_eq!(simulation.ledgers(0).0.aborted, 1);
+    assert_nothing_is_left(&simulation, 1, &"late");
+}
+
+#[test]
+fn nobody_waits_for_a_client_that_breaks_a_rule_and_is_gone_or_whose_server_stops() {
+    for stops in [false, true] {
+        let mut simulation = simulate(|_| {});
+        let peer = offender_at_its_end(&mut simulation);
+        peer.client.acknowledges_after(SECOND * 3600);
+        pass(&mut simulation, SECOND / 2);
+        assert_eq!(simulation.ledgers(0).0.open, 1);
+        let began = simulation.world().now();
+        if stops {
+            simulation.force(0);
+        } else {
+            peer.client.reset();
+        }
+        simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
+        assert!(simulation.world().now() - began < SECOND, "{stops}");
+        assert_nothing_is_left(&simulation, 1, &stops);
+    }
+}

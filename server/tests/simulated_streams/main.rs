@@ -6,11 +6,14 @@
 #[allow(dead_code, reason = "no test uses all of it")]
 mod forge;
 
+#[path = "../bombs/mod.rs"]
+mod bombs;
 #[path = "../frames/mod.rs"]
 mod frames;
 #[path = "../seeds/mod.rs"]
 mod seeds;
 
+mod dropped;
 mod endings;
 mod floods;
 mod gate;
@@ -20,6 +23,7 @@ mod scripts;
 mod shares;
 mod spoken;
 mod spoken_moves;
+mod spoken_time;
 mod talks;
 mod time;
 
@@ -101,6 +105,7 @@ fn router() -> Router<()> {
     let detached = RouteOptions::new().detached();
     Router::new()
         .get("/hello", |_: Request| async { "hello" })
+        .get("/page", |_: Request| async { "x".repeat(8192) })
         .get("/large", |_: Request| async { "x".repeat(LARGE) })
         .get("/later", |_: Request| async {
             sleep(SECOND).await;
@@ -142,6 +147,10 @@ fn router() -> Router<()> {
             request.core().to_string()
         })
         .post("/echo", |request: Request| async move {
+            Response::text(request.into_body().bytes().await.unwrap_or_default())
+        })
+        .post("/echo-late", |request: Request| async move {
+            sleep(60 * SECOND).await;
             Response::text(request.into_body().bytes().await.unwrap_or_default())
         })
         .post("/flow", |request: Request| async move { flowing(request) })

@@ -50,6 +50,8 @@ pub(crate) struct Peer {
     pub(crate) room: BTreeMap<u32, u64>,
     /// Whether payload that came is given back at once.
     pub(crate) gives_room: bool,
+    /// Whether the server's settings came, which no other frame may precede (RFC 9113 section 3.4).
+    knows_settings: bool,
     wire: Wire,
     /// The front of a frame.
     rest: Vec<u8>,
@@ -80,6 +82,7 @@ impl Peer {
             pongs: 0,
             room: BTreeMap::new(),
             gives_room: false,
+            knows_settings: false,
             wire: Wire::silent(Limits::default()),
             rest: Vec::new(),
             owed: BTreeMap::new(),
@@ -135,6 +138,8 @@ impl Peer {
 
     #[track_caller]
     fn on(&mut self, sent: Sent) {
+        self.knows_settings |= sent == Sent::Settings;
+        assert!(self.knows_settings, "before the settings: {sent:?}");
         match sent {
             Sent::Headers {
                 stream,

@@ -4,10 +4,10 @@
 //! multiplies their number.
 
 use crate::forge::{data, forged, headers, reset, settings, window_update};
-use crate::peer::{Ended, Peer, get, post};
+use crate::peer::{Ended, Peer, request};
 use crate::seeds::Dice;
-use crate::{LARGE, a_day_passes, assert_nothing_is_left, limits, router};
-use ringgate::config::{Admit, Config};
+use crate::{HOUR, LARGE, a_day_passes, assert_nothing_is_left, limits, router};
+use ringgate::config::{Admit, Config, TrustedProxy};
 use ringgate::http2::ErrorCode;
 use ringgate::runtime::driver::simulated::Faults;
 use ringgate::simulation::Simulation;
@@ -33,6 +33,8 @@ struct Player {
     waiting: Vec<u8>,
     asked: BTreeMap<u32, Asked>,
     next: u32,
+    /// Whose requests these are, as a proxy says it.
+    fields: Vec<(&'static str, &'static str)>,
     /// Bytes of bodies that it may send on its connection.
     room: i64,
     is_over: bool,
@@ -74,6 +76,7 @@ impl Player {
             waiting: Vec::new(),
             asked: BTreeMap::new(),
             next: 1,
+            fields: Vec::new(),
             room: 65_535,
             is_over: false,
         }
@@ -90,10 +93,10 @@ impl Player {
     fn ask(&mut self, path: &'static str, is_whole: bool) {
         let id = self.next;
         self.next += 2 * (1 + u32::from(id.is_multiple_of(7)));
-        self.waiting.extend(match is_whole {
-            true => get(id, path),
-            false => post(id, path),
-        });
+        let method = if is_whole { "GET" } else { "POST" };
+        let fields = self.fields.as_slice();
+        self.waiting
+            .extend(request(id, is_whole, method, path, fields));
         let asked = Asked {
             path,
             body: Vec::new(),
@@ -189,6 +192,10 @@ impl Player {
         }
     }
 
+    fn has_flows(&self) -> bool {
+        self.asked.values().any(|asked| asked.path == "/flow")
+    }
+
     /// Holds what came against what was asked for.
     fn check(&self, seed: u64) {
         for (id, answer) in &self.peer.answers {
@@ -260,16 +267,22 @@ fn play(seed: u64) {
     }
     if dice.roll(4) == 0 {
         config.queue.per_address = NonZeroU32::new(1 + dice.roll(20));
+        config.proxies.trusted = vec![TrustedProxy::Unix];
     }
     if dice.roll(4) == 0 {
         config.timeouts.requests_per_connection = 1 + dice.roll(20);
     }
-    let faults = match dice.roll(2) {
+    let drawn = match dice.roll(2) {
         0 => Faults::none(),
         _ => Faults {
             accept_error: 0.0,
             ..Faults::drawn(seed)
         },
+    };
+    let untold_resets = if seed.is_multiple_of(3) { 0.3 } else { 0.0 };
+    let faults = Faults {
+        untold_resets,
+        ..drawn
     };
     let mut simulation = Simulation::with_cores(&config, router(), 2, seed, faults);
     if dice.roll(4) == 0 {
@@ -279,6 +292,13 @@ fn play(seed: u64) {
     let mut players: Vec<_> = (0..count)
         .map(|_| Player::connect(&simulation, &mut dice))
         .collect();
+    if config.queue.per_address.is_some() {
+        for player in &mut players {
+            // Some of them are one client on two connections.
+            let address = dice.one(&["203.0.113.1", "203.0.113.2"]);
+            player.fields.push(("x-forwarded-for", address));
+        }
+    }
     for _ in 0..150 {
         let who = dice.roll(count) as usize;
         let player = &mut players[who];
@@ -323,8 +343,13 @@ fn play(seed: u64) {
         }
     }
     players.iter().for_each(|player| player.check(seed));
+    // Flows that have begun may last; whoever gives up ends them. They are looked at each second, so that a day is long.
+    simulation.pass(HOUR / 6);
+    let flows = players.iter().filter(|player| player.has_flows()).count();
+    let open = (0..2).map(|core| simulation.ledgers(core).0.open);
+    let open = open.sum::<u64>();
+    assert!(open <= flows as u64, "seed {seed}: {open} with {flows}");
     for player in &players {
-        // Flows that have begun may last; whoever gives up ends them.
         player.peer.client.reset();
     }
     a_day_passes(&mut simulation);

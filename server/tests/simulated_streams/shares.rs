@@ -26,12 +26,10 @@ fn pings(count: usize) -> Vec<u8> {
 
 /// Clients whose settings are exchanged.
 fn crowd(simulation: &mut Simulation) -> Vec<Peer> {
-    let peers: Vec<_> = (0..CROWD).map(|_| Peer::connect(simulation)).collect();
+    let mut peers: Vec<_> = (0..CROWD).map(|_| Peer::connect(simulation)).collect();
     simulation.run_until(|_| peers.iter().all(|peer| peer.client.received_len() > 0));
     (0..5).for_each(|_| simulation.turn());
-    for peer in &peers {
-        peer.client.take_received();
-    }
+    peers.iter_mut().for_each(Peer::hear);
     peers
 }
 

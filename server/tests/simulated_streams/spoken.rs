@@ -20,11 +20,19 @@ use std::time::Duration;
 /// The ends that the application was told of: code, and whether the client broke a rule.
 type Ends = Arc<Mutex<Vec<(u16, bool)>>>;
 
-/// Sends every message back; `close`, `panic`, `many` and the names of the hub do what they say.
+/// Sends every message back; `close`, `panic`, `many` and the names of the hub do what they say. After `sour` its end and
+/// its drop panic.
 struct Echo {
+    is_sour: bool,
     ends: Ends,
     hub: Hub,
     senders: Arc<Mutex<Vec<Sender>>>,
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        assert!(!self.is_sour, "provoked by a drop");
+    }
 }
 
 impl OnMessage for Echo {
@@ -32,6 +40,7 @@ impl OnMessage for Echo {
         match message {
             Message::Text("close") => socket.close(CloseCode::NORMAL, "as you wish"),
             Message::Text("panic") => panic!("as you wish"),
+            Message::Text("sour") => self.is_sour = true,
             Message::Text("follow") => socket.follow(&self.hub, None),
             Message::Text("line") => self.senders.lock().unwrap().push(socket.sender()),
             Message::Text("many") => {
@@ -47,20 +56,21 @@ impl OnMessage for Echo {
     }
 
     fn closed(&mut self, ended: &Ended<'_>) {
+        assert!(!self.is_sour, "provoked by an end");
         let mut ends = self.ends.lock().unwrap();
         ends.push((ended.code, ended.fault.is_some()));
     }
 }
 
-struct Here {
-    simulation: Simulation,
-    peer: Peer,
+pub(crate) struct Here {
+    pub(crate) simulation: Simulation,
+    pub(crate) peer: Peer,
     ends: Ends,
-    hub: Hub,
-    senders: Arc<Mutex<Vec<Sender>>>,
+    pub(crate) hub: Hub,
+    pub(crate) senders: Arc<Mutex<Vec<Sender>>>,
 }
 
-fn here(change: impl FnOnce(&mut Config)) -> Here {
+pub(crate) fn here(change: impl FnOnce(&mut Config)) -> Here {
     let mut config = Config::default();
     change(&mut config);
     let ends = Ends::default();
@@ -71,6 +81,7 @@ fn here(change: impl FnOnce(&mut Config)) -> Here {
     let end = {
         let (ends, hub, senders) = (ends.clone(), hub.clone(), senders.clone());
         move || Echo {
+            is_sour: false,
             ends: ends.clone(),
             hub: hub.clone(),
             senders: senders.clone(),
@@ -168,7 +179,7 @@ pub(crate) fn ask(stream: u32, path: &str) -> Vec<u8> {
 impl Here {
     /// Opens a WebSocket on a stream, which has been answered once.
     #[track_caller]
-    fn open(&mut self, stream: u32) {
+    pub(crate) fn open(&mut self, stream: u32) {
         self.peer
             .send(&[ask(stream, "/ws"), data(stream, false, &text("first"))]);
         self.hears(stream, b"\x81\x05first");
@@ -177,7 +188,7 @@ impl Here {
 
     /// Runs until these bytes came on a stream, and takes them.
     #[track_caller]
-    fn hears(&mut self, stream: u32, bytes: &[u8]) {
+    pub(crate) fn hears(&mut self, stream: u32, bytes: &[u8]) {
         self.peer.until(&mut self.simulation, |peer| {
             let answer = peer.answers.get(&stream);
             answer.is_some_and(|answer| answer.body.len() >= bytes.len())
@@ -188,13 +199,13 @@ impl Here {
     }
 
     #[track_caller]
-    fn says(&mut self, stream: u32, bytes: &[u8]) {
+    pub(crate) fn says(&mut self, stream: u32, bytes: &[u8]) {
         self.peer.send(&[data(stream, false, bytes)]);
     }
 
     /// The code of the Close that ended a stream, and how it ended.
     #[track_caller]
-    fn closes(&mut self, stream: u32) -> (u16, Over) {
+    pub(crate) fn closes(&mut self, stream: u32) -> (u16, Over) {
         let answer = self.peer.answer(&mut self.simulation, stream);
         let body = &answer.body;
         let code = match body.iter().position(|byte| *byte == 0x88) {
@@ -216,7 +227,7 @@ impl Here {
     }
 
     #[track_caller]
-    fn goes(mut self) {
+    pub(crate) fn goes(mut self) {
         self.peer.client.close();
         a_day_passes(&mut self.simulation);
         assert_nothing_is_left(&self.simulation, 1, &"gone");
@@ -521,6 +532,7 @@ fn a_message_that_is_not_whole_in_time_is_closed_1008_and_a_close_is_waited_for_
     let began = here.simulation.world().now();
     assert_eq!(here.closes(1), (1008, Over::Whole));
     assert!(is_about(here.simulation.world().now() - began, 5 * SECOND));
+    assert_eq!(here.ends(), [(1008, true)]);
     here.open(3);
     here.says(3, &text("close"));
     let began = here.simulation.world().now();
@@ -565,11 +577,27 @@ fn a_client_that_resets_its_stream_or_ends_it_without_a_word_is_told_of_as_1006(
 }
 
 #[test]
+fn what_came_before_the_end_of_a_stream_is_read_to_its_last_message_however_long_its_answers_are() {
+    let mut here = here(|_| {});
+    here.open(1);
+    here.peer.gives_room = true;
+    let messages = [text("many"), text("last"), close_frame(4321)].concat();
+    here.peer.send(&[data(1, true, &messages)]);
+    let answer = here.peer.answer(&mut here.simulation, 1);
+    assert!(answer.body.ends_with(b"\x81\x04last\x88\x02\x10\xe1"));
+    assert_eq!(answer.ended, Some(Over::Whole));
+    assert_eq!(here.ends(), [(4321, false)]);
+    here.goes();
+}
+
+#[test]
 fn a_broken_rule_or_a_panic_ends_its_own_stream_alone() {
     let mut here = here(|_| {});
-    for stream in [1, 3, 5] {
+    for stream in [1, 3, 5, 7] {
         here.open(stream);
     }
+    here.says(7, &[text("sour"), close_frame(1000)].concat());
+    assert_eq!(here.closes(7).0, 1000);
     here.says(1, &frame(0x83, b""));
     assert_eq!(here.closes(1), (1002, Over::Whole));
     here.says(3, &text("panic"));

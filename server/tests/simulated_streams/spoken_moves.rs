@@ -12,6 +12,7 @@ use ringgate::runtime::driver::simulated::Faults;
 use ringgate::simulation::Simulation;
 use ringgate::{Request, Router, WebSocket};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Counts messages, and names the cores that it was on; hears what is published.
 struct Counting {
@@ -206,4 +207,85 @@ fn a_core_that_leaves_tells_1012_to_those_that_cannot_go_along() {
         peer.send(&[data(stream, true, &close_frame(1012))]);
         peer.until(&mut cores.simulation, |peer| peer.has_ended(stream));
     }
+}
+
+/// Clients of their own with a WebSocket each, on the first core.
+fn clients(simulation: &mut Simulation, count: usize, request: &[u8]) -> Vec<Peer> {
+    let mut clients: Vec<Peer> = (0..count)
+        .map(|_| Peer::with(simulation.connect_to(0), &[]))
+        .collect();
+    for client in &mut clients {
+        client.send(&[request.to_vec()]);
+        client.until(simulation, |peer| peer.answers.contains_key(&1));
+    }
+    clients
+}
+
+/// Runs until so many of the clients were told this Close, and gives the time that it took.
+fn until_told(
+    simulation: &mut Simulation,
+    clients: &mut [Peer],
+    count: usize,
+    close: &[u8],
+) -> Duration {
+    let began = simulation.world().now();
+    simulation.run_until(|_| {
+        clients.iter_mut().for_each(Peer::hear);
+        let told = clients.iter().filter(|peer| peer.answers[&1].body == close);
+        told.count() >= count
+    });
+    simulation.world().now() - began
+}
+
+#[test]
+fn a_drain_says_that_a_connection_ends_at_once_and_close_to_its_websockets_spread_over_drain_time()
+{
+    let Cores { mut simulation, .. } = two_cores();
+    let limit = Config::default().drain.time;
+    let mut clients = clients(&mut simulation, 80, &ask(1, "/count"));
+    let began = simulation.world().now();
+    simulation.drain(0);
+    let close = [0x88, 2, 3, 0xe9];
+    pass(&mut simulation, limit / 20);
+    clients.iter_mut().for_each(Peer::hear);
+    assert!(clients.iter().all(|peer| !peer.farewells.is_empty()));
+    until_told(&mut simulation, &mut clients, 40, &close);
+    let half = simulation.world().now() - began;
+    assert!(half > limit / 4 && half < limit, "{half:?}");
+    // Those that speak on meanwhile are not put back, and nobody is told twice.
+    for client in &clients {
+        client.send(&[data(1, false, &text("x"))]);
+    }
+    simulation.run_until(|_| {
+        clients.iter_mut().for_each(Peer::hear);
+        let mut bodies = clients.iter().map(|peer| &peer.answers[&1].body);
+        bodies.all(|body| body.ends_with(&close))
+    });
+    let took = simulation.world().now() - began;
+    assert!(took <= limit + SECOND / 5, "{took:?}");
+    for client in &mut clients {
+        client.send(&[data(1, true, &close_frame(1001))]);
+        client.pong();
+        client.until_closed(&mut simulation);
+    }
+}
+
+#[test]
+fn what_cannot_go_along_on_streams_is_told_1012_spread_over_drain_time() {
+    let Cores { mut simulation, .. } = two_cores();
+    let limit = Config::default().drain.time;
+    let more = [
+        (":protocol", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-extensions", "permessage-deflate"),
+    ];
+    let tied = request(1, false, "CONNECT", "/tied", &more);
+    let mut clients = clients(&mut simulation, 80, &tied);
+    simulation.leave(0, 1);
+    let close = [0x88, 2, 3, 0xf4];
+    until_told(&mut simulation, &mut clients, 1, &close);
+    let half = until_told(&mut simulation, &mut clients, 40, &close);
+    assert!(half > limit / 4 && half < limit, "{half:?}");
+    let rest = until_told(&mut simulation, &mut clients, 80, &close);
+    assert!(half + rest <= limit + 2 * SECOND, "{rest:?}");
 }

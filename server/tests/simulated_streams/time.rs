@@ -1,10 +1,12 @@
 //! What takes too long, and how a connection is told goodbye.
 
 use crate::forge::{data, forged, settings, window_update};
-use crate::peer::{Ended, Peer, get, post};
-use crate::{LARGE, SECOND, assert_nothing_is_left, pass, simulate};
+use crate::peer::{Ended, Peer, get, post, request};
+use crate::{LARGE, SECOND, assert_nothing_is_left, pass, pass_quickly, simulate};
+use ringgate::config::Config;
 use ringgate::http2::ErrorCode;
 use ringgate::http2::frame::PREFACE;
+use ringgate::runtime::driver::simulated::Action;
 use ringgate::simulation::Simulation;
 use std::time::Duration;
 
@@ -44,6 +46,8 @@ fn a_preface_that_does_not_come_in_time_ends_the_connection() {
             "{count}: {}",
             String::from_utf8_lossy(&text)
         );
+        // Settings come first (RFC 9113 section 3.4).
+        assert_eq!(text[3] == 4, count >= 24, "{count}: {text:?}");
         peer.client.close();
         simulation.run_until(|simulation| simulation.world().open_descriptors() == 0);
     }
@@ -77,10 +81,20 @@ fn half_a_frame_ends_the_connection_when_nothing_else_happens_for_too_long() {
 
 #[test]
 fn a_body_that_stops_ends_its_stream_and_no_other() {
-    for path in ["/echo", "/unread-never"] {
+    // One that does not wait to be asked for it is timed like any other.
+    let expecting = [("expect", "100-continue")];
+    for (path, fields) in [
+        ("/echo", &[][..]),
+        ("/unread-never", &[]),
+        ("/unread-never", &expecting),
+    ] {
         let mut simulation = simulate(|_| {});
         let mut peer = Peer::connect(&simulation);
-        peer.send(&[post(1, path), data(1, false, b"some"), get(3, "/later")]);
+        peer.send(&[
+            request(1, false, "POST", path, fields),
+            data(1, false, b"some"),
+            get(3, "/later"),
+        ]);
         let began = simulation.world().now();
         assert_eq!(peer.answer(&mut simulation, 3).status, 200);
         let answer = peer.answer(&mut simulation, 1);
@@ -103,6 +117,81 @@ fn a_body_that_comes_slowly_and_steadily_is_taken_whole() {
         peer.client.send(&data(1, n == 9, b"x"));
     }
     assert_eq!(peer.answer(&mut simulation, 1).body, b"xxxxxxxxxx");
+}
+
+/// Holds that what is missing on stream `late` may come 25 seconds after the client got room for it: the first stream
+/// has used up a window, and its handler reads after a minute, at any moment between two looks at the limits.
+fn assert_may_come_late(late: u32, window_of: u32, change: impl Fn(&mut Config)) {
+    for tenths in 0..10 {
+        let mut simulation = simulate(&change);
+        pass_quickly(&mut simulation, tenths * SECOND / 10);
+        let mut peer = Peer::connect(&simulation);
+        peer.send(&[post(1, "/echo-late"), post(3, "/echo")]);
+        for _ in 0..4 {
+            peer.client.send(&data(1, false, &[7; 16_384]));
+        }
+        peer.client.send(&data(4 - late, true, b""));
+        // The first byte of a connection's window comes with the settings.
+        while peer.room.get(&window_of).is_none_or(|room| *room <= 1) {
+            pass_quickly(&mut simulation, SECOND / 10);
+            peer.hear();
+        }
+        pass_quickly(&mut simulation, 25 * SECOND);
+        peer.gives_room = true;
+        peer.client.send(&data(late, true, b"in time"));
+        let answer = peer.answer(&mut simulation, late);
+        assert_eq!(answer.ended, Some(Ended::Whole), "{tenths}");
+        assert!(answer.body.ends_with(b"in time"));
+    }
+}
+
+#[test]
+fn a_client_has_its_time_for_a_body_from_when_its_stream_has_room() {
+    assert_may_come_late(1, 1, |config| config.http2.stream_window = 65_536);
+}
+
+#[test]
+fn a_client_has_its_time_for_a_body_from_when_its_connection_has_room() {
+    assert_may_come_late(3, 0, |config| config.http2.connection_window = 65_536);
+}
+
+#[test]
+fn a_client_is_not_late_with_a_body_that_nobody_has_asked_it_for() {
+    for sends in [true, false] {
+        let mut simulation = simulate(|_| {});
+        let mut peer = Peer::connect(&simulation);
+        let expecting = [("expect", "100-continue")];
+        peer.send(&[request(1, false, "POST", "/echo-late", &expecting)]);
+        let mut began = simulation.world().now();
+        peer.until(&mut simulation, |peer| peer.answers.contains_key(&1));
+        assert_eq!(peer.answers[&1].interim, [100]);
+        assert!(is_about(simulation.world().now() - began, 60 * SECOND));
+        began = simulation.world().now();
+        if sends {
+            pass(&mut simulation, 25 * SECOND);
+            peer.client.send(&data(1, true, b"in time"));
+            assert_eq!(peer.answer(&mut simulation, 1).body, b"in time");
+        } else {
+            let ended = peer.answer(&mut simulation, 1).ended;
+            assert_eq!(ended, Some(Ended::Reset(ErrorCode::CANCEL)));
+            assert!(is_about(simulation.world().now() - began, 30 * SECOND));
+        }
+    }
+}
+
+#[test]
+fn a_body_that_stops_is_ended_while_another_one_goes_on_and_on() {
+    let mut simulation = simulate(|_| {});
+    let mut peer = Peer::connect(&simulation);
+    peer.gives_room = true;
+    peer.send(&[post(1, "/echo"), data(1, false, b"some"), post(3, "/flow")]);
+    let began = simulation.world().now();
+    while !peer.has_ended(1) {
+        peer.client.send(&data(3, false, &[7; 16_384]));
+        pass(&mut simulation, SECOND / 2);
+        peer.hear();
+    }
+    assert!(is_about(simulation.world().now() - began, 30 * SECOND));
 }
 
 #[test]
@@ -275,6 +364,7 @@ fn a_drain_before_the_preface_ends_the_connection() {
     simulation.drain(0);
     let took = closes_after(&mut simulation, &mut peer);
     assert!(took <= 6 * SECOND, "{took:?}");
+    assert_eq!(peer.farewells, [(0, ErrorCode::NO_ERROR)]);
 }
 
 #[test]
@@ -318,6 +408,124 @@ fn limits_of_streams_hold_whatever_else_is_sent_on_their_connection() {
         Some(Ended::Reset(ErrorCode::CANCEL))
     );
     assert!(peer.farewells.is_empty());
+}
+
+#[test]
+fn limits_of_streams_hold_beside_sends_that_take_seconds_each() {
+    // On a core that is held up never, and in every second.
+    for held in [Duration::ZERO, Duration::from_millis(60)] {
+        let mut simulation = simulate(|_| {});
+        let mut peer = Peer::with(simulation.connect(), &[(4, 1 << 30)]);
+        peer.send(&[
+            window_update(0, 1 << 30),
+            post(1, "/echo"),
+            data(1, false, b"some"),
+        ]);
+        simulation.run_until(|simulation| simulation.ledgers(0).1.begun == 1);
+        peer.client.window(0);
+        for nth in 1..20 {
+            peer.client.after(3 * nth * SECOND, Action::Read(64 << 10));
+            peer.client.send(&get(1 + 2 * nth, "/large"));
+        }
+        let began = simulation.world().now();
+        let mut next = began;
+        simulation.run_until(|simulation| {
+            if simulation.world().now() >= next {
+                simulation.world().advance(held);
+                next = next + SECOND;
+            }
+            peer.hear();
+            peer.has_ended(1)
+        });
+        let took = simulation.world().now() - began;
+        let cancelled = Some(Ended::Reset(ErrorCode::CANCEL));
+        assert_eq!(peer.answers[&1].ended, cancelled);
+        // The reset waits behind what was queued before it.
+        assert!(took >= 29 * SECOND && took <= 45 * SECOND, "{took:?}");
+    }
+}
+
+/// GETs of all these on the streams from 5 on.
+fn gets(paths: &[&str]) -> Vec<Vec<u8>> {
+    let stream = |(place, path): (usize, &&str)| get(5 + 2 * place as u32, path);
+    paths.iter().enumerate().map(stream).collect()
+}
+
+/// A client that has begun an upload on stream 1, and then sends these and takes nothing of what is sent; its server has
+/// a `body_timeout` of 5 seconds.
+fn upload_beside(rate: Option<u64>, frames: &[Vec<u8>]) -> (Simulation, Peer) {
+    let mut simulation = simulate(|config| {
+        config.timeouts.body = 5 * SECOND;
+        config.timeouts.body_rate_min = rate;
+    });
+    let peer = Peer::with(simulation.connect(), &[(4, 1 << 30)]);
+    peer.send(&[
+        window_update(0, 1 << 30),
+        post(1, "/echo"),
+        data(1, false, b"some"),
+    ]);
+    // All that is said before is taken.
+    pass(&mut simulation, SECOND / 10);
+    peer.client.window(0);
+    peer.send(frames);
+    pass(&mut simulation, SECOND / 10);
+    (simulation, peer)
+}
+
+#[test]
+fn a_body_is_not_late_that_waits_unread_until_the_client_takes_what_is_sent() {
+    for rate in [None, Some(1)] {
+        let (mut simulation, mut peer) = upload_beside(rate, &gets(&["/page"; 20]));
+        for nth in 1..8 {
+            peer.client
+                .after(3 * nth * SECOND, Action::Send(data(1, nth == 7, b"some")));
+        }
+        // Some of it in the midst of a send.
+        peer.client.after(8 * SECOND, Action::Read(10 << 10));
+        peer.client.after(16 * SECOND, Action::Read(1 << 20));
+        let answer = peer.answer(&mut simulation, 1);
+        assert_eq!(answer.ended, Some(Ended::Whole), "{rate:?}");
+        assert_eq!(answer.body.len(), 8 * 4);
+        assert_eq!(peer.answer(&mut simulation, 43).body.len(), 8192);
+    }
+}
+
+#[test]
+fn a_body_is_not_late_that_was_not_even_received_until_the_client_took_what_was_sent() {
+    let (mut simulation, mut peer) = upload_beside(None, &gets(&["/page"; 20]));
+    peer.client.send(&post(101, "/echo"));
+    for _ in 0..6 {
+        peer.client.send(&data(101, false, &[7; 16_384]));
+        pass(&mut simulation, SECOND / 2);
+    }
+    peer.client.send(&data(1, true, b" more"));
+    pass(&mut simulation, 9 * SECOND);
+    assert!(peer.client.unreceived() > 0);
+    let began = simulation.world().now();
+    peer.client.after(Duration::ZERO, Action::Read(1 << 20));
+    let answer = peer.answer(&mut simulation, 1);
+    assert_eq!(&answer.body[..], b"some more");
+    // The other one is silent from here on.
+    let answer = peer.answer(&mut simulation, 101);
+    assert_eq!(answer.ended, Some(Ended::Reset(ErrorCode::CANCEL)));
+    assert!(is_about(simulation.world().now() - began, 5 * SECOND));
+}
+
+#[test]
+fn a_body_is_read_beside_large_answers_that_fill_each_send() {
+    let paths = [&["/large-later"; 4][..], &["/page"; 20]].concat();
+    let (mut simulation, mut peer) = upload_beside(None, &gets(&paths));
+    peer.client.send(&data(1, true, b" more"));
+    for nth in 1..30 {
+        peer.client.after(nth * SECOND, Action::Read(32 << 10));
+    }
+    let began = simulation.world().now();
+    let answer = peer.answer(&mut simulation, 1);
+    assert_eq!(&answer.body[..], b"some more");
+    // Behind what was sent before, and long before all of the large answers is.
+    let took = simulation.world().now() - began;
+    assert!(took <= 12 * SECOND, "{took:?}");
+    assert!(!peer.has_ended(11));
 }
 
 #[test]

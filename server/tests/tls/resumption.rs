@@ -8,7 +8,11 @@ use ringgate::tls::handshake::terms::{Acceptor, ClientCertificates, Terms};
 use ringgate::tls::record::{KeyCache, Records};
 use ringgate::tls::tickets::{EPOCH_SECS, TicketSecret};
 use rustls::ClientConfig;
+use rustls::pki_types::{PrivateKeyDer, UnixTime};
+use rustls::time_provider::TimeProvider;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 fn with_secret(terms: &Terms, secret: u8, unix_secs: u64) -> Acceptor {
     let acceptor = terms.acceptor().expect("sound terms");
@@ -183,6 +187,86 @@ fn a_resumed_session_still_has_the_clients_certificate() {
             assert_eq!(facts.is_resumed, is_resumed);
             assert_eq!(facts.client_chain, std::slice::from_ref(&known.root));
             assert_eq!(facts.server_name.as_deref(), Some("localhost"));
+        }
+    }
+}
+
+/// The server's clock, in seconds since 1970.
+#[derive(Debug)]
+struct Clock(AtomicU64);
+
+impl Clock {
+    fn set(&self, unix_secs: u64) {
+        self.0.store(unix_secs, Ordering::Relaxed);
+    }
+}
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let now = Duration::from_secs(self.0.load(Ordering::Relaxed));
+        Some(UnixTime::since_unix_epoch(now))
+    }
+}
+
+/// An acceptor with tickets that are taken throughout a test, and its clock.
+fn at_a_clock(terms: &Terms) -> (Acceptor, Arc<Clock>) {
+    let clock = Arc::new(Clock(AtomicU64::new(NOW)));
+    let acceptor = terms.acceptor_at(clock.clone()).expect("sound terms");
+    let acceptor = acceptor.with_tickets(&TicketSecret::new([7; 32]), NOW);
+    (acceptor, clock)
+}
+
+/// RFC 8446 section 4.6.1.
+#[test]
+fn a_session_is_resumed_no_longer_than_the_clients_certificate_is_valid() {
+    // Midnight of the day after `NOW`.
+    const END: u64 = 1_800_057_600;
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
+    let mut params = rcgen::CertificateParams::new(vec!["client".to_owned()]).expect("names");
+    params.not_after = rcgen::date_time_ymd(2027, 1, 16);
+    let root = params.self_signed(&key).expect("signed").der().clone();
+    let requires = Terms {
+        client_certificates: ClientCertificates::Required(vec![root.clone()]),
+        ..terms()
+    };
+    for tls12_only in [false, true] {
+        let private = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        let config = ClientTerms {
+            tls12_only,
+            certificate: Some((vec![root.clone()], private)),
+            ..ClientTerms::default()
+        };
+        let config = config.config();
+        let (strict, clock) = at_a_clock(&requires);
+        assert!(!visit(&strict, &config), "the first is full");
+        for now in [END - 2, END - 1] {
+            clock.set(now);
+            assert!(visit(&strict, &config), "{now}");
+        }
+        clock.set(END + 1);
+        let refused = shake(&strict, &mut client(&config, "localhost"), usize::MAX);
+        let refused = refused.expect_err("its certificate has expired");
+        assert_eq!(refused.reason, FailReason::ClientCertificateRefused);
+        assert!(refused.detail.contains("expired"), "{refused}");
+    }
+}
+
+#[test]
+fn a_chain_of_sessions_ends_a_day_after_its_full_handshake() {
+    const DAY_SECS: u64 = 24 * 60 * 60;
+    for config in clients() {
+        let (acceptor, clock) = at_a_clock(&terms());
+        for (later, is_resumed) in [
+            (0, false),
+            (DAY_SECS / 2, true),
+            (DAY_SECS - 1, true),
+            (DAY_SECS, false),
+            (DAY_SECS + 1, true),
+            (2 * DAY_SECS - 1, true),
+            (2 * DAY_SECS, false),
+        ] {
+            clock.set(NOW + later);
+            assert_eq!(visit(&acceptor, &config), is_resumed, "after {later} s");
         }
     }
 }

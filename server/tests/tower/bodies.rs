@@ -1,7 +1,7 @@
 //! Bodies of services in both directions: never faster than the slower side, with trailers, and read where
 //! they belong.
 
-use crate::common::{TestServer, config, start_with, wait_for};
+use crate::common::{PATIENCE, TestServer, config, start_with, wait_for};
 use crate::support::{BoxError, Frames, answer, boxed, service, text};
 use bytes::Bytes;
 use http::header::TRAILER;
@@ -83,6 +83,60 @@ fn trailers_go_in_and_come_out_behind_chunks() {
             "and the field that may not stand there is not"
         );
     }
+}
+
+#[test]
+fn a_body_of_announced_length_is_not_at_its_end_while_trailers_may_come() {
+    let server = serve(service(|request: http::Request<BodyHandle>| async move {
+        let mut body = request.into_body();
+        let mut told = String::new();
+        // As one who passes a body on does it: he asks behind each frame whether another follows.
+        while !body.is_end_stream() {
+            match body.frame().await {
+                Some(frame) => match frame?.into_trailers() {
+                    Ok(fields) => told.push_str(&format!("{:?}", fields["x-sum"])),
+                    Err(data) => told.push_str(&format!("{:?} ", data.into_data().ok())),
+                },
+                None => told.push_str("the end"),
+            }
+        }
+        text(told)
+    }));
+    let mut client = server.connect();
+    let answer = client.request("POST", "/", "", b"hello");
+    assert_eq!(answer.text(), "Some(b\"hello\") ", "no trailers can follow");
+    assert_eq!(client.request("POST", "/", "", b"").text(), "");
+    let address = server.address();
+    let asked = async |sent: &'static str| {
+        let stream = tokio::net::TcpStream::connect(address).await?;
+        let (client, connection) = h2::client::handshake(stream).await?;
+        let connection = tokio::spawn(connection);
+        let asked = http::Request::post("http://t/").header("content-length", sent.len());
+        let mut client = client.ready().await?;
+        let (answer, mut body) = client.send_request(asked.body(())?, false)?;
+        if !sent.is_empty() {
+            body.send_data(Bytes::from(sent), false)?;
+        }
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-sum", HeaderValue::from_static("42"));
+        body.send_trailers(trailers)?;
+        let mut answer = answer.await?.into_body();
+        let mut told = Vec::new();
+        while let Some(part) = answer.data().await {
+            told.extend_from_slice(&part?);
+        }
+        connection.abort();
+        Ok::<_, BoxError>(String::from_utf8(told)?)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        for (sent, expected) in [("hello", "Some(b\"hello\") \"42\""), ("", "\"42\"")] {
+            let told = tokio::time::timeout(PATIENCE, asked(sent)).await;
+            assert_eq!(told.expect("in time").expect("an answer"), expected);
+        }
+    });
 }
 
 /// A body that knows that it has two bytes.

@@ -247,6 +247,33 @@ fn no_bytes_are_no_sign_of_life() {
 }
 
 #[test]
+fn bytes_that_were_looked_at_before_are_no_sign_of_life_and_those_behind_them_are() {
+    use ringgate::websocket::Desk;
+    use ringgate::websocket::deflate::Inflater;
+    for frame in [frame(TEXT, &[b'a'; 70_000]), frame(PING, &[b'a'; 125])] {
+        let mut conversation = Conversation::new(None);
+        let (mut out, mut inflater) = (Vec::new(), Inflater::default());
+        for length in 1..=10 {
+            for deadline in [Deadline::Quiet, Deadline::Pong] {
+                let quiet = Event::DeadlinePassed(Deadline::Quiet);
+                if conversation.deadline(false) == Some(Deadline::Quiet) {
+                    assert_eq!(conversation.on(quiet, "", &mut out), Effect::Ping);
+                }
+                let mut desk = Desk {
+                    limits: &Limits::default(),
+                    seconds: 0,
+                    out: &mut out,
+                };
+                let mut bytes = frame[..length].to_vec();
+                let received = conversation.receive(&mut bytes, &mut inflater, &mut desk);
+                assert_eq!(received.map(|received| received.used), Ok(0));
+                assert_eq!(conversation.deadline(false), Some(deadline), "{length}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_message_takes_no_more_of_an_output_than_its_frame() {
     for length in [0, 1, 125, 126, 1000, 65_535, 65_536, 1 << 20] {
         let mut out = Vec::new();

@@ -260,7 +260,7 @@ fn take(state: &mut State, stream: usize, bytes: &[u8]) {
             "client {stream}: receives {count} bytes {hash:016x}"
         ));
     }
-    state.streams[stream].write(bytes);
+    state.streams[stream].write(bytes, state.now);
     state.received(stream);
 }
 

@@ -131,6 +131,11 @@ impl Client {
         self.act(Action::Read(bytes));
     }
 
+    /// From now on what the client receives is acknowledged so long after that.
+    pub fn acknowledges_after(&self, lag: Duration) {
+        self.world.state().streams[self.stream].lag = lag;
+    }
+
     /// All bytes received and not yet taken.
     pub fn received(&self) -> Vec<u8> {
         self.world.state().streams[self.stream].received.clone()

@@ -11,7 +11,7 @@ use super::files;
 use super::socket::Wakes;
 use super::world::{ENTER_COST, Handle, State, World};
 use crate::buffer::ring::BufferRing;
-use crate::descriptor::SIMULATED;
+use crate::descriptor::{Descriptor, SIMULATED};
 use crate::driver::operation::{Completion, Operation};
 use crate::driver::token::Token;
 use crate::errno::Errno;
@@ -179,6 +179,16 @@ impl SimulatedDriver {
         into.extend(self.completions.drain(..most));
     }
 
+    /// Closes a descriptor at once.
+    pub(crate) fn close(&mut self, descriptor: Descriptor) {
+        if !descriptor.is_simulated() {
+            return drop(descriptor);
+        }
+        let mut state = self.world.state();
+        let result = state.close(descriptor.release());
+        state.misuses += u64::from(result < 0);
+    }
+
     /// Lets virtual time pass.
     pub(crate) fn rest(&mut self, span: Duration) {
         self.world.advance(span);
@@ -232,6 +242,15 @@ impl SimulatedDriver {
                 state.misuses += 1;
                 false
             }
+        }
+    }
+
+    /// Whether a client has yet to acknowledge what was sent to it, and is there.
+    pub(crate) fn is_taking(&self, fd: RawFd) -> bool {
+        let state = self.world.state();
+        match state.handle(fd) {
+            Some(Handle::Stream(index)) => state.streams[index].is_taking(state.now),
+            Some(Handle::Listener(_)) | None => false,
         }
     }
 

@@ -4,9 +4,15 @@
 //! The rules are TCP's as Linux shows them to a program (tcp(7), recv(2), send(2), shutdown(2)):
 //! an error is reported once, bytes that came before a reset can still be read, and closing a
 //! socket with unread bytes resets the connection. Bytes go straight from a send into the client's
-//! window; there is no send buffer between, so a completed send is a received one.
+//! window; there is no send buffer between, so a completed send is a received one. It is acknowledged
+//! only some time later, as over a network.
 
+use crate::time::Moment;
 use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long an acknowledgement takes, unless a client is said to take longer.
+const LAG: Duration = Duration::from_millis(1);
 
 /// How a client sees the connection end.
 ///
@@ -82,6 +88,10 @@ pub(super) struct Stream {
     pub(super) received: Vec<u8>,
     /// Bytes that the client received in its life.
     pub(super) received_ever: u64,
+    /// When bytes went to the client for the last time.
+    pub(super) sent_at: Moment,
+    /// How long after that its acknowledgement is here.
+    pub(super) lag: Duration,
     /// Bytes that the client still takes.
     pub(super) window: u64,
     pub(super) ending: Ending,
@@ -117,6 +127,8 @@ impl Stream {
             client_closed: false,
             received: Vec::new(),
             received_ever: 0,
+            sent_at: Moment::from_nanos(0),
+            lag: LAG,
             window: u64::MAX,
             ending: Ending::Open,
             refused: false,
@@ -213,8 +225,14 @@ impl Stream {
         Ok(len.min(usize::try_from(self.window).unwrap_or(usize::MAX)))
     }
 
+    /// Whether bytes are on their way to a client that is there.
+    pub(super) fn is_taking(&self, now: Moment) -> bool {
+        let is_there = !self.broken && !self.client_closed;
+        is_there && self.received_ever > 0 && now < self.sent_at + self.lag
+    }
+
     /// Gives the client bytes, no more than [`Stream::room`] allows.
-    pub(super) fn write(&mut self, bytes: &[u8]) {
+    pub(super) fn write(&mut self, bytes: &[u8], now: Moment) {
         if bytes.is_empty() {
             return;
         }
@@ -225,6 +243,7 @@ impl Stream {
         }
         self.received.extend_from_slice(bytes);
         self.received_ever += bytes.len() as u64;
+        self.sent_at = now;
         if self.window != u64::MAX {
             self.window -= bytes.len() as u64;
         }

@@ -96,7 +96,8 @@ impl Disk {
         let found = match self.see(path).await? {
             Looked::File(found) => found,
             other => {
-                match keeps_absence {
+                // A directory is no absence, also where a file was looked for: its own name leads to it.
+                match keeps_absence && matches!(other, Looked::Nothing) {
                     true => cache.keep(path, Seen::Nothing, now),
                     false => cache.forget(path),
                 }
@@ -331,6 +332,25 @@ mod tests {
             });
             assert!(Rc::ptr_eq(&all[0], &all[1]) && Rc::ptr_eq(&all[1], &all[2]));
         }
+    }
+
+    #[test]
+    fn a_directory_that_stands_where_a_form_beside_a_file_would_is_found_by_its_name() {
+        use crate::runtime::{Core, CoreOptions};
+        let core = Core::new(CoreOptions::default()).expect("a core");
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let valid = std::time::Duration::from_secs(3600);
+        let disk = Disk::new(root, Some(Cache::new(1 << 20, valid)));
+        core.block_on(async move {
+            let path = Path::new("src");
+            let beside = disk.look_beside(path).await;
+            assert!(matches!(beside, Ok(Looked::Directory)));
+            assert!(matches!(disk.look(path).await, Ok(Looked::Directory)));
+            assert!(matches!(
+                disk.look_beside(path).await,
+                Ok(Looked::Directory)
+            ));
+        });
     }
 
     #[test]

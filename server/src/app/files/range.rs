@@ -75,13 +75,17 @@ fn any_overlap(ranges: &[Range]) -> bool {
     sorted.windows(2).any(|pair| pair[1].from < pair[0].to)
 }
 
-/// One range, or none if it begins behind the end. None in all if it is malformed.
+/// One range, or none if it begins behind the end. None in all if it is malformed, or asks for the last bytes of a file
+/// without any: that is no range behind the end (section 14.1.2), and no part that Content-Range could name.
 fn range(member: &str, len: u64) -> Option<Option<Range>> {
     let (first, last) = member.split_once('-')?;
     if first.is_empty() {
         // The last bytes of the file.
-        let count = position(last)?.min(len);
-        let from = len - count;
+        let count = position(last)?;
+        if count > 0 && len == 0 {
+            return None;
+        }
+        let from = len - count.min(len);
         return Some((count > 0).then_some(Range { from, to: len }));
     }
     let from = position(first)?;
@@ -148,6 +152,13 @@ mod tests {
         check("bytes=0-", 0, Part::Beyond);
         check("bytes=99999999999999999999999-", 10, Part::Beyond);
         check("bytes=10-11, 20-,-0", 10, Part::Beyond);
+    }
+
+    #[test]
+    fn the_last_bytes_of_a_file_without_any_are_all_of_it() {
+        check("bytes=-5", 0, Part::Whole);
+        check("bytes=0-,-1", 0, Part::Whole);
+        check("bytes=-0", 0, Part::Beyond);
     }
 
     #[test]

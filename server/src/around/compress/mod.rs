@@ -29,6 +29,8 @@ const LEVEL: u32 = 4;
 const BODIES_MAX: u32 = 64;
 /// The type of server-sent events, whose every event is to go out at once.
 const EVENTS: &str = "text/event-stream";
+/// The type of several parts of an answer.
+const PARTS: &str = "multipart/byteranges";
 /// Types that are text, beside `text/*` and those that end in `+json`, `+xml` or `+text`.
 const TEXTS: [&str; 12] = [
     "application/graphql",
@@ -50,11 +52,12 @@ const TEXTS: [&str; 12] = [
 /// An answer is compressed if its Content-Type is text (`text/*`, JSON, XML, JavaScript, SVG, WebAssembly and their like),
 /// it is not shorter than 1 KiB, and nothing speaks against it: it has a Content-Encoding, a Content-Range or
 /// `Cache-Control: no-transform`, is a part (206) or has no body, is a stream of events, or changes the protocol. Such an
-/// answer says `Vary: accept-encoding` whether its client accepts gzip or not. A strong entity tag becomes a weak one, for
-/// the bytes are others, and ranges are no longer offered.
+/// answer says `Vary: accept-encoding` whether its client accepts gzip or not, and so does a part of one. A strong entity tag
+/// becomes a weak one, for the bytes are others, and ranges are no longer offered.
 ///
 /// Bodies up to 16 KiB are compressed at once; larger ones, and those that stream, as they go out, a few kilobytes at a
-/// time, so that no body holds up a core. A stream that pauses is flushed: what was written so far reaches the client. A core
+/// time, so that no body holds up a core. (A larger one of an answer that the server gives by itself, such as a 413, stays as
+/// it is.) A stream that pauses is flushed: what was written so far reaches the client. A core
 /// compresses a bounded number of bodies at a time ([`Compression::bodies`]), and sends the others as they are.
 ///
 /// A page that holds a secret beside text that somebody else chooses tells its secret by its length, compressed (BREACH):
@@ -139,19 +142,18 @@ impl Compression {
             && !is_fixed(answer)
     }
 
-    /// The answer, compressed.
-    fn compress(&self, answer: Response, method: &Method) -> Response {
+    /// The answer, compressed. Nothing is sent of the body of one that `is_unsent`.
+    fn compress(&self, answer: Response, is_unsent: bool) -> Response {
         let mut answer = answer;
         let body = std::mem::replace(&mut answer.body, Body::Empty);
+        let at_once = is_compressed_at_once(&body);
         let (body, compressed) = match body {
-            // The length of what is compressed is not known without compressing it, and of the rest nothing is sent.
-            _ if *method == Method::HEAD => (Compressed::nothing(), true),
-            Body::Chunk(bytes) if bytes.len() <= AT_ONCE_BYTES => {
-                match Encoder::open(self.level, self.bodies) {
-                    Some(encoder) => (Body::from(encoder.whole(bytes.as_slice())), true),
-                    None => (Body::Chunk(bytes), false),
-                }
-            }
+            // The length of what is compressed is not known without compressing it.
+            _ if is_unsent => (Compressed::nothing(), true),
+            Body::Chunk(bytes) if at_once => match Encoder::open(self.level, self.bodies) {
+                Some(encoder) => (Body::from(encoder.whole(bytes.as_slice())), true),
+                None => (Body::Chunk(bytes), false),
+            },
             body => match Encoder::open(self.level, self.bodies) {
                 Some(encoder) => (Compressed::body(body, encoder), true),
                 None => (body, false),
@@ -163,6 +165,11 @@ impl Compression {
             false => answer,
         }
     }
+}
+
+/// Whether a body stays one that is there, compressed.
+fn is_compressed_at_once(body: &Body) -> bool {
+    matches!(body, Body::Chunk(bytes) if bytes.len() <= AT_ONCE_BYTES)
 }
 
 /// The media type of an answer, without its parameters.
@@ -191,23 +198,52 @@ fn is_fixed(answer: &Response) -> bool {
         let mut directives = text.split(',').map(str::trim);
         directives.any(|directive| directive.eq_ignore_ascii_case("no-transform"))
     };
-    let digests = ["content-digest", "content-md5", "digest"];
+    let digests = ["content-digest", "content-md5", "digest", "repr-digest"];
     let mut fields = answer.headers().iter();
     fields.any(|(name, value)| {
         (*name == CACHE_CONTROL && says(value)) || digests.contains(&name.as_str())
     })
 }
 
+/// Whether the answer is a part of one that may be compressed: it has the Vary that this has (RFC 9110 section 15.3.7).
+/// How long that is, and of which type the parts of several are, it does not say.
+fn is_part_of_text(answer: &Response) -> bool {
+    let has_several = || {
+        let media_type = media_type(answer);
+        media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case(PARTS))
+    };
+    answer.status() == StatusCode::PARTIAL_CONTENT
+        && (is_text(answer) || has_several())
+        && !has(answer, &CONTENT_ENCODING)
+        && !is_fixed(answer)
+}
+
+/// Makes a strong entity tag a weak one, if `may_be` says so of that.
+fn weaken(answer: &mut Response, may_be: impl Fn(&[u8]) -> bool) {
+    for (name, value) in &mut answer.fields {
+        if *name == ETAG && !value.as_bytes().starts_with(b"W/") {
+            let weak = [b"W/", value.as_bytes()].concat();
+            if may_be(&weak)
+                && let Ok(weak) = HeaderValue::from_bytes(&weak)
+            {
+                *value = weak;
+            }
+        }
+    }
+}
+
+/// Whether one of these lines of If-None-Match names a tag. No tag has a quotation mark within, so that it is found by its
+/// bytes.
+fn names(lines: &[Vec<u8>], tag: &[u8]) -> bool {
+    let mut lines = lines.iter();
+    lines.any(|line| line.windows(tag.len()).any(|bytes| bytes == tag))
+}
+
 /// The fields of an answer that is compressed.
 fn described(mut answer: Response) -> Response {
     let gone = [ACCEPT_RANGES, CONTENT_LENGTH];
     answer.fields.retain(|(name, _)| !gone.contains(name));
-    for (name, value) in &mut answer.fields {
-        if *name == ETAG && !value.as_bytes().starts_with(b"W/") {
-            let weak = [b"W/", value.as_bytes()].concat();
-            *value = HeaderValue::from_bytes(&weak).unwrap_or_else(|_| value.clone());
-        }
-    }
+    weaken(&mut answer, |_| true);
     answer.with_header(CONTENT_ENCODING, HeaderValue::from_static(GZIP))
 }
 
@@ -225,17 +261,29 @@ async fn answer<S: 'static>(
 ) -> Response {
     let accepts = !request.ranked_codings(&[GZIP]).is_empty();
     let method = request.method().clone();
+    // The tag of what was compressed is held by those alone who got it so.
+    let held = request
+        .headers()
+        .filter(|(name, _)| accepts && name.eq_ignore_ascii_case("if-none-match"));
+    let held: Vec<_> = held.map(|(_, value)| value.to_vec()).collect();
+    let must_be_whole = next.is_given();
     let answer = next.run(request).await;
-    // A 304 is for an answer that may have been compressed (RFC 9110 section 15.4.5).
+    // A 304 is for an answer that may have been compressed, and has the entity tag of that (RFC 9110 section 15.4.5).
     if answer.status() == StatusCode::NOT_MODIFIED {
+        let mut answer = vary_by(answer, "accept-encoding");
+        weaken(&mut answer, |weak| names(&held, weak));
+        return answer;
+    }
+    if is_part_of_text(&answer) {
         return vary_by(answer, "accept-encoding");
     }
     if !compression.is_for(&answer) {
         return answer;
     }
     let answer = vary_by(answer, "accept-encoding");
-    match accepts {
-        true => compression.compress(answer, &method),
+    let stays = must_be_whole && !is_compressed_at_once(&answer.body);
+    match accepts && !stays {
+        true => compression.compress(answer, method == Method::HEAD && !must_be_whole),
         false => answer,
     }
 }

@@ -19,6 +19,8 @@ type Frame = Option<Result<BodyFrame, Box<dyn Error>>>;
 /// The compressed form of a body.
 pub(super) struct Compressed {
     source: Source,
+    /// Bytes that are still to come, if it is known how many there are in all.
+    left: Option<u64>,
     /// None once the end is written.
     encoder: Option<Encoder>,
     /// Bytes that came and are not compressed yet.
@@ -42,13 +44,14 @@ enum Source {
 impl Compressed {
     /// The body, compressed by `encoder`.
     pub(super) fn body(body: Body, encoder: Encoder) -> Body {
-        let (source, input) = match body {
-            Body::Stream { stream, .. } => (Source::Stream(stream), Bytes::new()),
-            Body::Chunk(bytes) => (Source::Ended, bytes.into_bytes()),
-            Body::Empty | Body::Switch(_) => (Source::Ended, Bytes::new()),
+        let (source, left, input) = match body {
+            Body::Stream { len, stream } => (Source::Stream(stream), len, Bytes::new()),
+            Body::Chunk(bytes) => (Source::Ended, None, bytes.into_bytes()),
+            Body::Empty | Body::Switch(_) => (Source::Ended, None, Bytes::new()),
         };
         Compressed::into_body(Compressed {
             source,
+            left,
             encoder: Some(encoder),
             input,
             out: Vec::new(),
@@ -62,6 +65,7 @@ impl Compressed {
     pub(super) fn nothing() -> Body {
         Compressed::into_body(Compressed {
             source: Source::Ended,
+            left: None,
             encoder: None,
             input: Bytes::new(),
             out: Vec::new(),
@@ -110,21 +114,34 @@ impl Compressed {
         Poll::Ready(Some(Ok(BodyFrame::Data(piece))))
     }
 
-    /// Takes what comes next. Ready if there was something, or the end.
+    /// Takes what comes next. Ready if there was something, or the end. Compressed, a body of another length than it was
+    /// said to have could not be told from one that is whole: it fails here.
     fn take_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Box<dyn Error>>> {
         let Source::Stream(stream) = &mut self.source else {
             return Poll::Ready(Ok(()));
         };
         let next = std::task::ready!(stream.as_mut().poll_next(cx));
         match next.transpose()? {
-            Some(BodyFrame::Data(piece)) => self.input = piece.into_bytes(),
+            Some(BodyFrame::Data(piece)) => {
+                if let Some(left) = &mut self.left {
+                    let rest = left.checked_sub(piece.len() as u64);
+                    *left = rest.ok_or("it is longer than it was said to be")?;
+                }
+                self.input = piece.into_bytes();
+            }
             Some(BodyFrame::Trailers(trailers)) => {
                 self.trailers = Some(trailers);
                 self.source = Source::Ended;
             }
             None => self.source = Source::Ended,
         }
-        Poll::Ready(Ok(()))
+        match (&self.source, self.left) {
+            (Source::Ended, Some(left @ 1..)) => {
+                let why = format!("it is {left} bytes shorter than it was said to be");
+                Poll::Ready(Err(why.into()))
+            }
+            _ => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -200,7 +217,7 @@ mod tests {
     fn compressed(script: &Script) -> BodyStream {
         let stream: BodyStream = Box::pin(Scripted(script.clone()));
         let body = Body::Stream {
-            len: Some(1),
+            len: Some(13),
             stream,
         };
         let encoder = Encoder::open(4, 9).expect("a compressor");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use super::super::definition::Group;
+use super::super::definition::{Change, Group};
 use super::super::kind::Kind;
 use super::super::options::OPTIONS;
 use super::super::{document, effective, format_duration, format_size};
@@ -130,6 +130,21 @@ pub(super) fn check_document(name: &str, made: &str) {
          RINGGATE_BLESS=1 and commit it",
         differs.unwrap_or_else(|| made.lines().count().min(stands.lines().count())) + 1
     );
+}
+
+#[test]
+fn the_page_says_of_every_option_whether_a_reload_changes_it() {
+    let page = document::page();
+    for option in OPTIONS {
+        let environment = format!("| `{}` |", option.environment());
+        let row = page.lines().find(|line| line.contains(&environment));
+        let row = row.expect("every option has a row");
+        let live = match option.change {
+            Change::Live => "| yes |",
+            Change::Restart => "| no |",
+        };
+        assert!(row.contains(live), "{row}");
+    }
 }
 
 #[test]

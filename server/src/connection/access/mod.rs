@@ -327,15 +327,15 @@ struct Lent<'e> {
     log: &'e crate::observe::log::RateLimit,
 }
 
-/// Status and bytes of the body, as an answer to a request on these terms has them.
-pub(super) fn told(terms: &Terms, response: &Response) -> (u16, u64) {
+/// Status and bytes of the body, as this answer has them on the wire; `to_head` if it is one to HEAD.
+pub(super) fn told(to_head: bool, response: &Response) -> (u16, u64) {
     let status = match response.status.is_informational() {
         // Nobody would give the other answer: a 500 is sent in its stead.
         true => StatusCode::INTERNAL_SERVER_ERROR,
         false => response.status,
     };
     let bytes = match &response.body {
-        Body::Chunk(chunk) if sends_body(terms.to_head, status) => chunk.len() as u64,
+        Body::Chunk(chunk) if sends_body(to_head, status) => chunk.len() as u64,
         Body::Empty | Body::Chunk(_) | Body::Stream { .. } | Body::Switch(_) => 0,
     };
     (status.as_u16(), bytes)
@@ -344,7 +344,7 @@ pub(super) fn told(terms: &Terms, response: &Response) -> (u16, u64) {
 impl Noted {
     /// The head of this answer to a request on these terms is about to be queued.
     pub(super) fn answered_by(&mut self, terms: &Terms, response: &Response, now: Moment) {
-        let (status, bytes) = told(terms, response);
+        let (status, bytes) = told(terms.to_head, response);
         self.answer(status, bytes, now);
     }
 }

@@ -7,7 +7,7 @@ use crate::admission::ledger::Reason;
 use crate::connection::engine::Engine;
 use crate::connection::key::{ConnectionKey, ExchangeKey};
 use crate::connection::step::Outcome;
-use crate::handler::{RequestParts, Response};
+use crate::handler::RequestParts;
 use http::StatusCode;
 use ringgate_runtime::Core;
 
@@ -33,18 +33,17 @@ impl Engine {
         Some(noted)
     }
 
-    /// Tells of a request of a stream that was refused before it began.
+    /// Tells of a request of a stream that was refused before it began, by an answer of this status and so many bytes.
     #[cold]
     pub(in crate::connection) fn tell_of_refusal(
         &mut self,
         core: &Core,
         key: ConnectionKey,
         mut noted: Box<Noted>,
-        response: &Response,
+        (status, bytes): (u16, u64),
         reason: &'static str,
     ) {
-        let bytes = response.body.len().unwrap_or(0);
-        noted.answer(response.status.as_u16(), bytes, core.now());
+        noted.answer(status, bytes, core.now());
         noted.refused(reason);
         self.tell(core, key, noted);
     }

@@ -42,7 +42,12 @@ impl Handshakes {
         true
     }
 
-    /// The handshake of a connection is over, or never began; whether there is room for another.
+    /// Whether the handshake of a connection is one of those in progress.
+    pub(in crate::connection) fn is_inside(&self, key: ConnectionKey) -> bool {
+        self.in_progress.contains(&key)
+    }
+
+    /// The handshake of a connection is over, or never began; whether it was in progress.
     pub(super) fn leave(&mut self, key: ConnectionKey) -> bool {
         let was_inside = self.in_progress.remove(&key);
         if !was_inside {
@@ -51,7 +56,7 @@ impl Handshakes {
         was_inside
     }
 
-    /// The connection that waits longest outside, which enters in the place of another.
+    /// The connection that waits longest outside, which enters where there is room.
     pub(super) fn next_outside(&mut self) -> Option<ConnectionKey> {
         let key = self.outside.pop_front()?;
         self.in_progress.insert(key);

@@ -34,6 +34,8 @@ pub(crate) struct Tls {
     rest: Option<Box<Rest>>,
     /// Whether the bytes that were sealed last were not all that waited.
     has_cut: bool,
+    /// Whether the agreement of the handshake is too long to go to another process.
+    is_bound: bool,
 }
 
 #[derive(Default)]
@@ -60,7 +62,7 @@ struct Rest {
     received: BytesMut,
     /// Records that were made and not handed to the kernel.
     made: Vec<u8>,
-    /// Whether the costly step of the handshake is behind: the client has been answered.
+    /// Whether the costly step of the handshake is behind: the client has been answered, and not by a demand to begin anew.
     is_answered: bool,
     /// Whether the handshake waits for its turn.
     is_waiting: bool,
@@ -93,7 +95,7 @@ impl Tls {
         }
     }
 
-    fn has_received(&self) -> bool {
+    pub(super) fn has_received(&self) -> bool {
         let rest = self.rest.as_ref();
         rest.is_some_and(|rest| !rest.received.is_empty())
     }
@@ -117,6 +119,11 @@ impl Tls {
 
     fn rest(&mut self) -> &mut Rest {
         self.rest.get_or_insert_default()
+    }
+
+    #[cfg(test)]
+    pub(super) fn establish(&mut self, session: Session) {
+        self.phase = Phase::Open(session);
     }
 
     /// Takes the received bytes out that are not opened yet.

@@ -49,6 +49,9 @@ impl Engine {
             Phase::Expected | Phase::Shaking(_) => self.on_handshake_bytes(core, key, &lease),
             Phase::Open(_) if !connection.eof => {
                 let received = tls.take_received();
+                if let State::Receiving | State::StreamingReceiving = connection.wire.state() {
+                    self.pace_sealed_body(core, key, lease.len());
+                }
                 if received.is_empty() {
                     self.open_in_place(core, key, &mut lease);
                 } else {
@@ -210,7 +213,13 @@ impl Engine {
     }
 
     /// TLS failed on an established connection: its peer is told by an alert, and it is over.
-    fn tls_ended(&mut self, core: &Rc<Core>, key: ConnectionKey, ended: Ended) {
+    #[cold]
+    pub(in crate::connection) fn tls_ended(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+        ended: Ended,
+    ) {
         let place = match ended {
             Ended::ByUs(fault) => fault.reason as usize,
             Ended::ByPeer(_) => TlsFault::ALL.len(),
@@ -240,6 +249,8 @@ impl Engine {
             return;
         };
         connection.discarded += count as u64;
+        // What comes behind the last request, and could be one, is a reason to linger, as plain bytes are.
+        connection.pipelines |= connection.ends_here();
         let is_bounded = matches!(
             connection.wire.state(),
             State::Lingering | State::Closing | State::WritingUnread(After::Close)

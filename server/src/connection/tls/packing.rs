@@ -54,9 +54,9 @@ pub(in crate::connection) fn unpack_tls(bytes: &mut &[u8]) -> Option<(Tls, Optio
 }
 
 impl Tls {
-    /// Whether all of the state can go to another process.
-    pub(in crate::connection) fn may_be_packed(&self, facts: Option<&Facts>) -> bool {
-        facts.is_none_or(|facts| facts.encode().is_some())
+    /// Whether all of the state can ever go to another process, with what was agreed on.
+    pub(in crate::connection) fn may_be_packed(&self) -> bool {
+        !self.is_bound
     }
 }
 

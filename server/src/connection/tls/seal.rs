@@ -60,7 +60,7 @@ impl Tls {
     ///
     /// # Errors
     ///
-    /// Nothing more can be sealed: the connection is to be broken.
+    /// Nothing more can be sealed: the connection is to be broken. The records before wait to be sent.
     pub(in crate::connection) fn seal(
         &mut self,
         output: &mut Output,
@@ -90,7 +90,10 @@ impl Tls {
                     taken += place.len();
                     left -= place.len();
                 }
-                session.seal(keys, &pieces, &mut made)?;
+                if let Err(ended) = session.seal(keys, &pieces, &mut made) {
+                    self.rest().made = made.into_vec();
+                    return Err(ended);
+                }
                 output.consume(taken, buffers);
             }
             self.has_cut = output.queued > 0;

@@ -43,21 +43,19 @@ impl Engine {
 
     /// A handshake is over in one way or another, or its connection leaves: another may begin.
     fn handshake_ended(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        if self.handshakes.leave(key)
-            && let Some(next) = self.handshakes.next_outside()
-        {
-            self.listen_to(core, next);
+        if self.handshakes.leave(key) {
+            self.admit_outside(core);
         }
-        self.stats.handshakes.set(self.handshakes.in_progress());
     }
 
-    /// More handshakes may be allowed now.
+    /// Lets those that wait outside begin, as far as there is room: the bound may be another than when the others began.
     pub(in crate::connection) fn admit_outside(&mut self, core: &Rc<Core>) {
         while self.handshakes.has_room(self.settings.handshakes_max)
             && let Some(next) = self.handshakes.next_outside()
         {
             self.listen_to(core, next);
         }
+        self.stats.handshakes.set(self.handshakes.in_progress());
     }
 
     /// Takes up the handshakes that wait for their turn.
@@ -101,6 +99,10 @@ impl Engine {
         };
         rest.received.extend_from_slice(bytes);
         if rest.is_waiting {
+            // A client has nothing to say behind its first words before it is answered.
+            if rest.received.len() > HANDSHAKE_INPUT_SIZE_BYTES_MAX {
+                self.give_up_waiting(core, key);
+            }
             return;
         }
         let is_costly = !rest.is_answered;
@@ -114,6 +116,17 @@ impl Engine {
             return self.handshakes.put_off(key);
         }
         self.shake_hands(core, key);
+    }
+
+    /// More bytes came of a handshake that waits for its turn than are kept.
+    #[cold]
+    fn give_up_waiting(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let tls = self.table.get(key).and_then(|c| c.transport.tls_mut());
+        if let Some(tls) = tls {
+            tls.phase = Phase::Over;
+            drop(tls.take_received());
+        }
+        self.handshake_failed(core, key, &Failure::too_long());
     }
 
     /// Goes on with the handshake as far as the received bytes lead.
@@ -144,7 +157,8 @@ impl Engine {
                 outcome
             }
         };
-        rest.is_answered |= !rest.made.is_empty();
+        let begins_anew = matches!(&outcome, Outcome::Going(shaking) if shaking.begins_anew());
+        rest.is_answered |= !rest.made.is_empty() && !begins_anew;
         match outcome {
             Outcome::Going(handshake) if rest.received.len() <= HANDSHAKE_INPUT_SIZE_BYTES_MAX => {
                 tls.phase = Phase::Shaking(handshake);
@@ -161,6 +175,7 @@ impl Engine {
         self.handshake_ended(core, key);
         self.stats.handshakes_done[usize::from(facts.is_resumed)].add(1);
         let speaks_http2 = facts.protocol.as_deref() == Some(HTTP_2);
+        let is_bound = facts.encode().is_none();
         let facts = self.handshakes.share(facts);
         let Some((connection, sockets)) = self.table.get_with_sockets(key) else {
             return;
@@ -170,6 +185,7 @@ impl Engine {
             return;
         };
         tls.phase = Phase::Open(session);
+        tls.is_bound = is_bound;
         let received = tls.take_received();
         tls.tidy();
         // The connection is idle from now on, not from its accept.
@@ -185,18 +201,7 @@ impl Engine {
 
     fn handshake_failed(&mut self, core: &Rc<Core>, key: ConnectionKey, failure: &Failure) {
         self.handshake_ended(core, key);
-        self.stats.handshakes_failed[failure.reason as usize].add(1);
-        let peer = self.peer_of(key);
-        crate::observe::log::limited!(
-            self.log,
-            core.now().as_nanos(),
-            info,
-            "handshake",
-            peer = peer.as_deref().unwrap_or("unknown"),
-            cause = failure.reason.name(),
-            detail = %failure.detail,
-            "a TLS handshake failed"
-        );
+        self.count_failure(core, key, failure);
         if failure.reason == FailReason::PlainHttp {
             self.keep_date(core);
             let refusal =
@@ -212,6 +217,22 @@ impl Engine {
         self.on(core, key, Event::Broken);
     }
 
+    /// Counts a handshake that failed, and tells of it.
+    fn count_failure(&mut self, core: &Core, key: ConnectionKey, failure: &Failure) {
+        self.stats.handshakes_failed[failure.reason as usize].add(1);
+        let peer = self.peer_of(key);
+        crate::observe::log::limited!(
+            self.log,
+            core.now().as_nanos(),
+            info,
+            "handshake",
+            peer = peer.as_deref().unwrap_or("unknown"),
+            cause = failure.reason.name(),
+            detail = %failure.detail,
+            "a TLS handshake failed"
+        );
+    }
+
     /// A connection leaves this core, or is closed: its place among the handshakes is free, and its keys
     /// are forgotten.
     pub(in crate::connection) fn leave_transport(&mut self, core: &Rc<Core>, key: ConnectionKey) {
@@ -221,8 +242,13 @@ impl Engine {
         if let Some(tls) = connection.transport.tls_mut() {
             tls.forget_keys(&mut self.sealing.keys);
         }
+        // One that has said nothing, as a health check's, began no handshake.
+        let is_left = connection.eof && connection.transport.is_in_handshake();
         if connection.transport.is_shaking_hands() {
             self.handshake_ended(core, key);
+        }
+        if is_left {
+            self.count_failure(core, key, &Failure::left());
         }
     }
 
@@ -235,8 +261,17 @@ impl Engine {
         Some(peer.ok()?.to_string())
     }
 
-    /// The client did not finish its handshake in time.
-    pub(in crate::connection) fn handshake_timed_out(&mut self) {
+    /// The client did not finish its handshake in time: it is over.
+    pub(in crate::connection) fn handshake_timed_out(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+    ) {
         self.stats.handshakes_failed[FailReason::TimedOut as usize].add(1);
+        self.handshake_ended(core, key);
+        let tls = self.table.get(key).and_then(|c| c.transport.tls_mut());
+        if let Some(tls) = tls {
+            tls.phase = Phase::Over;
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::connection::key::{ConnectionKey, Speaker, Subject};
 use crate::http1::exchange::{Event, State};
 use crate::websocket::{CloseCode, life};
 use ringgate_runtime::{Core, Moment};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,15 +20,41 @@ const TICK: Duration = Duration::from_millis(50);
 /// The connections that are to be told Close.
 #[derive(Default)]
 pub(super) struct Farewells {
+    /// In the order in which they are told.
     waiting: VecDeque<ConnectionKey>,
-    /// When the last of them is to be told; None while none waits.
-    until: Option<Moment>,
+    /// The same, to be found among many: one that speaks on until its turn comes is looked for with every message.
+    known: HashSet<ConnectionKey>,
+    /// When the last of them is to be told, if one waits.
+    until: Moment,
+    /// Whether the next share has its time. That is so for one tick behind the last of them as well: of those that come
+    /// one by one, each would be told at once otherwise.
+    ticks: bool,
 }
 
 impl Farewells {
+    /// Puts a connection behind the others, unless it waits already. The `until` of one that comes while none waits holds
+    /// for those behind it as well. Returns whether the ticks begin with it.
+    fn add(&mut self, key: ConnectionKey, until: Moment) -> bool {
+        if !self.known.insert(key) {
+            return false;
+        }
+        if self.waiting.is_empty() {
+            self.until = until;
+        }
+        self.waiting.push_back(key);
+        !std::mem::replace(&mut self.ticks, true)
+    }
+
+    /// The one whose turn it is. From here on it does not wait.
+    fn next(&mut self) -> Option<ConnectionKey> {
+        let key = self.waiting.pop_front()?;
+        self.known.remove(&key);
+        Some(key)
+    }
+
     /// How many are told now, so that as many are at each tick.
     fn share(&self, now: Moment) -> usize {
-        let left = self.until.map_or(Duration::ZERO, |until| until - now);
+        let left = self.until - now;
         let ticks = left.as_nanos().div_ceil(TICK.as_nanos()) as usize + 1;
         self.waiting.len().div_ceil(ticks)
     }
@@ -139,13 +165,8 @@ impl Engine {
 
     /// The connection cannot go along: it is told Close when its turn comes.
     pub(in crate::connection) fn part_later(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        let farewells = &mut self.upgrades.farewells;
-        if farewells.waiting.contains(&key) {
-            return;
-        }
-        farewells.waiting.push_back(key);
-        if farewells.until.is_none() {
-            farewells.until = Some(core.now() + self.settings.drain_time);
+        let until = core.now() + self.settings.drain_time;
+        if self.upgrades.farewells.add(key, until) {
             core.set_timer(core.now(), Subject::Farewells.to_key());
         }
     }
@@ -156,19 +177,24 @@ impl Engine {
             self.upgrades.farewells = Farewells::default();
             return;
         }
-        for _ in 0..self.upgrades.farewells.share(core.now()) {
-            let Some(key) = self.upgrades.farewells.waiting.pop_front() else {
+        let share = self.upgrades.farewells.share(core.now());
+        for _ in 0..share {
+            let Some(key) = self.upgrades.farewells.next() else {
                 break;
             };
             if let Some(State::Upgraded(_)) = self.state_of(key) {
-                self.on(core, key, Event::Drain);
+                if let Some(Upgrade::Http2(_)) = self.upgrades.look(key) {
+                    // GOAWAY was said before, which ends nothing on its streams.
+                    self.part_from_streams(core, key);
+                    self.settle_http2(core, key);
+                } else {
+                    self.on(core, key, Event::Drain);
+                }
                 self.settle(core, key);
             }
         }
-        let farewells = &mut self.upgrades.farewells;
-        if farewells.waiting.is_empty() {
-            farewells.until = None;
-        } else {
+        self.upgrades.farewells.ticks = share > 0;
+        if share > 0 {
             core.set_timer(core.now() + TICK, Subject::Farewells.to_key());
         }
     }
@@ -178,18 +204,28 @@ impl Engine {
 mod tests {
     use super::*;
 
+    fn key(slot: u32) -> ConnectionKey {
+        ConnectionKey::new(slot, 0)
+    }
+
+    fn farewells(count: u32, until: Moment) -> Farewells {
+        let mut farewells = Farewells::default();
+        for slot in 0..count {
+            assert_eq!(farewells.add(key(slot), until), slot == 0);
+        }
+        farewells
+    }
+
     #[test]
     fn those_that_are_told_close_are_spread_evenly_and_none_is_left() {
-        let key = |slot| ConnectionKey::new(slot, 0);
-        let mut farewells = Farewells {
-            waiting: (0..1000).map(key).collect(),
-            until: Some(Moment::default() + 20 * TICK),
-        };
+        let mut farewells = farewells(1000, Moment::default() + 20 * TICK);
         let mut now = Moment::default();
         let mut shares = Vec::new();
         while !farewells.waiting.is_empty() {
             let share = farewells.share(now);
-            farewells.waiting.drain(..share);
+            for _ in 0..share {
+                farewells.next().expect("as many wait");
+            }
             shares.push(share);
             now = now + TICK;
         }
@@ -203,10 +239,22 @@ mod tests {
 
     #[test]
     fn without_time_all_are_told_at_once() {
-        let farewells = Farewells {
-            waiting: (0..7).map(|slot| ConnectionKey::new(slot, 0)).collect(),
-            until: Some(Moment::default()),
-        };
+        let farewells = farewells(7, Moment::default());
         assert_eq!(farewells.share(Moment::default()), 7);
+    }
+
+    #[test]
+    fn who_waits_keeps_its_place_however_often_it_comes_again_and_has_one_turn() {
+        let mut farewells = farewells(3, Moment::default());
+        let until = Moment::default();
+        for slot in (0..3).rev() {
+            farewells.add(key(slot), until);
+        }
+        assert_eq!(farewells.next(), Some(key(0)));
+        // Its turn was, so that it may wait for another.
+        farewells.add(key(0), until);
+        let turns: Vec<_> = std::iter::from_fn(|| farewells.next()).collect();
+        assert_eq!(turns, [key(1), key(2), key(0)]);
+        assert!(farewells.known.is_empty());
     }
 }

@@ -31,6 +31,7 @@ use self::lines::Lines;
 use self::socket::{Lent, Talking};
 pub(crate) use self::tunnel::Calls;
 use self::tunnel::Tunnel;
+use super::OUTPUT_HIGH_BYTES;
 use super::deadlines::Patience;
 use super::engine::{Course, Engine};
 use super::key::{ConnectionKey, ExchangeKey, Speaker};
@@ -126,6 +127,7 @@ impl Engine {
         self.settle_answers(core, key, Outcome::Answered);
         // From here on `max_websockets` is the bound.
         drop(self.take_slot(key));
+        self.begin_silence(core, key);
         match switching {
             Switching::WebSocket(begun) => {
                 let upgrade = Upgrade::WebSocket(Box::new(Talking::new(begun)));
@@ -143,6 +145,10 @@ impl Engine {
             self.advance(core, key);
         }
         self.regulate(core, key);
+        if self.course != Course::Serving {
+            // It was asked for before the core was to leave, and is told only now that it is there.
+            self.follow_course(core, key);
+        }
     }
 
     /// The other protocol is on this core now.
@@ -176,11 +182,33 @@ impl Engine {
         }
     }
 
+    /// The client has ended its side: a WebSocket reads first what came before that. Whether some of it waits until the
+    /// client has taken what is sent.
+    pub(super) fn reads_later(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
+        let has_unread = |c: &mut Connection| !c.unread.is_empty();
+        let is_held = |c: &mut Connection| has_unread(c) && c.output.queued >= OUTPUT_HIGH_BYTES;
+        if !matches!(self.upgrades.look(key), Some(Upgrade::WebSocket(_)))
+            || !self.table.get(key).is_some_and(has_unread)
+        {
+            return false;
+        }
+        let of = Speaker::Connection(key);
+        self.with_talking(core, of, |talking, lent| talking.read(lent));
+        matches!(self.state_of(key), Some(State::Upgraded(_)))
+            && self.table.get(key).is_some_and(is_held)
+    }
+
     /// Everything is with the kernel: who waits for room may send.
     pub(super) fn feed_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let connection = self.table.get(key);
+        let is_worn = connection.is_some_and(|connection| connection.transport.is_worn());
         match self.upgrades.look(key) {
             Some(Upgrade::Http2(_)) => self.feed_http2(core, key),
             Some(Upgrade::Tunnel(_)) => self.empty_tunnel(core, key),
+            // Its key may soon seal no more: the client has to connect again, which it may at once.
+            Some(Upgrade::WebSocket(_)) if is_worn => {
+                self.part_from(core, Speaker::Connection(key));
+            }
             Some(Upgrade::WebSocket(_)) => {
                 self.feed_further(core, Speaker::Connection(key));
                 self.speak_further(core, Speaker::Connection(key));
@@ -203,7 +231,6 @@ impl Engine {
     pub(super) fn fail_upgraded(&mut self, core: &Rc<Core>, key: ConnectionKey) {
         let event = life::Event::DeadlinePassed(life::Deadline::Message);
         self.tell_talking(core, Speaker::Connection(key), event);
-        self.count_fault(core, Speaker::Connection(key), Fault::MessageStalled);
         self.dismiss(key, Patience::UntilSent);
         self.end_upgraded(core, key);
     }
@@ -344,12 +371,14 @@ impl Engine {
             received: 0,
             sent: 0,
             fault: None,
+            anew: false,
         };
         let done = act(talking, &mut lent);
         let enlists = talking.feed.as_ref().is_some_and(|feed| feed.is_new());
         let line = talking.line.as_ref();
         let leads_elsewhere = line.is_some_and(|line| line.is_nowhere());
         let (received, sent, fault) = (lent.received, lent.sent, lent.fault);
+        let anew = lent.anew;
         self.stats.websocket_messages_received.add(received);
         self.stats.websocket_messages_sent.add(sent);
         let stands = talking.stands();
@@ -360,8 +389,8 @@ impl Engine {
             self.count_socket_panic(core, &panic);
         }
         match of {
-            Speaker::Connection(key) => self.stand(core, key, stands),
-            Speaker::Stream(request) => self.stand_on_stream(core, request, stands),
+            Speaker::Connection(key) => self.stand(core, key, stands, anew),
+            Speaker::Stream(request) => self.stand_on_stream(core, request, stands, anew),
         }
         if enlists {
             self.enlist(core, of);
@@ -371,9 +400,20 @@ impl Engine {
         }
     }
 
-    /// The WebSocket of a connection stands there now.
+    /// The time of a WebSocket's client begins anew: it has just said something, or is to.
     #[inline]
-    fn stand(&mut self, core: &Rc<Core>, key: ConnectionKey, stands: Option<Phase>) {
+    fn begin_silence(&mut self, core: &Core, key: ConnectionKey) {
+        if let Some(connection) = self.table.get(key) {
+            connection.since = core.now();
+        }
+    }
+
+    /// The WebSocket of a connection stands there now. `anew`: whether the time of its client begins anew.
+    #[inline]
+    fn stand(&mut self, core: &Rc<Core>, key: ConnectionKey, stands: Option<Phase>, anew: bool) {
+        if anew {
+            self.begin_silence(core, key);
+        }
         match (stands, self.state_of(key)) {
             (Some(stands), Some(State::Upgraded(known))) if stands == known => {}
             (Some(stands), Some(State::Upgraded(_))) => {
@@ -428,16 +468,15 @@ impl Engine {
         &mut self,
         core: &Rc<Core>,
         request: ExchangeKey,
-        mut response: Response,
+        response: &mut Response,
     ) {
         let Some(key) = self.exchanges.get(request).map(|exchange| exchange.of) else {
             return;
         };
-        let Body::Switch(switch) = std::mem::replace(&mut response.body, Body::Empty) else {
+        let Body::Switch(switch) = &response.body else {
             return;
         };
-        let switching = switch.into_inner();
-        let (phase, status, connection_field) = match &switching {
+        let (phase, status, connection_field) = match switch.get() {
             Switching::WebSocket(_) => (Phase::Open, 101, ConnectionHeader::Upgrade),
             Switching::Tunnel(tunnel) if tunnel.is_connect => {
                 // RFC 9110 section 9.3.6: the tunnel begins behind the head.
@@ -447,7 +486,8 @@ impl Engine {
         };
         if response.status().as_u16() != status {
             // Something around the handler answers otherwise.
-            return self.on_answer(core, request, Ok(response));
+            std::mem::replace(&mut response.body, Body::Empty).let_go();
+            return self.give_answer(core, request, response);
         }
         if self.state_of(key) != Some(State::Running) {
             debug_assert!(false, "a handshake with a body is refused");
@@ -482,7 +522,10 @@ impl Engine {
         });
         self.count_own_answer(key, response.status);
         self.note_switch(core, request, response.status);
-        self.switching = Some(switching);
+        let body = std::mem::replace(&mut response.body, Body::Empty);
+        if let Body::Switch(switch) = body {
+            self.switching = Some(switch.into_inner());
+        }
         self.on(core, key, Event::Switched(phase));
     }
 }

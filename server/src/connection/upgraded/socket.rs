@@ -15,6 +15,7 @@ use crate::http1::upgraded::Phase;
 use crate::websocket::life::{self, State};
 use crate::websocket::{Arrival, Conversation, Desk, Fault, Limits, Message};
 use ringgate_runtime::task::{Panic, catch_panic};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 /// Room for all that a WebSocket takes on its way to another process beside its name and its state.
@@ -55,6 +56,8 @@ pub(super) struct Lent<'l> {
     pub(super) sent: u64,
     /// The rule that the client broke.
     pub(super) fault: Option<Fault>,
+    /// Whether the time of the client begins anew: it said something other than the rest of a message, or was asked.
+    pub(super) anew: bool,
 }
 
 impl Talking {
@@ -109,12 +112,7 @@ impl Talking {
 
     /// Whether it can go to another core, or to another process, once it is idle.
     pub(super) fn may_move(&self, leaves_process: bool) -> bool {
-        let can_be_told = || {
-            let end = self.end.as_ref();
-            let state = end.map(|end| catch_panic(|| end.hand_over()));
-            self.terms.name.is_some() && matches!(state, Some(Ok(Some(_))))
-        };
-        self.own.is_none() && (!leaves_process || can_be_told())
+        self.own.is_none() && (!leaves_process || self.packed_size().is_some())
     }
 
     /// Whether it can go now, with nothing owed in either direction.
@@ -158,7 +156,7 @@ impl Talking {
         })
     }
 
-    /// Tells the conversation what happened.
+    /// Tells the conversation what happened; the application as well, if a rule of its client's ends it.
     pub(super) fn tell(
         &mut self,
         event: life::Event,
@@ -169,6 +167,12 @@ impl Talking {
             let _: life::Effect = talking
                 .conversation
                 .on(event, reason, &mut lent.output.tail);
+            lent.anew |= event == life::Event::DeadlinePassed(life::Deadline::Quiet);
+            if event == life::Event::DeadlinePassed(life::Deadline::Message) {
+                let fault = Fault::MessageStalled;
+                lent.fault = Some(fault);
+                end_guarded(&mut talking.end, &broken_by(fault));
+            }
         })
     }
 
@@ -183,13 +187,7 @@ impl Talking {
     /// # Errors
     /// The panic of the application.
     pub(super) fn closed(&mut self, ended: &Ended<'_>) -> Result<(), Panic> {
-        match self.end.take() {
-            None => Ok(()),
-            Some(mut end) => catch_panic(|| {
-                end.closed(ended);
-                drop(end);
-            }),
-        }
+        tell_end(&mut self.end, ended)
     }
 
     /// Runs what may write to the output or call the application: what was written counts as queued, and after a
@@ -219,8 +217,10 @@ impl Talking {
         let event = life::Event::CloseWanted(crate::websocket::CloseCode::INTERNAL);
         let reason = "the server failed";
         let _: life::Effect = self.conversation.on(event, reason, &mut lent.output.tail);
-        // Its memory may be in any state; nothing of it is run again.
-        self.end = None;
+        // Its memory may be in any state; nothing of it is run again but its drop, which may panic for that.
+        let end = self.end.take();
+        // The panic before it is the one that is told; the panic hook tells of this one.
+        let _ = catch_panic(|| drop(end));
         *lent.unread = Unread::None;
     }
 
@@ -247,16 +247,15 @@ impl Talking {
                 seconds: lent.seconds,
                 out: &mut output.tail,
             };
-            let received = match conversation.receive(bytes, inflater, &mut desk) {
+            let goes_on = conversation.is_in_message();
+            let is_news = conversation.is_news(bytes);
+            let received = conversation.receive(bytes, inflater, &mut desk);
+            lent.anew |= is_news && !(goes_on && conversation.is_in_message());
+            let received = match received {
                 Ok(received) => received,
                 Err(fault) => {
                     lent.fault = Some(fault);
-                    let ended = Ended {
-                        code: fault.code().number(),
-                        reason: "",
-                        fault: Some(fault),
-                    };
-                    tell_end(end, &ended);
+                    end_guarded(end, &broken_by(fault));
                     continue;
                 }
             };
@@ -270,7 +269,7 @@ impl Talking {
                         reason,
                         fault: None,
                     };
-                    tell_end(end, &ended);
+                    end_guarded(end, &ended);
                     None
                 }
                 Arrival::Nothing | Arrival::Part(_) | Arrival::Ping(_) | Arrival::Pong(_) => None,
@@ -320,8 +319,28 @@ impl Talking {
     }
 }
 
-fn tell_end(end: &mut Option<Box<dyn OnMessage>>, ended: &Ended<'_>) {
-    if let Some(mut end) = end.take() {
-        end.closed(ended);
+/// The end that a broken rule makes.
+fn broken_by(fault: Fault) -> Ended<'static> {
+    Ended {
+        code: fault.code().number(),
+        reason: "",
+        fault: Some(fault),
     }
+}
+
+/// Tells the application of the end, if it has not been told, inside of what is guarded.
+fn end_guarded(end: &mut Option<Box<dyn OnMessage>>, ended: &Ended<'_>) {
+    if let Err(panic) = tell_end(end, ended) {
+        resume_unwind(panic.into_inner());
+    }
+}
+
+fn tell_end(end: &mut Option<Box<dyn OnMessage>>, ended: &Ended<'_>) -> Result<(), Panic> {
+    let Some(mut end) = end.take() else {
+        return Ok(());
+    };
+    let told = catch_panic(|| end.closed(ended));
+    // Not while a panic of it unwinds, where a second one ends the process.
+    let dropped = catch_panic(|| drop(end));
+    told.and(dropped)
 }

@@ -5,7 +5,7 @@
 
 use super::StartError;
 use crate::certificates::{self, Kept, Loaded};
-use crate::config::{Config, ControlPath, Cpus, RingFlag};
+use crate::config::{Config, ControlPath, Cpus, ListenAddr, RingFlag};
 use crate::control::socket::{self, ControlSocket};
 use crate::coordinator::listeners::{ListenError, bind_one};
 use crate::coordinator::run::Operators;
@@ -140,6 +140,9 @@ pub(super) fn operators(
     let mut metrics_address = None;
     if let Some(address) = &config.metrics {
         let configured = address.place().to_string();
+        if let ListenAddr::Unix(unix) = address {
+            operators.paths.push(unix.path.clone());
+        }
         let left = inheritance.as_mut().and_then(|left| left.metrics.take());
         let (socket, bound) = match left.filter(|(as_configured, ..)| *as_configured == configured)
         {

@@ -47,7 +47,7 @@ impl<S: 'static> Server<S> {
 impl ServerHandle {
     fn without_coordinator(lanes: Lanes, hubs: Vec<Hub>) -> ServerHandle {
         let post = PostOffice::new(0);
-        post.close();
+        drop(post.close());
         ServerHandle(Arc::new(HandleShared {
             addresses: Mutex::new(vec!["simulated".to_owned()]),
             local: true,

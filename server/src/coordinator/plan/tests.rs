@@ -230,6 +230,79 @@ fn m7_the_replacement_runs_before_the_old_one_leaves() {
 }
 
 #[test]
+fn m7_when_more_are_old_than_there_are_places_to_spare_all_are_replaced_all_the_same() {
+    for (slots, target) in [(3, 3), (20, 20), (5, 4)] {
+        let mut pool = pool(slots, target);
+        perform_all(&mut pool);
+        let old: Vec<u32> = pool.running();
+        for core in &old {
+            pool.cores[*core as usize] = CoreState::Expiring;
+        }
+        perform_all(&mut pool);
+        assert_eq!(pool.running().len(), target as usize);
+        assert_eq!(
+            pool.serving(),
+            pool.running(),
+            "none of the old ones is left"
+        );
+        assert!(pool.is_complete());
+    }
+}
+
+#[test]
+fn m7_as_many_serve_as_are_wanted_while_old_ones_are_replaced_a_few_at_a_time() {
+    let mut pool = pool(5, 5);
+    perform_all(&mut pool);
+    pool.cores[..5].fill(CoreState::Expiring);
+    // Until nothing is left to do, one plan at a time.
+    for _ in 0..100 {
+        for action in pool.plan() {
+            pool.perform(&action);
+        }
+        assert!(pool.serving().len() >= 5, "{:?}", pool.cores);
+        for state in &mut pool.cores {
+            match *state {
+                CoreState::Starting => *state = CoreState::Running,
+                CoreState::Leaving => *state = CoreState::Absent,
+                _ => {}
+            }
+        }
+        for seat in &mut pool.seats {
+            if let Baton::Recalled(_) = seat.baton {
+                seat.baton = Baton::Free;
+            }
+        }
+    }
+    assert_eq!(pool.running().len(), 5);
+}
+
+#[test]
+fn m7_a_smaller_pool_lets_old_ones_go_although_nobody_replaces_them() {
+    let mut pool = pool(4, 4);
+    perform_all(&mut pool);
+    pool.spawning = false;
+    pool.cores[..4].fill(CoreState::Expiring);
+    pool.target = 1;
+    perform_all(&mut pool);
+    assert_eq!(pool.serving(), [3]);
+}
+
+#[test]
+fn who_is_old_and_not_replaced_yet_is_an_heir_if_nobody_else_is_there() {
+    let mut pool = pool(2, 2);
+    perform_all(&mut pool);
+    pool.cores[..2].fill(CoreState::Expiring);
+    assert_eq!(pool.heirs(), [0, 1]);
+    pool.stuck[0] = true;
+    assert_eq!(pool.heirs(), [1]);
+    // One that stays comes before them.
+    pool.cores[2] = CoreState::Running;
+    assert_eq!(pool.heirs(), [2]);
+    pool.stuck[2] = true;
+    assert_eq!(pool.heirs(), [1]);
+}
+
+#[test]
 fn a_stuck_owner_is_helped_and_nobody_else_is_armed() {
     let mut pool = pool(3, 3);
     perform_all(&mut pool);

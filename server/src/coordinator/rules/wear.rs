@@ -1,7 +1,8 @@
 //! When a core has served long enough and another takes its place (row M7).
 //!
 //! The bound on connections is cut by a random part of up to a half, for each core anew, so that
-//! cores that started together do not end together. The core counts; this rule draws the bound.
+//! cores that started together do not end together. The core counts; this rule makes the bound, again from the
+//! same draw when a reload changes it.
 
 use std::time::Duration;
 

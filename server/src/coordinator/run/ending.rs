@@ -11,12 +11,15 @@ use super::key::Key;
 use crate::admission::decide::Phase as GatePhase;
 use crate::config::{Drain, DrainPending};
 use crate::coordinator::handle::Ended;
-use crate::coordinator::plan::Pool;
+use crate::coordinator::plan::{CoreState, Pool};
 use ringgate_runtime::Moment;
 use std::time::Duration;
 
 /// How long a core may be silent that was told to end at once.
 pub(super) const STOP_PATIENCE: Duration = Duration::from_millis(60);
+
+/// How long a core may take that is still being set up when the server is told to end at once.
+const START_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where the server is in its life.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub(super) enum Phase {
     Draining,
     /// The cores were told to close everything.
     Stopping,
+    /// The cores are over, while lanes may still finish what they have begun.
     Stopped,
 }
 
@@ -50,6 +54,10 @@ pub(super) struct View<'a> {
     pub(super) pool: &'a Pool,
     /// Whether those who wait for a core wait for one that starts, or is to be tried again.
     pub(super) awaits_a_core: bool,
+    /// Whether connections wait for a core, and none is there, starts, or is to be tried again.
+    pub(super) lacks_a_core: bool,
+    /// Whether the thread of a core that has ended still drops what handlers keep by thread.
+    pub(super) lingers: bool,
     /// Of each place: whether nobody waits for its stuck core any more.
     pub(super) given_up: &'a [bool],
     /// Of each place: whether its core has shown no life for [`STOP_PATIENCE`].
@@ -130,6 +138,8 @@ pub(super) struct Ending {
     failed: Option<String>,
     /// Whether a graceful end was asked for.
     drained: bool,
+    /// Whether somebody told the server to drain: one that has handed over drains without a word.
+    asked: bool,
     /// Connections that the end has cut off.
     cut: u64,
     /// Whether the cores were told.
@@ -144,9 +154,19 @@ impl Ending {
         self.phase
     }
 
+    /// Whether the server ends by itself.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
     /// Whether the server was told to stop.
     pub(super) fn is_cut_short(&self) -> bool {
         self.stopping_since.is_some()
+    }
+
+    /// Whether the server was told to drain.
+    pub(super) fn is_drain_asked(&self) -> bool {
+        self.asked
     }
 
     /// How the server ended, but for the ledgers.
@@ -186,6 +206,10 @@ impl Ending {
                 acts.extend(self.stop(view));
                 acts
             }
+            Event::GraceOver if self.phase == Phase::Stopped && !self.is_cut_short() => {
+                self.stopping_since = Some(view.now);
+                vec![Act::SayCutOff]
+            }
             // Timers of a drain that has become something else meanwhile.
             Event::GatesClose | Event::GraceOver => Vec::new(),
             Event::Looked => self.look(view),
@@ -196,14 +220,14 @@ impl Ending {
             }
             Event::Resumed if self.phase == Phase::Draining => {
                 self.phase = Phase::Running;
-                self.drained = false;
+                (self.drained, self.asked) = (false, false);
                 vec![Act::ServeAgain]
             }
             // It was told to stop meanwhile.
             Event::Resumed => Vec::new(),
             Event::LeftAlone => {
                 self.told = true;
-                vec![Act::TellCores { force: false }]
+                vec![Act::StopAccepting, Act::TellCores { force: false }]
             }
             Event::GenerationOver => {
                 self.phase = Phase::Stopped;
@@ -213,6 +237,7 @@ impl Ending {
     }
 
     fn drain(&mut self, view: &View<'_>) -> Vec<Act> {
+        self.asked = true;
         match self.phase {
             Phase::Starting | Phase::Running => {
                 self.phase = Phase::Draining;
@@ -224,20 +249,30 @@ impl Ending {
     }
 
     fn stop(&mut self, view: &View<'_>) -> Vec<Act> {
-        if matches!(self.phase, Phase::Stopping | Phase::Stopped) {
-            return Vec::new();
+        match self.phase {
+            Phase::Starting | Phase::Running | Phase::Draining => {}
+            Phase::Stopping => return Vec::new(),
+            // Lanes have the rest of the time of a drain, which is over by this.
+            Phase::Stopped => {
+                self.stopping_since.get_or_insert(view.now);
+                return Vec::new();
+            }
         }
         self.phase = Phase::Stopping;
         self.stopping_since = Some(view.now);
         self.told = false;
-        vec![
+        let mut acts = vec![
             Act::TellGenerations,
             Act::LeaveService,
             Act::Timer(Key::Patience, view.now + STOP_PATIENCE),
             Act::StopAccepting,
             Act::Gate(GatePhase::Stopped),
             Act::Announce { graceful: false },
-        ]
+        ];
+        if view.pool.cores.contains(&CoreState::Starting) {
+            acts.push(Act::Timer(Key::Patience, view.now + START_PATIENCE));
+        }
+        acts
     }
 
     /// Only what the server's own end cuts off is in its result: the rest is said when it happens.
@@ -259,13 +294,22 @@ impl Ending {
             Phase::Stopping => true,
             Phase::Starting | Phase::Running | Phase::Stopped => return Vec::new(),
         };
+        // Nobody who waits for a core is turned away by the end of the server, unless its cores end badly.
+        let keeps = view.lacks_a_core && !self.has_failed();
+        if !stopping && (keeps || view.awaits_a_core) {
+            // The one that comes is told like the others, once it is up.
+            self.told = false;
+        }
+        if !stopping && keeps {
+            return vec![Act::KeepACore];
+        }
         let pool = view.pool;
         // Who is stuck gives nothing back; his listeners are emptied all the same.
         let mut holders = pool.seats.iter().filter_map(|seat| seat.baton.holder());
         let held = holders.any(|holder| !pool.is_stuck(holder));
-        let closed = stopping || !pool.accepting;
+        let ready = !view.awaits_a_core && !pool.accepting && !held;
         let mut acts = Vec::new();
-        if !self.told && !view.awaits_a_core && closed && (!held || stopping) {
+        if !self.told && (ready || stopping) {
             if !held {
                 acts.push(Act::TakeQueued);
             }
@@ -275,11 +319,16 @@ impl Ending {
             acts.push(Act::SayClosing);
         }
         let since = self.stopping_since.map(|since| view.now.since(since));
-        let impatient = since.is_some_and(|since| since >= STOP_PATIENCE);
+        let is_past = |patience| since.is_some_and(|since| since >= patience);
         let over = pool.cores.iter().enumerate().all(|(place, state)| {
-            !state.has_thread() || view.given_up[place] || impatient && view.silent[place]
+            let is_left = match state {
+                // It gives no sign of life before it is up, and has no connections.
+                CoreState::Starting => is_past(START_PATIENCE),
+                _ => view.silent[place] && is_past(STOP_PATIENCE),
+            };
+            !state.has_thread() || view.given_up[place] || is_left
         });
-        if over && (stopping || !view.awaits_a_core) {
+        if over && (stopping || !(view.awaits_a_core || view.lingers)) {
             self.phase = Phase::Stopped;
         }
         acts
@@ -314,251 +363,5 @@ fn close_gates(rules: Drain) -> Vec<Act> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-    use crate::coordinator::plan::{Baton, CoreState, Seat};
-
-    /// One core with one listener.
-    struct Server {
-        ending: Ending,
-        now: Moment,
-        rules: Drain,
-        pool: Pool,
-        silent: bool,
-        given_up: bool,
-        awaits_a_core: bool,
-    }
-
-    impl Server {
-        fn new() -> Server {
-            let mut seat = Seat::new(0, false);
-            seat.baton = Baton::Held(0);
-            let mut server = Server {
-                ending: Ending::default(),
-                now: Moment::default(),
-                rules: Config::default().drain,
-                pool: Pool {
-                    target: 1,
-                    accepting: true,
-                    spawning: true,
-                    cores: vec![CoreState::Running],
-                    stuck: vec![false],
-                    seats: vec![seat],
-                },
-                silent: false,
-                given_up: false,
-                awaits_a_core: false,
-            };
-            assert_eq!(server.on(Event::CoresServe), [Act::Accept]);
-            server
-        }
-
-        fn phase(&self) -> Phase {
-            self.ending.phase()
-        }
-
-        fn on(&mut self, event: Event) -> Vec<Act> {
-            let view = View {
-                now: self.now,
-                rules: self.rules,
-                pool: &self.pool,
-                awaits_a_core: self.awaits_a_core,
-                given_up: &[self.given_up],
-                silent: &[self.silent],
-            };
-            let acts = self.ending.on(&view, event);
-            self.pool.accepting &= !acts.contains(&Act::StopAccepting);
-            acts
-        }
-    }
-
-    #[test]
-    fn the_cores_are_told_of_a_drain_when_the_last_baton_is_back_and_only_once() {
-        let mut server = Server::new();
-        assert!(server.on(Event::Drain).contains(&Act::StopAccepting));
-        assert_eq!(server.on(Event::Drain), [], "a second word changes nothing");
-        assert_eq!(server.on(Event::Looked), [], "it still accepts");
-        server.pool.seats[0].baton = Baton::Free;
-        let told = [
-            Act::TakeQueued,
-            Act::TellCores { force: false },
-            Act::SayClosing,
-        ];
-        assert_eq!(server.on(Event::Looked), told);
-        assert_eq!(server.on(Event::Looked), []);
-        server.pool.cores[0] = CoreState::Absent;
-        assert_eq!(server.on(Event::Looked), []);
-        assert_eq!(server.phase(), Phase::Stopped);
-        assert!(!server.ending.is_cut_short());
-        let ended = server.ending.ended();
-        assert_eq!((ended.drained, ended.failed, ended.cut), (true, None, 0));
-    }
-
-    #[test]
-    fn a_drain_is_not_over_while_a_core_is_tried_again_for_those_who_wait() {
-        let mut server = Server::new();
-        server.pool.cores[0] = CoreState::Resting;
-        server.pool.seats[0].baton = Baton::Free;
-        server.awaits_a_core = true;
-        drop(server.on(Event::Drain));
-        assert_eq!(server.on(Event::Looked), []);
-        assert_eq!(server.phase(), Phase::Draining);
-        server.awaits_a_core = false;
-        drop(server.on(Event::Looked));
-        assert_eq!(server.phase(), Phase::Stopped);
-    }
-
-    #[test]
-    fn a_drain_with_a_grace_accepts_until_that_is_over() {
-        let mut server = Server::new();
-        server.rules.grace = Duration::from_secs(5);
-        server.rules.pending = DrainPending::Refuse;
-        let close = server.now + server.rules.grace;
-        let acts = server.on(Event::Drain);
-        assert!(
-            acts.contains(&Act::Timer(Key::CloseGates, close)),
-            "{acts:?}"
-        );
-        server.pool.seats[0].baton = Baton::Free;
-        assert_eq!(server.on(Event::Looked), []);
-        let closed = [Act::StopAccepting, Act::Gate(GatePhase::Draining)];
-        assert_eq!(server.on(Event::GatesClose), closed);
-        assert_ne!(server.on(Event::Looked), []);
-    }
-
-    #[test]
-    fn a_drain_that_takes_too_long_becomes_a_stop_and_the_cores_are_told_again() {
-        let mut server = Server::new();
-        drop(server.on(Event::Drain));
-        server.pool.seats[0].baton = Baton::Free;
-        drop(server.on(Event::Looked));
-        let acts = server.on(Event::GraceOver);
-        assert_eq!(acts[0], Act::SayCutOff);
-        assert_eq!(server.phase(), Phase::Stopping);
-        assert!(
-            server
-                .on(Event::Looked)
-                .contains(&Act::TellCores { force: true })
-        );
-        assert_eq!(server.on(Event::GraceOver), [], "once");
-        assert!(server.ending.is_cut_short());
-    }
-
-    #[test]
-    fn a_stop_waits_for_a_silent_core_only_as_long_as_its_patience() {
-        let mut server = Server::new();
-        drop(server.on(Event::Stop));
-        // It is told although it has not given its baton back.
-        let told = [Act::TellCores { force: true }, Act::SayClosing];
-        assert_eq!(server.on(Event::Looked), told);
-        server.silent = true;
-        assert_eq!(server.on(Event::Looked), []);
-        assert_eq!(server.phase(), Phase::Stopping);
-        server.now = server.now + STOP_PATIENCE;
-        assert_eq!(server.on(Event::Looked), []);
-        assert_eq!(server.phase(), Phase::Stopped);
-    }
-
-    #[test]
-    fn only_what_the_end_of_the_server_cuts_off_is_in_its_result() {
-        let mut server = Server::new();
-        let cut = |cut| Event::CutOff { core: Some(0), cut };
-        assert_eq!(
-            server.on(cut(3)),
-            [Act::SayCut {
-                core: Some(0),
-                cut: 3
-            }]
-        );
-        assert_eq!(server.on(cut(0)), [], "nothing to say");
-        drop(server.on(Event::Drain));
-        assert_eq!(server.on(cut(4)), []);
-        drop(server.on(Event::Stop));
-        assert_eq!(server.on(cut(5)), []);
-        assert_eq!(server.ending.ended().cut, 9);
-    }
-
-    #[test]
-    fn the_first_failure_is_the_cause_of_the_end_and_a_later_one_changes_nothing() {
-        let mut server = Server::new();
-        drop(server.on(Event::GivesUp("cores end badly".to_owned())));
-        assert_eq!(server.phase(), Phase::Draining);
-        drop(server.on(Event::Fails("threads are stuck".to_owned())));
-        assert_eq!(server.phase(), Phase::Stopping);
-        let acts = server.on(Event::Fails("again".to_owned()));
-        assert_eq!(acts, [], "it stops already");
-        let ended = server.ending.ended();
-        assert_eq!(ended.failed.as_deref(), Some("cores end badly"));
-        assert!(ended.drained);
-    }
-
-    #[test]
-    fn a_server_serves_again_when_its_successor_is_dead_unless_it_was_told_to_stop() {
-        let mut server = Server::new();
-        assert_eq!(server.on(Event::HandedOver), []);
-        assert_eq!(server.phase(), Phase::Draining);
-        assert_eq!(server.on(Event::Resumed), [Act::ServeAgain]);
-        assert_eq!(server.phase(), Phase::Running);
-        assert!(!server.ending.ended().drained, "it goes on");
-        drop(server.on(Event::HandedOver));
-        drop(server.on(Event::Stop));
-        assert_eq!(server.on(Event::Resumed), []);
-        assert_eq!(server.phase(), Phase::Stopping);
-        let mut server = Server::new();
-        drop(server.on(Event::HandedOver));
-        assert_eq!(server.on(Event::GenerationOver), []);
-        assert_eq!(server.phase(), Phase::Stopped);
-    }
-
-    #[test]
-    fn a_server_that_was_told_to_end_while_it_started_never_accepts() {
-        for (end, phase) in [
-            (Event::Stop, Phase::Stopping),
-            (Event::Drain, Phase::Draining),
-        ] {
-            let mut server = Server::new();
-            server.ending = Ending::default();
-            drop(server.on(end));
-            assert_eq!(server.on(Event::CoresServe), []);
-            assert_eq!(server.phase(), phase);
-        }
-    }
-
-    #[test]
-    fn a_drain_and_a_stop_are_told_to_all_who_have_to_hear_of_them() {
-        let mut server = Server::new();
-        let over = server.now + server.rules.grace + server.rules.graceful_timeout;
-        let drain = [
-            Act::TellGenerations,
-            Act::LeaveService,
-            Act::KeepACore,
-            Act::Timer(Key::GraceOver, over),
-            Act::Announce { graceful: true },
-            Act::StopAccepting,
-        ];
-        assert_eq!(server.on(Event::Drain), drain);
-        let stop = [
-            Act::TellGenerations,
-            Act::LeaveService,
-            Act::Timer(Key::Patience, server.now + STOP_PATIENCE),
-            Act::StopAccepting,
-            Act::Gate(GatePhase::Stopped),
-            Act::Announce { graceful: false },
-        ];
-        assert_eq!(server.on(Event::Stop), stop);
-    }
-
-    #[test]
-    fn nobody_waits_for_the_baton_of_a_stuck_core_nor_for_one_that_is_given_up() {
-        let mut server = Server::new();
-        drop(server.on(Event::Drain));
-        server.pool.stuck[0] = true;
-        let acts = server.on(Event::Looked);
-        assert!(acts.contains(&Act::TakeQueued), "{acts:?}");
-        assert_eq!(server.phase(), Phase::Draining, "its clients wait");
-        server.given_up = true;
-        drop(server.on(Event::Looked));
-        assert_eq!(server.phase(), Phase::Stopped);
-    }
-}
+#[path = "ending_tests.rs"]
+mod tests;

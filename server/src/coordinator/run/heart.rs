@@ -97,6 +97,9 @@ impl Coordinator {
         }
         self.hurry_leaving(now);
         self.look_after_certificates();
+        if let Some(manager) = &mut self.manager {
+            manager.say_again();
+        }
         self.look_at_ancestors(core);
         if self.phase() == Phase::Running {
             self.recycle_by_age(now);

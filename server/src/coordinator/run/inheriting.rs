@@ -33,7 +33,7 @@ impl Coordinator {
         let view = View {
             pool: &self.pool,
             inherited: &inherited,
-            stopping: self.phase() == Phase::Stopping,
+            ending: !matches!(self.phase(), Phase::Starting | Phase::Running),
             numbers: self.allotment.numbers(),
         };
         for act in self.inheritance.on(&view, event) {
@@ -72,7 +72,7 @@ impl Coordinator {
             Act::FreeStuck { after } => self.free_stuck_after(core, after),
             Act::Close => {
                 if let Some(link) = self.processes.older.take() {
-                    link.close(core);
+                    drop(link.close(core));
                 }
                 self.deliver_taken(core);
                 self.inheritance.closed();
@@ -137,18 +137,23 @@ impl Coordinator {
 
     /// All batons are here: the rest of the listeners, the files and the control socket follow.
     fn own_everything(&mut self, core: &Rc<Core>, older: u32) {
-        match self.listeners.bind_late() {
-            Ok(seats) => self.pool.seats.extend(seats),
-            Err(error) => tracing::error!(%error, "going on with fewer listeners than cores"),
+        let (seats, errors) = self.listeners.bind_late();
+        self.pool.seats.extend(seats);
+        for error in errors {
+            tracing::error!(%error, "going on with fewer listeners than cores");
         }
         for seat in &mut self.pool.seats {
             seat.away = false;
         }
-        self.listeners.own_files();
         let claimed = self.operators.claim().map_err(LegacyError::Control);
         let claimed = claimed
             .and_then(|()| self.claim_pid_file(older).map_err(LegacyError::PidFile))
             .map(|()| self.allotment.room());
+        // Last, for this process removes at its end what it owns: if it failed now the older one would go on without.
+        if claimed.is_ok() {
+            self.listeners.own_files();
+            self.operators.own_files();
+        }
         self.inherit(core, Event::Owned(claimed));
     }
 

@@ -88,11 +88,11 @@ impl Link {
         self.words.iter_mut().chain(end)
     }
 
-    /// Closes the socket.
-    pub(super) fn close(mut self, core: &Core) {
+    /// Closes the socket. Returns the process, if it could be watched.
+    pub(super) fn close(mut self, core: &Core) -> Option<PidFd> {
         self.stop_hearing(core);
-        if let Some((_, poll)) = self.end {
-            poll.cancel(core);
-        }
+        let (process, poll) = self.end?;
+        poll.cancel(core);
+        Some(process)
     }
 }

@@ -1,6 +1,6 @@
 //! The listeners of control and metrics, which the coordinator serves itself, and how they change
-//! hands in an upgrade: a new process makes its control socket aside and moves it over the old one,
-//! whose owner never removes it; the socket for metrics is passed on.
+//! hands in an upgrade: a new process makes its control socket aside and moves it over the old one, or
+//! makes it elsewhere, and then the owner of the old one removes it; the socket for metrics is passed on.
 
 use crate::ServerHandle;
 use crate::control::socket::{SocketFile, aside};
@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub(crate) struct Operators {
     /// Socket files; dropped before the sockets.
     pub(crate) files: Vec<SocketFile>,
+    /// Where the files of Unix sockets are, but for that of the control socket.
+    pub(crate) paths: Vec<PathBuf>,
     pub(crate) control: Option<OwnedFd>,
     /// The file of the control socket.
     pub(crate) control_file: Option<SocketFile>,
@@ -90,10 +92,14 @@ impl Operators {
             core.cancel_task(task);
         }
         self.given_up = self.control_path();
-        if let Some(file) = self.control_file.take() {
-            file.disown();
-        }
+        // Removed, unless that one has put its own in this place.
+        self.control_file = None;
         self.files.drain(..).for_each(SocketFile::disown);
+    }
+
+    /// The files but that of the control socket are removed by this process from now on.
+    pub(super) fn own_files(&mut self) {
+        socket::own_files(&mut self.files, &self.paths);
     }
 
     /// Takes the place of the control socket of the process before.
@@ -107,6 +113,7 @@ impl Operators {
     /// The process that had taken over is dead: makes a new control socket in its place.
     pub(super) fn reclaim(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
         self.serve_metrics(core, handle);
+        self.own_files();
         if let Some(path) = self.given_up.take() {
             self.open_again(core, handle, &path);
         }

@@ -35,7 +35,7 @@ impl Coordinator {
             // Nobody waits any more: nothing is lost.
             let _ = started.send(Ok(()));
         }
-        if let Some(manager) = &self.manager {
+        if let Some(manager) = &mut self.manager {
             manager.ready();
             if let degraded @ Some(_) = self.handle.degraded() {
                 manager.serving(degraded);
@@ -46,8 +46,8 @@ impl Coordinator {
     }
 
     /// The server begins to end. One whose successor serves says nothing: the service goes on.
-    pub(super) fn say_stopping(&self) {
-        if let Some(manager) = &self.manager
+    pub(super) fn say_stopping(&mut self) {
+        if let Some(manager) = &mut self.manager
             && !self.succession.has_handed_over()
         {
             manager.stopping();
@@ -55,7 +55,7 @@ impl Coordinator {
     }
 
     pub(super) fn on_watchdog(&mut self, core: &Rc<Core>) {
-        if let Some(manager) = &self.manager
+        if let Some(manager) = &mut self.manager
             && let Some(interval) = manager.watchdog_interval()
             // The next generation does it, once there is one.
             && !self.succession.has_handed_over()
@@ -93,7 +93,7 @@ impl Coordinator {
         if let Some(file) = &mut self.pid_file {
             file.reclaim();
         }
-        if let Some(manager) = &self.manager {
+        if let Some(manager) = &mut self.manager {
             manager.main_pid(std::process::id());
         }
         self.on_watchdog(core);

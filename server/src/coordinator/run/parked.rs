@@ -95,8 +95,9 @@ impl Coordinator {
         }
     }
 
-    /// The end: no core will come any more. Connections that lie anywhere are closed and counted.
-    pub(super) fn close_parked(&mut self) {
+    /// The end: no core will come any more. Connections that lie anywhere are closed and counted, also those of events
+    /// that were told just now and heard by nobody.
+    pub(super) fn close_parked(&mut self, unheard: Vec<Event>) {
         for index in 0..self.slots.len() as u32 {
             while let Some(message) = self.post.next_message(index) {
                 if let Ok(luggage) = Luggage::try_from(message) {
@@ -104,12 +105,25 @@ impl Coordinator {
                 }
             }
         }
-        while let Some(event) = self.post.next_event() {
-            if let Event::Parked(parcel) = event {
-                let parcel = Luggage::Parcel(parcel);
-                self.parked.waiting.push((Moment::NEVER, parcel));
-            }
+        for event in unheard {
+            let luggage = match event {
+                Event::Parked(parcel) | Event::HandOver(parcel) => vec![Luggage::Parcel(parcel)],
+                Event::CoreEnded(end) => end.accepted.into_iter().map(Luggage::Fresh).collect(),
+                // Who asks is answered by the dropped reply.
+                Event::Command(_) => Vec::new(),
+                Event::CoreUp(_) | Event::CoreFailed(..) | Event::Undelivered(_) => Vec::new(),
+                Event::Disarmed(..) | Event::Published(..) | Event::Worn(_) => Vec::new(),
+                Event::Rested(_) | Event::Tick | Event::Signal(_) => Vec::new(),
+                Event::DrainGraceOver | Event::GraceOver => Vec::new(),
+            };
+            let luggage = luggage.into_iter().map(|one| (Moment::NEVER, one));
+            self.parked.waiting.extend(luggage);
         }
+        self.refuse_parked();
+    }
+
+    /// Closes what waits for a core by now.
+    pub(super) fn refuse_parked(&mut self) {
         let stats = &self.parked.stats;
         for (_, luggage) in self.parked.waiting.drain(..) {
             match luggage {
@@ -129,21 +143,31 @@ impl Coordinator {
         ledgers
     }
 
-    /// Both ledgers at the end. Connections of a stuck core die with the process.
+    /// Both ledgers at the end. Connections of a stuck core die with the process, and so does what it may still send
+    /// on: nobody hears of that.
     pub(super) fn final_totals(&mut self, core: &Rc<Core>) -> (Connections, Requests) {
         let cores = self.slots.iter().map(|slot| slot.stats.ledgers());
         let (mut connections, mut requests) = status::totals(cores.chain([self.own_ledgers()]));
         let has_thread = |state: &CoreState| state.has_thread();
         if self.pool.cores.iter().any(has_thread) {
-            let cut = connections.open;
+            let cut = connections.open + connections.in_transit();
             self.end_by(core, ending::Event::CutOff { core: None, cut });
-            connections.aborted += connections.open;
+            connections.handed_in += connections.in_transit();
+            connections.aborted += cut;
             connections.open = 0;
             requests.aborted += requests.running + requests.pending;
             requests.running = 0;
             requests.pending = 0;
         }
         (connections, requests)
+    }
+
+    /// Whether connections wait here in a drain, and no core is there for them, starts, or is to be tried again.
+    pub(super) fn lacks_a_core(&self) -> bool {
+        let comes = |state: &CoreState| matches!(state, CoreState::Starting | CoreState::Resting);
+        self.phase() == Phase::Draining
+            && self.parked.len() > 0
+            && !(self.pool.cores.iter()).any(|state| state.serves() || comes(state))
     }
 
     /// Whether a drain has connections for which there is no core: they need one.
@@ -154,5 +178,64 @@ impl Coordinator {
         self.phase() == Phase::Draining
             && cores.iter().all(none)
             && (self.parked.len() > 0 || cores.iter().any(leaving) || self.queued() > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::alone;
+    use super::*;
+    use crate::config::Opening;
+    use crate::connection::{Fresh, ListenerId, Parcel};
+    use crate::coordinator::event::CoreEnd;
+    use std::fs::File;
+    use std::os::fd::OwnedFd;
+
+    fn fresh() -> Fresh {
+        Fresh {
+            socket: OwnedFd::from(File::open("/dev/null").expect("a file")).into(),
+            listener: ListenerId(0),
+            opening: Opening::default(),
+        }
+    }
+
+    fn parcel() -> Box<Parcel> {
+        Box::new(Parcel::unpack(fresh(), &[0; 22]).expect("a connection"))
+    }
+
+    /// A core that has accepted so many connections, and sent them on.
+    fn sends_on(coordinator: &Coordinator, count: u64) {
+        let stats = &coordinator.slots[0].stats;
+        stats.accepted.add(count);
+        stats.handed_out.add(count);
+    }
+
+    #[test]
+    fn connections_that_a_core_sends_on_while_the_coordinator_ends_are_aborted() {
+        let (core, coordinator) = alone(None);
+        sends_on(&coordinator, 2);
+        coordinator.post.tell(Event::Parked(parcel()));
+        coordinator.post.tell(Event::HandOver(parcel()));
+        coordinator.post.tell(Event::CoreEnded(CoreEnd {
+            core: 0,
+            bad: None,
+            cut: 0,
+            accepted: vec![fresh()],
+        }));
+        let connections = coordinator.finish(&core).connections;
+        assert_eq!((connections.accepted, connections.aborted), (3, 3));
+        assert_eq!(connections.in_transit(), 0);
+        assert!(connections.balances());
+    }
+
+    #[test]
+    fn what_a_core_that_is_left_behind_sends_on_is_aborted_with_what_it_has() {
+        let (core, mut coordinator) = alone(None);
+        coordinator.pool.cores[0] = CoreState::Quarantined;
+        sends_on(&coordinator, 1);
+        let (connections, _) = coordinator.final_totals(&core);
+        assert_eq!((connections.accepted, connections.aborted), (1, 1));
+        assert_eq!(connections.in_transit(), 0);
+        assert!(connections.balances());
     }
 }

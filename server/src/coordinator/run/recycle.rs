@@ -4,6 +4,7 @@
 use super::Coordinator;
 use crate::connection::Message;
 use crate::coordinator::plan::CoreState;
+use crate::coordinator::post::SUCCESSOR;
 use crate::coordinator::rules::wear::is_old;
 use ringgate_runtime::Moment;
 
@@ -36,6 +37,9 @@ impl Coordinator {
             self.post.to_core(index, Message::Force);
         } else {
             slot.leave_by = Some(now + self.config.drain.graceful_timeout);
+            if heirs.first() == Some(&SUCCESSOR) && !self.succession.takes_handshakes() {
+                self.post.to_core(index, Message::KeepHandshakes);
+            }
             self.post.to_core(index, Message::Leave(heirs));
         }
     }

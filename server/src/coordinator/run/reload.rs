@@ -12,7 +12,9 @@ use crate::config::{Config, CorePlan, CoreSpec};
 use crate::connection::{Message, Settings};
 use crate::coordinator::events::ServerEvent;
 use crate::coordinator::handle::cpus_of;
+use crate::coordinator::rules::wear::accepts_bound;
 use ringgate_runtime::Core;
+use ringgate_runtime::task::catch_panic;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ pub(crate) type ReadConfig = Box<dyn Fn() -> Result<Config, String> + Send>;
 
 impl Coordinator {
     pub(super) fn reload(&mut self, core: &Rc<Core>) -> Result<(), String> {
-        if let Some(manager) = &self.manager {
+        if let Some(manager) = &mut self.manager {
             manager.reloading(core.now().as_nanos() / 1000);
         }
         let result = self.try_reload(core);
@@ -30,7 +32,7 @@ impl Coordinator {
             Err(error) => tracing::error!(error, "the configuration stays as it was"),
         }
         let error = result.as_ref().err().cloned();
-        if let Some(manager) = &self.manager {
+        if let Some(manager) = &mut self.manager {
             manager.reloaded(&result);
             if let degraded @ Some(_) = self.handle.degraded() {
                 manager.serving(degraded);
@@ -44,7 +46,11 @@ impl Coordinator {
         let Some(read) = &self.read_config else {
             return Err("this program has no configuration to read again".to_owned());
         };
-        let new = read()?;
+        // The program's own code, on the thread that all cores depend on.
+        let new = catch_panic(read).unwrap_or_else(|panic| {
+            let why = panic.message();
+            Err(format!("what reads the configuration panicked: {why}"))
+        })?;
         new.check().map_err(|error| error.to_string())?;
         let fixed = self.config.needs_restart(&new);
         if !fixed.is_empty() {
@@ -102,10 +108,15 @@ impl Coordinator {
             log.set_level(new.log.level.into());
         }
         self.listeners.set_unsent_size(new.timeouts.unsent_size);
+        if new.drain.upgrade_timeout != old.drain.upgrade_timeout {
+            self.limit_newer_anew(core);
+        }
         self.change_openings(&new);
         for (index, state) in (0..).zip(&self.pool.cores) {
             if state.has_thread() {
-                let settings = Box::new(Settings::new(&new));
+                let draw = self.slots[index as usize].draw;
+                let accepts = accepts_bound(new.pool.accepts, draw);
+                let settings = Box::new(Settings::new(&new).worn_after(accepts));
                 self.post.to_core(index, Message::Settings(settings));
             }
         }

@@ -82,17 +82,29 @@ impl Coordinator {
         }
     }
 
-    fn tell_degraded(&self, degraded: Option<Degraded>) {
+    fn tell_degraded(&mut self, degraded: Option<Degraded>) {
         if self.handle.set_degraded(degraded)
-            && let Some(manager) = &self.manager
+            && let Some(manager) = &mut self.manager
         {
             manager.serving(degraded);
         }
     }
 
+    /// Starts a core in a drain, if those who wait need one.
+    pub(super) fn keep_a_core(&mut self, core: &Rc<Core>) {
+        let mut cores = (0..).zip(&self.pool.cores);
+        let place = cores.find(|(_, state)| !state.has_thread());
+        // Where each place has a thread, the first that ends makes room.
+        if let Some((index, _)) = place
+            && self.needs_a_core()
+        {
+            self.start_for_the_last(core, index);
+        }
+    }
+
     /// Starts a core in a drain.
     pub(super) fn start_for_the_last(&mut self, core: &Rc<Core>, index: u32) {
-        self.pool.target = 1;
+        self.pool.target = self.pool.target.max(1);
         let spawn = Action::Spawn(index);
         self.pool.perform(&spawn);
         self.perform(core, spawn);
@@ -102,7 +114,8 @@ impl Coordinator {
     pub(super) fn awaits_a_core(&self) -> bool {
         let is_there = |state| self.pool.cores.contains(&state);
         let tries_again = is_there(CoreState::Resting) && self.needs_a_core();
-        is_there(CoreState::Starting) || tries_again
+        // Where another serves nobody has to wait for one that may never be up.
+        is_there(CoreState::Starting) && self.pool.heirs().is_empty() || tries_again
     }
 
     /// Why fewer cores serve than are wanted, for people.

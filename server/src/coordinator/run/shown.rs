@@ -81,7 +81,7 @@ impl Coordinator {
                 let is_silent = answered.is_silent(index) || self.pool.is_stuck(index);
                 CoreSample {
                     index,
-                    cpu: self.cpu_of(index).unwrap_or_default(),
+                    cpu: self.cpu_of(index),
                     state: state_name(self.pool.cores[index as usize], is_silent),
                     heartbeat_age_seconds: slot.heart.silent().as_secs_f64(),
                     busy: f64::from(slot.work.busy_permille()) / 1000.0,

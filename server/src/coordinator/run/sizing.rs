@@ -372,7 +372,7 @@ impl Sizing {
             }
         };
         let mut acts = vec![Act::SayEndedBadly { core, bad, pause }];
-        if !pause.is_zero() && view.pool.spawning {
+        if !pause.is_zero() && (view.pool.spawning || view.needs_a_core) {
             let until = view.now + pause;
             acts.push(Act::Rest { core, until });
         }
@@ -403,6 +403,9 @@ impl Sizing {
     fn answer(&mut self, view: &View<'_>, degraded: Option<Degraded>, acts: &mut Vec<Act>) {
         let target = view.pool.target;
         for waiting in std::mem::take(&mut self.waiting) {
+            if waiting.reply.is_unwanted() {
+                continue;
+            }
             let verdict = self.starts.verdict(view.now, waiting.since);
             let result = if view.phase != Phase::Running {
                 Err(format!("the server is {}", view.phase.name()))

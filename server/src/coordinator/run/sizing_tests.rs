@@ -173,6 +173,20 @@ fn who_waits_hears_of_another_size_and_of_the_end() {
 }
 
 #[test]
+fn who_waits_no_more_is_forgotten() {
+    let mut server = Server::new();
+    let (stays, goes) = [(); 2]
+        .map(|()| server.order(PoolSize::Cores(3), true))
+        .into();
+    drop(goes);
+    assert!(!server.look());
+    assert_eq!(server.sizing.waiting.len(), 1);
+    server.pool.cores[2] = CoreState::Running;
+    assert!(server.look());
+    assert_eq!(stays.result(), Ok(()));
+}
+
+#[test]
 fn who_waits_for_cores_that_do_not_start_hears_why_and_they_are_tried_on() {
     let mut server = Server::new();
     // Long after the start: the time counts from the question.
@@ -338,11 +352,17 @@ fn the_first_bad_end_is_replaced_at_once_the_next_after_a_pause_and_the_sixteent
     }
     let acts = server.on(Event::EndedBadly { core: 0, bad });
     assert!(matches!(acts[..], [Act::GiveUp(_)]), "{acts:?}");
-    // Where nothing is replaced, nothing rests.
+    // Where nothing is replaced, nothing rests, unless somebody waits for a core.
     let mut server = Server::new();
     server.pool.spawning = false;
     for _ in 0..2 {
         let acts = server.on(Event::EndedBadly { core: 0, bad });
         assert!(matches!(acts[..], [Act::SayEndedBadly { .. }]), "{acts:?}");
     }
+    server.needs_a_core = true;
+    let acts = server.on(Event::EndedBadly { core: 0, bad });
+    assert!(
+        matches!(acts[..], [_, Act::Rest { core: 0, .. }]),
+        "{acts:?}"
+    );
 }

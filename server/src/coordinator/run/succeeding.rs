@@ -36,13 +36,15 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a process that finishes what it has says how it stands.
 const TICK: Duration = Duration::from_millis(100);
 /// How long a process may take to die by itself once it has closed its end of the socket. A busy machine may hold it
 /// up, and one that is killed does not tell why it ended.
 const LAST_BREATH: Duration = Duration::from_millis(500);
+/// How often a process is looked at that cannot be watched.
+const GLANCE: Duration = Duration::from_millis(5);
 /// How long a process may take to die once it is killed.
 const DEATH_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -50,7 +52,9 @@ const DEATH_PATIENCE: Duration = Duration::from_secs(2);
 struct Newer {
     link: Link,
     child: Child,
-    late: TimerId,
+    since: Moment,
+    /// None once it serves.
+    late: Option<TimerId>,
 }
 
 /// The processes before and after this one, as far as they are sockets, timers and children.
@@ -62,8 +66,12 @@ pub(super) struct Processes {
     /// Connections of the older process that it has not been told of yet: the kernel was short.
     pub(super) taken: Vec<Luggage>,
     ticking: bool,
-    /// Listeners that the newer process did not want were emptied.
+    /// Whether listeners that the newer process did not want were emptied since the last tick.
     emptied: bool,
+    /// Whether those listeners are deaf.
+    deaf: bool,
+    /// Whether no cores were wanted when a newer process began to serve.
+    without_cores: bool,
     /// The end of the time for a generation that has handed over, and the last call before it.
     last_calls: Vec<TimerId>,
 }
@@ -78,6 +86,8 @@ impl Processes {
             taken: Vec::new(),
             ticking: false,
             emptied: false,
+            deaf: false,
+            without_cores: false,
             last_calls: Vec::new(),
         }
     }
@@ -141,11 +151,13 @@ impl Coordinator {
         let pid = child.id();
         let mut channel = Channel::new(ours);
         self.introduce(&mut channel);
-        let late = core.now() + self.config.drain.upgrade_timeout;
+        let since = core.now();
+        let late = since + self.config.drain.upgrade_timeout;
         Ok(Newer {
             link: Link::new(core, pid, channel, Key::Newer(pid), Key::NewerEnd(pid)),
             child,
-            late: core.set_timer(late, Key::Late.to_key()),
+            since,
+            late: Some(core.set_timer(late, Key::Late.to_key())),
         })
     }
 
@@ -296,12 +308,25 @@ impl Coordinator {
         self.succeed(core, Event::Late(most));
     }
 
+    /// Another `upgrade_timeout` is in force, for a new process that was started before as well.
+    pub(super) fn limit_newer_anew(&mut self, core: &Core) {
+        if let Some(newer) = &mut self.processes.newer
+            && let Some(before) = newer.late
+        {
+            core.cancel_timer(before);
+            let late = newer.since + self.config.drain.upgrade_timeout;
+            newer.late = Some(core.set_timer(late, Key::Late.to_key()));
+        }
+    }
+
     /// Makes sure that the new process is dead.
     fn dismiss_newer(&mut self, core: &Rc<Core>, cause: Option<UpgradeError>) {
         if let Some(newer) = self.processes.newer.take() {
-            newer.link.close(core);
-            core.cancel_timer(newer.late);
-            let status = end(newer.child);
+            let process = newer.link.close(core);
+            if let Some(late) = newer.late {
+                core.cancel_timer(late);
+            }
+            let status = end(newer.child, process.as_ref(), cause.is_some());
             self.succeed(core, Event::Over { cause, status });
         }
     }
@@ -347,25 +372,27 @@ impl Coordinator {
     /// The new process serves and owns the control socket: this one finishes what it has.
     fn commit(&mut self, core: &Rc<Core>, upgraded: Upgraded) {
         let Upgraded { pid, staying } = upgraded;
-        if let Some(newer) = &self.processes.newer {
-            core.cancel_timer(newer.late);
+        let newer = self.processes.newer.as_mut();
+        if let Some(late) = newer.and_then(|newer| newer.late.take()) {
+            core.cancel_timer(late);
         }
         tracing::info!(
             pid,
             staying,
             "upgrade: the new process serves; this one finishes what it has"
         );
-        if let Some(manager) = &self.manager {
+        if let Some(manager) = &mut self.manager {
             manager.main_pid(pid);
         }
         self.processes.emptied = false;
+        self.processes.without_cores = self.pool.target == 0;
         self.end_by(core, ending::Event::HandedOver);
         self.pool.spawning = false;
         for seat in &mut self.pool.seats {
             seat.away = true;
         }
         self.operators.give_up(core);
-        self.listeners.disown_files();
+        self.listeners.disown_files(self.succession.wanted());
         let drain = self.config.drain;
         let grace = drain.graceful_timeout;
         let over = core.set_timer(core.now() + grace, Key::GraceOver.to_key());
@@ -382,6 +409,7 @@ impl Coordinator {
         if holders.any(|holder| !self.pool.is_stuck(holder)) {
             return false;
         }
+        // They listen to the end, since this process may have to serve again.
         if !std::mem::replace(&mut self.processes.emptied, true) {
             self.empty_unwanted(core);
         }
@@ -397,13 +425,33 @@ impl Coordinator {
         if self.succession.takes_connections() {
             self.hand_on_parked(now);
         }
+        // What may not go there is served here.
+        if self.lacks_a_core() && !self.ending.has_failed() {
+            self.keep_a_core(core);
+        }
+        let waits = self.parked.len() > 0 && !self.ending.has_failed();
         self.handover_tick(core);
         let mut cores = (0..).zip(&self.pool.cores);
         let gone = cores.all(|(index, state)| !state.has_thread() || self.is_given_up(index));
         // As long as an older one has connections to hand on, this one passes them on; and it tells the newer one
         // when the last one is gone that may have a listener.
         let before = self.inheritance.is_over() && self.processes.ancestors.are_gone();
-        self.succession.has_delivered() && gone && before
+        let lingers = !self.lingering.is_empty();
+        let over = self.succession.has_delivered() && gone && !lingers && !waits && before;
+        if over && !std::mem::replace(&mut self.processes.deaf, true) {
+            // Whoever came between the last look and the end would be reset.
+            if let Some(wanted) = self.succession.wanted() {
+                self.listeners.deafen_but(wanted);
+            }
+            return !self.empty_unwanted(core);
+        }
+        // The last one who came could not go on and is served here: so are all others until that is over. Those of the newer
+        // process are its own to let hear.
+        if !over && !gone && std::mem::take(&mut self.processes.deaf) {
+            let wanted = self.succession.wanted().unwrap_or_default();
+            self.listeners.undeafen_but(wanted);
+        }
+        over
     }
 
     /// Whether a connection is here, or on its way to a core.
@@ -417,20 +465,23 @@ impl Coordinator {
             })
     }
 
-    /// Takes what the kernel has queued on listeners that nobody wants any more.
-    fn empty_unwanted(&mut self, core: &Rc<Core>) {
-        let Some(wanted) = self.succession.wanted() else {
-            return;
-        };
-        for fresh in self.listeners.take_queued_but(wanted) {
+    /// Takes what the kernel has queued on listeners that nobody wants any more. Returns whether there was something.
+    fn empty_unwanted(&mut self, core: &Rc<Core>) -> bool {
+        let wanted = self.succession.wanted();
+        let taken = wanted.map(|wanted| self.listeners.take_queued_but(wanted));
+        let taken = taken.unwrap_or_default();
+        let some = !taken.is_empty();
+        for fresh in taken {
             self.deliver(core.now(), Luggage::Fresh(fresh));
         }
+        some
     }
 
     /// Sends a connection to the new process, or serves it here if that takes none or it has to stay.
     pub(super) fn hand_on(&mut self, now: Moment, luggage: Luggage) {
         let keys_stay = luggage.has_keys() && self.config.tls.handover == Switch::Off;
-        if keys_stay || !luggage.may_be_packed() {
+        let stays = luggage.awaits_handshake() && !self.succession.takes_handshakes();
+        if keys_stay || stays || !luggage.may_be_packed() {
             return self.deliver_here(now, luggage);
         }
         match self.succession.bring(luggage) {
@@ -480,12 +531,19 @@ impl Coordinator {
         for timer in self.processes.last_calls.drain(..) {
             core.cancel_timer(timer);
         }
+        if self.processes.without_cores {
+            // One may have been started for what stayed here.
+            self.pool.target = 0;
+        }
         self.end_by(core, ending::Event::Resumed);
     }
 
     /// Makes this process again the one that serves.
     pub(super) fn serve_again(&mut self, core: &Rc<Core>) {
         self.call_cores_back();
+        if std::mem::take(&mut self.processes.deaf) {
+            self.listeners.undeafen_but(&[]);
+        }
         self.listeners.own_files();
         let handle = self.handle.clone();
         self.operators.reclaim(core, &handle);
@@ -566,6 +624,7 @@ impl Coordinator {
 
     pub(super) fn on_handover_tick(&mut self, core: &Rc<Core>) {
         self.processes.ticking = false;
+        self.processes.emptied = false;
         if let Some(older) = &mut self.processes.older {
             // The end of the older process is heard below.
             let _ = older.channel.flush();
@@ -589,18 +648,38 @@ impl Coordinator {
 /// Makes sure that a process is dead, and answers how it ended. The process is reaped on a thread
 /// aside: the kernel drops what /proc knows of a process in the thread that reaps it, and on a busy
 /// machine that was seen to take seconds.
-fn end(mut child: Child) -> Option<ExitStatus> {
-    let process = PidFd::open(child.id()).ok()?;
+///
+/// A process that is given up has not closed its socket, hears nothing of all this, and serves as long as it lives.
+fn end(mut child: Child, process: Option<&PidFd>, is_given_up: bool) -> Option<ExitStatus> {
     // Its end of the socket is closed: it is dying, unless it has lost its mind.
-    if !process.wait_exit(Some(LAST_BREATH)).ok()? {
-        child.kill().ok()?;
-        process.wait_exit(Some(DEATH_PATIENCE)).ok()?;
+    if is_given_up || !has_ended(&mut child, process, LAST_BREATH) {
+        if let Err(error) = child.kill() {
+            tracing::error!(%error, pid = child.id(), "upgrade: the new process cannot be killed");
+        }
+        has_ended(&mut child, process, DEATH_PATIENCE);
     }
-    let status = ended_with(&process);
+    let seen = process.and_then(ended_with);
+    let status = seen.or_else(|| child.try_wait().ok().flatten());
     let thread = std::thread::Builder::new().name("rg-reaper".to_owned());
     // Without a thread for it, it stays a zombie until this process ends.
     let _ = thread.spawn(move || reaper::wait_for_own(child));
     status
+}
+
+/// Waits until a child has ended, at most `most`, and answers whether it has. One that cannot be watched is looked at
+/// again and again, which reaps it.
+fn has_ended(child: &mut Child, process: Option<&PidFd>, most: Duration) -> bool {
+    if let Some(Ok(ended)) = process.map(|process| process.wait_exit(Some(most))) {
+        return ended;
+    }
+    let give_up = Instant::now() + most;
+    while matches!(child.try_wait(), Ok(None)) {
+        if Instant::now() >= give_up {
+            return false;
+        }
+        std::thread::sleep(GLANCE);
+    }
+    true
 }
 
 /// How a process ended that nobody has reaped yet.
@@ -615,46 +694,5 @@ fn ended_with(process: &PidFd) -> Option<ExitStatus> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::alone;
-    use super::*;
-    use std::process::Command;
-
-    #[test]
-    fn a_process_that_takes_its_time_to_end_tells_how_it_ended() {
-        // One that a busy machine holds up for longer is killed, so that not each has to tell.
-        let tells = |_| {
-            let mut command = Command::new("sh");
-            command.args(["-c", "sleep 0.1; exit 3"]);
-            let status = end(command.spawn().expect("sh(1)"));
-            status.expect("it ended").code() == Some(3)
-        };
-        assert!((0..20).any(tells));
-    }
-
-    #[test]
-    fn a_new_process_that_says_with_its_last_second_that_it_serves_is_heard_before_it_is_late() {
-        let (core, mut coordinator) = alone(None);
-        let child = Command::new("sleep").arg("600").spawn().expect("sleep(1)");
-        let pid = child.id();
-        let (ours, theirs) = message_pair().expect("a pair");
-        let ours = Channel::new(ours);
-        coordinator.processes.newer = Some(Newer {
-            link: Link::new(&core, pid, ours, Key::Newer(pid), Key::NewerEnd(pid)),
-            child,
-            late: core.set_timer(core.now() + Duration::from_secs(60), Key::Late.to_key()),
-        });
-        let waiter = None;
-        coordinator.succeed(&core, Event::Started { pid, waiter });
-        coordinator.succeed(&core, Event::Said(Word::Ready { wanted: Vec::new() }));
-        coordinator.succeed(&core, Event::Looked);
-        let mut theirs = Channel::new(theirs);
-        theirs.say(&Word::Owner { room: None });
-        coordinator.newer_is_late(&core);
-        assert!(coordinator.succession.has_handed_over());
-        let mut newer = coordinator.processes.newer.take().expect("it serves");
-        assert!(matches!(newer.child.try_wait(), Ok(None)), "it lives");
-        newer.child.kill().expect("ours");
-        let _ = newer.child.wait();
-    }
-}
+#[path = "succeeding_tests.rs"]
+mod tests;

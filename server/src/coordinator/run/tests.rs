@@ -1,14 +1,19 @@
-//! A coordinator over a ring of the kernel that has no listeners and starts no cores, for tests of what
-//! its loop hears.
+//! A coordinator over a ring of the kernel that starts no cores, for tests of what its loop hears.
 
 use super::*;
+use crate::config::Endpoint;
 use crate::handler::{Router, application};
 
-/// A coordinator that was started by the process which left `legacy`, if one did.
+/// A coordinator without listeners that was started by the process which left `legacy`, if one did.
 pub(super) fn alone(legacy: Option<Legacy>) -> (Rc<Core>, Coordinator) {
+    listening(Vec::new(), legacy)
+}
+
+/// The same with listeners.
+pub(super) fn listening(listen: Vec<Endpoint>, legacy: Option<Legacy>) -> (Rc<Core>, Coordinator) {
     let config = Config::default();
-    let nowhere = Config {
-        listen: Vec::new(),
+    let bound = Config {
+        listen,
         ..Config::default()
     };
     let plan = CorePlan::new(
@@ -17,14 +22,14 @@ pub(super) fn alone(legacy: Option<Legacy>) -> (Rc<Core>, Coordinator) {
         &super::super::handle::cpus_of(1),
     );
     let places = plan.slots.get() + SPARE_PLACES;
-    let listeners = Listeners::bind(&nowhere, 1, places, Vec::new(), None);
+    let listeners = Listeners::bind(&bound, 1, places, Vec::new(), None);
     let (started, _) = std::sync::mpsc::sync_channel(1);
     let start = Start {
         config,
         plan,
         cpus: Vec::new(),
         pins: false,
-        listeners: listeners.expect("none is always to be had"),
+        listeners: listeners.expect("free addresses"),
         tls: None,
         operators: Operators::default(),
         make_app: Arc::new(|_: &CoreInfo| {

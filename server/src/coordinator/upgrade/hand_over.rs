@@ -4,6 +4,7 @@
 //! Pure. Used by [`super::succession`]. A connection belongs to this process until the newer one says
 //! that it has it, so whatever comes back is served on here.
 
+use crate::config::Scheme;
 use crate::connection::{Fresh, ListenerId, Message, Parcel};
 use ringgate_runtime::{Descriptor, Moment};
 use std::collections::{BTreeMap, VecDeque};
@@ -37,6 +38,14 @@ impl Luggage {
         match self {
             Luggage::Parcel(parcel) => parcel.has_keys(),
             Luggage::Fresh(_) => false,
+        }
+    }
+
+    /// Whether the client speaks TLS, and is still to be shown a certificate.
+    pub(crate) fn awaits_handshake(&self) -> bool {
+        match self {
+            Luggage::Parcel(parcel) => parcel.awaits_handshake(),
+            Luggage::Fresh(fresh) => fresh.opening.scheme == Scheme::Https,
         }
     }
 

@@ -42,8 +42,8 @@ pub(crate) struct View<'a> {
     pub(crate) pool: &'a Pool,
     /// Of each seat of the pool: the unit's number in the older process, if it came from there.
     pub(crate) inherited: &'a [Option<u32>],
-    /// Whether this server is told to stop.
-    pub(crate) stopping: bool,
+    /// Whether this server is told to end.
+    pub(crate) ending: bool,
     /// The descriptor number from which on numbers are kept for the server's own needs, if there is a
     /// limit.
     pub(crate) numbers: Option<u64>,
@@ -63,8 +63,8 @@ impl View<'_> {
 pub(crate) enum Event {
     /// The older process started this one.
     Began { pid: u32 },
-    /// The cores are up, and want these units.
-    CoresUp { wanted: Vec<u32> },
+    /// The cores are up, and want these units. Whether they have a certificate.
+    CoresUp { wanted: Vec<u32>, tls: bool },
     /// The older process said this.
     Said {
         word: Word,
@@ -152,9 +152,9 @@ impl Inheritance {
                 });
                 Vec::new()
             }
-            Event::CoresUp { wanted } => vec![
+            Event::CoresUp { wanted, tls } => vec![
                 Act::Rehearse("before-ready"),
-                Act::Say(Word::Ready { wanted }),
+                Act::Say(Word::Ready { wanted, tls }),
                 Act::Rehearse("ready"),
             ],
             Event::Said {
@@ -204,6 +204,8 @@ impl Inheritance {
                     Act::Say(Word::Armed { unit }),
                 ]
             }
+            // What comes so late goes back to the older process with the end of this one.
+            Word::AllBatons if view.ending => Vec::new(),
             Word::AllBatons => {
                 let older = self.older.as_ref().map_or(0, |older| older.pid);
                 vec![Act::Rehearse("all-batons"), Act::Own { older }]
@@ -329,7 +331,7 @@ impl Inheritance {
         let mut acts = Vec::new();
         if owner {
             tracing::info!(pid, "upgrade: the older process has ended");
-        } else if !view.stopping {
+        } else if !view.ending {
             tracing::warn!(
                 pid,
                 "upgrade: the older process is gone; taking what is left"

@@ -9,7 +9,7 @@ struct Server {
     inheritance: Inheritance,
     pool: Pool,
     numbers: Option<u64>,
-    stopping: bool,
+    ending: bool,
 }
 
 impl Server {
@@ -25,7 +25,7 @@ impl Server {
                 seats: vec![Seat::new(0, false)],
             },
             numbers: None,
-            stopping: false,
+            ending: false,
         };
         drop(server.on(Event::Began { pid: 7 }));
         server
@@ -41,7 +41,7 @@ impl Server {
         let view = View {
             pool: &self.pool,
             inherited: &[Some(3)],
-            stopping: self.stopping,
+            ending: self.ending,
             numbers: self.numbers,
         };
         self.inheritance.on(&view, event)
@@ -76,7 +76,7 @@ fn a_connection_of_the_older_process_knows_the_listener_that_this_one_has_in_its
     let view = View {
         pool: &server.pool,
         inherited: &inherited,
-        stopping: false,
+        ending: false,
         numbers: None,
     };
     for (unit, listener) in [
@@ -312,13 +312,22 @@ fn a_baton_is_taken_and_acknowledged_and_the_last_one_brings_the_rest() {
 }
 
 #[test]
-fn a_process_that_is_told_to_stop_takes_nothing_from_a_dead_one() {
+fn a_process_that_is_told_to_end_takes_nothing_from_a_dead_one() {
     let mut server = Server::new();
-    server.stopping = true;
+    server.ending = true;
     let acts = server.on(Event::Gone);
     let owns = |act: &Act| matches!(act, Act::Own { .. });
     assert!(!acts.iter().any(owns), "{acts:?}");
     assert!(matches!(acts.last(), Some(Act::Close)), "{acts:?}");
+}
+
+#[test]
+fn a_process_that_is_told_to_end_leaves_to_the_older_one_what_it_does_not_own_yet() {
+    let mut server = Server::new();
+    server.ending = true;
+    let acts = server.said(Word::AllBatons, Attached::Nothing);
+    assert!(acts.is_empty(), "{acts:?}");
+    assert!(server.inheritance.is_coming());
 }
 
 #[test]

@@ -61,6 +61,8 @@ struct Newer {
     stage: Stage,
     /// Units that it wants.
     wanted: Vec<u32>,
+    /// Whether it can shake hands with clients that speak TLS.
+    tls: bool,
     /// Units that it helps at: a stuck core has their baton.
     stuck: Vec<u32>,
     waiter: Option<Waiter>,
@@ -220,6 +222,11 @@ impl Succession {
         self.newer.as_ref().map(|newer| &newer.wanted[..])
     }
 
+    /// Whether clients that speak TLS and have not shaken hands can do so with the newer process.
+    pub(crate) fn takes_handshakes(&self) -> bool {
+        self.newer.as_ref().is_none_or(|newer| newer.tls)
+    }
+
     /// A connection for the new process; given back if that takes none.
     #[must_use]
     pub(crate) fn bring(&mut self, luggage: Luggage) -> Option<Luggage> {
@@ -271,6 +278,7 @@ impl Succession {
             pid,
             stage: Stage::Starting,
             wanted: Vec::new(),
+            tls: true,
             stuck: Vec::new(),
             waiter,
             refusal: None,
@@ -291,8 +299,9 @@ impl Succession {
         match (word, newer.stage) {
             (Word::Refused { error }, _) => newer.refusal = Some(error),
             (Word::Succeeded { by }, Stage::Serving) => newer.passes_on = by,
-            (Word::Ready { wanted }, Stage::Starting) => {
+            (Word::Ready { wanted, tls }, Stage::Starting) => {
                 newer.wanted = wanted;
+                newer.tls = tls;
                 newer.stage = Stage::Recalling { place: 0 };
                 return vec![Act::Step(newer.pid, UpgradeStep::Ready)];
             }

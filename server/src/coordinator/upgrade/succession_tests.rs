@@ -8,6 +8,10 @@ use crate::coordinator::reply::reply;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
+fn ready(wanted: Vec<u32>) -> Word {
+    Word::Ready { wanted, tls: true }
+}
+
 /// A server of two listeners, held by its two cores.
 struct Server {
     succession: Succession,
@@ -54,7 +58,7 @@ impl Server {
         let mut server = Server::new();
         let waiter = None;
         drop(server.on(Event::Started { pid: 7, waiter }));
-        drop(server.said(Word::Ready { wanted: vec![0, 1] }));
+        drop(server.said(ready(vec![0, 1])));
         for unit in [0, 1] {
             server.pool.seats[unit as usize].baton = Baton::Free;
             let acts = server.on(Event::Looked);
@@ -99,7 +103,7 @@ fn a_baton_goes_only_when_its_cores_have_given_it_back() {
     let waiter = None;
     drop(server.on(Event::Started { pid: 7, waiter }));
     assert!(server.on(Event::Looked).is_empty(), "it is not ready");
-    drop(server.said(Word::Ready { wanted: vec![0, 1] }));
+    drop(server.said(ready(vec![0, 1])));
     let acts = server.on(Event::Looked);
     assert!(matches!(acts[..], [Act::GiveAway(0)]), "{acts:?}");
     server.pool.seats[0].baton = Baton::Recalled(0);
@@ -120,7 +124,7 @@ fn the_baton_of_a_stuck_core_follows_when_that_gives_it_back() {
     let mut server = Server::new();
     let waiter = None;
     drop(server.on(Event::Started { pid: 7, waiter }));
-    drop(server.said(Word::Ready { wanted: vec![0] }));
+    drop(server.said(ready(vec![0])));
     server.pool.stuck[0] = true;
     assert!(says(&server.on(Event::Looked), &Word::Stuck { unit: 0 }));
     drop(server.said(Word::Armed { unit: 0 }));
@@ -309,7 +313,7 @@ fn a_process_that_dies_before_it_serves_leaves_every_listener_here_and_who_waits
         assert_eq!(names(&acts), ["step", "older: succeeded"]);
         let mut expected = vec!["failed", "answer", "take back"];
         if armed {
-            drop(server.said(Word::Ready { wanted: vec![0] }));
+            drop(server.said(ready(vec![0])));
             drop(server.on(Event::Looked));
             // A ring of it may have an accept in flight.
             expected.push("stale rings");

@@ -64,7 +64,12 @@ pub(crate) enum Word {
     /// New: I cannot serve.
     Refused { error: String },
     /// New: my cores are up, and I want these listeners.
-    Ready { wanted: Vec<u32> },
+    Ready {
+        wanted: Vec<u32>,
+        /// Whether I can shake hands with clients that speak TLS.
+        #[serde(default = "yes")]
+        tls: bool,
+    },
     /// Old: nobody accepts on this one now but you.
     Baton { unit: u32 },
     /// Old: the core that accepts on this one is stuck, and nobody can take it from it. Help, without
@@ -115,6 +120,11 @@ pub(crate) enum Word {
     Succeeded { by: bool },
 }
 
+/// The answer of a process that does not give one.
+fn yes() -> bool {
+    true
+}
+
 impl Word {
     /// The message, with the bytes that go along.
     pub(crate) fn encode(&self, bytes: &[u8]) -> Vec<u8> {
@@ -158,7 +168,7 @@ mod tests {
                 }
             }),
             any::<String>().prop_map(|error| Word::Refused { error }),
-            any::<Vec<u32>>().prop_map(|wanted| Word::Ready { wanted }),
+            any::<(Vec<u32>, bool)>().prop_map(|(wanted, tls)| Word::Ready { wanted, tls }),
             any::<(u64, Option<u32>, Option<String>)>().prop_map(|(id, unit, announced)| {
                 Word::Parcel {
                     id,

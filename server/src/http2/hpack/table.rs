@@ -9,8 +9,10 @@ use std::collections::VecDeque;
 
 /// Size of a field beside its name and value (section 4.1).
 pub const OVERHEAD_BYTES: u32 = 32;
-/// Largest table there can be here, in bytes: lengths have 16 bits.
-pub const SIZE_BYTES_MAX: u32 = u16::MAX as u32;
+/// Largest table there can be here, in bytes: the lengths of a field that fits into it have 16 bits.
+pub const SIZE_BYTES_MAX: u32 = 1 << 16;
+
+const _: () = assert!(SIZE_BYTES_MAX - OVERHEAD_BYTES <= u16::MAX as u32);
 
 #[derive(Clone, Copy, Debug)]
 struct Entry<M> {

@@ -73,7 +73,6 @@ impl Session {
             return Err(Gone);
         }
         found.is_answered = true;
-        found.since = seconds;
         let room = found.send.room().min(self.send.room()) as usize;
         let bytes = payload.bytes();
         let ends_here = bytes.is_empty() && !matches!(payload, Payload::Later);
@@ -109,7 +108,7 @@ impl Session {
         }
     }
 
-    /// Writes an interim answer, of a status of 1xx (section 8.1).
+    /// Writes an interim answer, of a status of 1xx (section 8.1). The client's time for a body that waits for this begins.
     ///
     /// # Errors
     /// As [`Session::answer`].
@@ -118,11 +117,15 @@ impl Session {
         stream: StreamId,
         status: StatusCode,
         fields: Fields<'_>,
+        seconds: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), Gone> {
-        let found = self.streams.get(stream).ok_or(Gone)?;
+        let found = self.streams.get_mut(stream).ok_or(Gone)?;
         if !found.state.is_sending() || found.is_answered {
             return Err(Gone);
+        }
+        if status == StatusCode::CONTINUE && std::mem::take(&mut found.awaits_continue) {
+            found.body_since = seconds;
         }
         let at = out.len();
         frame::write_header(0, Kind::Headers, Flags::END_HEADERS, stream, out);
@@ -225,7 +228,7 @@ impl Session {
             Some(pending) => pending,
             empty => {
                 // From now on somebody waits for the client.
-                found.since = seconds;
+                found.room_since = seconds;
                 self.queue.push(stream, found.priority);
                 empty.insert(Box::new(Pending::default()))
             }
@@ -248,7 +251,7 @@ impl Session {
         self.counters.refund(Budget::Pings, 1);
         if let Some(found) = self.streams.get_mut(stream) {
             found.send.take(bytes);
-            found.since = seconds;
+            found.room_since = seconds;
         }
     }
 
@@ -265,6 +268,7 @@ impl Session {
             _ => {
                 debug_assert_eq!(next, State::HalfClosedLocal);
                 found.state = next;
+                found.body_since = seconds;
                 if found.receive.left() <= 0 {
                     self.reset_with(stream, ErrorCode::NO_ERROR, seconds, out);
                 }

@@ -47,6 +47,9 @@ impl Session {
         };
         self.count_data(&half, desk)?;
         self.receive.receive(header.length)?;
+        if header.length > 0 && self.receive.left() <= 0 {
+            self.used_up = desk.seconds;
+        }
         let state = self.state_of(half.stream);
         let (_, effect) = told(state, Event::Data { end: half.end });
         let fault = match effect {
@@ -56,7 +59,7 @@ impl Session {
         };
         // What is neither data nor delivered is given back at once.
         let overhead = header.length - half.left;
-        self.took(half.stream, overhead, desk.out);
+        self.took(half.stream, overhead, desk.seconds, desk.out);
         let from = HEADER_SIZE_BYTES + from;
         match fault {
             None => self.go_on(half, bytes, from, desk),
@@ -149,10 +152,11 @@ impl Session {
     ) -> Result<Arrival<'a>, Fault> {
         let count = bytes.len() as u32;
         let Some(stream) = self.streams.get_mut(id) else {
-            self.took(id, count, desk.out);
+            self.took(id, count, desk.seconds, desk.out);
             return Ok(Arrival::Nothing);
         };
-        stream.since = desk.seconds;
+        stream.body_since = desk.seconds;
+        stream.awaits_continue &= bytes.is_empty();
         let (next, effect) = told(stream.state, Event::Data { end });
         match effect {
             Effect::Deliver => {
@@ -168,13 +172,13 @@ impl Session {
             }
             Effect::Forget => {
                 self.forget(id, desk.seconds, desk.out);
-                self.took(id, count, desk.out);
+                self.took(id, count, desk.seconds, desk.out);
                 Ok(Arrival::Nothing)
             }
             // Nobody reads it: the stream's window stays as it is, and ends what the client can send.
             _ => {
                 let is_used_up = is_whole && stream.receive.left() <= 0;
-                self.give_back(count, desk.out);
+                self.give_back(count, desk.seconds, desk.out);
                 if is_used_up {
                     let (_, effect) = told(self.state_of(id), Event::WindowUsedUp);
                     debug_assert_eq!(effect, Effect::ResetQuietly);
@@ -186,29 +190,36 @@ impl Session {
     }
 
     /// The application is done with so many bytes of payload. To be called for each byte that was delivered, also
-    /// after the end of its stream: the connection's window has them.
+    /// after the end of its stream: the connection's window has them. Room that the client gets begins its time for
+    /// the body anew: it could not send meanwhile.
     #[inline]
-    pub fn took(&mut self, stream: StreamId, bytes: u32, out: &mut Vec<u8>) {
+    pub fn took(&mut self, stream: StreamId, bytes: u32, seconds: u32, out: &mut Vec<u8>) {
         if bytes == 0 {
             return;
         }
-        self.give_back(bytes, out);
+        self.give_back(bytes, seconds, out);
         if let Some(found) = self.streams.get_mut(stream)
             && found.state.is_receiving()
             && let Some(more) = found.receive.release(bytes, self.own.stream_window)
         {
+            found.body_since = seconds;
             frame::write_window_update(stream, more, out);
         }
     }
 
     /// As [`Session::took`], of payload that nobody reads: its stream is given no room for more.
-    pub fn passed_over(&mut self, bytes: u32, out: &mut Vec<u8>) {
-        self.give_back(bytes, out);
+    pub fn passed_over(&mut self, bytes: u32, seconds: u32, out: &mut Vec<u8>) {
+        self.give_back(bytes, seconds, out);
     }
 
     #[inline]
-    fn give_back(&mut self, bytes: u32, out: &mut Vec<u8>) {
+    fn give_back(&mut self, bytes: u32, seconds: u32, out: &mut Vec<u8>) {
+        let had_room = self.receive.left() > 0;
         if let Some(more) = self.receive.release(bytes, self.own.connection_window) {
+            // While there was room for some, whoever has stopped could have gone on.
+            if !had_room {
+                self.put_bodies_off(seconds);
+            }
             frame::write_window_update(StreamId::CONNECTION, more, out);
         }
     }

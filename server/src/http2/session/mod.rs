@@ -30,6 +30,7 @@ mod time;
 pub use answer::{Answer, Payload};
 pub use output::Output;
 pub use time::Deadline;
+pub(crate) use time::put_off;
 
 use self::data::HalfData;
 use self::streams::{Stream, Streams};
@@ -40,7 +41,7 @@ use super::frame::{self, Flags, NUMBER_MAX, StreamId};
 use super::hpack::{Decoder, Encoder};
 use super::life::{Effect, Event, Phase};
 use super::queue::Queue;
-use super::settings::{Settings, WINDOW_BYTES_INITIAL};
+use super::settings::{self, Settings, WINDOW_BYTES_INITIAL};
 use super::stream::{self, State};
 use crate::http1::head::{HEAD_SIZE_BYTES_MAX, Span};
 use crate::http1::refusal::Refusal;
@@ -93,6 +94,8 @@ pub struct Session {
     pub(super) since: u32,
     /// The second in which payload went out last.
     moved: u32,
+    /// The second in which the client used up the connection's window last.
+    used_up: u32,
     /// The second of the first GOAWAY.
     announced: u32,
     /// Frames in answer to the client's that wait until it takes them.
@@ -114,6 +117,19 @@ pub(super) struct Own {
     pub(super) header_table_size: u32,
     /// Whether a CONNECT may ask for a protocol. A client that was told so may go on (RFC 8441 section 3).
     pub(super) extended_connect: bool,
+}
+
+impl Own {
+    fn of(limits: &Limits) -> Own {
+        Own {
+            stream_window: limits.stream_window.min(NUMBER_MAX),
+            connection_window: limits
+                .connection_window
+                .clamp(WINDOW_BYTES_INITIAL, NUMBER_MAX),
+            header_table_size: limits.header_table_size,
+            extended_connect: limits.extended_connect,
+        }
+    }
 }
 
 /// A field section in several frames (RFC 9113 section 4.3).
@@ -249,17 +265,10 @@ impl fmt::Display for Gone {
 impl std::error::Error for Gone {}
 
 impl Session {
-    /// A session whose client has sent nothing yet. The session writes its first frames when the preface was read.
+    /// A session whose client has sent nothing yet. The session writes its first frames when the preface was read, or it
+    /// ends before that.
     pub fn new(limits: &Limits, seconds: u32) -> Session {
-        let own = Own {
-            stream_window: limits.stream_window.min(NUMBER_MAX),
-            connection_window: limits
-                .connection_window
-                .clamp(WINDOW_BYTES_INITIAL, NUMBER_MAX),
-            header_table_size: limits.header_table_size,
-            extended_connect: false,
-        };
-        Session::of(own, seconds)
+        Session::of(Own::of(limits), seconds)
     }
 
     pub(super) fn of(own: Own, seconds: u32) -> Session {
@@ -281,6 +290,7 @@ impl Session {
             last: StreamId::MAX,
             since: seconds,
             moved: seconds,
+            used_up: seconds,
             announced: 0,
             controls: 0,
             controls_sending: 0,
@@ -344,9 +354,22 @@ impl Session {
         self.controls_sending = if all { self.controls } else { 0 };
     }
 
+    /// The first frames of this side, which nothing may precede (section 3.4). The limits may have changed since the
+    /// session began: what is told here is what counts.
+    #[cold]
+    fn introduce(&mut self, desk: &mut Desk<'_>) {
+        self.own = Own::of(desk.limits);
+        self.receive = ReceiveWindow::new(self.own.connection_window);
+        self.decoder = Decoder::new(self.own.header_table_size);
+        settings::write_first(desk.limits, desk.out);
+    }
+
     /// The server drains: the client is told, and what it has begun is served.
-    pub fn drain(&mut self, seconds: u32, out: &mut Vec<u8>) {
-        self.announce(Event::Drain, seconds, out);
+    pub fn drain(&mut self, desk: &mut Desk<'_>) {
+        if self.phase == Phase::Preface {
+            self.introduce(desk);
+        }
+        self.announce(Event::Drain, desk.seconds, desk.out);
     }
 
     /// The connection ends as soon as the client has heard of it: the server drains, or there was no stream for too long.
@@ -383,12 +406,15 @@ impl Session {
     }
 
     /// The connection ends with a fault of the client.
-    fn fail(&mut self, fault: Fault, out: &mut Vec<u8>) {
+    fn fail(&mut self, fault: Fault, desk: &mut Desk<'_>) {
+        if self.phase == Phase::Preface {
+            self.introduce(desk);
+        }
         if self.phase != Phase::Over {
             let last = self.highest.min(self.last);
-            frame::write_go_away(last, fault.code, fault.why, out);
+            frame::write_go_away(last, fault.code, fault.why, desk.out);
         }
-        self.step(Event::Failed, out);
+        self.step(Event::Failed, desk.out);
         self.streams = Streams::default();
         self.queue = Queue::default();
         self.block = None;

@@ -58,7 +58,7 @@ impl Session {
     ) -> Result<Received<'a>, Fault> {
         let received = self.read(bytes, head, desk);
         if let Err(fault) = received {
-            self.fail(fault, desk.out);
+            self.fail(fault, desk);
         }
         received
     }
@@ -120,8 +120,7 @@ impl Session {
         if first.kind != Kind::Settings || first.flags.has(Flags::ACK) {
             return Err(NO_SETTINGS);
         }
-        settings::write_first(desk.limits, desk.out);
-        self.own.extended_connect = desk.limits.extended_connect;
+        self.introduce(desk);
         self.since = desk.seconds;
         self.step(Event::PrefaceRead, desk.out);
         Ok(Received::nothing(PREFACE.len()))
@@ -241,7 +240,7 @@ impl Session {
                 if exceeded.is_some() {
                     self.spend(Budget::ResetsMade, desk)?;
                 }
-                self.begin(block, &Beside::default(), desk);
+                self.begin(block, &Beside::default(), false, desk);
                 return Ok(Arrival::Refused {
                     stream,
                     refusal,
@@ -253,7 +252,7 @@ impl Session {
         self.counters.refund(Budget::Priorities, FRAMES_A_REQUEST);
         self.counters
             .refund(Budget::WindowUpdates, FRAMES_A_REQUEST);
-        self.begin(block, &beside, desk);
+        self.begin(block, &beside, head.expect_continue, desk);
         Ok(Arrival::Head {
             stream,
             bytes: desk.room.cut(),
@@ -263,7 +262,13 @@ impl Session {
     }
 
     #[inline]
-    fn begin(&mut self, block: &Block<'_>, beside: &Beside, desk: &Desk<'_>) {
+    fn begin(
+        &mut self,
+        block: &Block<'_>,
+        beside: &Beside,
+        awaits_continue: bool,
+        desk: &Desk<'_>,
+    ) {
         let (state, effect) = told(
             stream::State::Idle,
             stream::Event::Fields { end: block.end },
@@ -273,12 +278,14 @@ impl Session {
             id: block.stream,
             send: SendWindow::new(self.settings.initial_window_size),
             receive: ReceiveWindow::new(self.own.stream_window),
-            since: desk.seconds,
+            body_since: desk.seconds,
+            room_since: desk.seconds,
             left: beside.length,
             pending: None,
             state,
             priority: beside.priority,
             is_tunnel: beside.is_tunnel,
+            awaits_continue,
             is_answered: false,
         });
     }
@@ -328,7 +335,6 @@ impl Session {
                     return self.break_stream(stream, LENGTH, desk);
                 }
                 found.state = next;
-                found.since = desk.seconds;
                 Ok(Arrival::Trailers { stream, fields })
             }
             Effect::Forget => {

@@ -19,8 +19,10 @@ pub(in crate::http2) struct Stream {
     pub(super) id: StreamId,
     pub(super) send: SendWindow,
     pub(super) receive: ReceiveWindow,
-    /// The second of the last progress.
-    pub(super) since: u32,
+    /// The second since which more of the request's body is waited for, if it is.
+    pub(super) body_since: u32,
+    /// The second since which room for the answer is waited for, if it is.
+    pub(super) room_since: u32,
     /// Bytes of the request's body that are to come, if the client said how many.
     pub(super) left: Option<u64>,
     /// Payload that waits for room. The stream is in the queue as long as there is any.
@@ -29,6 +31,8 @@ pub(in crate::http2) struct Stream {
     pub(super) priority: Priority,
     /// Whether it came with a CONNECT: its payload is bytes of another protocol.
     pub(super) is_tunnel: bool,
+    /// Whether its client waits for `100 Continue`, and sends nothing of the body before.
+    pub(super) awaits_continue: bool,
     /// Whether the head of the answer was written.
     pub(super) is_answered: bool,
 }
@@ -64,12 +68,14 @@ impl Stream {
             id: carried.id,
             send: carried.send,
             receive: carried.receive,
-            since: seconds,
+            body_since: seconds,
+            room_since: seconds,
             left: None,
             pending: None,
             state: State::Open,
             priority: carried.priority,
             is_tunnel: true,
+            awaits_continue: false,
             is_answered: true,
         }
     }

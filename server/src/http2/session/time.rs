@@ -78,28 +78,46 @@ impl Session {
     /// The second since which a stream waits for the client.
     fn waits_since(&self, stream: &Stream, deadline: Deadline) -> Option<u32> {
         match deadline {
-            // A client that hears the answer already may be silent for as long as it likes, as in gRPC; one
-            // whose answer is complete may not.
             Deadline::Body => {
-                let owes = match stream.state {
-                    State::Open => !stream.is_answered && !stream.is_tunnel,
-                    State::HalfClosedLocal => true,
-                    State::Idle | State::HalfClosedRemote | State::Ended | State::Reset => false,
-                };
-                (owes && self.has_room_for(stream)).then_some(stream.since)
+                (owes_body(stream) && self.has_room_for(stream)).then_some(stream.body_since)
             }
             Deadline::Stall => {
                 let pending = stream.pending.as_deref()?;
                 match (pending.size, stream.send.room(), self.send.room()) {
                     (0, _, _) => None,
-                    (_, 0, _) => Some(stream.since),
+                    (_, 0, _) => Some(stream.room_since),
                     // The turn of this one may not have come while there was room.
-                    (_, _, 0) => Some(later(stream.since, self.moved)),
+                    (_, _, 0) => Some(later(stream.room_since, self.moved)),
                     (_, _, _) => None,
                 }
             }
             Deadline::Preface | Deadline::Block | Deadline::Drain | Deadline::Idle => None,
         }
+    }
+
+    /// The client has room again on a connection that had none: its time for each body goes on where it stood. To begin it
+    /// anew would let a client that uses the window up at times be silent on all other streams.
+    #[cold]
+    pub(super) fn put_bodies_off(&mut self, seconds: u32) {
+        let without_room = seconds.wrapping_sub(self.used_up);
+        for stream in self.streams.iter_mut().filter(|stream| owes_body(stream)) {
+            // One that came meanwhile has waited for less.
+            stream.body_since = earlier(stream.body_since.wrapping_add(without_room), seconds);
+        }
+    }
+
+    /// Bytes that the client sent from the second `from` on may not be received yet: all that is waited for has the time since
+    /// then once more.
+    #[cold]
+    pub fn give_time_back(&mut self, from: u32, now: u32) {
+        for stream in self.streams.iter_mut() {
+            stream.room_since = put_off(stream.room_since, from, now);
+            stream.body_since = put_off(stream.body_since, from, now);
+        }
+        if let Some(half) = &mut self.block {
+            half.since = put_off(half.since, from, now);
+        }
+        self.announced = put_off(self.announced, from, now);
     }
 
     /// Gives up: what was waited for since `since` or longer is waited for no more. Streams that end by that are put into
@@ -141,7 +159,7 @@ impl Session {
                 return Ok(());
             }
         };
-        self.fail(fault, desk.out);
+        self.fail(fault, desk);
         Err(fault)
     }
 
@@ -168,6 +186,21 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether more of a body is awaited. A client that hears the answer already may be silent for as long as it likes, as
+/// in gRPC, and so may one that waits for `100 Continue`; one whose answer is complete may not.
+fn owes_body(stream: &Stream) -> bool {
+    match stream.state {
+        State::Open => !(stream.is_answered || stream.is_tunnel || stream.awaits_continue),
+        State::HalfClosedLocal => true,
+        State::Idle | State::HalfClosedRemote | State::Ended | State::Reset => false,
+    }
+}
+
+/// The second since which something is waited for, if the time from `from` to `now` does not count, nor a part of a second.
+pub(crate) fn put_off(since: u32, from: u32, now: u32) -> u32 {
+    earlier(since.wrapping_add(now.wrapping_sub(from) + 1), now)
 }
 
 /// The earlier of two seconds, on a count that may have begun anew.

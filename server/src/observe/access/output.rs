@@ -10,7 +10,7 @@ use crate::process::privileges::Identity;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -81,6 +81,11 @@ impl Output {
         }
     }
 
+    /// Whether it is one that is opened again. Lines of it that are written are the first ones.
+    pub(super) fn reopens(&self) -> bool {
+        matches!(self, Output::Stream(Stream { path: Some(_), .. }))
+    }
+
     /// Opens a file again under its name, for whoever renamed it.
     ///
     /// # Errors
@@ -90,7 +95,10 @@ impl Output {
             && let Some(path) = stream.path.take()
         {
             match open(&path, None).and_then(|file| Stream::new(file, Some(path.clone()))) {
-                Ok(again) => *stream = again,
+                Ok(mut again) => {
+                    again.is_torn |= stream.is_torn && is_same(&stream.out, &again.out);
+                    *stream = again;
+                }
                 Err(error) => {
                     stream.path = Some(path);
                     return Err(error);
@@ -136,6 +144,12 @@ fn open(path: &Path, identity: Option<&Identity>) -> io::Result<File> {
         true => Ok(file),
         false => Err(named(io::Error::other("it was replaced meanwhile"))),
     }
+}
+
+/// Whether both are one file, or one pipe.
+fn is_same(one: &File, other: &File) -> bool {
+    let name = |file: &File| file.metadata().map(|about| (about.dev(), about.ino())).ok();
+    name(one).is_some_and(|one| name(other) == Some(one))
 }
 
 /// A file or a pipe.

@@ -1,10 +1,11 @@
 //! The access log as cores and operators meet it: batches, a stalled output, rotation, sockets.
 
 use super::*;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Instant;
 
@@ -144,6 +145,84 @@ fn a_pipe_that_nobody_reads_holds_up_no_core_and_what_is_dropped_is_counted() {
     let bytes = reading.join().expect("a reader");
     assert_eq!(bytes.len() as u64, kept * 1000);
     assert!(bytes.chunks(1000).all(|line| line.ends_with(b"x\n")));
+}
+
+/// A log whose pipe nobody has read, and how many lines were said until the first one was dropped: numbers, of 1,000 bytes
+/// each.
+fn into_full_pipe(path: &Path) -> (AccessLog, Outlet, u64) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("mkfifo runs").success());
+    let log = log(config::AccessTarget::File(path.to_owned()));
+    let mut outlet = log.outlet();
+    let mut said: u64 = 0;
+    while log.dropped() == 0 {
+        say(&mut outlet, &format!("{said:0999}"));
+        said += 1;
+        assert!(said < 20_000, "more is kept than there is room for");
+    }
+    (log, outlet, said)
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_any_more_gives_way_to_a_new_file_and_its_lines_go_there() {
+    let folder = Folder::new("stalled");
+    let (path, old) = (folder.path("pipe"), folder.path("old"));
+    let (log, mut outlet, said) = into_full_pipe(&path);
+    let dropped = log.dropped();
+    // Nobody reads it, but its lines are there for as long as it is open.
+    let in_pipe = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
+        .open(&path);
+    let mut in_pipe = in_pipe.expect("the pipe opens");
+    fs::rename(&path, &old).expect("renamed");
+    log.reopen();
+    wait_until("the rest is handed over", || outlet.hand_over());
+    let kept = said - dropped;
+    wait_until("all that was kept is written", || log.written() == kept);
+    assert_eq!(log.dropped(), dropped, "no other line is lost");
+    drop(outlet);
+    log.finish(PATIENCE);
+    let mut bytes = vec![0; 1 << 20];
+    let mut read = 0;
+    while let Ok(count) = in_pipe.read(&mut bytes[read..]) {
+        read += count;
+    }
+    bytes.truncate(read);
+    bytes.extend(fs::read(&path).expect("a file"));
+    let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    assert_eq!(lines.len() as u64, kept);
+    for (number, line) in lines.iter().enumerate() {
+        assert_eq!(*line, format!("{number:0999}\n").as_bytes());
+    }
+}
+
+#[test]
+fn a_pipe_that_is_full_goes_on_where_it_was_if_it_is_opened_again_itself() {
+    let folder = Folder::new("stalled-same");
+    let path = folder.path("pipe");
+    let (log, mut outlet, said) = into_full_pipe(&path);
+    let kept = said - log.dropped();
+    let before = log.written();
+    log.reopen();
+    let mut reader = fs::File::open(&path).expect("the pipe opens");
+    let reading = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).expect("it is read");
+        bytes
+    });
+    wait_until("the rest is handed over", || outlet.hand_over());
+    wait_until("all that was kept is written", || log.written() == kept);
+    assert!(before < kept);
+    drop(outlet);
+    log.finish(PATIENCE);
+    let bytes = reading.join().expect("a reader");
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    for (number, line) in lines.enumerate() {
+        assert_eq!(line, format!("{number:0999}\n").as_bytes());
+    }
+    assert_eq!(bytes.len() as u64, kept * 1000);
 }
 
 #[test]

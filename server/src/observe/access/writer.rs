@@ -121,6 +121,13 @@ pub(super) fn start(output: Output, batches_max: usize) -> io::Result<Arc<Shared
     Ok(shared)
 }
 
+/// The lines behind so many.
+fn behind(lines: &[u8], count: u64) -> &[u8] {
+    let mut each = lines.split_inclusive(|byte| *byte == b'\n');
+    let before: usize = each.by_ref().take(count as usize).map(<[u8]>::len).sum();
+    &lines[before..]
+}
+
 struct Writer {
     shared: Arc<Shared>,
     output: Output,
@@ -147,16 +154,27 @@ impl Writer {
     }
 
     fn write(&mut self, mut batch: Batch) {
-        let shared = &self.shared;
-        let gives_up = || shared.closed.load(Ordering::Acquire);
-        let written = match self.output.write(&batch.bytes, &gives_up) {
-            Ok(()) => u64::from(batch.lines),
-            Err(stopped) => {
-                self.complain(&stopped.error);
-                stopped.written
-            }
+        let shared = self.shared.clone();
+        let reopens = self.output.reopens();
+        let gives_up = || {
+            let is_raised = |flag: &AtomicBool| flag.load(Ordering::Acquire);
+            is_raised(&shared.closed) || (reopens && is_raised(&shared.reopen))
         };
-        let dropped = u64::from(batch.lines) - written;
+        let (mut rest, mut left) = (&batch.bytes[..], u64::from(batch.lines));
+        let dropped = loop {
+            let Err(stopped) = self.output.write(rest, &gives_up) else {
+                break 0;
+            };
+            left -= stopped.written;
+            // An output that takes nothing may be the very reason why it is to be opened again.
+            if !reopens || !shared.reopen.swap(false, Ordering::Acquire) {
+                self.complain(&stopped.error);
+                break left;
+            }
+            self.reopen();
+            rest = behind(rest, stopped.written);
+        };
+        let written = u64::from(batch.lines) - dropped;
         self.shared.written.fetch_add(written, Ordering::Relaxed);
         self.shared.dropped.fetch_add(dropped, Ordering::Relaxed);
         batch.bytes.clear();

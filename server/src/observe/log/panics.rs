@@ -1,9 +1,9 @@
-//! Panics as log lines: what is told at once by the thread that panics, and what is left to `rg-log`.
+//! Panics as log lines: what is told at once by the thread that panics, and what is left to a thread of the log.
 //!
 //! [`panics_to_log`] is called once by the program. The thread that panics writes one line and, if
 //! `RUST_BACKTRACE` asks for it, walks its stack. The names of the frames stand in the program's debug
-//! information; reading it takes half a second and more, so the thread of the log does it
-//! (`writer.rs`). The catcher of a panic decides what becomes of it.
+//! information; reading it takes half a second and more, so a thread of its own does it
+//! (`writer.rs`), and no line waits. The catcher of a panic decides what becomes of it.
 
 use std::fmt::Write;
 use std::panic;
@@ -26,7 +26,7 @@ pub(super) struct Panicked {
 /// stderr, where a core would wait for a stalled reader.
 ///
 /// With `RUST_BACKTRACE` set to anything but `0` a second line follows, with the frames in its field
-/// `backtrace`. The thread of the log finds their names; the one that panicked goes on.
+/// `backtrace`. A thread of the log, `rg-names`, finds their names; the one that panicked goes on.
 ///
 /// Call it after [`init`](super::init): with no subscriber a panic would go unseen. Code that ends the
 /// process after a panic calls [`LogHandle::flush`] first.
@@ -84,9 +84,10 @@ pub(super) fn frames(stack: &Stack) -> String {
 /// Between the one that panics and the hook.
 const PANICKING: [&str; 3] = ["rust_begin_unwind", "core::panicking::", "panic_fmt"];
 /// Calls of a closure and catching of a panic: every task goes through them, and they say nothing.
-const MACHINERY: [&str; 5] = [
+const MACHINERY: [&str; 6] = [
     "std::panicking::",
     "std::panic::catch_unwind",
+    "ringgate_runtime::task::join::catch_panic",
     "core::panic::unwind_safe::",
     "core::ops::function::",
     "__rust_try",

@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,12 +23,14 @@ use super::panics::{self, Panicked};
 
 /// Name of the thread; at most 15 bytes (pthread_setname_np(3)).
 const THREAD_NAME: &str = "rg-log";
+/// Name of the thread that names frames.
+const NAMES_THREAD_NAME: &str = "rg-names";
 /// Lines that wait at most; beyond, they are dropped.
 pub(super) const QUEUE_LINES_MAX: usize = 4096;
 /// Bytes that wait at most. Each thread may exceed it by the one line it is offering.
 const QUEUE_BYTES_MAX: usize = 1 << 20;
 /// Panics that wait for the names of their frames at most; the backtraces of further ones are dropped.
-/// Each may take the thread half a second, and all lines behind it wait.
+/// Each may take half a second, in a large program many, so a thread of its own names them: no line waits for it.
 const PANICS_MAX: usize = 16;
 /// Emptied line buffers kept for reuse, and the largest that is kept.
 const SPARE_BUFFERS_MAX: usize = 64;
@@ -40,7 +42,7 @@ const RETRY: Duration = Duration::from_millis(5);
 enum Entry {
     Line(String),
     /// Somebody panicked: its frames are to be named.
-    Panic(Box<Panicked>),
+    Panic(Panicked),
     /// Everything before it is written: tell the one who waits.
     Flush(SyncSender<()>),
 }
@@ -48,6 +50,7 @@ enum Entry {
 struct Shared {
     queue: ArrayQueue<Entry>,
     queue_bytes: AtomicUsize,
+    /// Panics whose backtraces are not queued yet. Lowered with release once one is.
     panics: AtomicUsize,
     spare: ArrayQueue<String>,
     // Plain statistics: nothing is published through them, so relaxed order does.
@@ -56,6 +59,41 @@ struct Shared {
     // Both are raised before an unpark, which orders them for the thread that wakes up.
     reopen: AtomicBool,
     closed: AtomicBool,
+}
+
+impl Shared {
+    /// Queues `line`, or drops and counts it.
+    fn offer(&self, line: String) {
+        let bytes = line.len();
+        let queued = self.queue_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if queued >= QUEUE_BYTES_MAX || self.queue.push(Entry::Line(line)).is_err() {
+            self.queue_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Names the frames of a panic, and queues them in one line.
+    fn backtrace(&self, form: Form, panicked: &Panicked) {
+        let frames = panics::frames(&panicked.stack);
+        let mut line = String::new();
+        Report {
+            form,
+            now: panicked.at,
+            level: tracing::Level::ERROR,
+            thread: &panicked.thread,
+        }
+        .write(
+            &mut line,
+            format_args!("the backtrace of a panic"),
+            &[
+                ("at", &panicked.place),
+                ("on", &panicked.thread),
+                ("backtrace", &frames),
+            ],
+        );
+        self.offer(line);
+        self.panics.fetch_sub(1, Ordering::Release);
+    }
 }
 
 /// The callers' end. The thread writes what is queued and ends when the last clone is gone.
@@ -84,6 +122,7 @@ impl Front {
             shared: Arc::clone(&shared),
             sink,
             form,
+            names: None,
             reported: 0,
             since: 0,
         };
@@ -103,12 +142,7 @@ impl Front {
 
     /// Queues `line`, or drops and counts it. Never waits.
     pub(super) fn offer(&self, line: String) {
-        let bytes = line.len();
-        let queued = self.shared.queue_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if queued >= QUEUE_BYTES_MAX || self.shared.queue.push(Entry::Line(line)).is_err() {
-            self.shared.queue_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        self.shared.offer(line);
         self.thread.unpark();
     }
 
@@ -116,7 +150,7 @@ impl Front {
     pub(super) fn offer_panic(&self, panicked: Panicked) {
         let shared = &self.shared;
         let waiting = shared.panics.fetch_add(1, Ordering::Relaxed);
-        let entry = Entry::Panic(Box::new(panicked));
+        let entry = Entry::Panic(panicked);
         if waiting >= PANICS_MAX || shared.queue.push(entry).is_err() {
             shared.panics.fetch_sub(1, Ordering::Relaxed);
             shared.dropped.fetch_add(1, Ordering::Relaxed);
@@ -137,9 +171,22 @@ impl Front {
         self.thread.unpark();
     }
 
-    /// Waits until every line offered before is written; false when `within` is over first.
+    /// Waits until every line offered before and the backtrace of every panic are written; false when `within` is over first.
     pub(super) fn flush(&self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
+        loop {
+            let unnamed = self.shared.panics.load(Ordering::Acquire);
+            if !self.flush_lines(deadline) {
+                return false;
+            }
+            if unnamed == 0 {
+                return true;
+            }
+            thread::sleep(RETRY);
+        }
+    }
+
+    fn flush_lines(&self, deadline: Instant) -> bool {
         let left = || deadline.saturating_duration_since(Instant::now());
         let (done, wait) = sync_channel(1);
         let mut entry = Entry::Flush(done);
@@ -220,6 +267,8 @@ struct Writer {
     shared: Arc<Shared>,
     sink: Sink,
     form: Form,
+    /// The way to the thread that names frames, from the first panic on.
+    names: Option<Sender<Panicked>>,
     /// How many of the dropped lines a line has told of.
     reported: u64,
     /// Lines written since drops were last reported.
@@ -234,6 +283,7 @@ impl Writer {
             }
             // Read before the queue: what was offered before the close is then seen by the pop.
             let closed = self.shared.closed.load(Ordering::Acquire);
+            let unnamed = self.shared.panics.load(Ordering::Acquire);
             match self.shared.queue.pop() {
                 Some(Entry::Line(line)) => {
                     self.shared
@@ -241,7 +291,7 @@ impl Writer {
                         .fetch_sub(line.len(), Ordering::Relaxed);
                     self.line(line);
                 }
-                Some(Entry::Panic(panicked)) => self.backtrace(&panicked),
+                Some(Entry::Panic(panicked)) => self.name(panicked),
                 Some(Entry::Flush(done)) => {
                     self.report_drops();
                     // A log that cannot be written has nowhere to say so, and the one who waits may have given up.
@@ -252,7 +302,7 @@ impl Writer {
                     self.report_drops();
                     // A log that cannot be written has nowhere to say so.
                     let _ = self.sink.out.flush();
-                    if closed {
+                    if closed && unnamed == 0 {
                         return;
                     }
                     thread::park();
@@ -261,27 +311,39 @@ impl Writer {
         }
     }
 
-    /// Names the frames of a panic, which may take its time, and writes them in one line.
-    fn backtrace(&mut self, panicked: &Panicked) {
-        let frames = panics::frames(&panicked.stack);
-        let mut line = String::new();
-        Report {
-            form: self.form,
-            now: panicked.at,
-            level: tracing::Level::ERROR,
-            thread: &panicked.thread,
+    /// Has the frames of a panic named, which may take its time.
+    fn name(&mut self, panicked: Panicked) {
+        let names = match self.names.take() {
+            Some(names) => Ok(names),
+            None => self.start_names(),
+        };
+        // Without a thread for it this one has to.
+        let refused = match names {
+            Ok(names) => {
+                let sent = names.send(panicked);
+                self.names = Some(names);
+                sent.err().map(|refused| refused.0)
+            }
+            Err(_) => Some(panicked),
+        };
+        if let Some(panicked) = refused {
+            self.shared.backtrace(self.form, &panicked);
         }
-        .write(
-            &mut line,
-            format_args!("the backtrace of a panic"),
-            &[
-                ("at", &panicked.place),
-                ("on", &panicked.thread),
-                ("backtrace", &frames),
-            ],
-        );
-        self.shared.panics.fetch_sub(1, Ordering::Relaxed);
-        self.line(line);
+    }
+
+    /// Starts the thread that names frames. It ends with this one, which waits for what is under way.
+    fn start_names(&self) -> io::Result<Sender<Panicked>> {
+        let (names, panics) = channel();
+        let (shared, form, writer) = (Arc::clone(&self.shared), self.form, thread::current());
+        thread::Builder::new()
+            .name(NAMES_THREAD_NAME.into())
+            .spawn(move || {
+                for panicked in panics {
+                    shared.backtrace(form, &panicked);
+                    writer.unpark();
+                }
+            })?;
+        Ok(names)
     }
 
     fn line(&mut self, mut line: String) {

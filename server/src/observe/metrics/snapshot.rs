@@ -78,8 +78,8 @@ pub struct Snapshot {
 pub struct CoreSample {
     /// Slot of the core, from 0.
     pub index: u32,
-    /// CPU that its thread is pinned to.
-    pub cpu: u32,
+    /// CPU that its thread is pinned to, if it is.
+    pub cpu: Option<u32>,
     /// State of the core, in lower case.
     pub state: &'static str,
     /// The ledger of connections.
@@ -239,10 +239,11 @@ pub struct ListenerSample {
     pub slot: u32,
     /// Index of the core that holds its baton; none while it passes.
     pub owner_core: Option<u32>,
-    /// Connections that wait to be accepted, now.
-    pub queue: u64,
-    /// The most that may wait.
-    pub queue_limit: u64,
+    /// Connections that wait to be accepted, now; none where the kernel does not tell, and where another listener
+    /// of the same socket tells it.
+    pub queue: Option<u64>,
+    /// The most that may wait, told by the same one.
+    pub queue_limit: Option<u64>,
 }
 
 /// One certificate.

@@ -205,11 +205,11 @@ pub static METRICS: &[Definition] = &[
 
     // The listeners.
     per_listener("ringgate_listener_queue",
-        "Connections that wait to be accepted",
-        |s, out| listener(s, out, |l| Some(l.queue))),
+        "Connections that wait to be accepted; absent where the kernel does not tell (Unix sockets), and once for a socket that cores share",
+        |s, out| listener(s, out, |l| l.queue)),
     per_listener("ringgate_listener_queue_limit",
-        "The most connections that may wait to be accepted",
-        |s, out| listener(s, out, |l| Some(l.queue_limit))),
+        "The most connections that may wait to be accepted, where `ringgate_listener_queue` is told",
+        |s, out| listener(s, out, |l| l.queue_limit)),
     per_listener("ringgate_listener_owner_core",
         "Index of the core that accepts from the listener; absent while it passes to another",
         |s, out| listener(s, out, |l| l.owner_core.map(u64::from))),
@@ -224,8 +224,11 @@ pub static METRICS: &[Definition] = &[
         "Core slots that have run",
         |s, out| out.int(&[], s.cores.len() as u64)),
     define("ringgate_core_info", Gauge, Unit::None, &["core", "cpu", "state"],
-        "Always 1; its labels tell the CPU and the state of the core",
-        |s, out| s.cores.iter().for_each(|c| out.int(&[&c.index, &c.cpu, &c.state], 1))),
+        "Always 1; its labels tell the CPU, empty for a thread that is not pinned, and the state of the core",
+        |s, out| s.cores.iter().for_each(|c| {
+            let cpu = c.cpu.map(|cpu| cpu.to_string()).unwrap_or_default();
+            out.int(&[&c.index, &cpu, &c.state], 1);
+        })),
     define("ringgate_heartbeat_age_seconds", Gauge, Unit::Seconds, &["core"],
         "Time since the last turn of the core's loop, 0 while it waits in the kernel",
         |s, out| s.cores.iter().for_each(|c| out.float(&[&c.index], c.heartbeat_age_seconds))),

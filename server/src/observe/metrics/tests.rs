@@ -20,7 +20,7 @@ fn snapshot() -> Snapshot {
             queue.record(7);
             CoreSample {
                 index,
-                cpu: index + 4,
+                cpu: Some(index + 4),
                 state: "running",
                 connections: ConnectionCounts {
                     accepted: n(),
@@ -111,8 +111,8 @@ fn snapshot() -> Snapshot {
             address: "unix:/tmp/a \"b\"\\\n".into(),
             slot: 1,
             owner_core: Some(0),
-            queue: n(),
-            queue_limit: n(),
+            queue: Some(n()),
+            queue_limit: Some(n()),
         }],
         lanes: vec![LaneSample {
             name: "database".into(),
@@ -348,6 +348,19 @@ fn label_values_survive_quotes_backslashes_and_line_feeds() {
         labels[0],
         ("address".to_owned(), snapshot.listeners[0].address.clone())
     );
+}
+
+#[test]
+fn what_is_not_known_has_no_number() {
+    let mut snapshot = snapshot();
+    let listener = &mut snapshot.listeners[0];
+    (listener.queue, listener.queue_limit) = (None, None);
+    snapshot.cores[0].cpu = None;
+    let page = render(&snapshot);
+    assert!(!page.contains("ringgate_listener_queue{"), "{page}");
+    assert!(!page.contains("ringgate_listener_queue_limit{"), "{page}");
+    let line = "ringgate_core_info{core=\"0\",cpu=\"\",state=\"running\"} 1\n";
+    assert!(page.contains(line), "{page}");
 }
 
 #[test]

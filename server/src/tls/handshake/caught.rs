@@ -1,6 +1,7 @@
 //! The things that the library tells to nobody but its callbacks: the traffic secrets of TLS 1.3, which a
 //! KeyUpdate needs and which only a key log is given, and the name that the client asks for, which only the
-//! chooser of certificates hears. Both are called on the thread that feeds the connection, within the call
+//! chooser of certificates hears; and the end of a session, which its ticket carries from one handshake to the next
+//! ([`super::lifetime`]). All are called on the thread that feeds the connection, within the call
 //! that feeds it; so a slot of the thread, read after each such call, is enough. Used by [`super`].
 
 use rustls::KeyLog;
@@ -25,12 +26,18 @@ pub(super) struct Caught {
     pub(super) server_name: Option<Box<str>>,
     /// No certificate was found that the client can use.
     pub(super) is_without_certificate: bool,
+    /// Until when the session may be resumed, in seconds since 1970, as far as the client's certificates or its ticket say.
+    pub(super) end: Option<u64>,
 }
 
 impl Caught {
-    /// Empties the slot of this thread, before the library is called.
-    pub(super) fn clear() {
-        drop(SLOT.take());
+    /// Empties the slot of this thread, before the library is called, but for what the callbacks want to know of the
+    /// calls before.
+    pub(super) fn begin(&self) {
+        SLOT.set(Caught {
+            end: self.end,
+            ..Caught::default()
+        });
     }
 
     /// Adds what the last call of the library left in the slot of this thread. The name comes with the
@@ -44,6 +51,7 @@ impl Caught {
             self.server_name = caught.server_name;
         }
         self.is_without_certificate |= caught.is_without_certificate;
+        self.end = caught.end.or(self.end);
     }
 }
 
@@ -53,6 +61,16 @@ pub(super) fn note_choice(server_name: Option<&str>, is_found: bool) {
         slot.server_name = server_name.map(Box::from);
         slot.is_without_certificate = !is_found;
     });
+}
+
+/// Called where it is found out until when the session at hand may be resumed.
+pub(super) fn note_end(end: u64) {
+    SLOT.with_borrow_mut(|slot| slot.end = Some(end));
+}
+
+/// The end that was noted last of the session at hand.
+pub(super) fn noted_end() -> Option<u64> {
+    SLOT.with_borrow(|slot| slot.end)
 }
 
 /// The key log that puts the secrets into the thread's slot, and writes nothing.
@@ -97,7 +115,7 @@ mod tests {
             [false, false, false, false, true, true, false, false]
         );
         // Nor is any other kept, for what is told in TLS 1.2 is told without a question.
-        Caught::clear();
+        Caught::default().begin();
         for label in LABELS {
             Catcher.log(label, &[], label.as_bytes());
         }
@@ -109,12 +127,14 @@ mod tests {
 
     #[test]
     fn nothing_of_one_connection_is_caught_for_the_next() {
-        Caught::clear();
+        Caught::default().begin();
         for label in [CLIENT, SERVER] {
             Catcher.log(label, &[], b"secret");
         }
         note_choice(Some("one.example"), false);
-        Caught::clear();
+        note_end(7);
+        Caught::default().begin();
+        assert_eq!(noted_end(), None);
         let mut next = Caught::default();
         next.take();
         assert!(next.client.is_empty() && next.server.is_empty());
@@ -137,9 +157,25 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_session_is_known_to_the_later_calls_of_its_handshake() {
+        let mut caught = Caught::default();
+        caught.begin();
+        note_end(7);
+        caught.take();
+        for _ in 0..2 {
+            caught.begin();
+            assert_eq!(noted_end(), Some(7));
+            caught.take();
+        }
+        note_end(8);
+        caught.take();
+        assert_eq!(caught.end, Some(8), "what is found out later counts");
+    }
+
+    #[test]
     fn one_secret_without_the_other_is_not_taken() {
         for label in [CLIENT, SERVER] {
-            Caught::clear();
+            Caught::default().begin();
             Catcher.log(label, &[], b"secret");
             let mut caught = Caught::default();
             caught.take();

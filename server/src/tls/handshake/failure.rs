@@ -36,7 +36,7 @@ pub enum FailReason {
     DoesNotOpen,
     /// The client sent a fatal alert: it refuses the certificate, say.
     ClientAlert,
-    /// The client gave up.
+    /// The client gave up: it said so, or left.
     ClientClosed,
     /// Messages that may not come, or not in this order.
     Misbehaved,
@@ -97,6 +97,14 @@ impl Failure {
     /// More bytes than any handshake needs.
     pub(crate) fn too_long() -> Failure {
         Failure::new(FailReason::Malformed, "messages that are too long")
+    }
+
+    /// The connection ended, or broke, in the middle of the handshake.
+    pub(crate) fn left() -> Failure {
+        Failure::new(
+            FailReason::ClientClosed,
+            "the client left in the middle of the handshake",
+        )
     }
 
     /// A connection for which there is no certificate.
@@ -291,8 +299,17 @@ mod tests {
 
     #[test]
     fn failures_that_the_library_does_not_know_have_a_cause_too() {
-        let reasons = [Failure::too_long(), Failure::without_acceptor()];
+        let reasons = [
+            Failure::too_long(),
+            Failure::left(),
+            Failure::without_acceptor(),
+        ];
         let reasons = reasons.map(|failure| failure.reason);
-        assert_eq!(reasons, [FailReason::Malformed, FailReason::Internal]);
+        let expected = [
+            FailReason::Malformed,
+            FailReason::ClientClosed,
+            FailReason::Internal,
+        ];
+        assert_eq!(reasons, expected);
     }
 }

@@ -10,6 +10,7 @@
 //! | [`terms`] | what a listener offers its clients and demands of them |
 //! | `credential` | a certificate with its key, in the library's form |
 //! | `caught` | how the traffic secrets and the server's name are had |
+//! | `lifetime` | how long a session may be resumed |
 //! | [`failure`] | why a handshake failed, for counting |
 //!
 //! The library is shown **one record at a time** and is left when the handshake is over. So nothing that
@@ -20,6 +21,7 @@
 mod caught;
 pub mod credential;
 pub mod failure;
+mod lifetime;
 pub mod terms;
 
 use self::caught::Caught;
@@ -116,6 +118,13 @@ impl Handshake {
         Fed { used, outcome }
     }
 
+    /// Whether all that the client was told so far is to begin anew with another key share (HelloRetryRequest): the costly
+    /// step is still to come.
+    pub fn begins_anew(&self) -> bool {
+        let kind = self.connection.handshake_kind();
+        kind == Some(HandshakeKind::FullWithHelloRetryRequest) && self.caught.server.is_empty()
+    }
+
     /// Shows the library record after record until it waits for more than there is, or is done.
     fn run(
         &mut self,
@@ -164,7 +173,7 @@ impl Handshake {
         used: &mut usize,
         output: &mut Vec<u8>,
     ) -> Result<Turn, Failure> {
-        Caught::clear();
+        self.caught.begin();
         let is_of_old_client = is_old_hello(shown);
         let UnbufferedStatus { discard, state } = self.connection.process_tls_records(shown);
         let turn = match state {

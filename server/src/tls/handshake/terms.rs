@@ -4,14 +4,16 @@
 
 use super::caught::{Catcher, note_choice};
 use super::credential::Credential;
+use super::lifetime::{Ticketer, Verifier};
 use crate::tls::identity::Identities;
-use crate::tls::tickets::{TICKET_LIFETIME_SECS, TicketKeys, TicketSecret};
+use crate::tls::tickets::{TicketKeys, TicketSecret};
 use rustls::crypto::{CryptoProvider, aws_lc_rs as provider};
 use rustls::pki_types::CertificateDer;
 use rustls::server::{
-    ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier,
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
 };
 use rustls::sign::CertifiedKey;
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
@@ -69,7 +71,16 @@ impl Terms {
     ///
     /// A root for client certificates cannot be used, or there is none.
     pub fn acceptor(&self) -> Result<Acceptor, TermsError> {
-        Acceptor::new(self, provider::default_provider())
+        self.acceptor_at(Arc::new(DefaultTimeProvider))
+    }
+
+    /// As [`Terms::acceptor`], with another clock than the system's: for tests.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Terms::acceptor`].
+    pub fn acceptor_at(&self, clock: Arc<dyn TimeProvider>) -> Result<Acceptor, TermsError> {
+        Acceptor::new(self, provider::default_provider(), clock)
     }
 
     /// As [`Terms::acceptor`], with some cipher suites only, by their IANA names: for tests.
@@ -83,7 +94,7 @@ impl Terms {
             let name = suite.suite().as_str();
             name.is_some_and(|name| suites.contains(&name))
         });
-        Acceptor::new(self, provider)
+        Acceptor::new(self, provider, Arc::new(DefaultTimeProvider))
     }
 
     /// A digest of what is demanded of clients. Tickets are bound to it.
@@ -94,6 +105,8 @@ impl Terms {
             ClientCertificates::Required(roots) => (2, &roots[..]),
         };
         let mut digest = Sha256::new();
+        // A ticket says when its session ends; those from before they did so are not taken for such.
+        digest.update(b"with an end");
         digest.update([demand]);
         for root in roots {
             digest.update((root.len() as u64).to_be_bytes());
@@ -104,14 +117,18 @@ impl Terms {
 }
 
 impl Acceptor {
-    fn new(terms: &Terms, provider: CryptoProvider) -> Result<Acceptor, TermsError> {
+    fn new(
+        terms: &Terms,
+        provider: CryptoProvider,
+        clock: Arc<dyn TimeProvider>,
+    ) -> Result<Acceptor, TermsError> {
         let provider = Arc::new(provider);
         let refused = |error: rustls::Error| TermsError(error.to_string());
         let versions: &[_] = match terms.allows_tls12 {
             true => &[&TLS13, &TLS12],
             false => &[&TLS13],
         };
-        let builder = ServerConfig::builder_with_provider(provider.clone())
+        let builder = ServerConfig::builder_with_details(provider.clone(), clock)
             .with_protocol_versions(versions)
             .map_err(refused)?;
         let builder = match &terms.client_certificates {
@@ -132,7 +149,7 @@ impl Acceptor {
                 }
                 let verifier = verifier.build();
                 let verifier = verifier.map_err(|error| TermsError(error.to_string()))?;
-                builder.with_client_cert_verifier(verifier)
+                builder.with_client_cert_verifier(Arc::new(Verifier(verifier)))
             }
         };
         let resolver = Resolver(terms.identities.clone());
@@ -158,7 +175,7 @@ impl Acceptor {
         let keys = TicketKeys::at(unix_secs, secret, &self.context);
         let tickets_due_at = Some(keys.due_at());
         let mut config = ServerConfig::clone(&self.config);
-        config.ticketer = Arc::new(Ticketer(keys));
+        config.ticketer = Arc::new(Ticketer::new(keys, config.time_provider.clone()));
         config.send_tls13_tickets = 2;
         Acceptor {
             config: Arc::new(config),
@@ -199,27 +216,5 @@ impl ResolvesServerCert for Resolver {
         // handshake_failure; without any it would say access_denied, which means something else.
         let shown = credential.unwrap_or_else(|| self.0.default_credential());
         Some(shown.0.clone())
-    }
-}
-
-/// The ticket keys, as the library asks for them.
-#[derive(Debug)]
-struct Ticketer(TicketKeys);
-
-impl ProducesTickets for Ticketer {
-    fn enabled(&self) -> bool {
-        true
-    }
-
-    fn lifetime(&self) -> u32 {
-        const { TICKET_LIFETIME_SECS as u32 }
-    }
-
-    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        self.0.seal(plain)
-    }
-
-    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
-        self.0.open(cipher)
     }
 }

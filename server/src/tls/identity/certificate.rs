@@ -54,6 +54,17 @@ pub fn describe(der: &[u8]) -> Result<Described, String> {
     })
 }
 
+/// Until when a certificate in DER is valid, in seconds since 1970.
+///
+/// # Errors
+///
+/// The parser's complaint.
+pub fn valid_until(der: &[u8]) -> Result<u64, String> {
+    let parsed = Certificate::from_der(der).map_err(|error| error.to_string())?;
+    let end = parsed.tbs_certificate().validity().not_after;
+    Ok(end.to_unix_duration().as_secs())
+}
+
 /// Subject and issuer of a certificate: distinguished names as RFC 4514 writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parties {

@@ -9,7 +9,7 @@ use crate::connection::exchanges::Streaming;
 use crate::connection::key::{ConnectionKey, ExchangeKey};
 use crate::connection::output::{LongMemory, Output};
 use crate::connection::step::Outcome;
-use crate::handler::{Body, BodyStream, Response};
+use crate::handler::{Body, BodyStream, Chunk, Response};
 use crate::http1::date::Date;
 use crate::http1::exchange::After;
 use crate::http1::response::{BodyLength, Fields, Framing};
@@ -48,7 +48,8 @@ pub(super) fn write_answer(
 ) -> Result<Begun, Gone> {
     if response.status.is_informational() {
         // The client would wait for another answer: nobody here would give it.
-        *response = Response::failed();
+        let unfit = std::mem::replace(response, Response::failed());
+        unfit.body.let_go();
     }
     let (status, len) = (response.status, response.body.len());
     // Its Connection field and its chunks are HTTP/1.1's, which says the rest of the same.
@@ -57,19 +58,15 @@ pub(super) fn write_answer(
         BodyLength::Known(length) => Some(length),
         BodyLength::None | BodyLength::Chunked | BodyLength::UntilClose => None,
     };
-    let body = match framing.sends_body {
-        true => std::mem::replace(&mut response.body, Body::Empty),
-        false => Body::Empty,
-    };
-    let small;
-    let (payload, later) = match body {
-        Body::Empty | Body::Switch(_) => (Payload::None, None),
-        Body::Chunk(chunk) if chunk.len() <= BODY_FRAMED_AT_ONCE_MAX_BYTES => {
-            small = chunk;
-            (Payload::Slice(&small), None)
+    let payload = match &mut response.body {
+        _ if !framing.sends_body => Payload::None,
+        Body::Empty | Body::Switch(_) => Payload::None,
+        Body::Chunk(chunk) if chunk.len() <= BODY_FRAMED_AT_ONCE_MAX_BYTES => Payload::Slice(chunk),
+        Body::Chunk(chunk) => {
+            let chunk = std::mem::replace(chunk, Chunk::Static(&[]));
+            Payload::Bytes(chunk.into_bytes())
         }
-        Body::Chunk(chunk) => (Payload::Bytes(chunk.into_bytes()), None),
-        Body::Stream { stream, len } => (Payload::Later, Some((stream, len))),
+        Body::Stream { .. } => Payload::Later,
     };
     let answer = Answer {
         status,
@@ -79,10 +76,15 @@ pub(super) fn write_answer(
         length,
     };
     session.answer(stream, &answer, payload, seconds, out)?;
-    Ok(match later {
-        Some((body, len)) => Begun::Head(body, len),
-        None if session.is_sending(stream) => Begun::Waiting,
-        None => Begun::Whole,
+    if framing.sends_body && matches!(response.body, Body::Stream { .. }) {
+        let body = std::mem::replace(&mut response.body, Body::Empty);
+        if let Body::Stream { stream, len } = body {
+            return Ok(Begun::Head(stream, len));
+        }
+    }
+    Ok(match session.is_sending(stream) {
+        true => Begun::Waiting,
+        false => Begun::Whole,
     })
 }
 
@@ -132,13 +134,12 @@ impl Sink for Outgoing<'_> {
 
 impl Engine {
     /// A handler gave its answer to a request that came on a stream.
-    pub(in crate::connection) fn on_stream_answer(
+    pub(in crate::connection) fn give_stream_answer(
         &mut self,
         core: &Rc<Core>,
         request: ExchangeKey,
-        mut response: Response,
+        response: &mut Response,
     ) {
-        self.keep_date(core);
         let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
@@ -150,13 +151,13 @@ impl Engine {
         let closes = response.close && exchange.rejected.is_none();
         exchange.task = None;
         if exchange.asks_core {
-            tell_core(&mut response, self.index);
+            tell_core(response, self.index);
         }
         if let Body::Switch(_) = response.body {
             return self.switch_stream(core, request, response);
         }
         if let Some(noted) = &mut exchange.noted {
-            noted.answered_by(&terms, &response, core.now());
+            noted.answered_by(&terms, response, core.now());
         }
         let tally = exchange.tally(response.status);
         // The answer's body is made from the request's: the client has to send it.
@@ -166,19 +167,12 @@ impl Engine {
         let begun = self.with_session(core, key, |session, desk| {
             let out = &mut *desk.out;
             if wants_more {
+                let fields = Fields::List(&[]);
                 // If the stream is over, the answer below says so.
-                let _ = session.interim(stream, StatusCode::CONTINUE, Fields::List(&[]), out);
+                let _ = session.interim(stream, StatusCode::CONTINUE, fields, desk.seconds, out);
             }
             let to_head = terms.to_head;
-            write_answer(
-                session,
-                stream,
-                to_head,
-                &mut response,
-                &date,
-                desk.seconds,
-                out,
-            )
+            write_answer(session, stream, to_head, response, &date, desk.seconds, out)
         });
         match begun {
             None => return,
@@ -232,6 +226,10 @@ impl Engine {
     ) {
         if let Some(http2) = self.upgrades.http2(key) {
             http2.session.flushed();
+            if http2.held.is_some() {
+                // Payload would fill the output again.
+                self.read_http2(core, key);
+            }
         }
         self.settle_http2(core, key);
     }

@@ -120,11 +120,12 @@ impl Engine {
             if asks {
                 let fields = Fields::List(&[]);
                 // A stream that is over wants no more.
-                let _ = session.interim(stream, StatusCode::CONTINUE, fields, desk.out);
+                let _ =
+                    session.interim(stream, StatusCode::CONTINUE, fields, desk.seconds, desk.out);
             }
             match wanted {
-                true => session.took(stream, taken, desk.out),
-                false => session.passed_over(taken, desk.out),
+                true => session.took(stream, taken, desk.seconds, desk.out),
+                false => session.passed_over(taken, desk.seconds, desk.out),
             }
         });
     }
@@ -166,6 +167,6 @@ impl Engine {
         self.stats.refused(refusal.status.as_u16());
         let parts = seen.unwrap_or_else(PlacedParts::blank);
         let response = self.seen_refusal(core, key, parts, &refusal);
-        self.on_stream_answer(core, request, response);
+        self.on_answer(core, request, Ok(response));
     }
 }

@@ -34,7 +34,7 @@ use crate::http1::upgraded::Phase;
 use crate::http2::frame::go_away_size;
 use crate::http2::life::Phase as Stands;
 use crate::http2::{Desk, Fault, Room, Session, StreamId};
-use ringgate_runtime::Core;
+use ringgate_runtime::{Core, Moment};
 use std::rc::Rc;
 
 /// A session and the requests that its connection keeps.
@@ -46,14 +46,26 @@ pub(in crate::connection) struct Multiplexed {
     answered: u32,
     /// How many of them are to speak another protocol, or do.
     spoken: u32,
-    /// The second in which the limits of its streams were looked at last.
-    looked: u32,
+    /// The second in which the limits of its streams were looked at last; None while nothing is under way.
+    looked: Option<u32>,
+    /// Whether that look was left out, since the core had been held up.
+    passed_over: bool,
     /// How often that was while its core wanted to be rid of it.
     stays: u32,
     /// Whether those who speak another protocol on its streams are to end.
     parts: bool,
     /// Whether its client broke a rule or a budget, so that no answer that waits is sent.
     has_failed: bool,
+    /// Frames that came, and are not read before its client takes more of what is sent.
+    held: Option<Held>,
+}
+
+/// Frames that are not read since the output is full.
+struct Held {
+    /// The second since which there were some at any time.
+    since: u32,
+    /// Whether nothing was received meanwhile, so that more of them may have come than are there.
+    is_cut: bool,
 }
 
 impl Multiplexed {
@@ -63,10 +75,12 @@ impl Multiplexed {
             kept: Vec::new(),
             answered: 0,
             spoken: 0,
-            looked: 0,
+            looked: None,
+            passed_over: false,
             stays: 0,
             parts: false,
             has_failed: false,
+            held: None,
         }
     }
 
@@ -88,6 +102,26 @@ impl Multiplexed {
             _ if self.is_idle() => Some(Phase::Rest),
             _ => Some(Phase::Streams),
         }
+    }
+
+    /// Whether the limits of its streams are to be looked at now: once a second, as far as anything happens to it.
+    fn is_due(&mut self, core: &Core) -> bool {
+        if self.is_idle() {
+            self.looked = None;
+            return false;
+        }
+        let now = seconds(core);
+        let missed = match self.looked.replace(now) {
+            None => 0,
+            Some(before) => now.wrapping_sub(before),
+        };
+        if missed > 0 {
+            // If looks are missing because the core was held up, frames that came in time may wait unheard behind these:
+            // until the next look, however often that happens. Others are missing where a client takes long for each send.
+            let held = now.wrapping_sub(seconds_at(core.held_up_last()));
+            self.passed_over = missed > 1 && held < missed && !self.passed_over;
+        }
+        missed > 0 && !self.passed_over
     }
 
     fn place(&self, stream: StreamId) -> Option<usize> {
@@ -140,7 +174,12 @@ impl Upgrades {
 /// The time in seconds, as sessions count it: the same on all cores, and in another process of the machine.
 #[inline]
 fn seconds(core: &Core) -> u32 {
-    (core.now().as_nanos() / 1_000_000_000) as u32
+    seconds_at(core.now())
+}
+
+#[inline]
+fn seconds_at(moment: Moment) -> u32 {
+    (moment.as_nanos() / 1_000_000_000) as u32
 }
 
 impl Engine {
@@ -190,17 +229,12 @@ impl Engine {
     /// After anything that happened to the session: what may be sent is queued, and the connection is told where
     /// the session stands.
     pub(super) fn settle_http2(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        // What is sent puts the connection's own timer off: a busy one is looked at here.
-        let now = seconds(core);
+        // What is sent puts the connection's own timer off: a busy one is looked at here, once all that came is read.
         if let Some(http2) = self.upgrades.http2(key)
-            && http2.looked != now
-            && !http2.is_idle()
+            && http2.held.is_none()
+            && http2.is_due(core)
         {
-            let before = std::mem::replace(&mut http2.looked, now);
-            // If a look is missing the core was held up, and frames that came in time may wait unheard behind these.
-            if now.wrapping_sub(before) == 1 {
-                self.end_overdue(core, key);
-            }
+            self.end_overdue(core, key);
         }
         self.send_further(core, key);
         self.end_answered(core, key);

@@ -101,6 +101,9 @@ impl Engine {
             return Reading::Done;
         };
         self.keep_date(core);
+        if self.upgrades.http2(key).is_some_and(|h| h.held.is_some()) {
+            self.read_further(key);
+        }
         let mut left = units;
         loop {
             match self.read_frames(core, key, &mut left) {
@@ -163,6 +166,7 @@ impl Engine {
             }
         }
         self.spend_units(units - left);
+        self.hold(core, key);
         if self.is_to_end(key) {
             self.drain_http2(core, key);
         } else {
@@ -489,7 +493,7 @@ impl Reader<'_> {
         let Some((inflow, request)) = self.inflow_of(stream) else {
             // Nobody reads it: its client is given no room for more on that stream.
             let out = &mut self.connection.output.tail;
-            self.http2.session.passed_over(len, out);
+            self.http2.session.passed_over(len, self.seconds, out);
             return Ok(());
         };
         let is_slow = judged.is_some_and(|(least, now, _)| inflow.pace.is_slower_than(least, now));
@@ -560,7 +564,9 @@ impl Reader<'_> {
         let place = place_in(bytes, unread);
         let piece = self.cut(place, used);
         let out = &mut self.connection.output.tail;
-        self.http2.session.took(stream, piece.len() as u32, out);
+        self.http2
+            .session
+            .took(stream, piece.len() as u32, self.seconds, out);
         parts.has_more = true;
         parts.body = RequestBody::whole(piece);
         Ok(true)

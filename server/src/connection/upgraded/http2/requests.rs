@@ -2,11 +2,12 @@
 //! because their client has to make room for their answer.
 
 use super::answers::write_answer;
+use crate::connection::access::told;
 use crate::connection::engine::Engine;
 use crate::connection::exchanges::{Asked, Exchange, Terms};
 use crate::connection::key::{ConnectionKey, ExchangeKey};
 use crate::connection::step::Outcome;
-use crate::handler::{Body, PlacedParts, Response, Routed};
+use crate::handler::{PlacedParts, Response, Routed};
 use crate::http1::refusal::Refusal;
 use crate::http2::{ErrorCode, StreamId};
 use crate::observe::metrics::{NO_ROUTE, Tally};
@@ -91,7 +92,7 @@ impl Engine {
         };
         self.stats.answer(&self.routes, tally);
         if let Some(noted) = noted {
-            self.tell_of_refusal(core, key, noted, &response, refusal.reason);
+            self.tell_of_refusal(core, key, noted, told(to_head, &response), refusal.reason);
         }
         let date = *self.date.current();
         // A stream that is over needs no answer.
@@ -125,11 +126,7 @@ impl Engine {
             return make();
         }
         parts.come_from(self.index, key, sockets);
-        let mut response = self.app.refuse(core, parts, &make);
-        if matches!(response.body, Body::Stream { .. } | Body::Switch(_)) {
-            response.body = make().body;
-        }
-        response
+        self.app.refuse(core, parts, &make).whole(&make)
     }
 
     /// Something outside of the engine touched this request.
@@ -171,7 +168,7 @@ impl Engine {
         if let Some(inflow) = &on.inflow {
             let rest = inflow.rest();
             self.with_session(core, key, |session, desk| {
-                session.passed_over(rest, desk.out);
+                session.passed_over(rest, desk.seconds, desk.out);
             });
         }
         if on.is_switched {

@@ -21,10 +21,9 @@ use crate::http1::exchange::Deadline;
 use crate::http1::response::Fields;
 use crate::http1::upgraded::Phase;
 use crate::http2::{Answer, ErrorCode, Gone, Payload};
-use crate::websocket::Fault;
 use crate::websocket::life;
 use bytes::BytesMut;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use ringgate_runtime::Core;
 use std::rc::Rc;
 
@@ -41,7 +40,7 @@ pub(in crate::connection) struct Spoken {
     /// Bytes that wait until the session takes them.
     pub(super) output: Output,
     pub(super) phase: Option<Phase>,
-    /// The second since which the time limit of the phase runs.
+    /// The second from which the time of the client counts in this phase.
     pub(super) since: u32,
 }
 
@@ -69,7 +68,7 @@ impl Spoken {
         }
     }
 
-    /// Something came or went: limits on silence begin anew.
+    /// Something came: limits on silence begin anew.
     fn renew(&mut self, seconds: u32) {
         if let Some(Phase::Open | Phase::Owing | Phase::Bytes) = self.phase {
             self.since = seconds;
@@ -137,11 +136,8 @@ impl Engine {
         &mut self,
         core: &Rc<Core>,
         request: ExchangeKey,
-        mut response: Response,
+        response: &mut Response,
     ) {
-        let Body::Switch(switch) = std::mem::replace(&mut response.body, Body::Empty) else {
-            return;
-        };
         let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
@@ -155,12 +151,15 @@ impl Engine {
             )),
             StatusCode::OK => self.refuse_switch(core, request),
             // Something around the handler answers otherwise.
-            _ => return self.on_stream_answer(core, request, response),
+            _ => {
+                std::mem::replace(&mut response.body, Body::Empty).let_go();
+                return self.give_stream_answer(core, request, response);
+            }
         };
         if let Some(refusal) = refusal {
-            return self.on_stream_answer(core, request, refusal);
+            return self.on_answer(core, request, Ok(refusal));
         }
-        self.begin_spoken(core, key, request, switch.into_inner(), &response.fields);
+        self.begin_spoken(core, key, request, response);
         self.settle_http2(core, key);
     }
 
@@ -188,8 +187,7 @@ impl Engine {
         core: &Rc<Core>,
         key: ConnectionKey,
         request: ExchangeKey,
-        switching: Switching,
-        fields: &[(HeaderName, HeaderValue)],
+        response: &mut Response,
     ) {
         let date = *self.date.current();
         let Some(stream) = self.stream_of(request) else {
@@ -200,7 +198,7 @@ impl Engine {
                 status: StatusCode::OK,
                 date: &date,
                 content_type: None,
-                fields: Fields::List(fields),
+                fields: Fields::List(&response.fields),
                 length: None,
             };
             session.answer(stream, &answer, Payload::Later, desk.seconds, desk.out)
@@ -209,9 +207,14 @@ impl Engine {
             self.places.leave();
             return self.reset_kept(core, key, request, ErrorCode::CANCEL);
         }
+        let body = std::mem::replace(&mut response.body, Body::Empty);
+        let Body::Switch(switch) = body else {
+            debug_assert!(false, "the caller has looked");
+            return;
+        };
         self.settle_switched(core, request);
         let of = Speaker::Stream(request);
-        let (speech, phase) = match switching {
+        let (speech, phase) = match switch.into_inner() {
             Switching::WebSocket(begun) => {
                 self.stats.websockets.rise();
                 let talking = Box::new(Talking::new(begun));
@@ -262,7 +265,6 @@ impl Engine {
 
     /// Bytes came, or there is room for what they are answered with.
     pub(super) fn hear_stream(&mut self, core: &Rc<Core>, request: ExchangeKey) {
-        let of = Speaker::Stream(request);
         let Some(spoken) = self.exchanges.get(request).and_then(|e| e.spoken()) else {
             return;
         };
@@ -276,7 +278,7 @@ impl Engine {
                 }
             }
             Some(Speech::WebSocket(_)) => {
-                self.with_talking(core, of, |talking, lent| talking.read(lent));
+                self.read_talking(core, request);
                 self.hear_end(core, request);
             }
         }
@@ -288,8 +290,27 @@ impl Engine {
             return;
         };
         self.with_session(core, key, |session, desk| {
-            session.took(stream, read, desk.out)
+            session.took(stream, read, desk.seconds, desk.out)
         });
+    }
+
+    /// Gives what came to a WebSocket. A read stops where its answers are many, and goes on when there is room for them; at
+    /// the end of the client's side it goes on at once, as long as the session takes them.
+    fn read_talking(&mut self, core: &Rc<Core>, request: ExchangeKey) {
+        let mut left = usize::MAX;
+        loop {
+            self.with_talking(core, Speaker::Stream(request), |talking, lent| {
+                talking.read(lent)
+            });
+            let Some(spoken) = self.exchanges.get(request).and_then(|e| e.spoken()) else {
+                return;
+            };
+            let unread = spoken.unread.as_slice().len();
+            if !spoken.has_ended || unread == 0 || unread == left {
+                return;
+            }
+            left = unread;
+        }
     }
 
     /// The client of a WebSocket may have ended its side: what is not whole then never will be.
@@ -321,18 +342,24 @@ impl Engine {
         }
     }
 
-    /// The WebSocket of a stream stands there now.
+    /// The WebSocket of a stream stands there now. `anew`: whether the time of its client begins anew.
     pub(in crate::connection::upgraded) fn stand_on_stream(
         &mut self,
         core: &Rc<Core>,
         request: ExchangeKey,
         stands: Option<Phase>,
+        anew: bool,
     ) {
         let Some(spoken) = self.exchanges.get(request).and_then(|e| e.spoken()) else {
             return;
         };
-        if spoken.phase != stands {
-            spoken.phase = stands;
+        let begins = match stands {
+            // Close was said, and there is one time for what follows.
+            Some(Phase::Closing) | None => spoken.phase != stands,
+            Some(_) => anew,
+        };
+        spoken.phase = stands;
+        if begins {
             spoken.since = seconds(core);
         }
         self.send_spoken(core, request);
@@ -371,7 +398,10 @@ impl Engine {
                 }
                 return;
             };
-            spoken.renew(seconds(core));
+            if spoken.phase == Some(Phase::Bytes) {
+                // A tunnel goes on with a byte in either direction.
+                spoken.since = seconds(core);
+            }
             if let Some(noted) = &mut exchange.noted {
                 noted.add(piece.len());
             }
@@ -413,7 +443,7 @@ impl Engine {
             Some(Speech::WebSocket(talking)) => self.end_talking(core, *talking),
         }
         self.with_session(core, key, |session, desk| {
-            session.passed_over(spoken.held, desk.out);
+            session.passed_over(spoken.held, desk.seconds, desk.out);
         });
     }
 
@@ -432,9 +462,15 @@ impl Engine {
                 continue;
             };
             let is_sending = spoken.output.queued > 0 || http2.session.is_sending(*stream);
-            // A client that is given more than it takes has the limit of the stream.
-            if let Some(phase) = spoken.phase.filter(|_| !is_sending) {
-                let kind = phase.deadline(false);
+            let kind = match spoken.phase {
+                // Behind Close there is one time for all, whatever the client takes now and then.
+                Some(Phase::Closing) => Some(Deadline::CloseFrame),
+                None => spoken.speech.as_ref().map(|_| Deadline::Dismissal),
+                // A client that is given more than it takes has the limit of the stream.
+                Some(_) if is_sending => None,
+                Some(phase) => Some(phase.deadline(false)),
+            };
+            if let Some(kind) = kind {
                 let limit = self.settings.timeout(kind).as_millis().div_ceil(1000) as u32;
                 if now.wrapping_sub(spoken.since) >= limit {
                     due.push((*request, kind));
@@ -446,17 +482,28 @@ impl Engine {
             let asks = |deadline| life::Event::DeadlinePassed(deadline);
             match kind {
                 Deadline::Quiet => self.tell_talking(core, of, asks(life::Deadline::Quiet)),
-                Deadline::Message => {
-                    self.count_fault(core, of, Fault::MessageStalled);
-                    self.tell_talking(core, of, asks(life::Deadline::Message));
-                }
+                Deadline::Message => self.tell_talking(core, of, asks(life::Deadline::Message)),
                 _ => self.reset_kept(core, key, request, ErrorCode::CANCEL),
             }
         }
     }
 
-    /// The protocols on the streams of a connection are to end.
-    pub(super) fn part_from_streams(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+    /// The protocols on the streams of a connection are to end when its turn comes, as those of other connections do, so
+    /// that their clients do not all connect again at the same instant.
+    pub(super) fn part_from_streams_later(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        match self.upgrades.http2(key) {
+            Some(http2) if http2.parts => {}
+            Some(http2) if http2.spoken > 0 => self.part_later(core, key),
+            _ => self.part_from_streams(core, key),
+        }
+    }
+
+    /// The protocols on the streams of a connection are to end. The caller settles the connection.
+    pub(in crate::connection::upgraded) fn part_from_streams(
+        &mut self,
+        core: &Rc<Core>,
+        key: ConnectionKey,
+    ) {
         let Some(http2) = self.upgrades.http2(key) else {
             return;
         };

@@ -1,16 +1,17 @@
 //! The ends that come by themselves: streams and connections whose clients leave something unfinished for too long, and
 //! connections that are to go. The limits of streams are kept in whole seconds, looked at once a second.
 
-use super::seconds;
+use super::{Held, seconds};
+use crate::connection::OUTPUT_HIGH_BYTES;
 use crate::connection::deadlines::cause;
 use crate::connection::engine::{Course, Engine};
 use crate::connection::key::ConnectionKey;
 use crate::connection::settings::Settings;
 use crate::connection::step::Outcome;
-use crate::connection::table::Connection;
+use crate::connection::table::{Connection, Receive};
 use crate::http1::exchange;
 use crate::http2::life::Phase;
-use crate::http2::session::Deadline;
+use crate::http2::session::{Deadline, put_off};
 use crate::http2::{End, StreamId};
 use ringgate_runtime::Core;
 use std::rc::Rc;
@@ -42,10 +43,74 @@ impl Engine {
         key: ConnectionKey,
     ) {
         if let Some(http2) = self.upgrades.http2(key) {
-            http2.looked = seconds(core);
+            http2.looked = Some(seconds(core));
+            http2.passed_over = false;
         }
         self.end_overdue(core, key);
         self.settle_http2(core, key);
+    }
+
+    /// Frames are read that had to wait, or some of them: the pace of bodies is counted anew.
+    #[cold]
+    pub(super) fn read_further(&mut self, key: ConnectionKey) {
+        let receives = |c: &mut Connection| matches!(c.receive, Receive::On(_));
+        let is_cut = !self.table.get(key).is_some_and(receives);
+        let Some(http2) = self.upgrades.http2(key) else {
+            return;
+        };
+        if let Some(held) = &mut http2.held {
+            held.is_cut |= is_cut;
+        }
+        if self.settings.body_rate_min.is_none() {
+            return;
+        }
+        for (_, request) in &http2.kept {
+            let on = self.exchanges.get(*request).and_then(|e| e.on.as_mut());
+            if let Some(inflow) = on.and_then(|on| on.inflow.as_mut()) {
+                inflow.pace.pause();
+            }
+        }
+    }
+
+    /// Frames were read: notes whether there are others that have to wait until the client takes more of what is sent.
+    /// No limit of a stream is looked at meanwhile, since they may be what it waits for. Clients that are late are known
+    /// once all are read; if not even all were received, the time since then does not count.
+    #[inline]
+    pub(super) fn hold(&mut self, core: &Core, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        let Some(http2) = self.upgrades.http2(key) else {
+            return;
+        };
+        let is_full = connection.output.queued >= OUTPUT_HIGH_BYTES;
+        let waits = is_full || http2.held.is_some() && connection.has_rest;
+        if !connection.unread.is_empty() && waits {
+            let since = seconds(core);
+            http2.held.get_or_insert(Held {
+                since,
+                is_cut: false,
+            });
+        } else if let Some(held) = http2.held.take()
+            && held.is_cut
+        {
+            self.give_time_back(core, key, held.since);
+        }
+    }
+
+    /// Bytes that came from this second on are still to be received: the limits of all streams are put off by the time since.
+    #[cold]
+    fn give_time_back(&mut self, core: &Core, key: ConnectionKey, from: u32) {
+        let now = seconds(core);
+        let Some(http2) = self.upgrades.http2(key) else {
+            return;
+        };
+        http2.session.give_time_back(from, now);
+        for (_, request) in &http2.kept {
+            if let Some(spoken) = self.exchanges.get(*request).and_then(|e| e.spoken()) {
+                spoken.since = put_off(spoken.since, from, now);
+            }
+        }
     }
 
     /// Ends streams and connections that have taken too long. The caller settles the connection.
@@ -70,7 +135,7 @@ impl Engine {
             http2.stays = if is_leaving { http2.stays + 1 } else { 0 };
             if http2.stays > STAYS_MAX {
                 self.say_goodbye(core, key);
-                self.part_from_streams(core, key);
+                self.part_from_streams_later(core, key);
             }
         }
     }
@@ -112,8 +177,10 @@ impl Engine {
         self.say_goodbye(core, key);
         let is_worn = |c: &mut Connection| c.transport.is_worn();
         // A connection that has carried as many requests as it may goes on speaking on its streams.
-        if self.course != Course::Serving || self.table.get(key).is_some_and(is_worn) {
+        if self.table.get(key).is_some_and(is_worn) {
             self.part_from_streams(core, key);
+        } else if self.course != Course::Serving {
+            self.part_from_streams_later(core, key);
         }
         self.settle_http2(core, key);
     }
@@ -122,7 +189,7 @@ impl Engine {
         let is_told = self.with_session(core, key, |session, desk| {
             let is_first = matches!(session.phase(), Phase::Preface | Phase::Open);
             if is_first {
-                session.drain(desk.seconds, desk.out);
+                session.drain(desk);
             }
             is_first
         });

@@ -88,7 +88,7 @@ impl World {
         let view = inheritance::View {
             pool: &process.pool,
             inherited: &inherited,
-            stopping: process.ending.phase() == Phase::Stopping,
+            ending: matches!(process.ending.phase(), Phase::Draining | Phase::Stopping),
             numbers: None,
         };
         for act in process.inheritance.on(&view, event) {
@@ -181,13 +181,18 @@ impl World {
             now: self.now,
             rules: Config::default().drain,
             pool: &process.pool,
-            awaits_a_core: process.pool.cores.contains(&CoreState::Starting),
+            awaits_a_core: process.pool.cores.contains(&CoreState::Starting)
+                && process.pool.heirs().is_empty(),
+            lacks_a_core: process.lacks_a_core(),
+            lingers: false,
             given_up: &[false; PLACES],
             silent: &[false; PLACES],
         };
         for act in process.ending.on(&view, event) {
             match act {
                 ending::Act::Accept => self.processes[at].pool.accepting = true,
+                ending::Act::StopAccepting => self.processes[at].pool.accepting = false,
+                ending::Act::KeepACore => self.start_for_the_last(at),
                 ending::Act::ServeAgain => self.call_cores_back(at),
                 ending::Act::TellCores { .. } => {
                     let process = &mut self.processes[at];
@@ -314,7 +319,7 @@ impl World {
                 self.replan(at);
                 if self.processes[at].inheritance.is_coming() {
                     let wanted = (0..UNITS as u32).collect();
-                    self.inherit(at, inheritance::Event::CoresUp { wanted });
+                    self.inherit(at, inheritance::Event::CoresUp { wanted, tls: true });
                 }
             }
             Phase::Draining if self.processes[at].succession.has_handed_over() => {
@@ -324,7 +329,6 @@ impl World {
                 }
             }
             Phase::Draining | Phase::Stopping => {
-                self.start_for_the_last(at);
                 self.end_by(at, ending::Event::Looked);
                 if self.processes[at].ending.phase() == Phase::Stopped {
                     self.exits(at);
@@ -343,11 +347,13 @@ impl World {
     /// Starts a core in a drain for connections that wait for one.
     fn start_for_the_last(&mut self, at: usize) {
         let process = &mut self.processes[at];
-        let is_over = process.pool.cores.iter().all(|state| !state.has_thread());
-        if is_over && !process.parked.is_empty() {
-            process.pool.cores[0] = CoreState::Starting;
-            process.cores[0].mail.push_back(ToCore::Drain);
-            self.spawn(at, 0);
+        let mut cores = process.pool.cores.iter();
+        if process.lacks_a_core()
+            && let Some(place) = cores.position(|state| !state.has_thread())
+        {
+            process.pool.target = process.pool.target.max(1);
+            process.pool.cores[place] = CoreState::Starting;
+            self.spawn(at, place);
         }
     }
 

@@ -129,7 +129,7 @@ impl Process {
             let view = inheritance::View {
                 pool: &pool,
                 inherited: &[],
-                stopping: false,
+                ending: false,
                 numbers: None,
             };
             let acts = inheritance.on(&view, inheritance::Event::Began { pid: pid - 1 });
@@ -159,6 +159,14 @@ impl Process {
 
     fn open(&self) -> u64 {
         self.cores.iter().map(|core| core.has.len() as u64).sum()
+    }
+
+    /// Whether connections wait in a drain, and no core is there for them or starts.
+    fn lacks_a_core(&self) -> bool {
+        let comes = |state: &CoreState| state.serves() || *state == CoreState::Starting;
+        self.ending.phase() == Phase::Draining
+            && !self.parked.is_empty()
+            && !self.pool.cores.iter().any(comes)
     }
 
     /// The connections that this process serves, or will.

@@ -5,13 +5,15 @@ use std::io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use ringgate_runtime::sys::stack::Stack;
 use tracing::dispatcher::WeakDispatch;
 use tracing::info;
 use tracing::subscriber::with_default;
 
 use super::super::file::open;
+use super::super::panics::Panicked;
 use super::super::*;
 use super::{Buffer, LONG};
 
@@ -334,6 +336,47 @@ fn ten_threads_lose_nothing_and_mix_nothing_below_the_limit() {
     assert_eq!((handle.written(), handle.dropped()), (1000, 0));
     drop((log, handle));
     assert_eq!(reading.join().unwrap(), 1000);
+}
+
+/// An output whose first write waits for a word.
+struct Held(Buffer, Option<std::sync::mpsc::Receiver<()>>);
+
+impl Write for Held {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(word) = self.1.take() {
+            word.recv_timeout(LONG).expect("the test says when");
+        }
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn lines_go_before_the_names_of_frames_which_take_their_time() {
+    let (buffer, (word, wait)) = (Buffer::default(), channel());
+    let sink = Sink::new(Box::new(Held(buffer.clone(), Some(wait))), None);
+    let (subscriber, handle) = assemble(&LogOptions::default(), QUEUE_LINES_MAX, sink).unwrap();
+    with_default(subscriber, || {
+        info!("before");
+        for _ in 0..3 {
+            handle.front.offer_panic(Panicked {
+                at: SystemTime::now(),
+                thread: "unlucky".to_owned(),
+                place: "here".to_owned(),
+                stack: Stack::here(),
+            });
+        }
+        info!("behind");
+        word.send(()).expect("the log waits");
+        assert!(handle.flush(LONG));
+    });
+    let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+    let is_named = |line: &str| line.contains("the backtrace of a panic");
+    let named: Vec<bool> = text.lines().map(is_named).collect();
+    assert_eq!(named, [false, false, true, true, true], "{text}");
 }
 
 /// The test below runs itself again as a child with this set.

@@ -1,0 +1,249 @@
+//! Counts of connections, and sessions of theirs, that no test outside of the crate can see or make.
+
+use super::*;
+use crate::Request;
+use crate::config::{CertificateSource, Endpoint, Scheme};
+use crate::handler::websocket::{Message, Socket};
+use crate::tls::handshake::failure::FailReason;
+use crate::tls::record::{Aead, KeyCache, Opened, Reason, Records, Session, Traffic, Version};
+use ringgate_runtime::driver::simulated::Action;
+
+const GET: &[u8] = b"GET /hello HTTP/1.1\r\nHost: t\r\n\r\n";
+
+#[test]
+fn a_connection_that_cannot_move_is_announced_an_end_when_its_core_leaves() {
+    let mut config = Config::default();
+    config.drain.keepalive_grace = Duration::from_secs(5);
+    let router = Router::new().get("/hello", |_: Request| async { "hello" });
+    let mut simulation = Simulation::with_cores(&config, router, 2, 1, Faults::none());
+    let clients: Vec<Client> = (0..2).map(|_| simulation.connect_to(0)).collect();
+    for client in &clients {
+        client.send(GET);
+    }
+    simulation.run_until(|_| clients.iter().all(|c| c.received().ends_with(b"hello")));
+    simulation.cores[0].engine.tie_connections();
+    simulation.leave(0, 1);
+    (0..10).for_each(|_| simulation.turn());
+    clients[0].take_received();
+    clients[0].send(GET);
+    simulation.run_until(|_| clients[0].is_closed());
+    let answer = String::from_utf8(clients[0].received()).expect("text");
+    assert!(answer.contains("Connection: close") && answer.ends_with("hello"));
+    // The other one has said nothing for as long as it may.
+    let began = simulation.world().now();
+    simulation.run_until(|_| clients[1].is_closed());
+    assert!(simulation.world().now() - began <= config.drain.keepalive_grace);
+    let (connections, requests) = simulation.ledgers(0);
+    assert_eq!((connections.finished, connections.handed_out), (2, 0));
+    assert_eq!(requests.answered, 3);
+}
+
+/// The same over TLS.
+fn over_tls() -> Config {
+    let mut config = Config::default();
+    let address: ListenAddr = "127.0.0.1:0".parse().expect("an address");
+    config.listen = vec![Endpoint {
+        scheme: Scheme::Https,
+        address,
+    }];
+    config.tls.certificates = vec![CertificateSource::SelfSigned];
+    config
+}
+
+/// A ClientHello of TLS 1.2, for a certificate with Ed25519.
+fn client_hello() -> Vec<u8> {
+    let extensions = [
+        &[0, 10, 0, 4, 0, 2, 0, 29][..],
+        &[0, 11, 0, 2, 1, 0],
+        &[0, 13, 0, 4, 0, 2, 8, 7],
+    ]
+    .concat();
+    let random = [7; 32];
+    let suite_without_compression = [0, 2, 0xc0, 0x2b, 1, 0];
+    let length = [0, extensions.len() as u8];
+    let body = [
+        &[3, 3][..],
+        &random,
+        &[0],
+        &suite_without_compression,
+        &length,
+        &extensions,
+    ]
+    .concat();
+    let length = body.len() as u8;
+    [&[22, 3, 1, 0, length + 4, 1, 0, 0, length], &body[..]].concat()
+}
+
+#[test]
+fn a_client_that_leaves_in_the_middle_of_its_handshake_is_counted_and_one_that_said_nothing_is_not()
+{
+    let hello = client_hello();
+    for (said, leaves, counted) in [
+        (&hello[..], Some(Action::Reset), [1, 0]),
+        (&hello, Some(Action::Close), [1, 0]),
+        (&hello[..40], Some(Action::ShutdownWrite), [1, 0]),
+        (&[], Some(Action::Close), [0, 0]),
+        (&[], Some(Action::Reset), [0, 0]),
+        (&hello, None, [0, 1]),
+        (&[], None, [0, 1]),
+    ] {
+        let mut simulation = Simulation::new(&over_tls(), Router::new(), 1);
+        let client = simulation.connect();
+        client.send(said);
+        simulation.pass(Duration::from_secs(1));
+        let is_answered = client.received_len() > 0;
+        assert_eq!(is_answered, said.len() == hello.len());
+        if let Some(leaves) = &leaves {
+            client.act(leaves.clone());
+        }
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+        let stats = &simulation.cores[0].stats;
+        let failed = [FailReason::ClientClosed, FailReason::TimedOut]
+            .map(|reason| stats.handshakes_failed[reason as usize].get());
+        assert_eq!(failed, counted, "{} bytes, {leaves:?}", said.len());
+        let all = stats.handshakes_failed.iter().map(|count| count.get());
+        let as_these: u64 = failed.iter().sum();
+        assert_eq!(all.sum::<u64>(), as_these, "and as nothing else");
+    }
+}
+
+/// A client of TLS 1.2 that knows the keys of its connection without a handshake.
+struct Keyed {
+    client: Client,
+    session: Session,
+    keys: KeyCache,
+    received: Vec<u8>,
+    /// The plaintext that it has opened.
+    heard: Vec<u8>,
+    told_end: bool,
+}
+
+impl Keyed {
+    /// A client at a server whose key seals so many records more.
+    fn connect(simulation: &mut Simulation, left: u64) -> Keyed {
+        let client = simulation.connect();
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 1);
+        let aead = Aead::Aes128Gcm;
+        let traffic = |seq, key| Traffic {
+            seq,
+            key,
+            iv: &[3; 12],
+            secret: &[],
+        };
+        let to_server = traffic(0, &[1; 16]);
+        let to_client = traffic(aead.records_max() - left, &[2; 16]);
+        let session = |from, to| Session::new(Version::Tls12, aead, from, to);
+        simulation.cores[0]
+            .engine
+            .establish(|| session(&to_server, &to_client));
+        Keyed {
+            client,
+            session: session(&to_client, &to_server).expect("sound"),
+            keys: KeyCache::default(),
+            received: Vec::new(),
+            heard: Vec::new(),
+            told_end: false,
+        }
+    }
+
+    fn say(&mut self, plain: &[u8]) {
+        let mut records = Records::default();
+        let sealed = self.session.seal(&mut self.keys, &[plain], &mut records);
+        sealed.expect("its own key is new");
+        self.client.send(&records);
+    }
+
+    /// Turns until this client has heard so much.
+    fn until(&mut self, simulation: &mut Simulation, done: impl Fn(&Keyed) -> bool) {
+        simulation.run_until(|_| {
+            self.hear();
+            done(self)
+        });
+    }
+
+    fn hear(&mut self) {
+        self.received.extend(self.client.take_received());
+        while !self.received.is_empty() {
+            let opened = self.session.open(&mut self.keys, &mut self.received);
+            let used = match opened.expect("sound records") {
+                Opened::Data { plain, used } => {
+                    self.heard.extend_from_slice(&self.received[plain]);
+                    used
+                }
+                Opened::Closed { used } => {
+                    self.told_end = true;
+                    used
+                }
+                Opened::Needs(_) => return,
+                other => panic!("{other:?}"),
+            };
+            self.received.drain(..used);
+        }
+    }
+}
+
+fn worn_out(simulation: &Simulation) -> u64 {
+    simulation.cores[0].stats.tls_failed[Reason::KeyWornOut as usize].get()
+}
+
+#[test]
+fn a_client_of_a_key_that_seals_no_more_hears_the_end_and_is_counted() {
+    let large = |_: Request| async { vec![b'x'; 300_000] };
+    let router = Router::new().get("/large", large);
+    let mut simulation = Simulation::new(&over_tls(), router, 1);
+    let mut keyed = Keyed::connect(&mut simulation, 2);
+    keyed.say(b"GET /large HTTP/1.1\r\nHost: t\r\n\r\n");
+    keyed.until(&mut simulation, |keyed| {
+        keyed.told_end || keyed.client.is_closed()
+    });
+    assert!(keyed.told_end);
+    assert!(keyed.heard.starts_with(b"HTTP/1.1 200 OK") && keyed.heard.len() < 300_000);
+    assert_eq!(worn_out(&simulation), 1);
+    keyed.client.close();
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    let (connections, requests) = simulation.ledgers(0);
+    assert_eq!((connections.aborted, requests.aborted), (1, 1));
+}
+
+#[test]
+fn a_websocket_whose_key_is_nearly_worn_out_is_told_close_in_time() {
+    // How many records before the last a key counts as worn.
+    const MARGIN: u64 = 1 << 16;
+    let router = Router::new().get("/ws", |request: Request| {
+        let echo = |socket: &mut Socket<'_>, message: Message<'_>| {
+            // A client that has been told Close gets no answer.
+            let _ = socket.send(message);
+        };
+        let answer = crate::WebSocket::new().accept(&request, echo);
+        async { answer }
+    });
+    let mut simulation = Simulation::new(&over_tls(), router, 1);
+    let mut keyed = Keyed::connect(&mut simulation, MARGIN + 3);
+    keyed.say(
+        b"GET /ws HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    keyed.until(&mut simulation, |keyed| keyed.heard.ends_with(b"\r\n\r\n"));
+    for _ in 0..2 {
+        keyed.heard.clear();
+        keyed.say(b"\x81\x82\0\0\0\0hi");
+        keyed.until(&mut simulation, |keyed| {
+            keyed.heard.starts_with(b"\x81\x02hi")
+        });
+    }
+    // The third record was that of the second message.
+    keyed.until(&mut simulation, |keyed| keyed.heard.len() >= 8);
+    assert_eq!(&keyed.heard[4..5], b"\x88");
+    assert_eq!(
+        keyed.heard[6..8],
+        1012_u16.to_be_bytes(),
+        "the service restarts"
+    );
+    // The same code back.
+    keyed.say(b"\x88\x82\0\0\0\0\x03\xf4");
+    keyed.until(&mut simulation, |keyed| keyed.told_end);
+    keyed.client.close();
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    assert_eq!(simulation.ledgers(0).0.finished, 1);
+    assert_eq!(worn_out(&simulation), 0);
+}
