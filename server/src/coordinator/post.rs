@@ -86,6 +86,12 @@ impl PostOffice {
         }
     }
 
+    /// Puts a word back that a core has to hear itself, whenever it does. The coordinator is not told of it: it has just
+    /// looked, and would look again and again.
+    pub(crate) fn put_back(&self, core: u32, word: Message) {
+        self.cores[core as usize].send(word);
+    }
+
     pub(crate) fn tell(&self, event: Event) {
         self.coordinator.send(event);
         // Pairs with the fence in `close`: either that sees the event, or this sees that it is closed.

@@ -90,8 +90,8 @@ impl Coordinator {
                 Err(_void) => {}
             }
         }
-        for message in kept {
-            self.post.to_core(index, message);
+        for word in kept {
+            self.post.put_back(index, word);
         }
     }
 
@@ -208,6 +208,23 @@ mod tests {
         let stats = &coordinator.slots[0].stats;
         stats.accepted.add(count);
         stats.handed_out.add(count);
+    }
+
+    #[test]
+    fn a_word_for_a_core_that_is_over_and_still_drops_its_state_is_looked_at_once() {
+        let (core, mut coordinator) = alone(None);
+        for state in [CoreState::Running, CoreState::Quarantined] {
+            coordinator.pool.cores[0] = state;
+            coordinator.pool.stuck[0] = true;
+            // Its bell is gone already.
+            coordinator.post.to_core(0, Message::Drain);
+            let told = coordinator.post.next_event();
+            assert!(matches!(told, Some(Event::Undelivered(0))));
+            coordinator.forward(core.now(), 0);
+            assert!(coordinator.post.next_event().is_none(), "{state:?}");
+            let word = coordinator.post.next_message(0);
+            assert!(matches!(word, Some(Message::Drain)), "it is not lost");
+        }
     }
 
     #[test]
