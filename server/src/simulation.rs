@@ -71,6 +71,8 @@ pub struct Simulation {
     openings: Vec<(Opening, bool)>,
     /// The access log, if the configuration wants one: a file is written in real time, by a thread.
     access_log: Option<AccessLog>,
+    /// The room for connections in the process.
+    headroom: Arc<Headroom>,
 }
 
 struct SimulatedCore {
@@ -232,8 +234,8 @@ impl Simulation {
             lanes_seen: Vec::new(),
             openings: openings.clone(),
             access_log: access_log.unwrap_or_else(|error| panic!("{error}")),
+            headroom: Arc::default(),
         };
-        let headroom = Arc::<Headroom>::default();
         for index in 0..cores {
             let driver = Driver::Simulated(Box::new(world.driver()));
             let core = Core::with_driver(driver, core_options(config))
@@ -253,7 +255,7 @@ impl Simulation {
                 stats: stats.clone(),
                 post: Arc::new(Postman(post.clone())),
                 sockets: Arc::default(),
-                headroom: headroom.clone(),
+                headroom: simulation.headroom.clone(),
                 access_log: simulation.access_log.as_ref().map(AccessLog::outlet),
             });
             simulation.cores.push(SimulatedCore {
@@ -489,6 +491,12 @@ impl Simulation {
     /// Moves so many idle connections of `from` to `to`, as balance does.
     pub fn spread(&mut self, from: u32, to: u32, count: u64) {
         self.post.to_core(from, Message::Spread(vec![(to, count)]));
+    }
+
+    /// Moves so many idle connections of `from` to another process, as in an upgrade to one that lacked room. There is
+    /// none: what goes is gone.
+    pub fn offer(&mut self, from: u32, count: u64) {
+        self.spread(from, SUCCESSOR, count);
     }
 
     /// Makes every core take the long way for each request and at the end of each send, for tests that

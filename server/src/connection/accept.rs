@@ -113,7 +113,7 @@ impl Engine {
         if self.headroom.is_full(0) {
             return self.pause_for_room(core);
         }
-        if self.is_full() {
+        if self.has_all_it_may() {
             return;
         }
         let one_by_one = self.is_nearly_full();

@@ -72,10 +72,16 @@ impl Engine {
     /// Whether `max_connections` is reached (row M10, docs/seeds.md), or so many connections are
     /// being refused that no more are to be taken for that.
     pub(super) fn is_full(&self) -> bool {
+        self.has_all_it_may() || self.headroom.is_full(self.intake.len())
+    }
+
+    /// The same of this core alone, whatever room there is in the process. A connection of this core that closes changes
+    /// it, so nobody has to look again; other cores make and take the room of the process at any moment, and who lacks
+    /// that has to pause.
+    pub(super) fn has_all_it_may(&self) -> bool {
         let max = self.settings.max_connections;
         max.is_some_and(|max| (self.table.len() + self.intake.len()) as u64 >= u64::from(max.get()))
             || self.refuses_too_many()
-            || self.headroom.is_full(self.intake.len())
     }
 
     /// Whether a multishot accept could bring more connections at once than there is room for.

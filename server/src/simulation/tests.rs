@@ -7,6 +7,7 @@ use crate::handler::websocket::{Message, Socket};
 use crate::tls::handshake::failure::FailReason;
 use crate::tls::record::{Aead, KeyCache, Opened, Reason, Records, Session, Traffic, Version};
 use ringgate_runtime::driver::simulated::Action;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const GET: &[u8] = b"GET /hello HTTP/1.1\r\nHost: t\r\n\r\n";
 
@@ -36,6 +37,40 @@ fn a_connection_that_cannot_move_is_announced_an_end_when_its_core_leaves() {
     let (connections, requests) = simulation.ledgers(0);
     assert_eq!((connections.finished, connections.handed_out), (2, 0));
     assert_eq!(requests.answered, 3);
+}
+
+#[test]
+fn a_core_that_finds_room_while_others_take_it_still_accepts_when_there_is_some_again() {
+    let mut simulation = Simulation::new(&Config::default(), Router::new(), 1);
+    let headroom = simulation.headroom.clone();
+    // Of two places one is taken and given back by another core all the time.
+    headroom.set(Some(2));
+    let over = Arc::new(AtomicBool::new(false));
+    let times = Arc::new(AtomicU64::new(0));
+    let other = std::thread::spawn({
+        let (over, times) = (over.clone(), times.clone());
+        move || {
+            while !over.load(Ordering::Relaxed) {
+                headroom.enter();
+                headroom.leave(1);
+                times.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    // So often that it falls between any two looks of the core at the room.
+    let mut connects = (1..).take_while(|_| times.load(Ordering::Relaxed) < 50_000_000);
+    let deaf = connects.find(|nth| {
+        let client = simulation.connect();
+        let looks = (0..1000).find(|_| {
+            simulation.pass(Duration::from_millis(50));
+            simulation.ledgers(0).0.accepted == *nth
+        });
+        client.reset();
+        looks.is_none()
+    });
+    over.store(true, Ordering::Relaxed);
+    other.join().expect("no panic");
+    assert_eq!(deaf, None, "this one is never accepted");
 }
 
 /// The same over TLS.
