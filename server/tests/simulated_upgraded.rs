@@ -365,3 +365,21 @@ fn a_websocket_with_more_to_hand_over_than_may_be_stays_and_is_told_1012_at_a_ha
         }
     }
 }
+
+#[test]
+fn a_process_with_little_room_is_offered_connections_that_can_go_and_not_the_one_that_has_to_stay()
+{
+    let mut simulation = simulate(|_| {});
+    let stays = format!("/keeping/{}", (64 << 10) + 1);
+    // The one that was idle longest is the first to be chosen.
+    let _stays = begin(&mut simulation, &handshake(&stays));
+    simulation.pass(LIMIT);
+    let _goes = begin(&mut simulation, &handshake("/keeping/1"));
+    simulation.pass(LIMIT);
+    for _ in 0..3 {
+        simulation.offer(0, 1);
+        (0..10).for_each(|_| simulation.turn());
+    }
+    let connections = simulation.ledgers(0).0;
+    assert_eq!((connections.handed_out, connections.open), (1, 1));
+}

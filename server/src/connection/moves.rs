@@ -133,14 +133,17 @@ impl Engine {
             return;
         }
         self.moves.forget();
+        // Where one of them is another process, all go where the first one does: what stays is the same for all cores.
+        let Some((first, _)) = shares.first() else {
+            return;
+        };
         let mut idle: Vec<(Moment, ConnectionKey)> = Vec::new();
         for key in self.table.keys() {
             let Some(connection) = self.table.get(key) else {
                 continue;
             };
             let (may_be, since) = (may_be_spread(connection), connection.idle_since);
-            if may_be && self.upgrades.may_move(key, false) && self.is_between_messages(key, false)
-            {
+            if may_be && self.can_move_out(key, *first) {
                 idle.push((since, key));
             }
         }

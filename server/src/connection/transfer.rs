@@ -80,20 +80,13 @@ impl Engine {
 
     /// Steps 1 and 2.
     pub(super) fn move_out(&mut self, core: &Rc<Core>, key: ConnectionKey, to: u32) {
-        if self.arrivals.contains_key(&key) {
-            // Its place in the queue is one of this core.
-            return;
-        }
-        if to == SUCCESSOR && !self.may_be_packed(key) {
-            return;
-        }
-        if !self.is_between_messages(key, to == SUCCESSOR) {
+        if !self.can_move_out(key, to) {
             return;
         }
         let Some(connection) = self.table.get(key) else {
             return;
         };
-        if !connection.is_movable() || connection.moving_to.is_some() {
+        if connection.moving_to.is_some() {
             return;
         }
         connection.moving_to = Some(Heir::core(to));
@@ -102,6 +95,19 @@ impl Engine {
             Receive::On(_) => self.stop_listening(core, key),
             Receive::Ending(_) => {}
         }
+    }
+
+    /// Whether a connection can go there now: asked by whoever chooses those that are to go, before its receive is
+    /// cancelled, and again when that is over.
+    pub(super) fn can_move_out(&mut self, key: ConnectionKey, to: u32) -> bool {
+        let leaves_process = to == SUCCESSOR;
+        let connection = self.table.get(key);
+        connection.is_some_and(|connection| connection.is_movable())
+            // Its place in the queue is one of this core.
+            && !self.arrivals.contains_key(&key)
+            && (!leaves_process || self.may_be_packed(key))
+            && self.upgrades.may_move(key, leaves_process)
+            && self.is_between_messages(key, leaves_process)
     }
 
     /// Whether a connection can become bytes for another process.
@@ -127,8 +133,7 @@ impl Engine {
         let Some(to) = connection.moving_to.take().map(Heir::index) else {
             return;
         };
-        let is_movable = connection.is_movable();
-        if !is_movable || !self.is_between_messages(key, to == SUCCESSOR) {
+        if !self.can_move_out(key, to) {
             // It was used, or ended, meanwhile: it stays for this time.
             return self.regulate(core, key);
         }
