@@ -19,6 +19,10 @@ const ENTER_GETEVENTS: u32 = 1 << 0;
 const ENTER_EXT_ARG: u32 = 1 << 3;
 const ENTER_NO_IOWAIT: u32 = 1 << 7;
 
+/// How long an enter waits at most that is to wait, and of which the kernel takes nothing for want of memory
+/// (EAGAIN) or of room for completions (EBUSY): nobody tells when there is some.
+const REFUSED_PAUSE: Duration = Duration::from_millis(1);
+
 /// Group number of the core's buffers; there is one group a ring.
 pub(crate) const BUFFER_GROUP: u16 = 0;
 
@@ -142,8 +146,9 @@ impl KernelDriver {
     /// called once a turn also when there is nothing to wait for.
     ///
     /// # Errors
-    /// The answers of io_uring_enter(2), except EINTR, ETIME, EBUSY and EAGAIN, after which the next
-    /// turn simply goes on.
+    /// The answers of io_uring_enter(2), except EINTR and ETIME, after which the next turn simply goes on, and EBUSY
+    /// and EAGAIN, with which the kernel takes nothing just now: what is done already is had all the same, and with
+    /// `wait` the kernel is given a moment.
     pub fn enter(&mut self, wait: bool, timeout: Option<Duration>) -> Result<(), Errno> {
         self.enters += 1;
         if !self.backlog.is_empty() {
@@ -153,8 +158,28 @@ impl KernelDriver {
             let queue = self.ring.submission();
             (queue.len() as u32, queue.cq_overflow())
         };
-        let wait =
-            wait && !overflow && self.backlog.is_empty() && self.ring.completion().is_empty();
+        let may_rest = wait && !overflow && self.ring.completion().is_empty();
+        let wait = may_rest && self.backlog.is_empty();
+        match self.enter_once(to_submit, wait, timeout) {
+            // The kernel came back at once, without a look at what is done.
+            Err(Errno(libc::EBUSY | libc::EAGAIN)) => {
+                let moment = timeout.map_or(REFUSED_PAUSE, |most| most.min(REFUSED_PAUSE));
+                match self.enter_once(0, may_rest, Some(moment)) {
+                    Err(Errno(libc::EBUSY | libc::EAGAIN)) => Ok(()),
+                    had => had,
+                }
+            }
+            entered => entered,
+        }
+    }
+
+    /// One call of io_uring_enter(2). An interrupted one, and one whose time is over, is a good one.
+    fn enter_once(
+        &mut self,
+        to_submit: u32,
+        wait: bool,
+        timeout: Option<Duration>,
+    ) -> Result<(), Errno> {
         let spec = timeout.map(|t| {
             types::Timespec::new()
                 .sec(t.as_secs())
@@ -176,7 +201,7 @@ impl KernelDriver {
         match entered {
             Ok(_) => Ok(()),
             Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
-                libc::EINTR | libc::ETIME | libc::EBUSY | libc::EAGAIN => Ok(()),
+                libc::EINTR | libc::ETIME => Ok(()),
                 errno => Err(Errno(errno)),
             },
         }
@@ -361,6 +386,91 @@ fn encode(operation: Operation) -> squeue::Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    /// From here on io_uring_enter(2) answers `errno` to this thread where it is to submit something.
+    fn refuse_submissions(errno: i32) {
+        let statement = |code: u32, jt, jf, k| libc::sock_filter {
+            code: code as u16,
+            jt,
+            jf,
+            k,
+        };
+        let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+        let is = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+        let answer = libc::BPF_RET | libc::BPF_K;
+        // The number of the call, and the low half of its second argument in seccomp_data.
+        let (call, to_submit) = (0, 16 + 8);
+        let mut program = [
+            statement(load, 0, 0, call),
+            statement(is, 0, 3, libc::SYS_io_uring_enter as u32),
+            statement(load, 0, 0, to_submit),
+            statement(is, 1, 0, 0),
+            statement(answer, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
+            statement(answer, 0, 0, libc::SECCOMP_RET_ALLOW),
+        ];
+        let filter = libc::sock_fprog {
+            len: program.len() as u16,
+            filter: program.as_mut_ptr(),
+        };
+        // SAFETY: prctl(2) PR_SET_NO_NEW_PRIVS takes numbers; PR_SET_SECCOMP reads the program, which lives until
+        // after the call.
+        unsafe {
+            assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+            let mode = libc::SECCOMP_MODE_FILTER;
+            assert_eq!(
+                libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const filter),
+                0
+            );
+        }
+    }
+
+    /// What a core does whose kernel has no memory for its next operation, on a thread that ends with its filter.
+    fn refused(errno: i32) {
+        const ENTERS: u64 = 20;
+        let mut driver = KernelDriver::new(8, RingFlags::all(), true).expect("a ring");
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+        let token = |slot| Token {
+            slot,
+            generation: 1,
+        };
+        let poll = Operation::Poll {
+            fd: ours.as_raw_fd(),
+            events: libc::POLLIN as u32,
+            multishot: false,
+        };
+        // SAFETY: neither operation has memory of ours.
+        unsafe { driver.push(poll, token(0)) }.expect("pushed");
+        driver.enter(false, None).expect("enter");
+        refuse_submissions(errno);
+        // SAFETY: as above.
+        unsafe { driver.push(Operation::Nop, token(1)) }.expect("pushed");
+        theirs.write_all(b"!").expect("written");
+        driver.enter(true, None).expect("enter");
+        let mut taken = Vec::new();
+        driver.completions(8, &mut taken);
+        assert_eq!(taken.len(), 1, "what is done is had all the same");
+        // More than the queue has room for wait in the same way.
+        for _ in 0..16 {
+            // SAFETY: as above.
+            unsafe { driver.push(Operation::Nop, token(1)) }.expect("pushed");
+            let before = driver.now();
+            for _ in 0..ENTERS {
+                driver.enter(true, None).expect("enter");
+            }
+            assert!(driver.now() - before >= REFUSED_PAUSE * (ENTERS as u32) / 2);
+        }
+    }
+
+    #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
+    #[test]
+    fn a_kernel_that_takes_nothing_just_now_is_given_a_moment_and_has_what_is_done_taken() {
+        for errno in [libc::EAGAIN, libc::EBUSY] {
+            let refused = std::thread::spawn(move || refused(errno));
+            refused.join().expect("no panic");
+        }
+    }
 
     #[cfg_attr(miri, ignore = "asks the kernel what Miri does not play")]
     #[test]
