@@ -212,6 +212,22 @@ impl Ledgers {
     pub(crate) fn balance(&self) -> bool {
         self.connections.balances() && self.requests.balances()
     }
+
+    /// Whether these are of the same core at a later moment, or at the same one: no count of a core goes down.
+    pub(crate) fn is_no_older_than(&self, other: &Ledgers) -> bool {
+        let counted = |ledgers: &Ledgers| {
+            let Ledgers {
+                connections,
+                requests,
+            } = ledgers;
+            let came = connections.accepted + connections.handed_in;
+            let went = connections.finished + connections.rejected.sum() + connections.aborted;
+            let begun = requests.begun;
+            let ended = requests.answered + requests.rejected.sum() + requests.aborted;
+            came + went + connections.handed_out + begun + ended
+        };
+        counted(self) >= counted(other)
+    }
 }
 
 /// A number that goes up and down, written by one thread.
@@ -312,11 +328,11 @@ pub struct CoreStats {
     pub queue_time: Histogram,
 
     pub operations_in_flight: Gauge,
-    pub turns: Gauge,
-    pub enters: Gauge,
-    pub stale_completions: Gauge,
-    pub completion_overflows: Gauge,
-    pub starved_receives: Gauge,
+    pub turns: Counter,
+    pub enters: Counter,
+    pub stale_completions: Counter,
+    pub completion_overflows: Counter,
+    pub starved_receives: Counter,
     pub tasks: Gauge,
     pub buffers_lent: Gauge,
     pub leases_kept: Gauge,

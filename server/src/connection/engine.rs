@@ -34,6 +34,7 @@ use crate::observe::metrics::RouteCounts;
 use crate::tls::handshake::terms::Acceptor;
 #[cfg(test)]
 use crate::tls::record::Session;
+use ringgate_runtime::core::CoreCounts;
 use ringgate_runtime::sys::registry::SocketRegistry;
 use ringgate_runtime::task::LongPoll;
 use ringgate_runtime::task::Panic;
@@ -241,6 +242,8 @@ pub(crate) struct Engine {
     next_heir: usize,
     /// The inquiry that was answered last.
     pub(super) published: u64,
+    /// The counts of the ring as they were shown last.
+    shown: CoreCounts,
     pub(super) date: DateCache,
     date_until: Moment,
 }
@@ -302,6 +305,7 @@ impl Engine {
             looks: Looks::default(),
             next_heir: 0,
             published: 0,
+            shown: CoreCounts::default(),
             date: DateCache::new(0),
             date_until: Moment::default(),
         }
@@ -464,16 +468,22 @@ impl Engine {
             .to_coordinator(Report::Published(self.index, inquiry, ledgers));
     }
 
-    /// Copies the gauges that only the core knows into the shared counters.
-    pub(crate) fn publish(&self, core: &Core) {
+    /// Brings what only the core knows into what others see of it: gauges as they are, and what its ring has counted
+    /// since the last time. Another ring had this place before, and what that counted stays.
+    pub(crate) fn publish(&mut self, core: &Core) {
         let counts = core.counts();
+        let before = std::mem::replace(&mut self.shown, counts);
         let stats = &self.stats;
         stats.operations_in_flight.set(counts.operations_in_flight);
-        stats.turns.set(counts.turns);
-        stats.enters.set(counts.enters);
-        stats.stale_completions.set(counts.stale_completions);
-        stats.completion_overflows.set(counts.completion_overflows);
-        stats.starved_receives.set(counts.starved_receives);
+        let counted = |of: fn(&CoreCounts) -> u64| of(&counts) - of(&before);
+        stats.turns.add(counted(|ring| ring.turns));
+        stats.enters.add(counted(|ring| ring.enters));
+        let stale = counted(|ring| ring.stale_completions);
+        stats.stale_completions.add(stale);
+        let overflows = counted(|ring| ring.completion_overflows);
+        stats.completion_overflows.add(overflows);
+        let starved = counted(|ring| ring.starved_receives);
+        stats.starved_receives.add(starved);
         stats.tasks.set(counts.tasks);
         stats.buffers_lent.set(u64::from(core.buffers().lent()));
         stats.leases_kept.set(u64::from(core.buffers().kept()));

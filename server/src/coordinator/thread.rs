@@ -268,6 +268,31 @@ mod tests {
     }
 
     #[test]
+    fn what_the_ring_of_an_ended_core_has_counted_stays_when_another_takes_its_place() {
+        let post = PostOffice::new(1);
+        let stats = Arc::<CoreStats>::default();
+        let mut turns = Vec::new();
+        for nth in [20, 5] {
+            let world = World::new(1, Faults::none());
+            let driver = Driver::Simulated(Box::new(world.driver()));
+            let core = Core::with_driver(driver, CoreOptions::default()).expect("a simulated ring");
+            let mut thread = thread(&post, Config::default());
+            thread.stats = stats.clone();
+            let listener = world.listen();
+            let seat = ListenerSeat::simulated(ListenerId(0), &listener, false, Opening::default());
+            post.to_core(0, connection::Message::Arm(seat));
+            let _clients: Vec<_> = (0..nth).map(|_| world.connect(&listener)).collect();
+            world.fail_enters(Errno(53), nth..u64::MAX);
+            assert!(thread.serve_on(&core).bad.is_some());
+            turns.push((stats.turns.get(), core.counts().turns));
+        }
+        let [(first, own), (both, second)] = turns[..] else {
+            panic!("two rings");
+        };
+        assert_eq!((first, both), (own, own + second));
+    }
+
+    #[test]
     fn a_core_that_ends_badly_leaves_to_others_what_it_has_accepted_and_not_taken_in() {
         let world = World::new(1, Faults::none());
         let driver = Driver::Simulated(Box::new(world.driver()));

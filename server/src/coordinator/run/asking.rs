@@ -40,7 +40,7 @@ impl Coordinator {
     pub(super) fn published(&mut self, core: &Rc<Core>, index: u32, number: u64, ledgers: Ledgers) {
         let slot = &mut self.slots[index as usize];
         slot.heart.is_heard();
-        slot.told = ledgers;
+        slot.is_known(ledgers);
         self.events.emit(&ServerEvent::Heartbeat { core: index });
         let told = Event::Told {
             core: index,
@@ -66,6 +66,9 @@ impl Coordinator {
     /// happens to them, so that an inquiry is posted to every core before the next one to any.
     fn inquiry(&mut self, core: &Rc<Core>, event: Event) {
         let counted: Vec<Ledgers> = self.slots.iter().map(|slot| slot.stats.ledgers()).collect();
+        // What is shown now is not to be more than what the next answer knows.
+        let slots = self.slots.iter_mut().zip(&counted);
+        slots.for_each(|(slot, counted)| slot.is_known(*counted));
         let known: Vec<Ledgers> = self.slots.iter().map(|slot| slot.told).collect();
         let view = View {
             now: core.now(),
@@ -102,9 +105,64 @@ impl Slot {
     /// Reads what is counted here, without asking: a core that starts or ends may be counting just now,
     /// and then what was known before holds.
     fn look_at_ledgers(&mut self) {
-        let now = self.stats.ledgers();
-        if now.balance() {
-            self.told = now;
+        self.is_known(self.stats.ledgers());
+    }
+
+    /// Keeps what is known of its core, unless that was caught in the middle of an event, or more is known already: what
+    /// a core has told may be heard late.
+    fn is_known(&mut self, ledgers: Ledgers) {
+        if ledgers.balance() && ledgers.is_no_older_than(&self.told) {
+            self.told = ledgers;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::alone;
+    use super::*;
+    use crate::coordinator::reply::reply;
+    use std::future::Future;
+    use std::task::{Context, Poll, Waker};
+    use std::time::{Duration, Instant};
+
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    /// The connections that a scrape shows as accepted by core 0, to which something happens meanwhile.
+    fn scrape(core: &Rc<Core>, coordinator: &mut Coordinator, meanwhile: impl FnOnce()) -> u64 {
+        let (reply, answer) = reply();
+        coordinator.inquire(core, Asked::Metrics(reply));
+        meanwhile();
+        let mut answer = Box::pin(answer);
+        let until = Instant::now() + DEADLINE;
+        loop {
+            assert!(Instant::now() < until, "no answer");
+            core.turn(coordinator, Some(Duration::from_millis(5)));
+            let mut cx = Context::from_waker(Waker::noop());
+            if let Poll::Ready(snapshot) = answer.as_mut().poll(&mut cx) {
+                return snapshot.expect("figures").cores[0].connections.accepted;
+            }
+        }
+    }
+
+    #[test]
+    fn no_count_of_a_core_that_is_blocked_goes_down_from_one_scrape_to_the_next() {
+        let (core, mut coordinator) = alone(None);
+        // Its thread never tells.
+        coordinator.pool.cores[0] = CoreState::Running;
+        coordinator.slots[0].epoch = 1;
+        let stats = coordinator.slots[0].stats.clone();
+        let before = stats.ledgers();
+        // It is blocked between two events, where its counts can be read.
+        let first = scrape(&core, &mut coordinator, || {
+            stats.accepted.add(1);
+            stats.open.rise();
+        });
+        assert_eq!(first, 1);
+        // What it told before that is heard only now, and then it is blocked in the middle of an event.
+        coordinator.published(&core, 0, 0, before);
+        stats.accepted.add(1);
+        let second = scrape(&core, &mut coordinator, || {});
+        assert!(second >= first, "{second} after {first}");
     }
 }
