@@ -487,7 +487,7 @@ impl Coordinator {
             // A second word is meant: a drain that was asked for becomes a stop (row M1).
             Signal::Term if self.ending.is_drain_asked() => self.stop(core),
             Signal::Term | Signal::Quit => self.drain(core),
-            Signal::Usr1 => self.reopen_logs(),
+            Signal::Usr1 => self.reopen_logs(core),
             // The rest is for the one that serves.
             _ if passes_on => {}
             Signal::Ttin => self.size(core, sizing::Event::By(1)),

@@ -56,6 +56,15 @@ impl Coordinator {
                 self.handle.set_ready(true);
                 self.say_started(core);
             }
+            Act::Again { reload, reopen } => {
+                if reopen {
+                    self.reopen_logs(core);
+                }
+                if reload {
+                    // The log says what came of it.
+                    drop(self.reload(core));
+                }
+            }
             Act::Fail(error) => {
                 self.inherit(core, Event::Failed(error.clone()));
                 self.end_by(core, ending::Event::Fails(error));
@@ -182,5 +191,48 @@ impl Coordinator {
             let (wait, reply) = (false, None);
             self.size(core, sizing::Event::Ordered { size, wait, reply });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::alone;
+    use super::*;
+    use crate::config::Config;
+    use crate::coordinator::upgrade::channel::{Attached, Channel};
+    use ringgate_runtime::sys::child::message_pair;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[test]
+    fn a_process_that_was_started_with_an_older_configuration_reads_it_again_when_it_serves() {
+        let (ours, _theirs) = message_pair().expect("a pair of sockets");
+        let legacy = Legacy {
+            channel: Channel::new(ours),
+            pid: std::process::id(),
+            control: None,
+            ticket_secret: None,
+            listeners: Vec::new(),
+            metrics: None,
+        };
+        let (core, mut coordinator) = alone(Some(legacy));
+        let reads = Arc::<AtomicU32>::default();
+        coordinator.read_config = Some(Box::new({
+            let reads = reads.clone();
+            move || {
+                reads.fetch_add(1, Ordering::Relaxed);
+                Ok(Config::default())
+            }
+        }));
+        let (reload, reopen) = (true, true);
+        let said = Event::Said {
+            word: Word::Again { reload, reopen },
+            bytes: Default::default(),
+            attached: Attached::Nothing,
+        };
+        coordinator.inherit(&core, said);
+        assert_eq!(reads.load(Ordering::Relaxed), 0, "it does not serve yet");
+        coordinator.inherit(&core, Event::Owned(Ok(None)));
+        assert_eq!(reads.load(Ordering::Relaxed), 1);
     }
 }

@@ -13,6 +13,7 @@ use crate::connection::{Message, Settings};
 use crate::coordinator::events::ServerEvent;
 use crate::coordinator::handle::cpus_of;
 use crate::coordinator::rules::wear::accepts_bound;
+use crate::coordinator::upgrade::succession;
 use ringgate_runtime::Core;
 use ringgate_runtime::task::catch_panic;
 use std::rc::Rc;
@@ -23,7 +24,12 @@ pub(crate) type ReadConfig = Box<dyn Fn() -> Result<Config, String> + Send>;
 
 impl Coordinator {
     pub(super) fn reload(&mut self, core: &Rc<Core>) -> Result<(), String> {
-        if let Some(manager) = &mut self.manager {
+        let (reload, reopen) = (true, false);
+        self.succeed(core, succession::Event::Again { reload, reopen });
+        // The end of a reload is READY=1 as well: no word for one that does not serve yet, nor for one whose successor
+        // says it.
+        let says = self.started.is_none() && !self.succession.is_reloaded_elsewhere();
+        if let Some(manager) = self.manager.as_mut().filter(|_| says) {
             manager.reloading(core.now().as_nanos() / 1000);
         }
         let result = self.try_reload(core);
@@ -32,7 +38,7 @@ impl Coordinator {
             Err(error) => tracing::error!(error, "the configuration stays as it was"),
         }
         let error = result.as_ref().err().cloned();
-        if let Some(manager) = &mut self.manager {
+        if let Some(manager) = self.manager.as_mut().filter(|_| says) {
             manager.reloaded(&result);
             if let degraded @ Some(_) = self.handle.degraded() {
                 manager.serving(degraded);
@@ -134,8 +140,11 @@ impl Coordinator {
         self.handle.set_addresses(self.listeners.addresses());
     }
 
-    /// Opens the files of the logs again under their names, for whoever renamed them.
-    pub(super) fn reopen_logs(&self) {
+    /// Opens the files of the logs again under their names, for whoever renamed them; a new process that has opened
+    /// them before is told to do the same.
+    pub(super) fn reopen_logs(&mut self, core: &Rc<Core>) {
+        let (reload, reopen) = (false, true);
+        self.succeed(core, succession::Event::Again { reload, reopen });
         let Operators {
             log, access_log, ..
         } = &self.operators;

@@ -3,6 +3,7 @@
 use super::super::tests::{alone, listening};
 use super::*;
 use crate::config::ListenAddr;
+use ringgate_runtime::sys::signals::Signal;
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
@@ -71,8 +72,8 @@ fn hand_over(core: &Rc<Core>, coordinator: &mut Coordinator) -> Channel {
     });
     let waiter = None;
     coordinator.succeed(core, Event::Started { pid, waiter });
-    let (wanted, tls) = (Vec::new(), true);
-    coordinator.succeed(core, Event::Said(Word::Ready { wanted, tls }));
+    let (wanted, tls, again) = (Vec::new(), true, true);
+    coordinator.succeed(core, Event::Said(Word::Ready { wanted, tls, again }));
     coordinator.succeed(core, Event::Looked);
     let mut theirs = Channel::new(theirs);
     theirs.say(&Word::Owner { room: None });
@@ -144,4 +145,21 @@ fn a_process_that_serves_the_last_who_came_after_all_hears_others_on_its_address
     let heard = TcpStream::connect_timeout(&bound, patience);
     kill_newer(&mut coordinator);
     heard.expect("it is heard");
+}
+
+#[test]
+fn a_process_that_has_handed_over_and_is_told_to_reload_tells_the_one_that_serves() {
+    let (core, mut coordinator) = alone(None);
+    let mut theirs = hand_over(&core, &mut coordinator);
+    coordinator.obey(&core, Signal::Usr1);
+    coordinator.obey(&core, Signal::Hup);
+    let said = std::iter::from_fn(|| theirs.hear().expect("words"));
+    let again = |word: &Word| matches!(word, Word::Again { .. });
+    let said: Vec<Word> = said.map(|heard| heard.word).filter(again).collect();
+    let word = |reload| Word::Again {
+        reload,
+        reopen: !reload,
+    };
+    kill_newer(&mut coordinator);
+    assert_eq!(said, [word(false), word(true)]);
 }

@@ -103,6 +103,8 @@ pub(crate) enum Act {
     Fail(String),
     /// Help at listeners whose dead owner's rings may swallow wake-ups: those of its stuck cores, or all.
     StaleRings { all: bool },
+    /// Read the configuration again, or open the logs again: the older process was told so meanwhile.
+    Again { reload: bool, reopen: bool },
     /// Stuck cores of yet another process may have the listeners that have not come: help at them.
     Suspect,
     /// No core of another process has a listener any more, once these have ended.
@@ -116,6 +118,8 @@ pub(crate) enum Act {
 pub(crate) struct Inheritance {
     older: Option<Older>,
     by_hand: ByHand,
+    /// Whether the configuration is to be read again once this process serves.
+    reloads: bool,
     /// Connections that came from the older process.
     inherited: u64,
 }
@@ -154,7 +158,11 @@ impl Inheritance {
             }
             Event::CoresUp { wanted, tls } => vec![
                 Act::Rehearse("before-ready"),
-                Act::Say(Word::Ready { wanted, tls }),
+                Act::Say(Word::Ready {
+                    wanted,
+                    tls,
+                    again: true,
+                }),
                 Act::Rehearse("ready"),
             ],
             Event::Said {
@@ -254,6 +262,13 @@ impl Inheritance {
                 self.by_hand.cores = cores;
                 Vec::new()
             }
+            Word::Again { reload, reopen } => {
+                // Who watches the service takes no word of a reload from a process that does not serve yet.
+                let waits = reload && self.is_coming();
+                self.reloads |= waits;
+                let reload = reload && !waits;
+                vec![Act::Again { reload, reopen }]
+            }
             Word::Hello { .. }
             | Word::Listener { .. }
             | Word::Metrics { .. }
@@ -307,11 +322,16 @@ impl Inheritance {
                     tracing::info!(from = older.pid, "upgrade: this process has taken over");
                 }
                 let by_hand = std::mem::take(&mut self.by_hand);
-                vec![
+                let mut acts = vec![
                     Act::Rehearse("claimed"),
                     Act::Say(Word::Owner { room }),
                     Act::Serve(by_hand),
-                ]
+                ];
+                if std::mem::take(&mut self.reloads) {
+                    let (reload, reopen) = (true, false);
+                    acts.push(Act::Again { reload, reopen });
+                }
+                acts
             }
             Err(error) => {
                 let error = error.to_string();

@@ -348,3 +348,22 @@ fn the_older_process_hears_why_this_one_fails_and_that_it_ends_on_purpose() {
         "{acts:?}"
     );
 }
+
+#[test]
+fn logs_are_opened_again_at_once_and_the_configuration_is_read_again_when_this_process_serves() {
+    let mut server = Server::new();
+    let again = |reload, reopen| Word::Again { reload, reopen };
+    let acts = server.said(again(true, true), Attached::Nothing);
+    let opens = |act: &Act| {
+        let (reload, reopen) = (false, true);
+        matches!(act, Act::Again { reload: said, reopen: open } if (*said, *open) == (reload, reopen))
+    };
+    assert!(acts.len() == 1 && opens(&acts[0]), "{acts:?}");
+    let reads = |acts: &[Act]| matches!(acts.last(), Some(Act::Again { reload: true, .. }));
+    let acts = server.on(Event::Owned(Ok(None)));
+    assert!(reads(&acts), "{acts:?}");
+    let acts = server.said(again(true, false), Attached::Nothing);
+    assert!(reads(&acts), "{acts:?}");
+    let acts = server.on(Event::Owned(Ok(None)));
+    assert!(!reads(&acts), "once: {acts:?}");
+}

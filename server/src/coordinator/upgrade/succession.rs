@@ -63,6 +63,10 @@ struct Newer {
     wanted: Vec<u32>,
     /// Whether it can shake hands with clients that speak TLS.
     tls: bool,
+    /// Whether it knows [`Word::Again`].
+    hears_again: bool,
+    /// What it is to do again, once it has said whether it knows that word: reload, reopen.
+    owed: (bool, bool),
     /// Units that it helps at: a stuck core has their baton.
     stuck: Vec<u32>,
     waiter: Option<Waiter>,
@@ -99,6 +103,8 @@ pub(crate) enum Event {
     },
     /// The new process has had its time, which was so long.
     Late(Duration),
+    /// This process was told to read the configuration again, or to open the logs again.
+    Again { reload: bool, reopen: bool },
     /// This server begins to end.
     ServerEnds,
     /// Something may have changed in the pool.
@@ -227,6 +233,11 @@ impl Succession {
         self.newer.as_ref().is_none_or(|newer| newer.tls)
     }
 
+    /// Whether a newer process serves that reads the configuration again when this one is told to.
+    pub(crate) fn is_reloaded_elsewhere(&self) -> bool {
+        self.serving().is_some_and(|newer| newer.hears_again)
+    }
+
     /// A connection for the new process; given back if that takes none.
     #[must_use]
     pub(crate) fn bring(&mut self, luggage: Luggage) -> Option<Luggage> {
@@ -262,6 +273,7 @@ impl Succession {
             Event::HungUp { lives } => self.hung_up(view, lives),
             Event::Over { cause, status } => self.over(cause, status),
             Event::Late(most) => self.dismiss(UpgradeError::Late(most)),
+            Event::Again { reload, reopen } => self.again(reload, reopen),
             Event::ServerEnds => self.dismiss(UpgradeError::ServerEnds),
             Event::Looked => self.look(view),
             Event::TooLong => self.too_long(view),
@@ -279,6 +291,8 @@ impl Succession {
             stage: Stage::Starting,
             wanted: Vec::new(),
             tls: true,
+            hears_again: false,
+            owed: (false, false),
             stuck: Vec::new(),
             waiter,
             refusal: None,
@@ -299,11 +313,17 @@ impl Succession {
         match (word, newer.stage) {
             (Word::Refused { error }, _) => newer.refusal = Some(error),
             (Word::Succeeded { by }, Stage::Serving) => newer.passes_on = by,
-            (Word::Ready { wanted, tls }, Stage::Starting) => {
+            (Word::Ready { wanted, tls, again }, Stage::Starting) => {
                 newer.wanted = wanted;
                 newer.tls = tls;
+                newer.hears_again = again;
                 newer.stage = Stage::Recalling { place: 0 };
-                return vec![Act::Step(newer.pid, UpgradeStep::Ready)];
+                let mut acts = vec![Act::Step(newer.pid, UpgradeStep::Ready)];
+                let (reload, reopen) = newer.owed;
+                if again && (reload || reopen) {
+                    acts.push(Act::Say(Word::Again { reload, reopen }));
+                }
+                return acts;
             }
             (Word::Armed { unit }, Stage::Arming { place })
                 if newer.wanted.get(place) == Some(&unit) =>
@@ -329,6 +349,7 @@ impl Succession {
                 | Word::Limits { .. }
                 | Word::Size { .. }
                 | Word::Ready { .. }
+                | Word::Again { .. }
                 | Word::Baton { .. }
                 | Word::Stuck { .. }
                 | Word::Armed { .. }
@@ -344,6 +365,19 @@ impl Succession {
             ) => return self.misspoke(format!("it said {word:?} while {stage:?}")),
         }
         Vec::new()
+    }
+
+    /// The new process was started with what it found then: it hears what came since.
+    fn again(&mut self, reload: bool, reopen: bool) -> Vec<Act> {
+        match &mut self.newer {
+            Some(newer) if newer.stage == Stage::Starting => {
+                newer.owed.0 |= reload;
+                newer.owed.1 |= reopen;
+                Vec::new()
+            }
+            Some(newer) if newer.hears_again => vec![Act::Say(Word::Again { reload, reopen })],
+            Some(_) | None => Vec::new(),
+        }
     }
 
     /// The new process said what makes no sense. One that serves has clients of its own: it is not

@@ -9,7 +9,11 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 
 fn ready(wanted: Vec<u32>) -> Word {
-    Word::Ready { wanted, tls: true }
+    Word::Ready {
+        wanted,
+        tls: true,
+        again: true,
+    }
 }
 
 /// A server of two listeners, held by its two cores.
@@ -367,4 +371,34 @@ fn what_the_kernel_never_takes_is_served_here_with_all_that_wait_behind_it() {
         names(&acts),
         ["serve on", "say staying", "deliver", "deliver"]
     );
+}
+
+#[test]
+fn a_new_process_hears_what_this_one_was_told_since_it_was_started_unless_it_does_not_know_the_word()
+ {
+    let told = |reload, reopen| Event::Again { reload, reopen };
+    let again = |reload, reopen| Word::Again { reload, reopen };
+    for knows in [true, false] {
+        let mut server = Server::new();
+        assert!(server.on(told(true, true)).is_empty(), "there is none");
+        let waiter = None;
+        drop(server.on(Event::Started { pid: 7, waiter }));
+        // It may have read the configuration already, and cannot be told yet.
+        assert!(server.on(told(true, false)).is_empty());
+        assert!(server.on(told(false, true)).is_empty());
+        let acts = server.said(Word::Ready {
+            wanted: Vec::new(),
+            tls: true,
+            again: knows,
+        });
+        assert_eq!(says(&acts, &again(true, true)), knows, "{acts:?}");
+        let acts = server.on(told(true, false));
+        assert_eq!(says(&acts, &again(true, false)), knows, "{acts:?}");
+        assert!(!server.succession.is_reloaded_elsewhere());
+        drop(server.on(Event::Looked));
+        drop(server.said(Word::Owner { room: None }));
+        let acts = server.on(told(false, true));
+        assert_eq!(says(&acts, &again(false, true)), knows, "{acts:?}");
+        assert_eq!(server.succession.is_reloaded_elsewhere(), knows);
+    }
 }

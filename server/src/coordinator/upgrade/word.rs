@@ -69,6 +69,9 @@ pub(crate) enum Word {
         /// Whether I can shake hands with clients that speak TLS.
         #[serde(default = "yes")]
         tls: bool,
+        /// Whether I know [`Word::Again`]: what a process does not know it takes for nonsense.
+        #[serde(default)]
+        again: bool,
     },
     /// Old: nobody accepts on this one now but you.
     Baton { unit: u32 },
@@ -113,6 +116,8 @@ pub(crate) enum Word {
     Limits { configured: String, live: String },
     /// Old: the number of cores, if an operator has set it.
     Size { cores: Option<u32> },
+    /// Old: I was told so after you had started. Read the configuration again, once you serve; open the logs again.
+    Again { reload: bool, reopen: bool },
     /// Old: how I stand, and those before me.
     Generations { list: Vec<Generation> },
     /// New: another one takes over from me (or has failed to), or I end on purpose. Do not take
@@ -168,7 +173,12 @@ mod tests {
                 }
             }),
             any::<String>().prop_map(|error| Word::Refused { error }),
-            any::<(Vec<u32>, bool)>().prop_map(|(wanted, tls)| Word::Ready { wanted, tls }),
+            any::<(Vec<u32>, bool, bool)>().prop_map(|(wanted, tls, again)| Word::Ready {
+                wanted,
+                tls,
+                again
+            }),
+            any::<(bool, bool)>().prop_map(|(reload, reopen)| Word::Again { reload, reopen }),
             any::<(u64, Option<u32>, Option<String>)>().prop_map(|(id, unit, announced)| {
                 Word::Parcel {
                     id,

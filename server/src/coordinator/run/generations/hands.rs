@@ -101,7 +101,7 @@ impl World {
         let process = &mut self.processes[at];
         match act {
             Act::Say(word) => self.say_older(at, word),
-            Act::Rehearse(_) | Act::Serve(_) => {}
+            Act::Rehearse(_) | Act::Serve(_) | Act::Again { .. } => {}
             Act::Take { unit, stuck } => {
                 // One whose listeners are another's by now has none.
                 if let Some(seat) = process.pool.seats.get_mut(unit as usize)
