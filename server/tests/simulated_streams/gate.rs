@@ -1,7 +1,7 @@
 //! Streams at the gate: each is a request of its own, and its connection goes on whatever the gate says of one.
 
-use crate::forge::{reset, window_update};
-use crate::peer::{Ended, Peer, get};
+use crate::forge::{data, reset, window_update};
+use crate::peer::{Ended, Peer, get, post};
 use crate::{SECOND, a_day_passes, assert_nothing_is_left, limits, pass, simulate};
 use ringgate::config::{AdmissionLimits, Admit, MaxAccepts};
 use ringgate::http2::ErrorCode;
@@ -218,4 +218,66 @@ fn slots_hold_whatever_streams_do() {
         assert!(requests.balances());
         assert_eq!((requests.begun, requests.aborted), (60, 20));
     }
+}
+
+/// Sends a part of a body, in frames that any server takes.
+fn upload(peer: &Peer, stream: u32, bytes: usize) {
+    let piece = vec![b'x'; 16_000];
+    let mut left = bytes;
+    while left > 0 {
+        let len = left.min(piece.len());
+        left -= len;
+        peer.client.send(&data(stream, false, &piece[..len]));
+    }
+}
+
+#[test]
+fn bodies_of_requests_that_wait_leave_the_connections_window_to_the_one_that_runs() {
+    const WINDOW: u64 = 64 << 10;
+    let mut simulation = simulate(|config| {
+        config.admission = limits(1);
+        config.http2.stream_window = WINDOW as u32;
+        config.http2.connection_window = WINDOW as u32;
+    });
+    let mut peer = Peer::connect(&simulation);
+    peer.gives_room = true;
+    peer.client.send(&post(1, "/echo"));
+    simulation.run_until(|simulation| simulation.gate() == (1, 0));
+    let waiting = [3, 5, 7];
+    let mut sent = 0;
+    // Each body that waits fills the window of its own stream to the last byte.
+    for (before, stream) in (0..).zip(waiting) {
+        peer.client.send(&post(stream, "/echo"));
+        simulation.run_until(|simulation| simulation.gate() == (1, before + 1));
+        for bytes in [40_000, WINDOW as usize - 40_000] {
+            peer.until(&mut simulation, |peer| {
+                let room = peer.room.get(&0).copied().unwrap_or(0);
+                WINDOW - 1 + room >= sent + bytes as u64
+            });
+            upload(&peer, stream, bytes);
+            sent += bytes as u64;
+        }
+    }
+    peer.until(&mut simulation, |peer| peer.room.get(&0) >= Some(&40_000));
+    for stream in waiting {
+        assert_eq!(peer.room.get(&stream), None, "more room for one that waits");
+    }
+    for stream in [1, 3, 5, 7] {
+        upload(&peer, stream, if stream == 1 { 30_000 } else { 0 });
+        peer.client.send(&data(stream, true, b""));
+        let answer = peer.answer(&mut simulation, stream);
+        let expected = if stream == 1 { 30_000 } else { WINDOW as usize };
+        assert_eq!((answer.status, answer.body.len()), (200, expected));
+    }
+    // The connection got its room once for each byte, but for what is less than half of its window.
+    let given = peer.room[&0];
+    let sent = sent + 30_000;
+    assert!(
+        given <= sent && sent - given <= WINDOW / 2,
+        "{given} of {sent}"
+    );
+    assert!(peer.farewells.is_empty());
+    peer.client.close();
+    a_day_passes(&mut simulation);
+    assert_nothing_is_left(&simulation, 1, &"closed");
 }

@@ -198,6 +198,18 @@ impl Session {
             return;
         }
         self.give_back(bytes, seconds, out);
+        self.took_from_stream(stream, bytes, seconds, out);
+    }
+
+    /// As [`Session::took`], of payload that was passed over when it came.
+    #[inline]
+    pub fn took_from_stream(
+        &mut self,
+        stream: StreamId,
+        bytes: u32,
+        seconds: u32,
+        out: &mut Vec<u8>,
+    ) {
         if let Some(found) = self.streams.get_mut(stream)
             && found.state.is_receiving()
             && let Some(more) = found.receive.release(bytes, self.own.stream_window)
@@ -207,7 +219,7 @@ impl Session {
         }
     }
 
-    /// As [`Session::took`], of payload that nobody reads: its stream is given no room for more.
+    /// As [`Session::took`], of payload that nobody reads, or not yet: its stream is given no room for more.
     pub fn passed_over(&mut self, bytes: u32, seconds: u32, out: &mut Vec<u8>) {
         self.give_back(bytes, seconds, out);
     }

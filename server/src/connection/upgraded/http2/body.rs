@@ -21,8 +21,10 @@ pub(in crate::connection) struct Inflow {
     cell: Rc<BodyCell>,
     limit: u64,
     delivered: u64,
-    /// How many of these bytes the client was given room for again.
+    /// How many of these bytes the handler has taken, as far as the client was told.
     given_back: u64,
+    /// How many came while the request waited at the gate. The connection got its room for them back when they came.
+    passed_over: u64,
     /// The client waits for `100 Continue`, which nobody has sent.
     awaits_continue: bool,
     pub(super) pace: Pace,
@@ -60,15 +62,24 @@ impl Inflow {
         self.cell.fail_if_arriving(BodyError::Cut);
     }
 
-    /// Bytes that were taken, and for which no room was given yet.
-    fn taken(&mut self) -> u32 {
-        let taken = self.delivered - self.cell.queued() as u64;
-        (taken - std::mem::replace(&mut self.given_back, taken)) as u32
+    /// All that came so far came while the request waited at the gate: the window of the connection is not to be used up by
+    /// those that wait. The window of the stream is, and bounds what is kept.
+    pub(super) fn pass_over(&mut self) -> u32 {
+        let before = std::mem::replace(&mut self.passed_over, self.delivered);
+        (self.delivered - before) as u32
     }
 
-    /// All bytes for which no room was given yet, at the end.
+    /// Bytes that were taken since the last call: all of them, and those for which the connection got no room yet.
+    fn taken(&mut self) -> (u32, u32) {
+        let taken = self.delivered - self.cell.queued() as u64;
+        let before = std::mem::replace(&mut self.given_back, taken);
+        let of_connection = taken.max(self.passed_over) - before.max(self.passed_over);
+        ((taken - before) as u32, of_connection as u32)
+    }
+
+    /// All bytes for which the connection got no room yet, at the end.
     pub(super) fn rest(&self) -> u32 {
-        (self.delivered - self.given_back) as u32
+        (self.delivered - self.given_back.max(self.passed_over)) as u32
     }
 }
 
@@ -93,6 +104,7 @@ impl Engine {
             limit: limit.unwrap_or(u64::MAX),
             delivered: 0,
             given_back: 0,
+            passed_over: 0,
             awaits_continue: parts.head.expect_continue,
             pace: Pace::default(),
         })
@@ -115,7 +127,7 @@ impl Engine {
         let asks = runs && inflow.awaits_continue && inflow.cell.is_asked_for();
         inflow.awaits_continue &= !asks;
         let wanted = !inflow.cell.is_abandoned();
-        let taken = inflow.taken();
+        let (taken, of_connection) = inflow.taken();
         self.with_session(core, key, |session, desk| {
             if asks {
                 let fields = Fields::List(&[]);
@@ -123,9 +135,9 @@ impl Engine {
                 let _ =
                     session.interim(stream, StatusCode::CONTINUE, fields, desk.seconds, desk.out);
             }
-            match wanted {
-                true => session.took(stream, taken, desk.seconds, desk.out),
-                false => session.passed_over(taken, desk.seconds, desk.out),
+            session.passed_over(of_connection, desk.seconds, desk.out);
+            if wanted {
+                session.took_from_stream(stream, taken, desk.seconds, desk.out);
             }
         });
     }

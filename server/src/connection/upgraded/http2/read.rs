@@ -430,7 +430,7 @@ impl Reader<'_> {
                 }
                 Arrival::Trailers { stream, fields } => {
                     connection.unread.skip(used);
-                    if let Some((inflow, _)) = self.inflow_of(stream) {
+                    if let Some((inflow, ..)) = self.inflow_of(stream) {
                         inflow.complete(Some(*fields));
                     }
                 }
@@ -457,12 +457,15 @@ impl Reader<'_> {
         }
     }
 
-    /// The body of a request that is kept, as far as it came, if its handler may still read of it.
-    fn inflow_of(&mut self, stream: StreamId) -> Option<(&mut Inflow, ExchangeKey)> {
+    /// The body of a request that is kept, as far as it came, if its handler may still read of it; and whether the
+    /// request waits at the gate.
+    fn inflow_of(&mut self, stream: StreamId) -> Option<(&mut Inflow, ExchangeKey, bool)> {
         let request = self.http2.request_of(stream)?;
-        let on = self.exchanges.get(request)?.on.as_mut()?;
+        let exchange = self.exchanges.get(request)?;
+        let waits = exchange.waiting.is_some();
+        let on = exchange.on.as_mut()?;
         let inflow = on.inflow.as_mut().filter(|_| !on.is_answered)?;
-        inflow.is_wanted().then_some((inflow, request))
+        inflow.is_wanted().then_some((inflow, request, waits))
     }
 
     /// Payload is there, in this place of the next `used` bytes.
@@ -476,12 +479,20 @@ impl Reader<'_> {
         if self.http2.spoken > 0
             && let Some(request) = self.http2.request_of(stream)
             && let Some(exchange) = self.exchanges.get(request)
+            && let waits = exchange.waiting.is_some()
             && let Some(spoken) = exchange.spoken()
         {
             let unread = &mut self.connection.unread;
             unread.skip(place.start);
             spoken.receive(unread.split(place.len()), end, self.seconds);
             unread.skip(used - place.end);
+            if waits {
+                let passed_over = spoken.pass_over();
+                let out = &mut self.connection.output.tail;
+                self.http2
+                    .session
+                    .passed_over(passed_over, self.seconds, out);
+            }
             return Err(Left::Heard(request));
         }
         let piece = self.cut(place, used);
@@ -490,7 +501,7 @@ impl Reader<'_> {
             let may_go_on = self.http2.session.may_be_sent(stream);
             (least, self.core.now(), may_go_on)
         });
-        let Some((inflow, request)) = self.inflow_of(stream) else {
+        let Some((inflow, request, waits)) = self.inflow_of(stream) else {
             // Nobody reads it: its client is given no room for more on that stream.
             let out = &mut self.connection.output.tail;
             self.http2.session.passed_over(len, self.seconds, out);
@@ -508,6 +519,13 @@ impl Reader<'_> {
         }
         if end {
             inflow.complete(None);
+        }
+        if waits {
+            let passed_over = inflow.pass_over();
+            let out = &mut self.connection.output.tail;
+            self.http2
+                .session
+                .passed_over(passed_over, self.seconds, out);
         }
         Ok(())
     }

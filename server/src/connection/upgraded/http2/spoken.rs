@@ -35,6 +35,8 @@ pub(in crate::connection) struct Spoken {
     /// Bytes that came, and of them those for which the client was given no room again.
     pub(super) unread: Unread,
     pub(super) held: u32,
+    /// Those of them for which the connection got room again: they came while the request waited at the gate.
+    pub(super) passed_over: u32,
     /// Whether the client has ended its side.
     pub(super) has_ended: bool,
     /// Bytes that wait until the session takes them.
@@ -120,13 +122,21 @@ impl Spoken {
         }
     }
 
-    /// Takes note of what was read: the bytes for which the client is to be given room again.
-    fn read(&mut self) -> u32 {
+    /// Takes note of what was read: the bytes for which the client is to be given room again on the stream, and on the
+    /// connection.
+    fn read(&mut self) -> (u32, u32) {
         self.unread.copy_rest();
         let left = self.unread.as_slice().len() as u32;
         let read = self.held - left;
         self.held = left;
-        read
+        let passed_over = self.passed_over.min(read);
+        self.passed_over -= passed_over;
+        (read, read - passed_over)
+    }
+
+    /// All that came so far came while the request waited at the gate, and does not use the connection's window up.
+    pub(super) fn pass_over(&mut self) -> u32 {
+        self.held - std::mem::replace(&mut self.passed_over, self.held)
     }
 }
 
@@ -285,12 +295,14 @@ impl Engine {
         let Some(exchange) = self.exchanges.get(request) else {
             return;
         };
-        let (key, read) = (exchange.of, exchange.spoken().map_or(0, Spoken::read));
+        let (key, read) = (exchange.of, exchange.spoken().map_or((0, 0), Spoken::read));
         let Some(stream) = self.stream_of(request) else {
             return;
         };
+        let (of_stream, of_connection) = read;
         self.with_session(core, key, |session, desk| {
-            session.took(stream, read, desk.seconds, desk.out)
+            session.passed_over(of_connection, desk.seconds, desk.out);
+            session.took_from_stream(stream, of_stream, desk.seconds, desk.out);
         });
     }
 
@@ -443,7 +455,8 @@ impl Engine {
             Some(Speech::WebSocket(talking)) => self.end_talking(core, *talking),
         }
         self.with_session(core, key, |session, desk| {
-            session.passed_over(spoken.held, desk.seconds, desk.out);
+            let held = spoken.held - spoken.passed_over;
+            session.passed_over(held, desk.seconds, desk.out);
         });
     }
 
