@@ -277,7 +277,11 @@ impl Engine {
         };
         let response = match self.app.sees_refusals() {
             true => self.app.refuse(core, parts, &make),
-            false => make(),
+            false => {
+                // With the request its body is let go of: its client is not asked for what nobody reads.
+                drop(parts);
+                make()
+            }
         };
         let response = match reason {
             Reason::Rate => response,

@@ -1,7 +1,7 @@
 //! Streams at the gate: each is a request of its own, and its connection goes on whatever the gate says of one.
 
 use crate::forge::{data, reset, window_update};
-use crate::peer::{Ended, Peer, get, post};
+use crate::peer::{Ended, Peer, get, post, request};
 use crate::{SECOND, a_day_passes, assert_nothing_is_left, limits, pass, simulate};
 use ringgate::config::{AdmissionLimits, Admit, MaxAccepts};
 use ringgate::http2::ErrorCode;
@@ -77,6 +77,20 @@ fn a_full_gate_refuses_streams_and_not_their_connection() {
     peer.client.close();
     a_day_passes(&mut simulation);
     assert_nothing_is_left(&simulation, 1, &"closed");
+}
+
+#[test]
+fn a_request_that_is_refused_is_not_told_to_send_its_body() {
+    let one = NonZeroU32::new(1);
+    let full = AdmissionLimits::new(one, MaxAccepts::None).expect("consistent");
+    let mut simulation = simulate(|config| config.admission = full);
+    let mut peer = Peer::connect(&simulation);
+    peer.client.send(&get(1, "/never"));
+    simulation.run_until(|simulation| simulation.gate() == (1, 0));
+    let expects = [("expect", "100-continue")];
+    peer.send(&[request(3, false, "POST", "/echo", &expects)]);
+    let answer = peer.answer(&mut simulation, 3);
+    assert_eq!((answer.status, &answer.interim[..]), (503, &[][..]));
 }
 
 #[test]
