@@ -29,7 +29,7 @@ const FIXED_SIZE_BYTES: usize = 1 + 4 * NUMBERS + 1 + 4 * RESETS_MAX + 2 + 2 + 4
 const STREAM_SIZE_BYTES: usize = 4 * 4 + 1;
 /// Numbers of 32 bits in front.
 const NUMBERS: usize = 17;
-/// Resets that are remembered at most.
+/// Resets that go along at most: the latest.
 const RESETS_MAX: usize = 64;
 
 /// The most that a session takes with so many tunnels, whose client may use `header_table_size` bytes of table: an
@@ -98,8 +98,9 @@ impl Session {
         for number in numbers {
             out.extend_from_slice(&number.to_be_bytes());
         }
-        out.push(self.resets.len() as u8);
-        for stream in &self.resets {
+        let resets = &self.resets[self.resets.len().saturating_sub(RESETS_MAX)..];
+        out.push(resets.len() as u8);
+        for stream in resets {
             out.extend_from_slice(&stream.0.to_be_bytes());
         }
         write_table(&self.decoder.table, |_| 0, &mut out);

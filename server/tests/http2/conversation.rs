@@ -227,6 +227,50 @@ fn section_5_1_what_was_on_its_way_to_a_stream_that_this_side_has_reset_is_ignor
 }
 
 #[test]
+fn section_5_1_behind_resets_of_all_streams_at_once_no_frame_is_a_fault_of_the_connection() {
+    let mut wire = Wire::open();
+    let streams = || (0..100).map(|nth| 2 * nth + 1);
+    for stream in streams() {
+        wire.hears(&post(stream));
+    }
+    for stream in streams() {
+        let code = ErrorCode::CANCEL;
+        let given_up = wire.session.reset(StreamId(stream), code, 0, &mut wire.out);
+        given_up.expect("a stream");
+    }
+    wire.says();
+    let mut room = 0;
+    for stream in streams() {
+        assert_eq!(wire.hears(&data(stream, false, &[b'x'; 16_000])), []);
+        assert_eq!(wire.hears(&window_update(stream, 1)), []);
+        assert_eq!(wire.hears(&headers(stream, true, &[("x-sum", "1")])), []);
+        for sent in wire.says() {
+            match sent {
+                Sent::WindowUpdate(0, more) => room += more,
+                other => panic!("{other:?} for what was on its way"),
+            }
+        }
+    }
+    // It counted against the connection's window, which the client got back, but for less than half of it.
+    assert!(
+        (1_600_000 - (512 << 10)..=1_600_000).contains(&room),
+        "{room}"
+    );
+}
+
+#[test]
+fn section_5_1_fields_behind_a_reset_of_the_client_cost_their_stream_alone() {
+    let mut wire = Wire::open();
+    wire.hears(&[post(1), get(3)].concat());
+    wire.hears(&reset(1));
+    assert_eq!(wire.breaks(&headers(1, true, &[("a", "b")])), CLOSED);
+    assert_eq!(wire.hears(&headers(1, true, &[("a", "b")])), []);
+    // Behind the end of a request they end the connection, as ever.
+    wire.hears(&reset(3));
+    assert_eq!(wire.fails(&headers(3, true, &[("a", "b")])), CLOSED);
+}
+
+#[test]
 fn section_5_1_1_streams_are_odd_and_rise() {
     assert_eq!(Wire::open().fails(&get(2)), PROTOCOL);
     let mut wire = Wire::open();

@@ -52,8 +52,11 @@ use std::fmt;
 
 /// The payload of the PING that goes with the first GOAWAY.
 const DRAIN_PING: [u8; 8] = *b"ringgate";
-/// Resets of this side that are remembered: frames that were on their way are ignored.
-const RESETS_KEPT: usize = 64;
+/// Resets that are remembered at least. Of a client that may have more streams at a time, as many are: it may not have heard
+/// of any of them yet.
+const RESETS_KEPT_MIN: u32 = 64;
+/// The mark of a reset of the client.
+const OF_CLIENT: u32 = 1 << 31;
 /// Bytes of the buffer that heads are cut from.
 const HEADS_BYTES: usize = 8 << 10;
 
@@ -82,8 +85,10 @@ pub struct Session {
     block: Option<Box<HalfBlock>>,
     /// A DATA frame that has not ended.
     data: Option<HalfData>,
-    /// Streams that this side has reset, oldest first.
+    /// Streams that were reset before the client had ended its side, oldest first; with a mark, if the client did it.
     pub(super) resets: Vec<StreamId>,
+    /// The most streams at a time that the client was allowed, and no less than [`RESETS_KEPT_MIN`].
+    resets_kept: u32,
     counters: Counters,
     pub(super) phase: Phase,
     /// The greatest stream that the client has used.
@@ -284,6 +289,7 @@ impl Session {
             block: None,
             data: None,
             resets: Vec::new(),
+            resets_kept: RESETS_KEPT_MIN,
             counters: Counters::default(),
             phase: Phase::Preface,
             highest: StreamId::CONNECTION,
@@ -458,12 +464,22 @@ impl Session {
             None => true,
         };
         if is_awaited {
-            if self.resets.len() >= RESETS_KEPT {
-                self.resets.remove(0);
-            }
-            self.resets.push(stream);
+            self.remember(stream);
         }
         self.forget(stream, seconds, out);
+    }
+
+    /// Remembers a reset: frames that come behind it are no fault of the connection.
+    fn remember(&mut self, reset: StreamId) {
+        if self.resets.len() >= self.resets_kept as usize {
+            self.resets.remove(0);
+        }
+        self.resets.push(reset);
+    }
+
+    /// Whether the client is known to have reset this stream.
+    fn was_cancelled(&self, stream: StreamId) -> bool {
+        self.resets.contains(&StreamId(stream.0 | OF_CLIENT))
     }
 
     /// A stream ends by a fault of the client, which the client pays for.

@@ -12,7 +12,7 @@ use super::super::priority::Priority;
 use super::super::settings;
 use super::super::stream::{self, Effect};
 use super::streams::Stream;
-use super::{Arrival, DRAIN_PING, Desk, End, HalfBlock, Received, Session, told};
+use super::{Arrival, DRAIN_PING, Desk, End, HalfBlock, OF_CLIENT, Received, Session, told};
 use crate::http1::head::Head;
 
 /// Frames about priorities, and updates of windows, that come with each request.
@@ -219,6 +219,7 @@ impl Session {
     ) -> Result<Arrival<'static>, Fault> {
         let stream = block.stream;
         self.highest = stream;
+        self.resets_kept = self.resets_kept.max(desk.limits.streams);
         if !self.phase.may_begin() {
             // Section 6.8: what comes behind the last stream is ignored.
             discard(&mut self.decoder, block.bytes, desk)?;
@@ -341,6 +342,10 @@ impl Session {
                 self.forget(stream, desk.seconds, desk.out);
                 Ok(Arrival::Nothing)
             }
+            // Behind a reset of the client it costs what DATA there costs.
+            Effect::Break(Breach::Connection(fault)) if self.was_cancelled(stream) => {
+                self.break_stream(stream, fault, desk)
+            }
             Effect::Break(Breach::Connection(fault)) => Err(fault),
             Effect::Break(Breach::Stream(fault)) => self.break_stream(stream, fault, desk),
             _ => {
@@ -440,7 +445,11 @@ impl Session {
         desk: &mut Desk<'_>,
     ) -> Result<Arrival<'static>, Fault> {
         self.spend(Budget::Resets, desk)?;
-        let (_, effect) = told(self.state_of(stream), stream::Event::ResetReceived);
+        let state = self.state_of(stream);
+        let (_, effect) = told(state, stream::Event::ResetReceived);
+        if state.is_receiving() {
+            self.remember(StreamId(stream.0 | OF_CLIENT));
+        }
         match effect {
             Effect::Break(breach) => return Err(breach.fault()),
             Effect::Cancel | Effect::Forget => self.forget(stream, desk.seconds, desk.out),
