@@ -133,7 +133,7 @@ impl Steering {
         Ok(())
     }
 
-    /// RFC 9112 section 6.1: chunked must come once and last; other codings are not implemented.
+    /// RFC 9112 sections 6.1 and 6.3: chunked must come once and last; other codings before it are not implemented.
     fn see_coding(&mut self, value: &[u8]) -> Result<(), Refusal> {
         self.transfer_encoding = true;
         // Empty list elements are tolerated elsewhere (RFC 9110 section 5.6.1.2), but not in the
@@ -249,6 +249,12 @@ impl Steering {
         // RFC 9112 section 6.1: in an HTTP/1.0 message the framing is to be treated as faulty.
         if !modern {
             return Err(Refusal::bad_request("HTTP/1.0 has no Transfer-Encoding."));
+        }
+        // RFC 9112 section 6.3: without chunked as the last coding nothing says where the body ends, understood or not.
+        if !self.chunked {
+            return Err(Refusal::bad_request(
+                "In Transfer-Encoding, chunked is not last.",
+            ));
         }
         // RFC 9112 section 6.1: 501 for a coding that is not understood.
         match self.unknown_coding {

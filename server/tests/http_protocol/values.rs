@@ -507,6 +507,7 @@ fn each_refusal_of_a_head_says_what_is_wrong_and_who_is_at_fault() {
             "400: Transfer-Encoding has an empty element.",
         ),
         (field("Transfer-Encoding: chunked, gzip"), not_last),
+        (field("Transfer-Encoding: gzip"), not_last),
         (
             field("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
             not_last,
@@ -520,7 +521,7 @@ fn each_refusal_of_a_head_says_what_is_wrong_and_who_is_at_fault() {
             "400: HTTP/1.0 has no Transfer-Encoding.",
         ),
         (
-            field("Transfer-Encoding: gzip"),
+            field("Transfer-Encoding: gzip, chunked"),
             "501: The only transfer coding this server understands is chunked.",
         ),
         (
@@ -544,7 +545,7 @@ fn each_refusal_of_a_head_says_what_is_wrong_and_who_is_at_fault() {
     let guilty = |text: &str| of(text).guilty;
     for server in [
         "GET / HTTP/2.0\r\n",
-        "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: x, chunked\r\n\r\n",
     ] {
         assert_eq!(guilty(server), Peer::Server, "{server}");
     }
