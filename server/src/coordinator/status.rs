@@ -159,7 +159,7 @@ pub struct ByteFigures {
 pub struct LatencyStatus {
     /// From the start of a handler to the end of its answer.
     pub service: Vec<(u64, u64)>,
-    /// From a whole request head to the start of its handler.
+    /// The time at the gate of those that waited and got a slot.
     pub queue: Vec<(u64, u64)>,
 }
 

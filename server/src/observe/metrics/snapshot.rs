@@ -138,7 +138,7 @@ pub struct CoreSample {
     pub cq_overflows: u64,
     /// From the start of a handler to the end of its answer.
     pub service_time: HistogramSnapshot,
-    /// From a whole request head to the start of its handler.
+    /// The time at the gate of those that waited and got a slot.
     pub queue_time: HistogramSnapshot,
 }
 

@@ -292,7 +292,7 @@ pub static METRICS: &[Definition] = &[
         "Time from the start of a handler to the end of its answer",
         |s, out| s.cores.iter().for_each(|c| out.histogram(&[&c.index], &c.service_time))),
     define("ringgate_request_queue_seconds", Histogram, Unit::Seconds, &["core"],
-        "Time from a whole request head to the start of its handler",
+        "Time at the gate of requests, or connections, that waited and got a slot",
         |s, out| s.cores.iter().for_each(|c| out.histogram(&[&c.index], &c.queue_time))),
 
     // What the handlers and the peers did.
