@@ -55,6 +55,11 @@ impl Engine {
         request: ExchangeKey,
         response: &mut Response,
     ) {
+        if response.status.is_informational() && !matches!(response.body, Body::Switch(_)) {
+            // Here already, so that what is counted and noted is what its client gets.
+            let unfit = std::mem::replace(response, Response::failed());
+            unfit.body.let_go();
+        }
         let context = self.answering();
         let Some(exchange) = self.exchanges.get(request) else {
             return;

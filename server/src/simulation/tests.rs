@@ -73,6 +73,42 @@ fn a_core_that_finds_room_while_others_take_it_still_accepts_when_there_is_some_
     assert_eq!(deaf, None, "this one is never accepted");
 }
 
+/// The first frames of a client of HTTP/2, and a GET of `/hello` on stream 1 with more behind its pseudo-fields.
+fn on_a_stream(end: bool, more: &[u8]) -> Vec<u8> {
+    let head = [&b"\x82\x86\x04\x06/hello\x01\x01t"[..], more].concat();
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(b"\0\0\0\x04\0\0\0\0\0\0\0");
+    bytes.extend([head.len() as u8, 1, 4 | u8::from(end), 0, 0, 0, 1]);
+    bytes.extend(head);
+    bytes
+}
+
+#[test]
+fn an_informational_answer_of_a_handler_is_counted_as_the_500_that_its_client_gets() {
+    for (bytes, later) in [
+        (GET.to_vec(), false),
+        (GET.to_vec(), true),
+        (on_a_stream(true, b""), false),
+        (on_a_stream(true, b""), true),
+    ] {
+        let router = Router::new().get("/hello", move |_: Request| async move {
+            if later {
+                ringgate_runtime::sleep(Duration::from_millis(1)).await;
+            }
+            crate::Response::new(http::StatusCode::EARLY_HINTS)
+        });
+        let mut simulation = Simulation::new(&Config::default(), router, 1);
+        let client = simulation.connect();
+        client.send(&bytes);
+        simulation.run_until(|simulation| simulation.ledgers(0).1.answered == 1);
+        let stats = &simulation.cores[0].stats;
+        let routes = stats.routes.get().expect("a table").read();
+        let counts: Vec<_> = routes.map(|(_, status, count)| (status, count)).collect();
+        assert_eq!(counts, [(Some(500), 1)], "{later}");
+        assert_eq!(stats.responses[1].get(), 0);
+    }
+}
+
 /// The same over TLS.
 fn over_tls() -> Config {
     let mut config = Config::default();

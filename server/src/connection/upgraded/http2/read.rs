@@ -314,7 +314,9 @@ impl Engine {
                 ticket,
             };
             let Some(response) = answer.as_mut().filter(|response| {
-                matches!(response.body, Body::Empty | Body::Chunk(_)) && !response.close
+                matches!(response.body, Body::Empty | Body::Chunk(_))
+                    && !response.close
+                    && !response.status.is_informational()
             }) else {
                 return Left::Unanswered(Box::new(Unanswered {
                     unsent,
