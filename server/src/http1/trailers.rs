@@ -14,7 +14,7 @@ pub const TRAILERS_COUNT_MAX: usize = 32;
 
 /// Fields that steer framing, routing, authentication, caching or the reading of the content, and
 /// so must not be merged in after the fact (RFC 9110 section 6.5.1).
-static FORBIDDEN: [HeaderName; 31] = [
+static FORBIDDEN: [HeaderName; 33] = [
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
     header::CONNECTION,
@@ -32,11 +32,13 @@ static FORBIDDEN: [HeaderName; 31] = [
     header::IF_NONE_MATCH,
     header::IF_RANGE,
     header::IF_UNMODIFIED_SINCE,
+    HeaderName::from_static("keep-alive"),
     header::LOCATION,
     header::MAX_FORWARDS,
     header::PRAGMA,
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
     header::RANGE,
     header::RETRY_AFTER,
     header::SET_COOKIE,

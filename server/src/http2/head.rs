@@ -452,6 +452,10 @@ impl Sink for Builder<'_> {
             .size
             .saturating_add(line.both.len() as u32 + OVERHEAD_BYTES);
         if self.is_over {
+            // The answer to a HEAD has no body, whatever is wrong with it.
+            if line.token == Token::Method && line.value() == b"HEAD" {
+                self.head.method = Method::HEAD;
+            }
             return;
         }
         if self.size > self.limits.header_list_size {

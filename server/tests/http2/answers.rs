@@ -171,6 +171,45 @@ fn an_answer_comes_once_and_interim_answers_before_it() {
 }
 
 #[test]
+fn fields_that_may_be_no_trailers_are_left_out_of_those_of_an_answer() {
+    let mut wire = Wire::open();
+    wire.hears(&[get(1), get(3)].concat());
+    let forbidden = [
+        "content-length",
+        "content-type",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "transfer-encoding",
+    ];
+    let field = |name| (HeaderName::from_static(name), HeaderValue::from_static("1"));
+    let mut trailers = HeaderMap::from_iter(forbidden.map(field));
+    for (stream, kept) in [(1, true), (3, false)] {
+        if !kept {
+            trailers.remove("x-sum");
+        } else {
+            trailers.extend([field("x-sum")].map(|(name, value)| (Some(name), value)));
+        }
+        wire.answers(stream, Payload::Later).expect("an answer");
+        wire.says();
+        let ended = wire
+            .session
+            .finish(StreamId(stream), Some(trailers.clone()), 0);
+        ended.expect("an end");
+        let expected = match kept {
+            true => Sent::Headers {
+                stream,
+                fields: vec![("x-sum".to_owned(), "1".to_owned())],
+                end: true,
+            },
+            false => Sent::Data(stream, Vec::new(), true),
+        };
+        assert_eq!(wire.flushes(), [expected]);
+    }
+}
+
+#[test]
 fn section_8_1_payload_that_comes_later_ends_with_trailers_or_without() {
     let mut wire = Wire::open();
     wire.hears(&[get(1), get(3), get(5)].concat());

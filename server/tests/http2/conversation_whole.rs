@@ -525,7 +525,10 @@ fn rfc_9218_section_7_1_a_priority_of_a_stream_that_is_not_there_changes_nothing
         let payload = [&stream.to_be_bytes()[..], value].concat();
         forged(0x10, 0, 0, &payload)
     };
-    assert_eq!(Wire::open().fails(&update(0, b"u=1")), PROTOCOL);
+    // Nor is there one of this side.
+    for stream in [0, 2, 0x7fff_fffe] {
+        assert_eq!(Wire::open().fails(&update(stream, b"u=1")), PROTOCOL);
+    }
     let order = |updates: &[(u32, &[u8])]| {
         let mut wire = Wire::open_with(Limits::default(), &[(4, 0)]);
         wire.hears(&[get(1), get(3), get(5)].concat());

@@ -3,6 +3,9 @@
 use super::forge::{END_HEADERS, END_STREAM, GET, POST, Seen, Wire, block, data, forged, headers};
 use http::{Method, Version};
 use ringgate::http1::fields::BodyFraming;
+use ringgate::http1::head::Head;
+use ringgate::http2::head::{Builder, Unfit};
+use ringgate::http2::hpack::Decoder;
 use ringgate::http2::{ErrorCode, Limits};
 
 /// A GET with more fields behind.
@@ -205,6 +208,35 @@ fn section_8_3_1_the_authority_is_the_host_and_contradicts_no_field() {
     assert_eq!(line.head.headers(&line.text).count(), 1);
     let fields = [&but(":authority", None)[..], &[("host", "example.net")]].concat();
     is("GET /a?b example.net", &fields);
+}
+
+#[test]
+fn a_head_is_known_as_one_wherever_its_method_stands_behind_what_is_too_large() {
+    let limits = Limits {
+        uri_size: 3,
+        ..Limits::default()
+    };
+    let fields = |method| {
+        [
+            (":path", "/too-long"),
+            (":scheme", "http"),
+            (":authority", "example.org"),
+            (":method", method),
+        ]
+    };
+    for (method, to_head) in [("HEAD", true), ("GET", false), ("HEADS", false)] {
+        let (mut head, mut text) = (Head::blank(), Vec::new());
+        let mut builder = Builder::new(&mut head, &mut text, &limits, false);
+        let decoded =
+            Decoder::new(0).decode(&block(&fields(method)), &mut Vec::new(), &mut builder);
+        decoded.expect("a block");
+        match builder.finish(true) {
+            Err(Unfit::Refused(refusal, _)) => {
+                assert_eq!((refusal.status.as_u16(), refusal.to_head), (414, to_head));
+            }
+            other => panic!("{other:?} for {method}"),
+        }
+    }
 }
 
 #[test]

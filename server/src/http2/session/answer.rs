@@ -11,6 +11,7 @@ use super::streams::Pending;
 use super::{Gone, Session, told};
 use crate::http1::date::Date;
 use crate::http1::response::Fields;
+use crate::http1::trailers;
 use ::http::StatusCode;
 use ::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -160,7 +161,7 @@ impl Session {
     ) -> Result<(), Gone> {
         self.check_open(stream)?;
         self.wait(stream, Bytes::new(), true, seconds)?;
-        let trailers = trailers.filter(|fields| !fields.is_empty()).map(Box::new);
+        let trailers = trailers.and_then(permitted).map(Box::new);
         if let Some(found) = self.streams.get_mut(stream)
             && let Some(pending) = &mut found.pending
         {
@@ -352,6 +353,18 @@ impl Session {
             out.extend_from_slice(more);
         }
     }
+}
+
+/// The fields of a handler's trailers that may stand there (RFC 9110 section 6.5.1), if there are any.
+#[cold]
+fn permitted(trailers: HeaderMap) -> Option<HeaderMap> {
+    let mut permitted = HeaderMap::with_capacity(trailers.len());
+    for (name, value) in &trailers {
+        if trailers::is_permitted(name) {
+            permitted.append(name, value.clone());
+        }
+    }
+    (!permitted.is_empty()).then_some(permitted)
 }
 
 /// Whether a field of a handler is not sent: it is about a connection (section 8.2.2), or written by the

@@ -468,6 +468,11 @@ impl Session {
         if stream == StreamId::CONNECTION {
             return Err(Fault::protocol("PRIORITY_UPDATE is about stream 0."));
         }
+        if !stream.is_clients() {
+            return Err(Fault::protocol(
+                "PRIORITY_UPDATE is about a stream that was never pushed.",
+            ));
+        }
         let priority = Priority::parse(value);
         if let Some(found) = self.streams.get_mut(stream) {
             found.priority = priority;
