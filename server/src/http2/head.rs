@@ -38,6 +38,8 @@ const HOST: &[u8] = b"host";
 /// Longest method, in bytes, as in HTTP/1.1.
 const METHOD_BYTES_MAX: usize = 32;
 
+const NO_HOST: Refusal = Refusal::bad_request("A request needs an :authority or a Host field.");
+
 /// Why a block is no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
@@ -315,7 +317,9 @@ impl<'b> Builder<'b> {
         if self.protocol.is_some() && self.head.method != Method::CONNECT {
             return self.fails("A :protocol stands in a request that is no CONNECT.");
         }
-        self.complete_host();
+        if !is_tunnel || self.authority.is_some() {
+            self.complete_host();
+        }
         if self.cookies > 1 {
             self.join_cookies();
         }
@@ -327,10 +331,14 @@ impl<'b> Builder<'b> {
         }
     }
 
-    /// Section 8.3.1: the authority is the host, and a Host beside it says the same.
+    /// Section 8.3.1: the authority is the host, and a Host beside it says the same. A request without either is answered as
+    /// one of HTTP/1.1 without Host is.
     #[inline]
     fn complete_host(&mut self) {
         let Some(authority) = self.authority else {
+            if self.host.is_none() {
+                self.refusal.get_or_insert(NO_HOST);
+            }
             return;
         };
         match self.host {

@@ -84,6 +84,33 @@ fn on_a_stream(end: bool, more: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn malformed_requests_of_http_2_are_counted_as_those_of_http_1_are() {
+    let router = || Router::new().get("/hello", |_: Request| async { "hello" });
+    let length = b"\0\x0econtent-length\x015";
+    let short = [
+        &on_a_stream(false, length)[..],
+        b"\0\0\x01\0\x01\0\0\0\x01x",
+    ]
+    .concat();
+    for bytes in [
+        on_a_stream(true, b"\0\x0aconnection\x05close"),
+        short,
+        b"GET  HTTP/1.1\r\n\r\n".to_vec(),
+    ] {
+        let mut simulation = Simulation::new(&Config::default(), router(), 1);
+        simulation.connect().send(&bytes);
+        (0..10).for_each(|_| simulation.turn());
+        let stats = &simulation.cores[0].stats;
+        assert_eq!(stats.refusals[0].get(), 1, "{bytes:?}");
+    }
+    let mut simulation = Simulation::new(&Config::default(), router(), 1);
+    simulation.connect().send(&on_a_stream(true, b""));
+    (0..10).for_each(|_| simulation.turn());
+    let stats = &simulation.cores[0].stats;
+    assert_eq!((stats.refusals[0].get(), stats.answered.get()), (0, 1));
+}
+
+#[test]
 fn an_informational_answer_of_a_handler_is_counted_as_the_500_that_its_client_gets() {
     for (bytes, later) in [
         (GET.to_vec(), false),

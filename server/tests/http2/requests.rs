@@ -201,13 +201,33 @@ fn section_8_3_1_method_scheme_and_path_are_there_and_not_empty() {
 #[test]
 fn section_8_3_1_the_authority_is_the_host_and_contradicts_no_field() {
     is_malformed(&but(":authority", Some("user@example.org")));
-    is_malformed(&but(":authority", None));
     is_malformed(&with(&[("host", "example.com")]));
     is_malformed(&with(&[("host", "example.org"), ("host", "example.org")]));
     let line = is("GET /a?b example.org", &with(&[("host", "example.org")]));
     assert_eq!(line.head.headers(&line.text).count(), 1);
     let fields = [&but(":authority", None)[..], &[("host", "example.net")]].concat();
     is("GET /a?b example.net", &fields);
+}
+
+#[test]
+fn section_8_3_1_a_request_that_names_no_host_is_answered_with_400() {
+    let limits = Limits {
+        extended_connect: true,
+        ..Limits::default()
+    };
+    let protocol = [
+        (":method", "CONNECT"),
+        (":scheme", "https"),
+        (":path", "/"),
+        (":protocol", "websocket"),
+    ];
+    for fields in [&but(":authority", None)[..], &protocol] {
+        let mut wire = Wire::open_with(limits, &[]);
+        let seen = wire.hears(&headers(1, true, fields));
+        assert_eq!(seen, [Seen::Refused(1, 400)], "{fields:?}");
+    }
+    // What is malformed besides is malformed.
+    is_malformed(&[&but(":authority", None)[..], &[("connection", "close")]].concat());
 }
 
 #[test]

@@ -306,7 +306,7 @@ pub static METRICS: &[Definition] = &[
             None => out.int(&[&r.route, &"other"], r.answers),
         })),
     per_core_by("ringgate_protocol_errors_total", &["core", "status"],
-        "Requests that broke the protocol, by the status they were answered with",
+        "Requests that broke the protocol, by the status they were answered with; 400 if their stream was reset",
         |s, out| core_by(s, out, |c| &c.protocol_errors)),
     per_core("ringgate_handler_panics_total", Counter,
         "Handlers that panicked",

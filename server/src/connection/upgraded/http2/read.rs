@@ -20,9 +20,11 @@ use crate::http1::date::Date;
 use crate::http1::exchange::State;
 use crate::http1::refusal::Refusal;
 use crate::http2::frame::{self, Flags, HEADER_SIZE_BYTES, Kind};
-use crate::http2::{Arrival, Budget, Desk, End, Fault, Gone, Limits, Received, Room, StreamId};
+use crate::http2::{
+    Arrival, Budget, Desk, End, ErrorCode, Fault, Gone, Limits, Received, Room, StreamId,
+};
 use crate::observe::metrics::Tally;
-use http::Method;
+use http::{Method, StatusCode};
 use ringgate_runtime::{Core, Moment};
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -68,7 +70,7 @@ enum Left {
     TooSlow(ExchangeKey),
     /// Bytes of another protocol came.
     Heard(ExchangeKey),
-    /// The client gave the request up that is kept, or its stream was ended or refused; that may be for a budget.
+    /// The client gave the request up that is kept, or its stream was ended or refused for a fault of its.
     Ended(Option<ExchangeKey>, Option<Fault>),
     /// The client broke a rule or a budget of the connection.
     Failed(Fault),
@@ -154,9 +156,16 @@ impl Engine {
                 Left::TooLarge(request) => self.refuse_body(core, request),
                 Left::TooSlow(request) => self.end_slow_body(core, request),
                 Left::Heard(request) => self.hear_stream(core, request),
-                Left::Ended(request, exceeded) => {
-                    if let Some(fault) = exceeded {
-                        self.stats.http2_faults[fault.reason()].add(1);
+                Left::Ended(request, fault) => {
+                    match fault {
+                        Some(fault) if fault.budget.is_some() => {
+                            self.stats.http2_faults[fault.reason()].add(1);
+                        }
+                        // Malformed (RFC 9113 section 8.1.1): in HTTP/1.1 it would have been told so by a status.
+                        Some(fault) if fault.code == ErrorCode::PROTOCOL_ERROR => {
+                            self.stats.refused(StatusCode::BAD_REQUEST.as_u16());
+                        }
+                        Some(_) | None => {}
                     }
                     if let Some(request) = request {
                         self.end_kept(core, key, request, Outcome::Aborted);
@@ -447,12 +456,12 @@ impl Reader<'_> {
                 Arrival::Ended { stream, why } => {
                     connection.unread.skip(used);
                     let request = self.http2.request_of(stream);
-                    let exceeded = match why {
-                        End::Broken(fault) => fault.budget.map(|_| fault),
+                    let fault = match why {
+                        End::Broken(fault) => Some(fault),
                         End::Cancelled(_) => None,
                     };
-                    if request.is_some() || exceeded.is_some() {
-                        return Err(Left::Ended(request, exceeded));
+                    if request.is_some() || fault.is_some() {
+                        return Err(Left::Ended(request, fault));
                     }
                 }
             }
@@ -576,10 +585,20 @@ impl Reader<'_> {
             }
         };
         let used = received.used;
-        let Arrival::Data { bytes, .. } = received.arrival else {
-            // It is not as long as was announced.
-            self.connection.unread.skip(used);
-            return Err(None);
+        let bytes = match received.arrival {
+            Arrival::Data { bytes, .. } => bytes,
+            arrival => {
+                // It is not as long as was announced.
+                let fault = match arrival {
+                    Arrival::Ended { why, .. } => Some(why),
+                    _ => None,
+                };
+                self.connection.unread.skip(used);
+                return Err(match fault {
+                    Some(End::Broken(fault)) => Some(Left::Ended(None, Some(fault))),
+                    _ => None,
+                });
+            }
         };
         let place = place_in(bytes, unread);
         let piece = self.cut(place, used);
