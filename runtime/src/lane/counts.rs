@@ -93,7 +93,7 @@ pub struct LaneTotals {
     pub cancelled: u64,
     /// Work that waited longer than `queue_timeout`.
     pub timed_out: u64,
-    /// Work that waited when the lane ended or could not work any more.
+    /// Work that waited when the lane ended or could not work any more, or when a worker that was started for it failed.
     pub turned_away: u64,
     /// Refused at the door because the queue was full.
     pub refused_full: u64,

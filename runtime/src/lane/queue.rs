@@ -84,6 +84,18 @@ impl<W> Queue<W> {
         Some(work)
     }
 
+    /// The last that came, of the least urgent line that has any.
+    pub(crate) fn pop_newest(&mut self) -> Option<W> {
+        let least_first = [Priority::Background, Priority::Normal, Priority::High];
+        for class in least_first {
+            if let Some((_, work)) = self.line(class).pop_back() {
+                self.others -= usize::from(class != Priority::Normal);
+                return Some(work);
+            }
+        }
+        None
+    }
+
     /// Takes everything out, the most urgent first.
     pub(crate) fn clear(&mut self) -> Vec<W> {
         self.others = 0;
@@ -127,6 +139,18 @@ mod tests {
         assert_eq!(queue.remove(tickets[4]), Some(4));
         assert_eq!(queue.clear(), [1, 3]);
         assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn the_newest_of_the_least_urgent_is_given_up_first() {
+        let mut queue = Queue::new();
+        for (priority, work) in [(High, 'e'), (Normal, 'd'), (Background, 'b'), (Normal, 'c')] {
+            queue.push(priority, work);
+        }
+        queue.push(Background, 'a');
+        let order: String = std::iter::from_fn(|| queue.pop_newest()).collect();
+        assert_eq!(order, "abcde");
+        assert_eq!((queue.len(), queue.pop()), (0, None));
     }
 
     #[test]

@@ -216,6 +216,11 @@ impl<C: 'static> Shared<C> {
         }
     }
 
+    /// Work that may wait.
+    fn most_queued(&self) -> u32 {
+        self.limits.queue.unwrap_or(u32::MAX)
+    }
+
     /// Whether it is worth asking for work, for those that look.
     pub(super) fn has_come(&self) -> bool {
         self.come.0.load(Ordering::Relaxed)
@@ -231,13 +236,6 @@ impl<C: 'static> Shared<C> {
         let mut inner = self.lock();
         let closed = inner.pool.is_closed();
         let expected = inner.pool.waiting > inner.pool.queued;
-        let most = self.limits.queue.unwrap_or(u32::MAX);
-        // Unless a worker is free for it, or is started for it.
-        let waits = !expected && !inner.pool.may_grow();
-        if inner.pool.queued >= most && waits && !closed {
-            inner.totals.refused_full += 1;
-            return Err(LaneError::Full);
-        }
         if let Some(why) = &inner.trouble
             && !closed
             && inner.pool.spawned > 0
@@ -245,6 +243,12 @@ impl<C: 'static> Shared<C> {
             let why = why.clone();
             inner.totals.refused_unavailable += 1;
             return Err(LaneError::Unavailable(why));
+        }
+        // Unless a worker is free for it, or is started for it.
+        let waits = !expected && !inner.pool.may_grow();
+        if inner.pool.queued >= self.most_queued() && waits && !closed {
+            inner.totals.refused_full += 1;
+            return Err(LaneError::Full);
         }
         let Ok(submitted) = inner.pool.submit() else {
             inner.totals.refused_closed += 1;
@@ -444,13 +448,17 @@ impl<C: 'static> Shared<C> {
     }
 
     /// An attempt to start a worker is over, in vain. If no worker has its state, what waits cannot be done, and the
-    /// first such attempt is told of.
+    /// first such attempt is told of. Otherwise what was taken in for that worker, beyond the limit, is refused.
     fn note_trouble(&self, mut inner: MutexGuard<'_, Inner<C>>, why: &str) {
         let is_news = inner.ready == 0 && inner.trouble.is_none();
         let refused = inner.note_trouble(why.into());
+        let beyond = inner.take_beyond(self.most_queued());
         drop(inner);
         self.changed.notify_all();
         refuse_all(refused);
+        for work in beyond {
+            work.refuse(LaneError::Full);
+        }
         if is_news {
             self.tell(LaneEvent::Unavailable(why));
         }
@@ -600,6 +608,21 @@ impl<C: 'static> Inner<C> {
             .collect()
     }
 
+    /// Takes out what is neither within the limit nor for a worker that is free or on its way: the newest.
+    #[must_use]
+    fn take_beyond(&mut self, most: u32) -> Vec<Arc<dyn Work<C>>> {
+        // Those that wait, and those that make their state.
+        let takers = self.pool.spawned - self.pool.busy;
+        let beyond = self.pool.queued.saturating_sub(most.saturating_add(takers));
+        let newest = (0..beyond).map_while(|_| self.queue.pop_newest());
+        let refused: Vec<_> = newest.collect();
+        for _ in &refused {
+            self.pool.withdraw();
+        }
+        self.totals.turned_away += refused.len() as u64;
+        refused
+    }
+
     fn turn_away(&mut self) -> Vec<Arc<dyn Work<C>>> {
         let refused = self.queue.clear();
         for _ in &refused {
@@ -628,64 +651,5 @@ fn refuse_late<C>(late: Vec<Arc<dyn Work<C>>>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::job::Job;
-    use super::*;
-    use std::task::Waker;
-
-    /// A lane of two workers that have no threads: the test takes their steps. No work may wait.
-    fn without_threads() -> Arc<Shared<()>> {
-        let limits = Limits {
-            queue: None,
-            queue_timeout: Some(Duration::ZERO),
-            auto_trim: None,
-            retry_first: Duration::ZERO,
-            retry_most: Duration::ZERO,
-            spin: Duration::ZERO,
-        };
-        let bounds = Bounds::new(0, 2).expect("good numbers");
-        let shared = Shared::start("test", bounds, limits, Box::new(|| Ok(())), None, None);
-        let mut inner = shared.lock();
-        inner.pool.spawned = 2;
-        inner.ready = 2;
-        inner.seats.extend((0..2).map(|_| {
-            let (thread, handle) = (None, None);
-            Some(Seat { thread, handle })
-        }));
-        drop(inner);
-        shared
-    }
-
-    /// Returns whether a worker waits for the work.
-    fn submit(shared: &Arc<Shared<()>>) -> bool {
-        let now = Instant::now();
-        let job = Job::new(|(): &mut ()| (), Some(now), Waker::noop().clone());
-        let submitted = shared.submit(Priority::Normal, job);
-        submitted.map(|(_, expected)| expected).expect("it is open")
-    }
-
-    fn works(shared: &Shared<()>, index: u32, from: Place) -> bool {
-        let ran = (from == Place::Busy).then_some(Ran::Finished);
-        matches!(shared.next(index, from, ran, None), Next::Work(_))
-    }
-
-    #[test]
-    fn work_that_a_free_worker_was_to_take_is_not_late_if_a_busy_one_is_quicker() {
-        let shared = without_threads();
-        assert!(!works(&shared, 0, Place::Starting), "it sleeps");
-        assert!(submit(&shared));
-        assert!(works(&shared, 1, Place::Starting));
-        // The other still sleeps, and is roused for this.
-        assert!(submit(&shared));
-        assert!(works(&shared, 1, Place::Busy), "it is done all the same");
-        // One for which it is roused, and one too many: it takes the first.
-        assert!(submit(&shared));
-        assert!(!submit(&shared));
-        assert!(works(&shared, 0, Place::Asleep));
-        assert!(!works(&shared, 1, Place::Busy), "nobody was free for it");
-        let status = shared.status();
-        assert_eq!((status.busy, status.waiting, status.queued), (1, 1, 0));
-        assert_eq!(status.totals.timed_out, 1);
-        assert!(status.balances(), "{status:?}");
-    }
-}
+#[path = "shared_tests.rs"]
+mod tests;

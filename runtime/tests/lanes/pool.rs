@@ -336,6 +336,60 @@ fn a_lane_whose_init_fails_says_so_at_once_and_recovers_by_itself() {
     assert!(status.totals.failed_starts > 0 && status.balances());
 }
 
+#[test]
+fn work_that_may_not_wait_is_refused_where_the_workers_for_it_cannot_start() {
+    let tries = AtomicU32::new(0);
+    let lane = Lane::workers(1..=3)
+        .queue_limit(2)
+        .init(move || match tries.fetch_add(1, Ordering::Relaxed) {
+            0 => Ok(()),
+            _ => Err("one connection is all there is"),
+        })
+        .open("one")
+        .expect("a lane");
+    assert!(lane.wait_ready(PATIENCE));
+    let (door, busy) = occupy(&lane);
+    let work: Vec<_> = (0..20)
+        .map(|_| {
+            let mut work = lane.run(|()| ());
+            assert!(poll(&mut work).is_pending());
+            wait_status(&lane, "no other worker starts", |status| {
+                status.spawned == 1
+            });
+            assert!(lane.status().queued <= 2, "{:?}", lane.status());
+            work
+        })
+        .collect();
+    let totals = lane.status().totals;
+    assert_eq!(totals.turned_away + totals.refused_full, 18);
+    door.open();
+    block_on(busy).expect("it was done");
+    let mut done = 0;
+    for work in work {
+        match block_on(work) {
+            Ok(()) => done += 1,
+            Err(error) => assert!(matches!(error, LaneError::Full), "{error}"),
+        }
+    }
+    assert_eq!(done, 2);
+    assert!(lane.status().balances());
+}
+
+#[test]
+fn a_lane_without_any_worker_is_unavailable_and_not_full_where_no_work_may_wait() {
+    let lane = Lane::workers(1)
+        .queue_limit(0)
+        .init(|| Err::<(), _>("the database is down"))
+        .open("none")
+        .expect("a lane");
+    assert!(!lane.wait_ready(PATIENCE));
+    let refused = block_on(lane.run(|()| ()));
+    assert!(
+        matches!(refused, Err(LaneError::Unavailable(_))),
+        "{refused:?}"
+    );
+}
+
 /// Set for the child that runs one test alone.
 const ALONE: &str = "RINGGATE_TEST_ALONE";
 
@@ -365,6 +419,10 @@ fn a_lane_whose_thread_cannot_be_started_says_so_at_once_and_once() {
         .open("threads")
         .expect("a lane");
     let told = || told.lock().expect("unpoisoned").clone();
+    let one = Lane::workers(1..=2).queue_limit(1).stateless();
+    let one = one.open("one").expect("a lane");
+    wait_status(&one, "one waits", |status| status.waiting == 1);
+    let (door, busy) = occupy(&one);
     let limit = getrlimit(Resource::As);
     let used: u64 = fs::read_to_string("/proc/self/statm")
         .ok()
@@ -380,6 +438,15 @@ fn a_lane_whose_thread_cannot_be_started_says_so_at_once_and_once() {
         assert!(matches!(refused, Err(LaneError::Unavailable(_))));
         assert!(matches!(&told()[..], [one] if one.contains("start a thread")));
     }
+    let mut within = one.run(|()| ());
+    assert!(poll(&mut within).is_pending());
+    for _ in 0..3 {
+        let refused = block_on(one.run(|()| ()));
+        assert!(
+            matches!(refused, Err(LaneError::Full)),
+            "nobody is started for it"
+        );
+    }
     let fewest = stateless(2, "fewest");
     let began = Instant::now();
     assert!(!fewest.wait_ready(PATIENCE));
@@ -388,6 +455,10 @@ fn a_lane_whose_thread_cannot_be_started_says_so_at_once_and_once() {
     block_on(lane.run(|()| ())).expect("it works");
     assert_eq!(told().len(), 2, "{:?}", told());
     assert_eq!(told()[1], "Recovered");
+    door.open();
+    block_on(busy).expect("it was done");
+    block_on(within).expect("it was done in its turn");
+    assert!(one.status().balances());
 }
 
 #[test]
