@@ -7,10 +7,12 @@ use ringgate::cookie::Cookie;
 use ringgate::testing::{Client, client};
 use ringgate::{
     Body, BodyError, Error, Form, FromRequest, Html, IntoResponse, Json, Query, Redirect, Request,
-    Response, Result, Router, Server, app,
+    Response, Result, Router, Server, Writer, app,
 };
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 #[derive(Debug, PartialEq, Deserialize, Serialize)]
@@ -248,6 +250,41 @@ fn names_of_requests_are_never_the_same() {
         .map(|_| client.get("/").send().text().to_owned())
         .collect();
     assert_eq!(ids.len(), 100);
+}
+
+/// A body whose writer another task has: pieces until the client is gone, which is counted then.
+fn written_elsewhere(gone: Rc<Cell<u32>>) -> Body {
+    Body::writer(async move |mut out: Writer| {
+        let writes = ringgate::runtime::current().spawn(async move {
+            let mut number = 0;
+            while !out.is_gone() {
+                out.write(format!("{number}\n")).await;
+                number += 1;
+                if number == 3 {
+                    // The body waits for the writer now, and the other way round before and after.
+                    ringgate::runtime::sleep(Duration::from_secs(60)).await;
+                }
+            }
+            gone.set(gone.get() + 1);
+        });
+        // The task goes on without anybody who waits for it.
+        let () = writes.await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_writer_that_another_task_has_is_woken_by_room_and_by_the_end_of_the_client() {
+    thread_local! { static GONE: Rc<Cell<u32>> = Rc::default(); }
+    let gone = || GONE.with(Rc::clone);
+    let router = Router::new().get("/", |_| async { written_elsewhere(GONE.with(Rc::clone)) });
+    let client = client(router, ());
+    let mut answer = client.get("/").open();
+    answer.wait_for("0\n1\n2\n3\n4\n5\n");
+    assert_eq!(gone().get(), 0, "the client is there");
+    drop(answer);
+    client.get("/nothing").send();
+    assert_eq!(gone().get(), 1, "the writer has heard of the end");
 }
 
 #[test]
