@@ -7,6 +7,7 @@ use super::queue::Ticket;
 use super::{Lane, LaneError};
 use crate::class::Priority;
 use crate::core::try_current;
+use crate::task::Bound;
 use crate::time::{Sleep, sleep};
 use std::future::Future;
 use std::pin::Pin;
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 /// Time that a worker has to come which waited when work that may not wait was taken in.
 const ROUSING_MOST: Duration = Duration::from_secs(1);
 
-/// The future of [`Lane::run`].
+/// The future of [`Lane::run`]. `Send` if the work and its value are, so that it fits into handlers of axum; it may be
+/// polled on a core or on any other thread, and on another one than before.
 ///
 /// ```
 /// use ringgate_runtime::{Core, CoreOptions};
@@ -43,10 +45,48 @@ enum Stage<F, T> {
     Submitted {
         job: Arc<Job<F, T>>,
         ticket: Ticket,
-        limit: Option<Pin<Box<Sleep>>>,
+        limit: Option<Limit>,
     },
     Over,
 }
+
+/// How long work may wait.
+struct Limit {
+    until: Instant,
+    /// The timer of the core that polls, if it is one.
+    timer: Option<Bound<Pin<Box<Sleep>>>>,
+}
+
+impl Limit {
+    /// None for one that no clock reaches.
+    fn of(most: Duration) -> Option<Limit> {
+        let until = Instant::now().checked_add(most)?;
+        let timer = Limit::timer(most);
+        Some(Limit { until, timer })
+    }
+
+    fn timer(most: Duration) -> Option<Bound<Pin<Box<Sleep>>>> {
+        try_current().map(|_| Bound::new(Box::pin(sleep(most))))
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_home = self.timer.as_ref().is_some_and(Bound::is_home);
+        if !is_home {
+            // A timer of another core ends there.
+            self.timer = Limit::timer(self.until.saturating_duration_since(Instant::now()));
+        }
+        let timer = self.timer.as_mut().and_then(|timer| timer.get_mut().ok());
+        timer.is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
+    }
+}
+
+const _: () = {
+    const fn goes_anywhere<T: Send + Unpin>() {}
+    const fn goes_with_its_work<C: 'static, F: Send, T: Send>() {
+        goes_anywhere::<Run<C, F, T>>();
+    }
+    goes_with_its_work::<std::rc::Rc<()>, (), ()>();
+};
 
 // Nothing in it is pinned in place.
 impl<C: 'static, F, T> Unpin for Run<C, F, T> {}
@@ -75,14 +115,12 @@ where
         let job = Job::new(work, deadline, cx.waker().clone());
         let queued: Arc<dyn Work<C>> = job.clone();
         let (ticket, expected) = shared.submit(self.priority, queued)?;
-        // The timer of the core, if it is one that polls.
-        let limit = most
-            .filter(|_| try_current().is_some())
-            .map(|most| match expected {
+        let limit = most.and_then(|most| {
+            Limit::of(match expected {
                 true if most.is_zero() => ROUSING_MOST,
                 _ => most,
             })
-            .map(|most| Box::pin(sleep(most)));
+        });
         self.stage = Stage::Submitted { job, ticket, limit };
         Ok(())
     }
@@ -116,9 +154,7 @@ where
             this.stage = Stage::Over;
             return Poll::Ready(result);
         }
-        let is_late = limit
-            .as_mut()
-            .is_some_and(|limit| limit.as_mut().poll(cx).is_ready());
+        let is_late = limit.as_mut().is_some_and(|limit| limit.is_over(cx));
         if is_late {
             // Work that has begun is waited for.
             *limit = None;

@@ -106,6 +106,41 @@ fn work_that_waits_too_long_is_given_up_on_a_core_and_elsewhere() {
 }
 
 #[test]
+fn a_wait_for_a_lane_goes_to_another_thread_and_keeps_its_limit_there() {
+    let lane = Lane::workers(1)
+        .queue_timeout(Duration::from_millis(200))
+        .stateless()
+        .open("moved")
+        .expect("a lane");
+    wait_status(&lane, "it waits for work", |status| status.waiting == 1);
+    let (door, busy) = occupy(&lane);
+    let on_core = lane.clone();
+    let (moved, elsewhere) = run(&core(), async move {
+        let mut waits = [7, 8].map(|value| on_core.run(move |()| value));
+        for work in &mut waits {
+            assert!(poll(work).is_pending(), "it has a timer of this core");
+        }
+        let [first, second] = waits;
+        (first, second)
+    });
+    // On another core it has a timer there, and is given up though the worker never ends.
+    let given_up = std::thread::spawn(|| run(&core(), moved)).join();
+    let given_up = given_up.expect("no panic");
+    assert!(matches!(given_up, Err(LaneError::TimedOut)), "{given_up:?}");
+    let until = Instant::now() + Duration::from_millis(5);
+    while Instant::now() < until {
+        std::thread::yield_now();
+    }
+    door.open();
+    block_on(busy).expect("what had begun ends");
+    // Without a core the worker finds it late.
+    let late = std::thread::spawn(|| block_on(elsewhere)).join();
+    let late = late.expect("no panic");
+    assert!(matches!(late, Err(LaneError::TimedOut)), "{late:?}");
+    assert!(lane.status().balances());
+}
+
+#[test]
 fn t12_urgent_work_is_done_first_and_the_rest_is_not_forgotten() {
     let lane = stateless(1, "urgent");
     let (door, busy) = occupy(&lane);

@@ -46,6 +46,7 @@ mod answer;
 mod app;
 mod body;
 mod crossing;
+mod lane;
 mod main_of;
 mod passage;
 mod per_client;
@@ -56,6 +57,7 @@ mod upgrade;
 
 pub use app::{App, ForAll, ForEach, router, router_with};
 pub use body::BodyHandle;
+pub use lane::lane_error;
 pub use main_of::serve;
 #[cfg(feature = "tokio-guests")]
 pub use main_of::serve_from;

@@ -12,6 +12,7 @@ mod app;
 mod as_guests;
 mod bodies;
 mod calls;
+mod lanes;
 mod program;
 mod readiness;
 mod support;
