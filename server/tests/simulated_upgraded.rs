@@ -5,11 +5,12 @@ mod frames;
 use frames::{close_frame, handshake};
 use ringgate::config::Config;
 use ringgate::handler::websocket::{Message, OnMessage, Socket};
+use ringgate::http::StatusCode;
 use ringgate::runtime::driver::simulated::{Action, Client, Ending, Faults};
 use ringgate::runtime::sleep;
 use ringgate::runtime::timer::GRANULARITY_NANOS;
 use ringgate::simulation::Simulation;
-use ringgate::{Request, Response, RouteOptions, Router, WebSocket};
+use ringgate::{Request, Response, RouteOptions, Router, Server, WebSocket};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -223,6 +224,50 @@ fn a_client_that_did_not_ask_is_told_how_to() {
         client.send(head.as_bytes());
         simulation.run_until(|_| client.received_len() > 0);
         assert!(client.received().starts_with(b"HTTP/1.1 426 "), "{head}");
+    }
+}
+
+#[test]
+fn an_answer_of_whatever_status_that_offers_a_protocol_names_it_among_the_options_of_its_connection()
+ {
+    async fn offered(request: Request) -> ringgate::Result<Response> {
+        let status: u16 = request.param_as("status")?;
+        let status = StatusCode::from_u16(status).expect("a status");
+        let answer = Response::text("served\n").with_header("upgrade", "echo");
+        Ok(answer.with_status(status))
+    }
+    let router = Router::new().get("/{status}", offered);
+    let mut simulation = Simulation::of(Server::new(Config::default(), router), 1);
+    for (status, version, wish, connection) in [
+        (200, "1.1", "", "Connection: upgrade"),
+        (426, "1.1", "", "Connection: upgrade"),
+        (
+            200,
+            "1.1",
+            "Connection: close\r\n",
+            "Connection: close, upgrade",
+        ),
+        (200, "1.0", "", "Connection: close, upgrade"),
+        (
+            200,
+            "1.0",
+            "Connection: keep-alive\r\n",
+            "Connection: keep-alive, upgrade",
+        ),
+    ] {
+        let client = simulation.connect();
+        let head = format!("GET /{status} HTTP/{version}\r\nHost: t\r\n{wish}\r\n");
+        client.send(head.as_bytes());
+        simulation.run_until(|_| client.received_len() > 0);
+        let answer = String::from_utf8(client.take_received()).expect("text");
+        let (fields, body) = answer.split_once("\r\n\r\n").expect("a whole head");
+        assert_eq!(body, "served\n", "{head}");
+        assert_eq!(fields.matches("Connection: ").count(), 1, "{head}{fields}");
+        assert!(
+            fields.contains(&format!("\r\n{connection}\r\n")),
+            "{head}{fields}"
+        );
+        assert!(fields.contains("upgrade: echo"), "{head}{fields}");
     }
 }
 

@@ -331,6 +331,7 @@ pub(super) fn queue(
         && after == After::KeepAlive
         && terms.version == Version::HTTP_11
         && !terms.to_head
+        && !response.offers_upgrade()
     {
         connection.output.write_with(buffers, |tail| {
             response::encode_usual(response.content_type, &response.fields, chunk, date, tail);

@@ -37,6 +37,8 @@ pub enum ConnectionHeader {
     Upgrade,
     /// `close, upgrade`: the same on a connection that ends.
     CloseAndUpgrade,
+    /// `keep-alive, upgrade`: the same to an HTTP/1.0 client whose wish is granted.
+    KeepAliveAndUpgrade,
 }
 
 impl ConnectionHeader {
@@ -46,6 +48,7 @@ impl ConnectionHeader {
         match (self, has_upgrade) {
             (ConnectionHeader::Implicit, true) => ConnectionHeader::Upgrade,
             (ConnectionHeader::Close, true) => ConnectionHeader::CloseAndUpgrade,
+            (ConnectionHeader::KeepAlive, true) => ConnectionHeader::KeepAliveAndUpgrade,
             (other, _) => other,
         }
     }
@@ -185,6 +188,9 @@ impl ResponseHead<'_> {
             ConnectionHeader::CloseAndUpgrade => {
                 out.extend_from_slice(b"Connection: close, upgrade\r\n");
             }
+            ConnectionHeader::KeepAliveAndUpgrade => {
+                out.extend_from_slice(b"Connection: keep-alive, upgrade\r\n");
+            }
         }
         if let Some(content_type) = self.content_type {
             out.extend_from_slice(b"Content-Type: ");
@@ -202,7 +208,7 @@ impl ResponseHead<'_> {
 }
 
 /// Appends a whole answer of the most common kind, as [`ResponseHead::encode`] would and the body
-/// behind it: a 200 that says nothing of the connection, with a body of known length. The text
+/// behind it: a 200 that says nothing of the connection (no Upgrade either), with a body of known length. The text
 /// between the parts that differ is copied in pieces of fixed size.
 #[inline]
 pub(crate) fn encode_usual(
