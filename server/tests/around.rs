@@ -184,6 +184,83 @@ fn a_long_page_in_place_of_an_own_error_reaches_a_browser_that_accepts_gzip() {
     }
 }
 
+/// The bytes that were compressed into these.
+fn inflated(compressed: &[u8]) -> Vec<u8> {
+    let mut state = zlib_rs::Inflate::new(true, 31);
+    let mut out = vec![0; 1 << 20];
+    let status = state.decompress(compressed, &mut out, zlib_rs::InflateFlush::Finish);
+    status.expect("gzip");
+    out.truncate(state.total_out() as usize);
+    out
+}
+
+#[test]
+fn a_page_or_json_in_place_of_a_long_line_has_fields_of_its_own_on_either_side_of_compression() {
+    let lost = |_: Request| async {
+        let line = format!("404 Not Found: {}\n", "no such note, ".repeat(200));
+        Response::text(line)
+            .with_status(StatusCode::NOT_FOUND)
+            .with_header("etag", "\"a\"")
+            .with_header("content-language", "en")
+            .with_header("x-kept", "yes")
+    };
+    let page = "<p>lost</p>".repeat(200);
+    let pages = || ErrorPages::json().any_page(page.clone());
+    let orders = [
+        Router::new()
+            .get("/", lost)
+            .with(pages())
+            .with(Compression::new()),
+        Router::new()
+            .get("/", lost)
+            .with(Compression::new())
+            .with(pages()),
+    ];
+    for router in orders {
+        let client = ringgate::testing::client(router, ());
+        for coding in ["identity", "gzip"] {
+            let ask = |accept| {
+                let asked = client.get("/").header("Accept-Encoding", coding);
+                asked.header("Accept", accept).send()
+            };
+            for (accept, media_type, text) in [
+                ("text/html", "text/html; charset=utf-8", "<p>lost</p>"),
+                (
+                    "application/json",
+                    "application/problem+json",
+                    "\"detail\":\"no such note, ",
+                ),
+                (
+                    "text/plain",
+                    "text/plain; charset=utf-8",
+                    "404 Not Found: no such",
+                ),
+            ] {
+                let answer = ask(accept);
+                let case = format!("{coding} {accept} {:?}", answer.headers());
+                assert_eq!(answer.status(), 404, "{case}");
+                assert_eq!(answer.header("content-type"), Some(media_type), "{case}");
+                assert_eq!(answer.header("x-kept"), Some("yes"), "{case}");
+                let body = match answer.header("content-encoding") {
+                    Some(coded) => {
+                        assert_eq!((coded, coding), ("gzip", "gzip"), "{case}");
+                        inflated(answer.bytes())
+                    }
+                    None => answer.bytes().to_vec(),
+                };
+                assert!(String::from_utf8_lossy(&body).contains(text), "{case}");
+                let described = accept == "text/plain";
+                for field in ["etag", "content-language"] {
+                    assert_eq!(answer.header(field).is_some(), described, "{field}: {case}");
+                }
+                let vary: Vec<_> = answer.headers().get_all("vary").iter().collect();
+                assert!(vary.iter().any(|name| *name == "accept"), "{case}");
+                assert!(vary.iter().any(|name| *name == "accept-encoding"), "{case}");
+            }
+        }
+    }
+}
+
 #[test]
 fn an_own_error_for_head_has_the_fields_that_it_has_for_get() {
     let pages = ErrorPages::new().any_page("like ".repeat(1000));

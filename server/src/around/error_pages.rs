@@ -1,12 +1,13 @@
 //! Bodies for answers that say that something went wrong, in the form that the client asked for.
 
+use super::compress::uncompressed;
 use super::{Ready, vary_by};
 use crate::handler::{Body, Next, Request, Response, Router};
 use crate::http1::response::reason_phrase;
 use bytes::Bytes;
 use http::StatusCode;
+use http::header::CONTENT_ENCODING;
 use serde::Serialize;
-use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,11 +19,27 @@ const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
 /// The type of the line of text that [`Response::error`] makes.
 const PLAIN: &str = "text/plain; charset=utf-8";
+/// Fields that say something of the body that is replaced.
+const OF_THE_BODY: [&str; 12] = [
+    "accept-ranges",
+    "content-digest",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-location",
+    "content-md5",
+    "digest",
+    "etag",
+    "last-modified",
+    "repr-digest",
+];
 
 /// Pages, or JSON, in place of the short lines of text that answers of 4xx and 5xx have.
 ///
 /// Replaced is a body of the type `text/plain; charset=utf-8`, or none at all: those of the server's own answers and of
-/// [`Response::error`]. A handler's body in HTML or JSON stays, and so do status and fields. A client gets a page if it
+/// [`Response::error`]. A handler's body in HTML or JSON stays, and so do status and fields, but for those that describe
+/// the body that is replaced, such as its entity tag. A client gets a page if it
 /// names `text/html` in Accept, and JSON if it names `application/json` or `application/problem+json`, whichever it
 /// likes better; any other client gets the line of text.
 ///
@@ -151,13 +168,15 @@ impl ErrorPages {
         let status = answer.status();
         match form {
             Some(HTML) => match self.page_of(status) {
-                Some(page) => answer
+                Some(page) => undescribed(answer)
                     .with_content_type("text/html; charset=utf-8")
                     .with_body(page),
                 None => answer,
             },
             Some(_) => {
-                let text = text_of(&answer);
+                let Some(text) = text_of(&answer) else {
+                    return answer;
+                };
                 let line = text.trim_end();
                 let problem = Problem {
                     title: reason_phrase(status),
@@ -165,7 +184,9 @@ impl ErrorPages {
                     detail: line.split_once(": ").map_or(line, |(_, detail)| detail),
                 };
                 match serde_json::to_vec(&problem) {
-                    Ok(json) => answer.with_content_type(PROBLEM).with_body(json),
+                    Ok(json) => undescribed(answer)
+                        .with_content_type(PROBLEM)
+                        .with_body(json),
                     Err(_) => answer,
                 }
             }
@@ -194,12 +215,25 @@ fn named(status: StatusCode) -> String {
     format!("{} {name}", status.as_u16()).trim_end().to_owned()
 }
 
-fn text_of(answer: &Response) -> String {
-    let text = match answer.body() {
-        Body::Chunk(bytes) => String::from_utf8_lossy(bytes.as_slice()),
-        _ => Cow::Borrowed(""),
+/// The line of text of an answer; None for one in a coding that cannot be read.
+fn text_of(answer: &Response) -> Option<String> {
+    let Body::Chunk(bytes) = answer.body() else {
+        return Some(String::new());
     };
-    text.into_owned()
+    let text = String::from_utf8_lossy;
+    match answer.header(CONTENT_ENCODING.as_str()) {
+        None => Some(text(bytes.as_slice()).into_owned()),
+        Some(_) => uncompressed(bytes.as_slice()).map(|bytes| text(&bytes).into_owned()),
+    }
+}
+
+/// The answer without what it says of its body.
+fn undescribed(mut answer: Response) -> Response {
+    let is_of_the_body = |name: &str| OF_THE_BODY.contains(&name);
+    answer
+        .fields
+        .retain(|(name, _)| !is_of_the_body(name.as_str()));
+    answer
 }
 
 /// Whether the answer says in a line of text, or in nothing at all, that something went wrong.

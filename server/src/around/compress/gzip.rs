@@ -5,10 +5,10 @@
 
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
-use zlib_rs::{Deflate, DeflateConfig, DeflateFlush};
+use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
 
 /// The largest window, of 32 KiB, as a power of two; 16 more ask for the head and the end of gzip.
-const WINDOW_BITS: i32 = 15 + 16;
+const WINDOW_BITS: u8 = 15 + 16;
 /// Compressors that a thread keeps for the next bodies.
 const KEPT: usize = 4;
 /// Room for compressed bytes at first, and by what it grows.
@@ -56,7 +56,7 @@ impl Encoder {
             }
             None => Box::new(Deflate::new_with_config(DeflateConfig {
                 level: level.cast_signed(),
-                window_bits: WINDOW_BITS,
+                window_bits: WINDOW_BITS.into(),
                 ..DeflateConfig::default()
             })),
         };
@@ -101,6 +101,16 @@ impl Encoder {
     }
 }
 
+/// What was compressed into these bytes, if it is not longer than `most`.
+pub(super) fn original(compressed: &[u8], most: usize) -> Option<Vec<u8>> {
+    let mut state = Inflate::new(true, WINDOW_BITS);
+    let mut out = vec![0; most];
+    let status = state.decompress(compressed, &mut out, InflateFlush::Finish);
+    let is_whole = matches!(status, Ok(Status::StreamEnd));
+    out.truncate(state.total_out() as usize);
+    is_whole.then_some(out)
+}
+
 impl Drop for Encoder {
     fn drop(&mut self) {
         // A thread that ends keeps none.
@@ -120,7 +130,6 @@ impl Drop for Encoder {
 pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
-    use zlib_rs::{Inflate, InflateFlush};
 
     /// The bytes that were compressed, as far as these tell.
     pub(in super::super) fn inflated(compressed: &[u8]) -> Vec<u8> {
@@ -145,6 +154,9 @@ pub(super) mod tests {
         let first = all.pop().expect("a compressor");
         let compressed = first.whole(b"hello hello hello");
         assert_eq!(inflated(&compressed), b"hello hello hello");
+        let original = |most| original(&compressed, most);
+        assert_eq!(original(17).as_deref(), Some(&b"hello hello hello"[..]));
+        assert_eq!(original(16), None, "it is longer");
         // The same memory, and nothing of the body before.
         let again = open(4).expect("one is free").whole(b"hello hello hello");
         assert_eq!(again, compressed);

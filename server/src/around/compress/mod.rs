@@ -167,6 +167,11 @@ impl Compression {
     }
 }
 
+/// A short body as it was before an answer was compressed here.
+pub(super) fn uncompressed(compressed: &[u8]) -> Option<Vec<u8>> {
+    gzip::original(compressed, AT_ONCE_BYTES)
+}
+
 /// Whether a body stays one that is there, compressed.
 fn is_compressed_at_once(body: &Body) -> bool {
     matches!(body, Body::Chunk(bytes) if bytes.len() <= AT_ONCE_BYTES)
