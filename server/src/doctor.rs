@@ -1,15 +1,17 @@
 //! `ringgate doctor`: what this machine offers, what is degraded, and the cure.
 //!
 //! Called by the program. Decides what is worth advice; the findings come from the runtime's probe and
-//! from `sys`, and those about certificates from `certificates`, if a configuration is named. Deliberately changes
+//! from `sys`, and, if a configuration is named, from `certificates` and `readings`. Deliberately changes
 //! nothing. The fields of `--json` are documented in `docs/doctor.md` and stay stable.
 
+mod readings;
 mod ring_memory;
 
 use std::io::{self, Write};
 
 use crate::certificates::{self, Examination, Fault, Usable};
-use crate::config::Config;
+use crate::config::{self, Config};
+pub(crate) use readings::faults;
 use ring_memory::RingMemory;
 use ringgate_runtime::probe::{self, Need};
 use ringgate_runtime::sys::{cgroup, cpu, limits, process};
@@ -61,7 +63,7 @@ impl Verdict {
     }
 }
 
-/// Examines this machine, and the certificates of a configuration, and writes the findings to `out`, as text or as one JSON document.
+/// Examines this machine, and what a start with a configuration would read, and writes the findings to `out`, as text or as one JSON document.
 ///
 /// ```
 /// use ringgate::doctor;
@@ -79,6 +81,7 @@ pub fn run(json: bool, config: Option<&Config>, out: &mut dyn Write) -> io::Resu
     let mut diagnosis = Diagnosis::gather();
     if let Some(config) = config {
         diagnosis.add(certificates::examine(config, certificates::unix_secs()));
+        diagnosis.add_faults(faults(config));
     }
     if json {
         serde_json::to_writer_pretty(&mut *out, &diagnosis)?;
@@ -238,6 +241,32 @@ impl Diagnosis {
             });
         }
         self.certificates = Some(found.usable);
+    }
+
+    /// Adds what would end a start besides.
+    fn add_faults(&mut self, faults: Vec<config::Error>) {
+        for fault in faults {
+            self.verdict = Verdict::CannotRun;
+            let (about, text) = match fault {
+                config::Error::Value(wrong) => {
+                    let reason = wrong.reason.unwrap_or_default();
+                    let (value, allowed) = (wrong.value, wrong.allowed);
+                    (wrong.key, format!("{value}: {reason}; name {allowed}"))
+                }
+                config::Error::Conflict { message, keys, .. } => {
+                    (keys.first().copied().unwrap_or_default(), message)
+                }
+                other => ("configuration", other.to_string()),
+            };
+            let (finding, cure) = text
+                .split_once("; ")
+                .unwrap_or((&text, "see docs/configuration.md"));
+            self.advice.push(Advice {
+                about,
+                finding: finding.to_owned(),
+                cure: cure.to_owned(),
+            });
+        }
     }
 
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {

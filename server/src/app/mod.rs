@@ -114,17 +114,9 @@ impl AppState {
 /// # Errors
 /// The root cannot be read ([`check_root`]), or the pages for errors.
 pub fn server(config: Config) -> Result<Server<AppState>, config::Error> {
+    read_root(&config)?;
     let root = config.root.clone();
-    if let Some(root) = &root {
-        check_root(root).map_err(|error| unreadable("root", root, &error))?;
-    }
-    let pages = match &config.site.error_pages {
-        Some(pages) => {
-            let read = ErrorPages::new().directory(pages);
-            Some(read.map_err(|error| unreadable("error_pages", pages, &error))?)
-        }
-        None => None,
-    };
+    let pages = read_pages(&config)?;
     let (demo, status_page, site) = (config.demo, config.status_page, config.site.clone());
     let router = move |is_local| {
         let options = AppOptions {
@@ -136,6 +128,28 @@ pub fn server(config: Config) -> Result<Server<AppState>, config::Error> {
         surrounded(routes(options.clone()), &options.site, pages)
     };
     Ok(Server::with_router(config, router, AppState::new))
+}
+
+/// The directories that [`server`] would not read, with the option of each.
+pub(crate) fn faults(config: &Config) -> impl Iterator<Item = config::Error> {
+    let faults = [read_root(config).err(), read_pages(config).err()];
+    faults.into_iter().flatten()
+}
+
+fn read_root(config: &Config) -> Result<(), config::Error> {
+    match &config.root {
+        Some(root) => check_root(root).map_err(|error| unreadable("root", root, &error)),
+        None => Ok(()),
+    }
+}
+
+fn read_pages(config: &Config) -> Result<Option<ErrorPages>, config::Error> {
+    let Some(pages) = &config.site.error_pages else {
+        return Ok(None);
+    };
+    let read = ErrorPages::new().directory(pages);
+    read.map(Some)
+        .map_err(|error| unreadable("error_pages", pages, &error))
 }
 
 fn unreadable(key: &'static str, directory: &Path, error: &io::Error) -> config::Error {

@@ -267,7 +267,7 @@ impl<S: 'static> Server<S> {
         let plan = CorePlan::new(config.cores, config.core_slots, &machine);
         let obeyed: &[Signal] = if signals { &OBEYED } else { &[] };
         block_signals(obeyed).map_err(|error| StartError::Setup(error.to_string()))?;
-        let identity = Identity::wished(&config).map_err(StartError::Setup)?;
+        let identity = Identity::wished(&config).map_err(StartError::Config)?;
         // That of the older process, if there is one, is replaced when it has given everything up.
         let pid_file = match (&config.pid_file, &inheritance) {
             (Some(path), None) => {

@@ -5,13 +5,16 @@
 //! allowed to, and no program that it executes brings rights back.
 
 use super::making::Owner;
-use crate::config::Config;
+use crate::config::{self, Config, Source, WrongValue};
 use ringgate_runtime::sys::identity::{User, become_user, group, groups, user, with_rights_of};
 use ringgate_runtime::sys::process::{group_id, user_id};
 use ringgate_runtime::sys::rights;
 use std::io;
 
 const ROOT: u32 = 0;
+/// The options that name whom this process is to become.
+const USER: &str = "user";
+const GROUP: &str = "group";
 
 /// Whom this process is to become.
 #[derive(Debug)]
@@ -27,24 +30,23 @@ impl Identity {
     /// already.
     ///
     /// # Errors
-    /// One line: who is unknown.
-    pub(crate) fn wished(config: &Config) -> Result<Option<Identity>, String> {
+    /// The option that names who is unknown.
+    pub(crate) fn wished(config: &Config) -> Result<Option<Identity>, config::Error> {
         let current = || user(&user_id().to_string());
-        let (wished, name) = match (&config.user, &config.group) {
+        let (wished, key, name) = match (&config.user, &config.group) {
             (None, None) => return Ok(None),
-            (Some(name), _) => (user(name), name.clone()),
-            (None, Some(name)) => (current(), name.clone()),
+            (Some(name), _) => (user(name), USER, name),
+            (None, Some(name)) => (current(), GROUP, name),
         };
-        let fail = |error: io::Error| format!("user or group {name}: {error}");
-        let user = wished.map_err(fail)?;
+        let user = wished.map_err(|error| unknown(key, key, name, &error))?;
         let gid = match &config.group {
-            Some(name) => group(name).map_err(fail)?,
+            Some(name) => group(name).map_err(|error| unknown(GROUP, GROUP, name, &error))?,
             None => user.gid,
         };
         if (user.uid, gid) == (user_id(), group_id()) {
             return Ok(None);
         }
-        let groups = groups(&user, gid).map_err(fail)?;
+        let groups = groups(&user, gid).map_err(|error| unknown(key, key, name, &error))?;
         Ok(Some(Identity { user, gid, groups }))
     }
 
@@ -136,8 +138,24 @@ impl Identity {
 /// # Errors
 /// One line: who is unknown, or what prctl(2) answers.
 pub fn gain_nothing(config: &Config) -> Result<(), String> {
-    match Identity::wished(config)? {
+    match Identity::wished(config).map_err(|error| error.to_string())? {
         Some(identity) => identity.gain_nothing(),
         None => Ok(()),
     }
+}
+
+/// The error of an option that names a user or a group whom this machine does not know.
+pub(crate) fn unknown(
+    key: &'static str,
+    what: &str,
+    name: &str,
+    error: &io::Error,
+) -> config::Error {
+    config::Error::Value(Box::new(WrongValue {
+        from: Source::Code,
+        key,
+        value: format!("{name:?}"),
+        reason: Some(error.to_string()),
+        allowed: format!("a {what} of this machine, by name or number"),
+    }))
 }

@@ -14,7 +14,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 /// First descriptor that a manager passes (SD_LISTEN_FDS_START).
-const FIRST_PASSED: i32 = 3;
+pub(crate) const FIRST_PASSED: i32 = 3;
 
 /// A connection to the manager of this service.
 ///

@@ -8,10 +8,12 @@
 mod serve;
 mod words;
 
+use crate::certificates::{self, Kept};
 use crate::config::{
     self, CommandLine, Config, Endpoint, Invocation, ListenAddr, OwnValues, Provenance, Source,
 };
 use crate::observe::log::journal;
+use crate::process::service_manager::FIRST_PASSED;
 use crate::{PassedSocket, Server, control, doctor, passed_sockets, refuse_inheritance};
 use std::error::Error;
 use std::fmt::Display;
@@ -108,7 +110,12 @@ impl<S: 'static> Server<S> {
                 for warning in provenance.warnings() {
                     complain(&line, warning);
                 }
+                let faults = faults(&config, &provenance);
+                for fault in &faults {
+                    complain(&line, fault);
+                }
                 match print {
+                    _ if !faults.is_empty() => ExitCode::from(USAGE),
                     true => result(&line, &config::effective(&config, &provenance)),
                     false => ExitCode::SUCCESS,
                 }
@@ -136,6 +143,23 @@ impl<S: 'static> Server<S> {
 fn asked(line: &CommandLine) -> Result<Invocation, config::Error> {
     let read_file = |path: &Path| std::fs::read_to_string(path);
     line.parse(std::env::args_os(), std::env::vars_os(), read_file)
+}
+
+/// Each fault that a start would find in what the configuration names.
+fn faults(config: &Config, provenance: &Provenance) -> Vec<Box<dyn Error>> {
+    let mut read = config.clone();
+    // A socket that a service manager passes may be the one that shows them.
+    if provenance.source("listen") == Some(&Source::Default) && !config.tls.certificates.is_empty()
+    {
+        let address = ListenAddr::Fd(FIRST_PASSED);
+        read.listen.push(Endpoint::https(address));
+    }
+    let now = certificates::unix_secs();
+    let tls = certificates::load(&read, Kept::default(), now).err();
+    let tls = tls.map(|error| Box::new(error) as Box<dyn Error>);
+    let others = doctor::faults(config).into_iter();
+    let others = others.map(|fault| with_source(Box::new(fault), provenance));
+    tls.into_iter().chain(others).collect()
 }
 
 /// The configuration as a reload finds it.
@@ -181,11 +205,17 @@ fn with_passed_sockets(mut config: Config, provenance: &Provenance) -> Config {
 fn with_source(error: Box<dyn Error>, provenance: &Provenance) -> Box<dyn Error> {
     match error.downcast::<config::Error>() {
         Ok(mut error) => {
-            if let config::Error::Value(wrong) = &mut *error
-                && wrong.from == Source::Code
-                && let Some(source) = provenance.source(wrong.key)
-            {
-                wrong.from = source.clone();
+            match &mut *error {
+                config::Error::Value(wrong) if wrong.from == Source::Code => {
+                    if let Some(source) = provenance.source(wrong.key) {
+                        wrong.from = source.clone();
+                    }
+                }
+                config::Error::Conflict { keys, from, .. } if from.is_empty() => {
+                    let source = |key: &&'static str| Some((*key, provenance.source(key)?.clone()));
+                    from.extend(keys.iter().filter_map(source));
+                }
+                _ => {}
             }
             error
         }

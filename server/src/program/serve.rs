@@ -4,10 +4,11 @@
 //! Called by [`Server::run_main`].
 
 use super::words::{farewell, welcome};
-use super::{CUT, FAILED, USAGE, complain, failed, read_again, warn};
+use super::{CUT, FAILED, USAGE, complain, failed, read_again, warn, with_source};
 use crate::config::{self, CertificateSource, CommandLine, Config, LogLevel, Provenance};
 use crate::observe::log::{self, LogHandle};
-use crate::process::{privileges, reaper};
+use crate::process::privileges::{self, Identity};
+use crate::process::reaper;
 use crate::{Ended, Running, Server, ServiceManager, StartError, refuse_inheritance};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::limits::raise_nofile;
@@ -30,6 +31,10 @@ pub(super) fn serve<S: 'static>(
     // Before the first thread, which is the log's: a signal goes to any thread that lets it.
     if let Err(error) = crate::block_obeyed_signals() {
         return failed(line, FAILED, &error);
+    }
+    if let Err(error) = Identity::wished(&config) {
+        refuse_inheritance(&error.to_string());
+        return failed(line, USAGE, &with_source(Box::new(error), provenance));
     }
     // Likewise: it is of one thread, and of those that it starts.
     if let Err(error) = privileges::gain_nothing(&config) {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const HTTPS: &str = "https://127.0.0.1:0";
 
 /// Writes a certificate for this name, valid for so many days and an hour from now, and its key.
-fn write_pair(chain: &Path, key: &Path, name: &str, days: u32) {
+pub(crate) fn write_pair(chain: &Path, key: &Path, name: &str, days: u32) {
     let pair = rcgen::KeyPair::generate().expect("a key");
     let mut params = rcgen::CertificateParams::new([name.to_owned()]).expect("a name");
     let now = std::time::SystemTime::now();

@@ -28,6 +28,7 @@ mod metrics;
 mod multiplexing;
 mod package;
 mod proxies;
+mod readings;
 mod reload;
 mod scarcity;
 mod starting;

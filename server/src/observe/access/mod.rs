@@ -102,6 +102,14 @@ impl AccessLog {
         Ok(Some(AccessLog(Arc::new(Front(shared)))))
     }
 
+    /// Whether it could be opened, found without making a file. `identity` is whom this process is to become.
+    ///
+    /// # Errors
+    /// One line with the cure.
+    pub(crate) fn look(config: &config::AccessLog, identity: Option<&Identity>) -> io::Result<()> {
+        Output::look(&config.target, identity)
+    }
+
     /// The end of one core.
     pub(crate) fn outlet(&self) -> Outlet {
         Outlet::new(self.0.0.clone())

@@ -5,7 +5,7 @@
 //! processes, as in an upgrade, do not mix.
 
 use crate::config::AccessTarget;
-use crate::observe::log::{is_torn, open_file};
+use crate::observe::log::{is_torn, look_at_file, open_file};
 use crate::process::privileges::Identity;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -69,6 +69,17 @@ impl Output {
         }))
     }
 
+    /// Whether [`Output::open`] would open it, found without making a file.
+    ///
+    /// # Errors
+    /// One line with the cure.
+    pub(super) fn look(target: &AccessTarget, identity: Option<&Identity>) -> io::Result<()> {
+        match target {
+            AccessTarget::File(path) if !is_pipe_at(path) => look_at_file(path, identity, OPTION),
+            other => Output::open(other, identity).map(drop),
+        }
+    }
+
     /// Writes whole lines, and waits for room unless `gives_up`.
     pub(super) fn write(
         &mut self,
@@ -121,8 +132,7 @@ fn program() -> String {
 /// A file, or a pipe that has a name. The pipe is opened for both directions, so that it may be there before its reader
 /// and no end of a reader ends it (fifo(7)).
 fn open(path: &Path, identity: Option<&Identity>) -> io::Result<File> {
-    let is_pipe = |kind: fs::FileType| kind.is_fifo();
-    if !fs::symlink_metadata(path).is_ok_and(|found| is_pipe(found.file_type())) {
+    if !is_pipe_at(path) {
         return open_file(path, identity, OPTION);
     }
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
@@ -140,10 +150,14 @@ fn open(path: &Path, identity: Option<&Identity>) -> io::Result<File> {
         io::Error::new(error.kind(), text)
     };
     let file = opened.map_err(named)?;
-    match is_pipe(file.metadata()?.file_type()) {
+    match file.metadata()?.file_type().is_fifo() {
         true => Ok(file),
         false => Err(named(io::Error::other("it was replaced meanwhile"))),
     }
+}
+
+fn is_pipe_at(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_fifo())
 }
 
 /// Whether both are one file, or one pipe.

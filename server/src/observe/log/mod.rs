@@ -39,7 +39,7 @@ use tracing_subscriber::filter::{FilterFn, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 
-pub(crate) use file::{is_torn, open as open_file};
+pub(crate) use file::{is_torn, look as look_at_file, open as open_file};
 pub(crate) use limit::{Decision, RateLimit, limited};
 pub use line::Format;
 pub use panics::panics_to_log;
@@ -225,9 +225,20 @@ pub fn init(options: LogOptions) -> io::Result<LogHandle> {
 /// # Errors
 /// Likewise; `NotFound` if the user or group is unknown.
 pub fn init_for(config: &config::Config) -> io::Result<LogHandle> {
-    let unknown = |text| io::Error::new(ErrorKind::NotFound, text);
+    let unknown = |error: config::Error| io::Error::new(ErrorKind::NotFound, error.to_string());
     let identity = Identity::wished(config).map_err(unknown)?;
     start(&LogOptions::from(&config.log), identity.as_ref())
+}
+
+/// Whether [`init_for`] would open the file of the log, found without making it.
+///
+/// # Errors
+/// Likewise.
+pub(crate) fn look(config: &config::Log, identity: Option<&Identity>) -> io::Result<()> {
+    match &LogOptions::from(config).target {
+        Target::Stderr => Ok(()),
+        Target::File(path) => file::look(path, identity, OPTION),
+    }
 }
 
 fn start(options: &LogOptions, identity: Option<&Identity>) -> io::Result<LogHandle> {
