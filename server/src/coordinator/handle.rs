@@ -28,9 +28,10 @@ use crate::process::pid_file::PidFile;
 use crate::process::privileges::Identity;
 use crate::process::program::Program;
 use crate::process::service_manager::ServiceManager;
+use crate::process::starting::Ears;
 pub(super) use launch::cpus_of;
 pub use launch::refuse_inheritance;
-use launch::{certificates_of, examine, operators, warn_of_lost_keys};
+use launch::{certificates_of, examine, hand_over_signals, operators, warn_of_lost_keys};
 use ringgate_runtime::lane::{InCoreLane, Lane};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
@@ -61,6 +62,7 @@ pub struct Server<S = ()> {
     read_config: Option<ReadConfig>,
     upgrades: bool,
     manager: Option<ServiceManager>,
+    ears: Option<Ears>,
 }
 
 impl Server<()> {
@@ -114,6 +116,7 @@ impl<S: 'static> Server<S> {
             read_config: None,
             upgrades: false,
             manager: None,
+            ears: None,
         }
     }
 
@@ -257,6 +260,7 @@ impl<S: 'static> Server<S> {
             read_config,
             upgrades,
             manager,
+            ears,
         } = self;
         config.check().map_err(StartError::Config)?;
         // Before user and group change: keys may be root's alone.
@@ -323,6 +327,7 @@ impl<S: 'static> Server<S> {
         let router = Arc::new(router.sealed());
         let make_app: Arc<MakeApp> =
             Arc::new(move |info: &CoreInfo| application(&router, init(info), info.server()));
+        hand_over_signals(ears)?;
         let (started, wait) = sync_channel(1);
         let start = Start {
             config,

@@ -4,6 +4,7 @@
 //! Called where listeners are made at the start, before there is a coordinator. The wait blocks its
 //! thread. After that time the address belongs to another process, and the caller tells the error.
 
+use crate::process::starting;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
 };
@@ -11,7 +12,6 @@ use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::thread::sleep;
 use std::time::Duration;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Calls `listen` again and again while the address is taken, and returns what it does.
 ///
 /// # Errors
-/// Any other error at once; `AddrInUse` after [`PATIENCE`].
+/// Any other error at once; `AddrInUse` after [`PATIENCE`]; `Interrupted` when the start is told to end.
 pub(crate) fn when_free<T>(
     address: &dyn Display,
     mut listen: impl FnMut() -> io::Result<T>,
@@ -41,7 +41,7 @@ pub(crate) fn when_free<T>(
                 PATIENCE.as_secs()
             );
         }
-        sleep(pause);
+        starting::pause(pause)?;
         waited += pause;
     }
     let done = listen();

@@ -5,6 +5,7 @@
 //! - [`privileges`]: giving up root.
 //! - `making`: with whose rights files are made before that.
 //! - [`service_manager`]: systemd and its like.
+//! - `starting`: who hears signals while a server is made.
 //! - [`reaper`]: staying as the first process of a container.
 
 pub(crate) mod making;
@@ -13,3 +14,4 @@ pub mod privileges;
 pub(crate) mod program;
 pub mod reaper;
 pub mod service_manager;
+pub(crate) mod starting;

@@ -9,10 +9,12 @@ use crate::config::{self, CertificateSource, CommandLine, Config, LogLevel, Prov
 use crate::observe::log::{self, LogHandle};
 use crate::process::privileges::{self, Identity};
 use crate::process::reaper;
+use crate::process::starting::{Ears, Heard, TOLD};
 use crate::{Ended, Running, Server, ServiceManager, StartError, refuse_inheritance};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::limits::raise_nofile;
 use ringgate_runtime::sys::signals::ignore_sigxfsz;
+use ringgate_runtime::task::catch_panic;
 use std::error::Error;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
@@ -54,8 +56,32 @@ pub(super) fn serve<S: 'static>(
         }
     };
     log::panics_to_log(&log);
-    let code = match make(config.clone()) {
-        Ok(server) => run(line, &config, provenance, &log, server),
+    let ears = match Ears::open(end_at_once(&log)) {
+        Ok(ears) => ears,
+        Err(error) => {
+            refuse_inheritance(&error.to_string());
+            return failed(line, FAILED, &error);
+        }
+    };
+    let code = match caught(|| make(config.clone())) {
+        Ok(server) => {
+            let heard = ears.heard();
+            ears.is_made();
+            let run = || {
+                Ok(run(
+                    line,
+                    &config,
+                    provenance,
+                    &log,
+                    server.heard_by(ears),
+                    &heard,
+                ))
+            };
+            caught(run).unwrap_or_else(|error| {
+                complain(line, &error);
+                FAILED
+            })
+        }
         Err(error) => {
             refuse_inheritance(&error.to_string());
             complain(line, &error);
@@ -64,6 +90,25 @@ pub(super) fn serve<S: 'static>(
     };
     log.flush(LOG_PATIENCE);
     ExitCode::from(code)
+}
+
+/// Ends the process of a server that is told to end before it is made: nothing is served, so nothing is cut.
+fn end_at_once(log: &LogHandle) -> impl FnOnce() + Send + 'static {
+    let log = log.clone();
+    move || {
+        refuse_inheritance(TOLD);
+        tracing::info!("{TOLD}");
+        log.flush(LOG_PATIENCE);
+        std::process::exit(0);
+    }
+}
+
+/// Runs the program's own code, whose panic is an error like any other.
+fn caught<T>(run: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Result<T, Box<dyn Error>> {
+    catch_panic(run).unwrap_or_else(|panic| {
+        let why = panic.message();
+        Err(format!("the program panicked while its server was made: {why}").into())
+    })
 }
 
 /// The code of a server that could not be made.
@@ -80,6 +125,7 @@ fn run<S: 'static>(
     provenance: &Provenance,
     log: &LogHandle,
     server: Server<S>,
+    heard: &Heard,
 ) -> u8 {
     warn(provenance);
     if let Err(error) = raise_nofile() {
@@ -103,6 +149,10 @@ fn run<S: 'static>(
         .with_log(log.clone());
     match server.start() {
         Ok(running) => watch(running, config),
+        Err(_) if heard.is_told() => {
+            tracing::info!("{TOLD}");
+            0
+        }
         Err(error) => {
             tracing::error!("{error}");
             let log_is_on_stderr = config.log.file.is_none() && config.log.level != LogLevel::Off;
@@ -173,5 +223,19 @@ fn exit_code(ended: &Ended) -> u8 {
             ..
         } => CUT,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_while_a_server_is_made_is_an_error_with_its_message() {
+        let made: Result<(), _> = caught(|| panic!("no such table"));
+        let error = made.expect_err("it panicked");
+        assert!(error.to_string().ends_with("no such table"), "{error}");
+        assert_eq!(exit_code_of(&*error), FAILED);
+        assert_eq!(caught(|| Ok(7)).ok(), Some(7));
     }
 }

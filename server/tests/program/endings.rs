@@ -50,6 +50,68 @@ fn a_signal_that_comes_while_the_server_starts_ends_it_with_exit_code_0() {
     }
 }
 
+/// The signals that end a server, with their numbers (signal(7)).
+const ENDING: [(Signal, u32); 3] = [(Signal::Int, 2), (Signal::Quit, 3), (Signal::Term, 15)];
+
+#[test]
+fn a_signal_that_comes_while_an_address_is_waited_for_ends_the_start_and_leaves_no_file() {
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = holder.local_addr().expect("an address").to_string();
+    for (signal, _) in ENDING {
+        let directory = Directory::new();
+        let path = |name: &str| directory.path(name).to_str().expect("UTF-8").to_owned();
+        let (pid_file, socket) = (path("pid"), path("s"));
+        let unix = format!("unix:{socket}");
+        let args = [
+            "--pid-file",
+            &pid_file,
+            "--listen",
+            &unix,
+            "--listen",
+            &taken,
+        ];
+        let mut program = Program::spawn(ringgate(), directory, &args, true);
+        program.wait_line("the address is taken; trying for 5 s");
+        program.signal(signal);
+        program.wait_line("told to end while it started");
+        assert_eq!(program.exit_code(), Some(0), "{:#?}", program.seen);
+        for file in [&pid_file, &socket] {
+            assert!(!std::path::Path::new(file).exists(), "{file}");
+        }
+    }
+    drop(holder);
+}
+
+/// A directory with a page of errors that nobody ever writes: whoever reads it is held up.
+fn endless_page() -> Directory {
+    let directory = Directory::new();
+    let page = directory.path("404.html");
+    let made = std::process::Command::new("mkfifo").arg(&page).status();
+    assert!(made.expect("mkfifo(1)").success());
+    directory
+}
+
+#[test]
+fn a_signal_ends_a_program_that_is_held_up_while_it_makes_its_server() {
+    for (signal, number) in ENDING {
+        let pages = endless_page();
+        let pages_at = pages.path(".").to_str().expect("UTF-8").to_owned();
+        let args = ["--error-pages", pages_at.as_str()];
+        let mut program = Program::spawn(ringgate(), Directory::new(), &args, true);
+        let pid = program.pid();
+        eventually("a thread that hears signals", || {
+            let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+            let mut names = tasks
+                .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+            names.find(|name| name.trim() == "rg-start")
+        });
+        assert!(has_blocked(pid, number));
+        program.signal(signal);
+        program.wait_line("told to end while it started");
+        assert_eq!(program.exit_code(), Some(0), "{:#?}", program.seen);
+    }
+}
+
 #[test]
 fn m1_quit_drains_what_was_begun_and_exits_with_0() {
     let mut program = Program::start(&["--graceful-timeout", "20s"]);

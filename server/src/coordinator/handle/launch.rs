@@ -3,7 +3,7 @@
 //!
 //! Called by [`Server::start`](crate::Server::start)(super::Server::start), once, in this order.
 
-use super::StartError;
+use super::{Server, StartError};
 use crate::certificates::{self, Kept, Loaded};
 use crate::config::{Config, ControlPath, Cpus, ListenAddr, RingFlag};
 use crate::control::socket::{self, ControlSocket};
@@ -13,11 +13,20 @@ use crate::coordinator::upgrade::Legacy;
 use crate::observe::access::AccessLog;
 use crate::observe::log::LogHandle;
 use crate::process::privileges::Identity;
+use crate::process::starting::{Ears, TOLD};
 use ringgate_runtime::probe::{Feature, Finding, probe_for_start};
 use ringgate_runtime::sys::cgroup::cpu_quota;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+impl<S> Server<S> {
+    /// Has these ears while it starts, until the coordinator hears the signals itself.
+    pub(crate) fn heard_by(mut self, ears: Ears) -> Server<S> {
+        self.ears = Some(ears);
+        self
+    }
+}
 
 /// Tries what a start depends on, with the list of trials that `ringgate doctor` has. Returns whether
 /// threads can be pinned; if not, that is a warning, and the server serves without.
@@ -46,6 +55,19 @@ pub(super) fn examine(config: &Config) -> Result<bool, StartError> {
         facts.without_it
     );
     Ok(false)
+}
+
+/// Leaves the signals to the coordinator.
+///
+/// # Errors
+/// One has come, and the server is not to start.
+pub(super) fn hand_over_signals(ears: Option<Ears>) -> Result<(), StartError> {
+    let heard = ears.as_ref().map(Ears::heard);
+    drop(ears);
+    match heard.is_some_and(|heard| heard.is_told()) {
+        true => Err(StartError::Setup(TOLD.to_owned())),
+        false => Ok(()),
+    }
 }
 
 /// The CPUs that a process with so many in its mask may use.
