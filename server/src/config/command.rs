@@ -28,6 +28,9 @@ pub const VERSION: &str = concat!(
     ")"
 );
 
+/// Flags that every command line has, and no option.
+const FLAGS_OF_HELP: [&str; 2] = ["help", "version"];
+
 /// The command line of a program: its name, its purpose, its version and options of its own.
 ///
 /// ```
@@ -101,13 +104,24 @@ impl CommandLine {
     /// Adds an option of the program's own; [`OwnOption`] has an example.
     ///
     /// # Panics
-    /// If the server, or the program, has an option of this key already.
+    /// If the server, or the program, has an option of this key already, also of the built-in application; if the key is
+    /// `help` or `version`; if its environment variable is one of the server's.
     #[must_use]
     pub fn option(mut self, option: OwnOption) -> CommandLine {
         let key = option.key;
         let is_taken = OPTIONS.iter().any(|have| have.key == key)
+            || FLAGS_OF_HELP.contains(&key)
             || self.own.iter().any(|have| have.key == key);
-        assert!(!is_taken, "there is an option {key:?} already");
+        assert!(
+            !is_taken,
+            "there is an option {key:?} already; give this one another key"
+        );
+        let name = option.environment(&self.name);
+        assert!(
+            OPTIONS.iter().all(|have| have.environment() != name),
+            "the variable {name} of {key:?} is one of the server already; give the option another key, or \
+             the program another name"
+        );
         self.own.push(option);
         self
     }

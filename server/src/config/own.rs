@@ -32,7 +32,8 @@ const SECRET_WORDS: [&str; 6] = [
 /// An option of a program's own.
 ///
 /// The option `max_notes` of the program `notes` is the flag `--max-notes`, the environment variable
-/// `NOTES_MAX_NOTES` and the key `max_notes` of the configuration file, in this order of precedence.
+/// `NOTES_MAX_NOTES` and the key `max_notes` of the configuration file, in this order of precedence. A reload that finds
+/// another value than the start is refused: it needs an upgrade or a restart.
 ///
 /// ```
 /// use ringgate::config::{CommandLine, Invocation, OwnOption};
@@ -63,12 +64,17 @@ impl OwnOption {
     /// `MIN..MAX`), `help` is a sentence.
     ///
     /// # Panics
-    /// If the key is not made of small letters, digits and underscores, or does not begin with a letter.
+    /// If the key is not made of small letters, digits and single underscores, each between two others, or does not begin
+    /// with a letter.
     pub fn value(key: &'static str, placeholder: &'static str, help: &str) -> OwnOption {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         assert!(
-            key.starts_with(|first: char| first.is_ascii_lowercase()) && key.bytes().all(legal),
-            "the key {key:?} is not made of small letters, digits and underscores"
+            key.starts_with(|first: char| first.is_ascii_lowercase())
+                && key.bytes().all(legal)
+                && key.split('_').all(|word| !word.is_empty()),
+            "the key {key:?} is not made of small letters, digits and underscores; name it as max_notes is \
+             named: --{} is its flag",
+            key.replace('_', "-")
         );
         OwnOption {
             key,
@@ -394,6 +400,15 @@ impl OwnValues {
     fn of(&self, key: &str) -> &OwnValue {
         let found = self.values.iter().find(|value| value.option.key == key);
         found.unwrap_or_else(|| panic!("{} has no option {key:?} of its own", self.program))
+    }
+
+    /// Keys of the options that have another value in `other`, which is of the same program.
+    pub(crate) fn differing(&self, other: &OwnValues) -> Vec<&'static str> {
+        let pairs = self.values.iter().zip(&other.values);
+        pairs
+            .filter(|(one, other)| one.text != other.text)
+            .map(|(one, _)| one.option.key)
+            .collect()
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &'static str> {

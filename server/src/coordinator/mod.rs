@@ -46,6 +46,7 @@ pub use handle::{
     Ended, Running, Server, ServerHandle, StartError, block_obeyed_signals, refuse_inheritance,
 };
 pub(crate) use post::{PostOffice, Postman, SUCCESSOR};
+pub(crate) use run::reload::cannot_change;
 pub use status::{
     AccessLogStatus, CertificateStatus, CoreStatus, Http2Status, LatencyStatus, ListenerStatus,
     Status, TlsStatus, WebSocketStatus,

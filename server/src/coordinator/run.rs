@@ -22,7 +22,7 @@ mod outside;
 mod parked;
 mod poll;
 mod recycle;
-mod reload;
+pub(super) mod reload;
 mod resizing;
 mod shown;
 mod sizing;

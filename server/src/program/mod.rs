@@ -49,13 +49,14 @@ impl<S: 'static> Server<S> {
     ///
     /// `line` is the program's name, or a [`CommandLine`] with a description, a version and options of the program's
     /// own ([`CommandLine::option`]). `make` gets the configuration and the values of those options. The closure
-    /// runs once, before any thread but the log's and with the signals blocked that the server obeys, so it may
-    /// start threads. Its changes to the configuration are not made again by a reload, which reads file and
-    /// environment anew.
+    /// runs once, before any thread but those of the log and of the start and with the signals blocked that the server
+    /// obeys, so it may start threads; INT, TERM and QUIT end the process meanwhile. Its changes to the configuration are
+    /// not made again by a reload, which reads file and environment anew, and refuses another value of an option of the
+    /// program's own. A program that can take new ones reads them in a closure for [`Server::with_reload`].
     ///
     /// The exit code is 0 if nothing was cut, 1 for a failure, 2 for a wrong command line or configuration, 3
     /// if a drain had to cut connections. An error of `make` is told on standard error: 2 if it is a
-    /// [`config::Error`], such as those of [`OwnValues::get`], else 1.
+    /// [`config::Error`], such as those of [`OwnValues::get`], else 1, as for a panic.
     ///
     /// Called within a tokio runtime, as under `#[tokio::main]`, the program says so and ends with 1 (with the
     /// feature `tokio-guests`, without which nobody can tell).
@@ -162,10 +163,15 @@ fn faults(config: &Config, provenance: &Provenance) -> Vec<Box<dyn Error>> {
     tls.into_iter().chain(others).collect()
 }
 
-/// The configuration as a reload finds it.
-fn read_again(line: &CommandLine) -> Result<Config, String> {
+/// The configuration as a reload finds it. The program has made its server with its own values of the start, so others
+/// could not come into force.
+fn read_again(line: &CommandLine, started_with: &OwnValues) -> Result<Config, String> {
     match asked(line) {
         Ok(Invocation::Serve(config, provenance)) => {
+            let changed = started_with.differing(provenance.own());
+            if !changed.is_empty() {
+                return Err(crate::coordinator::cannot_change(&changed));
+            }
             warn(&provenance);
             Ok(with_passed_sockets(config, &provenance))
         }

@@ -139,12 +139,12 @@ fn run<S: 'static>(
             return FAILED;
         }
     };
-    let again = line.clone();
+    let (again, own) = (line.clone(), provenance.own().clone());
     let server = server
         .with_service_manager(manager)
         .with_signals()
         .with_control()
-        .with_reload_unless_it_has(move || read_again(&again))
+        .with_reload_unless_it_has(move || read_again(&again, &own))
         .with_upgrade()
         .with_log(log.clone());
     match server.start() {

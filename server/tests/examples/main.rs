@@ -62,6 +62,30 @@ fn a_program_on_the_library_is_told_asked_and_checked_under_its_own_name() {
 }
 
 #[test]
+fn a_reload_with_another_value_of_a_programs_own_option_is_refused_by_name() {
+    let directory = common::Directory::new();
+    let file = directory.path("hello.toml");
+    let write = |words: &str, threads: u32| {
+        let text = format!("words = {words:?}\nmax_threads = {threads}\n");
+        std::fs::write(&file, text).expect("a file");
+    };
+    write("Hello", 7);
+    let hello = start("hello", &["--config", file.to_str().expect("UTF-8")]);
+    write("Good day", 8);
+    let refused = hello.ctl(&["reload"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    for text in ["words cannot change", "upgrade or restart"] {
+        assert!(said.contains(text), "{text:?} in {said}");
+    }
+    assert_eq!(hello.status()["limits"]["max_threads"], 7);
+    write("Hello", 8);
+    assert!(hello.ctl(&["reload"]).status.success());
+    assert_eq!(hello.status()["limits"]["max_threads"], 8);
+    assert!(hello.get("/hello/you").contains("Hello, you!"));
+}
+
+#[test]
 fn two_programs_of_one_user_have_each_its_own_control_socket() {
     let runtime = common::Directory::new();
     let run = |name: &str, args: &[&str]| {

@@ -95,7 +95,7 @@ fn help_shows_the_options_of_a_program_first() {
 }
 
 #[test]
-#[should_panic(expected = "there is an option \"listen\" already")]
+#[should_panic(expected = "there is an option \"listen\" already; give this one another key")]
 fn an_option_of_the_server_is_not_a_programs_own() {
     let _ = CommandLine::of("x").option(OwnOption::value("listen", "X", ""));
 }
@@ -145,4 +145,44 @@ fn the_secrets_of_a_program_are_printed_nowhere() {
         panic!("it is to serve");
     };
     assert_eq!(read.own().find::<String>("pin"), Ok(None));
+}
+
+#[test]
+fn a_key_that_a_program_cannot_have_is_refused_where_it_is_declared() {
+    let panic_of = |declare: &dyn Fn()| {
+        let declared = ringgate_runtime::task::catch_panic(declare);
+        let panic = declared.err().expect("it is refused");
+        panic.message().to_owned()
+    };
+    for key in ["", "Max", "max-notes", "2nd", "_x", "x_", "a__b", "ä"] {
+        let panic = panic_of(&|| drop(OwnOption::value(key, "X", "")));
+        assert_has(&panic, &[&format!("{key:?}"), "name it as max_notes"]);
+    }
+    for key in ["help", "version", "listen", "root", "config"] {
+        let panic = panic_of(&|| drop(CommandLine::of("x").option(OwnOption::switch(key, ""))));
+        assert_has(
+            &panic,
+            &[&format!("{key:?} already"), "give this one another key"],
+        );
+    }
+    let of = |name: &'static str, key: &'static str| {
+        panic_of(&move || drop(CommandLine::of(name).option(OwnOption::switch(key, ""))))
+    };
+    assert_has(
+        &of("ringgate-max", "threads"),
+        &["RINGGATE_MAX_THREADS", "another key"],
+    );
+}
+
+#[test]
+fn values_of_a_program_that_differ_are_named_and_where_they_stand_makes_no_difference() {
+    let of = |args: &[&str], env: &[(&str, &str)]| own(args, env, "").expect("good values");
+    let started = of(&["--max-notes", "4", "--read-only"], &[]);
+    let elsewhere = [("MY_NOTES_MAX_NOTES", "4"), ("MY_NOTES_READ_ONLY", "on")];
+    assert!(started.differing(&of(&[], &elsewhere)).is_empty());
+    let others = of(&["--max-notes", "5", "--database", "d"], &[]);
+    assert_eq!(
+        started.differing(&others),
+        ["max_notes", "database", "read_only"]
+    );
 }

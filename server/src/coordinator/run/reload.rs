@@ -22,6 +22,15 @@ use std::sync::Arc;
 /// Reads the layers of a configuration again and checks them.
 pub(crate) type ReadConfig = Box<dyn Fn() -> Result<Config, String> + Send>;
 
+/// The refusal of a reload that has other values for these options.
+pub(crate) fn cannot_change(keys: &[&'static str]) -> String {
+    format!(
+        "{} cannot change while the server runs; this needs an upgrade or restart, and nothing was \
+         changed",
+        keys.join(", ")
+    )
+}
+
 impl Coordinator {
     pub(super) fn reload(&mut self, core: &Rc<Core>) -> Result<(), String> {
         let (reload, reopen) = (true, false);
@@ -60,11 +69,7 @@ impl Coordinator {
         new.check().map_err(|error| error.to_string())?;
         let fixed = self.config.needs_restart(&new);
         if !fixed.is_empty() {
-            return Err(format!(
-                "{} cannot change while the server runs; this needs an upgrade or restart, and \
-                 nothing was changed",
-                fixed.join(", ")
-            ));
+            return Err(cannot_change(&fixed));
         }
         let plan = self.new_plan(&new)?;
         let tls = self.load_certificates(&new)?;
