@@ -29,6 +29,7 @@ mod address;
 mod admission;
 mod answers;
 mod choice;
+mod clashes;
 mod control;
 mod cores;
 mod duration;

@@ -465,6 +465,8 @@ impl Config {
                 .map_err(|refused| refused.at(option, Source::Code))?;
         }
         self.check_listeners()?;
+        self.check_wildcards()?;
+        self.check_files()?;
         self.check_tls()?;
         self.proxies.check(&self.listen)?;
         self.rates.check()?;
