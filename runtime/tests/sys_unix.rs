@@ -13,7 +13,9 @@ use ringgate_runtime::sys::address::{Address, SocketAddrStorage, UNIX_PATH_BYTES
 use ringgate_runtime::sys::process::{group_id, user_id};
 use ringgate_runtime::sys::scm::{FDS_PER_MESSAGE_MAX, recv_with_fds, send_with_fds};
 use ringgate_runtime::sys::socket::{self, local_addr, peer_addr, peer_credentials};
-use ringgate_runtime::sys::unix_listener::{bind_unix, inherited_listener, unix_listener};
+use ringgate_runtime::sys::unix_listener::{
+    bind_unix, hold_inherited, inherited_listener, unix_listener,
+};
 
 /// A directory of its own for one test, removed at the end.
 struct Scratch(PathBuf);
@@ -350,6 +352,8 @@ fn only_a_listening_socket_is_inherited() {
     // SAFETY: fcntl(2) F_SETFD takes no pointer. As a parent leaves it: open across exec.
     let result = unsafe { libc::fcntl(number, libc::F_SETFD, 0) };
     assert_eq!(result, 0);
+    hold_inherited(number).expect("a listener");
+    hold_inherited(number).expect("held already");
     let inherited = inherited_listener(number).expect("a listener");
     assert_eq!(
         local_addr(inherited.as_fd()).unwrap(),
@@ -357,4 +361,6 @@ fn only_a_listening_socket_is_inherited() {
     );
     assert!(is_close_on_exec(number));
     assert!(why(number).contains("taken over already"));
+    let again = hold_inherited(number).unwrap_err().to_string();
+    assert!(again.contains("taken over already"), "{again}");
 }

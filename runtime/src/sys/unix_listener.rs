@@ -4,13 +4,13 @@
 //! it. Deliberately does not remove the file at the end; the owner of the address does, if it is still
 //! its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, chownat, fchmod, fstat, open};
@@ -234,16 +234,41 @@ pub(super) fn claim(number: RawFd) -> bool {
     claimed.insert(number)
 }
 
+/// Sockets that [`hold_inherited`] has taken over, for who asks for their numbers.
+static HELD: Mutex<BTreeMap<RawFd, OwnedFd>> = Mutex::new(BTreeMap::new());
+
+fn held() -> MutexGuard<'static, BTreeMap<RawFd, OwnedFd>> {
+    HELD.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Takes over a socket as [`inherited_listener`] does, and keeps it for that call. For a start that opens sockets of its own
+/// before it asks for the number: one of them could have got a number at which the parent left nothing.
+///
+/// # Errors
+/// As [`inherited_listener`]. A socket that is held already is none.
+pub fn hold_inherited(number: RawFd) -> io::Result<()> {
+    let mut held = held();
+    if !held.contains_key(&number) {
+        held.insert(number, take_over(number)?);
+    }
+    Ok(())
+}
+
 /// Takes over a listening socket that the parent opened and left to this process as number `number`
 /// (`fd:N`, systemd's LISTEN_FDS), and sets close-on-exec so that it goes no further.
 ///
-/// Call it at start, before this program opens sockets of its own: a number says nothing about who
-/// opened it.
+/// Call it, or [`hold_inherited`], at start, before this program opens sockets of its own: a number says nothing about
+/// who opened it.
 ///
 /// # Errors
 /// `InvalidInput` for standard input, output and error, for a number that was taken over before, one
 /// that is not open, or is not a listening socket.
 pub fn inherited_listener(number: RawFd) -> io::Result<OwnedFd> {
+    let kept = held().remove(&number);
+    kept.map_or_else(|| take_over(number), Ok)
+}
+
+fn take_over(number: RawFd) -> io::Result<OwnedFd> {
     let refuse = |why: &str| {
         let text = format!("fd:{number} {why}; name a listening socket that the parent passes on");
         Err(io::Error::new(io::ErrorKind::InvalidInput, text))

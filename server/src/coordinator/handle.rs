@@ -31,7 +31,9 @@ use crate::process::service_manager::ServiceManager;
 use crate::process::starting::Ears;
 pub(super) use launch::cpus_of;
 pub use launch::refuse_inheritance;
-use launch::{certificates_of, examine, hand_over_signals, operators, warn_of_lost_keys};
+use launch::{
+    certificates_of, examine, hand_over_signals, hold_passed, operators, warn_of_lost_keys,
+};
 use ringgate_runtime::lane::{InCoreLane, Lane};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::signals::{Signal, block_signals};
@@ -263,6 +265,7 @@ impl<S: 'static> Server<S> {
             ears,
         } = self;
         config.check().map_err(StartError::Config)?;
+        hold_passed(&config, inheritance.as_ref())?;
         // Before user and group change: keys may be root's alone.
         let tls = certificates_of(&config, inheritance.as_mut())?;
         let pins = examine(&config)?;

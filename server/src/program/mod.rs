@@ -5,6 +5,7 @@
 //! Results go to standard output, everything else to the log. `config` decides what the options mean, and
 //! the program what is served.
 
+mod passed;
 mod serve;
 mod words;
 

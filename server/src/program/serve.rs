@@ -4,13 +4,15 @@
 //! Called by [`Server::run_main`].
 
 use super::words::{farewell, welcome};
-use super::{CUT, FAILED, USAGE, complain, failed, read_again, warn, with_source};
+use super::{CUT, FAILED, USAGE, complain, failed, passed, read_again, warn, with_source};
 use crate::config::{self, CertificateSource, CommandLine, Config, LogLevel, Provenance};
 use crate::observe::log::{self, LogHandle};
 use crate::process::privileges::{self, Identity};
 use crate::process::reaper;
 use crate::process::starting::{Ears, Heard, TOLD};
-use crate::{Ended, Running, Server, ServiceManager, StartError, refuse_inheritance};
+use crate::{
+    Ended, Running, Server, ServiceManager, StartError, passed_sockets, refuse_inheritance,
+};
 use ringgate_runtime::sys::cpu::cpu_mask;
 use ringgate_runtime::sys::limits::raise_nofile;
 use ringgate_runtime::sys::signals::ignore_sigxfsz;
@@ -34,6 +36,7 @@ pub(super) fn serve<S: 'static>(
     if let Err(error) = crate::block_obeyed_signals() {
         return failed(line, FAILED, &error);
     }
+    passed::hold(&config);
     if let Err(error) = Identity::wished(&config) {
         refuse_inheritance(&error.to_string());
         return failed(line, USAGE, &with_source(Box::new(error), provenance));
@@ -128,6 +131,7 @@ fn run<S: 'static>(
     heard: &Heard,
 ) -> u8 {
     warn(provenance);
+    passed::warn_of_unused(config, &passed_sockets());
     if let Err(error) = raise_nofile() {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }

@@ -161,6 +161,33 @@ pub(crate) fn with_passed_socket(args: &str) -> Program {
 }
 
 #[test]
+fn a_passed_socket_that_is_not_used_and_one_that_is_not_there_are_told_of() {
+    let passed = |args: &str| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let script = format!(
+            "exec 3<&0 4<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:old exec {BINARY} \
+             --cores 1 --control none {args}"
+        );
+        let mut command = Command::new("/bin/bash");
+        command.args(["-c", &script]);
+        command.stdin(std::process::Stdio::from(std::os::fd::OwnedFd::from(
+            listener,
+        )));
+        Program::spawn_as_is(command, Directory::new(), true)
+    };
+    let mut program = passed("--listen fd:3");
+    let warning = program.wait_line("fd:4 (old)");
+    assert!(warning.contains("neither listen nor metrics"), "{warning}");
+    program.wait_line("listening on");
+    let mut refused = passed("--listen fd:3 --listen fd:5");
+    let error = refused.wait_line("cannot listen on fd:5");
+    for text in ["name a listening socket", "passes fd:3 (web), fd:4 (old)"] {
+        assert!(error.contains(text), "{text:?} in {error}");
+    }
+    assert_eq!(refused.exit_code(), Some(1));
+}
+
+#[test]
 fn a_socket_that_is_passed_is_listened_on_and_follows_in_an_upgrade() {
     let mut server = Lineage::of(with_passed_socket(""));
     let mut kept = server.connect();

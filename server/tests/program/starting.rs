@@ -252,6 +252,28 @@ fn a_start_that_fails_says_so_on_standard_error_also_when_the_log_goes_to_a_file
     assert!(logged.contains("taken"), "{logged}");
 }
 
+#[test]
+fn a_descriptor_that_nobody_passes_is_refused_also_where_a_socket_of_the_server_has_its_number() {
+    for number in 3..32 {
+        let descriptor = format!("fd:{number}");
+        for place in ["--listen", "--metrics"] {
+            let output = ringgate()
+                .args([
+                    "--control",
+                    "none",
+                    "--cores",
+                    "1",
+                    "--listen",
+                    "127.0.0.1:0",
+                ])
+                .args([place, &descriptor])
+                .output()
+                .unwrap();
+            refused(&output, 1, &[&descriptor, "name a listening socket"]);
+        }
+    }
+}
+
 /// Listens on a free port of loopback and passes the socket on as descriptor 9.
 const INHERIT: &str = r"
 import os, socket, sys

@@ -13,9 +13,12 @@ use crate::coordinator::upgrade::Legacy;
 use crate::observe::access::AccessLog;
 use crate::observe::log::LogHandle;
 use crate::process::privileges::Identity;
+use crate::process::service_manager::passed_sockets;
 use crate::process::starting::{Ears, TOLD};
 use ringgate_runtime::probe::{Feature, Finding, probe_for_start};
 use ringgate_runtime::sys::cgroup::cpu_quota;
+use ringgate_runtime::sys::unix_listener::hold_inherited;
+use std::io;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +58,46 @@ pub(super) fn examine(config: &Config) -> Result<bool, StartError> {
         facts.without_it
     );
     Ok(false)
+}
+
+/// Takes the sockets over that the configuration names by their numbers and that no older process leaves to this one:
+/// before a socket of this process gets such a number.
+pub(super) fn hold_passed(config: &Config, older: Option<&Legacy>) -> Result<(), StartError> {
+    let listen = config.listen.iter().map(|one| ("--listen", &one.address));
+    let metrics = config.metrics.iter().map(|address| ("--metrics", address));
+    let is_left = |place: &str| {
+        older.is_some_and(|left| {
+            let metrics = left.metrics.iter().map(|(configured, ..)| configured);
+            let listen = left.listeners.iter().map(|listener| &listener.configured);
+            metrics.chain(listen).any(|configured| configured == place)
+        })
+    };
+    for (flag, address) in listen.chain(metrics) {
+        if let ListenAddr::Fd(number) = address
+            && !is_left(&address.to_string())
+        {
+            hold_inherited(*number).map_err(|error| {
+                let error = io::Error::new(error.kind(), format!("{error}{}", passed_in_words()));
+                StartError::Listen(ListenError::new(address, error).named_by(flag))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The sockets that a service manager passes, for an error about one that it does not.
+fn passed_in_words() -> String {
+    let passed = passed_sockets();
+    let each = passed
+        .iter()
+        .map(|socket| format!("fd:{} ({})", socket.number, socket.name));
+    match passed.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; the service manager passes {}",
+            each.collect::<Vec<_>>().join(", ")
+        ),
+    }
 }
 
 /// Leaves the signals to the coordinator.
