@@ -52,8 +52,28 @@ pub fn unix_listener(path: &Path, mode: u32) -> io::Result<OwnedFd> {
 /// one took the place of ours; `InvalidInput` if the path is too long; `TimedOut` if the directory stays
 /// locked for 2 s; whatever else the file system and bind(2) answer.
 pub fn bind_unix(path: &Path, mode: u32) -> io::Result<BoundUnix> {
+    bind_unix_within(path, mode, DIRECTORY_LOCK_WAIT)
+}
+
+/// As [`bind_unix`], with another patience for a directory that is locked: for who comes again anyway, and has more to
+/// do than to wait.
+///
+/// ```
+/// use ringgate_runtime::sys::unix_listener::bind_unix_within;
+/// use std::time::Duration;
+///
+/// let path = std::env::temp_dir().join(format!("example-{}.sock", std::process::id()));
+/// let socket = bind_unix_within(&path, 0o660, Duration::from_millis(100))?.listen()?;
+/// # drop(socket);
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`bind_unix`]; `TimedOut` after `patience`.
+pub fn bind_unix_within(path: &Path, mode: u32, patience: Duration) -> io::Result<BoundUnix> {
     let address = SocketAddrStorage::from_unix_path(path)?;
-    let lock = lock_directory_of(path)?;
+    let lock = lock_directory_of(path, patience)?;
     match fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.file_type().is_socket() => {
             return Err(io::Error::new(
@@ -186,13 +206,13 @@ fn is_answered(address: &SocketAddrStorage, path: &Path) -> io::Result<bool> {
     }
 }
 
-fn lock_directory_of(path: &Path) -> io::Result<File> {
+fn lock_directory_of(path: &Path, patience: Duration) -> io::Result<File> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let file = File::open(directory).map_err(|error| at("open", directory, error))?;
-    let deadline = Instant::now() + DIRECTORY_LOCK_WAIT;
+    let deadline = Instant::now() + patience;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -204,7 +224,7 @@ fn lock_directory_of(path: &Path) -> io::Result<File> {
                 return Err(io::Error::new(
                     io::ErrorKind::TimedOut,
                     format!(
-                        "{} has been locked by another process for {DIRECTORY_LOCK_WAIT:?} \
+                        "{} has been locked by another process for {patience:?} \
                          (`lslocks` names it)",
                         directory.display()
                     ),

@@ -14,6 +14,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, lchown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Permission bits of the socket: its owner and root may speak to the server.
 const SOCKET_MODE: u32 = 0o600;
@@ -120,7 +121,7 @@ pub(crate) fn make(wish: &ControlPath, identity: Option<&Identity>) -> io::Resul
     };
     let is_default = wish.is_auto();
     // If a live server keeps it, this one goes on without, at once.
-    let listen = || make_at(&path, identity);
+    let listen = || make_at(&path, identity, making::LOCK_WAIT);
     let made =
         prepare(wish, &path, identity).and_then(|()| when_left(&path.display(), &path, listen));
     match made {
@@ -153,7 +154,11 @@ pub(crate) fn make_aside(
     path: &Path,
     identity: Option<&Identity>,
 ) -> io::Result<(OwnedFd, SocketFile)> {
-    make_at(&aside(path, std::process::id()), identity)
+    make_at(
+        &aside(path, std::process::id()),
+        identity,
+        making::LOCK_WAIT,
+    )
 }
 
 /// Where process `pid` makes its socket before it moves it to `path`.
@@ -162,23 +167,28 @@ pub(crate) fn aside(path: &Path, pid: u32) -> PathBuf {
 }
 
 /// Makes a control socket at `path`, in place of that of a process that has just died: for a moment
-/// the kernel may still hold it open, so that it seems to be answered.
+/// the kernel may still hold it open, so that it seems to be answered. Who calls it tries again if it fails.
 ///
 /// # Errors
 /// The socket cannot be made.
 pub(crate) fn make_again(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
-    let (socket, mut file) = make_aside(path, None)?;
+    let aside = aside(path, std::process::id());
+    let (socket, mut file) = make_at(&aside, None, making::LOCK_GLANCE)?;
     file.move_to(path)?;
     Ok((socket, file))
 }
 
-fn make_at(path: &Path, identity: Option<&Identity>) -> io::Result<(OwnedFd, SocketFile)> {
+fn make_at(
+    path: &Path,
+    identity: Option<&Identity>,
+    patience: Duration,
+) -> io::Result<(OwnedFd, SocketFile)> {
     let access = Access {
         mode: SOCKET_MODE,
         uid: None,
         gid: None,
     };
-    let socket = making::listen_on(identity, path, access)?;
+    let socket = making::listen_on(identity, path, access, patience)?;
     let file = SocketFile::at(path)?;
     Ok((socket, file))
 }

@@ -542,7 +542,7 @@ fn listen_on_unix(
         uid: user.map(|user| user.uid),
         gid: unix.group.as_deref().map(identity::group).transpose()?,
     };
-    let socket = making::listen_on(identity, &unix.path, access)?;
+    let socket = making::listen_on(identity, &unix.path, access, making::LOCK_WAIT)?;
     let file = SocketFile::at(&unix.path)?;
     Ok((socket, file))
 }

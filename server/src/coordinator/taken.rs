@@ -82,7 +82,7 @@ fn pauses() -> impl Iterator<Item = Duration> {
 
 /// Whether a Unix socket answers at `path` and was made by a process that lives. A socket that a dead
 /// process made answers by its rings, or by a process that it handed over to.
-fn is_of_the_living(path: &Path) -> bool {
+pub(crate) fn is_of_the_living(path: &Path) -> bool {
     let maker = || -> io::Result<i32> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let caller = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;

@@ -8,15 +8,20 @@
 //! written there.
 
 use super::privileges::Identity;
-use ringgate_runtime::sys::unix_listener::bind_unix;
+use ringgate_runtime::sys::unix_listener::bind_unix_within;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 /// Links that are followed on the way to a directory, as many as the kernel follows (path_resolution(7)).
 const LINKS_MAX: usize = 40;
+/// How long to wait for another process that holds the lock of a directory.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(2);
+/// The same where it is tried again every second, by a thread that has more to do.
+pub(crate) const LOCK_GLANCE: Duration = Duration::from_millis(50);
 const ROOT: u32 = 0;
 const WRITABLE_BY_GROUP: u32 = 0o020;
 const WRITABLE_BY_OTHERS: u32 = 0o002;
@@ -72,21 +77,22 @@ pub(crate) struct Access {
 }
 
 /// Makes a listening Unix socket at `path` for `identity`, or for this process as it is. Nobody gets in
-/// before `access` holds.
+/// before `access` holds. `patience` is with whoever has locked the directory.
 ///
 /// # Errors
-/// The errors of [`make`] and of [`bind_unix`]; EPERM if the owner cannot be given.
+/// The errors of [`make`] and of [`bind_unix_within`]; EPERM if the owner cannot be given.
 pub(crate) fn listen_on(
     identity: Option<&Identity>,
     path: &Path,
     access: Access,
+    patience: Duration,
 ) -> io::Result<OwnedFd> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let bound = make(identity, directory, |owner| {
-        let bound = bind_unix(path, access.mode)?;
+        let bound = bind_unix_within(path, access.mode, patience)?;
         if let Some(Owner { uid, gid }) = owner {
             bound.give(Some(uid), Some(gid))?;
         }

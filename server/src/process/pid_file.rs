@@ -7,7 +7,7 @@
 //! before the file and before this one: then it is another program's. While a file is being replaced its
 //! directory is locked, so that of two starters one sees the other's.
 
-use super::making::{self, Owner};
+use super::making::{self, LOCK_GLANCE, LOCK_WAIT, Owner};
 use super::privileges::Identity;
 use ringgate_runtime::sys::process::{started, uptime};
 use rustix::fs::{AtFlags, Gid, OFlags, Uid, chownat};
@@ -18,8 +18,6 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long to wait for another starter that holds the directory.
-const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// More than a PID file holds, in bytes.
 const TEXT_BYTES_MAX: u64 = 32;
 /// By how much clocks may differ that tell the age of a file and that of a process.
@@ -33,6 +31,8 @@ pub(crate) struct PidFile {
     file: File,
     /// The log says already that it is missing.
     complained: bool,
+    /// It is to be taken back, which has failed so far.
+    is_lost: bool,
 }
 
 impl PidFile {
@@ -46,11 +46,20 @@ impl PidFile {
         successor_of: Option<u32>,
         identity: Option<&Identity>,
     ) -> Result<PidFile, String> {
+        PidFile::create_within(path, successor_of, identity, LOCK_WAIT)
+    }
+
+    fn create_within(
+        path: &Path,
+        successor_of: Option<u32>,
+        identity: Option<&Identity>,
+        patience: Duration,
+    ) -> Result<PidFile, String> {
         let path = std::path::absolute(path)
             .map_err(|error| format!("cannot tell what pid_file means: {error}"))?;
         let directory = path.parent().unwrap_or(Path::new("/"));
         let made = making::make(identity, directory, |owner| {
-            let _lock = lock(directory)?;
+            let _lock = lock(directory, patience)?;
             if let Some(refusal) = foreign(&path, successor_of)? {
                 return Ok(Err(refusal));
             }
@@ -61,6 +70,7 @@ impl PidFile {
                 path,
                 file,
                 complained: false,
+                is_lost: false,
             }),
             Ok(Err(refusal)) => Err(refusal),
             Err(error) => {
@@ -79,6 +89,9 @@ impl PidFile {
 
     /// Makes it again if it is missing, and says so; once, if it cannot be made.
     pub(crate) fn look_after(&mut self) {
+        if self.is_lost {
+            return self.reclaim();
+        }
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             _ => {
@@ -101,12 +114,16 @@ impl PidFile {
         }
     }
 
-    /// Takes it back from a successor that has died, and its lock with it.
+    /// Takes it back from a successor that has died, and its lock with it: now, or when it is looked after.
     pub(crate) fn reclaim(&mut self) {
-        match PidFile::create(&self.path, None, None) {
+        match PidFile::create_within(&self.path, None, None, LOCK_GLANCE) {
             // The one before names another file by now and removes nothing.
             Ok(again) => *self = again,
-            Err(error) => tracing::warn!(error, "the PID file names another process"),
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_lost, true) {
+                    tracing::warn!(error, "the PID file names another process");
+                }
+            }
         }
     }
 
@@ -236,9 +253,9 @@ fn write(path: &Path, owner: Option<Owner>) -> io::Result<File> {
     Ok(file)
 }
 
-fn lock(directory: &Path) -> io::Result<File> {
+fn lock(directory: &Path, patience: Duration) -> io::Result<File> {
     let directory = File::open(directory)?;
-    let give_up = Instant::now() + LOCK_WAIT;
+    let give_up = Instant::now() + patience;
     while let Err(error) = directory.try_lock() {
         match error {
             TryLockError::Error(error) => return Err(error),
@@ -286,6 +303,23 @@ mod tests {
 
     fn own() -> String {
         format!("{}\n", std::process::id())
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_taken_back_at_once_is_taken_back_later() {
+        let scratch = Scratch::new("later");
+        let path = scratch.file();
+        let mut file = create(&path, None).expect("ours");
+        fs::remove_file(&path).expect("it is there");
+        fs::write(&path, "4194305\n").expect("of one that is dead");
+        let held = lock(&scratch.0, Duration::ZERO).expect("nobody has it");
+        file.restore();
+        file.look_after();
+        assert!(!file.is_in_place(), "the directory is locked");
+        drop(held);
+        file.look_after();
+        assert!(file.is_in_place());
+        assert_eq!(fs::read_to_string(&path).expect("a file"), own());
     }
 
     #[test]

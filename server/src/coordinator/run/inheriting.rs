@@ -154,7 +154,9 @@ impl Coordinator {
         for seat in &mut self.pool.seats {
             seat.away = false;
         }
-        let claimed = self.operators.claim().map_err(LegacyError::Control);
+        let handle = self.handle.clone();
+        let claimed = self.operators.claim(core, &handle);
+        let claimed = claimed.map_err(LegacyError::Control);
         let claimed = claimed
             .and_then(|()| self.claim_pid_file(older).map_err(LegacyError::PidFile))
             .map(|()| self.allotment.room());

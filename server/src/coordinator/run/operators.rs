@@ -5,6 +5,7 @@
 use crate::ServerHandle;
 use crate::control::socket::{SocketFile, aside};
 use crate::control::{scrape, server, socket};
+use crate::coordinator::taken::is_of_the_living;
 use crate::observe::access::AccessLog;
 use crate::observe::log::LogHandle;
 use ringgate_runtime::Core;
@@ -40,6 +41,8 @@ pub(crate) struct Operators {
     complained: bool,
     /// Where the control socket was before it was given up.
     given_up: Option<PathBuf>,
+    /// Where it has to be made again, which has failed so far.
+    lacks: Option<PathBuf>,
 }
 
 impl Operators {
@@ -91,7 +94,7 @@ impl Operators {
         if let Some(task) = self.metrics_task.take() {
             core.cancel_task(task);
         }
-        self.given_up = self.control_path();
+        self.given_up = self.control_path().or(self.lacks.take());
         // Removed, unless that one has put its own in this place.
         self.control_file = None;
         self.files.drain(..).for_each(SocketFile::disown);
@@ -102,12 +105,18 @@ impl Operators {
         socket::own_files(&mut self.files, &self.paths);
     }
 
-    /// Takes the place of the control socket of the process before.
-    pub(super) fn claim(&mut self) -> io::Result<()> {
+    /// Takes the place of the control socket of the process before. If its own is gone from beside it, a new one is made.
+    pub(super) fn claim(&mut self, core: &Rc<Core>, handle: &ServerHandle) -> io::Result<()> {
         match (&mut self.control_file, self.control_goal.take()) {
+            (Some(file), Some(goal)) if file.is_missing() => self.try_again(core, handle, &goal),
             (Some(file), Some(goal)) => file.move_to(&goal),
             _ => Ok(()),
         }
+    }
+
+    /// Whether there is to be a control socket, or one to be looked after.
+    pub(super) fn wants_control(&self) -> bool {
+        self.control_file.is_some() || self.lacks.is_some()
     }
 
     /// The process that had taken over is dead: makes a new control socket in its place.
@@ -132,6 +141,11 @@ impl Operators {
     /// Makes the control socket again if its file is missing, and says so: who cleans up a directory for temporary
     /// files takes an old socket for one. A file that another process has put there is left alone.
     pub(super) fn look_after(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
+        // Another server may have come there meanwhile.
+        if let Some(path) = self.lacks.take_if(|path| !is_of_the_living(path)) {
+            self.open_again(core, handle, &path);
+            return;
+        }
         let missing = self.control_file.as_ref().filter(|file| file.is_missing());
         let Some(path) = missing.map(|file| file.path().to_owned()) else {
             return;
@@ -142,17 +156,17 @@ impl Operators {
         }
     }
 
+    /// Makes the control socket again, now or at one of the next looks.
     fn open_again(&mut self, core: &Rc<Core>, handle: &ServerHandle, path: &Path) -> bool {
-        match socket::make_again(path) {
-            Ok((listener, file)) => {
-                self.serve_control(core, listener, handle);
-                if let Some(former) = self.control_file.replace(file) {
-                    former.disown();
+        match self.try_again(core, handle, path) {
+            Ok(()) => {
+                if std::mem::take(&mut self.complained) {
+                    tracing::info!(path = %path.display(), "the control socket is there again");
                 }
-                self.complained = false;
                 true
             }
             Err(error) => {
+                self.lacks = Some(path.to_owned());
                 if !std::mem::replace(&mut self.complained, true) {
                     tracing::error!(%error, "no control socket; ctl cannot reach this server");
                 }
@@ -161,11 +175,85 @@ impl Operators {
         }
     }
 
+    fn try_again(&mut self, core: &Rc<Core>, handle: &ServerHandle, path: &Path) -> io::Result<()> {
+        let (listener, file) = socket::make_again(path)?;
+        self.serve_control(core, listener, handle);
+        if let Some(former) = self.control_file.replace(file) {
+            former.disown();
+        }
+        Ok(())
+    }
+
     /// Removes the socket that a dead process left beside ours.
     pub(super) fn remove_aside(&self, pid: u32) {
         if let Some(path) = self.control_path().or_else(|| self.given_up.clone()) {
             // It is there only if the process got so far.
             let _ = std::fs::remove_file(aside(&path, pid));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::alone;
+    use std::fs::{self, File};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::PathBuf;
+
+    /// A directory for a control socket.
+    fn directory(name: &str) -> PathBuf {
+        let name = format!("ringgate-operators-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a directory");
+        path
+    }
+
+    #[test]
+    fn a_control_socket_that_cannot_be_had_back_at_once_is_made_when_it_is_looked_after() {
+        let directory = directory("later");
+        let path = directory.join("s");
+        let (core, mut coordinator) = alone(None);
+        let handle = coordinator.handle.clone();
+        let operators = &mut coordinator.operators;
+        operators.given_up = Some(path.clone());
+        let held = File::open(&directory).expect("a directory");
+        held.lock().expect("nobody has it");
+        operators.reclaim(&core, &handle);
+        operators.look_after(&core, &handle);
+        assert!(operators.wants_control() && !path.exists(), "it is locked");
+        drop(held);
+        operators.look_after(&core, &handle);
+        UnixStream::connect(&path).expect("it listens");
+        // Another process takes its place and dies while the directory is locked.
+        fs::remove_file(&path).expect("it is there");
+        drop(UnixListener::bind(&path).expect("a socket"));
+        let held = File::open(&directory).expect("a directory");
+        held.lock().expect("nobody has it");
+        operators.restore(&core, &handle);
+        drop(held);
+        operators.look_after(&core, &handle);
+        UnixStream::connect(&path).expect("it listens");
+        operators.control_file = None;
+        fs::remove_dir_all(directory).expect("ours");
+    }
+
+    #[test]
+    fn a_new_process_whose_control_socket_is_gone_from_beside_the_old_one_makes_another() {
+        let directory = directory("gone");
+        let goal = directory.join("s");
+        let old = UnixListener::bind(&goal).expect("a socket");
+        let (core, mut coordinator) = alone(None);
+        let handle = coordinator.handle.clone();
+        let operators = &mut coordinator.operators;
+        let (_listener, file) = super::socket::make_aside(&goal, None).expect("a socket");
+        fs::remove_file(file.path()).expect("it is there");
+        operators.control_file = Some(file);
+        operators.control_goal = Some(goal.clone());
+        operators.claim(&core, &handle).expect("another one");
+        drop(old);
+        UnixStream::connect(&goal).expect("it listens");
+        assert_eq!(operators.control_path(), Some(goal));
+        operators.control_file = None;
+        fs::remove_dir_all(directory).expect("ours");
     }
 }

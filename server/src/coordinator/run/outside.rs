@@ -68,7 +68,7 @@ impl Coordinator {
 
     /// Looks after the files by which this process is found, until another one takes over.
     pub(super) fn on_files(&mut self, core: &Rc<Core>) {
-        let has_files = self.pid_file.is_some() || self.operators.control_path().is_some();
+        let has_files = self.pid_file.is_some() || self.operators.wants_control();
         if self.succession.has_handed_over() || !has_files {
             return;
         }
