@@ -11,9 +11,9 @@ use ringgate_runtime::sys::cpu::{
 use ringgate_runtime::sys::event::EventFd;
 use ringgate_runtime::sys::limits;
 use ringgate_runtime::sys::pidfd::PidFd;
-use ringgate_runtime::sys::process::{kernel_release, rss_bytes};
+use ringgate_runtime::sys::process::{kernel_release, rss_bytes, unblock_signals};
 use ringgate_runtime::sys::signals::{
-    Signal, SignalFd, ignore_sigpipe, ignore_sigxfsz, send_signal,
+    Signal, SignalFd, ignore_sigpipe, ignore_sigxfsz, send_signal, without_signals,
 };
 use ringgate_runtime::sys::thread::{
     THREAD_NAME_BYTES_MAX, monotonic_nanos, set_thread_name, thread_cpu_time,
@@ -183,6 +183,42 @@ fn a_blocked_signal_is_read_and_kills_nobody() {
     })
     .join()
     .unwrap();
+}
+
+/// The signals that the calling thread blocks (proc(5)), as bits.
+fn blocked() -> u64 {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    u64::from_str_radix(line.unwrap().trim(), 16).unwrap()
+}
+
+#[test]
+fn threads_that_are_started_without_signals_block_them_and_the_caller_is_as_before() {
+    let before = blocked();
+    let thread = without_signals(|| std::thread::spawn(blocked)).unwrap();
+    let theirs = thread.join().unwrap();
+    for signal in Signal::ALL {
+        assert_ne!(theirs & 1 << (signal.number() - 1), 0, "{signal:?}");
+    }
+    assert_eq!(blocked(), before);
+    let panics = std::panic::catch_unwind(|| without_signals(|| panic!("as meant")));
+    assert!(panics.is_err());
+    assert_eq!(blocked(), before);
+}
+
+#[test]
+fn a_program_that_is_started_by_a_thread_without_signals_hears_them() {
+    let ended = |unblocks: bool| {
+        let mut command = Command::new("sh");
+        command.args(["-c", "kill -TERM $$; exit 7"]);
+        if unblocks {
+            unblock_signals(&mut command);
+        }
+        let status = without_signals(|| command.status()).unwrap().unwrap();
+        (status.code(), status.signal())
+    };
+    assert_eq!(ended(false), (Some(7), None));
+    assert_eq!(ended(true), (None, Some(Signal::Term.number())));
 }
 
 #[test]

@@ -15,6 +15,7 @@
 
 use pin_project_lite::pin_project;
 use ringgate_runtime::sys::cpu::unpin_current_thread;
+use ringgate_runtime::sys::signals::{Signal, block_signals, without_signals};
 use std::cell::Cell;
 use std::future::{Future, pending};
 use std::io;
@@ -60,16 +61,23 @@ fn started() -> io::Result<&'static Handle> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         // Threads for blocking work are started by whichever core asks for them, as this one is.
-        .on_thread_start(have_all_cpus)
+        .on_thread_start(begin_thread)
         .build()?;
     let handle = runtime.handle().clone();
-    std::thread::Builder::new()
-        .name("rg-tokio".to_owned())
-        .spawn(move || {
-            have_all_cpus();
-            runtime.block_on(pending::<()>())
-        })?;
+    let thread = std::thread::Builder::new().name("rg-tokio".to_owned());
+    let run = move || {
+        have_all_cpus();
+        runtime.block_on(pending::<()>())
+    };
+    without_signals(|| thread.spawn(run))??;
     Ok(HANDLE.get_or_init(|| handle))
+}
+
+/// What a thread for blocking work begins with. Whoever asked for it may be a thread that signals meet.
+fn begin_thread() {
+    have_all_cpus();
+    // It cannot fail for signals that there are; and where it did, a server would hear them all the same.
+    let _ = block_signals(&Signal::ALL);
 }
 
 /// Takes the CPUs of the process for a thread that a core starts: it would inherit the core's own.

@@ -5,6 +5,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use ringgate::config::{Config, ControlPath, CoreSpec, LogLevel};
+use ringgate::runtime::sys::signals::Signal;
 use ringgate::{Body, Request, Response, Router, Running, Server, Writer, guests};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -59,6 +60,24 @@ fn thread() -> String {
 
 /// The CPUs that a thread of this process may run on.
 fn cpus_of(name: &str) -> String {
+    line_of(&status_of(name), "Cpus_allowed_list")
+}
+
+/// Whether a thread blocks all signals that a server obeys, by what /proc says of it.
+fn blocks_signals(status: &str) -> bool {
+    let line = line_of(status, "SigBlk");
+    let bits = line.rsplit('\t').next().expect("bits");
+    let blocked = u64::from_str_radix(bits.trim(), 16).expect("a number");
+    let blocks = |signal: Signal| blocked & 1 << (signal.number() - 1) != 0;
+    Signal::ALL.into_iter().all(blocks)
+}
+
+fn line_of(status: &str, name: &str) -> String {
+    let line = status.lines().find(|line| line.starts_with(name));
+    line.expect("the line").to_owned()
+}
+
+fn status_of(name: &str) -> String {
     let threads = std::fs::read_dir("/proc/self/task").expect("/proc");
     let paths = threads.map(|entry| entry.expect("an entry").path());
     // A thread of another test with the same name may end between two reads.
@@ -66,11 +85,20 @@ fn cpus_of(name: &str) -> String {
         let comm = std::fs::read_to_string(path.join("comm")).ok()?;
         (comm.trim() == name).then(|| std::fs::read_to_string(path.join("status")).ok())?
     };
-    let status = paths.into_iter().find_map(of).expect("the thread is there");
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("Cpus_allowed_list"));
-    line.expect("the line").to_owned()
+    paths.into_iter().find_map(of).expect("the thread is there")
+}
+
+#[test]
+fn threads_of_guests_block_signals_also_where_they_are_started_before_the_server() {
+    let handle = guests::start().expect("threads");
+    assert!(!blocks_signals(&status_here()), "this one does not");
+    assert!(blocks_signals(&status_of("rg-tokio")));
+    let blocking = handle.block_on(handle.spawn_blocking(status_here));
+    assert!(blocks_signals(&blocking.expect("it ends")));
+}
+
+fn status_here() -> String {
+    std::fs::read_to_string("/proc/thread-self/status").expect("/proc")
 }
 
 #[test]

@@ -1,15 +1,19 @@
-//! The identity and memory of this process, and whether another one is there.
+//! The identity and memory of this process, whether another one is there, and what a program that it starts
+//! is not to inherit.
 //!
-//! Called by the status report and `doctor`. Deliberately does not repeat [`std::process::id`], and
-//! does not change identity.
+//! Called by the status report and `doctor`, and by handlers that start programs. Deliberately does not repeat
+//! [`std::process::id`], and does not change identity.
 
 use rustix::io::Errno;
 use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::{Pid, test_kill_process};
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::Duration;
 
 use super::error::proc_text;
+use super::signals::{Signal, set_of};
 
 /// The real user id.
 pub fn user_id() -> u32 {
@@ -66,6 +70,33 @@ pub fn seccomp_filtered() -> io::Result<bool> {
         .lines()
         .find_map(|line| line.strip_prefix("Seccomp:"));
     Ok(mode.is_some_and(|mode| mode.trim() == "2"))
+}
+
+/// Lets a program be met by signals that its starter blocks. A server's threads block those that it obeys, and a program
+/// inherits the mask of the thread that starts it: without this it ends at KILL alone.
+///
+/// ```
+/// use ringgate_runtime::sys::process::unblock_signals;
+/// use std::process::Command;
+///
+/// let mut command = Command::new("true");
+/// assert!(unblock_signals(&mut command).status()?.success());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn unblock_signals(command: &mut Command) -> &mut Command {
+    let all = set_of(&Signal::ALL);
+    let unblock = move || {
+        // SAFETY: pthread_sigmask(3) reads one set, which the closure owns. Guarded by
+        // `a_program_that_is_started_by_a_thread_without_signals_hears_them`.
+        match unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &all, std::ptr::null_mut()) } {
+            0 => Ok(()),
+            errno => Err(io::Error::from_raw_os_error(errno)),
+        }
+    };
+    // SAFETY: the closure runs in the child between fork(2) and execve(2) and calls only pthread_sigmask(3), which is
+    // async-signal-safe (signal-safety(7)); it allocates nothing and takes no lock. Guarded by
+    // `a_program_that_is_started_by_a_thread_without_signals_hears_them`.
+    unsafe { command.pre_exec(unblock) }
 }
 
 /// How long the machine has been up (`/proc/uptime`, proc(5)).

@@ -81,16 +81,56 @@ impl Signal {
 /// Blocks `signals` for the calling thread and for every thread it starts from now on. Call it
 /// before the first thread starts: a signal goes to any thread that does not block it.
 ///
-/// Programs started with [`std::process::Command`] do not inherit the block; the standard library
-/// empties the mask of a child.
+/// Programs started with [`std::process::Command`] inherit the block, and would not end when they are told to:
+/// [`unblock_signals`](super::process::unblock_signals) is for those.
 ///
 /// # Errors
 /// Whatever pthread_sigmask(3) answers.
 pub fn block_signals(signals: &[Signal]) -> io::Result<()> {
-    let set = set_of(signals);
-    // SAFETY: pthread_sigmask(3) reads one set, which lives on this stack, and may be given no place
-    // for the old one. Guarded by `a_blocked_signal_is_read_and_kills_nobody`.
-    let errno = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
+    change_mask(libc::SIG_BLOCK, &set_of(signals), None)
+}
+
+/// Calls `start`, which starts threads, with all signals blocked that Ringgate knows: the threads inherit that, so that
+/// none of them is met by a signal that another thread reads. The calling thread has its own mask again afterwards.
+///
+/// ```
+/// use ringgate_runtime::sys::signals::without_signals;
+///
+/// let thread = without_signals(|| std::thread::spawn(|| 7))?;
+/// assert_eq!(thread.join().expect("no panic"), 7);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// Whatever pthread_sigmask(3) answers; then `start` was not called.
+pub fn without_signals<T>(start: impl FnOnce() -> T) -> io::Result<T> {
+    /// Puts the mask back, also after a panic.
+    struct Before(libc::sigset_t);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            // A set that the kernel has given is one that it takes.
+            let _ = change_mask(libc::SIG_SETMASK, &self.0, None);
+        }
+    }
+    let mut before = Before(set_of(&[]));
+    let all = set_of(&Signal::ALL);
+    change_mask(libc::SIG_BLOCK, &all, Some(&mut before.0))?;
+    let started = start();
+    drop(before);
+    Ok(started)
+}
+
+/// Changes which signals the calling thread blocks, and tells which it blocked before.
+fn change_mask(
+    how: i32,
+    set: &libc::sigset_t,
+    before: Option<&mut libc::sigset_t>,
+) -> io::Result<()> {
+    let before = before.map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    // SAFETY: pthread_sigmask(3) reads one set and writes another, both borrowed for the call, or may be given no
+    // place for the old one. Guarded by `a_blocked_signal_is_read_and_kills_nobody` and
+    // `threads_that_are_started_without_signals_block_them_and_the_caller_is_as_before`.
+    let errno = unsafe { libc::pthread_sigmask(how, set, before) };
     match errno {
         0 => Ok(()),
         errno => Err(named(
@@ -219,7 +259,7 @@ impl AsRawFd for SignalFd {
     }
 }
 
-fn set_of(signals: &[Signal]) -> libc::sigset_t {
+pub(super) fn set_of(signals: &[Signal]) -> libc::sigset_t {
     let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
     // SAFETY: sigemptyset(3) initialises the whole set; sigaddset(3) takes a set so initialised, and
     // only numbers of the closed enum above, all valid. Guarded by

@@ -7,6 +7,7 @@ use super::outlet::{BATCH_SIZE_BYTES, Batch};
 use super::output::Output;
 use crate::observe::log::{RateLimit, limited};
 use crossbeam_queue::ArrayQueue;
+use ringgate_runtime::sys::signals::without_signals;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -113,9 +114,8 @@ pub(super) fn start(output: Output, batches_max: usize) -> io::Result<Arc<Shared
         limit: RateLimit::new(),
         began: Instant::now(),
     };
-    let join = thread::Builder::new()
-        .name(THREAD_NAME.into())
-        .spawn(move || writer.run())?;
+    let builder = thread::Builder::new().name(THREAD_NAME.into());
+    let join = without_signals(|| builder.spawn(move || writer.run()))??;
     // Nothing is offered before this returns.
     let _ = shared.thread.set(join.thread().clone());
     Ok(shared)

@@ -16,6 +16,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_queue::ArrayQueue;
+use ringgate_runtime::sys::signals::without_signals;
 
 use super::file::is_torn;
 use super::line::{Form, Report};
@@ -126,9 +127,9 @@ impl Front {
             reported: 0,
             since: 0,
         };
-        let join = thread::Builder::new()
-            .name(THREAD_NAME.into())
-            .spawn(move || writer.run())?;
+        // The log may be there before the server, which blocks what it obeys.
+        let builder = thread::Builder::new().name(THREAD_NAME.into());
+        let join = without_signals(|| builder.spawn(move || writer.run()))??;
         Ok(Self {
             shared,
             thread: join.thread().clone(),

@@ -463,3 +463,33 @@ fn stalled_stderr_child() {
     let flushed = handle.flush(Duration::from_millis(20));
     println!("child: flushed={flushed} second={second:?}");
 }
+
+/// Keeps what /proc says of the thread that writes.
+struct Asking(std::sync::Arc<std::sync::Mutex<String>>);
+
+impl std::io::Write for Asking {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        *self.0.lock().unwrap() = std::fs::read_to_string("/proc/thread-self/status")?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_thread_of_a_log_that_is_there_before_the_server_blocks_what_a_server_obeys() {
+    use ringgate_runtime::sys::signals::Signal;
+    let said = std::sync::Arc::default();
+    let asking = Box::new(Asking(std::sync::Arc::clone(&said)));
+    let (subscriber, handle) = build(&LogOptions::default(), asking).unwrap();
+    tracing::subscriber::with_default(subscriber, || tracing::info!("a line"));
+    assert!(handle.flush(LONG));
+    let status = said.lock().unwrap();
+    let bits = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+    let blocked = u64::from_str_radix(bits.expect("a line").trim(), 16).unwrap();
+    for signal in Signal::ALL {
+        assert_ne!(blocked & 1 << (signal.number() - 1), 0, "{signal:?}");
+    }
+}
