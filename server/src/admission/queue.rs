@@ -5,6 +5,7 @@
 
 use crate::connection::Candidate;
 use ringgate_runtime::Moment;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// Classes of priority; class 0 runs first.
@@ -13,8 +14,8 @@ pub(crate) const HIGH: u8 = 0;
 /// The class of a request that no rule names.
 pub(crate) const NORMAL: u8 = 1;
 pub(crate) const LOW: u8 = 2;
-/// So many requests run while one of a lower class waits; then it is that one's turn. The bound on
-/// starvation.
+/// So many requests of higher classes run in a row while one waits; then it is that one's turn. The bound on
+/// starvation, of each class.
 const PASSED_OVER_MAX: u32 = 7;
 
 /// Where one waits. No two have the same.
@@ -37,7 +38,8 @@ pub(super) struct Waiter {
 pub(super) struct Queue {
     classes: [BTreeMap<u64, Waiter>; CLASSES],
     len: u32,
-    passed_over: u32,
+    /// How many of higher classes ran since one of this class did, while one waited.
+    passed_over: [u32; CLASSES],
 }
 
 impl Queue {
@@ -70,18 +72,21 @@ impl Queue {
 
     /// The one whose turn it is: the oldest of the first class, but not for ever.
     pub(super) fn next_to_run(&mut self) -> Option<Place> {
-        let mut filled = (0..CLASSES).filter_map(|class| self.first(class));
-        let first = filled.next()?;
-        let Some(lower) = filled.min_by_key(|place| place.number) else {
-            self.passed_over = 0;
-            return Some(first);
-        };
-        if self.passed_over >= PASSED_OVER_MAX {
-            self.passed_over = 0;
-            return Some(lower);
+        let first = (0..CLASSES).find_map(|class| self.first(class))?;
+        // Where two classes have waited for so long, the last one is first: nobody is passed over by more.
+        let is_due = |class: &usize| self.passed_over[*class] >= PASSED_OVER_MAX;
+        let due = (0..CLASSES).rev().filter(is_due);
+        let next = due.filter_map(|class| self.first(class)).next();
+        let next = next.unwrap_or(first);
+        for class in 0..CLASSES {
+            let waits = !self.classes[class].is_empty();
+            match class.cmp(&usize::from(next.class)) {
+                Ordering::Greater if waits => self.passed_over[class] += 1,
+                Ordering::Greater | Ordering::Equal => self.passed_over[class] = 0,
+                Ordering::Less => {}
+            }
         }
-        self.passed_over += 1;
-        Some(first)
+        Some(next)
     }
 
     /// The one that is refused first: the oldest of the last class.
@@ -161,6 +166,34 @@ mod tests {
         let classes: Vec<u8> = [2].into_iter().chain([0; 30]).collect();
         let order = run_all(&mut queue(&classes));
         assert_eq!(order[..8], [1, 2, 3, 4, 5, 6, 7, 0], "{order:?}");
+    }
+
+    #[test]
+    fn with_three_classes_none_is_passed_over_by_more_than_seven_in_a_row() {
+        // The oldest are of the class in the middle, and there are always some of each.
+        let classes: Vec<u8> = [NORMAL; 40]
+            .into_iter()
+            .chain([HIGH; 80])
+            .chain([LOW; 12])
+            .collect();
+        let mut queue = queue(&classes);
+        let mut passed_over = [0; CLASSES];
+        let mut ran = [0; CLASSES];
+        for _ in 0..80 {
+            let next = queue.next_to_run().expect("some wait");
+            assert!(queue.remove(next).is_some());
+            let class = usize::from(next.class);
+            ran[class] += 1;
+            passed_over[class] = 0;
+            for lower in class + 1..CLASSES {
+                passed_over[lower] += 1;
+                assert!(
+                    passed_over[lower] <= PASSED_OVER_MAX,
+                    "class {lower}: {ran:?}"
+                );
+            }
+        }
+        assert!(ran.iter().all(|ran| *ran >= 8), "{ran:?}");
     }
 
     #[test]
