@@ -1,6 +1,6 @@
 //! The server that a program would start, in a simulation: its state, its lanes, its hubs.
 
-use ringgate::config::Config;
+use ringgate::config::{Config, Endpoint, ListenAddr};
 use ringgate::events::Hub;
 use ringgate::lane::{InCoreLane, Lane, LaneError};
 use ringgate::runtime::driver::simulated::{Client, Faults};
@@ -8,6 +8,7 @@ use ringgate::runtime::sleep;
 use ringgate::simulation::Simulation;
 use ringgate::{CoreInfo, Request, Router, Server, ServerHandle};
 use std::cell::Cell;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -187,4 +188,40 @@ fn a_reload_bounds_connections_that_linger_by_the_new_time() {
     let lingered = simulation.world().now() - answered;
     assert!(lingered < seconds(21), "{lingered:?}");
     assert!(lingered > seconds(19), "{lingered:?}");
+}
+
+#[test]
+fn m10_listeners_of_a_core_share_the_places_below_max_connections() {
+    let listen = |address: &str| {
+        let address: ListenAddr = address.parse().expect("an address");
+        Endpoint::from(address)
+    };
+    for (max, seed) in (1..4).flat_map(|max| (0..8).map(move |seed| (max, seed))) {
+        let mut config = Config::default();
+        config.listen = ["127.0.0.1:0", "[::1]:0", "127.0.0.2:0"]
+            .map(listen)
+            .to_vec();
+        config.rings.max_connections = NonZeroU32::new(max);
+        let router = Router::new().get("/hello", |_: Request| async { "hello" });
+        let mut simulation = Simulation::with_cores(&config, router, 1, seed, Faults::none());
+        // They come at once, by all listeners, and ask.
+        let clients: Vec<_> = (0..12)
+            .map(|nth| simulation.connect_by(nth % 3, 0))
+            .collect();
+        clients.iter().for_each(|client| get(client, "/hello"));
+        let mut left: Vec<&Client> = clients.iter().collect();
+        while !left.is_empty() {
+            let most = (max as usize).min(left.len());
+            simulation.run_until(|simulation| {
+                let open = simulation.ledgers(0).0.open;
+                assert!(open <= u64::from(max), "{open} of {max} are open");
+                left.iter().filter(|client| body(client) == "hello").count() == most
+            });
+            // One place becomes free, and is taken again, whatever listener its next client came by.
+            let place = left.iter().position(|client| body(client) == "hello");
+            left.remove(place.expect("one was served")).close();
+        }
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+        assert_eq!(simulation.ledgers(0).0.accepted, 12);
+    }
 }

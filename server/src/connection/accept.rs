@@ -168,27 +168,37 @@ impl Engine {
             }
             Err(errno) => self.on_accept_error(core, id, errno),
         }
-        let full = self.is_full() || self.is_nearly_full() || !self.intake.is_empty();
+        let is_full = self.is_full();
+        let is_ample = !is_full && !self.is_nearly_full() && self.intake.is_empty();
         let Some(owned) = self.listeners.find(id) else {
             return;
         };
-        if more {
-            if full && let Some(accept) = owned.accept {
-                core.cancel(accept);
-            }
-            return;
+        let (accept, leaving) = (owned.accept, owned.leaving);
+        if !more {
+            owned.accept = None;
         }
-        owned.accept = None;
-        match owned.leaving {
+        if is_full {
+            // Those of other listeners would bring more than there may be.
+            self.listeners.cancel_accepts(core);
+        } else if more
+            && !is_ample
+            && let Some(accept) = accept
+        {
+            core.cancel(accept);
+        }
+        match leaving {
+            _ if more => {}
             true => self.pass_on(id),
             false => self.accept_on(core, id),
         }
     }
 
-    /// Takes a connection in that was accepted: in this turn, or a later one.
+    /// Takes a connection in that was accepted: in this turn, or a later one. Several listeners may have brought one each
+    /// for the last place below `max_connections`: those that find none wait, as they would have in the kernel's queue.
     fn take_in(&mut self, core: &Rc<Core>, fresh: Fresh) {
         let most = self.settings.accepts_per_turn;
-        if self.intake.is_empty() && self.intake.takes(core.turn_number(), most) {
+        let is_first = self.intake.is_empty() && self.has_place();
+        if is_first && self.intake.takes(core.turn_number(), most) {
             self.begin_here(core, fresh);
         } else {
             self.intake.waiting.push_back(fresh);
@@ -243,6 +253,11 @@ impl Engine {
         }
     }
 
+    /// Whether one waits that could be taken in now.
+    pub(super) fn may_take_in_waiting(&self) -> bool {
+        !self.intake.is_empty() && (self.has_place() || !self.is_serving())
+    }
+
     #[inline(never)]
     fn take_in_crowd(&mut self, core: &Rc<Core>) {
         let most = match self.is_serving() {
@@ -250,7 +265,7 @@ impl Engine {
             // Nothing is to be left behind by a core that ends.
             false => None,
         };
-        while !self.intake.is_empty() && self.intake.takes(core.turn_number(), most) {
+        while self.may_take_in_waiting() && self.intake.takes(core.turn_number(), most) {
             if let Some(fresh) = self.intake.waiting.pop_front() {
                 self.begin_here(core, fresh);
             }

@@ -622,7 +622,7 @@ impl Sink for Engine {
     }
 
     fn is_busy(&self) -> bool {
-        !self.intake.is_empty()
+        self.may_take_in_waiting()
             || self.moves.are_waiting()
             || self.shares.are_waiting()
             || !self.finished.is_empty()

@@ -84,6 +84,12 @@ impl Engine {
             || self.refuses_too_many()
     }
 
+    /// Whether one more connection is below `max_connections`.
+    pub(super) fn has_place(&self) -> bool {
+        let max = self.settings.max_connections;
+        max.is_none_or(|max| (self.table.len() as u64) < u64::from(max.get()))
+    }
+
     /// Whether a multishot accept could bring more connections at once than there is room for.
     pub(super) fn is_nearly_full(&self) -> bool {
         let max = self.settings.max_connections;
@@ -184,6 +190,14 @@ impl Engine {
             return;
         }
         self.accept_where_idle(core);
+    }
+
+    /// A connection has moved to this core: it may have taken the last place.
+    #[inline]
+    pub(super) fn accept_no_more_than_fit(&mut self, core: &Core) {
+        if self.settings.max_connections.is_some() && self.is_full() {
+            self.listeners.cancel_accepts(core);
+        }
     }
 
     /// A connection of this core has moved away: there is room for another below `max_connections`. The process has

@@ -216,6 +216,7 @@ impl Engine {
             connection.unread = Unread::Gathered(parcel.unread);
         }
         let key = self.seat(connection);
+        self.accept_no_more_than_fit(core);
         self.hold_for(key, ticket);
         self.table.agree(key, parcel.facts);
         self.arrive_in_access(key, parcel.place);
