@@ -388,3 +388,119 @@ fn a_reload_of_queue_timeout_holds_for_those_that_wait_from_the_beginning_of_the
         assert_eq!(simulation.gate(), (1, 0));
     }
 }
+
+/// One slot, held by the first connection of core 0 for as long as that is open.
+fn held_by_one(seed: u64) -> (Simulation, Client) {
+    let one = AdmissionLimits::new(NonZeroU32::new(1), MaxAccepts::Unbounded);
+    let mut config = Config {
+        admission: one.expect("consistent"),
+        ..Config::default()
+    };
+    config.queue.admit = Admit::Connection;
+    let faults = Faults::none();
+    let mut simulation = Simulation::with_cores(&config, router(&Arc::default()), 3, seed, faults);
+    let holder = ask_on(&mut simulation, 0);
+    simulation.run_until(|_| holder.received().ends_with(b"slept"));
+    (simulation, holder)
+}
+
+/// A client of this core that asks, and is at the gate as the last one.
+fn ask_on(simulation: &mut Simulation, core: usize) -> Client {
+    let before: u64 = (0..3).map(|core| simulation.ledgers(core).0.open).sum();
+    let client = simulation.connect_to(core);
+    client.send(b"GET /sleep/0 HTTP/1.1\r\nHost: a\r\n\r\n");
+    simulation.run_until(|simulation| {
+        (0..3)
+            .map(|core| simulation.ledgers(core).0.open)
+            .sum::<u64>()
+            > before
+    });
+    client
+}
+
+#[test]
+fn connections_that_wait_leave_with_their_core_and_keep_their_places() {
+    for seed in 0..20 {
+        let (mut simulation, holder) = held_by_one(seed);
+        let waiting: Vec<_> = [0, 1, 0, 2, 0, 1, 0]
+            .into_iter()
+            .map(|core| ask_on(&mut simulation, core))
+            .collect();
+        assert_eq!(simulation.gate(), (1, 7));
+        simulation.leave(0, 1);
+        // Whoever holds the slot may still hold it when the core is long gone.
+        simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+        simulation.run_until(|simulation| simulation.gate() == (1, 7));
+        assert!(waiting.iter().all(|client| client.received().is_empty()));
+        holder.close();
+        for (nth, client) in waiting.iter().enumerate() {
+            simulation.run_until(|_| client.received().ends_with(b"slept"));
+            let behind = &waiting[nth + 1..];
+            assert!(
+                behind.iter().all(|client| client.received().is_empty()),
+                "{nth}"
+            );
+            simulation.run_until(|simulation| simulation.gate() == (1, 6 - nth as u32));
+            client.close();
+        }
+        simulation.run_until(|simulation| simulation.gate() == (0, 0));
+        assert_eq!(simulation.world().misuses(), 0);
+    }
+}
+
+#[test]
+fn a_connection_that_waits_moves_or_is_granted_its_slot_and_never_loses_both() {
+    for seed in 0..60 {
+        let mut dice = Dice::new(seed);
+        let (mut simulation, holder) = held_by_one(seed);
+        let mut clients = vec![holder];
+        for _ in 0..6 {
+            let core = dice.roll(3) as usize;
+            clients.push(ask_on(&mut simulation, core));
+        }
+        let mut away = None;
+        // Slots come free while cores leave, stay, and leave again.
+        for client in &clients {
+            for _ in 0..dice.roll(6) {
+                match (dice.roll(4), away) {
+                    (0, None) => {
+                        let from = dice.roll(3);
+                        simulation.leave(from, (from + 1) % 3);
+                        away = Some(from);
+                    }
+                    (1, Some(from)) => {
+                        simulation.stay(from);
+                        away = None;
+                    }
+                    (_, _) => simulation.turn(),
+                }
+                let (running, _) = simulation.gate();
+                assert!(running <= 1, "seed {seed}: {running} slots");
+            }
+            simulation.run_until(|_| client.received().ends_with(b"slept"));
+            client.close();
+        }
+        simulation.run_until(|simulation| simulation.gate() == (0, 0));
+        for core in 0..3 {
+            simulation.run_until(|simulation| simulation.ledgers(core).0.open == 0);
+        }
+        assert_eq!(simulation.world().misuses(), 0);
+    }
+}
+
+#[test]
+fn a_connection_that_waits_and_moves_is_refused_after_its_time_from_the_beginning_of_its_wait() {
+    let (mut simulation, _holder) = held_by_one(3);
+    let mut config = Config::default();
+    config.queue.timeout = Duration::from_secs(4);
+    config.queue.admit = Admit::Connection;
+    simulation.reload(&config);
+    simulation.turn();
+    let waiting = ask_on(&mut simulation, 0);
+    let began = simulation.world().now();
+    simulation.pass(Duration::from_secs(3));
+    simulation.leave(0, 1);
+    simulation.run_until(|_| waiting.received().starts_with(b"HTTP/1.1 503 "));
+    let waited = simulation.world().now() - began;
+    assert!(waited < Duration::from_secs(5), "{waited:?}");
+}

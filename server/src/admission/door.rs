@@ -5,7 +5,7 @@
 
 use super::gate::{Gate, Left, OFFER_PATIENCE, OfferId, Said};
 use super::ledger::Reason;
-use super::queue::Place;
+use super::queue::{Place, Waiter};
 use super::rates::Rates;
 use super::word::Found;
 use crate::connection::Candidate;
@@ -156,13 +156,32 @@ impl Door {
     #[cold]
     fn ask(self: &Rc<Self>, who: Candidate, class: u8) -> Entry {
         self.asked.set(true);
-        match self.gate.enter(self.core, who, class, now()) {
+        let said = self.gate.enter(self.core, who, class, now());
+        self.entered(said)
+    }
+
+    fn entered(self: &Rc<Self>, said: Said) -> Entry {
+        match said {
             Said::Run => Entry::Run(self.ticket()),
             Said::Refused(reason) => Entry::Refused(reason),
             Said::Wait(place) => Entry::Wait(place),
             // It is in the queue unless it was granted or refused.
             Said::Gone => Entry::Refused(Reason::Full),
         }
+    }
+
+    /// Somebody arrives who has waited on another core since `since`, and left this place in the queue there.
+    pub(crate) fn enter_again(
+        self: &Rc<Self>,
+        who: Candidate,
+        place: Place,
+        since: Moment,
+    ) -> Entry {
+        self.asked.set(true);
+        let core = self.core;
+        let waiter = Waiter { core, who, since };
+        let said = self.gate.enter_again(place, waiter, now());
+        self.entered(said)
     }
 
     #[inline]

@@ -221,6 +221,19 @@ impl Gate {
         self.tell(concluded).unwrap_or(Said::Wait(place))
     }
 
+    /// One that has waited on another core comes to this one, and takes the place in the queue that it had there.
+    #[cold]
+    pub(super) fn enter_again(&self, place: Place, waiter: Waiter, now: Moment) -> Said {
+        let core = waiter.core;
+        let mut inner = self.lock();
+        inner.heard_of(core);
+        inner.queue.insert(place, waiter);
+        self.word.update(|word| word.joined(1));
+        let concluded = self.conclude(&mut inner, now, Some(place), Some(core));
+        drop(inner);
+        self.tell(concluded).unwrap_or(Said::Wait(place))
+    }
+
     /// A slot comes back while somebody waits.
     #[cold]
     pub(super) fn give_back(&self, core: Option<u32>, now: Moment) {
@@ -252,14 +265,14 @@ impl Gate {
         }
     }
 
-    /// Takes a request that waits out of the queue: its client is gone.
+    /// Takes a request that waits out of the queue: its client is gone. If it waits on another core meanwhile, it stays.
     pub(super) fn leave(&self, core: u32, place: Place, now: Moment) -> Left {
         let mut inner = self.lock();
         inner.heard_of(core);
-        let left = if inner.queue.remove(place).is_some() {
+        let left = if inner.queue.remove_of(core, place).is_some() {
             self.word.update(|word| word.joined(-1));
             Left::Waiting
-        } else if let Some(offer) = inner.offer_to(place) {
+        } else if let Some(offer) = inner.offer_to(core, place) {
             inner.offers.remove(&offer);
             self.word.update(|word| word.freed(1));
             Left::Offered
@@ -509,10 +522,10 @@ impl Inner {
         id
     }
 
-    fn offer_to(&self, place: Place) -> Option<OfferId> {
+    fn offer_to(&self, core: u32, place: Place) -> Option<OfferId> {
         let mut offers = self.offers.iter();
         offers
-            .find(|(_, offer)| offer.place == place)
+            .find(|(_, offer)| offer.place == place && offer.waiter.core == core)
             .map(|(id, _)| *id)
     }
 

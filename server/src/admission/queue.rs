@@ -42,6 +42,13 @@ pub(super) struct Queue {
     passed_over: [u32; CLASSES],
 }
 
+impl Place {
+    /// The order in which those of one class came.
+    pub(crate) fn order(self) -> u64 {
+        self.number
+    }
+}
+
 impl Queue {
     pub(super) fn len(&self) -> u32 {
         self.len
@@ -56,6 +63,15 @@ impl Queue {
         let waiter = self.classes[usize::from(place.class)].remove(&place.number)?;
         self.len -= 1;
         Some(waiter)
+    }
+
+    /// As [`Queue::remove`], if it belongs to this core.
+    pub(super) fn remove_of(&mut self, core: u32, place: Place) -> Option<Waiter> {
+        let waiter = self.classes[usize::from(place.class)].get(&place.number)?;
+        match waiter.core == core {
+            true => self.remove(place),
+            false => None,
+        }
     }
 
     pub(super) fn contains(&self, place: Place) -> bool {

@@ -3,11 +3,13 @@
 //! is read; a poll watches whether its client goes away. One that is refused gets its 503 unasked.
 //!
 //! Called by `accept.rs` for each connection that comes, by `wait.rs` with what the gate says, and by
-//! `transfer.rs` for those of another process. In the ledger of requests there is nothing of it:
-//! no request was begun. Where requests hold the slots no connection is ever here.
+//! `transfer.rs` for those that wait while their core leaves, or come from another one. In the ledger of
+//! requests there is nothing of it: no request was begun. Where requests hold the slots no connection is
+//! ever here.
 
-use super::engine::Engine;
+use super::engine::{Course, Engine};
 use super::key::{Candidate, ConnectionKey};
+use super::table::{Heir, Receive};
 use crate::admission::door::{Entry, Ticket};
 use crate::admission::ledger::Reason;
 use crate::admission::queue::{NORMAL, Place};
@@ -24,14 +26,40 @@ pub(super) struct Arrival {
     pub(super) since: Moment,
 }
 
+/// A connection cannot move before it has heard what the gate says of it.
+#[derive(Debug)]
+pub(super) struct TooLate;
+
+/// A connection that waits, between two cores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Underway {
+    /// Its place in the queue; None if that is the queue of another process.
+    pub(super) place: Option<Place>,
+    pub(super) since: Moment,
+}
+
 impl Engine {
     /// A connection was accepted, and asks the gate for a slot before it is read.
     pub(super) fn arrive_at_gate(&mut self, core: &Rc<Core>, key: ConnectionKey) {
-        match self.door.enter(Candidate::Connection(key), || NORMAL) {
+        let entry = self.door.enter(Candidate::Connection(key), || NORMAL);
+        self.stand_at_gate(core, key, entry, core.now());
+    }
+
+    /// A connection came from another core, on which it had waited.
+    pub(super) fn arrive_again(&mut self, core: &Rc<Core>, key: ConnectionKey, from: Underway) {
+        let who = Candidate::Connection(key);
+        let entry = match from.place {
+            Some(place) => self.door.enter_again(who, place, from.since),
+            None => self.door.enter(who, || NORMAL),
+        };
+        self.stand_at_gate(core, key, entry, from.since);
+    }
+
+    fn stand_at_gate(&mut self, core: &Rc<Core>, key: ConnectionKey, entry: Entry, since: Moment) {
+        match entry {
             Entry::Run(ticket) => self.arrived(core, key, ticket),
             Entry::Refused(reason) => self.refuse_arrival(core, key, reason),
             Entry::Wait(place) => {
-                let since = core.now();
                 let arrival = Arrival {
                     place,
                     timer: self.limit_wait(core, Candidate::Connection(key), since),
@@ -41,6 +69,69 @@ impl Engine {
                 self.watch_peer(core, key);
             }
         }
+    }
+
+    /// Begins to move a connection that waits, if its core leaves: it would have to stay there until others end.
+    pub(super) fn move_arrival_out(&mut self, core: &Rc<Core>, key: ConnectionKey, to: u32) {
+        let is_leaving = matches!(self.course, Course::Leaving(_));
+        let Some(connection) = self.table.get(key) else {
+            return;
+        };
+        if !is_leaving || connection.moving_to.is_some() {
+            return;
+        }
+        connection.moving_to = Some(Heir::core(to));
+        self.go_on_moving_out(core, key);
+    }
+
+    /// The poll for the client of a connection is over. True if the connection waits and moves.
+    pub(super) fn go_on_moving_out(&mut self, core: &Rc<Core>, key: ConnectionKey) -> bool {
+        if self.arrivals.is_empty() || !self.arrivals.contains_key(&key) {
+            return false;
+        }
+        let Some(connection) = self.table.get(key) else {
+            return false;
+        };
+        if connection.moving_to.is_none() {
+            return false;
+        }
+        match connection.watch {
+            Receive::Off => self.move_out_when_quiet(core, key),
+            Receive::On(_) | Receive::Ending(_) => self.stop_watching(core, key),
+        }
+        true
+    }
+
+    /// Takes a connection that moves out of the queue, if it waits there.
+    ///
+    /// # Errors
+    /// The gate's word on it is on the way already.
+    pub(super) fn leave_queue(
+        &mut self,
+        core: &Core,
+        key: ConnectionKey,
+    ) -> Result<Option<Underway>, TooLate> {
+        let Some(place) = self.arrivals.get(&key).map(|arrival| arrival.place) else {
+            return Ok(None);
+        };
+        if !self.door.give_up(place) {
+            return Err(TooLate);
+        }
+        let arrival = self.no_longer_arrives(core, key);
+        Ok(arrival.map(|arrival| Underway {
+            place: Some(arrival.place),
+            since: arrival.since,
+        }))
+    }
+
+    /// The connections of the core in the order in which they are to leave it: those that wait come last, in the order in
+    /// which they came, behind those that have the slots.
+    pub(super) fn in_order_of_leaving(&self) -> Vec<ConnectionKey> {
+        let mut keys = self.table.keys();
+        if !self.arrivals.is_empty() {
+            keys.sort_by_key(|key| self.arrivals.get(key).map(|arrival| arrival.place.order()));
+        }
+        keys
     }
 
     /// A connection that waited has its slot.
@@ -90,6 +181,7 @@ impl Engine {
         }
         if let Some(connection) = self.table.get(key) {
             connection.deadline_of = None;
+            connection.moving_to = None;
         }
         Some(arrival)
     }

@@ -401,7 +401,7 @@ impl Engine {
     /// turns.
     fn after_course_change(&mut self, core: &Rc<Core>) {
         if matches!(self.course, Course::Leaving(_) | Course::Draining) {
-            self.moves.follow(self.table.keys());
+            self.moves.follow(self.in_order_of_leaving());
             return self.begin_moves(core);
         }
         for key in self.table.keys() {

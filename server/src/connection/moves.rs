@@ -143,6 +143,8 @@ impl Engine {
                 continue;
             };
             let (may_be, since) = (may_be_spread(connection), connection.idle_since);
+            // One that waits at the gate has its place there among those of its core.
+            let may_be = may_be && !self.arrivals.contains_key(&key);
             if may_be && self.can_move_out(key, *first) {
                 idle.push((since, key));
             }

@@ -5,6 +5,7 @@
 //! (clock_gettime(2)). The descriptor goes beside the bytes. A change of the form needs another
 //! `VERSION` of the words around it.
 
+use super::arrival::Underway;
 use super::listener::{Fresh, ListenerId};
 use super::tls::{Tls, pack_tls, unpack_tls};
 use super::transfer::Parcel;
@@ -38,6 +39,9 @@ const HTTP2: u8 = 8;
 /// In the first byte, beside the state: the header of a proxy is still to come, and the front of it is the unread
 /// bytes. IN_TLS says what follows it.
 const AWAITS_HEADER: u8 = 16;
+/// In the first byte, beside the state: the connection waits for a slot at the gate, since the moment that stands for the
+/// one from which it was idle. A process that does not know that gives it a slot.
+const WAITS: u8 = 32;
 /// The state of HTTP/1.1 in the first byte.
 const STATE: u8 = 1;
 
@@ -75,11 +79,15 @@ impl Parcel {
             Some(Carried::WebSocket(_)) => UPGRADED,
             Some(Carried::Http2(..)) => UPGRADED | HTTP2,
         };
-        bytes.push(in_head | transport | upgraded);
+        let (waits, since) = match self.waits {
+            Some(waits) => (WAITS, waits.since),
+            None => (0, self.idle_since),
+        };
+        bytes.push(in_head | transport | upgraded | waits);
         let kind = self.deadline_of.map(|kind| kind as u8 + 1);
         bytes.push(kind.unwrap_or(0));
         bytes.extend_from_slice(&self.served.to_le_bytes());
-        bytes.extend_from_slice(&self.idle_since.as_nanos().to_le_bytes());
+        bytes.extend_from_slice(&since.as_nanos().to_le_bytes());
         bytes.extend_from_slice(&self.deadline.as_nanos().to_le_bytes());
         if let Some(tls) = self.transport.tls() {
             pack_tls(tls, self.facts.as_deref(), &mut bytes);
@@ -149,6 +157,10 @@ impl Parcel {
             deadline: number(14)?,
             // A slot is one of the process: here it is taken again.
             credit: None,
+            waits: (head[0] & WAITS != 0).then_some(Underway {
+                place: None,
+                since: idle_since,
+            }),
             inquiry: 0,
             from_outside: true,
             unread: BytesMut::from(unread),
@@ -219,7 +231,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_connection_that_is_packed_is_the_same_on_the_other_side(
-            in_head in any::<bool>(),
+            (in_head, waits) in any::<(bool, bool)>(),
             kind in proptest::option::of(0usize..14),
             (served, idle_since, deadline) in any::<(u32, u64, u64)>(),
             unread in any::<Vec<u8>>(),
@@ -240,11 +252,13 @@ mod tests {
                 deadline_of: kind.map(|kind| DEADLINES[kind]),
                 deadline: Moment::from_nanos(deadline),
                 credit: None,
+                waits: waits.then_some(Underway { place: None, since: Moment::from_nanos(idle_since) }),
                 inquiry: 0,
                 from_outside: false,
             };
             let there = Parcel::unpack(fresh(), &parcel.pack()).unwrap();
             prop_assert_eq!(there.wire, parcel.wire);
+            prop_assert_eq!(there.waits, parcel.waits);
             prop_assert_eq!(there.served, served);
             prop_assert_eq!(there.idle_since, parcel.idle_since);
             prop_assert_eq!(there.deadline_of, parcel.deadline_of);

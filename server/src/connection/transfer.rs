@@ -4,6 +4,7 @@
 //! the bytes first, then arms its receive. A request that turns up in step 3 is served where it is.
 
 use super::access::Place;
+use super::arrival::Underway;
 use super::engine::{Engine, Message, Report};
 use super::key::ConnectionKey;
 use super::listener::{Fresh, ListenerId};
@@ -46,6 +47,8 @@ pub(crate) struct Parcel {
     pub(super) deadline: Moment,
     /// The slot that the connection holds, if connections do.
     pub(super) credit: Option<Credit>,
+    /// The connection has no slot, and waits for one.
+    pub(super) waits: Option<Underway>,
     /// The last inquiry that the core had answered when the connection left it.
     pub(super) inquiry: u64,
     /// Whether it comes from another process, where its slot stayed.
@@ -80,6 +83,12 @@ impl Engine {
 
     /// Steps 1 and 2.
     pub(super) fn move_out(&mut self, core: &Rc<Core>, key: ConnectionKey, to: u32) {
+        if self.arrivals.contains_key(&key) {
+            if to != SUCCESSOR || self.may_be_packed(key) {
+                self.move_arrival_out(core, key, to);
+            }
+            return;
+        }
         if !self.can_move_out(key, to) {
             return;
         }
@@ -103,8 +112,6 @@ impl Engine {
         let leaves_process = to == SUCCESSOR;
         let connection = self.table.get(key);
         connection.is_some_and(|connection| connection.is_movable())
-            // Its place in the queue is one of this core.
-            && !self.arrivals.contains_key(&key)
             && (!leaves_process || self.may_be_packed(key))
             && self.upgrades.may_move(key, leaves_process)
             && self.is_between_messages(key, leaves_process)
@@ -141,6 +148,9 @@ impl Engine {
             // It goes when what was sent to it is sent.
             return self.regulate(core, key);
         }
+        let Ok(waits) = self.leave_queue(core, key) else {
+            return self.regulate(core, key);
+        };
         if to == SUCCESSOR {
             self.tell_at_hand_over(core, key);
         }
@@ -178,6 +188,7 @@ impl Engine {
             deadline_of: connection.deadline_of,
             deadline: connection.deadline,
             credit: self.take_slot(key).and_then(Ticket::into_credit),
+            waits,
             inquiry: self.published,
             from_outside: false,
             is_counted: is_core(to),
@@ -208,7 +219,9 @@ impl Engine {
         connection.wire = parcel.wire;
         connection.served = parcel.served;
         connection.idle_since = parcel.idle_since;
-        let ticket = match parcel.from_outside && self.settings.admit == Admit::Connection {
+        let of_connections = self.settings.admit == Admit::Connection;
+        let waits = parcel.waits.filter(|_| of_connections);
+        let ticket = match parcel.from_outside && of_connections && waits.is_none() {
             true => self.door.retake(),
             false => self.door.adopt(parcel.credit),
         };
@@ -223,6 +236,10 @@ impl Engine {
         self.table.announce(key, parcel.announced);
         if let Some(carried) = parcel.upgrade {
             self.put_upgrade(core, key, *carried, parcel.is_counted);
+        }
+        if let Some(waits) = waits {
+            self.arrive_again(core, key, waits);
+            return self.follow_course(core, key);
         }
         match self.awaits_header(key) {
             true => self.read_header_moved(core, key),

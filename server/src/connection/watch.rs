@@ -133,6 +133,9 @@ impl Engine {
         if connection.wire.state() == State::Closed {
             return self.close_when_quiet(core, key);
         }
+        if self.go_on_moving_out(core, key) {
+            return;
+        }
         // Receiving may be paused anew, since before the end of this poll no other could begin.
         self.regulate(core, key);
         // The connection may have had to stay because of the poll.

@@ -146,6 +146,40 @@ fn connections_that_hold_slots_hold_them_in_the_new_process_too() {
 }
 
 #[test]
+fn connections_that_wait_for_a_slot_go_along_and_wait_on_in_their_order() {
+    let limits = ["--admit", "connection", "--max-threads", "2"];
+    let more = ["--max-accepts", "unbounded", "--cores", "1"];
+    let mut server = Lineage::start(&[limits, more].concat());
+    let mut kept = [server.connect(), server.connect()];
+    kept.iter_mut().for_each(ask);
+    let at_gate = |server: &Lineage, waiting: u64| {
+        let gate = &server.status()["gate"];
+        (gate["slots_taken"] == 2 && gate["waiting"] == waiting).then_some(())
+    };
+    let mut waiting = Vec::new();
+    for nth in 1..=3 {
+        let mut client = server.connect();
+        client
+            .write_all(b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n")
+            .expect("sent");
+        waiting.push(client);
+        eventually("one more waits", || at_gate(&server, nth));
+    }
+    server.upgrade(&[]);
+    assert_eq!(server.exit_code(), Some(0), "the old one has nothing left");
+    eventually("all wait on", || at_gate(&server, 3));
+    // Each slot that comes free is the next one's.
+    let mut held: Vec<TcpStream> = kept.into_iter().collect();
+    for (left, mut client) in (0..3).rev().zip(waiting) {
+        drop(held.remove(0));
+        read_greetings(&mut client, 1);
+        eventually("the others wait", || at_gate(&server, left));
+        held.push(client);
+    }
+    assert_eq!(server.status()["totals"]["connections"]["inherited"], 5);
+}
+
+#[test]
 fn what_runs_is_finished_by_the_old_process_and_then_moves() {
     let mut server = Lineage::start(&["--graceful-timeout", "60s"]);
     let old = server.serving_pid();
