@@ -7,11 +7,12 @@ use ringgate::cookie::Cookie;
 use ringgate::testing::{Client, client};
 use ringgate::{
     Body, BodyError, Error, Form, FromRequest, Html, IntoResponse, Json, Query, Redirect, Request,
-    Response, Result, Router, Server, Writer, app,
+    Response, Result, RouteOptions, Router, Server, Writer, app,
 };
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -48,6 +49,136 @@ fn codes_in_a_query_and_in_a_path_are_read_and_a_plus_is_a_space_in_the_query_al
     ] {
         assert_eq!(client.get(target).send().text(), expected, "{target}");
     }
+}
+
+/// The parameters of a request by the names that routes of these tests have.
+async fn params(request: Request) -> String {
+    let names = ["user", "id", "x", "y"];
+    let params = names.map(|name| Some(format!("{name}={}", request.param(name)?)));
+    let params: Vec<_> = params.into_iter().flatten().collect();
+    params.join(" ")
+}
+
+#[test]
+fn paths_that_share_a_front_keep_the_names_of_their_own_parameters_and_braces_written_twice_are_braces()
+ {
+    let literal = async |request: Request| format!("the braces {}", params(request).await);
+    let router = Router::new()
+        .get("/a/{x}", params)
+        .get("/a/{y}/b", params)
+        .post("/a/{y}/b", params)
+        .get("/{{x}}", literal)
+        .post("/{{x}}", literal)
+        .get("/{x}", params)
+        .get("/{{{y}/c", params);
+    let client = client(router, ());
+    for (path, expected) in [
+        ("/a/1", "x=1"),
+        ("/a/2/b", "y=2"),
+        ("/{x}", "the braces "),
+        ("/7", "x=7"),
+        ("/{y}", "x={y}"),
+        ("/{7/c", "y=7"),
+    ] {
+        assert_eq!(client.get(path).send().text(), expected, "{path}");
+    }
+    assert_eq!(client.post("/a/2/b").send().text(), "y=2");
+    assert_eq!(client.post("/{x}").send().text(), "the braces ");
+    let refused = client.delete("/{x}").send();
+    assert_eq!(refused.header("allow"), Some("GET, HEAD, POST"));
+}
+
+#[test]
+fn a_router_below_a_prefix_with_parameters_answers_what_it_has_no_route_for_and_knows_them() {
+    let lost = |of: &'static str| {
+        move |request: Request| async move {
+            let text = format!("{of}: {}", params(request).await);
+            (StatusCode::NOT_FOUND, text)
+        }
+    };
+    let refused = async |request: Request| {
+        (
+            StatusCode::METHOD_NOT_ALLOWED,
+            format!("not so: {}", params(request).await),
+        )
+    };
+    let options = RouteOptions::new;
+    let tags = Router::new().fallback(options(), lost("tags"));
+    let notes = Router::new()
+        .get("/notes/{id}", params)
+        .method_not_allowed(refused)
+        .nest("/notes/{id}/tags", tags)
+        .fallback(options(), lost("notes"));
+    let me = Router::new().fallback(options(), lost("me"));
+    let router = Router::new()
+        .nest("/users/{user}", notes)
+        .nest("/users/me", me)
+        .fallback(options(), lost("all"));
+    let client = client(router, ());
+    for (path, expected) in [
+        ("/users/ada/notes/7", "user=ada id=7"),
+        ("/users/ada/none", "notes: user=ada"),
+        ("/users/ada", "notes: user=ada"),
+        ("/users/ada/", "notes: user=ada"),
+        ("/users/ada/notes/7/tags", "tags: user=ada id=7"),
+        ("/users/ada/notes/7/tags/old?x=1", "tags: user=ada id=7"),
+        ("/users/ada/notes/7/tag", "notes: user=ada"),
+        ("/users/me/none", "me: "),
+        ("/users", "all: "),
+        ("/users/", "all: "),
+        ("/user/ada", "all: "),
+    ] {
+        assert_eq!(client.get(path).send().text(), expected, "{path}");
+    }
+    let answer = client.post("/users/ada/notes/7").send();
+    assert_eq!(
+        (answer.status().as_u16(), answer.text()),
+        (405, "not so: user=ada id=7")
+    );
+    assert_eq!(answer.header("allow"), Some("GET, HEAD"));
+}
+
+#[test]
+fn a_path_that_no_request_can_have_is_found_at_start_with_what_to_write_in_its_place() {
+    let panics = |make: &dyn Fn() -> Router| {
+        let panic = catch_unwind(AssertUnwindSafe(|| drop(make())));
+        let panic = panic.expect_err("a mistake of the program");
+        panic.downcast_ref::<String>().cloned().expect("a text")
+    };
+    let hello = async |_: Request| "hello";
+    for (path, cure) in [
+        ("notes", "write \"/notes\""),
+        ("", "write \"/\""),
+        ("/notes?all=1", "Request::query_value"),
+        ("/notes#top", "leave it out"),
+        ("/a/../b", "write the path that it leads to"),
+        ("/./a", "write the path that it leads to"),
+        ("/a b", "%20"),
+        ("/caf\u{e9}/{id}", "%C3%A9"),
+        ("/{id}<", "%3C"),
+        ("/a/{y}", "use the same names"),
+    ] {
+        let panic = panics(&|| Router::new().get("/a/{x}", hello).get(path, hello));
+        assert!(
+            panic.contains(cure) && panic.contains(path),
+            "{path}: {panic}"
+        );
+        let any = || Router::new().get("/a/{x}", hello).any(path, hello);
+        assert!(panics(&any).contains(cure), "{path}");
+    }
+    for (prefix, cure) in [
+        ("/a?", "Request::query_value"),
+        ("/../a", "write the path that it leads to"),
+        ("/{*rest}", "name one segment"),
+    ] {
+        let panic = panics(&|| Router::new().nest(prefix, Router::new().get("/", hello)));
+        assert!(panic.contains(cure), "{prefix}: {panic}");
+    }
+    let twice = || {
+        let own = || Router::new().fallback(RouteOptions::new(), hello);
+        Router::new().nest("/{x}", own()).nest("/{y}", own())
+    };
+    catch_unwind(|| drop(twice())).expect_err("nobody knows which of them is meant");
 }
 
 #[test]

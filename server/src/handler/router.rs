@@ -1,17 +1,17 @@
-//! Routes as an application writes them down, put together, nested and closed over by what is around them;
-//! and where a request goes among them.
+//! Routes as an application writes them down, put together, nested and closed over by what is around them.
 //!
 //! Filled by the program, made ready once by [`Router::sealed`] when the server starts, and asked by
-//! [`super::application`] from then on. How a path is found is in `routes.rs`.
+//! [`super::application`] from then on. Where a request goes is in `find.rs`, how a path is found in `routes.rs`.
 
-use super::application::Routed;
 use super::around::{Around, Arounds, Closure, Next};
 use super::endpoint::{Endpoint, Handler, Known, Plain, Refusing, Timed};
+use super::fallbacks::Fallbacks;
+use super::find::{no_tunnel, not_allowed, not_found};
 use super::options::RouteOptions;
-use super::parts::RequestParts;
 use super::request::Request;
 use super::response::{Body, IntoResponse, Response};
-use super::routes::{Path, Paths};
+use super::routes::Paths;
+use super::segments;
 use super::websocket::SocketKind;
 use http::header::ALLOW;
 use http::{HeaderName, Method, StatusCode};
@@ -25,8 +25,8 @@ pub(super) struct Route<S> {
     pub(super) around: Arounds<S>,
 }
 
-/// Routes with path parameters: `/bytes/{n}`, `/files/{*path}` (the syntax is matchit's). `S` is
-/// the state that `init` makes for each core.
+/// Routes with path parameters: `/bytes/{n}`, `/files/{*path}` (the syntax is matchit's; `{{` and `}}` are the braces
+/// themselves). `S` is the state that `init` makes for each core.
 ///
 /// A handler is an `async fn` from a [`Request`] to anything that becomes an answer ([`IntoResponse`]).
 ///
@@ -51,12 +51,12 @@ pub(super) struct Route<S> {
 pub struct Router<S = ()> {
     pub(super) paths: Paths<S>,
     pub(super) routes: Vec<Route<S>>,
-    /// Routes for all that is under none of the paths, by prefix. The longest is first.
-    fallbacks: Vec<(String, u32)>,
+    /// Routes for all that is under none of the paths.
+    pub(super) fallbacks: Fallbacks,
     /// The route of every CONNECT.
-    connect: Option<u32>,
+    pub(super) connect: Option<u32>,
     /// The route of `OPTIONS *`, if its answer is not just known.
-    options: Option<u32>,
+    pub(super) options: Option<u32>,
     /// The handler of methods that a path has no route for.
     refused: Option<Arc<dyn Endpoint<S>>>,
     pub(super) around: Arounds<S>,
@@ -104,7 +104,7 @@ impl<S: 'static> Router<S> {
         Router {
             paths: Paths::new(),
             routes: Vec::new(),
-            fallbacks: Vec::new(),
+            fallbacks: Fallbacks::default(),
             connect: None,
             options: None,
             refused: None,
@@ -126,8 +126,8 @@ impl<S: 'static> Router<S> {
     /// ```
     ///
     /// # Panics
-    /// If the path is malformed or conflicts with another, or already has this method: a mistake
-    /// of the program, found at start.
+    /// If the path is malformed, can be the path of no request (`notes`, `/notes?all`, `/a/../b`) or conflicts with
+    /// another, or already has this method: a mistake of the program, found at start.
     #[must_use]
     pub fn route<H, F>(self, method: Method, path: &str, handler: H) -> Router<S>
     where
@@ -209,7 +209,7 @@ impl<S: 'static> Router<S> {
 
     /// Gives what is under no route's path to `handler`, whatever its method, in place of a 404: all but
     /// CONNECT ([`Router::connect`]) and `OPTIONS *`, which ask for no path. In a router that is nested, what
-    /// is under its prefix.
+    /// is under its prefix, with the parameters that the prefix has.
     ///
     /// ```
     /// use ringgate::{RouteOptions, Router, http::StatusCode, testing};
@@ -228,16 +228,8 @@ impl<S: 'static> Router<S> {
         F: Future<Output: IntoResponse> + 'static,
     {
         let route = self.add(options, handler);
-        self.add_fallback(String::new(), route);
+        self.fallbacks.add("", route);
         self
-    }
-
-    fn add_fallback(&mut self, prefix: String, route: u32) {
-        let is_there = self.fallbacks.iter().any(|(have, _)| *have == prefix);
-        assert!(!is_there, "there is a fallback already");
-        self.fallbacks.push((prefix, route));
-        self.fallbacks
-            .sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
     }
 
     /// Gives requests whose path has routes, but none for their method, to `handler`, in place of a 405. An
@@ -369,11 +361,13 @@ impl<S: 'static> Router<S> {
     /// ```
     ///
     /// # Panics
-    /// If the prefix does not begin with a slash, or ends with one, and as [`Router::merge`].
+    /// If the prefix does not begin with a slash, ends with one or has a parameter that takes the rest of the path
+    /// (`{*rest}`), and as [`Router::merge`].
     #[must_use]
     pub fn nest(self, prefix: &str, other: Router<S>) -> Router<S> {
         let is_prefix = prefix.starts_with('/') && !prefix.ends_with('/');
         assert!(is_prefix, "{prefix:?} is no prefix such as \"/notes\"");
+        segments::check_prefix(prefix);
         self.take_in(prefix, other)
     }
 
@@ -416,8 +410,9 @@ impl<S: 'static> Router<S> {
                 entry.around = [&around[..], &path.around].concat();
             }
         }
-        for (below, route) in fallbacks {
-            self.add_fallback(format!("{prefix}{below}"), base + route);
+        for (below, route) in fallbacks.all() {
+            self.fallbacks
+                .add(&format!("{prefix}{below}"), base + route);
         }
         if let Some(connect) = connect {
             let had = self.connect.replace(base + connect);
@@ -494,9 +489,9 @@ impl<S: 'static> Router<S> {
         if around.is_empty() {
             return self;
         }
-        if !self.fallbacks.iter().any(|(prefix, _)| prefix.is_empty()) {
+        if !self.fallbacks.are_for_all() {
             let route = self.add_known(&around, not_found);
-            self.add_fallback(String::new(), route);
+            self.fallbacks.add("", route);
         }
         if self.connect.is_none() {
             self.connect = Some(self.add_known(&around, no_tunnel));
@@ -505,194 +500,5 @@ impl<S: 'static> Router<S> {
         let all = move || Response::new(StatusCode::NO_CONTENT).with_header(ALLOW, methods.clone());
         self.options = Some(self.add_known(&around, all));
         self
-    }
-}
-
-impl<S> Router<S> {
-    /// Where a request goes; finds the path's parameters.
-    #[inline(always)] // For nearly every request the first arm is all of it.
-    pub(super) fn find(&self, parts: &mut RequestParts) -> Routed {
-        match self.paths.find_fixed(parts.head.path_bytes(&parts.bytes)) {
-            Some(path) => self.routed(path, &parts.head.method),
-            None => self.look_up(parts),
-        }
-    }
-
-    #[inline(never)]
-    fn look_up(&self, parts: &mut RequestParts) -> Routed {
-        match parts.head.method {
-            Method::CONNECT if parts.protocol.is_none() => {
-                return self.found_or(self.connect, no_tunnel);
-            }
-            Method::OPTIONS if parts.head.path(&parts.bytes) == "*" => {
-                return self.found_or(self.options, || {
-                    let methods = self.paths.all_methods();
-                    Response::new(StatusCode::NO_CONTENT).with_header(ALLOW, methods)
-                });
-            }
-            _ => {}
-        }
-        match self.paths.find(parts) {
-            Some(path) => self.routed(path, &parts.head.method),
-            None => self.found_or(self.fallback_of(parts), not_found),
-        }
-    }
-
-    /// The route of the longest prefix that the path of a request lies below.
-    fn fallback_of(&self, parts: &RequestParts) -> Option<u32> {
-        let (longest, route) = self.fallbacks.first()?;
-        if longest.is_empty() {
-            return Some(*route);
-        }
-        let path = parts.head.path(&parts.bytes);
-        let below = |prefix: &str| {
-            let rest = path.strip_prefix(prefix);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let mut fallbacks = self.fallbacks.iter();
-        let found = fallbacks.find(|(prefix, _)| prefix.is_empty() || below(prefix));
-        found.map(|(_, route)| *route)
-    }
-
-    #[inline(always)]
-    fn routed(&self, path: &Path<S>, method: &Method) -> Routed {
-        match path.find(method) {
-            Some(route) => self.found(route),
-            None => self.refuse(path),
-        }
-    }
-
-    #[cold]
-    fn refuse(&self, path: &Path<S>) -> Routed {
-        let answer = || not_allowed().with_header(ALLOW, path.allow.clone());
-        self.found_or(path.refused, answer)
-    }
-
-    fn found_or(&self, route: Option<u32>, answer: impl FnOnce() -> Response) -> Routed {
-        match route {
-            Some(route) => self.found(route),
-            None => Routed::Answer(Box::new(answer())),
-        }
-    }
-
-    #[inline]
-    fn found(&self, route: u32) -> Routed {
-        let gated = self.routes[route as usize].options.gated;
-        Routed::Found { route, gated }
-    }
-
-    /// The name of a route in logs and metrics.
-    pub(super) fn route_name(&self, route: u32) -> String {
-        let name = self.route_names().into_iter().nth(route as usize);
-        name.unwrap_or(FALLBACK.to_owned())
-    }
-
-    /// The names of all routes, by number.
-    pub(super) fn route_names(&self) -> Vec<String> {
-        let mut names = vec![FALLBACK.to_owned(); self.routes.len()];
-        if let Some(route) = self.connect {
-            names[route as usize] = Method::CONNECT.to_string();
-        }
-        // A route with several paths has the name of the first.
-        for path in self.paths.all.iter().rev() {
-            let any = path.any.map(|route| ("*", route));
-            let methods = path.methods.iter();
-            let methods = methods.map(|(method, route)| (method.as_str(), *route));
-            for (method, route) in any.into_iter().chain(methods) {
-                names[route as usize] = format!("{method} {}", path.text);
-            }
-        }
-        names
-    }
-}
-
-/// The name of the routes for what has no other one.
-const FALLBACK: &str = "(fallback)";
-
-#[cold]
-fn not_found() -> Response {
-    Response::error(StatusCode::NOT_FOUND, "nothing is served under this path")
-}
-
-#[cold]
-fn not_allowed() -> Response {
-    let reason = "this path does not answer to this method";
-    Response::error(StatusCode::METHOD_NOT_ALLOWED, reason)
-}
-
-#[cold]
-fn no_tunnel() -> Response {
-    let reason = "this server carries no tunnel";
-    Response::error(StatusCode::NOT_IMPLEMENTED, reason)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::application::application;
-    use super::super::parts::{HeadBytes, PlacedParts};
-    use super::*;
-    use crate::ServerHandle;
-    use crate::http1::head::{HeadLimits, Progress, read_head_after};
-
-    fn find(router: Router<()>, method: Method, path: &str) -> Routed {
-        let app = application(&Arc::new(router.sealed()), (), &ServerHandle::alone());
-        let text = format!("{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n");
-        let mut parts = PlacedParts::open();
-        let limits = HeadLimits::default();
-        let progress = read_head_after(text.as_bytes(), 0, &limits, &mut parts.head);
-        assert_eq!(progress, Ok(Progress::Complete));
-        parts.bytes = HeadBytes::Gathered(text.into());
-        app.route(&mut parts)
-    }
-
-    fn status(routed: Routed) -> Option<StatusCode> {
-        match routed {
-            Routed::Answer(response) => Some(response.status()),
-            Routed::Found { .. } | Routed::TooSoon { .. } => None,
-        }
-    }
-
-    async fn handler(_: Request) -> StatusCode {
-        StatusCode::OK
-    }
-
-    const UNGATED: RouteOptions = RouteOptions::new().ungated();
-
-    #[test]
-    fn a_fallback_takes_every_method_of_every_path_without_a_route() {
-        for path in ["/", "/a", "/a/b/c"] {
-            for method in [
-                Method::GET,
-                Method::DELETE,
-                Method::from_bytes(b"BREW").unwrap(),
-            ] {
-                let router = Router::new()
-                    .get("/other", handler)
-                    .fallback(UNGATED, handler);
-                match find(router, method, path) {
-                    Routed::Found { route, gated } => {
-                        assert_eq!((route, gated), (1, UNGATED.gated), "{path}");
-                    }
-                    Routed::Answer(_) | Routed::TooSoon { .. } => panic!("{path} has no route"),
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_path_with_a_route_is_not_the_fallbacks() {
-        let router = || Router::new().get("/a", handler).fallback(UNGATED, handler);
-        assert!(matches!(
-            find(router(), Method::GET, "/a"),
-            Routed::Found { route: 0, .. }
-        ));
-        let other = status(find(router(), Method::POST, "/a"));
-        assert_eq!(other, Some(StatusCode::METHOD_NOT_ALLOWED));
-    }
-
-    #[test]
-    fn without_a_fallback_an_unknown_path_is_not_found() {
-        let routed = find(Router::new().get("/a", handler), Method::GET, "/b");
-        assert_eq!(status(routed), Some(StatusCode::NOT_FOUND));
     }
 }

@@ -6,7 +6,9 @@
 use super::around::Arounds;
 use super::endpoint::Endpoint;
 use super::parts::RequestParts;
+use super::segments::{self, Segments};
 use http::{HeaderValue, Method};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Paths without parameters, by their length: found by comparing bytes, which most requests need
@@ -64,14 +66,9 @@ pub(super) struct Path<S> {
 
 impl<S> Path<S> {
     fn new(path: &str) -> Path<S> {
-        let names = path
-            .split('{')
-            .skip(1)
-            .filter_map(|rest| rest.split('}').next());
-        let names = names.map(|name| name.trim_start_matches('*').to_owned());
         Path {
             text: path.into(),
-            names: names.collect(),
+            names: Segments::of(path).names(),
             get: None,
             methods: Vec::new(),
             any: None,
@@ -80,16 +77,6 @@ impl<S> Path<S> {
             allow: HeaderValue::from_static(""),
             around: Vec::new(),
         }
-    }
-
-    /// Whether looking `path` up by its own text found itself: each parameter stands for its own
-    /// placeholder.
-    fn text_is(&self, path: &str, params: &matchit::Params<'_, '_>) -> bool {
-        let placeholders = path.matches('{').count();
-        self.names.len() == placeholders
-            && params.iter().all(|(name, value)| {
-                value == format!("{{{name}}}") || value == format!("{{*{name}}}")
-            })
     }
 
     pub(super) fn add(&mut self, method: Method, route: u32) {
@@ -127,6 +114,8 @@ impl<S> Path<S> {
 pub(super) struct Paths<S> {
     tree: matchit::Router<u32>,
     fixed: Fixed,
+    /// Where the path of a text is.
+    by_text: HashMap<Box<str>, u32>,
     pub(super) all: Vec<Path<S>>,
 }
 
@@ -135,6 +124,7 @@ impl<S> Paths<S> {
         Paths {
             tree: matchit::Router::new(),
             fixed: Fixed::default(),
+            by_text: HashMap::new(),
             all: Vec::new(),
         }
     }
@@ -142,25 +132,34 @@ impl<S> Paths<S> {
     /// The path of this text, which is there from now on.
     ///
     /// # Panics
-    /// If it is malformed, or conflicts with another.
+    /// If it is malformed, can be the path of no request, or conflicts with another.
     pub(super) fn entry(&mut self, path: &str) -> &mut Path<S> {
-        let index = match self.tree.at(path) {
-            Ok(found) if self.all[*found.value as usize].text_is(path, &found.params) => {
-                *found.value
-            }
-            _ => self.insert(path),
+        let index = match self.by_text.get(path) {
+            Some(index) => *index,
+            None => self.insert(path),
         };
         &mut self.all[index as usize]
     }
 
     fn insert(&mut self, path: &str) -> u32 {
+        segments::check(path);
         let index = self.all.len() as u32;
         if let Err(error) = self.tree.insert(path, index) {
-            panic!("route {path:?}: {error}");
+            let segments = Segments::of(path);
+            let mut others = self.all.iter();
+            let other = others.find(|other| Segments::of(&other.text).is_as(&segments));
+            match other {
+                Some(other) => panic!(
+                    "route {path:?}: {:?} differs in nothing but the names of its parameters; use the same names",
+                    other.text
+                ),
+                None => panic!("route {path:?}: {error}"),
+            }
         }
         if !path.contains(['{', '}']) {
             self.fixed.insert(path, index);
         }
+        self.by_text.insert(path.into(), index);
         self.all.push(Path::new(path));
         index
     }
@@ -181,13 +180,8 @@ impl<S> Paths<S> {
         let bytes: &[u8] = &parts.bytes;
         let found = self.tree.at(parts.head.path(bytes)).ok()?;
         let entry = &self.all[*found.value as usize];
-        // Wraps if the path is not in the bytes at all (an authority alone stands for `/`): such a
-        // path has no parameters.
-        let place = |value: &str| (value.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
-        let params = found.params.iter();
-        parts.params = params
-            .map(|(_, value)| (place(value) as u16, value.len() as u16))
-            .collect();
+        let params = found.params.iter().map(|(_, value)| value);
+        parts.params = params.map(|value| place(bytes, value)).collect();
         parts.has_more = true;
         parts.names = (!entry.names.is_empty()).then(|| entry.names.clone());
         Some(entry)
@@ -199,6 +193,14 @@ impl<S> Paths<S> {
         let methods = methods.map(|(method, _)| method);
         allow(methods.chain([&Method::OPTIONS]))
     }
+}
+
+/// Where the value of a parameter lies in the bytes of a head.
+///
+/// Wraps if the path is not in the bytes at all (an authority alone stands for `/`): such a path has no parameters.
+pub(super) fn place(bytes: &[u8], value: &str) -> (u16, u16) {
+    let at = (value.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
+    (at as u16, value.len() as u16)
 }
 
 /// The value of an Allow field; HEAD is allowed where GET is.
