@@ -180,7 +180,15 @@ impl Cors {
         if !may_ask {
             return answer;
         }
-        let asked = || HeaderValue::from_bytes(request.header(ASKED_FIELDS)?).ok();
+        let asked = || {
+            let lines = request.headers();
+            let lines = lines.filter(|(name, _)| name.eq_ignore_ascii_case(ASKED_FIELDS));
+            let lines: Vec<_> = lines.map(|(_, value)| value).collect();
+            let fields = lines.join(&b", "[..]);
+            HeaderValue::from_bytes(&fields)
+                .ok()
+                .filter(|_| !fields.is_empty())
+        };
         let fields = self.fields.clone().or_else(asked);
         let answer = answer.with_header(ACCESS_CONTROL_ALLOW_METHODS, self.methods.clone());
         let answer = match fields {
@@ -253,15 +261,22 @@ impl Ready for Cors {
 
 async fn answer<S: 'static>(cors: Arc<Cors>, request: Request<S>, next: Next<S>) -> Response {
     let origin = cors.origin_for(&request);
-    let asks = *request.method() == Method::OPTIONS
-        && request.header("origin").is_some()
-        && request.header(ASKED_METHOD).is_some();
+    let to_options = *request.method() == Method::OPTIONS;
+    let asks =
+        to_options && request.header("origin").is_some() && request.header(ASKED_METHOD).is_some();
     let answer = match asks {
         true => cors.preflight(&request, origin.is_some()),
         false => next.run(request).await,
     };
-    let answer = match asks && cors.fields.is_none() {
-        true => vary_by(answer, ASKED_FIELDS),
+    let answer = match to_options {
+        // Whether an OPTIONS is a preflight depends on both; its answer may depend on what it asks for.
+        true => {
+            let answer = vary_by(vary_by(answer, "origin"), ASKED_METHOD);
+            match cors.fields {
+                None => vary_by(answer, ASKED_FIELDS),
+                Some(_) => answer,
+            }
+        }
         false => answer,
     };
     cors.finish(answer, origin, asks)
