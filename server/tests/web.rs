@@ -4,6 +4,7 @@
 use http::{Method, StatusCode, header};
 use ringgate::config::Config;
 use ringgate::cookie::Cookie;
+use ringgate::simulation::Simulation;
 use ringgate::testing::{Client, client};
 use ringgate::{
     Body, BodyError, Error, Form, FromRequest, Html, IntoResponse, Json, Query, Redirect, Request,
@@ -347,6 +348,65 @@ fn redirects_lead_elsewhere_and_no_value_splits_an_answer() {
     let panics = std::panic::catch_unwind(|| Response::text("").with_header("x", "a\nb"));
     assert!(panics.is_err());
     assert!(Response::text("").try_with_header("x", "a\nb").is_err());
+}
+
+#[test]
+fn a_malformed_cookie_leaves_the_others_alone() {
+    let told = async |request: Request| {
+        let cookies = request.cookies();
+        let cookies = cookies.map(|cookie| format!("{}={}", cookie.name(), cookie.value()));
+        cookies.collect::<Vec<_>>().join("|")
+    };
+    let mut simulation = Simulation::of(
+        Server::new(Config::default(), Router::new().get("/", told)),
+        1,
+    );
+    for (field, expected) in [
+        (&b"a=1; b=2"[..], "a=1|b=2"),
+        (b"a=1;b=2;", "a=1|b=2"),
+        (b"a=\"x y\"; b=", "a=\"x y\"|b="),
+        (b"a=1; lonely; =nameless; b=c=d", "a=1|b=c=d"),
+        (b" a = 1 ;; b=2", "a=1|b=2"),
+        (b"a=1; other=\xFF\xFE; b=2", "a=1|b=2"),
+        (b"a=\xC3\xA9", "a=\u{e9}"),
+        (b"a=1; a=2", "a=1|a=2"),
+    ] {
+        let client = simulation.connect();
+        client.send(&[b"GET / HTTP/1.1\r\nHost: t\r\nCookie: ", field, b"\r\n\r\n"].concat());
+        simulation.run_until(|_| client.received_len() > 0);
+        let answer = String::from_utf8(client.take_received()).expect("text");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert_eq!(body, expected, "{}", String::from_utf8_lossy(field));
+    }
+}
+
+#[test]
+fn no_part_of_a_cookie_becomes_an_attribute_of_it() {
+    let sent = |cookie: Cookie<'static>| {
+        let answer = catch_unwind(AssertUnwindSafe(|| Response::text("").with_cookie(cookie)));
+        answer.ok().and_then(|answer| {
+            let value = answer.header("set-cookie")?;
+            String::from_utf8(value.to_vec()).ok()
+        })
+    };
+    for value in ["1", "", "a,b", "{\"a\": 1}", "\"a b\"", "\u{e9}", "a=b"] {
+        let expected = format!("id={value}");
+        assert_eq!(sent(Cookie::new("id", value)).as_deref(), Some(&*expected));
+    }
+    for unfit in [
+        Cookie::new("id", "1; Domain=evil.example"),
+        Cookie::new("id", "1\r\nX: y"),
+        Cookie::new("id", " 1"),
+        Cookie::new("", "1"),
+        Cookie::new("i d", "1"),
+        Cookie::new("i=d", "1"),
+        Cookie::new("id;", "1"),
+        Cookie::build(("id", "1")).path("/; Secure").build(),
+        Cookie::build(("id", "1")).domain("a.example;").build(),
+    ] {
+        let text = unfit.to_string();
+        assert_eq!(sent(unfit), None, "{text:?}");
+    }
 }
 
 #[test]

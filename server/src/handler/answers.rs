@@ -170,12 +170,14 @@ impl IntoResponse for Redirect {
 }
 
 impl<S> Request<S> {
-    /// The cookies of the request, as the client sent them. Malformed cookies are left out.
+    /// The cookies of the request, as the client sent them; a value in quotes has its quotes. Malformed cookies (without
+    /// a name or `=`, or no UTF-8) are left out, and leave the others alone.
     pub fn cookies(&self) -> impl Iterator<Item = Cookie<'_>> {
         let fields = self.headers();
         let fields = fields.filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
-        let texts = fields.filter_map(|(_, value)| std::str::from_utf8(value).ok());
-        texts.flat_map(|text| Cookie::split_parse(text).filter_map(Result::ok))
+        let pairs = fields.flat_map(|(_, value)| value.split(|byte| *byte == b';'));
+        let texts = pairs.filter_map(|pair| std::str::from_utf8(pair).ok());
+        texts.filter_map(|text| Cookie::parse(text.trim()).ok())
     }
 
     /// The value of a cookie.
@@ -202,9 +204,36 @@ impl Response {
     /// With a cookie to be kept (Set-Cookie, RFC 6265); [`Request::cookie`] has an example.
     ///
     /// # Panics
-    /// If a part of the cookie holds a control byte.
+    /// If the name of the cookie is no token, or its value, path or domain holds a control byte or a semicolon, behind
+    /// which a client would read another attribute, or has a blank at an end, which a client would leave out. A value that
+    /// comes from outside is encoded before, as with percent signs.
     #[must_use]
     pub fn with_cookie<'c>(self, cookie: impl Into<Cookie<'c>>) -> Response {
-        self.with_header(SET_COOKIE, cookie.into().to_string())
+        let cookie = cookie.into();
+        if let Some(part) = unfit(&cookie) {
+            let name = cookie.name();
+            panic!("the {part} of the cookie {name:?} cannot be sent as it is; encode it");
+        }
+        self.with_header(SET_COOKIE, cookie.to_string())
     }
+}
+
+/// The part of a cookie that a client would read as something else (RFC 6265 sections 4.1.1 and 5.2).
+fn unfit(cookie: &Cookie<'_>) -> Option<&'static str> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if cookie.name().is_empty() || !cookie.name().bytes().all(is_token) {
+        return Some("name");
+    }
+    let parts = [
+        ("value", Some(cookie.value())),
+        ("path", cookie.path()),
+        ("domain", cookie.domain()),
+    ];
+    let is_unfit = |text: &str| {
+        let has_end = text.contains(|char: char| char.is_ascii_control() || char == ';');
+        has_end || text.trim_matches(' ') != text
+    };
+    let mut parts = parts.into_iter();
+    let unfit = parts.find(|(_, text)| text.is_some_and(is_unfit));
+    unfit.map(|(part, _)| part)
 }
