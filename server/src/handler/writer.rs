@@ -184,9 +184,9 @@ impl Drop for Writer {
 #[derive(Default)]
 struct Place {
     chunk: Option<Chunk>,
-    /// Who waits until the place is empty.
+    /// The waker of a writer that waits until the place is empty.
     writer: Option<Waker>,
-    /// Who waits until a piece lies here, if another task may put it.
+    /// The waker of a body that waits until a piece lies here, if another task may put it.
     reader: Option<Waker>,
     /// Nobody takes anything out of it any more.
     gone: bool,

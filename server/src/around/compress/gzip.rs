@@ -101,7 +101,7 @@ impl Encoder {
     }
 }
 
-/// What was compressed into these bytes, if it is not longer than `most`.
+/// The bytes that were compressed into these, if they are no more than `most`.
 pub(super) fn original(compressed: &[u8], most: usize) -> Option<Vec<u8>> {
     let mut state = Inflate::new(true, WINDOW_BITS);
     let mut out = vec![0; most];
