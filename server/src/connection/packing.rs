@@ -7,7 +7,7 @@
 
 use super::arrival::Underway;
 use super::listener::{Fresh, ListenerId};
-use super::tls::{Tls, pack_tls, unpack_tls};
+use super::tls::{pack_tls, unpack_tls};
 use super::transfer::Parcel;
 use super::transport::Transport;
 use super::upgraded::Carried;
@@ -188,9 +188,9 @@ impl Parcel {
         tls.is_some_and(|tls| !tls.is_shaking_hands())
     }
 
-    /// Whether the client speaks TLS, and is still to be shown a certificate.
+    /// Whether the client speaks TLS, and is still to be shown a certificate, be it behind the header of a proxy.
     pub(crate) fn awaits_handshake(&self) -> bool {
-        self.transport.tls().is_some_and(Tls::is_shaking_hands)
+        self.transport.is_shaking_hands()
     }
 
     /// Whether another process could make a connection of it: one with another protocol may have a state that no

@@ -309,10 +309,10 @@ impl Connection {
     /// Whether the connection can ever go to another process as it stands. `keys_go`: whether keys of TLS may.
     /// `handshakes_go`: whether it may before its client has been shown a certificate.
     pub(super) fn may_leave_process(&self, keys_go: bool, handshakes_go: bool) -> bool {
-        let goes = |tls: &Tls| {
-            keys_go && tls.may_be_packed() && (handshakes_go || !tls.is_shaking_hands())
-        };
-        self.may_move() && self.transport.tls().is_none_or(goes)
+        let goes = |tls: &Tls| keys_go && tls.may_be_packed();
+        self.may_move()
+            && (handshakes_go || !self.transport.is_shaking_hands())
+            && self.transport.tls().is_none_or(goes)
     }
 
     /// Whether the unsent bytes are dropped; a send in flight is not followed by another. A connection that closes in

@@ -83,6 +83,21 @@ impl Connection {
         Ok(())
     }
 
+    /// Whom the server takes for the client.
+    pub(crate) fn peer(&mut self) -> Result<String, std::io::Error> {
+        self.0
+            .write_all(b"GET /peer HTTP/1.1\r\nHost: test\r\n\r\n")?;
+        let (mut answer, mut buffer) = (String::new(), [0; 1024]);
+        while !answer.contains("\nlocal ") || !answer.ends_with('\n') {
+            match self.0.read(&mut buffer)? {
+                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                length => answer.push_str(&String::from_utf8_lossy(&buffer[..length])),
+            }
+        }
+        let (_, rest) = answer.split_once("\r\n\r\nclient ").expect("a body");
+        Ok(rest.lines().next().unwrap_or_default().to_owned())
+    }
+
     /// The certificate that the server showed; of a resumed session that of the first handshake.
     pub(crate) fn certificate(&self) -> Vec<u8> {
         let chain = self.0.conn.peer_certificates().expect("a certificate");
