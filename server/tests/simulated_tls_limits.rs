@@ -7,7 +7,7 @@ mod any_server;
 mod simulated;
 
 use ringgate::config::{CertificateSource, Config, Endpoint, ListenAddr, Scheme};
-use ringgate::runtime::driver::simulated::Ending;
+use ringgate::runtime::driver::simulated::{Ending, Faults};
 use ringgate::simulation::Simulation;
 use ringgate::{Request, RequestBody, Response, Router};
 use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
@@ -206,4 +206,77 @@ fn a_client_whose_next_request_is_half_there_as_the_last_answer_goes_is_not_rese
         assert_eq!(client.socket.ending(), Ending::Eof, "{is_late}");
         assert_eq!(simulation.ledgers(0).0.finished, 1);
     }
+}
+
+/// The front of a hello, whose rest never comes.
+const FRONT: &[u8] = b"\x16\x03\x01\x40\x00\x01";
+
+fn in_a_drain() -> Config {
+    let mut config = config();
+    config.tls.handshake_timeout = 4 * SECOND;
+    config.drain.keepalive_grace = 2 * SECOND;
+    config.drain.graceful_timeout = 60 * SECOND;
+    config
+}
+
+#[test]
+fn a_handshake_has_its_time_from_its_own_beginning_in_a_drain_and_on_another_core() {
+    for moves in [false, true] {
+        let cores = if moves { 2 } else { 1 };
+        let mut simulation =
+            Simulation::with_cores(&in_a_drain(), router(), cores, 1, Faults::none());
+        let began = simulation.world().now();
+        let [begun, late] = [0, 0].map(|core| simulation.connect_to(core));
+        begun.send(FRONT);
+        pass(&mut simulation, SECOND);
+        if moves {
+            simulation.leave(0, 1);
+            simulation.run_until(|simulation| simulation.ledgers(1).0.open == 1);
+        } else {
+            simulation.drain(0);
+        }
+        pass(&mut simulation, SECOND / 2);
+        late.send(FRONT);
+        for client in [begun, late] {
+            simulation.run_until(|_| client.is_closed());
+            let took = simulation.world().now() - began;
+            assert!(
+                took >= 4 * SECOND && took < 4 * SECOND + SECOND / 10,
+                "moves: {moves}, {took:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_client_in_its_handshake_when_a_drain_begins_is_served_one_request_and_told_the_end() {
+    let mut simulation = one_core(&in_a_drain());
+    let mut client = TlsClient::new(simulation.connect_to(0), 0);
+    pass(&mut simulation, SECOND);
+    simulation.drain(0);
+    // The grace of an idle connection is over before the client finishes its handshake.
+    pass(&mut simulation, 2 * SECOND);
+    client.get("/hello");
+    client.until(&mut simulation, |client| client.told_end);
+    let heard = String::from_utf8_lossy(&client.heard).to_ascii_lowercase();
+    assert!(heard.contains("connection: close"), "{heard}");
+    assert!(heard.ends_with("hello"), "{heard}");
+    assert_eq!(simulation.ledgers(0).0.aborted, 0);
+}
+
+#[test]
+fn a_client_that_waits_for_room_among_the_handshakes_when_a_drain_begins_has_its_time() {
+    let mut config = in_a_drain();
+    config.tls.max_handshakes = std::num::NonZeroU32::new(1);
+    let mut simulation = one_core(&config);
+    let first = simulation.connect_to(0);
+    first.send(FRONT);
+    pass(&mut simulation, SECOND);
+    let mut second = TlsClient::new(simulation.connect_to(0), 0);
+    second.get("/hello");
+    pass(&mut simulation, SECOND / 10);
+    simulation.drain(0);
+    simulation.run_until(|_| first.is_closed());
+    second.until(&mut simulation, |client| client.told_end);
+    assert!(second.heard.ends_with(b"hello"));
 }

@@ -182,6 +182,8 @@ impl Engine {
         if let Some(connection) = self.table.get(key) {
             connection.deadline_of = None;
             connection.moving_to = None;
+            // It is idle from now on, not from its accept.
+            connection.idle_since = core.now();
         }
         Some(arrival)
     }

@@ -166,7 +166,11 @@ impl Engine {
         if !is_idle || connection.exchange.is_some() {
             return;
         }
-        if connection.transport.is_in_handshake() || self.arrivals.contains_key(&key) {
+        // One that waits for room among the handshakes may have said its first words, which nobody reads.
+        let waits_outside =
+            connection.transport.is_shaking_hands() && !self.handshakes.is_inside(key);
+        let is_in_handshake = connection.transport.is_in_handshake() || waits_outside;
+        if is_in_handshake || self.arrivals.contains_key(&key) {
             // The end of the handshake, or the gate, says what becomes of it.
             return;
         }

@@ -66,6 +66,8 @@ impl Engine {
             // Bytes that came in time may wait unheard behind this: the client's time begins anew.
             if is_of_websocket(kind) {
                 connection.since = core.now();
+            } else if is_of_beginning(kind) {
+                connection.idle_since = core.now();
             }
             let anew = core.now() + self.settings.first_look(kind);
             let anew = connection.bounded(kind, anew, &self.settings);
@@ -190,6 +192,12 @@ const fn is_of_websocket(deadline: Deadline) -> bool {
     )
 }
 
+/// Whether this is the time of a client to begin, which counts from the accept, or from the end of what came before.
+#[inline]
+const fn is_of_beginning(deadline: Deadline) -> bool {
+    matches!(deadline, Deadline::Handshake | Deadline::ProxyHeader)
+}
+
 impl Connection {
     /// Sets the deadline that is in force now. A deadline that is in force already goes on, but that
     /// of a body, of lingering or of a tunnel begins anew: every event there is progress. That of a WebSocket is put where
@@ -251,8 +259,8 @@ impl Connection {
         }
     }
 
-    /// The deadline of lingering is bounded by the time that is lingered in all, and those of a WebSocket count from what
-    /// its client did last.
+    /// The deadline of lingering is bounded by the time that is lingered in all, those of a WebSocket count from what
+    /// its client did last, and those of a handshake and of a proxy's header from its beginning.
     #[inline]
     pub(super) fn bounded(&self, kind: Deadline, deadline: Moment, settings: &Settings) -> Moment {
         match kind {
@@ -262,9 +270,12 @@ impl Connection {
             Deadline::Quiet | Deadline::Pong | Deadline::Message => {
                 self.since + settings.timeout(kind)
             }
-            Deadline::Gone | Deadline::Handshake => deadline,
-            Deadline::CloseFrame | Deadline::Tunnel => deadline,
-            Deadline::Streams | Deadline::ProxyHeader | Deadline::Dismissal => deadline,
+            // Also where a drain has set the end of an idle connection meanwhile, and where it has moved.
+            Deadline::Handshake | Deadline::ProxyHeader => {
+                deadline.min(self.idle_since + settings.timeout(kind))
+            }
+            Deadline::Gone | Deadline::CloseFrame | Deadline::Tunnel => deadline,
+            Deadline::Streams | Deadline::Dismissal => deadline,
         }
     }
 
