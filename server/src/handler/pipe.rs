@@ -121,8 +121,9 @@ impl Pipe {
     /// The server is about to end.
     pub(crate) fn drain(&self) {
         let mut inner = self.inner.borrow_mut();
-        inner.draining = true;
-        inner.wake();
+        if !std::mem::replace(&mut inner.draining, true) {
+            inner.wake();
+        }
     }
 
     /// The next bytes to send, if so many are unsent that more may be.

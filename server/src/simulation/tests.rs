@@ -1,11 +1,11 @@
 //! Counts of connections, and sessions of theirs, that no test outside of the crate can see or make.
 
 use super::*;
-use crate::Request;
 use crate::config::{CertificateSource, Endpoint, Scheme};
-use crate::handler::websocket::{Message, Socket};
+use crate::handler::websocket::{Message, Received, Socket};
 use crate::tls::handshake::failure::FailReason;
 use crate::tls::record::{Aead, KeyCache, Opened, Reason, Records, Session, Traffic, Version};
+use crate::{Request, Response};
 use ringgate_runtime::driver::simulated::Action;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -280,6 +280,9 @@ impl Keyed {
     }
 }
 
+/// How many records before the last a key counts as worn.
+const MARGIN: u64 = 1 << 16;
+
 fn worn_out(simulation: &Simulation) -> u64 {
     simulation.cores[0].stats.tls_failed[Reason::KeyWornOut as usize].get()
 }
@@ -305,8 +308,6 @@ fn a_client_of_a_key_that_seals_no_more_hears_the_end_and_is_counted() {
 
 #[test]
 fn a_websocket_whose_key_is_nearly_worn_out_is_told_close_in_time() {
-    // How many records before the last a key counts as worn.
-    const MARGIN: u64 = 1 << 16;
     let router = Router::new().get("/ws", |request: Request| {
         let echo = |socket: &mut Socket<'_>, message: Message<'_>| {
             // A client that has been told Close gets no answer.
@@ -344,4 +345,93 @@ fn a_websocket_whose_key_is_nearly_worn_out_is_told_close_in_time() {
     simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
     assert_eq!(simulation.ledgers(0).0.finished, 1);
     assert_eq!(worn_out(&simulation), 0);
+}
+
+/// A client whose key counts as worn after so many records, which it asks to change the protocol.
+fn upgraded(simulation: &mut Simulation, path: &str, records: u64) -> Keyed {
+    let mut keyed = Keyed::connect(simulation, MARGIN + records);
+    keyed.say(
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    keyed.until(simulation, |keyed| {
+        let mut parts = keyed.heard.windows(4);
+        parts.any(|part| part == b"\r\n\r\n")
+    });
+    keyed
+}
+
+#[test]
+fn a_websocket_of_a_task_whose_key_is_nearly_worn_out_is_told_close_in_time() {
+    let sockets = crate::WebSocket::new();
+    let router = Router::new().get("/ws", move |request: Request| {
+        let answer = sockets.stream(&request, |mut socket| async move {
+            while let Some(Received::Text(text)) = socket.next().await {
+                if socket.send(Message::Text(&text)).await.is_err() {
+                    break;
+                }
+            }
+        });
+        async { answer }
+    });
+    let mut simulation = Simulation::new(&over_tls(), router, 1);
+    let mut keyed = upgraded(&mut simulation, "/ws", 3);
+    for _ in 0..3 {
+        keyed.heard.clear();
+        keyed.say(b"\x81\x82\0\0\0\0hi");
+        keyed.until(&mut simulation, |keyed| !keyed.heard.is_empty());
+        if keyed.heard.contains(&0x88) {
+            break;
+        }
+        assert!(keyed.heard.starts_with(b"\x81\x02hi"));
+    }
+    keyed.until(&mut simulation, |keyed| keyed.heard.contains(&0x88));
+    let close = keyed.heard.iter().position(|byte| *byte == 0x88);
+    let code = &keyed.heard[close.expect("Close") + 2..][..2];
+    assert_eq!(code, 1001_u16.to_be_bytes(), "it goes away");
+    keyed.say(b"\x88\x82\0\0\0\0\x03\xe9");
+    keyed.until(&mut simulation, |keyed| keyed.told_end);
+    keyed.client.close();
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    assert_eq!(worn_out(&simulation), 0);
+}
+
+#[test]
+fn a_tunnel_whose_key_is_nearly_worn_out_hears_of_it_and_one_that_speaks_on_is_told_the_end() {
+    let router = Router::new()
+        .get("/heeds", |request: Request| {
+            let answer = Response::upgrade(&request, "websocket", |mut bytes| async move {
+                bytes.draining().await;
+                // The client may be gone.
+                let _ = bytes.write(&b"goodbye"[..]).await;
+            });
+            async { answer }
+        })
+        .get("/speaks", |request: Request| {
+            let answer = Response::upgrade(&request, "websocket", |mut bytes| async move {
+                while bytes.write(vec![b'x'; 30_000]).await.is_ok() {}
+            });
+            async { answer }
+        });
+    let mut simulation = Simulation::new(&over_tls(), router, 1);
+    let mut heeds = upgraded(&mut simulation, "/heeds", 0);
+    heeds.until(&mut simulation, |keyed| keyed.told_end);
+    assert!(heeds.heard.ends_with(b"goodbye"));
+    assert_eq!(worn_out(&simulation), 0);
+    heeds.client.close();
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
+    let mut speaks = Keyed::connect(&mut simulation, 100);
+    speaks.say(
+        b"GET /speaks HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    );
+    speaks.until(&mut simulation, |keyed| {
+        keyed.told_end || keyed.client.is_closed()
+    });
+    assert!(speaks.told_end);
+    assert_eq!(worn_out(&simulation), 1);
+    speaks.client.close();
+    simulation.run_until(|simulation| simulation.ledgers(0).0.open == 0);
 }

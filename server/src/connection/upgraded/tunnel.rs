@@ -121,6 +121,10 @@ impl Engine {
         let Some((Upgrade::Tunnel(tunnel), _)) = self.upgrades.at(key) else {
             return;
         };
+        if connection.transport.is_worn() {
+            // Its key may soon seal no more: the client has to connect again, and is to be told so before.
+            tunnel.drain();
+        }
         let output = &mut connection.output;
         while output.queued < STREAM_AHEAD_BYTES
             && let Some(bytes) = tunnel.pipe.pop()
