@@ -175,7 +175,8 @@ impl Coordinator {
                 // the end, and tasks set timers.
                 let _entered = core.enter();
                 let handle = coordinator.handle.clone();
-                coordinator.operators.serve(&core, &handle);
+                let serves = !coordinator.inheritance.is_coming();
+                coordinator.operators.serve(&core, &handle, serves);
                 coordinator.replan(&core);
                 let ran = core.run(&mut coordinator, |coordinator| {
                     coordinator.phase() == Phase::Stopped
@@ -536,8 +537,12 @@ impl Coordinator {
         self.replan(core);
         if self.inheritance.is_coming() {
             let wanted = self.listeners.wanted();
-            let tls = self.tls.is_some();
-            return self.inherit(core, inheritance::Event::CoresUp { wanted, tls });
+            let up = inheritance::Event::CoresUp {
+                wanted,
+                tls: self.tls.is_some(),
+                metrics: self.operators.has_inherited_metrics,
+            };
+            return self.inherit(core, up);
         }
         self.handle.set_ready(true);
         self.say_started(core);

@@ -531,6 +531,36 @@ fn a_control_socket_of_another_place_is_made_there_and_its_old_file_goes() {
 }
 
 #[test]
+fn scrapes_are_answered_to_its_end_by_a_process_whose_successor_has_other_metrics() {
+    let directory = crate::common::Directory::new();
+    let args = ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
+    let mut program = Program::spawn(crate::common::ringgate(), directory, &args, true);
+    program.wait_listening();
+    let line = program.wait_line("metrics on http://");
+    let metrics = line.split_once("http://").unwrap().1.trim().to_owned();
+    let mut server = Lineage(program);
+    let mut busy = server.connect();
+    begin(&mut busy);
+    let text = format!(
+        "exec {BINARY} --listen {} --control {} --cores 1",
+        server.address,
+        server.control().display()
+    );
+    let binary = script(&server, &text);
+    server.upgrade(&["--binary", binary.to_str().unwrap()]);
+    for _ in 0..2 {
+        let answer = get(&metrics, "/metrics");
+        assert!(
+            answer.contains("ringgate_phase{phase=\"draining\"} 1"),
+            "{answer}"
+        );
+    }
+    busy.write_all(b"lf").unwrap();
+    assert_eq!(server.exit_code(), Some(0));
+    TcpStream::connect(&metrics).expect_err("nobody listens there any more");
+}
+
+#[test]
 fn files_of_unix_sockets_are_there_as_long_as_their_sockets_are_listened_on() {
     let directory = crate::common::Directory::new();
     let [lacked, kept, added, metrics] =

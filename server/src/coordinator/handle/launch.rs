@@ -211,7 +211,10 @@ pub(super) fn operators(
         let left = inheritance.as_mut().and_then(|left| left.metrics.take());
         let (socket, bound) = match left.filter(|(as_configured, ..)| *as_configured == configured)
         {
-            Some((_, bound, socket)) => (socket, bound),
+            Some((_, bound, socket)) => {
+                operators.has_inherited_metrics = true;
+                (socket, bound)
+            }
             None => {
                 let (socket, bound, file) = bind_one(address, identity)
                     .map_err(|error| StartError::Listen(error.named_by("--metrics")))?;

@@ -52,6 +52,8 @@ impl Coordinator {
                 self.deliver_taken(core);
             }
             Act::Serve(by_hand) => {
+                let handle = self.handle.clone();
+                self.operators.serve_metrics(core, &handle);
                 self.hold_by_hand(core, &by_hand);
                 self.handle.set_ready(true);
                 self.say_started(core);

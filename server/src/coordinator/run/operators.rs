@@ -33,6 +33,8 @@ pub(crate) struct Operators {
     metrics_own: Option<NotInChildren>,
     /// The listener for metrics: as configured, as bound.
     pub(crate) metrics_listener: Option<(String, String, Arc<OwnedFd>)>,
+    /// Whether the process before this one left that listener.
+    pub(crate) has_inherited_metrics: bool,
     pub(crate) log: Option<LogHandle>,
     pub(crate) access_log: Option<AccessLog>,
     metrics_task: Option<TaskId>,
@@ -53,12 +55,18 @@ impl Operators {
         }
     }
 
-    /// Starts to answer, in tasks on `core`.
-    pub(super) fn serve(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
+    /// Starts to answer, in tasks on `core`; on the listener for metrics only if this process `serves`, since until then the
+    /// one before this one is asked there, and a scraper would hear now one process and now the other.
+    pub(super) fn serve(&mut self, core: &Rc<Core>, handle: &ServerHandle, serves: bool) {
         if let Some(listener) = self.control.take() {
             self.serve_control(core, listener, handle);
         }
-        self.serve_metrics(core, handle);
+        let listener = self.metrics_listener.as_ref();
+        // Ours is kept, to be passed on.
+        self.metrics_own = listener.map(|(_, _, socket)| NotInChildren::new(socket.as_fd()));
+        if serves {
+            self.serve_metrics(core, handle);
+        }
     }
 
     /// Answers on the given socket, and on no other. Commands that are being answered are answered to their end.
@@ -70,10 +78,12 @@ impl Operators {
         }
     }
 
-    fn serve_metrics(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
+    /// Answers scrapes, unless it does already.
+    pub(super) fn serve_metrics(&mut self, core: &Rc<Core>, handle: &ServerHandle) {
+        if self.metrics_task.is_some() {
+            return;
+        }
         let listener = self.metrics_listener.as_ref();
-        // Ours is kept, to be passed on.
-        self.metrics_own = listener.map(|(_, _, socket)| NotInChildren::new(socket.as_fd()));
         let copy = listener.and_then(|(_, _, socket)| socket.try_clone().ok());
         if let Some(copy) = copy {
             let task = scrape::run(copy, handle.clone(), self.log.clone());
@@ -89,15 +99,18 @@ impl Operators {
             .map(|file| file.path().to_owned())
     }
 
-    /// Another process serves: what it asks for is answered by that one.
-    pub(super) fn give_up(&mut self, core: &Core) {
-        if let Some(task) = self.metrics_task.take() {
+    /// Another process serves: what is asked is answered by that one, also on the listener for metrics if it has that
+    /// (`metrics_go`). Otherwise this one goes on there to its end: whoever connects would wait in vain.
+    pub(super) fn give_up(&mut self, core: &Core, metrics_go: bool) {
+        if metrics_go && let Some(task) = self.metrics_task.take() {
             core.cancel_task(task);
         }
         self.given_up = self.control_path().or(self.lacks.take());
         // Removed, unless that one has put its own in this place.
         self.control_file = None;
-        self.files.drain(..).for_each(SocketFile::disown);
+        if metrics_go {
+            self.files.drain(..).for_each(SocketFile::disown);
+        }
     }
 
     /// The files but that of the control socket are removed by this process from now on.
@@ -196,9 +209,17 @@ impl Operators {
 #[cfg(test)]
 mod tests {
     use super::super::tests::alone;
+    use crate::coordinator::upgrade::channel::Channel;
+    use crate::coordinator::upgrade::{Legacy, inheritance};
+    use ringgate_runtime::sys::child::message_pair;
     use std::fs::{self, File};
+    use std::io::{self, Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::OwnedFd;
     use std::os::unix::net::{UnixListener, UnixStream};
     use std::path::PathBuf;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
 
     /// A directory for a control socket.
     fn directory(name: &str) -> PathBuf {
@@ -235,6 +256,45 @@ mod tests {
         UnixStream::connect(&path).expect("it listens");
         operators.control_file = None;
         fs::remove_dir_all(directory).expect("ours");
+    }
+
+    #[test]
+    fn a_scrape_during_an_upgrade_waits_for_the_process_that_serves() {
+        let (ours, _theirs) = message_pair().expect("a pair of sockets");
+        let legacy = Legacy {
+            channel: Channel::new(ours),
+            pid: std::process::id(),
+            control: None,
+            ticket_secret: None,
+            listeners: Vec::new(),
+            metrics: None,
+        };
+        let (core, mut coordinator) = alone(Some(legacy));
+        let handle = coordinator.handle.clone();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let socket = Arc::new(OwnedFd::from(listener));
+        let name = address.to_string();
+        coordinator.operators.metrics_listener = Some((name.clone(), name, socket));
+        let serves = !coordinator.inheritance.is_coming();
+        coordinator.operators.serve(&core, &handle, serves);
+        let mut scraper = TcpStream::connect(address).expect("it listens");
+        let request = "GET /other HTTP/1.1\r\nHost: t\r\n\r\n";
+        scraper.write_all(request.as_bytes()).expect("sent");
+        scraper.set_nonblocking(true).expect("set");
+        let turn = Some(Duration::from_millis(5));
+        // As many turns as an answer takes, and more.
+        (0..20).for_each(|_| core.turn(&mut coordinator, turn));
+        let error = scraper.read(&mut [0; 1]).expect_err("no answer");
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        coordinator.inherit(&core, inheritance::Event::Owned(Ok(None)));
+        let until = Instant::now() + Duration::from_secs(30);
+        while scraper.read(&mut [0; 1]).is_err() {
+            assert!(Instant::now() < until, "no answer");
+            core.turn(&mut coordinator, turn);
+        }
+        // Its tasks end on it.
+        let _ = core.teardown(&mut (), Duration::from_secs(1));
     }
 
     #[test]

@@ -391,7 +391,8 @@ impl Coordinator {
         for seat in &mut self.pool.seats {
             seat.away = true;
         }
-        self.operators.give_up(core);
+        let metrics_go = self.succession.takes_metrics();
+        self.operators.give_up(core, metrics_go);
         self.listeners.disown_files(self.succession.wanted());
         let drain = self.config.drain;
         let grace = drain.graceful_timeout;

@@ -72,8 +72,13 @@ fn hand_over(core: &Rc<Core>, coordinator: &mut Coordinator) -> Channel {
     });
     let waiter = None;
     coordinator.succeed(core, Event::Started { pid, waiter });
-    let (wanted, tls, again) = (Vec::new(), true, true);
-    coordinator.succeed(core, Event::Said(Word::Ready { wanted, tls, again }));
+    let ready = Word::Ready {
+        wanted: Vec::new(),
+        tls: true,
+        again: true,
+        metrics: false,
+    };
+    coordinator.succeed(core, Event::Said(ready));
     coordinator.succeed(core, Event::Looked);
     let mut theirs = Channel::new(theirs);
     theirs.say(&Word::Owner { room: None });

@@ -63,8 +63,13 @@ impl View<'_> {
 pub(crate) enum Event {
     /// The older process started this one.
     Began { pid: u32 },
-    /// The cores are up, and want these units. Whether they have a certificate.
-    CoresUp { wanted: Vec<u32>, tls: bool },
+    /// The cores are up, and want these units. Whether they have a certificate, and this process the listener for
+    /// metrics of the older one.
+    CoresUp {
+        wanted: Vec<u32>,
+        tls: bool,
+        metrics: bool,
+    },
     /// The older process said this.
     Said {
         word: Word,
@@ -156,12 +161,17 @@ impl Inheritance {
                 });
                 Vec::new()
             }
-            Event::CoresUp { wanted, tls } => vec![
+            Event::CoresUp {
+                wanted,
+                tls,
+                metrics,
+            } => vec![
                 Act::Rehearse("before-ready"),
                 Act::Say(Word::Ready {
                     wanted,
                     tls,
                     again: true,
+                    metrics,
                 }),
                 Act::Rehearse("ready"),
             ],

@@ -65,6 +65,8 @@ struct Newer {
     tls: bool,
     /// Whether it knows [`Word::Again`].
     hears_again: bool,
+    /// Whether it answers on the listener for metrics.
+    metrics: bool,
     /// What it is to do again, once it has said whether it knows that word: reload, reopen.
     owed: (bool, bool),
     /// Units that it helps at: a stuck core has their baton.
@@ -238,6 +240,11 @@ impl Succession {
         self.serving().is_some_and(|newer| newer.hears_again)
     }
 
+    /// Whether the newer process answers on the listener for metrics of this one.
+    pub(crate) fn takes_metrics(&self) -> bool {
+        self.newer.as_ref().is_none_or(|newer| newer.metrics)
+    }
+
     /// A connection for the new process; given back if that takes none.
     #[must_use]
     pub(crate) fn bring(&mut self, luggage: Luggage) -> Option<Luggage> {
@@ -292,6 +299,7 @@ impl Succession {
             wanted: Vec::new(),
             tls: true,
             hears_again: false,
+            metrics: true,
             owed: (false, false),
             stuck: Vec::new(),
             waiter,
@@ -313,10 +321,19 @@ impl Succession {
         match (word, newer.stage) {
             (Word::Refused { error }, _) => newer.refusal = Some(error),
             (Word::Succeeded { by }, Stage::Serving) => newer.passes_on = by,
-            (Word::Ready { wanted, tls, again }, Stage::Starting) => {
+            (
+                Word::Ready {
+                    wanted,
+                    tls,
+                    again,
+                    metrics,
+                },
+                Stage::Starting,
+            ) => {
                 newer.wanted = wanted;
                 newer.tls = tls;
                 newer.hears_again = again;
+                newer.metrics = metrics;
                 newer.stage = Stage::Recalling { place: 0 };
                 let mut acts = vec![Act::Step(newer.pid, UpgradeStep::Ready)];
                 let (reload, reopen) = newer.owed;

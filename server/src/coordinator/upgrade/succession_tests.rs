@@ -13,6 +13,7 @@ fn ready(wanted: Vec<u32>) -> Word {
         wanted,
         tls: true,
         again: true,
+        metrics: true,
     }
 }
 
@@ -390,6 +391,7 @@ fn a_new_process_hears_what_this_one_was_told_since_it_was_started_unless_it_doe
             wanted: Vec::new(),
             tls: true,
             again: knows,
+            metrics: true,
         });
         assert_eq!(says(&acts, &again(true, true)), knows, "{acts:?}");
         let acts = server.on(told(true, false));

@@ -72,6 +72,9 @@ pub(crate) enum Word {
         /// Whether I know [`Word::Again`]: what a process does not know it takes for nonsense.
         #[serde(default)]
         again: bool,
+        /// Whether I answer on your listener for metrics from now on.
+        #[serde(default = "yes")]
+        metrics: bool,
     },
     /// Old: nobody accepts on this one now but you.
     Baton { unit: u32 },
@@ -173,10 +176,13 @@ mod tests {
                 }
             }),
             any::<String>().prop_map(|error| Word::Refused { error }),
-            any::<(Vec<u32>, bool, bool)>().prop_map(|(wanted, tls, again)| Word::Ready {
-                wanted,
-                tls,
-                again
+            any::<(Vec<u32>, [bool; 3])>().prop_map(|(wanted, [tls, again, metrics])| {
+                Word::Ready {
+                    wanted,
+                    tls,
+                    again,
+                    metrics,
+                }
             }),
             any::<(bool, bool)>().prop_map(|(reload, reopen)| Word::Again { reload, reopen }),
             any::<(u64, Option<u32>, Option<String>)>().prop_map(|(id, unit, announced)| {

@@ -319,7 +319,12 @@ impl World {
                 self.replan(at);
                 if self.processes[at].inheritance.is_coming() {
                     let wanted = (0..UNITS as u32).collect();
-                    self.inherit(at, inheritance::Event::CoresUp { wanted, tls: true });
+                    let up = inheritance::Event::CoresUp {
+                        wanted,
+                        tls: true,
+                        metrics: true,
+                    };
+                    self.inherit(at, up);
                 }
             }
             Phase::Draining if self.processes[at].succession.has_handed_over() => {
