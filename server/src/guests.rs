@@ -73,7 +73,7 @@ fn started() -> io::Result<&'static Handle> {
     Ok(HANDLE.get_or_init(|| handle))
 }
 
-/// What a thread for blocking work begins with. Whoever asked for it may be a thread that signals meet.
+/// The beginning of a thread for blocking work, which may have been asked for by a thread that signals meet.
 fn begin_thread() {
     have_all_cpus();
     // It cannot fail for signals that there are; and where it did, a server would hear them all the same.

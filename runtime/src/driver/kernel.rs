@@ -426,7 +426,7 @@ mod tests {
         }
     }
 
-    /// What a core does whose kernel has no memory for its next operation, on a thread that ends with its filter.
+    /// The enters of a core whose kernel has no memory for its next operation, on a thread that ends with its filter.
     fn refused(errno: i32) {
         const ENTERS: u64 = 20;
         let mut driver = KernelDriver::new(8, RingFlags::all(), true).expect("a ring");

@@ -212,22 +212,6 @@ impl Ledgers {
     pub(crate) fn balance(&self) -> bool {
         self.connections.balances() && self.requests.balances()
     }
-
-    /// Whether these are of the same core at a later moment, or at the same one: no count of a core goes down.
-    pub(crate) fn is_no_older_than(&self, other: &Ledgers) -> bool {
-        let counted = |ledgers: &Ledgers| {
-            let Ledgers {
-                connections,
-                requests,
-            } = ledgers;
-            let came = connections.accepted + connections.handed_in;
-            let went = connections.finished + connections.rejected.sum() + connections.aborted;
-            let begun = requests.begun;
-            let ended = requests.answered + requests.rejected.sum() + requests.aborted;
-            came + went + connections.handed_out + begun + ended
-        };
-        counted(self) >= counted(other)
-    }
 }
 
 /// A number that goes up and down, written by one thread.

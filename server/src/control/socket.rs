@@ -167,7 +167,7 @@ pub(crate) fn aside(path: &Path, pid: u32) -> PathBuf {
 }
 
 /// Makes a control socket at `path`, in place of that of a process that has just died: for a moment
-/// the kernel may still hold it open, so that it seems to be answered. Who calls it tries again if it fails.
+/// the kernel may still hold it open, so that it seems to be answered. The caller tries again if that fails.
 ///
 /// # Errors
 /// The socket cannot be made.

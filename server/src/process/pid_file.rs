@@ -31,7 +31,7 @@ pub(crate) struct PidFile {
     file: File,
     /// The log says already that it is missing.
     complained: bool,
-    /// It is to be taken back, which has failed so far.
+    /// Whether the file is to be taken back, which has failed so far.
     is_lost: bool,
 }
 

@@ -111,10 +111,22 @@ impl Slot {
     /// Keeps what is known of its core, unless that was caught in the middle of an event, or more is known already: what
     /// a core has told may be heard late.
     fn is_known(&mut self, ledgers: Ledgers) {
-        if ledgers.balance() && ledgers.is_no_older_than(&self.told) {
+        if ledgers.balance() && counted(&ledgers) >= counted(&self.told) {
             self.told = ledgers;
         }
     }
+}
+
+/// All that was counted together. No count of a core goes down, so the later ledgers are those with more.
+fn counted(ledgers: &Ledgers) -> u64 {
+    let Ledgers {
+        connections,
+        requests,
+    } = ledgers;
+    let came = connections.accepted + connections.handed_in + requests.begun;
+    let gone = connections.finished + connections.aborted + connections.handed_out;
+    let ended = requests.answered + requests.aborted;
+    came + gone + connections.rejected.sum() + ended + requests.rejected.sum()
 }
 
 #[cfg(test)]

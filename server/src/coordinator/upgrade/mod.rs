@@ -14,8 +14,8 @@
 //!    |<----------------------------------- full |  or: no descriptor for it; it stays
 //! ```
 //!
-//! What the old process is told to do again (a reload, logs to open) after it has started the new one, it says to that one too
-//! (`again`), as soon as that has said that it knows the word.
+//! A reload, or logs to be opened again, of which the old process is told after it has started the new one, it passes on
+//! (`again`), as soon as the new one has said that it knows the word.
 //!
 //! A stuck core cannot give its baton up. For such a unit the old process says `stuck i`: the new one
 //! helps at that listener without arming it, and gets `baton i` when the core has come to its senses; or

@@ -67,7 +67,7 @@ struct Newer {
     hears_again: bool,
     /// Whether it answers on the listener for metrics.
     metrics: bool,
-    /// What it is to do again, once it has said whether it knows that word: reload, reopen.
+    /// The things to do again of which it is told once it has said whether it knows that word: reload, reopen.
     owed: (bool, bool),
     /// Units that it helps at: a stuck core has their baton.
     stuck: Vec<u32>,
