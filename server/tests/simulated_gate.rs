@@ -504,3 +504,32 @@ fn a_connection_that_waits_and_moves_is_refused_after_its_time_from_the_beginnin
     let waited = simulation.world().now() - began;
     assert!(waited < Duration::from_secs(5), "{waited:?}");
 }
+
+#[test]
+fn a_request_that_is_refused_over_http_1_is_not_told_to_send_its_body() {
+    let none = AdmissionLimits::new(NonZeroU32::new(1), MaxAccepts::None);
+    let config = Config {
+        admission: none.expect("consistent"),
+        ..Config::default()
+    };
+    let router = router(&Arc::default()).post("/echo", |request: Request| async move {
+        request
+            .into_body()
+            .bytes()
+            .await
+            .unwrap_or_default()
+            .len()
+            .to_string()
+    });
+    let mut simulation = Simulation::new(&config, router, 1);
+    let busy = simulation.connect();
+    busy.send(b"GET /sleep/1000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    simulation.run_until(|simulation| simulation.gate() == (1, 0));
+    let client = simulation.connect();
+    client.send(
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    );
+    simulation.run_until(|_| client.is_closed());
+    let answer = String::from_utf8(client.received()).expect("text");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+}

@@ -197,10 +197,11 @@ fn m10_listeners_of_a_core_share_the_places_below_max_connections() {
         Endpoint::from(address)
     };
     for (max, seed) in (1..4).flat_map(|max| (0..8).map(move |seed| (max, seed))) {
-        let mut config = Config::default();
-        config.listen = ["127.0.0.1:0", "[::1]:0", "127.0.0.2:0"]
-            .map(listen)
-            .to_vec();
+        let listen = ["127.0.0.1:0", "[::1]:0", "127.0.0.2:0"].map(listen);
+        let mut config = Config {
+            listen: listen.to_vec(),
+            ..Config::default()
+        };
         config.rings.max_connections = NonZeroU32::new(max);
         let router = Router::new().get("/hello", |_: Request| async { "hello" });
         let mut simulation = Simulation::with_cores(&config, router, 1, seed, Faults::none());

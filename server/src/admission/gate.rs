@@ -221,7 +221,7 @@ impl Gate {
         self.tell(concluded).unwrap_or(Said::Wait(place))
     }
 
-    /// One that has waited on another core comes to this one, and takes the place in the queue that it had there.
+    /// A connection that has waited on another core comes to this one, and takes the place in the queue that it had there.
     #[cold]
     pub(super) fn enter_again(&self, place: Place, waiter: Waiter, now: Moment) -> Said {
         let core = waiter.core;

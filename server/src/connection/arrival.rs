@@ -33,7 +33,7 @@ pub(super) struct TooLate;
 /// A connection that waits, between two cores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Underway {
-    /// Its place in the queue; None if that is the queue of another process.
+    /// The place in the queue; None if that is the queue of another process.
     pub(super) place: Option<Place>,
     pub(super) since: Moment,
 }

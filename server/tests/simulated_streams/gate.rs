@@ -1,7 +1,9 @@
 //! Streams at the gate: each is a request of its own, and its connection goes on whatever the gate says of one.
 
 use crate::forge::{data, reset, window_update};
+use crate::frames::text;
 use crate::peer::{Ended, Peer, get, post, request};
+use crate::spoken::{ask, here};
 use crate::{SECOND, a_day_passes, assert_nothing_is_left, limits, pass, simulate};
 use ringgate::config::{AdmissionLimits, Admit, MaxAccepts};
 use ringgate::http2::ErrorCode;
@@ -294,4 +296,30 @@ fn bodies_of_requests_that_wait_leave_the_connections_window_to_the_one_that_run
     peer.client.close();
     a_day_passes(&mut simulation);
     assert_nothing_is_left(&simulation, 1, &"closed");
+}
+
+#[test]
+fn bytes_for_a_websocket_that_waits_at_the_gate_leave_the_connections_window_to_others() {
+    let mut here = here(|config| {
+        config.admission = limits(1);
+        config.http2.stream_window = 64 << 10;
+        config.http2.connection_window = 64 << 10;
+    });
+    here.peer.send(&[get(1, "/refused"), ask(3, "/ws")]);
+    here.simulation
+        .run_until(|simulation| simulation.gate() == (1, 1));
+    let word = "x".repeat(5000);
+    for _ in 0..10 {
+        here.says(3, &text(&word));
+    }
+    here.peer.until(&mut here.simulation, |peer| {
+        peer.room.get(&0) >= Some(&32_768)
+    });
+    assert!(!here.peer.has_ended(1) && !here.peer.room.contains_key(&3));
+    for _ in 0..10 {
+        here.hears(3, &[&[0x81, 126, 0x13, 0x88], word.as_bytes()].concat());
+    }
+    assert!(here.peer.room[&3] >= 32_768);
+    assert!(here.peer.room[&0] <= 10 * 5008 + 1, "room was given twice");
+    here.goes();
 }

@@ -679,30 +679,3 @@ fn a_drain_closes_those_that_are_open_with_1001_and_refuses_new_ones() {
     here.peer.until_closed(&mut here.simulation);
     here.goes();
 }
-
-#[test]
-fn bytes_for_a_websocket_that_waits_at_the_gate_leave_the_connections_window_to_others() {
-    let mut here = here(|config| {
-        config.admission = AdmissionLimits::new(NonZeroU32::new(1), MaxAccepts::Unbounded)
-            .expect("limits that fit together");
-        config.http2.stream_window = 64 << 10;
-        config.http2.connection_window = 64 << 10;
-    });
-    here.peer.send(&[get(1, "/refused"), ask(3, "/ws")]);
-    here.simulation
-        .run_until(|simulation| simulation.gate() == (1, 1));
-    let word = "x".repeat(5000);
-    for _ in 0..10 {
-        here.says(3, &text(&word));
-    }
-    here.peer.until(&mut here.simulation, |peer| {
-        peer.room.get(&0) >= Some(&32_768)
-    });
-    assert!(!here.peer.has_ended(1) && !here.peer.room.contains_key(&3));
-    for _ in 0..10 {
-        here.hears(3, &[&[0x81, 126, 0x13, 0x88], word.as_bytes()].concat());
-    }
-    assert!(here.peer.room[&3] >= 32_768);
-    assert!(here.peer.room[&0] <= 10 * 5008 + 1, "room was given twice");
-    here.goes();
-}

@@ -35,7 +35,7 @@ pub(in crate::connection) struct Spoken {
     /// Bytes that came, and of them those for which the client was given no room again.
     pub(super) unread: Unread,
     pub(super) held: u32,
-    /// Those of them for which the connection got room again: they came while the request waited at the gate.
+    /// Bytes of these for which the connection got room again: they came while the request waited at the gate.
     pub(super) passed_over: u32,
     /// Whether the client has ended its side.
     pub(super) has_ended: bool,
