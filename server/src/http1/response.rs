@@ -37,8 +37,6 @@ pub enum ConnectionHeader {
     Upgrade,
     /// `close, upgrade`: the same on a connection that ends.
     CloseAndUpgrade,
-    /// `keep-alive, upgrade`: the same to an HTTP/1.0 client whose wish is granted.
-    KeepAliveAndUpgrade,
 }
 
 impl ConnectionHeader {
@@ -48,7 +46,6 @@ impl ConnectionHeader {
         match (self, has_upgrade) {
             (ConnectionHeader::Implicit, true) => ConnectionHeader::Upgrade,
             (ConnectionHeader::Close, true) => ConnectionHeader::CloseAndUpgrade,
-            (ConnectionHeader::KeepAlive, true) => ConnectionHeader::KeepAliveAndUpgrade,
             (other, _) => other,
         }
     }
@@ -187,9 +184,6 @@ impl ResponseHead<'_> {
             ConnectionHeader::Upgrade => out.extend_from_slice(b"Connection: upgrade\r\n"),
             ConnectionHeader::CloseAndUpgrade => {
                 out.extend_from_slice(b"Connection: close, upgrade\r\n");
-            }
-            ConnectionHeader::KeepAliveAndUpgrade => {
-                out.extend_from_slice(b"Connection: keep-alive, upgrade\r\n");
             }
         }
         if let Some(content_type) = self.content_type {
