@@ -8,8 +8,11 @@ use bytes::Bytes;
 use http::{Method, StatusCode, Uri, Version};
 use http_body::Frame;
 use ringgate::{Server, tower};
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::task::{Context, Poll};
 
 type Said = (StatusCode, String);
 
@@ -131,4 +134,32 @@ async fn within_a_runtime_an_app_is_not_served() {
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));
     let code = Server::<()>::run_main("program", |_, _| panic!("it makes no server"));
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));
+}
+
+/// A service that takes requests with a body of axum and no other.
+#[derive(Clone)]
+struct Particular;
+
+impl tower_service::Service<http::Request<axum::body::Body>> for Particular {
+    type Response = http::Response<axum::body::Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<axum::body::Body>) -> Self::Future {
+        ready(Ok(http::Response::new(request.into_body())))
+    }
+}
+
+#[test]
+fn a_service_that_asks_for_bodies_of_axum_is_the_fallback_of_a_router_of_axum() {
+    let app = axum::Router::new().fallback_service(Particular);
+    let server = start_with(config(), tower::router(app), |_| ());
+    let answer = server
+        .connect()
+        .request("POST", "/x", "", b"there and back");
+    assert_eq!((answer.status, answer.text()), (200, "there and back"));
 }
