@@ -49,7 +49,17 @@ impl Fallbacks {
     }
 
     /// The route of the prefix that says most of the path of a request; the prefix's parameters are put down.
+    #[inline]
     pub(super) fn find(&self, parts: &mut RequestParts) -> Option<u32> {
+        let first = self.0.first()?;
+        match first.prefix.is_empty() {
+            // The only one, as where all is an application of another crate.
+            true => Some(first.route),
+            false => self.find_below(parts),
+        }
+    }
+
+    fn find_below(&self, parts: &mut RequestParts) -> Option<u32> {
         let bytes: &[u8] = &parts.bytes;
         let path = parts.head.path(bytes);
         let mut below = self.0.iter();
