@@ -182,6 +182,20 @@ impl Parcel {
         Some(Parcel { announced, ..self })
     }
 
+    /// The seconds from which the times of WebSockets on streams count, which go beside the bytes likewise.
+    pub(crate) fn silences(&self) -> Vec<u32> {
+        let carried = self.upgrade.as_ref();
+        carried.map_or_else(Vec::new, |carried| carried.silences())
+    }
+
+    /// The same with what [`Parcel::silences`] gave.
+    pub(crate) fn with_silences(mut self, silences: &[u32]) -> Parcel {
+        if let Some(carried) = &mut self.upgrade {
+            carried.set_silences(silences);
+        }
+        self
+    }
+
     /// Whether the keys of TLS go along.
     pub(crate) fn has_keys(&self) -> bool {
         let tls = self.transport.tls();

@@ -70,6 +70,9 @@ impl Parcel {
     pub(crate) fn has_waited(&mut self, now: Moment, time: Duration) {
         self.idle_since = now;
         self.deadline = self.deadline + time;
+        if let Some(carried) = &mut self.upgrade {
+            carried.has_waited(time.as_secs() as u32);
+        }
     }
 }
 

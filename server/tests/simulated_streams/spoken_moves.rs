@@ -45,6 +45,10 @@ struct Cores {
 }
 
 fn two_cores() -> Cores {
+    two_cores_of(|_| ())
+}
+
+fn two_cores_of(change: impl FnOnce(&mut Config)) -> Cores {
     let hub = Hub::new(16);
     let senders = Arc::<Mutex<Vec<Sender>>>::default();
     let counting = WebSocket::new();
@@ -75,7 +79,8 @@ fn two_cores() -> Cores {
             let answer = tied(&keeping, &request);
             async { answer }
         });
-    let config = Config::default();
+    let mut config = Config::default();
+    change(&mut config);
     let simulation = Simulation::with_cores(&config, router, 2, 1, Faults::none());
     let mut peer = Peer::with(simulation.connect_to(0), &[]);
     peer.gives_room = true;
@@ -140,6 +145,38 @@ fn a_connection_whose_streams_are_websockets_moves_with_all_that_they_keep() {
     cores.peer.client.close();
     a_day_passes(&mut cores.simulation);
     assert_nothing_is_left(&cores.simulation, 2, &"moved");
+}
+
+#[test]
+fn the_time_of_a_silent_client_goes_on_wherever_its_connection_moves() {
+    let mut cores = two_cores_of(|config| {
+        config.websocket.ping = 20 * SECOND;
+        config.websocket.pong_timeout = 20 * SECOND;
+    });
+    cores.peer.send(&[ask(1, "/count")]);
+    cores.asks(1, "1 [0]");
+    let began = cores.simulation.world().now();
+    let mut moves = 0;
+    let mut asked = None;
+    while !cores.peer.has_ended(1) {
+        let (from, to) = (moves % 2, (moves + 1) % 2);
+        cores.simulation.stay(to);
+        cores.simulation.leave(from, to);
+        moves += 1;
+        pass(&mut cores.simulation, 5 * SECOND);
+        cores.peer.hear();
+        let passed = cores.simulation.world().now() - began;
+        assert!(passed < 60 * SECOND, "it stays; asked at {asked:?}");
+        let heard = &cores.peer.answers[&1].body;
+        if asked.is_none() && heard.ends_with(b"\x89\x00") {
+            asked = Some(passed);
+        }
+    }
+    let took = cores.simulation.world().now() - began;
+    assert!(moves > 6 && cores.simulation.ledgers(1).0.handed_in > 2);
+    let (asked, five) = (asked.expect("it is asked"), 5 * SECOND);
+    assert!(is_about(asked, 20 * SECOND + five), "{asked:?}");
+    assert!(is_about(took, 40 * SECOND + five), "{took:?}");
 }
 
 #[test]

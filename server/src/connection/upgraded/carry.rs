@@ -29,6 +29,8 @@ pub(in crate::connection) enum Carried {
 pub(in crate::connection) struct CarriedStream {
     pub(super) id: StreamId,
     pub(super) socket: CarriedSocket,
+    /// The second from which the time of its client counts; None if it comes from a process that does not say so.
+    pub(super) since: Option<u32>,
     /// The note on its request, within the process.
     pub(super) noted: Option<Box<Noted>>,
 }
@@ -102,6 +104,34 @@ impl Carried {
         }
     }
 
+    /// The seconds from which the times of clients on streams count, in the order of the streams.
+    pub(in crate::connection) fn silences(&self) -> Vec<u32> {
+        match self {
+            Carried::WebSocket(_) => Vec::new(),
+            Carried::Http2(_, streams) => streams.iter().filter_map(|one| one.since).collect(),
+        }
+    }
+
+    /// The same WebSockets, with the times that [`Carried::silences`] gave.
+    pub(in crate::connection) fn set_silences(&mut self, silences: &[u32]) {
+        if let Carried::Http2(_, streams) = self
+            && streams.len() == silences.len()
+        {
+            for (stream, since) in streams.iter_mut().zip(silences) {
+                stream.since = Some(*since);
+            }
+        }
+    }
+
+    /// Takes so many seconds in which nobody heard the clients out of their times.
+    pub(in crate::connection) fn has_waited(&mut self, seconds: u32) {
+        if let Carried::Http2(_, streams) = self {
+            for since in streams.iter_mut().filter_map(|one| one.since.as_mut()) {
+                *since = since.wrapping_add(seconds);
+            }
+        }
+    }
+
     /// Reads what [`Carried::pack`] wrote of HTTP/2 from the front of `bytes`; None if it is something else.
     pub(in crate::connection) fn read_http2(bytes: &mut &[u8], seconds: u32) -> Option<Carried> {
         let session = Session::decode(part(bytes)?, seconds).ok()?;
@@ -109,8 +139,12 @@ impl Carried {
         let mut streams = Vec::with_capacity(ids.len());
         for id in ids {
             let socket = CarriedSocket::read(bytes)?;
-            let noted = None;
-            streams.push(CarriedStream { id, socket, noted });
+            streams.push(CarriedStream {
+                id,
+                socket,
+                since: None,
+                noted: None,
+            });
         }
         Some(Carried::Http2(Box::new(session), streams))
     }

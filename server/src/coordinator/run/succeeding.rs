@@ -9,7 +9,7 @@ use super::key::Key;
 use super::link::Link;
 use super::poll::Poll;
 use super::{Coordinator, Phase};
-use crate::config::{LimitsChange, Scheme, Switch};
+use crate::config::{LimitsChange, Switch};
 use crate::connection::Message;
 use crate::coordinator::events::{ServerEvent, UpgradeStep};
 use crate::coordinator::plan::CoreState;
@@ -498,26 +498,8 @@ impl Coordinator {
             && let Some(socket) = luggage.socket().real()
         {
             let unit = self.listeners.unit_of(luggage.listener());
-            let sent = match luggage {
-                Luggage::Parcel(parcel) => {
-                    let announced = parcel.announced();
-                    let word = Word::Parcel {
-                        id,
-                        unit,
-                        announced,
-                    };
-                    newer.link.channel.offer(&word, &parcel.pack(), socket)
-                }
-                Luggage::Fresh(fresh) => {
-                    let word = Word::Fresh {
-                        id,
-                        unit,
-                        tls: fresh.opening.scheme == Scheme::Https,
-                        proxied: fresh.opening.proxied,
-                    };
-                    newer.link.channel.offer(&word, &[], socket)
-                }
-            };
+            let (word, bytes) = luggage.message(id, unit);
+            let sent = newer.link.channel.offer(&word, &bytes, socket);
             match sent {
                 Sent::Done => self.succession.sent(),
                 // The next tick tries again; the end is heard.

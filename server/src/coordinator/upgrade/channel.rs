@@ -236,6 +236,7 @@ mod tests {
             id,
             unit: None,
             announced: None,
+            silences: Vec::new(),
         }
     }
 

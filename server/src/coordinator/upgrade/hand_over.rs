@@ -4,11 +4,13 @@
 //! Pure. Used by [`super::succession`]. A connection belongs to this process until the newer one says
 //! that it has it, so whatever comes back is served on here.
 
+use super::word::Word;
 use crate::config::Scheme;
 use crate::connection::{Fresh, ListenerId, Message, Parcel};
 use ringgate_runtime::{Descriptor, Moment};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Connections that are on their way to the new process at a time.
 const IN_FLIGHT_MAX: usize = 64;
@@ -54,6 +56,30 @@ impl Luggage {
         match self {
             Luggage::Parcel(parcel) => parcel.may_be_packed(),
             Luggage::Fresh(_) => true,
+        }
+    }
+
+    /// The word about it, and the bytes that go along. `unit`: the one that it came in by.
+    pub(crate) fn message(&self, id: u64, unit: Option<u32>) -> (Word, Zeroizing<Vec<u8>>) {
+        match self {
+            Luggage::Parcel(parcel) => {
+                let word = Word::Parcel {
+                    id,
+                    unit,
+                    announced: parcel.announced(),
+                    silences: parcel.silences(),
+                };
+                (word, parcel.pack())
+            }
+            Luggage::Fresh(fresh) => {
+                let word = Word::Fresh {
+                    id,
+                    unit,
+                    tls: fresh.opening.scheme == Scheme::Https,
+                    proxied: fresh.opening.proxied,
+                };
+                (word, Zeroizing::default())
+            }
         }
     }
 

@@ -232,10 +232,12 @@ impl Inheritance {
                 id,
                 unit,
                 announced,
+                silences,
             } => {
                 let fresh = self.take_in(view, attached, unit);
                 let parcel = fresh.and_then(|fresh| Parcel::unpack(fresh, bytes));
                 let parcel = parcel.and_then(|parcel| parcel.with_announced(announced.as_deref()));
+                let parcel = parcel.map(|parcel| parcel.with_silences(&silences));
                 let parcel = parcel.map(|parcel| Luggage::Parcel(Box::new(parcel)));
                 self.inherited += u64::from(parcel.is_some());
                 taken_or_full(id, parcel)

@@ -66,6 +66,7 @@ fn parcel(id: u64) -> Word {
         id,
         unit: None,
         announced: None,
+        silences: Vec::new(),
     }
 }
 

@@ -97,6 +97,9 @@ pub(crate) enum Word {
         /// The header with which a proxy announced it, in hexadecimal.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         announced: Option<String>,
+        /// The seconds from which the times of the WebSockets on its streams count.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        silences: Vec<u32>,
     },
     /// Old, with the socket: a connection that nobody has read from.
     Fresh {
@@ -185,13 +188,14 @@ mod tests {
                 }
             }),
             any::<(bool, bool)>().prop_map(|(reload, reopen)| Word::Again { reload, reopen }),
-            any::<(u64, Option<u32>, Option<String>)>().prop_map(|(id, unit, announced)| {
-                Word::Parcel {
+            any::<(u64, Option<u32>, Option<String>, Vec<u32>)>().prop_map(
+                |(id, unit, announced, silences)| Word::Parcel {
                     id,
                     unit,
                     announced,
+                    silences,
                 }
-            }),
+            ),
             any::<u32>().prop_map(|unit| Word::Stuck { unit }),
             any::<u64>().prop_map(|id| Word::Full { id }),
             any::<Option<u64>>().prop_map(|room| Word::Owner { room }),

@@ -86,7 +86,9 @@ impl Engine {
     ) -> Option<CarriedStream> {
         let exchange = self.exchanges.remove(request)?;
         let on = exchange.on?;
-        let Some(Speech::WebSocket(talking)) = on.spoken.and_then(|spoken| spoken.speech) else {
+        let spoken = on.spoken?;
+        let since = Some(spoken.since);
+        let Some(Speech::WebSocket(talking)) = spoken.speech else {
             debug_assert!(false, "nothing else rests");
             return None;
         };
@@ -98,6 +100,7 @@ impl Engine {
         Some(CarriedStream {
             id: on.id,
             socket: talking.into_carried(),
+            since,
             noted: exchange.noted,
         })
     }
@@ -116,7 +119,7 @@ impl Engine {
         let spoken = Spoken {
             phase: talking.stands(),
             speech: Some(Speech::WebSocket(Box::new(talking))),
-            since: seconds(core),
+            since: stream.since.unwrap_or_else(|| seconds(core)),
             ..Spoken::default()
         };
         let request = self.exchanges.name_next();
