@@ -262,9 +262,13 @@ impl Pool {
         let alive = self.those(counts).len();
         let target = self.target as usize;
         let mut running = self.running();
-        // Nobody is left to help: another takes the place of one of them.
-        let all_stuck = running.iter().all(|core| self.is_stuck(*core));
-        let wanted = match all_stuck && target > 0 && running.len() == target {
+        // Nobody is left to help: another takes the place of one of them. Nobody waits for a place that rests, either.
+        let are_stuck =
+            |cores: &[u32]| !cores.is_empty() && cores.iter().all(|core| self.is_stuck(*core));
+        let all_stuck = are_stuck(&running) || are_stuck(&self.serving());
+        let none_comes = self.those(|state| state == CoreState::Starting).is_empty();
+        let are_all = running.len() == target || running.len() < target && none_comes;
+        let wanted = match all_stuck && target > 0 && are_all {
             true => target + 1,
             false => target,
         };
@@ -281,9 +285,15 @@ impl Pool {
         running.sort_by_key(|core| (self.is_stuck(*core), *core));
         actions.extend(running.into_iter().rev().take(surplus).map(Action::Retire));
         // As many as others run in their stead: their places are needed for the replacements of the rest.
+        // One that is stuck serves in nobody's stead, unless it would be in that of another one.
         let mut expiring = self.those(|state| state == CoreState::Expiring);
         expiring.sort_by_key(|core| (!self.is_stuck(*core), *core));
-        let surplus = (self.running().len() + expiring.len()).saturating_sub(target);
+        let well_ones = |cores: &[u32]| cores.iter().filter(|core| !self.is_stuck(**core)).count();
+        let instead = match well_ones(&expiring) {
+            0 => self.running().len(),
+            _ => well_ones(&self.running()),
+        };
+        let surplus = (instead + expiring.len()).saturating_sub(target);
         actions.extend(expiring.into_iter().take(surplus).map(Action::Retire));
     }
 

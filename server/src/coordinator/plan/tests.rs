@@ -104,7 +104,9 @@ fn perform_all(pool: &mut Pool) {
         let actions = pool.plan();
         actions.iter().for_each(|action| pool.perform(action));
         let mut changed = !actions.is_empty();
-        for state in &mut pool.cores {
+        for (state, is_stuck) in pool.cores.iter_mut().zip(&mut pool.stuck) {
+            // Who starts makes turns.
+            *is_stuck &= !matches!(state, CoreState::Starting);
             let next = match *state {
                 CoreState::Starting => CoreState::Running,
                 CoreState::Leaving => CoreState::Absent,
@@ -340,6 +342,69 @@ fn t13_when_every_core_is_stuck_another_takes_the_place_of_one() {
 }
 
 #[test]
+fn when_all_that_serve_are_stuck_nobody_waits_for_a_place_that_rests() {
+    for serving in [CoreState::Running, CoreState::Expiring] {
+        let mut pool = pool(2, 2);
+        perform_all(&mut pool);
+        pool.cores[0] = serving;
+        pool.core_is_gone(1, CoreState::Resting);
+        perform_all(&mut pool);
+        let owners = |pool: &Pool| {
+            let holders = pool.seats.iter().filter_map(|seat| seat.baton.holder());
+            let helpers = pool.seats.iter().filter_map(|seat| seat.helper);
+            let mut all: Vec<u32> = holders.chain(helpers).collect();
+            all.retain(|core| !pool.is_stuck(*core));
+            all
+        };
+        assert!(!owners(&pool).is_empty(), "{serving:?}");
+        pool.stuck[0] = true;
+        // Of one that expires the replacement comes anyway.
+        perform_all(&mut pool);
+        assert!(!owners(&pool).is_empty(), "{serving:?}: {pool:?}");
+        let threads = pool.cores.iter().filter(|state| state.has_thread());
+        assert!(threads.count() <= 3, "{serving:?}: {pool:?}");
+        // It ends badly, and so does each that comes after it: the places rest, and not all are tried at once.
+        let bad = pool.running().into_iter().filter(|core| *core > 0);
+        for core in Vec::from_iter(bad) {
+            pool.core_is_gone(core, CoreState::Resting);
+        }
+        let spawned = |pool: &Pool| {
+            let mut actions = pool.plan().into_iter();
+            actions.find_map(|action| match action {
+                Action::Spawn(core) => Some(core),
+                _ => None,
+            })
+        };
+        let mut tries = 0;
+        while let Some(core) = spawned(&pool) {
+            pool.core_is_gone(core, CoreState::Resting);
+            tries += 1;
+        }
+        assert!(tries <= 2, "{serving:?}: {tries}");
+    }
+}
+
+#[test]
+fn one_that_expires_and_is_well_stays_as_long_as_all_others_are_stuck() {
+    let mut pool = pool(2, 1);
+    perform_all(&mut pool);
+    pool.cores[..2].copy_from_slice(&[CoreState::Running, CoreState::Expiring]);
+    pool.stuck[0] = true;
+    let actions = pool.plan();
+    assert!(!actions.contains(&Action::Retire(1)), "{actions:?}");
+    assert!(actions.contains(&Action::Spawn(2)), "{actions:?}");
+    perform_all(&mut pool);
+    assert!(
+        !pool.cores[2].serves() || pool.cores[1] != CoreState::Expiring,
+        "{pool:?}"
+    );
+    assert_eq!(
+        pool.running().len() + pool.those(|s| s == CoreState::Expiring).len(),
+        1
+    );
+}
+
+#[test]
 fn a_core_whose_thread_is_over_leaves_nothing_to_the_next_one_at_its_place() {
     let mut pool = pool(2, 2);
     perform_all(&mut pool);
@@ -490,7 +555,46 @@ fn a_drain_recalls_every_baton_and_passes_none() {
     assert!(pool.seats.iter().all(|seat| seat.baton == Baton::Free));
 }
 
+/// A place of a pool, and whether its core is stuck.
+fn place() -> impl Strategy<Value = (CoreState, bool)> {
+    let states = STATES.map(|(state, ..)| state);
+    (proptest::sample::select(states.to_vec()), any::<bool>())
+}
+
 proptest! {
+    #[test]
+    fn whatever_became_of_the_cores_if_one_serves_each_listener_is_accepted_from_in_the_end(
+        places in proptest::collection::vec(place(), 6),
+        target in 1u32..4,
+        holders in proptest::collection::vec(proptest::option::of(0u32..6), 3),
+    ) {
+        let mut pool = pool(3, target);
+        // There is always a place for one more.
+        pool.cores.resize(16, CoreState::Absent);
+        pool.stuck.resize(16, false);
+        for (core, (state, is_stuck)) in places.into_iter().enumerate() {
+            pool.cores[core] = state;
+            pool.stuck[core] = is_stuck && state.has_thread() && state != CoreState::Starting;
+        }
+        for (seat, holder) in pool.seats.iter_mut().zip(holders) {
+            let holder = holder.filter(|core| {
+                let state = pool.cores[*core as usize];
+                state.has_thread() && !matches!(state, CoreState::Starting | CoreState::Leaving)
+            });
+            seat.baton = holder.map_or(Baton::Free, Baton::Held);
+        }
+        perform_all(&mut pool);
+        // If none serves, or as many rest as are tried at a time, those are waited for.
+        let resting = pool.those(|state| state == CoreState::Resting).len();
+        let is_due = !pool.serving().is_empty() && resting + pool.running().len() <= target as usize;
+        for seat in pool.seats.iter().filter(|_| is_due) {
+            let well = |core: Option<u32>| core.is_some_and(|core| {
+                pool.cores[core as usize].serves() && !pool.is_stuck(core)
+            });
+            prop_assert!(well(seat.baton.holder()) || well(seat.helper), "{pool:?}");
+        }
+    }
+
     #[test]
     fn no_listener_ever_has_two_owners_and_no_core_leaves_with_a_baton(
         targets in proptest::collection::vec(0u32..6, 1..20),
