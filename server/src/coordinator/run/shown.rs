@@ -105,6 +105,7 @@ impl Coordinator {
             lanes: self.handle.lanes().statuses().map(Into::into).collect(),
             listeners: figures::listeners(&self.listeners, &self.pool, self.sizing.slots()),
             certificates: figures::certificates(self.tls.as_ref()),
+            older: self.generations().split_off(1),
             access_log_lines_written: access_log.map_or(0, AccessLog::written),
             access_log_lines_dropped: access_log.map_or(0, AccessLog::dropped),
             ..figures::of_process()

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::histogram::HistogramSnapshot;
+use crate::coordinator::Generation;
 
 /// Counts by reason, status or class. A key that is put in with 0 is rendered as 0: do so for
 /// those that are known beforehand, for a rate needs a first value.
@@ -53,6 +54,8 @@ pub struct Snapshot {
     pub lanes: Vec<LaneSample>,
     /// One for each certificate that is shown to clients.
     pub certificates: Vec<CertificateSample>,
+    /// One for each older process that finishes what it has.
+    pub older: Vec<Generation>,
     /// From the log handle.
     pub log_lines_written: u64,
     /// From the log handle.

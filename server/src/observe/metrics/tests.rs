@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::coordinator::Generation;
 
 /// A snapshot in which every metric has a sample and no two numbers are alike.
 fn snapshot() -> Snapshot {
@@ -133,6 +134,12 @@ fn snapshot() -> Snapshot {
             name: "a.example".into(),
             serial: "0a".into(),
             not_after: n(),
+        }],
+        older: vec![Generation {
+            pid: 7,
+            phase: "draining".into(),
+            open: n(),
+            staying: 0,
         }],
         log_lines_written: n(),
         log_lines_dropped: n(),
