@@ -2,7 +2,7 @@
 //! log file again.
 
 use crate::common::{Directory, Program, ctl, eventually, read_greetings, read_some, ringgate};
-use crate::upgrade::script;
+use crate::upgrade::{Lineage, script};
 use ringgate::config::Config;
 use ringgate::runtime::sys::signals::Signal;
 use ringgate::{Request, Router, Server};
@@ -239,4 +239,65 @@ fn a_reload_is_refused_where_the_program_panics_as_it_reads_its_configuration() 
     }
     running.handle().stop();
     running.join();
+}
+
+/// A child of process `parent` that is stopped.
+fn stopped_child(parent: u32) -> Option<u32> {
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let stats =
+        processes.filter_map(|process| fs::read_to_string(process.path().join("stat")).ok());
+    stats.into_iter().find_map(|stat| {
+        // Behind the name: the state, and the number of the parent (proc(5)).
+        let (before, rest) = stat.rsplit_once(')')?;
+        let mut fields = rest.split_ascii_whitespace();
+        let (state, of) = (fields.next()?, fields.next()?);
+        let is_it = state == "T" && of.parse() == Ok(parent);
+        is_it
+            .then(|| before.split_once(' ')?.0.parse().ok())
+            .flatten()
+    })
+}
+
+#[test]
+fn a_reload_and_a_rotation_during_an_upgrade_reach_the_process_that_takes_over() {
+    let directory = Directory::new();
+    let (file, log) = (directory.path("ringgate.toml"), directory.path("log"));
+    fs::write(&file, "max_threads = 7\n").unwrap();
+    let names = [&file, &log].map(|path| path.to_str().unwrap());
+    let args = ["--config", names[0], "--log-file", names[1]];
+    let program = Lineage::of(Program::spawn(ringgate(), directory, &args, true));
+    let status = || program.ctl(&["status", "--json"]);
+    eventually("a server", || status().status.success().then_some(()));
+    let pid = program.status()["pid"].as_u64().unwrap() as u32;
+    let text = format!(
+        "RINGGATE_STOP_AT=before-ready exec {} \"$@\"",
+        crate::common::BINARY
+    );
+    let binary = script(&program, &text);
+    let control = program.control();
+    let words = ["upgrade", "--binary", binary.to_str().unwrap()];
+    std::thread::scope(|scope| {
+        let upgrade = scope.spawn(|| ctl(&control, &words));
+        // It has read the configuration and opened the log.
+        let newer = eventually("a new process", || stopped_child(pid));
+        fs::write(&file, "max_threads = 3\n").unwrap();
+        fs::rename(&log, program.directory.path("rotated")).unwrap();
+        program.signal(Signal::Usr1);
+        program.signal(Signal::Hup);
+        eventually("the old one", || {
+            (log.exists() && program.status()["limits"]["max_threads"] == 3).then_some(())
+        });
+        let newer = rustix::process::Pid::from_raw(newer as i32).unwrap();
+        rustix::process::kill_process(newer, rustix::process::Signal::CONT).unwrap();
+        let output = upgrade.join().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    });
+    eventually("the new one", || {
+        let status = program.status();
+        (status["pid"] != pid && status["limits"]["max_threads"] == 3).then_some(())
+    });
+    eventually("its log", || {
+        let text = fs::read_to_string(&log).unwrap();
+        text.contains("this process has taken over").then_some(())
+    });
 }
