@@ -489,6 +489,28 @@ fn a_connection_that_waits_moves_or_is_granted_its_slot_and_never_loses_both() {
 }
 
 #[test]
+fn connections_that_wait_leave_the_queue_at_once_for_another_process_and_stand_in_it_again_if_they_stay()
+ {
+    let (mut simulation, holder) = held_by_one(5);
+    let waiting: Vec<_> = [0, 1, 0].map(|core| ask_on(&mut simulation, core)).to_vec();
+    simulation.hand_over(0);
+    simulation.stay(0);
+    simulation.run_until(|simulation| simulation.gate() == (1, 3));
+    // No slot of one that went is granted to one that goes as well.
+    simulation.hand_over(0);
+    let mut least = u32::MAX;
+    simulation.run_until(|simulation| {
+        least = least.min(simulation.gate().1);
+        simulation.ledgers(0).0.open == 0
+    });
+    assert!(least <= 1, "{least} waited");
+    simulation.run_until(|_| waiting[1].received().ends_with(b"slept"));
+    assert!(waiting[0].received().is_empty() && waiting[2].received().is_empty());
+    assert_eq!(simulation.gate(), (1, 0));
+    drop(holder);
+}
+
+#[test]
 fn a_connection_that_waits_and_moves_is_refused_after_its_time_from_the_beginning_of_its_wait() {
     let (mut simulation, _holder) = held_by_one(3);
     let mut config = Config::default();

@@ -24,6 +24,8 @@ pub(super) struct Arrival {
     /// When it stops waiting.
     pub(super) timer: Option<TimerId>,
     pub(super) since: Moment,
+    /// Whether it has left the queue already, to go to another process.
+    is_out: bool,
 }
 
 /// A connection cannot move before it has heard what the gate says of it.
@@ -64,6 +66,7 @@ impl Engine {
                     place,
                     timer: self.limit_wait(core, Candidate::Connection(key), since),
                     since,
+                    is_out: false,
                 };
                 self.arrivals.insert(key, arrival);
                 self.watch_peer(core, key);
@@ -111,17 +114,57 @@ impl Engine {
         core: &Core,
         key: ConnectionKey,
     ) -> Result<Option<Underway>, TooLate> {
-        let Some(place) = self.arrivals.get(&key).map(|arrival| arrival.place) else {
-            return Ok(None);
-        };
-        if !self.door.give_up(place) {
-            return Err(TooLate);
+        match self.arrivals.get(&key) {
+            None => return Ok(None),
+            Some(arrival) if arrival.is_out => {}
+            Some(arrival) if self.door.give_up(arrival.place) => {}
+            Some(_) => return Err(TooLate),
         }
         let arrival = self.no_longer_arrives(core, key);
         Ok(arrival.map(|arrival| Underway {
             place: Some(arrival.place),
             since: arrival.since,
         }))
+    }
+
+    /// The course of the core has changed. Connections that are to go to another process leave the queue at once: the slots
+    /// of those that go before them are taken there, and are not to be granted here. If they are to stay, they stand in it
+    /// again.
+    pub(super) fn leave_queue_or_stay(&mut self, core: &Rc<Core>) {
+        if self.arrivals.is_empty() {
+            return;
+        }
+        let goes = self.leaves_process();
+        for key in self.in_order_of_leaving() {
+            if !goes {
+                self.stand_in_queue_again(core, key);
+            } else if self.may_go_where_the_course_leads(key)
+                && self.may_be_packed(key)
+                && let Some(arrival) = self.arrivals.get_mut(&key)
+            {
+                arrival.is_out |= self.door.give_up(arrival.place);
+            }
+        }
+    }
+
+    /// A connection that has left the queue does not go after all, unless its move has begun.
+    pub(super) fn stand_in_queue_again(&mut self, core: &Rc<Core>, key: ConnectionKey) {
+        let Some(arrival) = self.arrivals.get(&key).filter(|arrival| arrival.is_out) else {
+            return;
+        };
+        let from = Underway {
+            place: Some(arrival.place),
+            since: arrival.since,
+        };
+        let connection = self.table.get(key);
+        if connection.is_none_or(|connection| connection.moving_to.is_some()) {
+            return;
+        }
+        self.no_longer_arrives(core, key);
+        self.arrive_again(core, key, from);
+        if !self.arrivals.contains_key(&key) {
+            self.stop_watching(core, key);
+        }
     }
 
     /// The connections of the core in the order in which they are to leave it: those that wait come last, in the order in

@@ -394,6 +394,7 @@ impl Engine {
         self.course = course;
         self.moves.forget();
         self.take_in_waiting(core);
+        self.leave_queue_or_stay(core);
         self.after_course_change(core);
     }
 
@@ -423,7 +424,7 @@ impl Engine {
 
     /// Whether a connection can leave as the course demands, once it is between two requests. Keys of TLS may
     /// have to stay in this process, and what was agreed on may be too long for another.
-    fn may_go_where_the_course_leads(&mut self, key: ConnectionKey) -> bool {
+    pub(super) fn may_go_where_the_course_leads(&mut self, key: ConnectionKey) -> bool {
         let leaves_process = self.leaves_process();
         let keys_go = self.settings.tls_handover;
         let handshakes_go = !self.handshakes_stay;

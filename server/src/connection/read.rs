@@ -369,6 +369,7 @@ impl Engine {
         }
         if !self.arrivals.is_empty() && self.arrivals.contains_key(&key) {
             // Nothing of it is read before it has its slot.
+            self.stand_in_queue_again(core, key);
             return self.watch_peer(core, key);
         }
         let exchange = connection

@@ -121,7 +121,7 @@ impl Engine {
     }
 
     /// Whether a connection can become bytes for another process.
-    fn may_be_packed(&mut self, key: ConnectionKey) -> bool {
+    pub(super) fn may_be_packed(&mut self, key: ConnectionKey) -> bool {
         let keys_go = self.settings.tls_handover;
         let handshakes_go = !self.handshakes_stay;
         self.table.get(key).is_some_and(|connection| {
