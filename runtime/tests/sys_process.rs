@@ -13,7 +13,8 @@ use ringgate_runtime::sys::limits;
 use ringgate_runtime::sys::pidfd::PidFd;
 use ringgate_runtime::sys::process::{kernel_release, rss_bytes, unblock_signals};
 use ringgate_runtime::sys::signals::{
-    Signal, SignalFd, ignore_sigpipe, ignore_sigxfsz, send_signal, without_signals,
+    Signal, SignalFd, block_signals, ignore_sigpipe, ignore_sigxfsz, send_signal, wait_for_signal,
+    without_signals,
 };
 use ringgate_runtime::sys::thread::{
     THREAD_NAME_BYTES_MAX, monotonic_nanos, set_thread_name, thread_cpu_time,
@@ -219,6 +220,26 @@ fn a_program_that_is_started_by_a_thread_without_signals_hears_them() {
     };
     assert_eq!(ended(false), (Some(7), None));
     assert_eq!(ended(true), (None, Some(Signal::Term.number())));
+}
+
+#[test]
+fn a_signal_is_waited_for_without_a_descriptor_and_taken_once() {
+    std::thread::spawn(|| {
+        block_signals(&Signal::ALL).unwrap();
+        let wait = |signals: &[Signal], patience| wait_for_signal(signals, patience).unwrap();
+        let moment = Duration::from_millis(1);
+        assert_eq!(wait(&Signal::ALL, moment), None);
+        for signal in Signal::ALL {
+            raise(signal);
+            assert_eq!(wait(&[signal], PATIENCE), Some(signal));
+            assert_eq!(wait(&[signal], moment), None);
+        }
+        raise(Signal::Usr2);
+        assert_eq!(wait(&[Signal::Usr1], moment), None, "another one");
+        assert_eq!(wait(&[Signal::Usr2], PATIENCE), Some(Signal::Usr2));
+    })
+    .join()
+    .unwrap();
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use rustix::io::{Errno, read, retry_on_intr};
 use rustix::process::{Pid, kill_process};
@@ -196,6 +197,30 @@ pub fn send_signal(pid: u32, signal: Signal) -> io::Result<()> {
         })?;
     let sent = kill_process(target, signal.kernel());
     called(sent, "kill", format!("pid {pid}"))
+}
+
+/// Waits until one of `signals` is pending for this process or this thread, at most for `patience`, and takes it; `None` if
+/// none came. They must be blocked in every thread ([`block_signals`]). Unlike [`SignalFd`] this takes no descriptor.
+///
+/// # Errors
+/// Whatever sigtimedwait(2) answers.
+pub fn wait_for_signal(signals: &[Signal], patience: Duration) -> io::Result<Option<Signal>> {
+    let set = set_of(signals);
+    let patience = libc::timespec {
+        tv_sec: libc::time_t::try_from(patience.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: patience.subsec_nanos().into(),
+    };
+    // SAFETY: sigtimedwait(2) reads the set and the time, which live on this stack, and may be given no place for what is
+    // known of the signal. Guarded by `a_signal_is_waited_for_without_a_descriptor_and_taken_once`.
+    let number = unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &patience) };
+    if number > 0 {
+        return Ok(Signal::from_number(number));
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::EAGAIN | libc::EINTR) => Ok(None),
+        _ => Err(named(error, "sigtimedwait", "", "")),
+    }
 }
 
 /// Size of one read of a signalfd.

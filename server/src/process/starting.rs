@@ -5,21 +5,19 @@
 //! signals itself. One that comes while the server is made ends the process at once, whatever the program's code
 //! waits for; later the start is to give up what it has made, and has a moment for that.
 
-use ringgate_runtime::sys::event::EventFd;
-use ringgate_runtime::sys::signals::{Signal, SignalFd};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::retry_on_intr;
+use ringgate_runtime::sys::signals::{Signal, send_signal, wait_for_signal};
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// The signals that end a server.
 const ENDING: [Signal; 3] = [Signal::Int, Signal::Term, Signal::Quit];
 /// How long a start that is told to end may take to give up what it has made.
 const GIVES_UP_WITHIN: Duration = Duration::from_secs(1);
+/// How long the thread is there after the ears have closed, at the most. (A descriptor to wake it by could be the one that a
+/// core lacks.)
+const GLANCE: Duration = Duration::from_millis(100);
 
 thread_local! {
     /// What the start on this thread has heard.
@@ -29,8 +27,6 @@ thread_local! {
 /// The ears of one start. They close with it.
 pub(crate) struct Ears {
     heard: Heard,
-    wake: Arc<EventFd>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// What was heard, for whoever asks.
@@ -70,6 +66,31 @@ impl Heard {
         until(&state)
     }
 
+    /// Waits for a signal, until the ears close. Returns whether the start is told by one.
+    fn hear(&self) -> bool {
+        while !self.state().is_closed {
+            match wait_for_signal(&ENDING, GLANCE) {
+                Ok(Some(signal)) => return self.tell(signal),
+                Ok(None) => {}
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// One who listens no more gives the signal back, to who does now.
+    fn tell(&self, signal: Signal) -> bool {
+        let mut state = self.state();
+        state.is_told = !state.is_closed;
+        let is_told = state.is_told;
+        drop(state);
+        self.0.changed.notify_all();
+        if !is_told && let Err(error) = send_signal(std::process::id(), signal) {
+            tracing::warn!(%error, ?signal, "a signal is lost");
+        }
+        is_told
+    }
+
     /// Whether the start was told to end.
     pub(crate) fn is_told(&self) -> bool {
         self.state().is_told
@@ -77,35 +98,29 @@ impl Heard {
 }
 
 impl Ears {
-    /// Hears signals on a thread of its own, for the start on this one. `end` ends the process.
+    /// Hears signals on a thread of its own, for the start on this one. They are blocked in all threads. `end` ends the
+    /// process.
     ///
     /// # Errors
-    /// There is no descriptor or no thread for it.
+    /// There is no thread for it.
     pub(crate) fn open(end: impl FnOnce() + Send + 'static) -> io::Result<Ears> {
-        let signals = SignalFd::new(&ENDING)?;
-        let wake = Arc::new(EventFd::new()?);
         let heard = Heard(Arc::new(Shared {
             state: Mutex::default(),
             changed: Condvar::new(),
         }));
+        let hears = heard.clone();
         let thread = std::thread::Builder::new().name("rg-start".to_owned());
-        let (woken, hears) = (wake.clone(), heard.clone());
-        let thread = thread.spawn(move || {
-            if !hear(&signals, &woken) {
+        thread.spawn(move || {
+            if !hears.hear() {
                 return;
             }
-            hears.change(|state| state.is_told = true);
             let gives_up = hears.state().is_made;
             if !gives_up || !hears.wait(|state| state.is_closed, GIVES_UP_WITHIN) {
                 end();
             }
         })?;
         HEARD.set(Some(heard.clone()));
-        Ok(Ears {
-            heard,
-            wake,
-            thread: Some(thread),
-        })
+        Ok(Ears { heard })
     }
 
     pub(crate) fn heard(&self) -> Heard {
@@ -119,35 +134,10 @@ impl Ears {
 }
 
 impl Drop for Ears {
+    /// From here on nobody is told here.
     fn drop(&mut self) {
         HEARD.take();
         self.heard.change(|state| state.is_closed = true);
-        // A counter that cannot be written wakes nobody, and then nobody is waited for.
-        if self.wake.notify().is_ok()
-            && let Some(thread) = self.thread.take()
-        {
-            // Its panic has told of itself.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Waits for a signal; false if it is woken first.
-fn hear(signals: &SignalFd, wake: &EventFd) -> bool {
-    loop {
-        let both = [signals.as_fd(), wake.as_fd()];
-        let mut both = both.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
-        if retry_on_intr(|| poll(&mut both, None)).is_err() {
-            return false;
-        }
-        match signals.read() {
-            Ok(Some(_)) => return true,
-            Ok(None) => {}
-            Err(_) => return false,
-        }
-        if wake.drain().is_ok_and(|woken| woken > 0) {
-            return false;
-        }
     }
 }
 
