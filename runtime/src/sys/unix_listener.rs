@@ -4,6 +4,7 @@
 //! it. Deliberately does not remove the file at the end; the owner of the address does, if it is still
 //! its own.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
@@ -267,9 +268,8 @@ fn held() -> MutexGuard<'static, BTreeMap<RawFd, OwnedFd>> {
 /// # Errors
 /// As [`inherited_listener`]. A socket that is held already is none.
 pub fn hold_inherited(number: RawFd) -> io::Result<()> {
-    let mut held = held();
-    if !held.contains_key(&number) {
-        held.insert(number, take_over(number)?);
+    if let Entry::Vacant(place) = held().entry(number) {
+        place.insert(take_over(number)?);
     }
     Ok(())
 }

@@ -151,7 +151,7 @@ fn the_secrets_of_a_program_are_printed_nowhere() {
 fn a_key_that_a_program_cannot_have_is_refused_where_it_is_declared() {
     let panic_of = |declare: &dyn Fn()| {
         let declared = ringgate_runtime::task::catch_panic(declare);
-        let panic = declared.err().expect("it is refused");
+        let panic = declared.expect_err("it is refused");
         panic.message().to_owned()
     };
     for key in ["", "Max", "max-notes", "2nd", "_x", "x_", "a__b", "ä"] {
