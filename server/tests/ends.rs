@@ -310,14 +310,19 @@ fn outcome(script: &Script, seed: u64, long: bool) -> impl PartialEq + std::fmt:
 
 #[test]
 fn who_has_pipelined_is_waited_for_behind_the_last_answer_over_either_way() {
-    let script = Script {
-        pieces: vec![Piece::Get("/hello"), Piece::Last("/hello")],
-        segment: 1 << 20,
-        window: None,
-        leaving: Leaving::Never,
-        after: Duration::ZERO,
-    };
-    assert_eq!(outcome(&script, 0, false), outcome(&script, 0, true));
+    // At once, and so that the second request has begun before the first is answered.
+    for segment in [1 << 20, 20] {
+        for last in ["/hello", "/later"] {
+            let script = Script {
+                pieces: vec![Piece::Get("/hello"), Piece::Last(last)],
+                segment,
+                window: None,
+                leaving: Leaving::Never,
+                after: Duration::ZERO,
+            };
+            assert_eq!(outcome(&script, 0, false), outcome(&script, 0, true));
+        }
+    }
 }
 
 #[test]

@@ -202,6 +202,7 @@ impl Engine {
             }
             let (Queued::All(after) | Queued::Head { after, .. }) = queued;
             let next = connection.may_read_on();
+            connection.pipelines |= next;
             let effect = connection.wire.on(Event::AnsweredAtOnce { after, next });
             if let Some(began) = timed {
                 return Left::Timed(effect, began);
@@ -319,7 +320,6 @@ impl Connection {
         if count == 0 {
             return;
         }
-        self.pipelines |= count > 1;
         stats.running.fall_by(u64::from(count));
         match outcome {
             Outcome::Answered => {
