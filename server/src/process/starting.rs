@@ -20,7 +20,7 @@ const GIVES_UP_WITHIN: Duration = Duration::from_secs(1);
 const GLANCE: Duration = Duration::from_millis(100);
 
 thread_local! {
-    /// What the start on this thread has heard.
+    /// The words that the start on this thread has heard.
     static HEARD: RefCell<Option<Heard>> = const { RefCell::new(None) };
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Ears {
     heard: Heard,
 }
 
-/// What was heard, for whoever asks.
+/// The words that were heard, for whoever asks.
 #[derive(Clone)]
 pub(crate) struct Heard(Arc<Shared>);
 
