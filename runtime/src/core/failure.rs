@@ -1,8 +1,8 @@
 //! The meaning of a failed io_uring_enter(2) for a core: a shortage that passes, or the end of its ring.
 //!
 //! Asked by the turn for what the driver does not swallow (EINTR and ETIME, after which the next turn
-//! simply goes on, and EBUSY and EAGAIN, after which the driver itself gives the kernel a moment). Nothing was submitted in either case. The owner of a core decides what
-//! to do when its ring has failed.
+//! simply goes on, and EBUSY and EAGAIN, after which the driver itself gives the kernel a moment). Nothing
+//! was submitted in either case. The owner of a core decides what to do when its ring has failed.
 
 use crate::errno::Errno;
 use std::fmt;
