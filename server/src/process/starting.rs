@@ -9,15 +9,16 @@ use ringgate_runtime::sys::signals::{Signal, send_signal, wait_for_signal};
 use std::cell::RefCell;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// The signals that end a server.
 const ENDING: [Signal; 3] = [Signal::Int, Signal::Term, Signal::Quit];
 /// How long a start that is told to end may take to give up what it has made.
 const GIVES_UP_WITHIN: Duration = Duration::from_secs(1);
-/// How long the thread is there after the ears have closed, at the most. (A descriptor to wake it by could be the one that a
-/// core lacks.)
-const GLANCE: Duration = Duration::from_millis(100);
+/// How long the end of the ears waits for their thread, at the most. (A descriptor to wake it by could be the one that a core
+/// lacks.)
+const GLANCE: Duration = Duration::from_millis(10);
 
 thread_local! {
     /// The words that the start on this thread has heard.
@@ -27,6 +28,7 @@ thread_local! {
 /// The ears of one start. They close with it.
 pub(crate) struct Ears {
     heard: Heard,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// The words that were heard, for whoever asks.
@@ -110,7 +112,7 @@ impl Ears {
         }));
         let hears = heard.clone();
         let thread = std::thread::Builder::new().name("rg-start".to_owned());
-        thread.spawn(move || {
+        let thread = thread.spawn(move || {
             if !hears.hear() {
                 return;
             }
@@ -120,7 +122,8 @@ impl Ears {
             }
         })?;
         HEARD.set(Some(heard.clone()));
-        Ok(Ears { heard })
+        let thread = Some(thread);
+        Ok(Ears { heard, thread })
     }
 
     pub(crate) fn heard(&self) -> Heard {
@@ -138,6 +141,10 @@ impl Drop for Ears {
     fn drop(&mut self) {
         HEARD.take();
         self.heard.change(|state| state.is_closed = true);
+        if let Some(thread) = self.thread.take() {
+            // Its panic has told of itself.
+            let _ = thread.join();
+        }
     }
 }
 

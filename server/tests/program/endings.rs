@@ -28,11 +28,21 @@ fn m1_int_and_term_stop_with_exit_code_0() {
 }
 
 /// Whether a process has blocked this signal, which its server then takes when it is ready to.
-pub(crate) fn has_blocked(pid: u32, signal: u32) -> bool {
+fn has_blocked(pid: u32, signal: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+/// Whether a process has a thread of this name.
+pub(crate) fn has_thread(pid: u32, name: &str) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten();
+    let mut names =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.any(|found| found.trim() == name)
 }
 
 #[test]
@@ -100,10 +110,7 @@ fn a_signal_ends_a_program_that_is_held_up_while_it_makes_its_server() {
         let mut program = Program::spawn(ringgate(), Directory::new(), &args, true);
         let pid = program.pid();
         eventually("a thread that hears signals", || {
-            let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
-            let mut names = tasks
-                .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-            names.find(|name| name.trim() == "rg-start")
+            has_thread(pid, "rg-start").then_some(())
         });
         assert!(has_blocked(pid, number));
         program.signal(signal);

@@ -335,7 +335,7 @@ fn m13_somebody_unknown_ends_the_start() {
         .output()
         .unwrap();
     let refusal = String::from_utf8_lossy(&refused.stderr);
-    assert_eq!(refused.status.code(), Some(1), "{refusal}");
+    assert_eq!(refused.status.code(), Some(2), "{refusal}");
     assert!(refusal.contains("no-such-user"), "{refusal}");
 }
 

@@ -1,7 +1,7 @@
 //! Upgrades whose new process is wrong, late, or dies: the old one goes on, and no client sees it.
 
 use crate::common::{BINARY, Directory, PATIENCE, Program, eventually, get, ringgate};
-use crate::endings::has_blocked;
+use crate::endings::has_thread;
 use crate::events::{next, subscribe};
 use crate::upgrade::{Lineage, ask, fails, script};
 use std::io::{Read, Write};
@@ -88,10 +88,10 @@ fn listeners_are_heard_on_after_a_new_process_was_told_to_drain_before_it_owned_
     // The old process has said all that the new one starts from, and now gives it nothing.
     let suspended = Suspended::new(old);
     std::fs::write(&go, "").unwrap();
-    // signal(7): QUIT is 3.
-    eventually("a program that takes signals", || {
-        has_blocked(new as u32, 3).then_some(())
-    });
+    eventually(
+        "a coordinator, which takes the signals from here on",
+        || has_thread(new as u32, "rg-coord").then_some(()),
+    );
     kill("-QUIT", new);
     eventually("the end of the new process", || {
         let stat = std::fs::read_to_string(format!("/proc/{new}/stat")).unwrap();
