@@ -424,7 +424,11 @@ impl Simulation {
                 return;
             }
             let timers = self.cores.iter().filter_map(|each| each.core.next_timer());
-            let next = timers.chain(self.world.next_event()).fold(end, Moment::min);
+            let mut next = timers.chain(self.world.next_event()).fold(end, Moment::min);
+            let mut cores = self.cores.iter();
+            if cores.any(|each| each.core.is_busy(&each.engine)) {
+                next = now;
+            }
             // One sleeps for all of them.
             self.turn_those(next - now, |index| index == 0);
             self.turn_those(Duration::ZERO, |index| index > 0);

@@ -468,6 +468,12 @@ impl Core {
         self.wheel.borrow().next_expiry()
     }
 
+    /// Whether there is work that does not wait for an event: the next turn does not sleep. For a simulation, in which one
+    /// sleeps for many.
+    pub fn is_busy<S: Sink>(&self, sink: &S) -> bool {
+        !self.ready.borrow().is_empty() || !self.own.borrow().is_empty() || sink.is_busy()
+    }
+
     /// The time now, read anew: what [`Core::now`] says is as old as the turn.
     pub fn clock(&self) -> Moment {
         self.driver.borrow().now()

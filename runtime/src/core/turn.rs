@@ -166,8 +166,7 @@ impl Core {
     /// Submits, and sleeps until something happens, at most `most` from `now` on: [`Core::now`] is older than that by
     /// what the tasks of this turn took, and what is due by then would be late by as much.
     pub(super) fn enter_driver<S: Sink>(&self, sink: &mut S, most: Option<Duration>, now: Moment) {
-        let idle =
-            self.ready.borrow().is_empty() && self.own.borrow().is_empty() && !sink.is_busy();
+        let idle = !self.is_busy(sink);
         let next = self.wheel.borrow().next_expiry();
         let until = next.map(|next| next.since(now));
         let timeout = match (until, most) {
