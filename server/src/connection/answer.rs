@@ -56,7 +56,7 @@ impl Engine {
         response: &mut Response,
     ) {
         if response.status.is_informational() && !matches!(response.body, Body::Switch(_)) {
-            // Here already, so that what is counted and noted is what its client gets.
+            // Here already, so that what is counted is what its client gets.
             let unfit = std::mem::replace(response, Response::failed());
             unfit.body.let_go();
         }

@@ -163,10 +163,10 @@ impl Engine {
             };
             let mut answer = None;
             let called = self.app.call(core, route, parts, &reply, &mut answer);
-            let Some(response) = answer.as_mut().filter(|response| {
-                matches!(response.body, Body::Empty | Body::Chunk(_))
-                    && !response.status.is_informational()
-            }) else {
+            let Some(response) = answer
+                .as_mut()
+                .filter(|response| matches!(response.body, Body::Empty | Body::Chunk(_)))
+            else {
                 return Left::Unanswered(Unanswered {
                     request,
                     called,

@@ -345,6 +345,7 @@ impl Response {
     }
 
     /// Whether it tells the client of another protocol.
+    #[inline]
     pub(crate) fn offers_upgrade(&self) -> bool {
         self.fields.iter().any(|(name, _)| *name == UPGRADE)
     }

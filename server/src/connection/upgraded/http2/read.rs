@@ -323,9 +323,7 @@ impl Engine {
                 ticket,
             };
             let Some(response) = answer.as_mut().filter(|response| {
-                matches!(response.body, Body::Empty | Body::Chunk(_))
-                    && !response.close
-                    && !response.status.is_informational()
+                matches!(response.body, Body::Empty | Body::Chunk(_)) && !response.close
             }) else {
                 return Left::Unanswered(Box::new(Unanswered {
                     unsent,
