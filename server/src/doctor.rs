@@ -63,7 +63,8 @@ impl Verdict {
     }
 }
 
-/// Examines this machine, and what a start with a configuration would read, and writes the findings to `out`, as text or as one JSON document.
+/// Examines this machine, and what a start with a configuration would read, and writes the findings to `out`, as text or as
+/// one JSON document.
 ///
 /// ```
 /// use ringgate::doctor;

@@ -1,5 +1,6 @@
 //! Deaths for the tests: a new process that ends at a step of the hand-shake, at once and without a
-//! word, as if it were killed there; or stops there until somebody lets it go on (SIGCONT), as one that is slow. Only in builds with debug assertions; in others nothing is here.
+//! word, as if it were killed there; or stops there until somebody lets it go on (SIGCONT), as one that is slow. Only
+//! in builds with debug assertions; in others nothing is here.
 
 /// Ends or stops the process here if the environment says so.
 #[cfg(debug_assertions)]

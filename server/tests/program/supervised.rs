@@ -453,11 +453,8 @@ fn pid_1_stays_as_the_reaper_and_passes_signals_on() {
     assert_eq!(program.exit_code(), Some(0));
 }
 
-#[test]
-#[ignore = "needs root, to make a pid namespace"]
-fn pid_1_passes_signals_on_while_it_still_finishes_what_it_has() {
-    let args = ["--graceful-timeout", "60s"];
-    let mut program = Program::start_under(&CONTAINER, &args);
+/// A generation with a request under way hands over; then all are told to end by pid 1.
+fn upgraded_and_told_to_end_it_finishes_what_it_has(mut program: Program, told: Signal) {
     let mut busy = program.connect();
     begin(&mut busy);
     eventually("a running request", || {
@@ -465,7 +462,7 @@ fn pid_1_passes_signals_on_while_it_still_finishes_what_it_has() {
     });
     let upgraded = program.ctl(&["upgrade"]);
     assert!(upgraded.status.success(), "{upgraded:?}");
-    send_signal(first_process(&program), Signal::Quit).unwrap();
+    send_signal(first_process(&program), told).unwrap();
     eventually("the end of the one that serves", || {
         TcpStream::connect(&program.address).is_err().then_some(())
     });
@@ -474,6 +471,14 @@ fn pid_1_passes_signals_on_while_it_still_finishes_what_it_has() {
     busy.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("half"), "{answer}");
     assert_eq!(program.exit_code(), Some(0));
+}
+
+#[test]
+#[ignore = "needs root, to make a pid namespace"]
+fn pid_1_passes_signals_on_while_it_still_finishes_what_it_has() {
+    let args = ["--graceful-timeout", "60s"];
+    let program = Program::start_under(&CONTAINER, &args);
+    upgraded_and_told_to_end_it_finishes_what_it_has(program, Signal::Quit);
 }
 
 #[test]
@@ -525,21 +530,7 @@ fn pid_1_has_all_drain_by_one_signal_and_cuts_nobody() {
     assert!(program.ctl(&["upgrade"]).status.success());
     program.wait_line("staying as the first process");
     // The second generation finishes it while the third serves.
-    let mut busy = program.connect();
-    begin(&mut busy);
-    eventually("a running request", || {
-        (program.status()["totals"]["requests"]["running"] == 1).then_some(())
-    });
-    assert!(program.ctl(&["upgrade"]).status.success());
-    send_signal(first_process(&program), Signal::Term).unwrap();
-    eventually("the end of the one that serves", || {
-        TcpStream::connect(&program.address).is_err().then_some(())
-    });
-    busy.write_all(b"lf").unwrap();
-    let mut answer = String::new();
-    busy.read_to_string(&mut answer).unwrap();
-    assert!(answer.ends_with("half"), "{answer}");
-    assert_eq!(program.exit_code(), Some(0));
+    upgraded_and_told_to_end_it_finishes_what_it_has(program, Signal::Term);
 }
 
 #[test]

@@ -530,17 +530,23 @@ fn a_control_socket_of_another_place_is_made_there_and_its_old_file_goes() {
     }
 }
 
-#[test]
-fn connections_that_an_older_process_finishes_are_among_the_metrics_of_the_new_one() {
+/// A server, the address of its metrics, and a client in the middle of a request.
+fn busy_with_metrics() -> (Lineage, String, TcpStream) {
     let directory = crate::common::Directory::new();
     let args = ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
     let mut program = Program::spawn(crate::common::ringgate(), directory, &args, true);
     program.wait_listening();
     let line = program.wait_line("metrics on http://");
     let metrics = line.split_once("http://").unwrap().1.trim().to_owned();
-    let mut server = Lineage(program);
+    let server = Lineage(program);
     let mut busy = server.connect();
     begin(&mut busy);
+    (server, metrics, busy)
+}
+
+#[test]
+fn connections_that_an_older_process_finishes_are_among_the_metrics_of_the_new_one() {
+    let (mut server, metrics, mut busy) = busy_with_metrics();
     let older = server.serving_pid();
     assert!(!get(&metrics, "/metrics").contains("ringgate_older_connections{"));
     server.upgrade(&[]);
@@ -558,15 +564,7 @@ fn connections_that_an_older_process_finishes_are_among_the_metrics_of_the_new_o
 
 #[test]
 fn scrapes_are_answered_to_its_end_by_a_process_whose_successor_has_other_metrics() {
-    let directory = crate::common::Directory::new();
-    let args = ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
-    let mut program = Program::spawn(crate::common::ringgate(), directory, &args, true);
-    program.wait_listening();
-    let line = program.wait_line("metrics on http://");
-    let metrics = line.split_once("http://").unwrap().1.trim().to_owned();
-    let mut server = Lineage(program);
-    let mut busy = server.connect();
-    begin(&mut busy);
+    let (mut server, metrics, mut busy) = busy_with_metrics();
     let text = format!(
         "exec {BINARY} --listen {} --control {} --cores 1",
         server.address,

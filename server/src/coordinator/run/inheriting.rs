@@ -200,26 +200,16 @@ impl Coordinator {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::alone;
+    use super::super::tests::taking_over;
     use super::*;
     use crate::config::Config;
-    use crate::coordinator::upgrade::channel::{Attached, Channel};
-    use ringgate_runtime::sys::child::message_pair;
+    use crate::coordinator::upgrade::channel::Attached;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     #[test]
     fn a_process_that_was_started_with_an_older_configuration_reads_it_again_when_it_serves() {
-        let (ours, _theirs) = message_pair().expect("a pair of sockets");
-        let legacy = Legacy {
-            channel: Channel::new(ours),
-            pid: std::process::id(),
-            control: None,
-            ticket_secret: None,
-            listeners: Vec::new(),
-            metrics: None,
-        };
-        let (core, mut coordinator) = alone(Some(legacy));
+        let (core, mut coordinator, _theirs) = taking_over();
         let reads = Arc::<AtomicU32>::default();
         coordinator.read_config = Some(Box::new({
             let reads = reads.clone();

@@ -208,10 +208,8 @@ impl Operators {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::alone;
-    use crate::coordinator::upgrade::channel::Channel;
-    use crate::coordinator::upgrade::{Legacy, inheritance};
-    use ringgate_runtime::sys::child::message_pair;
+    use super::super::tests::{alone, taking_over};
+    use crate::coordinator::upgrade::inheritance;
     use std::fs::{self, File};
     use std::io::{self, Read, Write};
     use std::net::{TcpListener, TcpStream};
@@ -260,16 +258,7 @@ mod tests {
 
     #[test]
     fn a_scrape_during_an_upgrade_waits_for_the_process_that_serves() {
-        let (ours, _theirs) = message_pair().expect("a pair of sockets");
-        let legacy = Legacy {
-            channel: Channel::new(ours),
-            pid: std::process::id(),
-            control: None,
-            ticket_secret: None,
-            listeners: Vec::new(),
-            metrics: None,
-        };
-        let (core, mut coordinator) = alone(Some(legacy));
+        let (core, mut coordinator, _theirs) = taking_over();
         let handle = coordinator.handle.clone();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");

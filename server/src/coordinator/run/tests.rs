@@ -2,11 +2,29 @@
 
 use super::*;
 use crate::config::Endpoint;
+use crate::coordinator::upgrade::channel::Channel;
 use crate::handler::{Router, application};
+use ringgate_runtime::sys::child::message_pair;
+use std::os::fd::OwnedFd;
 
 /// A coordinator without listeners that was started by the process which left `legacy`, if one did.
 pub(super) fn alone(legacy: Option<Legacy>) -> (Rc<Core>, Coordinator) {
     listening(Vec::new(), legacy)
+}
+
+/// A coordinator that takes over from an older process, which says nothing; with the end of that one.
+pub(super) fn taking_over() -> (Rc<Core>, Coordinator, OwnedFd) {
+    let (ours, theirs) = message_pair().expect("a pair of sockets");
+    let legacy = Legacy {
+        channel: Channel::new(ours),
+        pid: std::process::id(),
+        control: None,
+        ticket_secret: None,
+        listeners: Vec::new(),
+        metrics: None,
+    };
+    let (core, coordinator) = alone(Some(legacy));
+    (core, coordinator, theirs)
 }
 
 /// The same with listeners.
